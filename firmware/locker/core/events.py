@@ -1,0 +1,64 @@
+"""The tuples that cross the border of the core: events go in, effects come out.
+
+An event is ``(EV_.., ...)``, an effect is ``(FX_.., ...)``; the comment beside each gives its
+fields.  ``now`` is ``(ms, epoch_s, trust)``: ``ticks_ms`` (it wraps; use ``ticks_diff``), Unix
+seconds in UTC never before the floor, and one of the ``TRUST_`` values.  Doors are numbered
+from 0 in here; what people read adds one or uses the compartment's own name.
+"""
+
+from micropython import const
+
+# --- how far the clock may be believed (DESIGN 6) ------------------------------------------------
+TRUST_FLOOR = const(0)  # only the newest time in the journal is known
+TRUST_SET = const(1)  # host, NTP, or a clock chip whose oscillator never stopped
+
+# --- roles and actions (DESIGN 5) ------------------------------------------------------------------
+CUSTOMER, COURIER, CLERK, TECHNICIAN, RESIDENT, MERCHANT, PARTNER = range(7)
+COLLECT, DEPOSIT, RETURN, RECALL, SERVICE, HANDOVER = range(6)
+
+# --- where a code came from ----------------------------------------------------------------------------
+VIA_KEYPAD = const(1)
+VIA_SCANNER = const(2)
+VIA_COMMAND = const(3)
+
+# --- events -----------------------------------------------------------------------------------------------
+EV_KEY = const(1)  # key: str of one character, "0".."9", "*", "#" (and "A".."D" on 4x4)
+EV_KEYS_TOGETHER = const(2)  # several keys at once: nobody can say which
+EV_SCAN = const(3)  # text: str, printable ASCII, at most 256 characters
+EV_SCAN_GARBLED = const(4)  # noise, or a frame that broke off
+EV_DOOR = const(5)  # door, is_open: debounced, also reported once per door at start
+EV_SENSOR_FAULT = const(6)  # door, fault code
+EV_PULSED = const(7)  # door: the coil has been off again since now
+EV_PULSE_FAILED = const(8)  # door: the driver could not order the pulse
+EV_TIMER = const(9)  # which timer, see FX_TIMER
+EV_CHECK = const(10)  # digits: str; comes back from FX_THEN once the attempt is durable
+EV_GRANTS = const(11)  # from_version, to_version, added: list of GRANT payloads, dropped: list of ids
+EV_EXPECTED = const(12)  # parcel: str, size: int, until: epoch s
+EV_OPEN_ORDER = const(13)  # door: a verified remote command
+EV_LINK = const(14)  # up: bool
+EV_TIME = const(15)  # epoch_s, source: the trusted time became known or was corrected
+EV_BOOT = const(16)  # cause, skipped_sectors, recovered_records, firmware: str
+EV_COMMAND = const(17)  # counter, result, id: str
+EV_REJECTED = const(18)  # reason, count: frames that were not believed
+EV_REVOKE = const(19)  # kind of revoke record, its payload
+
+# --- effects, carried out in order, the journal first --------------------------------------------------------
+FX_RECORD = const(1)  # kind, payload: append and make durable before anything that follows
+FX_PULSE = const(2)  # door, pulse_ms
+FX_SHOW = const(3)  # text id, args tuple
+FX_BEEP = const(4)  # one of BEEP_
+FX_LED = const(5)  # one of LED_
+FX_TIMER = const(6)  # which, delay_ms; a negative delay cancels it; one pending deadline for each
+FX_THEN = const(7)  # event: hand it to the core once the effects before it are done
+FX_ASK_GRANTS = const(8)  # have_version: the set has a gap, ask the host to repair it
+
+BEEP_KEY = const(1)
+BEEP_OK = const(2)
+BEEP_ERROR = const(3)
+BEEP_REMIND = const(4)
+BEEP_ALARM = const(5)
+
+LED_READY = const(1)
+LED_BUSY = const(2)
+LED_ATTENTION = const(3)
+LED_FAULT = const(4)

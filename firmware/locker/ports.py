@@ -1,0 +1,95 @@
+"""What a driver must offer the controller.  For the type checker only: never imported on a device.
+
+``sink`` is a plain function that takes one event tuple (``core/events.py``).  ``run`` methods are
+coroutines that never return while healthy; when one ends, normally or not, that is a fault and
+reaches the supervisor.  Methods that are not coroutines return at once: nobody waits for hardware
+while a customer stands there.
+"""
+
+from typing import Callable, Protocol
+
+Event = tuple
+Sink = Callable[[Event], None]
+
+
+class Locks(Protocol):
+    """The strikes of all doors.  One coil at a time; hardware ends the pulse."""
+
+    def start(self, door: int, pulse_ms: int) -> None:
+        """Energise one coil; the arming hardware ends it after ``pulse_ms`` (1..1000).
+
+        Raises ``OSError`` when the board that drives the door does not answer, ``ValueError``
+        for a door or a duration out of range, ``RuntimeError`` while a pulse is running.
+        """
+
+    def busy(self) -> bool:
+        """True from ``start`` until the coil is off and its line released."""
+
+    def off(self) -> None:
+        """Release every line now."""
+
+
+class Sensors(Protocol):
+    """The reed switches of all doors, debounced."""
+
+    async def run(self, sink: Sink) -> None:
+        """Report ``(EV_DOOR, door, is_open)`` for every door once, then at each change."""
+
+
+class Keypad(Protocol):
+    async def run(self, sink: Sink) -> None:
+        """Report ``(EV_KEY, key)`` once per press and ``(EV_KEYS_TOGETHER,)`` for mashing."""
+
+
+class Scanner(Protocol):
+    async def run(self, sink: Sink) -> None:
+        """Report ``(EV_SCAN, text)`` and ``(EV_SCAN_GARBLED,)``."""
+
+
+class Display(Protocol):
+    columns: int
+    rows: int
+
+    def show(self, lines: tuple[str, ...]) -> None:
+        """Want these lines; ``run`` brings them to the glass, changed characters only."""
+
+    async def run(self) -> None: ...
+
+
+class Buzzer(Protocol):
+    def play(self, pattern: int) -> None:
+        """Start one of the ``BEEP_`` patterns, ending the one that plays."""
+
+    async def run(self) -> None: ...
+
+
+class Lamp(Protocol):
+    def set(self, state: int) -> None:
+        """Show one of the ``LED_`` states."""
+
+    async def run(self) -> None: ...
+
+
+class Watchdog(Protocol):
+    def feed(self) -> None: ...
+
+
+class Flash(Protocol):
+    """A MicroPython block device with byte offsets, as ``esp32.Partition`` is."""
+
+    def readblocks(self, block: int, buf: bytearray | memoryview, offset: int = 0) -> None: ...
+
+    def writeblocks(self, block: int, buf: bytes | bytearray | memoryview, offset: int = 0) -> None:
+        """With an offset given, program without erasing: bits go from 1 to 0 only."""
+
+    def ioctl(self, op: int, arg: int) -> int | None:
+        """4: number of blocks, 5: bytes in a block, 6: erase block ``arg``."""
+
+
+class Link(Protocol):
+    """The network interface."""
+
+    async def run(self) -> None:
+        """Keep it up; jittered back-off between tries."""
+
+    def is_up(self) -> bool: ...
