@@ -1,0 +1,210 @@
+"""All doors at work: orders, pulses, deadlines, and what the records say of them.
+
+``Cabinet`` decides custody.  It learns of the world only through ``signal`` and ``order``, acts
+through the two functions it is given (``record`` makes a fact durable, ``effect`` asks for an
+action), and leaves ``notes`` for the dialog at the keypad.  What a door does next stands in
+``doors.TABLE``; what the records add up to stands in ``compartments``.
+"""
+
+from time import ticks_add, ticks_diff
+
+from micropython import const
+
+from . import doors as D
+from . import records as R
+from .compartments import Compartments
+from .events import FX_PULSE
+
+# What the dialog is told about a door.
+NOTE_OPENED = const(1)
+NOTE_CLOSED = const(2)
+NOTE_AGAIN = const(3)  # pulsed once more
+NOTE_STUCK = const(4)  # all pulses spent
+NOTE_BROKEN = const(5)  # the lock's or sensor's electronics failed
+NOTE_REMIND = const(6)  # still open
+
+# Answers of `order`.
+ORDERED = const(0)
+IS_OPEN = const(1)
+IS_BUSY = const(2)  # already ordered for something else
+OUT_OF_ORDER = const(3)
+
+_OPEN_WAIT_MS = const(2_000)  # from the coil's end to giving the pulse up; also the lock's rest
+_QUEUE_WAIT_MS = const(15_000)  # a pulse that never comes round, in a queue of pulses
+_PULSES_MAX = const(3)  # hardware.md: again after a rest, twice at most
+_STUCK_MS = const(30_000)  # somebody pulling at a door that stuck: still our order
+_REMIND_MS = const(30_000)
+_LEFT_OPEN_REMINDERS = const(4)  # after two minutes it is an event, not a hint
+
+
+class Cabinet(Compartments):
+    """The compartments and their doors at work; parameters as in ``Compartments``, and
+
+    ``pulse_ms`` (1..1000), ``record(kind, *values)``, ``effect(tuple)``.
+    """
+
+    def __init__(self, sizes, low, pulse_ms, reopen_s, record, effect):
+        super().__init__(sizes, low, reopen_s)
+        self.notes = []  # (door, NOTE_..), taken by the core after each event
+        self._pulse_ms = pulse_ms
+        self._record = record
+        self._effect = effect
+        self._business = None  # of the order under way: (purpose, role, holder, ref, parcel)
+
+    def deadline(self, now):
+        """Milliseconds from ``now`` to the first deadline of any door; None if there is none."""
+        first = None
+        for d in self.doors:
+            if d.deadline_ms is not None:
+                left = max(0, ticks_diff(d.deadline_ms, now[0]))
+                if first is None or left < first:
+                    first = left
+        return first
+
+    def order(self, index, purpose, role, holder, ref, parcel, now):
+        """Order a door open.  Answers ``ORDERED`` or why not; the pulse is recorded first."""
+        d = self.doors[index]
+        if d.phase in (D.OPEN, D.FORCED):
+            return IS_OPEN
+        if d.phase == D.ORDERED:
+            return IS_BUSY
+        if (d.phase, D.ORDER) not in D.TABLE:
+            return OUT_OF_ORDER
+        d.pulses = 0
+        d.ordered_ms = now[0]
+        self._business = (purpose, role, holder, ref, parcel)
+        self.signal(index, D.ORDER, now)
+        return ORDERED
+
+    def undo_deposit(self, index):
+        """The person will not leave the parcel here after all; the door is still open."""
+        if self.doors[index].content == D.FILLING:
+            self._record(R.DEPOSIT_UNDONE, index, self.doors[index].parcel)
+
+    def report_problem(self, index, role, holder, alarm):
+        """Somebody says the parcel is missing or wrong: nobody gets this compartment unseen."""
+        self._record(R.ALARM, alarm, role, holder, index)
+        self._record(R.BLOCKED, index, D.BLOCKED_REPORTED)
+
+    def signal(self, index, signal, now):
+        """Move one door as ``doors.TABLE`` says; an action may name another phase than the table."""
+        d = self.doors[index]
+        step = D.TABLE.get((d.phase, signal))
+        if step is None:
+            return
+        d.phase, action = step
+        d.deadline_ms = None
+        other = getattr(self, "_do_" + action)(index, d, now)
+        if other is not None:
+            d.phase = other
+
+    def sensor_fault(self, index, fault, now):
+        self._record(R.DOOR_FAULT, index, fault)
+        self.signal(index, D.SENSOR_FAULT, now)
+
+    def tick(self, now):
+        """Signal ``LATE`` to every door whose deadline has passed."""
+        for i, d in enumerate(self.doors):
+            if d.deadline_ms is not None and ticks_diff(d.deadline_ms, now[0]) <= 0:
+                self.signal(i, D.LATE, now)
+
+    # --- actions of the table ------------------------------------------------------------------------
+
+    def _do_pulse(self, index, d, now):
+        self._pulse(index, d, self._business, now)
+
+    def _do_pulse_again(self, index, d, now):
+        business = (d.purpose, d.role, d.holder, d.ref, d.parcel)
+        if d.pulses < _PULSES_MAX:
+            self._pulse(index, d, business, now)
+            self._note(index, NOTE_AGAIN)
+            return None
+        if d.purpose == D.FOR_DEPOSIT:  # another compartment will be given, so this order ends now
+            self._do_lapse(index, d, now)
+            self._record(R.BLOCKED, index, D.BLOCKED_STUCK)
+            self._note(index, NOTE_STUCK)
+            return D.CLOSED
+        d.deadline_ms = ticks_add(now[0], _STUCK_MS)
+        self._note(index, NOTE_STUCK)
+        return D.STUCK
+
+    def _pulse(self, index, d, business, now):
+        d.pulses += 1
+        purpose, role, holder, ref, parcel = business
+        self._record(R.PULSE, index, purpose, d.pulses, role, holder, ref, parcel)
+        self._effect((FX_PULSE, index, self._pulse_ms))
+        d.deadline_ms = ticks_add(now[0], _QUEUE_WAIT_MS)
+
+    def _do_await_open(self, index, d, now):
+        d.deadline_ms = ticks_add(now[0], _OPEN_WAIT_MS)
+
+    def _do_lapse(self, index, d, now):
+        self._record(R.NOT_OPENED, index, d.purpose, d.parcel)
+
+    def _do_no_driver(self, index, d, now):
+        self._record(R.DOOR_FAULT, index, D.FAULT_LOCK_SILENT)
+        self._do_lapse(index, d, now)
+        self._note(index, NOTE_BROKEN)
+
+    def _do_fault(self, index, d, now):
+        self._note(index, NOTE_BROKEN)
+
+    def _do_opened(self, index, d, now):
+        after_ms = min(65535, ticks_diff(now[0], d.ordered_ms)) if d.pulses else 0
+        self._record(R.OPENED, index, d.purpose, after_ms, d.ref, d.parcel)
+        if d.content == D.TAKEN:
+            d.opened_ms = now[0]
+        self._watch_open(d, now)
+        self._note(index, NOTE_OPENED)
+
+    def _do_forced(self, index, d, now):
+        self._record(R.FORCED, index, d.parcel if d.content else "")
+        self._watch_open(d, now)
+
+    def _watch_open(self, d, now):
+        d.open_ms = now[0]
+        d.reminders = 0
+        d.deadline_ms = ticks_add(now[0], _REMIND_MS)
+
+    def _do_remind(self, index, d, now):
+        d.reminders += 1
+        if d.reminders == _LEFT_OPEN_REMINDERS:
+            self._record(R.LEFT_OPEN, index, ticks_diff(now[0], d.open_ms) // 1000)
+        d.deadline_ms = ticks_add(now[0], _REMIND_MS)
+        self._note(index, NOTE_REMIND)
+
+    def _do_closed(self, index, d, now):
+        self._record(R.CLOSED, index, d.purpose)
+        self._settle(index, d)
+        self._note(index, NOTE_CLOSED)
+
+    def _do_settle_closed(self, index, d, now):
+        """First word of the sensor since start: what happened while nobody watched?"""
+        if d.ordered:
+            self._do_lapse(index, d, now)
+        if d.seen_open:
+            self._record(R.CLOSED, index, d.purpose)
+        self._settle(index, d)
+
+    def _do_settle_open(self, index, d, now):
+        if d.seen_open:  # known already; nothing new to record
+            self._watch_open(d, now)
+            return None
+        if d.ordered:  # by an order before the restart
+            d.pulses = 0
+            self._do_opened(index, d, now)
+            return None
+        self._do_forced(index, d, now)
+        return D.FORCED
+
+    def _settle(self, index, d):
+        """The door is closed: what was begun while it was open is now a fact."""
+        if d.content == D.FILLING:
+            self._record(R.DEPOSITED, index, d.holder, d.role, d.parcel)
+        elif d.content == D.TAKEN and d.purpose == D.FOR_RECALL:
+            self._record(R.RETURNED, index, d.holder, d.role, d.parcel)
+        elif d.content == D.TAKEN:
+            self._record(R.COLLECTED, index, d.ref, d.parcel)
+
+    def _note(self, index, note):
+        self.notes.append((index, note))
