@@ -1,0 +1,146 @@
+"""Simulated time: a heap of callbacks, driven by a virtual or by the real clock.
+
+All times are integers in microseconds since the clock was made.  Callbacks of one instant run in
+the order in which they were asked for, so a run with the same inputs is the same run.
+"""
+
+import heapq
+import os
+import threading
+import time
+from collections import deque
+from typing import Any, Callable
+
+
+class Timer:
+    """One pending callback; ``cancel`` makes it never run."""
+
+    __slots__ = ("at_us", "function", "args")
+
+    def __init__(self, at_us: int, function: Callable[..., Any] | None, args: tuple[Any, ...]) -> None:
+        self.at_us = at_us
+        self.function = function
+        self.args = args
+
+    def cancel(self) -> None:
+        self.function = None
+        self.args = ()
+
+    @property
+    def pending(self) -> bool:
+        return self.function is not None
+
+
+class Clock:
+    """What physics asks for: the time, and to be called at a time."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[int, int, Timer]] = []
+        self._asked = 0
+
+    def now_us(self) -> int:
+        raise NotImplementedError
+
+    def call_at(self, at_us: int, function: Callable[..., Any], *args: Any) -> Timer:
+        """Call ``function(*args)`` at ``at_us``; a time that has passed means as soon as possible."""
+        timer = Timer(at_us, function, args)
+        self._asked += 1
+        heapq.heappush(self._heap, (at_us, self._asked, timer))
+        return timer
+
+    def call_in(self, delay_us: int, function: Callable[..., Any], *args: Any) -> Timer:
+        return self.call_at(self.now_us() + delay_us, function, *args)
+
+    def next_due_us(self) -> int | None:
+        """When the next callback is due; None when nothing is pending."""
+        heap = self._heap
+        while heap and heap[0][2].function is None:
+            heapq.heappop(heap)
+        return heap[0][0] if heap else None
+
+    def _run_next(self) -> None:
+        timer = heapq.heappop(self._heap)[2]
+        function, args = timer.function, timer.args
+        if function is not None:
+            timer.cancel()
+            function(*args)
+
+
+class VirtualClock(Clock):
+    """Time that jumps from callback to callback; nothing ever sleeps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._now_us = 0
+
+    def now_us(self) -> int:
+        return self._now_us
+
+    def spend(self, duration_us: int) -> None:
+        """The work being done takes this long; what falls due meanwhile runs late, in order."""
+        self._now_us += duration_us
+
+    def run_until(self, at_us: int) -> None:
+        """Run everything due up to and including ``at_us``, then stand there."""
+        heap = self._heap
+        while heap and heap[0][0] <= at_us:
+            if heap[0][0] > self._now_us:
+                self._now_us = heap[0][0]
+            self._run_next()
+        self._now_us = max(self._now_us, at_us)
+
+    def run_for(self, seconds: float) -> None:
+        self.run_until(self._now_us + round(seconds * 1_000_000))
+
+
+class RealClock(Clock):
+    """The monotonic clock of the machine; one thread owns the heap, others ``post`` to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._start_ns = time.monotonic_ns()
+        self._posted: deque[Callable[[], Any]] = deque()
+        self._bell_out, self._bell_in = os.pipe()
+        os.set_blocking(self._bell_out, False)
+        os.set_blocking(self._bell_in, False)
+        self._lock = threading.Lock()
+
+    def now_us(self) -> int:
+        return (time.monotonic_ns() - self._start_ns) // 1000
+
+    def fileno(self) -> int:
+        """Readable when something was posted: select on it together with the interpreter's socket."""
+        return self._bell_out
+
+    def post(self, function: Callable[[], Any]) -> None:
+        """Have ``function`` called by the owning thread; may be called from any thread."""
+        self._posted.append(function)
+        with self._lock:
+            if self._bell_in >= 0:
+                try:
+                    os.write(self._bell_in, b"!")
+                except BlockingIOError:  # full of unread bells: it rings already
+                    return
+
+    def run_due(self) -> int | None:
+        """Run what was posted and what is due; return microseconds to the next callback or None."""
+        try:
+            os.read(self._bell_out, 4096)
+        except BlockingIOError:
+            pass
+        while self._posted:
+            self._posted.popleft()()
+        while True:
+            due_us = self.next_due_us()
+            if due_us is None:
+                return None
+            wait_us = due_us - self.now_us()
+            if wait_us > 0:
+                return wait_us
+            self._run_next()
+
+    def close(self) -> None:
+        with self._lock:
+            os.close(self._bell_out)
+            os.close(self._bell_in)
+            self._bell_out = self._bell_in = -1

@@ -1,0 +1,161 @@
+"""The pins of an ESP32 and the peripherals that take them over: GPIO, PWM and RMT.
+
+A pad has one owner at a time: the peripheral that was configured last, as in the chip's output
+matrix.  Pins 6..11 carry the flash and refuse; 34..39 are inputs without pulls (ESP32 datasheet,
+"GPIO pins"; MicroPython's port raises ValueError for both).
+"""
+
+from typing import Any, Callable, Sequence
+
+from .clock import Clock, Timer
+from .nets import Net
+
+PIN_COUNT = 40
+MISSING = frozenset((20, 24, 28, 29, 30, 31))  # not bonded out on any ESP32 module
+FLASH = frozenset(range(6, 12))
+INPUT_ONLY = frozenset(range(34, 40))
+
+IN, OUT, OPEN_DRAIN = 1, 3, 7  # the values of machine.Pin on the ESP32 port
+PULL_DOWN, PULL_UP = 1, 2
+IRQ_RISING, IRQ_FALLING = 1, 2
+CHIP = "esp32"
+
+
+def check_pin(number: int, output: bool = False, pulled: bool = False) -> None:
+    """Raise ValueError where the ESP32 port does."""
+    if not 0 <= number < PIN_COUNT or number in MISSING or number in FLASH:
+        raise ValueError(f"invalid pin {number}")
+    if number in INPUT_ONLY:
+        if output:
+            raise ValueError(f"pin {number} can only be input")
+        if pulled:
+            raise ValueError(f"pin {number} has no pull resistors")
+
+
+class Pad:
+    """One pin seen from inside the chip."""
+
+    def __init__(self, number: int, interrupt: Callable[[int, int], Any]) -> None:
+        self.number = number
+        self.net = Net(f"gpio{number}")
+        self.net.on_change(self._changed)
+        self._interrupt = interrupt
+        self.reset()
+
+    def reset(self) -> None:
+        """High impedance, no pull, no interrupt: what every pad is while the chip is in reset."""
+        self.mode = IN
+        self.value = 0
+        self.triggers = 0
+        self._owner: Channel | None = None
+        self.net.drive(CHIP, None)
+        self.net.pull(CHIP, None)
+        self.net.set_tone(None)
+
+    def configure(self, mode: int | None, pull: int | None, value: int | None) -> None:
+        """``machine.Pin(...)``: None leaves mode or value as they are; ``pull`` 0 is none, None unchanged."""
+        if mode not in (None, IN, OUT, OPEN_DRAIN):
+            raise ValueError("invalid pin mode")
+        check_pin(self.number, output=mode in (OUT, OPEN_DRAIN), pulled=bool(pull))
+        if mode is not None:
+            self.mode = mode
+            self._owner = None
+            self.net.set_tone(None)
+        if value is not None:
+            self.value = value
+        if pull is not None:
+            self.net.pull(CHIP, {PULL_UP: 1, PULL_DOWN: 0}.get(pull))
+        self._drive()
+
+    def write(self, value: int) -> None:
+        """Set the output latch; it shows on the pin only while GPIO owns it as an output."""
+        self.value = value
+        self._drive()
+
+    def _drive(self) -> None:
+        if self._owner is not None:
+            return
+        if self.mode == OUT:
+            self.net.drive(CHIP, self.value)
+        elif self.mode == OPEN_DRAIN:
+            self.net.drive(CHIP, None if self.value else 0)
+        else:
+            self.net.drive(CHIP, None)
+
+    def _changed(self, level: int) -> None:
+        if self.triggers & (IRQ_RISING if level else IRQ_FALLING):
+            self._interrupt(self.number, level)
+
+    # --- a peripheral takes the pad over ------------------------------------------------------------
+    def hand_to(self, channel: "Channel", level: int) -> None:
+        check_pin(self.number, output=True)
+        self.mode = OUT
+        self._owner = channel
+        self.net.drive(CHIP, level)
+
+    def owned_by(self, channel: "Channel") -> bool:
+        return self._owner is channel
+
+
+class Channel:
+    """A peripheral channel bound to a pad."""
+
+    def __init__(self, pad: Pad, idle_level: int = 0) -> None:
+        self.pad = pad
+        pad.hand_to(self, idle_level)
+
+    def output(self, level: int) -> None:
+        if self.pad.owned_by(self):
+            self.pad.net.drive(CHIP, level)
+
+
+class Pwm(Channel):
+    """A PWM output; its square wave is told to the net as a tone, not as edges."""
+
+    def set(self, freq_hz: int, duty_u16: int) -> None:
+        """Drive ``freq_hz`` (1..40e6) at a duty of 0..65535; a duty of 0 is silence."""
+        if self.pad.owned_by(self):
+            self.output(1 if duty_u16 == 65535 else 0)
+            self.pad.net.set_tone((freq_hz, duty_u16) if 0 < duty_u16 < 65535 else None)
+
+
+class Rmt(Channel):
+    """The remote-control peripheral: plays levels and durations by itself.
+
+    Once started nothing the processor does or fails to do lengthens the pattern; only a reset of
+    the chip or giving the pad to another peripheral cuts it short.
+    """
+
+    def __init__(self, clock: Clock, pad: Pad, resolution_hz: int, idle_level: int) -> None:
+        super().__init__(pad, idle_level)
+        self._clock = clock
+        self._resolution_hz = resolution_hz
+        self._idle_level = idle_level
+        self._steps: list[Timer] = []
+
+    @property
+    def busy(self) -> bool:
+        return any(step.pending for step in self._steps)
+
+    def play(self, pulses: Sequence[tuple[int, int]]) -> int:
+        """Play ``(ticks, level)`` pairs, then return to the idle level.  Returns the length in us."""
+        start_us = self._clock.now_us()
+        ticks = 0
+        self._steps = []
+        for duration, level in pulses:
+            at_us = start_us + ticks * 1_000_000 // self._resolution_hz
+            if ticks == 0:
+                self.output(level)
+            else:
+                self._steps.append(self._clock.call_at(at_us, self.output, level))
+            ticks += duration
+        length_us = ticks * 1_000_000 // self._resolution_hz
+        self._steps.append(self._clock.call_at(start_us + length_us, self.output, self._idle_level))
+        return length_us
+
+    def stop(self) -> None:
+        """Stop where it is: the line returns to idle."""
+        for step in self._steps:
+            step.cancel()
+        self._steps = []
+        self.output(self._idle_level)

@@ -1,0 +1,173 @@
+"""Electrical nets: wires that several things drive, pull and watch at once.
+
+A net's level follows from everything that acts on it: a driver that holds it low wins over one
+that holds it high (and is counted as a fight: on a real board something gets warm), drivers win
+over pull resistors, and a net that nothing acts on keeps the level it had.  Closed switches make
+several nets one, which is all that a key matrix is, ghost keys included.
+"""
+
+from typing import Any, Callable, Hashable
+
+Watcher = Callable[[int], Any]
+
+
+class Net:
+    """One wire.
+
+    ``level`` is 0 or 1.  ``source`` names who drives: each source has one say, and gives it up
+    with ``None``.  Changes are told to watchers at once, in the order in which they subscribed.
+    """
+
+    __slots__ = (
+        "name",
+        "level",
+        "fights",
+        "_strong",
+        "_weak",
+        "_ties",
+        "_watchers",
+        "_tone",
+        "_tone_watchers",
+        "_volts",
+    )
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.level = 0
+        self.fights = 0
+        self._strong: dict[Hashable, int] = {}
+        self._weak: dict[Hashable, int] = {}
+        self._ties: dict[Net, int] = {}
+        self._watchers: list[Watcher] = []
+        self._tone: tuple[int, int] | None = None
+        self._tone_watchers: list[Callable[[int, int], Any]] = []
+        self._volts: float | None = None
+
+    def __repr__(self) -> str:
+        return f"<Net {self.name} {self.level}>"
+
+    # --- acting on it ------------------------------------------------------------
+    def drive(self, source: Hashable, level: int | None) -> None:
+        """Hold the net at 0 or 1 with a transistor or a contact, or let go with None."""
+        self._say(self._strong, source, level)
+
+    def pull(self, source: Hashable, level: int | None) -> None:
+        """Pull with a resistor: counts only while nothing drives."""
+        self._say(self._weak, source, level)
+
+    def _say(self, voices: dict[Hashable, int], source: Hashable, level: int | None) -> None:
+        if level is None:
+            if voices.pop(source, None) is None:
+                return
+        elif voices.get(source) == level:
+            return
+        else:
+            voices[source] = level
+        settle(self)
+
+    def tie(self, other: "Net") -> None:
+        """Close one contact between the two nets; contacts are counted."""
+        self._ties[other] = self._ties.get(other, 0) + 1
+        other._ties[self] = other._ties.get(self, 0) + 1
+        settle(self)
+
+    def untie(self, other: "Net") -> None:
+        """Open one contact closed with ``tie``."""
+        if other not in self._ties:
+            raise ValueError(f"{self.name} and {other.name} are not tied")
+        for one, two in ((self, other), (other, self)):
+            one._ties[two] -= 1
+            if not one._ties[two]:
+                del one._ties[two]
+        settle(self)
+        settle(other)
+
+    # --- watching it ------------------------------------------------------------
+    def on_change(self, watcher: Watcher) -> None:
+        """Call ``watcher(level)`` after each change of level."""
+        self._watchers.append(watcher)
+
+    def unwatch(self, watcher: Watcher) -> None:
+        self._watchers.remove(watcher)
+
+    # --- tones and voltages: what a square wave of kHz or an analogue level would be too slow as edges ----
+    @property
+    def tone(self) -> tuple[int, int] | None:
+        """``(freq_hz, duty_u16)`` while a PWM drives this net, else None."""
+        return self._tone
+
+    def set_tone(self, tone: tuple[int, int] | None) -> None:
+        if tone != self._tone:
+            self._tone = tone
+            freq_hz, duty_u16 = tone or (0, 0)
+            for watcher in tuple(self._tone_watchers):
+                watcher(freq_hz, duty_u16)
+
+    def on_tone(self, watcher: Callable[[int, int], Any]) -> None:
+        """Call ``watcher(freq_hz, duty_u16)`` when a PWM starts, changes or (0, 0) ends."""
+        self._tone_watchers.append(watcher)
+
+    @property
+    def volts(self) -> float:
+        """What an ADC would measure: the voltage applied, else 0 or 3.3 by level."""
+        return 3.3 * self.level if self._volts is None else self._volts
+
+    def set_volts(self, volts: float | None) -> None:
+        """Apply an analogue voltage (0..3.3) for ADC readings; None goes back to the digital level."""
+        self._volts = volts
+
+    # --- settling ------------------------------------------------------------
+    def _component(self) -> "list[Net]":
+        if not self._ties:
+            return [self]
+        seen = {self: None}
+        todo = [self]
+        while todo:
+            for other in todo.pop()._ties:
+                if other not in seen:
+                    seen[other] = None
+                    todo.append(other)
+        return list(seen)
+
+
+def settle(net: Net) -> None:
+    """Work out the level of a net and all that is tied to it, then tell who watches."""
+    nets = net._component()
+    low = high = weak_low = weak_high = False
+    for one in nets:
+        for level in one._strong.values():
+            low, high = low or not level, high or bool(level)
+        for level in one._weak.values():
+            weak_low, weak_high = weak_low or not level, weak_high or bool(level)
+    if low or high:
+        level = 0 if low else 1
+        if low and high:
+            net.fights += 1
+    elif weak_low or weak_high:
+        level = 0 if weak_low else 1
+    else:
+        return
+    changed = [one for one in nets if one.level != level]
+    for one in changed:
+        one.level = level
+    for one in changed:
+        for watcher in tuple(one._watchers):
+            if one.level == level:  # an earlier watcher may have changed it again and told everybody
+                watcher(level)
+
+
+class Switch:
+    """A contact between two nets: a key, a reed to ground, a jumper."""
+
+    def __init__(self, one: Net, two: Net) -> None:
+        self.nets = one, two
+        self.closed = False
+
+    def set(self, closed: bool) -> None:
+        if closed != self.closed:
+            self.closed = closed
+            one, two = self.nets
+            if closed:
+                one.tie(two)
+            else:
+                one.untie(two)
