@@ -61,20 +61,25 @@ class Cabinet(Compartments):
                     first = left
         return first
 
+    def readiness(self, index):
+        """What ``order`` would answer now."""
+        phase = self.doors[index].phase
+        if (phase, D.ORDER) in D.TABLE:
+            return ORDERED
+        if phase in (D.OPEN, D.FORCED):
+            return IS_OPEN
+        return IS_BUSY if phase == D.ORDERED else OUT_OF_ORDER
+
     def order(self, index, purpose, role, holder, ref, parcel, now):
         """Order a door open.  Answers ``ORDERED`` or why not; the pulse is recorded first."""
-        d = self.doors[index]
-        if d.phase in (D.OPEN, D.FORCED):
-            return IS_OPEN
-        if d.phase == D.ORDERED:
-            return IS_BUSY
-        if (d.phase, D.ORDER) not in D.TABLE:
-            return OUT_OF_ORDER
-        d.pulses = 0
-        d.ordered_ms = now[0]
-        self._business = (purpose, role, holder, ref, parcel)
-        self.signal(index, D.ORDER, now)
-        return ORDERED
+        answer = self.readiness(index)
+        if answer == ORDERED:
+            d = self.doors[index]
+            d.pulses = 0
+            d.ordered_ms = now[0]
+            self._business = (purpose, role, holder, ref, parcel)
+            self.signal(index, D.ORDER, now)
+        return answer
 
     def undo_deposit(self, index):
         """The person will not leave the parcel here after all; the door is still open."""
@@ -120,8 +125,7 @@ class Cabinet(Compartments):
             self._note(index, NOTE_AGAIN)
             return None
         if d.purpose == D.FOR_DEPOSIT:  # another compartment will be given, so this order ends now
-            self._do_lapse(index, d, now)
-            self._record(R.BLOCKED, index, D.BLOCKED_STUCK)
+            self._give_up(index, d, now)
             self._note(index, NOTE_STUCK)
             return D.CLOSED
         d.deadline_ms = ticks_add(now[0], _STUCK_MS)
@@ -141,9 +145,16 @@ class Cabinet(Compartments):
     def _do_lapse(self, index, d, now):
         self._record(R.NOT_OPENED, index, d.purpose, d.parcel)
 
+    def _give_up(self, index, d, now):
+        """This door is not offered to the next parcel before it has been seen to open again."""
+        was_deposit = d.purpose == D.FOR_DEPOSIT
+        self._do_lapse(index, d, now)
+        if was_deposit and not d.block:
+            self._record(R.BLOCKED, index, D.BLOCKED_STUCK)
+
     def _do_no_driver(self, index, d, now):
         self._record(R.DOOR_FAULT, index, D.FAULT_LOCK_SILENT)
-        self._do_lapse(index, d, now)
+        self._give_up(index, d, now)
         self._note(index, NOTE_BROKEN)
 
     def _do_fault(self, index, d, now):
@@ -154,6 +165,8 @@ class Cabinet(Compartments):
         self._record(R.OPENED, index, d.purpose, after_ms, d.ref, d.parcel)
         if d.content == D.TAKEN:
             d.opened_ms = now[0]
+        if d.block == D.BLOCKED_STUCK:
+            self._record(R.RELEASED, index, D.BLOCKED_STUCK)
         self._watch_open(d, now)
         self._note(index, NOTE_OPENED)
 

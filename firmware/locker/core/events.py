@@ -34,23 +34,24 @@ EV_TIMER = const(9)  # which timer, see FX_TIMER
 EV_CHECK = const(10)  # digits: str; comes back from FX_THEN once the attempt is durable
 EV_GRANTS = const(11)  # from_version, to_version, added: list of GRANT payloads, dropped: list of ids
 EV_EXPECTED = const(12)  # parcel: str, size: int, until: epoch s
-EV_OPEN_ORDER = const(13)  # door: a verified remote command
+EV_OPEN_ORDER = const(13)  # door, counter, id: str: a verified remote command to open
 EV_LINK = const(14)  # up: bool
-EV_TIME = const(15)  # epoch_s, source: the trusted time became known or was corrected
+EV_TIME = const(15)  # epoch_s before, source: the trusted time became known or was corrected
 EV_BOOT = const(16)  # cause, skipped_sectors, recovered_records, firmware: str
-EV_COMMAND = const(17)  # counter, result, id: str
+EV_COMMAND = const(17)  # counter, result, id: str: a verified command that needed no decision here
 EV_REJECTED = const(18)  # reason, count: frames that were not believed
 EV_REVOKE = const(19)  # kind of revoke record, its payload
 
 # --- effects, carried out in order, the journal first --------------------------------------------------------
 FX_RECORD = const(1)  # kind, payload: append and make durable before anything that follows
 FX_PULSE = const(2)  # door, pulse_ms
-FX_SHOW = const(3)  # text id, args tuple
+FX_SHOW = const(3)  # screen (screens.py), args tuple, language
 FX_BEEP = const(4)  # one of BEEP_
 FX_LED = const(5)  # one of LED_
 FX_TIMER = const(6)  # which, delay_ms; a negative delay cancels it; one pending deadline for each
 FX_THEN = const(7)  # event: hand it to the core once the effects before it are done
 FX_ASK_GRANTS = const(8)  # have_version: the set has a gap, ask the host to repair it
+FX_REPLY = const(9)  # command id, result: str
 
 BEEP_KEY = const(1)
 BEEP_OK = const(2)

@@ -1,0 +1,227 @@
+"""What a person may do once their code is known: collect, leave parcels, take them away, service.
+
+The dialog never decides custody: it orders doors from ``cabinet`` and repeats what they then
+really did.  It may be left at any moment (the person walks off, the power goes) without harm.
+"""
+
+from micropython import const
+
+from . import cabinet as C
+from . import doors as D
+from . import events as E
+from . import labels, reasons, screens
+from . import records as R
+from .dialog import COURIER, DONE, FILL, IDLE, MESSAGE_MS, OPENING, PICK_OUT, SERVICE, SIZE, STUCK, TAKE, Dialog
+
+ALARM_REPORTED = const(1)  # a customer says the parcel is missing or wrong
+
+_OPENING_MS = const(30_000)
+_STUCK_MS = const(25_000)  # shorter than the cabinet waits for a hand that pulls
+_DOOR_OPEN_MS = const(90_000)
+_MENU_MS = const(60_000)
+
+
+class Errands(Dialog):
+    """The part of the dialog after the code; see ``dialog.TABLE``."""
+
+    def _serve(self, action, door, parcel, now):
+        """The code is good: do what it is for."""
+        if action in (E.DEPOSIT, E.RETURN):
+            self.menu = COURIER
+            if parcel:
+                self._do_label(now, parcel)
+            else:
+                self._do_back(now)
+        elif action in (E.RECALL, E.HANDOVER) and not 0 <= door < len(self._core.names):
+            self.menu = PICK_OUT
+            self._do_back(now)
+        elif action == E.SERVICE:
+            self.menu = SERVICE
+            self._do_back(now)
+        else:
+            self.door = door
+            self.parcel = parcel
+            self._order(D.FOR_RECALL if action == E.RECALL else D.FOR_COLLECT, now)
+
+    def _order(self, purpose, now):
+        """Order ``self.door`` open for ``self.who``, and say so."""
+        d = self._core.cabinet.doors[self.door]
+        if purpose == D.FOR_COLLECT and d.content == D.EMPTY and self.parcel:
+            purpose = D.FOR_REOPEN
+        role, holder, ref = self.who
+        answer = self._core.cabinet.order(self.door, purpose, role, holder, ref, self.parcel or d.parcel, now)
+        if answer == C.ORDERED:
+            self._go(OPENING, _OPENING_MS, screens.OPENING, self._name())
+        elif answer == C.OUT_OF_ORDER:
+            self._fail(screens.BROKEN, self._name())
+        else:
+            self._fail(screens.IS_OPEN, self._name())
+
+    # --- actions: a door is on its way ------------------------------------------------------------------------
+
+    def _do_door_opened(self, now):
+        purpose = self._core.cabinet.doors[self.door].purpose
+        if purpose == D.FOR_DEPOSIT:
+            self._go(FILL, _DOOR_OPEN_MS, screens.FILL, self._name())
+        elif purpose == D.FOR_SERVICE:
+            self._go(TAKE, _DOOR_OPEN_MS, screens.CLOSE_IT, self._name())
+        else:
+            self._go(TAKE, _DOOR_OPEN_MS, screens.TAKE, self._name())
+
+    def _do_say_again(self, now):
+        self.show(screens.AGAIN, self._name())
+
+    def _do_door_stuck(self, now):
+        self._core.effect((E.FX_BEEP, E.BEEP_ERROR))
+        if self._core.cabinet.doors[self.door].purpose == D.NO_PURPOSE:  # a deposit: given up, try elsewhere
+            self._give_compartment(self.size, now)
+            return
+        self._go(STUCK, _STUCK_MS, screens.STUCK, self._name())
+
+    def _do_open_again(self, now):
+        self._order(self._core.cabinet.doors[self.door].purpose, now)
+
+    def _do_door_broken(self, now):
+        if self.menu == COURIER:
+            self._give_compartment(self.size, now)
+        else:
+            self._fail(screens.BROKEN, self._name())
+
+    def _do_report(self, now):
+        role, holder, _ = self.who
+        if self.menu == SERVICE:
+            return  # a technician reports with better tools
+        self._core.cabinet.report_problem(self.door, role, holder, ALARM_REPORTED)
+        self._say(screens.REPORTED, self._name())
+
+    def _do_say_close_it(self, now):
+        self._core.effect((E.FX_BEEP, E.BEEP_REMIND))
+        self.show(screens.CLOSE_IT, self._name())
+
+    def _do_taken(self, now):
+        self._core.effect((E.FX_BEEP, E.BEEP_OK))
+        if self.menu != IDLE:
+            self.count += 1
+            self._do_back(now)
+            return
+        self._go(DONE, _MESSAGE_MS, screens.THANKS)
+
+    def _do_reopen(self, now):
+        if self._core.cabinet.can_reopen(self.door, now):
+            self._order(D.FOR_COLLECT, now)
+        else:
+            self._fail(screens.DONE_BEFORE)
+
+    # --- actions: leaving parcels -----------------------------------------------------------------------------------
+
+    def _do_back(self, now):
+        self.parcel = self.typed = ""
+        self.door = -1
+        if self.menu == SERVICE:
+            self._go(SERVICE, _MENU_MS, screens.SERVICE, self.typed)
+        elif self.menu == PICK_OUT:
+            self._go(PICK_OUT, _MENU_MS, screens.PICK_OUT, self.count)
+        else:
+            self._go(COURIER, _MENU_MS, screens.COURIER, self.count)
+
+    def _complain(self, screen, *args):
+        """Something is wrong with this parcel; who has a menu goes on with the next."""
+        if self.who[0] == E.CUSTOMER:
+            self._fail(screen, *args)
+            return
+        self._core.effect((E.FX_BEEP, E.BEEP_ERROR))
+        self._go(self.menu, _MENU_MS, screen, *args)
+
+    def _do_say_bad_scan_stay(self, now):
+        self._complain(screens.BAD_SCAN)
+
+    def _do_label(self, now, text):
+        reason, parcel = labels.parcel_id(text)
+        if reason != reasons.R_OK:
+            self._complain(screens.BAD_LABEL)
+            return
+        at = self._core.cabinet.find(parcel)
+        if at >= 0 and self._core.cabinet.doors[at].content != D.EMPTY:
+            self._complain(screens.ALREADY_HERE, self._core.names[at])
+            return
+        if self._core.access.collides(parcel):
+            self._complain(screens.CODE_CLASH)
+            return
+        self.parcel = parcel
+        size = self._core.expected_size(parcel, now)
+        if size:
+            self.low = bool(size & 0x10)
+            self._give_compartment(size & 0x0F, now)
+        else:
+            self._go(SIZE, _MENU_MS, screens.WHICH_SIZE)
+
+    def _do_size(self, now, digit):
+        if digit in "1234":
+            self._give_compartment(int(digit), now)
+
+    def _give_compartment(self, size, now):
+        door = self._core.cabinet.choose(size, self.low)
+        if door < 0:
+            self._complain(screens.FULL)
+            return
+        self.size = size
+        self.door = door
+        self._order(D.FOR_DEPOSIT, now)
+
+    def _do_larger(self, now):
+        """Does not fit: this compartment stays empty, the next one is larger."""
+        self._core.cabinet.undo_deposit(self.door)
+        self.size = self._core.sizes[self.door] + 1
+        self._go(FILL, _DOOR_OPEN_MS, screens.CLOSE_IT, self._name())
+
+    def _do_take_back(self, now):
+        self._core.cabinet.undo_deposit(self.door)
+        self.size = 0
+        self._go(FILL, _DOOR_OPEN_MS, screens.TAKE_BACK, self._name())
+
+    def _do_filled(self, now):
+        if self._core.cabinet.doors[self.door].content == D.PARCEL:
+            self._core.effect((E.FX_BEEP, E.BEEP_OK))
+            self.count += 1
+            if self.who[0] == E.CUSTOMER:  # a return: one parcel, no menu
+                self._say(screens.THANKS)
+                return
+            self._do_back(now)
+        elif self.size:
+            self._give_compartment(self.size, now)
+        else:
+            self._do_back(now)
+
+    def _do_goodbye(self, now):
+        self._say(screens.GOODBYE)
+
+    # --- actions: taking parcels away, service ------------------------------------------------------------------------
+
+    def _do_pick_out(self, now, text):
+        _, parcel = labels.parcel_id(text)
+        door = self._core.cabinet.find(parcel)
+        if door < 0 or self._core.cabinet.doors[door].content != D.PARCEL:
+            self._complain(screens.NOT_HERE)
+            return
+        self.door, self.parcel = door, parcel
+        self._order(D.FOR_RECALL, now)
+
+    def _do_type_door(self, now, digit):
+        self.typed = (self.typed + digit)[-4:]
+        self._go(SERVICE, _MENU_MS, screens.SERVICE, self.typed)
+
+    def _do_erase_door(self, now):
+        if not self.typed:
+            self._do_goodbye(now)
+            return
+        self.typed = self.typed[:-1]
+        self._go(SERVICE, _MENU_MS, screens.SERVICE, self.typed)
+
+    def _do_service_open(self, now):
+        if self.typed not in self._core.names:
+            self.typed = ""
+            self._complain(screens.NO_SUCH_DOOR)
+            return
+        self.door = self._core.names.index(self.typed)
+        self.parcel = ""
+        self._order(D.FOR_SERVICE, now)

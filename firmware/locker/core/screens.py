@@ -1,0 +1,41 @@
+"""The names of what the display can say.  ``texts.py`` has the words; a test compares the two.
+
+The comment gives the arguments that ``FX_SHOW`` carries with it.
+"""
+
+IDLE = "idle"  # site name
+TYPING = "typing"  # what has been typed
+CODE_LENGTH = "code_length"  # digits a code has
+WRONG_CODE = "wrong_code"  # -
+FEW_TRIES = "few_tries"  # tries left
+LOCKED = "locked"  # minutes, seconds until the next try
+NOT_HERE = "not_here"  # -
+DONE_BEFORE = "done_before"  # -
+EXPIRED = "expired"  # -
+NOT_YET = "not_yet"  # -
+REVOKED = "revoked"  # -
+NO_CLOCK = "no_clock"  # -
+OPENING = "opening"  # compartment
+AGAIN = "again"  # compartment
+STUCK = "stuck"  # compartment
+BROKEN = "broken"  # compartment
+IS_OPEN = "is_open"  # compartment
+TAKE = "take"  # compartment
+THANKS = "thanks"  # -
+REPORTED = "reported"  # compartment
+CLOSE_IT = "close_it"  # compartment
+COURIER = "courier"  # parcels left in this visit
+WHICH_SIZE = "which_size"  # -
+FILL = "fill"  # compartment
+TAKE_BACK = "take_back"  # compartment
+FULL = "full"  # -
+ALREADY_HERE = "already_here"  # compartment
+CODE_CLASH = "code_clash"  # -
+BAD_LABEL = "bad_label"  # -
+BAD_SCAN = "bad_scan"  # -
+ONE_KEY = "one_key"  # -
+PICK_OUT = "pick_out"  # parcels taken in this visit
+SERVICE = "service"  # what has been typed
+NO_SUCH_DOOR = "no_such_door"  # -
+GOODBYE = "goodbye"  # -
+OUT_OF_SERVICE = "out_of_service"  # -

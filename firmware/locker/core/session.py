@@ -1,0 +1,182 @@
+"""The dialog until a code is known: keys and scans in, one guess at a time, a verdict out.
+
+Keys, scans and what doors did come in through the public methods; what each means in the present
+state stands in ``dialog.TABLE``.
+"""
+
+from micropython import const
+
+from . import doors as D
+from . import events as E
+from . import labels, reasons, screens
+from . import records as R
+from .dialog import CHECKING, CODE, DIGIT, DOOR, GARBLED, HASH, LABEL, LOCKED, STAR, TABLE, TIMEOUT, TOGETHER, TOKEN, TYPING
+from .errands import Errands
+
+ALARM_DURESS = const(2)
+
+_TYPING_MS = const(20_000)
+_SECOND_MS = const(1_000)
+_LOCKED_SHOWN_S = const(15)  # how long the countdown stays before the idle screen returns
+_FEW_TRIES = const(5)
+
+_SAY = {  # what a person is told of a refusal; anything else is just a wrong code
+    reasons.R_NOT_HERE: screens.NOT_HERE,
+    reasons.R_DONE_BEFORE: screens.DONE_BEFORE,
+    reasons.R_EXPIRED: screens.EXPIRED,
+    reasons.R_NOT_YET: screens.NOT_YET,
+    reasons.R_REVOKED: screens.REVOKED,
+    reasons.R_NO_CLOCK: screens.NO_CLOCK,
+}
+
+
+class Session(Errands):
+    """One dialog at a time with whoever stands at the locker."""
+
+    # --- inputs -----------------------------------------------------------------------------------------
+
+    def key(self, key, now):
+        if key in "0123456789":
+            self._step(DIGIT, now, key)
+        elif key == "*":
+            self._step(STAR, now)
+        elif key == "#":
+            self._step(HASH, now)
+
+    def scan(self, text, now):
+        if text.startswith("CG1"):
+            self._step(TOKEN, now, text)
+        elif len(text) == self._core.digits and labels.all_digits(text):
+            self._step(CODE, now, text)
+        else:
+            self._step(LABEL, now, text)
+
+    def garbled(self, now):
+        self._step(GARBLED, now)
+
+    def keys_together(self, now):
+        self._step(TOGETHER, now)
+
+    def timeout(self, now):
+        self._step(TIMEOUT, now)
+
+    def door_note(self, door, note, now):
+        if door == self.door:
+            self._step(DOOR + note, now)
+
+    def _step(self, what, now, value=None):
+        action = TABLE.get((self.state, what))
+        if action is None:
+            return
+        method = getattr(self, "_do_" + action)
+        if value is None:
+            method(now)
+        else:
+            method(now, value)
+
+    # --- actions: before a code is known -------------------------------------------------------------------
+
+    def _do_home(self, now):
+        self.home()
+
+    def _do_next_language(self, now):
+        at = self._languages.index(self.language)
+        self.language = self._languages[(at + 1) % len(self._languages)]
+        # The timer brings the site's language back for the next person.
+        self._go(TYPING, _TYPING_MS, screens.TYPING, "")
+
+    def _do_type(self, now, digit):
+        if self.state != TYPING:
+            self._clear()
+        if len(self.typed) < labels.CODE_DIGITS_MAX:
+            self.typed += digit
+        self._core.effect((E.FX_BEEP, E.BEEP_KEY))
+        self._go(TYPING, _TYPING_MS, screens.TYPING, self.typed)
+
+    def _do_erase(self, now):
+        if not self.typed:
+            self.home()
+            return
+        self.typed = self.typed[:-1]
+        self._go(TYPING, _TYPING_MS, screens.TYPING, self.typed)
+
+    def _do_submit(self, now):
+        self._try(self.typed, E.VIA_KEYPAD, now)
+
+    def _do_scanned_code(self, now, text):
+        self._try(text, E.VIA_SCANNER, now)
+
+    def _try(self, digits, via, now):
+        """One guess: recorded first, compared only when the record is durable (DESIGN 2)."""
+        if len(digits) != self._core.digits:
+            self._fail(screens.CODE_LENGTH, self._core.digits)
+            return
+        if self._core.access.may_try(now)[1]:
+            self._clear()
+            self._core.effect((E.FX_BEEP, E.BEEP_ERROR))
+            self.count = _LOCKED_SHOWN_S
+            self._do_count_down(now)
+            return
+        self.via = via
+        self._core.record(R.ATTEMPT, via)
+        self.state = CHECKING
+        self._core.effect((E.FX_THEN, (E.EV_CHECK, digits)))
+
+    def _do_count_down(self, now):
+        wait_s = self._core.access.may_try(now)[1]
+        self.count -= 1
+        if wait_s <= 0 or self.count < 0:
+            self.home()
+            return
+        self._go(LOCKED, _SECOND_MS, screens.LOCKED, wait_s // 60, wait_s % 60)
+
+    def _do_token(self, now, text):
+        self._clear()
+        self.via = E.VIA_SCANNER
+        self._decide(self._core.access.check_token(text, now), now)
+
+    def check(self, digits, now):
+        if self.state == CHECKING:
+            self._decide(self._core.access.check_digits(digits, now), now)
+
+    def _do_say_bad_scan(self, now):
+        self._fail(screens.BAD_SCAN)
+
+    def _do_say_one_key(self, now):
+        self._fail(screens.ONE_KEY)
+
+    # --- what the code allows ---------------------------------------------------------------------------------
+
+    def _decide(self, verdict, now):
+        reason, role, action, holder, door, ref, parcel, _, duress = verdict
+        if reason == reasons.R_OK and parcel and action in (E.COLLECT, E.RECALL, E.HANDOVER):
+            door = self._core.cabinet.find(parcel)
+            reason = self._parcel_reason(door, now)
+        elif reason == reasons.R_OK and action == E.COLLECT and not 0 <= door < len(self._core.names):
+            reason = reasons.R_NOT_HERE
+        if reason != reasons.R_OK:
+            self._refuse(reason, now)
+            return
+        self._core.record(R.ACCEPTED, self.via, role, action, holder, ref, parcel)
+        if duress:
+            self._core.record(R.ALARM, ALARM_DURESS, role, holder, R.ANY_DOOR)
+        self.who = (role, holder, ref)
+        self._core.effect((E.FX_BEEP, E.BEEP_OK))
+        self._serve(action, door, parcel, now)
+
+    def _parcel_reason(self, door, now):
+        if door < 0:
+            return reasons.R_NOT_HERE
+        if self._core.cabinet.doors[door].content == D.EMPTY and not self._core.cabinet.can_reopen(door, now):
+            return reasons.R_DONE_BEFORE
+        return reasons.R_OK
+
+    def _refuse(self, reason, now):
+        self._core.record(R.REFUSED, reason, self.via)
+        left = self._core.access.may_try(now)[0]
+        if reason in _SAY:
+            self._fail(_SAY[reason])
+        elif self.via == E.VIA_KEYPAD and left <= _FEW_TRIES:
+            self._fail(screens.FEW_TRIES, left)
+        else:
+            self._fail(screens.WRONG_CODE)
