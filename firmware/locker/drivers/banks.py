@@ -1,0 +1,69 @@
+"""From the configuration's words for a channel to the objects that drive it.
+
+A bank is ``"gpio"``, whose channels are pin numbers, or ``"mcp23017@<i2c>:<address>"``, whose
+channels are 0..15 (0 is GPA0, 8 is GPB0).  The configuration was validated before: here a wrong
+one raises ``KeyError`` or ``ValueError`` and says nothing kinder.
+"""
+
+from .mcp23017 import Mcp23017
+from .reeds import ChipReeds, PinReed
+from .relays import ExpanderRelay, GpioRelay
+
+# Pins that can only read and have no pull-up of their own; the wiring brings one (datasheet 2.2).
+INPUT_ONLY = {"esp32": (34, 35, 36, 37, 38, 39)}
+
+
+def bank_name(expander) -> str:
+    """The bank that an entry of the configuration's ``expanders`` makes."""
+    return "{}@{}:{}".format(expander["kind"], expander["i2c"], expander["address"])
+
+
+class Banks:
+    """The lines of all doors, and the chips they lie on.
+
+    ``relays``: one relay line for each door, for ``RelayLocks``.  ``chips``: every expander.
+    ``pin_reeds`` and ``chip_reeds``: the sensors, for ``Reeds``.
+    """
+
+    def __init__(self, doors, expanders, buses, board: str = "esp32"):
+        """``doors`` and ``expanders`` as in the configuration; ``buses``: I2C objects by id."""
+        chips = {}
+        for expander in expanders:
+            name = bank_name(expander)
+            inputs, outputs = _masks(doors, name)
+            chips[name] = Mcp23017(buses[expander["i2c"]], expander["address"], inputs, outputs)
+        self.chips = tuple(chips.values())
+        self.relays = tuple(_relay(door["lock"], chips) for door in doors)
+        self.pin_reeds = []
+        on_chip = {}
+        for number in range(len(doors)):
+            reed = doors[number]["reed"]
+            closed_level = doors[number]["closed_level"]
+            channel = reed["channel"]
+            if reed["bank"] == "gpio":
+                pulled = channel not in INPUT_ONLY.get(board, ())
+                self.pin_reeds.append(PinReed(number, channel, closed_level, pulled))
+            else:
+                on_chip.setdefault(reed["bank"], []).append((number, channel, closed_level))
+        self.chip_reeds = []
+        for expander in expanders:
+            name = bank_name(expander)
+            if name in on_chip:
+                self.chip_reeds.append(ChipReeds(chips[name], expander.get("int_pin"), on_chip[name]))
+
+
+def _relay(lock, chips):
+    if lock["bank"] == "gpio":
+        return GpioRelay(lock["channel"])
+    return ExpanderRelay(chips[lock["bank"]], lock["channel"])
+
+
+def _masks(doors, name):
+    """The channels of one chip that sensors read and that relays hang on, as bit masks."""
+    inputs = outputs = 0
+    for door in doors:
+        if door["reed"]["bank"] == name:
+            inputs |= 1 << door["reed"]["channel"]
+        if door["lock"]["bank"] == name:
+            outputs |= 1 << door["lock"]["channel"]
+    return inputs, outputs

@@ -1,0 +1,15 @@
+"""Where the journal lies: a data partition of its own, found by its label.
+
+``esp32.Partition`` is ``ports.Flash`` as it is: ``writeblocks`` with an offset programs without
+erasing, ``ioctl(6, block)`` erases 4096 bytes.
+"""
+
+from esp32 import Partition
+
+
+def journal_partition(label: str = "journal"):
+    """The partition.  Raises ``OSError`` when the partition table has none of that label."""
+    found = Partition.find(Partition.TYPE_DATA, label=label)
+    if not found:
+        raise OSError("no data partition labelled {}".format(label))
+    return found[0]

@@ -1,0 +1,53 @@
+"""The status LED: steady, or blinking in a way that can be told apart from afar (``ports.Lamp``)."""
+
+import asyncio
+
+from machine import Pin
+
+from ..core.events import LED_ATTENTION, LED_BUSY, LED_FAULT, LED_READY
+
+# state -> durations in ms, lit first, then dark, and so on round; one entry: lit all the time
+_PATTERNS = {
+    LED_READY: (1000,),
+    LED_BUSY: (250, 250),
+    LED_ATTENTION: (100, 900),
+    LED_FAULT: (100, 150, 100, 650),
+}
+
+
+class Lamp:
+    """An LED on a pin, lit when the pin is high."""
+
+    def __init__(self, pin: int):
+        """Dark until ``run`` runs: a board that hangs at start shows no light."""
+        self._pin = Pin(pin, Pin.OUT, value=0)
+        self._flag = asyncio.Event()
+        self._state = LED_READY
+
+    def set(self, state: int) -> None:
+        """Show one of the ``LED_`` states.  Raises ``KeyError`` for one that there is not."""
+        if state not in _PATTERNS:
+            raise KeyError(state)
+        if state != self._state:
+            self._state = state
+            self._flag.set()
+
+    async def run(self) -> None:
+        """Blink for ever; dark when it is cancelled."""
+        try:
+            while True:
+                pattern = _PATTERNS[self._state]
+                for index in range(len(pattern)):
+                    self._pin.value(1 - index % 2)
+                    if await self._changed(pattern[index]):
+                        break
+        finally:
+            self._pin.value(0)
+
+    async def _changed(self, duration_ms: int) -> bool:
+        try:
+            await asyncio.wait_for_ms(self._flag.wait(), duration_ms)
+        except asyncio.TimeoutError:
+            return False
+        self._flag.clear()
+        return True

@@ -1,0 +1,216 @@
+"""The doors' reed switches, on pins and on expanders, debounced by time (``ports.Sensors``).
+
+An interrupt only wakes the task; levels are then sampled until nothing has moved for a while.  A
+slow poll finds what an interrupt missed, and an expander that went silent or forgot its settings.
+"""
+
+import asyncio
+import time
+
+from machine import Pin
+from micropython import const
+
+from ..core.doors import FAULT_CHATTER, FAULT_SENSOR_SILENT
+from ..core.events import EV_DOOR, EV_SENSOR_FAULT
+
+_SAMPLE_MS = const(10)
+_FAULTY_SAMPLE_MS = const(50)
+_POLL_MS = const(250)  # a door opened by hand is known within 500 ms even without an interrupt
+_MISSES_MAX = const(3)  # polls in a row without an answer before the sensors count as silent
+
+# A sensor that will not rest, or that reports doors faster than a person moves them, is faulty
+# until it has rested for a long while.
+_RESTLESS_MS = const(1500)
+_REST_MS = const(2000)
+_CHANGES_MAX = const(10)  # one is forgiven each second
+
+_UNKNOWN = const(2)
+
+
+class PinReed:
+    """One switch on a pin of the controller."""
+
+    def __init__(self, door: int, pin: int, closed_level: int, pulled: bool):
+        """``pulled``: use the pin's own pull-up; otherwise the wiring has one."""
+        self._door = door
+        self._closed_level = closed_level
+        self._pin = Pin(pin, Pin.IN, Pin.PULL_UP) if pulled else Pin(pin, Pin.IN)
+        self._edges = 0
+        self._edges_seen = 0
+        self._flag = None
+        self.doors = (door,)
+        self.misses = 0
+
+    def listen(self, flag) -> None:
+        """Wake ``flag`` (a ``ThreadSafeFlag``) at each edge."""
+        self._flag = flag
+        self._pin.irq(self._on_edge, Pin.IRQ_FALLING | Pin.IRQ_RISING)
+
+    def _on_edge(self, _pin) -> None:
+        self._edges = (self._edges + 1) & 0xFFFF
+        self._flag.set()
+
+    def sample(self, note) -> None:
+        """Tell ``note(door, is_open, moved)``; ``moved`` when edges passed since the last time."""
+        edges = self._edges
+        is_open = 1 if self._pin.value() != self._closed_level else 0
+        note(self._door, is_open, edges != self._edges_seen)
+        self._edges_seen = edges
+
+    def check(self) -> None:
+        """A pin does not forget its settings."""
+
+
+class ChipReeds:
+    """All switches on one ``Mcp23017``."""
+
+    def __init__(self, chip, int_pin, wired):
+        """``int_pin``: the pin of the controller that INT pulls low, or None.
+
+        ``wired``: tuples ``(door, channel, closed_level)``.  Chips may share one ``int_pin``.
+        """
+        self._chip = chip
+        self._wired = tuple(wired)
+        self._int = None if int_pin is None else Pin(int_pin, Pin.IN, Pin.PULL_UP)
+        self._flag = None
+        self.doors = tuple(door for door, _, _ in self._wired)
+        self.misses = 0
+
+    def listen(self, flag) -> None:
+        """Wake ``flag`` (a ``ThreadSafeFlag``) when INT falls."""
+        self._flag = flag
+        if self._int is not None:
+            self._int.irq(self._on_int, Pin.IRQ_FALLING)
+
+    def _on_int(self, _pin) -> None:
+        self._flag.set()
+
+    def sample(self, note) -> None:
+        """Tell ``note(door, is_open, moved)`` for each; raises ``OSError`` without an answer."""
+        levels = self._chip.read()
+        for door, channel, closed_level in self._wired:
+            note(door, 1 if (levels >> channel) & 1 != closed_level else 0, False)
+
+    def check(self) -> None:
+        """Set the chip up when it forgot; raises ``OSError`` without an answer."""
+        self._chip.check()
+
+
+class Reeds:
+    """The sensors of all doors."""
+
+    def __init__(self, doors: int, sources, debounce_ms: int = 30):
+        """``doors``: how many; ``sources``: ``PinReed`` and ``ChipReeds`` that cover them all."""
+        self._sources = tuple(sources)
+        self._debounce_ms = debounce_ms
+        self._flag = asyncio.ThreadSafeFlag()
+        self._raw = bytearray([_UNKNOWN] * doors)
+        self._told = bytearray([_UNKNOWN] * doors)  # what the sink knows
+        self._moving = bytearray(doors)
+        self._faulty = bytearray(doors)
+        self._changes = bytearray(doors)
+        self._since_ms = [0] * doors  # of the last movement; only looked at while moving
+        self._restless_ms = [0] * doors  # when the movement began
+        self._now = 0
+        self._note_bound = self._note  # bound once: sampling allocates nothing
+
+    async def run(self, sink) -> None:
+        """Report ``(EV_DOOR, door, is_open)`` for every door once, then at each change.
+
+        ``(EV_SENSOR_FAULT, door, fault)`` is reported once per fault; the ``EV_DOOR`` that
+        follows it, in time, says that the sensor is believed again.
+        """
+        for source in self._sources:
+            source.listen(self._flag)
+        polled_ms = time.ticks_ms()
+        polls = 0
+        wait_ms = 0
+        while True:
+            if wait_ms == _POLL_MS:
+                try:
+                    await asyncio.wait_for_ms(self._flag.wait(), wait_ms)
+                except asyncio.TimeoutError:
+                    pass  # then it is the poll that wakes us
+            else:
+                await asyncio.sleep_ms(wait_ms)
+            self._now = time.ticks_ms()
+            poll = wait_ms == 0 or time.ticks_diff(self._now, polled_ms) >= _POLL_MS
+            if poll:
+                polled_ms = self._now
+                polls += 1
+            self._sample(sink, poll)
+            if poll and polls % 4 == 0:
+                self._forgive()
+            wait_ms = self._settle(sink)
+
+    def _sample(self, sink, poll: bool) -> None:
+        """Read every source; one that missed is asked again at polls only."""
+        for source in self._sources:
+            if source.misses and not poll:
+                continue
+            try:
+                if poll:
+                    source.check()
+                source.sample(self._note_bound)
+                source.misses = 0
+            except OSError:
+                if source.misses < _MISSES_MAX:
+                    source.misses += 1
+                    if source.misses == _MISSES_MAX:
+                        self._lose(source, sink)
+
+    def _lose(self, source, sink) -> None:
+        for door in source.doors:
+            self._raw[door] = self._told[door] = _UNKNOWN
+            self._moving[door] = 0
+            sink((EV_SENSOR_FAULT, door, FAULT_SENSOR_SILENT))
+
+    def _note(self, door: int, is_open: int, moved: bool) -> None:
+        if is_open == self._raw[door] and not moved:
+            return
+        self._raw[door] = is_open
+        self._since_ms[door] = self._now
+        if not self._moving[door]:
+            self._moving[door] = 1
+            self._restless_ms[door] = self._now
+
+    def _settle(self, sink) -> int:
+        """Report what has come to rest; returns how long to wait before the next sample."""
+        wait_ms = _POLL_MS
+        for door in range(len(self._raw)):
+            if not self._moving[door]:
+                continue
+            rest_ms = _REST_MS if self._faulty[door] else self._debounce_ms
+            if time.ticks_diff(self._now, self._since_ms[door]) >= rest_ms:
+                self._moving[door] = 0
+                self._report(door, sink)
+                if not self._moving[door]:
+                    continue
+            elif not self._faulty[door]:
+                if time.ticks_diff(self._now, self._restless_ms[door]) > _RESTLESS_MS:
+                    self._distrust(door, sink)
+            wait_ms = min(wait_ms, _FAULTY_SAMPLE_MS if self._faulty[door] else _SAMPLE_MS)
+        return wait_ms
+
+    def _report(self, door: int, sink) -> None:
+        if self._faulty[door]:
+            self._faulty[door] = self._changes[door] = 0
+        elif self._raw[door] == self._told[door]:
+            return
+        elif self._changes[door] >= _CHANGES_MAX:
+            self._distrust(door, sink)
+            self._moving[door] = 1
+            return
+        else:
+            self._changes[door] += 1
+        self._told[door] = self._raw[door]
+        sink((EV_DOOR, door, bool(self._raw[door])))
+
+    def _distrust(self, door: int, sink) -> None:
+        self._faulty[door] = 1
+        sink((EV_SENSOR_FAULT, door, FAULT_CHATTER))
+
+    def _forgive(self) -> None:
+        for door in range(len(self._changes)):
+            if self._changes[door]:
+                self._changes[door] -= 1

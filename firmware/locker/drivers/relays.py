@@ -1,0 +1,147 @@
+"""The strikes: relay lines on GPIO pins and expander channels, one arming line in series with all.
+
+A coil draws current only while its relay line *and* the arming line are high.  The RMT peripheral
+raises the arming line for exactly the pulse: all of its items lie in the channel's own memory (48
+to 64 symbols, ten items at most are used), so no interrupt and no task is needed to end it.  The
+relay line is selected before the arming line rises and released after it fell: relay contacts
+never switch the coil's current, and a late release burns nothing.
+"""
+
+import esp32
+from machine import Pin
+from micropython import const
+
+PULSE_MS_MAX = const(1000)
+
+# 80 MHz / 255 = 313,725 ticks a second, the slowest the RMT can; an item has 15 bits: 104 ms.
+_CLOCK_DIV = const(255)
+_ITEM_TICKS_MAX = const(32767)
+_RELEASE_TRIES = const(3)
+
+
+class GpioRelay:
+    """A relay line on a pin, active high."""
+
+    def __init__(self, pin: int):
+        # The port latches the value before it turns the driver on: no edge.
+        self._pin = Pin(pin, Pin.OUT, value=0)
+
+    def check(self) -> None:
+        """A pin needs no preparation."""
+
+    def select(self) -> None:
+        self._pin.value(1)
+
+    def release(self) -> None:
+        self._pin.value(0)
+
+
+class ExpanderRelay:
+    """A relay line on a channel of an ``Mcp23017``, active high."""
+
+    def __init__(self, chip, channel: int):
+        self._chip = chip
+        self._channel = channel
+
+    def check(self) -> None:
+        """Raises ``OSError`` when the chip does not answer, before anything was selected."""
+        self._chip.check()
+
+    def select(self) -> None:
+        """Raises ``OSError`` when the chip does not answer."""
+        self._chip.write(self._channel, 1)
+
+    def release(self) -> None:
+        """Raises ``OSError`` when the chip does not answer."""
+        self._chip.write(self._channel, 0)
+
+
+class RelayLocks:
+    """The strikes of all doors (``ports.Locks``)."""
+
+    def __init__(self, lines, chips, arm_pin: int, channel: int = 0):
+        """``lines``: one relay line for each door; ``chips``: the expanders among them.
+
+        Every line is low and every coil off when this returns, except on a chip that does not
+        answer; its doors raise ``OSError`` in ``start`` until it does.  ``arm_pin`` belongs to
+        RMT ``channel`` from now on.
+        """
+        self._arm = esp32.RMT(channel, pin=Pin(arm_pin, Pin.OUT, value=0), clock_div=_CLOCK_DIV)
+        self._ticks_per_s = self._arm.source_freq() // _CLOCK_DIV
+        self._lines = lines
+        self._chips = chips
+        self._selected = None
+        self._tries_left = 0
+        for chip in chips:
+            try:
+                chip.set_up()
+            except OSError:
+                chip.ready = False  # start() sets it up once it answers
+
+    def start(self, door: int, pulse_ms: int) -> None:
+        """Energise one coil; the RMT ends it after ``pulse_ms`` (1..1000), never later.
+
+        Raises ``ValueError`` for a door or a duration out of range, ``RuntimeError`` while a
+        pulse runs, ``OSError`` when the door's chip does not answer.  Also ``OSError``, for
+        every door, while a line that could not be released after its pulse may still be
+        selected: the next pulse would open that door too.
+        """
+        if not 0 <= door < len(self._lines):
+            raise ValueError("no door {}".format(door))
+        if not 1 <= pulse_ms <= PULSE_MS_MAX:
+            raise ValueError("pulse of {} ms".format(pulse_ms))
+        if not self._arm.wait_done():
+            raise RuntimeError("a pulse is running")
+        if self._selected is not None:
+            self._selected.release()
+            self._selected = None
+        durations = self._items(pulse_ms)
+        levels = (1,) * len(durations)
+        line = self._lines[door]
+        line.check()
+        self._selected = line  # before select(): it may take effect and still raise
+        self._tries_left = _RELEASE_TRIES
+        line.select()
+        self._arm.write_pulses(durations, levels)
+
+    def busy(self) -> bool:
+        """True from ``start`` until the coil is off and its line released.
+
+        A chip that does not take the release is asked again at each call, three times; then
+        this says False, and ``start`` insists on the release before it pulses anything.
+        """
+        if not self._arm.wait_done():
+            return True
+        if self._selected is None:
+            return False
+        try:
+            self._selected.release()
+        except OSError:
+            self._tries_left -= 1
+            return self._tries_left > 0
+        self._selected = None
+        return False
+
+    def off(self) -> None:
+        """Release every line now; the coil goes off with its line even while the RMT runs.
+
+        A chip that does not answer is passed over, and its line stays noted as selected.
+        """
+        stuck = None
+        for line in self._lines:
+            if isinstance(line, GpioRelay):
+                line.release()
+        for chip in self._chips:
+            try:
+                chip.all_low()
+            except OSError:
+                stuck = chip
+        if stuck is None or isinstance(self._selected, GpioRelay):
+            self._selected = None
+
+    def _items(self, pulse_ms: int):
+        """The pulse as durations in ticks of equal length, rounded down in sum."""
+        ticks = self._ticks_per_s * pulse_ms // 1000
+        count = (ticks + _ITEM_TICKS_MAX - 1) // _ITEM_TICKS_MAX
+        each = ticks // count
+        return (each,) * (count - 1) + (ticks - each * (count - 1),)

@@ -1,0 +1,16 @@
+"""The hardware watchdog: once made it cannot be stopped, only fed."""
+
+import machine
+
+
+class Watchdog:
+    """Resets the controller when ``feed`` is not called for ``timeout_ms`` (``ports.Watchdog``)."""
+
+    def __init__(self, timeout_ms: int):
+        """Starts at once.  Raises ``ValueError`` below one second: a flash erase must fit in."""
+        if timeout_ms < 1000:
+            raise ValueError("watchdog of {} ms".format(timeout_ms))
+        self._wdt = machine.WDT(timeout=timeout_ms)
+
+    def feed(self) -> None:
+        self._wdt.feed()
