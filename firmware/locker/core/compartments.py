@@ -96,7 +96,18 @@ class Compartments:
         for i, d in enumerate(self.doors):
             seen = (1 if d.seen_open else 0) | (2 if d.ordered else 0)
             if d.content or seen or d.block or d.parcel or d.opened_at:
-                state = (i, d.content, seen, d.purpose, d.block, d.role, d.holder, d.ref, d.opened_at, d.parcel)
+                state = (
+                    i,
+                    d.content,
+                    seen,
+                    d.purpose,
+                    d.block,
+                    d.role,
+                    d.holder,
+                    d.ref,
+                    d.opened_at,
+                    d.parcel,
+                )
                 yield R.DOOR_STATE, R.pack(R.DOOR_STATE, *state)
 
     # --- questions ----------------------------------------------------------------------------------

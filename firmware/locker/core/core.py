@@ -9,7 +9,7 @@ shell carries the effects out in order and stops at the first record that will n
 from micropython import const
 
 from . import cabinet as C
-from . import dialog, screens
+from . import dialog
 from . import doors as D
 from . import events as E
 from . import records as R

@@ -10,8 +10,7 @@ from . import cabinet as C
 from . import doors as D
 from . import events as E
 from . import labels, reasons, screens
-from . import records as R
-from .dialog import COURIER, DONE, FILL, IDLE, MESSAGE_MS, OPENING, PICK_OUT, SERVICE, SIZE, STUCK, TAKE, Dialog
+from .dialog import COURIER, DONE, FILL, IDLE, OPENING, PICK_OUT, SERVICE, SIZE, STUCK, TAKE, Dialog
 
 ALARM_REPORTED = const(1)  # a customer says the parcel is missing or wrong
 

@@ -10,7 +10,22 @@ from . import doors as D
 from . import events as E
 from . import labels, reasons, screens
 from . import records as R
-from .dialog import CHECKING, CODE, DIGIT, DOOR, GARBLED, HASH, LABEL, LOCKED, STAR, TABLE, TIMEOUT, TOGETHER, TOKEN, TYPING
+from .dialog import (
+    CHECKING,
+    CODE,
+    DIGIT,
+    DOOR,
+    GARBLED,
+    HASH,
+    LABEL,
+    LOCKED,
+    STAR,
+    TABLE,
+    TIMEOUT,
+    TOGETHER,
+    TOKEN,
+    TYPING,
+)
 from .errands import Errands
 
 ALARM_DURESS = const(2)

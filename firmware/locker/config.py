@@ -1,0 +1,278 @@
+"""Reads ``config.json`` (the cabinet as compiled for this board) and ``identity.json`` (its secrets).
+
+Everything is checked before anything is driven: an unknown, missing or misspelt key, a value out
+of range or a pin used twice stops the start with one sentence a technician can act on, and no
+relay has moved.  The tables below are the whole format.
+"""
+
+import json
+from binascii import unhexlify
+
+from micropython import const
+
+from .texts import LANGUAGES
+
+_FORMAT = const(1)
+_FILE_BYTES_MAX = const(32_768)
+_DOORS_MAX = const(240)
+_HOLDERS_MAX = const(16)
+_REQUIRED = None  # the default of a key that must be given
+
+# key -> (type, smallest, largest, default); for str the bounds are lengths, for list counts
+_SITE = {
+    "format": (int, _FORMAT, _FORMAT, _REQUIRED),
+    "board": (str, 1, 32, _REQUIRED),
+    "name": (str, 1, 20, "Consigne"),
+    "language": (str, 2, 2, "en"),
+    "digits": (int, 6, 10, 8),
+    "duress": (bool, 0, 1, False),
+    "pulse_ms": (int, 50, 1000, 400),
+    "rest_ms": (int, 500, 10_000, 1500),
+    "reopen_s": (int, 0, 600, 120),
+    "arm_pin": (int, 0, 48, _REQUIRED),
+    "i2c": (list, 0, 2, ()),
+    "expanders": (list, 0, 16, ()),
+    "doors": (list, 1, _DOORS_MAX, _REQUIRED),
+    "keypad": (dict, 0, 0, _REQUIRED),
+    "scanner": (dict, 0, 0, {}),
+    "display": (dict, 0, 0, {}),
+    "buzzer": (dict, 0, 0, {}),
+    "led": (dict, 0, 0, {}),
+    "watchdog_ms": (int, 1000, 60_000, 8000),
+    "holders": (list, 0, _HOLDERS_MAX, ()),
+    "network": (dict, 0, 0, {}),
+}
+_I2C = {
+    "id": (int, 0, 1, _REQUIRED),
+    "scl": (int, 0, 48, _REQUIRED),
+    "sda": (int, 0, 48, _REQUIRED),
+    "freq_hz": (int, 10_000, 1_000_000, 100_000),
+}
+_EXPANDER = {
+    "kind": (str, 1, 16, _REQUIRED),
+    "i2c": (int, 0, 1, _REQUIRED),
+    "address": (int, 8, 119, _REQUIRED),
+    "int_pin": (int, -1, 48, -1),
+}
+_DOOR = {
+    "name": (str, 1, 6, _REQUIRED),
+    "size": (int, 1, 4, _REQUIRED),
+    "low": (bool, 0, 1, False),
+    "lock": (dict, 0, 0, _REQUIRED),
+    "reed": (dict, 0, 0, _REQUIRED),
+    "closed_level": (int, 0, 1, 0),
+}
+_CHANNEL = {"bank": (str, 1, 24, _REQUIRED), "channel": (int, 0, 255, _REQUIRED)}
+_KEYPAD = {
+    "kind": (str, 1, 16, _REQUIRED),
+    "rows": (list, 1, 4, _REQUIRED),
+    "cols": (list, 1, 4, _REQUIRED),
+    "keys": (str, 1, 16, _REQUIRED),
+    "debounce_ms": (int, 5, 100, 20),
+}
+_SCANNER = {
+    "kind": (str, 1, 16, _REQUIRED),
+    "uart": (int, 1, 2, _REQUIRED),
+    "tx": (int, 0, 48, _REQUIRED),
+    "rx": (int, 0, 48, _REQUIRED),
+    "baud": (int, 1200, 115_200, 9600),
+    "terminator": (str, 0, 2, "\r"),
+}
+_DISPLAY = {
+    "kind": (str, 1, 16, _REQUIRED),
+    "i2c": (int, 0, 1, _REQUIRED),
+    "address": (int, 8, 119, _REQUIRED),
+    "columns": (int, 20, 20, 20),
+    "rows": (int, 4, 4, 4),
+}
+_ONE_PIN = {"pin": (int, 0, 48, _REQUIRED)}
+_NETWORK = {
+    "kind": (str, 1, 16, "wifi"),
+    "ssid": (str, 1, 32, _REQUIRED),
+    "broker": (str, 1, 253, _REQUIRED),
+    "port": (int, 1, 65_535, 8883),
+    "tls": (bool, 0, 1, True),
+}
+_IDENTITY = {
+    "locker": (str, 1, 32, _REQUIRED),
+    "device_key": (str, 64, 64, _REQUIRED),
+    "mqtt_user": (str, 0, 64, ""),
+    "mqtt_password": (str, 0, 128, ""),
+    "wifi_password": (str, 0, 64, ""),
+}
+_KINDS = {"keypad": ("matrix",), "scanner": ("gm65",), "display": ("hd44780",), "network": ("wifi",)}
+_ID_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
+
+
+class ConfigError(Exception):
+    """What is wrong in which file at which key, and what to do: one sentence for a technician."""
+
+
+def _check(table, given, where):
+    """``given`` with defaults filled in, or ``ConfigError``."""
+    if not isinstance(given, dict):
+        raise ConfigError("{}: expected an object with keys {}".format(where, ", ".join(sorted(table))))
+    for key in given:
+        if key not in table:
+            raise ConfigError(
+                "{}: unknown key '{}', known are {}".format(where, key, ", ".join(sorted(table)))
+            )
+    out = {}
+    for key, (kind, low, high, default) in table.items():
+        if key not in given:
+            if default is _REQUIRED:
+                raise ConfigError("{}: key '{}' is missing".format(where, key))
+            out[key] = default
+            continue
+        out[key] = value = given[key]
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+            raise ConfigError("{}.{}: expected {}, found {!r}".format(where, key, kind.__name__, value))
+        size = value if kind is int else len(value) if kind in (str, list) else low
+        if not low <= size <= high:
+            what = "" if kind is int else " characters" if kind is str else " entries"
+            raise ConfigError(
+                "{}.{}: allowed are {} to {}{}, found {}".format(where, key, low, high, what, size)
+            )
+    return out
+
+
+def _check_each(table, given, where):
+    return [_check(table, item, "{}[{}]".format(where, i)) for i, item in enumerate(given)]
+
+
+def _check_part(raw, part, table, where):
+    """An optional part: absent stays an empty dict; its kind must be one we have a driver for."""
+    if not raw[part]:
+        return raw[part]
+    out = _check(table, raw[part], "{}.{}".format(where, part))
+    if part in _KINDS and out["kind"] not in _KINDS[part]:
+        raise ConfigError("{}.{}.kind: '{}' has no driver, known are {}".format(
+            where, part, out["kind"], ", ".join(_KINDS[part])))  # fmt: skip
+    return out
+
+
+class Site:
+    """The validated configuration: the whole as ``raw``, and what the core needs as attributes."""
+
+    def __init__(self, given, where="config.json"):
+        raw = _check(_SITE, given, where)
+        raw["i2c"] = _check_each(_I2C, raw["i2c"], where + ".i2c")
+        raw["expanders"] = _check_each(_EXPANDER, raw["expanders"], where + ".expanders")
+        raw["doors"] = _check_each(_DOOR, raw["doors"], where + ".doors")
+        for i, door in enumerate(raw["doors"]):
+            for line in ("lock", "reed"):
+                door[line] = _check(_CHANNEL, door[line], "{}.doors[{}].{}".format(where, i, line))
+        for part, table in (
+            ("keypad", _KEYPAD),
+            ("scanner", _SCANNER),
+            ("display", _DISPLAY),
+            ("buzzer", _ONE_PIN),
+            ("led", _ONE_PIN),
+            ("network", _NETWORK),
+        ):
+            raw[part] = _check_part(raw, part, table, where)
+        _check_meaning(raw, where)
+        self.raw = raw
+        self.names = tuple(door["name"] for door in raw["doors"])
+        self.sizes = bytes(door["size"] for door in raw["doors"])
+        self.low = bytes(1 if door["low"] else 0 for door in raw["doors"])
+        self.site_name = raw["name"]
+        self.language = raw["language"]
+        self.languages = LANGUAGES
+        self.digits = raw["digits"]
+        self.duress = raw["duress"]
+        self.holders = tuple(tuple(h) for h in raw["holders"])
+        self.pulse_ms = raw["pulse_ms"]
+        self.reopen_s = raw["reopen_s"]
+
+
+def _check_meaning(raw, where):
+    """What no single key can tell: things that must agree, or must not meet."""
+    if raw["language"] not in LANGUAGES:
+        raise ConfigError("{}.language: '{}' is not spoken, choose {}".format(
+            where, raw["language"], " ".join(LANGUAGES)))  # fmt: skip
+    keypad = raw["keypad"]
+    if len(keypad["keys"]) != len(keypad["rows"]) * len(keypad["cols"]):
+        raise ConfigError("{}.keypad.keys: {} rows by {} columns need {} keys, found {}".format(
+            where, len(keypad["rows"]), len(keypad["cols"]),
+            len(keypad["rows"]) * len(keypad["cols"]), len(keypad["keys"])))  # fmt: skip
+    for i, holder in enumerate(raw["holders"]):
+        if not isinstance(holder, list) or len(holder) != 3 or not all(isinstance(n, int) for n in holder):
+            raise ConfigError("{}.holders[{}]: expected [role, action, holder]".format(where, i))
+    names = [door["name"] for door in raw["doors"]]
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            raise ConfigError(
+                "{}.doors[{}].name: '{}' is taken by doors[{}]".format(where, i, name, names.index(name))
+            )
+    banks = ["gpio"] + ["{}@{}:{}".format(e["kind"], e["i2c"], e["address"]) for e in raw["expanders"]]
+    used = {}
+    for use, bank, channel in _channels(raw):
+        if bank not in banks:
+            raise ConfigError(
+                "{}.{}: bank '{}' is not declared, known are {}".format(where, use, bank, ", ".join(banks))
+            )
+        if not isinstance(channel, int):
+            raise ConfigError("{}.{}: expected a pin number, found {!r}".format(where, use, channel))
+        other = used.get((bank, channel))
+        if other:
+            what = "pin" if bank == "gpio" else bank + " channel"
+            raise ConfigError("{}.{}: {} {} is used already by {}".format(where, use, what, channel, other))
+        used[(bank, channel)] = use
+
+
+def _channels(raw):
+    """Every line of the board and its expanders that the configuration claims: (use, bank, channel)."""
+    yield "arm_pin", "gpio", raw["arm_pin"]
+    for i, bus in enumerate(raw["i2c"]):
+        yield "i2c[{}].scl".format(i), "gpio", bus["scl"]
+        yield "i2c[{}].sda".format(i), "gpio", bus["sda"]
+    for i, expander in enumerate(raw["expanders"]):
+        if expander["int_pin"] >= 0:
+            yield "expanders[{}].int_pin".format(i), "gpio", expander["int_pin"]
+    for side in ("rows", "cols"):
+        for i, pin in enumerate(raw["keypad"][side]):
+            yield "keypad.{}[{}]".format(side, i), "gpio", pin
+    for part, key in (("scanner", "tx"), ("scanner", "rx"), ("buzzer", "pin"), ("led", "pin")):
+        if raw[part]:
+            yield part + "." + key, "gpio", raw[part][key]
+    for i, door in enumerate(raw["doors"]):
+        for line in ("lock", "reed"):
+            yield "doors[{}].{}".format(i, line), door[line]["bank"], door[line]["channel"]
+
+
+class Identity:
+    """Who this locker is.  ``device_key`` is never printed: there is no ``__repr__`` to leak it."""
+
+    def __init__(self, given, where="identity.json"):
+        known = _check(_IDENTITY, given, where)
+        self.locker = known["locker"]
+        for c in self.locker:
+            if c not in _ID_CHARACTERS:
+                raise ConfigError("{}.locker: only A-Z a-z 0-9 _ - are allowed".format(where))
+        try:
+            self.device_key = unhexlify(known["device_key"])
+        except ValueError:
+            raise ConfigError(
+                "{}.device_key: expected 64 hexadecimal digits; provision again".format(where)
+            ) from None
+        self.mqtt_user = known["mqtt_user"]
+        self.mqtt_password = known["mqtt_password"]
+        self.wifi_password = known["wifi_password"]
+
+
+def load(path):
+    """The JSON object in the file ``path``, or ``ConfigError``."""
+    try:
+        with open(path) as f:
+            text = f.read(_FILE_BYTES_MAX + 1)
+    except OSError:
+        raise ConfigError(
+            "{} is not on the board; copy it there with `consigne device provision`".format(path)
+        ) from None
+    if len(text) > _FILE_BYTES_MAX:
+        raise ConfigError("{} is larger than {} bytes".format(path, _FILE_BYTES_MAX))
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise ConfigError("{} is damaged: not JSON; copy it again".format(path)) from None

@@ -1,0 +1,100 @@
+"""What people type and scan, made exact: digits of codes and ids of parcels.
+
+A parcel's id is the text of its label without what scanners and symbologies put round it, so that
+the same parcel has the same id, and thereby the same derived code, at every locker and the host.
+Sources: ISO/IEC 15424 (AIM symbology identifiers), GS1 General Specifications (application
+identifier 00, SSCC, check digit 7.9), UPU S10 (check digit).
+"""
+
+from micropython import const
+
+from .reasons import R_LABEL_CHARS, R_LABEL_CHECK, R_LABEL_LENGTH, R_OK
+
+CODE_DIGITS_MIN = const(6)
+CODE_DIGITS_MAX = const(10)
+
+_ID_BYTES_MAX = const(40)
+_SSCC_CHARS = const(18)
+_S10_CHARS = const(13)
+_S10_WEIGHTS = (8, 6, 4, 2, 3, 5, 9, 7)
+_TEXT_CHARS_MAX = const(256)
+_GROUP_SEPARATOR = "\x1d"  # what a scanner sends for FNC1
+
+
+def all_digits(text):
+    """Whether ``text`` is one or more of ASCII 0 to 9; digits of other scripts are not."""
+    for char in text:
+        if not "0" <= char <= "9":
+            return False
+    return len(text) > 0
+
+
+def s10_ok(text):
+    """Whether ``text`` has the form of an S10 identifier; ``None`` when its check digit is wrong.
+
+    Returns True, False (not an S10) or None.
+    """
+    if len(text) != _S10_CHARS or not all_digits(text[2:11]):
+        return False
+    for char in text[:2] + text[11:]:
+        if not "A" <= char <= "Z":
+            return False
+    total = 0
+    for i in range(8):
+        total += int(text[2 + i]) * _S10_WEIGHTS[i]
+    check = 11 - total % 11
+    if check == 10:
+        check = 0
+    elif check == 11:
+        check = 5
+    return True if check == int(text[10]) else None
+
+
+def sscc_ok(text):
+    """Whether 18 digits end in their GS1 check digit (weights 3 and 1 from the right)."""
+    total = 0
+    for i in range(_SSCC_CHARS):
+        total += int(text[i]) * (1 if i % 2 else 3)
+    return total % 10 == 0
+
+
+def parcel_id(text):
+    """``(R_OK, id)`` of a scanned or typed label, else ``(reason, "")``.
+
+    Taken off: spaces and line ends around, an AIM identifier (``]C1`` and the like), GS1 group
+    separators, and the application identifier 00 of an SSCC.  S10 and SSCC check digits are
+    verified where the form leaves no doubt; 18 bare digits with another check digit are a
+    carrier's own format.  Any other format passes as it is: printable ASCII, 1 to 40 bytes.
+    """
+    if len(text) > _TEXT_CHARS_MAX:
+        return R_LABEL_LENGTH, ""
+    text = text.strip()
+    if len(text) > 3 and text[0] == "]" and "A" <= text[1] <= "z" and text[2:3].isdigit():
+        text = text[3:]
+    text = text.replace(_GROUP_SEPARATOR, "")
+    for char in text:
+        if not " " <= char <= "~":
+            return R_LABEL_CHARS, ""
+    sscc = _sscc_of(text)
+    if sscc:
+        return (R_OK, sscc) if sscc_ok(sscc) else (R_LABEL_CHECK, "")
+    s10 = text.replace(" ", "").upper()
+    form = s10_ok(s10)
+    if form is None:
+        return R_LABEL_CHECK, ""
+    if form:
+        return R_OK, s10
+    if not 1 <= len(text) <= _ID_BYTES_MAX:
+        return R_LABEL_LENGTH, ""
+    return R_OK, text
+
+
+def _sscc_of(text):
+    """The 18 digits behind the application identifier 00, or ""."""
+    if text.startswith("(00)"):
+        digits = text[4:].replace(" ", "")
+    elif text.startswith("00") and len(text) == 2 + _SSCC_CHARS:
+        digits = text[2:]
+    else:
+        return ""
+    return digits if len(digits) == _SSCC_CHARS and all_digits(digits) else ""

@@ -1,0 +1,113 @@
+"""How often a stranger may guess at the keypad: a token bucket that no restart refills.
+
+Kept as milliseconds of earned time: one try costs ``TRY_MS``, the bucket holds ``TRIES_MAX`` of
+them and fills with the uptime (``ticks_ms``), never with the clock, so that turning the clock in
+either direction gains nothing.  The journal knows each spent try before the comparison; uptime
+that has been credited since reaches it as ``THROTTLE_STATE``.  What replay restores is therefore
+never more than what was there when the power went.
+
+Why 20 minutes a try and not the 15 of DESIGN 5: a full bucket and 24 hours of refill are then
+20 + 72 = 92 tries instead of 116; against 100 live codes of 8 digits that is 0.92e-4 a day
+instead of 1.16e-4, which would miss the goal of 1e-4.
+"""
+
+from time import ticks_diff
+
+from micropython import const
+
+TRIES_MAX = const(20)
+TRY_MS = const(1_200_000)
+_LEVEL_MAX_MS = const(24_000_000)  # TRIES_MAX * TRY_MS
+
+# A success gives back its own try, and with pardons the wrong ones of its session.  Pardons are
+# scarce: else whoever has a standing code could buy two free guesses with it again and again.
+SESSION_TRIES_MAX = const(3)
+PARDONS_MAX = const(4)
+PARDON_MS = const(21_600_000)  # four a day
+_PARDONS_MAX_MS = const(86_400_000)
+_SESSION_S = const(120)  # a session is over when the keypad has rested this long
+
+
+class Throttle:
+    """The bucket.  ``attempt``, ``accepted``, ``refused``, ``state`` fold records; the rest is live."""
+
+    def __init__(self):
+        self._level_ms = _LEVEL_MAX_MS
+        self._journaled_ms = _LEVEL_MAX_MS  # what a replay of the journal would restore now
+        self._pardons_ms = 0  # known only since this start: a restart forgets them
+        self._ms = None  # the tick up to which uptime has been credited
+        self._session_tries = 0
+        self._last_try_s = 0
+        self._open = False  # an attempt is recorded and not yet decided
+        self._paid = False  # ... and not yet compared
+
+    # --- the fold -----------------------------------------------------------------------------------
+
+    def attempt(self, time_s):
+        """A try is spent.  The level may fall below zero when the caller did not ask first."""
+        if time_s - self._last_try_s > _SESSION_S:
+            self._session_tries = 0
+        self._last_try_s = time_s
+        self._session_tries += 1
+        self._level_ms -= TRY_MS
+        self._journaled_ms -= TRY_MS
+        self._open = self._paid = True
+
+    def refused(self):
+        self._open = False
+
+    def accepted(self):
+        """A code was right.  Tokens and remote opens spent no try, so they give none back."""
+        if not self._open:
+            return
+        self._open = False
+        wrong = min(self._session_tries, SESSION_TRIES_MAX) - 1
+        pardoned = min(wrong, self._pardons_ms // PARDON_MS)
+        self._pardons_ms -= pardoned * PARDON_MS
+        self._level_ms = min(self._level_ms + (1 + pardoned) * TRY_MS, _LEVEL_MAX_MS)
+        self._journaled_ms = min(self._journaled_ms + TRY_MS, _LEVEL_MAX_MS)
+        self._session_tries = 0
+
+    def restarted(self):
+        """A session does not survive the power."""
+        self._session_tries = 0
+        self._open = self._paid = False
+
+    def state(self, milli_tries):
+        """What the journal says was left, in thousandths of a try."""
+        self._level_ms = min(milli_tries * (TRY_MS // 1000), _LEVEL_MAX_MS)
+        self._journaled_ms = self._level_ms
+
+    # --- live ---------------------------------------------------------------------------------------
+
+    def credit(self, ms):
+        """Credit the uptime since the last call.  A pause beyond half the range of ticks counts as none."""
+        if self._ms is not None:
+            passed_ms = max(ticks_diff(ms, self._ms), 0)
+            self._level_ms = min(self._level_ms + passed_ms, _LEVEL_MAX_MS)
+            self._pardons_ms = min(self._pardons_ms + passed_ms, _PARDONS_MAX_MS)
+        self._ms = ms
+
+    def may_try(self, ms):
+        """``(tries_left, wait_s)``: whole tries, and the seconds until there is one (0: now)."""
+        self.credit(ms)
+        if self._level_ms >= TRY_MS:
+            return self._level_ms // TRY_MS, 0
+        return 0, (TRY_MS - self._level_ms + 999) // 1000
+
+    def due(self, ms):
+        """Thousandths of a try worth journaling (a whole one more than it knows), or ``None``."""
+        self.credit(ms)
+        gained_ms = self._level_ms - self._journaled_ms
+        if gained_ms >= TRY_MS or (gained_ms and self._level_ms == _LEVEL_MAX_MS):
+            return self.milli_tries()
+        return None
+
+    def milli_tries(self):
+        return max(self._level_ms, 0) // (TRY_MS // 1000)
+
+    def take(self):
+        """Use the recorded attempt for one comparison: True once for each, within the level."""
+        paid = self._paid and self._level_ms >= 0
+        self._paid = False
+        return paid
