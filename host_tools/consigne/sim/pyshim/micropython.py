@@ -1,8 +1,11 @@
 """``micropython`` for plain CPython imports of device code: nothing to compile, nothing to wrap.
 
-Put this directory on ``sys.path`` (pytest does) and ``locker.core`` imports as it is.
+Put this directory on ``sys.path`` and import this module first (``firmware_path`` and the tests'
+``conftest.py`` do): it also gives ``time`` the ``ticks_`` functions that CPython lacks, with the
+period of an ESP32 (2**30).  Then ``locker.core`` imports as it is.
 """
 
+import time
 from typing import Any, Callable, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -30,3 +33,23 @@ def alloc_emergency_exception_buf(size: int) -> None:
     """CPython always has room for an exception; ``size`` is checked as on the device."""
     if size < 0:
         raise ValueError("size must not be negative")
+
+
+_PERIOD = 1 << 30
+
+
+def _ticks_ms() -> int:
+    return time.monotonic_ns() // 1_000_000 % _PERIOD
+
+
+def _ticks_add(ticks: int, delta: int) -> int:
+    return (ticks + delta) % _PERIOD
+
+
+def _ticks_diff(end: int, start: int) -> int:
+    return (end - start + _PERIOD // 2) % _PERIOD - _PERIOD // 2
+
+
+for _name, _function in (("ticks_ms", _ticks_ms), ("ticks_add", _ticks_add), ("ticks_diff", _ticks_diff)):
+    if not hasattr(time, _name):
+        setattr(time, _name, _function)

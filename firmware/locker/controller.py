@@ -1,0 +1,217 @@
+"""The shell round the core: the world becomes events, effects become the world.
+
+Everything that happens goes through ``sink``: the core decides, and its effects are carried out at
+once and in order, the journal first.  So a relay follows the last key within one call, and nothing
+is visible outside before its record is durable.  Durations (pulses, deadlines, housekeeping) are
+kept by the two tasks at the end; who watches over them is ``supervisor``.
+"""
+
+import asyncio
+from time import ticks_add, ticks_diff, ticks_ms
+
+from micropython import const
+
+from . import texts
+from .core import dialog
+from .core import events as E
+
+_SLICE_MS = const(100)  # the longest a deadline is overlooked
+_HOUSEKEEPING_MS = const(1_000)
+_PULSE_POLL_MS = const(20)
+_INBOX_MAX = const(64)
+
+
+class Controller:
+    """Joins a ``Core`` with the journal, the clock, the parts (``ports``) and the sync.
+
+    ``keeper`` is a ``timekeeping.Timekeeper``.  ``attach_sync`` gives the one part that is made
+    after the controller, since it needs the controller's own functions.
+    """
+
+    def __init__(self, core, journal, keeper, locks, display, buzzer, lamp, rest_ms):
+        self.core = core
+        self._journal = journal
+        self._keeper = keeper
+        self._locks = locks
+        self._display = display
+        self._buzzer = buzzer
+        self._lamp = lamp
+        self._rest_ms = rest_ms
+        self._sync = None
+        self._inbox = []
+        self._busy = False
+        self._deadlines = {}  # FX_TIMER name -> tick
+        self._pulses = []  # (door, pulse_ms) that wait for their turn: at most one for each door
+        self._pulse_wanted = asyncio.Event()
+        self._pulsing = -1
+        self._rested = {}  # door -> tick from which its lock may be pulsed again
+        self.failed = ""  # why nothing may be decided any more: a record that was not durable
+
+    def attach_sync(self, sync):
+        self._sync = sync
+
+    def now(self):
+        return self._keeper.now(ticks_ms())
+
+    def is_idle(self):
+        """Nobody stands at the keypad and no coil is on: a good moment to stop the world briefly."""
+        return self.core.session.state == dialog.IDLE and self._pulsing < 0 and not self._pulses
+
+    # --- events in ---------------------------------------------------------------------------------
+
+    def sink(self, event):
+        """Decide on an event and carry out what follows.  A plain function, done when it returns.
+
+        Called again from within (a driver that answers at once), it only queues.  Events beyond
+        ``_INBOX_MAX`` are refused with ``RuntimeError``: they can only come from a part gone mad.
+        """
+        if self.failed:
+            return
+        if len(self._inbox) >= _INBOX_MAX:
+            raise RuntimeError("too many events at once")
+        self._inbox.append(event)
+        if self._busy:
+            return
+        self._busy = True
+        try:
+            while self._inbox:
+                self._carry_out(self.core.handle(self._inbox.pop(0), self.now()))
+        finally:
+            self._busy = False
+
+    def _carry_out(self, effects):
+        for fx in effects:
+            getattr(self, _EFFECTS[fx[0]])(fx)
+
+    # --- effects out -------------------------------------------------------------------------------
+
+    def _fx_record(self, fx):
+        try:
+            self._journal.append(fx[1], fx[2], self.now()[1])
+        except OSError as error:
+            # What cannot be recorded must not happen: stop deciding, release everything.
+            self.stop("journal: {}".format(error))
+            raise
+        if self._sync:
+            self._sync.wake()
+
+    def _fx_pulse(self, fx):
+        _, door, pulse_ms = fx
+        if self._pulsing < 0 and not self._pulses and self._may_pulse(door):
+            self._start(door, pulse_ms)
+        else:
+            self._pulses.append((door, pulse_ms))
+        self._pulse_wanted.set()
+
+    def _fx_show(self, fx):
+        _, screen, args, language = fx
+        self._display.show(texts.render(screen, args, language))
+
+    def _fx_beep(self, fx):
+        self._buzzer.play(fx[1])
+
+    def _fx_led(self, fx):
+        self._lamp.set(fx[1])
+
+    def _fx_timer(self, fx):
+        _, which, delay_ms = fx
+        if delay_ms < 0:
+            self._deadlines.pop(which, None)
+        else:
+            self._deadlines[which] = ticks_add(ticks_ms(), delay_ms)
+
+    def _fx_then(self, fx):
+        self._inbox.insert(0, fx[1])
+
+    def _fx_ask_grants(self, fx):
+        if self._sync:
+            self._sync.ask_grants(fx[1])
+
+    def _fx_reply(self, fx):
+        if self._sync:
+            self._sync.reply(fx[1], fx[2])
+
+    def stop(self, why):
+        """Nothing may be decided any more: all coils off, and say so."""
+        self.failed = why
+        self._locks.off()
+        self._lamp.set(E.LED_FAULT)
+        self._display.show(texts.render("out_of_service", (), self.core.session.language))
+
+    # --- pulses --------------------------------------------------------------------------------------
+
+    def _may_pulse(self, door):
+        rested = self._rested.get(door)
+        return not self._locks.busy() and (rested is None or ticks_diff(ticks_ms(), rested) >= 0)
+
+    def _start(self, door, pulse_ms):
+        try:
+            self._locks.start(door, pulse_ms)
+        except OSError:
+            self.sink((E.EV_PULSE_FAILED, door))
+            return
+        self._pulsing = door
+
+    async def run_pulses(self):
+        """One coil at a time over the whole cabinet, with a rest for each lock."""
+        while True:
+            await self._pulse_wanted.wait()
+            self._pulse_wanted.clear()
+            while self._pulsing >= 0 or self._pulses:
+                await asyncio.sleep_ms(_PULSE_POLL_MS)
+                if self._locks.busy():
+                    continue
+                if self._pulsing >= 0:
+                    door, self._pulsing = self._pulsing, -1
+                    self._rested[door] = ticks_add(ticks_ms(), self._rest_ms)
+                    self.sink((E.EV_PULSED, door))
+                self._next_pulse()
+
+    def _next_pulse(self):
+        for i, (door, pulse_ms) in enumerate(self._pulses):
+            if self._may_pulse(door):
+                self._pulses.pop(i)
+                self._start(door, pulse_ms)
+                return
+
+    # --- time ------------------------------------------------------------------------------------------
+
+    async def run_timers(self):
+        """Deadlines of the core, and housekeeping of the journal while nobody is being served."""
+        housekeeping = ticks_ms()
+        while True:
+            wait_ms = _SLICE_MS
+            now_ms = ticks_ms()
+            for which, deadline in list(self._deadlines.items()):
+                left_ms = ticks_diff(deadline, now_ms)
+                if left_ms <= 0:
+                    self._deadlines.pop(which)
+                    self.sink((E.EV_TIMER, which))
+                elif left_ms < wait_ms:
+                    wait_ms = left_ms
+            if ticks_diff(now_ms, housekeeping) >= _HOUSEKEEPING_MS and self.is_idle():
+                housekeeping = now_ms
+                self._keep_house()
+            await asyncio.sleep_ms(wait_ms)
+
+    def _keep_house(self):
+        """What stops the chip for tens of milliseconds is done while nobody waits."""
+        if self.failed:
+            return
+        if self._journal.snapshot_due():
+            self._journal.snapshot(self.core.snapshot(), self.now()[1])
+        else:
+            self._journal.maintain()
+
+
+_EFFECTS = {
+    E.FX_RECORD: "_fx_record",
+    E.FX_PULSE: "_fx_pulse",
+    E.FX_SHOW: "_fx_show",
+    E.FX_BEEP: "_fx_beep",
+    E.FX_LED: "_fx_led",
+    E.FX_TIMER: "_fx_timer",
+    E.FX_THEN: "_fx_then",
+    E.FX_ASK_GRANTS: "_fx_ask_grants",
+    E.FX_REPLY: "_fx_reply",
+}

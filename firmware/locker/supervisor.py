@@ -1,0 +1,67 @@
+"""Who watches the tasks: every one has a name, and its end, normal or not, is a fault.
+
+A *critical* task (sensors, keypad, pulses, timers) that ends cannot be replaced by a guess: the
+locks are released, the fault is journaled, and the watchdog, no longer fed, restarts the board.  Any
+other task is started again after a pause; the locker serves without it.
+"""
+
+import asyncio
+import sys
+
+from micropython import const
+
+_FEED_MS = const(1_000)
+_RESTART_MS = const(5_000)
+_NAMES_MAX = const(16)
+
+
+class Supervisor:
+    """``report(name, text)`` hears of each fault once; ``watchdog`` is a ``ports.Watchdog``."""
+
+    def __init__(self, watchdog, report, stop):
+        self._watchdog = watchdog
+        self._report = report
+        self._stop = stop
+        self._tasks = []
+        self._stopped = asyncio.Event()
+        self.faults = []  # names of tasks that ended, newest last
+
+    def critical(self, name, make):
+        """Run the coroutine that ``make()`` returns; its end stops the locker."""
+        self._tasks.append((name, make, True))
+
+    def spare(self, name, make):
+        """Run it too, and start it again when it ends."""
+        self._tasks.append((name, make, False))
+
+    async def run(self):
+        """Run all tasks and feed the watchdog until a critical one ends; then return its name."""
+        for name, make, is_critical in self._tasks:
+            asyncio.create_task(self._guard(name, make, is_critical))
+        while not self._stopped.is_set():
+            self._watchdog.feed()
+            await asyncio.sleep_ms(_FEED_MS)
+        return self.faults[-1]
+
+    async def _guard(self, name, make, is_critical):
+        while True:
+            text = "ended"
+            try:
+                await make()
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is a fault of this task
+                sys.print_exception(error)
+                text = "{}: {}".format(type(error).__name__, error)
+            self._fault(name, text)
+            if is_critical:
+                self._stop("{} {}".format(name, text))
+                self._stopped.set()
+                return
+            await asyncio.sleep_ms(_RESTART_MS)
+
+    def _fault(self, name, text):
+        if name in self.faults:
+            self.faults.remove(name)
+        self.faults.append(name)
+        if len(self.faults) > _NAMES_MAX:
+            self.faults.pop(0)
+        self._report(name, text)
