@@ -63,6 +63,8 @@ class Board:
         Called with the cause when the chip resets itself; the ground restarts the interpreter.
     on_interrupt
         Called with ``(kind, number, value)``: "pin" with number and level, "uart" with the port.
+    on_input
+        Called when any pin changed its level without an interrupt.
     """
 
     def __init__(self, clock: Clock, unique_id: bytes = b"\x24\x0a\xc4\x00\x00\x01") -> None:
@@ -76,7 +78,8 @@ class Board:
         self.log: Callable[[int, str, str], Any] = lambda at_us, what, detail: None
         self.on_reset: Callable[[int], Any] = lambda cause: None
         self.on_interrupt: Callable[[str, int, int], Any] = lambda kind, number, value: None
-        self._pads = [Pad(number, self._pin_interrupt) for number in range(PIN_COUNT)]
+        self.on_input: Callable[[], Any] = lambda: None
+        self._pads = [Pad(number, self._pin_changed) for number in range(PIN_COUNT)]
         self._buses: dict[int, I2CBus] = {}
         self._uarts: dict[int, Uart] = {}
         self._rmts: dict[int, Rmt] = {}
@@ -143,8 +146,11 @@ class Board:
             bits |= pad.net.level << pad.number
         return bits
 
-    def _pin_interrupt(self, number: int, level: int) -> None:
-        self.on_interrupt("pin", number, level)
+    def _pin_changed(self, number: int, level: int, is_interrupt: bool) -> None:
+        if is_interrupt:
+            self.on_interrupt("pin", number, level)
+        else:
+            self.on_input()
 
     def uart_idle_interrupt(self, number: int, enabled: bool) -> None:
         """Have ``on_interrupt("uart", number, 0)`` called when a received burst has ended."""

@@ -35,11 +35,12 @@ def check_pin(number: int, output: bool = False, pulled: bool = False) -> None:
 class Pad:
     """One pin seen from inside the chip."""
 
-    def __init__(self, number: int, interrupt: Callable[[int, int], Any]) -> None:
+    def __init__(self, number: int, changed: Callable[[int, int, bool], Any]) -> None:
+        """``changed(number, level, is_interrupt)`` is told of every change of level."""
         self.number = number
         self.net = Net(f"gpio{number}")
-        self.net.on_change(self._changed)
-        self._interrupt = interrupt
+        self.net.on_change(self._level_changed)
+        self._changed = changed
         self.reset()
 
     def reset(self) -> None:
@@ -82,9 +83,9 @@ class Pad:
         else:
             self.net.drive(CHIP, None)
 
-    def _changed(self, level: int) -> None:
-        if self.triggers & (IRQ_RISING if level else IRQ_FALLING):
-            self._interrupt(self.number, level)
+    def _level_changed(self, level: int) -> None:
+        wanted = self.triggers & (IRQ_RISING if level else IRQ_FALLING)
+        self._changed(self.number, level, bool(wanted))
 
     # --- a peripheral takes the pad over ------------------------------------------------------------
     def hand_to(self, channel: "Channel", level: int) -> None:

@@ -13,12 +13,13 @@ class Radio:
     """A station.  ``air`` is the outside: whether the access point can be heard.
 
     The states and their numbers are those of ``network.WLAN.status()`` on the ESP32 port.
-    ``password`` None accepts any.
+    ``ssid`` and ``password`` None accept any; ``rssi_dbm`` is what the station reports.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self.air = True
+        self.rssi_dbm = -60
         self.ssid: str | None = None
         self.password: str | None = None
         self.active = False

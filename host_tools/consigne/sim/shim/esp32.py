@@ -1,0 +1,120 @@
+"""``esp32`` of the simulated board: RMT and flash partitions, as MicroPython documents them."""
+
+import struct
+import time
+
+import _link
+import _ops
+
+_APB_HZ = 80000000
+
+
+class RMT:
+    """The remote-control peripheral as a transmitter that times itself.
+
+    Durations are 1 to 32767 ticks of ``clock_div / 80 MHz`` each.
+    """
+
+    def __init__(self, channel, *, pin=None, clock_div=8, idle_level=False, tx_carrier=None):
+        if not 0 <= channel <= 7:
+            raise ValueError("invalid channel")
+        if not 1 <= clock_div <= 255:
+            raise ValueError("clock_div must be between 1 and 255")
+        if pin is None or tx_carrier is not None:
+            raise ValueError("the simulated RMT takes a pin and no carrier")
+        self._channel = channel
+        self._clock_div = clock_div
+        _link.ask(
+            _ops.RMT_OPEN,
+            channel,
+            struct.pack("<BBI", pin.id(), bool(idle_level), _APB_HZ // clock_div),
+        )
+
+    @staticmethod
+    def source_freq():
+        return _APB_HZ
+
+    def clock_div(self):
+        return self._clock_div
+
+    def wait_done(self, *, timeout=0):
+        """True when nothing is being sent, waiting up to ``timeout`` ms for it."""
+        start = time.ticks_ms()
+        while _link.ask(_ops.RMT_BUSY, self._channel)[0]:
+            if time.ticks_diff(time.ticks_ms(), start) >= timeout:
+                return False
+            time.sleep_ms(1)
+        return True
+
+    def write_pulses(self, duration, data=True):
+        """Send levels for durations in ticks; waits while an earlier pattern is being sent.
+
+        ``data`` is the first level of an alternating pattern, or a list of levels; then
+        ``duration`` is one duration for all of them, or a list as long as ``data``.
+        """
+        if isinstance(data, (bool, int)):
+            level = bool(data)
+            pairs = []
+            for ticks in duration:
+                pairs.append((ticks, level))
+                level = not level
+        elif isinstance(duration, int):
+            pairs = [(duration, level) for level in data]
+        else:
+            if len(duration) != len(data):
+                raise ValueError("duration and data must have same length")
+            pairs = [(duration[i], data[i]) for i in range(len(data))]
+        out = bytearray(2 * len(pairs))
+        for index, (ticks, level) in enumerate(pairs):
+            if not 0 < ticks < 32768:
+                raise ValueError("invalid duration")
+            struct.pack_into("<H", out, 2 * index, ticks | (0x8000 if level else 0))
+        while not self.wait_done(timeout=1000):
+            pass
+        _link.post(_ops.RMT_PLAY, self._channel, out)
+
+    def deinit(self):
+        _link.post(_ops.RMT_STOP, self._channel)
+
+
+class Partition:
+    """A data partition; a block device whose writes with an offset only clear bits."""
+
+    TYPE_APP, TYPE_DATA = 0, 1
+    _ADDRESS = 0x310000
+
+    def __init__(self, label):
+        size = _link.ask(_ops.PARTITION, 0, label.encode())
+        if not size:
+            raise OSError(2)
+        self._label = label.encode()
+        self._blocks, self._block_size = struct.unpack("<II", size)
+
+    @staticmethod
+    def find(type=0, subtype=0xFF, label=None, block_size=4096):
+        """The data partitions with this label, an empty list when there is none."""
+        if type != Partition.TYPE_DATA or label is None:
+            return []
+        try:
+            return [Partition(label)]
+        except OSError:
+            return []
+
+    def info(self):
+        """(type, subtype, address, size, label, encrypted)"""
+        return (1, 0x40, self._ADDRESS, self._blocks * self._block_size, self._label.decode(), False)
+
+    def readblocks(self, block_num, buf, offset=0):
+        place = struct.pack("<III", block_num, offset, len(buf))
+        _link.ask(_ops.FLASH_READ, 0, place + self._label, buf)
+
+    def writeblocks(self, block_num, buf, offset=None):
+        """With an offset, program without erasing; without, erase the blocks first."""
+        place = _ops.WHOLE_BLOCK if offset is None else offset
+        head = struct.pack("<IIB", block_num, place, len(self._label)) + self._label
+        _link.ask(_ops.FLASH_WRITE, 0, head + bytes(buf))
+
+    def ioctl(self, cmd, arg):
+        """4: number of blocks, 5: bytes in a block, 6: erase block ``arg``."""
+        answer = _link.ask(_ops.FLASH_IOCTL, cmd, struct.pack("<I", arg) + self._label)
+        return struct.unpack("<i", answer)[0]

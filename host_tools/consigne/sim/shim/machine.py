@@ -1,0 +1,335 @@
+"""``machine`` of the simulated ESP32: the part of MicroPython's API that drivers use.
+
+Signatures, values and errors are those of the ESP32 port as documented in "machine --- functions
+related to the hardware" (docs.micropython.org).
+"""
+
+import struct
+
+import _link
+import _ops
+from _ops import LEAVE
+
+PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = 1, 2, 3, 4, 5
+
+_READS_MAX = 100  # so that a loop that waits for a level without letting asyncio run ends
+
+
+class Pin:
+    """One GPIO.  Reading several inputs after one another costs one question: levels are kept
+    until something is written or the board says that an input changed."""
+
+    IN, OUT, OPEN_DRAIN = 1, 3, 7
+    PULL_DOWN, PULL_UP = 1, 2
+    IRQ_RISING, IRQ_FALLING = 1, 2
+    _handlers = {}
+    _levels = 0
+    _fresh = False
+    _reads = 0
+
+    def __init__(self, id, mode=-1, pull=-1, *, value=None):
+        self._id = id.id() if isinstance(id, Pin) else id
+        self.init(mode, pull, value=value)
+
+    def init(self, mode=-1, pull=-1, *, value=None):
+        Pin._fresh = False
+        code = LEAVE if pull == -1 else pull or 0
+        _link.ask(
+            _ops.PIN_SETUP,
+            self._id,
+            bytes((LEAVE if mode == -1 else mode, code, LEAVE if value is None else int(bool(value)))),
+        )
+
+    def id(self):
+        return self._id
+
+    def value(self, level=None):
+        if level is None:
+            Pin._reads += 1
+            if not Pin._fresh or Pin._reads > _READS_MAX:
+                Pin._reads = 0
+                Pin._fresh = True  # before asking: a change that overtakes the answer clears it
+                Pin._levels = struct.unpack("<Q", _link.ask(_ops.LEVELS, 0))[0]
+            return (Pin._levels >> self._id) & 1
+        Pin._fresh = False
+        _link.post(_ops.PIN_WRITE, self._id, b"\x01" if level else b"\x00")
+
+    __call__ = value
+
+    def on(self):
+        self.value(1)
+
+    def off(self):
+        self.value(0)
+
+    def toggle(self):
+        self.value(not self.value())
+
+    def irq(self, handler=None, trigger=3):
+        """Call ``handler(pin)`` at the edges in ``trigger``; None switches it off."""
+        if handler is None:
+            Pin._handlers.pop(self._id, None)
+            trigger = 0
+        else:
+            Pin._handlers[self._id] = handler, self
+        _link.post(_ops.PIN_IRQ, self._id, bytes((trigger,)))
+
+
+def _pin_interrupt(number, level):
+    Pin._fresh = False
+    entry = Pin._handlers.get(number)
+    if entry:
+        entry[0](entry[1])
+
+
+def _levels_changed(number, value):
+    Pin._fresh = False
+
+
+_link.subscribe(_ops.PUSH_PIN, _pin_interrupt)
+_link.subscribe(_ops.PUSH_LEVELS, _levels_changed)
+
+
+def _number(pin):
+    return pin.id() if isinstance(pin, Pin) else pin
+
+
+class Signal:
+    """A pin with a sense of what "on" means."""
+
+    def __init__(self, pin, *args, invert=False, **kwargs):
+        self._pin = pin if isinstance(pin, Pin) else Pin(pin, *args, **kwargs)
+        self._invert = bool(invert)
+
+    def value(self, level=None):
+        if level is None:
+            return self._pin.value() ^ self._invert
+        self._pin.value(bool(level) ^ self._invert)
+
+    __call__ = value
+
+    def on(self):
+        self.value(1)
+
+    def off(self):
+        self.value(0)
+
+
+class SoftI2C:
+    """An I2C controller on any two pins."""
+
+    def __init__(self, scl, sda, *, freq=400000, timeout=50000):
+        self._wires = bytes((_number(scl), _number(sda)))
+        self._freq = freq
+        for wire in self._wires:
+            Pin(wire, Pin.OPEN_DRAIN, Pin.PULL_UP, value=1)
+
+    def scan(self):
+        return list(_link.ask(_ops.I2C_SCAN, 0, self._wires))
+
+    def writeto(self, addr, buf, stop=True):
+        _link.ask(_ops.I2C_WRITE, addr, self._wires + bytes(buf))
+        return len(buf)
+
+    def writevto(self, addr, vector, stop=True):
+        return self.writeto(addr, b"".join(vector), stop)
+
+    def readfrom_into(self, addr, buf, stop=True):
+        self._read(addr, b"", buf)
+
+    def readfrom(self, addr, nbytes, stop=True):
+        buf = bytearray(nbytes)
+        self._read(addr, b"", buf)
+        return bytes(buf)
+
+    def _read(self, addr, first, buf):
+        _link.ask(_ops.I2C_READ, addr, self._wires + struct.pack("<H", len(buf)) + first, buf)
+
+    def writeto_mem(self, addr, memaddr, buf, *, addrsize=8):
+        self.writeto(addr, self._memory(memaddr, addrsize) + bytes(buf))
+
+    def readfrom_mem_into(self, addr, memaddr, buf, *, addrsize=8):
+        self._read(addr, self._memory(memaddr, addrsize), buf)
+
+    def readfrom_mem(self, addr, memaddr, nbytes, *, addrsize=8):
+        buf = bytearray(nbytes)
+        self.readfrom_mem_into(addr, memaddr, buf, addrsize=addrsize)
+        return bytes(buf)
+
+    @staticmethod
+    def _memory(memaddr, addrsize):
+        return memaddr.to_bytes(addrsize // 8, "big")
+
+
+class I2C(SoftI2C):
+    """A hardware controller; the defaults of its pins are those of the ESP32 port."""
+
+    _PINS = ((18, 19), (25, 26))
+
+    def __init__(self, id, *, scl=None, sda=None, freq=400000, timeout=50000):
+        if id not in (0, 1):
+            raise ValueError("I2C(%d) doesn't exist" % id)
+        scl = self._PINS[id][0] if scl is None else scl
+        sda = self._PINS[id][1] if sda is None else sda
+        super().__init__(scl, sda, freq=freq, timeout=timeout)
+
+
+class UART:
+    """A serial port.  ``irq`` with ``IRQ_RXIDLE`` tells when a burst has ended."""
+
+    IRQ_RXIDLE = 0x1000
+    _PINS = ((1, 3), (10, 9), (17, 16))
+    _handlers = {}
+
+    def __init__(self, id, baudrate=115200, **settings):
+        if id not in (0, 1, 2):
+            raise ValueError("UART(%d) does not exist" % id)
+        self._id = id
+        self._tx, self._rx = self._PINS[id]
+        self._rxbuf = 256
+        self._bits, self._parity, self._stop = 8, None, 1
+        self.init(baudrate, **settings)
+
+    def init(
+        self,
+        baudrate=115200,
+        bits=8,
+        parity=None,
+        stop=1,
+        *,
+        tx=None,
+        rx=None,
+        rxbuf=None,
+        txbuf=None,
+        timeout=0,
+        timeout_char=0,
+    ):
+        if tx is not None:
+            self._tx = _number(tx)
+        if rx is not None:
+            self._rx = _number(rx)
+        if rxbuf is not None:
+            if rxbuf <= 128:  # not larger than the hardware FIFO
+                raise ValueError("rxbuf must be larger than 128")
+            self._rxbuf = rxbuf
+        frame = 1 + bits + (parity is not None) + stop
+        _link.ask(
+            _ops.UART_OPEN,
+            self._id,
+            struct.pack("<IBBHB", baudrate, self._tx, self._rx, self._rxbuf, frame),
+        )
+
+    def any(self):
+        return struct.unpack("<H", _link.ask(_ops.UART_ANY, self._id))[0]
+
+    def read(self, nbytes=-1):
+        """Up to ``nbytes`` received bytes, None when there are none."""
+        count = 65535 if nbytes is None or nbytes < 0 else nbytes
+        return _link.ask(_ops.UART_READ, self._id, struct.pack("<H", count)) or None
+
+    def readinto(self, buf, nbytes=None):
+        data = self.read(len(buf) if nbytes is None else min(nbytes, len(buf)))
+        if data is None:
+            return None
+        buf[: len(data)] = data
+        return len(data)
+
+    def write(self, buf):
+        _link.post(_ops.UART_WRITE, self._id, bytes(buf))
+        return len(buf)
+
+    def irq(self, handler=None, trigger=0, hard=False):
+        if handler is not None and trigger != self.IRQ_RXIDLE:
+            raise ValueError("trigger 0x%04x unsupported" % trigger)
+        UART._handlers[self._id] = handler, self
+        _link.post(_ops.UART_IRQ, self._id, b"\x01" if handler else b"\x00")
+
+
+def _uart_interrupt(number, value):
+    handler, uart = UART._handlers.get(number, (None, None))
+    if handler:
+        handler(uart)
+
+
+_link.subscribe(_ops.PUSH_UART, _uart_interrupt)
+
+
+class PWM:
+    """A square wave on a pin."""
+
+    def __init__(self, dest, freq=None, duty_u16=None):
+        self._pin = _number(dest)
+        self._freq, self._duty = 5000, 32768
+        self.init(freq=freq, duty_u16=duty_u16)
+
+    def init(self, *, freq=None, duty_u16=None):
+        if freq is not None:
+            if not 1 <= freq <= 40000000:
+                raise ValueError("frequency must be from 1Hz to 40MHz")
+            self._freq = freq
+        if duty_u16 is not None:
+            self._duty = max(0, min(65535, duty_u16))
+        _link.post(_ops.PWM_SET, self._pin, struct.pack("<IH", self._freq, self._duty))
+
+    def freq(self, value=None):
+        if value is None:
+            return self._freq
+        self.init(freq=value)
+
+    def duty_u16(self, value=None):
+        if value is None:
+            return self._duty
+        self.init(duty_u16=value)
+
+    def deinit(self):
+        _link.post(_ops.PWM_SET, self._pin, struct.pack("<IH", 0, 0))
+
+
+class WDT:
+    """The watchdog: once started it can only be fed."""
+
+    def __init__(self, id=0, timeout=5000):
+        if id != 0:
+            raise ValueError("WDT(%d) doesn't exist" % id)
+        _link.ask(_ops.WDT_START, 0, struct.pack("<I", timeout))
+
+    def feed(self):
+        _link.post(_ops.WDT_FEED, 0)
+
+
+class ADC:
+    """An analogue input (ADC1 on pins 32 to 39; ADC2 cannot be read while Wi-Fi runs)."""
+
+    ATTN_0DB, ATTN_2_5DB, ATTN_6DB, ATTN_11DB = 0, 1, 2, 3
+    _FULL_UV = (950000, 1250000, 1750000, 2450000)
+
+    def __init__(self, pin, *, atten=0):
+        self._pin = _number(pin)
+        if not 32 <= self._pin <= 39:
+            raise ValueError("invalid pin")
+        self._atten = atten
+
+    def atten(self, atten):
+        self._atten = atten
+
+    def read_uv(self):
+        measured = struct.unpack("<I", _link.ask(_ops.ADC_READ, self._pin))[0]
+        return min(measured, self._FULL_UV[self._atten])
+
+    def read_u16(self):
+        return self.read_uv() * 65535 // self._FULL_UV[self._atten]
+
+
+def reset():
+    """Reset the chip; does not return."""
+    _link.post(_ops.RESET, 0)
+    while True:
+        _link.ask(_ops.INFO, 0)
+
+
+def reset_cause():
+    return _link.ask(_ops.INFO, 0)[0]
+
+
+def unique_id():
+    return _link.ask(_ops.INFO, 0)[1:]

@@ -1,0 +1,232 @@
+"""The board's end of the wire: what each message of the machine shim does to the board.
+
+``Port.handle`` is the one place where firmware acts on a board.  On CPython it is called
+directly; ``Framing`` splits the byte stream of a MicroPython process into calls of it.  The
+numbers stand in ``shim/_ops.py``.
+"""
+
+import errno
+import struct
+from typing import Any, Callable
+
+from .board import HARD, Board
+from .shim import _ops as ops
+
+Push = Callable[[int, int, int], Any]
+
+
+class Port:
+    """Carries out posts and questions on a board; hands interrupts to ``push(op, number, value)``.
+
+    ``closed`` is set once the firmware behind it is gone; nothing it still said counts then.
+    ``busy_us`` is set by a question that keeps the processor waiting (a flash erase does); the
+    ground lets that time pass before the firmware goes on.
+    """
+
+    def __init__(self, board: Board, push: Push) -> None:
+        self.board = board
+        self.busy_us = 0
+        self.closed = False
+        self._push = push
+        self._levels_known = False
+        self._handlers: dict[int, Callable[[int, bytes], bytes | None]] = {
+            getattr(ops, name.upper()): getattr(self, "_" + name)
+            for name in (
+                "pin_write pin_irq uart_write uart_irq pwm_set rmt_play rmt_stop wdt_feed reset "
+                "pin_setup levels i2c_write i2c_read i2c_scan uart_open uart_read uart_any rmt_open "
+                "rmt_busy wdt_start info adc_read partition flash_read flash_write flash_ioctl "
+                "wlan_active wlan_join wlan_leave wlan_status"
+            ).split()
+        }
+        board.on_interrupt = self._interrupt
+        board.on_input = self._input_changed
+
+    def handle(self, op: int, number: int, payload: bytes) -> bytes:
+        """Carry out one message; returns the answer, raises OSError or ValueError as the shim will."""
+        self.busy_us = 0
+        handler = self._handlers.get(op)
+        if handler is None:
+            raise ValueError(f"unknown op {op}")
+        return handler(number, payload) or b""
+
+    # --- interrupts and the freshness of input levels ------------------------------------------------
+    def _interrupt(self, kind: str, number: int, value: int) -> None:
+        self._levels_known = False
+        self._push(ops.PUSH_PIN if kind == "pin" else ops.PUSH_UART, number, value)
+
+    def _input_changed(self) -> None:
+        if self._levels_known:
+            self._levels_known = False
+            self._push(ops.PUSH_LEVELS, 0, 0)
+
+    # --- pins ------------------------------------------------------------------------------------------
+    def _pin_setup(self, number: int, payload: bytes) -> None:
+        mode, pull, value = (None if code == ops.LEAVE else code for code in payload)
+        self._levels_known = False
+        self.board.pad(number).configure(mode, pull, value)
+
+    def _pin_write(self, number: int, payload: bytes) -> None:
+        self._levels_known = False
+        self.board.pad(number).write(payload[0])
+
+    def _pin_irq(self, number: int, payload: bytes) -> None:
+        self.board.pad(number).triggers = payload[0]
+
+    def _levels(self, number: int, payload: bytes) -> bytes:
+        self._levels_known = True
+        return self.board.levels().to_bytes(8, "little")
+
+    def _adc_read(self, number: int, payload: bytes) -> bytes:
+        return struct.pack("<I", round(self.board.pin(number).volts * 1_000_000))
+
+    # --- buses -------------------------------------------------------------------------------------------
+    def _i2c_write(self, number: int, payload: bytes) -> None:
+        self.board.bus_at(payload[0], payload[1]).write(number, bytes(payload[2:]))
+
+    def _i2c_read(self, number: int, payload: bytes) -> bytes:
+        bus = self.board.bus_at(payload[0], payload[1])
+        count = int.from_bytes(payload[2:4], "little")
+        if len(payload) > 4:
+            bus.write(number, bytes(payload[4:]))
+        return bus.read(number, count)
+
+    def _i2c_scan(self, number: int, payload: bytes) -> bytes:
+        return bytes(self.board.bus_at(payload[0], payload[1]).scan())
+
+    def _uart_open(self, number: int, payload: bytes) -> None:
+        baud, tx, rx, rxbuf, frame_bits = struct.unpack("<IBBHB", payload)
+        self.board.uart(number).open(baud, tx, rx, rxbuf, frame_bits)
+
+    def _uart_write(self, number: int, payload: bytes) -> None:
+        self.board.uart(number).transmit(bytes(payload))
+
+    def _uart_read(self, number: int, payload: bytes) -> bytes:
+        return self.board.uart(number).take(int.from_bytes(payload, "little"))
+
+    def _uart_any(self, number: int, payload: bytes) -> bytes:
+        return len(self.board.uart(number).rx).to_bytes(2, "little")
+
+    def _uart_irq(self, number: int, payload: bytes) -> None:
+        self.board.uart_idle_interrupt(number, bool(payload[0]))
+
+    # --- peripherals ---------------------------------------------------------------------------------------
+    def _pwm_set(self, number: int, payload: bytes) -> None:
+        freq_hz, duty_u16 = struct.unpack("<IH", payload)
+        self._levels_known = False
+        if freq_hz:
+            self.board.pwm(number).set(freq_hz, duty_u16)
+        else:
+            self.board.pad(number).reset()
+
+    def _rmt_open(self, number: int, payload: bytes) -> None:
+        pin, idle_level, resolution_hz = struct.unpack("<BBI", payload)
+        self.board.rmt(number, pin, resolution_hz, idle_level)
+
+    def _rmt_play(self, number: int, payload: bytes) -> None:
+        pulses = [(item & 0x7FFF, item >> 15) for (item,) in struct.iter_unpack("<H", payload)]
+        self._levels_known = False
+        self.board.rmt_channel(number).play(pulses)
+
+    def _rmt_busy(self, number: int, payload: bytes) -> bytes:
+        return bytes((self.board.rmt_channel(number).busy,))
+
+    def _rmt_stop(self, number: int, payload: bytes) -> None:
+        self.board.rmt_channel(number).stop()
+
+    def _wdt_start(self, number: int, payload: bytes) -> None:
+        self.board.start_watchdog(int.from_bytes(payload, "little"))
+
+    def _wdt_feed(self, number: int, payload: bytes) -> None:
+        self.board.feed_watchdog()
+
+    def _reset(self, number: int, payload: bytes) -> None:
+        self.board.reset(HARD)
+
+    def _info(self, number: int, payload: bytes) -> bytes:
+        return bytes((self.board.cause,)) + self.board.unique_id
+
+    # --- flash ---------------------------------------------------------------------------------------------
+    def _flash(self, label: bytes) -> Any:
+        flash = self.board.flash.get(bytes(label).decode())
+        if flash is None:
+            raise OSError(errno.ENOENT, "no such partition")
+        return flash
+
+    def _partition(self, number: int, payload: bytes) -> bytes:
+        flash = self._flash(payload)
+        return struct.pack("<II", flash.ioctl(4, 0), flash.ioctl(5, 0))
+
+    def _flash_read(self, number: int, payload: bytes) -> bytes:
+        block, offset, count = struct.unpack_from("<III", payload)
+        data = bytearray(count)
+        self._flash(payload[12:]).readblocks(block, data, offset)
+        return bytes(data)
+
+    def _flash_write(self, number: int, payload: bytes) -> None:
+        block, offset, length = struct.unpack_from("<IIB", payload)
+        flash = self._flash(payload[9 : 9 + length])
+        data = bytes(payload[9 + length :])
+        if offset == ops.WHOLE_BLOCK:
+            flash.writeblocks(block, data)
+        else:
+            flash.writeblocks(block, data, offset)
+
+    def _flash_ioctl(self, number: int, payload: bytes) -> bytes:
+        argument = int.from_bytes(payload[:4], "little")
+        return struct.pack("<i", self._flash(payload[4:]).ioctl(number, argument) or 0)
+
+    # --- radio ---------------------------------------------------------------------------------------------
+    def _wlan_active(self, number: int, payload: bytes) -> None:
+        self.board.radio.activate(bool(number))
+
+    def _wlan_join(self, number: int, payload: bytes) -> None:
+        split = 1 + payload[0]
+        self.board.radio.connect(bytes(payload[1:split]).decode(), bytes(payload[split:]).decode())
+
+    def _wlan_leave(self, number: int, payload: bytes) -> None:
+        self.board.radio.disconnect()
+
+    def _wlan_status(self, number: int, payload: bytes) -> bytes:
+        radio = self.board.radio
+        return struct.pack("<BBHb", radio.active, radio.connected, radio.status, radio.rssi_dbm)
+
+
+class Framing:
+    """Splits the stream from a MicroPython process and packs what goes back to it."""
+
+    def __init__(self, port: Port) -> None:
+        self._port = port
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> bytes:
+        """Carry out every complete message in order; returns the answers, ready to send."""
+        buffer = self._buffer
+        buffer += data
+        at = 0
+        out = b""
+        while len(buffer) - at >= 4 and not self._port.closed:
+            op, number, size = struct.unpack_from("<BBH", buffer, at)
+            if len(buffer) - at - 4 < size:
+                break
+            out += self._one(op, number, bytes(buffer[at + 4 : at + 4 + size]))
+            at += 4 + size
+        del buffer[:at]
+        return out
+
+    def _one(self, op: int, number: int, payload: bytes) -> bytes:
+        if op < ops.FIRST_ASK:
+            self._port.handle(op, number, payload)
+            return b""
+        status = 0
+        try:
+            answer = self._port.handle(op, number, payload)
+        except ValueError as error:
+            status, answer = ops.BAD_VALUE, str(error).encode()
+        except OSError as error:
+            status, answer = error.errno or errno.EIO, b""
+        return struct.pack("<BBH", status, ops.ANSWER, len(answer)) + answer
+
+
+def push_frame(op: int, number: int, value: int) -> bytes:
+    """A push as it goes over the wire."""
+    return struct.pack("<BBHB", op, number, 1, value)
