@@ -1,0 +1,119 @@
+"""What arrives from the host: believed or not, and then handed on.
+
+A frame is believed when its MAC is right for the topic it came on (checked on the bytes, before
+anything is parsed), it fits the table of ``messages.py``, its counter rises and it has not expired.
+What is not believed has no effect but a count, reported as ``EV_REJECTED`` at a bounded rate: a
+report is a record in the journal, and nobody on the network may fill the journal.
+"""
+
+from time import ticks_diff, ticks_ms
+
+from micropython import const
+
+from ..core import codes
+from ..core.events import EV_REJECTED, TRUST_SET
+from .messages import (
+    R_BEYOND,
+    R_EXPIRED,
+    R_MAC,
+    R_NAMES,
+    R_NO_TIME,
+    R_SIZE,
+    R_STALE,
+    R_TOPIC,
+    Refused,
+    core_events,
+    parse_ack,
+    parse_command,
+)
+
+_REPORT_FIRST_MS = const(60_000)
+_REPORT_MOST_MS = const(3_600_000)  # an ongoing flood: some 30 reports a day, of each reason
+_COUNT_MAX = const(65535)
+
+
+class Inbox:
+    """Takes messages of the topics ``prefix`` + "ack" and "commands".
+
+    ``sink(event)`` gets the core's events, and ``("ack", epoch, seq)`` and ``("time", epoch_s,
+    offset_s)`` for the shell.  ``counter()`` is the newest command counter in the journal, ``now()``
+    as in ``core/events.py``.  ``reply(id, result)`` answers a command that is refused here;
+    ``again(seq)`` is told to send the events from ``seq`` on once more.
+    """
+
+    def __init__(self, prefix, device_key, journal, sink, counter, now, reply, again):
+        self._ack_topic = prefix + "ack"
+        self._command_topic = prefix + "commands"
+        self._key = codes.derive(device_key, codes.LABEL_COMMAND)
+        self._journal = journal
+        self._sink = sink
+        self._counter = counter
+        self._now = now
+        self._reply = reply
+        self._again = again
+        self._taken = 0  # newest counter handed on, perhaps not journaled yet
+        self._counts = [0] * len(R_NAMES)
+        self._reported_ms = 0
+        self._report_after_ms = 0
+
+    def message(self, topic: str, payload, retained: bool) -> None:
+        """One message as ``Client`` gives it; retained or not, the same is believed of it."""
+        try:
+            if payload is None:
+                raise Refused(R_SIZE)
+            if topic == self._ack_topic:
+                self._on_ack(*parse_ack(self._body(topic, payload)))
+            elif topic == self._command_topic:
+                self._on_command(parse_command(self._body(topic, payload)))
+            else:
+                raise Refused(R_TOPIC)
+        except Refused as refused:
+            self._counts[refused.reason] += 1
+            if refused.body:
+                self._reply(refused.body["id"], R_NAMES[refused.reason])
+
+    def report(self) -> None:
+        """Hand on the counts of what was not believed, if any and if it is time; call it often."""
+        if not any(self._counts):
+            return
+        waited_ms = ticks_diff(ticks_ms(), self._reported_ms)
+        if 0 <= waited_ms < self._report_after_ms:
+            return
+        # A flood that goes on is reported ever more seldom; after a quiet time, at once again.
+        quiet = not 0 <= waited_ms < 2 * self._report_after_ms
+        self._report_after_ms = _REPORT_FIRST_MS if quiet else min(2 * self._report_after_ms, _REPORT_MOST_MS)
+        self._reported_ms = ticks_ms()
+        for reason in range(len(self._counts)):
+            if self._counts[reason]:
+                self._sink((EV_REJECTED, reason, min(self._counts[reason], _COUNT_MAX)))
+                self._counts[reason] = 0
+
+    def _body(self, topic: str, payload):
+        body = codes.open_frame(self._key, topic, payload)
+        if body is None:
+            raise Refused(R_MAC)
+        return body
+
+    def _on_ack(self, epoch: int, seq: int) -> None:
+        if epoch != self._journal.epoch:
+            return  # late, for a journal that is no more; nothing wrong with it
+        if seq >= self._journal.next_seq:
+            raise Refused(R_BEYOND)
+        if seq > self._journal.acknowledged:
+            self._sink(("ack", epoch, seq))
+
+    def _on_command(self, body: dict) -> None:
+        if body["n"] <= max(self._taken, self._counter()):
+            raise Refused(R_STALE, body)
+        _, epoch_s, trust = self._now()
+        if epoch_s > body["exp"]:
+            raise Refused(R_EXPIRED, body)
+        # With only a floor for the time, an expired command may look young.  What can be repaired
+        # is taken all the same (its counter keeps it from being replayed); a door is not opened.
+        if body["cmd"] == "open" and trust != TRUST_SET:
+            raise Refused(R_NO_TIME, body)
+        self._taken = body["n"]
+        if body["cmd"] == "again":
+            self._again(body["seq"])
+        for event in core_events(body):
+            self._sink(event)

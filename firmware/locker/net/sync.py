@@ -1,0 +1,263 @@
+"""The locker's half of DESIGN 7: the journal goes up, what the host says comes down.
+
+Events are read from the journal at a cursor and published in batches, many in flight; only the
+host's acknowledgement lets go of them.  The cursor goes back to what is acknowledged with every new
+connection, when the host asks for it, and when the host has been silent for too long, so whatever a
+broker or a host forgot is sent again.  Status and occupancy are retained, always whole and always
+the latest, so they are simply published when they changed.  Nothing here waits for the network with
+anything in hand that could be lost.
+"""
+
+import asyncio
+import json
+from binascii import hexlify
+from time import ticks_add, ticks_diff, ticks_ms
+
+from micropython import const
+
+from ..core import codes, records
+from ..core.events import EV_LINK
+from .inbox import Inbox
+from .mqtt import NotConnected
+
+_BATCH_EVENTS = const(32)
+_HOST_WINDOW_EVENTS = const(4096)  # sent and not acknowledged by the host
+_STALL_FIRST_MS = const(20_000)
+_STALL_MOST_MS = const(900_000)
+_STATUS_EVERY_MS = const(900_000)  # so that the host sees the newest seq when events were lost
+_OCCUPANCY_EVERY_MS = const(500)  # a door moves several times in a visit
+_REST_S = 1
+_REPLIES_MAX = const(16)
+_BLANK_HEAD = b"\x00" * 33
+_COMPACT = (",", ":")
+
+
+class Sync:
+    """``client`` an ``mqtt.Client`` not yet running, ``journal`` an open journal.
+
+    ``locker`` is its id as in the topics, ``device_key`` its 32 bytes.  ``sink(event)`` gets what
+    ``Inbox`` hands on and ``(EV_LINK, up)``.  ``occupancy()`` gives one row ``(content, seen, parcel
+    or None)`` for each door, ``status()`` a dict of what only the shell knows (grants, fw, journal,
+    faults), ``counter()`` the newest command counter journaled, ``now()`` as in ``core/events.py``.
+
+    Call ``wake`` after an event was journaled or an acknowledgement taken, ``occupancy_changed`` and
+    ``status_changed`` when they did.  None of them blocks.
+    """
+
+    def __init__(self, client, journal, locker, device_key, sink, occupancy, status, counter, now):
+        prefix = "consigne/1/" + locker + "/"
+        self._client = client
+        self._journal = journal
+        self._sink = sink
+        self._occupancy = occupancy
+        self._status = status
+        self._now = now
+        self._prefix = prefix
+        self._key = codes.derive(device_key, codes.LABEL_EVENT)
+        self._inbox = Inbox(prefix, device_key, journal, sink, counter, now, self.reply, self._again)
+        self._wake = asyncio.Event()
+        self._cursor = 0  # newest seq sent
+        self._acknowledged = 0  # as last seen in the journal
+        self._moved_ms = 0  # when the host last acknowledged something, or the cursor went back
+        self._stall_ms = _STALL_FIRST_MS
+        self._probing = False  # the host is silent: one batch at a time, to see whether it is back
+        self._status_due = self._occupancy_due = False
+        self._status_ms = self._occupancy_ms = 0
+        self._replies = []  # (id, result), at most _REPLIES_MAX, the oldest dropped
+        self._ask_have = -1  # version of the grants to name in the next question, -1: no question
+        self.replies_dropped = 0
+        client.attach(
+            (prefix + "status").encode(),
+            self._will(),
+            ((prefix + "ack").encode(), (prefix + "commands").encode()),
+            self._inbox.message,
+        )
+
+    # --- for the controller -------------------------------------------------------------------------
+
+    def wake(self) -> None:
+        """Something was journaled or acknowledged: look again."""
+        self._wake.set()
+
+    def occupancy_changed(self) -> None:
+        self._occupancy_due = True
+        self._wake.set()
+
+    def status_changed(self) -> None:
+        self._status_due = True
+        self._wake.set()
+
+    def reply(self, command_id: str, result: str) -> None:
+        """Answer a command.  A lost answer is made good by the command's own event."""
+        if len(self._replies) >= _REPLIES_MAX:
+            self._replies.pop(0)
+            self.replies_dropped += 1
+        self._replies.append((command_id, result))
+        self._wake.set()
+
+    def ask_grants(self, have_version: int) -> None:
+        """The set of grants has a gap after ``have_version``: ask for what follows."""
+        self._ask_have = have_version
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Keep host and locker in step; never returns."""
+        while True:
+            await self._client.wait_up()
+            session = self._client.session
+            self._sink((EV_LINK, True))
+            self._go_back(self._journal.acknowledged)
+            self._acknowledged = self._journal.acknowledged
+            self._probing = False
+            self._stall_ms = _STALL_FIRST_MS
+            self._status_due = self._occupancy_due = True
+            self._occupancy_ms = ticks_add(ticks_ms(), -_OCCUPANCY_EVERY_MS)
+            try:
+                while session == self._client.session:
+                    self._inbox.report()
+                    self._watch_host()
+                    if not await self._publish_one():
+                        await self._rest()
+            except NotConnected:
+                pass  # all that was sent and not acknowledged is still in the journal
+            self._sink((EV_LINK, False))
+
+    async def _rest(self) -> None:
+        wait_s = _OCCUPANCY_EVERY_MS / 1000 if self._occupancy_due else _REST_S
+        try:
+            await asyncio.wait_for(self._wake.wait(), wait_s)
+        except asyncio.TimeoutError:  # noqa: UP041  MicroPython's is not the builtin
+            pass  # time to look at what depends on time
+        self._wake.clear()
+
+    # --- events and their acknowledgement ---------------------------------------------------------------
+
+    def _go_back(self, seq: int) -> None:
+        self._cursor = seq
+        self._moved_ms = ticks_ms()
+
+    def _again(self, seq: int) -> None:
+        """The host misses ``seq`` and perhaps what follows."""
+        self._go_back(min(seq - 1, self._cursor))
+        self._wake.set()
+
+    def _watch_host(self) -> None:
+        """Notice what the host acknowledged, or that it has been silent for too long."""
+        acknowledged = self._journal.acknowledged
+        if acknowledged != self._acknowledged:
+            self._acknowledged = acknowledged
+            self._moved_ms = ticks_ms()
+            self._stall_ms = _STALL_FIRST_MS
+            self._probing = False
+        elif self._cursor <= acknowledged:
+            self._moved_ms = ticks_ms()
+        elif ticks_diff(ticks_ms(), self._moved_ms) >= self._stall_ms:
+            self._probing = True
+            self._stall_ms = min(2 * self._stall_ms, _STALL_MOST_MS)
+            self._go_back(acknowledged)
+
+    def _may_send(self) -> bool:
+        ahead = _BATCH_EVENTS if self._probing else _HOST_WINDOW_EVENTS
+        return self._cursor + 1 < self._journal.next_seq and self._cursor < self._acknowledged + ahead
+
+    # --- what is published, the most urgent first ------------------------------------------------------------
+
+    async def _publish_one(self) -> bool:
+        """Publish one message if there is any; false when there was nothing to say."""
+        publish = self._client.publish
+        now_ms = ticks_ms()
+        if self._replies or self._ask_have >= 0:
+            return await publish((self._prefix + "replies").encode(), self._fill_reply)
+        if self._status_due or ticks_diff(now_ms, self._status_ms) >= _STATUS_EVERY_MS:
+            return await publish((self._prefix + "status").encode(), self._fill_status, True)
+        if self._occupancy_due and ticks_diff(now_ms, self._occupancy_ms) >= _OCCUPANCY_EVERY_MS:
+            return await publish((self._prefix + "occupancy").encode(), self._fill_occupancy, True)
+        if self._may_send():
+            return await publish((self._prefix + "events").encode(), self._fill_events)
+        return False
+
+    def _fill_events(self, packet) -> bool:
+        start = packet.end
+        packet.put(_BLANK_HEAD)
+        packet.put('{{"epoch":{},"events":['.format(self._journal.epoch).encode())
+        last = 0
+        for seq, kind, time_s, payload in self._journal.unacknowledged(self._cursor, _BATCH_EVENTS):
+            row = json.dumps([seq, time_s, describe(kind, payload)], separators=_COMPACT).encode()
+            if len(row) + 3 > packet.room():
+                break
+            if last:
+                packet.put(b",")
+            packet.put(row)
+            last = seq
+        if not last:
+            return False
+        packet.put(b"]}")
+        self._seal(packet, start, "events")
+        self._cursor = last
+        return True
+
+    def _fill_occupancy(self, packet) -> bool:
+        """As of the newest event: the core has folded what the journal holds."""
+        start = packet.end
+        packet.put(_BLANK_HEAD)
+        packet.put(
+            '{{"epoch":{},"seq":{},"t":{},"doors":['.format(
+                self._journal.epoch, self._journal.next_seq - 1, self._now()[1]
+            ).encode()
+        )
+        separator = b""
+        for row in self._occupancy():
+            packet.put(separator)
+            packet.put(json.dumps(row, separators=_COMPACT).encode())
+            separator = b","
+        packet.put(b"]}")
+        self._seal(packet, start, "occupancy")
+        self._occupancy_due = False
+        self._occupancy_ms = ticks_ms()
+        return True
+
+    def _fill_status(self, packet) -> bool:
+        _, epoch_s, trust = self._now()
+        body = self._status()
+        body["up"] = True
+        body["epoch"] = self._journal.epoch
+        body["seq"] = self._journal.next_seq
+        body["ack"] = self._journal.acknowledged
+        body["t"] = epoch_s
+        body["trust"] = trust
+        self._fill(packet, "status", body)
+        self._status_due = False
+        self._status_ms = ticks_ms()
+        return True
+
+    def _fill_reply(self, packet) -> bool:
+        if self._replies:
+            command_id, result = self._replies.pop(0)
+            self._fill(packet, "replies", {"id": command_id, "result": result})
+        else:
+            self._fill(packet, "replies", {"ask": "grants", "have": self._ask_have})
+            self._ask_have = -1
+        return True
+
+    def _will(self) -> bytes:
+        """What the broker publishes as the status when the locker has gone."""
+        body = json.dumps({"up": False, "epoch": self._journal.epoch}, separators=_COMPACT).encode()
+        return codes.frame_head(self._key, self._prefix + "status", body) + body
+
+    def _fill(self, packet, topic: str, body: dict) -> None:
+        start = packet.end
+        packet.put(_BLANK_HEAD)
+        packet.put(json.dumps(body, separators=_COMPACT).encode())
+        self._seal(packet, start, topic)
+
+    def _seal(self, packet, start: int, topic: str) -> None:
+        """Put the MAC before the JSON that was written after a blank head at ``start``."""
+        body = packet.view(start + codes.FRAME_HEAD_BYTES)
+        packet.view(start)[: codes.FRAME_HEAD_BYTES] = codes.frame_head(self._key, self._prefix + topic, body)
+
+
+def describe(kind: int, payload) -> dict:
+    """``records.describe``, or the bare bytes of a kind that only another firmware knows."""
+    if kind in records.SPEC:
+        return records.describe(kind, payload)
+    return {"kind": "unknown", "number": kind, "hex": str(hexlify(payload), "ascii")}
