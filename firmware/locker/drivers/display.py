@@ -39,7 +39,7 @@ class CharacterDisplay:
         ``report(text)`` is told once when the display stops answering and once when it is back.
         """
         if not 8 <= columns <= 20 or rows not in (1, 2, 4):
-            raise ValueError("display of {} x {}".format(columns, rows))
+            raise ValueError(f"display of {columns} x {rows}")
         self.columns = columns
         self.rows = rows
         self._i2c = i2c

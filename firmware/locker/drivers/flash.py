@@ -11,5 +11,5 @@ def journal_partition(label: str = "journal"):
     """The partition.  Raises ``OSError`` when the partition table has none of that label."""
     found = Partition.find(Partition.TYPE_DATA, label=label)
     if not found:
-        raise OSError("no data partition labelled {}".format(label))
+        raise OSError(f"no data partition labelled {label}")
     return found[0]

@@ -32,7 +32,7 @@ class MatrixKeypad:
         Raises ``ValueError`` when there are not as many labels as crossings.
         """
         if len(keys) != len(rows) * len(cols):
-            raise ValueError("{} keys for {} x {}".format(len(keys), len(rows), len(cols)))
+            raise ValueError(f"{len(keys)} keys for {len(rows)} x {len(cols)}")
         self._rows = tuple(Pin(row, Pin.OPEN_DRAIN, value=0) for row in rows)
         self._cols = tuple(Pin(col, Pin.IN, Pin.PULL_UP) for col in cols)
         self._keys = tuple(keys)

@@ -6,9 +6,9 @@ from machine import Pin
 
 from ..core.events import LED_ATTENTION, LED_BUSY, LED_FAULT, LED_READY
 
-# state -> durations in ms, lit first, then dark, and so on round; one entry: lit all the time
+# state -> durations in ms, lit first, then dark, and so on round; none: lit all the time
 _PATTERNS = {
-    LED_READY: (1000,),
+    LED_READY: (),
     LED_BUSY: (250, 250),
     LED_ATTENTION: (100, 900),
     LED_FAULT: (100, 150, 100, 650),
@@ -37,6 +37,10 @@ class Lamp:
         try:
             while True:
                 pattern = _PATTERNS[self._state]
+                if not pattern:
+                    self._pin.value(1)
+                    await self._flag.wait()
+                    self._flag.clear()
                 for index in range(len(pattern)):
                     self._pin.value(1 - index % 2)
                     if await self._changed(pattern[index]):

@@ -32,7 +32,7 @@ class Mcp23017:
         that a chip that is missing at start harms nobody but its own doors.
         """
         if inputs & outputs:
-            raise ValueError("mcp23017 {}: pins {:04x} in both directions".format(address, inputs & outputs))
+            raise ValueError(f"mcp23017 {address}: pins {inputs & outputs:04x} in both directions")
         self._i2c = i2c
         self.address = address
         self._direction = 0xFFFF & ~outputs

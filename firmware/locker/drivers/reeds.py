@@ -15,7 +15,9 @@ from ..core.events import EV_DOOR, EV_SENSOR_FAULT
 
 _SAMPLE_MS = const(10)
 _FAULTY_SAMPLE_MS = const(50)
-_POLL_MS = const(250)  # a door opened by hand is known within 500 ms even without an interrupt
+# A chip without INT has to be asked often enough that a door opened by hand is known in 500 ms.
+_POLL_MS = const(1000)
+_POLL_NO_INT_MS = const(250)
 _MISSES_MAX = const(3)  # polls in a row without an answer before the sensors count as silent
 
 # A sensor that will not rest, or that reports doors faster than a person moves them, is faulty
@@ -39,6 +41,7 @@ class PinReed:
         self._edges_seen = 0
         self._flag = None
         self.doors = (door,)
+        self.interrupts = True
         self.misses = 0
 
     def listen(self, flag) -> None:
@@ -74,6 +77,7 @@ class ChipReeds:
         self._int = None if int_pin is None else Pin(int_pin, Pin.IN, Pin.PULL_UP)
         self._flag = None
         self.doors = tuple(door for door, _, _ in self._wired)
+        self.interrupts = int_pin is not None
         self.misses = 0
 
     def listen(self, flag) -> None:
@@ -103,6 +107,7 @@ class Reeds:
         """``doors``: how many; ``sources``: ``PinReed`` and ``ChipReeds`` that cover them all."""
         self._sources = tuple(sources)
         self._debounce_ms = debounce_ms
+        self._poll_ms = _POLL_MS if all(source.interrupts for source in self._sources) else _POLL_NO_INT_MS
         self._flag = asyncio.ThreadSafeFlag()
         self._raw = bytearray([_UNKNOWN] * doors)
         self._told = bytearray([_UNKNOWN] * doors)  # what the sink knows
@@ -122,11 +127,10 @@ class Reeds:
         """
         for source in self._sources:
             source.listen(self._flag)
-        polled_ms = time.ticks_ms()
-        polls = 0
+        polled_ms = forgiven_ms = time.ticks_ms()
         wait_ms = 0
         while True:
-            if wait_ms == _POLL_MS:
+            if wait_ms == self._poll_ms:
                 try:
                     await asyncio.wait_for_ms(self._flag.wait(), wait_ms)
                 except asyncio.TimeoutError:
@@ -134,12 +138,12 @@ class Reeds:
             else:
                 await asyncio.sleep_ms(wait_ms)
             self._now = time.ticks_ms()
-            poll = wait_ms == 0 or time.ticks_diff(self._now, polled_ms) >= _POLL_MS
+            poll = wait_ms == 0 or time.ticks_diff(self._now, polled_ms) >= self._poll_ms
             if poll:
                 polled_ms = self._now
-                polls += 1
             self._sample(sink, poll)
-            if poll and polls % 4 == 0:
+            if time.ticks_diff(self._now, forgiven_ms) >= 1000:
+                forgiven_ms = self._now
                 self._forgive()
             wait_ms = self._settle(sink)
 
@@ -176,7 +180,7 @@ class Reeds:
 
     def _settle(self, sink) -> int:
         """Report what has come to rest; returns how long to wait before the next sample."""
-        wait_ms = _POLL_MS
+        wait_ms = self._poll_ms
         for door in range(len(self._raw)):
             if not self._moving[door]:
                 continue

@@ -87,9 +87,9 @@ class RelayLocks:
         selected: the next pulse would open that door too.
         """
         if not 0 <= door < len(self._lines):
-            raise ValueError("no door {}".format(door))
+            raise ValueError(f"no door {door}")
         if not 1 <= pulse_ms <= PULSE_MS_MAX:
-            raise ValueError("pulse of {} ms".format(pulse_ms))
+            raise ValueError(f"pulse of {pulse_ms} ms")
         if not self._arm.wait_done():
             raise RuntimeError("a pulse is running")
         if self._selected is not None:

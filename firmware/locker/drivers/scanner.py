@@ -14,8 +14,7 @@ from micropython import const
 from ..core.events import EV_SCAN, EV_SCAN_GARBLED
 from . import gm65
 
-# asyncio's streams poll a UART too (it has no file descriptor); this does so less often.
-_POLL_MS = const(10)
+_POLL_MS = const(10)  # while something arrives or is expected; otherwise an interrupt wakes us
 _GAP_MS = const(40)  # quiet for so long: the scanner has said what it had to say
 _REPLY_GAP_MS = const(200)  # a scanner may pause inside a reply while it writes its flash
 _REPLY_MS = const(500)
@@ -36,9 +35,9 @@ class Gm65Scanner:
         terminator or mode that there is not.
         """
         if mode not in ("continuous", "induction"):
-            raise ValueError("scanner mode {}".format(mode))
+            raise ValueError(f"scanner mode {mode}")
         if terminator not in gm65.TERMINATORS:
-            raise ValueError("scanner terminator {}".format(repr(terminator)))
+            raise ValueError(f"scanner terminator {repr(terminator)}")
         tail = gm65.TERMINATORS.index(terminator)
         self._settings = (
             (gm65.ZONE_SETUP_CODES, 0xFF, gm65.SETUP_CODES_FORBIDDEN),
@@ -50,6 +49,7 @@ class Gm65Scanner:
         self._report = report
         self._splitter = gm65.Splitter()
         self._buffer = bytearray(64)
+        self._flag = asyncio.ThreadSafeFlag()
         self._sink = None
         self._in_burst = False
         self._heard_ms = 0
@@ -60,6 +60,7 @@ class Gm65Scanner:
     async def run(self, sink) -> None:
         """Report ``(EV_SCAN, text)`` and ``(EV_SCAN_GARBLED,)``."""
         self._sink = sink
+        self._uart.irq(self._on_idle, UART.IRQ_RXIDLE)
         tries = 0
         while True:
             if await self._set_up():
@@ -74,10 +75,25 @@ class Gm65Scanner:
                     self.answers = False
                     self._report("scanner does not answer")
                 rest_ms = _RETRY_MS
-            started_ms = time.ticks_ms()
-            while time.ticks_diff(time.ticks_ms(), started_ms) < rest_ms:
-                self._listen()
+            await self._listen_for(rest_ms)
+
+    def _on_idle(self, _uart) -> None:
+        self._flag.set()
+
+    async def _listen_for(self, duration_ms: int) -> None:
+        started_ms = time.ticks_ms()
+        while True:
+            left_ms = duration_ms - time.ticks_diff(time.ticks_ms(), started_ms)
+            if self._in_burst:
                 await asyncio.sleep_ms(_POLL_MS)
+            elif left_ms <= 0:
+                return
+            else:
+                try:
+                    await asyncio.wait_for_ms(self._flag.wait(), left_ms)
+                except asyncio.TimeoutError:
+                    pass  # time to look after the settings
+            self._listen()
 
     async def _set_up(self) -> bool:
         """Put the settings right, the one against setup barcodes first; False without answers."""

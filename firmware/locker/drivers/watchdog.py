@@ -9,7 +9,7 @@ class Watchdog:
     def __init__(self, timeout_ms: int):
         """Starts at once.  Raises ``ValueError`` below one second: a flash erase must fit in."""
         if timeout_ms < 1000:
-            raise ValueError("watchdog of {} ms".format(timeout_ms))
+            raise ValueError(f"watchdog of {timeout_ms} ms")
         self._wdt = machine.WDT(timeout=timeout_ms)
 
     def feed(self) -> None:
