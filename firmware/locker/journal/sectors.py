@@ -1,0 +1,78 @@
+"""The ring of sectors: what the journal knows of each one, and checked access to the flash.
+
+Nothing here knows what a record means.  Sectors are used in physical order, round and round, so
+wear is even without a table; those that failed, or that hold something nobody could read, are
+stepped over (``out_of_use``) and never erased.
+"""
+
+from array import array
+
+from .format import BLANK, RECORD_MAX, SECTOR_BYTES
+
+_OP_COUNT = 4
+_OP_SIZE = 5
+_OP_ERASE = 6
+
+SECTORS_MIN = 8
+
+
+class Sectors:
+    """A partition seen as ``count`` sectors; ``count`` is 0 when its geometry cannot be used."""
+
+    def __init__(self, flash):
+        self._flash = flash
+        self.count = flash.ioctl(_OP_COUNT, 0)
+        self.fits = flash.ioctl(_OP_SIZE, 0) == SECTOR_BYTES and SECTORS_MIN <= self.count <= 65535
+        tables = self.count if self.fits else 0
+        self.ids = array("I", bytes(4 * tables))  # 0: not part of the log
+        self.last_seq = array("I", bytes(4 * tables))  # newest event up to the end of the sector
+        self.out_of_use = bytearray(tables)
+        self._check = bytearray(RECORD_MAX)
+        self._check_view = memoryview(self._check)
+
+    def usable(self):
+        """How many sectors the ring has."""
+        return self.count - sum(self.out_of_use)
+
+    def after(self, sector):
+        """The next sector of the ring, which is ``sector`` itself when there is no other."""
+        for _ in range(self.count):
+            sector = (sector + 1) % self.count
+            if not self.out_of_use[sector]:
+                break
+        return sector
+
+    def retire(self, sector):
+        """Step over ``sector`` from now on."""
+        self.out_of_use[sector] = 1
+        self.ids[sector] = 0
+
+    def read(self, sector, view, offset=0):
+        """Fill ``view`` from ``sector``; False when the flash reports an error."""
+        try:
+            self._flash.readblocks(sector, view, offset)
+        except OSError:
+            return False
+        return True
+
+    def program(self, sector, view, offset):
+        """Program at most 256 bytes and read them back; True when they stand there."""
+        try:
+            self._flash.writeblocks(sector, view, offset)
+            check = self._check_view[: len(view)]
+            self._flash.readblocks(sector, check, offset)
+        except OSError:
+            return False
+        return check == view
+
+    def erase(self, sector):
+        """Erase and look: True when every byte reads 0xFF."""
+        try:
+            self._flash.ioctl(_OP_ERASE, sector)
+            for offset in range(0, SECTOR_BYTES, RECORD_MAX):
+                self._flash.readblocks(sector, self._check, offset)
+                if self._check != BLANK:
+                    return False
+        except OSError:
+            return False
+        return True

@@ -1,0 +1,58 @@
+"""Snapshots: which one counts, and when the next is due.
+
+A snapshot is a run of member records between a begin and an end.  The end says where its run
+began and how many members it has; it counts only when all of them can be read, so a snapshot
+that power cut off, or that has rotted, is passed over and an older one taken.
+"""
+
+import struct
+
+from . import format as f
+
+_TRIED_MAX = 8
+
+
+def choose(sectors, reader, ends):
+    """The newest complete snapshot of ``ends``, a list of (sector, offset) with the oldest first.
+
+    Returns ``(begin sector, begin offset, end sector, end offset)`` or ``None``.
+    """
+    for sector, at in reversed(ends[-_TRIED_MAX:]):
+        begin = _complete(sectors, reader, sector, at)
+        if begin:
+            return begin[0], begin[1], sector, at
+    return None
+
+
+def _complete(sectors, reader, end_sector, end_at):
+    """``(begin sector, begin offset)`` when every member of the snapshot can be read."""
+    reader.start(end_sector, end_at)
+    if not reader.next() or reader.at != end_at:
+        return None
+    begin_id, begin_at, count = struct.unpack_from(f.SNAPSHOT_END_FORMAT, reader.buf, end_at + f.HEAD)
+    for begin_sector in range(sectors.count):
+        if sectors.ids[begin_sector] == begin_id:
+            break
+    else:
+        return None
+    reader.start(begin_sector, begin_at)
+    members = 0
+    while reader.next_in_log(end_sector):
+        if reader.sector == end_sector and reader.at == end_at:
+            return (begin_sector, begin_at) if members == count else None
+        members += reader.place == f.MEMBER and reader.kind < f.OWN_KINDS
+    return None
+
+
+def due_after(usable, size):
+    """How many sectors the log may grow past a snapshot of ``size`` sectors before the next one.
+
+    An eighth of the ring bounds what a start has to replay; twelve times the snapshot bounds what
+    snapshots add to the bytes programmed; half the ring always leaves room to write the next.
+    """
+    return min(max(usable // 8, 12 * size), usable // 2)
+
+
+def reserve(usable):
+    """Sectors that only a snapshot may enter, so that one can always be written."""
+    return usable // 4
