@@ -1,0 +1,3 @@
+"""The locker's firmware.  ``README.md`` in the folder above says what lives where."""
+
+VERSION = "0.1.0"

@@ -14,24 +14,35 @@ from micropython import const
 from . import texts
 from .core import dialog
 from .core import events as E
+from .core import records as R
+from .core.reasons import R_OK
+from .journal.log import JournalFailed, JournalFull
 
 _SLICE_MS = const(100)  # the longest a deadline is overlooked
 _HOUSEKEEPING_MS = const(1_000)
 _PULSE_POLL_MS = const(20)
 _INBOX_MAX = const(64)
+_TIME_FROM_HOST = const(1)
+
+# What the host's retained pictures show; a record of these kinds makes them stale.
+_OCCUPANCY_KINDS = (
+    R.OPENED, R.CLOSED, R.DEPOSITED, R.COLLECTED, R.RETURNED, R.DEPOSIT_UNDONE,
+    R.FORCED, R.BLOCKED, R.RELEASED, R.DOOR_FAULT,
+)  # fmt: skip
+_STATUS_KINDS = (R.GRANTS_VERSION, R.FAULT, R.TIME_SET, R.LOST)
 
 
 class Controller:
     """Joins a ``Core`` with the journal, the clock, the parts (``ports``) and the sync.
 
-    ``keeper`` is a ``timekeeping.Timekeeper``.  ``attach_sync`` gives the one part that is made
+    ``clock`` is a ``timekeeping.Clock``.  ``attach_sync`` gives the one part that is made
     after the controller, since it needs the controller's own functions.
     """
 
-    def __init__(self, core, journal, keeper, locks, display, buzzer, lamp, rest_ms):
+    def __init__(self, core, journal, clock, locks, display, buzzer, lamp, rest_ms):
         self.core = core
         self._journal = journal
-        self._keeper = keeper
+        self._clock = clock
         self._locks = locks
         self._display = display
         self._buzzer = buzzer
@@ -51,7 +62,7 @@ class Controller:
         self._sync = sync
 
     def now(self):
-        return self._keeper.now(ticks_ms())
+        return self._clock.now(ticks_ms())
 
     def is_idle(self):
         """Nobody stands at the keypad and no coil is on: a good moment to stop the world briefly."""
@@ -79,6 +90,23 @@ class Controller:
         finally:
             self._busy = False
 
+    def from_host(self, event):
+        """``sink`` for the sync: also its ``("ack", epoch, seq)`` and ``("time", epoch_s)``."""
+        if event[0] == "ack":
+            self._journal.acknowledge(event[2], self.now()[1])
+            self._sync.wake()
+        elif event[0] == "time":
+            now_ms, before_s, trust = self.now()
+            if self._clock.set(now_ms, event[1]) == R_OK and trust == E.TRUST_FLOOR:
+                self.sink((E.EV_TIME, before_s, _TIME_FROM_HOST))
+        else:
+            self.sink(event)
+
+    def fact(self, kind, *values):
+        """Journal something that needs no decision: a part or a task that failed."""
+        if not self.failed:
+            self._fx_record((E.FX_RECORD, kind, R.pack(kind, *values)))
+
     def _carry_out(self, effects):
         for fx in effects:
             getattr(self, _EFFECTS[fx[0]])(fx)
@@ -87,13 +115,26 @@ class Controller:
 
     def _fx_record(self, fx):
         try:
-            self._journal.append(fx[1], fx[2], self.now()[1])
-        except OSError as error:
+            self._append(fx[1], fx[2])
+        except (OSError, JournalFull, JournalFailed) as error:
             # What cannot be recorded must not happen: stop deciding, release everything.
             self.stop("journal: {}".format(error))
             raise
         if self._sync:
             self._sync.wake()
+            if fx[1] in _OCCUPANCY_KINDS:
+                self._sync.occupancy_changed()
+            if fx[1] in _STATUS_KINDS:
+                self._sync.status_changed()
+
+    def _append(self, kind, payload):
+        time_s = self.now()[1]
+        try:
+            self._journal.append(kind, payload, time_s)
+        except JournalFull:
+            # Somebody has kept the keypad busy since the snapshot fell due; it cannot wait longer.
+            self._journal.snapshot(self.core.snapshot(), time_s)
+            self._journal.append(kind, payload, time_s)
 
     def _fx_pulse(self, fx):
         _, door, pulse_ms = fx

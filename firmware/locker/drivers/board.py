@@ -1,0 +1,42 @@
+"""The controller board itself: its buses and why it started."""
+
+import machine
+from micropython import const
+
+# records.BOOT: why the board started
+CAUSE_UNKNOWN = const(0)
+CAUSE_POWER = const(1)
+CAUSE_BUTTON = const(2)
+CAUSE_WATCHDOG = const(3)
+CAUSE_SOFTWARE = const(4)
+
+_CAUSES = (
+    (machine.PWRON_RESET, CAUSE_POWER),
+    (machine.HARD_RESET, CAUSE_BUTTON),
+    (machine.WDT_RESET, CAUSE_WATCHDOG),
+    (machine.SOFT_RESET, CAUSE_SOFTWARE),
+)
+
+
+def boot_cause() -> int:
+    """One of ``CAUSE_``."""
+    cause = machine.reset_cause()
+    for theirs, ours in _CAUSES:
+        if theirs == cause:
+            return ours
+    return CAUSE_UNKNOWN
+
+
+def buses(entries) -> dict:
+    """The I2C buses of the configuration by their id."""
+    return {
+        bus["id"]: machine.I2C(
+            bus["id"], scl=machine.Pin(bus["scl"]), sda=machine.Pin(bus["sda"]), freq=bus["freq_hz"]
+        )
+        for bus in entries
+    }
+
+
+def restart() -> None:
+    """Start the board anew; does not return."""
+    machine.reset()

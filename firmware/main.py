@@ -1,0 +1,166 @@
+"""Consigne's firmware for one locker: where the parts meet.
+
+The only place that knows which drivers there are.  The order matters: every relay line is held
+off first, then the journal says what is true, and only then anybody is listened to.
+"""
+
+import asyncio
+import sys
+from time import ticks_ms
+
+from locker import VERSION, config
+from locker.controller import Controller
+from locker.core import events as E
+from locker.core import records as R
+from locker.core.core import Core
+from locker.core.timekeeping import Clock
+from locker.drivers import board
+from locker.drivers.banks import Banks
+from locker.drivers.buzzer import Buzzer
+from locker.drivers.display import CharacterDisplay
+from locker.drivers.flash import journal_partition
+from locker.drivers.keypad import MatrixKeypad
+from locker.drivers.lamp import Lamp
+from locker.drivers.reeds import Reeds
+from locker.drivers.relays import RelayLocks
+from locker.drivers.scanner import Gm65Scanner
+from locker.drivers.watchdog import Watchdog
+from locker.journal.log import Journal
+from locker.net.link import WifiLink
+from locker.net.mqtt import Client, Settings
+from locker.net.names import Resolver
+from locker.net.sync import Sync
+from locker.supervisor import Supervisor
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from locker import ports
+
+_FAULT_TASK = 1  # records.FAULT: a task ended
+_FAULT_PART = 2  # a part does not answer, or does again
+
+
+class Locker:
+    """One locker, put together from its configuration and identity; ``await run()`` serves."""
+
+    def __init__(self, site, identity):
+        raw = site.raw
+        buses = board.buses(raw["i2c"])
+        banks = Banks(raw["doors"], raw["expanders"], buses, raw["board"])
+        locks: ports.Locks = RelayLocks(banks.relays, banks.chips, raw["arm_pin"])
+        display: ports.Display = CharacterDisplay(
+            buses[raw["display"]["i2c"]],
+            raw["display"]["address"],
+            raw["display"]["columns"],
+            raw["display"]["rows"],
+            self._part_report,
+        )
+        buzzer: ports.Buzzer = Buzzer(raw["buzzer"]["pin"])
+        lamp: ports.Lamp = Lamp(raw["led"]["pin"])
+        sensors: ports.Sensors = Reeds(len(raw["doors"]), banks.pin_reeds + banks.chip_reeds)
+        keypad: ports.Keypad = MatrixKeypad(
+            raw["keypad"]["rows"], raw["keypad"]["cols"], raw["keypad"]["keys"], raw["keypad"]["debounce_ms"]
+        )
+        part = raw["scanner"]
+        scanner: ports.Scanner = Gm65Scanner(
+            part["uart"], part["tx"], part["rx"], part["baud"], part["terminator"], "continuous", self._part_report
+        )
+        self._journal = Journal(journal_partition())
+        self._recovery = self._journal.open()
+        print("journal:", self._recovery.text)
+        core = Core(site, identity.device_key)
+        self._journal.replay(core.apply)
+        clock = Clock(self._journal.time_floor, ticks_ms())
+        self._controller = Controller(
+            core, self._journal, clock, locks, display, buzzer, lamp, raw["rest_ms"]
+        )
+        self._supervisor = Supervisor(
+            Watchdog(raw["watchdog_ms"]), self._task_report, self._controller.stop
+        )
+        for name, make in (
+            ("sensors", lambda: sensors.run(self._controller.sink)),
+            ("keypad", lambda: keypad.run(self._controller.sink)),
+            ("pulses", self._controller.run_pulses),
+            ("timers", self._controller.run_timers),
+        ):
+            self._supervisor.critical(name, make)
+        for name, make in (
+            ("scanner", lambda: scanner.run(self._controller.sink)),
+            ("display", display.run),
+            ("buzzer", buzzer.run),
+            ("lamp", lamp.run),
+        ):
+            self._supervisor.spare(name, make)
+        if raw["network"]:
+            self._add_network(raw["network"], identity, core)
+
+    def _add_network(self, network, identity, core):
+        link: ports.Link = WifiLink(network["ssid"], identity.wifi_password, "consigne-" + identity.locker)
+        settings = Settings(
+            network["broker"], network["port"], identity.locker, identity.mqtt_user, identity.mqtt_password
+        )
+        client = Client(settings, link, Resolver(link.name_server), self._controller.is_idle)
+        sync = Sync(
+            client,
+            self._journal,
+            identity.locker,
+            identity.device_key,
+            self._controller.from_host,
+            core.cabinet.occupancy,
+            self._status,
+            lambda: core.command_counter,
+            self._controller.now,
+        )
+        self._controller.attach_sync(sync)
+        self._supervisor.spare("link", link.run)
+        self._supervisor.spare("mqtt", client.run)
+        self._supervisor.spare("sync", sync.run)
+
+    def _status(self):
+        """What only the shell knows, for the status topic."""
+        return {
+            "grants": self._controller.core.access.grants_version,
+            "fw": VERSION,
+            "journal": self._recovery.text,
+            "faults": self._supervisor.faults,
+        }
+
+    def _task_report(self, name, text):
+        print("fault:", name, text)
+        self._controller.fact(R.FAULT, _FAULT_TASK, name)
+
+    def _part_report(self, text):
+        print("part:", text)
+        self._controller.fact(R.FAULT, _FAULT_PART, text)
+
+    async def run(self):
+        """Serve until a critical part fails; then restart the board."""
+        if self._recovery.read_only:
+            self._controller.stop(self._recovery.text)
+        else:
+            self._controller.sink(
+                (
+                    E.EV_BOOT,
+                    board.boot_cause(),
+                    self._recovery.skipped_sectors,
+                    self._recovery.recovered_records,
+                    VERSION,
+                )
+            )
+        print("ready")
+        print("stopped by", await self._supervisor.run())
+        board.restart()
+
+
+def main():
+    """Start the locker, or say in one sentence why it cannot; then the console is the technician's."""
+    try:
+        site = config.Site(config.load("config.json"))
+        identity = config.Identity(config.load("identity.json"))
+    except config.ConfigError as error:
+        print("cannot start:", error)
+        sys.exit(1)
+    asyncio.run(Locker(site, identity).run())
+
+
+main()

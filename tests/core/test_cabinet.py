@@ -1,0 +1,280 @@
+"""Custody: what a door's order, its sensor and its content may and may not lead to."""
+
+from cabinet_kit import Bench
+from locker.core import cabinet as C
+from locker.core import doors as D
+
+
+def _with_parcel(door=0, parcel="P1"):
+    b = Bench()
+    for i in range(4):
+        b.signal(i, D.SEEN_CLOSED)
+    assert b.order(door, D.FOR_DEPOSIT, parcel, role=1, holder=7) == C.ORDERED
+    b.signal(door, D.PULSED)
+    b.signal(door, D.SEEN_OPEN)
+    b.signal(door, D.SEEN_CLOSED)
+    assert b.cabinet.doors[door].content == D.PARCEL
+    b.facts.clear()
+    b.pulses.clear()
+    return b
+
+
+def test_a_deposit_is_a_fact_only_when_the_door_was_open_and_is_closed():
+    b = Bench()
+    b.signal(0, D.SEEN_CLOSED)
+    b.order(0, D.FOR_DEPOSIT, "P1", role=1, holder=7)
+    assert b.kinds() == ["pulse"] and b.pulses == [0]
+    b.signal(0, D.SEEN_OPEN)
+    assert b.cabinet.doors[0].content == D.FILLING
+    b.signal(0, D.SEEN_CLOSED)
+    assert b.kinds() == ["pulse", "opened", "closed", "deposited"]
+    assert b.facts[-1] == {"kind": "deposited", "door": 0, "holder": 7, "role": 1, "parcel": "P1"}
+
+
+def test_a_door_never_seen_open_is_never_freed():
+    b = _with_parcel()
+    b.order(0, D.FOR_COLLECT, "P1")
+    for _ in range(3):
+        b.signal(0, D.PULSED)
+        b.pass_ms(2_100)
+    b.pass_ms(60_000)
+    assert b.pulses == [0, 0, 0], "pulsed again after a rest, twice at most"
+    assert b.cabinet.doors[0].content == D.PARCEL
+    assert b.kinds()[-1] == "not_opened" and "collected" not in b.kinds()
+
+
+def test_a_jammed_door_pushed_shut_is_not_taken_as_collected():
+    b = _with_parcel()
+    b.order(0, D.FOR_COLLECT, "P1")
+    b.signal(0, D.SEEN_CLOSED)  # the sensor repeats itself
+    b.signal(0, D.PULSED)
+    b.signal(0, D.SEEN_CLOSED)
+    assert b.cabinet.doors[0].content == D.PARCEL and b.kinds() == ["pulse"]
+
+
+def test_a_door_that_springs_late_still_counts_as_ordered():
+    b = _with_parcel()
+    b.order(0, D.FOR_COLLECT, "P1")
+    for _ in range(3):
+        b.signal(0, D.PULSED)
+        b.pass_ms(2_100)
+    assert b.cabinet.doors[0].phase == D.STUCK
+    b.pass_ms(10_000)
+    b.signal(0, D.SEEN_OPEN)
+    assert b.kinds()[-1] == "opened" and "forced" not in b.kinds()
+
+
+def test_a_door_opened_without_an_order_is_an_alarm_and_is_given_to_nobody():
+    b = Bench()
+    for i in range(4):
+        b.signal(i, D.SEEN_CLOSED)
+    b.signal(0, D.SEEN_OPEN)
+    b.signal(0, D.SEEN_CLOSED)
+    assert b.kinds() == ["forced", "closed"]
+    assert b.cabinet.choose(1) == 1
+    b.record(15, 0, 0)  # released by the operator
+    assert b.cabinet.choose(1) == 0
+
+
+def test_a_forced_compartment_still_opens_for_who_comes_for_the_parcel():
+    b = _with_parcel()
+    b.signal(0, D.SEEN_OPEN)
+    b.signal(0, D.SEEN_CLOSED)
+    assert b.cabinet.doors[0].content == D.PARCEL and b.cabinet.doors[0].block == D.BLOCKED_FORCED
+    assert b.order(0, D.FOR_COLLECT, "P1") == C.ORDERED
+
+
+def test_an_open_door_is_given_to_nobody_and_not_pulsed():
+    b = Bench()
+    for i in range(4):
+        b.signal(i, D.SEEN_OPEN if i == 1 else D.SEEN_CLOSED)
+    assert b.cabinet.choose(1) == 0
+    assert b.order(1, D.FOR_REMOTE) == C.IS_OPEN and b.pulses == []
+
+
+def test_before_the_sensor_has_spoken_no_door_moves():
+    b = Bench()
+    assert b.cabinet.choose(1) == -1
+    assert b.order(0, D.FOR_SERVICE) == C.OUT_OF_ORDER and b.pulses == []
+
+
+def test_a_compartment_of_the_right_size_and_the_low_ones_kept():
+    b = Bench(sizes=(1, 2, 2, 3), low=(False, True, False, False))
+    for i in range(4):
+        b.signal(i, D.SEEN_CLOSED)
+    assert b.cabinet.choose(2) == 2
+    assert b.cabinet.choose(2, low=True) == 1
+    assert b.cabinet.choose(3) == 3
+    assert b.cabinet.choose(4) == -1
+
+
+def test_another_compartment_when_a_deposit_door_does_not_open():
+    b = Bench()
+    for i in range(4):
+        b.signal(i, D.SEEN_CLOSED)
+    b.order(0, D.FOR_DEPOSIT, "P1", role=1)
+    for _ in range(3):
+        b.signal(0, D.PULSED)
+        b.pass_ms(2_100)
+    assert b.kinds()[-2:] == ["not_opened", "blocked"]
+    assert b.cabinet.choose(1) == 1 and b.cabinet.find("P1") == -1
+    b.signal(0, D.SEEN_OPEN)
+    assert b.kinds()[-1] == "forced", "nobody's parcel may be believed in there"
+
+
+def test_larger_please_leaves_the_first_compartment_empty():
+    b = Bench()
+    b.signal(0, D.SEEN_CLOSED)
+    b.order(0, D.FOR_DEPOSIT, "P1", role=1)
+    b.signal(0, D.SEEN_OPEN)
+    b.cabinet.undo_deposit(0)
+    b.signal(0, D.SEEN_CLOSED)
+    assert b.cabinet.doors[0].content == D.EMPTY and "deposited" not in b.kinds()
+
+
+def test_power_gone_between_pulse_and_opening_spends_nothing():
+    b = _with_parcel()
+    b.order(0, D.FOR_COLLECT, "P1")
+    after = b.restart()
+    after.signal(0, D.SEEN_CLOSED)
+    assert after.kinds() == ["not_opened"]
+    assert after.cabinet.doors[0].content == D.PARCEL
+    assert after.order(0, D.FOR_COLLECT, "P1") == C.ORDERED
+
+
+def test_power_gone_between_pulse_and_opening_door_found_open_was_our_order():
+    b = _with_parcel()
+    b.order(0, D.FOR_COLLECT, "P1", ref=9)
+    after = b.restart()
+    after.signal(0, D.SEEN_OPEN)
+    assert after.kinds() == ["opened"] and after.facts[0]["ref"] == 9
+    after.signal(0, D.SEEN_CLOSED)
+    assert after.kinds() == ["opened", "closed", "collected"]
+
+
+def test_power_gone_with_the_door_open_and_closed_meanwhile():
+    b = _with_parcel()
+    b.order(0, D.FOR_COLLECT, "P1", ref=9)
+    b.signal(0, D.SEEN_OPEN)
+    after = b.restart()
+    after.signal(0, D.SEEN_CLOSED)
+    assert after.kinds() == ["closed", "collected"] and after.cabinet.doors[0].content == D.EMPTY
+
+
+def test_power_gone_between_the_closing_and_its_consequence():
+    b = Bench()
+    b.signal(0, D.SEEN_CLOSED)
+    b.order(0, D.FOR_DEPOSIT, "P1", role=1, holder=7)
+    b.signal(0, D.SEEN_OPEN)
+    b.signal(0, D.SEEN_CLOSED)
+    assert b.log[-1][0] == 8
+    b.log.pop()
+    after = b.restart()
+    after.signal(0, D.SEEN_CLOSED)
+    assert after.kinds() == ["deposited"] and after.facts[0]["holder"] == 7
+
+
+def test_power_gone_with_a_door_open_that_stays_open_is_no_alarm():
+    b = _with_parcel()
+    b.order(0, D.FOR_COLLECT, "P1")
+    b.signal(0, D.SEEN_OPEN)
+    after = b.restart()
+    after.signal(0, D.SEEN_OPEN)
+    assert after.kinds() == []
+    after.signal(0, D.SEEN_CLOSED)
+    assert after.kinds() == ["closed", "collected"]
+
+
+def test_a_door_left_open_reminds_and_then_becomes_an_event_once():
+    b = _with_parcel()
+    b.order(0, D.FOR_COLLECT, "P1")
+    b.signal(0, D.SEEN_OPEN)
+    b.cabinet.notes.clear()
+    b.pass_ms(300_000)
+    assert b.kinds().count("left_open") == 1
+    assert b.facts[-1]["after_s"] == 120
+    assert b.cabinet.notes == [(0, C.NOTE_REMIND)] * 10
+
+
+def test_the_reopen_window_ends():
+    b = _with_parcel()
+    b.order(0, D.FOR_COLLECT, "P1")
+    b.signal(0, D.SEEN_OPEN)
+    b.signal(0, D.SEEN_CLOSED)
+    assert b.cabinet.can_reopen(0, b.now())
+    b.pass_ms(121_000)
+    assert not b.cabinet.can_reopen(0, b.now())
+
+
+def test_after_a_restart_with_an_unknown_time_nothing_is_opened_once_more():
+    b = _with_parcel()
+    b.order(0, D.FOR_COLLECT, "P1")
+    b.signal(0, D.SEEN_OPEN)
+    b.signal(0, D.SEEN_CLOSED)
+    after = b.restart()
+    after.signal(0, D.SEEN_CLOSED)
+    ms, epoch_s, _ = after.now()
+    assert not after.cabinet.can_reopen(0, (ms, epoch_s, 0))
+    assert after.cabinet.can_reopen(0, (ms, epoch_s, 1))
+
+
+def test_a_compartment_given_to_the_next_parcel_is_not_reopened():
+    b = _with_parcel()
+    b.order(0, D.FOR_COLLECT, "P1")
+    b.signal(0, D.SEEN_OPEN)
+    b.signal(0, D.SEEN_CLOSED)
+    b.order(0, D.FOR_DEPOSIT, "P2", role=1)
+    assert b.cabinet.find("P1") == -1
+
+
+def test_at_most_ten_remote_opens_in_ten_minutes():
+    b = Bench()
+    for i in range(4):
+        b.signal(i, D.SEEN_CLOSED)
+    for i in range(10):
+        assert b.cabinet.remote_open_allowed(b.now())
+        b.order(i % 4, D.FOR_REMOTE)
+        b.signal(i % 4, D.SEEN_OPEN)
+        b.signal(i % 4, D.SEEN_CLOSED)
+    assert not b.cabinet.remote_open_allowed(b.now())
+    assert not b.restart().cabinet.remote_open_allowed(b.now()), "a restart gains nothing"
+    b.pass_ms(601_000)
+    assert b.cabinet.remote_open_allowed(b.now())
+
+
+def test_service_and_remote_opens_leave_the_parcel_what_it_is():
+    for purpose in (D.FOR_SERVICE, D.FOR_REMOTE):
+        b = _with_parcel()
+        b.order(0, purpose, "P1")
+        b.signal(0, D.SEEN_OPEN)
+        b.signal(0, D.SEEN_CLOSED)
+        assert b.cabinet.doors[0].content == D.PARCEL and b.cabinet.find("P1") == 0
+        assert b.kinds() == ["pulse", "opened", "closed"]
+
+
+def test_a_faulty_sensor_takes_one_door_out_of_service_and_back():
+    b = _with_parcel()
+    b.cabinet.sensor_fault(0, D.FAULT_CHATTER, b.now())
+    assert b.order(0, D.FOR_COLLECT, "P1") == C.OUT_OF_ORDER
+    assert b.order(1, D.FOR_SERVICE) == C.ORDERED
+    b.signal(0, D.SEEN_CLOSED)
+    assert b.order(0, D.FOR_COLLECT, "P1") == C.ORDERED
+
+
+def test_a_silent_lock_board_is_said_and_nothing_is_spent():
+    b = _with_parcel()
+    b.order(0, D.FOR_COLLECT, "P1")
+    b.signal(0, D.PULSE_FAILED)
+    assert b.kinds() == ["pulse", "door_fault", "not_opened"]
+    assert b.cabinet.doors[0].content == D.PARCEL and b.cabinet.notes[-1] == (0, C.NOTE_BROKEN)
+
+
+def test_a_snapshot_folds_to_the_same_cabinet():
+    b = _with_parcel()
+    b.order(1, D.FOR_DEPOSIT, "P2", role=1, holder=7)
+    b.signal(1, D.SEEN_OPEN)
+    b.signal(2, D.SEEN_OPEN)
+    again = Bench(records=[(kind, 0, payload) for kind, payload in b.cabinet.snapshot()])
+    for old, new in zip(b.cabinet.doors, again.cabinet.doors):
+        for name in ("content", "seen_open", "ordered", "purpose", "block", "role", "holder", "ref", "parcel", "opened_at"):
+            assert getattr(old, name) == getattr(new, name), name
