@@ -49,7 +49,13 @@ class Banks:
         for expander in expanders:
             name = bank_name(expander)
             if name in on_chip:
-                self.chip_reeds.append(ChipReeds(chips[name], expander.get("int_pin"), on_chip[name]))
+                self.chip_reeds.append(ChipReeds(chips[name], _int_pin(expander), on_chip[name]))
+
+
+def _int_pin(expander):
+    """The pin that the chip's INT pulls low; None when it is not wired."""
+    pin = expander.get("int_pin", -1)
+    return None if pin < 0 else pin
 
 
 def _relay(lock, chips):

@@ -5,6 +5,7 @@ import asyncio
 from machine import PWM, Pin
 
 from ..core.events import BEEP_ALARM, BEEP_ERROR, BEEP_KEY, BEEP_OK, BEEP_REMIND
+from .waiting import flag_or_ms
 
 _DUTY_HALF = 32768  # a square wave: the loudest a piezo gets
 
@@ -48,17 +49,9 @@ class Buzzer:
                     if freq_hz:
                         self._pwm.freq(freq_hz)
                     self._pwm.duty_u16(_DUTY_HALF if freq_hz else 0)
-                    if await self._interrupted(duration_ms):
-                        break
+                    if await flag_or_ms(self._flag, duration_ms):
+                        break  # another pattern was asked for
                 self._playing = 0
                 self._pwm.duty_u16(0)
         finally:
             self._pwm.duty_u16(0)
-
-    async def _interrupted(self, duration_ms: int) -> bool:
-        """Let a tone stand; True when another pattern was asked for meanwhile."""
-        try:
-            await asyncio.wait_for_ms(self._flag.wait(), duration_ms)
-        except asyncio.TimeoutError:
-            return False
-        return True

@@ -11,6 +11,7 @@ import asyncio
 from micropython import const
 
 from . import glyphs
+from .waiting import flag_or_ms
 
 _RS = const(0x01)
 _E = const(0x04)
@@ -106,9 +107,7 @@ class CharacterDisplay:
             if self._draw_one() or self._write_some():
                 await asyncio.sleep_ms(0)
                 continue
-            try:
-                await asyncio.wait_for_ms(self._flag.wait(), _REFRESH_MS)
-            except asyncio.TimeoutError:
+            if not await flag_or_ms(self._flag, _REFRESH_MS):
                 return
 
     def _draw_one(self) -> bool:

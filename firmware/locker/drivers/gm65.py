@@ -124,7 +124,8 @@ class Splitter:
     def _reply_goes_on(self, value: int) -> bool:
         """Take ``value`` into the reply; False when it was none and ``value`` stands for itself."""
         length = self._head_length
-        if length < 3 and value != _REPLY_HEAD[length] or length == 3 and not 1 <= value <= _REPLY_DATA_MAX:
+        fits = value == _REPLY_HEAD[length] if length < 3 else length > 3 or 1 <= value <= _REPLY_DATA_MAX
+        if not fits:
             self._head_length = 0
             self.garbled = True
             return False

@@ -5,6 +5,7 @@ import asyncio
 from machine import Pin
 
 from ..core.events import LED_ATTENTION, LED_BUSY, LED_FAULT, LED_READY
+from .waiting import flag_or_ms
 
 # state -> durations in ms, lit first, then dark, and so on round; none: lit all the time
 _PATTERNS = {
@@ -43,15 +44,8 @@ class Lamp:
                     self._flag.clear()
                 for index in range(len(pattern)):
                     self._pin.value(1 - index % 2)
-                    if await self._changed(pattern[index]):
+                    if await flag_or_ms(self._flag, pattern[index]):
+                        self._flag.clear()
                         break
         finally:
             self._pin.value(0)
-
-    async def _changed(self, duration_ms: int) -> bool:
-        try:
-            await asyncio.wait_for_ms(self._flag.wait(), duration_ms)
-        except asyncio.TimeoutError:
-            return False
-        self._flag.clear()
-        return True

@@ -12,6 +12,7 @@ from micropython import const
 
 from ..core.doors import FAULT_CHATTER, FAULT_SENSOR_SILENT
 from ..core.events import EV_DOOR, EV_SENSOR_FAULT
+from .waiting import flag_or_ms
 
 _SAMPLE_MS = const(10)
 _FAULTY_SAMPLE_MS = const(50)
@@ -131,10 +132,7 @@ class Reeds:
         wait_ms = 0
         while True:
             if wait_ms == self._poll_ms:
-                try:
-                    await asyncio.wait_for_ms(self._flag.wait(), wait_ms)
-                except asyncio.TimeoutError:
-                    pass  # then it is the poll that wakes us
+                await flag_or_ms(self._flag, wait_ms)
             else:
                 await asyncio.sleep_ms(wait_ms)
             self._now = time.ticks_ms()
@@ -190,11 +188,13 @@ class Reeds:
                 self._report(door, sink)
                 if not self._moving[door]:
                     continue
-            elif not self._faulty[door]:
-                if time.ticks_diff(self._now, self._restless_ms[door]) > _RESTLESS_MS:
-                    self._distrust(door, sink)
+            elif not self._faulty[door] and self._is_restless(door):
+                self._distrust(door, sink)
             wait_ms = min(wait_ms, _FAULTY_SAMPLE_MS if self._faulty[door] else _SAMPLE_MS)
         return wait_ms
+
+    def _is_restless(self, door: int) -> bool:
+        return time.ticks_diff(self._now, self._restless_ms[door]) > _RESTLESS_MS
 
     def _report(self, door: int, sink) -> None:
         if self._faulty[door]:

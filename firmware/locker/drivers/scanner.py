@@ -13,6 +13,7 @@ from micropython import const
 
 from ..core.events import EV_SCAN, EV_SCAN_GARBLED
 from . import gm65
+from .waiting import flag_or_ms
 
 _POLL_MS = const(10)  # while something arrives or is expected; otherwise an interrupt wakes us
 _GAP_MS = const(40)  # quiet for so long: the scanner has said what it had to say
@@ -37,7 +38,7 @@ class Gm65Scanner:
         if mode not in ("continuous", "induction"):
             raise ValueError(f"scanner mode {mode}")
         if terminator not in gm65.TERMINATORS:
-            raise ValueError(f"scanner terminator {repr(terminator)}")
+            raise ValueError(f"scanner terminator {terminator!r}")
         tail = gm65.TERMINATORS.index(terminator)
         self._settings = (
             (gm65.ZONE_SETUP_CODES, 0xFF, gm65.SETUP_CODES_FORBIDDEN),
@@ -89,10 +90,7 @@ class Gm65Scanner:
             elif left_ms <= 0:
                 return
             else:
-                try:
-                    await asyncio.wait_for_ms(self._flag.wait(), left_ms)
-                except asyncio.TimeoutError:
-                    pass  # time to look after the settings
+                await flag_or_ms(self._flag, left_ms)
             self._listen()
 
     async def _set_up(self) -> bool:

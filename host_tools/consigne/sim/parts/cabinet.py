@@ -31,9 +31,7 @@ class Cabinet:
         for expander in config.get("expanders", ()):
             self._add_expander(expander)
         self.supply = Supply(board, board.pin(config["arm_pin"]))
-        self.doors = [
-            self._door(door, door_seed) for door_seed, door in enumerate(config["doors"], start=seed * 1000)
-        ]
+        self.doors = [self._door(door, door_seed) for door_seed, door in enumerate(config["doors"], start=seed * 1000)]
         self.keypad = self._keypad(config.get("keypad"), seed)
         self.scanner = self._scanner(config.get("scanner"), seed)
         self.display = self._display(config.get("display"))
@@ -46,7 +44,7 @@ class Cabinet:
             raise ValueError(f"no model of an expander {expander['kind']!r}")
         chip = Mcp23017(self.board, expander["i2c"], expander["address"])
         self.expanders[f"mcp23017@{expander['i2c']}:{expander['address']}"] = chip
-        if expander.get("int_pin") is not None:
+        if expander.get("int_pin", -1) >= 0:
             # Only INTA is wired: changes on port B arrive because the firmware mirrors the two.
             pin = self.board.pin(expander["int_pin"])
             chip.inta.on_change(lambda level: pin.drive(chip, None if level else 0))
@@ -54,8 +52,8 @@ class Cabinet:
 
     def _net(self, place: Mapping[str, Any]) -> Net:
         if place["bank"] == "gpio":
-            return self.board.pin(place["channel"])
-        return self.expanders[place["bank"]].nets[place["channel"]]
+            return self.board.pin(int(place["channel"]))
+        return self.expanders[place["bank"]].nets[int(place["channel"])]
 
     def _door(self, door: Mapping[str, Any], seed: int) -> Door:
         name = door["name"]

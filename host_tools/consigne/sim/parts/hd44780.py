@@ -16,11 +16,11 @@ WAKE_US = 15_000  # at 5 V, before the controller takes anything
 
 # ROM A00: where it differs from ASCII and Latin-1, as far as anybody writes such characters here.
 ROM_A00 = {
-    0x5C: "¥", 0x7E: "→", 0x7F: "←", 0xA5: "·", 0xDF: "°", 0xE0: "α", 0xE1: "ä", 0xE2: "ß", 0xE4: "µ",
+    0x5C: "¥", 0x7E: "→", 0x7F: "←", 0xA5: "·", 0xDF: "°", 0xE1: "ä", 0xE2: "ß", 0xE4: "µ",
     0xED: "£", 0xEE: "ñ", 0xEF: "ö", 0xF4: "Ω", 0xF5: "ü", 0xF7: "π", 0xFD: "÷", 0xFE: " ", 0xFF: "█",
 }  # fmt: skip
 
-_ACCENTS = {"´": (0x02, 0x04), "`": (0x08, 0x04), "^": (0x04, 0x0A), "¨": (0x0A, 0x00), " ": (0, 0)}
+_ACCENTS = {"acute": (0x02, 0x04), "grave": (0x08, 0x04), "roof": (0x04, 0x0A), "dots": (0x0A, 0x00)}
 _BODIES = {
     "a": (0x0E, 0x01, 0x0F, 0x11, 0x0F), "c": (0x0E, 0x10, 0x10, 0x11, 0x0E),
     "e": (0x0E, 0x11, 0x1F, 0x10, 0x0E), "i": (0x0C, 0x04, 0x04, 0x04, 0x0E),
@@ -35,9 +35,9 @@ def _drawings() -> dict[bytes, str]:
     """What a person reads in a dot pattern: a body with an accent above it or a hook below."""
     composed = {}
     for char, base, accent in (
-        ("é", "e", "´"), ("è", "e", "`"), ("ê", "e", "^"), ("ë", "e", "¨"), ("à", "a", "`"), ("â", "a", "^"),
-        ("î", "i", "^"), ("ï", "i", "¨"), ("ô", "o", "^"), ("ù", "u", "`"), ("û", "u", "^"),
-        ("Ä", "A", "¨"), ("À", "A", "`"), ("É", "E", "´"), ("È", "E", "`"), ("Ê", "E", "^"),
+        ("é", "e", "acute"), ("è", "e", "grave"), ("ê", "e", "roof"), ("ë", "e", "dots"), ("à", "a", "grave"), ("â", "a", "roof"),
+        ("î", "i", "roof"), ("ï", "i", "dots"), ("ô", "o", "roof"), ("ù", "u", "grave"), ("û", "u", "roof"),
+        ("Ä", "A", "dots"), ("À", "A", "grave"), ("É", "E", "acute"), ("È", "E", "grave"), ("Ê", "E", "roof"),
     ):  # fmt: skip
         composed[bytes((*_ACCENTS[accent], *_BODIES[base], 0))] = char
     composed[bytes((0, 0, *_BODIES["c"], 0x04))] = "ç"
@@ -146,18 +146,20 @@ class CharacterDisplay(Part):
             self._eight_bits, self._two_lines = bool(value & 0x10), bool(value & 0x08)
             self._high = None
         elif value & 0x10:
-            if not value & 0x08:
-                self._address += 1 if value & 0x04 else -1
+            self._address += 0 if value & 0x08 else 1 if value & 0x04 else -1
         elif value & 0x08:
             self._on = bool(value & 0x04)
         elif value & 0x04:
             self._step = 1 if value & 0x02 else -1
-        elif value & 0x03:
-            if value & 0x01:
-                self._ddram = bytearray(b" " * 80)
-                self._step = 1
-            self._address, self._in_cgram = 0, False
-            self._busy_until_us = at_us + BUSY_CLEAR_US
+        else:
+            self._home(clear=bool(value & 0x01), at_us=at_us)
+
+    def _home(self, clear: bool, at_us: float) -> None:
+        if clear:
+            self._ddram = bytearray(b" " * 80)
+            self._step = 1
+        self._address, self._in_cgram = 0, False
+        self._busy_until_us = at_us + BUSY_CLEAR_US
 
     def _store(self, value: int) -> None:
         if self._in_cgram:
