@@ -18,7 +18,7 @@ from micropython import const
 from ..core import codes, records
 from ..core.events import EV_LINK
 from .inbox import Inbox
-from .mqtt import NotConnected
+from .mqtt_conversation import NotConnected
 
 _BATCH_EVENTS = const(32)
 _HOST_WINDOW_EVENTS = const(4096)  # sent and not acknowledged by the host
@@ -104,7 +104,7 @@ class Sync:
         """Keep host and locker in step; never returns."""
         while True:
             await self._client.wait_up()
-            session = self._client.session
+            session = self._client.session()
             self._sink((EV_LINK, True))
             self._go_back(self._journal.acknowledged)
             self._acknowledged = self._journal.acknowledged
@@ -113,7 +113,7 @@ class Sync:
             self._status_due = self._occupancy_due = True
             self._occupancy_ms = ticks_add(ticks_ms(), -_OCCUPANCY_EVERY_MS)
             try:
-                while session == self._client.session:
+                while session == self._client.session():
                     self._inbox.report()
                     self._watch_host()
                     if not await self._publish_one():

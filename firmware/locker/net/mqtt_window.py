@@ -1,0 +1,52 @@
+"""The packet ids of QoS 1 packets in flight: who waits for an acknowledgement, and who may go next."""
+
+import asyncio
+
+
+class Window:
+    """At most ``size`` (1 to 1,000) packets in flight; their ids are 1 to ``size``.
+
+    Acknowledgements may come in any order; an id is used again as soon as its own has come.
+    """
+
+    def __init__(self, size: int):
+        self._size = size
+        self._waiting = bytearray(size + 1)  # [packet id] is 1 while unacknowledged
+        self._free = [0] * size  # the ids at rest: a stack
+        self._room = asyncio.Event()
+        self.free_count = 0
+        self.stray_acks = 0  # for ids that waited for none: harmless, yet worth knowing of
+        self.reset()
+
+    def reset(self) -> None:
+        """A new connection: nothing is in flight.  Wakes whoever waits for room."""
+        for i in range(self._size):
+            self._free[i] = i + 1
+            self._waiting[i + 1] = 0
+        self.free_count = self._size
+        self._room.set()
+
+    def in_flight(self) -> int:
+        return self._size - self.free_count
+
+    async def wait_room(self) -> None:
+        """Until an id may be free; somebody else may be quicker, so look again."""
+        self._room.clear()
+        await self._room.wait()
+
+    def peek(self) -> int:
+        """The id that ``take`` will take.  There must be one free."""
+        return self._free[self.free_count - 1]
+
+    def take(self) -> None:
+        self.free_count -= 1
+        self._waiting[self._free[self.free_count]] = 1
+
+    def acknowledge(self, packet_id: int) -> None:
+        if packet_id > self._size or not self._waiting[packet_id]:
+            self.stray_acks += 1
+            return
+        self._waiting[packet_id] = 0
+        self._free[self.free_count] = packet_id
+        self.free_count += 1
+        self._room.set()
