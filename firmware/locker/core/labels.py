@@ -29,6 +29,27 @@ def all_digits(text):
     return len(text) > 0
 
 
+def parcel_possible(raw):
+    """Whether bytes-like ``raw`` can be a parcel's id: at most 40 bytes of UTF-8, no control characters.
+
+    Strict on every ground: MicroPython's decoder takes overlong forms and surrogates, CPython's
+    does not.
+    """
+    if len(raw) > _ID_BYTES_MAX:
+        return False
+    try:
+        text = str(raw, "utf-8")
+    except UnicodeError:
+        return False
+    needed = 0
+    for char in text:
+        n = ord(char)
+        if n < 0x20 or 0x7F <= n < 0xA0 or 0xD800 <= n < 0xE000 or n > 0x10FFFF:
+            return False
+        needed += 1 if n < 0x80 else 2 if n < 0x800 else 3 if n < 0x10000 else 4
+    return needed == len(raw)
+
+
 def s10_ok(text):
     """Whether ``text`` has the form of an S10 identifier; ``None`` when its check digit is wrong.
 
@@ -69,7 +90,7 @@ def parcel_id(text):
     if len(text) > _TEXT_CHARS_MAX:
         return R_LABEL_LENGTH, ""
     text = text.strip()
-    if len(text) > 3 and text[0] == "]" and "A" <= text[1] <= "z" and text[2:3].isdigit():
+    if len(text) > 3 and text[0] == "]" and _is_letter(text[1]) and all_digits(text[2]):
         text = text[3:]
     text = text.replace(_GROUP_SEPARATOR, "")
     for char in text:
@@ -87,6 +108,10 @@ def parcel_id(text):
     if not 1 <= len(text) <= _ID_BYTES_MAX:
         return R_LABEL_LENGTH, ""
     return R_OK, text
+
+
+def _is_letter(char):
+    return "A" <= char <= "Z" or "a" <= char <= "z"
 
 
 def _sscc_of(text):

@@ -15,6 +15,8 @@ from time import ticks_diff
 
 from micropython import const
 
+from .reasons import R_NO_TRIES, R_NOT_RECORDED, R_OK
+
 TRIES_MAX = const(20)
 TRY_MS = const(1_200_000)
 _LEVEL_MAX_MS = const(24_000_000)  # TRIES_MAX * TRY_MS
@@ -107,7 +109,8 @@ class Throttle:
         return max(self._level_ms, 0) // (TRY_MS // 1000)
 
     def take(self):
-        """Use the recorded attempt for one comparison: True once for each, within the level."""
-        paid = self._paid and self._level_ms >= 0
+        """Use the recorded attempt for one comparison: ``R_OK`` once for each, while tries last."""
+        if not self._paid:
+            return R_NOT_RECORDED
         self._paid = False
-        return paid
+        return R_OK if self._level_ms >= 0 else R_NO_TRIES

@@ -1,0 +1,323 @@
+"""Who may open what: digits and tokens in, one verdict out, offline (DESIGN 5).
+
+``Access`` folds the records it owns and ignores the others, so the core hands it every record.  It
+never opens anything: a verdict says what a code stands for; whether the parcel is there, and which
+door, the cabinet knows.  See ``ACCESS.md`` for threats, odds and what operators should set.
+
+A verdict is ``(reason, role, action, holder, door, ref, parcel_id, not_after, duress)``.  ``reason`` is
+``R_OK`` or one of ``reasons``, and only with ``R_OK`` do the others mean something.  ``door`` counts
+from 0; ``records.ANY_DOOR`` means any, or where the parcel is.  ``ref`` is the grant's id or the token's
+nonce, else 0.  ``duress`` tells that the person typed the code in the way that asks for help.
+"""
+
+import struct
+
+from micropython import const
+
+from . import codes, grants, livecodes, trust
+from . import events as E
+from . import reasons as W
+from . import records as R
+from .labels import CODE_DIGITS_MAX, CODE_DIGITS_MIN, all_digits, parcel_possible
+from .parcelcodes import ParcelCodes
+from .revoked import Counters, Nonces, Parcels
+from .throttle import Throttle
+from .windows import Windows
+
+DOORS_MAX = const(256)
+_USED_MAX = const(256)
+_REVOKED_MAX = const(64)
+_EACH_EVENT = const(2)  # codes to prepare, two HMACs each
+_ALL_CELLS = const(64)
+
+# The role of who shows a token, by its action: the token itself does not carry one.
+_TOKEN_ROLES = (E.CUSTOMER, E.COURIER, E.CUSTOMER, E.COURIER, E.TECHNICIAN, E.CLERK)
+_DURESS_ROLES = (E.CLERK, E.TECHNICIAN)
+
+# The parts of a verdict.
+REASON, ROLE, ACTION, HOLDER, DOOR, REF, PARCEL, NOT_AFTER, DURESS = range(9)
+
+
+def _refused(reason):
+    return (reason, 0, 0, 0, R.ANY_DOOR, 0, "", 0, False)
+
+
+class Access:
+    """All codes of one locker.
+
+    ``device_key`` has 32 bytes; ``holders`` are up to 16 ``(role, action, holder)`` whose window
+    codes are taken; ``duress``: a clerk's or technician's code with its last digit raised by one
+    (mod 10) opens and tells the caller; ``doors`` is how many there are.
+    Raises ``ValueError`` for values out of range.
+    """
+
+    def __init__(self, device_key, digits=8, holders=(), duress=False, doors=DOORS_MAX):
+        if not CODE_DIGITS_MIN <= digits <= CODE_DIGITS_MAX:
+            raise ValueError("codes of {} digits".format(digits))
+        self._digits = digits
+        self._duress = duress
+        self._doors = doors
+        self._listed = codes.pads(codes.derive(device_key, codes.LABEL_LISTED))
+        derived = codes.pads(codes.derive(device_key, codes.LABEL_DERIVED))
+        self._token = codes.pads(codes.derive(device_key, codes.LABEL_TOKEN))
+        window = codes.pads(codes.derive(device_key, codes.LABEL_WINDOW))
+        self.throttle = Throttle()
+        self.grants_version = 0
+        self._live = livecodes.LiveCodes()
+        self._grants = grants.Grants(self._live)
+        self._counters = Counters()
+        self._windows = Windows(holders, digits, window, self._listed, self._counters, self._live)
+        self._revoked_parcels = Parcels()
+        self._revoked_nonces = Nonces(_REVOKED_MAX)
+        self._used_nonces = Nonces(_USED_MAX)
+        self._parcels = ParcelCodes(digits, derived, self._listed, self._live)
+        self._token_shown = (0, 0)  # nonce and end of the token accepted last
+        self._floor_s = 0  # newest time in any record: what has ended by then has ended for good
+        self._folds = {
+            R.GRANT: self._fold_grant,
+            R.GRANT_DROP: self._fold_grant_drop,
+            R.GRANTS_VERSION: self._fold_grants_version,
+            R.GRANT_SPENT: self._fold_grant_spent,
+            R.REVOKE_PARCEL: self._fold_revoke_parcel,
+            R.REVOKE_NONCE: self._fold_revoke_nonce,
+            R.HOLDER_COUNTER: self._fold_holder_counter,
+            R.TOKEN_USED: self._fold_token_used,
+            R.OPENED: self._fold_opened,
+            R.ATTEMPT: self._fold_attempt,
+            R.REFUSED: self._fold_refused,
+            R.ACCEPTED: self._fold_accepted,
+            R.BOOT: self._fold_boot,
+            R.THROTTLE_STATE: self._fold_throttle_state,
+        }
+
+    # --- the fold ----------------------------------------------------------------------------------
+
+    def apply(self, kind, time_s, payload, seq=0):
+        """Fold one record; ``seq`` is not needed to know what is true."""
+        self._floor_s = max(self._floor_s, time_s)
+        fold = self._folds.get(kind)
+        if fold is not None:
+            fold(kind, payload)
+
+    def _fold_grant(self, kind, payload):
+        self._grants.put(payload, self._floor_s)
+
+    def _fold_grant_drop(self, kind, payload):
+        self._grants.drop(R.unpack(kind, payload)[0])
+
+    def _fold_grants_version(self, kind, payload):
+        self.grants_version = R.unpack(kind, payload)[0]
+
+    def _fold_grant_spent(self, kind, payload):
+        self._grants.spend(R.unpack(kind, payload)[0])
+
+    def _fold_revoke_parcel(self, kind, payload):
+        until, parcel = R.unpack(kind, payload)
+        self._revoked_parcels.add(parcel, until)
+
+    def _fold_revoke_nonce(self, kind, payload):
+        nonce, until = R.unpack(kind, payload)
+        self._revoked_nonces.add(nonce, until, self._floor_s)
+
+    def _fold_holder_counter(self, kind, payload):
+        role, action, holder, counter = R.unpack(kind, payload)
+        who = (role, action, holder)
+        self._counters.put(who, counter)
+        self._windows.cut_off(who)
+
+    def _fold_token_used(self, kind, payload):
+        nonce, until = R.unpack(kind, payload)
+        self._used_nonces.add(nonce, until, self._floor_s)
+        if self._token_shown[0] == nonce:
+            self._token_shown = (0, 0)
+
+    def _fold_opened(self, kind, payload):
+        door, _, _, ref, _ = R.unpack(kind, payload)
+        if ref and not self._used_nonces.lists(ref):  # else it was a token's nonce
+            self._grants.opened(ref, door)
+
+    def _fold_attempt(self, kind, payload):
+        self.throttle.attempt(self._floor_s)
+
+    def _fold_refused(self, kind, payload):
+        self.throttle.refused()
+
+    def _fold_accepted(self, kind, payload):
+        self.throttle.accepted()
+
+    def _fold_boot(self, kind, payload):
+        self.throttle.restarted()
+
+    def _fold_throttle_state(self, kind, payload):
+        self.throttle.state(R.unpack(kind, payload)[0])
+
+    def snapshot(self):
+        """Yield ``(kind, payload)`` of records that fold to the present state."""
+        yield R.GRANTS_VERSION, R.pack(R.GRANTS_VERSION, self.grants_version)
+        yield from self._grants.snapshot(self._floor_s)
+        yield from self._revoked_parcels.snapshot()
+        yield from self._revoked_nonces.snapshot(R.REVOKE_NONCE)
+        yield from self._used_nonces.snapshot(R.TOKEN_USED)
+        yield from self._counters.snapshot()
+        yield R.THROTTLE_STATE, R.pack(R.THROTTLE_STATE, self.throttle.milli_tries(), self._floor_s)
+
+    # --- what the host sends ---------------------------------------------------------------------------
+
+    def admit(self, kind, payload):
+        """``R_OK``, or why this GRANT, REVOKE_* or HOLDER_COUNTER from the host must not be journaled."""
+        if kind == R.GRANT:
+            return self._grants.admit(payload, self._doors, self._floor_s)
+        fixed_bytes = struct.calcsize(R.SPEC[kind][1])
+        if len(payload) < fixed_bytes:
+            return W.R_PAYLOAD
+        if kind == R.REVOKE_PARCEL:
+            if not parcel_possible(payload[fixed_bytes:]):
+                return W.R_PARCEL
+            room = self._revoked_parcels.room(R.unpack(kind, payload)[1], self._floor_s)
+        elif kind == R.HOLDER_COUNTER:
+            role, action, holder, _ = R.unpack(kind, payload)
+            room = self._counters.room((role, action, holder))
+        else:
+            room = True  # a full list of nonces makes room by its horizon
+        return W.R_OK if room else W.R_FULL
+
+    # --- what lies here -----------------------------------------------------------------------------------
+
+    def bind(self, door, parcel_id):
+        """A parcel lies behind this door: from now on its derived code is live."""
+        self._parcels.bind(door, parcel_id)
+
+    def unbind(self, door):
+        """Whatever was bound to this door is not live any more; nothing bound is no error."""
+        self._parcels.unbind(door)
+
+    def collides(self, parcel_id):
+        """Whether the derived digits of this parcel are live already for something else."""
+        self._parcels.prepare_all()
+        tag = self._parcels.tag_of(parcel_id)
+        for ref in self._live.find(tag):
+            door = livecodes.door_of(ref)
+            if codes.same(tag, self._tag(ref)) and (door < 0 or self._parcels.parcel(door) != parcel_id):
+                return True
+        return False
+
+    # --- trying ---------------------------------------------------------------------------------------------
+
+    def warm(self, now):
+        """Prepare a little of what the next decision needs: at most four HMACs, mostly none.
+
+        Called with every event, it keeps a decision at one HMAC (two with duress).
+        """
+        if self._windows.fill(now[1], _EACH_EVENT) == 0:
+            self._parcels.prepare(_EACH_EVENT)
+
+    def may_try(self, now):
+        """``(tries_left, wait_s)``; a try is allowed when ``wait_s`` is 0."""
+        return self.throttle.may_try(now[0])
+
+    def throttle_due(self, now):
+        """The values of a ``THROTTLE_STATE`` record to write before the next ATTEMPT, or ``None``."""
+        milli_tries = self.throttle.due(now[0])
+        return None if milli_tries is None else (milli_tries, now[1])
+
+    def check_digits(self, text, now):
+        """The verdict on typed or scanned digits; needs an ATTEMPT record folded before, for each."""
+        paid = self.throttle.take()
+        if paid != W.R_OK:
+            return _refused(paid)
+        if len(text) != self._digits or not all_digits(text):
+            return _refused(W.R_NOT_DIGITS)
+        self._windows.fill(now[1], _ALL_CELLS)
+        self._parcels.prepare_all()
+        verdict = self._decide(text, now)
+        if self._duress:
+            lowered = self._decide(text[:-1] + str((int(text[-1]) + 9) % 10), now)
+            if verdict[REASON] == W.R_WRONG and lowered[REASON] == W.R_OK and lowered[ROLE] in _DURESS_ROLES:
+                return lowered[:DURESS] + (True,)
+        return verdict
+
+    def check_token(self, text, now):
+        """The verdict on a scanned token."""
+        raw = codes.token_raw(text)
+        if raw is None:
+            return _refused(W.R_TOKEN_FORM)
+        if not codes.token_authentic(self._token, raw):
+            return _refused(W.R_TOKEN_FORGED)
+        kind, action, holder, door, not_before, not_after, nonce, parcel = codes.token_fields(raw)
+        if kind != codes.TOKEN_KIND or not nonce:
+            return _refused(W.R_TOKEN_KIND)
+        if action > E.HANDOVER:
+            return _refused(W.R_ACTION)
+        if door != R.ANY_DOOR and not 1 <= door <= self._doors:
+            return _refused(W.R_DOOR)
+        if not parcel_possible(parcel):
+            return _refused(W.R_PARCEL)
+        if not_before > not_after:
+            return _refused(W.R_WINDOW)
+        reason = trust.judge(trust.TOKEN, action, not_before, not_after, now)
+        if reason != W.R_OK:
+            return _refused(reason)
+        parcel = str(parcel, "utf-8")
+        if self._revoked_nonces.has(nonce, not_after) or self._revoked_parcels.has(parcel, now[1]):
+            return _refused(W.R_REVOKED)
+        if self._used_nonces.has(nonce, not_after):
+            return _refused(W.R_DONE_BEFORE)
+        self._token_shown = (nonce, not_after)
+        if door != R.ANY_DOOR:
+            door -= 1
+        return (W.R_OK, _TOKEN_ROLES[action], action, holder, door, nonce, parcel, not_after, False)
+
+    def token_end(self, ref):
+        """The end of the token under this ref if it was accepted last and is not used yet, else 0.
+
+        The core writes ``TOKEN_USED(ref, end)`` just before ``OPENED``: a code is spent when its door
+        was seen open, and a cut between the two records must not leave it alive.
+        """
+        return self._token_shown[1] if ref and ref == self._token_shown[0] else 0
+
+    # --- deciding -----------------------------------------------------------------------------------------
+
+    def _decide(self, text, now):
+        tag = codes.listed_tag(self._listed, text)
+        best = _refused(W.R_WRONG)
+        for ref in self._live.find(tag):
+            if not codes.same(tag, self._tag(ref)):
+                continue
+            verdict = self._judge(ref, now)
+            if verdict[REASON] == W.R_OK == best[REASON]:
+                if not verdict[PARCEL] or verdict[PARCEL] != best[PARCEL] or verdict[ACTION] != best[ACTION]:
+                    return _refused(W.R_AMBIGUOUS)
+            elif verdict[REASON] == W.R_OK or best[REASON] == W.R_WRONG:
+                best = verdict
+        return best
+
+    def _tag(self, ref):
+        if ref > 0:
+            return grants.tag_of(self._grants.get(ref))
+        door = livecodes.door_of(ref)
+        return self._parcels.tag(door) if door >= 0 else self._windows.tag(livecodes.cell_of(ref))
+
+    def _judge(self, ref, now):
+        if ref > 0:
+            return self._judge_grant(ref, now)
+        door = livecodes.door_of(ref)
+        if door >= 0:
+            parcel = self._parcels.parcel(door)
+            if self._revoked_parcels.has(parcel, now[1]):
+                return _refused(W.R_REVOKED)
+            return (W.R_OK, E.CUSTOMER, E.COLLECT, 0, door, 0, parcel, trust.NEVER_ENDS, False)
+        role, action, holder, not_before, not_after = self._windows.code(livecodes.cell_of(ref))
+        reason = trust.judge(trust.WINDOW, action, not_before, not_after, now)
+        if reason == W.R_OK:
+            return (reason, role, action, holder, R.ANY_DOOR, 0, "", not_after, False)
+        # A neighbouring slot that does not count is as unknown as any other slot.
+        return _refused(reason if reason == W.R_NO_CLOCK else W.R_WRONG)
+
+    def _judge_grant(self, id_, now):
+        not_before, not_after, role, action, holder, door, uses, parcel = self._grants.fields(id_)
+        reason = trust.judge(trust.LISTED, action, not_before, not_after, now)
+        if reason == W.R_OK and self._grants.spent(id_, uses):
+            reason = W.R_DONE_BEFORE
+        if reason != W.R_OK:
+            return _refused(reason)
+        return (reason, role, action, holder, door, id_, parcel, not_after, False)

@@ -1,0 +1,122 @@
+"""The listed grants: what the host sent, kept as the bytes it came in.
+
+One grant is one ``bytes`` object (``records.GRANT``) and one entry in a dict; about 140 bytes on
+the 64-bit port (measured: ``access.grant_bytes``).  Uses are counted for grants that open a door
+for its own sake; what a parcel's code opens follows from where the parcel is.
+"""
+
+import struct
+
+from micropython import const
+
+from . import events as E
+from . import records as R
+from .labels import parcel_possible
+from .reasons import R_ACTION, R_DOOR, R_FULL, R_OK, R_PARCEL, R_PAYLOAD, R_WINDOW
+
+GRANTS_MAX = const(1024)
+UNLIMITED = const(0)  # in the field uses
+
+_FIXED = R.SPEC[R.GRANT][1]
+_FIXED_BYTES = struct.calcsize(_FIXED)
+_TAG_AT = const(19)
+_TAG_END = const(35)
+
+
+def tag_of(payload):
+    return payload[_TAG_AT:_TAG_END]
+
+
+def check(payload, doors):
+    """``R_OK``, or why the host's grant cannot be taken (checked before it is journaled)."""
+    if len(payload) < _FIXED_BYTES:
+        return R_PAYLOAD
+    id_, not_before, not_after, role, action, _, door, _, _ = struct.unpack_from(_FIXED, payload, 0)
+    if not id_:
+        return R_PAYLOAD
+    if role > E.PARTNER or action > E.HANDOVER:
+        return R_ACTION
+    if not_before > not_after:
+        return R_WINDOW
+    if door != R.ANY_DOOR and door >= doors:
+        return R_DOOR
+    if not parcel_possible(payload[_FIXED_BYTES:]):
+        return R_PARCEL
+    return R_OK
+
+
+class Grants:
+    """The set, bounded to ``GRANTS_MAX``; when it is full, what has ended makes room."""
+
+    def __init__(self, live):
+        self._live = live
+        self._payloads = {}
+        self._used = {}  # id -> times a door was opened with it
+
+    def get(self, id_):
+        return self._payloads[id_]
+
+    def admit(self, payload, doors, time_s):
+        """``R_OK`` or why not, ``R_FULL`` included."""
+        reason = check(payload, doors)
+        if reason != R_OK:
+            return reason
+        id_ = struct.unpack_from(">I", payload, 0)[0]
+        if id_ in self._payloads or len(self._payloads) < GRANTS_MAX:
+            return R_OK
+        return R_OK if self._ended(time_s) else R_FULL
+
+    def put(self, payload, time_s):
+        """Add or replace; a grant sent again does not get its uses back."""
+        payload = bytes(payload)
+        id_ = struct.unpack_from(">I", payload, 0)[0]
+        self._forget(id_)
+        if len(self._payloads) >= GRANTS_MAX:
+            ended = self._ended(time_s)
+            if not ended:
+                return  # the host was told R_FULL before this could be journaled
+            self.drop(ended)
+        self._payloads[id_] = payload
+        self._live.add(tag_of(payload), id_)
+
+    def drop(self, id_):
+        self._forget(id_)
+        self._used.pop(id_, None)
+
+    def _forget(self, id_):
+        payload = self._payloads.pop(id_, None)
+        if payload is not None:
+            self._live.remove(tag_of(payload), id_)
+
+    def _ended(self, time_s):
+        """The id of a grant whose end has passed, or 0."""
+        for id_, payload in self._payloads.items():
+            if struct.unpack_from(">I", payload, 8)[0] < time_s:
+                return id_
+        return 0
+
+    def opened(self, id_, door):
+        """A door was seen open under this reference: count it if it is a limited door grant."""
+        payload = self._payloads.get(id_)
+        if payload is None or len(payload) > _FIXED_BYTES:
+            return
+        values = struct.unpack_from(_FIXED, payload, 0)
+        if values[7] != UNLIMITED and values[6] in (door, R.ANY_DOOR):
+            self.spend(id_)
+
+    def spend(self, id_):
+        self._used[id_] = self._used.get(id_, 0) + 1
+
+    def spent(self, id_, uses):
+        return uses != UNLIMITED and self._used.get(id_, 0) >= uses
+
+    def fields(self, id_):
+        """``(not_before, not_after, role, action, holder, door, uses, parcel id)``."""
+        values = R.unpack(R.GRANT, self._payloads[id_])
+        return values[1:8] + values[9:]
+
+    def snapshot(self, time_s):
+        for id_, payload in self._payloads.items():
+            yield R.GRANT, payload
+            for _ in range(self._used.get(id_, 0)):
+                yield R.GRANT_SPENT, R.pack(R.GRANT_SPENT, id_, time_s)

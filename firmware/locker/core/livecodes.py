@@ -1,0 +1,70 @@
+"""Which live codes have these digits: an index by tag, for codes of every kind.
+
+Digits of live codes are kept nowhere.  All that is kept is ``listed_tag`` of them, 16 bytes of an
+HMAC: a guess costs one HMAC and one look-up however many codes live, and how long the look-up
+takes depends on values that nobody without the key can steer.  The index holds 30 bits of the tag (a small
+integer on every port); the whole tag is compared by ``codes.same``.
+"""
+
+import struct
+
+# A reference is a grant's id (1..), -1 - door for the parcel behind a door, or
+# -100000 - cell for one cell of the window codes.
+_DOOR_REF = -1
+_WINDOW_REF = -100_000
+
+
+def door_ref(door):
+    return _DOOR_REF - door
+
+
+def window_ref(cell):
+    return _WINDOW_REF - cell
+
+
+def door_of(ref):
+    """The door of a reference, or -1."""
+    return _DOOR_REF - ref if _WINDOW_REF < ref < 0 else -1
+
+
+def cell_of(ref):
+    """The window cell of a reference, or -1."""
+    return _WINDOW_REF - ref if ref <= _WINDOW_REF else -1
+
+
+class LiveCodes:
+    """``short tag -> reference``, or a tuple of references where several share it."""
+
+    def __init__(self):
+        self._refs = {}
+
+    def add(self, tag, ref):
+        short = _short(tag)
+        here = self._refs.get(short)
+        if here is None:
+            self._refs[short] = ref
+        elif isinstance(here, tuple):
+            self._refs[short] = here + (ref,)
+        else:
+            self._refs[short] = (here, ref)
+
+    def remove(self, tag, ref):
+        """Take ``ref`` out; it must be in."""
+        short = _short(tag)
+        here = self._refs[short]
+        if isinstance(here, tuple):
+            left = tuple(r for r in here if r != ref)
+            self._refs[short] = left if len(left) > 1 else left[0]
+        else:
+            del self._refs[short]
+
+    def find(self, tag):
+        """The references that may have this tag."""
+        here = self._refs.get(_short(tag))
+        if here is None:
+            return ()
+        return here if isinstance(here, tuple) else (here,)
+
+
+def _short(tag):
+    return struct.unpack_from(">I", tag, 0)[0] >> 2

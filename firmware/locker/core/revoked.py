@@ -1,0 +1,134 @@
+"""What no longer counts: used and revoked nonces, revoked parcels, counters in a holder's place.
+
+All lists are bounded, and entries leave them once the journal's own time has passed their end; the
+clock may fall back to that time after a restart, but never before it.
+"""
+
+import struct
+
+from micropython import const
+
+from . import records as R
+
+PARCELS_MAX = const(64)
+COUNTERS_MAX = const(32)
+_NEVER = const(4294967295)
+_ENTRY = ">II"
+_ENTRY_BYTES = const(8)
+
+
+class Nonces:
+    """A bounded list of ``(nonce, until)`` in one buffer.
+
+    Overflow: the entry that ends first leaves, and its end becomes the ``horizon``: from then on
+    every token that ends no later counts as listed.  So a full list refuses some good tokens
+    that are about to end, and never takes a used one.  Nonce 0 stands for the horizon itself.
+    """
+
+    def __init__(self, entries_max):
+        self._buf = bytearray(entries_max * _ENTRY_BYTES)
+        self._end = 0  # bytes in use
+        self.horizon = 0
+
+    def __len__(self):
+        return self._end // _ENTRY_BYTES
+
+    def add(self, nonce, until, time_s):
+        if not nonce:
+            self.horizon = max(self.horizon, until)
+            return
+        at = self._find(nonce)
+        if at < 0:
+            if self._end == len(self._buf):
+                self._make_room(time_s)
+            at = self._end
+            self._end += _ENTRY_BYTES
+        struct.pack_into(_ENTRY, self._buf, at, nonce, until)
+
+    def lists(self, nonce):
+        return self._find(nonce) >= 0
+
+    def has(self, nonce, not_after):
+        """Whether a token must be taken for listed."""
+        return not_after <= self.horizon or self._find(nonce) >= 0
+
+    def snapshot(self, kind):
+        if self.horizon:
+            yield kind, R.pack(kind, 0, self.horizon)
+        for at in range(0, self._end, _ENTRY_BYTES):
+            yield kind, bytes(self._buf[at : at + _ENTRY_BYTES])
+
+    def _find(self, nonce):
+        wanted = struct.pack(">I", nonce)
+        at = self._buf.find(wanted, 0, self._end)
+        while at > 0 and at % _ENTRY_BYTES:  # the same bytes across or behind a nonce
+            at = self._buf.find(wanted, at + 1, self._end)
+        return at
+
+    def _make_room(self, time_s):
+        """Drop what has ended; if nothing has, the entry that ends first."""
+        keep = 0
+        first_at, first_until = 0, _NEVER
+        for at in range(0, self._end, _ENTRY_BYTES):
+            nonce, until = struct.unpack_from(_ENTRY, self._buf, at)
+            if until >= time_s:
+                struct.pack_into(_ENTRY, self._buf, keep, nonce, until)
+                if until <= first_until:
+                    first_at, first_until = keep, until
+                keep += _ENTRY_BYTES
+        if keep == self._end:
+            keep -= _ENTRY_BYTES
+            last = struct.unpack_from(_ENTRY, self._buf, keep)
+            struct.pack_into(_ENTRY, self._buf, first_at, *last)
+            self.horizon = max(self.horizon, first_until)
+        self._end = keep
+
+
+class Parcels:
+    """Revoked parcel ids and until when.  Overflow: refused before it is journaled (``R_FULL``);
+    a record beyond the bound, as another firmware might have written, replaces what ends first."""
+
+    def __init__(self):
+        self._until = {}
+
+    def room(self, parcel, time_s):
+        if parcel in self._until or len(self._until) < PARCELS_MAX:
+            return True
+        return min(self._until.values()) < time_s
+
+    def add(self, parcel, until):
+        if parcel not in self._until and len(self._until) >= PARCELS_MAX:
+            del self._until[min(self._until, key=lambda p: self._until[p])]
+        self._until[parcel] = until
+
+    def has(self, parcel, epoch_s):
+        return epoch_s <= self._until.get(parcel, -1)
+
+    def snapshot(self):
+        for parcel, until in self._until.items():
+            yield R.REVOKE_PARCEL, R.pack(R.REVOKE_PARCEL, until, parcel)
+
+
+class Counters:
+    """The number that stands in a holder's place in window codes once that holder was cut off.
+
+    Overflow: refused before it is journaled; a counter beyond the bound is not folded.
+    """
+
+    def __init__(self):
+        self._counters = {}
+
+    def room(self, who):
+        return who in self._counters or len(self._counters) < COUNTERS_MAX
+
+    def put(self, who, counter):
+        if self.room(who):
+            self._counters[who] = counter
+
+    def of(self, who):
+        """The counter of ``(role, action, holder)``, the holder's own number if it never changed."""
+        return self._counters.get(who, who[2])
+
+    def snapshot(self):
+        for who, counter in self._counters.items():
+            yield R.HOLDER_COUNTER, R.pack(R.HOLDER_COUNTER, *who, counter)

@@ -1,0 +1,59 @@
+"""What time it is and how far that may be believed: ticks, the journal's floor, and set points.
+
+``Clock`` is pure: the shell hands it ``ticks_ms`` and what host, NTP or a clock chip say.  Times are
+Unix seconds in UTC on every ground; the year-2000 epoch of an ESP32 is converted at the edge
+(``drivers``).  The clock never goes back, within a run nor across restarts: it begins at the newest
+time in the journal and stands still while it is ahead of a set point.
+"""
+
+from time import ticks_diff
+
+from micropython import const
+
+from .events import TRUST_FLOOR, TRUST_SET
+from .reasons import R_OK, R_TIME
+
+EARLIEST_S = const(1704067200)  # 2024-01-01: older than any locker; 1970 and 2000 are clocks not set
+LATEST_S = const(4294967295)  # 2106-02-07: what four bytes in a record hold
+AHEAD_MAX_S = const(600)  # a set point this far behind the floor is drift; beyond, someone is wrong
+
+
+class Clock:
+    """Seconds since 1970 from ticks, a floor and set points.
+
+    ``floor_s`` is the newest time in the journal, ``ms`` the tick at start.  ``now`` must be
+    called at least once in six days, half the range of ``ticks_ms``.
+    """
+
+    def __init__(self, floor_s, ms):
+        self._ms = ms
+        self._carry_ms = 0  # of a second, not yet counted
+        self._true_s = floor_s  # best estimate; may lie behind what has been shown
+        self._shown_s = floor_s
+        self._trust = TRUST_FLOOR
+
+    def now(self, ms):
+        """``(ms, epoch_s, trust)``; ``epoch_s`` never decreases and ends at ``LATEST_S``."""
+        self._carry_ms += max(ticks_diff(ms, self._ms), 0)
+        self._ms = ms
+        if self._carry_ms >= 1000:
+            self._true_s += self._carry_ms // 1000
+            self._carry_ms %= 1000
+        if self._true_s > self._shown_s:
+            self._shown_s = min(self._true_s, LATEST_S)
+        return ms, self._shown_s, self._trust
+
+    def set(self, ms, epoch_s):
+        """Take a time from a source that is trusted; returns ``R_OK`` or ``R_TIME``.
+
+        Refused are times no locker can live in, and times more than ``AHEAD_MAX_S`` behind what
+        the journal has seen: then either the source or an earlier one was wrong, and a clock
+        that is turned back must not bring an expired code back to life.
+        """
+        _, shown_s, _ = self.now(ms)
+        if not EARLIEST_S <= epoch_s < LATEST_S or epoch_s < shown_s - AHEAD_MAX_S:
+            return R_TIME
+        self._true_s = epoch_s
+        self._carry_ms = 0
+        self._trust = TRUST_SET
+        return R_OK

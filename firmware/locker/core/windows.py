@@ -1,0 +1,94 @@
+"""The window codes that may be typed now: at most two slots for each configured holder.
+
+A slot is honoured from a quarter of its length before it starts to a quarter after it ends, so at
+any moment one or two neighbours count.  Each holder has one cell for even and one for odd slots;
+the slot to come is prepared half a slot before it counts, a few cells with each event (``fill``), so that a
+person never waits for it.
+"""
+
+from micropython import const
+
+from . import codes, livecodes
+from . import events as E
+
+HOLDERS_MAX = const(16)
+_EMPTY = const(-1)
+
+SLOT_S = {
+    E.COURIER: codes.DAY_S,
+    E.CLERK: codes.DAY_S,
+    E.TECHNICIAN: codes.HOUR_S,
+    E.MERCHANT: codes.DAY_S,
+    E.PARTNER: codes.DAY_S,
+}
+
+
+class Windows:
+    """Tags of the candidates, entered into the index of live codes.
+
+    ``holders`` are ``(role, action, holder)``; ``counters`` tells the number in a holder's place.
+    Raises ``ValueError`` for more than ``HOLDERS_MAX`` or for a role without window codes.
+    """
+
+    def __init__(self, holders, digits, window_pads, listed_pads, counters, live):
+        self.holders = tuple(tuple(h) for h in holders)
+        if len(self.holders) > HOLDERS_MAX:
+            raise ValueError("{} holders".format(len(self.holders)))
+        for role, action, _ in self.holders:
+            if role not in SLOT_S or not 0 <= action <= E.HANDOVER:
+                raise ValueError("role {} has no window codes for action {}".format(role, action))
+        self._digits = digits
+        self._window_pads = window_pads
+        self._listed_pads = listed_pads
+        self._counters = counters
+        self._live = live
+        self._slots = [_EMPTY] * (2 * len(self.holders))
+        self._tags = [b""] * (2 * len(self.holders))
+
+    def fill(self, epoch_s, cells_max):
+        """Prepare up to ``cells_max`` missing cells; returns how many were prepared."""
+        done = 0
+        for i in range(len(self.holders)):
+            length_s = SLOT_S[self.holders[i][0]]
+            slot = epoch_s // length_s
+            first = slot - 1 if slot and epoch_s % length_s < length_s // 4 else slot
+            for slot in (first, first + 1):
+                cell = 2 * i + slot % 2
+                if self._slots[cell] != slot:
+                    if done == cells_max:
+                        return done
+                    self._set(i, cell, slot)
+                    done += 1
+        return done
+
+    def _set(self, i, cell, slot):
+        self._clear(cell)
+        who = self.holders[i]
+        digits = codes.window_digits(
+            self._window_pads, who[0], who[1], self._counters.of(who), slot, self._digits
+        )
+        self._tags[cell] = codes.listed_tag(self._listed_pads, digits)
+        self._slots[cell] = slot
+        self._live.add(self._tags[cell], livecodes.window_ref(cell))
+
+    def _clear(self, cell):
+        if self._slots[cell] != _EMPTY:
+            self._live.remove(self._tags[cell], livecodes.window_ref(cell))
+            self._slots[cell] = _EMPTY
+
+    def cut_off(self, who):
+        """The counter of a holder changed: what was prepared with the old one is void at once."""
+        for i in range(len(self.holders)):
+            if self.holders[i] == who:
+                self._clear(2 * i)
+                self._clear(2 * i + 1)
+
+    def tag(self, cell):
+        return self._tags[cell]
+
+    def code(self, cell):
+        """``(role, action, holder, not_before, not_after)`` of a prepared cell, dates inclusive."""
+        who = self.holders[cell // 2]
+        length_s = SLOT_S[who[0]]
+        start_s = self._slots[cell] * length_s
+        return who + (start_s - length_s // 4, start_s + length_s + length_s // 4 - 1)
