@@ -35,7 +35,8 @@ def _drawings() -> dict[bytes, str]:
     """What a person reads in a dot pattern: a body with an accent above it or a hook below."""
     composed = {}
     for char, base, accent in (
-        ("é", "e", "acute"), ("è", "e", "grave"), ("ê", "e", "roof"), ("ë", "e", "dots"), ("à", "a", "grave"), ("â", "a", "roof"),
+        ("é", "e", "acute"), ("è", "e", "grave"), ("ê", "e", "roof"), ("ë", "e", "dots"),
+        ("à", "a", "grave"), ("â", "a", "roof"),
         ("î", "i", "roof"), ("ï", "i", "dots"), ("ô", "o", "roof"), ("ù", "u", "grave"), ("û", "u", "roof"),
         ("Ä", "A", "dots"), ("À", "A", "grave"), ("É", "E", "acute"), ("È", "E", "grave"), ("Ê", "E", "roof"),
     ):  # fmt: skip
