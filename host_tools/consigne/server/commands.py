@@ -1,0 +1,183 @@
+"""Commands to lockers: written down, counted, signed, expired, matched with their answers.
+
+A command is a row before it is a message.  Its counter is taken, and committed, when it is sent;
+it is never less than the host's time in seconds, so it rises even when the database was restored
+from an older copy.  A command that opens a door is sent once: lost, it expires, and a person
+decides again.  Those that only repeat what holds anyway are sent again, under a new counter, until
+they are answered or expire.
+"""
+
+import json
+import secrets
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select, update
+from sqlalchemy.engine import Connection
+
+from consigne import codes, protocol
+from consigne.server import grants
+from consigne.server.models import commands, lockers
+
+OPEN, TIME, GRANTS, AGAIN, REVOKE = "open", "time", "grants", "again", "revoke"
+WAITING, SENT, DONE, REFUSED, EXPIRED = "waiting", "sent", "done", "refused", "expired"
+LIFETIME_S = {OPEN: 30, TIME: 30, GRANTS: 30, AGAIN: 30, REVOKE: 30 * 86_400}
+SENDING_LIFETIME_S = 60
+"""Expiry that a locker sees, from each sending, in seconds, unless the command ends sooner."""
+REPEATED = (GRANTS, REVOKE)
+ANSWER_WITHIN_S = 10
+"""One of ``REPEATED`` is sent again when no answer came for this many seconds."""
+REFUSED_PAUSE_S = 5
+"""After a locker refused a delta the next one waits this long, unless the locker asks."""
+KEEP_S = 30 * 86_400
+"""How long an ended command stays in the database."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A signed command, ready to be published."""
+
+    id: str
+    locker: str
+    topic: str
+    payload: bytes
+
+
+def issue(connection: Connection, locker: str, cmd: str, arguments: dict[str, Any], now_s: int) -> str:
+    """Write a command down to be sent; returns its id."""
+    id_ = secrets.token_hex(8)
+    row: dict[str, Any] = {
+        "id": id_,
+        "locker": locker,
+        "cmd": cmd,
+        "arguments": json.dumps(arguments),
+        "state": WAITING,
+    }
+    row |= {"created_at": now_s, "expires_at": now_s + LIFETIME_S[cmd]}
+    connection.execute(commands.insert().values(**row))
+    return id_
+
+
+def _on_its_way(connection: Connection, locker: str, cmd: str, now_s: int) -> bool:
+    """Whether a command of this kind is unanswered, or was refused a moment ago."""
+    open_ = commands.c.state.in_((WAITING, SENT))
+    refused = (commands.c.state == REFUSED) & (commands.c.answered_at > now_s - REFUSED_PAUSE_S)
+    here = (commands.c.locker == locker) & (commands.c.cmd == cmd) & (open_ | refused)
+    return connection.execute(select(commands.c.id).where(here)).first() is not None
+
+
+def expire(connection: Connection, now_s: int) -> list[str]:
+    """End what nobody answered in time; returns the ids."""
+    over = commands.c.state.in_((WAITING, SENT)) & (commands.c.expires_at <= now_s)
+    statement = update(commands).where(over).values(state=EXPIRED).returning(commands.c.id)
+    ids = [row.id for row in connection.execute(statement)]
+    ended = commands.c.state.in_((DONE, REFUSED, EXPIRED))
+    connection.execute(commands.delete().where(ended & (commands.c.expires_at < now_s - KEEP_S)))
+    return ids
+
+
+def repair_grants(connection: Connection, now_s: int) -> None:
+    """Start a delta for every connected locker whose set of grants is not the host's."""
+    wanting = lockers.c.up.is_(True) & lockers.c.grants_have.is_not(None)
+    stale = wanting & (lockers.c.grants_have != lockers.c.grants_version)
+    for row in connection.execute(select(lockers.c.id).where(stale)).all():
+        if not _on_its_way(connection, row.id, GRANTS, now_s):
+            issue(connection, row.id, GRANTS, {}, now_s)
+
+
+def revoke_parcel(connection: Connection, locker: str, parcel: str, until_s: int, now_s: int) -> str:
+    """Have a locker refuse the derived code and the tokens of a parcel until a moment; returns the id."""
+    arguments: dict[str, Any] = {"parcels": [[parcel, until_s]], "nonces": [], "holders": []}
+    return issue(connection, locker, REVOKE, arguments, now_s)
+
+
+def set_time(connection: Connection, locker: str, now_s: int) -> None:
+    """Have a locker told the time, unless that is under way."""
+    if not _on_its_way(connection, locker, TIME, now_s):
+        issue(connection, locker, TIME, {}, now_s)
+
+
+def send(connection: Connection, now_s: int) -> list[Outgoing]:
+    """Sign what is to be sent now to lockers that are connected.
+
+    The counters are taken in the caller's transaction: publish only after it committed.
+    """
+    unanswered = (commands.c.state == SENT) & commands.c.cmd.in_(REPEATED)
+    again = unanswered & (commands.c.sent_at <= now_s - ANSWER_WITHIN_S)
+    of_locker = (lockers.c.device_key, lockers.c.timezone, lockers.c.command_counter)
+    versions = (lockers.c.grants_have, lockers.c.grants_version)
+    statement = (
+        select(commands, *of_locker, *versions)
+        .join(lockers, lockers.c.id == commands.c.locker)
+        .where(lockers.c.up.is_(True), (commands.c.state == WAITING) | again)
+        .order_by(commands.c.locker, commands.c.created_at)
+        .with_for_update(of=lockers)
+    )
+    taken: dict[str, int] = {}
+    out = []
+    for row in connection.execute(statement).all():
+        counter = max(taken.get(row.locker, row.command_counter) + 1, now_s)
+        taken[row.locker] = counter
+        out.append(_sign(connection, row, counter, now_s))
+        values = {"state": SENT, "counter": counter, "sent_at": now_s}
+        connection.execute(update(commands).where(commands.c.id == row.id).values(**values))
+    for locker, counter in taken.items():
+        connection.execute(update(lockers).where(lockers.c.id == locker).values(command_counter=counter))
+    return out
+
+
+def _sign(connection: Connection, row: Any, counter: int, now_s: int) -> Outgoing:
+    arguments = json.loads(row.arguments)
+    if row.cmd == GRANTS:  # made at the last moment: it carries what is true now
+        arguments = grants.delta(connection, row.locker, row.grants_have, row.grants_version, now_s)
+        note = json.dumps({"from": arguments["from"], "to": arguments["to"]})
+        connection.execute(update(commands).where(commands.c.id == row.id).values(arguments=note))
+    elif row.cmd == TIME:
+        arguments = {"t": now_s, "offset_s": offset_s(row.timezone, now_s)}
+    exp = min(row.expires_at, now_s + SENDING_LIFETIME_S)
+    body = protocol.command_body(row.id, counter, exp, row.cmd, arguments)
+    topic = protocol.topic(row.locker, protocol.COMMANDS)
+    payload = codes.frame(row.device_key.reveal(), protocol.LABEL_COMMAND, topic, body)
+    return Outgoing(row.id, row.locker, topic, payload)
+
+
+def offset_s(timezone: str, at_s: int) -> int:
+    """Seconds that local time is ahead of UTC at a moment."""
+    offset = datetime.fromtimestamp(at_s, ZoneInfo(timezone)).utcoffset()
+    return int(offset.total_seconds()) if offset is not None else 0
+
+
+def answered(connection: Connection, locker: str, id_: str, result: str) -> bool:
+    """Note a locker's answer; False when it answers nothing that was asked."""
+    here = (commands.c.id == id_) & (commands.c.locker == locker)
+    row = connection.execute(select(commands).where(here)).first()
+    if row is None or row.state in (DONE, REFUSED):
+        return False
+    state = DONE if result == "ok" else REFUSED
+    values = {"state": state, "result": result, "answered_at": int(time.time())}
+    connection.execute(update(commands).where(here).values(**values))
+    if row.cmd == GRANTS and state == DONE and row.counter is not None:
+        piece = json.loads(row.arguments)
+        # A locker that stood elsewhere asked, which moved grants_have, before it answered.
+        stood = (lockers.c.id == locker) & (lockers.c.grants_have == piece["from"])
+        connection.execute(update(lockers).where(stood).values(grants_have=piece["to"]))
+    return True
+
+
+def answered_by_events(connection: Connection, stored: Iterable[Any]) -> set[str]:
+    """Note the answers that came as events: the reply was lost, the journal did not lose it.
+
+    ``stored`` are ``store.Stored``; an event ``command`` carries the id and the result, 0 for done.
+    """
+    ids = set()
+    for one in stored:
+        event = one.event
+        if event.kind == "command" and event.sound and event.data["id"]:
+            result = "ok" if event.data["result"] == 0 else f"reason {event.data['result']}"
+            if answered(connection, one.locker, event.data["id"], result):
+                ids.add(event.data["id"])
+    return ids

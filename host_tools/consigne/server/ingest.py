@@ -1,0 +1,232 @@
+"""Between the broker and the database: receive, commit, then acknowledge.
+
+One asyncio task and one worker thread.  The MQTT callback only appends to a bounded queue; the
+thread decodes and commits whatever has gathered, in one transaction; then the task publishes what
+that commit allows: cumulative acknowledgements, requests for what is missing, commands.  A batch
+grows by itself while the disk is busy, which is what makes many events a second cheap.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from consigne import codes, protocol
+from consigne.server import commands
+from consigne.server.contiguity import Gaps
+from consigne.server.database import Database
+from consigne.server.decode import Decoder, KeyRing, Message
+from consigne.server.mqtt import HostClient
+from consigne.server.store import Outcome, Store, now_s
+
+log = logging.getLogger(__name__)
+
+QUEUE_MESSAGES_MAX = 20_000
+QUEUE_BYTES_MAX = 64 * 1024 * 1024
+BATCH_MESSAGES_MAX = 1_000
+FAILED_COMMIT_PAUSE_S = 1.0
+TICK_S = 1.0
+BEHIND_GRACE_S = 5.0
+"""A locker that has just connected sends what is missing by itself; ask only after this long."""
+
+Listener = Callable[[Outcome], None]
+Received = tuple[str, bytes, bool]  # topic, payload, retained
+
+
+@dataclass
+class Counts:
+    """What the ingest did since it started."""
+
+    messages: int = 0
+    stored: int = 0
+    repeated: int = 0
+    deferred: int = 0
+    commits: int = 0
+    failed_commits: int = 0
+    overflow: int = 0  # messages not queued: the lockers send them again
+    acknowledgements: int = 0
+    asked_again: int = 0
+
+
+class Ingest:
+    """The receiving half of the host and the publisher of what it answers.
+
+    ``listeners`` are called in the event loop with the ``Outcome`` of every commit that changed
+    something.
+    """
+
+    def __init__(self, database: Database, client: HostClient) -> None:
+        self.counts = Counts()
+        self.listeners: list[Listener] = []
+        self.keys = KeyRing(database)
+        self._database = database
+        self._client = client
+        self._decoder = Decoder(self.keys)
+        self._store = Store(database)
+        self._gaps = Gaps()
+        self._queue: deque[Received] = deque()
+        self._queue_bytes = 0
+        self._wake = asyncio.Event()
+        self._tick_wanted = False
+        self._worker = ThreadPoolExecutor(1, "ingest")
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def dropped(self) -> Counter[str]:
+        """Messages not let through, by reason."""
+        return self._decoder.dropped
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the broker is connected and the subscriptions stand."""
+        return self._client.is_connected
+
+    async def start(self) -> None:
+        """Begin; returns at once."""
+        for stream, held in self._store.open_gaps().items():
+            self._gaps.note(stream, held.first_missing, time.monotonic(), BEHIND_GRACE_S)
+        self._client.receive = self._receive
+        self._task = asyncio.create_task(self._run(), name="ingest")
+
+    async def stop(self) -> None:
+        """Disconnect, commit what was received, end."""
+        if self._task is None:
+            return
+        await self._client.stop()
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        self._task = None
+        while self._queue:
+            await self._turn()
+        self._worker.shutdown()
+
+    def kick(self) -> None:
+        """Look for commands to send now.  Safe in any thread."""
+        if self._task is not None:
+            self._task.get_loop().call_soon_threadsafe(self._want_tick)
+
+    def _want_tick(self) -> None:
+        self._tick_wanted = True
+        self._wake.set()
+
+    # --- receiving -----------------------------------------------------------------------------
+
+    def _receive(self, topic: str, payload: bytes, retained: bool) -> None:
+        self.counts.messages += 1
+        if len(self._queue) >= QUEUE_MESSAGES_MAX or self._queue_bytes >= QUEUE_BYTES_MAX:
+            self.counts.overflow += 1
+            return
+        self._queue.append((topic, payload, retained))
+        self._queue_bytes += len(payload)
+        self._wake.set()
+
+    async def _run(self) -> None:
+        next_tick = time.monotonic()
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), max(0.0, next_tick - time.monotonic()))
+            self._wake.clear()
+            try:
+                if self._queue:
+                    await self._turn()
+                if self._tick_wanted or time.monotonic() >= next_tick:
+                    self._tick_wanted = False
+                    next_tick = time.monotonic() + TICK_S
+                    await self._tick()
+            except SQLAlchemyError as error:
+                self.counts.failed_commits += 1
+                log.error("the database refuses, trying again: %s", error)
+                await asyncio.sleep(FAILED_COMMIT_PAUSE_S)
+
+    async def _turn(self) -> None:
+        """One batch: take, commit, answer."""
+        taken = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH_MESSAGES_MAX))]
+        self._queue_bytes -= sum(len(payload) for _, payload, _ in taken)
+        if self._queue:
+            self._wake.set()
+        loop = asyncio.get_running_loop()
+        for outcome in await loop.run_in_executor(self._worker, self._work, taken):
+            self._answer(outcome)
+
+    def _work(self, taken: list[Received]) -> list[Outcome]:
+        """In the worker thread: decode and commit."""
+        decoded = (self._decoder.decode(*received) for received in taken)
+        messages = [message for message in decoded if message is not None]
+        if not messages:
+            return []
+        try:
+            return [self._store.commit(messages)]
+        except SQLAlchemyError as error:
+            self.counts.failed_commits += 1
+            log.error("a batch of %d messages failed, trying them one by one: %s", len(messages), error)
+        return self._work_singly(messages)
+
+    def _work_singly(self, messages: list[Message]) -> list[Outcome]:
+        """Keep one message that the database refuses from holding up all others."""
+        outcomes = []
+        for message in messages:
+            try:
+                outcomes.append(self._store.commit([message]))
+            except SQLAlchemyError as error:
+                self._decoder.dropped["refused_by_database"] += 1
+                log.error("a message of %s is not stored: %s", message.locker, error)
+        return outcomes
+
+    # --- answering -------------------------------------------------------------------------------
+
+    def _answer(self, outcome: Outcome) -> None:
+        self.counts.commits += 1
+        self.counts.stored += len(outcome.stored)
+        self.counts.repeated += outcome.repeated
+        self.counts.deferred += outcome.deferred
+        at = time.monotonic()
+        for stream, held in outcome.held.items():
+            self._gaps.note(stream, held.first_missing, at)
+            self._acknowledge(stream, held.contiguous)
+        for stream, first_missing in outcome.behind.items():
+            self._gaps.note(stream, first_missing, at, BEHIND_GRACE_S)
+        if outcome.lockers or any(held.islands for held in outcome.held.values()):
+            self._want_tick()
+        for listener in self.listeners:
+            listener(outcome)
+
+    def _acknowledge(self, stream: tuple[str, int], seq: int) -> None:
+        locker, epoch = stream
+        key = self.keys.get(locker)
+        if key is None or seq == 0:
+            return
+        topic = protocol.topic(locker, protocol.ACK)
+        body = protocol.ack_body(epoch, seq)
+        self._client.publish(topic, codes.frame(key.reveal(), protocol.LABEL_COMMAND, topic, body))
+        self.counts.acknowledgements += 1
+
+    async def _tick(self) -> None:
+        """Once a second and when kicked: ask for what is missing, send commands."""
+        if not self._client.is_connected:
+            return
+        asked = self._gaps.due(time.monotonic())
+        loop = asyncio.get_running_loop()
+        outgoing, expired = await loop.run_in_executor(self._worker, self._prepare, asked)
+        self.counts.asked_again += len(asked)
+        for command in outgoing:
+            self._client.publish(command.topic, command.payload)
+        if outgoing or expired:
+            outcome = Outcome(commands={command.id for command in outgoing} | set(expired))
+            for listener in self.listeners:
+                listener(outcome)
+
+    def _prepare(self, asked: list[tuple[tuple[str, int], int]]) -> tuple[list[commands.Outgoing], list[str]]:
+        """In the worker thread: the commands to publish and those that expired."""
+        at = now_s()
+        with self._database.write() as connection:
+            for (locker, _epoch), first_missing in asked:
+                commands.issue(connection, locker, commands.AGAIN, {"seq": first_missing}, at)
+            expired = commands.expire(connection, at)
+            commands.repair_grants(connection, at)
+            return commands.send(connection, at), expired

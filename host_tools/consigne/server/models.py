@@ -1,0 +1,195 @@
+"""The tables of the host's database, and nothing else.
+
+Times are Unix seconds in UTC.  Numbers that a locker chooses are unsigned 32-bit and therefore
+``BigInteger``.  Secrets (device keys, digits of listed codes) come out of the database wrapped in
+``Secret``, so that a log line, a traceback or a response that catches one by accident shows
+nothing.
+"""
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.engine import Dialect, Engine
+from sqlalchemy.types import TypeDecorator
+
+
+class Secret:
+    """Bytes that nobody prints.  ``reveal()`` where they are used, nowhere else."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: bytes) -> None:
+        self._value = value
+
+    def reveal(self) -> bytes:
+        """The bytes themselves."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(..)"
+
+    __str__ = __repr__
+
+
+class SecretBytes(TypeDecorator[Secret]):
+    """A column of ``Secret``."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: Secret | None, dialect: Dialect) -> bytes | None:
+        return None if value is None else value.reveal()
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> Secret | None:
+        return None if value is None else Secret(bytes(value))
+
+
+metadata = MetaData()
+
+_ROW_ID = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows only as INTEGER
+
+lockers = Table(
+    "lockers",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("device_key", SecretBytes(32), nullable=False),
+    Column("digits", Integer, nullable=False),
+    Column("timezone", String(64), nullable=False),
+    Column("layout", Text, nullable=False),  # JSON: [{"name","size","low"}, ..], may be empty
+    Column("registered_at", BigInteger, nullable=False),
+    # what the locker last said of itself
+    Column("up", Boolean),
+    Column("status", Text),  # JSON of the last status that was not a last will
+    Column("status_at", BigInteger),  # host time
+    Column("epoch", BigInteger),  # the life of the journal that speaks now
+    Column("grants_have", BigInteger),  # version the locker has; null until it said so
+    # what the host decides
+    Column("grants_version", BigInteger, nullable=False),
+    Column("next_grant", BigInteger, nullable=False),
+    Column("command_counter", BigInteger, nullable=False),
+)
+
+streams = Table(
+    "streams",
+    metadata,
+    Column("locker", ForeignKey("lockers.id"), primary_key=True),
+    Column("epoch", BigInteger, primary_key=True, autoincrement=False),
+    Column("rank", Integer, nullable=False),  # order in which the host first saw the epochs of a locker
+    Column("contiguous", BigInteger, nullable=False),
+    Column("islands", Text, nullable=False),  # JSON: [[first, last], ..], see contiguity.Held
+    Column("stored", BigInteger, nullable=False),  # rows in events
+    Column("lost", BigInteger, nullable=False),  # numbers the locker said it had to drop
+    Column("first_at", BigInteger, nullable=False),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True),  # the order of arrival: what readers page by
+    Column("locker", String(32), nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("time_s", BigInteger, nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("parcel", String(160)),
+    Column("data", Text, nullable=False),  # JSON object, as the locker described it
+    UniqueConstraint("locker", "epoch", "seq"),
+)
+Index(
+    "events_of_parcel",
+    events.c.parcel,
+    sqlite_where=events.c.parcel.is_not(None),
+    postgresql_where=events.c.parcel.is_not(None),
+)
+
+compartments = Table(
+    "compartments",
+    metadata,
+    Column("locker", ForeignKey("lockers.id"), primary_key=True),
+    Column("door", Integer, primary_key=True, autoincrement=False),
+    Column("content", Integer, nullable=False),
+    Column("seen", Integer, nullable=False),
+    Column("parcel", String(160)),
+    Column("epoch", BigInteger, nullable=False),
+    Column("seq", BigInteger, nullable=False),  # of the stream: what is said here is true at it
+    Column("time_s", BigInteger, nullable=False),
+)
+
+parcels = Table(
+    "parcels",
+    metadata,
+    Column("id", String(160), primary_key=True),
+    Column("locker", ForeignKey("lockers.id"), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("code", String(8), nullable=False),  # "derived", "listed", or "none": came unannounced
+    Column("digits", SecretBytes(10)),  # of a listed code
+    Column("grant", BigInteger),  # of a listed code
+    Column("announced_at", BigInteger),
+    Column("expected_until", BigInteger),
+    Column("announced_version", BigInteger, nullable=False, server_default=text("0")),
+    Column("deadline_days", Integer, nullable=False),
+    Column("revoked", Boolean, nullable=False),
+    Column("door", Integer),
+    Column("deposited_at", BigInteger),
+    Column("ended_at", BigInteger),
+    # the event the state was concluded from: a later one replaces it, an earlier one does not
+    Column("from_epoch", BigInteger),
+    Column("from_seq", BigInteger),
+    Column("from_time_s", BigInteger),
+)
+Index("parcels_of_locker", parcels.c.locker, parcels.c.state)
+
+grants = Table(
+    "grants",
+    metadata,
+    Column("locker", ForeignKey("lockers.id"), primary_key=True),
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("not_before", BigInteger, nullable=False),
+    Column("not_after", BigInteger, nullable=False),
+    Column("role", Integer, nullable=False),
+    Column("action", Integer, nullable=False),
+    Column("holder", Integer, nullable=False),
+    Column("door", Integer, nullable=False),
+    Column("uses", Integer, nullable=False),
+    Column("tag", SecretBytes(16), nullable=False),
+    Column("parcel", String(160), nullable=False),
+    Column("added", BigInteger, nullable=False),  # version of the set that brought it
+    Column("dropped", BigInteger),  # version that took it away
+)
+
+commands = Table(
+    "commands",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("locker", ForeignKey("lockers.id"), nullable=False),
+    Column("cmd", String(16), nullable=False),
+    Column("arguments", Text, nullable=False),  # JSON object
+    Column("state", String(8), nullable=False),  # waiting, sent, done, refused, expired
+    Column("counter", BigInteger),  # of the last sending
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("sent_at", BigInteger),
+    Column("answered_at", BigInteger),
+    Column("result", String(40)),
+)
+Index("commands_open", commands.c.locker, commands.c.state)
+
+
+def create_all(engine: Engine) -> None:
+    """Create what is missing of the tables.  The only place that does."""
+    metadata.create_all(engine)

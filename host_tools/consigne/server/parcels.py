@@ -1,0 +1,254 @@
+"""Parcels as the outside sees them: announced, given a code, revoked.
+
+Where a parcel is, is never decided here: that is concluded from the events (``projection``).
+"""
+
+import json
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.engine import Connection
+
+from consigne import codes
+from consigne.firmware_path import import_locker
+from consigne.server import commands, grants
+from consigne.server.database import Database
+from consigne.server.errors import Conflict, Invalid, NotFound
+from consigne.server.models import Secret, lockers, parcels
+from consigne.server.projection import ENDED
+
+_labels = import_locker("core.labels")
+_events = import_locker("core.events")
+_records = import_locker("core.records")
+
+SIZES = {1: "S", 2: "M", 3: "L", 4: "XL"}
+DERIVED, LISTED, NONE = "derived", "listed", "none"
+DAY_S = 86_400
+EXPECTED_DAYS = 30
+"""How long a locker keeps in mind a parcel that was announced and has not come."""
+DEADLINE_DAYS_MAX = 60
+LISTED_TRIES = 100  # draws of digits before giving up; each collides with probability < 1e-4
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One parcel.  Times are Unix seconds; ``collect_by`` is known once it lies in a locker."""
+
+    id: str
+    locker: str
+    state: str
+    size: int
+    code: str
+    revoked: bool
+    door: int | None
+    announced_at: int | None
+    expected_until: int | None
+    deposited_at: int | None
+    collect_by: int | None
+    overdue: bool
+    ended_at: int | None
+
+
+class Parcels:
+    """Announce, look up, tell the code, revoke."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def announce(
+        self, id_: str, locker: str, *, size: int = 1, deadline_days: int = 3, code: str = DERIVED
+    ) -> Parcel:
+        """Announce a parcel: the locker learns its size, and with a listed code its grant.
+
+        Parameters
+        ----------
+        id_
+            The text of its label; brought into the form a locker reads off the scanner.
+        size
+            1 S, 2 M, 3 L, 4 XL: the smallest compartment it fits.
+        deadline_days
+            Days to collect it, from its deposit.
+        code
+            ``derived``: known to every side without a link.  ``listed``: drawn at random, works once
+            the locker was reached.
+
+        Raises
+        ------
+        Invalid, NotFound, Conflict
+            With a text for whoever asked.
+        """
+        id_ = canonical_id(id_)
+        if size not in SIZES:
+            raise Invalid("size is 1 (S), 2 (M), 3 (L) or 4 (XL)")
+        if not 1 <= deadline_days <= DEADLINE_DAYS_MAX:
+            raise Invalid(f"deadline_days is 1 to {DEADLINE_DAYS_MAX}")
+        if code not in (DERIVED, LISTED):
+            raise Invalid("code is 'derived' or 'listed'")
+        now_s = int(time.time())
+        with self._database.write() as connection:
+            where = _locker(connection, locker)
+            _check_fits(where, size)
+            before = connection.execute(select(parcels).where(parcels.c.id == id_)).first()
+            if before is not None and before.state not in ENDED:
+                raise Conflict(f"parcel {id_} is {before.state.replace('_', ' ')} at {before.locker} already")
+            if before is not None and before.revoked and code == DERIVED:
+                raise Conflict(f"the derived code of {id_} was revoked: announce it with code 'listed'")
+            values: dict[str, Any] = {"locker": locker, "state": "announced", "size": size, "code": code}
+            values |= {"announced_at": now_s, "expected_until": now_s + EXPECTED_DAYS * DAY_S}
+            values |= {"deadline_days": deadline_days, "revoked": False, "digits": None, "grant": None}
+            values |= {"door": None, "deposited_at": None, "ended_at": None}
+            taken = _digits_in_use(connection, where, now_s)
+            if code == LISTED:
+                values |= _grant_listed(connection, where, id_, deadline_days, taken, now_s)
+            elif codes.derived_code(where.device_key.reveal(), id_, where.digits) in taken:
+                raise Conflict("another parcel there has the same code: announce it with code 'listed'")
+            values["announced_version"] = grants.next_version(connection, locker)
+            if before is None:
+                connection.execute(parcels.insert().values(id=id_, **values))
+            else:
+                connection.execute(update(parcels).where(parcels.c.id == id_).values(**values))
+            return _parcel(connection.execute(select(parcels).where(parcels.c.id == id_)).one())
+
+    def get(self, id_: str) -> Parcel:
+        """One parcel.  Raises ``NotFound``."""
+        with self._database.read() as connection:
+            return _parcel(_row(connection, id_))
+
+    def list(self, locker: str | None = None, *, open_only: bool = False) -> list[Parcel]:
+        """Parcels, the newest announcement first."""
+        wanted = select(parcels).order_by(parcels.c.announced_at.desc(), parcels.c.id)
+        if locker is not None:
+            wanted = wanted.where(parcels.c.locker == locker)
+        if open_only:
+            wanted = wanted.where(parcels.c.state.not_in(ENDED))
+        with self._database.read() as connection:
+            return [_parcel(row) for row in connection.execute(wanted)]
+
+    def code(self, id_: str) -> str:
+        """The digits that collect a parcel.
+
+        Raises ``NotFound``, and ``Conflict`` when it has none (any more).
+        """
+        with self._database.read() as connection:
+            row = _row(connection, id_)
+            if row.state in ENDED:
+                raise Conflict(f"parcel {row.id} is {row.state}: its code does not work any more")
+            if row.revoked:
+                raise Conflict(f"the code of parcel {row.id} was revoked")
+            if row.code == LISTED:
+                return str(row.digits.reveal().decode())
+            where = _locker(connection, row.locker)
+            return codes.derived_code(where.device_key.reveal(), row.id, where.digits)
+
+    def revoke(self, id_: str) -> Parcel:
+        """Make the code of a parcel worthless; one that has not come is cancelled.
+
+        The locker refuses the code once the command has reached it; until then it is on its way.
+        """
+        now_s = int(time.time())
+        with self._database.write() as connection:
+            row = _row(connection, id_)
+            if row.state in ENDED:
+                raise Conflict(f"parcel {row.id} is {row.state}: there is nothing to revoke")
+            values: dict[str, Any] = {"revoked": True}
+            if row.state == "announced":
+                values |= {"state": "cancelled", "ended_at": now_s}
+            if row.grant is not None:
+                grants.drop(connection, row.locker, row.grant)
+            until_s = now_s + (EXPECTED_DAYS + DEADLINE_DAYS_MAX) * DAY_S
+            commands.revoke_parcel(connection, row.locker, row.id, until_s, now_s)
+            connection.execute(update(parcels).where(parcels.c.id == row.id).values(**values))
+            return _parcel(_row(connection, row.id))
+
+
+def canonical_id(text: str) -> str:
+    """A parcel's id as a locker knows it.  Raises ``Invalid`` for what no label can say."""
+    reason, id_ = _labels.parcel_id(text)
+    if reason:
+        explained = {
+            _labels.R_LABEL_LENGTH: "a parcel id has 1 to 40 characters",
+            _labels.R_LABEL_CHARS: "a parcel id is made of printable ASCII characters",
+            _labels.R_LABEL_CHECK: "the check digit of the parcel id is wrong: was it misread?",
+        }
+        raise Invalid(explained[reason])
+    return str(id_)
+
+
+def _locker(connection: Connection, locker: str) -> Any:
+    row = connection.execute(select(lockers).where(lockers.c.id == locker)).first()
+    if row is None:
+        raise NotFound(f"no locker {locker} is registered")
+    return row
+
+
+def _row(connection: Connection, id_: str) -> Any:
+    row = connection.execute(select(parcels).where(parcels.c.id == canonical_id(id_))).first()
+    if row is None:
+        raise NotFound(f"no parcel {id_} is known")
+    return row
+
+
+def _check_fits(where: Any, size: int) -> None:
+    sizes = [door["size"] for door in json.loads(where.layout)]
+    if sizes and max(sizes) < size:
+        raise Invalid(f"locker {where.id} has no compartment of size {SIZES[size]} or larger")
+
+
+def _digits_in_use(connection: Connection, where: Any, now_s: int) -> set[str]:
+    """The digits of every code that works, or will work, at a locker."""
+    here = (parcels.c.locker == where.id) & parcels.c.state.not_in(ENDED)
+    wanted = select(parcels.c.id, parcels.c.code, parcels.c.digits).where(here)
+    used = set()
+    for row in connection.execute(wanted):
+        if row.digits is not None:
+            used.add(row.digits.reveal().decode())
+        used.add(codes.derived_code(where.device_key.reveal(), row.id, where.digits))
+    return used
+
+
+def _grant_listed(
+    connection: Connection, where: Any, id_: str, deadline_days: int, taken: set[str], now_s: int
+) -> dict[str, Any]:
+    """Draw digits nobody else has there and grant them; returns the parcel's columns."""
+    for _ in range(LISTED_TRIES):
+        digits = codes.new_digits(where.digits)
+        if digits not in taken:
+            break
+    else:
+        raise Conflict(f"no free digits at locker {where.id}")
+    grant = grants.add(
+        connection,
+        where.id,
+        tag=codes.listed_tag(where.device_key.reveal(), digits),
+        not_before=now_s - DAY_S,  # a clock that is behind must not turn the customer away
+        not_after=now_s + (EXPECTED_DAYS + deadline_days) * DAY_S,
+        role=_events.CUSTOMER,
+        action=_events.COLLECT,
+        holder=0,
+        door=_records.ANY_DOOR,
+        uses=1,
+        parcel=id_,
+    )
+    return {"digits": Secret(digits.encode()), "grant": grant}
+
+
+def _parcel(row: Any) -> Parcel:
+    here = row.state in ("in_locker", "forced") and row.deposited_at is not None and row.deadline_days
+    collect_by = row.deposited_at + row.deadline_days * DAY_S if here else None
+    return Parcel(
+        id=row.id,
+        locker=row.locker,
+        state=row.state,
+        size=row.size,
+        code=row.code,
+        revoked=row.revoked,
+        door=row.door if row.state != "announced" else None,
+        announced_at=row.announced_at,
+        expected_until=row.expected_until,
+        deposited_at=row.deposited_at,
+        collect_by=collect_by,
+        overdue=collect_by is not None and collect_by < time.time(),
+        ended_at=row.ended_at,
+    )

@@ -1,0 +1,139 @@
+"""The host in one object: database, broker connection, ingest, and what the API and pages call.
+
+``HostService`` lives in one asyncio loop and is used by the demo, the tests and ``serve``.  It does not
+start a broker (see ``broker``).
+"""
+
+import asyncio
+import ipaddress
+import os
+import secrets
+import ssl
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+
+from consigne.server.api import create_app
+from consigne.server.database import Database
+from consigne.server.fleet import Fleet
+from consigne.server.ingest import Ingest, Listener
+from consigne.server.mqtt import HostClient
+from consigne.server.parcels import Parcels
+
+TOKEN_VARIABLE = "CONSIGNE_API_TOKEN"
+
+
+class HostService:
+    """The host.
+
+    Parameters
+    ----------
+    database_url
+        See ``database.Database``.
+    broker_host, broker_port
+        An MQTT 3.1.1 broker; it need not be there yet.
+    username, password, tls
+        How to connect to it; ``tls`` is a context of ``ssl``, None for none.
+
+    Attributes
+    ----------
+    fleet, parcels
+        What the API does, as plain blocking methods, safe in any thread.  Call ``kick`` after one
+        that leaves something to send (announce, revoke, open).
+    """
+
+    def __init__(
+        self,
+        database_url: str,
+        broker_host: str = "127.0.0.1",
+        broker_port: int = 1883,
+        *,
+        username: str | None = None,
+        password: str | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self.database = Database(database_url)
+        self.fleet = Fleet(self.database)
+        self.parcels = Parcels(self.database)
+        self.client = HostClient(
+            broker_host,
+            broker_port,
+            client_id="consigne-host-" + secrets.token_hex(4),
+            username=username,
+            password=password,
+            tls=tls,
+        )
+        self.ingest = Ingest(self.database, self.client)
+
+    async def start(self) -> None:
+        """Start to connect and to ingest; returns at once, ``ready`` waits for the broker."""
+        await self.ingest.start()
+        self.client.start()
+
+    async def ready(self, timeout_s: float = 15.0) -> None:
+        """Wait until the broker confirmed the subscriptions.  Raises ``TimeoutError``."""
+        await asyncio.wait_for(self.client.connected.wait(), timeout_s)
+
+    async def stop(self) -> None:
+        """Disconnect, commit what was received, close the database."""
+        await self.ingest.stop()
+        self.database.close()
+
+    def kick(self) -> None:
+        """Something is to be sent: do it now.  Safe in any thread."""
+        self.ingest.kick()
+
+    def listen(self, listener: Listener) -> None:
+        """Have ``listener(outcome)`` called in the event loop after every commit that changed something."""
+        self.ingest.listeners.append(listener)
+
+    def app(self, token: str | None = None) -> FastAPI:
+        """The HTTP API over this host."""
+        return create_app(self.database, self.ingest, token=token)
+
+
+def serve(
+    database_url: str,
+    broker_host: str = "127.0.0.1",
+    broker_port: int = 1883,
+    *,
+    listen_host: str = "127.0.0.1",
+    listen_port: int = 8080,
+    username: str | None = None,
+    password: str | None = None,
+    tls: ssl.SSLContext | None = None,
+) -> None:
+    """Run the host with its HTTP API until interrupted; the body of ``consigne serve``.
+
+    Raises
+    ------
+    ValueError
+        To be reached from elsewhere than this machine, an API token must stand in the environment
+        variable ``CONSIGNE_API_TOKEN``.
+    """
+    token = os.environ.get(TOKEN_VARIABLE) or None
+    if token is None and not _is_loopback(listen_host):
+        raise ValueError(f"to listen on {listen_host}, put an API token into {TOKEN_VARIABLE}")
+
+    async def run() -> None:
+        host = HostService(
+            database_url, broker_host, broker_port, username=username, password=password, tls=tls
+        )
+        await host.start()
+        config: Any = uvicorn.Config(host.app(token), host=listen_host, port=listen_port, log_level="info")
+        try:
+            await uvicorn.Server(config).serve()
+        finally:
+            await host.stop()
+
+    asyncio.run(run())
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
