@@ -49,14 +49,15 @@ class MatrixKeypad:
         for col in self._cols:
             col.irq(self._on_edge, Pin.IRQ_FALLING)
         while True:
-            await self._flag.wait()
+            if self._listen():
+                await self._flag.wait()
             await self._follow(sink)
 
     def _on_edge(self, _pin) -> None:
         self._flag.set()
 
     async def _follow(self, sink) -> None:
-        """Scan until every key is up and nothing is left to debounce; leave the rows listening."""
+        """Scan until every key is up and nothing is left to debounce."""
         scanned_ms = time.ticks_ms()
         unchanged = 0
         while True:
@@ -67,7 +68,9 @@ class MatrixKeypad:
             scanned_ms = now
             self._weigh(passed_ms, sink)
             unchanged = 0 if changed else unchanged + 1
-            if not any(self._level_ms) and not any(self._down) and self._listen():
+            if not any(self._level_ms) and not any(self._down):
+                self._together_ms = 0
+                self._refusing = False
                 return
             if unchanged < _HELD_SCANS:
                 await asyncio.sleep_ms(self._next_ms())
@@ -75,15 +78,13 @@ class MatrixKeypad:
                 await asyncio.sleep_ms(_HELD_SCAN_MS)
 
     def _listen(self) -> bool:
-        """Drive every row low; False when a key went down meanwhile, which may have no edge left."""
+        """Drive every row low; False when a key is down already and will make no edge."""
         self._flag.clear()
         for row in self._rows:
             row.value(0)
         for col in self._cols:
             if not col.value():
                 return False
-        self._together_ms = 0
-        self._refusing = False
         return True
 
     def _scan(self) -> bool:
