@@ -63,7 +63,13 @@ class Locker:
         )
         part = raw["scanner"]
         scanner: ports.Scanner = Gm65Scanner(
-            part["uart"], part["tx"], part["rx"], part["baud"], part["terminator"], "continuous", self._part_report
+            part["uart"],
+            part["tx"],
+            part["rx"],
+            part["baud"],
+            part["terminator"],
+            "continuous",
+            self._part_report,
         )
         self._journal = Journal(journal_partition())
         self._recovery = self._journal.open()
@@ -74,9 +80,7 @@ class Locker:
         self._controller = Controller(
             core, self._journal, clock, locks, display, buzzer, lamp, raw["rest_ms"]
         )
-        self._supervisor = Supervisor(
-            Watchdog(raw["watchdog_ms"]), self._task_report, self._controller.stop
-        )
+        self._supervisor = Supervisor(Watchdog(raw["watchdog_ms"]), self._task_report, self._controller.stop)
         for name, make in (
             ("sensors", lambda: sensors.run(self._controller.sink)),
             ("keypad", lambda: keypad.run(self._controller.sink)),

@@ -197,7 +197,7 @@ def _check_meaning(raw, where):
             where, len(keypad["rows"]), len(keypad["cols"]),
             len(keypad["rows"]) * len(keypad["cols"]), len(keypad["keys"])))  # fmt: skip
     for i, holder in enumerate(raw["holders"]):
-        if not isinstance(holder, list) or len(holder) != 3 or not all(isinstance(n, int) for n in holder):
+        if not isinstance(holder, list) or [type(n) for n in holder] != [int, int, int]:
             raise ConfigError("{}.holders[{}]: expected [role, action, holder]".format(where, i))
     names = [door["name"] for door in raw["doors"]]
     for i, name in enumerate(names):
@@ -205,6 +205,11 @@ def _check_meaning(raw, where):
             raise ConfigError(
                 "{}.doors[{}].name: '{}' is taken by doors[{}]".format(where, i, name, names.index(name))
             )
+    _check_lines(raw, where)
+
+
+def _check_lines(raw, where):
+    """Every line is declared, and used once."""
     banks = ["gpio"] + ["{}@{}:{}".format(e["kind"], e["i2c"], e["address"]) for e in raw["expanders"]]
     used = {}
     for use, bank, channel in _channels(raw):

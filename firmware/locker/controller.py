@@ -89,6 +89,7 @@ class Controller:
                 self._carry_out(self.core.handle(self._inbox.pop(0), self.now()))
         finally:
             self._busy = False
+        self.core.access.warm(self.now())  # after the relay: what the next code will need
 
     def from_host(self, event):
         """``sink`` for the sync: also its ``("ack", epoch, seq)`` and ``("time", epoch_s)``."""

@@ -36,11 +36,12 @@ class Supervisor:
 
     async def run(self):
         """Run all tasks and feed the watchdog until a critical one ends; then return its name."""
-        for name, make, is_critical in self._tasks:
-            asyncio.create_task(self._guard(name, make, is_critical))
+        running = [asyncio.create_task(self._guard(*task)) for task in self._tasks]
         while not self._stopped.is_set():
             self._watchdog.feed()
             await asyncio.sleep_ms(_FEED_MS)
+        for task in running:
+            task.cancel()
         return self.faults[-1]
 
     async def _guard(self, name, make, is_critical):

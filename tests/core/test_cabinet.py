@@ -275,6 +275,7 @@ def test_a_snapshot_folds_to_the_same_cabinet():
     b.signal(1, D.SEEN_OPEN)
     b.signal(2, D.SEEN_OPEN)
     again = Bench(records=[(kind, 0, payload) for kind, payload in b.cabinet.snapshot()])
+    lasting = "content seen_open ordered purpose block role holder ref parcel opened_at".split()
     for old, new in zip(b.cabinet.doors, again.cabinet.doors):
-        for name in ("content", "seen_open", "ordered", "purpose", "block", "role", "holder", "ref", "parcel", "opened_at"):
+        for name in lasting:
             assert getattr(old, name) == getattr(new, name), name

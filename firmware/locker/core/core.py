@@ -14,6 +14,7 @@ from . import doors as D
 from . import events as E
 from . import records as R
 from .access import Access
+from .reasons import R_OK
 from .session import Session
 
 DOORS_TIMER = const(2)
@@ -41,8 +42,10 @@ class Core:
         self.sizes = site.sizes
         self.digits = site.digits
         self.site_name = site.site_name
-        self.access = Access(device_key, site.digits, site.holders, site.duress)
-        self.cabinet = C.Cabinet(site.sizes, site.low, site.pulse_ms, site.reopen_s, self.record, self.effect)
+        self.access = Access(device_key, site.digits, site.holders, site.duress, len(site.names))
+        self.cabinet = C.Cabinet(
+            site.sizes, site.low, site.pulse_ms, site.reopen_s, self._door_record, self.effect
+        )
         self.session = Session(self, site.language, site.languages)
         self.command_counter = 0
         self._expected = {}  # parcel -> (size, until epoch s), at most _EXPECTED_MAX
@@ -92,6 +95,15 @@ class Core:
         payload = R.pack(kind, *values)
         self._fx.append((E.FX_RECORD, kind, payload))
         self.apply(kind, self._time_s, payload)
+
+    def _door_record(self, kind, *values):
+        """``record`` for the doors.  A token is spent when its door was seen open: first that."""
+        if kind == R.OPENED:
+            ref = values[3]
+            end = self.access.token_end(ref)
+            if end:
+                self.record(R.TOKEN_USED, ref, end)
+        self.record(kind, *values)
 
     def effect(self, effect):
         self._fx.append(effect)
@@ -172,8 +184,16 @@ class Core:
         for grant in dropped:
             self.record(R.GRANT_DROP, grant)
         for payload in added:
-            self.record(R.GRANT, *R.unpack(R.GRANT, payload))
+            self._admit(R.GRANT, payload)
         self.record(R.GRANTS_VERSION, to_version)
+
+    def _admit(self, kind, payload):
+        """Journal what the host sent if it makes sense, else journal why it did not."""
+        reason = self.access.admit(kind, payload)
+        if reason == R_OK:
+            self.record(kind, *R.unpack(kind, payload))
+        else:
+            self.record(R.REFUSED, reason, E.VIA_COMMAND)
 
     def _on_expected(self, event, now):
         _, parcel, size, until = event
@@ -206,7 +226,7 @@ class Core:
         self.record(R.REJECTED, *event[1:])
 
     def _on_revoke(self, event, now):
-        self.record(event[1], *R.unpack(event[1], event[2]))
+        self._admit(event[1], event[2])
 
     def _on_time(self, event, now):
         _, before_s, source = event

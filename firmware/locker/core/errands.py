@@ -10,7 +10,20 @@ from . import cabinet as C
 from . import doors as D
 from . import events as E
 from . import labels, reasons, screens
-from .dialog import COURIER, DONE, FILL, IDLE, OPENING, PICK_OUT, SERVICE, SIZE, STUCK, TAKE, Dialog
+from .dialog import (
+    COURIER,
+    DONE,
+    FILL,
+    IDLE,
+    MESSAGE_MS,
+    OPENING,
+    PICK_OUT,
+    SERVICE,
+    SIZE,
+    STUCK,
+    TAKE,
+    Dialog,
+)
 
 ALARM_REPORTED = const(1)  # a customer says the parcel is missing or wrong
 
@@ -103,7 +116,7 @@ class Errands(Dialog):
             self.count += 1
             self._do_back(now)
             return
-        self._go(DONE, _MESSAGE_MS, screens.THANKS)
+        self._go(DONE, MESSAGE_MS, screens.THANKS)
 
     def _do_reopen(self, now):
         if self._core.cabinet.can_reopen(self.door, now):

@@ -133,6 +133,9 @@ class Session(Errands):
             self._do_count_down(now)
             return
         self.via = via
+        earned = self._core.access.throttle_due(now)
+        if earned:
+            self._core.record(R.THROTTLE_STATE, *earned)
         self._core.record(R.ATTEMPT, via)
         self.state = CHECKING
         self._core.effect((E.FX_THEN, (E.EV_CHECK, digits)))
@@ -154,7 +157,7 @@ class Session(Errands):
         if self.state == CHECKING:
             self._decide(self._core.access.check_digits(digits, now), now)
 
-    def _do_say_bad_scan(self, now):
+    def _do_say_bad_scan(self, now, *_text):
         self._fail(screens.BAD_SCAN)
 
     def _do_say_one_key(self, now):

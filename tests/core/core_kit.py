@@ -1,0 +1,184 @@
+"""A whole core on a bench: doors that open and close, records kept, a person at the keypad.
+
+What ``controller`` does with hardware happens here with lists: effects are carried out in order,
+time is a number, and a restart keeps nothing but the records.
+"""
+
+from time import ticks_add
+
+from locker import config, texts
+from locker.core import codes
+from locker.core import events as E
+from locker.core import records as R
+from locker.core.core import Core
+
+KEY = bytes(range(32))
+EPOCH_S = 1_795_200_000
+
+
+def site(**changes):
+    """A valid configuration of four compartments (S, S, M, L)."""
+    given = {
+        "format": 1,
+        "board": "esp32",
+        "arm_pin": 25,
+        "doors": [
+            {
+                "name": str(i + 1),
+                "size": size,
+                "lock": {"bank": "gpio", "channel": 13 + i},
+                "reed": {"bank": "gpio", "channel": 32 + i},
+            }
+            for i, size in enumerate((1, 1, 2, 3))
+        ],
+        "keypad": {"kind": "matrix", "rows": [26, 27, 4, 5], "cols": [21, 22, 23], "keys": "123456789*0#"},
+        "holders": [[E.COURIER, E.DEPOSIT, 7], [E.COURIER, E.RECALL, 7], [E.TECHNICIAN, E.SERVICE, 1]],
+    }
+    given.update(changes)
+    return config.Site(given)
+
+
+class Bench:
+    """``screen`` is what the display shows, ``facts`` what was recorded, ``open`` the doors ordered open."""
+
+    def __init__(self, the_site=None, log=(), trust=E.TRUST_SET, epoch_s=EPOCH_S, is_open=None):
+        self.site = the_site or site()
+        self.core = Core(self.site, KEY)
+        self.log = list(log)
+        for kind, time_s, payload in self.log:
+            self.core.apply(kind, time_s, payload)
+        self.ms = ticks_add(0, -5_000)
+        self.epoch_s = epoch_s
+        self.trust = trust
+        self.facts = []
+        self.pulses = []
+        self.others = []
+        self.timers = {}
+        self.screen = None
+        self.is_open = list(is_open or [False] * len(self.site.names))
+        self.jammed = set()
+        self._left_ms = 0
+        self.send((E.EV_BOOT, 1, 0, len(self.log), "test"))
+        for door, is_open in enumerate(self.is_open):
+            self.send((E.EV_DOOR, door, is_open))
+
+    # --- the shell ---------------------------------------------------------------------------------
+
+    def now(self):
+        return self.ms, self.epoch_s, self.trust
+
+    def send(self, *events):
+        inbox = list(events)
+        while inbox:
+            for fx in self.core.handle(inbox.pop(0), self.now()):
+                self._carry_out(fx, inbox)
+
+    def _carry_out(self, fx, inbox):
+        if fx[0] == E.FX_RECORD:
+            self.log.append((fx[1], self.epoch_s, fx[2]))
+            self.facts.append(R.describe(fx[1], fx[2]))
+        elif fx[0] == E.FX_PULSE:
+            self._pulse(fx[1], inbox)
+        elif fx[0] == E.FX_SHOW:
+            self.screen = fx[1]
+            self.lines = texts.render(fx[1], fx[2], fx[3])
+        elif fx[0] == E.FX_TIMER:
+            self.timers.pop(fx[1], None)
+            if fx[2] >= 0:
+                self.timers[fx[1]] = fx[2]
+        elif fx[0] == E.FX_THEN:
+            inbox.insert(0, fx[1])
+        else:
+            self.others.append(fx)
+
+    def _pulse(self, door, inbox):
+        self.pulses.append(door)
+        inbox.append((E.EV_PULSED, door))
+        if door not in self.jammed:
+            self.is_open[door] = True
+            inbox.append((E.EV_DOOR, door, True))
+
+    def of(self, kind):
+        """What the other effects of this kind said, oldest first."""
+        return [fx[1:] for fx in self.others if fx[0] == kind]
+
+    def pass_s(self, seconds):
+        """Let time pass; timers fire when they are due."""
+        for _ in range(seconds * 10):
+            self.ms = ticks_add(self.ms, 100)
+            self._left_ms += 100
+            if self._left_ms >= 1000:
+                self._left_ms -= 1000
+                self.epoch_s += 1
+            for which in list(self.timers):
+                self.timers[which] -= 100
+                if self.timers[which] <= 0:
+                    self.timers.pop(which)
+                    self.send((E.EV_TIMER, which))
+
+    # --- people --------------------------------------------------------------------------------------
+
+    def press(self, keys):
+        for key in keys:
+            self.send((E.EV_KEY, key))
+
+    def scan(self, text):
+        self.send((E.EV_SCAN, text))
+
+    def shut(self, door):
+        self.is_open[door] = False
+        self.send((E.EV_DOOR, door, False))
+
+    def kinds(self):
+        return [fact["kind"] for fact in self.facts]
+
+    def restart(self, trust=E.TRUST_FLOOR):
+        """The power was gone for a moment: only the records are left, and the doors as they stand."""
+        return Bench(self.site, self.log, trust, self.epoch_s, self.is_open)
+
+    # --- the host ----------------------------------------------------------------------------------------
+
+    def window(self, role, action, holder):
+        """The code that the host would tell this holder now."""
+        padded = codes.pads(codes.derive(KEY, codes.LABEL_WINDOW))
+        slot_s = 3600 if role == E.TECHNICIAN else 86400
+        return codes.window_digits(padded, role, action, holder, self.epoch_s // slot_s, self.site.digits)
+
+    def derived(self, parcel):
+        return codes.derived_digits(
+            codes.pads(codes.derive(KEY, codes.LABEL_DERIVED)), parcel, self.site.digits
+        )
+
+    def grant(self, id_, digits, role=E.CUSTOMER, action=E.COLLECT, door=R.ANY_DOOR, uses=1, parcel=""):
+        tag = codes.listed_tag(codes.pads(codes.derive(KEY, codes.LABEL_LISTED)), digits)
+        return R.pack(
+            R.GRANT,
+            id_,
+            self.epoch_s - 60,
+            self.epoch_s + 86400 * 3,
+            role,
+            action,
+            0,
+            door,
+            uses,
+            tag,
+            parcel,
+        )
+
+    def give(self, *payloads):
+        """The host's delta, from the version the locker has to the next."""
+        version = self.core.access.grants_version
+        self.send((E.EV_GRANTS, version, version + 1, list(payloads), []))
+
+    def deposit(self, parcel, size="1", shut=True):
+        """A courier with a window code leaves one parcel; returns the door."""
+        self.press(self.window(E.COURIER, E.DEPOSIT, 7) + "#")
+        self.scan(parcel)
+        if self.screen == "which_size":
+            self.press(size)
+        door = self.core.session.door
+        if shut:
+            self.shut(door)
+            self.press("#")
+            self.pass_s(10)
+        return door

@@ -1,0 +1,368 @@
+"""What a person at the keypad sees and gets, from the first key to the closed door."""
+
+from core_kit import Bench, site
+from locker.core import dialog
+from locker.core import doors as D
+from locker.core import events as E
+
+
+def test_a_parcel_the_locker_never_heard_of_goes_in_and_comes_out_with_no_network():
+    b = Bench()
+    door = b.deposit("RR123456785FR")
+    assert b.screen == "idle" and b.core.cabinet.doors[door].content == D.PARCEL
+    b.press(b.derived("RR123456785FR") + "#")
+    assert b.screen == "take" and b.is_open[door]
+    b.shut(door)
+    assert b.screen == "thanks" and b.kinds()[-1] == "collected"
+    b.pass_s(10)
+    assert b.screen == "idle"
+
+
+def test_a_code_opens_once():
+    b = Bench()
+    door = b.deposit("RR123456785FR")
+    code = b.derived("RR123456785FR")
+    b.press(code + "#")
+    b.shut(door)
+    b.pass_s(200)
+    pulses = len(b.pulses)
+    b.press(code + "#")
+    assert b.screen == "done_before" and len(b.pulses) == pulses
+
+
+def test_forgot_something_opens_once_more_for_two_minutes():
+    b = Bench()
+    door = b.deposit("RR123456785FR")
+    b.press(b.derived("RR123456785FR") + "#")
+    b.shut(door)
+    b.press("*")
+    assert b.is_open[door] and b.core.cabinet.doors[door].content == D.EMPTY
+    b.shut(door)
+    assert b.kinds().count("collected") == 1
+
+
+def test_a_listed_code_sent_by_the_host_opens_the_parcel_s_compartment():
+    b = Bench()
+    b.give(b.grant(5, "90210417", parcel="P-1"))
+    door = b.deposit("P-1", size="2")
+    assert door == 2
+    b.press("90210417#")
+    assert b.is_open[2] and b.facts[-1]["ref"] == 5
+
+
+def test_a_code_for_a_parcel_that_is_not_here_says_so():
+    b = Bench()
+    b.give(b.grant(5, "90210417", parcel="P-1"))
+    b.press("90210417#")
+    assert b.screen == "not_here" and b.pulses == []
+
+
+def test_an_unknown_code_opens_nothing_and_costs_a_try():
+    b = Bench()
+    b.press("11111111#")
+    assert b.screen == "wrong_code" and b.pulses == []
+    assert b.kinds()[-2:] == ["attempt", "refused"]
+
+
+def test_a_code_too_short_or_too_long_is_told_and_costs_no_try():
+    b = Bench()
+    for keys in ("123#", "123456789012#", "#"):
+        b.press(keys)
+        assert b.screen in ("code_length", "idle") and "attempt" not in b.kinds()
+        b.pass_s(10)
+
+
+def test_mashed_keys_open_nothing():
+    b = Bench()
+    b.press("12")
+    b.send((E.EV_KEYS_TOGETHER,))
+    assert b.screen == "one_key" and b.pulses == []
+    b.press("34")
+    assert b.core.session.typed == "34"
+
+
+def test_tries_left_are_told_only_when_few_and_then_the_display_counts_down():
+    b = Bench()
+    for _ in range(14):
+        b.press("11111111#")
+        assert b.screen == "wrong_code"
+    b.press("11111111#")
+    assert b.screen == "few_tries" and "5" in b.lines[1]
+    for _ in range(5):
+        b.press("11111111#")
+    attempts = b.kinds().count("attempt")
+    b.press("11111111#")
+    assert b.screen == "locked" and b.kinds().count("attempt") == attempts == 20
+    before = b.lines[1]
+    b.pass_s(3)
+    assert b.screen == "locked" and b.lines[1] < before
+
+
+def test_an_honest_customer_who_mistypes_gets_the_tries_back():
+    b = Bench()
+    b.deposit("RR123456785FR")
+    left = b.core.access.may_try(b.now())[0]
+    b.press(b.derived("RR123456785FR") + "#")
+    assert b.core.access.may_try(b.now())[0] == left
+
+
+def test_a_door_that_does_not_open_is_pulsed_again_and_then_on_demand():
+    b = Bench()
+    door = b.deposit("RR123456785FR")
+    b.pulses.clear()
+    b.jammed.add(door)
+    b.press(b.derived("RR123456785FR") + "#")
+    b.pass_s(3)
+    assert b.screen == "again"
+    b.pass_s(5)
+    assert b.screen == "stuck" and b.pulses == [door] * 3
+    b.jammed.clear()
+    b.press("*")
+    assert b.screen == "take" and b.is_open[door]
+    b.shut(door)
+    assert b.kinds()[-1] == "collected"
+
+
+def test_a_door_that_never_opens_keeps_the_parcel_and_the_code():
+    b = Bench()
+    door = b.deposit("RR123456785FR")
+    b.jammed.add(door)
+    code = b.derived("RR123456785FR")
+    b.press(code + "#")
+    b.pass_s(120)
+    assert b.screen == "idle" and b.core.cabinet.doors[door].content == D.PARCEL
+    b.jammed.clear()
+    b.press(code + "#")
+    assert b.is_open[door]
+
+
+def test_a_wrong_or_missing_parcel_can_be_reported_and_the_compartment_is_given_to_nobody():
+    b = Bench()
+    door = b.deposit("RR123456785FR")
+    b.press(b.derived("RR123456785FR") + "#*")
+    assert b.screen == "reported"
+    b.shut(door)
+    assert b.core.cabinet.doors[door].block == D.BLOCKED_REPORTED and "alarm" in b.kinds()
+    assert b.core.cabinet.choose(1) != door
+
+
+def test_larger_please_gives_a_larger_compartment():
+    b = Bench()
+    first = b.deposit("RR123456785FR", shut=False)
+    b.press("*")
+    assert b.screen == "close_it"
+    b.shut(first)
+    second = b.core.session.door
+    assert b.site.sizes[second] > b.site.sizes[first] and b.screen == "fill"
+    b.shut(second)
+    assert b.core.cabinet.find("RR123456785FR") == second
+    assert b.core.cabinet.doors[first].content == D.EMPTY
+
+
+def test_the_courier_can_take_a_parcel_back_out():
+    b = Bench()
+    door = b.deposit("RR123456785FR", shut=False)
+    b.press("#")
+    b.shut(door)
+    assert b.screen == "courier" and b.core.cabinet.doors[door].content == D.EMPTY
+
+
+def test_another_compartment_when_the_first_does_not_open_for_a_deposit():
+    b = Bench()
+    b.jammed.add(0)
+    b.press(b.window(E.COURIER, E.DEPOSIT, 7) + "#")
+    b.scan("RR123456785FR")
+    b.press("1")
+    b.pass_s(8)
+    assert b.is_open[1] and b.core.session.door == 1
+    b.shut(1)
+    assert b.core.cabinet.find("RR123456785FR") == 1 and b.core.cabinet.doors[0].block == D.BLOCKED_STUCK
+
+
+def test_a_label_with_a_wrong_check_digit_is_not_taken():
+    b = Bench()
+    b.press(b.window(E.COURIER, E.DEPOSIT, 7) + "#")
+    b.scan("RR123456786FR")
+    assert b.screen == "bad_label" and b.pulses == []
+    b.scan("RR123456785FR")
+    assert b.screen == "which_size"
+
+
+def test_the_same_parcel_is_not_taken_twice():
+    b = Bench()
+    b.deposit("RR123456785FR")
+    b.press(b.window(E.COURIER, E.DEPOSIT, 7) + "#")
+    b.scan("RR123456785FR")
+    assert b.screen == "already_here"
+
+
+def test_no_room_is_said_and_the_courier_goes_on():
+    b = Bench()
+    b.press(b.window(E.COURIER, E.DEPOSIT, 7) + "#")
+    b.scan("P-BIG")
+    b.press("4")
+    assert b.screen == "full" and b.core.session.state == dialog.COURIER
+
+
+def test_an_announced_parcel_needs_no_question_about_its_size():
+    b = Bench()
+    b.send((E.EV_EXPECTED, "P-7", 3, b.epoch_s + 86400))
+    b.press(b.window(E.COURIER, E.DEPOSIT, 7) + "#")
+    b.scan("P-7")
+    assert b.screen == "fill" and b.core.session.door == 3
+
+
+def test_a_courier_takes_an_uncollected_parcel_away():
+    b = Bench()
+    door = b.deposit("RR123456785FR")
+    b.press(b.window(E.COURIER, E.RECALL, 7) + "#")
+    assert b.screen == "pick_out"
+    b.scan("RR123456785FR")
+    b.shut(door)
+    assert b.kinds()[-1] == "returned" and b.screen == "pick_out"
+
+
+def test_a_technician_opens_any_compartment_by_its_name_and_nothing_is_freed():
+    b = Bench()
+    door = b.deposit("RR123456785FR")
+    b.press(b.window(E.TECHNICIAN, E.SERVICE, 1) + "#")
+    assert b.screen == "service"
+    b.press(str(door + 1) + "#")
+    assert b.is_open[door] and b.screen == "close_it"
+    b.shut(door)
+    assert b.screen == "service" and b.core.cabinet.doors[door].content == D.PARCEL
+    b.press("99#")
+    assert b.screen == "no_such_door"
+
+
+def test_a_customer_s_return_is_one_parcel_and_no_menu():
+    b = Bench()
+    b.send((E.EV_EXPECTED, "RET-1", 1, b.epoch_s + 86400))
+    b.give(b.grant(6, "55566677", action=E.RETURN, parcel="RET-1"))
+    b.press("55566677#")
+    door = b.core.session.door
+    assert b.screen == "fill"
+    b.shut(door)
+    assert b.screen == "thanks" and b.core.cabinet.find("RET-1") == door
+
+
+def test_a_standing_code_of_one_door_opens_it_again_and_again():
+    b = Bench()
+    b.give(b.grant(7, "12121212", role=E.RESIDENT, door=3, uses=0))
+    for _ in range(3):
+        b.press("12121212#")
+        assert b.is_open[3]
+        b.shut(3)
+        b.pass_s(10)
+
+
+def test_languages_turn_round_and_the_next_person_finds_the_site_s_own():
+    b = Bench()
+    b.press("*")
+    assert b.lines[0] == "Votre code :"
+    b.press("1")
+    assert b.lines[0] == "Votre code :"
+    b.pass_s(30)
+    assert b.lines[1] == "Type your code, then"
+
+
+def test_scanning_a_code_works_like_typing_it_and_nonsense_is_answered():
+    b = Bench()
+    door = b.deposit("RR123456785FR")
+    b.scan(b.derived("RR123456785FR"))
+    assert b.is_open[door]
+    b.shut(door)
+    b.pass_s(10)
+    b.scan("https://example.org")
+    assert b.screen == "bad_scan"
+    b.pass_s(10)
+    b.scan("CG1garbage")
+    assert b.screen == "wrong_code" and b.kinds()[-1] == "refused"
+
+
+def test_power_gone_after_the_attempt_the_customer_is_served_on_the_second_try():
+    b = Bench()
+    door = b.deposit("RR123456785FR")
+    code = b.derived("RR123456785FR")
+    b.jammed.add(door)
+    b.press(code + "#")
+    after = b.restart()
+    after.press(code + "#")
+    assert after.is_open[door] and after.screen == "take"
+
+
+def test_power_gone_with_the_door_open_everything_is_still_true():
+    b = Bench()
+    door = b.deposit("RR123456785FR")
+    b.press(b.derived("RR123456785FR") + "#")
+    after = b.restart()
+    assert after.core.cabinet.doors[door].content == D.TAKEN
+    after.shut(door)
+    assert after.kinds()[-1] == "collected"
+
+
+def test_a_gap_in_the_grants_is_asked_for_and_not_taken():
+    b = Bench()
+    b.send((E.EV_GRANTS, 4, 5, [b.grant(9, "12345678", door=0)], []))
+    assert b.of(E.FX_ASK_GRANTS) == [(0,)]
+    b.press("12345678#")
+    assert b.pulses == []
+
+
+def test_an_impossible_grant_from_the_host_is_refused_and_the_rest_taken():
+    b = Bench()
+    b.give(b.grant(1, "11112222", door=200), b.grant(2, "22223333", door=0))
+    assert "refused" in b.kinds()
+    b.press("22223333#")
+    assert b.is_open[0]
+
+
+def test_a_remote_order_is_counted_before_it_opens_and_answered():
+    b = Bench()
+    b.send((E.EV_OPEN_ORDER, 2, 7, "c1"))
+    assert b.kinds()[-3:] == ["command", "pulse", "opened"] and b.of(E.FX_REPLY) == [("c1", "ok")]
+    b.send((E.EV_OPEN_ORDER, 2, 8, "c2"), (E.EV_OPEN_ORDER, 99, 9, "c3"))
+    assert b.of(E.FX_REPLY)[1:] == [("c2", "is_open"), ("c3", "no_such_door")] and b.pulses == [2]
+    assert b.restart().core.command_counter == 9
+
+
+def test_a_snapshot_folds_to_the_same_locker():
+    b = Bench()
+    b.give(b.grant(5, "90210417", parcel="P-1"))
+    b.deposit("P-1")
+    b.send((E.EV_EXPECTED, "P-9", 2, b.epoch_s + 1000), (E.EV_COMMAND, 12, 0, "x"))
+    b.press("11111111#")
+    again = Bench(log=[(kind, b.epoch_s, payload) for kind, payload in b.core.snapshot()])
+    assert list(again.core.snapshot()) == list(b.core.snapshot())
+    assert again.core.command_counter == 12
+    again.press("90210417#")
+    assert any(again.is_open)
+
+
+def test_the_floor_of_the_time_is_journaled_every_hour():
+    b = Bench()
+    b.pass_s(3601)
+    assert b.kinds()[-1] == "time_floor"
+
+
+def test_every_state_of_the_dialog_ends_by_itself():
+    waiting = {state for state, what in dialog.TABLE if what == dialog.TIMEOUT}
+    assert waiting == set(range(len(dialog.STATE_NAMES))) - {dialog.IDLE, dialog.CHECKING}
+
+
+def test_every_action_of_the_tables_exists():
+    b = Bench()
+    for action in dialog.TABLE.values():
+        assert hasattr(b.core.session, "_do_" + action), action
+    for _, action in D.TABLE.values():
+        assert hasattr(b.core.cabinet, "_do_" + action), action
+
+
+def test_two_couriers_one_after_the_other_are_told_apart():
+    b = Bench(site(holders=[[E.COURIER, E.DEPOSIT, 7], [E.COURIER, E.DEPOSIT, 8]]))
+    b.deposit("P-1")
+    b.press(b.window(E.COURIER, E.DEPOSIT, 8) + "#")
+    b.scan("P-2")
+    b.press("1")
+    b.shut(b.core.session.door)
+    assert [fact["holder"] for fact in b.facts if fact["kind"] == "deposited"] == [7, 8]
