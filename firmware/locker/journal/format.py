@@ -67,7 +67,7 @@ SEAL = const(229)
 
 BLANK = b"\xff" * 256
 MAGIC = const(0x4A)
-_HEADER_CRC_SEED = const(0x436F6E73)  # "Cons": makes the checksum ours, not any CRC of 12 bytes
+HEADER_CRC_SEED = const(0x436F6E73)  # "Cons": makes the checksum ours, not any CRC of 12 bytes
 
 SNAPSHOT_END_FORMAT = "<IHH"
 SEAL_FORMAT = "<BBHIIII"  # events, records, offset of a snapshot's end, time, acknowledged, dropped, CRC
@@ -81,7 +81,7 @@ def padded(length):
 def pack_header(buf, sectors, epoch, sector_id):
     """Write a sector header into ``buf[0:16]``."""
     struct.pack_into("<BBHII", buf, 0, MAGIC, VERSION, sectors, epoch, sector_id)
-    struct.pack_into("<I", buf, 12, crc32(memoryview(buf)[:12], _HEADER_CRC_SEED))
+    struct.pack_into("<I", buf, 12, crc32(memoryview(buf)[:12], HEADER_CRC_SEED))
 
 
 def unpack_header(buf):
@@ -89,7 +89,7 @@ def unpack_header(buf):
     if buf[0] != MAGIC:
         return None
     magic, version, sectors, epoch, sector_id, crc = struct.unpack_from("<BBHIII", buf, 0)
-    if crc32(memoryview(buf)[:12], _HEADER_CRC_SEED) != crc or not sector_id:
+    if crc32(memoryview(buf)[:12], HEADER_CRC_SEED) != crc or not sector_id:
         return None
     return version, sectors, epoch, sector_id, crc
 

@@ -3,6 +3,9 @@
 import struct
 
 from . import format as f
+from .repair import repair_header, repair_opening, repair_record
+
+_REPAIRS_MAX = 4  # tried in one sector: more would be noise, and take long
 
 
 class Reader:
@@ -19,6 +22,8 @@ class Reader:
         self.view = memoryview(self.buf)
         self.sector = -1
         self.epoch = self.seed = 0
+        self.repaired = 0  # bits set right since the sector was loaded
+        self._tried = 0
         self.base_seq = self.base_time = self.acknowledged = 0
         self._next_at = f.FIRST
         self.at = self.kind = self.length = self.place = self.time_s = self.seq = 0
@@ -28,12 +33,19 @@ class Reader:
         self.sector = sector
         if not self._sectors.read(sector, self.view):
             return False
+        self.repaired = self._tried = 0
         header = f.unpack_header(self.buf)
+        if header is None:
+            header = repair_header(self.buf)
+            self.repaired += 1
         if header is None:
             return False
         self.epoch = header[2]
         self.seed = header[4]
         opening = f.unpack_opening(self.buf, self.seed)
+        if opening is None:
+            opening = repair_opening(self.buf, self.seed)
+            self.repaired += 1
         if opening is None:
             return False
         self.base_seq, self.base_time, self.acknowledged = opening
@@ -52,7 +64,7 @@ class Reader:
         buf = self.buf
         at = self._next_at
         while at < f.SEAL_AT:
-            size = f.check_record(buf, self.view, at, f.SEAL_AT, self.seed)
+            size = f.check_record(buf, self.view, at, f.SEAL_AT, self.seed) or self._mend(at)
             if size:
                 self._next_at = at + size
                 self.at = at
@@ -62,9 +74,20 @@ class Reader:
                 self.seq = self.base_seq + place if place < f.INTERNAL else 0
                 self.time_s = self.base_time + f.time_delta(buf, at)
                 return True
+            if buf[at] == 0xFF and f.is_blank(self.view, at, f.SEAL_AT):
+                break
             at += f.UNIT
-        self._next_at = at
+        self._next_at = f.SEAL_AT
         return False
+
+    def _mend(self, at):
+        """``check_record`` for a record that may have one rotten bit."""
+        if self._tried == _REPAIRS_MAX or f.is_blank(self.view, at, at + f.UNIT):
+            return 0
+        self._tried += 1
+        size = repair_record(self.buf, self.view, at, f.SEAL_AT, self.seed)
+        self.repaired += size > 0
+        return size
 
     def next_in_log(self, head):
         """Step to the next valid record of the log, up to the end of sector ``head``."""

@@ -1,0 +1,76 @@
+"""Setting one rotten bit right.
+
+A CRC is linear: a single flipped bit changes it by a pattern that depends only on how far the bit
+is from the end.  Finding the bit is one walk over the bits of the record, and costs nothing until
+something is wrong.  Two flipped bits are not repaired.
+"""
+
+from binascii import crc32
+
+from micropython import const
+
+from . import format as f
+
+_POLYNOMIAL = const(0xEDB88320)
+
+
+def _flipped_bit(syndrome, length):
+    """Which bit of ``length`` bytes explains that the CRC is off by ``syndrome``, or -1."""
+    pattern = _POLYNOMIAL
+    for bit in range(8 * length - 1, -1, -1):
+        if pattern == syndrome:
+            return bit
+        pattern = (pattern >> 1) ^ _POLYNOMIAL if pattern & 1 else pattern >> 1
+    return -1
+
+
+def repair_fields(buf, start, end, crc, seed):
+    """Repair one bit of ``buf[start:end]`` so that its CRC is ``crc``; True when that was possible.
+
+    True as well when the flipped bit is in ``crc`` itself, where it does no harm.
+    """
+    syndrome = crc ^ crc32(memoryview(buf)[start:end], seed)
+    if not syndrome & (syndrome - 1):
+        return True
+    bit = _flipped_bit(syndrome, end - start)
+    if bit < 0:
+        return False
+    buf[start + bit // 8] ^= 1 << bit % 8
+    return True
+
+
+def repair_header(buf):
+    """``unpack_header`` for a header with one rotten bit, which is set right in ``buf``."""
+    crc = int.from_bytes(memoryview(buf)[12:16], "little")
+    if not repair_fields(buf, 0, 12, crc, f.HEADER_CRC_SEED):
+        return None
+    crc = crc32(memoryview(buf)[:12], f.HEADER_CRC_SEED)  # the flip may have been in the CRC
+    buf[12:16] = crc.to_bytes(4, "little")
+    return f.unpack_header(buf)
+
+
+def repair_opening(buf, seed):
+    """``unpack_opening`` for an opening with one rotten bit, which is set right in ``buf``."""
+    crc = int.from_bytes(memoryview(buf)[16:20], "little")
+    if not repair_fields(buf, 20, 32, crc, seed):
+        return None
+    buf[16:20] = crc32(memoryview(buf)[20:32], seed).to_bytes(4, "little")
+    return f.unpack_opening(buf, seed)
+
+
+def repair_record(buf, view, at, end, seed):
+    """Repair one bit of the record at ``buf[at]``; its padded length, or 0 when that is no use."""
+    for flip in (0, 1, 2, 4, 8, 16, 32, 64, 128):  # of the length, which says what the CRC covers
+        length = buf[at + 5] ^ flip
+        size = f.padded(length)
+        if at + size > end or length > f.PAYLOAD_MAX:
+            continue
+        crc = int.from_bytes(view[at : at + 4], "little")
+        if flip:
+            buf[at + 5] = length
+            if crc32(view[at + 4 : at + f.HEAD + length], seed) == crc:
+                return size
+            buf[at + 5] = length ^ flip
+        elif repair_fields(buf, at + 4, at + f.HEAD + length, crc, seed):
+            return size
+    return 0

@@ -1,0 +1,96 @@
+"""What recovery found: ``Recovery`` for people and the controller, ``Found`` for the journal itself."""
+
+from micropython import const
+
+from .format import FIRST
+
+FRESH = const(0)  # the partition was blank: a new journal begins
+CLEAN = const(1)
+REPAIRED = const(2)  # power went during a write or an erase; nothing that was promised is lost
+DAMAGED = const(3)  # something that had been written cannot be read
+FOREIGN = const(4)  # something else lies there
+NEWER = const(5)  # written by a newer version
+WRONG_SIZE = const(6)  # too small, other sectors, or a journal made for another size
+STATE_NAMES = ("fresh", "clean", "repaired", "damaged", "foreign", "newer", "wrong size")
+
+_GAPS_MAX = const(64)
+
+
+class Recovery:
+    """What ``Journal.open`` found.
+
+    ``state`` is one of the constants above; ``read_only`` is set when nothing may be written,
+    so that a technician can still save what lies there; ``proven`` is False when records that
+    shape the locker's state may be missing: whoever serves people then has to refuse what
+    depends on them.  ``skipped_sectors`` counts sectors of which nothing or not all could be
+    read, ``recovered_records`` the valid records of the log, ``lost_events`` the events that
+    were written, not yet acknowledged, and are gone.
+    """
+
+    def __init__(self):
+        self.state = CLEAN
+        self.read_only = False
+        self.proven = True
+        self.skipped_sectors = 0
+        self.recovered_records = 0
+        self.lost_events = 0
+        self.detail = ""
+
+    @property
+    def text(self):
+        """One line for the log, the status topic and a technician."""
+        parts = [STATE_NAMES[self.state]]
+        if self.detail:
+            parts.append(self.detail)
+        if self.skipped_sectors:
+            parts.append("{} sectors not readable".format(self.skipped_sectors))
+        if self.lost_events:
+            parts.append("{} events lost".format(self.lost_events))
+        if not self.proven:
+            parts.append("state not proven")
+        if self.read_only:
+            parts.append("read only")
+        return ", ".join(parts)
+
+    def worsen(self, state):
+        self.state = max(self.state, state)
+
+    def refuse(self, state, detail):
+        self.state = state
+        self.detail = detail
+        self.read_only = True
+        self.proven = False
+
+
+class Found:
+    """Where the log stands, for the journal to go on from."""
+
+    def __init__(self):
+        self.epoch = 0
+        self.head = -1  # sector that takes the next record; -1: none yet
+        self.ready = -1  # sector erased and headed, to be opened next
+        self.first_blank = 0  # where a fresh journal begins
+        self.at = FIRST  # where the next record goes in the head
+        self.torn_at = -1  # where what a power cut tore begins, in the head
+        self.sealed = False  # the head takes no more
+        self.head_records = 0
+        self.head_snapshot_end = 0  # offset of the last one in the head, 0: none
+        self.next_seq = 1
+        self.acknowledged = 0
+        self.dropped = 0  # events up to here were given up for room, and that is recorded
+        self.time_floor = 0
+        self.first_id = 0  # oldest sector of the log
+        self.first_seq = 0  # what the opening of that sector says comes next
+        self.damaged_id = 0  # newest sector in or before which something is missing
+        self.snapshot = None  # (begin sector, begin offset, end sector, end offset)
+        self.next_id = 0  # of the next sector to get a header
+        self.gaps = []  # (first, last) seqs that are missing and not yet recorded as lost
+
+    def note_gap(self, seq):
+        """``seq`` comes next in the log: what lies between it and the last one seen is missing."""
+        if seq > self.next_seq:
+            if len(self.gaps) == _GAPS_MAX:  # bounded: then the last gap swallows what follows
+                self.gaps[-1] = (self.gaps[-1][0], seq - 1)
+            else:
+                self.gaps.append((self.next_seq, seq - 1))
+            self.next_seq = seq

@@ -1,0 +1,110 @@
+"""First look at a partition: is this a journal, which sector is its head, what is half-erased.
+
+Reads the header and the opening of every sector, and the whole of those without.
+"""
+
+import struct
+
+from micropython import const
+
+from . import format as f
+from .repair import repair_header, repair_opening
+from .report import DAMAGED, FOREIGN, FRESH, NEWER, REPAIRED, WRONG_SIZE
+from .sectors import SECTORS_MIN
+
+_BLANK = const(0)
+_CUT_OFF = const(1)  # the beginning of a header and nothing behind it: to be erased at its turn
+_UNKNOWN = const(2)
+_UNREADABLE = const(3)
+
+
+def read_headers(sectors, reader, report, found):
+    """Find head and epoch; tell a journal from a blank partition and from what is not ours."""
+    buf, view = reader.buf, reader.view
+    blank = newer = other_size = headed = head_id = 0
+    unopened = []
+    for sector in range(sectors.count - 1, -1, -1):
+        header = f.unpack_header(buf) if sectors.read(sector, view[: f.FIRST]) else None
+        if header is None:
+            rest = _without_header(sectors, reader, sector, found)
+            blank += rest == _BLANK
+            header = repair_header(buf) if rest == _UNKNOWN else None
+            if header is None:
+                if rest >= _UNKNOWN:
+                    sectors.retire(sector)
+                    report.skipped_sectors += 1
+                continue
+        version, count, epoch, sector_id, seed = header
+        headed += 1
+        newer += version > f.VERSION
+        other_size += count != sectors.count
+        sectors.ids[sector] = sector_id
+        if f.unpack_opening(buf, seed) is None and _rotten_opening(reader, seed) is None:
+            unopened.append(sector)
+            found.epoch = found.epoch or epoch
+        elif sector_id > head_id:
+            head_id = sector_id
+            found.head = sector
+            found.epoch = epoch
+    if newer:
+        report.refuse(NEWER, "written by a newer version")
+    elif not headed and (report.skipped_sectors or not blank):
+        report.refuse(FOREIGN, "the partition holds something else")
+    elif found.head < 0 and (report.skipped_sectors or not blank):
+        report.refuse(DAMAGED, "nothing of the log can be read")
+    elif found.head < 0:
+        report.state = FRESH
+    elif other_size:
+        report.refuse(WRONG_SIZE, "made for a partition of another size")
+    elif sectors.usable() < SECTORS_MIN:
+        report.refuse(DAMAGED, "too few sectors left")
+    for sector in unopened:
+        _settle_unopened(sectors, reader, sector, head_id, report, found)
+
+
+def _without_header(sectors, reader, sector, found):
+    """What lies in a sector that has no valid header: one of the constants above."""
+    view = reader.view
+    if not sectors.read(sector, view):
+        return _UNREADABLE
+    if f.is_blank(view, 0, f.SECTOR_BYTES):
+        found.first_blank = sector
+        return _BLANK
+    if reader.buf[0] == f.MAGIC and f.is_blank(view, f.HEADER_BYTES, f.SECTOR_BYTES):
+        return _CUT_OFF
+    return _UNKNOWN
+
+
+def _rotten_opening(reader, seed):
+    """An opening with one rotten bit; one that was never written stays ``None``."""
+    if f.is_blank(reader.view, f.HEADER_BYTES, f.FIRST):
+        return None
+    return repair_opening(reader.buf, seed)
+
+
+def _settle_unopened(sectors, reader, sector, head_id, report, found):
+    """A header without a valid opening: made ready, or cut off while it was opened, or rotten."""
+    view = reader.view
+    sector_id = sectors.ids[sector]
+    sectors.ids[sector] = 0
+    if not sectors.read(sector, view) or not f.is_blank(view, f.FIRST, f.SECTOR_BYTES):
+        sectors.retire(sector)
+        report.skipped_sectors += 1
+    elif f.is_blank(view, f.HEADER_BYTES, f.FIRST) and found.head >= 0 and sector_id > head_id:
+        sectors.ids[sector] = sector_id
+        found.ready = sector
+
+
+def free_half_erased(sectors, reader, report, found):
+    """The head names the sector that was to be erased; unless it is ready, power went meanwhile."""
+    target = -1
+    reader.start(found.head, f.FIRST)
+    while reader.next():
+        if reader.kind == f.ERASING:
+            target = struct.unpack_from("<H", reader.buf, reader.at + f.HEAD)[0]
+    if 0 <= target < sectors.count and target not in (found.ready, found.head):
+        if sectors.out_of_use[target]:
+            sectors.out_of_use[target] = 0
+            report.skipped_sectors -= 1
+        sectors.ids[target] = 0
+        report.worsen(REPAIRED)
