@@ -115,7 +115,7 @@ SPEC = {
 SECRET_FIELDS = ("tag",)
 
 
-def pack(kind, *values):
+def pack(kind: int, *values) -> bytes:
     """The payload of a record: ``values`` in the order of ``SPEC[kind]``, the text last.
 
     Raises ``ValueError`` when the number of values is wrong or the text is longer than
@@ -132,7 +132,7 @@ def pack(kind, *values):
     return struct.pack(fmt, *values[:-1]) + tail
 
 
-def unpack(kind, payload):
+def unpack(kind: int, payload) -> tuple:
     """The values of a payload (``bytes`` or ``memoryview``), in the order of ``SPEC[kind]``.
 
     A payload longer than the table says for a record without text is accepted and the rest
@@ -145,7 +145,7 @@ def unpack(kind, payload):
     return values + (str(payload[struct.calcsize(fmt) :], "utf-8"),)
 
 
-def describe(kind, payload):
+def describe(kind: int, payload) -> dict:
     """A record as a dict of plain values, for the host and for people; secrets are left out."""
     name, _, names, text = SPEC[kind]
     values = unpack(kind, payload)

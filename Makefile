@@ -1,0 +1,57 @@
+# Consigne: two commands do everything, set-up included: `make demo` and `make test`.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+STUBS := typings/.ready
+
+# Tests whose clock is the wall's need the machine for themselves; the others share the cores.
+ALONE := tests/integration tests/pages
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format bench soak clean system
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  \033[1mmake %-8s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Consigne needs Python 3.11 or later, this is " + sys.version.split()[0] + "; name another with: make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
+	@echo "setting up .venv (half a minute, once)"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+$(STUBS): $(READY)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --upgrade --target typings --no-user 'micropython-esp32-stubs~=1.26'
+	@touch $@
+
+system:
+	@.ci/system-packages mosquitto chromium
+
+demo: $(READY) ## a whole locker, broker and database, with a page to press its keys (HEADLESS=1: one parcel, one JSON line)
+	@$(BIN)/consigne demo $(if $(HEADLESS),--headless)
+
+test: $(READY) system ## everything is tested; nothing is skipped
+	@$(BIN)/micropython -X heapsize=256k tests/core/run.py
+	@$(BIN)/python -m pytest -q -n 2 $(addprefix --ignore=,$(ALONE))
+	@$(BIN)/python -m pytest -q $(ALONE)
+
+check: $(READY) $(STUBS) ## lint, types of host and firmware, duplicates of truth
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/basedpyright
+	@$(BIN)/python -m pytest -q tests/project
+
+format: $(READY) ## bring the code into its format
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(READY) system ## measure; writes build/bench.json
+	@$(BIN)/python -m consigne.bench
+
+soak: $(READY) system ## long simulations; seeds are printed (SECONDS=600 each, SEED= to replay)
+	@$(BIN)/python -m consigne.soak $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
+
+clean: ## forget what was built and set up
+	rm -rf .venv build typings .pytest_cache .mypy_cache .ruff_cache .hypothesis
