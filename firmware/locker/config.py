@@ -108,8 +108,8 @@ class ConfigError(Exception):
     """What is wrong in which file at which key, and what to do: one sentence for a technician."""
 
 
-def _check(table, given, where):
-    """``given`` with defaults filled in, or ``ConfigError``."""
+def _check(table, given, where, show=True):
+    """``given`` with defaults filled in, or ``ConfigError``; secrets are not shown in it."""
     if not isinstance(given, dict):
         raise ConfigError("{}: expected an object with keys {}".format(where, ", ".join(sorted(table))))
     for key in given:
@@ -126,7 +126,8 @@ def _check(table, given, where):
             continue
         out[key] = value = given[key]
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-            raise ConfigError("{}.{}: expected {}, found {!r}".format(where, key, kind.__name__, value))
+            found = repr(value) if show else "something else"
+            raise ConfigError("{}.{}: expected {}, found {}".format(where, key, kind.__name__, found))
         size = value if kind is int else len(value) if kind in (str, list) else low
         if not low <= size <= high:
             what = "" if kind is int else " characters" if kind is str else " entries"
@@ -250,7 +251,7 @@ class Identity:
     """Who this locker is.  ``device_key`` is never printed: there is no ``__repr__`` to leak it."""
 
     def __init__(self, given, where="identity.json"):
-        known = _check(_IDENTITY, given, where)
+        known = _check(_IDENTITY, given, where, show=False)
         self.locker = known["locker"]
         for c in self.locker:
             if c not in _ID_CHARACTERS:

@@ -1,0 +1,99 @@
+"""A wrong configuration is told in one sentence that names the place, and nothing has moved."""
+
+import json
+
+from core_kit import site
+from locker import config
+
+
+def _raw():
+    """A configuration as it comes out of the file: plain lists and dicts."""
+    return json.loads(json.dumps(site().raw))
+
+
+def _complaint(given):
+    try:
+        config.Site(given)
+    except config.ConfigError as error:
+        return str(error)
+    return ""
+
+
+def test_the_example_is_fine_and_read_again_it_is_the_same():
+    assert _complaint(_raw()) == ""
+    assert config.Site(_raw()).names == ("1", "2", "3", "4")
+
+
+def test_an_unknown_key_is_named_with_the_known_ones():
+    raw = _raw()
+    raw["langage"] = "fr"
+    assert "unknown key 'langage'" in _complaint(raw) and "language" in _complaint(raw)
+
+
+def test_each_missing_key_is_named():
+    for key in ("format", "board", "arm_pin", "doors", "keypad"):
+        raw = _raw()
+        del raw[key]
+        assert "'{}' is missing".format(key) in _complaint(raw)
+
+
+def test_a_value_of_the_wrong_type_or_range_is_shown():
+    for key, bad in (("pulse_ms", 1001), ("pulse_ms", "400"), ("digits", 5), ("digits", True), ("name", "x" * 21)):
+        raw = _raw()
+        raw[key] = bad
+        assert key in _complaint(raw), (key, bad)
+
+
+def test_a_pin_used_twice_names_both_uses():
+    raw = _raw()
+    raw["doors"][1]["lock"]["channel"] = raw["doors"][0]["lock"]["channel"]
+    text = _complaint(raw)
+    assert "doors[1].lock" in text and "doors[0].lock" in text and "13" in text
+
+
+def test_a_bank_that_nobody_declared_is_named():
+    raw = _raw()
+    raw["doors"][0]["reed"]["bank"] = "mcp23017@0:32"
+    assert "mcp23017@0:32" in _complaint(raw) and "gpio" in _complaint(raw)
+
+
+def test_two_compartments_of_one_name_and_a_part_without_driver():
+    raw = _raw()
+    raw["doors"][3]["name"] = "1"
+    assert "'1' is taken" in _complaint(raw)
+    raw = _raw()
+    raw["keypad"]["kind"] = "theremin"
+    assert "theremin" in _complaint(raw) and "matrix" in _complaint(raw)
+
+
+def test_a_language_nobody_speaks_and_keys_that_do_not_fit():
+    raw = _raw()
+    raw["language"] = "xx"
+    assert "xx" in _complaint(raw)
+    raw = _raw()
+    raw["keypad"]["keys"] = "123"
+    assert "need 12 keys" in _complaint(raw)
+
+
+def test_things_that_are_no_configuration_at_all():
+    for given in (None, 3, "x", [], {}):
+        assert _complaint(given) != ""
+
+
+def test_an_identity_with_a_bad_key_or_name_is_refused_and_never_printed():
+    good = {"locker": "L0001", "device_key": "0f" * 32}
+    assert config.Identity(good).device_key == b"\x0f" * 32
+    for key, bad in (("device_key", "zz" * 32), ("locker", "a/b"), ("locker", ""), ("device_key", ["0f0f"])):
+        try:
+            config.Identity(dict(good, **{key: bad}))
+            raise AssertionError(key)
+        except config.ConfigError as error:
+            assert "zz" not in str(error) and "0f0f" not in str(error), str(error)
+
+
+def test_files_that_are_missing_damaged_or_endless():
+    try:
+        config.load("no-such-file.json")
+        raise AssertionError("loaded nothing")
+    except config.ConfigError as error:
+        assert "no-such-file.json" in str(error)

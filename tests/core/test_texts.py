@@ -1,0 +1,45 @@
+"""Nobody at the locker reads half a sentence, or one in the wrong language."""
+
+from locker import texts
+from locker.core import screens
+
+# The longest a screen can be asked to show.
+LONGEST = {
+    "idle": ("Consigne du Nord 1234",),
+    "typing": ("1234567890",),
+    "locked": (333, 20),
+    "code_length": (10,),
+    "few_tries": (5,),
+    "courier": (250,),
+    "pick_out": (250,),
+    "service": ("9999",),
+}
+
+
+def _screens():
+    return [getattr(screens, name) for name in dir(screens) if name[0] != "_" and name.isupper()]
+
+
+def test_every_screen_has_words_and_every_word_a_screen():
+    assert sorted(_screens()) == sorted(texts._TEXTS)
+
+
+def test_every_language_has_four_lines_that_fit_the_glass():
+    for screen in _screens():
+        for language in texts.LANGUAGES:
+            args = LONGEST.get(screen, ("A-1234",))
+            lines = texts.render(screen, args, language)
+            assert len(lines) == 4, (screen, language)
+            whole = texts._TEXTS[screen][texts.LANGUAGES.index(language)].format(*args).split("|")
+            for line in whole[1:] if screen == "idle" else whole:
+                assert len(line) <= texts.COLUMNS, (screen, language, line)
+
+
+def test_the_compartment_is_named_wherever_one_is_meant():
+    for screen in ("opening", "again", "stuck", "broken", "is_open", "take", "fill", "close_it", "reported"):
+        for language in texts.LANGUAGES:
+            assert "B-17" in "".join(texts.render(screen, ("B-17",), language)), (screen, language)
+
+
+def test_a_long_site_name_is_cut_not_wrapped():
+    assert texts.render("idle", ("x" * 30,), "en")[0] == "x" * 20

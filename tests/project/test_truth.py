@@ -1,0 +1,127 @@
+"""What is said twice must agree, and the rules of the house hold: no judgement, only facts."""
+
+import ast
+import re
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FIRMWARE = sorted((ROOT / "firmware").rglob("*.py"))
+ABSENT_ON_DEVICE = {"typing", "enum", "dataclasses", "abc", "functools", "hmac", "logging", "contextlib"}
+HARDWARE = {"machine", "network", "esp32"}
+LINES_MAX = 350
+
+
+def _tracked(*patterns: str) -> list[Path]:
+    out = subprocess.run(["git", "ls-files", "--", *patterns], cwd=ROOT, capture_output=True, text=True, check=True)
+    return [ROOT / line for line in out.stdout.splitlines()]
+
+
+def _imports(path: Path) -> Iterator[str]:
+    """The modules a file imports, relative ones as paths from ``firmware``: ``locker.core.doors``."""
+    package = list(path.relative_to(ROOT / "firmware").parent.parts)
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else []
+            base = ".".join([*above, *(node.module or "").split(".")]).strip(".")
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def _part(path: Path) -> str:
+    """``core``, ``journal``, ``drivers``, ``net`` or ``""`` for the shell."""
+    parts = path.relative_to(ROOT / "firmware").parts
+    return parts[1] if len(parts) > 2 else ""
+
+
+@pytest.mark.parametrize("path", FIRMWARE, ids=lambda p: str(p.relative_to(ROOT)))
+def test_the_device_gets_only_what_it_has_and_imports_run_one_way(path: Path) -> None:
+    part = _part(path)
+    for name in _imports(path):
+        top = name.split(".")[0]
+        if path.name != "ports.py":
+            assert top not in ABSENT_ON_DEVICE, f"{top} is not on the device"
+        if top in HARDWARE:
+            assert part == "drivers" or path.name == "link.py", f"{top} is for drivers"
+        if part == "core":
+            assert not re.match(r"locker\.(drivers|net|journal|controller|texts|config)", name), name
+        elif part:
+            assert not re.match(r"locker\.(controller|supervisor|texts|config)", name), name
+            others = {"journal", "drivers", "net"} - {part}
+            assert not re.match(rf"locker\.({'|'.join(others)})\b", name), name
+
+
+def test_no_file_is_longer_than_one_can_hold_in_the_head() -> None:
+    long = {
+        str(path.relative_to(ROOT)): lines
+        for path in _tracked("firmware/*.py", "host_tools/*.py")
+        if (lines := len(path.read_text().splitlines())) > LINES_MAX
+    }
+    assert not long
+
+
+def test_no_test_is_skipped_and_nothing_is_put_off() -> None:
+    words = "|".join(("pytest.s" + "kip", "mark.s" + "kip", "x" + "fail", "TO" + "DO", "FIX" + "ME"))
+    found = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in _tracked("*.py")
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if re.search(rf"\b({words})\b", line)
+    ]
+    assert not found
+
+
+def test_one_version() -> None:
+    import locker
+
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == locker.VERSION
+
+
+def test_every_event_and_every_effect_has_its_handler() -> None:
+    from locker.core import core, events
+
+    events_known = {value for name, value in vars(events).items() if name.startswith("EV_")}
+    assert events_known == set(core._HANDLERS)
+    effects = {name for name in vars(events) if name.startswith("FX_")}
+    controller = (ROOT / "firmware/locker/controller.py").read_text()
+    assert effects == set(re.findall(r"E\.(FX_\w+): \"_fx", controller))
+
+
+def test_every_kind_of_record_is_described() -> None:
+    from locker.core import records
+
+    kinds = {
+        value
+        for name, value in vars(records).items()
+        if name.isupper() and isinstance(value, int) and not name.endswith("_MAX") and name != "ANY_DOOR"
+    }
+    assert kinds == set(records.SPEC)
+    names = [spec[0] for spec in records.SPEC.values()]
+    assert len(names) == len(set(names))
+
+
+def _markdown() -> list[Path]:
+    return _tracked("*.md")
+
+
+def test_every_link_in_the_pages_leads_somewhere() -> None:
+    broken = [
+        f"{page.relative_to(ROOT)}: {target}"
+        for page in _markdown()
+        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text())
+        if "://" not in target and not (page.parent / target).exists()
+    ]
+    assert not broken
+
+
+def test_every_make_target_that_the_pages_name_exists() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for page in _markdown():
+        for name in re.findall(r"`make ([a-z]+)", page.read_text()):
+            assert name in targets, f"{page.name}: make {name}"
