@@ -204,10 +204,12 @@ class Access:
     # --- trying ---------------------------------------------------------------------------------------------
 
     def warm(self, now):
-        """Prepare a little of what the next decision needs: at most four HMACs, mostly none.
+        """Prepare a little of what the next decision needs (at most four HMACs, mostly none).
 
-        Called with every event, it keeps a decision at one HMAC (two with duress).
+        Called with every event, it keeps a decision at one HMAC (two with duress) and the uptime
+        credited to the throttle however long nobody tries.
         """
+        self.throttle.credit(now[0])
         if self._windows.fill(now[1], _EACH_EVENT) == 0:
             self._parcels.prepare(_EACH_EVENT)
 

@@ -1,0 +1,80 @@
+"""What is scanned and typed becomes one exact id, and misread labels are refused."""
+
+from locker.core import labels
+from locker.core import reasons as W
+
+
+def test_the_same_parcel_has_one_id_however_it_is_scanned():
+    for text in ("RR123456785FR", " RR123456785FR\r\n", "]C0RR123456785FR", "rr123456785fr", "RR 123 456 785 FR"):
+        assert labels.parcel_id(text) == (W.R_OK, "RR123456785FR"), text
+    sscc = "340123450000000000"
+    sscc = sscc[:-1] + str((10 - sum(int(c) * (1 if i % 2 else 3) for i, c in enumerate(sscc[:-1]))) % 10)
+    for text in (sscc, "00" + sscc, "]C100" + sscc, "]C1\x1d00" + sscc, "(00)" + sscc, "(00) 3 40123450 00000000 " + sscc[-1]):
+        assert labels.parcel_id(text) == (W.R_OK, sscc), text
+
+
+def test_s10_check_digits_of_every_remainder():
+    # Serial numbers chosen so that the weighted sum takes every remainder of 11.
+    seen = set()
+    for serial in range(12345600, 12345650):
+        total = sum(int(c) * w for c, w in zip(str(serial), (8, 6, 4, 2, 3, 5, 9, 7)))
+        check = (11 - total % 11) % 11 if total % 11 != 1 else 0
+        check = 5 if total % 11 == 0 else check
+        seen.add(total % 11)
+        for digit in range(10):
+            reason, _ = labels.parcel_id("RR{}{}FR".format(serial, digit))
+            assert (reason == W.R_OK) == (digit == check), (serial, digit)
+    assert len(seen) == 11
+
+
+def test_a_misread_label_is_refused_only_where_the_form_leaves_no_doubt():
+    assert labels.parcel_id("RR123456784FR") == (W.R_LABEL_CHECK, "")
+    assert labels.parcel_id("00003401234567890128") == (W.R_LABEL_CHECK, "")
+    assert labels.parcel_id("(00)003401234567890128") == (W.R_LABEL_CHECK, "")
+    # 18 bare digits, a domestic carrier, "(00)" before something else: free formats
+    for text in ("003401234567890128", "6A12345678901", "R1123456785FR", "RR12345678XFR", "RR1234567855R", "(00)12", "00AB"):
+        assert labels.parcel_id(text) == (W.R_OK, text), text
+    assert labels.parcel_id("00" + "1" * 17 + "X")[0] == W.R_OK
+
+
+def test_impossible_labels_have_one_reason_each():
+    assert labels.parcel_id("") == (W.R_LABEL_LENGTH, "")
+    assert labels.parcel_id("  \r\n") == (W.R_LABEL_LENGTH, "")
+    assert labels.parcel_id("x" * 41) == (W.R_LABEL_LENGTH, "")
+    assert labels.parcel_id("x" * 1024) == (W.R_LABEL_LENGTH, "")
+    assert labels.parcel_id("x" * 40) == (W.R_OK, "x" * 40)
+    for text in ("a\x00b", "a\tb", "a\x7fb", "colis-\u00e9t\u00e9", "\u0661\u0662", "\U0001f4e6"):
+        assert labels.parcel_id(text) == (W.R_LABEL_CHARS, ""), text
+
+
+def test_a_bracket_alone_is_not_a_symbology_identifier():
+    for text in ("]", "]C1", "]11ABC", "]CxABC", "]@1ABC"):
+        assert labels.parcel_id(text) == (W.R_OK, text), text
+    assert labels.parcel_id("]d2ABC") == (W.R_OK, "ABC")
+    assert labels.parcel_id("]Q3ABC") == (W.R_OK, "ABC")
+
+
+def test_digits_of_other_scripts_are_not_digits():
+    assert labels.all_digits("0123456789")
+    for text in ("", "\u0661\u0662\u0663", "\uff11\uff12", "1\u00b2", "12 4", "-1", "1e5", "\u096712345"):
+        assert not labels.all_digits(text), text
+
+
+def test_parcel_ids_inside_grants_and_tokens():
+    for good in ("", "RR123456785FR", "colis-\u00e9t\u00e9-42", "\U0001f4e6", "x" * 40):
+        assert labels.parcel_possible(good.encode()), good
+    bad = (
+        b"x" * 41,
+        b"x" * 1024,
+        b"a\x00b",
+        b"a\nb",
+        b"\x7f",
+        b"\xc2\x85",  # a control character of two bytes
+        b"\xff",
+        b"\xc3",  # cut short
+        b"\xc0\xa0",  # an overlong space, which MicroPython decodes
+        b"\xed\xa0\x80",  # half of a surrogate pair, likewise
+        b"\xf7\xbf\xbf\xbf",  # beyond Unicode, likewise
+    )
+    for raw in bad:
+        assert not labels.parcel_possible(memoryview(raw)), raw

@@ -1,0 +1,76 @@
+"""The clock: never back, never before the floor, and trusted only when someone said the time."""
+
+from time import ticks_add
+
+from locker.core.events import TRUST_FLOOR, TRUST_SET
+from locker.core.reasons import R_OK, R_TIME
+from locker.core.timekeeping import AHEAD_MAX_S, EARLIEST_S, LATEST_S, Clock
+
+_NOW_S = 1_795_200_000
+
+
+def _later(ms, seconds):
+    return ticks_add(ms, int(seconds * 1000))
+
+
+def test_after_a_restart_the_newest_time_in_the_journal_runs_on_untrusted():
+    ms = ticks_add(0, -500)  # the ticks wrap in between
+    clock = Clock(_NOW_S, ms)
+    assert clock.now(ms) == (ms, _NOW_S, TRUST_FLOOR)
+    later = _later(ms, 90.7)
+    assert clock.now(later) == (later, _NOW_S + 90, TRUST_FLOOR)
+
+
+def test_no_second_is_lost_to_many_short_calls():
+    ms = 0
+    clock = Clock(_NOW_S, ms)
+    for _ in range(1000):
+        ms = ticks_add(ms, 333)
+        clock.now(ms)
+    assert clock.now(ms)[1] == _NOW_S + 333
+
+
+def test_a_set_clock_is_trusted_and_runs():
+    clock = Clock(_NOW_S, 0)
+    assert clock.set(0, _NOW_S + 5000) == R_OK
+    assert clock.now(1999)[1:] == (_NOW_S + 5001, TRUST_SET)
+
+
+def test_drift_is_corrected_without_the_clock_going_back():
+    clock = Clock(_NOW_S, 0)
+    clock.set(0, _NOW_S + 100)
+    assert clock.set(0, _NOW_S + 60) == R_OK  # a slow source corrects us by 40 s
+    shown = [clock.now(s * 1000)[1] for s in range(0, 60)]
+    assert shown[:40] == [_NOW_S + 100] * 40
+    assert shown[-1] == _NOW_S + 119
+    assert clock.now(60_000)[2] == TRUST_SET
+
+
+def test_turning_the_clock_back_is_refused():
+    clock = Clock(_NOW_S, 0)
+    assert clock.set(0, _NOW_S - AHEAD_MAX_S) == R_OK
+    clock = Clock(_NOW_S, 0)
+    assert clock.set(0, _NOW_S - AHEAD_MAX_S - 1) == R_TIME
+    assert clock.now(0) == (0, _NOW_S, TRUST_FLOOR)
+
+
+def test_times_no_locker_can_live_in_are_refused():
+    y1970, y2000, y2038, y2106 = 0, 946_684_800, 2**31, 2**32 - 1
+    clock = Clock(0, 0)
+    for wrong in (-1, y1970, y2000, EARLIEST_S - 1, y2106, 2**32, 2**40):
+        assert clock.set(0, wrong) == R_TIME, wrong
+        assert clock.now(0)[2] == TRUST_FLOOR
+    assert clock.set(0, y2038) == R_OK
+    assert clock.now(0)[1:] == (y2038, TRUST_SET)
+
+
+def test_the_last_second_of_2106_does_not_wrap():
+    clock = Clock(LATEST_S - 1, 0)
+    assert clock.now(5000)[1] == LATEST_S
+    assert clock.now(50_000)[1] == LATEST_S
+
+
+def test_ticks_that_seem_to_go_back_do_not_turn_the_clock():
+    clock = Clock(_NOW_S, 10_000)
+    assert clock.now(9_000)[1] == _NOW_S
+    assert clock.now(10_000)[1] == _NOW_S + 1
