@@ -10,7 +10,16 @@ import struct
 from typing import Any, Callable
 
 from .board import HARD, Board
+from .buses import I2CBus
+from .flash import PAGE_BYTES, SECTOR_BYTES, PowerCut
+from .ground import PowerLost
 from .shim import _ops as ops
+
+# Typical times of a W25Q32JV (Winbond data sheet, AC characteristics): tSE, tBP1, tBP2.
+ERASE_US = 45_000
+FLASH_ERASE = 6  # the block device protocol's ioctl
+FIRST_BYTE_US = 30
+NEXT_BYTE_US = 2.5
 
 Push = Callable[[int, int, int], Any]
 
@@ -19,7 +28,7 @@ class Port:
     """Carries out posts and questions on a board; hands interrupts to ``push(op, number, value)``.
 
     ``closed`` is set once the firmware behind it is gone; nothing it still said counts then.
-    ``busy_us`` is set by a question that keeps the processor waiting (a flash erase does); the
+    ``busy_us`` is set by a question that keeps the processor waiting (flash and I2C do); the
     ground lets that time pass before the firmware goes on.
     """
 
@@ -81,14 +90,21 @@ class Port:
 
     # --- buses -------------------------------------------------------------------------------------------
     def _i2c_write(self, number: int, payload: bytes) -> None:
-        self.board.bus_at(payload[0], payload[1]).write(number, bytes(payload[2:]))
+        bus, khz = self._bus(payload)
+        bus.write(number, bytes(payload[4:]))
+        self.busy_us = 9 * (len(payload) - 3) * 1000 // khz
 
     def _i2c_read(self, number: int, payload: bytes) -> bytes:
-        bus = self.board.bus_at(payload[0], payload[1])
-        count = int.from_bytes(payload[2:4], "little")
-        if len(payload) > 4:
-            bus.write(number, bytes(payload[4:]))
+        bus, khz = self._bus(payload)
+        count = int.from_bytes(payload[4:6], "little")
+        if len(payload) > 6:
+            bus.write(number, bytes(payload[6:]))
+        self.busy_us = 9 * (len(payload) - 4 + count) * 1000 // khz
         return bus.read(number, count)
+
+    def _bus(self, payload: bytes) -> tuple[I2CBus, int]:
+        """The bus and its clock in kHz."""
+        return self.board.bus_at(payload[0], payload[1]), max(1, int.from_bytes(payload[2:4], "little"))
 
     def _i2c_scan(self, number: int, payload: bytes) -> bytes:
         return bytes(self.board.bus_at(payload[0], payload[1]).scan())
@@ -166,14 +182,24 @@ class Port:
         block, offset, length = struct.unpack_from("<IIB", payload)
         flash = self._flash(payload[9 : 9 + length])
         data = bytes(payload[9 + length :])
-        if offset == ops.WHOLE_BLOCK:
-            flash.writeblocks(block, data)
-        else:
-            flash.writeblocks(block, data, offset)
+        whole = offset == ops.WHOLE_BLOCK
+        pages = -(-len(data) // PAGE_BYTES)
+        self.busy_us = round(pages * FIRST_BYTE_US + (len(data) - pages) * NEXT_BYTE_US)
+        if whole:
+            self.busy_us += ERASE_US * -(-len(data) // SECTOR_BYTES)
+        try:
+            flash.writeblocks(block, data, None if whole else offset)
+        except PowerCut as cut:
+            raise PowerLost(str(cut)) from cut
 
     def _flash_ioctl(self, number: int, payload: bytes) -> bytes:
         argument = int.from_bytes(payload[:4], "little")
-        return struct.pack("<i", self._flash(payload[4:]).ioctl(number, argument) or 0)
+        if number == FLASH_ERASE:
+            self.busy_us = ERASE_US
+        try:
+            return struct.pack("<i", self._flash(payload[4:]).ioctl(number, argument) or 0)
+        except PowerCut as cut:
+            raise PowerLost(str(cut)) from cut
 
     # --- radio ---------------------------------------------------------------------------------------------
     def _wlan_active(self, number: int, payload: bytes) -> None:

@@ -119,16 +119,15 @@ class SoftI2C:
     """An I2C controller on any two pins."""
 
     def __init__(self, scl, sda, *, freq=400000, timeout=50000):
-        self._wires = bytes((_number(scl), _number(sda)))
-        self._freq = freq
-        for wire in self._wires:
+        self._bus = struct.pack("<BBH", _number(scl), _number(sda), freq // 1000)
+        for wire in self._bus[:2]:
             Pin(wire, Pin.OPEN_DRAIN, Pin.PULL_UP, value=1)
 
     def scan(self):
-        return list(_link.ask(_ops.I2C_SCAN, 0, self._wires))
+        return list(_link.ask(_ops.I2C_SCAN, 0, self._bus))
 
     def writeto(self, addr, buf, stop=True):
-        _link.ask(_ops.I2C_WRITE, addr, self._wires + bytes(buf))
+        _link.ask(_ops.I2C_WRITE, addr, self._bus + bytes(buf))
         return len(buf)
 
     def writevto(self, addr, vector, stop=True):
@@ -143,7 +142,7 @@ class SoftI2C:
         return bytes(buf)
 
     def _read(self, addr, first, buf):
-        _link.ask(_ops.I2C_READ, addr, self._wires + struct.pack("<H", len(buf)) + first, buf)
+        _link.ask(_ops.I2C_READ, addr, self._bus + struct.pack("<H", len(buf)) + first, buf)
 
     def writeto_mem(self, addr, memaddr, buf, *, addrsize=8):
         self.writeto(addr, self._memory(memaddr, addrsize) + bytes(buf))

@@ -1,0 +1,258 @@
+"""``asyncio`` as MicroPython has it, on a virtual clock: tasks, events, locks, flags, timeouts.
+
+CPython's own asyncio cannot be thrown away in the middle of a step, cannot share one clock among
+many lockers, and has hundreds of names that a device has not.  The semantics are those of
+MicroPython's documentation ("asyncio --- asynchronous I/O scheduler"): a cancelled task is
+cancelled at the innermost thing it awaits, ``gather`` leaves the others running when one fails,
+an exception nobody awaits goes to the loop's handler.
+"""
+
+import heapq
+import types
+from collections import deque
+from typing import Any, Callable, Coroutine, Generator
+
+Coro = Coroutine[Any, Any, Any]
+
+
+class CancelledError(BaseException):
+    """As in MicroPython, not an ``Exception``."""
+
+
+class TimeoutError(Exception):  # noqa: A001 - MicroPython's is not the builtin either
+    """Raised by ``wait_for`` when the time is up."""
+
+
+@types.coroutine
+def _park() -> Generator[None, None, None]:
+    """Give the processor away; whoever parks has put itself where somebody finds it."""
+    yield
+
+
+class Task:
+    """One coroutine being run."""
+
+    __slots__ = (
+        "_kernel",
+        "awaited",
+        "callbacks",
+        "child",
+        "coro",
+        "entry",
+        "error",
+        "finished",
+        "queue",
+        "throw",
+        "value",
+        "waiters",
+    )
+
+    def __init__(self, kernel: "Kernel", coro: Coro) -> None:
+        self._kernel = kernel
+        self.coro = coro
+        self.value: Any = None
+        self.error: BaseException | None = None
+        self.finished = False
+        self.awaited = False
+        self.throw: BaseException | None = None
+        self.waiters: deque[Task] = deque()
+        self.callbacks: list[Callable[[Task], None]] = []
+        self.entry: list[Any] | None = None  # its place among the sleeping
+        self.queue: deque[Task] | None = None  # its place among those waiting for something
+        self.child: Task | None = None  # the task it awaits
+
+    def done(self) -> bool:
+        return self.finished
+
+    def cancel(self) -> bool:
+        if self.finished:
+            return False
+        if self is self._kernel.current:
+            raise RuntimeError("can't cancel self")
+        task = self
+        while task.child is not None:
+            task = task.child
+        self._kernel.interrupt(task, CancelledError())
+        return True
+
+    def __await__(self) -> Generator[None, None, Any]:
+        self.awaited = True
+        if not self.finished:
+            me = self._kernel.running()
+            me.child = self
+            try:
+                yield from self._kernel.wait_in(self.waiters).__await__()
+            finally:
+                me.child = None
+        if self.error is not None:
+            raise self.error
+        return self.value
+
+
+class Kernel:
+    """The scheduler of one interpreter.
+
+    ``now_us()`` reads the clock; ``idle(until_us)`` lets time pass until then (None: until
+    something happens); ``alarm()`` ends an ``idle`` from outside.
+    """
+
+    def __init__(
+        self,
+        now_us: Callable[[], int],
+        idle: Callable[[int | None], None],
+        alarm: Callable[[], None],
+        report: Callable[[str, BaseException], None],
+    ) -> None:
+        self._now_us = now_us
+        self._idle = idle
+        self._alarm = alarm
+        self._report = report
+        self.handler: Callable[[Any, dict[str, Any]], Any] | None = None
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all tasks (``new_event_loop``)."""
+        self.current: Task | None = None
+        self._ready: deque[Task] = deque()
+        self._sleeping: list[list[Any]] = []
+        self._slept = 0
+        self._tasks: dict[Task, None] = {}
+
+    def running(self) -> Task:
+        if self.current is None:
+            raise RuntimeError("no running task")
+        return self.current
+
+    # --- what primitives are made of ---------------------------------------------------------------
+    def create_task(self, coro: Coro) -> Task:
+        if not hasattr(coro, "send"):
+            raise TypeError("coroutine expected")
+        task = Task(self, coro)
+        self._tasks[task] = None
+        self.make_ready(task)
+        return task
+
+    def make_ready(self, task: Task) -> None:
+        """Let a parked task go on."""
+        task.queue = None
+        self.clear_alarm(task)
+        self._ready.append(task)
+        if self.current is None:
+            self._alarm()
+
+    async def wait_in(self, queue: "deque[Task]") -> None:
+        """Park in a queue until somebody takes the task out with ``make_ready``."""
+        task = self.running()
+        task.queue = queue
+        queue.append(task)
+        await _park()
+
+    def release_all(self, queue: "deque[Task]") -> None:
+        while queue:
+            self.make_ready(queue.popleft())
+
+    async def sleep_us(self, duration_us: int) -> None:
+        task = self.running()
+        if duration_us <= 0:
+            self._ready.append(task)
+        else:
+            self.set_alarm(task, duration_us)
+        await _park()
+
+    def set_alarm(self, task: Task, duration_us: int) -> None:
+        self._slept += 1
+        task.entry = [self._now_us() + duration_us, self._slept, task]
+        heapq.heappush(self._sleeping, task.entry)
+
+    def clear_alarm(self, task: Task) -> None:
+        if task.entry is not None:
+            task.entry[2] = None
+            task.entry = None
+
+    def interrupt(self, task: Task, error: BaseException) -> None:
+        """Raise ``error`` in a task where it waits."""
+        waiting = task.entry is not None or task.queue is not None
+        self.clear_alarm(task)
+        if task.queue is not None:
+            task.queue.remove(task)
+        task.throw = error
+        if waiting:
+            self.make_ready(task)
+
+    # --- running ---------------------------------------------------------------------------------------
+    def run_until_complete(self, main: Task) -> Any:
+        main.awaited = True
+        while not main.finished:
+            self._wake_sleepers()
+            if not self._ready:
+                self._idle(self._next_us())
+                continue
+            for _ in range(len(self._ready)):
+                self._step(self._ready.popleft())
+                if main.finished:
+                    break
+        if main.error is not None:
+            raise main.error
+        return main.value
+
+    def _wake_sleepers(self) -> None:
+        sleeping = self._sleeping
+        if not sleeping:
+            return
+        now_us = self._now_us()
+        while sleeping and (sleeping[0][0] <= now_us or sleeping[0][2] is None):
+            task = heapq.heappop(sleeping)[2]
+            if task is not None:
+                task.entry = None
+                if task.queue is not None:
+                    task.queue.remove(task)
+                    task.queue = None
+                self._ready.append(task)
+
+    def _next_us(self) -> int | None:
+        return self._sleeping[0][0] if self._sleeping else None
+
+    def _step(self, task: Task) -> None:
+        if task.finished:  # was put here to see whether anybody awaits its failure
+            if not task.awaited and task.error is not None:
+                self._unawaited(task, task.error)
+            return
+        self.clear_alarm(task)
+        self.current = task
+        error, task.throw = task.throw, None
+        try:
+            if error is None:
+                task.coro.send(None)
+            else:
+                task.coro.throw(error)
+        except StopIteration as stop:
+            self._finish(task, stop.value, None)
+        except (Exception, CancelledError) as failure:
+            self._finish(task, None, failure)
+        finally:
+            self.current = None
+
+    def _finish(self, task: Task, value: Any, error: BaseException | None) -> None:
+        task.value, task.error, task.finished = value, error, True
+        self._tasks.pop(task, None)
+        self.release_all(task.waiters)
+        for callback in task.callbacks:
+            callback(task)
+        if error is not None and not task.awaited and not isinstance(error, CancelledError):
+            self._ready.append(task)
+
+    def _unawaited(self, task: Task, error: BaseException) -> None:
+        context = {"message": "Task exception wasn't retrieved", "exception": error, "future": task}
+        if self.handler is not None:
+            self.handler(self, context)
+        else:
+            self._report(str(context["message"]), error)
+
+    def drop_all(self) -> None:
+        """Throw every task away, as a reset does; what their ``finally`` blocks try is of no effect."""
+        for task in list(self._tasks):
+            try:
+                task.coro.close()
+            except BaseException as error:  # noqa: BLE001 - a dead machine's last words
+                del error
+        self.reset()

@@ -1,0 +1,273 @@
+"""One simulated locker: a cabinet of parts, a board, the firmware, and the hands of people.
+
+    locker = SimLocker(config, identity, Path("/tmp/l1"), ground="micropython")
+    locker.start()
+    locker.type("90210417#")
+    locker.wait_for(lambda: locker.doors[3].is_open)
+
+On the MicroPython ground a thread owns the board: every method here may be called from any other
+thread, and acts there.  On the virtual ground nothing happens until ``run_for`` or ``wait_for``.
+"""
+
+import json
+import time
+from collections import deque
+from pathlib import Path
+from typing import Any, Callable, Mapping, TypeVar
+
+from .board import CAUSE_NAMES, Board
+from .clock import RealClock, Timer, VirtualClock
+from .flash import NorFlash
+from .ground import RESTART_US
+from .netcut import NetCut
+from .netmemory import UP, MemoryNetwork
+from .parts.cabinet import Cabinet
+from .process import BoardThread, MicroPythonGround
+from .pyground import VirtualGround
+
+FLASH_BYTES = 1 << 20
+LOG_LINES = 20_000
+HEAP_KB = 256
+STEP_S = 0.005  # between two looks of ``wait_for``
+
+Line = tuple[int, str, str]
+T = TypeVar("T")
+
+
+class SimLocker:
+    """A locker made from its device configuration and identity.
+
+    Parameters
+    ----------
+    config, identity
+        What stands in the device's ``config.json`` and ``identity.json``; both are written to
+        ``directory``, the device's file system, where the flash is kept as well.
+    ground
+        ``"micropython"``: the real interpreter, in real time, against a real broker through a
+        ``NetCut``.  ``"virtual"``: CPython, on ``clock``, against ``network``.
+    firmware
+        Another directory with a ``main.py``; by default the firmware itself.
+    """
+
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        identity: Mapping[str, Any],
+        directory: Path,
+        ground: str = "micropython",
+        *,
+        clock: VirtualClock | None = None,
+        network: MemoryNetwork | None = None,
+        firmware: Path | None = None,
+        heap_kb: int = HEAP_KB,
+        seed: int = 0,
+    ) -> None:
+        self.name = str(identity.get("locker", "locker"))
+        self.directory = directory
+        self.log: deque[Line] = deque(maxlen=LOG_LINES)
+        self.ends: list[str] = []
+        self.failures: list[str] = []
+        self.listeners: list[Callable[[Line], Any]] = []
+        self.netcut: NetCut | None = None
+        self._memory_network = network
+        self._restart: Timer | None = None
+        self._mode = UP
+        directory.mkdir(parents=True, exist_ok=True)
+        self._write_files(config, identity, real_network=ground == "micropython")
+        self.thread: BoardThread | None = None
+        if ground == "micropython":
+            real = RealClock()
+            self.board = Board(real)
+            process = MicroPythonGround(self.board, directory, firmware, heap_kb)
+            self.ground: MicroPythonGround | VirtualGround = process
+            self.thread = BoardThread(real, process, self._failed)
+            self.thread.on_power_lost = self._power_lost
+            self.thread.start()
+        elif ground == "virtual":
+            self.board = Board(clock or VirtualClock())
+            self.ground = VirtualGround(self.board, directory, firmware, network, seed)
+            self.ground.on_power_lost = self._power_lost
+        else:
+            raise ValueError(f"no ground {ground!r}")
+        self.clock = self.board.clock
+        self.board.log = self._logged
+        self.board.on_reset = self._reset
+        self.ground.on_end = self._ended
+        self.flash = NorFlash(FLASH_BYTES, str(directory / "journal.bin"))
+        self.board.flash["journal"] = self.flash
+        self.cabinet = self.call(lambda: Cabinet(self.board, config, seed))
+        self.doors = self.cabinet.doors
+
+    def _write_files(
+        self, config: Mapping[str, Any], identity: Mapping[str, Any], real_network: bool
+    ) -> None:
+        device = dict(config)
+        network = config.get("network")
+        if network and real_network:
+            self.netcut = NetCut((network["broker"], network["port"]))
+            device["network"] = {**network, "broker": "127.0.0.1", "port": self.netcut.port}
+        (self.directory / "config.json").write_text(json.dumps(device))
+        (self.directory / "identity.json").write_text(json.dumps(dict(identity)))
+
+    # --- where things happen ----------------------------------------------------------------------
+    def call(self, function: Callable[[], T]) -> T:
+        """Run ``function`` where the board lives and return what it returns."""
+        return function() if self.thread is None else self.thread.call(function)
+
+    def run_for(self, seconds: float) -> None:
+        """Let virtual time pass."""
+        assert isinstance(self.clock, VirtualClock), "real time passes by itself"
+        self.clock.run_for(seconds)
+
+    def wait_for(self, condition: Callable[[], Any], timeout_s: float = 10.0) -> None:
+        """Let time pass until ``condition()`` is true; TimeoutError after ``timeout_s``."""
+        if isinstance(self.clock, VirtualClock):
+            end_us = self.clock.now_us() + round(timeout_s * 1_000_000)
+            while not condition():
+                if self.clock.now_us() >= end_us:
+                    raise TimeoutError(self._tail())
+                self.clock.run_for(STEP_S)
+            return
+        end_s = time.monotonic() + timeout_s
+        while not condition():
+            if time.monotonic() >= end_s:
+                raise TimeoutError(self._tail())
+            time.sleep(STEP_S)
+
+    def _tail(self) -> str:
+        lines = [f"{at_us / 1e6:12.6f} {what} {detail}" for at_us, what, detail in list(self.log)[-12:]]
+        return "it did not happen; the log ends with\n" + "\n".join(lines)
+
+    # --- supply -----------------------------------------------------------------------------------
+    @property
+    def powered(self) -> bool:
+        return self.board.powered
+
+    def start(self) -> None:
+        """Give the cabinet its supply for the first time."""
+        self.restore_power()
+
+    def restore_power(self) -> None:
+        """Power comes back; the firmware starts from its first line."""
+
+        def act() -> None:
+            self.flash.power_on()
+            self.board.power_on()
+            self.board.note("power", "on")
+            self.ground.start()
+
+        self.call(act)
+
+    def cut_power(self) -> None:
+        """Power goes, in the middle of whatever was happening; nothing happens when it is off already."""
+        self.call(self._cut)
+
+    def _cut(self) -> None:
+        if not self.board.powered:
+            return
+        self.ground.kill()
+        if self._restart is not None:
+            self._restart.cancel()
+        self.board.power_off()
+        self.board.note("power", "off")
+
+    def stop(self) -> None:
+        """Cut the power and let go of thread, process, proxy and flash file."""
+        self.cut_power()
+        if self.thread is not None:
+            self.thread.stop()
+        if self.netcut is not None:
+            self.netcut.close()
+        self.flash.close()
+
+    def _power_lost(self) -> None:
+        self.board.note("flash", "the power went in the middle of an operation")
+        self._cut()
+
+    def _reset(self, cause: int) -> None:
+        self.ground.kill()
+        self._restart = self.clock.call_in(RESTART_US, self.ground.start)
+
+    def _ended(self, text: str) -> None:
+        self.ends.append(text)
+        self.board.note("ended", text)
+
+    def _failed(self, text: str) -> None:
+        """The simulation itself failed, or the firmware said something the board cannot do."""
+        self.failures.append(text)
+        self.board.note("failure", text)
+
+    # --- people -----------------------------------------------------------------------------------
+    def press(self, key: str, hold_ms: float = 70) -> None:
+        """Press one key and let go of it after ``hold_ms``."""
+        keypad = self._part(self.cabinet.keypad, "keypad")
+        self.call(lambda: keypad.press(key, hold_ms))
+
+    def type(self, keys: str, keys_per_s: float = 5.0) -> float:
+        """Press keys one after another; returns at once with the seconds that will take."""
+        keypad = self._part(self.cabinet.keypad, "keypad")
+        return self.call(lambda: keypad.type(keys, keys_per_s)) / 1e6
+
+    def scan(self, text: str) -> bool:
+        """Hold a barcode before the scanner; False when it does not look."""
+        scanner = self._part(self.cabinet.scanner, "scanner")
+        return self.call(lambda: scanner.show(text))
+
+    def push_shut(self, door: int) -> None:
+        """Push a door (from 0) until its latch snaps in."""
+        self.call(self.doors[door].push_shut)
+
+    def force_open(self, door: int) -> None:
+        self.call(self.doors[door].force_open)
+
+    @staticmethod
+    def _part(part: T | None, name: str) -> T:
+        if part is None:
+            raise LookupError(f"this cabinet has no {name}")
+        return part
+
+    # --- the network ------------------------------------------------------------------------------
+    def network(self, mode: str) -> None:
+        """``up``, ``refuse`` (the broker is down), ``blackhole`` or ``cut`` (Wi-Fi is gone too)."""
+        if self.netcut is not None:
+            self.netcut.set_mode(mode)
+        if self._memory_network is not None:
+            self._memory_network.set_mode(mode)
+        self._mode = mode
+        self.call(lambda: self.board.radio.set_air(mode != "cut"))
+        self.call(lambda: self.board.note("network", mode))
+
+    # --- what can be seen -------------------------------------------------------------------------
+    def display(self) -> list[str]:
+        """What a person reads on the glass; no lines without a display."""
+        display = self.cabinet.display
+        return self.call(display.lines) if display is not None else []
+
+    def look(self) -> dict[str, Any]:
+        """Everything the front of the cabinet shows at this moment, for a page to draw."""
+
+        def act() -> dict[str, Any]:
+            cabinet = self.cabinet
+            return {
+                "time_us": self.clock.now_us(),
+                "powered": self.board.powered,
+                "network": self._mode,
+                "cause": CAUSE_NAMES.get(self.board.cause, ""),
+                "display": cabinet.display.lines() if cabinet.display else [],
+                "light": bool(cabinet.display and cabinet.display.light),
+                "doors": [{"name": door.name, "open": door.is_open} for door in self.doors],
+                "lamp": bool(cabinet.lamp and cabinet.lamp.lit),
+                "tone_hz": cabinet.buzzer.tone_hz if cabinet.buzzer else 0,
+            }
+
+        return self.call(act)
+
+    def output(self) -> list[str]:
+        """What the interpreter printed, line by line."""
+        return [detail for _, what, detail in list(self.log) if what == "stdout"]
+
+    def _logged(self, at_us: int, what: str, detail: str) -> None:
+        line = (at_us, what, detail)
+        self.log.append(line)
+        for listener in tuple(self.listeners):
+            listener(line)
