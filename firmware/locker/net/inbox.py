@@ -69,8 +69,8 @@ class Inbox:
                 raise Refused(R_TOPIC)
         except Refused as refused:
             self._counts[refused.reason] += 1
-            if refused.body:
-                self._reply(refused.body["id"], R_NAMES[refused.reason])
+            if refused.command_id:
+                self._reply(refused.command_id, R_NAMES[refused.reason])
 
     def report(self) -> None:
         """Hand on the counts of what was not believed, if any and if it is time; call it often."""
@@ -104,14 +104,14 @@ class Inbox:
 
     def _on_command(self, body: dict) -> None:
         if body["n"] <= max(self._taken, self._counter()):
-            raise Refused(R_STALE, body)
+            raise Refused(R_STALE, body["id"])
         _, epoch_s, trust = self._now()
         if epoch_s > body["exp"]:
-            raise Refused(R_EXPIRED, body)
+            raise Refused(R_EXPIRED, body["id"])
         # With only a floor for the time, an expired command may look young.  What can be repaired
         # is taken all the same (its counter keeps it from being replayed); a door is not opened.
         if body["cmd"] == "open" and trust != TRUST_SET:
-            raise Refused(R_NO_TIME, body)
+            raise Refused(R_NO_TIME, body["id"])
         self._taken = body["n"]
         if body["cmd"] == "again":
             self._again(body["seq"])

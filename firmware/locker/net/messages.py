@@ -86,12 +86,12 @@ ACK = {"epoch": _U32, "seq": _U32}
 
 
 class Refused(Exception):
-    """``reason`` is one of ``R_``; ``body`` is what was understood of the command, or ``None``."""
+    """``reason`` is one of ``R_``; ``command_id`` says whom to answer, "" when that is not known."""
 
-    def __init__(self, reason, body=None):
+    def __init__(self, reason, command_id=""):
         super().__init__(R_NAMES[reason])
         self.reason = reason
-        self.body = body
+        self.command_id = command_id
 
 
 def fits(spec, value) -> bool:
@@ -102,7 +102,9 @@ def fits(spec, value) -> bool:
     if kind == "text":
         return type(value) is str and spec[1] <= len(value.encode()) <= spec[2]
     if kind == "hex":
-        return type(value) is str and len(value) == 2 * spec[1] and all(c in "0123456789abcdef" for c in value)
+        return (
+            type(value) is str and len(value) == 2 * spec[1] and all(c in "0123456789abcdef" for c in value)
+        )
     if type(value) is not list:
         return False
     if kind == "row":
@@ -127,39 +129,33 @@ def parse_object(data) -> dict:
     return body
 
 
-def _check(body: dict, *tables) -> None:
-    count = 0
-    for table in tables:
-        count += len(table)
-        for name in table:
-            if name not in body or not fits(table[name], body[name]):
-                raise Refused(R_FIELDS, body)
-    if len(body) != count:
-        raise Refused(R_FIELDS, body)
+def _check(body: dict, table: dict, command_id: str) -> None:
+    """Refuse a body that has not the fields of ``table`` exactly."""
+    if len(body) != len(table) or not all(name in body and fits(table[name], body[name]) for name in table):
+        raise Refused(R_FIELDS, command_id)
 
 
 def parse_ack(data) -> tuple:
     """``(epoch, seq)`` of an acknowledgement."""
     body = parse_object(data)
-    _check(body, ACK)
+    _check(body, ACK, "")
     return body["epoch"], body["seq"]
 
 
 def parse_command(data) -> dict:
     """A command that fits ``ENVELOPE`` and its row of ``COMMANDS``.
 
-    ``Refused.body`` is set only when the envelope itself was right, so that it can be answered.
+    Its id is in ``Refused`` only when the envelope itself was right.
     """
     body = parse_object(data)
-    for name in ENVELOPE:
-        if name not in body or not fits(ENVELOPE[name], body[name]):
-            raise Refused(R_FIELDS)
+    _check({name: body[name] for name in body if name in ENVELOPE}, ENVELOPE, "")
+    command_id = body["id"]
     fields = COMMANDS.get(body["cmd"])
     if fields is None:
-        raise Refused(R_UNKNOWN, body)
-    _check(body, ENVELOPE, fields)
+        raise Refused(R_UNKNOWN, command_id)
+    _check({name: body[name] for name in body if name not in ENVELOPE}, fields, command_id)
     if body["cmd"] == "grants" and body["to"] <= body["from"]:
-        raise Refused(R_FIELDS, body)
+        raise Refused(R_FIELDS, command_id)
     return body
 
 

@@ -13,7 +13,7 @@ from micropython import const
 
 from .backoff import Backoff
 from .mqtt_codec import ProtocolError
-from .mqtt_conversation import Conversation, Refused
+from .mqtt_conversation import Conversation, ServerRefused
 
 _CONNECT_MS = const(30_000)  # TCP, TLS, CONNACK and SUBACK together; an ESP32 shakes hands in some 3 s
 _LOOK_S = const(10)  # at most this long between two looks at the state of the connection
@@ -31,7 +31,16 @@ class Settings:
     """
 
     def __init__(
-        self, host, port, client_id, user="", password="", tls=None, keepalive_s=60, retry_first_s=5, retry_most_s=300
+        self,
+        host,
+        port,
+        client_id,
+        user="",
+        password="",
+        tls=None,
+        keepalive_s=60,
+        retry_first_s=5,
+        retry_most_s=300,
     ):
         self.host = host
         self.port = port
@@ -114,7 +123,7 @@ class Client:
             await self._wait_idle()
             was_up = await self._one_connection()
             error = conversation.error
-            if not isinstance(error, (OSError, EOFError, ProtocolError, Refused)):
+            if not isinstance(error, (OSError, EOFError, ProtocolError, ServerRefused)):
                 raise error
             self.last_error = "{}: {}".format(type(error).__name__, error)
             if was_up:

@@ -32,7 +32,7 @@ class NotConnected(Exception):
     """The connection a caller counted on is gone."""
 
 
-class Refused(Exception):
+class ServerRefused(Exception):
     """The server said no; the text tells to what."""
 
 
@@ -82,7 +82,7 @@ class Conversation:
     async def run(self, settings, resolver) -> None:
         """Connect and serve until the connection ends; never raises but when cancelled.
 
-        ``error`` is then ``OSError``, ``EOFError``, ``ProtocolError``, ``Refused``, or a fault.
+        ``error`` is then ``OSError``, ``EOFError``, ``ProtocolError``, ``ServerRefused``, or a fault.
         """
         try:
             await self._connect(settings, await resolver.address(settings.host))
@@ -171,7 +171,7 @@ class Conversation:
         if packet[0] != CONNACK:
             raise ProtocolError(E_ORDER)
         if packet[2]:
-            raise Refused(_REFUSALS[packet[2]])
+            raise ServerRefused(_REFUSALS[packet[2]])
         self._stage = _SUBSCRIBING
         async with self._lock:
             await self._send(self._packet.subscribe(_SUBSCRIBE_ID, self.topics))
@@ -192,7 +192,7 @@ class Conversation:
             if packet_id != _SUBSCRIBE_ID or len(codes) != len(self.topics):
                 raise ProtocolError(E_ORDER)
             if _FAILURE in codes:
-                raise Refused("subscription")
+                raise ServerRefused("subscription")
             self._stage = _SERVING
             self.up.set()
         elif kind != PINGRESP:

@@ -20,7 +20,7 @@ from ..core.events import EV_LINK
 from .inbox import Inbox
 from .mqtt_conversation import NotConnected
 
-_BATCH_EVENTS = const(32)
+_BATCH_EVENTS = const(24)  # of at most 170 bytes of JSON each: they fit a packet of 4 KiB
 _HOST_WINDOW_EVENTS = const(4096)  # sent and not acknowledged by the host
 _STALL_FIRST_MS = const(20_000)
 _STALL_MOST_MS = const(900_000)
@@ -160,7 +160,7 @@ class Sync:
         ahead = _BATCH_EVENTS if self._probing else _HOST_WINDOW_EVENTS
         return self._cursor + 1 < self._journal.next_seq and self._cursor < self._acknowledged + ahead
 
-    # --- what is published, the most urgent first ------------------------------------------------------------
+    # --- what is published, the most urgent first ---------------------------------------------------------
 
     async def _publish_one(self) -> bool:
         """Publish one message if there is any; false when there was nothing to say."""

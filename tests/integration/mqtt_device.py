@@ -1,0 +1,191 @@
+"""Runs on MicroPython: the client and the sync over a real journal, driven by lines on stdin.
+
+``mqtt_kit.Device`` starts it with one JSON object of settings as its argument and speaks to it in
+lines of JSON: requests ``[name, argument]`` in, ``[name, value]`` out.  What a controller would do
+is reduced to what the sync needs of it: acknowledgements and commands reach the journal.
+"""
+
+import asyncio
+import gc
+import json
+import sys
+import time
+from binascii import unhexlify
+
+from consigne.sim.flash import NorFlash
+from locker.core import records
+from locker.core.events import EV_COMMAND, EV_LINK, EV_OPEN_ORDER, EV_REJECTED, TRUST_FLOOR, TRUST_SET
+from locker.journal.log import Journal
+from locker.net.mqtt import Client, Settings
+from locker.net.names import Resolver
+from locker.net.sync import Sync
+
+START_S = 1_790_000_000
+
+
+def say(name, value=None):
+    print(json.dumps([name, value]))
+
+
+class Link:
+    """The network interface of a machine that has one; the test may unplug it."""
+
+    def __init__(self):
+        self.plugged = True
+
+    def is_up(self):
+        return self.plugged
+
+
+class Locker:
+    def __init__(self, options):
+        self.link = Link()
+        self.busy = False
+        self.doors = [[0, 0, None] for _ in range(options.get("doors", 12))]
+        self.trust = TRUST_FLOOR if options.get("floor") else TRUST_SET
+        self.counter = 0
+        self.deaf = False  # take no acknowledgements
+        self.heap_bytes_max = self.heap_bytes_start = 0
+        self.journal = Journal(NorFlash(options.get("flash_bytes", 1 << 20), options.get("flash")))
+        self.journal.open()
+        self.journal.replay(self._replayed)
+        self.client = Client(
+            Settings(
+                options.get("host", "127.0.0.1"),
+                options["port"],
+                options["locker"],
+                options.get("user", ""),
+                options.get("password", ""),
+                tls_context(options),
+                options.get("keepalive_s", 60),
+                options.get("retry_s", 0.05),
+                options.get("retry_most_s", 0.2),
+            ),
+            self.link,
+            Resolver(lambda: options.get("name_server", ""), options.get("name_port", 53)),
+            lambda: not self.busy,
+            window=options.get("window", 32),
+        )
+        self.sync = Sync(
+            self.client,
+            self.journal,
+            options["locker"],
+            unhexlify(options["device_key"]),
+            self.sink,
+            lambda: self.doors,
+            lambda: {"grants": 0, "fw": "test", "journal": "clean", "faults": []},
+            lambda: self.counter,
+            self.now,
+        )
+
+    def _replayed(self, kind, time_s, payload, seq):
+        if kind == records.COMMAND:
+            self.counter = records.unpack(kind, payload)[0]
+
+    def now(self):
+        return (time.ticks_ms(), START_S, self.trust)
+
+    def append(self, kind, *values):
+        self.journal.append(kind, records.pack(kind, *values), START_S)
+        self.sync.wake()
+
+    def sink(self, event):
+        if event[0] == "ack":
+            if not self.deaf:
+                self.journal.acknowledge(event[2], START_S)
+                self.sync.wake()
+            return
+        if event[0] in (EV_COMMAND, EV_OPEN_ORDER):
+            counter, command_id = (event[1], event[3]) if event[0] == EV_COMMAND else event[2:]
+            self.counter = counter
+            self.append(records.COMMAND, counter, 0, command_id)
+            self.sync.reply(command_id, "ok")
+        elif event[0] == EV_REJECTED:
+            self.append(records.REJECTED, *event[1:])
+        elif event[0] == EV_LINK:
+            say("link", event[1])
+            return
+        say("event", [repr(field) if isinstance(field, (bytes, memoryview)) else field for field in event])
+
+
+def tls_context(options):
+    if "ca" not in options:
+        return None
+    from locker.net.tls import client_context
+
+    with open(options["ca"], "rb") as file:
+        return client_context(file.read())
+
+
+async def measure_heap(locker):
+    while True:
+        gc.collect()
+        locker.heap_bytes_max = max(locker.heap_bytes_max, gc.mem_alloc())
+        await asyncio.sleep(0.02)
+
+
+class Requests:
+    """What the test may ask; every request is answered with its own name."""
+
+    def __init__(self, locker):
+        self.locker = locker
+
+    def append(self, count):
+        for i in range(count):
+            self.locker.append(records.DEPOSITED, i % 12, 7, 1, "RR{:09d}FR".format(i))
+        return self.locker.journal.next_seq
+
+    def state(self, _):
+        journal, client = self.locker.journal, self.locker.client
+        return {
+            "up": client.is_up(),
+            "error": client.last_error,
+            "session": client.session(),
+            "in_flight": client.in_flight(),
+            "stray_acks": client.stray_acks(),
+            "next_seq": journal.next_seq,
+            "acknowledged": journal.acknowledged,
+            "epoch": journal.epoch,
+            "heap_growth": self.locker.heap_bytes_max - self.locker.heap_bytes_start,
+        }
+
+    def watch_heap(self, _):
+        gc.collect()
+        self.locker.heap_bytes_start = self.locker.heap_bytes_max = gc.mem_alloc()
+        self.heap_task = asyncio.create_task(measure_heap(self.locker))
+
+    def plug(self, plugged):
+        self.locker.link.plugged = plugged
+
+    def busy(self, busy):
+        self.locker.busy = busy
+
+    def deaf(self, deaf):
+        self.locker.deaf = deaf
+
+    def door(self, row):
+        self.locker.doors[row[0]] = row[1:]
+        self.locker.sync.occupancy_changed()
+
+    def ask_grants(self, version):
+        self.locker.sync.ask_grants(version)
+
+
+async def main():
+    locker = Locker(json.loads(sys.argv[1]))
+    requests = Requests(locker)
+    tasks = [asyncio.create_task(locker.client.run()), asyncio.create_task(locker.sync.run())]
+    say("ready")
+    lines = asyncio.StreamReader(sys.stdin)
+    while True:
+        line = await lines.readline()
+        if not line:
+            return
+        for task in tasks:
+            if task.done():
+                await task  # raises what it died of
+        name, argument = json.loads(line)
+        say(name, getattr(requests, name)(argument))
+
+
+asyncio.run(main())
