@@ -12,7 +12,8 @@ simulated ground.  Whatever happens here happens on one thread, the one that run
     board.pin(25).on_change(coil.armed)        # a part watches a wire
 """
 
-from typing import Any, Callable, Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
 from .buses import I2CBus, Uart
 from .clock import Clock, Timer

@@ -1,7 +1,8 @@
 """The serial buses of a board: I2C with devices that may not answer, UARTs with baud timing."""
 
 import errno
-from typing import Any, Callable, Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
 from .clock import Clock, Timer
 

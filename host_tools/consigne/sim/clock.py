@@ -9,13 +9,14 @@ import os
 import threading
 import time
 from collections import deque
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 
 class Timer:
     """One pending callback; ``cancel`` makes it never run."""
 
-    __slots__ = ("at_us", "function", "args")
+    __slots__ = ("args", "at_us", "function")
 
     def __init__(self, at_us: int, function: Callable[..., Any] | None, args: tuple[Any, ...]) -> None:
         self.at_us = at_us

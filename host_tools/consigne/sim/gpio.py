@@ -5,7 +5,8 @@ matrix.  Pins 6..11 carry the flash and refuse; 34..39 are inputs without pulls 
 "GPIO pins"; MicroPython's port raises ValueError for both).
 """
 
-from typing import Any, Callable, Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from .clock import Clock, Timer
 from .nets import Net

@@ -4,11 +4,9 @@ A ground starts the firmware on a powered board, stops it dead, and tells how it
 and resets are the board's; the ground only has to obey them.
 """
 
-from pathlib import Path
-from typing import Callable, Protocol
+from collections.abc import Callable
+from typing import Protocol
 
-FIRMWARE = Path(__file__).resolve().parents[3] / "firmware"
-INSTALLED_FIRMWARE = Path(__file__).resolve().parents[1] / "_firmware"
 RESTART_US = 50_000  # from reset to the first line of main.py, ROM and boot loader
 
 
@@ -25,11 +23,3 @@ class Ground(Protocol):
 
     on_end: Callable[[str], None]
     """Called with a text when the firmware ended by itself: on a device it never should."""
-
-
-def firmware_directory() -> Path:
-    """Where the firmware's files are: in the source tree, or inside the installed package."""
-    for path in (FIRMWARE, INSTALLED_FIRMWARE):
-        if (path / "locker").is_dir():
-            return path
-    raise FileNotFoundError("the firmware is neither beside host_tools nor in the package")

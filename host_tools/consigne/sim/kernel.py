@@ -10,7 +10,8 @@ an exception nobody awaits goes to the loop's handler.
 import heapq
 import types
 from collections import deque
-from typing import Any, Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator
+from typing import Any
 
 Coro = Coroutine[Any, Any, Any]
 
@@ -19,8 +20,8 @@ class CancelledError(BaseException):
     """As in MicroPython, not an ``Exception``."""
 
 
-class TimeoutError(Exception):  # noqa: A001 - MicroPython's is not the builtin either
-    """Raised by ``wait_for`` when the time is up."""
+class TimeoutError(Exception):
+    """Raised by ``wait_for`` when the time is up; not the builtin on MicroPython either."""
 
 
 @types.coroutine
@@ -227,7 +228,7 @@ class Kernel:
                 task.coro.throw(error)
         except StopIteration as stop:
             self._finish(task, stop.value, None)
-        except (Exception, CancelledError) as failure:
+        except (Exception, CancelledError) as failure:  # noqa: BLE001 - kept for whoever awaits it
             self._finish(task, None, failure)
         finally:
             self.current = None

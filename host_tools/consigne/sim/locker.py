@@ -12,8 +12,9 @@ thread, and acts there.  On the virtual ground nothing happens until ``run_for``
 import json
 import time
 from collections import deque
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Callable, Mapping, TypeVar
+from typing import Any, TypeVar
 
 from .board import CAUSE_NAMES, Board
 from .clock import RealClock, Timer, VirtualClock
@@ -27,7 +28,7 @@ from .pyground import VirtualGround
 
 FLASH_BYTES = 1 << 20
 LOG_LINES = 20_000
-HEAP_KB = 256
+HEAP_KB = 1024  # code is compiled into it here, and frozen into flash on a device
 STEP_S = 0.005  # between two looks of ``wait_for``
 
 Line = tuple[int, str, str]

@@ -11,8 +11,9 @@ import sys
 import time
 import traceback
 import types
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 PERIOD = 1 << 30  # of ticks_ms and ticks_us on a 32-bit port
 TICKS_START_MS = PERIOD - 20_000  # so that every run sees them wrap 20 s after it started

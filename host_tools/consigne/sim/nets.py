@@ -6,7 +6,8 @@ over pull resistors, and a net that nothing acts on keeps the level it had.  Clo
 several nets one, which is all that a key matrix is, ghost keys included.
 """
 
-from typing import Any, Callable, Hashable
+from collections.abc import Callable, Hashable
+from typing import Any
 
 Watcher = Callable[[int], Any]
 
@@ -19,16 +20,16 @@ class Net:
     """
 
     __slots__ = (
-        "name",
-        "level",
-        "fights",
         "_strong",
-        "_weak",
         "_ties",
-        "_watchers",
         "_tone",
         "_tone_watchers",
         "_volts",
+        "_watchers",
+        "_weak",
+        "fights",
+        "level",
+        "name",
     )
 
     def __init__(self, name: str) -> None:
@@ -130,22 +131,21 @@ class Net:
         return list(seen)
 
 
+def _resolve(nets: list[Net]) -> tuple[int | None, bool]:
+    """The level that acts on these nets together (None: nothing does), and whether drivers fight."""
+    strong = {level for one in nets for level in one._strong.values()}
+    if strong:
+        return min(strong), len(strong) > 1
+    weak = {level for one in nets for level in one._weak.values()}
+    return (min(weak) if weak else None), False
+
+
 def settle(net: Net) -> None:
     """Work out the level of a net and all that is tied to it, then tell who watches."""
     nets = net._component()
-    low = high = weak_low = weak_high = False
-    for one in nets:
-        for level in one._strong.values():
-            low, high = low or not level, high or bool(level)
-        for level in one._weak.values():
-            weak_low, weak_high = weak_low or not level, weak_high or bool(level)
-    if low or high:
-        level = 0 if low else 1
-        if low and high:
-            net.fights += 1
-    elif weak_low or weak_high:
-        level = 0 if weak_low else 1
-    else:
+    level, fight = _resolve(nets)
+    net.fights += fight
+    if level is None:
         return
     changed = [one for one in nets if one.level != level]
     for one in changed:

@@ -12,12 +12,14 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Callable, TypeVar
+from typing import Any, TypeVar
 
+from ..firmware_path import firmware_dir
 from .board import Board
 from .clock import RealClock
-from .ground import PowerLost, firmware_directory
+from .ground import PowerLost
 from .wire import Framing, Port, push_frame
 
 LAUNCHER = Path(__file__).with_name("shim") / "launch.py"
@@ -41,7 +43,7 @@ class MicroPythonGround:
     def __init__(self, board: Board, directory: Path, firmware: Path | None, heap_kb: int) -> None:
         self._board = board
         self._directory = directory
-        self._firmware = firmware or firmware_directory()
+        self._firmware = firmware or firmware_dir()
         self._heap_kb = heap_kb
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
@@ -204,21 +206,22 @@ class BoardThread:
         if threading.current_thread() is self._thread:
             return function()
         done = threading.Event()
-        outcome: list[Any] = [None, None]
+        returned: list[T] = []
+        raised: list[Exception] = []
 
         def run() -> None:
             try:
-                outcome[0] = function()
-            except Exception as error:
-                outcome[1] = error
+                returned.append(function())
+            except Exception as error:  # noqa: BLE001 - raised again in the caller's thread
+                raised.append(error)
             done.set()
 
         self._clock.post(run)
         if not done.wait(timeout_s):
             raise TimeoutError("the board's thread does not answer")
-        if outcome[1] is not None:
-            raise outcome[1]
-        return outcome[0]
+        if raised:
+            raise raised[0]
+        return returned[0]
 
     def post(self, function: Callable[[], Any]) -> None:
         """Run ``function`` on the board's thread soon; from any thread, without waiting."""
@@ -236,7 +239,7 @@ class BoardThread:
                 self._turn()
             except PowerLost:
                 self.on_power_lost()
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - the thread must live to tell it
                 self._failed(f"{type(error).__name__}: {error}")
         self._clock.close()
 

@@ -11,15 +11,17 @@ import importlib
 import random
 import traceback
 import types
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
-from greenlet import getcurrent, greenlet
+from greenlet import getcurrent, greenlet  # type: ignore[import-untyped]
 
+from ..firmware_path import firmware_dir
 from . import modules as device
 from .board import Board
 from .clock import VirtualClock
-from .ground import PowerLost, firmware_directory
+from .ground import PowerLost
 from .kernel import Kernel
 from .kernel_api import asyncio_module
 from .netmemory import MemoryNetwork
@@ -159,7 +161,7 @@ class Interpreter:
             return
         except SystemExit as leaving:
             text += f" with exit status {leaving.code}"
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - reported as the firmware's end
             self._write("".join(traceback.format_exception(error)))
             text += f": {type(error).__name__}: {error}"
         finally:
@@ -264,7 +266,7 @@ class Interpreter:
             handler(number, value)
         except PowerLost:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - printed, as the port does
             self._report("uncaught exception in interrupt", error)
 
     def _schedule(self, function: Callable[[Any], Any], argument: Any) -> None:
@@ -303,7 +305,7 @@ class VirtualGround:
         self.board = board
         self.clock = board.clock
         self.directory = directory
-        self.firmware = firmware or firmware_directory()
+        self.firmware = firmware or firmware_dir()
         self.network = network
         self._random = random.Random(seed)
         self.interpreter: Interpreter | None = None

@@ -1,6 +1,7 @@
 """The Wi-Fi radio of the chip and the network around it."""
 
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 from .clock import Clock, Timer
 

@@ -7,7 +7,8 @@ numbers stand in ``shim/_ops.py``.
 
 import errno
 import struct
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 from .board import HARD, Board
 from .buses import I2CBus

@@ -6,7 +6,8 @@ period of an ESP32 (2**30).  Then ``locker.core`` imports as it is.
 """
 
 import time
-from typing import Any, Callable, TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -12,15 +12,15 @@ import struct
 import _ops
 
 _fd = int(os.getenv("CONSIGNE_BOARD_FD"))
-_reader = open(_fd, "rb")
-_writer = open(_fd, "wb")
+_reader = open(_fd, "rb")  # noqa: SIM115 - open as long as the interpreter lives
+_writer = open(_fd, "wb")  # noqa: SIM115
 _head = bytearray(4)
 _small = bytearray(64)
 _small_view = memoryview(_small)
 _push = bytearray(1)
 _pushes = []  # (op, number, value) in order of arrival
 _handlers = {}
-_asking = False
+_asking = []  # one entry for each question under way: interrupts wait until there is none
 
 
 def subscribe(op, handler):
@@ -82,9 +82,8 @@ def ask(op, number, payload=b"", into=None):
 
     Raises OSError with the errno the board gave, ValueError when it refused the arguments.
     """
-    global _asking
     outermost = not _asking
-    _asking = True
+    _asking.append(op)
     try:
         _send(op, number, payload)
         answer = None
@@ -94,7 +93,7 @@ def ask(op, number, payload=b"", into=None):
         data = bytearray(size) if into is None or status else into
         _fill(data)
     finally:
-        _asking = not outermost
+        _asking.pop()
     if status == _ops.BAD_VALUE:
         raise ValueError(data.decode())
     if status:

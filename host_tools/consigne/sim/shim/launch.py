@@ -20,7 +20,7 @@ _new_event_loop = asyncio.core.new_event_loop
 def _with_pump():
     """A new event loop forgets its tasks; interrupts must outlive that."""
     loop = _new_event_loop()
-    asyncio.create_task(_link.pump())
+    loop.create_task(_link.pump())
     return loop
 
 

@@ -53,6 +53,7 @@ class Pin:
             return (Pin._levels >> self._id) & 1
         Pin._fresh = False
         _link.post(_ops.PIN_WRITE, self._id, b"\x01" if level else b"\x00")
+        return None
 
     __call__ = value
 
@@ -105,6 +106,7 @@ class Signal:
         if level is None:
             return self._pin.value() ^ self._invert
         self._pin.value(bool(level) ^ self._invert)
+        return None
 
     __call__ = value
 
@@ -167,7 +169,7 @@ class I2C(SoftI2C):
 
     def __init__(self, id, *, scl=None, sda=None, freq=400000, timeout=50000):
         if id not in (0, 1):
-            raise ValueError("I2C(%d) doesn't exist" % id)
+            raise ValueError("I2C({}) doesn't exist".format(id))
         scl = self._PINS[id][0] if scl is None else scl
         sda = self._PINS[id][1] if sda is None else sda
         super().__init__(scl, sda, freq=freq, timeout=timeout)
@@ -182,7 +184,7 @@ class UART:
 
     def __init__(self, id, baudrate=115200, **settings):
         if id not in (0, 1, 2):
-            raise ValueError("UART(%d) does not exist" % id)
+            raise ValueError("UART({}) does not exist".format(id))
         self._id = id
         self._tx, self._rx = self._PINS[id]
         self._rxbuf = 256
@@ -239,7 +241,7 @@ class UART:
 
     def irq(self, handler=None, trigger=0, hard=False):
         if handler is not None and trigger != self.IRQ_RXIDLE:
-            raise ValueError("trigger 0x%04x unsupported" % trigger)
+            raise ValueError("trigger 0x{:04x} unsupported".format(trigger))
         UART._handlers[self._id] = handler, self
         _link.post(_ops.UART_IRQ, self._id, b"\x01" if handler else b"\x00")
 
@@ -274,11 +276,13 @@ class PWM:
         if value is None:
             return self._freq
         self.init(freq=value)
+        return None
 
     def duty_u16(self, value=None):
         if value is None:
             return self._duty
         self.init(duty_u16=value)
+        return None
 
     def deinit(self):
         _link.post(_ops.PWM_SET, self._pin, struct.pack("<IH", 0, 0))
@@ -289,7 +293,7 @@ class WDT:
 
     def __init__(self, id=0, timeout=5000):
         if id != 0:
-            raise ValueError("WDT(%d) doesn't exist" % id)
+            raise ValueError("WDT({}) doesn't exist".format(id))
         _link.ask(_ops.WDT_START, 0, struct.pack("<I", timeout))
 
     def feed(self):

@@ -63,3 +63,4 @@ def hostname(name=None):
     if name is None:
         return WLAN._settings["hostname"]
     WLAN._settings["hostname"] = name
+    return None
