@@ -49,7 +49,7 @@ class Desk:
         self.epoch_s = EPOCH_S
         self.trust = trust
         self.access = Access(*self._options)
-        self.record(R.BOOT, 0, 0, 0, "test")
+        self._boot()
 
     @property
     def now(self):
@@ -110,4 +110,8 @@ class Desk:
         self.access = Access(*self._options)
         for kind, time_s, payload in records:
             self.access.apply(kind, time_s, memoryview(payload))
+        self._boot()
+
+    def _boot(self):
         self.record(R.BOOT, 0, 0, 0, "test")
+        self.access.warm(self.now)

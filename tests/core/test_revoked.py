@@ -1,0 +1,85 @@
+"""Bounded lists of what no longer counts: what happens at the bound, and what time takes away."""
+
+from access_kit import EPOCH_S
+from locker.core import records as R
+from locker.core.revoked import COUNTERS_MAX, PARCELS_MAX, Counters, Nonces, Parcels
+
+
+def test_a_listed_nonce_is_found_wherever_its_bytes_also_occur():
+    nonces = Nonces(8)
+    nonces.add(0x01020304, 0x05060708, 0)
+    nonces.add(0x090A0B0C, 0x0D0E0F10, 0)
+    assert nonces.lists(0x01020304) and nonces.lists(0x090A0B0C)
+    # bytes of an end, and bytes across two entries, are not nonces
+    for other in (0x05060708, 0x0D0E0F10, 0x02030405, 0x0708090A, 0x04050607, 0x0B0C0D0E):
+        assert not nonces.lists(other), hex(other)
+
+
+def test_a_nonce_listed_twice_takes_one_entry():
+    nonces = Nonces(2)
+    for _ in range(5):
+        nonces.add(9, 100, 0)
+    assert len(nonces) == 1 and nonces.horizon == 0
+
+
+def test_a_full_list_drops_what_has_ended_first():
+    nonces = Nonces(3)
+    nonces.add(1, 10, 0)
+    nonces.add(2, 30, 0)
+    nonces.add(3, 11, 0)
+    nonces.add(4, 40, 12)
+    assert [nonces.lists(n) for n in (1, 2, 3, 4)] == [False, True, False, True]
+    assert nonces.horizon == 0
+
+
+def test_a_full_list_never_takes_a_used_token_rather_refuses_a_good_one():
+    nonces = Nonces(3)
+    for nonce, until in ((1, 20), (2, 10), (3, 30)):
+        nonces.add(nonce, until, 0)
+    nonces.add(4, 40, 0)
+    assert len(nonces) == 3 and nonces.horizon == 10
+    for nonce, until in ((1, 20), (2, 10), (3, 30), (4, 40)):
+        assert nonces.has(nonce, until), nonce
+    assert nonces.has(99, 10)  # could be one that had to go
+    assert not nonces.has(99, 11)
+    nonces.add(5, 50, 0)
+    assert nonces.horizon == 20 and nonces.has(1, 20)
+
+
+def test_the_horizon_survives_a_snapshot():
+    nonces = Nonces(2)
+    for nonce in range(1, 6):
+        nonces.add(nonce, 10 * nonce, 0)
+    again = Nonces(2)
+    for kind, payload in nonces.snapshot(R.TOKEN_USED):
+        again.add(*R.unpack(kind, payload), 0)
+    assert again.horizon == nonces.horizon == 30
+    assert [again.has(n, 10 * n) for n in range(1, 6)] == [True] * 5
+    assert list(Nonces(2).snapshot(R.TOKEN_USED)) == []
+
+
+def test_revoked_parcels_end_and_are_bounded():
+    parcels = Parcels()
+    parcels.add("A", EPOCH_S)
+    assert parcels.has("A", EPOCH_S) and not parcels.has("A", EPOCH_S + 1) and not parcels.has("B", 0)
+    for i in range(1, PARCELS_MAX):
+        parcels.add("P%d" % i, EPOCH_S + i)
+    assert parcels.room("A", 0) and parcels.room("P1", 0)
+    assert not parcels.room("NEW", EPOCH_S) and parcels.room("NEW", EPOCH_S + 1)
+    parcels.add("A", EPOCH_S + 500)  # replaced, nothing leaves
+    assert parcels.has("P1", EPOCH_S)
+    parcels.add("NEW", EPOCH_S + 500)
+    assert not parcels.has("P1", EPOCH_S) and parcels.has("NEW", EPOCH_S) and parcels.has("A", EPOCH_S)
+
+
+def test_counters_are_bounded_and_default_to_the_holder():
+    counters = Counters()
+    assert counters.of((1, 1, 7)) == 7
+    for i in range(COUNTERS_MAX):
+        counters.put((1, 1, i), 1000 + i)
+    assert counters.of((1, 1, 7)) == 1007
+    assert counters.room((1, 1, 7)) and not counters.room((2, 1, 7))
+    counters.put((2, 1, 7), 5)
+    assert counters.of((2, 1, 7)) == 7
+    counters.put((1, 1, 7), 2000)
+    assert counters.of((1, 1, 7)) == 2000
