@@ -13,6 +13,8 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any
 
+from .ground import PowerLost
+
 Coro = Coroutine[Any, Any, Any]
 
 
@@ -109,6 +111,7 @@ class Kernel:
         self._alarm = alarm
         self._report = report
         self.handler: Callable[[Any, dict[str, Any]], Any] | None = None
+        self.dead = False
         self.reset()
 
     def reset(self) -> None:
@@ -120,6 +123,8 @@ class Kernel:
         self._tasks: dict[Task, None] = {}
 
     def running(self) -> Task:
+        if self.dead:
+            raise PowerLost
         if self.current is None:
             raise RuntimeError("no running task")
         return self.current
@@ -251,9 +256,10 @@ class Kernel:
 
     def drop_all(self) -> None:
         """Throw every task away, as a reset does; what their ``finally`` blocks try is of no effect."""
+        self.dead = True
         for task in list(self._tasks):
             try:
                 task.coro.close()
-            except BaseException as error:  # noqa: BLE001 - a dead machine's last words
-                del error
+            except (PowerLost, Exception) as last_words:  # noqa: BLE001 - of a machine that is dead
+                task.error = last_words
         self.reset()

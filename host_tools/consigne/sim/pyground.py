@@ -180,9 +180,9 @@ class Interpreter:
         """Stop it where it stands; raises PowerLost when called from the firmware itself."""
         if self.dead:
             return
-        self.dead = self.port.closed = True
         if self._line:
             self._write("\n")
+        self.dead = self.port.closed = True
         if getcurrent() is self.greenlet:
             return  # ``_ask`` or ``_post`` raises as soon as the board has finished dying
         if self.greenlet:
@@ -284,6 +284,8 @@ class Interpreter:
             file.write(text)
 
     def _write(self, text: str) -> None:
+        if self.dead:
+            return
         *lines, self._line = (self._line + text).split("\n")
         for line in lines:
             self._ground.board.note("stdout", line)
