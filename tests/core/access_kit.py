@@ -10,7 +10,7 @@ from locker.core.events import TRUST_SET, VIA_KEYPAD
 
 KEY = bytes(range(32))
 OTHER_KEY = bytes(range(1, 33))
-EPOCH_S = 1_795_200_000  # 2026-11-20, a multiple of a day
+EPOCH_S = 20_778 * 86_400  # a midnight in November 2026: a slot of every length begins
 DAY_S = 86_400
 HOLDERS = ((1, 1, 7), (3, 4, 1), (2, 5, 9))
 NEVER = 4_294_967_295
@@ -30,7 +30,9 @@ def window(role, action, holder, epoch_s, digits=8, key=KEY):
     return codes.window_digits(padded, role, action, holder, epoch_s // length_s, digits)
 
 
-def token(action=0, door=65535, parcel="", begin=EPOCH_S, end=EPOCH_S + DAY_S, nonce=77, key=KEY, kind=1, holder=0):
+def token(
+    action=0, door=65535, parcel="", begin=EPOCH_S, end=EPOCH_S + DAY_S, nonce=77, key=KEY, kind=1, holder=0
+):
     body = codes.token_body(kind, action, holder, door, begin, end, nonce, parcel)
     return codes.token_text(codes.pads(codes.derive(key, codes.LABEL_TOKEN)), body)
 

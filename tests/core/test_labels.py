@@ -5,11 +5,24 @@ from locker.core import reasons as W
 
 
 def test_the_same_parcel_has_one_id_however_it_is_scanned():
-    for text in ("RR123456785FR", " RR123456785FR\r\n", "]C0RR123456785FR", "rr123456785fr", "RR 123 456 785 FR"):
+    for text in (
+        "RR123456785FR",
+        " RR123456785FR\r\n",
+        "]C0RR123456785FR",
+        "rr123456785fr",
+        "RR 123 456 785 FR",
+    ):
         assert labels.parcel_id(text) == (W.R_OK, "RR123456785FR"), text
     sscc = "340123450000000000"
     sscc = sscc[:-1] + str((10 - sum(int(c) * (1 if i % 2 else 3) for i, c in enumerate(sscc[:-1]))) % 10)
-    for text in (sscc, "00" + sscc, "]C100" + sscc, "]C1\x1d00" + sscc, "(00)" + sscc, "(00) 3 40123450 00000000 " + sscc[-1]):
+    for text in (
+        sscc,
+        "00" + sscc,
+        "]C100" + sscc,
+        "]C1\x1d00" + sscc,
+        "(00)" + sscc,
+        "(00) 3 40123450 00000000 " + sscc[-1],
+    ):
         assert labels.parcel_id(text) == (W.R_OK, sscc), text
 
 
@@ -32,7 +45,15 @@ def test_a_misread_label_is_refused_only_where_the_form_leaves_no_doubt():
     assert labels.parcel_id("00003401234567890128") == (W.R_LABEL_CHECK, "")
     assert labels.parcel_id("(00)003401234567890128") == (W.R_LABEL_CHECK, "")
     # 18 bare digits, a domestic carrier, "(00)" before something else: free formats
-    for text in ("003401234567890128", "6A12345678901", "R1123456785FR", "RR12345678XFR", "RR1234567855R", "(00)12", "00AB"):
+    for text in (
+        "003401234567890128",
+        "6A12345678901",
+        "R1123456785FR",
+        "RR12345678XFR",
+        "RR1234567855R",
+        "(00)12",
+        "00AB",
+    ):
         assert labels.parcel_id(text) == (W.R_OK, text), text
     assert labels.parcel_id("00" + "1" * 17 + "X")[0] == W.R_OK
 

@@ -63,7 +63,7 @@ def test_revoked_parcels_end_and_are_bounded():
     parcels.add("A", EPOCH_S)
     assert parcels.has("A", EPOCH_S) and not parcels.has("A", EPOCH_S + 1) and not parcels.has("B", 0)
     for i in range(1, PARCELS_MAX):
-        parcels.add("P%d" % i, EPOCH_S + i)
+        parcels.add("P{}".format(i), EPOCH_S + i)
     assert parcels.room("A", 0) and parcels.room("P1", 0)
     assert not parcels.room("NEW", EPOCH_S) and parcels.room("NEW", EPOCH_S + 1)
     parcels.add("A", EPOCH_S + 500)  # replaced, nothing leaves

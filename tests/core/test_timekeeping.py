@@ -40,7 +40,7 @@ def test_drift_is_corrected_without_the_clock_going_back():
     clock = Clock(_NOW_S, 0)
     clock.set(0, _NOW_S + 100)
     assert clock.set(0, _NOW_S + 60) == R_OK  # a slow source corrects us by 40 s
-    shown = [clock.now(s * 1000)[1] for s in range(0, 60)]
+    shown = [clock.now(s * 1000)[1] for s in range(60)]
     assert shown[:40] == [_NOW_S + 100] * 40
     assert shown[-1] == _NOW_S + 119
     assert clock.now(60_000)[2] == TRUST_SET

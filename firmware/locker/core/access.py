@@ -20,18 +20,16 @@ from . import reasons as W
 from . import records as R
 from .labels import CODE_DIGITS_MAX, CODE_DIGITS_MIN, all_digits, parcel_possible
 from .parcelcodes import ParcelCodes
-from .revoked import Counters, Nonces, Parcels
+from .revoked import Counters, Parcels
 from .throttle import Throttle
+from .tokens import Tokens
 from .windows import Windows
 
 DOORS_MAX = const(256)
-_USED_MAX = const(256)
-_REVOKED_MAX = const(64)
+GRANTS_MAX = const(1024)
 _EACH_EVENT = const(2)  # codes to prepare, two HMACs each
 _ALL_CELLS = const(64)
 
-# The role of who shows a token, by its action: the token itself does not carry one.
-_TOKEN_ROLES = (E.CUSTOMER, E.COURIER, E.CUSTOMER, E.COURIER, E.TECHNICIAN, E.CLERK)
 _DURESS_ROLES = (E.CLERK, E.TECHNICIAN)
 
 # The parts of a verdict.
@@ -59,19 +57,17 @@ class Access:
         self._doors = doors
         self._listed = codes.pads(codes.derive(device_key, codes.LABEL_LISTED))
         derived = codes.pads(codes.derive(device_key, codes.LABEL_DERIVED))
-        self._token = codes.pads(codes.derive(device_key, codes.LABEL_TOKEN))
+        token = codes.pads(codes.derive(device_key, codes.LABEL_TOKEN))
         window = codes.pads(codes.derive(device_key, codes.LABEL_WINDOW))
         self.throttle = Throttle()
         self.grants_version = 0
         self._live = livecodes.LiveCodes()
-        self._grants = grants.Grants(self._live)
+        self._grants = grants.Grants(self._live, GRANTS_MAX)
         self._counters = Counters()
         self._windows = Windows(holders, digits, window, self._listed, self._counters, self._live)
         self._revoked_parcels = Parcels()
-        self._revoked_nonces = Nonces(_REVOKED_MAX)
-        self._used_nonces = Nonces(_USED_MAX)
+        self._tokens = Tokens(token, doors, self._revoked_parcels)
         self._parcels = ParcelCodes(digits, derived, self._listed, self._live)
-        self._token_shown = (0, 0)  # nonce and end of the token accepted last
         self._floor_s = 0  # newest time in any record: what has ended by then has ended for good
         self._folds = {
             R.GRANT: self._fold_grant,
@@ -117,7 +113,7 @@ class Access:
 
     def _fold_revoke_nonce(self, kind, payload):
         nonce, until = R.unpack(kind, payload)
-        self._revoked_nonces.add(nonce, until, self._floor_s)
+        self._tokens.revoked.add(nonce, until, self._floor_s)
 
     def _fold_holder_counter(self, kind, payload):
         role, action, holder, counter = R.unpack(kind, payload)
@@ -127,13 +123,11 @@ class Access:
 
     def _fold_token_used(self, kind, payload):
         nonce, until = R.unpack(kind, payload)
-        self._used_nonces.add(nonce, until, self._floor_s)
-        if self._token_shown[0] == nonce:
-            self._token_shown = (0, 0)
+        self._tokens.use(nonce, until, self._floor_s)
 
     def _fold_opened(self, kind, payload):
         door, _, _, ref, _ = R.unpack(kind, payload)
-        if ref and not self._used_nonces.lists(ref):  # else it was a token's nonce
+        if ref and not self._tokens.used.lists(ref):  # else it was a token's nonce
             self._grants.opened(ref, door)
 
     def _fold_attempt(self, kind, payload):
@@ -156,8 +150,7 @@ class Access:
         yield R.GRANTS_VERSION, R.pack(R.GRANTS_VERSION, self.grants_version)
         yield from self._grants.snapshot(self._floor_s)
         yield from self._revoked_parcels.snapshot()
-        yield from self._revoked_nonces.snapshot(R.REVOKE_NONCE)
-        yield from self._used_nonces.snapshot(R.TOKEN_USED)
+        yield from self._tokens.snapshot()
         yield from self._counters.snapshot()
         yield R.THROTTLE_STATE, R.pack(R.THROTTLE_STATE, self.throttle.milli_tries(), self._floor_s)
 
@@ -240,34 +233,8 @@ class Access:
 
     def check_token(self, text, now):
         """The verdict on a scanned token."""
-        raw = codes.token_raw(text)
-        if raw is None:
-            return _refused(W.R_TOKEN_FORM)
-        if not codes.token_authentic(self._token, raw):
-            return _refused(W.R_TOKEN_FORGED)
-        kind, action, holder, door, not_before, not_after, nonce, parcel = codes.token_fields(raw)
-        if kind != codes.TOKEN_KIND or not nonce:
-            return _refused(W.R_TOKEN_KIND)
-        if action > E.HANDOVER:
-            return _refused(W.R_ACTION)
-        if door != R.ANY_DOOR and not 1 <= door <= self._doors:
-            return _refused(W.R_DOOR)
-        if not parcel_possible(parcel):
-            return _refused(W.R_PARCEL)
-        if not_before > not_after:
-            return _refused(W.R_WINDOW)
-        reason = trust.judge(trust.TOKEN, action, not_before, not_after, now)
-        if reason != W.R_OK:
-            return _refused(reason)
-        parcel = str(parcel, "utf-8")
-        if self._revoked_nonces.has(nonce, not_after) or self._revoked_parcels.has(parcel, now[1]):
-            return _refused(W.R_REVOKED)
-        if self._used_nonces.has(nonce, not_after):
-            return _refused(W.R_DONE_BEFORE)
-        self._token_shown = (nonce, not_after)
-        if door != R.ANY_DOOR:
-            door -= 1
-        return (W.R_OK, _TOKEN_ROLES[action], action, holder, door, nonce, parcel, not_after, False)
+        reason, verdict = self._tokens.check(text, now)
+        return verdict or _refused(reason)
 
     def token_end(self, ref):
         """The end of the token under this ref if it was accepted last and is not used yet, else 0.
@@ -275,7 +242,7 @@ class Access:
         The core writes ``TOKEN_USED(ref, end)`` just before ``OPENED``: a code is spent when its door
         was seen open, and a cut between the two records must not leave it alive.
         """
-        return self._token_shown[1] if ref and ref == self._token_shown[0] else 0
+        return self._tokens.end(ref)
 
     # --- deciding -----------------------------------------------------------------------------------------
 

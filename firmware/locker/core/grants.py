@@ -14,7 +14,6 @@ from . import records as R
 from .labels import parcel_possible
 from .reasons import R_ACTION, R_DOOR, R_FULL, R_OK, R_PARCEL, R_PAYLOAD, R_WINDOW
 
-GRANTS_MAX = const(1024)
 UNLIMITED = const(0)  # in the field uses
 
 _FIXED = R.SPEC[R.GRANT][1]
@@ -46,10 +45,11 @@ def check(payload, doors):
 
 
 class Grants:
-    """The set, bounded to ``GRANTS_MAX``; when it is full, what has ended makes room."""
+    """The set, bounded to ``grants_max``; when it is full, what has ended makes room."""
 
-    def __init__(self, live):
+    def __init__(self, live, grants_max):
         self._live = live
+        self._grants_max = grants_max
         self._payloads = {}
         self._used = {}  # id -> times a door was opened with it
 
@@ -62,7 +62,7 @@ class Grants:
         if reason != R_OK:
             return reason
         id_ = struct.unpack_from(">I", payload, 0)[0]
-        if id_ in self._payloads or len(self._payloads) < GRANTS_MAX:
+        if id_ in self._payloads or len(self._payloads) < self._grants_max:
             return R_OK
         return R_OK if self._ended(time_s) else R_FULL
 
@@ -71,7 +71,7 @@ class Grants:
         payload = bytes(payload)
         id_ = struct.unpack_from(">I", payload, 0)[0]
         self._forget(id_)
-        if len(self._payloads) >= GRANTS_MAX:
+        if len(self._payloads) >= self._grants_max:
             ended = self._ended(time_s)
             if not ended:
                 return  # the host was told R_FULL before this could be journaled

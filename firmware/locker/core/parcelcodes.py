@@ -42,10 +42,10 @@ class ParcelCodes:
         for door, (parcel_id, tag) in self._bound.items():
             if tag is None and doors_max:
                 doors_max -= 1
-                tag = self.tag_of(parcel_id)
-                self._bound[door] = (parcel_id, tag)
+                made = self.tag_of(parcel_id)
+                self._bound[door] = (parcel_id, made)
                 self._unprepared -= 1
-                self._live.add(tag, livecodes.door_ref(door))
+                self._live.add(made, livecodes.door_ref(door))
 
     def prepare_all(self):
         self.prepare(self._unprepared)

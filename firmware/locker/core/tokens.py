@@ -1,0 +1,91 @@
+"""Tokens: text from a QR code in, a verdict out; each opens once.
+
+A token is signed for this locker and carries its own dates, so nothing need be known of it before.
+What is known after: which nonces were used or revoked, until the tokens have ended.
+"""
+
+from micropython import const
+
+from . import codes, trust
+from . import events as E
+from . import reasons as W
+from . import records as R
+from .labels import parcel_possible
+from .revoked import Nonces
+
+_USED_MAX = const(256)
+_REVOKED_MAX = const(64)
+
+# The role of who shows a token, by its action: the token itself does not carry one.
+_ROLES = (E.CUSTOMER, E.COURIER, E.CUSTOMER, E.COURIER, E.TECHNICIAN, E.CLERK)
+
+
+def _sense(fields, doors):
+    """``R_OK``, or why authentic fields make no sense here.
+
+    Doors in a token are numbered as people number them, from 1, so that door 0 (a field somebody
+    forgot) opens nothing.
+    """
+    kind, action, _, door, not_before, not_after, nonce, parcel = fields
+    if kind != codes.TOKEN_KIND or not nonce:
+        return W.R_TOKEN_KIND
+    if action > E.HANDOVER:
+        return W.R_ACTION
+    if door != R.ANY_DOOR and not 1 <= door <= doors:
+        return W.R_DOOR
+    if not parcel_possible(parcel):
+        return W.R_PARCEL
+    return W.R_WINDOW if not_before > not_after else W.R_OK
+
+
+class Tokens:
+    """``revoked_parcels`` is shared with the derived codes; ``doors`` is how many there are."""
+
+    def __init__(self, padded, doors, revoked_parcels):
+        self._padded = padded
+        self._doors = doors
+        self._revoked_parcels = revoked_parcels
+        self.revoked = Nonces(_REVOKED_MAX)
+        self.used = Nonces(_USED_MAX)
+        self._accepted = (0, 0)  # nonce and end of the one accepted last, until it is used
+
+    def check(self, text, now):
+        """``(reason, verdict)``; the verdict is ``None`` unless the reason is ``R_OK``."""
+        raw = codes.token_raw(text)
+        if raw is None:
+            return W.R_TOKEN_FORM, None
+        if not codes.token_authentic(self._padded, raw):
+            return W.R_TOKEN_FORGED, None
+        fields = codes.token_fields(raw)
+        _, action, holder, door, not_before, not_after, nonce, parcel = fields
+        reason = _sense(fields, self._doors)
+        if reason == W.R_OK:
+            reason = trust.judge(trust.TOKEN, action, not_before, not_after, now)
+        if reason == W.R_OK:
+            parcel = str(parcel, "utf-8")
+            reason = self._spent(nonce, not_after, parcel, now[1])
+        if reason != W.R_OK:
+            return reason, None
+        self._accepted = (nonce, not_after)
+        if door != R.ANY_DOOR:
+            door -= 1
+        return reason, (reason, _ROLES[action], action, holder, door, nonce, parcel, not_after, False)
+
+    def _spent(self, nonce, not_after, parcel, epoch_s):
+        if self.revoked.has(nonce, not_after) or self._revoked_parcels.has(parcel, epoch_s):
+            return W.R_REVOKED
+        return W.R_DONE_BEFORE if self.used.has(nonce, not_after) else W.R_OK
+
+    def use(self, nonce, until, time_s):
+        """Fold ``TOKEN_USED``."""
+        self.used.add(nonce, until, time_s)
+        if self._accepted[0] == nonce:
+            self._accepted = (0, 0)
+
+    def end(self, nonce):
+        """The end of the token with this nonce if it was accepted last and is not used yet, else 0."""
+        return self._accepted[1] if nonce and nonce == self._accepted[0] else 0
+
+    def snapshot(self):
+        yield from self.revoked.snapshot(R.REVOKE_NONCE)
+        yield from self.used.snapshot(R.TOKEN_USED)

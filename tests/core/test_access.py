@@ -1,0 +1,410 @@
+"""Verdicts: parcels' codes, tokens, revocation, collisions, duress, and what the power cannot undo."""
+
+from access_kit import DAY_S, EPOCH_S, NEVER, OTHER_KEY, Desk, derived, grant, listed_tag, token, window
+from locker.core import codes, trust
+from locker.core import events as E
+from locker.core import reasons as W
+from locker.core import records as R
+from locker.core.access import Access
+
+
+def _other_digits_with(desk, parcel):
+    """A grant's payload that has the same digits as the parcel's derived code."""
+    return grant(3, derived(parcel), role=5, door=1)
+
+
+# --- derived codes ---------------------------------------------------------------------------------
+
+
+def test_a_customer_told_the_code_beforehand_collects_what_the_locker_never_heard_of():
+    desk = Desk()
+    told = derived("RR123456785FR")  # by the host, days ago
+    assert desk.type(told)[0] == W.R_WRONG
+    assert desk.type(window(1, 1, 7, EPOCH_S))[0] == W.R_OK  # a courier comes, no network
+    assert not desk.access.collides("RR123456785FR")
+    desk.access.bind(3, "RR123456785FR")
+    verdict = desk.type(told)
+    assert verdict == (W.R_OK, E.CUSTOMER, E.COLLECT, 0, 3, 0, "RR123456785FR", trust.NEVER_ENDS, False)
+    desk.access.unbind(3)
+    assert desk.why(told) == W.R_WRONG
+
+
+def test_a_derived_code_works_whatever_the_clock_says():
+    for trust_state in (E.TRUST_FLOOR, E.TRUST_SET):
+        for epoch_s in (0, 946_684_800, EPOCH_S, 2**31, NEVER):
+            desk = Desk(trust=trust_state)
+            desk.epoch_s = epoch_s
+            desk.access.bind(0, "P1")
+            assert desk.why(derived("P1")) == W.R_OK
+
+
+def test_a_door_given_to_the_next_parcel_forgets_the_code_of_the_last():
+    desk = Desk()
+    desk.access.bind(3, "P1")
+    assert desk.why(derived("P1")) == W.R_OK
+    desk.access.bind(3, "P1")  # the same again changes nothing
+    assert desk.why(derived("P1")) == W.R_OK
+    desk.access.bind(3, "P2")
+    assert desk.why(derived("P1")) == W.R_WRONG
+    assert desk.why(derived("P2")) == W.R_OK
+    desk.access.bind(4, "P3")
+    desk.access.unbind(4)  # never needed, never computed
+    desk.access.unbind(4)
+    assert desk.why(derived("P3")) == W.R_WRONG
+
+
+def test_a_parcel_known_at_two_doors_has_one_code():
+    desk = Desk()
+    desk.access.bind(3, "P1")  # collected, may be opened again for a while
+    desk.access.bind(5, "P1")  # and brought back
+    assert desk.type(derived("P1"))[:2] == (W.R_OK, E.CUSTOMER)
+    assert not desk.access.collides("P1")
+
+
+def test_parcels_are_made_ready_a_few_at_a_time():
+    desk = Desk()
+    for door in range(12):
+        desk.access.bind(door, "P{}".format(door))
+    for _ in range(12):
+        desk.access.warm(desk.now)
+    for door in range(12):
+        assert desk.type(derived("P{}".format(door)))[4] == door
+
+
+# --- collisions ------------------------------------------------------------------------------------
+
+
+def test_a_deposit_whose_code_is_live_already_is_seen_before_it_happens():
+    desk = Desk()
+    desk.put(R.GRANT, _other_digits_with(desk, "P1"))
+    assert desk.access.collides("P1")
+    assert not desk.access.collides("P2")
+    desk.record(R.GRANT_DROP, 3)
+    assert not desk.access.collides("P1")
+
+
+def test_two_parcels_with_the_same_digits_are_told_apart_by_refusing_the_second():
+    first, second = _two_parcels_that_collide()
+    desk = Desk(digits=6)
+    desk.access.bind(0, first)
+    assert desk.access.collides(second)
+    assert not desk.access.collides(first)
+
+
+def _two_parcels_that_collide():
+    seen = {}
+    for i in range(100_000):
+        parcel = "P{}".format(i)
+        digits = derived(parcel, 6)
+        if digits in seen:
+            return seen[digits], parcel
+        seen[digits] = parcel
+    raise AssertionError("a million codes and no collision among so many parcels")
+
+
+def test_two_live_codes_with_the_same_digits_are_never_guessed_between():
+    desk = Desk()
+    desk.access.bind(0, "P1")
+    desk.put(R.GRANT, _other_digits_with(desk, "P1"))
+    assert desk.why(derived("P1")) == W.R_AMBIGUOUS
+    desk.put(R.GRANT, grant(3, derived("P1"), end=EPOCH_S - 1))
+    assert desk.why(derived("P1")) == W.R_OK  # only one of them counts
+    desk.access.unbind(0)
+    assert desk.why(derived("P1")) == W.R_EXPIRED
+    desk.put(R.GRANT, grant(4, derived("P1"), begin=EPOCH_S + 9))
+    assert desk.why(derived("P1")) in (W.R_EXPIRED, W.R_NOT_YET)  # neither opens
+
+
+def test_the_host_may_list_the_very_code_a_parcel_has_anyway():
+    desk = Desk()
+    desk.access.bind(0, "P1")
+    desk.put(R.GRANT, grant(3, derived("P1"), parcel="P1"))
+    assert desk.type(derived("P1"))[6] == "P1"
+    desk.put(R.GRANT, grant(3, derived("P1"), action=3, parcel="P1"))
+    assert desk.why(derived("P1")) == W.R_AMBIGUOUS  # collect or recall?
+
+
+def test_codes_that_share_the_short_tag_only_are_different_codes():
+    desk = Desk()
+    tag = listed_tag("12345678")
+    twin = tag[:4] + bytes(12)
+    payload = grant(1, "12345678")
+    desk.put(R.GRANT, payload[:19] + twin + payload[35:])
+    assert desk.why("12345678") == W.R_WRONG
+    desk.put(R.GRANT, grant(2, "12345678", door=6))
+    assert desk.type("12345678")[4:6] == (6, 2)
+    desk.access.bind(0, "P1")
+    desk.put(R.GRANT, grant(3, derived("P1"))[:19] + listed_tag(derived("P1"))[:4] + bytes(12))
+    assert not desk.access.collides("P1")
+
+
+# --- what is typed ---------------------------------------------------------------------------------
+
+
+def test_what_is_not_the_site_s_number_of_digits_is_refused_as_such():
+    desk = Desk()
+    for text in (
+        "",
+        "1",
+        "1234567",
+        "123456789",
+        "1234567a",
+        "\u0661\u0662\u0663\u0664\u0665\u0666\u0667\u0668",
+        "12 45678",
+        "-1234567",
+        "x" * 1024,
+    ):
+        assert desk.why(text) == W.R_NOT_DIGITS, text
+
+
+def test_sites_choose_six_to_ten_digits():
+    for digits in range(6, 11):
+        desk = Desk(digits=digits)
+        desk.access.bind(1, "P1")
+        assert desk.why(derived("P1", digits)) == W.R_OK
+        assert desk.why(window(1, 1, 7, EPOCH_S, digits)) == W.R_OK
+    for digits in (5, 11):
+        try:
+            Desk(digits=digits)
+        except ValueError:
+            continue
+        raise AssertionError(digits)
+
+
+# --- duress ----------------------------------------------------------------------------------------
+
+
+def _raised(code):
+    return code[:-1] + str((int(code[-1]) + 1) % 10)
+
+
+def test_a_clerk_in_distress_opens_and_the_caller_is_told():
+    for who in ((3, 4, 1), (2, 5, 9)):
+        code = window(*who, EPOCH_S)
+        desk = Desk(duress=True)
+        assert desk.type(code)[8] is False
+        verdict = desk.type(_raised(code))
+        assert verdict[:4] == (W.R_OK,) + who and verdict[8] is True
+        assert Desk().type(_raised(code))[0] == W.R_WRONG  # off unless the site wants it
+
+
+def test_duress_carries_over_from_nine_to_zero_and_works_for_listed_codes():
+    desk = Desk(duress=True)
+    desk.put(R.GRANT, grant(1, "12345679", role=E.TECHNICIAN, action=E.SERVICE))
+    assert desk.type("12345670")[8] is True
+    assert desk.type("12345678")[0] == W.R_WRONG
+    assert desk.type("12345680")[0] == W.R_WRONG
+
+
+def test_nobody_else_has_a_second_code():
+    desk = Desk(duress=True)
+    desk.access.bind(0, "P1")
+    desk.put(R.GRANT, grant(1, "12345678", role=E.RESIDENT, door=3))
+    for code in (derived("P1"), "12345678", window(1, 1, 7, EPOCH_S)):
+        assert desk.why(code) == W.R_OK
+        assert desk.why(_raised(code)) == W.R_WRONG
+
+
+def test_a_real_code_is_never_taken_for_somebody_else_s_alarm():
+    desk = Desk(duress=True)
+    desk.put(R.GRANT, grant(1, "12345678", role=E.CLERK, action=E.HANDOVER))
+    desk.put(R.GRANT, grant(2, "12345679", role=E.RESIDENT, door=3))
+    verdict = desk.type("12345679")
+    assert verdict[5] == 2 and verdict[8] is False
+    desk.put(R.GRANT, grant(2, "12345679", role=E.RESIDENT, door=3, end=EPOCH_S - 1))
+    assert desk.why("12345679") == W.R_EXPIRED
+
+
+# --- tokens ----------------------------------------------------------------------------------------
+
+
+def test_a_token_opens_what_it_names():
+    desk = Desk()
+    text = token(action=1, door=12, parcel="P1", nonce=5, holder=8)
+    # Doors count from 1 in a token, from 0 in a verdict.
+    assert desk.scan(text) == (W.R_OK, E.COURIER, E.DEPOSIT, 8, 11, 5, "P1", EPOCH_S + DAY_S, False)
+    assert desk.scan(token(door=65535))[4] == R.ANY_DOOR
+
+
+def test_each_action_of_a_token_has_its_role():
+    desk = Desk()
+    roles = [desk.scan(token(action=a))[1] for a in range(6)]
+    assert roles == [E.CUSTOMER, E.COURIER, E.CUSTOMER, E.COURIER, E.TECHNICIAN, E.CLERK]
+
+
+def test_impossible_tokens_are_refused_with_one_reason_each():
+    desk = Desk()
+    good = token(parcel="RR123456785")  # 60 characters: whole groups can be cut off and moved
+    assert desk.scan(good)[0] == W.R_OK
+    for text, reason in (
+        ("", W.R_TOKEN_FORM),
+        (good[:20], W.R_TOKEN_FORM),
+        (good + "=", W.R_TOKEN_FORM),
+        (good.replace("CG1", "cg1"), W.R_TOKEN_FORM),
+        (good[:-4], W.R_TOKEN_FORGED),  # cut
+        (good + "AAAA", W.R_TOKEN_FORGED),  # extended
+        (good[:3] + good[7:11] + good[3:7] + good[11:], W.R_TOKEN_FORGED),  # reordered
+        (token(key=OTHER_KEY), W.R_TOKEN_FORGED),  # another locker's
+        (token(kind=2), W.R_TOKEN_KIND),
+        (token(nonce=0), W.R_TOKEN_KIND),
+        (token(action=6), W.R_ACTION),
+        (token(action=255), W.R_ACTION),
+        (token(door=0), W.R_DOOR),
+        (token(door=13), W.R_DOOR),
+        (token(door=65534), W.R_DOOR),
+        (token(parcel="a\nb"), W.R_PARCEL),
+        (token(begin=EPOCH_S + 1, end=EPOCH_S), W.R_WINDOW),
+        (token(begin=EPOCH_S - 60, end=EPOCH_S - 1), W.R_EXPIRED),
+        (token(begin=EPOCH_S + 1), W.R_NOT_YET),
+    ):
+        for _ in range(2):
+            assert desk.scan(text) == (reason, 0, 0, 0, R.ANY_DOOR, 0, "", 0, False), (text, reason)
+    assert desk.scan(token(end=EPOCH_S))[0] == W.R_OK
+    assert desk.scan(token(begin=EPOCH_S))[0] == W.R_OK
+
+
+def test_a_token_signed_with_a_parcel_that_is_not_text_is_refused():
+    desk = Desk()
+    padded = codes.pads(codes.derive(bytes(range(32)), codes.LABEL_TOKEN))
+    body = codes.token_body(1, 0, 0, 65535, EPOCH_S, EPOCH_S, 1, "") + b"\xff\xfe"
+    assert desk.scan(codes.token_text(padded, body))[0] == W.R_PARCEL
+
+
+def test_a_used_token_stays_used_through_any_restart_until_it_ends():
+    for compacted in (False, True):
+        desk = Desk()
+        text = token(nonce=5, door=4)
+        assert desk.scan(text)[0] == W.R_OK
+        assert desk.scan(text)[0] == W.R_OK  # nothing opened yet
+        desk.opened(3, 5)
+        assert desk.scan(text)[0] == W.R_DONE_BEFORE
+        desk.restart(compacted)
+        assert desk.scan(text)[0] == W.R_DONE_BEFORE
+        assert desk.scan(token(nonce=6))[0] == W.R_OK
+        desk.wait(DAY_S + 1)
+        assert desk.scan(text)[0] == W.R_EXPIRED
+
+
+def test_only_the_token_accepted_last_is_spent_by_an_opening():
+    desk = Desk()
+    desk.scan(token(nonce=5))
+    assert desk.access.token_end(5) == EPOCH_S + DAY_S
+    assert desk.access.token_end(6) == 0 and desk.access.token_end(0) == 0
+    desk.record(R.TOKEN_USED, 6, EPOCH_S + DAY_S)
+    assert desk.access.token_end(5) == EPOCH_S + DAY_S
+    desk.record(R.TOKEN_USED, 5, EPOCH_S + DAY_S)
+    assert desk.access.token_end(5) == 0
+
+
+def test_a_token_s_opening_does_not_spend_a_grant_of_the_same_number():
+    desk = Desk()
+    desk.put(R.GRANT, grant(5, "12345678", door=3, uses=1))
+    desk.scan(token(nonce=5, door=4))
+    desk.opened(3, 5)
+    assert desk.why("12345678") == W.R_OK
+
+
+def test_on_floor_a_token_serves_one_person_but_never_opens_the_whole_locker():
+    desk = Desk(trust=E.TRUST_FLOOR)
+    for action, reason in ((0, W.R_OK), (1, W.R_OK), (2, W.R_OK), (3, W.R_NO_CLOCK), (4, W.R_NO_CLOCK)):
+        assert desk.scan(token(action=action))[0] == reason
+
+
+# --- revocation ------------------------------------------------------------------------------------
+
+
+def test_a_revoked_parcel_s_code_and_tokens_stop_and_a_new_listed_code_serves():
+    for compacted in (False, True):
+        desk = Desk()
+        desk.access.bind(2, "P1")
+        desk.access.bind(3, "P2")
+        desk.record(R.REVOKE_PARCEL, EPOCH_S + 60, "P1")
+        desk.restart(compacted)
+        desk.access.bind(2, "P1")
+        desk.access.bind(3, "P2")
+        assert desk.why(derived("P1")) == W.R_REVOKED
+        assert desk.scan(token(parcel="P1"))[0] == W.R_REVOKED
+        assert desk.why(derived("P2")) == W.R_OK
+        desk.put(R.GRANT, grant(8, "87654321", parcel="P1"))  # the customer lost the first code
+        assert desk.why("87654321") == W.R_OK
+        desk.wait(61)
+        assert desk.why(derived("P1")) == W.R_OK  # a revocation ends when the host said
+
+
+def test_a_revoked_nonce_stops_its_token_only():
+    for compacted in (False, True):
+        desk = Desk()
+        desk.record(R.REVOKE_NONCE, 5, EPOCH_S + DAY_S)
+        desk.restart(compacted)
+        assert desk.scan(token(nonce=5))[0] == W.R_REVOKED
+        assert desk.scan(token(nonce=6))[0] == W.R_OK
+
+
+def test_what_the_host_revokes_is_checked_before_it_is_journaled():
+    desk = Desk()
+    admit = desk.access.admit
+    assert admit(R.REVOKE_PARCEL, R.pack(R.REVOKE_PARCEL, NEVER, "P1")) == W.R_OK
+    assert admit(R.REVOKE_PARCEL, b"\0\0\0") == W.R_PAYLOAD
+    assert admit(R.REVOKE_PARCEL, b"\0\0\0\0a\x01") == W.R_PARCEL
+    assert admit(R.REVOKE_NONCE, R.pack(R.REVOKE_NONCE, 1, NEVER)) == W.R_OK
+    assert admit(R.REVOKE_NONCE, bytes(7)) == W.R_PAYLOAD
+    assert admit(R.HOLDER_COUNTER, bytes(5)) == W.R_PAYLOAD
+    for i in range(64):
+        desk.record(R.REVOKE_PARCEL, EPOCH_S + 60, "X{}".format(i))
+    assert admit(R.REVOKE_PARCEL, R.pack(R.REVOKE_PARCEL, NEVER, "P1")) == W.R_FULL
+    assert admit(R.REVOKE_PARCEL, R.pack(R.REVOKE_PARCEL, NEVER, "X1")) == W.R_OK
+    desk.wait(61)
+    desk.record(R.TIME_FLOOR, desk.epoch_s)
+    assert admit(R.REVOKE_PARCEL, R.pack(R.REVOKE_PARCEL, NEVER, "P1")) == W.R_OK
+    for i in range(32):
+        desk.record(R.HOLDER_COUNTER, 1, 1, i, 1000)
+    assert admit(R.HOLDER_COUNTER, R.pack(R.HOLDER_COUNTER, 1, 2, 3, 4)) == W.R_FULL
+
+
+# --- the fold --------------------------------------------------------------------------------------
+
+
+def test_records_of_others_are_ignored():
+    desk = Desk()
+    before = list(desk.access.snapshot())
+    for kind in (R.CLOSED, R.DEPOSITED, R.TIME_SET, R.EXPECTED, 60, 127):
+        desk.access.apply(kind, EPOCH_S, b"\0" * 12, 5)
+    assert list(desk.access.snapshot()) == before
+
+
+def test_a_snapshot_folds_to_itself():
+    desk = Desk()
+    desk.record(R.GRANTS_VERSION, 12)
+    desk.put(R.GRANT, grant(1, "12345678", door=4, uses=3))
+    desk.put(R.GRANT, grant(2, "22345678", parcel="P1"))
+    desk.opened(4, 1)
+    desk.record(R.REVOKE_PARCEL, NEVER, "P9")
+    desk.record(R.REVOKE_NONCE, 9, NEVER)
+    desk.record(R.HOLDER_COUNTER, 1, 1, 7, 99)
+    desk.scan(token(nonce=4))
+    desk.opened(2, 4)
+    desk.type("00000000")
+    first = [(kind, bytes(payload)) for kind, payload in desk.access.snapshot()]
+    assert {kind for kind, _ in first} == {
+        R.GRANTS_VERSION,
+        R.GRANT,
+        R.GRANT_SPENT,
+        R.REVOKE_PARCEL,
+        R.REVOKE_NONCE,
+        R.TOKEN_USED,
+        R.HOLDER_COUNTER,
+        R.THROTTLE_STATE,
+    }
+    again = Access(bytes(range(32)))
+    for kind, payload in first:
+        again.apply(kind, EPOCH_S, payload)
+    assert [(kind, bytes(payload)) for kind, payload in again.snapshot()] == first
+
+
+def test_digits_of_live_codes_are_kept_nowhere():
+    desk = Desk()
+    desk.put(R.GRANT, grant(1, "12345678"))
+    desk.access.bind(0, "P1")
+    desk.type("12345678")
+    for kind, payload in desk.access.snapshot():
+        assert b"12345678" not in payload and derived("P1").encode() not in payload, kind

@@ -1,0 +1,154 @@
+"""Window codes: for whom, for how long, with how much work, and how a holder is cut off."""
+
+from access_kit import DAY_S, EPOCH_S, Desk, window
+from locker.core import codes
+from locker.core import reasons as W
+from locker.core import records as R
+from locker.core import windows as V
+from locker.core.events import TRUST_FLOOR, TRUST_SET
+
+DAY_CODE = (1, 1, 7)
+HOUR_CODE = (3, 4, 1)
+
+
+def _works(who, made_s, at_s, **options):
+    desk = Desk(**options)
+    desk.epoch_s = at_s
+    return desk.why(window(*who, made_s))
+
+
+def test_a_courier_s_code_of_today_opens_for_a_deposit():
+    desk = Desk()
+    code = window(*DAY_CODE, EPOCH_S)
+    assert desk.type(code) == (W.R_OK, 1, 1, 7, R.ANY_DOOR, 0, "", EPOCH_S + DAY_S + DAY_S // 4 - 1, False)
+    assert desk.why(code) == W.R_OK  # any number of times in its slot
+
+
+def test_a_slot_is_honoured_from_a_quarter_before_to_a_quarter_after():
+    for who, length_s in ((DAY_CODE, DAY_S), (HOUR_CODE, 3600)):
+        quarter = length_s // 4
+        for at_s, expected in (
+            (EPOCH_S - quarter - 1, W.R_WRONG),
+            (EPOCH_S - quarter, W.R_OK),
+            (EPOCH_S, W.R_OK),
+            (EPOCH_S + length_s + quarter - 1, W.R_OK),
+            (EPOCH_S + length_s + quarter, W.R_WRONG),
+        ):
+            assert _works(who, EPOCH_S, at_s) == expected, (who, at_s - EPOCH_S)
+
+
+def test_a_locker_that_runs_through_slots_always_takes_the_right_ones():
+    desk = Desk()
+    for _ in range(40):
+        desk.wait(3 * 3600)
+        assert desk.why(window(*DAY_CODE, desk.epoch_s)) == W.R_OK
+        assert desk.why(window(*HOUR_CODE, desk.epoch_s)) == W.R_OK
+        assert desk.why(window(*HOUR_CODE, desk.epoch_s + 7200)) == W.R_WRONG
+        assert desk.why(window(*DAY_CODE, desk.epoch_s - 2 * DAY_S)) == W.R_WRONG
+
+
+def test_without_a_clock_a_window_code_does_not_open_and_the_person_is_told_why():
+    assert _works(DAY_CODE, EPOCH_S, EPOCH_S, trust=TRUST_FLOOR) == W.R_NO_CLOCK
+    assert _works(DAY_CODE, EPOCH_S, EPOCH_S, trust=TRUST_SET) == W.R_OK
+
+
+def test_only_configured_holders_are_known():
+    for who in ((1, 1, 8), (1, 2, 7), (2, 1, 7), (3, 4, 2)):
+        assert _works(who, EPOCH_S, EPOCH_S) == W.R_WRONG
+
+
+def test_a_holder_is_cut_off_at_once_by_a_counter_in_its_place():
+    for compacted in (False, True):
+        desk = Desk()
+        old = window(*DAY_CODE, EPOCH_S)
+        assert desk.why(old) == W.R_OK
+        desk.record(R.HOLDER_COUNTER, 1, 1, 7, 40_000)
+        assert desk.why(old) == W.R_WRONG
+        verdict = desk.type(window(1, 1, 40_000, EPOCH_S))
+        assert verdict[:4] == (W.R_OK, 1, 1, 7)  # still the same holder
+        assert desk.why(window(*HOUR_CODE, EPOCH_S)) == W.R_OK
+        desk.restart(compacted)
+        assert desk.why(old) == W.R_WRONG
+        assert desk.why(window(1, 1, 40_000, EPOCH_S)) == W.R_OK
+
+
+def test_a_cut_off_holder_that_is_configured_later_stays_cut_off():
+    desk = Desk(holders=())
+    assert desk.access.admit(R.HOLDER_COUNTER, R.pack(R.HOLDER_COUNTER, 1, 1, 7, 8)) == W.R_OK
+    desk.record(R.HOLDER_COUNTER, 1, 1, 7, 8)
+    later = Desk()
+    for kind, time_s, payload in desk.log:
+        later.access.apply(kind, time_s, payload)
+    assert later.why(window(*DAY_CODE, EPOCH_S)) == W.R_WRONG
+
+
+def test_roles_without_window_codes_and_too_many_holders_are_refused_at_start():
+    for holders in (
+        ((0, 0, 1),),
+        ((4, 0, 1),),
+        ((1, 6, 1),),
+        ((7, 1, 1),),
+        tuple((1, 1, i) for i in range(17)),
+    ):
+        try:
+            Desk(holders=holders)
+        except ValueError:
+            continue
+        raise AssertionError(holders)
+    Desk(holders=[[1, 1, i] for i in range(16)])  # lists, as JSON gives them
+
+
+def _counting(calls):
+    plain = codes.mac_padded
+
+    def counted(padded, *parts):
+        calls[0] += 1
+        return plain(padded, *parts)
+
+    return plain, counted
+
+
+def test_a_decision_costs_one_mac_however_many_holders_there_are_and_two_with_duress():
+    holders = tuple((1, 1, i) for i in range(V.HOLDERS_MAX))
+    for duress, expected in ((False, 1), (True, 2)):
+        desk = Desk(holders=holders, duress=duress)
+        calls = [0]
+        plain, codes.mac_padded = _counting(calls)
+        try:
+            # Eight digits and what came before are events enough to have everything ready, and
+            # the slots to come are prepared long before they count.
+            for _ in range(200):
+                before = calls[0]
+                desk.wait(3600)
+                assert calls[0] - before <= 4
+                for _ in range(16):
+                    desk.access.warm(desk.now)
+                before = calls[0]
+                desk.type("00000000")
+                assert calls[0] - before in (expected, 0)
+        finally:
+            codes.mac_padded = plain
+
+
+def test_a_decision_right_after_the_start_is_right_before_it_is_quick():
+    holders = tuple((1, 1, i) for i in range(V.HOLDERS_MAX))
+    desk = Desk(holders=holders)
+    calls = [0]
+    plain, codes.mac_padded = _counting(calls)
+    try:
+        assert desk.type(window(1, 1, 15, EPOCH_S))[0] == W.R_OK
+    finally:
+        codes.mac_padded = plain
+    assert calls[0] <= 2 * 2 * V.HOLDERS_MAX + 2  # two candidates for each holder, and no more
+
+
+def test_the_first_slots_of_1970_do_not_look_before_time():
+    desk = Desk()
+    desk.epoch_s = 0
+    assert desk.why(window(*DAY_CODE, 0)) == W.R_OK
+
+
+def test_the_last_slot_of_2106_does_not_wrap():
+    desk = Desk()
+    desk.epoch_s = 4_294_967_295
+    assert desk.why(window(*HOUR_CODE, 4_294_967_295)) == W.R_OK
