@@ -25,7 +25,7 @@ _FUNCTION_4BIT_2LINES = const(0x28)
 _SET_CGRAM = const(0x40)
 _SET_DDRAM = const(0x80)
 
-_CHUNK = const(4)  # characters in one write: 25 bytes, 2.3 ms at 100 kHz
+_CHUNK = const(4)  # characters, or rows of dots, in one write: 25 bytes, 2.3 ms at 100 kHz
 _RETRY_MS = const(5_000)
 _REFRESH_MS = const(60_000)  # relays nearby can garble it, and it cannot tell us
 _UNKNOWN = const(0xFF)  # a code the encoder never makes
@@ -52,7 +52,7 @@ class CharacterDisplay:
         self._wanted = bytearray(b" " * (columns * rows))
         self._glass = bytearray(columns * rows)
         self._cursor = -1  # the cell the controller writes next; -1: elsewhere
-        self._bytes = bytearray(5 * (1 + max(_CHUNK, 8)))
+        self._bytes = bytearray(5 * (1 + _CHUNK))
         self._length = 0
 
     def show(self, lines) -> None:
@@ -104,26 +104,27 @@ class CharacterDisplay:
             if self._flag.is_set():
                 self._flag.clear()
                 self._encoder.encode(self._lines, self.columns, self._wanted)
-            if self._draw_one() or self._write_some():
+            if self._draw_some() or self._write_some():
                 await asyncio.sleep_ms(0)
                 continue
             if not await flag_or_ms(self._flag, _REFRESH_MS):
                 return
 
-    def _draw_one(self) -> bool:
-        """Draw one character that is wanted and not drawn yet; False when there is none."""
+    def _draw_some(self) -> bool:
+        """Draw half of a character that is wanted and not drawn yet; False when there is none."""
         stale = self._encoder.stale
         if not stale:
             return False
-        slot = 0
-        while not stale >> slot & 1:
-            slot += 1
+        half = 0
+        while not stale >> half & 1:
+            half += 1
+        row = 4 * (half & 1)
         self._cursor = -1
-        self._put(_SET_CGRAM | slot << 3, 0)
-        for row in glyphs.bitmap(self._encoder.slots[slot]):
-            self._put(row, _RS)
+        self._put(_SET_CGRAM | (half >> 1) << 3 | row, 0)
+        for dots in glyphs.bitmap(self._encoder.slots[half >> 1])[row : row + 4]:
+            self._put(dots, _RS)
         self._send()
-        self._encoder.stale &= ~(1 << slot)
+        self._encoder.stale &= ~(1 << half)
         return True
 
     def _write_some(self) -> bool:

@@ -55,14 +55,15 @@ class Encoder:
 
     def __init__(self):
         self.slots = [""] * SLOTS
-        self.stale = 0  # bit n: slot n is not yet drawn on the display
+        # Bits 2n and 2n+1: the upper and lower half of slot n are not yet drawn on the display.
+        self.stale = 0
 
     def forget(self) -> None:
         """The display lost its drawings: all have to be drawn again."""
         self.stale = 0
         for slot in range(SLOTS):
             if self.slots[slot]:
-                self.stale |= 1 << slot
+                self.stale |= 3 << 2 * slot
 
     def encode(self, lines, columns: int, out) -> None:
         """Fill ``out`` row by row with the codes of ``lines``, cut or padded to ``columns``.
@@ -90,7 +91,7 @@ class Encoder:
             for slot in range(SLOTS):
                 if self.slots[slot] not in needed:
                     self.slots[slot] = char
-                    self.stale |= 1 << slot
+                    self.stale |= 3 << 2 * slot
                     break
 
     def _code(self, char: str) -> int:

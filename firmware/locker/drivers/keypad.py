@@ -14,7 +14,7 @@ from micropython import const
 
 from ..core.events import EV_KEY, EV_KEYS_TOGETHER
 
-_SCAN_MS = const(5)
+_SCAN_MS = const(3)
 _TOGETHER_MIN = const(3)
 _RELEASE_WEIGHT = const(2)  # a release counts after half the debounce time: "11" typed fast
 
@@ -39,7 +39,7 @@ class MatrixKeypad:
         self._debounce_ms = debounce_ms
         self._flag = asyncio.ThreadSafeFlag()
         self._down = bytearray(len(keys))  # by the latest scan
-        self._level_ms = bytearray(len(keys))  # how long down, less twice how long up
+        self._level_ms = bytearray(len(keys))  # how long down, less how long up
         self._pressed = bytearray(len(keys))  # debounced
         self._together_ms = 0
         self._refusing = False
@@ -82,10 +82,7 @@ class MatrixKeypad:
         self._flag.clear()
         for row in self._rows:
             row.value(0)
-        for col in self._cols:
-            if not col.value():
-                return False
-        return True
+        return all(col.value() for col in self._cols)
 
     def _scan(self) -> bool:
         """Read all crossings into ``_down``; True when one differs from the scan before."""
@@ -124,7 +121,8 @@ class MatrixKeypad:
                     continue  # real or a ghost: it has to prove itself alone
                 level_ms = min(self._debounce_ms, level_ms + passed_ms)
             else:
-                level_ms = max(0, level_ms - _RELEASE_WEIGHT * passed_ms)
+                weight = _RELEASE_WEIGHT if self._pressed[index] else 1
+                level_ms = max(0, level_ms - weight * passed_ms)
             self._level_ms[index] = level_ms
             if level_ms == 0:
                 self._pressed[index] = 0

@@ -9,7 +9,7 @@ from micropython import const
 _IODIR = const(0x00)  # IODIR A/B, then IPOL, GPINTEN, DEFVAL, INTCON: ten registers in a row
 _IOCON = const(0x0A)
 _GPPU = const(0x0C)
-_GPIO = const(0x12)
+_INTF = const(0x0E)
 _OLAT = const(0x14)
 
 # INTA and INTB mirrored, open drain (so that several chips share a wire).
@@ -40,6 +40,8 @@ class Mcp23017:
         self._latch = 0
         self._two = bytearray(2)
         self._one = bytearray(1)
+        self._six = bytearray(6)
+        self.changed = 0
         self.ready = False
 
     def set_up(self) -> None:
@@ -85,6 +87,12 @@ class Mcp23017:
         self._i2c.writeto_mem(self.address, _OLAT, b"\x00\x00")
 
     def read(self) -> int:
-        """The level of all sixteen pins; also clears the chip's interrupt."""
-        self._i2c.readfrom_mem_into(self.address, _GPIO, self._two)
-        return self._two[0] | self._two[1] << 8
+        """The level of all sixteen pins; also clears the chip's interrupt.
+
+        ``changed`` then has the bits of the pins that raised it since the read before, even of
+        those that are back where they were.  Only the first to change is sure to be among them.
+        """
+        six = self._six  # INTF, INTCAP, GPIO, each A and B
+        self._i2c.readfrom_mem_into(self.address, _INTF, six)
+        self.changed = six[0] | six[1] << 8
+        return six[4] | six[5] << 8

@@ -93,8 +93,9 @@ class ChipReeds:
     def sample(self, note) -> None:
         """Tell ``note(door, is_open, moved)`` for each; raises ``OSError`` without an answer."""
         levels = self._chip.read()
+        changed = self._chip.changed
         for door, channel, closed_level in self._wired:
-            note(door, 1 if (levels >> channel) & 1 != closed_level else 0, False)
+            note(door, 1 if levels >> channel & 1 != closed_level else 0, bool(changed >> channel & 1))
 
     def check(self) -> None:
         """Set the chip up when it forgot; raises ``OSError`` without an answer."""
@@ -115,8 +116,9 @@ class Reeds:
         self._moving = bytearray(doors)
         self._faulty = bytearray(doors)
         self._changes = bytearray(doors)
+        self._calm = bytearray([1] * doors)  # was at rest when last looked at, which is each second
         self._since_ms = [0] * doors  # of the last movement; only looked at while moving
-        self._restless_ms = [0] * doors  # when the movement began
+        self._restless_ms = [0] * doors  # when the first movement after a calm began
         self._now = 0
         self._note_bound = self._note  # bound once: sampling allocates nothing
 
@@ -174,7 +176,9 @@ class Reeds:
         self._since_ms[door] = self._now
         if not self._moving[door]:
             self._moving[door] = 1
-            self._restless_ms[door] = self._now
+            if self._calm[door]:
+                self._calm[door] = 0
+                self._restless_ms[door] = self._now
 
     def _settle(self, sink) -> int:
         """Report what has come to rest; returns how long to wait before the next sample."""
@@ -199,6 +203,7 @@ class Reeds:
     def _report(self, door: int, sink) -> None:
         if self._faulty[door]:
             self._faulty[door] = self._changes[door] = 0
+            self._calm[door] = 1
         elif self._raw[door] == self._told[door]:
             return
         elif self._changes[door] >= _CHANGES_MAX:
@@ -218,3 +223,5 @@ class Reeds:
         for door in range(len(self._changes)):
             if self._changes[door]:
                 self._changes[door] -= 1
+            if not self._moving[door]:
+                self._calm[door] = 1

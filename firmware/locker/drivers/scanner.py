@@ -122,6 +122,8 @@ class Gm65Scanner:
     def _listen(self) -> None:
         """Take what has arrived; report when the wire has been quiet."""
         now = time.ticks_ms()
+        if self._in_noise and time.ticks_diff(now, self._noise_ms) > _GARBLED_REST_MS:
+            self._in_noise = False
         while self._uart.any():
             count = self._uart.readinto(self._buffer)
             if not count:
@@ -131,8 +133,6 @@ class Gm65Scanner:
             self._heard_ms = now
             if self._splitter.garbled:
                 self._noise(now)
-        if self._in_noise and time.ticks_diff(now, self._noise_ms) > _GARBLED_REST_MS:
-            self._in_noise = False
         if not self._in_burst:
             return
         gap_ms = _REPLY_GAP_MS if self._splitter.in_reply else _GAP_MS

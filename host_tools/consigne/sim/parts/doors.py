@@ -150,6 +150,7 @@ class Reed(Part):
         self._random = random.Random(seed)
         self._stuck: str | None = None
         self._door_open = False
+        self._contact_open = False
         self._pending: list[Timer] = []
         self._chatter: Timer | None = None
         if pull_up:
@@ -172,7 +173,7 @@ class Reed(Part):
         """The door moved: the contact changes, after bouncing."""
         self._forget()
         self._door_open = is_open
-        if self.line.level == self._level(is_open):
+        if self._contact_open == is_open:
             return
         edges = self._random.randint(*BOUNCE_EDGES) | 1  # an odd number ends on the other side
         times = sorted(self._random.randint(1, BOUNCE_US) for _ in range(edges - 1))
@@ -207,6 +208,7 @@ class Reed(Part):
         if self._stuck is not None:
             is_open = self._stuck == "open"
         self.edges += 1
+        self._contact_open = is_open
         self.line.drive("reed", 0 if self._level(is_open) == 0 else None)
 
 
