@@ -8,6 +8,7 @@ untrusted even when its MAC is right (a firmware may be buggy or newer than this
 """
 
 import json
+import math
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -151,10 +152,21 @@ def _short(value: object, what: str, maximum: int = 200) -> str:
     return _clean(value)
 
 
+def _not_json(name: str) -> object:
+    raise ProtocolError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ProtocolError("a number beyond all measure")
+    return value
+
+
 def load(body: bytes) -> dict[str, Any]:
     """A body as a dict.  Raises ``ProtocolError`` for whatever is not one JSON object."""
     try:
-        value = json.loads(body)
+        value = json.loads(body, parse_constant=_not_json, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise ProtocolError(f"not JSON: {type(error).__name__}") from None
     if not isinstance(value, dict):
@@ -192,6 +204,15 @@ def _is_sound(data: dict[str, Any]) -> bool:
     return isinstance(value, str) and bool(labels.parcel_possible(value.encode()))
 
 
+def _flat(part: object) -> str | int | float | bool | None:
+    """A field as a plain value; what no event of ours has becomes text."""
+    if isinstance(part, str):
+        return _clean(part)
+    if part is None or isinstance(part, (bool, int, float)):
+        return part
+    return _clean(json.dumps(part))
+
+
 def _event(entry: object) -> Event:
     if not isinstance(entry, list) or len(entry) != 3:
         raise ProtocolError("an event is [seq, time_s, {..}]")
@@ -204,13 +225,11 @@ def _event(entry: object) -> Event:
     if not isinstance(kind, str) or not 1 <= len(kind) <= 40:
         kind = "unknown"
         data = {**data, "kind": kind}
-    text = json.dumps(data, ensure_ascii=False)
-    if "\x00" in text or "\\u0000" in text or any("\ud800" <= c <= "\udfff" for c in text):
-        data = json.loads(_clean(text.replace("\\u0000", "\ufffd")))
-        return Event(seq, time_s, _clean(kind), data, False)
-    if len(text) > EVENT_JSON_BYTES_MAX:
-        return Event(seq, time_s, kind, {"kind": kind, "too_long": len(text)}, False)
-    return Event(seq, time_s, kind, data, _is_sound(data))
+    flat = {_clean(name): _flat(part) for name, part in data.items()}
+    length = len(json.dumps(flat))
+    if length > EVENT_JSON_BYTES_MAX:
+        return Event(seq, time_s, _clean(kind), {"kind": _clean(kind), "too_long": length}, False)
+    return Event(seq, time_s, _clean(kind), flat, flat == data and _is_sound(flat))
 
 
 def parse_events(body: bytes) -> EventBatch:

@@ -56,6 +56,7 @@ class ParcelBody(_Body):
     id: str = Field(min_length=1, max_length=100, examples=["RR123456785FR"])
     locker: str = Field(pattern=protocol.LOCKER_PATTERN)
     size: int = Field(default=1, ge=1, le=4, description="1 S, 2 M, 3 L, 4 XL")
+    low: bool = Field(default=False, description="wants a compartment that a wheelchair reaches")
     deadline_days: int = Field(default=3, ge=1, le=DEADLINE_DAYS_MAX)
     code: str = Field(default=DERIVED, pattern="^(derived|listed)$")
 
@@ -191,7 +192,12 @@ def _parcels(parcels: Parcels, fleet: Fleet, ingest: Ingest) -> APIRouter:
     def announce(body: ParcelBody) -> dict[str, Any]:
         """Announce a parcel to a locker."""
         parcel = parcels.announce(
-            body.id, body.locker, size=body.size, deadline_days=body.deadline_days, code=body.code
+            body.id,
+            body.locker,
+            size=body.size,
+            low=body.low,
+            deadline_days=body.deadline_days,
+            code=body.code,
         )
         ingest.kick()
         return asdict(parcel)
@@ -233,21 +239,22 @@ def _health(database: Database, ingest: Ingest) -> APIRouter:
 
     @router.get("/healthz")
     def healthz(response: Response) -> dict[str, Any]:
-        """Whether the database answers and the broker is connected; 503 when not."""
+        """Whether the database answers, the broker is connected and the ingest runs; 503 when not."""
         try:
             with database.read() as connection:
                 connection.execute(text("SELECT 1"))
             answers = True
         except SQLAlchemyError:
             answers = False
-        healthy = answers and ingest.is_connected
+        healthy = answers and ingest.is_connected and ingest.is_running
         if not healthy:
             response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE
         return {
             "healthy": healthy,
             "database": answers,
             "broker": ingest.is_connected,
-            "ingest": asdict(ingest.counts),
+            "ingest": ingest.is_running,
+            "counts": asdict(ingest.counts),
             "dropped": dict(ingest.dropped),
         }
 

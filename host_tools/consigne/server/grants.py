@@ -21,6 +21,10 @@ DELTA_ENTRIES_MAX = 60
 (``locker/net/messages.py``), and the rest of the command takes under 200 bytes."""
 
 
+LOW = 16
+"""Added to the size of an expected parcel that wants a low compartment."""
+
+
 def next_version(connection: Connection, locker: str) -> int:
     """Take the next version of a locker's set."""
     statement = (
@@ -97,7 +101,7 @@ def _pieces(connection: Connection, locker: str, have: int, now_s: int) -> list[
     announced = (parcels.c.locker == locker) & (parcels.c.state == "announced")
     expected = announced & (parcels.c.announced_version > have) & (parcels.c.expected_until > now_s)
     for row in connection.execute(select(parcels).where(expected)):
-        out.append((row.announced_version, "expect", [row.id, row.size, row.expected_until]))
+        out.append((row.announced_version, "expect", [row.id, row.size + LOW * row.low, row.expected_until]))
     return sorted(out, key=lambda piece: piece[0])
 
 

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from consigne import codes, protocol
 from consigne.server import commands
@@ -83,6 +83,17 @@ class Ingest:
         return self._decoder.dropped
 
     @property
+    def is_running(self) -> bool:
+        """Whether what arrives is committed; false once the task has failed, which is a defect."""
+        return self._task is not None and not self._task.done()
+
+    async def wait_failed(self) -> None:
+        """Return never while all is well; raise what ended the task otherwise."""
+        if self._task is None:
+            raise RuntimeError("the ingest is not started")
+        await asyncio.shield(self._task)
+
+    @property
     def is_connected(self) -> bool:
         """Whether the broker is connected and the subscriptions stand."""
         return self._client.is_connected
@@ -102,8 +113,11 @@ class Ingest:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         self._task = None
-        while self._queue:
-            await self._turn()
+        try:
+            while self._queue:
+                await self._turn()
+        except OperationalError as error:
+            log.error("%d messages not committed at the end: %s", len(self._queue), error)
         self._worker.shutdown()
 
     def kick(self) -> None:
@@ -151,7 +165,13 @@ class Ingest:
         if self._queue:
             self._wake.set()
         loop = asyncio.get_running_loop()
-        for outcome in await loop.run_in_executor(self._worker, self._work, taken):
+        try:
+            outcomes = await loop.run_in_executor(self._worker, self._work, taken)
+        except OperationalError:  # locked, full, gone: the fault is not in the messages
+            self._queue.extendleft(reversed(taken))
+            self._queue_bytes += sum(len(payload) for _, payload, _ in taken)
+            raise
+        for outcome in outcomes:
             self._answer(outcome)
 
     def _work(self, taken: list[Received]) -> list[Outcome]:
@@ -162,20 +182,24 @@ class Ingest:
             return []
         try:
             return [self._store.commit(messages)]
-        except SQLAlchemyError as error:
+        except OperationalError:
+            raise
+        except Exception:
             self.counts.failed_commits += 1
-            log.error("a batch of %d messages failed, trying them one by one: %s", len(messages), error)
+            log.exception("a batch of %d messages failed: trying them one by one", len(messages))
         return self._work_singly(messages)
 
     def _work_singly(self, messages: list[Message]) -> list[Outcome]:
-        """Keep one message that the database refuses from holding up all others."""
+        """Keep one message that cannot be stored from holding up all others."""
         outcomes = []
         for message in messages:
             try:
                 outcomes.append(self._store.commit([message]))
-            except SQLAlchemyError as error:
-                self._decoder.dropped["refused_by_database"] += 1
-                log.error("a message of %s is not stored: %s", message.locker, error)
+            except OperationalError:
+                raise
+            except Exception:
+                self._decoder.dropped["not_storable"] += 1
+                log.exception("a message of %s is not stored", message.locker)
         return outcomes
 
     # --- answering -------------------------------------------------------------------------------
@@ -193,8 +217,15 @@ class Ingest:
             self._gaps.note(stream, first_missing, at, BEHIND_GRACE_S)
         if outcome.lockers or any(held.islands for held in outcome.held.values()):
             self._want_tick()
+        self._tell(outcome)
+
+    def _tell(self, outcome: Outcome) -> None:
+        """A listener that fails is reported and must not stop what custody depends on."""
         for listener in self.listeners:
-            listener(outcome)
+            try:
+                listener(outcome)
+            except Exception:
+                log.exception("a listener failed")
 
     def _acknowledge(self, stream: tuple[str, int], seq: int) -> None:
         locker, epoch = stream
@@ -217,9 +248,7 @@ class Ingest:
         for command in outgoing:
             self._client.publish(command.topic, command.payload)
         if outgoing or expired:
-            outcome = Outcome(commands={command.id for command in outgoing} | set(expired))
-            for listener in self.listeners:
-                listener(outcome)
+            self._tell(Outcome(commands={command.id for command in outgoing} | set(expired)))
 
     def _prepare(self, asked: list[tuple[tuple[str, int], int]]) -> tuple[list[commands.Outgoing], list[str]]:
         """In the worker thread: the commands to publish and those that expired."""

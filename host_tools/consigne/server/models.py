@@ -136,6 +136,7 @@ parcels = Table(
     Column("locker", ForeignKey("lockers.id"), nullable=False),
     Column("state", String(16), nullable=False),
     Column("size", Integer, nullable=False),
+    Column("low", Boolean, nullable=False),  # wants a compartment that a wheelchair reaches
     Column("code", String(8), nullable=False),  # "derived", "listed", or "none": came unannounced
     Column("digits", SecretBytes(10)),  # of a listed code
     Column("grant", BigInteger),  # of a listed code

@@ -1,11 +1,14 @@
 """The host's MQTT connection: gmqtt in MQTT 3.1.1 mode, subscribed to what lockers say.
 
-The broker may come and go; the connection is tried again until ``stop``.  The session is clean:
-nothing relies on a broker's memory, since every event not acknowledged is sent again by its locker.
+The broker may come and go.  Every connection is a new gmqtt client with a clean session: nothing relies
+on a broker's memory, since an event not acknowledged is sent again by its locker, and gmqtt's own
+reconnecting would leave a session behind that the broker fills for nobody.
 """
 
 import asyncio
+import contextlib
 import logging
+import random
 import ssl
 from collections.abc import Callable
 from typing import Any
@@ -17,9 +20,14 @@ from consigne import protocol
 log = logging.getLogger(__name__)
 
 KEEPALIVE_S = 30
-RECONNECT_PAUSE_S = 1
+CONNECT_TIMEOUT_S = 15.0
+PAUSE_S = (0.5, 1.5)  # between connections, drawn evenly: several hosts must not come back together
+_NO_RECONNECT = -2  # gmqtt reconnects while failures <= this; -1 would mean for ever
 
 Receive = Callable[[str, bytes, bool], None]
+
+_quiet = logging.getLogger(__name__ + ".gmqtt")
+_quiet.setLevel(logging.CRITICAL)  # it calls every end of a connection an error; we log our own words
 
 
 def _ignore(topic: str, payload: bytes, retained: bool) -> None:
@@ -27,10 +35,10 @@ def _ignore(topic: str, payload: bytes, retained: bool) -> None:
 
 
 class HostClient:
-    """A connection to the broker.
+    """A connection to the broker that is made again whenever it ends.
 
-    ``receive(topic, payload, retained)`` is called in the event loop for each message; ``connected``
-    is set while the broker has confirmed the subscriptions.
+    ``receive(topic, payload, retained)`` is called in the event loop for each message and must not
+    raise; ``connected`` is set while the broker has confirmed the subscriptions.
     """
 
     def __init__(
@@ -45,26 +53,20 @@ class HostClient:
     ) -> None:
         self.receive: Receive = _ignore
         self.connected = asyncio.Event()
+        self.connections = 0
         self._host, self._port, self._tls = host, port, tls
-        self._client = gmqtt.Client(client_id, clean_session=True)
-        self._client.set_config({"reconnect_retries": gmqtt.constants.UNLIMITED_RECONNECTS})
-        self._client.reconnect_delay = RECONNECT_PAUSE_S
-        if username is not None:
-            self._client.set_auth_credentials(username, password)
-        self._client.on_connect = self._on_connect
-        self._client.on_message = self._on_message
-        self._client.on_disconnect = self._on_disconnect
-        self._client.on_subscribe = self._on_subscribe
+        self._client_id, self._username, self._password = client_id, username, password
+        self._client: gmqtt.Client | None = None
         self._task: asyncio.Task[None] | None = None
 
     @property
     def is_connected(self) -> bool:
         """Whether messages can be sent and received now."""
-        return self.connected.is_set() and self._client.is_connected
+        return self.connected.is_set() and self._client is not None and self._client.is_connected
 
     def start(self) -> None:
         """Begin to connect; ``connected`` tells when it is done."""
-        self._task = asyncio.create_task(self._connect(), name="mqtt connect")
+        self._task = asyncio.create_task(self._run(), name="mqtt")
 
     async def stop(self) -> None:
         """Disconnect and try no more."""
@@ -73,49 +75,63 @@ class HostClient:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
-        self.connected.clear()
-        self._client.stop_reconnect()
-        await self._client.disconnect()
 
     def publish(self, topic: str, payload: bytes) -> bool:
         """Send at QoS 1; False, and nothing is kept for later, without a connection."""
-        if not self.is_connected:
+        if self._client is None or not self.is_connected:
             return False
         self._client.publish(topic, payload, qos=1)
         return True
 
-    async def _connect(self) -> None:
-        """Make the first connection; from then on gmqtt reconnects by itself."""
+    async def _run(self) -> None:
         while True:
+            lost = asyncio.Event()
+            client = self._client = self._new_client(lost)
             try:
-                await self._client.connect(
-                    self._host,
-                    self._port,
-                    ssl=self._tls or False,
-                    keepalive=KEEPALIVE_S,
-                    version=gmqtt.constants.MQTTv311,
-                )
-                return
-            except (OSError, gmqtt.MQTTConnectError) as error:
-                log.warning("no broker at %s:%d yet: %s", self._host, self._port, error)
-                await asyncio.sleep(RECONNECT_PAUSE_S)
+                await asyncio.wait_for(self._connect(client), CONNECT_TIMEOUT_S)
+                await lost.wait()
+                log.warning("the broker at %s:%d is gone", self._host, self._port)
+            except (OSError, TimeoutError, gmqtt.MQTTConnectError) as error:
+                log.warning("no broker at %s:%d: %s", self._host, self._port, error or "no answer")
+            finally:
+                self.connected.clear()
+                self._client = None
+                with contextlib.suppress(OSError):  # it is gone already
+                    await client.disconnect()
+            await asyncio.sleep(random.uniform(*PAUSE_S))
+
+    def _new_client(self, lost: asyncio.Event) -> gmqtt.Client:
+        client = gmqtt.Client(self._client_id, clean_session=True, logger=_quiet)
+        client.set_config({"reconnect_retries": _NO_RECONNECT})
+        if self._username is not None:
+            client.set_auth_credentials(self._username, self._password)
+        client.on_connect = self._on_connect
+        client.on_message = self._on_message
+        client.on_subscribe = self._on_subscribe
+        client.on_disconnect = lambda *_: lost.set()
+        return client
+
+    async def _connect(self, client: gmqtt.Client) -> None:
+        tls = self._tls or False
+        version = gmqtt.constants.MQTTv311
+        await client.connect(self._host, self._port, ssl=tls, keepalive=KEEPALIVE_S, version=version)
 
     def _on_connect(self, client: gmqtt.Client, flags: int, rc: int, properties: Any) -> None:
-        branches = [gmqtt.Subscription(f"{protocol.ROOT}/+/{name}", qos=1) for name in protocol.FROM_LOCKER]
-        client.subscribe(branches)
+        client.subscribe(
+            [gmqtt.Subscription(f"{protocol.ROOT}/+/{name}", qos=1) for name in protocol.FROM_LOCKER]
+        )
 
     def _on_subscribe(self, client: gmqtt.Client, mid: int, qos: Any, properties: Any) -> None:
-        granted = qos if isinstance(qos, (tuple, list)) else (qos,)
-        if any(one >= 0x80 for one in granted):
-            log.error("the broker refuses the subscriptions to %s/+/..: check its access list", protocol.ROOT)
+        if any(one >= 0x80 for one in qos):
+            log.error("the broker refuses to let us hear %s/+/..: check its access list", protocol.ROOT)
             return
+        self.connections += 1
         self.connected.set()
 
     def _on_message(
-        self, client: gmqtt.Client, topic: str, payload: bytes, qos: int, properties: dict[str, Any]
+        self, client: gmqtt.Client, topic: str | bytes, payload: bytes, qos: int, properties: dict[str, Any]
     ) -> int:
-        self.receive(topic, payload, bool(properties["retain"]))
+        # gmqtt gives a topic that is not UTF-8 as bytes; no locker has such a name
+        name = topic if isinstance(topic, str) else topic.decode("utf-8", "replace")
+        self.receive(name, payload, bool(properties["retain"]))
         return 0
-
-    def _on_disconnect(self, client: gmqtt.Client, packet: Any, exc: Any = None) -> None:
-        self.connected.clear()

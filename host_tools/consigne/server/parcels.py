@@ -40,6 +40,7 @@ class Parcel:
     locker: str
     state: str
     size: int
+    low: bool
     code: str
     revoked: bool
     door: int | None
@@ -58,7 +59,14 @@ class Parcels:
         self._database = database
 
     def announce(
-        self, id_: str, locker: str, *, size: int = 1, deadline_days: int = 3, code: str = DERIVED
+        self,
+        id_: str,
+        locker: str,
+        *,
+        size: int = 1,
+        low: bool = False,
+        deadline_days: int = 3,
+        code: str = DERIVED,
     ) -> Parcel:
         """Announce a parcel: the locker learns its size, and with a listed code its grant.
 
@@ -68,6 +76,8 @@ class Parcels:
             The text of its label; brought into the form a locker reads off the scanner.
         size
             1 S, 2 M, 3 L, 4 XL: the smallest compartment it fits.
+        low
+            Whether it wants a compartment that can be reached from a wheelchair.
         deadline_days
             Days to collect it, from its deposit.
         code
@@ -89,13 +99,14 @@ class Parcels:
         now_s = int(time.time())
         with self._database.write() as connection:
             where = _locker(connection, locker)
-            _check_fits(where, size)
+            _check_fits(where, size, low)
             before = connection.execute(select(parcels).where(parcels.c.id == id_)).first()
             if before is not None and before.state not in ENDED:
                 raise Conflict(f"parcel {id_} is {before.state.replace('_', ' ')} at {before.locker} already")
             if before is not None and before.revoked and code == DERIVED:
                 raise Conflict(f"the derived code of {id_} was revoked: announce it with code 'listed'")
             values: dict[str, Any] = {"locker": locker, "state": "announced", "size": size, "code": code}
+            values["low"] = low
             values |= {"announced_at": now_s, "expected_until": now_s + EXPECTED_DAYS * DAY_S}
             values |= {"deadline_days": deadline_days, "revoked": False, "digits": None, "grant": None}
             values |= {"door": None, "deposited_at": None, "ended_at": None}
@@ -190,10 +201,11 @@ def _row(connection: Connection, id_: str) -> Any:
     return row
 
 
-def _check_fits(where: Any, size: int) -> None:
-    sizes = [door["size"] for door in json.loads(where.layout)]
-    if sizes and max(sizes) < size:
-        raise Invalid(f"locker {where.id} has no compartment of size {SIZES[size]} or larger")
+def _check_fits(where: Any, size: int, low: bool) -> None:
+    doors = json.loads(where.layout)
+    if doors and not any(door["size"] >= size and (door["low"] or not low) for door in doors):
+        kind = "low compartment" if low else "compartment"
+        raise Invalid(f"locker {where.id} has no {kind} of size {SIZES[size]} or larger")
 
 
 def _digits_in_use(connection: Connection, where: Any, now_s: int) -> set[str]:
@@ -242,6 +254,7 @@ def _parcel(row: Any) -> Parcel:
         locker=row.locker,
         state=row.state,
         size=row.size,
+        low=row.low,
         code=row.code,
         revoked=row.revoked,
         door=row.door if row.state != "announced" else None,

@@ -97,7 +97,7 @@ def _place(one: Said) -> dict[str, Any]:
 
 def _arrived_unannounced(connection: Connection, one: Said) -> None:
     """A parcel nobody announced, such as a customer's return: known from its first event on."""
-    values = {"size": 0, "code": "none", "deadline_days": 0, "revoked": False, **_place(one)}
+    values = {"size": 0, "low": False, "code": "none", "deadline_days": 0, "revoked": False, **_place(one)}
     if one.event.kind == "deposit_undone":
         values["state"] = "cancelled"  # nobody expects it, and it is not here
     connection.execute(parcels.insert().values(id=one.parcel, **values))

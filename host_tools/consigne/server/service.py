@@ -9,7 +9,6 @@ import ipaddress
 import os
 import secrets
 import ssl
-from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
@@ -121,10 +120,17 @@ def serve(
             database_url, broker_host, broker_port, username=username, password=password, tls=tls
         )
         await host.start()
-        config: Any = uvicorn.Config(host.app(token), host=listen_host, port=listen_port, log_level="info")
+        server = uvicorn.Server(uvicorn.Config(host.app(token), host=listen_host, port=listen_port))
+        serving = asyncio.create_task(server.serve())
+        failing = asyncio.create_task(host.ingest.wait_failed())
         try:
-            await uvicorn.Server(config).serve()
+            done, _ = await asyncio.wait({serving, failing}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()  # a host that no longer ingests must end loudly, and be started again
         finally:
+            server.should_exit = True
+            failing.cancel()
+            await asyncio.gather(serving, failing, return_exceptions=True)
             await host.stop()
 
     asyncio.run(run())

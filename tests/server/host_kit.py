@@ -1,0 +1,60 @@
+"""What the tests of the host share: a database on a real file, registered lockers, messages."""
+
+import hashlib
+from contextlib import contextmanager
+
+from consigne import protocol
+from consigne.server.database import Database
+from consigne.server.decode import Message
+from consigne.server.fleet import Door, Fleet
+
+T0 = 1_790_000_000
+DOORS = [Door(str(n + 1), 1 + n // 3, low=n < 2) for n in range(12)]
+
+
+def device_key(locker):
+    """A key of its own for each locker; only tests may make one from a name."""
+    return hashlib.sha256(b"test " + locker.encode()).digest()
+
+
+@contextmanager
+def database_at(path, *lockers):
+    database = Database(f"sqlite:///{path}")
+    fleet = Fleet(database)
+    for locker in lockers or ("L1",):
+        fleet.register(locker, device_key(locker), doors=DOORS)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+def event(seq, kind="closed", time_s=None, **fields):
+    """An event as a locker sends it: ``[seq, time_s, {..}]``."""
+    if kind == "closed":
+        fields = {"door": seq % 12, "purpose": 1, **fields}
+    return [seq, T0 + seq if time_s is None else time_s, {"kind": kind, **fields}]
+
+
+def events(locker, epoch, *rows):
+    """A verified message of events."""
+    body = protocol.dump({"epoch": epoch, "events": list(rows)})
+    return Message(locker, protocol.parse_events(body))
+
+
+def deposited(seq, parcel, door=4, **more):
+    return event(seq, "deposited", door=door, holder=7, role=1, parcel=parcel, **more)
+
+
+def collected(seq, parcel, door=4, **more):
+    return event(seq, "collected", door=door, ref=0, parcel=parcel, **more)
+
+
+def status(locker, epoch, **fields):
+    values = {"up": True, "epoch": epoch, "trust": 1, **fields}
+    return Message(locker, protocol.parse_status(protocol.dump(values)))
+
+
+def occupancy(locker, epoch, seq, doors):
+    body = protocol.dump({"epoch": epoch, "seq": seq, "t": T0, "doors": doors})
+    return Message(locker, protocol.parse_occupancy(body))
