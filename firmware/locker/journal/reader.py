@@ -24,6 +24,7 @@ class Reader:
         self.epoch = self.seed = 0
         self.repaired = 0  # bits set right since the sector was loaded
         self._tried = 0
+        self._valid_at = 0  # where the valid record behind the last one that was not lies
         self.base_seq = self.base_time = self.acknowledged = 0
         self._next_at = f.FIRST
         self.at = self.kind = self.length = self.place = self.time_s = self.seq = 0
@@ -33,7 +34,7 @@ class Reader:
         self.sector = sector
         if not self._sectors.read(sector, self.view):
             return False
-        self.repaired = self._tried = 0
+        self.repaired = self._tried = self._valid_at = 0
         header = f.unpack_header(self.buf)
         if header is None:
             header = repair_header(self.buf)
@@ -58,13 +59,21 @@ class Reader:
     def rewind(self):
         """Stand before the first record of the sector that is loaded."""
         self._next_at = f.FIRST
+        self._valid_at = 0
 
     def next(self):
         """Step to the next valid record of this sector; False at its end."""
         buf = self.buf
         at = self._next_at
         while at < f.SEAL_AT:
-            size = f.check_record(buf, self.view, at, f.SEAL_AT, self.seed) or self._mend(at)
+            size = f.check_record(buf, self.view, at, f.SEAL_AT, self.seed)
+            if not size:
+                if buf[at] == 0xFF and f.is_blank(self.view, at, f.SEAL_AT):
+                    break
+                if self._is_torn(at):
+                    at = self._valid_at
+                    continue
+                size = self._mend(at)
             if size:
                 self._next_at = at + size
                 self.at = at
@@ -74,11 +83,21 @@ class Reader:
                 self.seq = self.base_seq + place if place < f.INTERNAL else 0
                 self.time_s = self.base_time + f.time_delta(buf, at)
                 return True
-            if buf[at] == 0xFF and f.is_blank(self.view, at, f.SEAL_AT):
-                break
             at += f.UNIT
         self._next_at = f.SEAL_AT
         return False
+
+    def _is_torn(self, at):
+        """The next valid record, at ``_valid_at``, says that a power cut tore what lies at ``at``."""
+        if self._valid_at <= at:
+            self._valid_at = at + f.UNIT
+            while self._valid_at < f.SEAL_AT and not f.check_record(
+                self.buf, self.view, self._valid_at, f.SEAL_AT, self.seed
+            ):
+                self._valid_at += f.UNIT
+        if self._valid_at >= f.SEAL_AT or self.buf[self._valid_at + 4] != f.RESUMED:
+            return False
+        return struct.unpack_from("<H", self.buf, self._valid_at + f.HEAD)[0] <= at
 
     def _mend(self, at):
         """``check_record`` for a record that may have one rotten bit."""

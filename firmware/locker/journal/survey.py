@@ -70,7 +70,8 @@ def _without_header(sectors, reader, sector, found):
     if f.is_blank(view, 0, f.SECTOR_BYTES):
         found.first_blank = sector
         return _BLANK
-    if reader.buf[0] == f.MAGIC and f.is_blank(view, f.HEADER_BYTES, f.SECTOR_BYTES):
+    # The byte in which power went may have more bits set than it was to have.
+    if reader.buf[0] & f.MAGIC == f.MAGIC and f.is_blank(view, f.HEADER_BYTES, f.SECTOR_BYTES):
         return _CUT_OFF
     return _UNKNOWN
 

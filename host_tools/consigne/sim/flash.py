@@ -64,6 +64,7 @@ class NorFlash:
         self._aftermath = NOT_DONE
         self._parameter = 0
         self.dead = False
+        self.trace = None  # a list to fill with (is an erase, bytes, pages before it in the sequence)
         self._file = None
         if path is not None:
             self._open_file(path)
@@ -158,8 +159,10 @@ class NorFlash:
         self.data[position : position + len(content)] = content
         self._store(position, position + len(content))
 
-    def _dies_here(self):
+    def _dies_here(self, is_erase, size, earlier_pages):
         here = self.operations == self._cut_at
+        if self.trace is not None:
+            self.trace.append((is_erase, size, earlier_pages))
         self.operations += 1
         return here
 
@@ -171,7 +174,7 @@ class NorFlash:
         """Program part of one page; ``before`` lists the pages of the same sequence, to undo them."""
         size = len(view)
         sector = start // SECTOR_BYTES
-        dies = self._dies_here()
+        dies = self._dies_here(False, size, len(before))
         done = size
         if dies and self._aftermath in (NOT_DONE, HALF_ERASED):
             done = 0
@@ -198,7 +201,7 @@ class NorFlash:
 
     def _erase(self, sector):
         start = sector * SECTOR_BYTES
-        dies = self._dies_here()
+        dies = self._dies_here(True, SECTOR_BYTES, 0)
         if dies and self._aftermath == HALF_ERASED:
             self._half_erase(start)
         elif not dies or self._aftermath in (DONE, DROPPED):
