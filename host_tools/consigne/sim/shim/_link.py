@@ -7,6 +7,7 @@ answered, and otherwise by ``pump``, as a real interrupt comes between two bytec
 
 import asyncio
 import os
+import select
 import struct
 
 import _ops
@@ -14,6 +15,8 @@ import _ops
 _fd = int(os.getenv("CONSIGNE_BOARD_FD"))
 _reader = open(_fd, "rb")  # noqa: SIM115 - open as long as the interpreter lives
 _writer = open(_fd, "wb")  # noqa: SIM115
+_poller = select.poll()
+_poller.register(_reader, select.POLLIN)
 _head = bytearray(4)
 _small = bytearray(64)
 _small_view = memoryview(_small)
@@ -107,5 +110,7 @@ async def pump():
     """Deliver pushes while the firmware waits; runs as one more asyncio task."""
     while True:
         yield asyncio.core._io_queue.queue_read(_reader)
-        _receive()
-        _deliver()
+        # A question of another task may have read the push since the poll: then there is nothing left.
+        if _poller.poll(0):
+            _receive()
+            _deliver()
