@@ -141,10 +141,11 @@ class Reeds:
             poll = wait_ms == 0 or time.ticks_diff(self._now, polled_ms) >= self._poll_ms
             if poll:
                 polled_ms = self._now
-            self._sample(sink, poll)
+            # Before the sample: a door that starts to move now was at rest until now.
             if time.ticks_diff(self._now, forgiven_ms) >= 1000:
                 forgiven_ms = self._now
                 self._forgive()
+            self._sample(sink, poll)
             wait_ms = self._settle(sink)
 
     def _sample(self, sink, poll: bool) -> None:
