@@ -8,6 +8,7 @@ an exception nobody awaits goes to the loop's handler.
 """
 
 import heapq
+import inspect
 import types
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator
@@ -112,15 +113,19 @@ class Kernel:
         self._report = report
         self.handler: Callable[[Any, dict[str, Any]], Any] | None = None
         self.dead = False
+        self._tasks: dict[Task, None] = {}
         self.reset()
 
     def reset(self) -> None:
         """Forget all tasks (``new_event_loop``)."""
+        for task in self._tasks:
+            if inspect.getcoroutinestate(task.coro) == inspect.CORO_CREATED:
+                task.coro.close()  # or CPython warns that it was never awaited
         self.current: Task | None = None
         self._ready: deque[Task] = deque()
         self._sleeping: list[list[Any]] = []
         self._slept = 0
-        self._tasks: dict[Task, None] = {}
+        self._tasks = {}
 
     def running(self) -> Task:
         if self.dead:

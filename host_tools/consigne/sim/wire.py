@@ -57,7 +57,12 @@ class Port:
         handler = self._handlers.get(op)
         if handler is None:
             raise ValueError(f"unknown op {op}")
-        return handler(number, payload) or b""
+        try:
+            return handler(number, payload) or b""
+        except OSError as error:
+            if error.errno is None:  # OSError(5) has an errno on MicroPython only
+                raise OSError(error.args[0] if error.args else errno.EIO, "I/O error") from error
+            raise
 
     # --- interrupts and the freshness of input levels ------------------------------------------------
     def _interrupt(self, kind: str, number: int, value: int) -> None:
