@@ -1,8 +1,8 @@
 """Runs on MicroPython: the client and the sync over a real journal, driven by lines on stdin.
 
-``mqtt_kit.Device`` starts it with one JSON object of settings as its argument and speaks to it in
-lines of JSON: requests ``[name, argument]`` in, ``[name, value]`` out.  What a controller would do
-is reduced to what the sync needs of it: acknowledgements and commands reach the journal.
+``mqtt_kit.Device`` speaks to it in lines of JSON: requests ``[name, argument]`` in, ``[name, value]``
+out; the first is ``["ready", options]`` (an argument of MicroPython has 255 bytes at most).  What a
+controller would do is reduced to what the sync needs: acknowledgements and commands are journaled.
 """
 
 import asyncio
@@ -37,6 +37,20 @@ class Link:
         return self.plugged
 
 
+class RecordingClient(Client):
+    """Remembers every ``last_error``, so that a test can see what each connection ended for."""
+
+    errors = ()
+
+    @property
+    def last_error(self):
+        return self.errors[-1]
+
+    @last_error.setter
+    def last_error(self, text):
+        self.errors += (text,)
+
+
 class Locker:
     def __init__(self, options):
         self.link = Link()
@@ -49,7 +63,7 @@ class Locker:
         self.journal = Journal(NorFlash(options.get("flash_bytes", 1 << 20), options.get("flash")))
         self.journal.open()
         self.journal.replay(self._replayed)
-        self.client = Client(
+        self.client = RecordingClient(
             Settings(
                 options.get("host", "127.0.0.1"),
                 options["port"],
@@ -60,6 +74,7 @@ class Locker:
                 options.get("keepalive_s", 60),
                 options.get("retry_s", 0.05),
                 options.get("retry_most_s", 0.2),
+                options.get("connect_s", 30),
             ),
             self.link,
             Resolver(lambda: options.get("name_server", ""), options.get("name_port", 53)),
@@ -140,6 +155,7 @@ class Requests:
         return {
             "up": client.is_up(),
             "error": client.last_error,
+            "errors": client.errors[1:],
             "session": client.session(),
             "in_flight": client.in_flight(),
             "stray_acks": client.stray_acks(),
@@ -172,7 +188,7 @@ class Requests:
 
 
 async def main():
-    locker = Locker(json.loads(sys.argv[1]))
+    locker = Locker(json.loads(sys.stdin.readline())[1])
     requests = Requests(locker)
     tasks = [asyncio.create_task(locker.client.run()), asyncio.create_task(locker.sync.run())]
     say("ready")

@@ -80,7 +80,7 @@ class Mosquitto(Process):
     def __init__(self, folder: Path, port: int | None = None, extra: str = "allow_anonymous true"):
         self.port = port or free_port()
         path = folder / f"mosquitto-{self.port}.conf"
-        path.write_text(f"listener {self.port} 127.0.0.1\nmax_queued_messages 0\n{extra}\n")
+        path.write_text(f"listener {self.port} 127.0.0.1\nmax_queued_messages 0\nuser root\n{extra}\n")
         program = shutil.which("mosquitto", path=os.environ["PATH"] + ":/usr/sbin")
         assert program, "mosquitto is not installed"
         super().__init__(program, "-c", str(path), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -134,7 +134,6 @@ class Device(Process):
             "-X",
             f"heapsize={heap}",
             str(Path(__file__).with_name("mqtt_device.py")),
-            json.dumps(options),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -146,7 +145,7 @@ class Device(Process):
         self._answers: queue.Queue[tuple[str, Any]] = queue.Queue()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        self._answer("ready")
+        self.ask("ready", options)
 
     def _read(self) -> None:
         assert self.process.stdout

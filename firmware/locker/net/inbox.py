@@ -44,6 +44,7 @@ class Inbox:
     def __init__(self, prefix, device_key, journal, sink, counter, now, reply, again):
         self._ack_topic = prefix + "ack"
         self._command_topic = prefix + "commands"
+        self._own_topics = (prefix + "status", prefix + "occupancy")
         self._key = codes.derive(device_key, codes.LABEL_COMMAND)
         self._journal = journal
         self._sink = sink
@@ -65,7 +66,7 @@ class Inbox:
                 self._on_ack(*parse_ack(self._body(topic, payload)))
             elif topic == self._command_topic:
                 self._on_command(parse_command(self._body(topic, payload)))
-            else:
+            elif topic not in self._own_topics:  # amqtt 0.12 returns what we retained, asked or not
                 raise Refused(R_TOPIC)
         except Refused as refused:
             self._counts[refused.reason] += 1

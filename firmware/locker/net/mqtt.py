@@ -15,8 +15,7 @@ from .backoff import Backoff
 from .mqtt_codec import ProtocolError
 from .mqtt_conversation import Conversation, ServerRefused
 
-_CONNECT_MS = const(30_000)  # TCP, TLS, CONNACK and SUBACK together; an ESP32 shakes hands in some 3 s
-_LOOK_S = const(10)  # at most this long between two looks at the state of the connection
+_LOOK_S = const(1)  # between two looks at the state of link and connection
 _LINK_POLL_S = 0.25
 _IDLE_WAIT_S = const(120)  # a keypad mashed for longer than this does not keep the locker offline
 
@@ -27,7 +26,8 @@ class Settings:
     ``host`` is also the name that the server's certificate must bear; ``tls`` is an
     ``ssl.SSLContext`` or ``None``.  ``keepalive_s`` (4 to 1,200) bounds how long a dead connection
     goes unnoticed: one and a half times as long.  Waits between tries grow from ``retry_first_s``
-    to ``retry_most_s``, jittered.
+    to ``retry_most_s``, jittered.  ``connect_s`` is for TCP, TLS, CONNACK and SUBACK together; an ESP32
+    shakes hands in some 3 s.
     """
 
     def __init__(
@@ -41,6 +41,7 @@ class Settings:
         keepalive_s=60,
         retry_first_s=5,
         retry_most_s=300,
+        connect_s=30,
     ):
         self.host = host
         self.port = port
@@ -51,6 +52,7 @@ class Settings:
         self.keepalive_s = keepalive_s
         self.retry_first_s = retry_first_s
         self.retry_most_s = retry_most_s
+        self.connect_s = connect_s
 
 
 class Client:
@@ -157,21 +159,20 @@ class Client:
         """Until the connection ends by itself, or is found dead or too slow to come up."""
         conversation = self._conversation
         began_ms = ticks_ms()
-        look_s = min(_LOOK_S, self._settings.keepalive_s / 4)
         while True:
             try:
-                await asyncio.wait_for(conversation.ended.wait(), look_s)
+                await asyncio.wait_for(conversation.ended.wait(), _LOOK_S)
                 return
             except asyncio.TimeoutError:  # noqa: UP041  MicroPython's is not the builtin
                 pass  # still there: look closer
             if not self._link.is_up():
                 conversation.fail(OSError("link down"))
             elif self.is_up():
-                await self._keep_alive(look_s)
-            elif ticks_diff(ticks_ms(), began_ms) >= _CONNECT_MS:
+                await self._keep_alive()
+            elif ticks_diff(ticks_ms(), began_ms) >= self._settings.connect_s * 1000:
                 conversation.fail(OSError("no answer to connect"))
 
-    async def _keep_alive(self, look_s: float) -> None:
+    async def _keep_alive(self) -> None:
         """Ping after half the keep-alive time without a byte in one direction; judge the silence."""
         conversation = self._conversation
         keepalive_ms = self._settings.keepalive_s * 1000
@@ -181,7 +182,7 @@ class Client:
             conversation.fail(OSError("silent"))
         elif max(unheard_ms, ticks_diff(now_ms, conversation.sent_ms)) * 2 >= keepalive_ms:
             try:
-                await asyncio.wait_for(conversation.ping(), look_s)
+                await asyncio.wait_for(conversation.ping(), self._settings.keepalive_s / 4)
             except asyncio.TimeoutError:  # noqa: UP041
                 conversation.fail(OSError("the network takes nothing"))
             except OSError as error:

@@ -206,5 +206,7 @@ class Conversation:
             await self._writer.drain()
         except BaseException as error:
             # Cancelled counts as well: part of a packet may be out, and nothing can follow it.
+            if isinstance(error, ValueError):  # MicroPython's TLS, about the server's certificate
+                error = OSError("TLS: " + str(error))
             self.fail(error if isinstance(error, OSError) else OSError("a packet was cut short"))
-            raise
+            raise error
