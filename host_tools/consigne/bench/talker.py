@@ -75,6 +75,8 @@ class Talker:
         self.commands: list[dict[str, Any]] = []  # taken, in order
         self.refused: list[str] = []  # commands not believed, and why
         self.opened: list[int] = []
+        self.heard: list[tuple[str, bytes]] = []  # whatever the host sent, as it came
+        self.sent = 0  # highest number published
         self.moved = asyncio.Event()  # set when something was acknowledged or commanded
         self._key = device_key
         self._faults = faults or Faults()
@@ -119,6 +121,12 @@ class Talker:
         if client is not None:
             await client.disconnect()
 
+    def cut(self) -> None:
+        """Lose the connection without a word, as in a power cut: the broker publishes the last will."""
+        if self._client is not None:
+            self._client._connection._transport.abort()  # gmqtt has no public way to be impolite
+            self._client = None
+
     def say_status(self) -> None:
         """Publish the status as it is."""
         body = {"up": True, "epoch": self.epoch, "seq": len(self.events) + 1, "ack": self.acknowledged}
@@ -149,9 +157,12 @@ class Talker:
         rows = [[seq, *self.events[seq - 1]] for seq in range(first, last + 1)]
         return self._frame(protocol.EVENTS, {"epoch": self.epoch, "events": rows})
 
+    def signed(self, branch: str, body: bytes) -> bytes:
+        """Any bytes in a frame with the right MAC."""
+        return codes.frame(self._key, protocol.LABEL_EVENT, protocol.topic(self.locker, branch), body)
+
     def _frame(self, branch: str, body: dict[str, Any]) -> bytes:
-        topic = protocol.topic(self.locker, branch)
-        return codes.frame(self._key, protocol.LABEL_EVENT, topic, protocol.dump(body))
+        return self.signed(branch, protocol.dump(body))
 
     async def _send_events(self, client: gmqtt.Client) -> None:
         self._progress_s = time.monotonic()
@@ -166,6 +177,7 @@ class Talker:
                 continue
             last = min(self._cursor + min(self.batch, room), len(self.events))
             self._send(self.batch_frame(self._cursor + 1, last))
+            self.sent = max(self.sent, last)
             self._cursor = last
             await asyncio.sleep(0)
 
@@ -187,6 +199,12 @@ class Talker:
     # --- receiving -----------------------------------------------------------------------------
 
     def _on_message(self, client: gmqtt.Client, topic: str, payload: bytes, qos: int, properties: Any) -> int:
+        self.heard.append((topic, payload))
+        self.take(topic, payload)
+        return 0
+
+    def take(self, topic: str, payload: bytes) -> None:
+        """One message of the host's, or one that pretends to be."""
         body = codes.open_frame(self._key, protocol.LABEL_COMMAND, topic, payload)
         if body is None:
             self.refused.append("mac")
@@ -195,7 +213,6 @@ class Talker:
         else:
             self._on_command(body)
         self.moved.set()
-        return 0
 
     def _on_ack(self, epoch: int, seq: int) -> None:
         if epoch != self.epoch:

@@ -210,23 +210,23 @@ def _parcels(parcels: Parcels, fleet: Fleet, ingest: Ingest) -> APIRouter:
         """Parcels, the newest announcement first."""
         return [asdict(parcel) for parcel in parcels.list(locker, open_only=open_only)]
 
-    @router.get("/{parcel}")
-    def one_parcel(parcel: str) -> dict[str, Any]:
-        """A parcel and everything that was told about it."""
-        found = parcels.get(parcel)
-        return {**asdict(found), "events": fleet.events_of_parcel(found.id)}
-
-    @router.get("/{parcel}/code")
+    @router.get("/{parcel:path}/code")
     def code(parcel: str) -> dict[str, str]:
         """The code that collects a parcel; a derived one is known before the parcel has arrived."""
         return {"parcel": parcels.get(parcel).id, "code": parcels.code(parcel)}
 
-    @router.post("/{parcel}/revoke")
+    @router.post("/{parcel:path}/revoke")
     def revoke(parcel: str) -> dict[str, Any]:
         """Make the code worthless; a parcel that has not arrived is cancelled."""
         revoked = parcels.revoke(parcel)
         ingest.kick()
         return asdict(revoked)
+
+    @router.get("/{parcel:path}")  # the last: an id may contain a slash
+    def one_parcel(parcel: str) -> dict[str, Any]:
+        """A parcel and everything that was told about it."""
+        found = parcels.get(parcel)
+        return {**asdict(found), "events": fleet.events_of_parcel(found.id)}
 
     return router
 

@@ -1,0 +1,93 @@
+"""The host is killed, or its disk is full: what it acknowledged is stored, the rest comes again."""
+
+import asyncio
+import random
+import signal
+import subprocess
+import sys
+
+import pytest
+from consigne.server.broker import Mosquitto
+from server_kit import T0, broker_of, host_at, stored, talker, until
+from sqlalchemy import event
+
+
+def test_a_full_disk_stops_acknowledgements_and_nothing_else(tmp_path):
+    async def run():
+        async with broker_of(Mosquitto) as broker, host_at(tmp_path / "host.db", broker) as host:
+            # The first connection of the worker thread gets no room beyond what the file has now.
+            def fill(connection, _record=None):
+                connection.execute("PRAGMA max_page_count=1")
+
+            host.database.engine.dispose()
+            event.listen(host.database.engine, "connect", fill)
+            locker = talker(count=5_000)
+            await locker.connect(broker.host, broker.port)
+            await until(lambda: host.ingest.counts.failed_commits > 0)
+            full_at = len(stored(host))
+            assert locker.acknowledged <= full_at < 5_000
+            event.remove(host.database.engine, "connect", fill)
+            host.database.engine.dispose()
+            await locker.drained(30)
+            assert stored(host) == list(range(1, 5_001))
+            await locker.disconnect()
+
+    asyncio.run(run())
+
+
+SERVE = """
+import sys
+from consigne.server.service import serve
+{before}
+serve(sys.argv[1], "127.0.0.1", int(sys.argv[2]), listen_port=0)
+"""
+BETWEEN_COMMIT_AND_ACK = """
+import os, signal
+from consigne.server.ingest import Ingest
+left = 2
+def die(self, stream, seq):
+    global left
+    left -= 1
+    if left < 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    acknowledge(self, stream, seq)
+acknowledge, Ingest._acknowledge = Ingest._acknowledge, die
+"""
+
+
+def start_host(path, broker, before=""):
+    arguments = [sys.executable, "-c", SERVE.format(before=before), f"sqlite:///{path}", str(broker.port)]
+    return subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+@pytest.mark.parametrize("seed", [11])
+def test_a_host_killed_again_and_again_loses_nothing_and_stores_nothing_twice(tmp_path, seed):
+    """SIGKILL between commit and acknowledgement, and at random moments."""
+    rng = random.Random(seed)
+    path = tmp_path / "host.db"
+
+    async def run():
+        async with broker_of(Mosquitto) as broker:
+            async with host_at(path, broker):
+                pass  # registers the lockers
+            locker = talker(count=4_000, batch=3)
+            await locker.connect(broker.host, broker.port)
+            for turn in range(6):
+                exact = turn % 2 == 0
+                process = start_host(path, broker, BETWEEN_COMMIT_AND_ACK if exact else "")
+                if not exact:
+                    before, more = locker.acknowledged, rng.randrange(1, 400)
+                    await until(lambda at=before + more: locker.acknowledged >= min(at, 4_000))
+                    process.kill()
+                await asyncio.to_thread(process.wait, 30)
+                assert process.returncode == -signal.SIGKILL
+                for _ in range(100):
+                    locker.record(T0, kind="closed", door=0, purpose=1)
+            async with host_at(path, broker) as host:
+                assert len(stored(host)) >= locker.acknowledged, "acknowledged is stored"
+                await locker.drained(40)
+                assert stored(host) == list(range(1, 4_601))
+                assert locker.refused == []
+            await locker.disconnect()
+
+    asyncio.run(run())
