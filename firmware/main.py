@@ -5,6 +5,7 @@ off first, then the journal says what is true, and only then anybody is listened
 """
 
 import asyncio
+import gc
 import sys
 from time import ticks_ms
 
@@ -40,63 +41,58 @@ _FAULT_TASK = 1  # records.FAULT: a task ended
 _FAULT_PART = 2  # a part does not answer, or does again
 
 
+class Parts:
+    """The drivers that this configuration asks for.  ``report(text)`` hears of parts that fall silent."""
+
+    def __init__(self, raw, report):
+        buses = board.buses(raw["i2c"])
+        banks = Banks(raw["doors"], raw["expanders"], buses, raw["board"])
+        self.locks: ports.Locks = RelayLocks(banks.relays, banks.chips, raw["arm_pin"])
+        self.sensors: ports.Sensors = Reeds(len(raw["doors"]), banks.pin_reeds + banks.chip_reeds)
+        part = raw["display"]
+        self.display: ports.Display = CharacterDisplay(
+            buses[part["i2c"]], part["address"], part["columns"], part["rows"], report
+        )
+        self.buzzer: ports.Buzzer = Buzzer(raw["buzzer"]["pin"])
+        self.lamp: ports.Lamp = Lamp(raw["led"]["pin"])
+        part = raw["keypad"]
+        self.keypad: ports.Keypad = MatrixKeypad(
+            part["rows"], part["cols"], part["keys"], part["debounce_ms"]
+        )
+        part = raw["scanner"]
+        self.scanner: ports.Scanner = Gm65Scanner(
+            part["uart"], part["tx"], part["rx"], part["baud"], part["terminator"], "continuous", report
+        )
+
+
 class Locker:
     """One locker, put together from its configuration and identity; ``await run()`` serves."""
 
-    def __init__(self, site, identity):
-        raw = site.raw
-        buses = board.buses(raw["i2c"])
-        banks = Banks(raw["doors"], raw["expanders"], buses, raw["board"])
-        locks: ports.Locks = RelayLocks(banks.relays, banks.chips, raw["arm_pin"])
-        display: ports.Display = CharacterDisplay(
-            buses[raw["display"]["i2c"]],
-            raw["display"]["address"],
-            raw["display"]["columns"],
-            raw["display"]["rows"],
-            self._part_report,
-        )
-        buzzer: ports.Buzzer = Buzzer(raw["buzzer"]["pin"])
-        lamp: ports.Lamp = Lamp(raw["led"]["pin"])
-        sensors: ports.Sensors = Reeds(len(raw["doors"]), banks.pin_reeds + banks.chip_reeds)
-        keypad: ports.Keypad = MatrixKeypad(
-            raw["keypad"]["rows"], raw["keypad"]["cols"], raw["keypad"]["keys"], raw["keypad"]["debounce_ms"]
-        )
-        part = raw["scanner"]
-        scanner: ports.Scanner = Gm65Scanner(
-            part["uart"],
-            part["tx"],
-            part["rx"],
-            part["baud"],
-            part["terminator"],
-            "continuous",
-            self._part_report,
-        )
+    def __init__(self, raw, identity):
+        site = config.Site(raw)
+        parts = Parts(raw, self._part_report)
+        rest_ms, watchdog_ms, network = raw["rest_ms"], raw["watchdog_ms"], raw["network"]
+        raw.clear()  # much heap, needed no more; the journal comes next
         self._journal = Journal(journal_partition())
         self._recovery = self._journal.open()
         print("journal:", self._recovery.text)
         core = Core(site, identity.device_key)
         self._journal.replay(core.apply)
         clock = Clock(self._journal.time_floor, ticks_ms())
-        self._controller = Controller(
-            core, self._journal, clock, locks, display, buzzer, lamp, raw["rest_ms"]
+        self._controller = controller = Controller(
+            core, self._journal, clock, parts.locks, parts.display, parts.buzzer, parts.lamp, rest_ms
         )
-        self._supervisor = Supervisor(Watchdog(raw["watchdog_ms"]), self._task_report, self._controller.stop)
-        for name, make in (
-            ("sensors", lambda: sensors.run(self._controller.sink)),
-            ("keypad", lambda: keypad.run(self._controller.sink)),
-            ("pulses", self._controller.run_pulses),
-            ("timers", self._controller.run_timers),
-        ):
-            self._supervisor.critical(name, make)
-        for name, make in (
-            ("scanner", lambda: scanner.run(self._controller.sink)),
-            ("display", display.run),
-            ("buzzer", buzzer.run),
-            ("lamp", lamp.run),
-        ):
-            self._supervisor.spare(name, make)
-        if raw["network"]:
-            self._add_network(raw["network"], identity, core)
+        self._supervisor = supervisor = Supervisor(Watchdog(watchdog_ms), self._task_report, controller.stop)
+        supervisor.critical("sensors", lambda: parts.sensors.run(controller.sink))
+        supervisor.critical("keypad", lambda: parts.keypad.run(controller.sink))
+        supervisor.critical("pulses", controller.run_pulses)
+        supervisor.critical("timers", controller.run_timers)
+        supervisor.spare("scanner", lambda: parts.scanner.run(controller.sink))
+        supervisor.spare("display", parts.display.run)
+        supervisor.spare("buzzer", parts.buzzer.run)
+        supervisor.spare("lamp", parts.lamp.run)
+        if network:
+            self._add_network(network, identity, core)
 
     def _add_network(self, network, identity, core):
         link: ports.Link = WifiLink(network["ssid"], identity.wifi_password, "consigne-" + identity.locker)
@@ -159,12 +155,13 @@ class Locker:
 def main():
     """Start the locker, or say in one sentence why it cannot; then the console is the technician's."""
     try:
-        site = config.Site(config.load("config.json"))
         identity = config.Identity(config.load("identity.json"))
+        locker = Locker(config.checked(config.load("config.json")), identity)
     except config.ConfigError as error:
         print("cannot start:", error)
         sys.exit(1)
-    asyncio.run(Locker(site, identity).run())
+    gc.collect()
+    asyncio.run(locker.run())
 
 
 main()

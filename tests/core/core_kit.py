@@ -17,7 +17,12 @@ EPOCH_S = 1_795_200_000
 
 
 def site(**changes):
-    """A valid configuration of four compartments (S, S, M, L)."""
+    """A site of four compartments (S, S, M, L)."""
+    return config.Site(raw(**changes))
+
+
+def raw(**changes):
+    """Its whole configuration, checked."""
     given = {
         "format": 1,
         "board": "esp32",
@@ -35,7 +40,7 @@ def site(**changes):
         "holders": [[E.COURIER, E.DEPOSIT, 7], [E.COURIER, E.RECALL, 7], [E.TECHNICIAN, E.SERVICE, 1]],
     }
     given.update(changes)
-    return config.Site(given)
+    return config.checked(given)
 
 
 class Bench:

@@ -2,18 +2,18 @@
 
 import json
 
-from core_kit import site
+from core_kit import raw as checked_raw
 from locker import config
 
 
 def _raw():
     """A configuration as it comes out of the file: plain lists and dicts."""
-    return json.loads(json.dumps(site().raw))
+    return json.loads(json.dumps(checked_raw()))
 
 
 def _complaint(given):
     try:
-        config.Site(given)
+        config.checked(given)
     except config.ConfigError as error:
         return str(error)
     return ""
@@ -21,7 +21,7 @@ def _complaint(given):
 
 def test_the_example_is_fine_and_read_again_it_is_the_same():
     assert _complaint(_raw()) == ""
-    assert config.Site(_raw()).names == ("1", "2", "3", "4")
+    assert config.Site(config.checked(_raw())).names == ("1", "2", "3", "4")
 
 
 def test_an_unknown_key_is_named_with_the_known_ones():

@@ -97,8 +97,11 @@ class Cabinet(Compartments):
         step = D.TABLE.get((d.phase, signal))
         if step is None:
             return
-        d.phase, action = step
-        d.deadline_ms = None
+        phase, action = step
+        if phase != d.phase:
+            d.phase = phase
+        if d.deadline_ms is not None:
+            d.deadline_ms = None
         other = getattr(self, "_do_" + action)(index, d, now)
         if other is not None:
             d.phase = other

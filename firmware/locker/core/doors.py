@@ -92,24 +92,25 @@ class Door:
     ``parcel`` names what is or was last inside, or what is being filled in.  ``ordered`` is true
     while a recorded pulse has neither been followed by an opening nor lapsed.  ``opened_at`` is
     the epoch second, ``opened_ms`` the tick, of the last opening to take something out.
+
+    The values at rest are the class's own: a door takes heap only for what differs from them.
     """
 
-    def __init__(self):
-        self.content = EMPTY
-        self.seen_open = False
-        self.ordered = False
-        self.purpose = NO_PURPOSE
-        self.block = NOT_BLOCKED
-        self.role = 0
-        self.holder = 0
-        self.ref = 0
-        self.parcel = ""
-        self.opened_at = 0
-        # passing: known only since this start
-        self.phase = UNKNOWN
-        self.ordered_ms = 0
-        self.pulses = 0  # of this order
-        self.opened_ms = None
-        self.open_ms = 0  # open since
-        self.reminders = 0
-        self.deadline_ms = None
+    content = EMPTY
+    seen_open = False
+    ordered = False
+    purpose = NO_PURPOSE
+    block = NOT_BLOCKED
+    role = 0
+    holder = 0
+    ref = 0
+    parcel = ""
+    opened_at = 0
+    # passing: known only since this start
+    phase = UNKNOWN
+    ordered_ms = 0
+    pulses = 0  # of this order
+    opened_ms = None
+    open_ms = 0  # open since
+    reminders = 0
+    deadline_ms = None

@@ -1,0 +1,197 @@
+"""The whole firmware on the MicroPython interpreter: key to relay, heap, start.
+
+The locker is a large one: 48 doors on expanders, 200 grants, 1,000 events that no host has taken.
+Keys and relays are timed by the simulated board, outside the interpreter.  Heap is found from
+outside too: the smallest heap in which the same scene still plays, so nothing that is needed only
+for a moment can hide between two looks at ``gc``.
+"""
+
+import math
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from .. import codes
+from ..demo import cabinet
+from ..firmware_path import import_locker
+from ..sim.flash import NorFlash
+from ..sim.locker import FLASH_BYTES, SimLocker
+
+records = import_locker("core.records")
+events = import_locker("core.events")
+log = import_locker("journal.log")
+
+GOALS = {
+    "latency.key_to_relay_after_debounce_p99_ms": "<= 2",
+    "heap.peak_bytes": "<= 160000",
+}
+
+DOORS = 48
+GRANTS = 200
+EVENTS = 1_000
+PICK_UPS = 120
+DEBOUNCE_MS = 20
+KEYS_PER_S = 8.0
+HEAP_STEP_KB = 2
+HEAP_MAX_KB = 1024
+NOW_S = 1_795_200_000
+
+
+def config() -> dict[str, Any]:
+    """48 doors on six MCP23017: three chips of relays, three of reeds."""
+    base = cabinet.config(1)
+    base["expanders"] = [
+        {"kind": "mcp23017", "i2c": 0, "address": 32 + chip, "int_pin": (-1, -1, -1, 13, 18, 19)[chip]}
+        for chip in range(6)
+    ]
+    base["doors"] = [
+        {
+            "name": str(door + 1),
+            "size": 1 + door % 4,
+            "lock": {"bank": f"mcp23017@0:{32 + door // 16}", "channel": door % 16},
+            "reed": {"bank": f"mcp23017@0:{35 + door // 16}", "channel": door % 16},
+            "closed_level": 0,
+        }
+        for door in range(DOORS)
+    ]
+    base["keypad"]["debounce_ms"] = DEBOUNCE_MS
+    del base["network"]
+    return base
+
+
+def code_of(door: int) -> str:
+    """The standing code of a compartment."""
+    return f"{70_000_000 + door * 1_234_567:08d}"
+
+
+def fill_journal(path: Path, device_key: bytes) -> None:
+    """A journal with all grants and events in it, as months of service would leave it."""
+    flash = NorFlash(FLASH_BYTES, str(path))
+    journal = log.Journal(flash)
+    journal.open()
+    for number in range(GRANTS):
+        door = number if number < DOORS else records.ANY_DOOR
+        tag = codes.listed_tag(device_key, code_of(number))
+        parcel = "" if number < DOORS else f"JD{number:016d}"
+        uses = 0 if number < DOORS else 1
+        row = (number + 1, NOW_S, NOW_S + 86_400 * 30, events.RESIDENT, events.COLLECT, 0, door, uses, tag, parcel)
+        journal.append(records.GRANT, records.pack(records.GRANT, *row), NOW_S)
+    journal.append(records.GRANTS_VERSION, records.pack(records.GRANTS_VERSION, 1), NOW_S)
+    for number in range(EVENTS):
+        payload = records.pack(records.ACCEPTED, 1, events.RESIDENT, events.COLLECT, 0, number, f"JD{number:016d}")
+        journal.append(records.ACCEPTED, payload, NOW_S + number)
+    flash.close()
+
+
+@contextmanager
+def locker(template: Path, identity: dict[str, Any], heap_kb: int) -> Iterator[SimLocker]:
+    """A locker on a copy of the prepared flash; stopped at the end."""
+    with tempfile.TemporaryDirectory() as directory:
+        shutil.copy(template, Path(directory, "journal.bin"))
+        sim = SimLocker(config(), identity, Path(directory), heap_kb=heap_kb)
+        try:
+            yield sim
+        finally:
+            sim.stop()
+
+
+def await_ready(sim: SimLocker) -> float:
+    """Seconds from power to the line "ready"."""
+    started = time.monotonic()
+    sim.start()
+    sim.wait_for(lambda: "ready" in sim.output() or sim.ends, 30)
+    if sim.ends:
+        raise MemoryError(sim.ends[0])
+    return time.monotonic() - started
+
+
+def pick_up(sim: SimLocker, door: int) -> tuple[int, int]:
+    """Type the code of a compartment; the microseconds of the last key's contact and of the relay."""
+    seen: list[tuple[int, str, str]] = []
+    sim.listeners.append(seen.append)
+    sim.type(code_of(door) + "#", KEYS_PER_S)
+    sim.wait_for(lambda: "Take your parcel" in "".join(sim.display()) or sim.ends, 10)
+    sim.listeners.remove(seen.append)
+    if sim.ends:
+        raise MemoryError(sim.ends[0])
+    key_us = next(at for at, what, detail in seen if (what, detail) == ("key", "# down"))
+    relay_us = next(at for at, what, detail in seen if (what, detail) == ("relay", f"{door + 1} on"))
+    sim.push_shut(door)
+    sim.wait_for(lambda: "* opens once more" in "".join(sim.display()), 10)
+    return key_us, relay_us
+
+
+def latency(template: Path, identity: dict[str, Any]) -> dict[str, float]:
+    with locker(template, identity, HEAP_MAX_KB) as sim:
+        await_ready(sim)
+        pairs = [pick_up(sim, number % DOORS) for number in range(PICK_UPS)]
+    delays_ms = sorted((relay_us - key_us) / 1000 for key_us, relay_us in pairs)
+    p99_ms = delays_ms[math.ceil(0.99 * len(delays_ms)) - 1]
+    return {
+        "latency.key_to_relay_p50_ms": statistics.median(delays_ms),
+        "latency.key_to_relay_p99_ms": p99_ms,
+        "latency.key_to_relay_after_debounce_p99_ms": p99_ms - DEBOUNCE_MS,
+    }
+
+
+def plays(template: Path, identity: dict[str, Any], heap_kb: int) -> bool:
+    """Whether boot and three pick-ups succeed in a heap of this size."""
+    with locker(template, identity, heap_kb) as sim:
+        try:
+            await_ready(sim)
+            for door in (0, 17, 40):
+                pick_up(sim, door)
+        except (MemoryError, TimeoutError):
+            return False
+        return not any("MemoryError" in line or "fault:" in line for line in sim.output())
+
+
+def smallest_heap_kb(template: Path, identity: dict[str, Any]) -> int:
+    """By bisection, to ``HEAP_STEP_KB``."""
+    low, high = 0, HEAP_MAX_KB
+    while high - low > HEAP_STEP_KB:
+        middle = (low + high) // 2
+        if plays(template, identity, middle):
+            high = middle
+        else:
+            low = middle
+    return high
+
+
+def starts(template: Path, identity: dict[str, Any]) -> dict[str, float]:
+    """To "ready" with the full journal, beside the same interpreter started with nothing to do."""
+    ready_s = []
+    bare_s = []
+    for _ in range(5):
+        with locker(template, identity, HEAP_MAX_KB) as sim:
+            ready_s.append(await_ready(sim))
+        with tempfile.TemporaryDirectory() as directory:
+            Path(directory, "firmware").mkdir()
+            Path(directory, "firmware", "main.py").write_text("print('ready')\n")
+            sim = SimLocker(config(), identity, Path(directory), firmware=Path(directory, "firmware"))
+            try:
+                bare_s.append(await_ready(sim))
+            finally:
+                sim.stop()
+    return {
+        "boot.ready_ms": 1000 * statistics.median(ready_s),
+        "boot.interpreter_ms": 1000 * statistics.median(bare_s),
+    }
+
+
+def run() -> dict[str, float]:
+    """All numbers of this module."""
+    identity = cabinet.identity()
+    with tempfile.TemporaryDirectory() as directory:
+        template = Path(directory, "journal.bin")
+        fill_journal(template, bytes.fromhex(identity["device_key"]))
+        return {
+            **latency(template, identity),
+            **starts(template, identity),
+            "heap.peak_bytes": 1024 * smallest_heap_kb(template, identity),
+        }
