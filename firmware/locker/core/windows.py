@@ -23,6 +23,11 @@ SLOT_S = {
 }
 
 
+def _first_slot(epoch_s, length_s):
+    """The earlier of the two slots to have ready: they change a quarter after a slot has begun."""
+    return (epoch_s - length_s // 4) // length_s
+
+
 class Windows:
     """Tags of the candidates, entered into the index of live codes.
 
@@ -44,21 +49,24 @@ class Windows:
         self._live = live
         self._slots = [_EMPTY] * (2 * len(self.holders))
         self._tags = [b""] * (2 * len(self.holders))
+        self._ready = None  # the first slots of a day and of an hour for which all cells are prepared
 
     def fill(self, epoch_s, cells_max):
         """Prepare up to ``cells_max`` missing cells; returns how many were prepared."""
+        wanted = _first_slot(epoch_s, codes.DAY_S), _first_slot(epoch_s, codes.HOUR_S)
+        if wanted == self._ready:
+            return 0
         done = 0
         for i in range(len(self.holders)):
-            length_s = SLOT_S[self.holders[i][0]]
-            slot = epoch_s // length_s
-            first = slot - 1 if slot and epoch_s % length_s < length_s // 4 else slot
+            first = wanted[0] if SLOT_S[self.holders[i][0]] == codes.DAY_S else wanted[1]
             for slot in (first, first + 1):
                 cell = 2 * i + slot % 2
-                if self._slots[cell] != slot:
+                if self._slots[cell] != slot and slot >= 0:
                     if done == cells_max:
                         return done
                     self._set(i, cell, slot)
                     done += 1
+        self._ready = wanted
         return done
 
     def _set(self, i, cell, slot):
@@ -82,6 +90,7 @@ class Windows:
             if self.holders[i] == who:
                 self._clear(2 * i)
                 self._clear(2 * i + 1)
+                self._ready = None
 
     def tag(self, cell):
         return self._tags[cell]
