@@ -70,9 +70,9 @@ async def slow(ms, value):
 async def main():
     print(await asyncio.wait_for(slow(10, "quick"), 1))
     print(await asyncio.wait_for(slow(10, "no limit"), None))
-    for make in (lambda: asyncio.wait_for(slow(500, "a"), 0.05), lambda: asyncio.wait_for_ms(slow(500, "b"), 50)):
+    for limited in (asyncio.wait_for(slow(500, "a"), 0.05), asyncio.wait_for_ms(slow(500, "b"), 50)):
         try:
-            await make()
+            await limited
         except asyncio.TimeoutError:
             print("time is up")
     task = asyncio.create_task(asyncio.wait_for(slow(500, "c"), 5))
@@ -105,7 +105,9 @@ async def main():
         await asyncio.wait_for(fails(), 1)
     except ValueError as error:
         print("in time", error)
-    asyncio.get_event_loop().set_exception_handler(lambda loop, context: print("handler", context["exception"]))
+    def handler(loop, context):
+        print("handler", context["exception"])
+    asyncio.get_event_loop().set_exception_handler(handler)
     lost = asyncio.create_task(fails())
     await asyncio.sleep_ms(50)
     print(lost.done())

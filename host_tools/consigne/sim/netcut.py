@@ -22,7 +22,8 @@ class _Pair:
     def __init__(self, client: socket.socket, server: socket.socket) -> None:
         self.peer = {client: server, server: client}
         self.unsent = {client: bytearray(), server: bytearray()}
-        self.ended: set[socket.socket] = set()
+        self.ended: set[socket.socket] = set()  # said all they had to say
+        self.told: set[socket.socket] = set()  # have been told that the other has
 
     def reset(self) -> None:
         for one in self.peer:
@@ -162,17 +163,23 @@ class NetCut:
                     pair.ended.add(one)
             if events & selectors.EVENT_WRITE:
                 self._push(pair, one)
-            for end in pair.ended:
-                if not pair.unsent[pair.peer[end]]:
-                    pair.peer[end].shutdown(socket.SHUT_WR)
+            self._tell_ends(pair)
         except OSError:  # one side broke: so does the other
             self._drop(pair)
             return
-        if len(pair.ended) == 2 and not any(pair.unsent.values()):
+        if len(pair.told) == 2:
             self._drop(pair, gently=True)
             return
         for end in pair.peer:
             self._watch(pair, end)
+
+    @staticmethod
+    def _tell_ends(pair: _Pair) -> None:
+        for end in pair.ended:
+            other = pair.peer[end]
+            if other not in pair.told and not pair.unsent[other]:
+                other.shutdown(socket.SHUT_WR)
+                pair.told.add(other)
 
     def _push(self, pair: _Pair, one: socket.socket) -> None:
         try:
