@@ -4,6 +4,7 @@ One thread owns the board: it waits for the interpreter's messages, for what it 
 physics that falls due and for calls posted by other threads.
 """
 
+import ctypes
 import os
 import select
 import shutil
@@ -26,6 +27,7 @@ from .wire import Framing, Port, push_frame
 LAUNCHER = Path(__file__).with_name("shim") / "launch.py"
 ROM_BOOT = Path(__file__).with_name("romboot.py")
 UNSENT_MAX = 65536
+PR_SET_TIMERSLACK = 29  # prctl(2); in nanoseconds, of the calling thread
 LINE_MAX = 2000
 T = TypeVar("T")
 
@@ -200,6 +202,12 @@ class MicroPythonGround:
             self._line.clear()
 
 
+def _wake_in_time() -> None:
+    """Have Linux wake this thread within 1 us of a timeout instead of 50: a flash write takes 200."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_TIMERSLACK, 1000, 0, 0, 0)
+
+
 class BoardThread:
     """The thread that owns one board on the MicroPython ground."""
 
@@ -247,6 +255,7 @@ class BoardThread:
         self._thread.join(5)
 
     def _run(self) -> None:
+        _wake_in_time()
         while not self._closing:
             try:
                 self._turn()
