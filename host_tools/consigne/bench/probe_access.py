@@ -12,9 +12,9 @@ from time import ticks_diff, ticks_us
 
 sys.path.insert(0, sys.argv[1])
 
-from locker.core import codes  # noqa: E402 - the path comes first
-from locker.core import records as R  # noqa: E402
-from locker.core.access import Access  # noqa: E402
+from locker.core import codes
+from locker.core import records as R
+from locker.core.access import Access
 
 KEY = bytes(range(32))
 NOW = (0, 1_795_200_000, 1)
