@@ -10,7 +10,7 @@ import gc
 import json
 import sys
 import time
-from binascii import unhexlify
+from binascii import hexlify, unhexlify
 
 from consigne.sim.flash import NorFlash
 from locker.core import records
@@ -25,6 +25,13 @@ START_S = 1_790_000_000
 
 def say(name, value=None):
     print(json.dumps([name, value]))
+
+
+def plain(field):
+    """As JSON can say it: bytes in hexadecimal."""
+    if isinstance(field, (list, tuple)):
+        return [plain(item) for item in field]
+    return str(hexlify(field), "ascii") if isinstance(field, (bytes, bytearray, memoryview)) else field
 
 
 class Link:
@@ -91,6 +98,7 @@ class Locker:
             lambda: {"grants": 0, "fw": "test", "journal": "clean", "faults": []},
             lambda: self.counter,
             self.now,
+            options.get("stall_s", 20),
         )
 
     def _replayed(self, kind, time_s, payload, seq):
@@ -120,7 +128,7 @@ class Locker:
         elif event[0] == EV_LINK:
             say("link", event[1])
             return
-        say("event", [repr(field) if isinstance(field, (bytes, memoryview)) else field for field in event])
+        say("event", [plain(field) for field in event])
 
 
 def tls_context(options):

@@ -22,7 +22,6 @@ from .mqtt_conversation import NotConnected
 
 _BATCH_EVENTS = const(24)  # of at most 170 bytes of JSON each: they fit a packet of 4 KiB
 _HOST_WINDOW_EVENTS = const(4096)  # sent and not acknowledged by the host
-_STALL_FIRST_MS = const(20_000)
 _STALL_MOST_MS = const(900_000)
 _STATUS_EVERY_MS = const(900_000)  # so that the host sees the newest seq when events were lost
 _OCCUPANCY_EVERY_MS = const(500)  # a door moves several times in a visit
@@ -40,11 +39,16 @@ class Sync:
     or None)`` for each door, ``status()`` a dict of what only the shell knows (grants, fw, journal,
     faults), ``counter()`` the newest command counter journaled, ``now()`` as in ``core/events.py``.
 
+    After ``stall_s`` without an acknowledgement of what was sent, it is sent again; then after
+    twice as long, and so on up to 15 minutes.
+
     Call ``wake`` after an event was journaled or an acknowledgement taken, ``occupancy_changed`` and
     ``status_changed`` when they did.  None of them blocks.
     """
 
-    def __init__(self, client, journal, locker, device_key, sink, occupancy, status, counter, now):
+    def __init__(
+        self, client, journal, locker, device_key, sink, occupancy, status, counter, now, stall_s=20
+    ):
         prefix = "consigne/1/" + locker + "/"
         self._client = client
         self._journal = journal
@@ -59,7 +63,7 @@ class Sync:
         self._cursor = 0  # newest seq sent
         self._acknowledged = 0  # as last seen in the journal
         self._moved_ms = 0  # when the host last acknowledged something, or the cursor went back
-        self._stall_ms = _STALL_FIRST_MS
+        self._stall_first_ms = self._stall_ms = stall_s * 1000
         self._probing = False  # the host is silent: one batch at a time, to see whether it is back
         self._status_due = self._occupancy_due = False
         self._status_ms = self._occupancy_ms = 0
@@ -109,7 +113,7 @@ class Sync:
             self._go_back(self._journal.acknowledged)
             self._acknowledged = self._journal.acknowledged
             self._probing = False
-            self._stall_ms = _STALL_FIRST_MS
+            self._stall_ms = self._stall_first_ms
             self._status_due = self._occupancy_due = True
             self._occupancy_ms = ticks_add(ticks_ms(), -_OCCUPANCY_EVERY_MS)
             try:
@@ -147,7 +151,7 @@ class Sync:
         if acknowledged != self._acknowledged:
             self._acknowledged = acknowledged
             self._moved_ms = ticks_ms()
-            self._stall_ms = _STALL_FIRST_MS
+            self._stall_ms = self._stall_first_ms
             self._probing = False
         elif self._cursor <= acknowledged:
             self._moved_ms = ticks_ms()
