@@ -17,8 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..firmware_path import firmware_dir
 from ..device import rom
+from ..firmware_path import firmware_dir
 from .board import Board
 from .clock import RealClock
 from .ground import PowerLost
