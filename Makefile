@@ -5,9 +5,6 @@ BIN := .venv/bin
 READY := .venv/.ready
 STUBS := typings/.ready
 
-# Tests whose clock is the wall's need the machine for themselves; the others share the cores.
-ALONE := tests/integration tests/pages
-
 .DEFAULT_GOAL := help
 .PHONY: help demo test check format bench soak clean system
 
@@ -33,8 +30,8 @@ demo: $(READY) ## a whole locker, broker and database, with a page to press its 
 
 test: $(READY) system ## everything is tested; nothing is skipped
 	@$(BIN)/micropython -X heapsize=256k tests/core/run.py
-	@$(BIN)/python -m pytest -q -n 2 $(addprefix --ignore=,$(ALONE))
-	@$(BIN)/python -m pytest -q $(ALONE)
+	@$(BIN)/python -m pytest -q -n 2 -m "not alone"
+	@$(BIN)/python -m pytest -q -m alone
 
 check: $(READY) $(STUBS) ## lint, types of host and firmware, duplicates of truth
 	@$(BIN)/ruff check .
