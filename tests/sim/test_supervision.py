@@ -1,0 +1,170 @@
+"""What happens to the locker when a part of it goes wrong: it degrades by parts, or restarts, and says so."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from consigne.firmware_path import firmware_dir, import_locker
+from consigne.sim.flash import NorFlash
+from consigne.sim.locker import SimLocker
+from sim_kit import GROUNDS, IDENTITY, config, play
+
+TASKS = """
+import asyncio
+from locker.supervisor import Supervisor
+
+class Watchdog:
+    def feed(self):
+        print("fed")
+
+async def returns():
+    await asyncio.sleep_ms(1500)
+
+async def raises():
+    await asyncio.sleep_ms(500)
+    raise ValueError("broken")
+
+async def forever():
+    while True:
+        await asyncio.sleep_ms(300)
+
+async def main():
+    s = Supervisor(Watchdog(), lambda name, text: print("fault", name, text), lambda why: print("stop", why))
+    s.spare("spare", raises)
+    s.critical("good", forever)
+    s.critical("critical", returns)
+    print("ended by", await s.run())
+    await asyncio.sleep_ms(8000)
+    print("done")
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("ground", GROUNDS)
+def test_a_spare_task_is_started_again_and_a_critical_one_stops_the_locker(
+    tmp_path: Path, ground: str
+) -> None:
+    (tmp_path / "fw").mkdir()
+    (tmp_path / "fw" / "locker").symlink_to(firmware_dir() / "locker")
+    words = ("fault", "stop", "ended", "fed")
+    said = [line for line in play(tmp_path, ground, TASKS, timeout_s=20) if line.split()[0] in words]
+    assert [line for line in said if line != "fed"] == [
+        "fault spare ValueError: broken",
+        "fault critical ended",
+        "stop critical ended",
+        "ended by critical",
+    ]
+    assert said.count("fed") == 2, "fed while all went well, and not once more"
+
+
+def test_a_wrong_configuration_is_one_sentence_and_no_line_has_moved(tmp_path: Path) -> None:
+    locker = SimLocker(config(), IDENTITY, tmp_path / "device", "virtual")
+    path = tmp_path / "device" / "config.json"
+    given = json.loads(path.read_text())
+    given["doors"][1]["lock"]["channel"] = given["arm_pin"]
+    path.write_text(json.dumps(given))
+    locker.start()
+    locker.wait_for(lambda: locker.ends, 5)
+    assert any(
+        line.startswith("cannot start: config.json.doors[1].lock") and "arm_pin" in line
+        for line in locker.output()
+    ), locker.output()
+    assert not [line for line in locker.log if line[1] in ("relay", "coil")]
+    locker.stop()
+
+
+def test_a_missing_identity_says_what_to_do(tmp_path: Path) -> None:
+    locker = SimLocker(config(), IDENTITY, tmp_path / "device", "virtual")
+    (tmp_path / "device" / "identity.json").unlink()
+    locker.start()
+    locker.wait_for(lambda: locker.ends, 5)
+    assert any("consigne device provision" in line for line in locker.output())
+    locker.stop()
+
+
+def test_a_journal_that_holds_something_else_opens_nothing_and_is_not_touched(tmp_path: Path) -> None:
+    locker = SimLocker(config(), IDENTITY, tmp_path / "device", "virtual")
+    foreign = bytes(range(256)) * (len(locker.flash.data) // 256)
+    locker.flash.data[:] = foreign
+    locker.start()
+    locker.wait_for(lambda: "ready" in locker.output(), 5)
+    locker.type("12345678#")
+    locker.run_for(5)
+    assert "Out of service." in locker.display()[0]
+    assert bytes(locker.flash.data) == foreign
+    assert not [line for line in locker.log if line[1] == "coil"]
+    locker.stop()
+
+
+def test_the_locker_serves_when_display_and_scanner_are_dead(tmp_path: Path) -> None:
+    locker = SimLocker(config(), IDENTITY, tmp_path / "device", "virtual")
+    locker.board.i2c(0).detach(39)
+    locker.start()
+    locker.wait_for(lambda: "ready" in locker.output(), 5)
+    locker.run_for(1)
+    locker.type("12345678#")
+    locker.run_for(3)
+    beeps = [detail for _, what, detail in locker.log if what == "buzzer"]
+    assert "700 Hz" in beeps, "the wrong code was answered, by sound at least"
+    assert not locker.ends
+    locker.stop()
+
+
+def test_an_expander_that_falls_silent_takes_its_own_doors_out_and_no_others(tmp_path: Path) -> None:
+    locker = SimLocker(config(holders=[[3, 4, 1]]), IDENTITY, tmp_path / "device", "virtual")
+    locker.start()
+    locker.wait_for(lambda: "ready" in locker.output(), 5)
+    locker.board.i2c(0).detach(32)
+    locker.run_for(5)
+    kinds = facts(locker)
+    assert [fact["door"] for fact in kinds if fact["kind"] == "door_fault"] == list(range(4, 12))
+    locker.force_open(0)
+    locker.run_for(2)
+    assert facts(locker)[-1] == {"kind": "forced", "door": 0, "parcel": ""}, (
+        "the others are watched as before"
+    )
+    assert not locker.ends and not [line for line in locker.log if line[1] == "reset"]
+    locker.stop()
+
+
+class WornFlash:
+    """A chip that still answers and no longer programs."""
+
+    def __init__(self, flash: NorFlash) -> None:
+        self._flash = flash
+        self.worn = False
+
+    def writeblocks(self, block: int, buf: bytes, offset: int | None = None) -> None:
+        if not self.worn:
+            self._flash.writeblocks(block, buf, offset)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._flash, name)
+
+
+def test_without_a_durable_record_nothing_is_compared_and_nothing_opens(tmp_path: Path) -> None:
+    locker = SimLocker(config(), IDENTITY, tmp_path / "device", "virtual")
+    locker.board.flash["journal"] = worn = WornFlash(locker.flash)
+    locker.start()
+    locker.wait_for(lambda: "ready" in locker.output(), 5)
+    locker.run_for(1)
+    worn.worn = True
+    locker.type("12345678#")
+    locker.wait_for(lambda: [line for line in locker.log if line[1] == "reset"], 60)
+    worn.worn = False
+    locker.run_for(5)
+    assert "Type your code" in locker.display()[1], "restarted, and serving again"
+    assert not [line for line in locker.log if line[1] == "coil"]
+    locker.stop()
+
+
+def facts(locker: SimLocker) -> list[dict[str, Any]]:
+    """What the journal holds, oldest first."""
+    journal = import_locker("journal.log").Journal(locker.flash)
+    journal.open()
+    records = import_locker("core.records")
+    out: list[dict[str, Any]] = []
+    journal.replay(lambda kind, time_s, payload, seq: out.append(records.describe(kind, bytes(payload))))
+    return out
