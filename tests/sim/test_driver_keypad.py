@@ -41,6 +41,16 @@ def test_no_key_is_lost_or_doubled_at_15_a_second_with_bounce_and_noise(tmp_path
     assert rig.events_seen() == [[KEY, key] for key in digits]
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_one_key_hammered_15_times_a_second_counts_every_time(tmp_path, seed):
+    """Down for three quarters of the time: less than the debounce time lies between two presses."""
+    rig = VirtualRig(tmp_path, KEYPAD, seed=seed)
+    rig.run(50)
+    length_us = rig.cabinet.keypad.type("5" * 100, keys_per_s=15, hold_share=0.75)
+    rig.run(length_us / 1000 + 100)
+    assert typed(rig) == "5" * 100
+
+
 def test_a_press_is_told_when_it_has_debounced_not_when_it_ends(rig):
     for key in KEYS:
         rig.cabinet.keypad.down(key)
@@ -52,7 +62,7 @@ def test_a_press_is_told_when_it_has_debounced_not_when_it_ends(rig):
         assert rig.taken() == []
 
 
-def test_a_clean_press_is_told_20_to_22_ms_after_it(tmp_path, monkeypatch):
+def test_a_clean_press_is_told_20_ms_after_it(tmp_path, monkeypatch):
     monkeypatch.setattr("consigne.sim.parts.keypad.BOUNCE_EDGES_MAX", 0)
     rig = VirtualRig(tmp_path, KEYPAD)
     rig.run(50)
@@ -64,7 +74,7 @@ def test_a_clean_press_is_told_20_to_22_ms_after_it(tmp_path, monkeypatch):
         ((told_ms, event),) = rig.events
         rig.events.clear()
         assert event == [KEY, key]
-        assert 20 <= told_ms - pressed_ms <= 22
+        assert 19.5 <= told_ms - pressed_ms <= 20.9
 
 
 def test_a_held_key_is_one_press_and_does_not_silence_the_others(rig):
@@ -82,6 +92,9 @@ def test_a_held_key_is_one_press_and_does_not_silence_the_others(rig):
 def test_a_key_that_is_down_at_start_does_not_deafen_its_column(tmp_path):
     rig = VirtualRig(tmp_path, KEYPAD)
     rig.cabinet.keypad.down("2")
+    rig.run(500)
+    rig.taken()
+    rig.reset()
     rig.run(500)
     rig.cabinet.keypad.press("8", 80)
     rig.run(200)

@@ -104,6 +104,20 @@ def test_a_sensor_that_swings_slowly_is_bounded_too(tmp_path):
     assert len(told) <= 16
 
 
+def test_a_contact_that_flickers_in_step_with_the_sampling_is_not_a_door(tmp_path):
+    """Open whenever it is looked at, each 10 ms, and closed in between."""
+    rig = started(tmp_path)
+    rig.taken()
+    reed = rig.cabinet.doors[1].reed
+    for _ in range(30):
+        reed.stuck = "open"
+        rig.run(4)
+        reed.stuck = "closed"
+        rig.run(6)
+    rig.run(100)
+    assert rig.taken() == []
+
+
 def test_another_door_is_told_in_time_while_one_chatters(tmp_path):
     rig = started(tmp_path)
     rig.cabinet.doors[8].reed.chatter(20_000)

@@ -190,6 +190,14 @@ def test_two_texts_in_a_row_are_two(rig):
     assert rig.taken() == [[SCAN, "FIRST123"], [SCAN, "SECOND456"]]
 
 
+def test_a_reply_with_a_wrong_checksum_is_garbage_and_no_answer():
+    splitter = gm65.Splitter()
+    wrong = ACKNOWLEDGEMENT[:-1] + b"\x30"
+    splitter.feed(wrong, len(wrong))
+    assert splitter.reply is None
+    assert splitter.end() == ([], True)
+
+
 def test_the_frames_are_those_of_the_vendor():
     """Checksums as the maker prints them; see facts on the GM65."""
     assert gm65.save_settings() == bytes.fromhex("7e 00 09 01 00 00 00 de c8")

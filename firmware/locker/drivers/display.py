@@ -17,9 +17,8 @@ _RS = const(0x01)
 _E = const(0x04)
 _LIGHT = const(0x08)
 
-_CLEAR = const(0x01)
+_HOME = const(0x02)
 _ENTRY_RIGHT = const(0x06)
-_DISPLAY_OFF = const(0x08)
 _DISPLAY_ON = const(0x0C)
 _FUNCTION_4BIT_2LINES = const(0x28)
 _SET_CGRAM = const(0x40)
@@ -63,40 +62,36 @@ class CharacterDisplay:
     async def run(self) -> None:
         """Keep the glass as wanted, for ever."""
         lost = False
-        cold = True
         while True:
             try:
-                await self._start(cold)
+                await self._start()
                 if lost:
                     self._report("display answers again")
-                lost = cold = False
+                lost = False
                 await self._follow()
             except OSError:
                 if not lost:
                     self._report("display does not answer")
-                lost = cold = True
+                lost = True
                 await asyncio.sleep_ms(_RETRY_MS)
 
-    async def _start(self, cold: bool) -> None:
-        """Bring the controller into 4-bit mode from any state; wipe the glass only when ``cold``."""
-        if cold:
-            await asyncio.sleep_ms(50)  # 40 ms from 2.7 V on
+    async def _start(self) -> None:
+        """Bring the controller into 4-bit mode from any state, without wiping the glass."""
+        await asyncio.sleep_ms(50)  # it may just have got its supply: 40 ms from 2.7 V on
         for nibble, wait_ms in ((0x30, 5), (0x30, 1), (0x30, 1), (0x20, 1)):
             self._i2c.writeto(self._address, bytes((nibble | _LIGHT, nibble | _LIGHT | _E, nibble | _LIGHT)))
             await asyncio.sleep_ms(wait_ms)
         self._put(_FUNCTION_4BIT_2LINES, 0)
-        if cold:
-            self._put(_DISPLAY_OFF, 0)
-            self._put(_CLEAR, 0)
-            self._send()
-            await asyncio.sleep_ms(2)  # 1.52 ms
+        self._put(_HOME, 0)  # undoes a shift that nobody asked for
+        self._send()
+        await asyncio.sleep_ms(2)  # 1.52 ms
         self._put(_ENTRY_RIGHT, 0)
         self._put(_DISPLAY_ON, 0)
         self._send()
         self._cursor = -1
         self._encoder.forget()
         for cell in range(len(self._glass)):
-            self._glass[cell] = 32 if cold else _UNKNOWN
+            self._glass[cell] = _UNKNOWN
 
     async def _follow(self) -> None:
         """Write what differs, chunk by chunk; returns when it is time to start afresh."""

@@ -16,7 +16,7 @@ from ..core.events import EV_KEY, EV_KEYS_TOGETHER
 
 _SCAN_MS = const(3)
 _TOGETHER_MIN = const(3)
-_RELEASE_WEIGHT = const(2)  # a release counts after half the debounce time: "11" typed fast
+_RELEASE_WEIGHT = const(3)  # a release counts after a third of the debounce time: "11" typed fast
 
 # A key that stays down for long (a coin wedged in) is scanned less often, like any other change.
 _HELD_SCANS = const(1000)

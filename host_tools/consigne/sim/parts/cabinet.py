@@ -31,7 +31,9 @@ class Cabinet:
         for expander in config.get("expanders", ()):
             self._add_expander(expander)
         self.supply = Supply(board, board.pin(config["arm_pin"]))
-        self.doors = [self._door(door, door_seed) for door_seed, door in enumerate(config["doors"], start=seed * 1000)]
+        self.doors = [
+            self._door(door, door_seed) for door_seed, door in enumerate(config["doors"], start=seed * 1000)
+        ]
         self.keypad = self._keypad(config.get("keypad"), seed)
         self.scanner = self._scanner(config.get("scanner"), seed)
         self.display = self._display(config.get("display"))

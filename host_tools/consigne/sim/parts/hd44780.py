@@ -87,6 +87,7 @@ class CharacterDisplay(Part):
         self._address = 0
         self._in_cgram = False
         self._step = 1
+        self._shift = 0
         self._on = False
         self._eight_bits = True
         self._two_lines = False
@@ -97,6 +98,7 @@ class CharacterDisplay(Part):
         """A relay nearby: the controller loses half an instruction and some of its memory."""
         self._high = 0x0 if self._high is None else None
         self._ddram[3:7] = b"\x13\xf2\xa0\x00"
+        self._shift += 2
 
     # --- the backpack -----------------------------------------------------------------------------------
     def write(self, data: bytes) -> bool:
@@ -147,7 +149,7 @@ class CharacterDisplay(Part):
             self._eight_bits, self._two_lines = bool(value & 0x10), bool(value & 0x08)
             self._high = None
         elif value & 0x10:
-            self._address += 0 if value & 0x08 else 1 if value & 0x04 else -1
+            self._move(display=bool(value & 0x08), step=1 if value & 0x04 else -1)
         elif value & 0x08:
             self._on = bool(value & 0x04)
         elif value & 0x04:
@@ -155,11 +157,17 @@ class CharacterDisplay(Part):
         else:
             self._home(clear=bool(value & 0x01), at_us=at_us)
 
+    def _move(self, display: bool, step: int) -> None:
+        if display:
+            self._shift -= step  # the text goes right when the window goes left
+        else:
+            self._address += step
+
     def _home(self, clear: bool, at_us: float) -> None:
         if clear:
             self._ddram = bytearray(b" " * 80)
             self._step = 1
-        self._address, self._in_cgram = 0, False
+        self._address, self._in_cgram, self._shift = 0, False, 0
         self._busy_until_us = at_us + BUSY_CLEAR_US
 
     def _store(self, value: int) -> None:
@@ -189,8 +197,9 @@ class CharacterDisplay(Part):
         """The character codes of each row, as wired in modules of 1, 2 and 4 rows."""
         rows = []
         for row in range(self.rows):
-            start = (40 if row & 1 else 0) + (self.columns if row & 2 else 0)
-            rows.append(bytes(self._ddram[start : start + self.columns]))
+            line = self._ddram[40:] if row & 1 else self._ddram[:40]
+            start = (self.columns if row & 2 else 0) + self._shift
+            rows.append(bytes(line[(start + column) % 40] for column in range(self.columns)))
         return rows
 
     def lines(self) -> list[str]:

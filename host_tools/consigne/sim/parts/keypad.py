@@ -22,13 +22,16 @@ class MatrixKeypad(Part):
     pull a random column low, for as long as keys are being pressed.
     """
 
-    def __init__(self, board: Board, rows: Sequence[Net], cols: Sequence[Net], keys: str, seed: int = 0) -> None:
+    def __init__(
+        self, board: Board, rows: Sequence[Net], cols: Sequence[Net], keys: str, seed: int = 0
+    ) -> None:
         super().__init__(board)
         self.noise_per_s = 0.0
         self._random = random.Random(seed)
         self._cols = list(cols)
         self._switches = {
-            label: Switch(rows[index // len(cols)], cols[index % len(cols)]) for index, label in enumerate(keys)
+            label: Switch(rows[index // len(cols)], cols[index % len(cols)])
+            for index, label in enumerate(keys)
         }
         self._held: set[str] = set()
         self._bounces: dict[str, int] = {}
