@@ -71,7 +71,7 @@ class Event:
     """One event of a locker.
 
     ``data`` is the event as the locker described it, ``kind`` its name.  ``sound`` is false when
-    the fields are not those of ``records.SPEC``, or the kind is not known here; such an event is
+    the fields are not those of ``records.spec``, or the kind is not known here; such an event is
     stored all the same, since refusing it would hold up everything after it for ever, but
     nothing is concluded from it.
     """
@@ -175,13 +175,14 @@ def load(body: bytes) -> dict[str, Any]:
 
 
 def _field_limits() -> dict[str, tuple[dict[str, int], str]]:
-    """Kind name -> (field -> largest value, name of the text field), read off ``records.SPEC``."""
+    """Kind name -> (field -> largest value, name of the text field), read off ``records.spec``."""
     limits = {}
-    for kind, (name, fmt, names, text) in records.SPEC.items():
+    for kind in records.kinds():
+        name, fmt, names, text = records.spec(kind)
         if kind <= records.EVENT_KIND_MAX:
             widths = [_WIDTH_MAX[letter] for letter in fmt.lstrip(">")]
             if len(widths) != len(names):
-                raise RuntimeError(f"records.SPEC of {name}: format and names do not agree")
+                raise RuntimeError(f"records.spec of {name}: format and names do not agree")
             limits[name] = (dict(zip(names, widths, strict=True)), text)
     return limits
 

@@ -21,7 +21,8 @@ def _screens():
 
 
 def test_every_screen_has_words_and_every_word_a_screen():
-    assert sorted(_screens()) == sorted(texts._TEXTS)
+    for language in texts._TEXTS:
+        assert sorted(_screens()) == sorted(line.split("=")[0] for line in language.strip().split("\n"))
 
 
 def test_every_language_has_four_lines_that_fit_the_glass():
@@ -30,7 +31,7 @@ def test_every_language_has_four_lines_that_fit_the_glass():
             args = LONGEST.get(screen, ("A-1234",))
             lines = texts.render(screen, args, language)
             assert len(lines) == 4, (screen, language)
-            whole = texts._TEXTS[screen][texts.LANGUAGES.index(language)].format(*args).split("|")
+            whole = texts.words(screen, language).format(*args).split("|")
             for line in whole[1:] if screen == "idle" else whole:
                 assert len(line) <= texts.COLUMNS, (screen, language, line)
 

@@ -101,8 +101,8 @@ def test_every_kind_of_record_is_described() -> None:
         for name, value in vars(records).items()
         if name.isupper() and isinstance(value, int) and not name.endswith("_MAX") and name != "ANY_DOOR"
     }
-    assert kinds == set(records.SPEC)
-    names = [spec[0] for spec in records.SPEC.values()]
+    assert kinds == set(records.kinds())
+    names = [records.spec(kind)[0] for kind in records.kinds()]
     assert len(names) == len(set(names))
 
 

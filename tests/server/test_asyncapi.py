@@ -53,8 +53,8 @@ def test_events_in_examples_are_exactly_what_a_locker_would_say():
     for _, payload in (case.values for case in EXAMPLES if case.values[0] == "events"):
         for event in protocol.parse_events(protocol.dump(payload)).events:
             assert event.sound, event
-            (kind,) = [number for number, spec in records.SPEC.items() if spec[0] == event.kind]
-            _, _, fields, text = records.SPEC[kind]
+            (kind,) = [number for number in records.kinds() if records.spec(number)[0] == event.kind]
+            _, _, fields, text = records.spec(kind)
             assert set(event.data) == {"kind", *fields, *([text] if text else [])}
 
 

@@ -160,7 +160,7 @@ class Access:
         """``R_OK``, or why this GRANT, REVOKE_* or HOLDER_COUNTER from the host must not be journaled."""
         if kind == R.GRANT:
             return self._grants.admit(payload, self._doors, self._floor_s)
-        fixed_bytes = struct.calcsize(R.SPEC[kind][1])
+        fixed_bytes = struct.calcsize(R.fixed_format(kind))
         if len(payload) < fixed_bytes:
             return W.R_PAYLOAD
         if kind == R.REVOKE_PARCEL:
@@ -256,8 +256,8 @@ class Access:
             if verdict[REASON] == W.R_OK == best[REASON]:
                 if not verdict[PARCEL] or verdict[PARCEL] != best[PARCEL] or verdict[ACTION] != best[ACTION]:
                     return _refused(W.R_AMBIGUOUS)
-            elif verdict[REASON] == W.R_OK or best[REASON] == W.R_WRONG:
-                best = verdict
+            elif best[REASON] in (verdict[REASON], W.R_WRONG) or verdict[REASON] < best[REASON]:
+                best = verdict  # what is good, else always the same of several reasons
         return best
 
     def _tag(self, ref):

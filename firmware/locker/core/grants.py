@@ -16,7 +16,7 @@ from .reasons import R_ACTION, R_DOOR, R_FULL, R_OK, R_PARCEL, R_PAYLOAD, R_WIND
 
 UNLIMITED = const(0)  # in the field uses
 
-_FIXED = R.SPEC[R.GRANT][1]
+_FIXED = R.fixed_format(R.GRANT)
 _FIXED_BYTES = struct.calcsize(_FIXED)
 _TAG_AT = const(19)
 _TAG_END = const(35)

@@ -59,72 +59,124 @@ EVENT_KIND_MAX = const(63)
 PARCEL_ID_BYTES_MAX = const(40)  # an S10 has 13, an SSCC 18, the longest carrier format seen 35
 ANY_DOOR = const(65535)
 
-# kind -> (name, struct format of the fixed fields, their names, name of the trailing text or "")
-SPEC = {
-    BOOT: ("boot", ">BHI", ("cause", "skipped_sectors", "recovered_records"), "firmware"),
-    ATTEMPT: ("attempt", ">B", ("via",), ""),
-    REFUSED: ("refused", ">BB", ("reason", "via"), ""),
-    ACCEPTED: ("accepted", ">BBBHI", ("via", "role", "action", "holder", "ref"), "parcel"),
-    PULSE: ("pulse", ">HBBBHI", ("door", "purpose", "number", "role", "holder", "ref"), "parcel"),
-    OPENED: ("opened", ">HBHI", ("door", "purpose", "after_ms", "ref"), "parcel"),
-    CLOSED: ("closed", ">HB", ("door", "purpose"), ""),
-    DEPOSITED: ("deposited", ">HHB", ("door", "holder", "role"), "parcel"),
-    COLLECTED: ("collected", ">HI", ("door", "ref"), "parcel"),
-    NOT_OPENED: ("not_opened", ">HB", ("door", "purpose"), "parcel"),
-    FORCED: ("forced", ">H", ("door",), "parcel"),
-    LEFT_OPEN: ("left_open", ">HH", ("door", "after_s"), ""),
-    DOOR_FAULT: ("door_fault", ">HB", ("door", "fault"), ""),
-    BLOCKED: ("blocked", ">HB", ("door", "why"), ""),
-    RELEASED: ("released", ">HB", ("door", "why"), ""),
-    COMMAND: ("command", ">IB", ("counter", "result"), "id"),
-    REJECTED: ("rejected", ">BH", ("reason", "count"), ""),
-    LOST: ("lost", ">II", ("first", "last"), ""),
-    FAULT: ("fault", ">H", ("code",), "what"),
-    TIME_SET: ("time_set", ">BI", ("source", "before"), ""),
-    ALARM: ("alarm", ">BBHH", ("alarm", "role", "holder", "door"), ""),
-    RETURNED: ("returned", ">HHB", ("door", "holder", "role"), "parcel"),
-    DEPOSIT_UNDONE: ("deposit_undone", ">H", ("door",), "parcel"),
-    GRANT: (
-        "grant",
-        ">IIIBBHHB16s",
-        ("grant", "not_before", "not_after", "role", "action", "holder", "door", "uses", "tag"),
-        "parcel",
-    ),
-    GRANT_DROP: ("grant_drop", ">I", ("grant",), ""),
-    GRANTS_VERSION: ("grants_version", ">I", ("version",), ""),
-    ACKNOWLEDGED: ("acknowledged", ">I", ("seq",), ""),
-    REVOKE_PARCEL: ("revoke_parcel", ">I", ("until",), "parcel"),
-    REVOKE_NONCE: ("revoke_nonce", ">II", ("nonce", "until"), ""),
-    HOLDER_COUNTER: ("holder_counter", ">BBHH", ("role", "action", "holder", "counter"), ""),
-    TOKEN_USED: ("token_used", ">II", ("nonce", "until"), ""),
-    TIME_FLOOR: ("time_floor", ">I", ("epoch_s",), ""),
-    EXPECTED: ("expected", ">BI", ("size", "until"), "parcel"),
-    EXPECTED_DROP: ("expected_drop", ">", (), "parcel"),
-    DOOR_STATE: (
-        "door_state",
-        ">HBBBBBHII",
-        ("door", "content", "seen", "purpose", "block", "role", "holder", "ref", "opened_at"),
-        "parcel",
-    ),
-    THROTTLE_STATE: ("throttle_state", ">HI", ("milli_tries", "at"), ""),
-    COMMAND_STATE: ("command_state", ">I", ("counter",), ""),
-    GRANT_SPENT: ("grant_spent", ">II", ("grant", "at"), ""),
+# Two tables of plain strings, for a tuple of names for each kind would take four times the heap.
+# kind -> struct format of the fixed fields
+_FORMATS = {
+    BOOT: ">BHI",
+    ATTEMPT: ">B",
+    REFUSED: ">BB",
+    ACCEPTED: ">BBBHI",
+    PULSE: ">HBBBHI",
+    OPENED: ">HBHI",
+    CLOSED: ">HB",
+    DEPOSITED: ">HHB",
+    COLLECTED: ">HI",
+    NOT_OPENED: ">HB",
+    FORCED: ">H",
+    LEFT_OPEN: ">HH",
+    DOOR_FAULT: ">HB",
+    BLOCKED: ">HB",
+    RELEASED: ">HB",
+    COMMAND: ">IB",
+    REJECTED: ">BH",
+    LOST: ">II",
+    FAULT: ">H",
+    TIME_SET: ">BI",
+    ALARM: ">BBHH",
+    RETURNED: ">HHB",
+    DEPOSIT_UNDONE: ">H",
+    GRANT: ">IIIBBHHB16s",
+    GRANT_DROP: ">I",
+    GRANTS_VERSION: ">I",
+    ACKNOWLEDGED: ">I",
+    REVOKE_PARCEL: ">I",
+    REVOKE_NONCE: ">II",
+    HOLDER_COUNTER: ">BBHH",
+    TOKEN_USED: ">II",
+    TIME_FLOOR: ">I",
+    EXPECTED: ">BI",
+    EXPECTED_DROP: ">",
+    DOOR_STATE: ">HBBBBBHII",
+    THROTTLE_STATE: ">HI",
+    COMMAND_STATE: ">I",
+    GRANT_SPENT: ">II",
 }
+# kind -> its name and its fields' names in order; a + before the one that is trailing text
+_WORDS = {
+    BOOT: "boot cause skipped_sectors recovered_records +firmware",
+    ATTEMPT: "attempt via",
+    REFUSED: "refused reason via",
+    ACCEPTED: "accepted via role action holder ref +parcel",
+    PULSE: "pulse door purpose number role holder ref +parcel",
+    OPENED: "opened door purpose after_ms ref +parcel",
+    CLOSED: "closed door purpose",
+    DEPOSITED: "deposited door holder role +parcel",
+    COLLECTED: "collected door ref +parcel",
+    NOT_OPENED: "not_opened door purpose +parcel",
+    FORCED: "forced door +parcel",
+    LEFT_OPEN: "left_open door after_s",
+    DOOR_FAULT: "door_fault door fault",
+    BLOCKED: "blocked door why",
+    RELEASED: "released door why",
+    COMMAND: "command counter result +id",
+    REJECTED: "rejected reason count",
+    LOST: "lost first last",
+    FAULT: "fault code +what",
+    TIME_SET: "time_set source before",
+    ALARM: "alarm alarm role holder door",
+    RETURNED: "returned door holder role +parcel",
+    DEPOSIT_UNDONE: "deposit_undone door +parcel",
+    GRANT: "grant grant not_before not_after role action holder door uses tag +parcel",
+    GRANT_DROP: "grant_drop grant",
+    GRANTS_VERSION: "grants_version version",
+    ACKNOWLEDGED: "acknowledged seq",
+    REVOKE_PARCEL: "revoke_parcel until +parcel",
+    REVOKE_NONCE: "revoke_nonce nonce until",
+    HOLDER_COUNTER: "holder_counter role action holder counter",
+    TOKEN_USED: "token_used nonce until",
+    TIME_FLOOR: "time_floor epoch_s",
+    EXPECTED: "expected size until +parcel",
+    EXPECTED_DROP: "expected_drop +parcel",
+    DOOR_STATE: "door_state door content seen purpose block role holder ref opened_at +parcel",
+    THROTTLE_STATE: "throttle_state milli_tries at",
+    COMMAND_STATE: "command_state counter",
+    GRANT_SPENT: "grant_spent grant at",
+}
+_WITH_TEXT = bytes((
+    BOOT, ACCEPTED, PULSE, OPENED, DEPOSITED, COLLECTED, NOT_OPENED, FORCED, COMMAND, FAULT, RETURNED, DEPOSIT_UNDONE, GRANT, REVOKE_PARCEL, EXPECTED, EXPECTED_DROP, DOOR_STATE,
+))  # fmt: skip
 
 # Fields that never leave the locker, whatever prints the record.
 SECRET_FIELDS = ("tag",)
 
 
+def kinds():
+    """Every kind of record, in no order."""
+    return _FORMATS.keys()
+
+
+def spec(kind: int) -> tuple:
+    """``(name, struct format of the fixed fields, their names, name of the trailing text or "")``."""
+    words = _WORDS[kind].split()
+    text = words.pop()[1:] if kind in _WITH_TEXT else ""
+    return words[0], _FORMATS[kind], tuple(words[1:]), text
+
+
+def fixed_format(kind: int) -> str:
+    """The struct format of a kind's fixed fields."""
+    return _FORMATS[kind]
+
+
 def pack(kind: int, *values) -> bytes:
-    """The payload of a record: ``values`` in the order of ``SPEC[kind]``, the text last.
+    """The payload of a record: ``values`` in the order of ``spec(kind)``, the text last.
 
     Raises ``ValueError`` when the number of values is wrong or the text is longer than
     ``PARCEL_ID_BYTES_MAX`` bytes of UTF-8; whoever brings text from outside checks it first.
     """
-    _, fmt, names, text = SPEC[kind]
-    if len(values) != len(names) + (1 if text else 0):
-        raise ValueError("record {}: {} values, {} fields".format(kind, len(values), len(names)))
-    if not text:
+    if len(values) != len(_WORDS[kind].split()) - 1:
+        raise ValueError("record {}: {} values for {}".format(kind, len(values), _WORDS[kind]))
+    fmt = _FORMATS[kind]
+    if kind not in _WITH_TEXT:
         return struct.pack(fmt, *values)
     tail = values[-1].encode()
     if len(tail) > PARCEL_ID_BYTES_MAX:
@@ -133,21 +185,21 @@ def pack(kind: int, *values) -> bytes:
 
 
 def unpack(kind: int, payload) -> tuple:
-    """The values of a payload (``bytes`` or ``memoryview``), in the order of ``SPEC[kind]``.
+    """The values of a payload (``bytes`` or ``memoryview``), in the order of ``spec(kind)``.
 
     A payload longer than the table says for a record without text is accepted and the rest
     ignored: a newer firmware may have added fields at the end.
     """
-    _, fmt, _, text = SPEC[kind]
+    fmt = _FORMATS[kind]
     values = struct.unpack_from(fmt, payload, 0)
-    if not text:
+    if kind not in _WITH_TEXT:
         return values
     return values + (str(payload[struct.calcsize(fmt) :], "utf-8"),)
 
 
 def describe(kind: int, payload) -> dict:
     """A record as a dict of plain values, for the host and for people; secrets are left out."""
-    name, _, names, text = SPEC[kind]
+    name, _, names, text = spec(kind)
     values = unpack(kind, payload)
     out = {"kind": name}
     for i in range(len(names)):

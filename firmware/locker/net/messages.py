@@ -57,7 +57,7 @@ _TAG_BYTES = const(16)
 _TAG_COLUMN = const(8)
 _SIZE = ("int", 0, 31)  # 0: any; 1 to 4: S to XL; 16 more: a low compartment, please
 
-# id, not_before, not_after, role, action, holder, door, uses, tag, parcel: as records.SPEC[GRANT]
+# id, not_before, not_after, role, action, holder, door, uses, tag, parcel: as records.spec(GRANT)
 _GRANT_ROW = (
     "row",
     (_U32, _U32, _U32, _ROLE, _ACTION, _U16, _U16, _U8, ("hex", _TAG_BYTES), _PARCEL_OR_NONE),
