@@ -9,7 +9,7 @@ import gc
 import sys
 from time import ticks_ms
 
-from locker import VERSION, config
+from locker import VERSION
 from locker.controller import Controller
 from locker.core import events as E
 from locker.core import records as R
@@ -68,8 +68,7 @@ class Parts:
 class Locker:
     """One locker, put together from its configuration and identity; ``await run()`` serves."""
 
-    def __init__(self, raw, identity):
-        site = config.Site(raw)
+    def __init__(self, site, raw, identity):
         parts = Parts(raw, self._part_report)
         rest_ms, watchdog_ms, network = raw["rest_ms"], raw["watchdog_ms"], raw["network"]
         raw.clear()  # much heap, needed no more; the journal comes next
@@ -152,14 +151,27 @@ class Locker:
         board.restart()
 
 
-def main():
-    """Start the locker, or say in one sentence why it cannot; then the console is the technician's."""
+def make():
+    """The locker of this board, or ``None`` and one sentence why it cannot start."""
+    from locker import config
+
     try:
         identity = config.Identity(config.load("identity.json"))
-        locker = Locker(config.checked(config.load("config.json")), identity)
+        raw = config.checked(config.load("config.json"))
     except config.ConfigError as error:
         print("cannot start:", error)
+        return None
+    return Locker(config.Site(raw), raw, identity)
+
+
+def main():
+    """Serve; without a locker to serve the console is the technician's."""
+    locker = make()
+    if locker is None:
         sys.exit(1)
+    # The tables that the configuration was checked with are heap that nobody needs any more.
+    sys.modules.pop("locker.config")
+    del sys.modules["locker"].config
     gc.collect()
     asyncio.run(locker.run())
 
