@@ -45,6 +45,7 @@ class Desk:
     """An ``Access`` with its journal (a list of records) and its clock."""
 
     def __init__(self, digits=8, holders=HOLDERS, duress=False, doors=12, trust=TRUST_SET):
+        self.digits = digits
         self._options = (KEY, digits, holders, duress, doors)
         self.log = []
         self.ms = ticks_add(0, -1_000)  # the ticks wrap soon
@@ -69,7 +70,7 @@ class Desk:
         while seconds > 0:
             step = min(seconds, 100_000)
             self.ms = ticks_add(self.ms, step * 1000)
-            self.epoch_s += step
+            self.epoch_s = min(self.epoch_s + step, NEVER)  # as the clock does
             seconds -= step
             self.access.warm(self.now)
 

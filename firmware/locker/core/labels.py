@@ -89,7 +89,7 @@ def parcel_id(text):
     """
     if len(text) > _TEXT_CHARS_MAX:
         return R_LABEL_LENGTH, ""
-    text = text.strip()
+    text = text.strip(" \t\r\n")  # without arguments the interpreters strip different sets
     if len(text) > 3 and text[0] == "]" and _is_letter(text[1]) and all_digits(text[2]):
         text = text[3:]
     text = text.replace(_GROUP_SEPARATOR, "")

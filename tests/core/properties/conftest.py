@@ -1,0 +1,6 @@
+"""The kits of ``tests/core`` serve here too."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
