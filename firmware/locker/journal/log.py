@@ -83,7 +83,7 @@ class Journal:
                 epoch = found.epoch
                 while not epoch:
                     epoch = self._random_u32()
-                writer.begin(found.first_blank, epoch)
+                writer.begin(found, epoch)
             else:
                 writer.resume(found, self._reader)
                 if found.snapshot:

@@ -88,11 +88,11 @@ def _read_sector(sectors, reader, is_head, report, found, ends):
             whole = report.recovered_records - records == seal[1]
         if not is_head or reader.repaired:
             report.worsen(REPAIRED)
-    elif seal[2]:
-        ends.append((reader.sector, seal[2]))
-        report.recovered_records += seal[1]
     else:
+        found.next_seq = max(found.next_seq, reader.base_seq + seal[0])
         report.recovered_records += seal[1]
+        if seal[2]:
+            ends.append((reader.sector, seal[2]))
     if seal is not None:
         if is_head:
             found.sealed = True

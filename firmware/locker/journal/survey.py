@@ -13,7 +13,7 @@ from .report import DAMAGED, FOREIGN, FRESH, NEWER, REPAIRED, WRONG_SIZE
 from .sectors import SECTORS_MIN
 
 _BLANK = const(0)
-_CUT_OFF = const(1)  # the beginning of a header and nothing behind it: to be erased at its turn
+_SCRAP = const(1)  # next to nothing: to be erased at its turn
 _UNKNOWN = const(2)
 _UNREADABLE = const(3)
 
@@ -50,7 +50,7 @@ def read_headers(sectors, reader, report, found):
         report.refuse(NEWER, "written by a newer version")
     elif not headed and (report.skipped_sectors or not blank):
         report.refuse(FOREIGN, "the partition holds something else")
-    elif found.head < 0 and (report.skipped_sectors or not blank):
+    elif found.head < 0 and (report.skipped_sectors or not blank + len(unopened)):
         report.refuse(DAMAGED, "nothing of the log can be read")
     elif found.head < 0:
         report.state = FRESH
@@ -67,13 +67,15 @@ def _without_header(sectors, reader, sector, found):
     view = reader.view
     if not sectors.read(sector, view):
         return _UNREADABLE
-    if f.is_blank(view, 0, f.SECTOR_BYTES):
+    end = f.blank_from(view, 0, f.SECTOR_BYTES)
+    if end == 0:
         found.first_blank = sector
         return _BLANK
-    # The byte in which power went may have more bits set than it was to have.
-    if reader.buf[0] & f.MAGIC == f.MAGIC and f.is_blank(view, f.HEADER_BYTES, f.SECTOR_BYTES):
-        return _CUT_OFF
-    return _UNKNOWN
+    if not f.is_blank(view, 0, end - f.UNIT):
+        return _UNKNOWN
+    # One unit and nothing else. At the start it may be a header that power cut off: the byte in
+    # which that happened may have more bits set than it was to have. Elsewhere it is a rotten cell.
+    return _SCRAP if end > f.UNIT or reader.buf[0] & f.MAGIC == f.MAGIC else _UNKNOWN
 
 
 def _rotten_opening(reader, seed):
@@ -91,7 +93,7 @@ def _settle_unopened(sectors, reader, sector, head_id, report, found):
     if not sectors.read(sector, view) or not f.is_blank(view, f.FIRST, f.SECTOR_BYTES):
         sectors.retire(sector)
         report.skipped_sectors += 1
-    elif f.is_blank(view, f.HEADER_BYTES, f.FIRST) and found.head >= 0 and sector_id > head_id:
+    elif f.is_blank(view, f.HEADER_BYTES, f.FIRST) and sector_id > head_id:
         sectors.ids[sector] = sector_id
         found.ready = sector
 

@@ -36,7 +36,7 @@ class Writer:
         self.epoch = self.acknowledged = self.time_floor = 0
         self.next_seq = 1
         self.head = self._ready = -1
-        self.at = 0  # where the next record goes in the head
+        self.at = f.END  # where the next record goes in the head
         self.keep_id = 0  # sectors from this id on must not be erased
         self.in_snapshot = False
         self.snapshot_end = 0  # offset of the last one that ends in the head, 0: none
@@ -47,13 +47,14 @@ class Writer:
         self._lost = []  # (first, last) of events that are gone, until a LOST record says so
         self._next_id = 1
 
-    def begin(self, sector, epoch):
-        """Begin a journal in ``sector``, which is blank; nothing is erased."""
+    def begin(self, found, epoch):
+        """Begin a journal in a blank sector, or in one that has its header already; erase nothing."""
         self.epoch = epoch
         self.keep_id = 1
-        if not self._head_sector(sector):
+        if found.ready >= 0:
+            self._ready, self._next_id = found.ready, 2
+        elif not self._head_sector(found.first_blank):
             raise JournalFailed("a blank sector cannot be written")
-        self._advance(0)
 
     def resume(self, found, reader):
         """Go on where the log was found to end; say in it what is torn and which events are lost."""
@@ -79,7 +80,7 @@ class Writer:
 
     def grown(self):
         """How many sectors the log reaches past the one that must be kept."""
-        return self._sectors.ids[self.head] - self.keep_id
+        return self._sectors.ids[self.head] - self.keep_id if self.head >= 0 else 0
 
     def put_event(self, kind, payload, time_s):
         """Write one event; returns its seq."""
