@@ -1,16 +1,14 @@
 """For the tests of the simulation: small firmware on either ground, and a host of few words."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from consigne import codes, protocol
 from consigne.demo import cabinet
 from consigne.sim.clock import VirtualClock
+from consigne.sim.host import Host
 from consigne.sim.locker import SimLocker
-from consigne.sim.netbroker import Broker, Faults
-from consigne.sim.netmemory import MemoryNetwork
+from consigne.sim.netbroker import Faults
 
 KEY = bytes(range(32))
 IDENTITY = {
@@ -60,55 +58,10 @@ def play(
         locker.stop()
 
 
-class Host:
-    """Signs commands, reads events; acknowledges them when told to."""
-
-    def __init__(self, clock: VirtualClock, faults: Faults | None = None) -> None:
-        self.network = MemoryNetwork(clock)
-        self.broker = Broker(clock, faults)
-        self.network.listen(1883, self.broker)
-        self.acknowledging = True
-        self.events: dict[int, dict[str, Any]] = {}
-        self.status: dict[str, Any] = {}
-        self._counter = 0
-        self.broker.subscribe("consigne/1/L0001/events", self._events)
-        self.broker.subscribe("consigne/1/L0001/status", self._status)
-
-    def _body(self, topic: str, payload: bytes) -> dict[str, Any]:
-        body = codes.open_frame(KEY, "consigne/1/event", topic, payload)
-        assert body is not None, f"a frame on {topic} is not signed"
-        return json.loads(body)
-
-    def _events(self, topic: str, payload: bytes, retained: bool) -> None:
-        body = self._body(topic, payload)
-        for seq, _, event in body["events"]:
-            self.events[seq] = event
-        contiguous = 0
-        while contiguous + 1 in self.events:
-            contiguous += 1
-        if self.acknowledging:
-            self._send("ack", protocol.ack_body(body["epoch"], contiguous), "consigne/1/command")
-
-    def _status(self, topic: str, payload: bytes, retained: bool) -> None:
-        self.status = self._body(topic, payload)
-
-    def _send(self, branch: str, body: bytes, label: str) -> None:
-        topic = f"consigne/1/L0001/{branch}"
-        self.broker.publish(topic, codes.frame(KEY, label, topic, body))
-
-    def command(self, name: str, **arguments: Any) -> None:
-        self._counter += 1
-        body = protocol.command_body(f"c{self._counter}", self._counter, EPOCH_S + 10**6, name, arguments)
-        self._send("commands", body, "consigne/1/command")
-
-    def kinds(self) -> list[str]:
-        return [self.events[seq]["kind"] for seq in sorted(self.events)]
-
-
 def connected_locker(tmp_path: Path, faults: Faults | None = None, seed: int = 0) -> tuple[SimLocker, Host]:
     """A locker under virtual time with the firmware itself, connected, its clock set by the host."""
     clock = VirtualClock()
-    host = Host(clock, faults)
+    host = Host(clock, KEY, faults)
     locker = SimLocker(
         cabinet.config(1883),
         IDENTITY,

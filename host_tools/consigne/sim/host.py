@@ -1,0 +1,66 @@
+"""A host of few words under virtual time, on the in-memory broker: what a locker must be able to count on."""
+
+import json
+from typing import Any
+
+from .. import codes, protocol
+from .clock import VirtualClock
+from .netbroker import Broker, Faults
+from .netmemory import MemoryNetwork
+
+EXPIRES_S = 4_000_000_000  # its commands never do: what is tried here is the locker, not the clock
+
+
+class Host:
+    """Signs commands, reads events; acknowledges them when told to.
+
+    ``events`` by seq, of the epoch seen last; ``doubled`` counts those that came more than once and
+    were the same, ``changed`` those that came again and said something else: there must be none.
+    """
+
+    def __init__(
+        self, clock: VirtualClock, device_key: bytes, faults: Faults | None = None, locker: str = "L0001"
+    ) -> None:
+        self._key = device_key
+        self._prefix = f"consigne/1/{locker}/"
+        self.network = MemoryNetwork(clock)
+        self.broker = Broker(clock, faults)
+        self.network.listen(1883, self.broker)
+        self.acknowledging = True
+        self.events: dict[int, dict[str, Any]] = {}
+        self.status: dict[str, Any] = {}
+        self._counter = self._contiguous = 0
+        self.doubled = self.changed = 0
+        self.broker.subscribe(self._prefix + "events", self._events)
+        self.broker.subscribe(self._prefix + "status", self._status)
+
+    def _body(self, topic: str, payload: bytes) -> dict[str, Any]:
+        body = codes.open_frame(self._key, "consigne/1/event", topic, payload)
+        assert body is not None, f"a frame on {topic} is not signed"
+        return json.loads(body)
+
+    def _events(self, topic: str, payload: bytes, retained: bool) -> None:
+        body = self._body(topic, payload)
+        for seq, _, event in body["events"]:
+            known = self.events.setdefault(seq, event)
+            self.doubled += known is not event
+            self.changed += known != event
+        while self._contiguous + 1 in self.events:
+            self._contiguous += 1
+        if self.acknowledging:
+            self._send("ack", protocol.ack_body(body["epoch"], self._contiguous), "consigne/1/command")
+
+    def _status(self, topic: str, payload: bytes, retained: bool) -> None:
+        self.status = self._body(topic, payload)
+
+    def _send(self, branch: str, body: bytes, label: str) -> None:
+        topic = self._prefix + branch
+        self.broker.publish(topic, codes.frame(self._key, label, topic, body))
+
+    def command(self, name: str, **arguments: Any) -> None:
+        self._counter += 1
+        body = protocol.command_body(f"c{self._counter}", self._counter, EXPIRES_S, name, arguments)
+        self._send("commands", body, "consigne/1/command")
+
+    def kinds(self) -> list[str]:
+        return [self.events[seq]["kind"] for seq in sorted(self.events)]
