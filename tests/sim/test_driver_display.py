@@ -150,6 +150,9 @@ def test_a_garbled_glass_is_right_again_within_a_minute(tmp_path):
     assert glass(rig)[0] != "Welcome"
     rig.run(61_000)
     assert glass(rig) == ["Welcome", "Tür 3", "", ""]
+    rig.cabinet.display.lose_nibble()
+    rig.run(61_000)
+    assert glass(rig) == ["Welcome", "Tür 3", "", ""]
     assert rig.cabinet.display.violations == 0
 
 

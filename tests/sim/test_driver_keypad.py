@@ -185,6 +185,18 @@ def test_a_scan_costs_four_reads_of_the_inputs(rig):
     assert 4 * scans * 0.9 <= asked() <= 4 * scans * 1.1
 
 
+def test_a_wedged_key_is_scanned_slowly_until_something_changes(rig):
+    rig.cabinet.keypad.down("5")
+    rig.run(10_000)
+    asked = count_of_reads(rig)
+    rig.run(10_000)
+    assert asked() <= 4 * 10_000 / 25
+    rig.taken()
+    rig.cabinet.keypad.type("1379", keys_per_s=10)
+    rig.run(500)
+    assert typed(rig) == "1379"
+
+
 def count_of_reads(rig):
     """A counter of the answers the board gave to "which pins are high"."""
     levels, count = rig.board.levels, [0]

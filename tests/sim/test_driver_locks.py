@@ -122,6 +122,30 @@ def test_a_wrong_door_a_wrong_length_and_a_second_pulse_are_refused(tmp_path):
     assert rig.cabinet.supply.coils_on_max == 1
 
 
+STOPPED = """
+from locker.drivers.relays import RelayLocks
+
+lines = make_banks()
+locks = RelayLocks(lines.relays, lines.chips, config["arm_pin"])
+for door in (6, 1):
+    locks.start(door, 1000)
+    asyncio.run(asyncio.sleep_ms(50))
+    locks.off()
+    sink(("off", door))
+    asyncio.run(asyncio.sleep_ms(1000))
+asyncio.run(asyncio.sleep_ms(100_000))
+"""
+
+
+def test_off_ends_a_pulse_on_a_pin_and_on_the_expander_at_once(tmp_path):
+    rig = rig_with(tmp_path, STOPPED)
+    for door in (6, 1):
+        rig.run_until(lambda door=door: ["off", door] in rig.events_seen())
+        assert rig.cabinet.supply.coils_on == 0
+        assert rig.cabinet.doors[door].strike.line.level == 0
+    assert rig.cabinet.supply.coil_on_max_us < 60_000
+
+
 # Pulses a door of the expander every second, whatever happens, and a door on a pin in between.
 STUBBORN = """
 from locker.drivers.relays import RelayLocks

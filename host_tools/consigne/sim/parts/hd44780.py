@@ -94,9 +94,12 @@ class CharacterDisplay(Part):
         self._high: int | None = None
         self._busy_until_us = float(self.clock.now_us() + WAKE_US)
 
-    def garble(self) -> None:
-        """A relay nearby: the controller loses half an instruction and some of its memory."""
+    def lose_nibble(self) -> None:
+        """A relay nearby: the controller takes a pulse on E for one, and is out of step from then on."""
         self._high = 0x0 if self._high is None else None
+
+    def garble(self) -> None:
+        """A relay nearby: some of its memory changes, and the window on it moves."""
         self._ddram[3:7] = b"\x13\xf2\xa0\x00"
         self._shift += 2
 
