@@ -41,6 +41,27 @@ def grant(id_, digits, begin=0, end=NEVER, role=0, action=0, holder=0, door=6553
     return R.pack(R.GRANT, id_, begin, end, role, action, holder, door, uses, listed_tag(digits), parcel)
 
 
+class CountedMacs:
+    """Counts the HMACs that are made from now on; ``stop`` ends it."""
+
+    def __init__(self):
+        self._count = 0
+        self._plain = codes.mac_padded
+        codes.mac_padded = self._mac_padded
+
+    def _mac_padded(self, padded, *parts):
+        self._count += 1
+        return self._plain(padded, *parts)
+
+    def taken(self):
+        """How many since the last look."""
+        count, self._count = self._count, 0
+        return count
+
+    def stop(self):
+        codes.mac_padded = self._plain
+
+
 class Desk:
     """An ``Access`` with its journal (a list of records) and its clock."""
 

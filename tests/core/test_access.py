@@ -1,6 +1,18 @@
 """Verdicts: parcels' codes, tokens, revocation, collisions, duress, and what the power cannot undo."""
 
-from access_kit import DAY_S, EPOCH_S, NEVER, OTHER_KEY, Desk, derived, grant, listed_tag, token, window
+from access_kit import (
+    DAY_S,
+    EPOCH_S,
+    NEVER,
+    OTHER_KEY,
+    CountedMacs,
+    Desk,
+    derived,
+    grant,
+    listed_tag,
+    token,
+    window,
+)
 from locker.core import codes, trust
 from locker.core import events as E
 from locker.core import reasons as W
@@ -62,11 +74,20 @@ def test_a_parcel_known_at_two_doors_has_one_code():
 
 
 def test_parcels_are_made_ready_a_few_at_a_time():
-    desk = Desk()
+    desk = Desk(holders=())
     for door in range(12):
         desk.access.bind(door, "P{}".format(door))
-    for _ in range(12):
+    with_macs = CountedMacs()
+    try:
+        for _ in range(6):
+            desk.access.warm(desk.now)
+            assert with_macs.taken() == 4
         desk.access.warm(desk.now)
+        assert with_macs.taken() == 0
+        desk.type("00000000")
+        assert with_macs.taken() == 1
+    finally:
+        with_macs.stop()
     for door in range(12):
         assert desk.type(derived("P{}".format(door)))[4] == door
 

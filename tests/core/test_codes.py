@@ -26,6 +26,11 @@ def test_mac_is_hmac_sha256_as_published_in_rfc_4231():
             b"what do ya want for nothing?",
             "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
         ),
+        (  # a key of a whole block; from Python's hmac
+            b"\xaa" * 64,
+            b"Hi There",
+            "ebef34e13d0a0fe04593d043bc7a865106db0604211d404c18206d862e5d7852",
+        ),
         (b"\xaa" * 20, b"\xdd" * 50, "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe"),
     )
     for key, text, expected in cases:
@@ -74,6 +79,7 @@ def test_golden_frames_both_ways():
     for row in _golden("frame"):
         key = codes.derive(unhexlify(row["device_key"]), row["label"])
         body, frame = row["body"].encode(), row["frame"].encode()
+        assert row["label"] == codes.LABEL_COMMAND
         assert codes.frame_head(key, row["topic"], body) + body == frame
         assert codes.open_frame(key, row["topic"], memoryview(frame)) == body
 
@@ -85,6 +91,8 @@ def test_a_frame_counts_only_unchanged_and_on_its_own_topic():
     assert codes.open_frame(key, "consigne/1/L1/commands", frame) == body
     assert codes.open_frame(key, "consigne/1/L2/commands", frame) is None
     assert codes.open_frame(codes.derive(KEY, codes.LABEL_EVENT), "consigne/1/L1/commands", frame) is None
+    assert codes.LABEL_EVENT == "consigne/1/event"
+    assert codes.open_frame(key, "t", codes.frame_head(key, "t", b"")) == b""
     assert codes.open_frame(key, "consigne/1/L1/commands", frame[:32]) is None
     assert codes.open_frame(key, "consigne/1/L1/commands", frame.upper()) is None
     for i in range(len(frame)):

@@ -21,6 +21,7 @@ def test_impossible_grants_are_refused_with_one_reason_each():
     assert _why_not(grant(0, CODE)) == W.R_PAYLOAD
     assert _why_not(grant(1, CODE)[:-1]) == W.R_PAYLOAD
     assert _why_not(b"") == W.R_PAYLOAD
+    assert _why_not(grant(1, CODE, role=6, action=5)) == W.R_OK
     assert _why_not(grant(1, CODE, role=7)) == W.R_ACTION
     assert _why_not(grant(1, CODE, action=6)) == W.R_ACTION
     assert _why_not(grant(1, CODE, door=11)) == W.R_OK
