@@ -7,7 +7,7 @@ import pytest
 from consigne import codes, protocol
 from consigne.bench.talker import Faults, Talker
 from consigne.server.broker import EmbeddedBroker, Mosquitto
-from server_kit import KEYS, T0, broker_of, host_at, stored, talker, until
+from server_kit import KEYS, T0, broker_of, go, host_at, stored, talker, until
 
 BROKERS = pytest.mark.parametrize("broker_class", [Mosquitto, EmbeddedBroker])
 
@@ -38,7 +38,7 @@ def test_a_lockers_day_reaches_the_host_and_orders_reach_the_locker(tmp_path, br
             assert locker.opened == [1] and locker.refused == []
             await locker.disconnect()
 
-    asyncio.run(run())
+    go(run)
 
 
 @BROKERS
@@ -58,7 +58,7 @@ def test_lost_repeated_and_reordered_messages_leave_every_event_stored_once(tmp_
                 await locker.disconnect()
             assert host.ingest.counts.repeated > 0 and host.ingest.counts.asked_again > 0
 
-    asyncio.run(run())
+    go(run)
 
 
 @BROKERS
@@ -81,7 +81,7 @@ def test_a_broker_that_forgets_everything_loses_nothing(tmp_path, broker_class):
             assert host.client.connections == 4
             await locker.disconnect()
 
-    asyncio.run(run())
+    go(run)
 
 
 def test_a_locker_that_vanishes_is_shown_as_gone_and_one_that_returns_as_there(tmp_path):
@@ -96,7 +96,7 @@ def test_a_locker_that_vanishes_is_shown_as_gone_and_one_that_returns_as_there(t
             await until(lambda: host.fleet.locker("L1")["connected"])
             await locker.disconnect()
 
-    asyncio.run(run())
+    go(run)
 
 
 def test_a_host_that_starts_late_hears_of_every_locker_and_misses_nothing(tmp_path):
@@ -115,7 +115,7 @@ def test_a_host_that_starts_late_hears_of_every_locker_and_misses_nothing(tmp_pa
                 await until(lambda: host.fleet.compartments("L1")[0]["parcel"] == "P")
             await locker.disconnect()
 
-    asyncio.run(run())
+    go(run)
 
 
 def test_whoever_has_no_key_changes_nothing_and_stops_nothing(tmp_path):
@@ -149,7 +149,7 @@ def test_whoever_has_no_key_changes_nothing_and_stops_nothing(tmp_path):
             for one in (locker, other, stranger):
                 await one.disconnect()
 
-    asyncio.run(run())
+    go(run)
 
 
 def test_replayed_commands_are_refused_by_their_counters(tmp_path):
@@ -170,4 +170,4 @@ def test_replayed_commands_are_refused_by_their_counters(tmp_path):
             assert len(locker.refused) == 100 and locker.opened == [0, 1, 0]
             await locker.disconnect()
 
-    asyncio.run(run())
+    go(run)

@@ -7,6 +7,7 @@ lose, repeat and reorder messages, drawn from a seed.
 """
 
 import asyncio
+import contextlib
 import json
 import random
 import time
@@ -22,6 +23,8 @@ _messages = import_locker("net.messages")
 
 STALL_S = 2.0  # a locker waits 20 s; a test has less patience
 WINDOW_EVENTS = 4_096
+CONNECT_TIMEOUT_S = 15.0
+GOODBYE_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,10 @@ class Talker:
         return len(self.events)
 
     async def connect(self, host: str, port: int) -> None:
-        """Connect with the last will, subscribe, publish the status, start to send."""
+        """Connect with the last will, subscribe, publish the status, start to send.
+
+        Raises ``OSError`` or ``TimeoutError`` when there is no broker.
+        """
         will = self._frame(protocol.STATUS, {"up": False, "epoch": self.epoch})
         topic = protocol.topic(self.locker, protocol.STATUS)
         client = gmqtt.Client(
@@ -103,10 +109,11 @@ class Talker:
         client.on_message = self._on_message
         client.on_subscribe = lambda *_: subscribed.set()
         client.set_config({"reconnect_retries": -2})  # the test decides when it is back
-        await client.connect(host, port, keepalive=30, version=gmqtt.constants.MQTTv311)
         names = (protocol.ACK, protocol.COMMANDS)
-        client.subscribe([gmqtt.Subscription(protocol.topic(self.locker, name), qos=1) for name in names])
-        await subscribed.wait()
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            await client.connect(host, port, keepalive=30, version=gmqtt.constants.MQTTv311)
+            client.subscribe([gmqtt.Subscription(protocol.topic(self.locker, name), qos=1) for name in names])
+            await subscribed.wait()
         self._client = client
         self._cursor = self.acknowledged
         self.say_status()
@@ -119,7 +126,8 @@ class Talker:
             await asyncio.gather(self._task, return_exceptions=True)
         client, self._client = self._client, None
         if client is not None:
-            await client.disconnect()
+            with contextlib.suppress(TimeoutError):  # a broker that was killed reads no more
+                await asyncio.wait_for(client.disconnect(), GOODBYE_S)
 
     def cut(self) -> None:
         """Lose the connection without a word, as in a power cut: the broker publishes the last will."""

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from amqtt.broker import Broker
 from amqtt.contexts import BrokerConfig, ListenerConfig
+from amqtt.session import Session
 
 START_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 5.0
@@ -138,11 +139,25 @@ class Mosquitto(ProcessBroker):
         return [program, "-c", str(path)]
 
 
+class _Broker(Broker):
+    """amqtt 0.12 greets a client with the retained messages that *anybody* has subscribed to.
+
+    That shows a locker what others say.  Here it is given those of its own subscriptions only.
+    """
+
+    async def _publish_retained_messages_for_subscription(
+        self, subscription: tuple[str, int], session: Session
+    ) -> None:
+        subscribed = self.subscriptions.get(subscription[0], [])
+        if any(one.client_id == session.client_id for one, _ in subscribed):
+            await super()._publish_retained_messages_for_subscription(subscription, session)
+
+
 async def serve(host: str, port: int) -> None:
     """Run amqtt in this event loop until cancelled."""
     plugins = {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}}
     listener = ListenerConfig(bind=f"{host}:{port}")
-    broker = Broker(BrokerConfig(listeners={"default": listener}, plugins=plugins))
+    broker = _Broker(BrokerConfig(listeners={"default": listener}, plugins=plugins))
     await broker.start()
     try:
         await asyncio.Event().wait()

@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 KEEPALIVE_S = 30
 CONNECT_TIMEOUT_S = 15.0
+GOODBYE_S = 3.0
 PAUSE_S = (0.5, 1.5)  # between connections, drawn evenly: several hosts must not come back together
 _NO_RECONNECT = -2  # gmqtt reconnects while failures <= this; -1 would mean for ever
 
@@ -96,8 +97,8 @@ class HostClient:
             finally:
                 self.connected.clear()
                 self._client = None
-                with contextlib.suppress(OSError):  # it is gone already
-                    await client.disconnect()
+                with contextlib.suppress(OSError, TimeoutError):  # it is gone, or reads no more
+                    await asyncio.wait_for(client.disconnect(), GOODBYE_S)
             await asyncio.sleep(random.uniform(*PAUSE_S))
 
     def _new_client(self, lost: asyncio.Event) -> gmqtt.Client:
