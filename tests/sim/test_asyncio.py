@@ -91,6 +91,28 @@ async def main():
     event.set()
     print(await asyncio.wait_for_ms(event.wait(), 20))
 """,
+    "whoever waits wakes once, also when it is woken and its time is up": """
+turns = []
+async def waiter(event):
+    try:
+        await asyncio.wait_for_ms(event.wait(), 40)
+        turns.append("event")
+    except asyncio.TimeoutError:
+        turns.append("timeout")
+    for turn in range(4):
+        await asyncio.sleep_ms(30)
+        turns.append(turn)
+async def main():
+    event = asyncio.Event()
+    task = asyncio.create_task(waiter(event))
+    await asyncio.sleep_ms(20)
+    event.set()
+    time.sleep_ms(60)
+    await asyncio.sleep_ms(0)
+    before = time.ticks_ms()
+    await task
+    print(turns, time.ticks_diff(time.ticks_ms(), before) >= 115)
+""",
     "an error comes out where the task is awaited": """
 async def fails():
     await asyncio.sleep_ms(5)
@@ -181,7 +203,7 @@ asyncio.new_event_loop()
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_asyncio_on_both_grounds(tmp_path: Path, name: str) -> None:
-    text = "import asyncio\n" + PROGRAMS[name] + 'asyncio.run(main())\nprint("done")\n'
+    text = "import asyncio, time\n" + PROGRAMS[name] + 'asyncio.run(main())\nprint("done")\n'
     virtual, real = (play(tmp_path, ground, text) for ground in ("virtual", "micropython"))
     assert virtual == real
     assert len(real) >= 1

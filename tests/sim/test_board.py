@@ -173,6 +173,9 @@ def test_wifi_joins_after_a_while_and_says_why_it_cannot(board: Board) -> None:
         assert radio.status == status
     radio.set_air(False)
     assert not radio.connected
+    radio.connect("consigne", "right")
+    clock.run_for(1)
+    assert radio.status == 201
     radio.set_air(True)
     clock.run_for(1)
     assert radio.connected

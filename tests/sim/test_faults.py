@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from consigne.sim.flash import TORN
+from consigne.sim.ground import RESTART_US
 from consigne.sim.locker import SimLocker
 from consigne.sim.process import MicroPythonGround
 from sim_kit import GROUNDS, IDENTITY, config, script
@@ -95,6 +96,20 @@ def test_a_firmware_that_resets_the_board_comes_back_with_that_cause(started) ->
     locker = started(RESETS_ITSELF)
     locker.wait_for(lambda: "start 2" in locker.output())
     assert locker.output()[:2] == ["start 1", "start 2"]
+
+
+def test_power_that_goes_between_a_reset_and_the_restart_leaves_nothing_to_start(started) -> None:
+    locker = started(RESETS_ITSELF)
+    locker.listeners.append(
+        lambda line: locker.clock.call_in(1000, locker.cut_power) if line[1] == "reset" else None
+    )
+    locker.wait_for(lambda: not locker.powered)
+    later: list[str] = []
+    locker.call(lambda: locker.clock.call_in(4 * RESTART_US, later.append, "later"))
+    locker.wait_for(lambda: later)
+    assert locker.output() == ["start 1"]
+    locker.restore_power()
+    locker.wait_for(lambda: locker.output().count("start 1") == 2)
 
 
 def test_a_power_cut_kills_the_firmware_and_keeps_the_flash(started) -> None:

@@ -89,6 +89,57 @@ def test_interrupts_reach_a_task_that_waits_for_a_flag(tmp_path: Path) -> None:
     assert same(tmp_path, INTERRUPTS, press) == ["listening", "[0, 1, 0, 1]"]
 
 
+def test_interrupts_come_between_questions_even_when_no_task_ever_waits(tmp_path: Path) -> None:
+    def press(locker: SimLocker) -> None:
+        locker.listeners.append(
+            lambda line: (
+                locker.clock.call_in(50_000, locker.board.pin(0).drive, "key", 0)
+                if line[2] == "busy"
+                else None
+            )
+        )
+
+    output = same(
+        tmp_path,
+        """
+import machine, time
+seen = []
+pin = machine.Pin(0, machine.Pin.IN, machine.Pin.PULL_UP)
+pin.irq(lambda pin: seen.append(pin.value()), machine.Pin.IRQ_FALLING)
+print("busy")
+start = time.ticks_ms()
+while not seen and time.ticks_diff(time.ticks_ms(), start) < 5000:
+    machine.reset_cause()
+    time.sleep_us(100)
+print(seen)
+print("done")
+""",
+        press,
+    )
+    assert output == ["busy", "[0]"]
+
+
+def test_a_changed_input_is_read_at_once_however_often_it_was_read_before(tmp_path: Path) -> None:
+    text = """
+import time
+from machine import Pin
+pin = Pin(38, Pin.IN)
+print("waiting")
+reads = 0
+while not pin.value():
+    reads += 1
+    time.sleep_ms(1)
+print(reads)
+print("done")
+"""
+
+    def later(locker: SimLocker) -> None:
+        locker.board.pin(38).drive("world", 0)
+        locker.clock.call_at(30_500, locker.board.pin(38).drive, "world", 1)
+
+    assert play(tmp_path, "virtual", text, later) == ["waiting", "31"]
+
+
 def test_a_loop_that_waits_for_a_level_sees_it_come(tmp_path: Path) -> None:
     def raise_later(locker: SimLocker) -> None:
         locker.listeners.append(

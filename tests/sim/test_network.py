@@ -290,7 +290,9 @@ def test_a_will_is_published_when_a_client_vanishes_and_not_when_it_says_goodbye
     broker, heard = Broker(VirtualClock()), []
     broker.subscribe("gone", lambda topic, payload, retained: heard.append(payload))
     Client(broker, will=b"vanished").vanish()
-    Client(broker, will=b"polite").say(0xE0)
+    polite = Client(broker, will=b"polite")
+    polite.say(0xE0)
+    polite.vanish()
     assert heard == [b"vanished"] and broker.retained == {"gone": b"vanished"}
 
 

@@ -45,6 +45,7 @@ class Task:
         "entry",
         "error",
         "finished",
+        "overdue",
         "queue",
         "throw",
         "value",
@@ -61,8 +62,9 @@ class Task:
         self.throw: BaseException | None = None
         self.waiters: deque[Task] = deque()
         self.callbacks: list[Callable[[Task], None]] = []
-        self.entry: list[Any] | None = None  # its place among the sleeping
+        self.entry: list[Any] | None = None  # its place among those that run at a time
         self.queue: deque[Task] | None = None  # its place among those waiting for something
+        self.overdue = False  # it went on because its time was up, not because of what it waited for
         self.child: Task | None = None  # the task it awaits
 
     def done(self) -> bool:
@@ -122,9 +124,8 @@ class Kernel:
             if inspect.getcoroutinestate(task.coro) == inspect.CORO_CREATED:
                 task.coro.close()  # or CPython warns that it was never awaited
         self.current: Task | None = None
-        self._ready: deque[Task] = deque()
-        self._sleeping: list[list[Any]] = []
-        self._slept = 0
+        self._due: list[list[Any]] = []  # a heap of [time in us, order, task or None, is a time limit]
+        self._order = 0
         self._tasks = {}
 
     def running(self) -> Task:
@@ -146,10 +147,19 @@ class Kernel:
     def make_ready(self, task: Task) -> None:
         """Let a parked task go on."""
         task.queue = None
-        self.clear_alarm(task)
-        self._ready.append(task)
+        if task.entry is not None and task.entry[0] <= self._now_us():
+            return  # its time was up before: it goes on as one that waited in vain
+        self._schedule(task, self._now_us())
         if self.current is None:
             self._alarm()
+
+    def _schedule(self, task: Task, at_us: int, is_limit: bool = False) -> None:
+        """As on MicroPython one queue holds all, ordered by when each may run, then by who came first."""
+        if task.entry is not None:
+            task.entry[2] = None
+        self._order += 1
+        task.entry = [at_us, self._order, task, is_limit]
+        heapq.heappush(self._due, task.entry)
 
     async def wait_in(self, queue: "deque[Task]") -> None:
         """Park in a queue until somebody takes the task out with ``make_ready``."""
@@ -163,72 +173,63 @@ class Kernel:
             self.make_ready(queue.popleft())
 
     async def sleep_us(self, duration_us: int) -> None:
-        task = self.running()
-        if duration_us <= 0:
-            self._ready.append(task)
-        else:
-            self.set_alarm(task, duration_us)
+        self._schedule(self.running(), self._now_us() + max(0, duration_us))
         await _park()
 
-    def set_alarm(self, task: Task, duration_us: int) -> None:
-        self._slept += 1
-        task.entry = [self._now_us() + duration_us, self._slept, task]
-        heapq.heappush(self._sleeping, task.entry)
-
-    def clear_alarm(self, task: Task) -> None:
-        if task.entry is not None:
-            task.entry[2] = None
-            task.entry = None
+    async def wait_in_for(self, queue: "deque[Task]", duration_us: int) -> bool:
+        """Park in a queue for so long at most; True when the time was up."""
+        task = self.running()
+        task.queue = queue
+        queue.append(task)
+        self._schedule(task, self._now_us() + duration_us, is_limit=True)
+        await _park()
+        return task.overdue
 
     def interrupt(self, task: Task, error: BaseException) -> None:
         """Raise ``error`` in a task where it waits."""
-        waiting = task.entry is not None or task.queue is not None
-        self.clear_alarm(task)
+        task.throw = error
         if task.queue is not None:
             task.queue.remove(task)
-        task.throw = error
-        if waiting:
             self.make_ready(task)
+        elif task.entry is not None and task.entry[0] > self._now_us():
+            self._schedule(task, self._now_us())
 
     # --- running ---------------------------------------------------------------------------------------
     def run_until_complete(self, main: Task) -> Any:
         main.awaited = True
         while not main.finished:
-            self._wake_sleepers()
-            if not self._ready:
-                self._idle(self._next_us())
-                continue
-            for _ in range(len(self._ready)):
-                self._step(self._ready.popleft())
-                if main.finished:
-                    break
+            task = self._next()
+            if task is not None:
+                self._step(task)
         if main.error is not None:
             raise main.error
         return main.value
 
-    def _wake_sleepers(self) -> None:
-        sleeping = self._sleeping
-        if not sleeping:
-            return
-        now_us = self._now_us()
-        while sleeping and (sleeping[0][0] <= now_us or sleeping[0][2] is None):
-            task = heapq.heappop(sleeping)[2]
-            if task is not None:
-                task.entry = None
-                if task.queue is not None:
-                    task.queue.remove(task)
-                    task.queue = None
-                self._ready.append(task)
-
-    def _next_us(self) -> int | None:
-        return self._sleeping[0][0] if self._sleeping else None
+    def _next(self) -> Task | None:
+        """Take the task whose turn it is; if none is due, idle until one may be."""
+        due = self._due
+        while due and due[0][2] is None:
+            heapq.heappop(due)
+        if not due:
+            self._idle(None)
+            return None
+        if due[0][0] > self._now_us():
+            self._idle(due[0][0])
+            return None
+        entry = heapq.heappop(due)
+        task: Task = entry[2]
+        task.entry = None
+        task.overdue = entry[3]
+        if task.queue is not None:
+            task.queue.remove(task)
+            task.queue = None
+        return task
 
     def _step(self, task: Task) -> None:
         if task.finished:  # was put here to see whether anybody awaits its failure
             if not task.awaited and task.error is not None:
                 self._unawaited(task, task.error)
             return
-        self.clear_alarm(task)
         self.current = task
         error, task.throw = task.throw, None
         try:
@@ -250,7 +251,7 @@ class Kernel:
         for callback in task.callbacks:
             callback(task)
         if error is not None and not task.awaited and not isinstance(error, CancelledError):
-            self._ready.append(task)
+            self._schedule(task, self._now_us())
 
     def _unawaited(self, task: Task, error: BaseException) -> None:
         context = {"message": "Task exception wasn't retrieved", "exception": error, "future": task}

@@ -104,11 +104,11 @@ class Combinators:
         task = self.promote(awaitable)
         task.awaited = True
         try:
-            await self._either(task, duration_us)
+            overdue = not task.finished and await self._kernel.wait_in_for(task.waiters, duration_us)
         except CancelledError:
             task.cancel()
             raise
-        if task.finished:
+        if not overdue:
             return await task
         task.cancel()
         try:
@@ -116,20 +116,6 @@ class Combinators:
         except CancelledError:
             pass  # it is the one just ordered
         raise TimeoutError
-
-    async def _either(self, task: Task, duration_us: int) -> None:
-        """Park until the task has finished or the time is up."""
-        if task.finished:
-            return
-        if duration_us <= 0:
-            await self._kernel.sleep_us(0)
-            return
-        me = self._kernel.running()
-        self._kernel.set_alarm(me, duration_us)
-        try:
-            await self._kernel.wait_in(task.waiters)
-        finally:
-            self._kernel.clear_alarm(me)
 
     async def gather(self, *awaitables: Awaitable, return_exceptions: bool = False) -> list[Any]:
         tasks = [self.promote(one) for one in awaitables]
