@@ -63,8 +63,9 @@ class MatrixKeypad:
         while True:
             changed = self._scan()
             now = time.ticks_ms()
-            # A scan that came late (flash was erased) says nothing of the time it missed.
-            passed_ms = min(time.ticks_diff(now, scanned_ms), 2 * _SCAN_MS)
+            # A scan that came late (flash was erased) says little of the time it missed: however
+            # late, three scans in a row must find a key down.
+            passed_ms = min(time.ticks_diff(now, scanned_ms), self._debounce_ms // 2)
             scanned_ms = now
             self._weigh(passed_ms, sink)
             unchanged = 0 if changed else unchanged + 1
@@ -106,23 +107,16 @@ class MatrixKeypad:
 
         An integrator, so that a spike in either direction costs only its own length.
         """
-        together = sum(self._down) >= _TOGETHER_MIN
-        if together:
-            self._together_ms += passed_ms
-            if self._together_ms >= self._debounce_ms and not self._refusing:
-                self._refusing = True
-                sink((EV_KEYS_TOGETHER,))
-        elif not self._refusing:
-            self._together_ms = 0
+        together = self._several(passed_ms, sink)
         for index in range(len(self._keys)):
             level_ms = self._level_ms[index]
-            if self._down[index]:
-                if together and not self._pressed[index]:
-                    continue  # real or a ghost: it has to prove itself alone
+            if not self._down[index]:
+                up_ms = min(passed_ms, 2 * _SCAN_MS)
+                if self._pressed[index]:
+                    up_ms *= _RELEASE_WEIGHT
+                level_ms = max(0, level_ms - up_ms)
+            elif self._pressed[index] or not together:  # else a ghost perhaps: let it prove itself alone
                 level_ms = min(self._debounce_ms, level_ms + passed_ms)
-            else:
-                weight = _RELEASE_WEIGHT if self._pressed[index] else 1
-                level_ms = max(0, level_ms - weight * passed_ms)
             self._level_ms[index] = level_ms
             if level_ms == 0:
                 self._pressed[index] = 0
@@ -130,6 +124,18 @@ class MatrixKeypad:
                 self._pressed[index] = 1
                 if not self._refusing:
                     sink((EV_KEY, self._keys[index]))
+
+    def _several(self, passed_ms: int, sink) -> bool:
+        """True while too many keys are down to say which; told once, until all are up again."""
+        if sum(self._down) < _TOGETHER_MIN:
+            if not self._refusing:
+                self._together_ms = 0
+            return False
+        self._together_ms += passed_ms
+        if self._together_ms >= self._debounce_ms and not self._refusing:
+            self._refusing = True
+            sink((EV_KEYS_TOGETHER,))
+        return True
 
     def _next_ms(self) -> int:
         """Until the next scan: short enough to end just when a key has debounced."""
