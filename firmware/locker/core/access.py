@@ -36,7 +36,7 @@ _DURESS_ROLES = (E.CLERK, E.TECHNICIAN)
 REASON, ROLE, ACTION, HOLDER, DOOR, REF, PARCEL, NOT_AFTER, DURESS = range(9)
 
 
-def _refused(reason):
+def _refused(reason) -> tuple:
     return (reason, 0, 0, 0, R.ANY_DOOR, 0, "", 0, False)
 
 
@@ -256,7 +256,7 @@ class Access:
             if verdict[REASON] == W.R_OK == best[REASON]:
                 if not verdict[PARCEL] or verdict[PARCEL] != best[PARCEL] or verdict[ACTION] != best[ACTION]:
                     return _refused(W.R_AMBIGUOUS)
-            elif best[REASON] in (verdict[REASON], W.R_WRONG) or verdict[REASON] < best[REASON]:
+            elif best[REASON] == W.R_WRONG or verdict[REASON] < best[REASON]:
                 best = verdict  # what is good, else always the same of several reasons
         return best
 
@@ -266,7 +266,7 @@ class Access:
         door = livecodes.door_of(ref)
         return self._parcels.tag(door) if door >= 0 else self._windows.tag(livecodes.cell_of(ref))
 
-    def _judge(self, ref, now):
+    def _judge(self, ref, now) -> tuple:
         if ref > 0:
             return self._judge_grant(ref, now)
         door = livecodes.door_of(ref)

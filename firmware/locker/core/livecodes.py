@@ -51,10 +51,11 @@ class LiveCodes:
     def remove(self, tag, ref):
         """Take ``ref`` out; it must be in."""
         short = _short(tag)
-        here = self._refs[short]
-        if isinstance(here, tuple):
-            left = tuple(r for r in here if r != ref)
-            self._refs[short] = left if len(left) > 1 else left[0]
+        left = tuple(r for r in self.find(tag) if r != ref)
+        if len(left) > 1:
+            self._refs[short] = left
+        elif left:
+            self._refs[short] = left[0]
         else:
             del self._refs[short]
 

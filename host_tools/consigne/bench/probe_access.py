@@ -4,6 +4,8 @@
 
 Prints one line of JSON.  Started by ``bench/access.py``.
 """
+# mypy: ignore-errors
+# (a program for MicroPython, where annotations would need modules that are not there)
 
 import gc
 import json
