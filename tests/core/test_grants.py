@@ -61,6 +61,20 @@ def test_a_dropped_grant_opens_no_more_and_may_be_dropped_again():
     assert desk.why(CODE) == W.R_WRONG
 
 
+def test_a_number_given_anew_after_a_drop_is_a_new_grant():
+    desk = Desk()
+    desk.put(R.GRANT, grant(1, CODE, door=4, uses=1))
+    desk.opened(4, 1)
+    assert desk.why(CODE) == W.R_DONE_BEFORE
+    desk.record(R.GRANT_DROP, 1)
+    desk.put(R.GRANT, grant(1, CODE, door=4, uses=1))
+    assert desk.why(CODE) == W.R_OK
+    desk.restart(compacted=True)
+    assert desk.why(CODE) == W.R_OK
+    desk.opened(4, 1)
+    assert desk.why(CODE) == W.R_DONE_BEFORE
+
+
 def test_a_grant_sent_again_with_other_digits_replaces_the_first():
     desk = Desk()
     desk.put(R.GRANT, grant(1, CODE))

@@ -68,6 +68,24 @@ def test_impossible_labels_have_one_reason_each():
         assert labels.parcel_id(text) == (W.R_LABEL_CHARS, ""), text
 
 
+def test_every_printable_character_passes_and_letters_reach_from_a_to_z():
+    for at in range(0x21, 0x7F, 30):
+        text = "".join(chr(c) for c in range(at, min(at + 30, 0x7F)))
+        assert labels.parcel_id(text) == (W.R_OK, text)
+    for letters in ("AZ", "ZA"):
+        assert labels.parcel_id(letters + "123456785" + letters) == (W.R_OK, letters + "123456785" + letters)
+        assert labels.parcel_id(letters + "123456784" + letters) == (W.R_LABEL_CHECK, "")
+    for identifier in ("]A0", "]Z0", "]a0", "]z9"):
+        assert labels.parcel_id(identifier + "X") == (W.R_OK, "X")
+    assert labels.parcel_id("A112345678AFR") == (W.R_OK, "A112345678AFR")
+    assert labels.parcel_id("RRA23456785FR") == (W.R_OK, "RRA23456785FR")  # a free format
+
+
+def test_a_long_text_is_not_even_looked_at():
+    assert labels.parcel_id(" " * 255 + "X") == (W.R_OK, "X")
+    assert labels.parcel_id(" " * 256 + "X") == (W.R_LABEL_LENGTH, "")
+
+
 def test_a_bracket_alone_is_not_a_symbology_identifier():
     for text in ("]", "]C1", "]11ABC", "]CxABC", "]@1ABC"):
         assert labels.parcel_id(text) == (W.R_OK, text), text
@@ -82,14 +100,18 @@ def test_digits_of_other_scripts_are_not_digits():
 
 
 def test_parcel_ids_inside_grants_and_tokens():
-    for good in ("", "RR123456785FR", "colis-\u00e9t\u00e9-42", "\U0001f4e6", "x" * 40):
+    edges = "\x20\x7e\xa0\u07ff\u0800\ud7ff\ue000\uffff\U00010000\U0010ffff"
+    for good in ("", "RR123456785FR", "colis-\u00e9t\u00e9-42", "\U0001f4e6", "x" * 40, edges):
         assert labels.parcel_possible(good.encode()), good
     bad = (
         b"x" * 41,
         b"x" * 1024,
         b"a\x00b",
         b"a\nb",
+        b"\x1f",
         b"\x7f",
+        b"\xc2\x80",
+        b"\xc2\x9f",
         b"\xc2\x85",  # a control character of two bytes
         b"\xff",
         b"\xc3",  # cut short
