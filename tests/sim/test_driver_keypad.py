@@ -158,6 +158,15 @@ def test_hands_flat_on_the_keypad_type_nothing(rig):
     assert rig.taken() == [[TOGETHER]]
 
 
+def test_keys_held_together_never_short_two_rows(rig):
+    """Rows are open drain: a row that is released must not be driven high into one that is low."""
+    pins = CONFIG["keypad"]["rows"] + CONFIG["keypad"]["cols"]
+    for key in "147*2580":
+        rig.cabinet.keypad.down(key)
+        rig.run(50)
+    assert [rig.board.pin(pin).fights for pin in pins] == [0] * len(pins)
+
+
 def test_spikes_on_a_column_type_nothing(rig):
     generator = random.Random(3)
     columns = [rig.board.pin(pin) for pin in CONFIG["keypad"]["cols"]]

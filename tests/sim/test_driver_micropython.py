@@ -111,9 +111,10 @@ def test_a_processor_that_stands_still_in_a_pulse_burns_no_coil(tmp_path):
         rig.call(lambda: rig.cabinet.keypad.press("5", 400))
         rig.wait_for(lambda: supply.coils_on == 1)
         rig.ground.freeze()
-        time.sleep(1.3)
+        time.sleep(1.5)
         assert rig.call(lambda: supply.coils_on) == 0
-        assert 999_000 <= supply.coil_on_max_us <= 1_001_000
+        # In real time the board's own thread may be late; exact to the microsecond is test_driver_locks.
+        assert 999_000 <= supply.coil_on_max_us <= 1_200_000
         rig.ground.thaw()
         rig.wait_for(lambda: rig.cabinet.doors[4].strike.line.level == 0)
 
@@ -137,6 +138,5 @@ def test_drivers_of_48_doors_take_less_than_32_kb_of_heap(tmp_path):
     ) as rig:
         rig.wait_for(lambda: any(line.startswith("heap ") for line in rig.prints))
         (heap,) = (int(line[5:]) for line in rig.prints if line.startswith("heap "))
-        print("heap", heap)
         assert 4_000 < heap < 32_000
         assert len(rig.call(rig.doors_told)) == 48
