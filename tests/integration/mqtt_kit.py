@@ -1,6 +1,7 @@
 """What the MQTT tests stand on: real brokers, the device on the real interpreter, a host that listens."""
 
 import asyncio
+import atexit
 import contextlib
 import json
 import os
@@ -55,10 +56,11 @@ def unseal(topic: str, frame: bytes) -> dict[str, Any]:
 
 
 class Process:
-    """A child process that dies with the test."""
+    """A child process that does not outlive the tests, whichever way they end."""
 
     def __init__(self, *command: str, **options: Any):
         self.process = subprocess.Popen(command, **options)
+        atexit.register(self.process.kill)
 
     def kill(self) -> None:
         if self.process.poll() is None:
