@@ -18,13 +18,14 @@ from binascii import unhexlify
 sys.path.insert(0, sys.argv[1])
 sys.path.insert(0, sys.argv[2])
 
-from consigne.sim.flash import NorFlash
 from locker.core import records
 from locker.core.events import TRUST_SET
 from locker.journal.log import Journal
 from locker.net.mqtt import Client, Settings
 from locker.net.names import Resolver
 from locker.net.sync import Sync
+
+from consigne.sim.flash import NorFlash
 
 EVENTS = 5000
 EVENT_BYTES = 120
