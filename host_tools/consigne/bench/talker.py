@@ -127,7 +127,8 @@ class Talker:
         client, self._client = self._client, None
         if client is not None:
             with contextlib.suppress(TimeoutError):  # a broker that was killed reads no more
-                await asyncio.wait_for(client.disconnect(), GOODBYE_S)
+                async with asyncio.timeout(GOODBYE_S):
+                    await client.disconnect()
 
     def cut(self) -> None:
         """Lose the connection without a word, as in a power cut: the broker publishes the last will."""

@@ -70,7 +70,8 @@ class ProcessBroker:
                 self.command(), stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT
             )
         try:
-            await asyncio.wait_for(self._accepting(self._process), START_TIMEOUT_S)
+            async with asyncio.timeout(START_TIMEOUT_S):
+                await self._accepting(self._process)
         except TimeoutError:
             await self.kill()
             raise BrokerError(f"no answer on port {self.port}: {self._printed()}") from None

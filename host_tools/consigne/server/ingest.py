@@ -144,7 +144,8 @@ class Ingest:
         next_tick = time.monotonic()
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), max(0.0, next_tick - time.monotonic()))
+                async with asyncio.timeout(max(0.0, next_tick - time.monotonic())):
+                    await self._wake.wait()
             self._wake.clear()
             try:
                 if self._queue:

@@ -89,7 +89,9 @@ class HostClient:
             lost = asyncio.Event()
             client = self._client = self._new_client(lost)
             try:
-                await asyncio.wait_for(self._connect(client), CONNECT_TIMEOUT_S)
+                # not wait_for: in Python 3.11 it can swallow the cancellation by which stop() ends us
+                async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                    await self._connect(client)
                 await lost.wait()
                 log.warning("the broker at %s:%d is gone", self._host, self._port)
             except (OSError, TimeoutError, gmqtt.MQTTConnectError) as error:
@@ -98,7 +100,8 @@ class HostClient:
                 self.connected.clear()
                 self._client = None
                 with contextlib.suppress(OSError, TimeoutError):  # it is gone, or reads no more
-                    await asyncio.wait_for(client.disconnect(), GOODBYE_S)
+                    async with asyncio.timeout(GOODBYE_S):
+                        await client.disconnect()
             await asyncio.sleep(random.uniform(*PAUSE_S))
 
     def _new_client(self, lost: asyncio.Event) -> gmqtt.Client:

@@ -72,7 +72,8 @@ class HostService:
 
     async def ready(self, timeout_s: float = 15.0) -> None:
         """Wait until the broker confirmed the subscriptions.  Raises ``TimeoutError``."""
-        await asyncio.wait_for(self.client.connected.wait(), timeout_s)
+        async with asyncio.timeout(timeout_s):
+            await self.client.connected.wait()
 
     async def stop(self) -> None:
         """Disconnect, commit what was received, close the database."""
