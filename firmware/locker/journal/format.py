@@ -88,7 +88,7 @@ def unpack_header(buf):
     """``(version, sectors, epoch, sector_id, seed)``, or ``None`` where no header lies."""
     if buf[0] != MAGIC:
         return None
-    magic, version, sectors, epoch, sector_id, crc = struct.unpack_from("<BBHIII", buf, 0)
+    _magic, version, sectors, epoch, sector_id, crc = struct.unpack_from("<BBHIII", buf, 0)
     if crc32(memoryview(buf)[:12], HEADER_CRC_SEED) != crc or not sector_id:
         return None
     return version, sectors, epoch, sector_id, crc

@@ -10,7 +10,7 @@ from binascii import crc32
 
 from ..core.records import ACKNOWLEDGED, LOST
 from . import format as f
-from .report import DAMAGED, FOREIGN, FRESH, NEWER, REPAIRED, WRONG_SIZE, Found, Recovery
+from .report import DAMAGED, NEWER, REPAIRED, WRONG_SIZE, Found, Recovery
 from .snapshots import choose
 from .survey import free_half_erased, read_headers
 
@@ -26,7 +26,9 @@ def recover(sectors, reader):
         report.refuse(WRONG_SIZE, "{} sectors cannot hold a journal".format(sectors.count))
         return report, found
     read_headers(sectors, reader, report, found)
-    if report.state in (FRESH, FOREIGN, NEWER) or found.head < 0:
+    if report.state == NEWER:
+        found.head = -1  # what this version could still read of it would be out of date
+    if found.head < 0:
         return report, found
     free_half_erased(sectors, reader, report, found)
     ends = _read_log(sectors, reader, report, found)
@@ -153,6 +155,7 @@ def _judge(sectors, reader, report, found):
         report.proven = found.damaged_id < sectors.ids[found.snapshot[0]]
     else:
         report.proven = not found.damaged_id and found.first_id == 1
+    report.proven = report.proven and not report.read_only
     if not report.proven:
         report.worsen(DAMAGED)
     released = max(found.acknowledged, found.dropped)

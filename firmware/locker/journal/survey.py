@@ -20,26 +20,19 @@ _UNREADABLE = const(3)
 
 def read_headers(sectors, reader, report, found):
     """Find head and epoch; tell a journal from a blank partition and from what is not ours."""
-    buf, view = reader.buf, reader.view
     blank = newer = other_size = headed = head_id = 0
     unopened = []
     for sector in range(sectors.count - 1, -1, -1):
-        header = f.unpack_header(buf) if sectors.read(sector, view[: f.FIRST]) else None
+        header, is_blank = _read_header(sectors, reader, sector, report, found)
+        blank += is_blank
         if header is None:
-            rest = _without_header(sectors, reader, sector, found)
-            blank += rest == _BLANK
-            header = repair_header(buf) if rest == _UNKNOWN else None
-            if header is None:
-                if rest >= _UNKNOWN:
-                    sectors.retire(sector)
-                    report.skipped_sectors += 1
-                continue
+            continue
         version, count, epoch, sector_id, seed = header
         headed += 1
         newer += version > f.VERSION
         other_size += count != sectors.count
         sectors.ids[sector] = sector_id
-        if f.unpack_opening(buf, seed) is None and _rotten_opening(reader, seed) is None:
+        if f.unpack_opening(reader.buf, seed) is None and _rotten_opening(reader, seed) is None:
             unopened.append(sector)
             found.epoch = found.epoch or epoch
         elif sector_id > head_id:
@@ -48,18 +41,38 @@ def read_headers(sectors, reader, report, found):
             found.epoch = epoch
     if newer:
         report.refuse(NEWER, "written by a newer version")
-    elif not headed and (report.skipped_sectors or not blank):
-        report.refuse(FOREIGN, "the partition holds something else")
-    elif found.head < 0 and (report.skipped_sectors or not blank + len(unopened)):
-        report.refuse(DAMAGED, "nothing of the log can be read")
     elif found.head < 0:
-        report.state = FRESH
+        _judge_headless(headed, blank + len(unopened), report)
     elif other_size:
         report.refuse(WRONG_SIZE, "made for a partition of another size")
     elif sectors.usable() < SECTORS_MIN:
         report.refuse(DAMAGED, "too few sectors left")
     for sector in unopened:
         _settle_unopened(sectors, reader, sector, head_id, report, found)
+
+
+def _judge_headless(headed, free, report):
+    """No sector of a log can be read: is it that nothing was ever written, or that all is gone?"""
+    if free and not report.skipped_sectors:
+        report.state = FRESH
+    elif headed:
+        report.refuse(DAMAGED, "nothing of the log can be read")
+    else:
+        report.refuse(FOREIGN, "the partition holds something else")
+
+
+def _read_header(sectors, reader, sector, report, found):
+    """``(header or None, 1 when the sector is blank)``; retires it when something unknown lies there."""
+    header = f.unpack_header(reader.buf) if sectors.read(sector, reader.view[: f.FIRST]) else None
+    if header is not None:
+        return header, 0
+    rest = _without_header(sectors, reader, sector, found)
+    if rest == _UNKNOWN:
+        header = repair_header(reader.buf)
+    if header is None and rest >= _UNKNOWN:
+        sectors.retire(sector)
+        report.skipped_sectors += 1
+    return header, int(rest == _BLANK)
 
 
 def _without_header(sectors, reader, sector, found):

@@ -10,6 +10,10 @@ An operation is one erase of a sector, or one program of the part of a write tha
 returns; a cut within it may keep or drop each page begun before.
 """
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
 SECTOR_BYTES = 4096
 PAGE_BYTES = 256
 
@@ -29,10 +33,10 @@ class PowerCut(Exception):
 class _Noise:
     """A small generator of its own, so that a seed means the same on every interpreter."""
 
-    def __init__(self, seed):
+    def __init__(self, seed: int) -> None:
         self._state = (seed * 2654435761 + 0x9E3779B9) & 0xFFFFFFFF or 1
 
-    def next(self):
+    def next(self) -> int:
         x = self._state
         x ^= (x << 13) & 0xFFFFFFFF
         x ^= x >> 17
@@ -50,7 +54,13 @@ class NorFlash:
     ``bad`` the sectors that never do.
     """
 
-    def __init__(self, size=1 << 20, path=None, endurance=100000, bad=()):
+    def __init__(
+        self,
+        size: int = 1 << 20,
+        path: str | None = None,
+        endurance: int = 100000,
+        bad: "tuple[int, ...]" = (),
+    ) -> None:
         self.sectors = size // SECTOR_BYTES
         self.data = bytearray(b"\xff" * (self.sectors * SECTOR_BYTES))
         self.endurance = endurance
@@ -64,28 +74,30 @@ class NorFlash:
         self._aftermath = NOT_DONE
         self._parameter = 0
         self.dead = False
-        self.trace = None  # a list to fill with (is an erase, bytes, pages before it in the sequence)
-        self._file = None
+        self.trace: list[tuple[bool, int, int]] | None = (
+            None  # a list to fill with (is an erase, bytes, pages before it in the sequence)
+        )
+        self._file: BinaryIO | None = None
         if path is not None:
             self._open_file(path)
 
-    def _open_file(self, path):
+    def _open_file(self, path: str) -> None:
         try:
-            self._file = open(path, "r+b")
+            self._file = open(path, "r+b")  # noqa: SIM115 - it stays open as long as the flash
             content = self._file.read(len(self.data))
             self.data[: len(content)] = content
         except OSError:
-            self._file = open(path, "w+b")
+            self._file = open(path, "w+b")  # noqa: SIM115
         self._store(0, len(self.data))
 
-    def _store(self, start, end):
+    def _store(self, start: int, end: int) -> None:
         """Bring ``data[start:end]`` to the file; what was stored outlives this process."""
         if self._file is not None:
             self._file.seek(start)
             self._file.write(self.data[start:end])
             self._file.flush()
 
-    def close(self):
+    def close(self) -> None:
         """Close the file behind the flash, if there is one."""
         if self._file is not None:
             self._file.close()
@@ -93,27 +105,27 @@ class NorFlash:
 
     # --- the block device -----------------------------------------------------------------------
 
-    def readblocks(self, block, buf, offset=0):
+    def readblocks(self, block: int, buf: bytearray | memoryview, offset: int = 0) -> None:
         """Fill ``buf`` from ``offset`` bytes into sector ``block``."""
         start = self._start(block, offset, len(buf))
         self.reads_bytes += len(buf)
         buf[:] = memoryview(self.data)[start : start + len(buf)]
 
-    def writeblocks(self, block, buf, offset=None):
+    def writeblocks(self, block: int, buf: bytes | bytearray | memoryview, offset: int | None = None) -> None:
         """Program ``buf``; without an offset the sectors are erased first, as a Partition does."""
         start = self._start(block, offset or 0, len(buf))
         if offset is None:
             for sector in range(block, block + (len(buf) + SECTOR_BYTES - 1) // SECTOR_BYTES):
                 self._erase(sector)
         view = memoryview(buf)
-        before = []
+        before: list[tuple[int, bytes]] = []
         at = 0
         while at < len(buf):
             step = min(PAGE_BYTES - (start + at) % PAGE_BYTES, len(buf) - at)
             self._program(start + at, view[at : at + step], before)
             at += step
 
-    def ioctl(self, op, arg):
+    def ioctl(self, op: int, arg: int) -> int:
         """4: number of sectors, 5: bytes in one, 6: erase sector ``arg``; 0 for the others."""
         if op == 4:
             return self.sectors
@@ -124,7 +136,7 @@ class NorFlash:
             self._erase(arg)
         return 0
 
-    def _start(self, block, offset, length):
+    def _start(self, block: int, offset: int, length: int) -> int:
         start = block * SECTOR_BYTES + offset
         if self.dead:
             raise PowerCut("no power")
@@ -134,7 +146,7 @@ class NorFlash:
 
     # --- faults ---------------------------------------------------------------------------------
 
-    def cut(self, operation, aftermath, parameter=0):
+    def cut(self, operation: int, aftermath: int, parameter: int = 0) -> None:
         """Power goes at the ``operation``-th operation from now (0: the next one).
 
         ``parameter``: for ``TORN`` the number of bytes that are programmed, for ``HALF_ERASED``
@@ -144,33 +156,33 @@ class NorFlash:
         self._aftermath = aftermath
         self._parameter = parameter
 
-    def power_on(self):
+    def power_on(self) -> None:
         """Power is back, and no cut is planned."""
         self.dead = False
         self._cut_at = -1
 
-    def rot(self, position, mask):
+    def rot(self, position: int, mask: int) -> None:
         """Flip the bits of ``mask`` in the byte at ``position``."""
         self.data[position] ^= mask
         self._store(position, position + 1)
 
-    def overwrite(self, position, content):
+    def overwrite(self, position: int, content: bytes | bytearray) -> None:
         """Put ``content`` there, whatever it was: another program, another chip, a stray magnet."""
         self.data[position : position + len(content)] = content
         self._store(position, position + len(content))
 
-    def _dies_here(self, is_erase, size, earlier_pages):
+    def _dies_here(self, is_erase: bool, size: int, earlier_pages: int) -> bool:
         here = self.operations == self._cut_at
         if self.trace is not None:
             self.trace.append((is_erase, size, earlier_pages))
         self.operations += 1
         return here
 
-    def _die(self):
+    def _die(self) -> None:
         self.dead = True
         raise PowerCut(AFTERMATH_NAMES[self._aftermath])
 
-    def _program(self, start, view, before):
+    def _program(self, start: int, view: memoryview, before: list[tuple[int, bytes]]) -> None:
         """Program part of one page; ``before`` lists the pages of the same sequence, to undo them."""
         size = len(view)
         sector = start // SECTOR_BYTES
@@ -199,7 +211,7 @@ class NorFlash:
         if dies:
             self._die()
 
-    def _erase(self, sector):
+    def _erase(self, sector: int) -> None:
         start = sector * SECTOR_BYTES
         dies = self._dies_here(True, SECTOR_BYTES, 0)
         if dies and self._aftermath == HALF_ERASED:
@@ -214,7 +226,7 @@ class NorFlash:
         if dies:
             self._die()
 
-    def _half_erase(self, start):
+    def _half_erase(self, start: int) -> None:
         """Runs of old bytes, of 0xFF and of noise, as an erase leaves them that was stopped."""
         noise = _Noise(self._parameter)
         at = 0

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Callable
+from collections.abc import Callable
 
 from .invariants import Violation
 from .rig import REOPEN_S, SECTORS, Locker, R, World, grant

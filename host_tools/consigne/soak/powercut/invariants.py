@@ -7,7 +7,8 @@ shares no code with the journal and folds nothing.
 
 from __future__ import annotations
 
-from typing import Any, Iterable
+from collections.abc import Iterable
+from typing import Any
 
 from consigne.firmware_path import import_locker
 
@@ -15,7 +16,7 @@ R = import_locker("core.records")
 D = import_locker("core.doors")
 
 INVARIANTS = {
-    "opening": "a parcel's door that was seen open for it does not open for it again once the window has passed",
+    "opening": "a door that was seen open for a parcel does not open for it again once the window has passed",
     "served": "a parcel whose door was never seen open is still handed over to who has its code",
     "lost": "an event that was durable reaches the host, unchanged, or a LOST record names it",
     "duplicate": "the host never gets one seq with two contents, nor one act twice",

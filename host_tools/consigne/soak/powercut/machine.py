@@ -6,7 +6,8 @@ must read as the model before that step or after it, and nothing in between.
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
@@ -59,10 +60,9 @@ class JournalMachine(RuleBasedStateMachine):
         """The journal must read as the model, or as the model after ``ideal``, which is then done."""
         seen = self._observe()
         self._take_lost(self.model, seen)
-        if ideal and not self.model.same(seen):
-            # An opening or part of a snapshot may have brought the time alone.
-            if seen.time_floor == max(self.model.time_floor, self.time_s):
-                self.model.time_floor = seen.time_floor
+        # An opening or part of a snapshot may have brought the time alone.
+        if ideal and seen.time_floor == max(self.model.time_floor, self.time_s):
+            self.model.time_floor = seen.time_floor
         if ideal and not self.model.same(seen):
             ideal(self.model)
         assert self.model.same(seen), f"the journal has {seen.__dict__}, the model {self.model.__dict__}"
@@ -102,6 +102,8 @@ class JournalMachine(RuleBasedStateMachine):
     # --- what can be done ------------------------------------------------------------------------------
 
     def _append(self, kind: int, payload: bytes) -> None:
+        if self.journal.snapshot_due():
+            self.snapshot()
         programmed = self.flash.programmed_bytes
 
         def ideal(model: Model) -> int:
@@ -122,8 +124,6 @@ class JournalMachine(RuleBasedStateMachine):
     @rule(count=st.integers(1, 60), size=st.sampled_from((0, 13, 70, 230)))
     def many(self, count: int, size: int) -> None:
         for _ in range(count):
-            if self.journal.snapshot_due():
-                self.snapshot()
             self._append(ATTEMPT, bytes(size))
 
     @rule(seconds=st.sampled_from((-5, 1, 60, 86400, 1 << 25)))

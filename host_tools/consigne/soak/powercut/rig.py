@@ -6,7 +6,8 @@ the witness.  ``Locker`` is what it wipes out.
 
 from __future__ import annotations
 
-from time import ticks_add  # type: ignore[attr-defined]
+import time
+from collections.abc import Callable
 from typing import Any
 
 from consigne.firmware_path import import_locker
@@ -19,14 +20,16 @@ R = import_locker("core.records")
 D = import_locker("core.doors")
 codes = import_locker("core.codes")
 Core = import_locker("core.core").Core
-Site = import_locker("config").Site
+config = import_locker("config")
 Journal = import_locker("journal.log").Journal
+
+_ticks_add: Callable[[int, int], int] = time.ticks_add  # type: ignore[attr-defined]  # from the shim
 
 KEY = bytes(range(32))
 EPOCH_S = 1_795_200_000
 SECTORS = 10
 REOPEN_S = 120
-SITE = Site(
+_CHECKED = config.checked(
     {
         "format": 1,
         "board": "esp32",
@@ -45,6 +48,7 @@ SITE = Site(
         "holders": [[E.COURIER, E.DEPOSIT, 7]],
     }
 )
+SITE = config.Site(_CHECKED)
 _WINDOW_PADS = codes.pads(codes.derive(KEY, codes.LABEL_WINDOW))
 _DERIVED_PADS = codes.pads(codes.derive(KEY, codes.LABEL_DERIVED))
 _LISTED_PADS = codes.pads(codes.derive(KEY, codes.LABEL_LISTED))
@@ -71,7 +75,7 @@ class World:
         self.flash = flash or NorFlash(SECTORS * SECTOR_BYTES)
         self.witness = Witness()
         self.is_open = [False] * len(SITE.names)
-        self.ms = ticks_add(0, -20_000)  # the ticks wrap in the middle of most stories
+        self.ms = _ticks_add(0, -20_000)  # the ticks wrap in the middle of most stories
         self.epoch_s = EPOCH_S
         self.granted = False  # the host has sent its grants
 
@@ -149,7 +153,7 @@ class Locker:
     def pass_s(self, seconds: int) -> None:
         """Let time pass; timers fire when they are due."""
         world = self.world
-        world.ms = ticks_add(world.ms, seconds * 1000)
+        world.ms = _ticks_add(world.ms, seconds * 1000)
         world.epoch_s += seconds
         world.witness.uptime_ms += seconds * 1000
         if self.trust == E.TRUST_FLOOR:
