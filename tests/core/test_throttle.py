@@ -149,6 +149,18 @@ def test_never_more_than_three_tries_come_back():
     assert _left(desk)[0] == 17
 
 
+def test_a_session_is_as_long_as_the_keypad_does_not_rest():
+    for rest_s, left in ((120, 20), (121, 18)):
+        desk = Desk()
+        desk.access.bind(2, "P1")
+        desk.wait(DAY_S)
+        desk.type(WRONG)
+        desk.type(WRONG)
+        desk.wait(rest_s)
+        desk.type(derived("P1"))
+        assert _left(desk)[0] == left
+
+
 def test_tries_of_somebody_before_are_not_forgiven():
     desk = Desk()
     desk.access.bind(2, "P1")
@@ -191,6 +203,10 @@ def test_a_scanned_token_spends_nothing_and_gives_nothing_back():
     desk.record(R.ACCEPTED, VIA_SCANNER, *verdict[1:4], verdict[5], verdict[6])
     assert _left(desk)[0] == 19
     desk.record(R.REFUSED, W.R_TOKEN_FORGED, VIA_SCANNER)
+    assert _left(desk)[0] == 19
+    desk.access.bind(2, "P1")
+    desk.type(derived("P1"))
+    desk.record(R.ACCEPTED, VIA_SCANNER, *verdict[1:4], verdict[5], verdict[6])  # a token right after a code
     assert _left(desk)[0] == 19
 
 

@@ -19,14 +19,14 @@ from .reasons import R_NO_TRIES, R_NOT_RECORDED, R_OK
 
 TRIES_MAX = const(20)
 TRY_MS = const(1_200_000)
-_LEVEL_MAX_MS = const(24_000_000)  # TRIES_MAX * TRY_MS
+_LEVEL_MAX_MS = const(TRIES_MAX * TRY_MS)
 
 # A success gives back its own try, and with pardons the wrong ones of its session.  Pardons are
 # scarce: else whoever has a standing code could buy two free guesses with it again and again.
 SESSION_TRIES_MAX = const(3)
 PARDONS_MAX = const(4)
 PARDON_MS = const(21_600_000)  # four a day
-_PARDONS_MAX_MS = const(86_400_000)
+_PARDONS_MAX_MS = const(PARDONS_MAX * PARDON_MS)
 _SESSION_S = const(120)  # a session is over when the keypad has rested this long
 
 
