@@ -266,6 +266,7 @@ def test_a_token_opens_what_it_names():
     text = token(action=1, door=12, parcel="P1", nonce=5, holder=8)
     # Doors count from 1 in a token, from 0 in a verdict.
     assert desk.scan(text) == (W.R_OK, E.COURIER, E.DEPOSIT, 8, 11, 5, "P1", EPOCH_S + DAY_S, False)
+    assert desk.scan(token(door=1))[4] == 0
     assert desk.scan(token(door=65535))[4] == R.ANY_DOOR
 
 
@@ -372,6 +373,7 @@ def test_a_revoked_parcel_s_code_and_tokens_stop_and_a_new_listed_code_serves():
         assert desk.why("87654321") == W.R_OK
         desk.wait(61)
         assert desk.why(derived("P1")) == W.R_OK  # a revocation ends when the host said
+        assert desk.scan(token(parcel="P1"))[0] == W.R_OK
 
 
 def test_a_revoked_nonce_stops_its_token_only():

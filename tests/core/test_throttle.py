@@ -14,8 +14,11 @@ TRY_S = T.TRY_MS // 1000
 
 def _drain(desk):
     tries = 0
-    while desk.type(WRONG) is not None:
+    verdict = desk.type(WRONG)
+    while verdict is not None:
+        assert verdict[0] == W.R_WRONG
         tries += 1
+        verdict = desk.type(WRONG)
     return tries
 
 
@@ -159,6 +162,35 @@ def test_a_session_is_as_long_as_the_keypad_does_not_rest():
         desk.wait(rest_s)
         desk.type(derived("P1"))
         assert _left(desk)[0] == left
+
+
+def test_a_success_ends_what_may_be_forgiven():
+    desk = Desk()
+    desk.access.bind(2, "P1")
+    desk.wait(DAY_S)
+    for _ in range(5):
+        desk.type(WRONG)
+    desk.wait(121)
+    desk.type(WRONG)
+    desk.type(derived("P1"))
+    desk.type(derived("P1"))
+    assert _left(desk)[0] == 15
+
+
+def test_a_success_leaves_nothing_to_record():
+    desk = Desk()
+    desk.access.bind(2, "P1")
+    desk.type(derived("P1"))
+    assert desk.access.throttle_due(desk.now) is None
+
+
+def test_the_uptime_counts_for_a_caller_who_looks_only_when_somebody_tries():
+    guard = T.Throttle()
+    assert guard.may_try(0) == (20, 0)
+    for _ in range(20):
+        guard.attempt(0)
+    assert guard.may_try(T.TRY_MS) == (1, 0)
+    assert guard.due(2 * T.TRY_MS) == 2000
 
 
 def test_tries_of_somebody_before_are_not_forgiven():

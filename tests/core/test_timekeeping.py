@@ -36,6 +36,14 @@ def test_a_set_clock_is_trusted_and_runs():
     assert clock.now(1999)[1:] == (_NOW_S + 5001, TRUST_SET)
 
 
+def test_a_set_second_begins_when_it_was_set():
+    clock = Clock(_NOW_S, 0)
+    clock.now(999)
+    clock.set(999, _NOW_S + 5000)
+    assert clock.now(1998)[1] == _NOW_S + 5000
+    assert clock.now(1999)[1] == _NOW_S + 5001
+
+
 def test_drift_is_corrected_without_the_clock_going_back():
     clock = Clock(_NOW_S, 0)
     clock.set(0, _NOW_S + 100)
@@ -60,6 +68,8 @@ def test_times_no_locker_can_live_in_are_refused():
     for wrong in (-1, y1970, y2000, EARLIEST_S - 1, y2106, 2**32, 2**40):
         assert clock.set(0, wrong) == R_TIME, wrong
         assert clock.now(0)[2] == TRUST_FLOOR
+    assert Clock(0, 0).set(0, EARLIEST_S) == R_OK
+    assert Clock(0, 0).set(0, LATEST_S - 1) == R_OK
     assert clock.set(0, y2038) == R_OK
     assert clock.now(0)[1:] == (y2038, TRUST_SET)
 

@@ -71,8 +71,7 @@ class Throttle:
         self._session_tries = 0
 
     def restarted(self):
-        """A session does not survive the power."""
-        self._session_tries = 0
+        """An attempt that was not decided before the power went never will be."""
         self._open = self._paid = False
 
     def state(self, milli_tries):
