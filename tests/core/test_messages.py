@@ -162,6 +162,12 @@ def test_what_is_not_a_json_object_is_refused():
     assert refusal(b"{}") == (m.R_FIELDS, False)
 
 
+def test_text_that_no_database_takes_is_refused_on_every_interpreter():
+    for bad in (b"\\u0000", b"\\u001f", b"\\ud800", b"\\udfff", b"\\u0085"):
+        data = b'{"id":"x%sx","n":1,"exp":1790000000,"cmd":"open","door":1}' % bad
+        assert refusal(data)[0] in (m.R_FIELDS, m.R_JSON), bad
+
+
 def test_a_body_is_measured_before_it_is_parsed():
     assert refusal(b" " * (m.BODY_BYTES_MAX + 1)) == (m.R_SIZE, False)
     assert refusal(b"[" * 8000) == (m.R_SIZE, False)

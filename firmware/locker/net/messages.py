@@ -13,6 +13,7 @@ from micropython import const
 
 from ..core import records
 from ..core.events import EV_COMMAND, EV_EXPECTED, EV_GRANTS, EV_OPEN_ORDER, EV_REVOKE
+from ..core.labels import parcel_possible
 
 BODY_BYTES_MAX = const(8192)
 # Counted before parsing: every bracket becomes an object, every comma a value, and the heap of a
@@ -100,7 +101,7 @@ def fits(spec, value) -> bool:
     if kind == "int":
         return type(value) is int and spec[1] <= value <= spec[2]
     if kind == "text":
-        return type(value) is str and spec[1] <= len(value.encode()) <= spec[2]
+        return type(value) is str and _text_fits(value, spec[1], spec[2])
     if kind == "hex":
         return (
             type(value) is str and len(value) == 2 * spec[1] and all(c in "0123456789abcdef" for c in value)
@@ -111,6 +112,15 @@ def fits(spec, value) -> bool:
         columns = spec[1]
         return len(value) == len(columns) and all(fits(columns[i], value[i]) for i in range(len(columns)))
     return len(value) <= spec[1] and all(fits(spec[2], item) for item in value)
+
+
+def _text_fits(text: str, least: int, most: int) -> bool:
+    """Bytes of UTF-8 within the bounds, and nothing that a parcel's id could not hold either."""
+    try:
+        data = text.encode()
+    except UnicodeError:  # half of a surrogate pair; MicroPython lets it through to the next line
+        return False
+    return least <= len(data) <= most and parcel_possible(data)
 
 
 def parse_object(data) -> dict:

@@ -262,6 +262,6 @@ class Sync:
 
 def describe(kind: int, payload) -> dict:
     """``records.describe``, or the bare bytes of a kind that only another firmware knows."""
-    if kind in records.SPEC:
+    if kind in records.kinds():
         return records.describe(kind, payload)
     return {"kind": "unknown", "number": kind, "hex": str(hexlify(payload), "ascii")}
