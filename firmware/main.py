@@ -42,16 +42,20 @@ _FAULT_PART = 2  # a part does not answer, or does again
 
 
 class Parts:
-    """The drivers that this configuration asks for.  ``report(text)`` hears of parts that fall silent."""
+    """The drivers that this configuration asks for.
 
-    def __init__(self, raw, report):
+    ``report(text)``, once somebody has set it, hears of parts that fall silent.
+    """
+
+    def __init__(self, raw):
+        self.report = print
         buses = board.buses(raw["i2c"])
         banks = Banks(raw["doors"], raw["expanders"], buses, raw["board"])
         self.locks: ports.Locks = RelayLocks(banks.relays, banks.chips, raw["arm_pin"])
         self.sensors: ports.Sensors = Reeds(len(raw["doors"]), banks.pin_reeds + banks.chip_reeds)
         part = raw["display"]
         self.display: ports.Display = CharacterDisplay(
-            buses[part["i2c"]], part["address"], part["columns"], part["rows"], report
+            buses[part["i2c"]], part["address"], part["columns"], part["rows"], self._hear
         )
         self.buzzer: ports.Buzzer = Buzzer(raw["buzzer"]["pin"])
         self.lamp: ports.Lamp = Lamp(raw["led"]["pin"])
@@ -61,17 +65,19 @@ class Parts:
         )
         part = raw["scanner"]
         self.scanner: ports.Scanner = Gm65Scanner(
-            part["uart"], part["tx"], part["rx"], part["baud"], part["terminator"], "continuous", report
+            part["uart"], part["tx"], part["rx"], part["baud"], part["terminator"], "continuous", self._hear
         )
+
+    def _hear(self, text):
+        self.report(text)
 
 
 class Locker:
     """One locker, put together from its configuration and identity; ``await run()`` serves."""
 
-    def __init__(self, site, raw, identity):
-        parts = Parts(raw, self._part_report)
-        rest_ms, watchdog_ms, network = raw["rest_ms"], raw["watchdog_ms"], raw["network"]
-        raw.clear()  # much heap, needed no more; the journal comes next
+    def __init__(self, site, parts, options, identity):
+        rest_ms, watchdog_ms, network = options
+        parts.report = self._part_report
         self._journal = Journal(journal_partition())
         self._recovery = self._journal.open()
         print("journal:", self._recovery.text)
@@ -151,8 +157,11 @@ class Locker:
         board.restart()
 
 
-def make():
-    """The locker of this board, or ``None`` and one sentence why it cannot start."""
+def read():
+    """What ``Locker`` is made of, read from this board's files; ``None``, and a sentence, if they are wrong.
+
+    What the files are checked with is much heap that nobody needs again, so it is imported here only.
+    """
     from locker import config
 
     try:
@@ -161,19 +170,18 @@ def make():
     except config.ConfigError as error:
         print("cannot start:", error)
         return None
-    return Locker(config.Site(raw), raw, identity)
+    return config.Site(raw), Parts(raw), (raw["rest_ms"], raw["watchdog_ms"], raw["network"]), identity
 
 
 def main():
-    """Serve; without a locker to serve the console is the technician's."""
-    locker = make()
-    if locker is None:
+    """Serve; without a proper configuration the console is the technician's."""
+    made = read()
+    if made is None:
         sys.exit(1)
-    # The tables that the configuration was checked with are heap that nobody needs any more.
     sys.modules.pop("locker.config")
     del sys.modules["locker"].config
     gc.collect()
-    asyncio.run(locker.run())
+    asyncio.run(Locker(*made).run())
 
 
 main()
