@@ -1,10 +1,13 @@
 """Window codes: for whom, for how long, with how much work, and how a holder is cut off."""
 
-from access_kit import DAY_S, EPOCH_S, CountedMacs, Desk, window
+from access_kit import DAY_S, EPOCH_S, KEY, CountedMacs, Desk, listed_tag, window
+from locker.core import codes
 from locker.core import reasons as W
 from locker.core import records as R
 from locker.core import windows as V
 from locker.core.events import TRUST_FLOOR, TRUST_SET
+from locker.core.livecodes import LiveCodes
+from locker.core.revoked import Counters
 
 DAY_CODE = (1, 1, 7)
 HOUR_CODE = (3, 4, 1)
@@ -71,6 +74,40 @@ def test_a_holder_is_cut_off_at_once_by_a_counter_in_its_place():
         assert desk.why(window(1, 1, 40_000, EPOCH_S)) == W.R_OK
 
 
+def test_cutting_off_reaches_the_slot_that_is_prepared_but_not_yet_honoured():
+    for at_s in (EPOCH_S + 12 * 3600, EPOCH_S + 36 * 3600):  # an even and an odd slot to come
+        desk = Desk()
+        desk.epoch_s = at_s
+        tomorrow = window(*DAY_CODE, at_s + DAY_S)
+        for _ in range(10):
+            desk.access.warm(desk.now)
+        desk.record(R.HOLDER_COUNTER, 1, 1, 7, 40_000)
+        desk.wait(9 * 3600)
+        assert desk.why(tomorrow) == W.R_WRONG
+        assert desk.why(window(1, 1, 40_000, at_s + DAY_S)) == W.R_OK
+
+
+def test_what_is_no_longer_honoured_leaves_the_index():
+    live = LiveCodes()
+    pads = (
+        codes.pads(codes.derive(KEY, codes.LABEL_WINDOW)),
+        codes.pads(codes.derive(KEY, codes.LABEL_LISTED)),
+    )
+    windows = V.Windows((DAY_CODE,), 8, pads[0], pads[1], Counters(), live)
+    for day in range(5):
+        noon_s = EPOCH_S + day * DAY_S + DAY_S // 2
+        assert windows.fill(noon_s, 99) == (2 if day == 0 else 1)
+        assert windows.fill(noon_s, 99) == 0
+        known = [
+            bool(live.find(listed_tag(window(*DAY_CODE, noon_s + ahead * DAY_S)))) for ahead in range(-2, 3)
+        ]
+        assert known == [False, False, True, True, False]
+    windows.cut_off((1, 1, 8))
+    assert live.find(listed_tag(window(*DAY_CODE, noon_s)))
+    windows.cut_off(DAY_CODE)
+    assert not live.find(listed_tag(window(*DAY_CODE, noon_s)))
+
+
 def test_a_cut_off_holder_that_is_configured_later_stays_cut_off():
     desk = Desk(holders=())
     assert desk.access.admit(R.HOLDER_COUNTER, R.pack(R.HOLDER_COUNTER, 1, 1, 7, 8)) == W.R_OK
@@ -94,6 +131,7 @@ def test_roles_without_window_codes_and_too_many_holders_are_refused_at_start():
         except ValueError:
             continue
         raise AssertionError(holders)
+    Desk(holders=[(1, 0, 7), (1, 5, 7)])
     Desk(holders=[[1, 1, i] for i in range(16)])  # lists, as JSON gives them
 
 
