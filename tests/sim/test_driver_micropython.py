@@ -99,7 +99,7 @@ def test_digits_typed_on_micropython_all_arrive(tmp_path):
     with MicroPythonRig(tmp_path, ALL, {**CONFIG, "pulse_ms": 100}) as rig:
         started(rig)
         rig.cabinet.keypad.noise_per_s = 10
-        rig.call(lambda: rig.cabinet.keypad.type(digits, keys_per_s=8))
+        rig.call(lambda: rig.cabinet.keypad.type(digits, keys_per_s=4, hold_share=0.5))
         rig.wait_for(lambda: "".join(e[1] for e in rig.events_seen() if e[0] == KEY) == digits)
 
 
