@@ -10,6 +10,9 @@ def test_a_listed_nonce_is_found_wherever_its_bytes_also_occur():
     nonces.add(0x01020304, 0x05060708, 0)
     nonces.add(0x090A0B0C, 0x0D0E0F10, 0)
     assert nonces.lists(0x01020304) and nonces.lists(0x090A0B0C)
+    nonces.add(0x11111111, 0x11111111, 0)
+    nonces.add(0x00111111, 0x11000000, 0)
+    assert nonces.lists(0x11111111) and nonces.lists(0x00111111) and not nonces.lists(0x11111100)
     # bytes of an end, and bytes across two entries, are not nonces
     for other in (0x05060708, 0x0D0E0F10, 0x02030405, 0x0708090A, 0x04050607, 0x0B0C0D0E):
         assert not nonces.lists(other), hex(other)
@@ -30,6 +33,9 @@ def test_a_full_list_drops_what_has_ended_first():
     nonces.add(4, 40, 12)
     assert [nonces.lists(n) for n in (1, 2, 3, 4)] == [False, True, False, True]
     assert nonces.horizon == 0
+    nonces.add(5, 50, 30)
+    nonces.add(6, 60, 30)  # the last good second of nonce 2 is not over
+    assert nonces.has(2, 30) and nonces.horizon == 30
 
 
 def test_a_full_list_never_takes_a_used_token_rather_refuses_a_good_one():
@@ -51,6 +57,8 @@ def test_the_horizon_survives_a_snapshot():
     for nonce in range(1, 6):
         nonces.add(nonce, 10 * nonce, 0)
     again = Nonces(2)
+    kept = [R.unpack(kind, payload) for kind, payload in nonces.snapshot(R.TOKEN_USED)]
+    assert sorted(kept) == [(0, 30), (4, 40), (5, 50)]
     for kind, payload in nonces.snapshot(R.TOKEN_USED):
         again.add(*R.unpack(kind, payload), 0)
     assert again.horizon == nonces.horizon == 30
