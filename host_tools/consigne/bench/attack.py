@@ -20,11 +20,13 @@ from ..sim import flash as nor
 
 _core = import_locker("core.core")
 _config = import_locker("config")
+_site = import_locker("site")
 _dialog = import_locker("core.dialog")
 _events = import_locker("core.events")
 _log = import_locker("journal.log")
 _NorFlash: Any = nor.NorFlash  # plain Python for both interpreters, so untyped
 _records = import_locker("core.records")
+_site_module = import_locker("site")
 _throttle = import_locker("core.throttle")
 _timekeeping = import_locker("core.timekeeping")
 
@@ -63,7 +65,7 @@ def _site() -> Any:
         "keypad": {"kind": "matrix", "rows": [26, 27, 32, 33], "cols": [4, 13, 14], "keys": "123456789*0#"},
         "holders": [[_events.COURIER, _events.DEPOSIT, 7], [_events.TECHNICIAN, _events.SERVICE, 1]],
     }
-    return _config.Site(_config.checked(given))
+    return _site_module.Site(_config.checked(given))
 
 
 @dataclass
