@@ -31,6 +31,7 @@ from locker.net.link import WifiLink
 from locker.net.mqtt import Client, Settings
 from locker.net.names import Resolver
 from locker.net.sync import Sync
+from locker.site import Site
 from locker.supervisor import Supervisor
 
 TYPE_CHECKING = False
@@ -165,12 +166,12 @@ def read():
     from locker import config
 
     try:
-        identity = config.Identity(config.load("identity.json"))
+        identity = config.identity(config.load("identity.json"))
         raw = config.checked(config.load("config.json"))
     except config.ConfigError as error:
         print("cannot start:", error)
         return None
-    return config.Site(raw), Parts(raw), (raw["rest_ms"], raw["watchdog_ms"], raw["network"]), identity
+    return Site(raw), Parts(raw), (raw["rest_ms"], raw["watchdog_ms"], raw["network"]), identity
 
 
 def main():
@@ -181,7 +182,10 @@ def main():
     sys.modules.pop("locker.config")
     del sys.modules["locker"].config
     gc.collect()
-    asyncio.run(Locker(*made).run())
+    locker = Locker(*made)
+    made = None
+    gc.collect()
+    asyncio.run(locker.run())
 
 
 main()

@@ -11,6 +11,7 @@ from binascii import unhexlify
 
 from micropython import const
 
+from .site import Identity
 from .texts import LANGUAGES
 
 _FORMAT = const(1)
@@ -177,23 +178,6 @@ def checked(given, where="config.json"):
     return raw
 
 
-class Site:
-    """What the core needs of a checked configuration."""
-
-    def __init__(self, raw):
-        self.names = tuple(door["name"] for door in raw["doors"])
-        self.sizes = bytes(door["size"] for door in raw["doors"])
-        self.low = bytes(1 if door["low"] else 0 for door in raw["doors"])
-        self.site_name = raw["name"]
-        self.language = raw["language"]
-        self.languages = LANGUAGES
-        self.digits = raw["digits"]
-        self.duress = raw["duress"]
-        self.holders = tuple(tuple(h) for h in raw["holders"])
-        self.pulse_ms = raw["pulse_ms"]
-        self.reopen_s = raw["reopen_s"]
-
-
 def _check_meaning(raw, where):
     """What no single key can tell: things that must agree, or must not meet."""
     if raw["language"] not in LANGUAGES:
@@ -254,24 +238,19 @@ def _channels(raw):
             yield "doors[{}].{}".format(i, line), door[line]["bank"], door[line]["channel"]
 
 
-class Identity:
-    """Who this locker is.  ``device_key`` is never printed: there is no ``__repr__`` to leak it."""
-
-    def __init__(self, given, where="identity.json"):
-        known = _check(_IDENTITY, given, where, show=False)
-        self.locker = known["locker"]
-        for c in self.locker:
-            if c not in _ID_CHARACTERS:
-                raise ConfigError("{}.locker: only A-Z a-z 0-9 _ - are allowed".format(where))
-        try:
-            self.device_key = unhexlify(known["device_key"])
-        except ValueError:
-            raise ConfigError(
-                "{}.device_key: expected 64 hexadecimal digits; provision again".format(where)
-            ) from None
-        self.mqtt_user = known["mqtt_user"]
-        self.mqtt_password = known["mqtt_password"]
-        self.wifi_password = known["wifi_password"]
+def identity(given, where="identity.json"):
+    """The ``Identity`` in a parsed file, or ``ConfigError``, which shows nothing of it."""
+    known = _check(_IDENTITY, given, where, show=False)
+    for c in known["locker"]:
+        if c not in _ID_CHARACTERS:
+            raise ConfigError("{}.locker: only A-Z a-z 0-9 _ - are allowed".format(where))
+    try:
+        known["device_key"] = unhexlify(known["device_key"])
+    except ValueError:
+        raise ConfigError(
+            "{}.device_key: expected 64 hexadecimal digits; provision again".format(where)
+        ) from None
+    return Identity(known)
 
 
 def load(path):

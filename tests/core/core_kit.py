@@ -11,6 +11,7 @@ from locker.core import codes
 from locker.core import events as E
 from locker.core import records as R
 from locker.core.core import Core
+from locker.site import Site
 
 KEY = bytes(range(32))
 EPOCH_S = 1_795_200_000
@@ -18,7 +19,7 @@ EPOCH_S = 1_795_200_000
 
 def site(**changes):
     """A site of four compartments (S, S, M, L)."""
-    return config.Site(raw(**changes))
+    return Site(raw(**changes))
 
 
 def raw(**changes):

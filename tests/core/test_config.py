@@ -4,6 +4,7 @@ import json
 
 from core_kit import raw as checked_raw
 from locker import config
+from locker.site import Site
 
 
 def _raw():
@@ -21,7 +22,7 @@ def _complaint(given):
 
 def test_the_example_is_fine_and_read_again_it_is_the_same():
     assert _complaint(_raw()) == ""
-    assert config.Site(config.checked(_raw())).names == ("1", "2", "3", "4")
+    assert Site(config.checked(_raw())).names == ("1", "2", "3", "4")
 
 
 def test_an_unknown_key_is_named_with_the_known_ones():
@@ -38,7 +39,13 @@ def test_each_missing_key_is_named():
 
 
 def test_a_value_of_the_wrong_type_or_range_is_shown():
-    for key, bad in (("pulse_ms", 1001), ("pulse_ms", "400"), ("digits", 5), ("digits", True), ("name", "x" * 21)):
+    for key, bad in (
+        ("pulse_ms", 1001),
+        ("pulse_ms", "400"),
+        ("digits", 5),
+        ("digits", True),
+        ("name", "x" * 21),
+    ):
         raw = _raw()
         raw[key] = bad
         assert key in _complaint(raw), (key, bad)
@@ -82,10 +89,10 @@ def test_things_that_are_no_configuration_at_all():
 
 def test_an_identity_with_a_bad_key_or_name_is_refused_and_never_printed():
     good = {"locker": "L0001", "device_key": "0f" * 32}
-    assert config.Identity(good).device_key == b"\x0f" * 32
+    assert config.identity(good).device_key == b"\x0f" * 32
     for key, bad in (("device_key", "zz" * 32), ("locker", "a/b"), ("locker", ""), ("device_key", ["0f0f"])):
         try:
-            config.Identity(dict(good, **{key: bad}))
+            config.identity(dict(good, **{key: bad}))
             raise AssertionError(key)
         except config.ConfigError as error:
             assert "zz" not in str(error) and "0f0f" not in str(error), str(error)

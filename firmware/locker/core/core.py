@@ -32,7 +32,7 @@ _OF_ORDER = {C.ORDERED: _OK, C.IS_OPEN: _IS_OPEN, C.IS_BUSY: _BUSY, C.OUT_OF_ORD
 class Core:
     """One locker's decisions.
 
-    ``site`` is the validated configuration (``config.Site``): ``names``, ``sizes``, ``low``,
+    ``site`` is the validated configuration (``site.Site``): ``names``, ``sizes``, ``low``,
     ``digits``, ``holders``, ``duress``, ``pulse_ms``, ``reopen_s``, ``language``, ``languages``,
     ``site_name``.  ``device_key`` is the 32-byte key of DESIGN 5.
     """
