@@ -204,7 +204,7 @@ def test_no_forgery_has_any_effect(host: Host, device: Device) -> None:
 def test_each_command_that_cannot_be_obeyed_is_answered_with_the_reason(host: Host, device: Device) -> None:
     host.command(10, "open", door=0)
     wrong = {
-        "stale counter": body(10),
+        "stale counter": body(9),
         "expired": body(11, exp=START_S - 1),
         "fields": body(12, door="1"),
         "unknown command": body(13, cmd="dance"),

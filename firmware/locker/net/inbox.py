@@ -6,7 +6,7 @@ What is not believed has no effect but a count, reported as ``EV_REJECTED`` at a
 report is a record in the journal, and nobody on the network may fill the journal.
 """
 
-from time import ticks_diff, ticks_ms
+from time import ticks_diff
 
 from micropython import const
 
@@ -44,7 +44,6 @@ class Inbox:
     def __init__(self, prefix, device_key, journal, sink, counter, now, reply, again):
         self._ack_topic = prefix + "ack"
         self._command_topic = prefix + "commands"
-        self._own_topics = (prefix + "status", prefix + "occupancy")
         self._key = codes.derive(device_key, codes.LABEL_COMMAND)
         self._journal = journal
         self._sink = sink
@@ -58,7 +57,12 @@ class Inbox:
         self._report_after_ms = 0
 
     def message(self, topic: str, payload, retained: bool) -> None:
-        """One message as ``Client`` gives it; retained or not, the same is believed of it."""
+        """One message as ``Client`` gives it.
+
+        Nothing for a locker is ever retained; amqtt 0.12 returns what the locker itself retained.
+        """
+        if retained:
+            return
         try:
             if payload is None:
                 raise Refused(R_SIZE)
@@ -66,7 +70,7 @@ class Inbox:
                 self._on_ack(*parse_ack(self._body(topic, payload)))
             elif topic == self._command_topic:
                 self._on_command(parse_command(self._body(topic, payload)))
-            elif topic not in self._own_topics:  # amqtt 0.12 returns what we retained, asked or not
+            else:
                 raise Refused(R_TOPIC)
         except Refused as refused:
             self._counts[refused.reason] += 1
@@ -77,13 +81,14 @@ class Inbox:
         """Hand on the counts of what was not believed, if any and if it is time; call it often."""
         if not any(self._counts):
             return
-        waited_ms = ticks_diff(ticks_ms(), self._reported_ms)
+        now_ms = self._now()[0]
+        waited_ms = ticks_diff(now_ms, self._reported_ms)
         if 0 <= waited_ms < self._report_after_ms:
             return
         # A flood that goes on is reported ever more seldom; after a quiet time, at once again.
         quiet = not 0 <= waited_ms < 2 * self._report_after_ms
         self._report_after_ms = _REPORT_FIRST_MS if quiet else min(2 * self._report_after_ms, _REPORT_MOST_MS)
-        self._reported_ms = ticks_ms()
+        self._reported_ms = now_ms
         for reason in range(len(self._counts)):
             if self._counts[reason]:
                 self._sink((EV_REJECTED, reason, min(self._counts[reason], _COUNT_MAX)))
@@ -104,8 +109,10 @@ class Inbox:
             self._sink(("ack", epoch, seq))
 
     def _on_command(self, body: dict) -> None:
-        if body["n"] <= max(self._taken, self._counter()):
-            raise Refused(R_STALE, body["id"])
+        newest = max(self._taken, self._counter())
+        if body["n"] <= newest:
+            # The newest one again is most likely the broker's doing (QoS 1): it has been answered.
+            raise Refused(R_STALE, body["id"] if body["n"] < newest else "")
         _, epoch_s, trust = self._now()
         if epoch_s > body["exp"]:
             raise Refused(R_EXPIRED, body["id"])

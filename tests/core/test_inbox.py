@@ -1,0 +1,178 @@
+"""What is believed of what arrives, and how often the rest is reported; on both interpreters."""
+
+import json
+
+from locker.core import codes
+from locker.core.events import EV_COMMAND, EV_OPEN_ORDER, EV_REJECTED, TRUST_FLOOR, TRUST_SET
+from locker.net import messages as m
+from locker.net.inbox import Inbox
+
+PREFIX = "consigne/1/L1/"
+KEY = bytes(range(32))
+NOW_S = 1_790_000_000
+PERIOD_MS = 1 << 30  # of an ESP32's ticks
+
+
+class Journal:
+    """The three numbers of a journal that an acknowledgement is held against."""
+
+    def __init__(self):
+        self.epoch = 77
+        self.next_seq = 101
+        self.acknowledged = 40
+
+
+class Locker:
+    """An inbox and what came out of it."""
+
+    def __init__(self, trust=TRUST_SET):
+        self.journal = Journal()
+        self.events = []
+        self.replies = []
+        self.again = []
+        self.counter = 0
+        self.ms = PERIOD_MS - 30_000  # the ticks wrap soon after the start
+        self.s = NOW_S
+        self.trust = trust
+        self.inbox = Inbox(
+            PREFIX,
+            KEY,
+            self.journal,
+            self.events.append,
+            lambda: self.counter,
+            lambda: (self.ms % PERIOD_MS, self.s, self.trust),
+            lambda command_id, result: self.replies.append((command_id, result)),
+            self.again.append,
+        )
+
+    def send(self, branch, body, retained=False):
+        topic = PREFIX + branch
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        key = codes.derive(KEY, codes.LABEL_COMMAND)
+        frame = codes.frame_head(key, topic, data) + data
+        self.inbox.message(topic, memoryview(bytearray(frame)), retained)
+
+    def command(self, counter, cmd="open", **fields):
+        body = {"id": "c{}".format(counter), "n": counter, "exp": NOW_S + 60, "cmd": cmd}
+        body.update(fields if fields else {"door": 3})
+        self.send("commands", body)
+
+    def rejected(self):
+        """The counts reported so far, by reason; asks for a report first."""
+        self.inbox.report()
+        reports = [event for event in self.events if event[0] == EV_REJECTED]
+        for event in reports:
+            self.events.remove(event)
+        return [event[1:] for event in reports]
+
+
+def test_a_command_is_obeyed_once_and_only_with_a_counter_that_rises():
+    locker = Locker()
+    for counter in (5, 5, 4, 1, 6):
+        locker.command(counter)
+    assert locker.events == [(EV_OPEN_ORDER, 3, 5, "c5"), (EV_OPEN_ORDER, 3, 6, "c6")]
+    assert locker.rejected() == [(m.R_STALE, 3)]
+
+
+def test_a_counter_in_the_journal_outlives_a_restart():
+    locker = Locker()
+    locker.counter = 9
+    locker.command(9)
+    locker.command(10)
+    assert locker.events == [(EV_OPEN_ORDER, 3, 10, "c10")]
+
+
+def test_the_newest_command_delivered_twice_is_not_answered_again_but_an_older_one_is():
+    locker = Locker()
+    for counter in (5, 5, 4):
+        locker.command(counter)
+    assert locker.replies == [("c4", "stale counter")]
+
+
+def test_a_command_is_obeyed_until_its_last_second():
+    locker = Locker()
+    locker.s = NOW_S + 60
+    locker.command(1)
+    locker.s += 1
+    locker.command(2)
+    assert locker.events == [(EV_OPEN_ORDER, 3, 1, "c1")]
+    assert locker.replies == [("c2", "expired")]
+
+
+def test_a_refused_command_does_not_use_up_its_counter():
+    locker = Locker(TRUST_FLOOR)
+    locker.command(7)
+    assert locker.replies == [("c7", "time unknown")]
+    locker.trust = TRUST_SET
+    locker.command(7)
+    assert locker.events == [(EV_OPEN_ORDER, 3, 7, "c7")]
+
+
+def test_the_time_itself_can_be_set_while_it_is_unknown():
+    locker = Locker(TRUST_FLOOR)
+    locker.command(1, "time", t=NOW_S + 5, offset_s=3600)
+    assert locker.events == [("time", NOW_S + 5, 3600), (EV_COMMAND, 1, 0, "c1")]
+
+
+def test_a_request_to_send_again_names_the_first_event():
+    locker = Locker()
+    locker.command(1, "again", seq=12)
+    assert locker.again == [12]
+    assert locker.events == [(EV_COMMAND, 1, 0, "c1")]
+
+
+def test_an_acknowledgement_lets_go_only_of_what_was_sent_and_only_forwards():
+    locker = Locker()
+    for epoch, seq in ((77, 100), (78, 90), (77, 101), (77, 40), (77, 12), (77, 41)):
+        locker.send("ack", {"epoch": epoch, "seq": seq})
+    assert locker.events == [("ack", 77, 100), ("ack", 77, 41)]
+    assert locker.rejected() == [(m.R_BEYOND, 1)]
+
+
+def test_other_topics_large_messages_and_forgeries_are_counted_and_nothing_else():
+    locker = Locker()
+    locker.inbox.message(PREFIX + "commands", None, False)
+    locker.inbox.message("consigne/1/L2/commands", memoryview(b"x" * 40), False)
+    locker.inbox.message(PREFIX + "commands", memoryview(b"0" * 32 + b".{}"), False)
+    locker.inbox.message(PREFIX + "ack", memoryview(b""), False)
+    assert locker.events == [] and locker.replies == []
+    assert locker.rejected() == [(m.R_TOPIC, 1), (m.R_MAC, 2), (m.R_SIZE, 1)]
+
+
+def test_what_is_retained_is_not_for_a_locker():
+    locker = Locker()
+    locker.send("ack", {"epoch": 77, "seq": 50}, True)
+    locker.inbox.message(PREFIX + "status", memoryview(b"{}"), True)
+    assert locker.events == [] and locker.rejected() == []
+
+
+def test_a_flood_is_reported_ever_more_seldom_and_no_frame_of_it_is_forgotten():
+    locker = Locker()
+    sent = counted = reports = 0
+    for _ in range(24 * 3600 // 10):  # a frame every ten seconds for a day, the ticks wrapping meanwhile
+        locker.inbox.message(PREFIX + "commands", memoryview(b"forged"), False)
+        sent += 1
+        for reason, count in locker.rejected():
+            assert reason == m.R_MAC
+            counted += count
+            reports += 1
+        locker.ms += 10_000
+    assert 24 <= reports <= 36
+    locker.ms += 3_600_000
+    counted += sum(count for _, count in locker.rejected())
+    assert counted == sent
+
+
+def test_the_first_forgery_after_a_quiet_day_is_reported_at_once():
+    locker = Locker()
+    for quiet_ms in (0, 86_400_000, 700_000_000):  # the last is more than half a period of the ticks
+        locker.ms += quiet_ms
+        locker.inbox.message(PREFIX + "commands", memoryview(b"forged"), False)
+        assert locker.rejected() == [(m.R_MAC, 1)]
+
+
+def test_a_report_says_no_more_than_its_record_can_hold():
+    locker = Locker()
+    for _ in range(70_000):
+        locker.inbox.message(PREFIX, None, False)
+    assert locker.rejected() == [(m.R_SIZE, 65535)]
