@@ -90,6 +90,18 @@ def test_a_power_cut_lets_go_of_every_pin_and_forgets_the_watchdog(board: Board)
     board.clock.run_for(5)
 
 
+def test_pins_that_the_rom_drives_at_boot_move_before_any_firmware_runs_and_the_others_do_not() -> None:
+    board = Board(VirtualClock())
+    moved: list[int] = []
+    for number in (0, 13, 14, 18, 19, 23, 25, 26, 32, 33):
+        board.pin(number).pull("resistor", 0)
+        board.pin(number).on_change(lambda level, number=number: moved.append(number))
+    board.power_on()
+    assert isinstance(board.clock, VirtualClock)
+    board.clock.run_for(1)
+    assert sorted(set(moved)) == [0, 14, 26] and not board.pin(26).level
+
+
 class Eeprom:
     """Acknowledges everything but a write of more than four bytes."""
 

@@ -55,7 +55,7 @@ import time
 from esp32 import RMT
 from machine import Pin, WDT
 WDT(timeout=60000)
-rmt = RMT(0, pin=Pin(0), clock_div=255)
+rmt = RMT(0, pin=Pin(3), clock_div=255)
 rmt.write_pulses((31000,) * 4, (1,) * 4)
 print("pulsing")
 while True:
@@ -150,7 +150,7 @@ def test_frozen_firmware_does_not_lengthen_a_pulse(tmp_path: Path) -> None:
     assert isinstance(locker.ground, MicroPythonGround)
     edges: list[tuple[int, int]] = []
     locker.call(
-        lambda: locker.board.pin(0).on_change(lambda level: edges.append((locker.clock.now_us(), level)))
+        lambda: locker.board.pin(3).on_change(lambda level: edges.append((locker.clock.now_us(), level)))
     )
     try:
         locker.start()

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 from consigne import codes
+from consigne.demo import cabinet
+from consigne.sim.clock import VirtualClock
 from consigne.sim.locker import SimLocker
 from consigne.sim.netbroker import Faults
 from consigne.sim.netmemory import BLACKHOLE, CUT, UP
@@ -148,3 +150,33 @@ def test_the_same_seed_is_the_same_run_to_the_microsecond(tmp_path: Path) -> Non
         logs.append(list(locker.log))
         locker.stop()
     assert logs[0] == logs[1] and len(logs[0]) > 30
+
+
+def test_many_lockers_live_on_one_clock_and_die_alone(tmp_path: Path) -> None:
+    clock = VirtualClock()
+    fleet: list[tuple[SimLocker, Host]] = []
+    for number in range(5):
+        identity = {**IDENTITY, "locker": f"L{number}"}
+        host = Host(clock, KEY, locker=f"L{number}")
+        locker = SimLocker(
+            cabinet.config(1883),
+            identity,
+            tmp_path / f"L{number}",
+            "virtual",
+            clock=clock,
+            network=host.network,
+            seed=number,
+        )
+        locker.start()
+        fleet.append((locker, host))
+    clock.run_for(60)
+    assert [host.status.get("up") for _, host in fleet] == [True] * 5
+    fleet[2][0].cut_power()
+    clock.run_for(300)
+    assert [host.status["up"] for _, host in fleet] == [True, True, False, True, True]
+    fleet[2][0].restore_power()
+    clock.run_for(300)
+    assert [host.status["up"] for _, host in fleet] == [True] * 5
+    for locker, _ in fleet:
+        assert not locker.ends
+        locker.stop()

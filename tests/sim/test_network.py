@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from consigne.sim.clock import VirtualClock
 from consigne.sim.locker import SimLocker
-from consigne.sim.netbroker import Broker, Faults, matches
+from consigne.sim.netbroker import Broker, Faults
+from consigne.sim.netconnection import matches
 from consigne.sim.netcut import NetCut
 from consigne.sim.netmemory import BLACKHOLE, CUT, REFUSE, UP, Link, MemoryNetwork
 from sim_kit import IDENTITY, config, script

@@ -22,6 +22,9 @@ from .nets import Net
 from .radio import Radio
 
 POWER_ON, HARD, WATCHDOG, DEEP_SLEEP, SOFT = 1, 2, 3, 4, 5  # machine.reset_cause() of the ESP32 port
+# Driven while the chip boots (0, 1, 5 and 14 on most boards; relays on 26 and 27 were seen to fire).
+BOOT_SIGNALS = (0, 1, 5, 14, 26, 27)
+BOOT_SIGNAL_US = 5_000
 CAUSE_NAMES = {POWER_ON: "power", HARD: "hard reset", WATCHDOG: "watchdog", SOFT: "soft reset"}
 
 
@@ -178,8 +181,15 @@ class Board:
             raise RuntimeError("the power is on already")
         self.powered = True
         self.cause = POWER_ON
+        self._boot_signals()
         for part in self.parts:
             part.power_on()
+
+    def _boot_signals(self) -> None:
+        """What the ROM does to some pins before any firmware runs: a relay there fires."""
+        for number in BOOT_SIGNALS:
+            self._pads[number].drive_at_boot()
+            self.clock.call_in(BOOT_SIGNAL_US, self._pads[number].end_boot)
 
     def power_off(self) -> None:
         """Take the supply away: the chip stops in the middle of whatever it was doing."""
@@ -193,6 +203,7 @@ class Board:
     def reset(self, cause: int) -> None:
         """Reset the chip: its pins let go, its peripherals stop, the parts stay powered."""
         self._quiet()
+        self._boot_signals()
         self.cause = cause
         self.note("reset", CAUSE_NAMES[cause])
         self.on_reset(cause)

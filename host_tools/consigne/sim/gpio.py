@@ -49,16 +49,28 @@ class Pad:
         self.mode = IN
         self.value = 0
         self.triggers = 0
+        self._booting = False
         self._owner: Channel | None = None
         self.net.drive(CHIP, None)
         self.net.pull(CHIP, None)
         self.net.set_tone(None)
+
+    def drive_at_boot(self) -> None:
+        """The ROM drives the pin high, until ``end_boot`` or until the firmware takes it."""
+        self._booting = True
+        self.net.drive(CHIP, 1)
+
+    def end_boot(self) -> None:
+        if self._booting:
+            self._booting = False
+            self.net.drive(CHIP, None)
 
     def configure(self, mode: int | None, pull: int | None, value: int | None) -> None:
         """``machine.Pin(...)``: None leaves mode or value as they are; ``pull`` 0 is none, None unchanged."""
         if mode not in (None, IN, OUT, OPEN_DRAIN):
             raise ValueError("invalid pin mode")
         check_pin(self.number, output=mode in (OUT, OPEN_DRAIN), pulled=bool(pull))
+        self._booting = False
         if mode is not None:
             self.mode = mode
             self._owner = None
@@ -91,6 +103,7 @@ class Pad:
     # --- a peripheral takes the pad over ------------------------------------------------------------
     def hand_to(self, channel: "Channel", level: int) -> None:
         check_pin(self.number, output=True)
+        self._booting = False
         self.mode = OUT
         self._owner = channel
         self.net.drive(CHIP, level)

@@ -10,7 +10,7 @@ import mmap
 import sys
 from pathlib import Path
 
-import micropython_unix
+import micropython_unix  # type: ignore[import-untyped]
 
 
 def main() -> None:

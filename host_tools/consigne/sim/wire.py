@@ -234,15 +234,14 @@ class Framing:
         """Carry out every complete message in order; returns the answers, ready to send."""
         buffer = self._buffer
         buffer += data
-        at = 0
         out = b""
-        while len(buffer) - at >= 4 and not self._port.closed:
-            op, number, size = struct.unpack_from("<BBH", buffer, at)
-            if len(buffer) - at - 4 < size:
+        while len(buffer) >= 4 and not self._port.closed:
+            op, number, size = struct.unpack_from("<BBH", buffer)
+            if len(buffer) < 4 + size:
                 break
-            out += self._one(op, number, bytes(buffer[at + 4 : at + 4 + size]))
-            at += 4 + size
-        del buffer[:at]
+            payload = bytes(buffer[4 : 4 + size])
+            del buffer[: 4 + size]
+            out += self._one(op, number, payload)
         return out
 
     def _one(self, op: int, number: int, payload: bytes) -> bytes:

@@ -10,7 +10,6 @@ PIN_WRITE = 1  # pin; level
 PIN_IRQ = 2  # pin; triggers
 UART_WRITE = 3  # port; bytes
 UART_IRQ = 4  # port; 1 on, 0 off
-PWM_SET = 5  # pin; u32 Hz, u16 duty; a frequency of 0 gives the pin back
 RMT_PLAY = 6  # channel; u16 each: duration, level in bit 15
 RMT_STOP = 7  # channel
 WDT_FEED = 8
@@ -37,6 +36,7 @@ FLASH_IOCTL = 48  # op; u32 argument, label -> i32
 WLAN_ACTIVE = 49  # 0, 1
 WLAN_JOIN = 50  # u8 length of ssid, ssid, password
 WLAN_LEAVE = 51
+PWM_SET = 53  # pin; u32 Hz, u16 duty; a frequency of 0 gives the pin back
 WLAN_STATUS = 52  # -> active, connected, u16 status, i8 dBm
 
 FIRST_PUSH = 128

@@ -176,7 +176,11 @@ class I2C(SoftI2C):
 
 
 class UART:
-    """A serial port.  ``irq`` with ``IRQ_RXIDLE`` tells when a burst has ended."""
+    """A serial port.  ``irq`` with ``IRQ_RXIDLE`` tells when a burst has ended.
+
+    It is no stream that ``asyncio`` could poll: read it when the interrupt or a look at ``any``
+    says that there is something.
+    """
 
     IRQ_RXIDLE = 0x1000
     _PINS = ((1, 3), (10, 9), (17, 16))
@@ -270,7 +274,7 @@ class PWM:
             self._freq = freq
         if duty_u16 is not None:
             self._duty = max(0, min(65535, duty_u16))
-        _link.post(_ops.PWM_SET, self._pin, struct.pack("<IH", self._freq, self._duty))
+        _link.ask(_ops.PWM_SET, self._pin, struct.pack("<IH", self._freq, self._duty))
 
     def freq(self, value=None):
         if value is None:
@@ -285,7 +289,7 @@ class PWM:
         return None
 
     def deinit(self):
-        _link.post(_ops.PWM_SET, self._pin, struct.pack("<IH", 0, 0))
+        _link.ask(_ops.PWM_SET, self._pin, struct.pack("<IH", 0, 0))
 
 
 class WDT:
