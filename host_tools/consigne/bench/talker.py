@@ -138,7 +138,8 @@ class Talker:
 
     def say_status(self) -> None:
         """Publish the status as it is."""
-        body = {"up": True, "epoch": self.epoch, "seq": len(self.events) + 1, "ack": self.acknowledged}
+        body: dict[str, Any] = {"up": True, "epoch": self.epoch, "seq": len(self.events) + 1}
+        body |= {"ack": self.acknowledged}
         body |= {"grants": self.grants.version, "trust": 1, "t": int(time.time()), "fw": "talker"}
         self.publish(protocol.STATUS, self._frame(protocol.STATUS, body), retain=True)
 

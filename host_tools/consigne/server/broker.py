@@ -140,7 +140,7 @@ class Mosquitto(ProcessBroker):
         return [program, "-c", str(path)]
 
 
-class _Broker(Broker):
+class _Broker(Broker):  # type: ignore[misc]  # amqtt says nothing of its types
     """amqtt 0.12 greets a client with the retained messages that *anybody* has subscribed to.
 
     That shows a locker what others say.  Here it is given those of its own subscriptions only.
