@@ -1,0 +1,168 @@
+"""How many events a second the host stores, and how soon it acknowledges them.
+
+Lockers that talk (``talker``) run in a process of their own and send through mosquitto, all on this
+machine; the database is SQLite, every commit on the disk before the acknowledgement. First they send as
+fast as they are acknowledged (``events_per_s``), then at a steady ``STEADY_PER_S`` (``ack_*_ms``: from
+an event to its acknowledgement at the locker). ``decode_events_per_s`` is the same host without broker
+and database: MAC, JSON, checks.
+"""
+
+import asyncio
+import hashlib
+import json
+import statistics
+import sys
+import tempfile
+import time
+from collections import deque
+from pathlib import Path
+
+from consigne import protocol
+from consigne.bench.talker import Talker
+from consigne.server.broker import Mosquitto
+from consigne.server.decode import Decoder, KeyRing
+from consigne.server.service import HostService
+
+GOALS = {"server.events_per_s": ">= 6000", "server.ack_p99_ms": "<= 1000"}
+
+NAMES = [f"B{n:04}" for n in range(20)]
+FAST_S, STEADY_S = 15.0, 10.0
+STEADY_PER_S = 6_000
+STEP_S = 0.02
+AHEAD_EVENTS = 2_000  # a locker that sends fast journals no more than this before it is acknowledged
+T0 = 1_790_000_000
+DESCRIBED = {"kind": "opened", "door": 3, "purpose": 1, "after_ms": 120, "ref": 0, "parcel": "RR123456785FR"}
+
+
+def key_of(locker: str) -> bytes:
+    """A key for the measurement; real ones are random."""
+    return hashlib.sha256(b"bench " + locker.encode()).digest()
+
+
+def run() -> dict[str, float]:
+    """Measure; takes half a minute."""
+    with tempfile.TemporaryDirectory() as directory:
+        return asyncio.run(_measure(Path(directory)))
+
+
+async def _measure(directory: Path) -> dict[str, float]:
+    broker = Mosquitto()
+    await broker.start()
+    host = HostService(f"sqlite:///{directory / 'host.db'}", broker.host, broker.port)
+    for name in NAMES:
+        host.fleet.register(name, key_of(name))
+    await host.start()
+    try:
+        await host.ready()
+        talkers = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", __name__, broker.host, str(broker.port), stdout=asyncio.subprocess.PIPE
+        )
+        printed, _ = await talkers.communicate()
+        told = json.loads(printed)
+        counts = host.ingest.counts
+        if counts.stored != told.pop("events"):
+            raise RuntimeError("acknowledged and stored events differ")
+        numbers = {f"server.{name}": value for name, value in told.items()}
+        numbers["server.events_per_commit"] = counts.stored / counts.commits
+        numbers["server.decode_events_per_s"] = _decode_rate(host)
+        return numbers
+    finally:
+        await host.stop()
+        await broker.stop()
+
+
+def _decode_rate(host: HostService) -> float:
+    talker = Talker(NAMES[0], key_of(NAMES[0]))
+    for _ in range(talker.batch):
+        talker.record(T0, **DESCRIBED)
+    payload = talker.batch_frame(1, talker.batch)
+    topic = protocol.topic(NAMES[0], protocol.EVENTS)
+    decoder = Decoder(KeyRing(host.database))
+    decoded, began_s = 0, time.perf_counter()
+    while time.perf_counter() - began_s < 1.0:
+        if decoder.decode(topic, payload) is None:
+            raise RuntimeError(f"not decoded: {decoder.dropped}")
+        decoded += talker.batch
+    return decoded / (time.perf_counter() - began_s)
+
+
+# --- the process of the lockers --------------------------------------------------------------------------
+
+
+class _Watched:
+    """A talker and when each of its events was journaled."""
+
+    def __init__(self, name: str) -> None:
+        self.talker = Talker(name, key_of(name), epoch=int(time.time()))
+        self.waits_ms: list[float] = []
+        self._since: deque[float] = deque()
+        self._seen = 0
+
+    def record(self, count: int) -> None:
+        for _ in range(count):
+            self.talker.record(T0, **DESCRIBED)
+            self._since.append(time.monotonic())
+
+    def look(self) -> None:
+        """Note how long the events waited that were acknowledged since the last look."""
+        now_s = time.monotonic()
+        for _ in range(self.talker.acknowledged - self._seen):
+            self.waits_ms.append((now_s - self._since.popleft()) * 1000)
+        self._seen = self.talker.acknowledged
+
+
+async def _talk(host: str, port: int) -> dict[str, float]:
+    watched = [_Watched(name) for name in NAMES]
+    for one in watched:
+        await one.talker.connect(host, port)
+    fast = await _talk_fast(watched)
+    for one in watched:
+        one.waits_ms.clear()
+    await _talk_steadily(watched)
+    waits_ms = sorted(wait for one in watched for wait in one.waits_ms)
+    hundredths = statistics.quantiles(waits_ms, n=100)
+    for one in watched:
+        await one.talker.disconnect()
+    events = sum(len(one.talker.events) for one in watched)
+    return {
+        "events": events,
+        "events_per_s": fast,
+        "ack_p50_ms": hundredths[49],
+        "ack_p99_ms": hundredths[98],
+    }
+
+
+async def _talk_fast(watched: list[_Watched]) -> float:
+    """Events acknowledged a second when there is always something to send."""
+    began_s = time.monotonic()
+    while time.monotonic() - began_s < FAST_S:
+        for one in watched:
+            behind = len(one.talker.events) - one.talker.acknowledged
+            one.record(max(AHEAD_EVENTS - behind, 0))
+            one.look()
+        await asyncio.sleep(STEP_S)
+    rate = sum(one.talker.acknowledged for one in watched) / (time.monotonic() - began_s)
+    await _drain(watched)
+    return rate
+
+
+async def _talk_steadily(watched: list[_Watched]) -> None:
+    began_s, recorded = time.monotonic(), 0
+    while (elapsed_s := time.monotonic() - began_s) < STEADY_S:
+        each = (int(elapsed_s * STEADY_PER_S) - recorded) // len(watched)
+        recorded += each * len(watched)
+        for one in watched:
+            one.record(each)
+            one.look()
+        await asyncio.sleep(STEP_S)
+    await _drain(watched)
+
+
+async def _drain(watched: list[_Watched]) -> None:
+    for one in watched:
+        await one.talker.drained(60)
+        one.look()
+
+
+if __name__ == "__main__":
+    print(json.dumps(asyncio.run(_talk(sys.argv[1], int(sys.argv[2])))))
