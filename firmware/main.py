@@ -29,6 +29,7 @@ from locker.drivers.watchdog import Watchdog
 from locker.journal.log import Journal
 from locker.net.link import WifiLink
 from locker.net.mqtt import Client, Settings
+from locker.net.mqtt_conversation import Conversation
 from locker.net.names import Resolver
 from locker.net.sync import Sync
 from locker.site import Site
@@ -76,10 +77,10 @@ class Parts:
 class Locker:
     """One locker, put together from its configuration and identity; ``await run()`` serves."""
 
-    def __init__(self, site, parts, options, identity):
+    def __init__(self, journal, conversation, site, parts, options, identity):
         rest_ms, watchdog_ms, network = options
         parts.report = self._part_report
-        self._journal = Journal(journal_partition())
+        self._journal = journal
         self._recovery = self._journal.open()
         print("journal:", self._recovery.text)
         core = Core(site, identity.device_key)
@@ -98,14 +99,14 @@ class Locker:
         supervisor.spare("buzzer", parts.buzzer.run)
         supervisor.spare("lamp", parts.lamp.run)
         if network:
-            self._add_network(network, identity, core)
+            self._add_network(network, identity, core, conversation)
 
-    def _add_network(self, network, identity, core):
+    def _add_network(self, network, identity, core, conversation):
         link: ports.Link = WifiLink(network["ssid"], identity.wifi_password, "consigne-" + identity.locker)
         settings = Settings(
             network["broker"], network["port"], identity.locker, identity.mqtt_user, identity.mqtt_password
         )
-        client = Client(settings, link, Resolver(link.name_server), self._controller.is_idle)
+        client = Client(settings, link, Resolver(link.name_server), self._controller.is_idle, conversation)
         sync = Sync(
             client,
             self._journal,
@@ -176,13 +177,15 @@ def read():
 
 def main():
     """Serve; without a proper configuration the console is the technician's."""
+    journal = Journal(journal_partition())  # its buffers and the next one's are large: first of all
+    conversation = Conversation()
     made = read()
     if made is None:
         sys.exit(1)
     sys.modules.pop("locker.config")
     del sys.modules["locker"].config
     gc.collect()
-    locker = Locker(*made)
+    locker = Locker(journal, conversation, *made)
     made = None
     gc.collect()
     asyncio.run(locker.run())

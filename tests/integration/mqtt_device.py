@@ -17,6 +17,7 @@ from locker.core import records
 from locker.core.events import EV_COMMAND, EV_LINK, EV_OPEN_ORDER, EV_REJECTED, TRUST_FLOOR, TRUST_SET
 from locker.journal.log import Journal
 from locker.net.mqtt import Client, Settings
+from locker.net.mqtt_conversation import Conversation
 from locker.net.names import Resolver
 from locker.net.sync import Sync
 
@@ -86,7 +87,7 @@ class Locker:
             self.link,
             Resolver(lambda: options.get("name_server", ""), options.get("name_port", 53)),
             lambda: not self.busy,
-            window=options.get("window", 32),
+            Conversation(window=options.get("window", 32)),
         )
         self.sync = Sync(
             self.client,
@@ -177,6 +178,14 @@ class Requests:
         gc.collect()
         self.locker.heap_bytes_start = self.locker.heap_bytes_max = gc.mem_alloc()
         self.heap_task = asyncio.create_task(measure_heap(self.locker))
+
+    def fill_heap(self, spare):
+        """Leave ``spare`` bytes at most; returns how many are left."""
+        self.ballast = []
+        gc.collect()
+        while gc.mem_free() >= spare:
+            self.ballast.append(bytearray(900))
+        return gc.mem_free()
 
     def plug(self, plugged):
         self.locker.link.plugged = plugged

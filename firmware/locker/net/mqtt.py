@@ -13,7 +13,7 @@ from micropython import const
 
 from .backoff import Backoff
 from .mqtt_codec import ProtocolError
-from .mqtt_conversation import Conversation, ServerRefused
+from .mqtt_conversation import ServerRefused
 
 _LOOK_S = const(1)  # between two looks at the state of link and connection
 _LINK_POLL_S = 0.25
@@ -60,24 +60,23 @@ class Client:
 
     ``link`` is a ``ports.Link``, ``resolver`` has ``async address(host) -> str``.  ``is_idle()`` is
     asked before a connection is made, for a TLS handshake stops an ESP32 for a moment: not while a
-    customer is at the door.  ``rx_bytes`` bounds a message that can be received; a longer one is
-    acknowledged and handed on without its payload.  ``tx_bytes`` bounds one that can be sent.
-    ``window`` (1 to 1,000) is how many packets may be unacknowledged before ``publish`` waits.
+    customer is at the door.  ``conversation`` holds the large buffers: it is made at boot, while the
+    heap is in one piece.
     """
 
-    def __init__(self, settings, link, resolver, is_idle, rx_bytes=8448, tx_bytes=4352, window=32):
+    def __init__(self, settings, link, resolver, is_idle, conversation):
         self._settings = settings
         self._link = link
         self._resolver = resolver
         self._is_idle = is_idle
-        self._conversation = Conversation(rx_bytes, tx_bytes, window)
+        self._conversation = conversation
         self.last_error = ""  # why the last try or connection ended, for status and people
 
     def attach(self, will_topic: bytes, will: bytes, topics, on_message) -> None:
         """Once, before ``run``: the last will, what to subscribe to, and who gets what arrives.
 
         ``on_message(topic: str, payload, retained)`` is a plain function; ``payload`` is a
-        ``memoryview`` good until it returns, ``None`` for a message longer than ``rx_bytes``.
+        ``memoryview`` good until it returns, ``None`` for a message too long for the conversation.
         """
         conversation = self._conversation
         conversation.will_topic, conversation.will = will_topic, will

@@ -47,9 +47,13 @@ class Conversation:
     ``mqtt.Client.attach``.  ``heard_ms`` and ``sent_ms`` are the ticks of the last bytes of each
     direction.  ``up`` is set while the server has accepted us and our subscriptions, ``ended`` when
     the connection is of no more use.
+
+    ``rx_bytes`` bounds a message that can be received; a longer one is acknowledged and handed on
+    without its payload.  ``tx_bytes`` bounds one that can be sent.  ``window`` (1 to 1,000) is how many
+    packets may be unacknowledged before ``publish`` waits.
     """
 
-    def __init__(self, rx_bytes: int, tx_bytes: int, window: int):
+    def __init__(self, rx_bytes: int = 8448, tx_bytes: int = 4352, window: int = 32):
         self.will_topic = self.will = b""
         self.topics = ()
         self.on_message = None
