@@ -1,0 +1,140 @@
+"""The command ``consigne``: one program for the demo, the host, the simulator and the device.
+
+Each command lives where its work is done; here they get their names, options and help.
+"""
+
+import ssl
+import sys
+from enum import StrEnum
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="consigne",
+    help="The open controller for parcel lockers: firmware, host and simulator.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+
+
+class GroundName(StrEnum):
+    """What runs the firmware in the simulator."""
+
+    MICROPYTHON = "micropython"
+    VIRTUAL = "virtual"
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"consigne {installed_version('consigne')}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def demo(
+    headless: Annotated[
+        bool, typer.Option(help="No browser: prove the whole path and print one JSON line.")
+    ] = False,
+    port: Annotated[int, typer.Option(help="Port of the page, on the loopback.", min=1, max=65535)] = 8080,
+    browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
+    keep: Annotated[
+        Path | None, typer.Option(help="Directory that keeps flash and database for the next time.")
+    ] = None,
+    log: Annotated[Path | None, typer.Option(help="File to write what the cabinet does into.")] = None,
+) -> None:
+    """A cabinet on your desk: the real firmware on MicroPython, a broker, a host, a database."""
+    if headless:
+        from consigne.demo.headless import run
+
+        raise typer.Exit(run())
+    from consigne.demo.page import run as run_page
+
+    run_page(port=port, open_browser=browser, keep=keep, log=log)
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    epilog="Example: consigne sim --keys '{courier}#' --scan RR123456785FR --keys 2 --shut open "
+    "--keys '#' --keys '{RR123456785FR}#' --shut open",
+)
+def sim(
+    context: typer.Context,
+    ground: Annotated[GroundName, typer.Option(help="What runs the firmware.")] = GroundName.MICROPYTHON,
+) -> None:
+    """Try one thing: carry out steps at a cabinet and print what it did, with times.
+
+    Steps, in the order given and as often as wanted: --keys '90210417#', --scan TEXT,
+    --shut DOOR (or open: every open door), --pry DOOR, --wait SECONDS, --network on|off,
+    --power on|off. In keys and scans {courier} stands for today's courier code, {PARCEL} for
+    the pick-up code of that parcel.
+    """
+    from consigne.demo import steps, trial
+
+    try:
+        wanted = steps.parse(context.args)
+    except steps.StepError as error:
+        raise typer.BadParameter(str(error)) from None
+    if not wanted:
+        raise typer.BadParameter("no step given; see consigne sim --help")
+    raise typer.Exit(trial.run(wanted, ground.value))
+
+
+@app.command()
+def serve(
+    database: Annotated[
+        str, typer.Option(envvar="CONSIGNE_DATABASE", help="SQLAlchemy URL: SQLite or PostgreSQL.")
+    ] = "sqlite:///consigne.db",
+    broker: Annotated[
+        str, typer.Option(envvar="CONSIGNE_BROKER", help="MQTT broker, host:port.")
+    ] = "127.0.0.1:1883",
+    listen: Annotated[str, typer.Option(help="Where the HTTP API listens, host:port.")] = "127.0.0.1:8080",
+    user: Annotated[str | None, typer.Option(envvar="CONSIGNE_MQTT_USER", help="MQTT user name.")] = None,
+    password: Annotated[
+        str | None, typer.Option(envvar="CONSIGNE_MQTT_PASSWORD", help="Better given in the environment.")
+    ] = None,
+    tls: Annotated[
+        bool, typer.Option(help="Speak TLS with the broker, checked against the system's authorities.")
+    ] = False,
+) -> None:
+    """The host: takes the lockers' events, keeps the database, serves the HTTP API."""
+    from consigne.server import service
+
+    broker_host, broker_port = _address("--broker", broker)
+    listen_host, listen_port = _address("--listen", listen)
+    try:
+        service.serve(
+            database,
+            broker_host,
+            broker_port,
+            listen_host=listen_host,
+            listen_port=listen_port,
+            username=user,
+            password=password,
+            tls=ssl.create_default_context() if tls else None,
+        )
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def _address(option: str, text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not port.isdecimal() or not 0 < int(port) < 65_536:
+        raise typer.BadParameter(f"{option} {text!r} is not host:port")
+    return host.strip("[]"), int(port)
+
+
+if __name__ == "__main__":
+    sys.exit(app())

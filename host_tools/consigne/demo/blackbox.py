@@ -1,0 +1,36 @@
+"""What a cabinet's flash says of itself, read as an investigator would: off a copy of its bytes."""
+
+from typing import Any, NamedTuple
+
+from consigne.firmware_path import import_locker
+from consigne.sim.flash import NorFlash
+
+_log = import_locker("journal.log")
+_records = import_locker("core.records")
+
+
+class Recorded(NamedTuple):
+    """The journal on a flash: ``events`` by their number, as the host would be told of them."""
+
+    epoch: int
+    acknowledged: int
+    events: dict[int, dict[str, Any]]
+
+
+def read_journal(flash: NorFlash) -> Recorded:
+    """Read the journal on a copy of ``flash``: opening may repair, and evidence stays as it is.
+
+    Call it where the board lives (``SimLocker.call``), so that nothing writes meanwhile.
+    """
+    copy = NorFlash(len(flash.data))
+    copy.data[:] = flash.data
+    journal = _log.Journal(copy)
+    journal.open()
+    events: dict[int, dict[str, Any]] = {}
+
+    def note(kind: int, _time_s: int, payload: memoryview, seq: int) -> None:
+        if seq:
+            events[seq] = _records.describe(kind, payload)
+
+    journal.replay(note)
+    return Recorded(journal.epoch, journal.acknowledged, events)

@@ -1,0 +1,197 @@
+"""The demo without a browser: two parcels in, two out, one of them while the network is down.
+
+Real firmware on real MicroPython, a real broker, a database on disk.  Everything goes through keys
+that close contacts and bytes that a scanner sends; what is checked is what stands in the database.
+"""
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from sqlalchemy import select
+
+from consigne.firmware_path import import_locker
+from consigne.server import models
+from consigne.server.broker import BrokerError
+from consigne.sim.process import interpreter
+
+from . import cabinet
+from .blackbox import Recorded, read_journal
+from .front import LockerFront
+from .stage import Stage
+
+_events = import_locker("core.events")
+_texts = import_locker("texts")
+_screens = import_locker("core.screens")
+
+DEADLINE_S = 90.0
+LOOK_EVERY_S = 0.02
+PARCELS = (("RR123456785FR", 1), ("JJFR00012345678901234", 2))  # label, size
+
+
+class Overdue(RuntimeError):
+    """The deadline passed; the text says what was being awaited."""
+
+
+class Proof:
+    """One run on a stage; ``run`` returns the report that is printed.
+
+    Attributes
+    ----------
+    wrong
+        What was not as it must be, in sentences.
+    """
+
+    def __init__(self, stage: Stage) -> None:
+        self._host = stage.host
+        self._locker = stage.locker
+        self._front = LockerFront(stage.locker)
+        self._deadline_s = time.monotonic() + DEADLINE_S
+        self.wrong: list[str] = []
+
+    async def until(self, what: str, condition: Callable[[], bool]) -> None:
+        """Wait until ``condition()``; raises ``Overdue`` naming ``what`` at the deadline."""
+        while not condition():
+            if time.monotonic() > self._deadline_s:
+                shown = " / ".join(line.strip() for line in self._locker.display())
+                raise Overdue(f"gave up after {DEADLINE_S:.0f} s waiting for {what}; display: {shown}")
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def run(self) -> dict[str, Any]:
+        """Deposit both parcels, collect one, cut the network, collect the other, bring it back."""
+        await self.until("the locker to connect and have its clock set", self._is_ready)
+        for parcel, size in PARCELS:
+            self._host.parcels.announce(parcel, cabinet.LOCKER, size=size)
+        self._host.kick()
+        await self.until("the locker to hear of the parcels", self._has_grants)
+        await self._deposit()
+        await self._collect(PARCELS[0][0])
+        await self.until("the host to hear of the first collection", lambda: self._states()[0] == "collected")
+        self._front.set_network(False)
+        await self.until("the host to miss the locker", lambda: not self._known()["connected"])
+        await self._collect(PARCELS[1][0])
+        if self._states()[1] != "in_locker":
+            self.wrong.append("the host knew of a collection that happened while the network was down")
+        self._front.set_network(True)
+        await self.until("the events of the outage", lambda: self._states()[1] == "collected")
+        await self.until("the journal and the database to agree", self._is_level)
+        return self._report()
+
+    # --- what a courier and a customer do ------------------------------------------------------------
+    async def _deposit(self) -> None:
+        window = self._host.fleet.window_code(
+            cabinet.LOCKER, role=_events.COURIER, action=_events.DEPOSIT, holder=cabinet.COURIER_HOLDER
+        )
+        self._front.type_code(window["code"])
+        for left, (parcel, _) in enumerate(PARCELS):
+            await self.until("the courier's menu", partial(self._shows, _screens.COURIER, left))
+            self._front.scan(parcel)
+            await self._use_door(f"a door for {parcel}", _screens.FILL)
+        await self.until("the courier's menu", partial(self._shows, _screens.COURIER, len(PARCELS)))
+        self._front.press("#")
+        await self.until(
+            "the deposits in the database", lambda: self._states() == ["in_locker"] * len(PARCELS)
+        )
+
+    async def _collect(self, parcel: str) -> None:
+        self._front.type_code(self._host.parcels.code(parcel))
+        await self._use_door(f"the door of {parcel}", _screens.TAKE)
+        await self.until("the thanks", partial(self._shows, _screens.THANKS))
+
+    async def _use_door(self, what: str, screen: str) -> None:
+        """Wait until the display names an open door, put the parcel in or take it out, push it shut."""
+        await self.until(what, lambda: any(self._shows(screen, name) for name in self._open_doors().values()))
+        opened = list(self._open_doors())
+        if len(opened) != 1:
+            self.wrong.append(f"{len(opened)} doors stand open at once")
+        self._front.move_parcel(opened[0])
+        self._front.push_shut(opened[0])
+
+    # --- what can be seen, and what the host knows ---------------------------------------------------
+    def _open_doors(self) -> dict[int, str]:
+        return {index: door.name for index, door in enumerate(self._locker.doors) if door.is_open}
+
+    def _shows(self, screen: str, *arguments: Any) -> bool:
+        """Whether the glass shows exactly this screen of the firmware's texts."""
+        wanted = _texts.render(screen, arguments, cabinet.LANGUAGE)
+        return [line.rstrip() for line in self._locker.display()] == [line.rstrip() for line in wanted]
+
+    def _known(self) -> dict[str, Any]:
+        return self._host.fleet.locker(cabinet.LOCKER)
+
+    def _is_ready(self) -> bool:
+        known = self._known()
+        return bool(known["connected"] and (known["status"] or {}).get("trust") == _events.TRUST_SET)
+
+    def _has_grants(self) -> bool:
+        grants = self._known()["grants"]
+        return bool(grants["version"] == grants["at_locker"])
+
+    def _states(self) -> list[str]:
+        return [self._host.parcels.get(parcel).state for parcel, _ in PARCELS]
+
+    def _recorded(self) -> Recorded:
+        return self._locker.call(lambda: read_journal(self._locker.flash))
+
+    def _is_level(self) -> bool:
+        """The locker has journaled the host's acknowledgement of everything it ever told."""
+        recorded = self._recorded()
+        return recorded.acknowledged == max(recorded.events)
+
+    def _report(self) -> dict[str, Any]:
+        recorded = self._recorded()
+        columns = models.events.c
+        with self._host.database.read() as connection:
+            rows = connection.execute(select(columns.epoch, columns.seq, columns.kind, columns.data)).all()
+        stored = {row.seq: json.loads(row.data) for row in rows if row.epoch == recorded.epoch}
+        kinds = Counter(row.kind for row in rows)
+        report = {
+            "parcels_deposited": kinds["deposited"],
+            "parcels_collected": kinds["collected"],
+            "events_stored": len(rows),
+            "events_lost": sum(stored.get(seq) != event for seq, event in recorded.events.items()),
+            "events_duplicated": len(rows) - len(stored),
+        }
+        expected = {"parcels_deposited": len(PARCELS), "parcels_collected": len(PARCELS)}
+        expected |= {"events_lost": 0, "events_duplicated": 0}
+        self.wrong += [
+            f"{name} is {report[name]}" for name, right in expected.items() if report[name] != right
+        ]
+        self.wrong += self._locker.failures + self._locker.ends
+        return report
+
+
+async def _prove() -> tuple[dict[str, Any], list[str]]:
+    async with Stage() as stage:
+        proof = Proof(stage)
+        return await proof.run(), proof.wrong
+
+
+def interpreter_version() -> dict[str, str]:
+    """Name and version of the interpreter that runs the firmware, asked of itself."""
+    question = "import sys; i = sys.implementation; print(i.name, '.'.join(map(str, i.version)), sep='|')"
+    command = [interpreter(), "-c", question]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
+    name, _, version = answer.stdout.strip().partition("|")
+    return {"interpreter": name, "interpreter_version": version}
+
+
+def run() -> int:
+    """The body of ``consigne demo --headless``: one JSON line on stdout; the exit status."""
+    began_s = time.monotonic()
+    try:
+        report, wrong = asyncio.run(_prove())
+    except (Overdue, BrokerError, TimeoutError, OSError) as error:
+        print(f"consigne: {error}", file=sys.stderr)
+        return 1
+    seconds = {"seconds": round(time.monotonic() - began_s, 2)}
+    print(json.dumps(interpreter_version() | report | seconds))
+    for sentence in wrong:
+        print(f"consigne: {sentence}", file=sys.stderr)
+    return 1 if wrong else 0

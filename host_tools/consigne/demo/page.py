@@ -1,0 +1,74 @@
+"""The demo in a browser: the cabinet and, beside it, the operator's view."""
+
+import asyncio
+import contextlib
+import webbrowser
+from pathlib import Path
+from typing import TextIO
+
+import uvicorn
+from fastapi import FastAPI
+from nicegui import ui
+
+from consigne.server.pages.bench import Bench, Thing
+from consigne.server.pages.cabinet import CabinetView, keep_drawn
+from consigne.server.pages.desk import Desk
+from consigne.server.pages.dress import box, dress
+from consigne.server.pages.operator import OperatorView
+from consigne.server.pages.ticket import Hands
+
+from . import cabinet
+from .front import LockerFront
+from .stage import Stage
+
+THINGS_MAX = 6
+ABOUT = "a parcel locker on your desk: real firmware, simulated steel"
+
+
+def things_at_hand(desk: Desk) -> list[Thing]:
+    """What lies before the cabinet: labels of parcels that are to come, QR codes of those inside."""
+    things = []
+    for ticket in desk.tickets():
+        if ticket.state == "announced":
+            things.append(Thing("label", ticket.parcel, ticket.parcel))
+        elif ticket.digits:
+            things.append(Thing("pick-up QR", ticket.parcel, ticket.digits))
+    return things[:THINGS_MAX]
+
+
+def add_pages(app: FastAPI, stage: Stage) -> None:
+    """Put the demo's page at ``/`` of the host's application."""
+    front = LockerFront(stage.locker)
+    desk = Desk(stage.host, cabinet.LOCKER, cabinet.COURIER_HOLDER)
+    hands = Hands(front.type_code, front.scan)
+
+    def demo() -> None:
+        dress(ABOUT, (("HTTP API", "/docs"),))
+        with box("stage"):
+            with box("grow"):
+                keep_drawn(front, (CabinetView(front), Bench(front, desk, things_at_hand)))
+            OperatorView(desk, hands)
+
+    ui.page("/", title="Consigne")(demo)
+    ui.run_with(app, title="Consigne", tailwind=False, show_welcome_message=False)
+
+
+async def serve(port: int, open_browser: bool, keep: Path | None, log: TextIO | None) -> None:
+    """Put the demo up, show it until interrupted, take it down."""
+    async with Stage(keep, log) as stage:
+        app = stage.host.app()
+        add_pages(app, stage)
+        server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning"))
+        address = f"http://127.0.0.1:{port}/"
+        print(f"Consigne: {address}   (Ctrl+C ends it)", flush=True)
+        if open_browser:
+            webbrowser.open(address)
+        await server.serve()
+
+
+def run(port: int, open_browser: bool, keep: Path | None, log: Path | None) -> None:
+    """The body of ``consigne demo``."""
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(contextlib.suppress(KeyboardInterrupt))
+        lines = stack.enter_context(log.open("w", buffering=1, encoding="utf-8")) if log is not None else None
+        asyncio.run(serve(port, open_browser, keep, lines))

@@ -1,0 +1,88 @@
+"""The demo's cast: broker, host with its database, and one cabinet with the firmware in it."""
+
+import json
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TextIO
+
+from consigne.server.broker import EmbeddedBroker
+from consigne.server.fleet import Door
+from consigne.server.service import HostService
+from consigne.sim.locker import Line, SimLocker
+
+from . import cabinet
+
+
+class Stage:
+    """Everything the demo consists of; an asynchronous context.
+
+    Parameters
+    ----------
+    directory
+        Where flash, identity and database are kept; a temporary one when None.
+    log
+        Where to write what the cabinet does, line by line with its time.
+
+    Attributes
+    ----------
+    broker, host, locker
+        The running parts.
+    """
+
+    def __init__(self, directory: Path | None = None, log: TextIO | None = None) -> None:
+        self._temporary = tempfile.TemporaryDirectory(prefix="consigne-demo-") if directory is None else None
+        self.directory = directory or Path(self._temporary.name if self._temporary else "")
+        self.directory.mkdir(parents=True, exist_ok=True)
+        identity = self._identity()
+        self.broker = EmbeddedBroker()
+        self.host = HostService(f"sqlite:///{self.directory / 'host.db'}", self.broker.host, self.broker.port)
+        self.locker = SimLocker(cabinet.config(self.broker.port), identity, self.directory / "board")
+        if log is not None:
+            self.locker.listeners.append(lambda line: log.write(f"{told(line)}\n"))
+        self.device_key = bytes.fromhex(identity["device_key"])
+
+    def _identity(self) -> dict[str, str]:
+        """The cabinet's keys: the kept ones, or new ones."""
+        path = self.directory / "identity.json"
+        if not path.exists():
+            path.touch(mode=0o600)
+            path.write_text(json.dumps(cabinet.identity()))
+        known: dict[str, str] = json.loads(path.read_text())
+        return known
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self.broker.start()
+            self.host.fleet.register(
+                cabinet.LOCKER,
+                self.device_key,
+                digits=cabinet.DIGITS,
+                timezone="Europe/Paris",
+                doors=[Door(**door) for door in cabinet.layout()],
+            )
+            await self.host.start()
+            await self.host.ready()
+            self.locker.start()
+        except BaseException:
+            await self._down()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._down()
+
+    async def _down(self) -> None:
+        self.locker.stop()
+        await self.host.stop()
+        await self.broker.stop()
+        if self._temporary is not None:
+            self._temporary.cleanup()
+
+
+def told(line: Line) -> str:
+    """A line of a cabinet's log as people read it: seconds, what, detail."""
+    at_us, what, detail = line
+    return f"{at_us / 1e6:10.3f}  {what:8} {detail}".rstrip()

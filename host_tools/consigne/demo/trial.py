@@ -1,0 +1,215 @@
+"""``consigne sim``: carry out a few steps at a cabinet and tell, line by line, what it did.
+
+On the MicroPython ground time is real, and a real broker and host stand behind the cabinet; on the
+virtual ground time jumps, and the host is a small one in memory.
+"""
+
+import asyncio
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from consigne import codes
+from consigne.firmware_path import import_locker
+from consigne.server.store import Outcome
+from consigne.sim.clock import VirtualClock
+from consigne.sim.host import Host
+from consigne.sim.locker import SimLocker
+
+from . import cabinet, steps
+from .front import LockerFront
+from .stage import Stage, told
+
+_events = import_locker("core.events")
+
+READY_S = 20.0  # until the locker is connected and knows the time
+LOOK_EVERY_S = 0.05  # at the display
+SETTLE_S = {
+    steps.KEYS: 1.0,
+    steps.SCAN: 1.5,
+    steps.SHUT: 1.0,
+    steps.PRY: 1.0,
+    steps.NETWORK: 1.0,
+    steps.POWER: 3.0,
+}
+SILENT = ("key", "pin")  # what the person did is told as a step
+
+
+class Trial:
+    """One cabinet and whoever tries it.
+
+    Parameters
+    ----------
+    locker
+        Started by the caller.
+    device_key
+        Makes the codes that steps name.
+    sleep
+        Lets so many seconds of the locker's time pass.
+    """
+
+    def __init__(self, locker: SimLocker, device_key: bytes, sleep: Callable[[float], None]) -> None:
+        self._locker, self._key, self._sleep = locker, device_key, sleep
+        self._front = LockerFront(locker)
+        self._glass: list[str] = []
+        locker.listeners.append(self._heard)
+
+    def tell(self, what: str, detail: str) -> None:
+        """Print one line with the locker's time."""
+        print(told((self._locker.clock.now_us(), what, detail)), flush=True)
+
+    def _heard(self, line: tuple[int, str, str]) -> None:
+        if line[1] not in SILENT:
+            print(told(line), flush=True)
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass and tell what the display shows whenever it has come to rest."""
+        looks = max(1, round(seconds / LOOK_EVERY_S))
+        before = self._glass
+        for _ in range(looks):
+            self._sleep(seconds / looks)
+            glass = self._locker.display()
+            if glass == before and glass != self._glass:
+                self.tell("display", " | ".join(line.rstrip() for line in glass))
+                self._glass = glass
+            before = glass
+
+    def until_ready(self, ready: Callable[[], bool]) -> None:
+        """Wait until the locker is connected and its clock set.  Raises ``TimeoutError``."""
+        for _ in range(round(READY_S / LOOK_EVERY_S)):
+            if ready():
+                return
+            self.pass_time(LOOK_EVERY_S)
+        raise TimeoutError(f"the locker did not connect within {READY_S:.0f} s")
+
+    def run(self, wanted: Sequence[steps.Step]) -> bool:
+        """Carry out the steps; False when the firmware or the simulation ended badly."""
+        for what, value in wanted:
+            text = steps.fill_in(value, self._code_for)
+            self.tell("-", f"--{what} {text}")
+            self._do(what, text)
+            self.pass_time(float(text) if what == steps.WAIT else SETTLE_S[what])
+        for trouble in self._locker.failures + self._locker.ends:
+            self.tell("trouble", trouble)
+        return not (self._locker.failures or self._locker.ends)
+
+    def _code_for(self, name: str) -> str:
+        if name == "courier":
+            return codes.window_code(
+                self._key,
+                _events.COURIER,
+                _events.DEPOSIT,
+                cabinet.COURIER_HOLDER,
+                int(time.time()),
+                cabinet.DIGITS,
+            )
+        return codes.derived_code(self._key, name, cabinet.DIGITS)
+
+    def _do(self, what: str, text: str) -> None:
+        if what == steps.KEYS:
+            for key in text:
+                self._front.press(key)
+            self.pass_time(len(text) * self._front.key_period_s)
+        elif what == steps.SCAN:
+            self._front.scan(text)
+        elif what == steps.SHUT:
+            for door in self._doors(text):
+                self._front.push_shut(door)
+        elif what == steps.PRY:
+            for door in self._doors(text):
+                self._front.pry(door)
+        elif what == steps.NETWORK:
+            self._front.set_network(text == "on")
+        elif what == steps.POWER:
+            self._front.set_power(text == "on")
+
+    def _doors(self, name: str) -> list[int]:
+        """The doors a step names.  Raises ``StepError`` when there is no such door."""
+        doors = self._locker.doors
+        if name == steps.OPEN_DOORS:
+            return [index for index, door in enumerate(doors) if door.is_open]
+        found = [index for index, door in enumerate(doors) if door.name == name]
+        if not found:
+            raise steps.StepError(f"there is no door {name}: they are 1 to {len(doors)}")
+        return found
+
+
+def event_words(seq: int, event: dict[str, Any]) -> str:
+    """An event as it came over MQTT."""
+    fields = " ".join(f"{name}={value}" for name, value in event.items() if name != "kind" and value != "")
+    return f"#{seq} {event['kind']} {fields}"
+
+
+# --- the MicroPython ground -------------------------------------------------------------------------
+
+
+async def _on_micropython(wanted: Sequence[steps.Step]) -> bool:
+    async with Stage() as stage:
+        trial = Trial(stage.locker, stage.device_key, time.sleep)
+
+        def committed(outcome: Outcome) -> None:
+            for one in outcome.stored:
+                trial.tell("mqtt", event_words(one.event.seq, one.event.data))
+
+        stage.host.listen(committed)
+
+        def ready() -> bool:
+            known = stage.host.fleet.locker(cabinet.LOCKER)
+            return bool(known["connected"] and (known["status"] or {}).get("trust") == _events.TRUST_SET)
+
+        await asyncio.to_thread(trial.until_ready, ready)
+        return await asyncio.to_thread(trial.run, wanted)
+
+
+# --- the virtual ground -----------------------------------------------------------------------------
+
+
+@contextmanager
+def _virtual_locker() -> Iterator[tuple[SimLocker, Host, bytes]]:
+    identity = cabinet.identity()
+    key = bytes.fromhex(identity["device_key"])
+    clock = VirtualClock()
+    host = Host(clock, key, locker=cabinet.LOCKER)
+    with tempfile.TemporaryDirectory(prefix="consigne-sim-") as directory:
+        locker = SimLocker(
+            cabinet.config(1883), identity, Path(directory), "virtual", clock=clock, network=host.network
+        )
+        try:
+            yield locker, host, key
+        finally:
+            locker.stop()
+
+
+def _on_virtual(wanted: Sequence[steps.Step]) -> bool:
+    with _virtual_locker() as (locker, host, key):
+        trial = Trial(locker, key, locker.run_for)
+        told_seqs: set[int] = set()
+
+        def event(topic: str, payload: bytes, _retained: bool) -> None:
+            body = codes.open_frame(key, "consigne/1/event", topic, payload)
+            for seq, _, what in json.loads(body or b'{"events":[]}')["events"]:
+                if seq not in told_seqs:
+                    told_seqs.add(seq)
+                    trial.tell("mqtt", event_words(seq, what))
+
+        host.broker.subscribe(f"consigne/1/{cabinet.LOCKER}/events", event)
+        locker.start()
+        trial.until_ready(lambda: bool(host.status))
+        host.command("time", t=int(time.time()), offset_s=0)
+        trial.pass_time(1.0)
+        return trial.run(wanted)
+
+
+def run(wanted: Sequence[steps.Step], ground: str) -> int:
+    """The body of ``consigne sim``; the exit status."""
+    try:
+        fine = _on_virtual(wanted) if ground == "virtual" else asyncio.run(_on_micropython(wanted))
+    except (steps.StepError, TimeoutError, ValueError, KeyError) as error:
+        print(f"consigne sim: {error}", file=sys.stderr)
+        return 2
+    return 0 if fine else 1

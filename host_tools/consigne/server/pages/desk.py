@@ -1,0 +1,131 @@
+"""What the operator's view needs to know of one locker, read from the host's own functions."""
+
+import secrets
+import time
+from typing import NamedTuple
+
+from consigne.firmware_path import import_locker
+from consigne.server.errors import CallerError
+from consigne.server.parcels import Parcel
+from consigne.server.service import HostService
+
+from .compartments import Believed
+from .feed import Arrived
+from .ticket import Ticket
+
+_events = import_locker("core.events")
+_labels = import_locker("core.labels")
+
+EVENTS_AT_ONCE = 200
+PARCELS_SHOWN = 20
+S10_WEIGHTS = (8, 6, 4, 2, 3, 5, 9, 7)  # UPU S10, check digit
+
+
+class LockerLine(NamedTuple):
+    """What one line tells of a locker; ``numbers`` is for people."""
+
+    locker: str
+    up: bool
+    journal: str
+    clock_set: bool
+    faults: tuple[str, ...]
+    numbers: str
+
+
+class Desk:
+    """One locker, seen from the operator's chair.
+
+    Parameters
+    ----------
+    host
+        The running host.
+    locker
+        The locker's id.
+    courier
+        Number of the courier whose code is shown.
+
+    Attributes
+    ----------
+    revision
+        Grows whenever something that is shown here may have changed; see ``changed``.
+    """
+
+    def __init__(self, host: HostService, locker: str, courier: int) -> None:
+        self._host, self._fleet, self._parcels = host, host.fleet, host.parcels
+        self._locker, self._courier = locker, courier
+        self.revision = 0
+        host.listen(lambda _: self.changed())
+
+    def changed(self) -> None:
+        """Tell every page that shows this desk to look again."""
+        self.revision += 1
+
+    def locker_line(self) -> LockerLine:
+        """The state the locker last told."""
+        known = self._fleet.locker(self._locker)
+        status = known["status"] or {}
+        events = known["events"]
+        numbers = [f"{events['complete_to']:,} events"]
+        if events["lost"]:
+            numbers.append(f"{events['lost']:,} lost")
+        if status.get("firmware"):
+            numbers.append(f"firmware {status['firmware']}")
+        return LockerLine(
+            locker=self._locker,
+            up=known["connected"],
+            journal=status.get("journal", ""),
+            clock_set=status.get("trust") == _events.TRUST_SET,
+            faults=tuple(status.get("faults", ())),
+            numbers=" · ".join(numbers),
+        )
+
+    def believed(self) -> list[Believed]:
+        """Every compartment as the host believes it."""
+        return [
+            Believed(door["name"], door["size"] or 0, door["content"], door["seen"], door["parcel"] or "")
+            for door in self._fleet.compartments(self._locker)
+        ]
+
+    def arrived(self, after: int) -> tuple[list[Arrived], int]:
+        """Events that arrived after the one with id ``after``, and the id of the last of them."""
+        rows = self._fleet.events(self._locker, after=after, limit=EVENTS_AT_ONCE)
+        last = rows[-1]["id"] if rows else after
+        return [Arrived(row["seq"], row["time_s"], row["data"]) for row in rows], last
+
+    def tickets(self) -> list[Ticket]:
+        """The newest parcels announced for this locker, newest first."""
+        names = [door["name"] for door in self._fleet.compartments(self._locker)]
+        return [self._ticket(parcel, names) for parcel in self._parcels.list(self._locker)[:PARCELS_SHOWN]]
+
+    def _ticket(self, parcel: Parcel, names: list[str]) -> Ticket:
+        try:
+            digits = self._parcels.code(parcel.id)
+        except CallerError:  # collected, returned or revoked: it has no code any more
+            digits = ""
+        door = names[parcel.door] if parcel.door is not None and parcel.door < len(names) else ""
+        return Ticket(parcel.id, parcel.state, digits, door)
+
+    def announce(self, parcel: str, size: int, code: str) -> str:
+        """Announce a parcel; "" when done, else a sentence for people."""
+        try:
+            self._parcels.announce(parcel, self._locker, size=size, code=code)
+        except CallerError as error:
+            sentence = str(error)
+            return f"{sentence[0].upper()}{sentence[1:]}."
+        self._host.kick()
+        self.changed()
+        return ""
+
+    def courier_code(self) -> str:
+        """The courier's code of today."""
+        window = self._fleet.window_code(
+            self._locker, role=_events.COURIER, action=_events.DEPOSIT, holder=self._courier
+        )
+        return str(window["code"])
+
+    @staticmethod
+    def suggest() -> str:
+        """A parcel number nobody has used: an S10 with its check digit, as on a registered letter."""
+        serial = f"{(int(time.time()) + secrets.randbelow(90_000_000)) % 100_000_000:08d}"
+        rest = 11 - sum(int(d) * w for d, w in zip(serial, S10_WEIGHTS, strict=True)) % 11
+        return f"RR{serial}{ {10: 0, 11: 5}.get(rest, rest) }FR".replace(" ", "")

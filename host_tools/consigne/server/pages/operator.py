@@ -1,0 +1,112 @@
+"""The operator's view of one locker: its state, announcements, codes, compartments, events."""
+
+import time
+
+from nicegui import ui
+
+from .compartments import Compartments
+from .desk import Desk, LockerLine
+from .dress import Text, box, button
+from .feed import Feed
+from .parcels import Announce, ParcelList
+from .ticket import Hands, TicketCard, spaced
+
+LOOK_EVERY_S = 0.1  # whether the desk has news
+READ_AT_LEAST_EVERY_S = 20.0  # the courier code changes at midnight, whatever happens
+
+
+class OperatorView:
+    """One locker as the host knows it.
+
+    Parameters
+    ----------
+    desk
+        What the host knows, and what it can be asked to do.
+    hands
+        Present when the cabinet stands on the same page: tickets then get buttons that type and scan.
+    """
+
+    def __init__(self, desk: Desk, hands: Hands | None = None) -> None:
+        self._desk = desk
+        self._chosen = ""
+        self._last_event = 0
+        self._courier_digits = ""
+        with box("desk"):
+            self._line = StatusLine()
+            with box("card"):
+                Text("Announce a parcel", tag="h2")
+                Announce(self._announce, desk.suggest)
+                with box("codes"):
+                    self._ticket = TicketCard(hands)
+                    self._parcels = ParcelList(self._choose)
+            with box("two"):
+                with box("side"):
+                    with box("card courier"):
+                        with box("grow"):
+                            Text("Courier code, today", tag="h2")
+                            self._courier = Text("", "digits", "div")
+                        if hands is not None:
+                            button("Type it", lambda: hands.type_code(self._courier_digits), "press small")
+                    self._compartments = Compartments()
+                self._feed = Feed()
+        self._seen_revision = -1
+        self._read_at_s = 0.0
+        self._look()
+        ui.timer(LOOK_EVERY_S, self._look)
+
+    def _look(self) -> None:
+        now_s = time.monotonic()
+        if self._desk.revision != self._seen_revision or now_s - self._read_at_s > READ_AT_LEAST_EVERY_S:
+            self._seen_revision, self._read_at_s = self._desk.revision, now_s
+            self._refresh()
+
+    def _announce(self, parcel: str, size: int, kind: str) -> str:
+        error = self._desk.announce(parcel, size, kind)
+        if not error:
+            self._choose(parcel)
+        return error
+
+    def _choose(self, parcel: str) -> None:
+        self._chosen = parcel
+        self._refresh()
+
+    def _refresh(self) -> None:
+        self._line.show(self._desk.locker_line())
+        tickets = self._desk.tickets()
+        chosen = next((ticket for ticket in tickets if ticket.parcel == self._chosen), None)
+        self._ticket.show(chosen)
+        self._parcels.show(tickets, self._chosen)
+        self._courier_digits = self._desk.courier_code()
+        self._courier.set_text(spaced(self._courier_digits))
+        self._courier.props["data-digits"] = self._courier_digits
+        self._compartments.show(self._desk.believed())
+        arrived, self._last_event = self._desk.arrived(self._last_event)
+        self._feed.add(arrived)
+
+
+class StatusLine:
+    """One line: which locker, whether it is connected, and how its memory and clock are."""
+
+    def __init__(self) -> None:
+        self._shown: LockerLine | None = None
+        self._card = box("card locker-line")
+
+    def show(self, line: LockerLine) -> None:
+        """Draw it when it changed."""
+        if line == self._shown:
+            return
+        self._shown = line
+        self._card.clear()
+        with self._card:
+            Text(line.locker, "id")
+            pill = Text("connected" if line.up else "not connected", "pill good" if line.up else "pill bad")
+            pill.props["data-up"] = "true" if line.up else "false"
+            if line.journal:
+                Text(f"journal {line.journal}", "pill good" if line.journal == "clean" else "pill busy")
+            Text(
+                "clock set" if line.clock_set else "clock not set",
+                "pill good" if line.clock_set else "pill busy",
+            )
+            for fault in line.faults:
+                Text(fault, "pill bad")
+            Text(line.numbers, "numbers")

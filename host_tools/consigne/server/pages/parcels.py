@@ -1,0 +1,69 @@
+"""Announcing a parcel, and the list of parcels of one locker."""
+
+from collections.abc import Callable, Sequence
+
+from .dress import Choice, Text, box, button, field, set_class
+from .front import SIZE_NAMES
+from .ticket import STATE_LOOKS, Ticket, state_words
+
+SIZES = tuple((size, SIZE_NAMES[size]) for size in range(1, len(SIZE_NAMES)))
+CODE_KINDS = (("derived", "derived"), ("listed", "listed"))
+CODE_KIND_WORDS = (
+    "derived: good before the locker ever heard of the parcel; listed: drawn at random and sent to it"
+)
+
+
+class Announce:
+    """The form that announces a parcel.
+
+    ``announce(parcel, size, code kind)`` returns "" or a sentence that tells what is wrong;
+    ``suggest`` makes the next parcel number.
+    """
+
+    def __init__(self, announce: Callable[[str, int, str], str], suggest: Callable[[], str]) -> None:
+        self._announce, self._suggest = announce, suggest
+        with box("form-grid"):
+            with box():
+                Text("Parcel", "caption")
+                self._parcel = field("parcel number", suggest())
+                self._parcel.on("keydown.enter", self._send)
+            with box():
+                Text("Size", "caption")
+                self._size = Choice(SIZES, "size")
+            with box():
+                Text("Code", "caption").tooltip(CODE_KIND_WORDS)
+                self._kind = Choice(CODE_KINDS, "kind of code")
+            button("Announce", self._send, "press main")
+        self._error = Text("", "error-line", "div")
+
+    def _send(self) -> None:
+        error = self._announce(self._parcel.value.strip(), self._size.value, self._kind.value)
+        self._error.set_text(error)
+        if not error:
+            self._parcel.set_value(self._suggest())
+
+
+class ParcelList:
+    """All parcels of a locker, newest first; a click chooses one."""
+
+    def __init__(self, choose: Callable[[str], None]) -> None:
+        self._choose = choose
+        self._shown: tuple[list[Ticket], str] = ([], "")
+        self._list = box("parcel-list")
+
+    def show(self, tickets: Sequence[Ticket], chosen: str) -> None:
+        """Draw the list when it changed; ``chosen`` is the parcel whose ticket is shown."""
+        if (list(tickets), chosen) == self._shown:
+            return
+        self._shown = (list(tickets), chosen)
+        self._list.clear()
+        with self._list:
+            for ticket in tickets:
+                line = box("plain parcel-line", "button").props("type=button")
+                line.props["data-parcel"] = ticket.parcel
+                line.props["data-state"] = ticket.state
+                set_class(line, "on", ticket.parcel == chosen)
+                line.on("click", lambda _, parcel=ticket.parcel: self._choose(parcel))
+                with line:
+                    Text(ticket.parcel, "mono grow")
+                    Text(state_words(ticket), f"pill {STATE_LOOKS.get(ticket.state, '')}")

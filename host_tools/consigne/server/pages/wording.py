@@ -1,0 +1,78 @@
+"""Events in words: what an operator reads in the feed, and how much it matters."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from consigne.firmware_path import import_locker
+
+_events = import_locker("core.events")
+
+GOOD, DOOR, NOTE, BAD, PLAIN = "good", "door", "note", "bad", ""
+
+VIA_NAMES = {
+    _events.VIA_KEYPAD: "at the keypad",
+    _events.VIA_SCANNER: "at the scanner",
+    _events.VIA_COMMAND: "by the host",
+}
+ROLE_NAMES = ("customer", "courier", "clerk", "technician", "resident", "merchant", "partner")
+ACTION_NAMES = ("collect", "deposit", "return", "recall", "service", "hand over")
+
+
+class Wording(NamedTuple):
+    """``tone`` is one of GOOD, DOOR, NOTE, BAD, PLAIN; ``more`` stands after the headline, smaller."""
+
+    tone: str
+    headline: str
+    more: str
+
+
+def _of(names: tuple[str, ...], number: int) -> str:
+    return names[number] if 0 <= number < len(names) else str(number)
+
+
+def _door(event: Mapping[str, Any]) -> str:
+    return f"door {event['door'] + 1}"
+
+
+def _parcel(event: Mapping[str, Any]) -> str:
+    return str(event.get("parcel", ""))
+
+
+_WORDS: dict[str, tuple[str, str, Callable[[Mapping[str, Any]], str]]] = {
+    "boot": (NOTE, "Started", lambda e: f"firmware {e['firmware']}"),
+    "attempt": (PLAIN, "Code tried", lambda e: VIA_NAMES.get(e["via"], "")),
+    "refused": (BAD, "Refused", lambda e: VIA_NAMES.get(e["via"], "")),
+    "accepted": (
+        PLAIN,
+        "Accepted",
+        lambda e: f"{_of(ROLE_NAMES, e['role'])}, {_of(ACTION_NAMES, e['action'])}",
+    ),
+    "pulse": (DOOR, "Unlocked", lambda e: f"{_door(e)}, pulse {e['number']}"),
+    "opened": (DOOR, "Opened", lambda e: f"{_door(e)} after {e['after_ms']} ms"),
+    "closed": (DOOR, "Closed", _door),
+    "deposited": (GOOD, "Deposited", lambda e: f"{_parcel(e)} in {_door(e)}"),
+    "collected": (GOOD, "Collected", lambda e: f"{_parcel(e)} from {_door(e)}"),
+    "returned": (GOOD, "Returned", lambda e: f"{_parcel(e)} from {_door(e)}"),
+    "deposit_undone": (NOTE, "Deposit undone", lambda e: f"{_parcel(e)}, {_door(e)}"),
+    "not_opened": (BAD, "Did not open", _door),
+    "forced": (BAD, "Opened without an order", _door),
+    "left_open": (NOTE, "Left open", lambda e: f"{_door(e)} for {e['after_s']} s"),
+    "door_fault": (BAD, "Door fault", _door),
+    "blocked": (NOTE, "Blocked", _door),
+    "released": (PLAIN, "Released", _door),
+    "command": (PLAIN, "Command", lambda e: e["id"]),
+    "rejected": (BAD, "Messages not believed", lambda e: str(e["count"])),
+    "lost": (BAD, "Events dropped, flash full", lambda e: f"{e['first']} to {e['last']}"),
+    "fault": (BAD, "Fault", lambda e: e["what"]),
+    "time_set": (PLAIN, "Clock set", lambda e: ""),
+    "alarm": (BAD, "Alarm", lambda e: f"{_of(ROLE_NAMES, e['role'])} {e['holder']}"),
+}
+
+
+def wording(event: Mapping[str, Any]) -> Wording:
+    """Words for an event as ``records.describe`` made it; a kind unknown here keeps its own name."""
+    known = _WORDS.get(event["kind"])
+    if known is None:
+        return Wording(PLAIN, str(event["kind"]).replace("_", " ").capitalize(), "")
+    tone, headline, more = known
+    return Wording(tone, headline, more(event))

@@ -1,0 +1,84 @@
+"""The demo as people start it, in a process of its own, and a real Chromium that looks at it."""
+
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from person import Person
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+CHROMIUM = "/usr/bin/chromium"
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+START_S = 30
+
+
+def free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a running ``consigne demo``."""
+    port = free_port()
+    address = f"http://127.0.0.1:{port}/"
+    log = tmp_path_factory.mktemp("demo") / "errors.txt"
+    done = log.with_name("cabinet.txt")
+    command = [str(Path(sys.executable).with_name("consigne")), "demo", "--no-browser", "--log", str(done)]
+    command += ["--port", str(port)]
+    with log.open("wb") as errors:
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=errors, text=True, start_new_session=True
+        )
+    assert process.stdout is not None
+    too_late = threading.Timer(START_S, process.kill)
+    too_late.start()
+    first = process.stdout.readline()
+    too_late.cancel()
+    assert address in first, f"the demo did not start: {first}{log.read_text()}"
+    yield address
+    process.send_signal(signal.SIGINT)
+    process.wait(20)
+    process.stdout.close()
+    assert process.returncode == 0, f"the demo did not end in good order: {log.read_text()}"
+    assert log.read_text() == "", "the demo complained while it ran"
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def person(demo: str, chromium: Browser) -> Iterator[Person]:
+    """A person before a freshly loaded page; the page's console must stay free of errors."""
+    page: Page = chromium.new_page(viewport={"width": 1440, "height": 900})
+    complaints: list[str] = []
+
+    def heard(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            complaints.append(f"{message.type}: {message.text}")
+
+    page.on("console", heard)
+    page.on("pageerror", lambda error: complaints.append(f"exception: {error}"))
+    page.on("requestfailed", lambda request: complaints.append(f"not loaded: {request.url}"))
+    page.goto(demo)
+    someone = Person(page)
+    someone.sees_connected()
+    someone.sees_clock_set()
+    someone.reads("Type your code")
+    yield someone
+    page.close()
+    assert complaints == []
