@@ -1,8 +1,9 @@
-"""Runs on both interpreters: plays what a line of JSON says on an ``Access`` and answers with a line.
+"""Runs on both interpreters: plays what a line of JSON says and answers with a line.
 
     micropython echo.py <root of the repository>      (imported by the tests on CPython)
 
-A line is a list of steps, ``[name, argument, ...]``; the answer is the list of what each gave.  An
+A line is ``[options, step, ...]``: on an ``Access`` when there are options, on a whole ``Core`` when
+they are null.  A step is ``[name, argument, ...]``; the answer is the list of what each gave.  An
 exception is an answer too (``["raised", type]``), so that the test can refuse it by name.
 """
 
@@ -15,7 +16,9 @@ if __name__ == "__main__":
     sys.path[:0] = [root + "/tests/core", root + "/firmware"]
 
 from access_kit import Desk, derived, token, window
+from core_kit import Bench
 from locker.core import codes, labels
+from locker.core import events as E
 from locker.core import records as R
 
 
@@ -34,12 +37,15 @@ def _host(desk, kind, payload):
 def play(steps):
     """The answers to ``steps``, beginning with a new locker."""
     options = steps[0]
-    desk = Desk(digits=options[0], duress=options[1], trust=options[2])
-    desk.epoch_s = options[3]
+    if options is None:
+        table, bench = _CORE_STEPS, Bench()
+    else:
+        table, bench = _STEPS, Desk(digits=options[0], duress=options[1], trust=options[2])
+        bench.epoch_s = options[3]
     out = []
     for step in steps[1:]:
         try:
-            out.append(_STEPS[step[0]](desk, *step[1:]))
+            out.append(table[step[0]](bench, *step[1:]))
         except Exception as error:  # noqa: BLE001 - the test refuses it by name
             out.append(["raised", type(error).__name__, step[0]])
     return out
@@ -97,6 +103,61 @@ _STEPS = {
     "tries": lambda desk: desk.access.may_try(desk.now),
     "restart": lambda desk, compacted: desk.restart(compacted),
     "snapshot": _snapshot,
+}
+
+
+# --- a whole core -----------------------------------------------------------------------------------
+
+
+def _told(do):
+    """A step that does something to a ``core_kit.Bench``: what was recorded, shown and pulsed of it."""
+
+    def step(bench, *arguments):
+        bench.facts, bench.pulses = [], []
+        do(bench, *arguments)
+        return [[sorted(fact.items()) for fact in bench.facts], bench.screen, bench.pulses, _lines(bench)]
+
+    return step
+
+
+def _lines(bench):
+    return list(bench.lines)
+
+
+def _give(bench, payloads):
+    bench.give(*[unhexlify(payload) for payload in payloads])
+
+
+def _revoke(bench, kind, payload):
+    bench.send((E.EV_REVOKE, kind, unhexlify(payload)))
+
+
+def _door(bench, door, is_open):
+    bench.is_open[door] = is_open
+    bench.send((E.EV_DOOR, door, is_open))
+
+
+def _jam(bench, door, jammed):
+    if jammed:
+        bench.jammed.add(door)
+    else:
+        bench.jammed.discard(door)
+
+
+_CORE_STEPS = {
+    "press": _told(lambda bench, keys: bench.press(keys)),
+    "scan": _told(lambda bench, text: bench.scan(text)),
+    "garbled": _told(lambda bench: bench.send((E.EV_SCAN_GARBLED,))),
+    "together": _told(lambda bench: bench.send((E.EV_KEYS_TOGETHER,))),
+    "courier": _told(lambda bench: bench.press(bench.window(1, 1, 7) + "#")),
+    "technician": _told(lambda bench: bench.press(bench.window(3, 4, 1) + "#")),
+    "customer": _told(lambda bench, parcel: bench.press(bench.derived(parcel) + "#")),
+    "give": _told(_give),
+    "revoke": _told(_revoke),
+    "door": _told(_door),
+    "jam": _told(_jam),
+    "open": _told(lambda bench, door, counter: bench.send((E.EV_OPEN_ORDER, door, counter, "c"))),
+    "pass": _told(lambda bench, seconds: bench.pass_s(seconds)),
 }
 
 

@@ -14,9 +14,6 @@ from locker.core.reasons import R_DONE_BEFORE, R_OK
 from locker.core.revoked import Nonces
 from locker.core.throttle import PARDON_MS, PARDONS_MAX, TRIES_MAX, TRY_MS
 
-settings.register_profile("guard", deadline=None, database=None, print_blob=True, max_examples=60)
-settings.load_profile("guard")
-
 DAY_MS = 86_400_000
 OWN = "31415926"
 

@@ -11,9 +11,6 @@ from hypothesis import strategies as st
 from locker.core import records as R
 from pair import both
 
-settings.register_profile("core", deadline=None, database=None, print_blob=True, max_examples=150)
-settings.load_profile("core")
-
 U16 = st.integers(0, 0xFFFF)
 U32 = st.integers(0, 0xFFFF_FFFF)
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=60)
@@ -112,7 +109,8 @@ def play() -> Iterator[Any]:
     yield from both()
 
 
-@given(OPTIONS, st.lists(st.one_of(HOST, PERSON, LOCKER), max_size=40))
+@settings(max_examples=200)
+@given(OPTIONS, st.lists(st.one_of(HOST, PERSON, LOCKER), min_size=5, max_size=50))
 def test_any_story_ends_the_same_on_both_interpreters_and_nothing_is_raised(
     play: Any, options: Any, steps: Any
 ) -> None:
