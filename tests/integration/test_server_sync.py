@@ -101,6 +101,25 @@ def test_a_locker_that_vanishes_is_shown_as_gone_and_one_that_returns_as_there(t
     go(run)
 
 
+def test_a_host_without_a_broker_claims_nobody_is_connected(tmp_path):
+    async def run():
+        async with broker_of(Mosquitto) as broker, host_at(tmp_path / "host.db", broker) as host:
+            locker = talker()
+            await locker.connect(broker.host, broker.port)
+            await until(lambda: host.fleet.locker("L1")["connected"])
+            await broker.kill()
+            await until(lambda: not host.fleet.locker("L1")["connected"])
+            await locker.disconnect()
+            await broker.start()
+            await host.ready()
+            assert not host.fleet.locker("L1")["connected"]
+            await locker.connect(broker.host, broker.port)
+            await until(lambda: host.fleet.locker("L1")["connected"])
+            await locker.disconnect()
+
+    go(run)
+
+
 def test_a_host_that_starts_late_hears_of_every_locker_and_misses_nothing(tmp_path):
     """The broker took the events while nobody listened, and dropped them."""
 

@@ -37,6 +37,15 @@ def test_a_label_read_in_another_form_is_the_same_parcel(parcels):
         parcels.announce("RR123456785FR", "L2")
 
 
+def test_an_announcement_repeated_by_a_caller_who_missed_the_answer_changes_nothing(parcels):
+    first = parcels.announce("P", "L1", size=2, code="listed")
+    code = parcels.code("P")
+    assert parcels.announce("P", "L1", size=2, code="listed") == first
+    assert parcels.code("P") == code
+    with pytest.raises(Conflict, match="announced at L1 already"):
+        parcels.announce("P", "L1", size=3, code="listed")
+
+
 @pytest.mark.parametrize(
     "id_,said",
     [("", "1 to 40"), ("X" * 41, "1 to 40"), ("caf\u00e9", "ASCII"), ("RR123456784FR", "check digit")],

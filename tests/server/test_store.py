@@ -1,6 +1,7 @@
 """What is committed: every event once, the run that may be acknowledged, where the parcels are."""
 
 import random
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -9,8 +10,8 @@ from pathlib import Path
 import pytest
 from consigne.server.database import Database
 from consigne.server.fleet import Fleet
+from consigne.server.models import OtherSchema, Secret, lockers, streams
 from consigne.server.models import events as events_table
-from consigne.server.models import streams
 from consigne.server.parcels import Parcels
 from consigne.server.store import Store
 from host_kit import collected, database_at, deposited, device_key, event, events, occupancy, status
@@ -266,8 +267,19 @@ def test_the_file_with_the_device_keys_is_private_and_no_key_is_printed(tmp_path
 
 
 def _again(key):
-    from consigne.server.models import Secret, lockers
-
     values = {"id": "L1", "device_key": Secret(key), "digits": 8, "timezone": "UTC", "layout": "[]"}
     values |= {"registered_at": 0, "grants_version": 0, "next_grant": 1, "command_counter": 0}
     return lockers.insert().values(**values)
+
+
+def test_a_database_of_another_version_is_left_alone(tmp_path):
+    path = tmp_path / "host.db"
+    with database_at(path) as database, database.write() as connection:
+        connection.exec_driver_sql("UPDATE about SET schema = 99")
+    with pytest.raises(OtherSchema, match="schema 99"):
+        Database(f"sqlite:///{path}")
+    with sqlite3.connect(path) as connection:
+        connection.execute("DROP TABLE about")
+    connection.close()
+    with pytest.raises(OtherSchema, match="no schema number"):
+        Database(f"sqlite:///{path}")

@@ -37,6 +37,7 @@ BEHIND_GRACE_S = 5.0
 
 Listener = Callable[[Outcome], None]
 Received = tuple[str, bytes, bool]  # topic, payload, retained
+_LOST: Received = ("", b"", False)  # in the queue between two connections to the broker
 
 
 @dataclass
@@ -100,9 +101,10 @@ class Ingest:
 
     async def start(self) -> None:
         """Begin; returns at once."""
+        self._store.forget_presence()
         for stream, held in self._store.open_gaps().items():
             self._gaps.note(stream, held.first_missing, time.monotonic(), BEHIND_GRACE_S)
-        self._client.receive = self._receive
+        self._client.receive, self._client.lost = self._receive, self._on_lost
         self._task = asyncio.create_task(self._run(), name="ingest")
 
     async def stop(self) -> None:
@@ -138,6 +140,12 @@ class Ingest:
             return
         self._queue.append((topic, payload, retained))
         self._queue_bytes += len(payload)
+        self._wake.set()
+
+    def _on_lost(self) -> None:
+        if self._queue and self._queue[-1] is _LOST:
+            return
+        self._queue.append(_LOST)
         self._wake.set()
 
     async def _run(self) -> None:
@@ -176,7 +184,15 @@ class Ingest:
             self._answer(outcome)
 
     def _work(self, taken: list[Received]) -> list[Outcome]:
-        """In the worker thread: decode and commit."""
+        """In the worker thread: decode and commit, in the order of arrival."""
+        if _LOST not in taken:
+            return self._commit(taken)
+        at = taken.index(_LOST)
+        outcomes = self._commit(taken[:at])
+        self._store.forget_presence()
+        return outcomes + self._work(taken[at + 1 :])
+
+    def _commit(self, taken: list[Received]) -> list[Outcome]:
         decoded = (self._decoder.decode(*received) for received in taken)
         messages = [message for message in decoded if message is not None]
         if not messages:

@@ -21,6 +21,8 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    inspect,
+    select,
     text,
 )
 from sqlalchemy.engine import Dialect, Engine
@@ -191,6 +193,28 @@ commands = Table(
 Index("commands_open", commands.c.locker, commands.c.state)
 
 
+about = Table("about", metadata, Column("schema", Integer, primary_key=True, autoincrement=False))
+SCHEMA = 1
+
+
+class OtherSchema(RuntimeError):
+    """The database was made by another version of Consigne."""
+
+
 def create_all(engine: Engine) -> None:
-    """Create what is missing of the tables.  The only place that does."""
+    """Create the tables of an empty database.  The only place that does.
+
+    Raises ``OtherSchema``, and changes nothing, for a database with tables of another version.
+    """
+    found = inspect(engine).get_table_names()
+    if about.name in found:
+        with engine.connect() as connection:
+            made = connection.execute(select(about.c.schema)).scalar()
+        if made != SCHEMA:
+            raise OtherSchema(f"this database has schema {made}, this version of Consigne needs {SCHEMA}")
+    elif lockers.name in found:
+        raise OtherSchema(f"this database has no schema number, this version of Consigne needs {SCHEMA}")
     metadata.create_all(engine)
+    if about.name not in found:
+        with engine.begin() as connection:
+            connection.execute(about.insert().values(schema=SCHEMA))

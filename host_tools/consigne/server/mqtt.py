@@ -35,11 +35,16 @@ def _ignore(topic: str, payload: bytes, retained: bool) -> None:
     """Nobody listens yet, or any more: what is not stored is not acknowledged and comes again."""
 
 
+def _nothing() -> None:
+    """Nobody wants to know."""
+
+
 class HostClient:
     """A connection to the broker that is made again whenever it ends.
 
-    ``receive(topic, payload, retained)`` is called in the event loop for each message and must not
-    raise; ``connected`` is set while the broker has confirmed the subscriptions.
+    ``receive(topic, payload, retained)`` is called in the event loop for each message and ``lost()``
+    after the last one of a connection; neither may raise.  ``connected`` is set while the broker has
+    confirmed the subscriptions.
     """
 
     def __init__(
@@ -53,6 +58,7 @@ class HostClient:
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self.receive: Receive = _ignore
+        self.lost: Callable[[], None] = _nothing
         self.connected = asyncio.Event()
         self.connections = 0
         self._host, self._port, self._tls = host, port, tls
@@ -71,7 +77,7 @@ class HostClient:
 
     async def stop(self) -> None:
         """Disconnect and try no more."""
-        self.receive = _ignore
+        self.receive, self.lost = _ignore, _nothing
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -99,6 +105,7 @@ class HostClient:
             finally:
                 self.connected.clear()
                 self._client = None
+                self.lost()
                 with contextlib.suppress(OSError, TimeoutError):  # it is gone, or reads no more
                     async with asyncio.timeout(GOODBYE_S):
                         await client.disconnect()

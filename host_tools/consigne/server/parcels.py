@@ -70,6 +70,8 @@ class Parcels:
     ) -> Parcel:
         """Announce a parcel: the locker learns its size, and with a listed code its grant.
 
+        Announcing exactly the same again changes nothing and gives the same answer.
+
         Parameters
         ----------
         id_
@@ -101,14 +103,20 @@ class Parcels:
             where = _locker(connection, locker)
             _check_fits(where, size, low)
             before = connection.execute(select(parcels).where(parcels.c.id == id_)).first()
+            asked = {"locker": locker, "size": size, "low": low, "deadline_days": deadline_days, "code": code}
+            if (
+                before is not None
+                and before.state == "announced"
+                and asked.items() <= before._mapping.items()
+            ):
+                return _parcel(before)  # asked again, the first answer was lost on its way
             if before is not None and before.state not in ENDED:
                 raise Conflict(f"parcel {id_} is {before.state.replace('_', ' ')} at {before.locker} already")
             if before is not None and before.revoked and code == DERIVED:
                 raise Conflict(f"the derived code of {id_} was revoked: announce it with code 'listed'")
-            values: dict[str, Any] = {"locker": locker, "state": "announced", "size": size, "code": code}
-            values["low"] = low
+            values: dict[str, Any] = {**asked, "state": "announced"}
             values |= {"announced_at": now_s, "expected_until": now_s + EXPECTED_DAYS * DAY_S}
-            values |= {"deadline_days": deadline_days, "revoked": False, "digits": None, "grant": None}
+            values |= {"revoked": False, "digits": None, "grant": None}
             values |= {"door": None, "deposited_at": None, "ended_at": None}
             taken = _digits_in_use(connection, where, now_s)
             if code == LISTED:

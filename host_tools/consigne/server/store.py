@@ -80,6 +80,11 @@ class Store:
                 self._apply(connection, message, outcome)
         return outcome
 
+    def forget_presence(self) -> None:
+        """Nobody is known to be connected: the broker, who knows it, is not there."""
+        with self.database.write() as connection:
+            connection.execute(update(lockers).where(lockers.c.up.is_(True)).values(up=False))
+
     def open_gaps(self) -> dict[Stream, Held]:
         """Every stream of which something is known to be missing, for a host that starts."""
         with self.database.read() as connection:
