@@ -182,6 +182,23 @@ def test_a_success_leaves_nothing_to_record():
     desk.access.bind(2, "P1")
     desk.type(derived("P1"))
     assert desk.access.throttle_due(desk.now) is None
+    for _ in range(5):
+        desk.type(WRONG)
+    desk.type(derived("P1"))
+    assert desk.access.throttle_due(desk.now) is None
+    desk.wait(TRY_S)
+    assert desk.access.throttle_due(desk.now) == (16_000, desk.epoch_s)
+
+
+def test_however_long_nobody_erred_four_wrong_tries_are_forgiven_and_no_more():
+    desk = Desk()
+    desk.access.bind(2, "P1")
+    desk.wait(30 * DAY_S)
+    for left in (20, 20, 18, 16):
+        desk.type(WRONG)
+        desk.type(WRONG)
+        desk.type(derived("P1"))
+        assert _left(desk)[0] == left
 
 
 def test_the_uptime_counts_for_a_caller_who_looks_only_when_somebody_tries():

@@ -1,6 +1,6 @@
 """Window codes: for whom, for how long, with how much work, and how a holder is cut off."""
 
-from access_kit import DAY_S, EPOCH_S, KEY, CountedMacs, Desk, listed_tag, window
+from access_kit import DAY_S, EPOCH_S, HOLDERS, KEY, CountedMacs, Desk, listed_tag, window
 from locker.core import codes
 from locker.core import reasons as W
 from locker.core import records as R
@@ -72,6 +72,17 @@ def test_a_holder_is_cut_off_at_once_by_a_counter_in_its_place():
         desk.restart(compacted)
         assert desk.why(old) == W.R_WRONG
         assert desk.why(window(1, 1, 40_000, EPOCH_S)) == W.R_OK
+
+
+def test_cutting_off_one_holder_leaves_the_others_and_reaches_the_last_one():
+    desk = Desk()
+    codes_before = [window(*who, EPOCH_S) for who in HOLDERS]
+    for _ in range(10):
+        desk.access.warm(desk.now)
+    desk.record(R.HOLDER_COUNTER, *HOLDERS[2], 40_000)
+    assert [desk.why(code) for code in codes_before] == [W.R_OK, W.R_OK, W.R_WRONG]
+    desk.record(R.HOLDER_COUNTER, *HOLDERS[1], 40_000)
+    assert [desk.why(code) for code in codes_before] == [W.R_OK, W.R_WRONG, W.R_WRONG]
 
 
 def test_cutting_off_reaches_the_slot_that_is_prepared_but_not_yet_honoured():
