@@ -20,7 +20,6 @@ from ..sim import flash as nor
 
 _core = import_locker("core.core")
 _config = import_locker("config")
-_site = import_locker("site")
 _dialog = import_locker("core.dialog")
 _events = import_locker("core.events")
 _log = import_locker("journal.log")
