@@ -27,7 +27,6 @@ class WifiLink:
         self._wlan = network.WLAN(network.STA_IF)
         self._ssid = ssid
         self._password = password
-        self.joins = 0  # how often the network was joined since the start, for the status
 
     def is_up(self) -> bool:
         return self._wlan.isconnected()
@@ -36,17 +35,12 @@ class WifiLink:
         """The address of the name server that DHCP gave; "" while there is none."""
         return self._wlan.ifconfig()[3] if self._wlan.isconnected() else ""
 
-    def signal_dbm(self) -> int:
-        """Strength of the signal received, dBm (about -30 near, -90 hardly usable)."""
-        return self._wlan.status("rssi")
-
     async def run(self) -> None:
         """Keep it up; never returns."""
         self._wlan.active(True)
         backoff = Backoff(_RETRY_FIRST_S, _RETRY_MOST_S)
         while True:
             if await self._join():
-                self.joins += 1
                 backoff.reset()
                 while self._wlan.isconnected():
                     await asyncio.sleep(_POLL_S)

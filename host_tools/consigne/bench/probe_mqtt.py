@@ -22,6 +22,7 @@ from locker.core import records
 from locker.core.events import TRUST_SET
 from locker.journal.log import Journal
 from locker.net.mqtt import Client, Settings
+from locker.net.mqtt_conversation import Conversation
 from locker.net.names import Resolver
 from locker.net.sync import Sync
 
@@ -44,7 +45,7 @@ class Link:
 
 def new_client(port, client_id):
     settings = Settings("127.0.0.1", port, client_id, retry_first_s=0.05)
-    return Client(settings, Link(), Resolver(str), lambda: True)
+    return Client(settings, Link(), Resolver(str), lambda: True, Conversation())
 
 
 def per_second(count, start_us):

@@ -1,0 +1,231 @@
+"""Link, client and sync under virtual time: hours of a bad network, whose ticks wrap after 20 s."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from consigne.demo import cabinet
+from consigne.firmware_path import firmware_dir
+from consigne.sim.clock import VirtualClock
+from consigne.sim.host import Host
+from consigne.sim.locker import SimLocker
+from consigne.sim.netbroker import Faults
+from consigne.sim.netmemory import Link, MemoryNetwork
+from consigne.sim.radio import STAT_IDLE
+
+KEY = bytes(range(32))
+IDENTITY = {"locker": "L0001", "device_key": KEY.hex()}
+HOUR_S = 3600
+
+# A firmware of the network's parts alone: events every so often, acknowledgements journaled.
+FIRMWARE = """
+import asyncio
+import json
+import time
+from binascii import unhexlify
+import esp32
+from locker.core import records
+from locker.journal.log import Journal
+from locker.net.link import WifiLink
+from locker.net.mqtt import Client, Settings
+from locker.net.mqtt_conversation import Conversation
+from locker.net.names import Resolver
+from locker.net.sync import Sync
+
+with open("options.json") as file:
+    options = json.load(file)
+journal = Journal(esp32.Partition.find(esp32.Partition.TYPE_DATA, label="journal")[0])
+journal.open()
+link = WifiLink("net", options["wifi_password"], "consigne-test")
+settings = Settings("10.0.0.1", 1883, "L0001")
+client = Client(settings, link, Resolver(link.name_server), lambda: True, Conversation())
+
+
+def sink(event):
+    if event[0] == "ack":
+        journal.acknowledge(event[2], 0)
+        sync.wake()
+    elif event[0] == 14:
+        print("link", event[1])
+        print("because", client.last_error)
+
+
+sync = Sync(
+    client, journal, "L0001", unhexlify(options["device_key"]), sink, lambda: [(0, 0, None)] * 4,
+    lambda: {"grants": 0, "fw": "t", "journal": "clean", "faults": []}, lambda: 0,
+    lambda: (time.ticks_ms(), 1800000000, 1),
+)
+
+
+async def main():
+    tasks = [asyncio.create_task(part.run()) for part in (link, client, sync)]
+    for i in range(options["events"]):
+        journal.append(records.LEFT_OPEN, records.pack(records.LEFT_OPEN, 3, i & 0xFFFF), 0)
+        sync.wake()
+        await asyncio.sleep(options["pause_s"])
+    print("done")
+    for task in tasks:
+        await task
+
+
+asyncio.run(main())
+"""
+
+
+class Joins:
+    """When the firmware told the radio to join, in seconds; the radio does as it always did."""
+
+    def __init__(self, locker: SimLocker):
+        self.times_s: list[float] = []
+        radio, clock = locker.board.radio, locker.clock
+        connect: Callable[[str, str], None] = radio.connect
+
+        def noted(ssid: str, password: str) -> None:
+            self.times_s.append(clock.now_us() / 1e6)
+            connect(ssid, password)
+
+        radio.connect = noted  # type: ignore[method-assign]
+
+
+class Door:
+    """A server that shuts every connection at once and notes when it came, in seconds."""
+
+    def __init__(self, clock: VirtualClock):
+        self._clock = clock
+        self.times_s: list[float] = []
+
+    def accept(self, link: Link) -> "Door":
+        self.times_s.append(self._clock.now_us() / 1e6)
+        link.close()
+        return self
+
+    def feed(self, data: bytes) -> None:
+        pass
+
+    def lost(self) -> None:
+        pass
+
+
+def make(
+    folder: Path, clock: VirtualClock, network: MemoryNetwork, seed: int = 0, **options: Any
+) -> SimLocker:
+    firmware = folder / "firmware"
+    firmware.mkdir(parents=True)
+    (firmware / "locker").symlink_to(firmware_dir() / "locker")
+    (firmware / "main.py").write_text(FIRMWARE)
+    locker = SimLocker(
+        {**cabinet.config(1883), "network": {}}, IDENTITY, folder / "device", "virtual",
+        clock=clock, network=network, firmware=firmware, seed=seed,
+    )  # fmt: skip
+    settings = {"wifi_password": "right", "device_key": KEY.hex(), "events": 0, "pause_s": 1, **options}
+    (folder / "device" / "options.json").write_text(json.dumps(settings))
+    return locker
+
+
+@pytest.fixture
+def clock() -> VirtualClock:
+    return VirtualClock()
+
+
+@pytest.fixture
+def quiet(tmp_path: Path, clock: VirtualClock) -> Iterator[tuple[SimLocker, Host]]:
+    """A connected locker without events."""
+    host = Host(clock, KEY)
+    locker = make(tmp_path, clock, host.network)
+    locker.start()
+    locker.wait_for(lambda: host.status.get("up"), 60)
+    yield locker, host
+    locker.stop()
+
+
+def links(locker: SimLocker) -> list[str]:
+    return [line for line in locker.output() if line.startswith("link")]
+
+
+def test_an_access_point_that_went_away_is_joined_again(quiet: tuple[SimLocker, Host]) -> None:
+    locker, _ = quiet
+    locker.network("cut")
+    locker.run_for(600)
+    assert not locker.board.radio.connected
+    locker.network("up")
+    locker.wait_for(lambda: links(locker)[-1] == "link True", 130)
+    assert links(locker) == ["link True", "link False", "link True"]
+
+
+def test_a_wrong_wifi_password_is_tried_patiently_and_the_right_one_found(
+    tmp_path: Path, clock: VirtualClock
+) -> None:
+    host = Host(clock, KEY)
+    locker = make(tmp_path, clock, host.network, wifi_password="wrong")
+    locker.board.radio.password = "right"
+    joins = Joins(locker)
+    locker.start()
+    locker.run_for(20.6)
+    assert locker.board.radio.status == STAT_IDLE, "between tries the radio is left alone"
+    locker.run_for(2 * HOUR_S)
+    gaps = [b - a for a, b in zip(joins.times_s, joins.times_s[1:], strict=False)]
+    assert min(gaps) > 20, "each try is given its 20 s"
+    assert 50 <= len(joins.times_s) <= 110, "some forty tries an hour at most"
+    assert all(80 <= gap <= 145 for gap in gaps[-10:]), gaps[-10:]
+    locker.board.radio.password = "wrong"  # the site's owner changed it
+    locker.wait_for(lambda: host.status.get("up"), 180)
+    locker.stop()
+
+
+def test_a_quiet_connection_stays_up_for_hours_across_the_wrap_of_the_ticks(
+    quiet: tuple[SimLocker, Host],
+) -> None:
+    locker, host = quiet
+    locker.run_for(3 * HOUR_S)
+    assert links(locker) == ["link True"]
+    assert host.broker.sessions["L0001"].connection is not None
+
+
+def test_a_black_hole_is_noticed_and_left_behind(quiet: tuple[SimLocker, Host]) -> None:
+    locker, host = quiet
+    host.network.set_mode("blackhole")
+    locker.run_for(50)
+    assert links(locker) == ["link True"], "the keep-alive time is a minute"
+    locker.wait_for(lambda: links(locker)[-1] == "link False", 45)
+    assert locker.output()[-1] == "because OSError: silent"
+    host.network.set_mode("up")
+    locker.wait_for(lambda: links(locker)[-1] == "link True", 400)
+
+
+def test_tries_grow_rarer_and_no_two_lockers_keep_step(tmp_path: Path, clock: VirtualClock) -> None:
+    tries: list[list[float]] = []
+    for seed in range(6):
+        own = VirtualClock()
+        network, door = MemoryNetwork(own), Door(own)
+        network.listen(1883, door)
+        locker = make(tmp_path / str(seed), own, network, seed)
+        locker.start()
+        locker.run_for(2 * HOUR_S)
+        locker.stop()
+        tries.append(door.times_s)
+        gaps = [b - a for a, b in zip(door.times_s, door.times_s[1:], strict=False)]
+        assert gaps[0] < 11 and all(150 <= gap <= 305 for gap in gaps[7:]), gaps
+    firsts = [times[0] for times in tries]
+    assert max(firsts) - min(firsts) > 0.5, "the first try is spread already"
+    sixths = [times[5] for times in tries]
+    assert max(sixths) - min(sixths) > 10
+
+
+@pytest.mark.parametrize("seed", (1, 2, 3))
+def test_no_event_is_lost_or_changed_by_a_broker_that_loses_a_third_and_repeats_half(
+    tmp_path: Path, clock: VirtualClock, seed: int
+) -> None:
+    host = Host(clock, KEY, Faults(seed, lose=0.3, double=0.5, delay_us=3_000_000))
+    locker = make(tmp_path, clock, host.network, seed, events=2000, pause_s=0.5)
+    locker.start()
+    for i in range(20):
+        locker.run_for(60)
+        if i % 5 == 4:
+            host.broker.restart()
+    locker.wait_for(lambda: "done" in locker.output(), 600)
+    locker.wait_for(lambda: len(host.events) == 2000, 2 * HOUR_S)
+    assert sorted(host.events) == list(range(1, 2001))
+    assert host.changed == 0
+    locker.stop()
