@@ -49,6 +49,7 @@ SEAL_AT = const(4064)
 END = const(4032)  # records of callers end here; up to SEAL_AT is for the journal's own marks
 
 HEAD = const(10)  # bytes before a record's payload
+HEAD_FORMAT = "<IBBBHB"  # CRC, kind, length, place, time's low 16 bits and high 8
 PAYLOAD_MAX = const(246)
 RECORD_MAX = const(256)
 EVENTS_IN_SECTOR_MAX = const(252)
@@ -66,6 +67,7 @@ RESUMED = const(228)  # offset u16: from there to here lies what a power cut tor
 SEAL = const(229)
 
 BLANK = b"\xff" * 256
+_BLANK_VIEW = memoryview(BLANK)
 MAGIC = const(0x4A)
 HEADER_CRC_SEED = const(0x436F6E73)  # "Cons": makes the checksum ours, not any CRC of 12 bytes
 
@@ -108,19 +110,14 @@ def unpack_opening(buf, seed):
     return next_seq, time_s, acknowledged
 
 
-def pack_record(buf, view, kind, payload, place, time_delta, seed):
-    """Write a record into ``buf`` (``view`` is its memoryview); returns its padded length.
-
-    Raises ``ValueError`` for a payload longer than ``PAYLOAD_MAX``.
-    """
-    length = len(payload)
-    if length > PAYLOAD_MAX:
-        raise ValueError("payload of {} bytes".format(length))
-    size = padded(length)
-    struct.pack_into("<BBBHB", buf, 4, kind, length, place, time_delta & 0xFFFF, time_delta >> 16)
-    end = HEAD + length
+def pack_record(buf, view, kind, payload, place, delta_s, seed):
+    """Write a record into ``buf`` (``view`` is its memoryview); returns its padded length."""
+    end = HEAD + len(payload)
+    size = (end + 15) & -16
+    struct.pack_into("<BBBHB", buf, 4, kind, end - HEAD, place, delta_s & 0xFFFF, delta_s >> 16)
     view[HEAD:end] = payload
-    view[end:size] = memoryview(BLANK)[: size - end]
+    if end != size:
+        view[end:size] = _BLANK_VIEW[: size - end]
     struct.pack_into("<I", buf, 0, crc32(view[4:end], seed))
     return size
 
@@ -128,21 +125,16 @@ def pack_record(buf, view, kind, payload, place, time_delta, seed):
 def check_record(buf, view, at, end, seed):
     """Padded length of the valid record at ``buf[at]`` that ends by ``end``, or 0."""
     length = buf[at + 5]
-    size = (length + 25) & -16  # padded(), written out: the hottest line of recovery
+    size = padded(length)
     if at + size > end or length > PAYLOAD_MAX:
         return 0
-    crc = buf[at] | buf[at + 1] << 8 | buf[at + 2] << 16 | buf[at + 3] << 24
-    return size if crc32(view[at + 4 : at + 10 + length], seed) == crc else 0
-
-
-def time_delta(buf, at):
-    """Seconds between the opening and the record at ``buf[at]``."""
-    return buf[at + 7] | buf[at + 8] << 8 | buf[at + 9] << 16
+    crc = struct.unpack_from("<I", buf, at)[0]
+    return size if crc32(view[at + 4 : at + HEAD + length], seed) == crc else 0
 
 
 def is_blank(view, start, end):
     """True when ``view[start:end]`` is all 0xFF."""
-    blank = memoryview(BLANK)
+    blank = _BLANK_VIEW
     while start < end:
         step = min(256, end - start)
         if view[start : start + step] != blank[:step]:
@@ -153,7 +145,7 @@ def is_blank(view, start, end):
 
 def blank_from(view, start, end):
     """The first offset in ``start..end``, a multiple of 16, from which all is 0xFF up to ``end``."""
-    blank = memoryview(BLANK)[:UNIT]
+    blank = _BLANK_VIEW[:UNIT]
     while end > start and view[end - UNIT : end] == blank:
         end -= UNIT
     return end

@@ -59,18 +59,18 @@ def repair_opening(buf, seed):
 
 
 def repair_record(buf, view, at, end, seed):
-    """Repair one bit of the record at ``buf[at]``; its padded length, or 0 when that is no use."""
+    """Repair one bit of the record at ``buf[at]``; False when that is no use."""
+    crc = int.from_bytes(view[at : at + 4], "little")
     for flip in (0, 1, 2, 4, 8, 16, 32, 64, 128):  # of the length, which says what the CRC covers
         length = buf[at + 5] ^ flip
-        size = f.padded(length)
-        if at + size > end or length > f.PAYLOAD_MAX:
+        if at + f.padded(length) > end or length > f.PAYLOAD_MAX:
             continue
-        crc = int.from_bytes(view[at : at + 4], "little")
-        if flip:
-            buf[at + 5] = length
-            if crc32(view[at + 4 : at + f.HEAD + length], seed) == crc:
-                return size
-            buf[at + 5] = length ^ flip
-        elif repair_fields(buf, at + 4, at + f.HEAD + length, crc, seed):
-            return size
-    return 0
+        behind = at + f.HEAD + length
+        if not flip and repair_fields(buf, at + 4, behind, crc, seed):
+            buf[at : at + 4] = crc32(view[at + 4 : behind], seed).to_bytes(4, "little")
+            return True
+        buf[at + 5] = length
+        if flip and crc32(view[at + 4 : behind], seed) == crc:
+            return True
+        buf[at + 5] = length ^ flip
+    return False

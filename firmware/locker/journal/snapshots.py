@@ -47,10 +47,10 @@ def _complete(sectors, reader, end_sector, end_at):
 def due_after(usable, size):
     """How many sectors the log may grow past a snapshot of ``size`` sectors before the next one.
 
-    An eighth of the ring bounds what a start has to replay; twelve times the snapshot bounds what
+    A twelfth of the ring bounds what a start has to replay; twelve times the snapshot bounds what
     snapshots add to the bytes programmed; half the ring always leaves room to write the next.
     """
-    return min(max(usable // 8, 12 * size), usable // 2)
+    return min(max(usable // 12, 12 * size, 1), usable // 2)
 
 
 def reserve(usable):

@@ -93,9 +93,10 @@ class Writer:
     def put(self, kind, payload, time_s, place):
         """Write one record at the end of the log; ``place`` -1 stands for an event."""
         size = f.padded(len(payload))
-        if len(payload) > f.PAYLOAD_MAX or not 0 <= time_s <= 0xFFFFFFFF:
+        if size > f.RECORD_MAX or not 0 <= time_s <= 0xFFFFFFFF:
             raise ValueError("payload of {} bytes at {}".format(len(payload), time_s))
-        time_s = max(time_s, self.time_floor)
+        if time_s < self.time_floor:
+            time_s = self.time_floor
         for _ in range(3):
             if (
                 self.at + size > f.END
@@ -114,9 +115,9 @@ class Writer:
     def _program(self, kind, payload, place, delta_s):
         """One record into the head; True when it stands there."""
         size = f.pack_record(self._buf, self._view, kind, payload, place, delta_s, self._seed)
-        done = self._sectors.program(self.head, self._view[:size], self.at)
-        self.at += size
-        return done
+        at = self.at
+        self.at = at + size
+        return self._sectors.program(self.head, self._view[:size], at)
 
     def tell_lost(self, time_s):
         """Write a LOST record for every range of events that is gone and not yet recorded so."""

@@ -193,7 +193,8 @@ class NorFlash:
         elif dies and self._aftermath == TORN:
             done = min(self._parameter, size)
         old = bytes(memoryview(self.data)[start : start + size])
-        new = bytes([old[i] & view[i] for i in range(done)]) + old[done:]
+        wanted = bytes(view[:done]) + b"\xff" * (size - done)
+        new = (int.from_bytes(old, "big") & int.from_bytes(wanted, "big")).to_bytes(size, "big")
         if dies and self._aftermath == TORN and done < size:
             half = old[done] & (view[done] | 0x55)  # some of the bits of the byte it died in
             new = new[:done] + bytes([half]) + new[done + 1 :]

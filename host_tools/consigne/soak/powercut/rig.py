@@ -48,7 +48,7 @@ _CHECKED = config.checked(
         "holders": [[E.COURIER, E.DEPOSIT, 7]],
     }
 )
-SITE = config.Site(_CHECKED)
+SITE = import_locker("site").Site(_CHECKED)
 _WINDOW_PADS = codes.pads(codes.derive(KEY, codes.LABEL_WINDOW))
 _DERIVED_PADS = codes.pads(codes.derive(KEY, codes.LABEL_DERIVED))
 _LISTED_PADS = codes.pads(codes.derive(KEY, codes.LABEL_LISTED))
