@@ -11,6 +11,8 @@ from binascii import unhexlify
 
 from micropython import const
 
+from .core.events import HANDOVER
+from .core.windows import SLOT_S
 from .site import Identity
 from .texts import LANGUAGES
 
@@ -188,9 +190,7 @@ def _check_meaning(raw, where):
         raise ConfigError("{}.keypad.keys: {} rows by {} columns need {} keys, found {}".format(
             where, len(keypad["rows"]), len(keypad["cols"]),
             len(keypad["rows"]) * len(keypad["cols"]), len(keypad["keys"])))  # fmt: skip
-    for i, holder in enumerate(raw["holders"]):
-        if not isinstance(holder, list) or [type(n) for n in holder] != [int, int, int]:
-            raise ConfigError("{}.holders[{}]: expected [role, action, holder]".format(where, i))
+    _check_holders(raw["holders"], where + ".holders")
     names = [door["name"] for door in raw["doors"]]
     for i, name in enumerate(names):
         if name in names[:i]:
@@ -198,6 +198,17 @@ def _check_meaning(raw, where):
                 "{}.doors[{}].name: '{}' is taken by doors[{}]".format(where, i, name, names.index(name))
             )
     _check_lines(raw, where)
+
+
+def _check_holders(holders, where):
+    """Whose window codes are taken: ``[role, action, holder]`` each."""
+    for i, holder in enumerate(holders):
+        if not isinstance(holder, list) or [type(n) for n in holder] != [int, int, int]:
+            raise ConfigError("{}[{}]: expected [role, action, holder]".format(where, i))
+        role, action, number = holder
+        if role not in SLOT_S or not 0 <= action <= HANDOVER or not 0 <= number <= 65_535:
+            raise ConfigError("{}[{}]: no window codes for role {}, action {}, holder {}".format(
+                where, i, role, action, number))  # fmt: skip
 
 
 def _check_lines(raw, where):

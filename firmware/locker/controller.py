@@ -134,6 +134,8 @@ class Controller:
             self._journal.append(kind, payload, time_s)
         except JournalFull:
             # Somebody has kept the keypad busy since the snapshot fell due; it cannot wait longer.
+            # The state has this record folded in already, and a replay folds it in once more: an
+            # attempt then counts twice, and never in anybody's favour.
             self._journal.snapshot(self.core.snapshot(), time_s)
             self._journal.append(kind, payload, time_s)
 

@@ -6,7 +6,8 @@ reaches the supervisor.  Methods that are not coroutines return at once: nobody 
 while a customer stands there.
 """
 
-from typing import Callable, Protocol
+from collections.abc import Callable
+from typing import Protocol
 
 Event = tuple
 Sink = Callable[[Event], None]

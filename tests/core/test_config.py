@@ -82,6 +82,13 @@ def test_a_language_nobody_speaks_and_keys_that_do_not_fit():
     assert "need 12 keys" in _complaint(raw)
 
 
+def test_a_holder_whose_role_has_no_window_codes():
+    for holder in ([0, 0, 1], [1, 9, 1], [1, 1, 70000], [1, 1], "x"):
+        raw = _raw()
+        raw["holders"] = [[1, 1, 7], holder]
+        assert "holders[1]" in _complaint(raw), holder
+
+
 def test_things_that_are_no_configuration_at_all():
     for given in (None, 3, "x", [], {}):
         assert _complaint(given) != ""

@@ -173,6 +173,9 @@ class Core:
             self.cabinet.tick(now)
         else:
             self.record(R.TIME_FLOOR, now[1])
+            earned = self.access.throttle_due(now)
+            if earned:  # tries that a restart would otherwise take back
+                self.record(R.THROTTLE_STATE, *earned)
             self.effect((E.FX_TIMER, FLOOR_TIMER, _FLOOR_MS))
 
     def _on_grants(self, event, now):

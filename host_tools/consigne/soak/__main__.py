@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-PARTS = ("journal", "access")
+PARTS = ("locker", "journal", "access")
 
 
 def main(
