@@ -4,15 +4,19 @@ from . import format as f
 
 
 class Outbox:
-    """Remembers where the last reading stopped; what follows it is found there again."""
+    """Remembers where the last reading stopped; what follows it is found there again.
+
+    A reader that stopped because its packet was full comes back for the event it got last: so the
+    place before that event is remembered too.
+    """
 
     def __init__(self, sectors, reader):
         self._sectors = sectors
         self._reader = reader
-        self._seq = 0  # last event yielded
+        self._seq = self._seq_before = 0  # the last event yielded, and the one before it
         self._sector = -1
         self._id = 0
-        self._at = 0
+        self._at = self._at_before = 0  # in the sector: behind the last event yielded, and where it lies
 
     def events(self, after_seq, head, limit, bytes_max):
         """Yield ``(seq, kind, time_s, payload)`` of at most ``limit`` events after ``after_seq``.
@@ -21,11 +25,7 @@ class Outbox:
         payload is a memoryview that holds until the next step.  The caller may append meanwhile.
         """
         reader, sectors = self._reader, self._sectors
-        if after_seq == self._seq and self._sector >= 0 and sectors.ids[self._sector] == self._id:
-            sector, at = self._sector, self._at
-        else:
-            sector, at = self._find(after_seq, head), f.FIRST
-        reader.start(sector, at)
+        reader.start(*self._place(after_seq, head))
         first = True
         while limit > 0 and reader.next_in_log(head):
             if reader.seq <= after_seq:
@@ -35,12 +35,22 @@ class Outbox:
                 return
             first = False
             limit -= 1
-            after_seq = self._seq = reader.seq
-            self._sector, self._at = reader.sector, reader.at + f.padded(reader.length)
-            self._id = sectors.ids[reader.sector]
+            self._seq_before, self._seq = after_seq, reader.seq
+            self._at_before, self._at = reader.at, reader.at + f.padded(reader.length)
+            self._sector, self._id = reader.sector, sectors.ids[reader.sector]
+            after_seq = reader.seq
             yield after_seq, reader.kind, reader.time_s, reader.payload()
             if reader.seq != after_seq:  # somebody else has read meanwhile
                 reader.start(self._sector, self._at)
+
+    def _place(self, after_seq, head):
+        """``(sector, offset)`` from which to look for the first event after ``after_seq``."""
+        if self._sector >= 0 and self._sectors.ids[self._sector] == self._id:
+            if after_seq == self._seq:
+                return self._sector, self._at
+            if after_seq == self._seq_before:
+                return self._sector, self._at_before
+        return self._find(after_seq, head), f.FIRST
 
     def _find(self, after_seq, head):
         """The sector that holds the first event after ``after_seq``."""

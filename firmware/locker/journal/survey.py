@@ -103,12 +103,15 @@ def _settle_unopened(sectors, reader, sector, head_id, report, found):
     view = reader.view
     sector_id = sectors.ids[sector]
     sectors.ids[sector] = 0
-    if not sectors.read(sector, view) or not f.is_blank(view, f.FIRST, f.SECTOR_BYTES):
-        sectors.retire(sector)
-        report.skipped_sectors += 1
-    elif f.is_blank(view, f.HEADER_BYTES, f.FIRST) and sector_id > head_id:
+    readable = sectors.read(sector, view)
+    unopened = readable and f.is_blank(view, f.HEADER_BYTES, f.FIRST)
+    unused = readable and f.is_blank(view, f.FIRST, f.SECTOR_BYTES)
+    if unopened and unused and sector_id > head_id:
         sectors.ids[sector] = sector_id
         found.ready = sector
+    elif not unopened and not unused:  # else nothing was ever stored there
+        sectors.retire(sector)
+        report.skipped_sectors += 1
 
 
 def free_half_erased(sectors, reader, report, found):

@@ -14,6 +14,7 @@ from consigne.firmware_path import import_locker
 
 R = import_locker("core.records")
 D = import_locker("core.doors")
+REPAIRED: int = import_locker("journal.report").REPAIRED
 
 INVARIANTS = {
     "opening": "a door that was seen open for a parcel does not open for it again once the window has passed",
@@ -23,6 +24,7 @@ INVARIANTS = {
     "attempts": "no code was compared without its attempt in the log, and a restart gives no try back",
     "pulse": "no door is pulsed without a PULSE event",
     "time": "the time floor never falls below a time that was durable",
+    "room": "a power cut costs no sector, and nothing is called damaged or lost",
     "usable": "every start ends in a journal that can be written, and the locker serves the next person",
 }
 
@@ -80,6 +82,8 @@ class Witness:
         """After ``open`` and ``replay``: ``log`` is every event that can be read."""
         if report.read_only or not report.proven:
             raise Violation("usable", report.text)
+        if report.state > REPAIRED or report.skipped_sectors or report.lost_events:
+            raise Violation("room", report.text)
         if journal.time_floor < self.durable_s:
             raise Violation("time", f"{journal.time_floor} after {self.durable_s}")
         there = {**self.host, **{event[0]: event for event in log}}

@@ -20,6 +20,7 @@ from .model import ATTEMPT, KEY_VALUE, LOST, Model
 
 Journal = import_locker("journal.log").Journal
 R = import_locker("core.records")
+REPAIRED: int = import_locker("journal.report").REPAIRED
 
 SECTORS = 9
 EVERYTHING = 1 << 30
@@ -97,6 +98,7 @@ class JournalMachine(RuleBasedStateMachine):
         self.journal = Journal(self.flash, lambda: 7)
         report = self.journal.open()
         assert not report.read_only and report.proven, report.text
+        assert report.state <= REPAIRED and not report.skipped_sectors, report.text
         self._compare(ideal)
 
     # --- what can be done ------------------------------------------------------------------------------
