@@ -100,6 +100,18 @@ LockerAndHost.TestCase.settings = settings(max_examples=20, stateful_step_count=
 test_the_locker_ends_with_the_hosts_set_from_wherever_it_starts = LockerAndHost.TestCase
 
 
+def test_a_grant_withdrawn_after_the_locker_had_it_is_dropped_there(database):
+    with database.write() as connection:
+        kept, gone = add(connection, 1), add(connection, 2)
+        held = {}
+        have, _ = take(connection, held, 0)
+        assert sorted(held) == [kept, gone]
+        grants.drop(connection, "L1", gone)
+        assert version_of(connection) == have + 1
+        take(connection, held, have)
+    assert list(held) == [kept]
+
+
 def test_two_hundred_grants_travel_in_pieces_a_locker_can_read(database):
     with database.write() as connection:
         for n in range(200):

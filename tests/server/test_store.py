@@ -57,6 +57,8 @@ def test_every_event_is_there_once_however_often_and_in_whatever_order_it_comes(
                 arrived |= set(taken)
                 messages.append(events("L1", 1, *[event(n) for n in taken]))
             outcome = store.commit(messages)
+            assert len(outcome.stored) + outcome.repeated == sum(len(one.content.events) for one in messages)
+            assert outcome.deferred == 0
             run = 0
             while run + 1 in arrived:
                 run += 1
