@@ -51,6 +51,22 @@ def test_a_value_of_the_wrong_type_or_range_is_shown():
         assert key in _complaint(raw), (key, bad)
 
 
+def test_a_short_channel_says_the_same_as_a_long_one():
+    raw = _raw()
+    for door in raw["doors"]:
+        for line in ("lock", "reed"):
+            assert door[line]["bank"] == "gpio"
+            door[line] = [0, door[line]["channel"]]
+    assert config.checked(raw) == config.checked(_raw())
+
+
+def test_a_short_channel_of_a_bank_that_is_not_there_or_of_another_form_is_told():
+    for bad in ([1, 13], [-1, 13], [0], [0, 13, 1], ["gpio", 13], [True, 13], 13, None):
+        raw = _raw()
+        raw["doors"][1]["lock"] = bad
+        assert "doors[1].lock" in _complaint(raw), bad
+
+
 def test_a_pin_used_twice_names_both_uses():
     raw = _raw()
     raw["doors"][1]["lock"]["channel"] = raw["doors"][0]["lock"]["channel"]
