@@ -97,12 +97,12 @@ def ask(op, number, payload=b"", into=None):
         _fill(data)
     finally:
         _asking.pop()
+    if outermost and _pushes:
+        _deliver()
     if status == _ops.BAD_VALUE:
         raise ValueError(data.decode())
     if status:
         raise OSError(status)
-    if outermost and _pushes:
-        _deliver()
     return bytes(data) if into is None else None
 
 
