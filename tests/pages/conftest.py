@@ -78,7 +78,6 @@ def person(demo: str, chromium: Browser) -> Iterator[Person]:
     someone = Person(page)
     someone.sees_connected()
     someone.sees_clock_set()
-    someone.reads("Type your code")
     yield someone
     page.close()
     assert complaints == []

@@ -122,7 +122,6 @@ def test_two_pages_show_the_same_cabinet(person: Person, demo: str) -> None:
     with person.page.context.browser.new_page() as other:  # type: ignore[union-attr]
         other.goto(demo)
         watching = Person(other)
-        watching.reads("Type your code")
         person.press("42")
         watching.reads("42_")
         person.press("**")

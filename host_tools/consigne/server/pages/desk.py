@@ -12,6 +12,7 @@ from consigne.server.service import HostService
 from .compartments import Believed
 from .feed import Arrived
 from .ticket import Ticket
+from .wording import wording
 
 _events = import_locker("core.events")
 _labels = import_locker("core.labels")
@@ -90,12 +91,19 @@ class Desk:
         """Events that arrived after the one with id ``after``, and the id of the last of them."""
         rows = self._fleet.events(self._locker, after=after, limit=EVENTS_AT_ONCE)
         last = rows[-1]["id"] if rows else after
-        return [Arrived(row["seq"], row["time_s"], row["data"]) for row in rows], last
+        names = self._door_names() if rows else []
+        arrived = [
+            Arrived(row["seq"], row["time_s"], row["kind"], wording(row["data"], names)) for row in rows
+        ]
+        return arrived, last
 
     def tickets(self) -> list[Ticket]:
         """The newest parcels announced for this locker, newest first."""
-        names = [door["name"] for door in self._fleet.compartments(self._locker)]
+        names = self._door_names()
         return [self._ticket(parcel, names) for parcel in self._parcels.list(self._locker)[:PARCELS_SHOWN]]
+
+    def _door_names(self) -> list[str]:
+        return [str(door["name"]) for door in self._fleet.compartments(self._locker)]
 
     def _ticket(self, parcel: Parcel, names: list[str]) -> Ticket:
         try:

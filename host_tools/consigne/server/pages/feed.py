@@ -1,23 +1,27 @@
 """Events as they arrive in the host's database, newest on top."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from nicegui import ui
 
 from .dress import Text, box
-from .wording import wording
+from .wording import Wording
 
 LINES_MAX = 120
 
 
 class Arrived(NamedTuple):
-    """One event of the database; ``at_s`` is Unix time as the locker knew it, 0 when it knew none."""
+    """One event of the database, in words.
+
+    ``at_s`` is Unix time as the locker knew it, 0 when it knew none; ``kind`` as in the protocol.
+    """
 
     seq: int
     at_s: int
-    event: Mapping[str, Any]
+    kind: str
+    words: Wording
 
 
 class Feed:
@@ -45,9 +49,9 @@ class Feed:
         del self._rows[:-LINES_MAX]
 
     def _line(self, one: Arrived) -> ui.element:
-        words = wording(one.event)
+        words = one.words
         row = box("feed-line")
-        row.props["data-kind"] = str(one.event["kind"])
+        row.props["data-kind"] = one.kind
         with row:
             Text(datetime.fromtimestamp(one.at_s, UTC).strftime("%H:%M:%S") if one.at_s else "no time", "t")
             box(f"dot {words.tone}", "span")

@@ -11,6 +11,7 @@ from .feed import Feed
 from .parcels import Announce, ParcelList
 from .ticket import Hands, TicketCard, spaced
 
+SOUND_JOURNALS = ("clean", "fresh")
 LOOK_EVERY_S = 0.1  # whether the desk has news
 READ_AT_LEAST_EVERY_S = 20.0  # the courier code changes at midnight, whatever happens
 
@@ -102,7 +103,9 @@ class StatusLine:
             pill = Text("connected" if line.up else "not connected", "pill good" if line.up else "pill bad")
             pill.props["data-up"] = "true" if line.up else "false"
             if line.journal:
-                Text(f"journal {line.journal}", "pill good" if line.journal == "clean" else "pill busy")
+                Text(
+                    f"journal {line.journal}", "pill good" if line.journal in SOUND_JOURNALS else "pill busy"
+                )
             Text(
                 "clock set" if line.clock_set else "clock not set",
                 "pill good" if line.clock_set else "pill busy",

@@ -1,12 +1,13 @@
 """Events in words: what an operator reads in the feed, and how much it matters."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from consigne.firmware_path import import_locker
 
 _events = import_locker("core.events")
 
+DOOR_NAME = "door name"  # added to an event that has a door, before it is put into words
 GOOD, DOOR, NOTE, BAD, PLAIN = "good", "door", "note", "bad", ""
 
 VIA_NAMES = {
@@ -31,7 +32,7 @@ def _of(names: tuple[str, ...], number: int) -> str:
 
 
 def _door(event: Mapping[str, Any]) -> str:
-    return f"door {event['door'] + 1}"
+    return f"door {event[DOOR_NAME]}"
 
 
 def _parcel(event: Mapping[str, Any]) -> str:
@@ -69,8 +70,14 @@ _WORDS: dict[str, tuple[str, str, Callable[[Mapping[str, Any]], str]]] = {
 }
 
 
-def wording(event: Mapping[str, Any]) -> Wording:
-    """Words for an event as ``records.describe`` made it; a kind unknown here keeps its own name."""
+def wording(event: Mapping[str, Any], names: Sequence[str]) -> Wording:
+    """Words for an event as ``records.describe`` made it; a kind unknown here keeps its own name.
+
+    ``names`` are those of the doors; a door beyond them shows as its number, counted from 1.
+    """
+    door = event.get("door")
+    if isinstance(door, int):
+        event = {**event, DOOR_NAME: names[door] if door < len(names) else str(door + 1)}
     known = _WORDS.get(event["kind"])
     if known is None:
         return Wording(PLAIN, str(event["kind"]).replace("_", " ").capitalize(), "")
