@@ -21,7 +21,6 @@ from consigne.firmware_path import import_locker
 
 _messages = import_locker("net.messages")
 
-STALL_S = 2.0  # a locker waits 20 s; a test has less patience
 WINDOW_EVENTS = 4_096
 CONNECT_TIMEOUT_S = 15.0
 GOODBYE_S = 3.0
@@ -56,6 +55,9 @@ class Talker:
         Of its journal.
     batch
         Events in one message.
+    stall_s
+        Seconds of silence from the host after which everything not acknowledged is sent again. A locker
+        waits 20 s; a test has less patience.
     faults, seed
         What the network does to its messages of events.
     """
@@ -67,6 +69,7 @@ class Talker:
         *,
         epoch: int = 1,
         batch: int = 32,
+        stall_s: float = 2.0,
         faults: Faults | None = None,
         seed: int = 0,
     ) -> None:
@@ -82,6 +85,7 @@ class Talker:
         self.sent = 0  # highest number published
         self.moved = asyncio.Event()  # set when something was acknowledged or commanded
         self._key = device_key
+        self._stall_s = stall_s
         self._faults = faults or Faults()
         self._random = random.Random(seed)
         self._cursor = 0
@@ -177,7 +181,7 @@ class Talker:
     async def _send_events(self, client: gmqtt.Client) -> None:
         self._progress_s = time.monotonic()
         while client.is_connected:
-            if self._cursor > self.acknowledged and time.monotonic() - self._progress_s > STALL_S:
+            if self._cursor > self.acknowledged and time.monotonic() - self._progress_s > self._stall_s:
                 self._cursor = self.acknowledged
                 self._progress_s = time.monotonic()
             room = self.acknowledged + WINDOW_EVENTS - self._cursor
