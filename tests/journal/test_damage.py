@@ -163,6 +163,42 @@ def test_sectors_that_fail_are_stepped_over():
     )
 
 
+def test_a_sector_that_erases_but_does_not_take_what_is_written_costs_no_record():
+    nor = flash(16, weak=(3, 6))
+    journal, _ = opened(nor)
+    want = fill(journal, 300)
+    assert 0 < nor.programmed[3] < 1000, "it was tried and given up"
+    assert [event[0] for event in unsent(journal)] == want
+    again, report = opened(nor)
+    assert not report.read_only and report.proven
+    assert [event[0] for event in unsent(again)] == want
+
+
+def test_a_sector_that_grows_weak_under_the_log_costs_no_record():
+    nor = flash(16)
+    journal, _ = opened(nor)
+    want = fill(journal, 40)
+    nor.weak = set(range(2))  # the head is one of them
+    want += fill(journal, 100)
+    assert [event[0] for event in unsent(journal)] == want
+    assert [event[0] for event in unsent(opened(nor)[0])] == want
+
+
+def test_a_rotten_snapshot_is_passed_over_and_the_older_one_taken():
+    nor = flash()
+    journal, _ = opened(nor)
+    journal.snapshot([(INTERNAL, b"old state")], EPOCH_S)
+    journal.append(EVENT, b"between", EPOCH_S)
+    journal.snapshot([(INTERNAL, b"new state"), (INTERNAL, b"rotten")], EPOCH_S)
+    journal.append(EVENT, b"after", EPOCH_S)
+    assert [record[2] for record in replayed(opened(nor)[0])] == [b"new state", b"rotten", b"after"]
+    at = bytes(nor.data).find(b"rotten")
+    nor.overwrite(at, b"\x00\x00\x00")
+    again, report = opened(nor)
+    assert [record[2] for record in replayed(again)] == [b"old state", b"between", b"after"]
+    assert report.state == P.DAMAGED and not report.proven
+
+
 def test_a_flash_at_its_end_of_life_says_so_instead_of_lying():
     nor = flash(endurance=3)
     journal, _ = opened(nor)

@@ -82,7 +82,7 @@ class Found:
         self.first_id = 0  # oldest sector of the log
         self.first_seq = 0  # what the opening of that sector says comes next
         self.damaged_id = 0  # newest sector in or before which something is missing
-        self.snapshot = None  # (begin sector, begin offset, end sector, end offset)
+        self.snapshot: tuple | None = None  # (begin sector, begin offset, end sector, end offset)
         self.next_id = 0  # of the next sector to get a header
         self.gaps = []  # (first, last) seqs that are missing and not yet recorded as lost
 

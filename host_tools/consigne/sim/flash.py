@@ -51,7 +51,8 @@ class NorFlash:
     Counters: ``programmed_bytes`` (bytes handed to a program operation), ``programmed`` and
     ``erases`` (per sector), ``reads_bytes``, ``operations`` (programs of a page and erases).
     ``endurance`` is the number of erases after which a sector no longer erases cleanly;
-    ``bad`` the sectors that never do.
+    ``bad`` the sectors that never do; ``weak`` those that erase well but have a bit in each byte that
+    no longer programs.
     """
 
     def __init__(
@@ -60,11 +61,13 @@ class NorFlash:
         path: str | None = None,
         endurance: int = 100000,
         bad: "tuple[int, ...]" = (),
+        weak: "tuple[int, ...]" = (),
     ) -> None:
         self.sectors = size // SECTOR_BYTES
         self.data = bytearray(b"\xff" * (self.sectors * SECTOR_BYTES))
         self.endurance = endurance
         self.bad = set(bad)
+        self.weak = set(weak)
         self.erases = [0] * self.sectors
         self.programmed = [0] * self.sectors
         self.programmed_bytes = 0
@@ -182,11 +185,11 @@ class NorFlash:
         self.dead = True
         raise PowerCut(AFTERMATH_NAMES[self._aftermath])
 
-    def _program(self, start: int, view: memoryview, before: list[tuple[int, bytes]]) -> None:
-        """Program part of one page; ``before`` lists the pages of the same sequence, to undo them."""
+    def _program(self, start: int, view: memoryview, earlier: list[tuple[int, bytes]]) -> None:
+        """Program part of one page; ``earlier`` lists the pages of the same sequence, to undo them."""
         size = len(view)
         sector = start // SECTOR_BYTES
-        dies = self._dies_here(False, size, len(before))
+        dies = self._dies_here(False, size, len(earlier))
         done = size
         if dies and self._aftermath in (NOT_DONE, HALF_ERASED):
             done = 0
@@ -198,17 +201,17 @@ class NorFlash:
         if dies and self._aftermath == TORN and done < size:
             half = old[done] & (view[done] | 0x55)  # some of the bits of the byte it died in
             new = new[:done] + bytes([half]) + new[done + 1 :]
-        if sector in self.bad:
-            new = bytes([byte | 0x10 for byte in new])
+        if sector in self.bad or sector in self.weak:
+            new = bytes([after | before & 0x10 for after, before in zip(new, old)])
         self.data[start : start + size] = new
         self.programmed_bytes += done
         self.programmed[sector] += done
         if dies and self._aftermath == DROPPED:
-            for earlier, content in before:
-                self.data[earlier : earlier + len(content)] = content
-                self._store(earlier, earlier + len(content))
+            for position, content in earlier:
+                self.data[position : position + len(content)] = content
+                self._store(position, position + len(content))
         self._store(start, start + size)
-        before.append((start, old))
+        earlier.append((start, old))
         if dies:
             self._die()
 
