@@ -178,8 +178,13 @@ def test_a_quiet_connection_stays_up_for_hours_across_the_wrap_of_the_ticks(
     quiet: tuple[SimLocker, Host],
 ) -> None:
     locker, host = quiet
+    said: list[float] = []
+    host.broker.subscribe(
+        "+/+/+/status", lambda topic, payload, retained: said.append(locker.clock.now_us() / 1e6)
+    )
     locker.run_for(3 * HOUR_S)
     assert links(locker) == ["link True"]
+    assert 12 <= len(said) <= 14, "every quarter of an hour a status, so that the host misses no last event"
     assert host.broker.sessions["L0001"].connection is not None
 
 

@@ -80,7 +80,6 @@ class Conversation:
         self.error = None
         self.ended.clear()
         self._decoder.reset()
-        self.window.reset()
         self._stage = _CONNECTING
 
     async def run(self, settings, resolver) -> None:
