@@ -174,6 +174,15 @@ def test_a_sector_that_erases_but_does_not_take_what_is_written_costs_no_record(
     assert [event[0] for event in unsent(again)] == want
 
 
+def test_a_new_partition_whose_first_sectors_fail_still_gets_its_journal():
+    nor = flash(weak=(0, 1))
+    journal, report = opened(nor)
+    assert report.state == P.FRESH and not report.read_only
+    assert fill(journal, 3) == [1, 2, 3]
+    again, report = opened(nor)
+    assert [event[0] for event in unsent(again)] == [1, 2, 3] and report.proven
+
+
 def test_a_sector_that_grows_weak_under_the_log_costs_no_record():
     nor = flash(16)
     journal, _ = opened(nor)

@@ -46,7 +46,7 @@ VERSION = const(1)
 HEADER_BYTES = const(16)
 FIRST = const(32)  # where the first record lies
 SEAL_AT = const(4064)
-END = const(4032)  # records of callers end here; up to SEAL_AT is for the journal's own marks
+END = const(4000)  # records of callers end here; up to SEAL_AT is for the journal's own marks
 
 HEAD = const(10)  # bytes before a record's payload
 HEAD_FORMAT = "<IBBBHB"  # CRC, kind, length, place, time's low 16 bits and high 8

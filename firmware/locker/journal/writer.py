@@ -48,13 +48,17 @@ class Writer:
         self._next_id = 1
 
     def begin(self, found, epoch):
-        """Begin a journal in a blank sector, or in one that has its header already; erase nothing."""
+        """Begin a journal in a blank sector, or in one that has its header already.
+
+        Nothing is erased, unless that sector cannot be written: then the next one, blank as well.
+        """
         self.epoch = epoch
         self.keep_id = 1
         if found.ready >= 0:
             self._ready, self._next_id = found.ready, 2
         elif not self._head_sector(found.first_blank):
-            raise JournalFailed("a blank sector cannot be written")
+            self._sectors.retire(found.first_blank)
+            self.make_ready()
 
     def resume(self, found, reader):
         """Go on where the log was found to end; say in it what is torn and which events are lost."""
@@ -208,10 +212,10 @@ class Writer:
             if sectors.last_seq[sector] > gone_to:
                 self._lost.append((gone_to + 1, sectors.last_seq[sector]))
             sectors.ids[sector] = 0
-        if self.at + f.padded(2) <= f.SEAL_AT:
+        if self.head >= 0 and self.at + f.padded(2) <= f.SEAL_AT:
             self._mark(f.ERASING, sector)
 
     def _mark(self, kind, value):
-        """One of the journal's own records of 16 bytes; there is room kept for two in each sector."""
+        """One of the journal's own records of 16 bytes; there is room kept for four in each sector."""
         self._program(kind, struct.pack("<H", value), f.INTERNAL, 0)
         self._records += 1
