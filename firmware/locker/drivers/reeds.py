@@ -117,8 +117,8 @@ class Reeds:
         self._faulty = bytearray(doors)
         self._changes = bytearray(doors)
         self._calm = bytearray([1] * doors)  # was at rest when last looked at, which is each second
-        self._since_ms = [0] * doors  # of the last movement; only looked at while moving
-        self._restless_ms = [0] * doors  # when the first movement after a calm began
+        self._since_ms: list = [0] * doors  # of the last movement; only looked at while moving
+        self._restless_ms: list = [0] * doors  # when the first movement after a calm began
         self._now = 0
         self._note_bound = self._note  # bound once: sampling allocates nothing
 

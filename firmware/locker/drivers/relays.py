@@ -96,7 +96,7 @@ class RelayLocks:
             self._selected.release()
             self._selected = None
         durations = self._items(pulse_ms)
-        levels = (1,) * len(durations)
+        levels = (True,) * len(durations)
         line = self._lines[door]
         line.check()
         self._selected = line  # before select(): it may take effect and still raise

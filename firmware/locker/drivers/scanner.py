@@ -145,7 +145,7 @@ class Gm65Scanner:
         for text in texts:
             self._sink((EV_SCAN, text))
 
-    def _noise(self, now: int) -> None:
+    def _noise(self, now) -> None:
         self._noise_ms = now
         if not self._in_noise:
             self._in_noise = True

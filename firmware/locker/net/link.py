@@ -12,12 +12,6 @@ _POLL_S = 0.25
 _RETRY_FIRST_S = const(2)
 _RETRY_MOST_S = const(120)
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from ..ports import Link
-
-    _check: Link = WifiLink("", "", "")  # noqa: F821
-
 
 class WifiLink:
     """A station on one access point's network; ``hostname`` is what DHCP servers list it as."""

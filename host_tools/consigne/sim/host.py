@@ -37,7 +37,8 @@ class Host:
     def _body(self, topic: str, payload: bytes) -> dict[str, Any]:
         body = codes.open_frame(self._key, "consigne/1/event", topic, payload)
         assert body is not None, f"a frame on {topic} is not signed"
-        return json.loads(body)
+        parsed: dict[str, Any] = json.loads(body)
+        return parsed
 
     def _events(self, topic: str, payload: bytes, retained: bool) -> None:
         body = self._body(topic, payload)
