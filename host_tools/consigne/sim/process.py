@@ -27,6 +27,7 @@ from .wire import Framing, Port, push_frame
 LAUNCHER = Path(__file__).with_name("shim") / "launch.py"
 ROM_BOOT = Path(__file__).with_name("romboot.py")
 UNSENT_MAX = 65536
+WIRE_US = 60  # what a question takes by itself (measured): part of the time a bus or the flash would take
 PR_SET_TIMERSLACK = 29  # prctl(2); in nanoseconds, of the calling thread
 LINE_MAX = 2000
 T = TypeVar("T")
@@ -76,6 +77,7 @@ class MicroPythonGround:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl+C is for the simulation; the firmware ends when it does
             )
         assert self._process.stdout is not None
         os.set_blocking(self._process.stdout.fileno(), False)
@@ -144,8 +146,8 @@ class MicroPythonGround:
         answer = self._framing.feed(data)
         if port.closed:
             return
-        if port.busy_us:
-            self._board.clock.call_in(port.busy_us, self._send_for, port, answer)
+        if port.busy_us > WIRE_US:
+            self._board.clock.call_in(port.busy_us - WIRE_US, self._send_for, port, answer)
         else:
             self._send(answer)
 
