@@ -32,6 +32,7 @@ _screens = import_locker("core.screens")
 
 DEADLINE_S = 90.0
 LOOK_EVERY_S = 0.02
+NOTICE_S = 2.0  # until a person notices that a key had no effect
 PARCELS = (("RR123456785FR", 1), ("JJFR00012345678901234", 2))  # label, size
 
 
@@ -44,6 +45,8 @@ class Proof:
 
     Attributes
     ----------
+    keys_repeated
+        Keys that had to be pressed a second time.
     wrong
         What was not as it must be, in sentences.
     """
@@ -53,6 +56,7 @@ class Proof:
         self._locker = stage.locker
         self._front = LockerFront(stage.locker)
         self._deadline_s = time.monotonic() + DEADLINE_S
+        self.keys_repeated = 0
         self.wrong: list[str] = []
 
     async def until(self, what: str, condition: Callable[[], bool]) -> None:
@@ -84,11 +88,24 @@ class Proof:
         return self._report()
 
     # --- what a courier and a customer do ------------------------------------------------------------
+    async def _type(self, code: str) -> None:
+        """Type a code with an eye on the display: a key that was not taken is pressed again."""
+        for count in range(1, len(code) + 1):
+            taken = partial(self._shows, _screens.TYPING, code[:count])
+            self._front.press(code[count - 1])
+            patience_s = time.monotonic() + NOTICE_S
+            await self.until(f"key {count} of a code", lambda: taken() or time.monotonic() > patience_s)  # noqa: B023
+            if not taken():
+                self.keys_repeated += 1
+                self._front.press(code[count - 1])
+                await self.until(f"key {count} of a code, pressed again", taken)
+        self._front.press("#")
+
     async def _deposit(self) -> None:
         window = self._host.fleet.window_code(
             cabinet.LOCKER, role=_events.COURIER, action=_events.DEPOSIT, holder=cabinet.COURIER_HOLDER
         )
-        self._front.type_code(window["code"])
+        await self._type(window["code"])
         for left, (parcel, _) in enumerate(PARCELS):
             await self.until("the courier's menu", partial(self._shows, _screens.COURIER, left))
             self._front.scan(parcel)
@@ -100,7 +117,7 @@ class Proof:
         )
 
     async def _collect(self, parcel: str) -> None:
-        self._front.type_code(self._host.parcels.code(parcel))
+        await self._type(self._host.parcels.code(parcel))
         await self._use_door(f"the door of {parcel}", _screens.TAKE)
         await self.until("the thanks", partial(self._shows, _screens.THANKS))
 
@@ -154,6 +171,7 @@ class Proof:
         report = {
             "parcels_deposited": kinds["deposited"],
             "parcels_collected": kinds["collected"],
+            "keys_repeated": self.keys_repeated,
             "events_stored": len(rows),
             "events_lost": sum(stored.get(seq) != event for seq, event in recorded.events.items()),
             "events_duplicated": len(rows) - len(stored),

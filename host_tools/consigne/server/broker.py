@@ -47,6 +47,9 @@ class ProcessBroker:
         TCP port; a free one when None.  It stays the same when the broker is started again.
     """
 
+    deaf_to_terminal = False
+    """Whether Ctrl+C at the terminal passes it by, so that who started it can end it last."""
+
     def __init__(self, host: str = "127.0.0.1", port: int | None = None) -> None:
         self.host = host
         self.port = port or free_port(host)
@@ -67,7 +70,11 @@ class ProcessBroker:
         """
         with (self.directory / "log").open("ab") as output:
             self._process = subprocess.Popen(
-                self.command(), stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT
+                self.command(),
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=self.deaf_to_terminal,
             )
         try:
             async with asyncio.timeout(START_TIMEOUT_S):
@@ -113,6 +120,8 @@ class ProcessBroker:
 
 class EmbeddedBroker(ProcessBroker):
     """amqtt, for the demo and for a site of a few lockers: nothing to install."""
+
+    deaf_to_terminal = True  # it ends with the process that started it, see below
 
     def command(self) -> list[str]:
         return [sys.executable, "-m", __name__, "--host", self.host, "--port", str(self.port)]
