@@ -14,6 +14,7 @@ from .rig import REOPEN_S, SECTORS, Locker, R, World, grant
 PARCEL = "RR123456785FR"
 NEXT = "RR987654326FR"
 LISTED = "24681357"
+ORDERED_DOOR = 1
 
 
 class Flow:
@@ -49,6 +50,9 @@ def settle(locker: Locker) -> None:
     _come_back(locker)
     locker.set_time()
     _grants_work_once(locker)
+    for counter in sorted(locker.world.witness.orders):
+        locker.order(counter, ORDERED_DOOR)
+        locker.shut()
     locker.enter("00000000")
     locker.tell_host()
     locker.deposit(NEXT)
@@ -153,6 +157,11 @@ def _deposit(locker: Locker) -> None:
     locker.deposit(PARCEL)
 
 
+def _remote_order(locker: Locker) -> None:
+    locker.order(5, ORDERED_DOOR)
+    locker.shut()
+
+
 def _acknowledgement(locker: Locker) -> None:
     locker.enter("99999999")
     locker.tell_host()
@@ -180,6 +189,7 @@ FLOWS = {
         Flow("attempt", _with_parcel, _attempt, _attempt),
         Flow("pick-up", _with_parcel, _pick_up, _come_back),
         Flow("deposit", _installed, _deposit, _come_back),
+        Flow("order", _with_parcel, _remote_order, _remote_order),
         Flow("acknowledgement", _with_parcel, _acknowledgement, _acknowledgement),
         Flow("snapshot", _with_parcel, _snapshot, _snapshot),
         Flow("reclaim", _round_the_ring, _reclaim, _reclaim),

@@ -22,6 +22,7 @@ INVARIANTS = {
     "lost": "an event that was durable reaches the host, unchanged, or a LOST record names it",
     "duplicate": "the host never gets one seq with two contents, nor one act twice",
     "attempts": "no code was compared without its attempt in the log, and a restart gives no try back",
+    "order": "an operator's order to open is carried out once at most, however often it arrives",
     "pulse": "no door is pulsed without a PULSE event",
     "time": "the time floor never falls below a time that was durable",
     "room": "a power cut costs no sector, and nothing is called damaged or lost",
@@ -50,6 +51,7 @@ class Witness:
         self.host: dict[int, Event] = {}
         self.durable_s = 0
         self.pulses = 0
+        self.orders: frozenset[int] = frozenset()  # counters of the commands the host has sent
         self.comparisons = 0
         self.uptime_ms = 0
 
@@ -112,6 +114,10 @@ class Witness:
     def check_end(self) -> None:
         """The host has taken everything there is."""
         self._check_durable(self.host)
+        pulses = [R.unpack(R.PULSE, event[3]) for event in self.host.values() if event[1] == R.PULSE]
+        ordered = sum(pulse[1] == D.FOR_REMOTE for pulse in pulses)
+        if ordered > len(self.orders):
+            raise Violation("order", f"{ordered} pulses for {len(self.orders)} orders")
         for kind, name in ((R.DEPOSITED, "deposited"), (R.COLLECTED, "collected")):
             told: dict[str, int] = {}
             for event in self.host.values():

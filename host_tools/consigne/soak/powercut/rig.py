@@ -206,6 +206,12 @@ class Locker:
         if self.core.access.grants_version == 0:
             self.send((E.EV_GRANTS, 0, 1, payloads, []))
 
+    def order(self, counter: int, door: int) -> None:
+        """The operator's command, as often as the network delivers it; a counter seen is passed over."""
+        self.world.witness.orders |= {counter}
+        if self.core.command_counter < counter:
+            self.send((E.EV_OPEN_ORDER, door, counter, f"order {counter}"))
+
     def set_time(self) -> None:
         """The host says what time it is."""
         if self.trust != E.TRUST_SET:
