@@ -21,7 +21,7 @@ def test_a_full_disk_stops_acknowledgements_and_nothing_else(tmp_path):
 
             host.database.engine.dispose()
             event.listen(host.database.engine, "connect", fill)
-            locker = talker(count=5_000)
+            locker = talker(count=5_000, stall_s=1e6)  # the host must bring it to its end by itself
             await locker.connect(broker.host, broker.port)
             await until(lambda: host.ingest.counts.failed_commits > 0)
             full_at = len(stored(host))

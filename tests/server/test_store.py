@@ -5,6 +5,8 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -237,6 +239,28 @@ def test_what_was_acknowledged_is_there_after_the_host_was_killed(tmp_path):
         assert stored == list(range(1, len(stored) + 1)) and len(stored) >= acknowledged
         assert held.contiguous == len(stored) == held.stored, "run and rows are one transaction"
         assert checked == "ok"
+
+
+def test_api_and_ingest_write_at_the_same_time_without_failing(database):
+    """On SQLite a transaction that reads first and then writes fails unless it takes the lock at once."""
+    store, parcels = Store(database), Parcels(database)
+    together = threading.Barrier(2)
+
+    def ingest():
+        together.wait()
+        for n in range(1, 101):
+            store.commit([events("L1", 1, event(n)), status("L1", 1, seq=n + 1, ack=0, grants=0)])
+
+    def announce():
+        together.wait()
+        for n in range(100):
+            parcels.announce(f"P{n}", "L1")
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(ingest), pool.submit(announce)]:
+            done.result()
+    assert seqs_of(database) == list(range(1, 101))
+    assert Fleet(database).locker("L1")["grants"]["version"] == 100
 
 
 def test_sqlite_is_opened_so_that_a_commit_is_on_the_disk(database):
