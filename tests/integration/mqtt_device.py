@@ -167,7 +167,6 @@ class Requests:
             "errors": client.errors[1:],
             "session": client.session(),
             "in_flight": client.in_flight(),
-            "stray_acks": client.stray_acks(),
             "next_seq": journal.next_seq,
             "acknowledged": journal.acknowledged,
             "epoch": journal.epoch,

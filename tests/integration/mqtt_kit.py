@@ -128,7 +128,7 @@ class Amqtt:
 class Device(Process):
     """The client and the sync on MicroPython, see ``mqtt_device.py``."""
 
-    def __init__(self, port: int, heap: str = "8m", **options: Any):
+    def __init__(self, port: int, heap: str = "4m", **options: Any):
         options.update(port=port, locker=options.get("locker", LOCKER), device_key=DEVICE_KEY.hex())
         environment = {**os.environ, "MICROPYPATH": f"{ROOT}/firmware:{ROOT}/host_tools:.frozen"}
         super().__init__(

@@ -93,10 +93,6 @@ class Client:
         """How many published packets the server has not acknowledged."""
         return self._conversation.window.in_flight()
 
-    def stray_acks(self) -> int:
-        """How many acknowledgements came for packets that waited for none."""
-        return self._conversation.window.stray_acks
-
     def session(self) -> int:
         """Counts connections: whoever sees it change starts again."""
         return self._conversation.session

@@ -15,7 +15,6 @@ class Window:
         self._free = [0] * size  # the ids at rest: a stack
         self._room = asyncio.Event()
         self.free_count = 0
-        self.stray_acks = 0  # for ids that waited for none: harmless, yet worth knowing of
         self.reset()
 
     def reset(self) -> None:
@@ -43,8 +42,8 @@ class Window:
         self._waiting[self._free[self.free_count]] = 1
 
     def acknowledge(self, packet_id: int) -> None:
+        """The server has it.  An id that waits for nothing is harmless: perhaps it came twice."""
         if packet_id > self._size or not self._waiting[packet_id]:
-            self.stray_acks += 1
             return
         self._waiting[packet_id] = 0
         self._free[self.free_count] = packet_id

@@ -57,6 +57,9 @@ class Sync:
         self._status = status
         self._now = now
         self._prefix = prefix
+        self._topics = {
+            name: (prefix + name).encode() for name in ("replies", "status", "occupancy", "events")
+        }
         self._key = codes.derive(device_key, codes.LABEL_EVENT)
         self._inbox = Inbox(prefix, device_key, journal, sink, counter, now, self.reply, self._again)
         self._wake = asyncio.Event()
@@ -69,9 +72,8 @@ class Sync:
         self._status_ms = self._occupancy_ms = 0
         self._replies = []  # (id, result), at most _REPLIES_MAX, the oldest dropped
         self._ask_have = -1  # version of the grants to name in the next question, -1: no question
-        self.replies_dropped = 0
         client.attach(
-            (prefix + "status").encode(),
+            self._topics["status"],
             self._will(),
             ((prefix + "ack").encode(), (prefix + "commands").encode()),
             self._inbox.message,
@@ -95,7 +97,6 @@ class Sync:
         """Answer a command.  A lost answer is made good by the command's own event."""
         if len(self._replies) >= _REPLIES_MAX:
             self._replies.pop(0)
-            self.replies_dropped += 1
         self._replies.append((command_id, result))
         self._wake.set()
 
@@ -171,13 +172,13 @@ class Sync:
         publish = self._client.publish
         now_ms = ticks_ms()
         if self._replies or self._ask_have >= 0:
-            return await publish((self._prefix + "replies").encode(), self._fill_reply)
+            return await publish(self._topics["replies"], self._fill_reply)
         if self._status_due or ticks_diff(now_ms, self._status_ms) >= _STATUS_EVERY_MS:
-            return await publish((self._prefix + "status").encode(), self._fill_status, True)
+            return await publish(self._topics["status"], self._fill_status, True)
         if self._occupancy_due and ticks_diff(now_ms, self._occupancy_ms) >= _OCCUPANCY_EVERY_MS:
-            return await publish((self._prefix + "occupancy").encode(), self._fill_occupancy, True)
+            return await publish(self._topics["occupancy"], self._fill_occupancy, True)
         if self._may_send():
-            return await publish((self._prefix + "events").encode(), self._fill_events)
+            return await publish(self._topics["events"], self._fill_events)
         return False
 
     def _fill_events(self, packet) -> bool:

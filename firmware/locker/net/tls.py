@@ -1,18 +1,20 @@
-"""TLS for the client: whom to trust, and as whom to come.
+"""TLS for the client: whom to trust.
 
-All certificates and keys are DER: MicroPython's mbedTLS is built without PEM.  The server must show
-a certificate that ``ca`` signed, for the name the client was told to connect to, and valid now: the
-interpreter's clock counts, so it must be set (``machine.RTC``) from the journal's floor at least.
+The server must show a certificate that ``ca`` signed, for the name the client was told to connect
+to, and valid now.  "Now" is the interpreter's clock, so ``machine.RTC`` must be set first, from the
+journal's floor at least: an ESP32 that wakes in the year 2000 believes no certificate.
 """
 
 import ssl
 
 
-def client_context(ca: bytes, certificate: bytes = b"", key: bytes = b""):
-    """An ``ssl.SSLContext`` that trusts ``ca`` alone; shows ``certificate`` when one is given."""
+def client_context(ca: bytes):
+    """An ``ssl.SSLContext`` that trusts ``ca`` alone.
+
+    ``ca`` is a certificate in DER: MicroPython's mbedTLS is built without PEM.  Raises ``ValueError``
+    for one that it cannot read.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.verify_mode = ssl.CERT_REQUIRED
     context.load_verify_locations(cadata=ca)
-    if certificate:
-        context.load_cert_chain(certificate, key)
     return context
