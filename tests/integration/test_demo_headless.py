@@ -1,12 +1,14 @@
 """``make demo HEADLESS=1``: the whole path, proved without a browser, in one line of JSON."""
 
+import asyncio
 import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from consigne.demo import headless
+from consigne.demo import cabinet, headless
+from consigne.demo.stage import Stage
 
 CONSIGNE = str(Path(sys.executable).with_name("consigne"))
 
@@ -35,3 +37,20 @@ def test_a_demo_that_gets_nowhere_says_what_it_waited_for(
     told = capsys.readouterr()
     assert told.out == ""
     assert "waiting for the locker to connect and have its clock set" in told.err
+
+
+def test_a_kept_demo_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    async def visit() -> tuple[int, list[int]]:
+        async with Stage(tmp_path / "kept") as stage:
+            proof = headless.Proof(stage)
+            await proof.until("the locker to connect", proof.is_ready)
+            events = stage.host.fleet.events(cabinet.LOCKER, limit=1000)
+            boots = [event["seq"] for event in events if event["kind"] == "boot"]
+            return events[0]["epoch"], boots
+
+    first_epoch, first_boots = asyncio.run(visit())
+    second_epoch, second_boots = asyncio.run(visit())
+    assert second_epoch == first_epoch, "the same journal, not a new one"
+    assert len(first_boots) == 1
+    assert second_boots[: len(first_boots)] == first_boots
+    assert len(second_boots) == 2

@@ -69,7 +69,7 @@ class Proof:
 
     async def run(self) -> dict[str, Any]:
         """Deposit both parcels, collect one, cut the network, collect the other, bring it back."""
-        await self.until("the locker to connect and have its clock set", self._is_ready)
+        await self.until("the locker to connect and have its clock set", self.is_ready)
         for parcel, size in PARCELS:
             self._host.parcels.announce(parcel, cabinet.LOCKER, size=size)
         self._host.kick()
@@ -142,7 +142,8 @@ class Proof:
     def _known(self) -> dict[str, Any]:
         return self._host.fleet.locker(cabinet.LOCKER)
 
-    def _is_ready(self) -> bool:
+    def is_ready(self) -> bool:
+        """Whether the locker is connected and knows the time."""
         known = self._known()
         return bool(known["connected"] and (known["status"] or {}).get("trust") == _events.TRUST_SET)
 

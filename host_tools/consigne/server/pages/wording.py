@@ -6,6 +6,9 @@ from typing import Any, NamedTuple
 from consigne.firmware_path import import_locker
 
 _events = import_locker("core.events")
+_doors = import_locker("core.doors")
+_reasons = import_locker("core.reasons")
+_records = import_locker("core.records")
 
 DOOR_NAME = "door name"  # added to an event that has a door, before it is put into words
 GOOD, DOOR, NOTE, BAD, PLAIN = "good", "door", "note", "bad", ""
@@ -16,6 +19,7 @@ VIA_NAMES = {
     _events.VIA_COMMAND: "by the host",
 }
 ROLE_NAMES = ("customer", "courier", "clerk", "technician", "resident", "merchant", "partner")
+ALARM_NAMES = {1: "parcel missing or wrong", 2: "opened under duress"}  # core/errands.py, core/session.py
 ACTION_NAMES = ("collect", "deposit", "return", "recall", "service", "hand over")
 
 
@@ -28,11 +32,20 @@ class Wording(NamedTuple):
 
 
 def _of(names: tuple[str, ...], number: int) -> str:
-    return names[number] if 0 <= number < len(names) else str(number)
+    return names[number].replace("_", " ") if 0 <= number < len(names) else str(number)
 
 
 def _door(event: Mapping[str, Any]) -> str:
     return f"door {event[DOOR_NAME]}"
+
+
+def _refused(event: Mapping[str, Any]) -> str:
+    return f"{_of(_reasons.R_NAMES, event['reason'])}, {VIA_NAMES.get(event['via'], '')}"
+
+
+def _alarm(event: Mapping[str, Any]) -> str:
+    what = ALARM_NAMES.get(event["alarm"], "")
+    return what if event["door"] == _records.ANY_DOOR else f"{what}, {_door(event)}"
 
 
 def _parcel(event: Mapping[str, Any]) -> str:
@@ -42,7 +55,7 @@ def _parcel(event: Mapping[str, Any]) -> str:
 _WORDS: dict[str, tuple[str, str, Callable[[Mapping[str, Any]], str]]] = {
     "boot": (NOTE, "Started", lambda e: f"firmware {e['firmware']}"),
     "attempt": (PLAIN, "Code tried", lambda e: VIA_NAMES.get(e["via"], "")),
-    "refused": (BAD, "Refused", lambda e: VIA_NAMES.get(e["via"], "")),
+    "refused": (BAD, "Refused", _refused),
     "accepted": (
         PLAIN,
         "Accepted",
@@ -58,15 +71,15 @@ _WORDS: dict[str, tuple[str, str, Callable[[Mapping[str, Any]], str]]] = {
     "not_opened": (BAD, "Did not open", _door),
     "forced": (BAD, "Opened without an order", _door),
     "left_open": (NOTE, "Left open", lambda e: f"{_door(e)} for {e['after_s']} s"),
-    "door_fault": (BAD, "Door fault", _door),
-    "blocked": (NOTE, "Blocked", _door),
+    "door_fault": (BAD, "Door fault", lambda e: f"{_door(e)}: {_of(_doors.FAULT_NAMES, e['fault'])}"),
+    "blocked": (NOTE, "Blocked", lambda e: f"{_door(e)}: {_of(_doors.BLOCK_NAMES, e['why'])}"),
     "released": (PLAIN, "Released", _door),
     "command": (PLAIN, "Command", lambda e: e["id"]),
     "rejected": (BAD, "Messages not believed", lambda e: str(e["count"])),
     "lost": (BAD, "Events dropped, flash full", lambda e: f"{e['first']} to {e['last']}"),
     "fault": (BAD, "Fault", lambda e: e["what"]),
     "time_set": (PLAIN, "Clock set", lambda e: ""),
-    "alarm": (BAD, "Alarm", lambda e: f"{_of(ROLE_NAMES, e['role'])} {e['holder']}"),
+    "alarm": (BAD, "Alarm", _alarm),
 }
 
 
