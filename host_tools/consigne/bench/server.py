@@ -93,7 +93,7 @@ class _Watched:
     """A talker and when each of its events was journaled."""
 
     def __init__(self, name: str) -> None:
-        self.talker = Talker(name, key_of(name), epoch=int(time.time()))
+        self.talker = Talker(name, key_of(name), stall_s=20.0)
         self.waits_ms: list[float] = []
         self._since: deque[float] = deque()
         self._seen = 0
