@@ -60,9 +60,12 @@ def demo(
         from consigne.demo.headless import run
 
         raise typer.Exit(run())
-    from consigne.demo.page import run as run_page
+    from consigne.demo import page
 
-    run_page(port=port, open_browser=browser, keep=keep, log=log)
+    try:
+        page.run(port=port, open_browser=browser, keep=keep, log=log)
+    except page.PortTaken as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 @app.command(

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 import sys
 import webbrowser
 from pathlib import Path
@@ -59,17 +60,36 @@ def add_pages(app: FastAPI, stage: Stage) -> None:
     ui.run_with(app, title="Consigne", tailwind=False, show_welcome_message=False)
 
 
-async def serve(port: int, open_browser: bool, keep: Path | None, log: TextIO | None) -> None:
+class PortTaken(OSError):
+    """The page's port cannot be had; the text tells what to do."""
+
+
+def listen(port: int) -> socket.socket:
+    """A socket that listens on the loopback: whoever connects from now on waits for the page.
+
+    Raises ``PortTaken``.
+    """
+    listening = socket.socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind(("127.0.0.1", port))
+    except OSError as error:
+        listening.close()
+        raise PortTaken(f"port {port} cannot be had ({error.strerror}); choose another with --port") from None
+    listening.listen()
+    return listening
+
+
+async def serve(listening: socket.socket, open_browser: bool, keep: Path | None, log: TextIO | None) -> None:
     """Put the demo up, show it until interrupted, take it down."""
     async with Stage(keep, log) as stage:
         app = stage.host.app()
         add_pages(app, stage)
-        server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning"))
-        address = f"http://127.0.0.1:{port}/"
+        address = f"http://127.0.0.1:{listening.getsockname()[1]}/"
         print(f"Consigne: {address}   (Ctrl+C ends it)", flush=True)
         if open_browser:
             webbrowser.open(address)
-        await server.serve()
+        await uvicorn.Server(uvicorn.Config(app, log_level="warning")).serve([listening])
 
 
 def run(port: int, open_browser: bool, keep: Path | None, log: Path | None) -> None:
@@ -77,5 +97,6 @@ def run(port: int, open_browser: bool, keep: Path | None, log: Path | None) -> N
     sys.setswitchinterval(SWITCH_S)
     with contextlib.ExitStack() as stack:
         stack.enter_context(contextlib.suppress(KeyboardInterrupt))
+        listening = stack.enter_context(listen(port))
         lines = stack.enter_context(log.open("w", buffering=1, encoding="utf-8")) if log is not None else None
-        asyncio.run(serve(port, open_browser, keep, lines))
+        asyncio.run(serve(listening, open_browser, keep, lines))
