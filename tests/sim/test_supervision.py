@@ -5,10 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from consigne.demo import cabinet
 from consigne.firmware_path import firmware_dir, import_locker
+from consigne.sim.clock import VirtualClock
 from consigne.sim.flash import NorFlash
+from consigne.sim.host import Host
 from consigne.sim.locker import SimLocker
-from sim_kit import GROUNDS, IDENTITY, config, play
+from sim_kit import GROUNDS, IDENTITY, KEY, config, play
 
 TASKS = """
 import asyncio
@@ -126,6 +129,25 @@ def test_an_expander_that_falls_silent_takes_its_own_doors_out_and_no_others(tmp
         "the others are watched as before"
     )
     assert not locker.ends and not [line for line in locker.log if line[1] == "reset"]
+    locker.stop()
+
+
+def test_without_its_ca_the_locker_serves_offline_and_never_speaks_in_clear_text(tmp_path: Path) -> None:
+    network = {**cabinet.config(1883)["network"], "tls": True}
+    host = Host(VirtualClock(), KEY)
+    locker = SimLocker(
+        config(network=network),
+        IDENTITY,
+        tmp_path / "device",
+        "virtual",
+        clock=host.network.clock,
+        network=host.network,
+    )
+    locker.start()
+    locker.run_for(120)
+    assert not host.status, "nothing was sent to a broker that nobody can vouch for"
+    assert {"kind": "fault", "code": 2, "what": "no network without a good ca.der"} in facts(locker)
+    assert "Type your code" in locker.display()[1]
     locker.stop()
 
 

@@ -1,5 +1,7 @@
 """The controller board itself: its buses and why it started."""
 
+import time
+
 import machine
 from micropython import const
 
@@ -10,6 +12,7 @@ CAUSE_BUTTON = const(2)
 CAUSE_WATCHDOG = const(3)
 CAUSE_SOFTWARE = const(4)
 
+_FROM_1970_TO_2000_S = const(946_684_800)
 _CAUSES = (
     (machine.PWRON_RESET, CAUSE_POWER),
     (machine.HARD_RESET, CAUSE_BUTTON),
@@ -35,6 +38,17 @@ def buses(entries) -> dict:
         )
         for bus in entries
     }
+
+
+def set_calendar(epoch_s: int) -> None:
+    """Set the chip's calendar, by which TLS judges a certificate's dates, to a Unix time.
+
+    The epoch of an ESP32's ``time`` may begin in 2000; the calendar itself has none.
+    """
+    if time.gmtime(0)[0] == 2000:
+        epoch_s -= _FROM_1970_TO_2000_S
+    year, month, day, hour, minute, second, weekday = time.gmtime(epoch_s)[:7]
+    machine.RTC().datetime((year, month, day, weekday, hour, minute, second, 0))
 
 
 def restart() -> None:

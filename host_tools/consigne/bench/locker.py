@@ -66,7 +66,7 @@ def config() -> dict[str, Any]:
 
 def code_of(door: int) -> str:
     """The standing code of a compartment."""
-    return f"{70_000_000 + door * 1_234_567:08d}"
+    return f"{10_000_000 + door * 1_234_567 % 90_000_000:08d}"
 
 
 def fill_journal(path: Path, device_key: bytes) -> None:
@@ -79,11 +79,14 @@ def fill_journal(path: Path, device_key: bytes) -> None:
         tag = codes.listed_tag(device_key, code_of(number))
         parcel = "" if number < DOORS else f"JD{number:016d}"
         uses = 0 if number < DOORS else 1
-        row = (number + 1, NOW_S, NOW_S + 86_400 * 30, events.RESIDENT, events.COLLECT, 0, door, uses, tag, parcel)
+        until_s = NOW_S + 86_400 * 30
+        who = (events.RESIDENT, events.COLLECT, 0)
+        row = (number + 1, NOW_S, until_s, *who, door, uses, tag, parcel)
         journal.append(records.GRANT, records.pack(records.GRANT, *row), NOW_S)
     journal.append(records.GRANTS_VERSION, records.pack(records.GRANTS_VERSION, 1), NOW_S)
     for number in range(EVENTS):
-        payload = records.pack(records.ACCEPTED, 1, events.RESIDENT, events.COLLECT, 0, number, f"JD{number:016d}")
+        fields = (1, events.RESIDENT, events.COLLECT, 0, number, f"JD{number:016d}")
+        payload = records.pack(records.ACCEPTED, *fields)
         journal.append(records.ACCEPTED, payload, NOW_S + number)
     flash.close()
 
@@ -110,8 +113,8 @@ def await_ready(sim: SimLocker) -> float:
     return time.monotonic() - started
 
 
-def pick_up(sim: SimLocker, door: int) -> tuple[int, int]:
-    """Type the code of a compartment; the microseconds of the last key's contact and of the relay."""
+def pick_up(sim: SimLocker, door: int) -> tuple[int, int, int]:
+    """Type the code of a compartment; when the last key touched, came to rest, and the relay moved: us."""
     seen: list[tuple[int, str, str]] = []
     sim.listeners.append(seen.append)
     sim.type(code_of(door) + "#", KEYS_PER_S)
@@ -119,24 +122,31 @@ def pick_up(sim: SimLocker, door: int) -> tuple[int, int]:
     sim.listeners.remove(seen.append)
     if sim.ends:
         raise MemoryError(sim.ends[0])
-    key_us = next(at for at, what, detail in seen if (what, detail) == ("key", "# down"))
+    touch_us = next(at for at, what, detail in seen if (what, detail) == ("key", "# down"))
     relay_us = next(at for at, what, detail in seen if (what, detail) == ("relay", f"{door + 1} on"))
+    assert sim.cabinet.keypad is not None
+    rest_us = sim.cabinet.keypad.settled_us["#"]
     sim.push_shut(door)
     sim.wait_for(lambda: "* opens once more" in "".join(sim.display()), 10)
-    return key_us, relay_us
+    return touch_us, rest_us, relay_us
 
 
 def latency(template: Path, identity: dict[str, Any]) -> dict[str, float]:
     with locker(template, identity, HEAP_MAX_KB) as sim:
         await_ready(sim)
-        pairs = [pick_up(sim, number % DOORS) for number in range(PICK_UPS)]
-    delays_ms = sorted((relay_us - key_us) / 1000 for key_us, relay_us in pairs)
-    p99_ms = delays_ms[math.ceil(0.99 * len(delays_ms)) - 1]
+        times = [pick_up(sim, number % DOORS) for number in range(PICK_UPS)]
+    from_touch_ms = [(relay_us - touch_us) / 1000 for touch_us, _, relay_us in times]
+    from_rest_ms = [(relay_us - rest_us) / 1000 - DEBOUNCE_MS for _, rest_us, relay_us in times]
     return {
-        "latency.key_to_relay_p50_ms": statistics.median(delays_ms),
-        "latency.key_to_relay_p99_ms": p99_ms,
-        "latency.key_to_relay_after_debounce_p99_ms": p99_ms - DEBOUNCE_MS,
+        "latency.key_to_relay_p50_ms": statistics.median(from_touch_ms),
+        "latency.key_to_relay_p99_ms": p99(from_touch_ms),
+        "latency.key_to_relay_after_debounce_p50_ms": statistics.median(from_rest_ms),
+        "latency.key_to_relay_after_debounce_p99_ms": p99(from_rest_ms),
     }
+
+
+def p99(values: list[float]) -> float:
+    return sorted(values)[math.ceil(0.99 * len(values)) - 1]
 
 
 def plays(template: Path, identity: dict[str, Any], heap_kb: int) -> bool:

@@ -19,7 +19,8 @@ class MatrixKeypad(Part):
     """Keys by their labels.
 
     ``noise_per_s`` is the mean rate of contact interruptions of each held key and of spikes that
-    pull a random column low, for as long as keys are being pressed.
+    pull a random column low, for as long as keys are being pressed.  ``settled_us`` says for each key
+    when, by the board's clock, its contact stops bouncing after it was pressed last.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class MatrixKeypad(Part):
         }
         self._held: set[str] = set()
         self._bounces: dict[str, int] = {}
+        self.settled_us: dict[str, int] = {}
 
     def down(self, key: str) -> None:
         """Press a key and keep it down; KeyError when the keypad has no such key."""
@@ -86,6 +88,8 @@ class MatrixKeypad(Part):
         switch.set(closed)
         pairs = self._random.randint(0, BOUNCE_EDGES_MAX // 2)
         times = sorted(self._random.randint(50, BOUNCE_US) for _ in range(2 * pairs))
+        if closed:
+            self.settled_us[key] = self.clock.now_us() + (times[-1] if times else 0)
         state = closed
         for at_us in times:
             state = not state
