@@ -1,4 +1,4 @@
-"""A day at the locker: nobody finds another person's parcel, no compartment is given out full, no event is lost."""
+"""A day at the locker: nobody finds another person's parcel, no event is lost, no full compartment given out."""
 
 import pytest
 from consigne.soak import locker
