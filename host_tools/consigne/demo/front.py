@@ -32,7 +32,7 @@ class LockerFront:
         if display is None or keypad is None:
             raise ValueError("the demo's cabinet has a display and a keypad")
         self.locker = locker
-        self.plates = tuple(DoorPlate(str(door + 1), size) for door, size in enumerate(cabinet.SIZES))
+        self.plates = tuple(DoorPlate(door["name"], door["size"]) for door in cabinet.layout())
         self.keys = cabinet.KEYS
         self.columns, self.rows = display.columns, display.rows
         self.key_period_s = KEY_PERIOD_US / 1e6

@@ -7,7 +7,6 @@ page is photographed on the way.  Pictures go to ``tests/pages/pictures``.
 import io
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from PIL import Image
@@ -127,15 +126,15 @@ def main() -> None:
     PICTURES.mkdir(parents=True, exist_ok=True)
     port = free_port()
     command = [str(Path(sys.executable).with_name("consigne")), "demo", "--no-browser", "--port", str(port)]
-    with tempfile.TemporaryFile() as errors:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors)
-        assert process.stdout is not None
-        try:
-            process.stdout.readline()
-            photograph(f"http://127.0.0.1:{port}/")
-        finally:
-            process.terminate()
-            process.wait(20)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    try:
+        if not process.stdout.readline():
+            sys.exit("the demo did not start")
+        photograph(f"http://127.0.0.1:{port}/")
+    finally:
+        process.terminate()
+        process.wait(20)
 
 
 if __name__ == "__main__":
