@@ -53,8 +53,19 @@ class Parts:
         self.report = print
         buses = board.buses(raw["i2c"])
         banks = Banks(raw["doors"], raw["expanders"], buses, raw["board"])
-        self.locks: ports.Locks = RelayLocks(banks.relays, banks.chips, raw["arm_pin"])
-        self.sensors: ports.Sensors = Reeds(len(raw["doors"]), banks.pin_reeds + banks.chip_reeds)
+        reeds = banks.pin_reeds + banks.chip_reeds
+        self.locks: ports.Locks = None
+        self.wires = ()
+        if raw["arm_pin"] >= 0:
+            self.locks = RelayLocks(banks.relays, banks.chips, raw["arm_pin"])
+        if raw["boards"]:
+            from locker.drivers.boardbanks import BoardBanks
+
+            boards = BoardBanks(raw["doors"], raw["rs485"], raw["boards"], self.locks, self._hear)
+            self.locks = boards.locks
+            self.wires = boards.buses
+            reeds += boards.reeds
+        self.sensors: ports.Sensors = Reeds(len(raw["doors"]), reeds)
         part = raw["display"]
         self.display: ports.Display = CharacterDisplay(
             buses[part["i2c"]], part["address"], part["columns"], part["rows"], self._hear
@@ -91,6 +102,8 @@ class Locker:
         )
         self._supervisor = supervisor = Supervisor(Watchdog(watchdog_ms), self._task_report, controller.stop)
         supervisor.critical("sensors", lambda: parts.sensors.run(controller.sink))
+        for i, wire in enumerate(parts.wires):
+            supervisor.critical("rs485 {}".format(i), wire.run)
         supervisor.critical("keypad", lambda: parts.keypad.run(controller.sink))
         supervisor.critical("pulses", controller.run_pulses)
         supervisor.critical("timers", controller.run_timers)
@@ -183,6 +196,7 @@ def main():
     if made is None:
         sys.exit(1)
     sys.modules.pop("locker.config")
+    sys.modules.pop("locker.configboards", None)
     del sys.modules["locker"].config
     gc.collect()
     locker = Locker(journal, conversation, *made)

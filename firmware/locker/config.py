@@ -33,9 +33,11 @@ _SITE = {
     "pulse_ms": (int, 50, 1000, 400),
     "rest_ms": (int, 500, 10_000, 1500),
     "reopen_s": (int, 0, 600, 120),
-    "arm_pin": (int, 0, 48, _REQUIRED),
+    "arm_pin": (int, -1, 48, -1),  # -1: no lock hangs on a relay
     "i2c": (list, 0, 2, ()),
     "expanders": (list, 0, 16, ()),
+    "rs485": (list, 0, 2, ()),
+    "boards": (list, 0, 32, ()),
     "doors": (list, 1, _DOORS_MAX, _REQUIRED),
     "keypad": (dict, 0, 0, _REQUIRED),
     "scanner": (dict, 0, 0, {}),
@@ -157,7 +159,12 @@ def _check_part(raw, part, table, where):
 
 def _bank_names(raw):
     """Every bank that is declared, in the order in which short channels count them."""
-    return ["gpio"] + ["{}@{}:{}".format(e["kind"], e["i2c"], e["address"]) for e in raw["expanders"]]
+    banks = ["gpio"] + ["{}@{}:{}".format(e["kind"], e["i2c"], e["address"]) for e in raw["expanders"]]
+    if raw["boards"]:
+        from .configboards import bank_names
+
+        banks += bank_names(raw)
+    return banks
 
 
 def _channel(given, banks, where):
@@ -180,6 +187,11 @@ def checked(given, where="config.json"):
     raw = _check(_SITE, given, where)
     raw["i2c"] = _check_each(_I2C, raw["i2c"], where + ".i2c")
     raw["expanders"] = _check_each(_EXPANDER, raw["expanders"], where + ".expanders")
+    if raw["rs485"] or raw["boards"]:
+        from .configboards import BOARD, WIRE
+
+        raw["rs485"] = _check_each(WIRE, raw["rs485"], where + ".rs485")
+        raw["boards"] = _check_each(BOARD, raw["boards"], where + ".boards")
     raw["doors"] = _check_each(_DOOR, raw["doors"], where + ".doors")
     banks = _bank_names(raw)
     for i, door in enumerate(raw["doors"]):
@@ -215,6 +227,12 @@ def _check_meaning(raw, where):
             raise ConfigError(
                 "{}.doors[{}].name: '{}' is taken by doors[{}]".format(where, i, name, names.index(name))
             )
+    if raw["rs485"] or raw["boards"]:
+        from .configboards import problem
+
+        wrong = problem(raw)
+        if wrong:
+            raise ConfigError("{}.{}".format(where, wrong))
     _check_lines(raw, where)
 
 
@@ -232,6 +250,7 @@ def _check_holders(holders, where):
 def _check_lines(raw, where):
     """Every line is declared, and used once."""
     banks = _bank_names(raw)
+    relays = banks[: 1 + len(raw["expanders"])]
     used = {}
     for use, bank, channel in _channels(raw):
         if bank not in banks:
@@ -240,6 +259,10 @@ def _check_lines(raw, where):
             )
         if not isinstance(channel, int):
             raise ConfigError("{}.{}: expected a pin number, found {!r}".format(where, use, channel))
+        if raw["arm_pin"] < 0 and bank in relays and use.endswith(".lock"):
+            raise ConfigError("{}: key 'arm_pin' is missing, and {} is a relay".format(where, use))
+        if bank not in relays:  # a lock board, see configboards.py
+            continue
         other = used.get((bank, channel))
         if other:
             what = "pin" if bank == "gpio" else bank + " channel"
@@ -249,22 +272,33 @@ def _check_lines(raw, where):
 
 def _channels(raw):
     """Every line of the board and its expanders that the configuration claims: (use, bank, channel)."""
-    yield "arm_pin", "gpio", raw["arm_pin"]
-    for i, bus in enumerate(raw["i2c"]):
-        yield "i2c[{}].scl".format(i), "gpio", bus["scl"]
-        yield "i2c[{}].sda".format(i), "gpio", bus["sda"]
-    for i, expander in enumerate(raw["expanders"]):
-        if expander["int_pin"] >= 0:
-            yield "expanders[{}].int_pin".format(i), "gpio", expander["int_pin"]
-    for side in ("rows", "cols"):
-        for i, pin in enumerate(raw["keypad"][side]):
-            yield "keypad.{}[{}]".format(side, i), "gpio", pin
-    for part, key in (("scanner", "tx"), ("scanner", "rx"), ("buzzer", "pin"), ("led", "pin")):
-        if raw[part]:
-            yield part + "." + key, "gpio", raw[part][key]
+    for use, pin in _pins(raw):
+        if pin != -1:
+            yield use, "gpio", pin
+    if raw["rs485"]:
+        from .configboards import pins
+
+        for use, pin in pins(raw):
+            yield use, "gpio", pin
     for i, door in enumerate(raw["doors"]):
         for line in ("lock", "reed"):
             yield "doors[{}].{}".format(i, line), door[line]["bank"], door[line]["channel"]
+
+
+def _pins(raw):
+    """Every pin that a part is wired to, -1 for one that is not: (use, pin)."""
+    yield "arm_pin", raw["arm_pin"]
+    for i, bus in enumerate(raw["i2c"]):
+        yield "i2c[{}].scl".format(i), bus["scl"]
+        yield "i2c[{}].sda".format(i), bus["sda"]
+    for i, expander in enumerate(raw["expanders"]):
+        yield "expanders[{}].int_pin".format(i), expander["int_pin"]
+    for side in ("rows", "cols"):
+        for i, pin in enumerate(raw["keypad"][side]):
+            yield "keypad.{}[{}]".format(side, i), pin
+    for part, key in (("scanner", "tx"), ("scanner", "rx"), ("buzzer", "pin"), ("led", "pin")):
+        if raw[part]:
+            yield part + "." + key, raw[part][key]
 
 
 def identity(given, where="identity.json"):

@@ -203,12 +203,16 @@ class Controller:
             self._pulse_wanted.clear()
             while self._pulsing >= 0 or self._pulses:
                 await asyncio.sleep_ms(_PULSE_POLL_MS)
-                if self._locks.busy():
-                    continue
+                what = E.EV_PULSED
+                try:
+                    if self._locks.busy():
+                        continue
+                except OSError:
+                    what = E.EV_PULSE_FAILED
                 if self._pulsing >= 0:
                     door, self._pulsing = self._pulsing, -1
                     self._rested[door] = ticks_add(ticks_ms(), self._rest_ms)
-                    self.sink((E.EV_PULSED, door))
+                    self.sink((what, door))
                 self._next_pulse()
 
     def _next_pulse(self):

@@ -24,7 +24,11 @@ class Locks(Protocol):
         """
 
     def busy(self) -> bool:
-        """True from ``start`` until the coil is off and its line released."""
+        """True from ``start`` until the coil is off and its line released.
+
+        Raises ``OSError`` once, instead of saying False, when a board on a wire got the order and
+        has not answered since: the pulse failed, as far as anybody can know.
+        """
 
     def off(self) -> None:
         """Release every line now."""

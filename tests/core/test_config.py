@@ -127,3 +127,44 @@ def test_files_that_are_missing_damaged_or_endless():
         raise AssertionError("loaded nothing")
     except config.ConfigError as error:
         assert "no-such-file.json" in str(error)
+
+
+def _with_boards(**changes):
+    raw = _raw()
+    raw["rs485"] = [{"uart": 1, "tx": 18, "rx": 19}]
+    raw["boards"] = [{"kind": "8a", "uart": 1, "address": 3}, {"kind": "cu16", "uart": 1, "address": 4}]
+    raw["doors"][0]["lock"] = {"bank": "8a@1:3", "channel": 49}
+    raw["doors"][0]["reed"] = [2, 31]
+    raw.update(changes)
+    return raw
+
+
+def test_lock_boards_are_read_and_a_cabinet_of_boards_alone_needs_no_arming_line():
+    raw = config.checked(_with_boards())
+    assert raw["doors"][0]["reed"]["bank"] == "cu16@1:4" and raw["rs485"][0]["baud"] == 9600
+    raw = _with_boards(arm_pin=-1)
+    raw["doors"] = raw["doors"][:1]
+    assert _complaint(raw) == ""
+    assert "arm_pin" in _complaint(_with_boards(arm_pin=-1))
+
+
+def test_what_is_wrong_with_lock_boards_is_told():
+    for wrong, said in (
+        ({"boards": [{"kind": "9a", "uart": 1, "address": 3}]}, "'9a' has no driver"),
+        ({"boards": [{"kind": "8a", "uart": 2, "address": 3}]}, "no entry of rs485 uses UART 2"),
+        ({"boards": [{"kind": "8a", "uart": 1, "address": 33}]}, "allowed are 1 to 32"),
+        ({"boards": [{"kind": k, "uart": 1, "address": 3} for k in ("8a", "cu16")]}, "3 is taken"),
+        ({"rs485": [{"uart": 1, "tx": 25, "rx": 19}]}, "pin 25 is used already by arm_pin"),
+        ({"rs485": [{"uart": 1, "tx": 18, "rx": 19}, {"uart": 1, "tx": 2, "rx": 5}]}, "UART 1 is used"),
+    ):
+        raw = _with_boards(**wrong)
+        if "boards" in wrong:
+            bank = "{kind}@{uart}:{address}".format(**wrong["boards"][0])
+            raw["doors"][0]["lock"] = raw["doors"][0]["reed"] = {"bank": bank, "channel": 0}
+        assert said in _complaint(raw), (said, _complaint(raw))
+    raw = _with_boards()
+    raw["doors"][1]["lock"] = {"bank": "cu16@1:4", "channel": 16}
+    assert "channels 0 to 15" in _complaint(raw)
+    raw = _with_boards()
+    raw["doors"][1]["lock"] = {"bank": "8a@1:3", "channel": 49}
+    assert "channel 49 is used already" in _complaint(raw)

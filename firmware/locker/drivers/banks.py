@@ -21,7 +21,8 @@ def bank_name(expander) -> str:
 class Banks:
     """The lines of all doors, and the chips they lie on.
 
-    ``relays``: one relay line for each door, for ``RelayLocks``.  ``chips``: every expander.
+    ``relays``: one relay line for each door, for ``RelayLocks``, None for a door whose lock is on a
+    lock board (see ``boardbanks``).  ``chips``: every expander.
     ``pin_reeds`` and ``chip_reeds``: the sensors, for ``Reeds``.
     """
 
@@ -43,7 +44,7 @@ class Banks:
             if reed["bank"] == "gpio":
                 pulled = channel not in INPUT_ONLY.get(board, ())
                 self.pin_reeds.append(PinReed(number, channel, closed_level, pulled))
-            else:
+            elif reed["bank"] in chips:
                 on_chip.setdefault(reed["bank"], []).append((number, channel, closed_level))
         self.chip_reeds = []
         for expander in expanders:
@@ -61,7 +62,9 @@ def _int_pin(expander):
 def _relay(lock, chips):
     if lock["bank"] == "gpio":
         return GpioRelay(lock["channel"])
-    return ExpanderRelay(chips[lock["bank"]], lock["channel"])
+    if lock["bank"] in chips:
+        return ExpanderRelay(chips[lock["bank"]], lock["channel"])
+    return None
 
 
 def _masks(doors, name):

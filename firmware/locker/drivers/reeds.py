@@ -19,7 +19,7 @@ _FAULTY_SAMPLE_MS = const(50)
 # A chip without INT has to be asked often enough that a door opened by hand is known in 500 ms.
 _POLL_MS = const(1000)
 _POLL_NO_INT_MS = const(250)
-_MISSES_MAX = const(3)  # polls in a row without an answer before the sensors count as silent
+MISSES_MAX = const(3)  # polls in a row without an answer before the sensors count as silent
 
 # A sensor that will not rest, or that reports doors faster than a person moves them, is faulty
 # until it has rested for a long while.
@@ -159,9 +159,9 @@ class Reeds:
                 source.sample(self._note_bound)
                 source.misses = 0
             except OSError:
-                if source.misses < _MISSES_MAX:
+                if source.misses < MISSES_MAX:
                     source.misses += 1
-                    if source.misses == _MISSES_MAX:
+                    if source.misses == MISSES_MAX:
                         self._lose(source, sink)
 
     def _lose(self, source, sink) -> None:

@@ -10,6 +10,7 @@ from .doors import Door, Reed, Strike, Supply
 from .gm65 import Gm65
 from .hd44780 import CharacterDisplay
 from .keypad import MatrixKeypad
+from .lockboards import BoardStrike, LockBoard, boards
 from .mcp23017 import Mcp23017
 from .panel import Buzzer, Lamp
 
@@ -18,8 +19,8 @@ class Cabinet:
     """The parts, by what they are.
 
     ``doors`` in the order of the configuration; ``expanders`` by bank name
-    (``"mcp23017@<i2c>:<address>"``); ``keypad``, ``scanner``, ``display``, ``buzzer`` and ``lamp``
-    are None where the configuration has none.
+    (``"mcp23017@<i2c>:<address>"``), ``boards`` too (``"8a@<uart>:<address>"``); ``keypad``,
+    ``scanner``, ``display``, ``buzzer`` and ``lamp`` are None where the configuration has none.
     """
 
     def __init__(self, board: Board, config: Mapping[str, Any], seed: int = 0) -> None:
@@ -30,7 +31,9 @@ class Cabinet:
         self.expanders: dict[str, Mcp23017] = {}
         for expander in config.get("expanders", ()):
             self._add_expander(expander)
-        self.supply = Supply(board, board.pin(config["arm_pin"]))
+        self.boards: dict[str, LockBoard] = boards(board, config, seed)
+        arm = config.get("arm_pin", -1)
+        self.supply = Supply(board, board.pin(arm) if arm >= 0 else Net("no arming line"))
         self.doors = [
             self._door(door, door_seed) for door_seed, door in enumerate(config["doors"], start=seed * 1000)
         ]
@@ -55,15 +58,23 @@ class Cabinet:
     def _net(self, place: Mapping[str, Any]) -> Net:
         if place["bank"] == "gpio":
             return self.board.pin(int(place["channel"]))
+        if place["bank"] in self.boards:
+            return self.boards[place["bank"]].inputs[int(place["channel"])]
         return self.expanders[place["bank"]].nets[int(place["channel"])]
 
     def _door(self, door: Mapping[str, Any], seed: int) -> Door:
         name = door["name"]
-        strike = Strike(self.board, name, self._net(door["lock"]), self.supply, seed)
+        strike = self._strike(name, door["lock"], seed)
         reed = door["reed"]
         outside_pull_up = reed["bank"] == "gpio" and reed["channel"] in INPUT_ONLY
         sensor = Reed(self.board, self._net(reed), door["closed_level"], seed, outside_pull_up)
         return Door(self.board, name, strike, sensor)
+
+    def _strike(self, name: str, lock: Mapping[str, Any], seed: int) -> Strike:
+        if lock["bank"] in self.boards:
+            line = self.boards[lock["bank"]].coils[int(lock["channel"])]
+            return BoardStrike(self.board, name, line, self.supply, seed)
+        return Strike(self.board, name, self._net(lock), self.supply, seed)
 
     def _keypad(self, keypad: Mapping[str, Any] | None, seed: int) -> MatrixKeypad | None:
         if keypad is None:

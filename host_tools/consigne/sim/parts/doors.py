@@ -35,6 +35,7 @@ class Supply(Part):
     """
 
     def __init__(self, board: Board, arm: Net) -> None:
+        """``arm``: the arming line's net; one that nothing drives where no lock hangs on a relay."""
         super().__init__(board)
         self.arm = arm
         arm.pull("resistor", 0)
@@ -116,7 +117,12 @@ class Strike(Part):
         """Let the current follow the two lines and the supply."""
         if self.supply.arm.level:
             self._rose_unarmed = False
-        current = bool(self.line.level and self.supply.arm.level and self.board.powered and not self.dead)
+        self.drive_coil(
+            bool(self.line.level and self.supply.arm.level and self.board.powered and not self.dead)
+        )
+
+    def drive_coil(self, current: bool) -> None:
+        """Draw current or stop; the latch lets go when it has been drawn for long enough."""
         if current == self.current:
             return
         self.current = current

@@ -1,0 +1,85 @@
+"""The whole firmware in a cabinet whose doors hang on pins and on lock boards of three makes."""
+
+from pathlib import Path
+
+from board_kit import ADDRESS, BOARDS, POLARITY, board
+from board_kit import cabinet as bare_cabinet
+from consigne.demo import cabinet
+from consigne.sim.clock import VirtualClock
+from consigne.sim.host import Host
+from consigne.sim.locker import SimLocker
+from driver_rig import MicroPythonRig
+from sim_kit import EPOCH_S, IDENTITY, KEY
+
+MAKES = ("8a", "winnsen", "modbus")
+
+
+def mixed() -> dict:
+    """Doors 0 and 1 on pins, then two on each board."""
+    given = cabinet.config(1883)
+    given["expanders"] = []
+    given["rs485"] = [{"uart": 1, "tx": 19, "rx": 36, "de": 23}]
+    given["boards"] = [{"kind": kind, "uart": 1, "address": ADDRESS[kind]} for kind in MAKES]
+    given["doors"] = given["doors"][:2] + [
+        {
+            "name": f"{number + 3}",
+            "size": 1,
+            "lock": {"bank": f"{MAKES[number // 2]}@1:{ADDRESS[MAKES[number // 2]]}", "channel": number % 2},
+            "reed": {"bank": f"{MAKES[number // 2]}@1:{ADDRESS[MAKES[number // 2]]}", "channel": number % 2},
+            "closed_level": POLARITY[MAKES[number // 2]],
+        }
+        for number in range(6)
+    ]
+    return given
+
+
+def started(tmp_path: Path) -> tuple[SimLocker, Host]:
+    clock = VirtualClock()
+    host = Host(clock, KEY, None)
+    locker = SimLocker(mixed(), IDENTITY, tmp_path, "virtual", clock=clock, network=host.network)
+    locker.start()
+    locker.wait_for(lambda: host.status.get("up"), 60)
+    host.command("time", t=EPOCH_S, offset_s=0)
+    locker.run_for(2)
+    return locker, host
+
+
+def test_a_remote_order_opens_the_door_on_every_make_and_its_closing_is_told(tmp_path: Path) -> None:
+    locker, host = started(tmp_path)
+    for door in (0, 2, 5, 7):
+        host.command("open", door=door)
+        locker.wait_for(lambda door=door: locker.doors[door].is_open, 5)
+        locker.run_for(2)
+        locker.push_shut(door)
+        locker.run_for(2)
+    told = [
+        (e["kind"], e["door"]) for _, e in sorted(host.events.items()) if e["kind"] in ("opened", "closed")
+    ]
+    assert told == [(kind, door) for door in (0, 2, 5, 7) for kind in ("opened", "closed")]
+    assert not locker.failures and not locker.ends
+    locker.stop()
+
+
+def test_a_silent_board_puts_its_own_doors_out_of_order_and_the_others_open(tmp_path: Path) -> None:
+    locker, host = started(tmp_path)
+    locker.cabinet.boards[f"winnsen@1:{ADDRESS['winnsen']}"].deaf = True
+    locker.run_for(6)
+    faults = [(e["door"], e["fault"]) for e in host.events.values() if e["kind"] == "door_fault"]
+    assert sorted(faults) == [(4, 2), (5, 2)]
+    assert any("winnsen" in e["what"] for e in host.events.values() if e["kind"] == "fault")
+    host.command("open", door=4)
+    host.command("open", door=3)
+    locker.run_for(5)
+    assert [n for n, door in enumerate(locker.doors) if door.is_open] == [3]
+    assert "forced" not in host.kinds()
+    locker.stop()
+
+
+def test_boards_speak_with_drivers_on_micropython_too(tmp_path: Path) -> None:
+    config = bare_cabinet(board("8a"), board("modbus"), doors=4, pulses=(5,))
+    with MicroPythonRig(tmp_path, BOARDS, config) as rig:
+        rig.wait_for(lambda: len(rig.doors_told()) == 8)
+        rig.call(lambda: rig.board.pin(33).drive("test", 0))
+        rig.wait_for(lambda: ["pulsed", 5] in rig.events_seen() and rig.doors_told()[5])
+        assert [n for n, is_open in rig.doors_told().items() if is_open] == [5]
+        assert rig.call(lambda: rig.cabinet.supply.coils_on_max) == 1
