@@ -143,6 +143,15 @@ def is_blank(view, start, end):
     return True
 
 
+def nearly_blank(view, start, end):
+    """True when at most one byte of ``view[start:end]``, both multiples of 16, is not 0xFF."""
+    last = blank_from(view, start, end)
+    if last == start:
+        return True
+    unit = last - UNIT
+    return is_blank(view, start, unit) and sum(byte != 0xFF for byte in view[unit:last]) == 1
+
+
 def blank_from(view, start, end):
     """The first offset in ``start..end``, a multiple of 16, from which all is 0xFF up to ``end``."""
     blank = _BLANK_VIEW[:UNIT]

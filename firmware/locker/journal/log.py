@@ -148,11 +148,15 @@ class Journal:
             raise ValueError("kind {}".format(kind))
         if self._read_only:
             raise JournalReadOnly()
-        self._writer.tell_lost(time_s)
+        writer = self._writer
+        writer.tell_lost(time_s)
+        seq = 0
         if kind > EVENT_KIND_MAX:
-            self._writer.put(kind, payload, time_s, f.INTERNAL)
-            return 0
-        return self._writer.put_event(kind, payload, time_s)
+            writer.put(kind, payload, time_s, f.INTERNAL)
+        else:
+            seq = writer.put_event(kind, payload, time_s)
+        self._tell_lost_now()
+        return seq
 
     def acknowledge(self, seq, time_s):
         """The host has committed every event up to ``seq``: their room may be used again.
@@ -188,6 +192,7 @@ class Journal:
             writer.in_snapshot = False
         writer.snapshot_end = writer.at - f.padded(len(end))
         self._set_base((begin, begin_at, writer.head, writer.snapshot_end))
+        self._tell_lost_now()
 
     def snapshot_due(self):
         """True when the log has grown so far past the last snapshot that the next is worth it."""
@@ -209,6 +214,13 @@ class Journal:
         except JournalFull:
             return False
         return True
+
+    def _tell_lost_now(self):
+        """What was asked for is durable; if events had to give way to it, say so."""
+        try:
+            self._writer.tell_lost(self.time_floor)
+        except JournalFull:
+            return  # it stays to be told before the next record
 
     def _set_base(self, base):
         self._base = base

@@ -6,7 +6,9 @@ from binascii import crc32
 from . import format as f
 from .repair import repair_header, repair_opening, repair_record
 
-_REPAIRS_MAX = 4  # tried in one sector: more would be noise, and take long
+# Tried in one sector: the units of the longest torn record and the mark behind it, which may be
+# what is rotten. More would be noise, and take long.
+_REPAIRS_MAX = 20
 
 
 class Reader:

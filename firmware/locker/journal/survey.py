@@ -80,15 +80,13 @@ def _without_header(sectors, reader, sector, found):
     view = reader.view
     if not sectors.read(sector, view):
         return _UNREADABLE
-    end = f.blank_from(view, 0, f.SECTOR_BYTES)
-    if end == 0:
+    if f.is_blank(view, 0, f.SECTOR_BYTES):
         found.first_blank = sector
         return _BLANK
-    if not f.is_blank(view, 0, end - f.UNIT):
-        return _UNKNOWN
-    # One unit and nothing else. At the start it may be a header that power cut off: the byte in
-    # which that happened may have more bits set than it was to have. Elsewhere it is a rotten cell.
-    return _SCRAP if end > f.UNIT or reader.buf[0] & f.MAGIC == f.MAGIC else _UNKNOWN
+    # A header that power cut off has nothing behind it; the byte in which that happened may have
+    # more bits set than it was to have. Elsewhere a single byte is a rotten cell.
+    started = reader.buf[0] & f.MAGIC == f.MAGIC or f.nearly_blank(view, 0, f.HEADER_BYTES)
+    return _SCRAP if started and f.nearly_blank(view, f.HEADER_BYTES, f.SECTOR_BYTES) else _UNKNOWN
 
 
 def _rotten_opening(reader, seed):
@@ -104,12 +102,12 @@ def _settle_unopened(sectors, reader, sector, head_id, report, found):
     sector_id = sectors.ids[sector]
     sectors.ids[sector] = 0
     readable = sectors.read(sector, view)
-    unopened = readable and f.is_blank(view, f.HEADER_BYTES, f.FIRST)
-    unused = readable and f.is_blank(view, f.FIRST, f.SECTOR_BYTES)
-    if unopened and unused and sector_id > head_id:
+    if readable and sector_id > head_id and f.is_blank(view, f.HEADER_BYTES, f.SECTOR_BYTES):
         sectors.ids[sector] = sector_id
         found.ready = sector
-    elif not unopened and not unused:  # else nothing was ever stored there
+    elif not readable or not (
+        f.nearly_blank(view, f.HEADER_BYTES, f.FIRST) or f.nearly_blank(view, f.FIRST, f.SECTOR_BYTES)
+    ):
         sectors.retire(sector)
         report.skipped_sectors += 1
 
