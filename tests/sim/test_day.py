@@ -1,4 +1,4 @@
-"""A day at the locker: nobody finds another person's parcel, no event is lost, no full compartment given out."""
+"""A day at the locker: nobody finds another's parcel, no event is lost, no full compartment is given out."""
 
 import pytest
 from consigne.soak import locker

@@ -8,6 +8,7 @@ import struct
 
 import _link
 import _ops
+from _calendar import RTC  # noqa: F401 - part of this module's face
 from _ops import LEAVE
 
 PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = 1, 2, 3, 4, 5
@@ -302,22 +303,6 @@ class WDT:
 
     def feed(self):
         _link.post(_ops.WDT_FEED, 0)
-
-
-class RTC:
-    """The calendar.  What it was set to can be read back; it does not move the interpreter's clock,
-    which here is the computer's own, or the virtual one.
-    """
-
-    _set = (2000, 1, 1, 5, 0, 0, 0, 0)  # where an ESP32 wakes
-
-    def datetime(self, when=None):
-        if when is None:
-            return RTC._set
-        if len(when) != 8 or not 1 <= when[1] <= 12 or not 1 <= when[2] <= 31:
-            raise ValueError("not a date: {}".format(when))
-        RTC._set = tuple(when)
-        return None
 
 
 class ADC:
