@@ -12,6 +12,8 @@ from typing import Annotated
 
 import typer
 
+from consigne.cabinet.commands import app as cabinet_app
+
 app = typer.Typer(
     name="consigne",
     help="The open controller for parcel lockers: firmware, host and simulator.",
@@ -19,6 +21,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
+app.add_typer(cabinet_app, name="cabinet")
 
 
 class GroundName(StrEnum):

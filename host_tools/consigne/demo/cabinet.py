@@ -17,7 +17,9 @@ MQTT_USER = LOCKER
 _CABINET = open_cabinet(hardware_dir() / "cabinets" / "demo.toml")
 _CONFIG = spelled_out(_CABINET, compile_cabinet(_CABINET)[0])
 
-SIZES: tuple[int, ...] = tuple(door["size"] for door in _CONFIG["doors"])  # 1 S .. 4 XL, in the order of the doors
+SIZES: tuple[int, ...] = tuple(
+    door["size"] for door in _CONFIG["doors"]
+)  # 1 S .. 4 XL, in the order of the doors
 DIGITS: int = _CONFIG["digits"]
 LANGUAGE: str = _CONFIG["language"]
 KEYS: str = _CONFIG["keypad"]["keys"]

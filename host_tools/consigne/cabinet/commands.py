@@ -1,0 +1,169 @@
+"""``consigne cabinet``: check a cabinet file, look at it, begin one, and print what follows from it."""
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from .compiler import compile_cabinet, device_json, open_cabinet
+from .front import svg, terminal_text
+from .model import Cabinet
+from .newfile import NoRoom, new_file
+from .power import bill, budget
+from .problems import CabinetError
+from .profiles import profiles
+from .rules import RULES
+from .schema import LISTS, REQUIRED, SITE, TABLES
+
+app = typer.Typer(
+    help="The cabinet file: what is wired where, checked before anyone solders.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+_File = Annotated[Path, typer.Argument(help="The cabinet file, such as cabinet.toml.")]
+
+
+class Form(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+
+
+def _opened(file: Path) -> Cabinet:
+    try:
+        return open_cabinet(file)
+    except CabinetError as error:
+        raise _tell(error) from None
+
+
+def _tell(error: CabinetError) -> typer.Exit:
+    for problem in error.problems:
+        typer.echo(f"{'warning: ' if problem.is_warning else ''}{problem}", err=True)
+    wrong = sum(not problem.is_warning for problem in error.problems)
+    typer.echo(f"{wrong} thing{'s' if wrong > 1 else ''} to put right", err=True)
+    return typer.Exit(1)
+
+
+@app.command()
+def check(
+    file: _File,
+    out: Annotated[Path | None, typer.Option(help="Write the device's config.json there.")] = None,
+) -> None:
+    """Check a cabinet file against every rule; compile it for the device."""
+    cabinet = _opened(file)
+    try:
+        config, warnings = compile_cabinet(cabinet)
+    except CabinetError as error:
+        raise _tell(error) from None
+    for problem in warnings:
+        typer.echo(f"warning: {problem}", err=True)
+    text = device_json(config)
+    if out is not None:
+        out.write_text(text, encoding="utf-8")
+    size = len(text.encode())
+    typer.echo(
+        f"{file}: {len(cabinet.compartments)} doors, {len(RULES)} rules kept, config.json has {size} bytes"
+    )
+
+
+@app.command()
+def show(
+    file: _File,
+    picture: Annotated[Path | None, typer.Option("--svg", help="Draw the front into this SVG file.")] = None,
+) -> None:
+    """Draw the front, here and as SVG."""
+    cabinet = _opened(file)
+    if picture is not None:
+        picture.write_text(svg(cabinet), encoding="utf-8")
+    Console().print(terminal_text(cabinet))
+
+
+@app.command()
+def new(
+    file: _File,
+    doors: Annotated[int, typer.Option(help="How many.", min=1, max=240)] = 8,
+    board: Annotated[
+        str, typer.Option(help="Controller board, a name from `consigne cabinet boards`.")
+    ] = "esp32-devkitc",
+    lock_boards: Annotated[
+        str | None, typer.Option(help="Family of lock boards; none: relays on expanders.")
+    ] = None,
+    per_board: Annotated[int, typer.Option(help="Doors on each lock board.", min=1)] = 24,
+) -> None:
+    """Begin a cabinet file; pins are chosen so that every rule is kept."""
+    if board not in profiles():
+        raise typer.BadParameter(f"no profile of a board '{board}': known are {', '.join(profiles())}")
+    try:
+        text = new_file(profiles()[board], doors, lock_boards, per_board)
+        with file.open("x", encoding="utf-8") as stream:
+            stream.write(text)
+    except NoRoom as error:
+        raise typer.BadParameter(str(error)) from None
+    except OSError as error:
+        raise typer.BadParameter(f"cannot write {file}: {error.strerror}") from None
+    typer.echo(f"{file} is written: change what differs, then `consigne cabinet check {file}`")
+
+
+@app.command()
+def boards() -> None:
+    """The controller boards that are known."""
+    table = Table("name", "board", "pins", "network")
+    for profile in profiles().values():
+        free = len(profile.pins - profile.flash - profile.taken.keys())
+        table.add_row(profile.name, profile.title, str(free), ", ".join(profile.network))
+    Console().print(table)
+
+
+@app.command()
+def rules() -> None:
+    """Every rule of wiring that is checked."""
+    for rule in RULES:
+        typer.echo(f"{rule.name:16} {rule.says}{' (warning)' if rule.is_warning else ''}")
+
+
+@app.command()
+def keys() -> None:
+    """Every key of a cabinet file, with its meaning."""
+    for name, table in {
+        "": SITE,
+        **TABLES,
+        **{f"[{name}]": table for name, (_, table) in LISTS.items()},
+    }.items():
+        typer.echo(f"[{name}]" if name else "at the top")
+        for key, field in table.items():
+            default = "must be given" if field.default is REQUIRED else f"else {json.dumps(field.default)}"
+            typer.echo(f"  {key:16} {field.meaning} ({default})")
+
+
+@app.command()
+def power(file: _File) -> None:
+    """What draws from the supply while a lock is energised."""
+    cabinet = _opened(file)
+    table = Table("load", "A at the supply")
+    needed = budget(cabinet)
+    for load in needed.loads:
+        table.add_row(load.title, f"{load.amps:.3f}")
+    table.add_row("together", f"{needed.amps:.2f}")
+    table.add_row("the supply gives", f"{cabinet.data['supply']['amps']:.2f}")
+    Console().print(table)
+
+
+@app.command()
+def parts(
+    file: _File, form: Annotated[Form, typer.Option("--as", help="A table, or JSON.")] = Form.TEXT
+) -> None:
+    """The bill of materials."""
+    items = bill(_opened(file))
+    if form is Form.JSON:
+        typer.echo(
+            json.dumps([{"count": i.count, "part": i.title, "for": i.used_for} for i in items], indent=1)
+        )
+        return
+    table = Table("count", "part", "for")
+    for item in items:
+        table.add_row(str(item.count), item.title, item.used_for)
+    Console().print(table)

@@ -1,0 +1,114 @@
+"""The form of a cabinet file: known keys, right types, values in range; defaults are filled in."""
+
+from typing import Any
+
+from .problems import Key, Problem, nearest
+from .reading import Sheet
+from .schema import LISTS, NEEDED, REQUIRED, SITE, TABLES, Field, Table
+
+_WORDS = {
+    int: "a whole number",
+    float: "a number",
+    str: "text in quotes",
+    bool: "true or false",
+    list: "a list",
+}
+
+
+def check_form(sheet: Sheet) -> tuple[dict[str, Any], list[Problem]]:
+    """The data with every default filled in, and what is wrong with it; with problems it is partial."""
+    form = _Form(sheet)
+    return form.whole(), form.problems
+
+
+class _Form:
+    def __init__(self, sheet: Sheet) -> None:
+        self.problems: list[Problem] = []
+        self._sheet = sheet
+
+    def _wrong(self, key: Key, text: str, advice: str) -> None:
+        self.problems.append(Problem(self._sheet.place(*key), text, advice))
+
+    def whole(self) -> dict[str, Any]:
+        data = self._sheet.data
+        known = [*SITE, *TABLES, *LISTS, "include"]
+        for name in data:
+            if name not in known:
+                self._wrong((name,), f"unknown key '{name}'", nearest(name, known))
+        for name in NEEDED:
+            if name not in data:
+                head = f"[[{name}]]" if name in LISTS else f"[{name}]"
+                self._wrong((), f"{head} is missing", "the firmware does not start without it: add it")
+        out = self._table({k: v for k, v in data.items() if k in SITE}, SITE, ())
+        for name, table in TABLES.items():
+            if name in data:
+                out[name] = self._sub(data[name], table, name)
+        for name, (count_max, table) in LISTS.items():
+            out[name] = self._list(data.get(name, []), count_max, table, name)
+        return out
+
+    def _sub(self, given: object, table: Table, name: str) -> dict[str, Any]:
+        if not isinstance(given, dict):
+            self._wrong(
+                (name,), f"expected a table, found {given!r:.40}", f"write [{name}] and its keys below"
+            )
+            return {}
+        return self._table(given, table, (name,))
+
+    def _list(self, given: object, count_max: int, table: Table, name: str) -> list[dict[str, Any]]:
+        if not isinstance(given, list) or not all(isinstance(entry, dict) for entry in given):
+            self._wrong((name,), "expected a list of tables", f"write [[{name}]] above each")
+            return []
+        if len(given) > count_max:
+            self._wrong((name,), f"{len(given)} entries", f"at most {count_max} are allowed")
+            return []
+        return [self._table(entry, table, (name, i)) for i, entry in enumerate(given)]
+
+    def _table(self, given: dict[str, Any], table: Table, where: Key) -> dict[str, Any]:
+        for key in given:
+            if key not in table:
+                self._wrong((*where, key), f"unknown key '{key}'", nearest(key, list(table)))
+        out = {}
+        for key, field in table.items():
+            if key in given:
+                value = given[key]
+                if field.kind is float and isinstance(value, int) and not isinstance(value, bool):
+                    value = float(value)
+                if self._value(value, field, (*where, key)):
+                    out[key] = value
+            elif field.default is REQUIRED:
+                self._wrong(where, f"key '{key}' is missing", f"add it: {field.meaning}")
+            else:
+                out[key] = field.default
+        return out
+
+    def _value(self, value: object, field: Field, where: Key) -> bool:
+        if not isinstance(value, field.kind) or (field.kind is int and isinstance(value, bool)):
+            self._wrong(
+                where, f"expected {_WORDS[field.kind]}, found {value!r:.40}", f"it is {field.meaning}"
+            )
+            return False
+        if field.choices:
+            if value in field.choices:
+                return True
+            choices = [str(choice) for choice in field.choices]
+            self._wrong(where, f"{value!r:.40} is not known", nearest(str(value), choices))
+            return False
+        return self._in_range(value, field, where)
+
+    def _in_range(self, value: Any, field: Field, where: Key) -> bool:
+        if field.kind is bool:
+            return True
+        size = value if field.kind in (int, float) else len(value)
+        if not field.low <= size <= field.high:
+            what = " characters" if field.kind is str else " entries" if field.kind is list else ""
+            self._wrong(
+                where,
+                f"allowed are {field.low:g} to {field.high:g}{what}, found {size}",
+                f"it is {field.meaning}",
+            )
+            return False
+        if field.each is None:
+            return True
+        good = [self._value(entry, field.each, (*where, i)) for i, entry in enumerate(value)]
+        return all(good)  # of all entries, not up to the first wrong one

@@ -1,0 +1,153 @@
+"""A cabinet whose form is right: its parts, its board and what each pin is used for."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from consigne.firmware_path import import_locker
+
+from .problems import Key
+from .profiles import Profile
+from .reading import Sheet
+
+# From the makers' documents; a Modbus board can be set to several.
+_BAUDS = {"8a": 9600, "cu48": 19200, "cu16": 19200, "winnsen": 9600, "wkly": 9600}
+
+
+class BoardKind(NamedTuple):
+    """A family of lock boards: lowest and highest address, channels; ``baud`` None when it can be set."""
+
+    addresses: tuple[int, int]
+    locks: int
+    inputs: int
+    baud: int | None
+
+
+_BOARD_KINDS: dict[str, tuple[Any, ...]] = import_locker("drivers.boards").KINDS
+KINDS = {
+    kind: BoardKind((low, high), locks, inputs, _BAUDS.get(kind))
+    for kind, (_, _, low, high, locks, inputs) in _BOARD_KINDS.items()
+}
+"""Families of lock boards, as the firmware has them."""
+
+
+@dataclass(frozen=True)
+class Role:
+    """What a pin does.
+
+    ``rest``: the level that its wiring holds it at before the firmware runs: "low", "high", "open"
+    (nothing holds it) or "unknown" (a door, a switch, another chip decides).  ``coil``: a level too
+    many opens a door.
+    """
+
+    words: str
+    output: bool = False
+    rest: str = "open"
+    coil: bool = False
+    pulled: bool = False
+    analog: bool = False
+
+
+RELAY = Role("a lock's relay", output=True, rest="low", coil=True)
+ARM = Role("the arming line", output=True, rest="low", coil=True)
+REED = Role("a door's sensor", rest="unknown", pulled=True)
+I2C = Role("an I2C line", output=True, rest="high")
+INTERRUPT = Role("an interrupt line", rest="high")
+ROW = Role("a keypad row", output=True)
+COLUMN = Role("a keypad column", pulled=True)
+SEND = Role("a UART's TX", output=True, rest="high")
+HEAR = Role("a UART's RX", rest="unknown")
+DIRECTION = Role("an RS-485 driver's enable", output=True, rest="low")
+PANEL = Role("a lamp or buzzer", output=True, rest="low")
+SENSE = Role("the measurement of the supply", rest="unknown", analog=True)
+TAMPER = Role("the lid's switch", rest="unknown", pulled=True)
+
+
+@dataclass(frozen=True)
+class Use:
+    """A pin of the board that one key of the file claims."""
+
+    pin: int
+    role: Role
+    key: Key
+    pull_up: bool = False
+
+
+@dataclass(frozen=True)
+class Bank:
+    """Where locks and sensors are wired to: the board's pins, an expander or a lock board.
+
+    ``locks`` and ``inputs``: how many channels; on an expander (``is_shared``) both are the same ones.
+    """
+
+    name: str
+    device_name: str
+    key: Key
+    locks: int
+    inputs: int
+    is_shared: bool
+
+
+class Cabinet:
+    """``data`` is the checked file with its defaults; ``board`` the profile of its controller."""
+
+    def __init__(self, sheet: Sheet, data: dict[str, Any], board: Profile) -> None:
+        self.sheet = sheet
+        self.data = data
+        self.board = board
+
+    @property
+    def compartments(self) -> list[dict[str, Any]]:
+        entries: list[dict[str, Any]] = self.data["compartment"]
+        return entries
+
+    @cached_property
+    def banks(self) -> list[Bank]:
+        """In the order in which the device counts them: pins, expanders, lock boards."""
+        banks = [Bank("gpio", "gpio", (), 49, 49, True)]
+        for i, entry in enumerate(self.data["expander"]):
+            name = f"{entry['kind']}@{entry['i2c']}:{entry['address']}"
+            banks.append(Bank(entry["name"], name, ("expander", i), 16, 16, True))
+        for i, entry in enumerate(self.data["lock_board"]):
+            name = f"{entry['kind']}@{entry['uart']}:{entry['address']}"
+            kind = KINDS.get(entry["kind"])
+            locks, inputs = (kind.locks, kind.inputs) if kind else (0, 0)
+            banks.append(Bank(entry["name"], name, ("lock_board", i), locks, inputs, False))
+        return banks
+
+    def bank(self, name: str) -> Bank | None:
+        return next((bank for bank in self.banks if bank.name == name), None)
+
+    @cached_property
+    def uses(self) -> list[Use]:
+        """Every pin that the file claims, in the order of its tables."""
+        return [use for use in self._uses() if use.pin >= 0]
+
+    def _uses(self) -> Iterator[Use]:
+        data = self.data
+        yield Use(data["locks"]["arm_pin"], ARM, ("locks", "arm_pin"))
+        for i, bus in enumerate(data["i2c"]):
+            yield Use(bus["scl"], I2C, ("i2c", i, "scl"))
+            yield Use(bus["sda"], I2C, ("i2c", i, "sda"))
+        for i, entry in enumerate(data["expander"]):
+            yield Use(entry["int_pin"], INTERRUPT, ("expander", i, "int_pin"))
+        for i, wire in enumerate(data["rs485"]):
+            yield Use(wire["tx"], SEND, ("rs485", i, "tx"))
+            yield Use(wire["rx"], HEAR, ("rs485", i, "rx"))
+            yield Use(wire["de"], DIRECTION, ("rs485", i, "de"))
+        for i, pin in enumerate(data["keypad"]["rows"]):
+            yield Use(pin, ROW, ("keypad", "rows", i))
+        for i, pin in enumerate(data["keypad"]["cols"]):
+            yield Use(pin, COLUMN, ("keypad", "cols", i))
+        yield Use(data["scanner"]["tx"], SEND, ("scanner", "tx"))
+        yield Use(data["scanner"]["rx"], HEAR, ("scanner", "rx"))
+        for part in ("buzzer", "lamp"):
+            yield Use(data[part]["pin"], PANEL, (part, "pin"))
+        yield Use(data["supply"]["sense_pin"], SENSE, ("supply", "sense_pin"))
+        if "tamper" in data:
+            yield Use(data["tamper"]["pin"], TAMPER, ("tamper", "pin"))
+        for i, door in enumerate(self.compartments):
+            if door["on"] == "gpio":
+                yield Use(door["lock"], RELAY, ("compartment", i, "lock"))
+                yield Use(door["reed"], REED, ("compartment", i, "reed"), door["pull_up"])

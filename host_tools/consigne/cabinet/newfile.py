@@ -1,0 +1,141 @@
+"""Writes a cabinet file to begin with: pins are chosen so that no rule is broken."""
+
+from dataclasses import dataclass, field
+
+from . import model
+from .model import KINDS, Role
+from .profiles import Profile
+from .rules_pins import suitable
+from .schema import HEIGHTS_CM
+
+_ROLES = (
+    model.ARM, model.I2C, model.INTERRUPT, model.ROW, model.COLUMN, model.SEND, model.HEAR, model.DIRECTION,
+    model.PANEL, model.SENSE,
+)  # fmt: skip
+_COLUMN = ("XL", "L", "S", "S", "M", "S", "S", "M")  # from the floor up
+_FLOOR_CM = 12.0
+_DOORS_PER_CHIP = 8
+# GPA7 and GPB7 can only drive: locks there, sensors at the others.
+_CHIP_LOCKS = (0, 1, 2, 3, 4, 5, 7, 15)
+_CHIP_REEDS = (8, 9, 10, 11, 12, 13, 14, 6)
+_CHIPS_MAX = 7  # of eight addresses the display has one
+
+
+class NoRoom(ValueError):
+    """The board, or the wiring that was asked for, cannot carry such a cabinet; the text says why."""
+
+
+@dataclass
+class _Pins:
+    """Hands out pins: to each role the one that is of least use to the others."""
+
+    board: Profile
+    used: set[int] = field(default_factory=lambda: {0})  # on all of them the button for the download mode
+
+    def take(self, role: Role) -> int:
+        can = suitable(self.board, role, self.used, False)
+        if not can:
+            raise NoRoom(f"{self.board.title} has too few pins: none is left for {role.words}")
+        pin = min(can, key=lambda pin: (self._worth(pin), pin))
+        self.used.add(pin)
+        return pin
+
+    def _worth(self, pin: int) -> int:
+        return sum(pin in suitable(self.board, role, set(), False) for role in _ROLES)
+
+
+def new_file(board: Profile, doors: int, lock_boards: str | None, per_board: int) -> str:
+    """The text of a cabinet file.
+
+    ``lock_boards``: a family such as ``"8a"``, each board with ``per_board`` doors; None: MCP23017
+    expanders with eight relays and eight sensors each.  Raises ``NoRoom``.
+    """
+    pins = _Pins(board)
+    arm = pins.take(model.ARM)
+    heads, places = (
+        _on_boards(board, pins, doors, lock_boards, per_board) if lock_boards else _on_chips(pins, doors)
+    )
+    i2c = f"[[i2c]]\nid = 0\nscl = {pins.take(model.I2C)}\nsda = {pins.take(model.I2C)}\n"
+    columns = -(-doors // len(_COLUMN))
+    terminal = columns // 2 + 1
+    parts = [
+        f'format = 1\nboard = "{board.name}"\nlanguage = "en"\n',
+        f"[locks]\narm_pin = {arm}\nvolts = 12\namps = 2.2\n",
+        "[supply]\nvolts = 12\namps = 5\n",
+        i2c,
+        *heads,
+        _panel(board, pins),
+        '[network]\nkind = "wifi"\nssid = "change me"\nbroker = "change.me.example"\n',
+        f"[front]\nterminal_column = {terminal}\nterminal_cm = 85\n",
+        '[[holder]]\nrole = "courier"\naction = "deposit"\nnumber = 1\n',
+        *_compartments(places, terminal),
+    ]
+    return "\n".join(parts)
+
+
+def _panel(board: Profile, pins: _Pins) -> str:
+    uart = board.uarts[-1]
+    rx, tx = pins.take(model.HEAR), pins.take(model.SEND)
+    buzzer, lamp = pins.take(model.PANEL), pins.take(model.PANEL)
+    cols = [pins.take(model.COLUMN) for _ in range(3)]
+    rows = [pins.take(model.ROW) for _ in range(4)]
+    return (
+        f'[keypad]\nrows = {rows}\ncols = {cols}\nkeys = "123456789*0#"\n\n'
+        f'[scanner]\nkind = "gm65"\nuart = {uart}\ntx = {tx}\nrx = {rx}\n\n'
+        '[display]\nkind = "hd44780"\naddress = 0x27\n\n'
+        f"[buzzer]\npin = {buzzer}\n\n[lamp]\npin = {lamp}\n"
+    )
+
+
+def _on_chips(pins: _Pins, doors: int) -> tuple[list[str], list[tuple[str, int, int]]]:
+    chips = -(-doors // _DOORS_PER_CHIP)
+    if chips > _CHIPS_MAX:
+        raise NoRoom(f"{_CHIPS_MAX * _DOORS_PER_CHIP} doors fit on expanders: use lock boards for {doors}")
+    heads, places = [], []
+    for chip in range(chips):
+        name = chr(ord("A") + chip)
+        wired = f"int_pin = {pins.take(model.INTERRUPT)}\n" if chip == 0 else ""
+        heads.append(f'[[expander]]\nname = "{name}"\nkind = "mcp23017"\naddress = {0x20 + chip:#x}\n{wired}')
+        places += [(name, lock, reed) for lock, reed in zip(_CHIP_LOCKS, _CHIP_REEDS, strict=True)]
+    return heads, places[:doors]
+
+
+def _on_boards(
+    board: Profile, pins: _Pins, doors: int, kind: str, per_board: int
+) -> tuple[list[str], list[tuple[str, int, int]]]:
+    known = KINDS.get(kind)
+    if known is None:
+        raise NoRoom(f"no lock boards of a family '{kind}': known are {', '.join(sorted(KINDS))}")
+    if not 1 <= per_board <= known.locks:
+        raise NoRoom(f"a board of the family {kind} has 1 to {known.locks} doors, not {per_board}")
+    if len(board.uarts) < 2:
+        raise NoRoom(f"{board.title} has no UART for lock boards beside the scanner's")
+    count = -(-doors // per_board)
+    low, high = known.addresses
+    if count > min(32, high - low + 1):
+        raise NoRoom(f"{count} boards of the family {kind} do not fit on one wire")
+    uart = board.uarts[0]
+    tx, rx, de = pins.take(model.SEND), pins.take(model.HEAR), pins.take(model.DIRECTION)
+    heads = [f"[[rs485]]\nuart = {uart}\ntx = {tx}\nrx = {rx}\nde = {de}\nbaud = {known.baud or 9600}\n"]
+    places = []
+    for number in range(count):
+        name = f"board {number + 1}"
+        heads.append(
+            f'[[lock_board]]\nname = "{name}"\nkind = "{kind}"\nuart = {uart}\naddress = {low + number}\n'
+        )
+        places += [(name, channel, channel) for channel in range(per_board)]
+    return heads, places[:doors]
+
+
+def _compartments(places: list[tuple[str, int, int]], terminal: int) -> list[str]:
+    """A table for each door: columns of eight from the left, the terminal's column left free."""
+    out = []
+    for i, (on, lock, reed) in enumerate(places):
+        column, row = divmod(i, len(_COLUMN))
+        column += 1 if column + 1 < terminal else 2
+        bottom = _FLOOR_CM + sum(HEIGHTS_CM[size] for size in _COLUMN[:row])
+        out.append(
+            f'[[compartment]]\nnumber = "{i + 1}"\nsize = "{_COLUMN[row]}"\ncolumn = {column}\n'
+            f'bottom_cm = {bottom:g}\non = "{on}"\nlock = {lock}\nreed = {reed}\n'
+        )
+    return out

@@ -1,0 +1,99 @@
+"""What a cabinet is made of and what it draws: bill of materials and power budget of one file."""
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from .model import Cabinet
+from .profiles import hardware_dir
+
+CONVERTER_EFFICIENCY = 0.85  # supply to 5 V, of a small buck converter at half load
+LOGIC_VOLTS = 5.0
+
+
+@dataclass(frozen=True)
+class Item:
+    """One line of the bill: how many of what, for what, and what each of them draws."""
+
+    part: str
+    title: str
+    count: int
+    used_for: str
+    volts: float
+    milliamps: float
+
+
+@dataclass(frozen=True)
+class Load:
+    """One line of the budget; ``amps`` at the supply."""
+
+    title: str
+    amps: float
+
+
+@dataclass(frozen=True)
+class Budget:
+    """``amps``: what the supply must give while one coil is energised; one is at a time."""
+
+    loads: tuple[Load, ...]
+
+    @property
+    def amps(self) -> float:
+        return sum(load.amps for load in self.loads)
+
+
+@cache
+def _parts() -> dict[str, dict[str, Any]]:
+    return tomllib.loads((hardware_dir() / "parts.toml").read_text(encoding="utf-8"))
+
+
+def _item(part: str, count: int, used_for: str, title: str = "") -> Item:
+    known = _parts()[part]
+    return Item(part, title or known["title"], count, used_for, known["volts"], known["milliamps"])
+
+
+def bill(cabinet: Cabinet) -> list[Item]:
+    """Every part of the cabinet's electrics, those with a count of 0 left out."""
+    data, doors = cabinet.data, cabinet.compartments
+    boards = {board["name"]: board for board in data["lock_board"]}
+    own = sum(1 for door in doors if door["on"] not in boards)
+    locks, supply = data["locks"], data["supply"]
+    items = [
+        Item("board", f"Controller {cabinet.board.title}", 1, "controller", 5.0, cabinet.board.milliamps_5v),
+        _item("supply", 1, "all", f"Power supply {supply['volts']:g} V, {supply['amps']:g} A, protected"),
+        _item("fuse", 1, "supply"),
+        _item("converter", 1, "controller, panel"),
+        _item("lock", len(doors), "doors", f"Electric lock {locks['volts']:g} V, {locks['amps']:g} A"),
+        _item("diode", own, "coils that the controller drives"),
+        _item("driver", own, "coils that the controller drives"),
+        _item("arming", 1 if own else 0, "in series with those coils"),
+        _item("reed", len(doors), "doors"),
+        _item("mcp23017", len(data["expander"]), ", ".join(entry["name"] for entry in data["expander"])),
+        _item("transceiver", len(data["rs485"]), "wires to lock boards"),
+        *(
+            _item("lock_board", sum(b["kind"] == kind for b in boards.values()),
+                  ", ".join(n for n, b in boards.items() if b["kind"] == kind), f"Lock board, family {kind}")
+            for kind in sorted({board["kind"] for board in boards.values()})
+        ),
+        *(_item(part, 1, "panel") for part in ("display", "keypad", "scanner", "buzzer", "lamp")),
+        _item("clock", int("clock" in data), "time without a network"),
+        _item("tamper", int("tamper" in data), "service lid"),
+    ]  # fmt: skip
+    return [item for item in items if item.count]
+
+
+def budget(cabinet: Cabinet) -> Budget:
+    """What draws from the supply at the worst moment: one coil, the radio at full power, all lit."""
+    volts = cabinet.data["supply"]["volts"]
+    loads = [Load("one coil", cabinet.data["locks"]["amps"])]
+    for item in bill(cabinet):
+        amps = item.count * item.milliamps / 1000
+        if not amps:
+            continue
+        if item.volts <= LOGIC_VOLTS:
+            # 3.3 V comes from a linear regulator: the same current at 5 V.
+            amps *= LOGIC_VOLTS / (volts * CONVERTER_EFFICIENCY)
+        count = f"{item.count} x " if item.count > 1 else ""
+        loads.append(Load(f"{count}{item.title}", amps))
+    return Budget(tuple(loads))

@@ -1,0 +1,121 @@
+"""Reads a cabinet file and what it includes, and remembers where each value came from.
+
+``include = ["panel.toml"]`` takes another file in, relative to the one that names it.  A file's own
+words win over those it includes; lists of parts (``[[compartment]]`` and so on) follow one another.
+"""
+
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .lines import lines_of
+from .problems import CabinetError, Key, Place, Problem
+
+BYTES_MAX = 262_144
+FILES_MAX = 16
+
+
+@dataclass
+class Sheet:
+    """All that the files say.  ``data`` as TOML gives it, ``places`` for every key of it."""
+
+    file: Path
+    data: dict[str, Any] = field(default_factory=dict)
+    places: dict[Key, Place] = field(default_factory=dict)
+
+    def place(self, *key: str | int) -> Place:
+        """Where ``key`` stands, or the nearest table round it, in the words of the cabinet file."""
+        for length in range(len(key), 0, -1):
+            found = self.places.get(key[:length])
+            if found is not None:
+                return Place(found.file, found.line, key)
+        return Place(self.file, 0, key)
+
+
+def read(file: Path) -> Sheet:
+    """The file with all it includes; raises ``CabinetError`` for what cannot be read."""
+    return _read(file, ())
+
+
+def _fail(place: Place, text: str, advice: str) -> CabinetError:
+    return CabinetError([Problem(place, text, advice)])
+
+
+def _text(file: Path, named_at: Place) -> str:
+    """The text of a file of a size that a person wrote."""
+    try:
+        size = file.stat().st_size
+        if size > BYTES_MAX:
+            raise _fail(named_at, f"{file} has {size} bytes", f"a cabinet file has {BYTES_MAX} at most")
+        return file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise _fail(named_at, f"cannot read {file}: {error.strerror}", "give the path of a file") from None
+    except UnicodeDecodeError as error:
+        raise _fail(named_at, f"{file} is not UTF-8 at byte {error.start}", "save it as UTF-8") from None
+
+
+def _parsed(file: Path, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        words = str(error)
+        _, _, rest = words.partition("(at line ")
+        line = int(rest.split(",")[0]) if rest[:1].isdigit() else text.count("\n") + 1
+        raise _fail(Place(file, line), words.split(" (at ")[0], "mend the TOML there") from None
+    except RecursionError:
+        raise _fail(Place(file, 0), "nested too deeply", "a cabinet file has three levels") from None
+
+
+def _read(file: Path, above: tuple[Path, ...], named_at: Place | None = None) -> Sheet:
+    named_at = named_at or Place(file, 0)
+    if file.resolve() in above:
+        chain = " -> ".join(str(path.name) for path in (*above, file))
+        raise _fail(named_at, f"files include one another: {chain}", "remove this include")
+    if len(above) >= FILES_MAX:
+        raise _fail(named_at, f"includes are {FILES_MAX} deep", "put the files together")
+    text = _text(file, named_at)
+    own = Sheet(file, _parsed(file, text))
+    own.places = {key: Place(file, line, key) for key, line in lines_of(text).items()}
+    names = own.data.pop("include", [])
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise _fail(own.place("include"), "expected a list of file names", 'write include = ["panel.toml"]')
+    if len(names) > FILES_MAX:
+        raise _fail(own.place("include"), f"{len(names)} includes", f"at most {FILES_MAX} are allowed")
+    whole = Sheet(file)
+    for i, name in enumerate(names):
+        _merge(whole, _read(file.parent / name, (*above, file.resolve()), own.place("include", i)))
+    _merge(whole, own)
+    return whole
+
+
+def _merge(into: Sheet, sheet: Sheet) -> None:
+    """Put ``sheet`` over ``into``: tables key by key, lists of tables behind, all else replaced."""
+    for name, value in sheet.data.items():
+        old = into.data.get(name)
+        if isinstance(old, dict) and isinstance(value, dict):
+            old.update(value)
+            _take_places(into, sheet, name, 0)
+        elif _is_list_of_tables(old) and _is_list_of_tables(value):
+            _take_places(into, sheet, name, len(into.data[name]))
+            into.data[name] = [*into.data[name], *value]
+        else:
+            into.data[name] = value
+            for key in [key for key in into.places if key[0] == name]:
+                del into.places[key]
+            _take_places(into, sheet, name, 0)
+
+
+def _is_list_of_tables(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(entry, dict) for entry in value)
+
+
+def _take_places(into: Sheet, sheet: Sheet, name: str, shift: int) -> None:
+    for key, place in sheet.places.items():
+        if key[0] != name:
+            continue
+        moved = key
+        if shift and len(key) > 1 and isinstance(key[1], int):
+            moved = (name, key[1] + shift, *key[2:])
+        if not (shift and len(key) == 1):
+            into.places[moved] = Place(place.file, place.line, moved)

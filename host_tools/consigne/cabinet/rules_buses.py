@@ -1,0 +1,168 @@
+"""Rules about what hangs on I2C, UARTs and RS-485, and about the network."""
+
+from collections.abc import Iterator
+
+from .model import KINDS, Cabinet
+from .problems import Key, nearest, spell
+
+Finding = tuple[Key, str, str]
+
+ADDRESSES = {
+    "mcp23017": range(0x20, 0x28),
+    "hd44780": (*range(0x20, 0x28), *range(0x38, 0x40)),  # behind a PCF8574 or a PCF8574A
+    "ds3231": (0x68,),
+}
+# NXP UM10204, table 10: rise time by clock rate; a line rises in 0.8473 R C.
+_RISE_NS = {100_000: 1000.0, 400_000: 300.0}
+_PART_PF = 10.0
+_CABLE_PF_M = 100.0
+_ETHERNET_IN_FIRMWARE = False  # net/link.py knows Wi-Fi
+
+
+def _i2c_parts(cabinet: Cabinet) -> Iterator[tuple[Key, str, int, int]]:
+    """(key, kind, bus, address) of each part."""
+    for i, entry in enumerate(cabinet.data["expander"]):
+        yield ("expander", i), entry["kind"], entry["i2c"], entry["address"]
+    for part in ("display", "clock"):
+        if part in cabinet.data:
+            entry = cabinet.data[part]
+            yield (part,), entry["kind"], entry["i2c"], entry["address"]
+
+
+def i2c_bus(cabinet: Cabinet) -> Iterator[Finding]:
+    declared = [bus["id"] for bus in cabinet.data["i2c"]]
+    for i, bus in enumerate(declared):
+        if bus not in cabinet.board.i2c:
+            yield ("i2c", i, "id"), f"{cabinet.board.title} has no I2C bus {bus}", "put its parts on bus 0"
+        if bus in declared[:i]:
+            yield ("i2c", i, "id"), f"bus {bus} is declared already", "give each bus one table"
+    for key, _, bus, _ in _i2c_parts(cabinet):
+        if bus not in declared:
+            yield (*key, "i2c"), f"no bus {bus} is declared", f"add [[i2c]] with id = {bus}, scl and sda"
+
+
+def i2c_address(cabinet: Cabinet) -> Iterator[Finding]:
+    taken: dict[tuple[int, int], Key] = {}
+    for key, kind, bus, address in _i2c_parts(cabinet):
+        other = taken.setdefault((bus, address), key)
+        if other != key:
+            used = {a for b, a in taken if b == bus}
+            free = [f"0x{a:02x}" for a in ADDRESSES[kind] if a not in used]
+            advice = f"set it to {', '.join(free)}" if free else "put it on the other bus"
+            yield (*key, "address"), f"0x{address:02x} of bus {bus} is taken by {spell(other)}", advice
+
+
+def i2c_range(cabinet: Cabinet) -> Iterator[Finding]:
+    for key, kind, _, address in _i2c_parts(cabinet):
+        if address not in ADDRESSES[kind]:
+            can = ", ".join(f"0x{a:02x}" for a in ADDRESSES[kind])
+            yield (*key, "address"), f"a {kind} cannot be at 0x{address:02x}", f"it can be at {can}"
+
+
+def i2c_rise(cabinet: Cabinet) -> Iterator[Finding]:
+    for i, bus in enumerate(cabinet.data["i2c"]):
+        parts = 1 + sum(1 for _, _, on, _ in _i2c_parts(cabinet) if on == bus["id"])
+        farads = (parts * _PART_PF + bus["cable_m"] * _CABLE_PF_M) * 1e-12
+        limit_ns = next(ns for hz, ns in sorted(_RISE_NS.items()) if bus["freq_hz"] <= hz)
+        rise_ns = 0.8473 * bus["pull_up_ohm"] * farads * 1e9
+        if rise_ns > limit_ns:
+            ohms = int(limit_ns * 1e-9 / (0.8473 * farads))
+            text = f"lines rise in {rise_ns:.0f} ns, at {bus['freq_hz']} Hz {limit_ns:.0f} are allowed"
+            advice = (
+                f"take pull-ups of {ohms} Ohm at most"
+                if ohms >= 1000
+                else "shorten the cable, or lower freq_hz"
+            )
+            yield ("i2c", i, "pull_up_ohm"), text, advice
+
+
+def _uarts(cabinet: Cabinet) -> Iterator[tuple[Key, int]]:
+    yield ("scanner", "uart"), cabinet.data["scanner"]["uart"]
+    for i, wire in enumerate(cabinet.data["rs485"]):
+        yield ("rs485", i, "uart"), wire["uart"]
+
+
+def uart_exists(cabinet: Cabinet) -> Iterator[Finding]:
+    can = cabinet.board.uarts
+    for key, uart in _uarts(cabinet):
+        if uart not in can:
+            why = "is the console's" if uart == 0 else f"is not in {cabinet.board.title}"
+            yield key, f"UART {uart} {why}", f"take {' or '.join(str(n) for n in can)}"
+
+
+def uart_once(cabinet: Cabinet) -> Iterator[Finding]:
+    taken: dict[int, Key] = {}
+    for key, uart in _uarts(cabinet):
+        other = taken.setdefault(uart, key)
+        if other != key:
+            free = [str(n) for n in cabinet.board.uarts if n not in {u for _, u in _uarts(cabinet)}]
+            advice = f"take {free[0]}" if free else "take a board with more UARTs, or one wire less"
+            yield key, f"UART {uart} is used already by {spell(other)}", advice
+
+
+def board_kind(cabinet: Cabinet) -> Iterator[Finding]:
+    for i, board in enumerate(cabinet.data["lock_board"]):
+        if board["kind"] not in KINDS:
+            advice = nearest(board["kind"], list(KINDS))
+            yield ("lock_board", i, "kind"), f"the firmware knows no '{board['kind']}'", advice
+
+
+def board_wire(cabinet: Cabinet) -> Iterator[Finding]:
+    wires = {wire["uart"] for wire in cabinet.data["rs485"]}
+    for i, board in enumerate(cabinet.data["lock_board"]):
+        if board["uart"] not in wires:
+            text = f"no wire is on UART {board['uart']}"
+            yield ("lock_board", i, "uart"), text, f"add [[rs485]] with uart = {board['uart']}, tx and rx"
+
+
+def board_address(cabinet: Cabinet) -> Iterator[Finding]:
+    taken: dict[tuple[int, int], str] = {}
+    for i, board in enumerate(cabinet.data["lock_board"]):
+        place = (board["uart"], board["address"])
+        if place in taken:
+            text = f"address {board['address']} of this wire is taken by '{taken[place]}'"
+            yield ("lock_board", i, "address"), text, "set the switches of one of them to another"
+        taken.setdefault(place, board["name"])
+
+
+def board_range(cabinet: Cabinet) -> Iterator[Finding]:
+    for i, board in enumerate(cabinet.data["lock_board"]):
+        if board["kind"] in KINDS:
+            low, high = KINDS[board["kind"]].addresses
+            if not low <= board["address"] <= high:
+                text = f"a board of the family {board['kind']} cannot have address {board['address']}"
+                yield ("lock_board", i, "address"), text, f"set its switches to one of {low} to {high}"
+
+
+def wire_baud(cabinet: Cabinet) -> Iterator[Finding]:
+    bauds = {wire["uart"]: wire["baud"] for wire in cabinet.data["rs485"]}
+    for i, board in enumerate(cabinet.data["lock_board"]):
+        wanted = KINDS[board["kind"]].baud if board["kind"] in KINDS else None
+        found = bauds.get(board["uart"])
+        if wanted is not None and found is not None and wanted != found:
+            text = f"a {board['kind']} talks at {wanted} baud, its wire runs at {found}"
+            yield ("lock_board", i, "kind"), text, "change the baud of the wire, or put the board on another"
+
+
+def rmt_channels(cabinet: Cabinet) -> Iterator[Finding]:
+    driven = [i for i, wire in enumerate(cabinet.data["rs485"]) if wire["de"] >= 0]
+    needed = 1 + (max(driven) + 1 if driven else 0)  # the arming line has channel 0, wire i has i + 1
+    if needed > cabinet.board.rmt_channels:
+        text = f"{needed} RMT channels are needed, {cabinet.board.title} has {cabinet.board.rmt_channels}"
+        yield (
+            ("rs485", driven[-1], "de"),
+            text,
+            "take a transceiver that finds the direction by itself: de = -1",
+        )
+
+
+def network(cabinet: Cabinet) -> Iterator[Finding]:
+    if "network" not in cabinet.data:
+        return
+    wanted = cabinet.data["network"]
+    if wanted["kind"] not in cabinet.board.network:
+        yield ("network", "kind"), f"{cabinet.board.title} has no {wanted['kind']}", 'write kind = "wifi"'
+    elif wanted["kind"] == "ethernet" and not _ETHERNET_IN_FIRMWARE:
+        yield ("network", "kind"), "the firmware has no driver for Ethernet yet", 'write kind = "wifi"'
+    if wanted["kind"] == "wifi" and not wanted["ssid"]:
+        yield ("network", "ssid"), "the name of the Wi-Fi is missing", "add ssid"

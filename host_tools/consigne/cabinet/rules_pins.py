@@ -1,0 +1,125 @@
+"""Rules about the pins of the controller board; facts about pins come from its profile."""
+
+from collections.abc import Iterator, Set
+
+from .model import Cabinet, Role, Use
+from .problems import Key, spell
+from .profiles import Profile
+
+Finding = tuple[Key, str, str]
+
+
+def exists(cabinet: Cabinet) -> Iterator[Finding]:
+    board = cabinet.board
+    for use in cabinet.uses:
+        # Other rules speak of these: there the reason is better.
+        if use.pin not in board.pins | board.flash | board.psram | board.taken.keys():
+            yield use.key, f"{board.title} has no pin {use.pin}", _take_another(cabinet, use)
+
+
+def flash(cabinet: Cabinet) -> Iterator[Finding]:
+    for use in cabinet.uses:
+        if use.pin in cabinet.board.flash:
+            yield use.key, f"pin {use.pin} belongs to the flash memory", _take_another(cabinet, use)
+
+
+def psram(cabinet: Cabinet) -> Iterator[Finding]:
+    for use in cabinet.uses:
+        if cabinet.data["psram"] and use.pin in cabinet.board.psram:
+            yield use.key, f"pin {use.pin} belongs to the PSRAM", _take_another(cabinet, use)
+
+
+def taken(cabinet: Cabinet) -> Iterator[Finding]:
+    for use in cabinet.uses:
+        if use.pin in cabinet.board.taken:
+            yield use.key, f"pin {use.pin} is {cabinet.board.taken[use.pin]}", _take_another(cabinet, use)
+
+
+def once(cabinet: Cabinet) -> Iterator[Finding]:
+    first: dict[int, Use] = {}
+    for use in cabinet.uses:
+        other = first.setdefault(use.pin, use)
+        if other is not use:
+            text = f"pin {use.pin} is used already by {spell(other.key)}"
+            yield use.key, text, _take_another(cabinet, use)
+
+
+def input_only(cabinet: Cabinet) -> Iterator[Finding]:
+    for use in cabinet.uses:
+        if use.role.output and use.pin in cabinet.board.input_only:
+            text = f"pin {use.pin} can only read, and {use.role.words} is driven"
+            yield use.key, text, _take_another(cabinet, use)
+
+
+def pull_up(cabinet: Cabinet) -> Iterator[Finding]:
+    for use in cabinet.uses:
+        if not use.role.pulled or use.pin not in cabinet.board.input_only or use.pull_up:
+            continue
+        text = f"pin {use.pin} has no pull-up inside and floats when the contact is open"
+        if use.key[0] == "compartment":
+            yield use.key, text, "solder 10 kOhm from it to 3.3 V and write pull_up = true"
+        else:
+            yield use.key, text, _take_another(cabinet, use)
+
+
+def strapping(cabinet: Cabinet) -> Iterator[Finding]:
+    for use in cabinet.uses:
+        wanted = cabinet.board.strapping.get(use.pin, "any")
+        if use.role.coil or wanted == "any" or use.role.rest in ("open", wanted):
+            continue
+        held = "may hold it otherwise" if use.role.rest == "unknown" else f"holds it {use.role.rest}"
+        text = f"pin {use.pin} must be {wanted} while the chip starts, and {use.role.words} {held}"
+        yield use.key, text, _take_another(cabinet, use)
+
+
+def coil_strapping(cabinet: Cabinet) -> Iterator[Finding]:
+    for use in cabinet.uses:
+        if use.role.coil and use.pin in cabinet.board.strapping:
+            text = (
+                f"pin {use.pin} is a strapping pin: {use.role.words} may fire, or keep the chip from starting"
+            )
+            yield use.key, text, _take_another(cabinet, use)
+
+
+def coil_glitch(cabinet: Cabinet) -> Iterator[Finding]:
+    for use in cabinet.uses:
+        if use.role.coil and use.pin in cabinet.board.glitch:
+            text = f"pin {use.pin} {cabinet.board.glitch[use.pin]}: {use.role.words} may fire"
+            yield use.key, text, _take_another(cabinet, use)
+
+
+def adc(cabinet: Cabinet) -> Iterator[Finding]:
+    for use in cabinet.uses:
+        if use.role.analog and use.pin not in cabinet.board.adc1 | cabinet.board.adc2:
+            yield use.key, f"pin {use.pin} cannot measure", _take_another(cabinet, use)
+
+
+def adc2(cabinet: Cabinet) -> Iterator[Finding]:
+    network = cabinet.data.get("network")
+    for use in cabinet.uses:
+        if use.role.analog and use.pin in cabinet.board.adc2 and network and network["kind"] == "wifi":
+            text = f"pin {use.pin} is on ADC2, which does not measure while Wi-Fi runs"
+            yield use.key, text, _take_another(cabinet, use)
+
+
+def suitable(board: Profile, role: Role, used: Set[int], psram: bool) -> set[int]:
+    """The pins of a board that are free and that no rule forbids for this role."""
+    no = board.flash | board.taken.keys() | used
+    if psram:
+        no |= board.psram
+    if role.output or role.pulled:
+        no |= board.input_only
+    if role.coil:
+        no |= board.strapping.keys() | board.glitch.keys()
+    if role.rest != "open":
+        no |= {pin for pin, level in board.strapping.items() if level not in ("any", role.rest)}
+    return set((board.adc1 if role.analog else board.pins) - no)
+
+
+def _take_another(cabinet: Cabinet, use: Use) -> str:
+    """Advice: which pins are left for this."""
+    used = {other.pin for other in cabinet.uses}
+    pins = sorted(suitable(cabinet.board, use.role, used, cabinet.data["psram"]))
+    if not pins:
+        return f"no pin of {cabinet.board.title} is left for it: use an expander or a lock board"
+    return f"take {'one of ' if len(pins) > 1 else ''}{', '.join(str(pin) for pin in pins)}"

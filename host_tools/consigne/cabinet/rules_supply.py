@@ -1,0 +1,28 @@
+"""Rules about the supply: voltage, and current for one coil and everything else at once."""
+
+from collections.abc import Iterator
+
+from .model import Cabinet
+from .power import budget as power_budget
+from .problems import Key
+
+Finding = tuple[Key, str, str]
+
+
+def volts(cabinet: Cabinet) -> Iterator[Finding]:
+    supply, coil = cabinet.data["supply"]["volts"], cabinet.data["locks"]["volts"]
+    if supply != coil:
+        text = f"the supply has {supply:g} V, the coils are for {coil:g} V"
+        yield ("supply", "volts"), text, "take locks for the voltage of the supply"
+
+
+def budget(cabinet: Cabinet) -> Iterator[Finding]:
+    needed = power_budget(cabinet).amps
+    has = cabinet.data["supply"]["amps"]
+    if needed > has:
+        text = f"one coil and everything else draw {needed:.2f} A, the supply gives {has:g} A"
+        yield (
+            ("supply", "amps"),
+            text,
+            f"take a supply of {needed:.1f} A or more; `consigne cabinet power` lists what draws it",
+        )

@@ -1,0 +1,191 @@
+"""Every key of a cabinet file: its type, range, default and what it means.
+
+The same tables check a file, fill in defaults and print the reference (``consigne cabinet keys``).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+class _Required:
+    def __repr__(self) -> str:
+        return "required"
+
+
+REQUIRED: Any = _Required()
+
+
+@dataclass(frozen=True)
+class Field:
+    """One key.
+
+    ``low`` and ``high`` bound a number, the length of a text or the entries of a list; ``choices``
+    are all values allowed; ``each`` checks the entries of a list.
+    """
+
+    kind: type
+    meaning: str
+    default: Any = REQUIRED
+    low: float = 0
+    high: float = 0
+    choices: tuple[Any, ...] = ()
+    each: "Field | None" = None
+
+
+Table = dict[str, Field]
+
+
+def _pin(meaning: str, default: Any = REQUIRED) -> Field:
+    return Field(int, meaning, default, 0 if default is REQUIRED else -1, 48)
+
+
+SITE: Table = {
+    "format": Field(int, "version of this format", low=1, high=1),
+    "board": Field(str, "controller board: the name of a profile", low=1, high=32),
+    "name": Field(str, "what the display greets with", "Consigne", 1, 20),
+    "language": Field(
+        str, "language of the display until somebody chooses", "en", choices=("en", "fr", "de")
+    ),
+    "digits": Field(int, "digits of a code", 8, 6, 10),
+    "duress": Field(bool, "accept duress codes", False),
+    "psram": Field(bool, "the module has PSRAM", False),
+    "watchdog_ms": Field(int, "restart when nothing moves for so long", 8000, 1000, 60_000),
+}
+
+TABLES: dict[str, Table] = {
+    "locks": {
+        "arm_pin": _pin("arming line in series with every coil the controller drives itself"),
+        "pulse_ms": Field(int, "how long a coil is energised", 400, 50, 1000),
+        "rest_ms": Field(int, "between two pulses of one lock", 1500, 500, 10_000),
+        "reopen_s": Field(int, "how long a person may ask for the door again", 120, 0, 600),
+        "volts": Field(float, "of the coils", 12.0, 5, 48),
+        "amps": Field(float, "that one coil draws", 2.2, 0.1, 10),
+    },
+    "supply": {
+        "volts": Field(float, "of the supply", 12.0, 5, 48),
+        "amps": Field(float, "that it gives for as long as wanted", low=0.5, high=50),
+        "sense_pin": _pin("ADC pin behind the divider of the supply, -1: not wired", -1),
+    },
+    "tamper": {"pin": _pin("switch of the service lid, closed to ground")},
+    "keypad": {
+        "kind": Field(str, "how it is read", "matrix", choices=("matrix",)),
+        "rows": Field(list, "pins of the rows, driven", low=1, high=4, each=_pin("a row")),
+        "cols": Field(list, "pins of the columns, read", low=1, high=4, each=_pin("a column")),
+        "keys": Field(str, "labels, row by row", "123456789*0#", 12, 16),
+        "debounce_ms": Field(int, "a contact is quiet for so long", 20, 5, 100),
+    },
+    "scanner": {
+        "kind": Field(str, "family", "gm65", choices=("gm65",)),
+        "uart": Field(int, "UART of the controller", low=0, high=2),
+        "tx": _pin("pin that sends to it"),
+        "rx": _pin("pin that hears it"),
+        "baud": Field(int, "bits a second", 9600, 1200, 115_200),
+        "terminator": Field(str, "what ends a code", "\r", 0, 2),
+    },
+    "display": {
+        "kind": Field(str, "family", "hd44780", choices=("hd44780",)),
+        "i2c": Field(int, "bus it is on", 0, 0, 1),
+        "address": Field(int, "on that bus", 0x27, 8, 119),
+        "columns": Field(int, "characters of a line", 20, 20, 20),
+        "rows": Field(int, "lines", 4, 4, 4),
+    },
+    "clock": {
+        "kind": Field(str, "chip", "ds3231", choices=("ds3231",)),
+        "i2c": Field(int, "bus it is on", 0, 0, 1),
+        "address": Field(int, "on that bus", 0x68, 8, 119),
+    },
+    "buzzer": {"pin": _pin("drives its transistor")},
+    "lamp": {"pin": _pin("drives its transistor")},
+    "network": {
+        "kind": Field(str, "how it is reached", "wifi", choices=("wifi", "ethernet")),
+        "ssid": Field(str, "name of the Wi-Fi", "", 0, 32),
+        "broker": Field(str, "host name or address of the MQTT broker", low=1, high=253),
+        "port": Field(int, "of the broker", 8883, 1, 65_535),
+        "tls": Field(bool, "speak TLS with it", True),
+    },
+    "front": {
+        "width_cm": Field(float, "of a compartment", 45.0, 10, 200),
+        "terminal_column": Field(int, "where display, keypad and scanner are; 0: apart", 0, 0, 40),
+        "terminal_cm": Field(float, "their lower edge above the floor", 90.0, 0, 300),
+    },
+}
+
+LISTS: dict[str, tuple[int, Table]] = {
+    "i2c": (
+        2,
+        {
+            "id": Field(int, "number of the bus", low=0, high=1),
+            "scl": _pin("clock"),
+            "sda": _pin("data"),
+            "freq_hz": Field(int, "clock rate", 100_000, 10_000, 400_000),
+            "pull_up_ohm": Field(int, "all pull-ups of one line together", 4700, 900, 20_000),
+            "cable_m": Field(float, "length of all cables on the bus", 0.5, 0, 10),
+        },
+    ),
+    "expander": (
+        16,
+        {
+            "name": Field(str, "how compartments call it", low=1, high=16),
+            "kind": Field(str, "chip", "mcp23017", choices=("mcp23017",)),
+            "i2c": Field(int, "bus it is on", 0, 0, 1),
+            "address": Field(int, "on that bus", low=8, high=119),
+            "int_pin": _pin("its INTA, -1: not wired", -1),
+        },
+    ),
+    "rs485": (
+        2,
+        {
+            "uart": Field(int, "UART of the controller", low=0, high=2),
+            "tx": _pin("to the transceiver"),
+            "rx": _pin("from the transceiver"),
+            "de": _pin("switches it to sending, -1: it does so by itself", -1),
+            "baud": Field(int, "bits a second", 9600, 1200, 115_200),
+        },
+    ),
+    "lock_board": (
+        32,
+        {
+            "name": Field(str, "how compartments call it", low=1, high=16),
+            "kind": Field(str, "family: 8a, cu48, cu16, winnsen, wkly, modbus", low=1, high=16),
+            "uart": Field(int, "UART of its wire", low=0, high=2),
+            "address": Field(int, "as its switches say", low=0, high=254),
+            "reversed": Field(bool, "sends its last locks first", False),
+            "pulse_ms": Field(int, "how long it energises a lock by itself", 500, 100, 1000),
+        },
+    ),
+    "holder": (
+        16,
+        {
+            "role": Field(str, "who", choices=("courier", "clerk", "technician", "merchant", "partner")),
+            "action": Field(
+                str, "may do", choices=("collect", "deposit", "return", "recall", "service", "handover")
+            ),
+            "number": Field(int, "number of that holder", low=0, high=65_535),
+        },
+    ),
+    "compartment": (
+        240,
+        {
+            "number": Field(str, "as it stands on the door", low=1, high=6),
+            "size": Field(str, "S, M, L or XL", choices=("S", "M", "L", "XL")),
+            "column": Field(int, "of the front, from the left", low=1, high=40),
+            "bottom_cm": Field(float, "lower edge above the floor", low=0, high=300),
+            "on": Field(str, 'expander or lock board, or "gpio"', "gpio", 1, 16),
+            "lock": Field(int, "pin or channel of the lock", low=0, high=255),
+            "reed": Field(int, "pin or channel of the door's sensor", low=0, high=255),
+            "closed_level": Field(int, "what the sensor reads behind a closed door", 0, 0, 1),
+            "pull_up": Field(bool, "the sensor's line has a pull-up resistor of its own", False),
+            "neighbours": Field(list, "doors that touch it", (), 0, 8, each=Field(str, "a door", "", 1, 6)),
+        },
+    ),
+}
+
+NEEDED = ("locks", "supply", "keypad", "scanner", "display", "buzzer", "lamp", "compartment")
+"""Tables without which the firmware does not start."""
+
+SIZES = ("S", "M", "L", "XL")
+"""In the order of the device's numbers, from 1."""
+
+HEIGHTS_CM = {"S": 12.0, "M": 20.0, "L": 30.0, "XL": 45.0}
+REACH_CM = 120.0
+"""A handle up to here can be reached from a wheelchair (ISO 21542: 80 to 110, at most 120 cm)."""

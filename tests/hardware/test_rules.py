@@ -1,0 +1,121 @@
+"""Each rule of wiring is broken once, and says so at the line where it was broken."""
+
+from pathlib import Path
+
+import pytest
+from consigne.cabinet.rules import RULES
+from file_kit import GOOD, changed, line_of, problems
+
+# rule -> (what is there, what is put instead, the key that is named)
+BREAKS = {
+    "pin_exists": ("lock = 19", "lock = 20", "compartment[0].lock"),
+    "pin_flash": ("lock = 19", "lock = 7", "compartment[0].lock"),
+    "pin_psram": ('board = "esp32-devkitc"', 'board = "esp32-devkitc"\npsram = true', "scanner.tx"),
+    "pin_taken": ("lock = 19", "lock = 3", "compartment[0].lock"),
+    "pin_once": ("lock = 19", "lock = 25", "compartment[0].lock"),
+    "pin_input_only": ("lock = 19", "lock = 39", "compartment[0].lock"),
+    "pin_pull_up": ("pull_up = true", "pull_up = false", "compartment[0].reed"),
+    "pin_strapping": ("pin = 12", "pin = 0", "lamp.pin"),
+    "coil_strapping": ("arm_pin = 25", "arm_pin = 5", "locks.arm_pin"),
+    "coil_glitch": ("arm_pin = 25", "arm_pin = 14", "locks.arm_pin"),
+    "adc_pin": ("sense_pin = 34", "sense_pin = 19", "supply.sense_pin"),
+    "adc2_wifi": ("sense_pin = 34", "sense_pin = 13", "supply.sense_pin"),
+    "i2c_bus": ("[display]\n", "[display]\ni2c = 1\n", "display.i2c"),
+    "i2c_address": ("address = 0x27", "address = 0x20", "display.address"),
+    "i2c_range": ("address = 0x20", "address = 0x30", "expander[0].address"),
+    "i2c_rise": ("sda = 21", "sda = 21\ncable_m = 3", "i2c[0].pull_up_ohm"),
+    "uart_exists": ("uart = 2", "uart = 0", "scanner.uart"),
+    "uart_once": ("uart = 2", "uart = 1", "rs485[0].uart"),
+    "board_kind": (
+        'kind = "8a"\nuart = 1\naddress = 1',
+        'kind = "8b"\nuart = 1\naddress = 1',
+        "lock_board[0].kind",
+    ),
+    "board_wire": ("uart = 1\naddress = 1\n", "uart = 2\naddress = 1\n", "lock_board[0].uart"),
+    "board_address": ("address = 2\n", "address = 1\n", "lock_board[1].address"),
+    "board_range": ("address = 2\n", "address = 33\n", "lock_board[1].address"),
+    "wire_baud": ("baud = 9600", "baud = 19200", "lock_board[0].kind"),
+    "network": ('ssid = "consigne"', 'kind = "ethernet"', "network.kind"),
+    "door_bank": ('on = "A"', 'on = "B"', "compartment[1].on"),
+    "bank_name": ('name = "right"', 'name = "left"', "lock_board[1].name"),
+    "door_channel": ("lock = 3\n", "lock = 50\n", "compartment[2].lock"),
+    "channel_once": ("lock = 4\n", "lock = 3\n", "compartment[3].lock"),
+    "door_number": ('number = "4"', 'number = "3"', "compartment[3].number"),
+    "door_overlap": ("bottom_cm = 60", "bottom_cm = 50", "compartment[3].bottom_cm"),
+    "door_neighbours": ('["1", "3"]', '["1", "4"]', "compartment[1].neighbours[1]"),
+    "keypad_keys": ("cols = [4, 5, 15]", 'cols = [4, 5, 15]\nkeys = "1234567890*A"', "keypad.keys"),
+    "coil_volts": ("amps = 5", "amps = 5\nvolts = 24", "supply.volts"),
+    "power_budget": ("amps = 5", "amps = 2.5", "supply.amps"),
+    "expander_inputs": ("reed = 8", "reed = 15", "compartment[1].reed"),
+}
+C3_TWO_WIRES = "esp32-c3-devkitm"
+
+
+def test_the_good_cabinet_breaks_no_rule(tmp_path: Path) -> None:
+    assert [str(problem) for problem in problems(tmp_path, GOOD)] == []
+
+
+def test_no_rule_is_without_a_test_that_breaks_it() -> None:
+    names = [rule.name for rule in RULES]
+    assert len(set(names)) == len(names)
+    assert set(names) == BREAKS.keys() | {"rmt_channels"}
+
+
+@pytest.mark.parametrize("rule", BREAKS)
+def test_a_broken_rule_is_told_with_file_line_key_and_what_to_do(rule: str, tmp_path: Path) -> None:
+    old, new, key = BREAKS[rule]
+    text = changed(old, new)
+    found = [problem for problem in problems(tmp_path, text) if problem.rule == rule]
+    assert found, f"{rule} found nothing"
+    problem = found[0]
+    place, _, rest = str(problem).partition(f": {key}: ")
+    assert rest, str(problem)
+    assert problem.advice and problem.text in rest
+    file, line = place.rsplit(":", 1)
+    assert file.endswith("cabinet.toml")
+    _assert_names_the_key(text, int(line), key)
+    assert problem.is_warning == (rule == "expander_inputs")
+
+
+def _assert_names_the_key(text: str, line: int, key: str) -> None:
+    """The line holds the key, or opens the table that lacks it."""
+    table, _, last = key.rpartition(".")
+    found = text.splitlines()[line - 1]
+    assert found.startswith((last.partition("[")[0] + " ", f"[{table}", f"[[{table.partition('[')[0]}")), (
+        found
+    )
+
+
+def test_as_many_timers_are_needed_as_there_are_lines_that_must_end_by_themselves(tmp_path: Path) -> None:
+    """The C3 has two RMT channels: the arming line and one wire; the second wire needs de = -1."""
+    wire = "\n[[rs485]]\nuart = 2\ntx = 4\nrx = 3\nde = 7\n"
+    text = GOOD.replace('"esp32-devkitc"', f'"{C3_TWO_WIRES}"') + wire
+    assert "rmt_channels" in {problem.rule for problem in problems(tmp_path, text)}
+    text = text.replace("de = 7", "de = -1")
+    assert "rmt_channels" not in {problem.rule for problem in problems(tmp_path, text)}
+
+
+@pytest.mark.parametrize("pin", [34, 35, 36, 39])
+def test_a_sensor_on_a_pin_without_pull_ups_needs_its_resistor(pin: int, tmp_path: Path) -> None:
+    text = GOOD.replace("sense_pin = 34", "sense_pin = -1").replace("rx = 35", "rx = 3")
+    text = text.replace("reed = 36\npull_up = true", f"reed = {pin}")
+    (problem,) = [problem for problem in problems(tmp_path, text) if problem.rule == "pin_pull_up"]
+    assert problem.place.line == line_of(text, f"reed = {pin}")
+    assert "10 kOhm" in problem.advice
+
+
+@pytest.mark.parametrize("pin", [0, 1, 2, 3, 5, 12, 14, 15, 26, 27])
+def test_no_relay_hangs_on_a_pin_that_is_high_at_boot_or_decides_how_the_chip_boots(
+    pin: int, tmp_path: Path
+) -> None:
+    found = {problem.rule for problem in problems(tmp_path, changed("lock = 19", f"lock = {pin}"))}
+    assert found & {"coil_strapping", "coil_glitch"}
+
+
+def test_the_advice_names_only_pins_that_break_no_rule(tmp_path: Path) -> None:
+    text = changed("lock = 19", "lock = 12")
+    (problem,) = [problem for problem in problems(tmp_path, text) if problem.rule == "coil_strapping"]
+    named = problem.advice.replace(",", "").replace("take one of", "take").split()[1:]
+    assert named
+    for pin in named:
+        assert problems(tmp_path, changed("lock = 19", f"lock = {pin}")) == []
