@@ -27,7 +27,7 @@ _TIME_FROM_HOST = const(1)
 # What the host's retained pictures show; a record of these kinds makes them stale.
 _OCCUPANCY_KINDS = (
     R.OPENED, R.CLOSED, R.DEPOSITED, R.COLLECTED, R.RETURNED, R.DEPOSIT_UNDONE,
-    R.FORCED, R.BLOCKED, R.RELEASED, R.DOOR_FAULT,
+    R.NOT_OPENED, R.FORCED, R.BLOCKED, R.RELEASED, R.DOOR_FAULT,
 )  # fmt: skip
 _STATUS_KINDS = (R.GRANTS_VERSION, R.FAULT, R.TIME_SET, R.LOST)
 

@@ -2,6 +2,7 @@
 
 from time import ticks_add
 
+from locker.core import doors as D
 from locker.core import records as R
 from locker.core.cabinet import Cabinet
 from locker.core.events import TRUST_SET
@@ -44,7 +45,10 @@ class Bench:
                 self.epoch_s += 1
             self.cabinet.tick(self.now())
 
-    def signal(self, door, signal):
+    def signal(self, door, signal, after_ms=400):
+        """A door that closes was open for ``after_ms``: long enough to take something out."""
+        if signal == D.SEEN_CLOSED and self.cabinet.doors[door].phase == D.OPEN:
+            self.pass_ms(after_ms)
         self.cabinet.signal(door, signal, self.now())
 
     def order(self, door, purpose, parcel="", role=0, holder=0, ref=0):

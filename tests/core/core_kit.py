@@ -131,7 +131,9 @@ class Bench:
     def scan(self, text):
         self.send((E.EV_SCAN, text))
 
-    def shut(self, door):
+    def shut(self, door, after_s=1):
+        """Push a door shut, by default when there was time to take something out."""
+        self.pass_s(after_s)
         self.is_open[door] = False
         self.send((E.EV_DOOR, door, False))
 

@@ -279,3 +279,20 @@ def test_a_snapshot_folds_to_the_same_cabinet():
     for old, new in zip(b.cabinet.doors, again.cabinet.doors):
         for name in lasting:
             assert getattr(old, name) == getattr(new, name), name
+
+
+def test_a_door_pushed_shut_as_it_springs_is_not_a_collection_and_opens_again_for_the_same_code():
+    b = _with_parcel()
+    assert b.order(0, D.FOR_COLLECT, "P1") == C.ORDERED
+    b.signal(0, D.PULSED)
+    b.signal(0, D.SEEN_OPEN)
+    b.cabinet.notes.clear()
+    b.signal(0, D.SEEN_CLOSED, after_ms=200)
+    assert b.kinds()[-3:] == ["opened", "closed", "not_opened"]
+    assert b.cabinet.doors[0].content == D.PARCEL and b.cabinet.choose(1) != 0
+    assert b.cabinet.notes == [(0, C.NOTE_STUCK)]
+    assert b.restart().cabinet.doors[0].content == D.PARCEL
+    assert b.order(0, b.cabinet.doors[0].purpose, "P1") == C.ORDERED
+    b.signal(0, D.SEEN_OPEN)
+    b.signal(0, D.SEEN_CLOSED)
+    assert b.kinds()[-1] == "collected"

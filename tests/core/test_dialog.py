@@ -123,6 +123,20 @@ def test_a_door_that_does_not_open_is_pulsed_again_and_then_on_demand():
     assert b.kinds()[-1] == "collected"
 
 
+def test_a_door_pushed_shut_as_it_springs_asks_again_and_star_opens_it():
+    b = Bench()
+    door = b.deposit("RR123456785FR")
+    b.press(b.derived("RR123456785FR") + "#")
+    assert b.screen == "take"
+    b.shut(door, after_s=0)
+    assert b.screen == "stuck" and b.core.cabinet.doors[door].content == D.PARCEL
+    b.pass_s(3)
+    b.press("*")
+    assert b.screen == "take" and b.is_open[door]
+    b.shut(door)
+    assert b.kinds()[-1] == "collected"
+
+
 def test_a_door_that_never_opens_keeps_the_parcel_and_the_code():
     b = Bench()
     door = b.deposit("RR123456785FR")

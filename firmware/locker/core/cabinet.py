@@ -32,6 +32,7 @@ OUT_OF_ORDER = const(3)
 _OPEN_WAIT_MS = const(2_000)  # from the coil's end to giving the pulse up; also the lock's rest
 _QUEUE_WAIT_MS = const(15_000)  # a pulse that never comes round, in a queue of pulses
 _PULSES_MAX = const(3)  # hardware.md: again after a rest, twice at most
+_TAKE_MS = const(300)  # nobody takes a parcel out in less: it sprang and was pushed shut, or the reed lied
 _STUCK_MS = const(30_000)  # somebody pulling at a door that stuck: still our order
 _REMIND_MS = const(30_000)
 _LEFT_OPEN_REMINDERS = const(4)  # after two minutes it is an event, not a hint
@@ -191,6 +192,10 @@ class Cabinet(Compartments):
 
     def _do_closed(self, index, d, now):
         self._record(R.CLOSED, index, d.purpose)
+        if d.content == D.TAKEN and d.opened_ms is not None and ticks_diff(now[0], d.opened_ms) < _TAKE_MS:
+            self._do_lapse(index, d, now)  # the parcel is still there, and its code good
+            self._note(index, NOTE_STUCK)
+            return
         self._settle(index, d)
         self._note(index, NOTE_CLOSED)
 

@@ -72,6 +72,9 @@ class Compartments:
 
     def _apply_not_opened(self, door, time_s, values):
         door.ordered = False
+        if door.content == D.TAKEN:  # closed before anybody could take it out; what for is not forgotten
+            door.content = D.PARCEL
+            return
         if door.purpose == D.FOR_DEPOSIT:
             door.parcel = ""
         door.purpose = D.NO_PURPOSE

@@ -71,6 +71,7 @@ TABLE = {
     (STUCK, TIMEOUT): "home",
     (TAKE, STAR): "report",
     (TAKE, DOOR + C.NOTE_CLOSED): "taken",
+    (TAKE, DOOR + C.NOTE_STUCK): "door_stuck",  # closed so soon that nothing can have been taken
     (TAKE, DOOR + C.NOTE_REMIND): "say_close_it",
     (TAKE, TIMEOUT): "home",
     (DONE, STAR): "reopen",
