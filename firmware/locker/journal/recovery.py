@@ -142,7 +142,7 @@ def _walk(reader, open_end, report, found, ends):
         if blank != end:
             found.torn_at = end
             report.worsen(REPAIRED)
-    elif blank != end:
+    elif not f.nearly_blank(reader.view, end, f.SEAL_AT):
         whole = False
     return whole
 
