@@ -38,6 +38,7 @@ EVENTS = 1_000
 PICK_UPS = 120
 DEBOUNCE_MS = 20
 KEYS_PER_S = 8.0
+HAND_S = 0.6  # the customer takes the parcel out; a door shut sooner does not count as opened
 HEAP_STEP_KB = 2
 HEAP_MAX_KB = 1024
 NOW_S = 1_795_200_000
@@ -129,6 +130,7 @@ def pick_up(sim: SimLocker, door: int) -> tuple[int, int, int]:
     relay_us = next(at for at, what, detail in seen if (what, detail) == ("relay", f"{door + 1} on"))
     assert sim.cabinet.keypad is not None
     rest_us = sim.cabinet.keypad.settled_us["#"]
+    time.sleep(HAND_S)
     sim.push_shut(door)
     sim.wait_for(lambda: "* opens once more" in "".join(sim.display()), 10)
     return touch_us, rest_us, relay_us
