@@ -133,14 +133,21 @@ class Witness:
 
         Returns whether it had to.
         """
-        lying = False
-        for event in log:
-            if event[1] == R.DEPOSITED and R.unpack(R.DEPOSITED, event[3])[-1] == parcel:
+        lying = taken = False
+        for _, kind, _, payload in log:
+            if kind not in (R.DEPOSITED, R.OPENED, R.NOT_OPENED, R.COLLECTED):
+                continue
+            values = R.unpack(kind, payload)
+            if values[-1] != parcel:
+                continue
+            if kind == R.DEPOSITED:
                 lying = True
-            elif event[1] == R.OPENED:
-                _, purpose, _, _, whose = R.unpack(R.OPENED, event[3])
-                if whose == parcel and purpose in (D.FOR_COLLECT, D.FOR_RECALL):
-                    lying = False
+            elif kind == R.OPENED and values[1] in (D.FOR_COLLECT, D.FOR_RECALL):
+                lying, taken = False, True
+            elif kind == R.COLLECTED:
+                taken = False
+            elif kind == R.NOT_OPENED and taken:  # pushed shut before anything can have been taken
+                lying, taken = True, False
         if sprang and not lying:
             raise Violation("opening", parcel)
         if lying and not sprang:

@@ -171,7 +171,9 @@ class Locker:
             self.send((E.EV_KEY, key))
 
     def shut(self) -> None:
-        """Whoever stands before an open door pushes it shut."""
+        """Whoever stands before an open door takes their time, and pushes it shut."""
+        if any(self.world.is_open):
+            self.pass_s(3)
         for door, is_open in enumerate(self.world.is_open):
             if is_open:
                 self.world.is_open[door] = False
