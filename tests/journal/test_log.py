@@ -163,6 +163,17 @@ def test_reading_on_costs_no_search_and_sees_what_came_meanwhile():
     assert [event[3] for event in unsent(journal, 120)] == [b"meanwhile"] * 5
 
 
+def test_an_event_that_found_no_room_in_the_packet_comes_first_in_the_next():
+    journal, _ = opened(flash())
+    fill(journal, 80)
+    for last in (5, 36, 37, 79):
+        for seq, _, _, _ in journal.unacknowledged(last - 3, 10):
+            if seq == last:
+                break
+        assert [event[0] for event in journal.unacknowledged(last - 1, 2)][0] == last
+        assert [event[0] for event in journal.unacknowledged(last, 2)][0] == last + 1
+
+
 def test_a_batch_keeps_to_its_bytes_but_is_never_empty():
     journal, _ = opened(flash())
     fill(journal, 10, 100)
