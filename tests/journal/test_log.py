@@ -170,8 +170,8 @@ def test_an_event_that_found_no_room_in_the_packet_comes_first_in_the_next():
         for seq, _, _, _ in journal.unacknowledged(last - 3, 10):
             if seq == last:
                 break
-        assert [event[0] for event in journal.unacknowledged(last - 1, 2)][0] == last
-        assert [event[0] for event in journal.unacknowledged(last, 2)][0] == last + 1
+        assert next(event[0] for event in journal.unacknowledged(last - 1, 2)) == last
+        assert next(event[0] for event in journal.unacknowledged(last, 2)) == last + 1
 
 
 def test_a_batch_keeps_to_its_bytes_but_is_never_empty():

@@ -12,8 +12,8 @@ def test_the_journal_reads_as_its_model_whatever_is_done_and_whatever_happens():
     run_state_machine_as_test(
         JournalMachine,
         settings=settings(
-            max_examples=150,
-            stateful_step_count=60,
+            max_examples=100,
+            stateful_step_count=50,
             deadline=None,
             derandomize=True,
             database=None,
