@@ -101,6 +101,7 @@ class Locker:
             core, self._journal, clock, parts.locks, parts.display, parts.buzzer, parts.lamp, rest_ms
         )
         self._supervisor = supervisor = Supervisor(Watchdog(watchdog_ms), self._task_report, controller.stop)
+        controller.attach_supervisor(supervisor)
         supervisor.critical("sensors", lambda: parts.sensors.run(controller.sink))
         for i, wire in enumerate(parts.wires):
             supervisor.critical("rs485 {}".format(i), wire.run)

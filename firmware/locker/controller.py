@@ -49,6 +49,7 @@ class Controller:
         self._lamp = lamp
         self._rest_ms = rest_ms
         self._sync = None
+        self._supervisor = None
         self._inbox = []
         self._busy = False
         self._deadlines = {}  # FX_TIMER name -> tick
@@ -60,6 +61,9 @@ class Controller:
 
     def attach_sync(self, sync):
         self._sync = sync
+
+    def attach_supervisor(self, supervisor):
+        self._supervisor = supervisor
 
     def now(self):
         return self._clock.now(ticks_ms())
@@ -175,6 +179,10 @@ class Controller:
         if self._sync:
             self._sync.reply(fx[1], fx[2])
 
+    def _fx_restart(self, fx):
+        self.stop("restart ordered")
+        self._supervisor.end("host")
+
     def stop(self, why):
         """Nothing may be decided any more: all coils off, and say so."""
         self.failed = why
@@ -262,4 +270,5 @@ _EFFECTS = {
     E.FX_THEN: "_fx_then",
     E.FX_ASK_GRANTS: "_fx_ask_grants",
     E.FX_REPLY: "_fx_reply",
+    E.FX_RESTART: "_fx_restart",
 }

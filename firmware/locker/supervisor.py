@@ -24,6 +24,7 @@ class Supervisor:
         self._stop = stop
         self._tasks = []
         self._stopped = asyncio.Event()
+        self._why = ""
         self.faults = []  # names of tasks that ended, newest last
 
     def critical(self, name, make):
@@ -35,14 +36,19 @@ class Supervisor:
         self._tasks.append((name, make, False))
 
     async def run(self):
-        """Run all tasks and feed the watchdog until a critical one ends; then return its name."""
+        """Run all tasks and feed the watchdog until a critical one ends or ``end`` is called; say which."""
         running = [asyncio.create_task(self._guard(*task)) for task in self._tasks]
         while not self._stopped.is_set():
             self._watchdog.feed()
             await asyncio.sleep_ms(_FEED_MS)
         for task in running:
             task.cancel()
-        return self.faults[-1]
+        return self._why
+
+    def end(self, why):
+        """Let ``run`` return ``why``, for the board to be restarted."""
+        self._why = why
+        self._stopped.set()
 
     async def _guard(self, name, make, is_critical):
         while True:
@@ -55,7 +61,7 @@ class Supervisor:
             self._fault(name, text)
             if is_critical:
                 self._stop("{} {}".format(name, text))
-                self._stopped.set()
+                self.end(name)
                 return
             await asyncio.sleep_ms(_RESTART_MS)
 

@@ -12,6 +12,7 @@ COLUMNS = 20
 # would take heap for every screen.
 _EN = """
 idle={}|Type your code, then|#  or scan it|* français / deutsch
+notice={}|{}|Type your code, then|#  or scan it
 typing=Your code:|{}_|# confirm|* erase
 code_length=A code has|{} digits.|Please look again|and retry.
 wrong_code=This code is not|known here.|Please look again|and retry.
@@ -50,6 +51,7 @@ out_of_service=Out of service.|Your parcel is safe.|Please call us.|
 """
 _FR = """
 idle={}|Tapez votre code|puis #, ou scannez|* deutsch / english
+notice={}|{}|Tapez votre code|puis #, ou scannez
 typing=Votre code :|{}_|# valider|* effacer
 code_length=Un code a|{} chiffres.|Vérifiez et|recommencez.
 wrong_code=Ce code n'est pas|connu ici.|Vérifiez et|recommencez.
@@ -88,6 +90,7 @@ out_of_service=Hors service.|Votre colis est en|sécurité.|Appelez-nous.
 """
 _DE = """
 idle={}|Code eingeben, dann|#  oder scannen|* english / français
+notice={}|{}|Code eingeben, dann|#  oder scannen
 typing=Ihr Code:|{}_|# bestätigen|* löschen
 code_length=Ein Code hat|{} Ziffern.|Bitte prüfen und|neu eingeben.
 wrong_code=Dieser Code ist hier|nicht bekannt.|Bitte prüfen und|neu eingeben.

@@ -40,6 +40,22 @@ DOORS_MAX = 1_000
 COMMAND_BODY_BYTES_MAX = 4_096
 """Body of a command at most, in bytes; half of what a locker takes (``locker/net/messages.py``)."""
 
+COMMAND_FIELDS = {
+    "again": ("seq",),
+    "block": ("door",),
+    "configure": ("set",),
+    "grants": ("from", "to", "add", "drop", "expect"),
+    "identify": ("seconds",),
+    "message": ("until", "text"),
+    "open": ("door",),
+    "reboot": (),
+    "release": ("door",),
+    "reserve": ("door", "until", "parcel"),
+    "revoke": ("parcels", "nonces", "holders"),
+    "time": ("t", "offset_s"),
+}
+"""Each command with the names of its arguments; their bounds stand in ``locker/net/messages.py``."""
+
 LOCKER_PATTERN = r"^[A-Za-z0-9_-]{1,32}$"
 _LOCKER = re.compile(LOCKER_PATTERN)
 _WIDTH_MAX = {"B": 0xFF, "H": 0xFFFF, "I": U32_MAX}
@@ -309,7 +325,13 @@ def ack_body(epoch: int, seq: int) -> bytes:
 
 
 def command_body(id_: str, counter: int, exp: int, cmd: str, arguments: dict[str, Any]) -> bytes:
-    """A command.  Raises ``ProtocolError`` when it is longer than a locker's buffer."""
+    """A command.
+
+    Raises ``ProtocolError`` when a locker would refuse it for its name, for the names of its
+    arguments, or because it is longer than its buffer.
+    """
+    if set(arguments) != set(COMMAND_FIELDS.get(cmd, ("",))):
+        raise ProtocolError(f"not a command with its arguments: {cmd} {sorted(arguments)}")
     body = dump({"id": id_, "n": counter, "exp": exp, "cmd": cmd, **arguments})
     if len(body) > COMMAND_BODY_BYTES_MAX:
         raise ProtocolError(f"a command of {len(body)} bytes; {COMMAND_BODY_BYTES_MAX} is the most")

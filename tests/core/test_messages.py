@@ -3,7 +3,7 @@
 import json
 
 from locker.core import records
-from locker.core.events import EV_COMMAND, EV_EXPECTED, EV_GRANTS, EV_OPEN_ORDER, EV_REVOKE
+from locker.core.events import EV_COMMAND, EV_EXPECTED, EV_GRANTS, EV_OPEN_ORDER, EV_ORDER, EV_REVOKE
 from locker.net import messages as m
 
 ENVELOPE = {"id": "c-7", "n": 7, "exp": 1790000000}
@@ -20,7 +20,14 @@ EXAMPLES = {
         "drop": [1, 2],
         "expect": [["RR123456785FR", 18, 1790000000]],
     },
+    "block": {"door": 3},
+    "configure": {"set": [["language", "fr"], ["reopen_s", ""]]},
+    "identify": {"seconds": 10},
+    "message": {"until": 1790000000, "text": [["en", "Closed on Monday|for repair"]]},
     "open": {"door": 0},
+    "reboot": {},
+    "release": {"door": 3},
+    "reserve": {"door": 3, "until": 1790000000, "parcel": "P1"},
     "revoke": {"parcels": [["P1", 1790000000]], "nonces": [[9, 1790000000]], "holders": [[1, 1, 7, 2]]},
     "time": {"t": 1790000000, "offset_s": 7200},
 }
@@ -219,6 +226,11 @@ def test_commands_become_the_core_s_events_and_end_with_their_counter():
         (EV_REVOKE, records.HOLDER_COUNTER, records.pack(records.HOLDER_COUNTER, 1, 1, 7, 2)),
         spent,
     ]
+
+
+def test_what_is_for_the_core_alone_reaches_it_as_it_was_believed():
+    for name in ("block", "release", "reserve", "configure", "message", "identify", "reboot"):
+        assert list(m.core_events(command(name))) == [(EV_ORDER, command(name))]
 
 
 def test_every_reason_has_a_word_for_the_host():

@@ -6,6 +6,7 @@ from locker.core import screens
 # The longest a screen can be asked to show.
 LONGEST = {
     "idle": ("Consigne du Nord 1234",),
+    "notice": ("x" * 20, "x" * 20),
     "typing": ("1234567890",),
     "locked": (333, 20),
     "code_length": (10,),

@@ -6,6 +6,7 @@ import random
 import pytest
 from consigne import protocol
 from consigne.firmware_path import import_locker
+from consigne.server import commands
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -143,6 +144,13 @@ def command(cmd, **arguments):
     [
         command("open", door=0),
         command("again", seq=1),
+        command("block", door=3),
+        command("release", door=3),
+        command("reserve", door=3, until=1_800_000_000, parcel="RR123456785FR"),
+        command("configure", set=[["language", "fr"], ["name", ""]]),
+        command("message", until=1_800_000_000, text=[["fr", "Fermé lundi|pour réparation"]]),
+        command("identify", seconds=10),
+        command("reboot"),
         command("time", t=1_700_000_000, offset_s=-3600),
         command("revoke", parcels=[["RR123456785FR", 1_800_000_000]], nonces=[], holders=[]),
         command(
@@ -154,6 +162,22 @@ def command(cmd, **arguments):
 )
 def test_the_locker_takes_every_command_the_host_makes(body):
     assert messages.parse_command(body)["id"] == "0123456789abcdef"
+
+
+def test_host_and_locker_know_the_same_commands_with_the_same_arguments():
+    assert {name: set(fields) for name, fields in protocol.COMMAND_FIELDS.items()} == {
+        name: set(fields) for name, fields in messages.COMMANDS.items()
+    }
+    assert set(commands.LIFETIME_S) == set(protocol.COMMAND_FIELDS)
+
+
+@pytest.mark.parametrize(
+    "cmd,arguments",
+    [("dance", {}), ("", {}), ("open", {}), ("open", {"door": 1, "wide": True}), ("reboot", {"now": 1})],
+)
+def test_what_no_locker_would_take_is_not_sent(cmd, arguments):
+    with pytest.raises(protocol.ProtocolError):
+        command(cmd, **arguments)
 
 
 def test_the_locker_takes_every_acknowledgement_the_host_makes():

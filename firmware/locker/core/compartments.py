@@ -24,7 +24,7 @@ class Compartments:
         self.doors = [D.Door() for _ in sizes]
         self._sizes = sizes
         self._low = low
-        self._reopen_s = reopen_s
+        self.reopen_s = reopen_s
         self._remote_opens = []  # epoch seconds, newest last, at most _REMOTE_OPENS_MAX
 
     # --- the fold ----------------------------------------------------------------------------------
@@ -63,6 +63,9 @@ class Compartments:
 
     def _apply_deposited(self, door, time_s, values):
         door.content, door.purpose, door.parcel = D.PARCEL, D.NO_PURPOSE, values[-1]
+        for other in self.doors:
+            if other.reserved and (other is door or other.reserved == values[-1]):
+                other.reserved = ""
 
     def _apply_emptied(self, door, time_s, values):
         door.content, door.purpose = D.EMPTY, D.NO_PURPOSE
@@ -89,6 +92,9 @@ class Compartments:
     def _apply_released(self, door, time_s, values):
         door.block = D.NOT_BLOCKED
 
+    def _apply_reserved(self, door, time_s, values):
+        _, door.reserved_until, door.reserved = values
+
     def _apply_state(self, door, time_s, values):
         _, door.content, seen, door.purpose, door.block, door.role, door.holder, ref, at, parcel = values
         door.seen_open, door.ordered = bool(seen & 1), bool(seen & 2)
@@ -112,6 +118,8 @@ class Compartments:
                     d.parcel,
                 )
                 yield R.DOOR_STATE, R.pack(R.DOOR_STATE, *state)
+            if d.reserved:
+                yield R.RESERVED, R.pack(R.RESERVED, i, d.reserved_until, d.reserved)
 
     # --- questions ----------------------------------------------------------------------------------
 
@@ -125,15 +133,20 @@ class Compartments:
                 last = i
         return last
 
-    def choose(self, size, low=False):
-        """The smallest compartment fit to be given out, of at least ``size``; -1 if none.
+    def choose(self, size, low=False, parcel="", time_s=0):
+        """The compartment reserved for ``parcel``, else the smallest fit to be given out; -1 if none.
 
-        Fit is: empty, seen closed, not blocked, nothing ordered.  ``low`` asks for a reachable
+        Either has at least ``size``.  Fit is: empty, seen closed, not blocked, nothing ordered, and
+        at ``time_s`` not reserved for another parcel.  ``low`` asks for a reachable
         one first; otherwise those are kept for who needs them as long as another one is free.
         """
         best, best_rank = -1, 99
         for i, d in enumerate(self.doors):
             if d.content or d.block or d.ordered or d.phase != D.CLOSED or self._sizes[i] < size:
+                continue
+            if d.reserved and time_s < d.reserved_until:
+                if d.reserved == parcel:
+                    return i
                 continue
             rank = self._sizes[i] * 2 + (1 if bool(self._low[i]) != low else 0)
             if rank < best_rank:
@@ -152,7 +165,7 @@ class Compartments:
             return False
         if d.opened_ms is None and trust != TRUST_SET:
             return False
-        return epoch_s - d.opened_at <= self._reopen_s
+        return epoch_s - d.opened_at <= self.reopen_s
 
     def remote_open_allowed(self, now):
         """At most ten remote opens in ten minutes, whoever signs them."""
@@ -181,5 +194,6 @@ _APPLY = {
     R.FORCED: "_apply_forced",
     R.BLOCKED: "_apply_blocked",
     R.RELEASED: "_apply_released",
+    R.RESERVED: "_apply_reserved",
     R.DOOR_STATE: "_apply_state",
 }

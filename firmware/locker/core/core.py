@@ -9,7 +9,7 @@ shell carries the effects out in order and stops at the first record that will n
 from micropython import const
 
 from . import cabinet as C
-from . import dialog
+from . import dialog, orders, screens
 from . import doors as D
 from . import events as E
 from . import records as R
@@ -23,10 +23,12 @@ FLOOR_TIMER = const(3)
 _FLOOR_MS = const(3_600_000)  # an unknown time after a restart is at most this much too early
 _EXPECTED_MAX = const(256)
 
-# How a remote order ended, for the host (records.COMMAND, replies).
-RESULT_NAMES = ("ok", "no_such_door", "is_open", "busy", "out_of_order", "too_many")
-_OK, _NO_SUCH_DOOR, _IS_OPEN, _BUSY, _OUT_OF_ORDER, _TOO_MANY = range(6)
-_OF_ORDER = {C.ORDERED: _OK, C.IS_OPEN: _IS_OPEN, C.IS_BUSY: _BUSY, C.OUT_OF_ORDER: _OUT_OF_ORDER}
+_OF_ORDER = {
+    C.ORDERED: orders.OK,
+    C.IS_OPEN: orders.IS_OPEN,
+    C.IS_BUSY: orders.BUSY,
+    C.OUT_OF_ORDER: orders.OUT_OF_ORDER,
+}
 
 
 class Core:
@@ -47,6 +49,7 @@ class Core:
             site.sizes, site.low, site.pulse_ms, site.reopen_s, self._door_record, self.effect
         )
         self.session = Session(self, site.language, site.languages)
+        self.orders = orders.Orders(self, site)
         self.command_counter = 0
         self._expected = {}  # parcel -> (size, until epoch s), at most _EXPECTED_MAX
         self._fx = []
@@ -58,6 +61,7 @@ class Core:
         """Fold one record, replayed or new.  ``seq`` is not needed to know what is true."""
         self.access.apply(kind, time_s, payload, seq)
         self.cabinet.apply(kind, time_s, payload)
+        self.orders.apply(kind, payload)
         if kind == R.DEPOSITED:
             values = R.unpack(kind, payload)
             self.access.bind(values[0], values[-1])
@@ -83,6 +87,7 @@ class Core:
         """Yield ``(kind, payload)`` of records that fold to the present state."""
         yield from self.access.snapshot()
         yield from self.cabinet.snapshot()
+        yield from self.orders.snapshot()
         for parcel, (size, until) in self._expected.items():
             yield R.EXPECTED, R.pack(R.EXPECTED, size, until, parcel)
         if self.command_counter:
@@ -113,6 +118,10 @@ class Core:
         size, until = self._expected.get(parcel, (0, 0))
         return size if now[1] <= until else 0
 
+    def idle_screen(self, language):
+        """``(screen, args)`` of what stands on the display while nobody does."""
+        return self.orders.notice(language, self._time_s) or (screens.IDLE, (self.site_name,))
+
     # --- events ------------------------------------------------------------------------------------------
 
     def handle(self, event, now):
@@ -135,7 +144,8 @@ class Core:
 
     def _on_boot(self, event, now):
         self.record(R.BOOT, *event[1:])
-        self.effect((E.FX_LED, E.LED_READY))
+        self.orders.led(E.LED_READY)
+        self.orders.watch_notice(now)
         self.effect((E.FX_TIMER, FLOOR_TIMER, _FLOOR_MS))
         self.session.home()
 
@@ -171,6 +181,8 @@ class Core:
             self.session.timeout(now)
         elif event[1] == DOORS_TIMER:
             self.cabinet.tick(now)
+        elif event[1] != FLOOR_TIMER:
+            self.orders.timer(event[1], now)
         else:
             self.record(R.TIME_FLOOR, now[1])
             earned = self.access.throttle_due(now)
@@ -208,22 +220,22 @@ class Core:
     def _on_open_order(self, event, now):
         _, door, counter, command_id = event
         if not 0 <= door < len(self.names):
-            result = _NO_SUCH_DOOR
+            result = orders.NO_SUCH_DOOR
         elif not self.cabinet.remote_open_allowed(now):
-            result = _TOO_MANY
+            result = orders.TOO_MANY
         else:
             result = _OF_ORDER[self.cabinet.readiness(door)]
         # The counter is spent before the door moves: a replay after a power cut finds it used.
-        self.record(R.COMMAND, counter, result, command_id)
-        if result == _OK:
+        self.orders.spend(counter, result, command_id)
+        if result == orders.OK:
             self.cabinet.order(door, D.FOR_REMOTE, 0, 0, 0, self.cabinet.doors[door].parcel, now)
-        self.effect((E.FX_REPLY, command_id, RESULT_NAMES[result]))
 
     def _on_command(self, event, now):
         """A command that needs no decision of ours was carried out: its counter is spent."""
-        _, counter, result, command_id = event
-        self.record(R.COMMAND, counter, result, command_id)
-        self.effect((E.FX_REPLY, command_id, RESULT_NAMES[result]))
+        self.orders.spend(*event[1:])
+
+    def _on_order(self, event, now):
+        self.orders.order(event[1], now)
 
     def _on_rejected(self, event, now):
         self.record(R.REJECTED, *event[1:])
@@ -236,7 +248,7 @@ class Core:
         self.record(R.TIME_SET, source, before_s)
 
     def _on_link(self, event, now):
-        self.effect((E.FX_LED, E.LED_READY if event[1] else E.LED_ATTENTION))
+        self.orders.led(E.LED_READY if event[1] else E.LED_ATTENTION)
 
 
 _HANDLERS = {
@@ -259,4 +271,5 @@ _HANDLERS = {
     E.EV_COMMAND: "_on_command",
     E.EV_REJECTED: "_on_rejected",
     E.EV_REVOKE: "_on_revoke",
+    E.EV_ORDER: "_on_order",
 }

@@ -9,7 +9,6 @@ from micropython import const
 
 from . import cabinet as C
 from . import events as E
-from . import screens
 
 # --- states ------------------------------------------------------------------------------------------
 IDLE = const(0)
@@ -162,4 +161,9 @@ class Dialog:
         self._clear()
         self.door = -1
         self.language = self._site_language
-        self._go(IDLE, -1, screens.IDLE, self._core.site_name)
+        screen, args = self._core.idle_screen(self.language)
+        self._go(IDLE, -1, screen, *args)
+
+    def speak(self, language):
+        """Greet in another language from the next person on."""
+        self._site_language = language

@@ -106,6 +106,8 @@ class Door:
     ref = 0
     parcel = ""
     opened_at = 0
+    reserved = ""  # the parcel it is kept for ..
+    reserved_until = 0  # .. up to this epoch second
     # passing: known only since this start
     phase = UNKNOWN
     ordered_ms = 0

@@ -172,7 +172,7 @@ class Errands(Dialog):
             self._give_compartment(int(digit), now)
 
     def _give_compartment(self, size, now):
-        door = self._core.cabinet.choose(size, self.low)
+        door = self._core.cabinet.choose(size, self.low, self.parcel, now[1])
         if door < 0:
             self._complain(screens.FULL)
             return

@@ -41,6 +41,7 @@ EV_BOOT = const(16)  # cause, skipped_sectors, recovered_records, firmware: str
 EV_COMMAND = const(17)  # counter, result, id: str: a verified command that needed no decision here
 EV_REJECTED = const(18)  # reason, count: frames that were not believed
 EV_REVOKE = const(19)  # kind of revoke record, its payload
+EV_ORDER = const(20)  # body: dict, a verified command that orders.py carries out
 
 # --- effects, carried out in order, the journal first --------------------------------------------------------
 FX_RECORD = const(1)  # kind, payload: append and make durable before anything that follows
@@ -52,6 +53,7 @@ FX_TIMER = const(6)  # which, delay_ms; a negative delay cancels it; one pending
 FX_THEN = const(7)  # event: hand it to the core once the effects before it are done
 FX_ASK_GRANTS = const(8)  # have_version: the set has a gap, ask the host to repair it
 FX_REPLY = const(9)  # command id, result: str
+FX_RESTART = const(10)  # restart the board now
 
 BEEP_KEY = const(1)
 BEEP_OK = const(2)

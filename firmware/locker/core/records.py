@@ -48,6 +48,9 @@ TOKEN_USED = const(71)
 TIME_FLOOR = const(72)
 EXPECTED = const(73)  # an announced parcel: which size it needs
 EXPECTED_DROP = const(74)
+SETTING = const(75)  # one of orders.SETTINGS as the host wants it; no text: as configured
+RESERVED = const(76)  # a compartment kept for one parcel; no text: no longer
+NOTICE = const(77)  # a message on the display in one language; no text: no longer
 
 # --- internal, written only inside a snapshot: state that is no longer one record ---------------
 DOOR_STATE = const(80)
@@ -96,6 +99,9 @@ _FORMATS = {
     TIME_FLOOR: ">I",
     EXPECTED: ">BI",
     EXPECTED_DROP: ">",
+    SETTING: ">B",
+    RESERVED: ">HI",
+    NOTICE: ">BI",
     DOOR_STATE: ">HBBBBBHII",
     THROTTLE_STATE: ">HI",
     COMMAND_STATE: ">I",
@@ -137,13 +143,18 @@ _WORDS = {
     TIME_FLOOR: "time_floor epoch_s",
     EXPECTED: "expected size until +parcel",
     EXPECTED_DROP: "expected_drop +parcel",
+    SETTING: "setting which +value",
+    RESERVED: "reserved door until +parcel",
+    NOTICE: "notice language until +text",
     DOOR_STATE: "door_state door content seen purpose block role holder ref opened_at +parcel",
     THROTTLE_STATE: "throttle_state milli_tries at",
     COMMAND_STATE: "command_state counter",
     GRANT_SPENT: "grant_spent grant at",
 }
 _WITH_TEXT = bytes((
-    BOOT, ACCEPTED, PULSE, OPENED, DEPOSITED, COLLECTED, NOT_OPENED, FORCED, COMMAND, FAULT, RETURNED, DEPOSIT_UNDONE, GRANT, REVOKE_PARCEL, EXPECTED, EXPECTED_DROP, DOOR_STATE,
+    BOOT, ACCEPTED, PULSE, OPENED, DEPOSITED, COLLECTED, NOT_OPENED, FORCED, COMMAND, FAULT, RETURNED,
+    DEPOSIT_UNDONE, GRANT, REVOKE_PARCEL, EXPECTED, EXPECTED_DROP, SETTING, RESERVED, NOTICE,
+    DOOR_STATE,
 ))  # fmt: skip
 
 # Fields that never leave the locker, whatever prints the record.

@@ -4,6 +4,7 @@ The comment gives the arguments that ``FX_SHOW`` carries with it.
 """
 
 IDLE = "idle"  # site name
+NOTICE = "notice"  # first and second line of what the host wants said
 TYPING = "typing"  # what has been typed
 CODE_LENGTH = "code_length"  # digits a code has
 WRONG_CODE = "wrong_code"  # -

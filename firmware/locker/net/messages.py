@@ -12,7 +12,7 @@ from binascii import unhexlify
 from micropython import const
 
 from ..core import records
-from ..core.events import EV_COMMAND, EV_EXPECTED, EV_GRANTS, EV_OPEN_ORDER, EV_REVOKE
+from ..core.events import EV_COMMAND, EV_EXPECTED, EV_GRANTS, EV_OPEN_ORDER, EV_ORDER, EV_REVOKE
 from ..core.labels import parcel_possible
 
 BODY_BYTES_MAX = const(8192)
@@ -56,6 +56,7 @@ _PARCEL = ("text", 1, records.PARCEL_ID_BYTES_MAX)
 _PARCEL_OR_NONE = ("text", 0, records.PARCEL_ID_BYTES_MAX)
 _TAG_BYTES = const(16)
 _TAG_COLUMN = const(8)
+_DOOR = ("int", 0, 65534)
 _SIZE = ("int", 0, 31)  # 0: any; 1 to 4: S to XL; 16 more: a low compartment, please
 
 # id, not_before, not_after, role, action, holder, door, uses, tag, parcel: as records.spec(GRANT)
@@ -75,7 +76,16 @@ COMMANDS = {
         "drop": ("list", 200, _U32),
         "expect": ("list", 64, ("row", (_PARCEL, _SIZE, _EPOCH))),
     },
-    "open": {"door": ("int", 0, 65534)},
+    "block": {"door": _DOOR},
+    # [name, value]: orders.SETTINGS
+    "configure": {"set": ("list", 8, ("row", (("text", 1, 16), _PARCEL_OR_NONE)))},
+    "identify": {"seconds": ("int", 1, 60)},
+    # [language, "first line|second line"]
+    "message": {"until": _EPOCH, "text": ("list", 4, ("row", (("text", 2, 2), _PARCEL_OR_NONE)))},
+    "open": {"door": _DOOR},
+    "reboot": {},
+    "release": {"door": _DOOR},
+    "reserve": {"door": _DOOR, "until": _EPOCH, "parcel": _PARCEL},
     "revoke": {
         "parcels": ("list", 64, ("row", (_PARCEL, _EPOCH))),
         "nonces": ("list", 64, ("row", (_U32, _EPOCH))),
@@ -84,6 +94,13 @@ COMMANDS = {
     "time": {"t": _EPOCH, "offset_s": ("int", -50400, 50400)},
 }
 ACK = {"epoch": _U32, "seq": _U32}
+# Those that become several events; the others are for ``core/orders.py`` as they are.
+_FOLLOWED = ("again", "grants", "revoke", "time")
+_REVOKED = (
+    (records.REVOKE_PARCEL, "parcels"),
+    (records.REVOKE_NONCE, "nonces"),
+    (records.HOLDER_COUNTER, "holders"),
+)
 
 
 class Refused(Exception):
@@ -180,6 +197,9 @@ def core_events(body: dict):
     if name == "open":
         yield (EV_OPEN_ORDER, body["door"], body["n"], body["id"])
         return
+    if name not in _FOLLOWED:
+        yield (EV_ORDER, body)
+        return
     if name == "time":
         yield ("time", body["t"], body["offset_s"])
     elif name == "grants":
@@ -191,10 +211,8 @@ def core_events(body: dict):
             added.append(records.pack(records.GRANT, *row))
         yield (EV_GRANTS, body["from"], body["to"], added, body["drop"])
     elif name == "revoke":
-        for parcel, until in body["parcels"]:
-            yield (EV_REVOKE, records.REVOKE_PARCEL, records.pack(records.REVOKE_PARCEL, until, parcel))
-        for nonce, until in body["nonces"]:
-            yield (EV_REVOKE, records.REVOKE_NONCE, records.pack(records.REVOKE_NONCE, nonce, until))
-        for row in body["holders"]:
-            yield (EV_REVOKE, records.HOLDER_COUNTER, records.pack(records.HOLDER_COUNTER, *row))
+        for kind, field in _REVOKED:
+            for row in body[field]:
+                values = (row[1], row[0]) if field == "parcels" else row  # the text last
+                yield (EV_REVOKE, kind, records.pack(kind, *values))
     yield (EV_COMMAND, body["n"], 0, body["id"])

@@ -24,8 +24,12 @@ from consigne.server import grants
 from consigne.server.models import commands, lockers
 
 OPEN, TIME, GRANTS, AGAIN, REVOKE = "open", "time", "grants", "again", "revoke"
+BLOCK, RELEASE, RESERVE = "block", "release", "reserve"
+CONFIGURE, MESSAGE, IDENTIFY, REBOOT = "configure", "message", "identify", "reboot"
 WAITING, SENT, DONE, REFUSED, EXPIRED = "waiting", "sent", "done", "refused", "expired"
 LIFETIME_S = {OPEN: 30, TIME: 30, GRANTS: 30, AGAIN: 30, REVOKE: 30 * 86_400}
+LIFETIME_S |= {BLOCK: 7 * 86_400, RELEASE: 7 * 86_400, RESERVE: 86_400}
+LIFETIME_S |= {CONFIGURE: 7 * 86_400, MESSAGE: 86_400, IDENTIFY: 30, REBOOT: 30}
 SENDING_LIFETIME_S = 60
 """Expiry that a locker sees, from each sending, in seconds, unless the command ends sooner."""
 REPEATED = (GRANTS, REVOKE)

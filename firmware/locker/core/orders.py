@@ -1,0 +1,258 @@
+"""What the host orders beyond codes and doors: compartments, settings, a notice, a sign, a restart.
+
+``EV_ORDER`` carries a command of ``net/messages.py`` that was believed.  Each order is a method: it
+records what lasts and answers with a result; then its counter is spent in a COMMAND record, and
+only after that anything is heard or seen.  What an order changed is folded back from the records.
+"""
+
+from micropython import const
+
+from . import dialog, screens
+from . import doors as D
+from . import events as E
+from . import records as R
+from .labels import all_digits
+
+NOTICE_TIMER = const(4)
+SIGN_TIMER = const(5)
+RESTART_TIMER = const(6)
+
+# How an order ended, for the host (records.COMMAND, replies); a number keeps its meaning for ever.
+RESULT_NAMES = (
+    "ok", "no_such_door", "is_open", "busy", "out_of_order", "too_many", "not_free", "in_the_past", "unfit",
+)  # fmt: skip
+OK, NO_SUCH_DOOR, IS_OPEN, BUSY, OUT_OF_ORDER, TOO_MANY, NOT_FREE, IN_THE_PAST, UNFIT = range(9)
+
+# What may be configured from afar; "" brings back what the configuration file says.
+SETTINGS = ("language", "name", "reopen_s")
+_LANGUAGE, _NAME, _REOPEN_S = range(3)
+_NAME_CHARS_MAX = const(20)  # as config.py allows
+_REOPEN_S_MAX = const(600)
+
+_LINE_CHARS = const(20)
+_NOTICE_LOOK_S = const(3600)
+_SIGN_MS = const(2_000)
+_RESTART_FIRST_MS = const(3_000)  # for the reply to leave
+_RESTART_AGAIN_MS = const(1_000)
+_RESTART_PATIENCE = const(900)  # looks; then a keypad mashed without end holds it up no longer
+
+
+class Orders:
+    """``core`` is the ``Core`` it belongs to, ``site`` as there."""
+
+    def __init__(self, core, site):
+        self._core = core
+        self._site = site
+        self._settings = {}  # number in SETTINGS -> text
+        self._notices = {}  # number of the language -> (until epoch s, text)
+        self._sign_ms = 0  # still to beep and blink
+        self._led = E.LED_READY
+        self._looks = 0  # at whether it is a good moment to restart
+
+    # --- the fold ----------------------------------------------------------------------------------
+
+    def apply(self, kind, payload):
+        """Fold one record; other kinds change nothing."""
+        if kind == R.SETTING:
+            which, value = R.unpack(kind, payload)
+            if value:
+                self._settings[which] = value
+            else:
+                self._settings.pop(which, None)
+            self._configure(which, value)
+        elif kind == R.NOTICE:
+            language, until, text = R.unpack(kind, payload)
+            if text and language < len(self._site.languages):
+                self._notices[language] = (until, text)
+            else:
+                self._notices.pop(language, None)
+
+    def _configure(self, which, value):
+        site = self._site
+        if which == _LANGUAGE:
+            self._core.session.speak(value if value in site.languages else site.language)
+        elif which == _NAME:
+            self._core.site_name = value or site.site_name
+        elif which == _REOPEN_S:
+            self._core.cabinet.reopen_s = int(value) if value else site.reopen_s
+
+    def snapshot(self):
+        """Yield ``(kind, payload)`` of records that fold to the present state."""
+        for which, value in self._settings.items():
+            yield R.SETTING, R.pack(R.SETTING, which, value)
+        for language, (until, text) in self._notices.items():
+            yield R.NOTICE, R.pack(R.NOTICE, language, until, text)
+
+    # --- for the core ------------------------------------------------------------------------------------
+
+    def order(self, body, now):
+        """Carry out one command; unknown names are a fault of the program."""
+        result = getattr(self, _ORDERS[body["cmd"]])(body, now)
+        self.spend(body["n"], result, body["id"])
+
+    def spend(self, counter, result, command_id):
+        """The command with this counter has been decided."""
+        self._core.record(R.COMMAND, counter, result, command_id)
+        self._core.effect((E.FX_REPLY, command_id, RESULT_NAMES[result]))
+
+    def led(self, state):
+        """The lamp's state from now on, as soon as the sign that somebody looks for is over."""
+        self._led = state
+        if self._sign_ms <= 0:
+            self._core.effect((E.FX_LED, state))
+
+    def timer(self, which, now):
+        """One of this module's timers."""
+        if which == NOTICE_TIMER:
+            self._refresh()
+            self.watch_notice(now)
+        elif which == SIGN_TIMER:
+            self._sign()
+        elif which == RESTART_TIMER:
+            self._restart()
+
+    def notice(self, language, time_s):
+        """``(screen, args)`` of the message that holds now, in this language if it has one; else None."""
+        best = None
+        for number, (until, text) in self._notices.items():
+            if time_s < until and (best is None or self._site.languages[number] == language):
+                best = text
+        if best is None:
+            return None
+        first, _, second = best.partition("|")
+        return screens.NOTICE, (first, second)
+
+    def watch_notice(self, now):
+        """Look again when the message ends."""
+        ends = [until for until, _ in self._notices.values() if until > now[1]]
+        if ends:
+            left_s = min(min(ends) - now[1], _NOTICE_LOOK_S)
+            self._core.effect((E.FX_TIMER, NOTICE_TIMER, left_s * 1000))
+
+    # --- compartments ------------------------------------------------------------------------------------
+
+    def _door(self, index):
+        doors = self._core.cabinet.doors
+        return doors[index] if index < len(doors) else None
+
+    def _block(self, body, now):
+        door = self._door(body["door"])
+        if door is None:
+            return NO_SUCH_DOOR
+        if not door.block:
+            self._core.record(R.BLOCKED, body["door"], D.BLOCKED_OPERATOR)
+        return OK
+
+    def _release(self, body, now):
+        """Free for new parcels again, whoever blocked or reserved it."""
+        door = self._door(body["door"])
+        if door is None:
+            return NO_SUCH_DOOR
+        if door.block:
+            self._core.record(R.RELEASED, body["door"], door.block)
+        if door.reserved:
+            self._core.record(R.RESERVED, body["door"], 0, "")
+        return OK
+
+    def _reserve(self, body, now):
+        """Keep an empty compartment for one parcel; the parcel's older reservation is void."""
+        index, parcel = body["door"], body["parcel"]
+        door = self._door(index)
+        if door is None:
+            return NO_SUCH_DOOR
+        if body["until"] <= now[1]:
+            return IN_THE_PAST
+        others = door.reserved not in ("", parcel) and door.reserved_until > now[1]
+        if door.content or door.block or door.ordered or others:
+            return NOT_FREE
+        for i, other in enumerate(self._core.cabinet.doors):
+            if other.reserved == parcel and i != index:
+                self._core.record(R.RESERVED, i, 0, "")
+        self._core.record(R.RESERVED, index, body["until"], parcel)
+        return OK
+
+    # --- settings and the message on the display ---------------------------------------------------------
+
+    def _set(self, body, now):
+        """All of the settings, or none."""
+        if not all(self._may_set(name, value) for name, value in body["set"]):
+            return UNFIT
+        for name, value in body["set"]:
+            self._core.record(R.SETTING, SETTINGS.index(name), value)
+        self._refresh()
+        return OK
+
+    def _may_set(self, name, value):
+        if not value:
+            return name in SETTINGS
+        if name == "language":
+            return value in self._site.languages
+        if name == "name":
+            return len(value) <= _NAME_CHARS_MAX
+        return name == "reopen_s" and all_digits(value) and len(value) <= 3 and int(value) <= _REOPEN_S_MAX
+
+    def _message(self, body, now):
+        """In place of the site's name until it ends; one without text in any language takes it away."""
+        languages = self._site.languages
+        texts = {}
+        for language, text in body["text"]:
+            lines = text.split("|")
+            if language not in languages or len(lines) > 2 or max(len(line) for line in lines) > _LINE_CHARS:
+                return UNFIT
+            texts[languages.index(language)] = text
+        if body["until"] <= now[1]:
+            return IN_THE_PAST
+        for number in range(len(languages)):
+            text = texts.get(number, "")
+            if text or number in self._notices:
+                self._core.record(R.NOTICE, number, body["until"] if text else 0, text)
+        self._refresh()
+        self.watch_notice(now)
+        return OK
+
+    def _refresh(self):
+        if self._core.session.state == dialog.IDLE:
+            self._core.session.home()
+
+    # --- a sign, a restart ----------------------------------------------------------------------------------
+
+    def _identify(self, body, now):
+        """Beep and blink, so that somebody among many lockers finds this one."""
+        self._sign_ms = body["seconds"] * 1000
+        self._core.effect((E.FX_TIMER, SIGN_TIMER, 0))
+        return OK
+
+    def _sign(self):
+        if self._sign_ms <= 0:
+            self._core.effect((E.FX_LED, self._led))
+            return
+        self._core.effect((E.FX_BEEP, E.BEEP_REMIND))
+        self._core.effect((E.FX_LED, E.LED_BUSY))
+        wait_ms = min(self._sign_ms, _SIGN_MS)
+        self._sign_ms -= wait_ms
+        self._core.effect((E.FX_TIMER, SIGN_TIMER, wait_ms))
+
+    def _reboot(self, body, now):
+        self._looks = 0
+        self._core.effect((E.FX_TIMER, RESTART_TIMER, _RESTART_FIRST_MS))
+        return OK
+
+    def _restart(self):
+        """Not while somebody is being served, never while a door is on its way."""
+        self._looks += 1
+        served = self._core.session.state != dialog.IDLE and self._looks < _RESTART_PATIENCE
+        if served or any(door.phase == D.ORDERED for door in self._core.cabinet.doors):
+            self._core.effect((E.FX_TIMER, RESTART_TIMER, _RESTART_AGAIN_MS))
+        else:
+            self._core.effect((E.FX_RESTART,))
+
+
+_ORDERS = {
+    "block": "_block",
+    "release": "_release",
+    "reserve": "_reserve",
+    "configure": "_set",
+    "message": "_message",
+    "identify": "_identify",
+    "reboot": "_reboot",
+}
