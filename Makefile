@@ -6,7 +6,7 @@ READY := .venv/.ready
 STUBS := typings/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench soak clean system
+.PHONY: help drawings demo test check format bench soak clean system
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  \033[1mmake %-8s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,7 +23,7 @@ $(STUBS): $(READY)
 	@touch $@
 
 system:
-	@.ci/system-packages mosquitto chromium
+	@.ci/system-packages mosquitto chromium graphviz
 
 demo: $(READY) ## a whole locker, broker and database, with a page to press its keys (HEADLESS=1: one parcel, one JSON line)
 	@$(BIN)/consigne demo $(if $(HEADLESS),--headless)
@@ -49,6 +49,9 @@ bench: $(READY) system ## measure; writes build/bench.json
 
 soak: $(READY) system ## long simulations; seeds are printed (SECONDS=600 each, SEED= to replay)
 	@$(BIN)/python -m consigne.soak $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
+
+drawings: $(READY) system ## draw hardware/: wiring, fronts, bills of materials, from the cabinet files
+	@$(BIN)/consigne cabinet draw hardware/cabinets/*.toml --out hardware
 
 clean: ## forget what was built and set up
 	rm -rf .venv build typings .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -114,7 +114,7 @@ def test_the_front_shows_every_door_at_its_height(tmp_path: Path) -> None:
         assert f" {door['number']} {door['size']} " in text
     assert text.index(" 9 S ") < text.index(" 12 XL low") and "terminal" in text
     drawn = svg(cabinet)
-    assert drawn.count("<rect") == 2 + len(cabinet.compartments)
+    assert drawn.count("<rect") == 3 + len(cabinet.compartments)
     assert {cell.number for cell in cells(cabinet.compartments) if cell.is_low} == {"5", "6", "11", "12"}
 
 

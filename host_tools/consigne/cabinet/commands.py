@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from .compiler import compile_cabinet, device_json, open_cabinet
+from .drawings import CannotDraw
+from .drawings import draw as draw_all
 from .front import svg, terminal_text
 from .model import Cabinet
 from .newfile import NoRoom, new_file
@@ -137,6 +139,21 @@ def keys() -> None:
         for key, field in table.items():
             default = "must be given" if field.default is REQUIRED else f"else {json.dumps(field.default)}"
             typer.echo(f"  {key:16} {field.meaning} ({default})")
+
+
+@app.command()
+def draw(
+    files: Annotated[list[Path], typer.Argument(help="Cabinet files.")],
+    out: Annotated[Path, typer.Option(help="Folder for wiring/ and bom/.")] = Path(),
+) -> None:
+    """Wiring as SVG and PNG, front, bill of materials and power budget, all as files."""
+    for file in files:
+        try:
+            for made in draw_all(_opened(file), out):
+                typer.echo(str(made))
+        except CannotDraw as error:
+            typer.echo(str(error), err=True)
+            raise typer.Exit(1) from None
 
 
 @app.command()

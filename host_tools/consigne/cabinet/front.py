@@ -104,6 +104,11 @@ def svg(cabinet: Cabinet) -> str:
         f"<title>{escape(cabinet.data['name'])}: the front</title>",
         '<rect width="100%" height="100%" fill="white"/>',
     ]
+    lowest = min(cell.bottom for cell in placed)
+    out.append(
+        f'<rect x="{(margin - 3) * _PX:g}" y="{_PX:g}" width="{(width + 6) * _PX:g}" '
+        f'height="{(high - lowest + 2) * _PX:g}" fill="#c9ccd1" stroke="#666"/>'
+    )
     for cell in placed:
         fill = "#dcecf7" if cell.is_low else "#f4f4f2"
         label = f"{cell.number} <tspan font-size='11' fill='#555'>{cell.size}</tspan>"
@@ -116,7 +121,7 @@ def svg(cabinet: Cabinet) -> str:
                               "<tspan fill='white'>terminal</tspan>"))  # fmt: skip
     reach = (high - REACH_CM) * _PX
     right = (width + 2 * margin) * _PX
-    out.append(f'<path d="M0 {reach:g}H{right:g}" stroke="#b4472e" stroke-dasharray="6 5"/>')
+    out.append(f'<path d="M0 {reach:g}h56M{right:g} {reach:g}h-56" stroke="#b4472e" stroke-dasharray="6 5"/>')
     out.append(f'<text x="4" y="{reach - 5:g}" font-size="11" fill="#b4472e">{REACH_CM:g} cm</text>')
     out.append(f'<path d="M0 {high * _PX:g}H{right:g}" stroke="#333" stroke-width="2"/>')
     return "\n".join([*out, "</svg>", ""])

@@ -1,0 +1,85 @@
+"""What is drawn and reckoned under ``hardware/`` is current, complete, and a picture of the cabinet file."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from consigne.cabinet.compiler import open_cabinet
+from consigne.cabinet.drawings import draw, texts, to_yaml
+from consigne.cabinet.harness import sheets
+from consigne.cabinet.profiles import hardware_dir
+from file_kit import GOOD, changed, opened
+from PIL import Image
+
+HARDWARE = hardware_dir()
+CABINETS = sorted((HARDWARE / "cabinets").glob("*.toml"))
+
+
+@pytest.mark.parametrize("file", CABINETS, ids=lambda file: file.stem)
+def test_drawings_and_bills_are_current(file: Path) -> None:
+    for name, text in texts(open_cabinet(file)).items():
+        assert (HARDWARE / name).read_text(encoding="utf-8") == text, f"{name} is old: run `make drawings`"
+
+
+@pytest.mark.parametrize("file", CABINETS, ids=lambda file: file.stem)
+def test_each_sheet_has_its_pictures_with_every_connector_in_them(file: Path) -> None:
+    for name, document in sheets(open_cabinet(file)).items():
+        picture = HARDWARE / "wiring" / f"{file.stem}-{name}"
+        drawn = picture.with_suffix(".svg").read_text(encoding="utf-8")
+        for connector, entry in document["connectors"].items():
+            shown = connector.replace("-", "&#45;")
+            assert f">{connector}<" in drawn or f">{shown}<" in drawn, connector
+            for pin in entry["pinlabels"]:
+                assert pin.replace("-", "&#45;") in drawn or pin in drawn, (connector, pin)
+        with Image.open(picture.with_suffix(".png")) as image:
+            assert min(image.size) > 300
+
+
+def test_nothing_is_drawn_of_a_cabinet_that_is_gone() -> None:
+    wanted = {HARDWARE / name for file in CABINETS for name in texts(open_cabinet(file))}
+    wanted |= {
+        file.with_suffix(kind) for file in wanted if file.suffix == ".yml" for kind in (".svg", ".png")
+    }
+    assert {path for folder in ("wiring", "bom") for path in (HARDWARE / folder).iterdir()} == wanted
+
+
+@pytest.mark.parametrize("file", CABINETS, ids=lambda file: file.stem)
+def test_every_claimed_pin_and_every_lock_and_sensor_has_its_core(file: Path) -> None:
+    cabinet = open_cabinet(file)
+    pins = set()
+    doors = set()
+    for document in sheets(cabinet).values():
+        pins |= {
+            label.split()[0]
+            for label in document["connectors"].get("Controller", {"pinlabels": []})["pinlabels"]
+        }
+        doors |= {
+            label for name, entry in document["connectors"].items() if name.startswith("Door")
+            for label in entry["pinlabels"]
+        }  # fmt: skip
+    # Lock boards need no arming line; they end their pulses themselves.
+    boards_only = not any(door["on"] in ("gpio", "A") for door in cabinet.compartments)
+    unused = {cabinet.data["locks"]["arm_pin"]} if boards_only else set()
+    assert {f"GPIO{use.pin}" for use in cabinet.uses} - {f"GPIO{pin}" for pin in unused} <= pins
+    for door in cabinet.compartments:
+        number = door["number"]
+        assert f"door {number}" in doors or {f"{number} coil", f"{number} reed"} <= doors
+
+
+def test_what_is_written_is_yaml_that_says_the_same(tmp_path: Path) -> None:
+    for document in sheets(opened(tmp_path, GOOD)).values():
+        assert yaml.safe_load(to_yaml(document)) == document
+
+
+def test_a_cabinet_is_drawn_by_one_command(tmp_path: Path) -> None:
+    assert shutil.which("dot"), "Graphviz is missing: make system"
+    cabinet = opened(tmp_path, changed("cols = [4, 5, 15]", "cols = [4, 5, 15] # as in the drawing"))
+    made = draw(cabinet, tmp_path)
+    assert all(path.stat().st_size > 0 for path in made)
+    assert {path.suffix for path in made} == {".yml", ".svg", ".png", ".csv"}
+    svg = tmp_path / "wiring" / "cabinet-controller.svg"
+    assert (
+        subprocess.run(["grep", "-c", "Keypad", svg], capture_output=True, check=True).stdout.strip() != b"0"
+    )
