@@ -296,3 +296,26 @@ def test_a_door_pushed_shut_as_it_springs_is_not_a_collection_and_opens_again_fo
     b.signal(0, D.SEEN_OPEN)
     b.signal(0, D.SEEN_CLOSED)
     assert b.kinds()[-1] == "collected"
+
+
+def test_an_opening_told_by_a_sensor_that_is_then_found_chattering_frees_nothing():
+    b = _with_parcel()
+    b.order(0, D.FOR_COLLECT, "P1")
+    b.signal(0, D.PULSED)
+    b.signal(0, D.SEEN_OPEN)
+    b.pass_ms(1_500)
+    b.cabinet.sensor_fault(0, D.FAULT_CHATTER, b.now())
+    assert b.cabinet.doors[0].content == D.PARCEL
+    b.signal(0, D.SEEN_CLOSED)
+    assert b.kinds()[-2:] == ["not_opened", "closed"] and b.cabinet.choose(1) != 0
+
+
+def test_a_sensor_that_chatters_long_after_the_opening_takes_nothing_back():
+    b = _with_parcel()
+    b.order(0, D.FOR_COLLECT, "P1")
+    b.signal(0, D.PULSED)
+    b.signal(0, D.SEEN_OPEN)
+    b.pass_ms(10_000)
+    b.cabinet.sensor_fault(0, D.FAULT_CHATTER, b.now())
+    b.signal(0, D.SEEN_CLOSED)
+    assert b.kinds()[-1] == "collected"

@@ -33,6 +33,7 @@ _OPEN_WAIT_MS = const(2_000)  # from the coil's end to giving the pulse up; also
 _QUEUE_WAIT_MS = const(15_000)  # a pulse that never comes round, in a queue of pulses
 _PULSES_MAX = const(3)  # hardware.md: again after a rest, twice at most
 _TAKE_MS = const(300)  # nobody takes a parcel out in less: it sprang and was pushed shut, or the reed lied
+_DOUBT_MS = const(5_000)  # longer than a sensor is watched before it is called chattering
 _STUCK_MS = const(30_000)  # somebody pulling at a door that stuck: still our order
 _REMIND_MS = const(30_000)
 _LEFT_OPEN_REMINDERS = const(4)  # after two minutes it is an event, not a hint
@@ -108,7 +109,12 @@ class Cabinet(Compartments):
             d.phase = other
 
     def sensor_fault(self, index, fault, now):
+        """The sensor cannot be believed, nor, when it chatters, the opening it has just told of."""
         self._record(R.DOOR_FAULT, index, fault)
+        d = self.doors[index]
+        just_taken = d.content == D.TAKEN and d.opened_ms is not None
+        if fault == D.FAULT_CHATTER and just_taken and ticks_diff(now[0], d.opened_ms) < _DOUBT_MS:
+            self._do_lapse(index, d, now)
         self.signal(index, D.SENSOR_FAULT, now)
 
     def tick(self, now):
