@@ -139,8 +139,10 @@ class Locker:
 
     def _status(self):
         """What only the shell knows, for the status topic."""
+        access = self._controller.core.access
         return {
-            "grants": self._controller.core.access.grants_version,
+            "grants": access.grants_version,
+            "digest": access.grants_digest(self._controller.now()[1]),
             "fw": VERSION,
             "journal": self._recovery.text,
             "faults": self._supervisor.faults,

@@ -44,7 +44,7 @@ COMMAND_FIELDS = {
     "again": ("seq",),
     "block": ("door",),
     "configure": ("set",),
-    "grants": ("from", "to", "add", "drop", "expect"),
+    "grants": ("from", "to", "more", "add", "drop", "expect"),
     "identify": ("seconds",),
     "message": ("until", "text"),
     "open": ("door",),
@@ -119,6 +119,7 @@ class Status:
     seq: int | None = None
     ack: int | None = None
     grants: int | None = None
+    digest: int | None = None
     trust: int | None = None
     time_s: int | None = None
     firmware: str = ""
@@ -276,6 +277,7 @@ def parse_status(body: bytes) -> Status:
         seq=optional("seq"),
         ack=optional("ack"),
         grants=optional("grants"),
+        digest=optional("digest"),
         trust=optional("trust"),
         time_s=optional("t"),
         firmware=_short(value.get("fw", ""), "fw"),

@@ -176,7 +176,7 @@ class Bench:
     def give(self, *payloads):
         """The host's delta, from the version the locker has to the next."""
         version = self.core.access.grants_version
-        self.send((E.EV_GRANTS, version, version + 1, list(payloads), []))
+        self.send((E.EV_GRANTS, version, version + 1, list(payloads), [], False))
 
     def deposit(self, parcel, size="1", shut=True):
         """A courier with a window code leaves one parcel; returns the door."""

@@ -317,7 +317,7 @@ def test_power_gone_with_the_door_open_everything_is_still_true():
 
 def test_a_gap_in_the_grants_is_asked_for_and_not_taken():
     b = Bench()
-    b.send((E.EV_GRANTS, 4, 5, [b.grant(9, "12345678", door=0)], []))
+    b.send((E.EV_GRANTS, 4, 5, [b.grant(9, "12345678", door=0)], [], False))
     assert b.of(E.FX_ASK_GRANTS) == [(0,)]
     b.press("12345678#")
     assert b.pulses == []

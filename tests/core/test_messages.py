@@ -16,6 +16,7 @@ EXAMPLES = {
     "grants": {
         "from": 3,
         "to": 4,
+        "more": 1,
         "add": [GRANT],
         "drop": [1, 2],
         "expect": [["RR123456785FR", 18, 1790000000]],
@@ -216,7 +217,7 @@ def test_commands_become_the_core_s_events_and_end_with_their_counter():
     assert list(m.core_events(command("again"))) == [spent]
     expected, grants, last = m.core_events(json.loads(json.dumps(command("grants"))))
     assert expected == (EV_EXPECTED, "RR123456785FR", 18, 1790000000)
-    assert grants[:3] == (EV_GRANTS, 3, 4) and grants[4] == [1, 2] and last == spent
+    assert grants[:3] == (EV_GRANTS, 3, 4) and grants[4:] == ([1, 2], True) and last == spent
     assert records.unpack(records.GRANT, grants[3][0]) == (
         5, 1790000000, 1790086400, 0, 0, 0, 65535, 1, bytes(range(0, 256, 17)), "RR123456785FR",
     )  # fmt: skip

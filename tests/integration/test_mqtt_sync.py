@@ -239,12 +239,12 @@ def test_each_command_that_cannot_be_obeyed_is_answered_with_the_reason(host: Ho
 
 def test_grants_reach_the_core_as_the_records_it_will_journal(host: Host, device: Device) -> None:
     row = [5, START_S, START_S + 86400, 0, 0, 0, 65535, 1, "00" * 16, "RR123456785FR"]
-    content = {"from": 0, "to": 1, "add": [row], "drop": [4], "expect": [["P7", 2, START_S + 9]]}
+    content = {"from": 0, "to": 1, "more": 0, "add": [row], "drop": [4], "expect": [["P7", 2, START_S + 9]]}
     host.command(1, "grants", **content)
     eventually(lambda: events(device, EV_GRANTS), "the grants")
     assert events(device, EV_EXPECTED) == [["P7", 2, START_S + 9]]
     record = records.pack(records.GRANT, *row[:8], bytes(16), row[9])
-    assert events(device, EV_GRANTS) == [[0, 1, [record.hex()], [4]]]
+    assert events(device, EV_GRANTS) == [[0, 1, [record.hex()], [4], False]]
 
 
 def test_without_trusted_time_no_door_opens_from_afar_yet_grants_arrive(
@@ -256,7 +256,7 @@ def test_without_trusted_time_no_door_opens_from_afar_yet_grants_arrive(
         host.command(1, "open", door=2)
         eventually(lambda: host.on("replies"), "the answer")
         assert host.on("replies") == [{"id": "c1", "result": "time unknown"}]
-        host.command(2, "grants", **{"from": 0, "to": 1, "add": [], "drop": [], "expect": []})
+        host.command(2, "grants", **{"from": 0, "to": 1, "more": 0, "add": [], "drop": [], "expect": []})
         eventually(lambda: events(device, EV_GRANTS), "the grants")
         assert events(device, EV_OPEN_ORDER) == []
 

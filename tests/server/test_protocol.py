@@ -155,7 +155,7 @@ def command(cmd, **arguments):
         command("revoke", parcels=[["RR123456785FR", 1_800_000_000]], nonces=[], holders=[]),
         command(
             "grants",
-            **{"from": 0, "to": 2, "drop": [1], "expect": [["RR123456785FR", 20, 1_800_000_000]]},
+            **{"from": 0, "to": 2, "more": 0, "drop": [1], "expect": [["RR123456785FR", 20, 1_800_000_000]]},
             add=[[1, 0, 1_800_000_000, 0, 0, 0, 65535, 1, "00" * 16, ""]],
         ),
     ],

@@ -73,6 +73,7 @@ class Access:
             R.GRANT: self._fold_grant,
             R.GRANT_DROP: self._fold_grant_drop,
             R.GRANTS_VERSION: self._fold_grants_version,
+            R.GRANTS_RESET: self._fold_grants_reset,
             R.GRANT_SPENT: self._fold_grant_spent,
             R.REVOKE_PARCEL: self._fold_revoke_parcel,
             R.REVOKE_NONCE: self._fold_revoke_nonce,
@@ -103,6 +104,9 @@ class Access:
 
     def _fold_grants_version(self, kind, payload):
         self.grants_version = R.unpack(kind, payload)[0]
+
+    def _fold_grants_reset(self, kind, payload):
+        self._grants.reset()
 
     def _fold_grant_spent(self, kind, payload):
         self._grants.spend(R.unpack(kind, payload)[0])
@@ -173,6 +177,14 @@ class Access:
         else:
             room = True  # a full list of nonces makes room by its horizon
         return W.R_OK if room else W.R_FULL
+
+    def grants_digest(self, time_s):
+        """What host and locker compare: ``Grants.digest``."""
+        return self._grants.digest(time_s)
+
+    def stale_grants(self):
+        """Ids of listed grants that the host has not named again since it began to send all."""
+        return self._grants.stale()
 
     # --- what lies here -----------------------------------------------------------------------------------
 

@@ -191,15 +191,23 @@ class Core:
             self.effect((E.FX_TIMER, FLOOR_TIMER, _FLOOR_MS))
 
     def _on_grants(self, event, now):
-        """A delta of the versioned set; one that does not start where we stand is asked for again."""
-        _, from_version, to_version, added, dropped = event
-        if from_version != self.access.grants_version:
+        """A delta of the versioned set; one that does not start where we stand is asked for again.
+
+        One from version 0 begins the whole set anew: it mends a set that is not the host's.
+        """
+        _, from_version, to_version, added, dropped, more = event
+        if not from_version:
+            self.record(R.GRANTS_RESET, to_version)
+        elif from_version != self.access.grants_version:
             self.effect((E.FX_ASK_GRANTS, self.access.grants_version))
             return
         for grant in dropped:
             self.record(R.GRANT_DROP, grant)
         for payload in added:
             self._admit(R.GRANT, payload)
+        if not more:
+            for grant in self.access.stale_grants():
+                self.record(R.GRANT_DROP, grant)
         self.record(R.GRANTS_VERSION, to_version)
 
     def _admit(self, kind, payload):

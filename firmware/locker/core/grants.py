@@ -6,6 +6,7 @@ for its own sake; what a parcel's code opens follows from where the parcel is.
 """
 
 import struct
+from hashlib import sha256
 
 from micropython import const
 
@@ -20,10 +21,16 @@ _FIXED = R.fixed_format(R.GRANT)
 _FIXED_BYTES = struct.calcsize(_FIXED)
 _TAG_AT = const(19)
 _TAG_END = const(35)
+_NOT_AFTER_AT = const(8)
 
 
 def tag_of(payload):
     return payload[_TAG_AT:_TAG_END]
+
+
+def fingerprint(payload):
+    """A grant as 32 bits; the digest of a set is the XOR of them, in whatever order it came about."""
+    return struct.unpack_from(">I", sha256(payload).digest(), 0)[0]
 
 
 def check(payload, doors):
@@ -52,6 +59,8 @@ class Grants:
         self._grants_max = grants_max
         self._payloads = {}
         self._used = {}  # id -> times a door was opened with it
+        self._sum = 0  # XOR of all fingerprints
+        self._stale = ()  # ids not named again since the host began to send the whole set
 
     def get(self, id_):
         return self._payloads[id_]
@@ -77,6 +86,7 @@ class Grants:
                 return  # the host was told R_FULL before this could be journaled
             self.drop(ended)
         self._payloads[id_] = payload
+        self._sum ^= fingerprint(payload)
         self._live.add(tag_of(payload), id_)
 
     def drop(self, id_):
@@ -87,6 +97,28 @@ class Grants:
         payload = self._payloads.pop(id_, None)
         if payload is not None:
             self._live.remove(tag_of(payload), id_)
+            self._sum ^= fingerprint(payload)
+            if id_ in self._stale:
+                self._stale.remove(id_)
+
+    def reset(self):
+        """The host sends the whole set: whatever is not put again until its end is stale.
+
+        Until then it works, and what is put again keeps the count of its uses.
+        """
+        self._stale = set(self._payloads)
+
+    def stale(self):
+        """The ids of what the host has not named again since ``reset``."""
+        return tuple(self._stale)
+
+    def digest(self, time_s):
+        """32 bits that two equal sets of grants, without what has ended by ``time_s``, have in common."""
+        total = self._sum
+        for payload in self._payloads.values():
+            if struct.unpack_from(">I", payload, _NOT_AFTER_AT)[0] <= time_s:
+                total ^= fingerprint(payload)
+        return total
 
     def _ended(self, time_s):
         """The id of a grant whose end has passed, or 0."""
@@ -116,7 +148,16 @@ class Grants:
         return values[1:8] + values[9:]
 
     def snapshot(self, time_s):
-        for id_, payload in self._payloads.items():
-            yield R.GRANT, payload
-            for _ in range(self._used.get(id_, 0)):
-                yield R.GRANT_SPENT, R.pack(R.GRANT_SPENT, id_, time_s)
+        """What is stale comes first, then the reset that makes it so, then the others."""
+        for id_ in self._stale:
+            yield from self._records(id_, time_s)
+        if self._stale:
+            yield R.GRANTS_RESET, R.pack(R.GRANTS_RESET, 0)
+        for id_ in self._payloads:
+            if id_ not in self._stale:
+                yield from self._records(id_, time_s)
+
+    def _records(self, id_, time_s):
+        yield R.GRANT, self._payloads[id_]
+        for _ in range(self._used.get(id_, 0)):
+            yield R.GRANT_SPENT, R.pack(R.GRANT_SPENT, id_, time_s)

@@ -51,6 +51,7 @@ EXPECTED_DROP = const(74)
 SETTING = const(75)  # one of orders.SETTINGS as the host wants it; no text: as configured
 RESERVED = const(76)  # a compartment kept for one parcel; no text: no longer
 NOTICE = const(77)  # a message on the display in one language; no text: no longer
+GRANTS_RESET = const(78)  # the host sends the whole set anew: what it does not name again will go
 
 # --- internal, written only inside a snapshot: state that is no longer one record ---------------
 DOOR_STATE = const(80)
@@ -102,6 +103,7 @@ _FORMATS = {
     SETTING: ">B",
     RESERVED: ">HI",
     NOTICE: ">BI",
+    GRANTS_RESET: ">I",
     DOOR_STATE: ">HBBBBBHII",
     THROTTLE_STATE: ">HI",
     COMMAND_STATE: ">I",
@@ -146,6 +148,7 @@ _WORDS = {
     SETTING: "setting which +value",
     RESERVED: "reserved door until +parcel",
     NOTICE: "notice language until +text",
+    GRANTS_RESET: "grants_reset version",
     DOOR_STATE: "door_state door content seen purpose block role holder ref opened_at +parcel",
     THROTTLE_STATE: "throttle_state milli_tries at",
     COMMAND_STATE: "command_state counter",

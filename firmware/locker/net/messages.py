@@ -72,6 +72,7 @@ COMMANDS = {
     "grants": {
         "from": _U32,
         "to": _U32,
+        "more": ("int", 0, 1),
         "add": ("list", 64, _GRANT_ROW),
         "drop": ("list", 200, _U32),
         "expect": ("list", 64, ("row", (_PARCEL, _SIZE, _EPOCH))),
@@ -209,7 +210,7 @@ def core_events(body: dict):
         for row in body["add"]:
             row[_TAG_COLUMN] = unhexlify(row[_TAG_COLUMN])
             added.append(records.pack(records.GRANT, *row))
-        yield (EV_GRANTS, body["from"], body["to"], added, body["drop"])
+        yield (EV_GRANTS, body["from"], body["to"], added, body["drop"], bool(body["more"]))
     elif name == "revoke":
         for kind, field in _REVOKED:
             for row in body[field]:

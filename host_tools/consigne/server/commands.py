@@ -37,6 +37,8 @@ ANSWER_WITHIN_S = 10
 """One of ``REPEATED`` is sent again when no answer came for this many seconds."""
 REFUSED_PAUSE_S = 5
 """After a locker refused a delta the next one waits this long, unless the locker asks."""
+WHOLE_SETS_PER_HOUR = 3
+"""How often a locker's set of grants may begin anew because its digest is not the host's."""
 KEEP_S = 30 * 86_400
 """How long an ended command stays in the database."""
 
@@ -91,6 +93,22 @@ def repair_grants(connection: Connection, now_s: int) -> None:
     for row in connection.execute(select(lockers.c.id).where(stale)).all():
         if not _on_its_way(connection, row.id, GRANTS, now_s):
             issue(connection, row.id, GRANTS, {}, now_s)
+
+
+def mend_grants(connection: Connection, locker: str, status: protocol.Status, now_s: int) -> None:
+    """Have a locker whose set of grants is not the host's, though its version is, sent all of it.
+
+    What a locker must refuse would differ for ever: no more than ``WHOLE_SETS_PER_HOUR``.  One that
+    does not know the time cannot say what has ended.
+    """
+    if status.grants is None or status.digest is None or status.trust != 1 or status.time_s is None:
+        return
+    if not grants.differ(connection, locker, status.grants, status.digest, status.time_s):
+        return
+    here = (commands.c.locker == locker) & (commands.c.cmd == GRANTS) & (commands.c.state == DONE)
+    whole = here & commands.c.arguments.like('{"from": 0,%') & (commands.c.answered_at > now_s - 3600)
+    if len(connection.execute(select(commands.c.id).where(whole)).all()) < WHOLE_SETS_PER_HOUR:
+        connection.execute(update(lockers).where(lockers.c.id == locker).values(grants_have=0))
 
 
 def revoke_parcel(connection: Connection, locker: str, parcel: str, until_s: int, now_s: int) -> str:

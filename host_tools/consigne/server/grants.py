@@ -13,7 +13,11 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.engine import Connection
 
+from consigne.firmware_path import import_locker
 from consigne.server.models import Secret, grants, lockers, parcels
+
+records = import_locker("core.records")
+locker_grants = import_locker("core.grants")
 
 DELTA_BYTES_MAX = 3_600
 DELTA_ENTRIES_MAX = 60
@@ -87,6 +91,26 @@ def adopt(connection: Connection, locker: str, have: int) -> None:
         connection.execute(update(parcels).where(parcels.c.id == row.id).values(**values))
 
 
+def digest(connection: Connection, locker: str, at_s: int) -> int:
+    """What ``Grants.digest`` of a locker says that holds the host's set, as of a moment."""
+    live = (grants.c.locker == locker) & grants.c.dropped.is_(None) & (grants.c.not_after > at_s)
+    total = 0
+    for row in connection.execute(select(grants).where(live)):
+        fixed = (row.id, row.not_before, row.not_after, row.role, row.action, row.holder, row.door, row.uses)
+        total ^= locker_grants.fingerprint(records.pack(records.GRANT, *fixed, row.tag.reveal(), row.parcel))
+    return total
+
+
+def differ(connection: Connection, locker: str, have: int, told: int, at_s: int) -> bool:
+    """Whether a locker stands at the host's version and yet has not the host's set.
+
+    ``told`` is its digest as of ``at_s``, its own time.
+    """
+    mine = lockers.c.id == locker
+    version = connection.execute(select(lockers.c.grants_version).where(mine)).scalar_one()
+    return bool(have == version and told != digest(connection, locker, at_s))
+
+
 def _pieces(connection: Connection, locker: str, have: int, now_s: int) -> list[tuple[int, str, Any]]:
     """Every change after ``have`` as ``(version, list it goes into, entry)``, oldest first."""
     out: list[tuple[int, str, Any]] = []
@@ -111,16 +135,16 @@ def delta(connection: Connection, locker: str, have: int, version: int, now_s: i
     Returns
     -------
     dict
-        ``from``, ``to``, and the lists ``add``, ``drop`` and ``expect`` as the protocol has them.
-        ``to`` is less than ``version`` when not all fits.
+        ``from``, ``to``, ``more``, and the lists ``add``, ``drop`` and ``expect`` as the protocol has
+        them.  ``to`` is less than ``version``, and ``more`` 1, when not all fits.
     """
-    body: dict[str, Any] = {"from": have, "to": version, "add": [], "drop": [], "expect": []}
+    body: dict[str, Any] = {"from": have, "to": version, "more": 0, "add": [], "drop": [], "expect": []}
     room = DELTA_BYTES_MAX
     reached = have
     for count, (at, name, entry) in enumerate(_pieces(connection, locker, have, now_s)):
         room -= len(json.dumps(entry, separators=(",", ":"), ensure_ascii=False).encode()) + 1
         if room < 0 or count >= DELTA_ENTRIES_MAX:
-            body["to"] = reached
+            body["to"], body["more"] = reached, 1
             break
         body[name].append(entry)
         reached = at

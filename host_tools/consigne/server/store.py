@@ -184,6 +184,7 @@ class Store:
         outcome.lockers.add(locker)
         if status.grants is not None:
             grants.adopt(connection, locker, status.grants)
+            commands.mend_grants(connection, locker, status, now_s())
         if not status.up or status.seq is None:
             return
         stream = (locker, status.epoch)

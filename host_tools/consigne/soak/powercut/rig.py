@@ -206,7 +206,7 @@ class Locker:
         """The host's first delta, unless the locker has it already."""
         self.world.granted = True
         if self.core.access.grants_version == 0:
-            self.send((E.EV_GRANTS, 0, 1, payloads, []))
+            self.send((E.EV_GRANTS, 0, 1, payloads, [], False))
 
     def order(self, counter: int, door: int) -> None:
         """The operator's command, as often as the network delivers it; a counter seen is passed over."""
