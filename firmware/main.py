@@ -39,6 +39,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from locker import ports
 
+_CA_FILE = "ca.der"  # who signs the broker's certificate
 _FAULT_TASK = 1  # records.FAULT: a task ended
 _FAULT_PART = 2  # a part does not answer, or does again
 
@@ -96,6 +97,7 @@ class Locker:
         print("journal:", self._recovery.text)
         core = Core(site, identity.device_key)
         self._journal.replay(core.apply)
+        core.session.proven = self._recovery.proven
         clock = Clock(self._journal.time_floor, ticks_ms())
         self._controller = controller = Controller(
             core, self._journal, clock, parts.locks, parts.display, parts.buzzer, parts.lamp, rest_ms
@@ -113,12 +115,30 @@ class Locker:
         supervisor.spare("buzzer", parts.buzzer.run)
         supervisor.spare("lamp", parts.lamp.run)
         if network:
-            self._add_network(network, identity, core, conversation)
+            try:
+                self._add_network(network, identity, core, conversation)
+            except (OSError, ValueError) as error:  # no CA, or not one: it serves offline all the same
+                self._part_report("no network without a good {}".format(_CA_FILE))
+                print(error)
 
     def _add_network(self, network, identity, core, conversation):
         link: ports.Link = WifiLink(network["ssid"], identity.wifi_password, "consigne-" + identity.locker)
+        tls = None
+        if network["tls"]:
+            from locker.net.tls import client_context
+
+            # Never connect in clear text because something is missing: without its CA this locker
+            # serves offline, and the console says why.
+            with open(_CA_FILE, "rb") as ca:
+                tls = client_context(ca.read())
+            board.set_calendar(self._journal.time_floor)
         settings = Settings(
-            network["broker"], network["port"], identity.locker, identity.mqtt_user, identity.mqtt_password
+            network["broker"],
+            network["port"],
+            identity.locker,
+            identity.mqtt_user,
+            identity.mqtt_password,
+            tls,
         )
         client = Client(settings, link, Resolver(link.name_server), self._controller.is_idle, conversation)
         sync = Sync(

@@ -89,6 +89,7 @@ class Controller:
             return
         self._busy = True
         try:
+            self._snapshot_if_due()  # long done by the housekeeping, unless the keypad never rests
             while self._inbox:
                 self._carry_out(self.core.handle(self._inbox.pop(0), self.now()))
         finally:
@@ -120,7 +121,7 @@ class Controller:
 
     def _fx_record(self, fx):
         try:
-            self._append(fx[1], fx[2])
+            self._journal.append(fx[1], fx[2], self.now()[1])
         except (OSError, JournalFull, JournalFailed) as error:
             # What cannot be recorded must not happen: stop deciding, release everything.
             self.stop("journal: {}".format(error))
@@ -131,17 +132,6 @@ class Controller:
                 self._sync.occupancy_changed()
             if fx[1] in _STATUS_KINDS:
                 self._sync.status_changed()
-
-    def _append(self, kind, payload):
-        time_s = self.now()[1]
-        try:
-            self._journal.append(kind, payload, time_s)
-        except JournalFull:
-            # Somebody has kept the keypad busy since the snapshot fell due; it cannot wait longer.
-            # The state has this record folded in already, and a replay folds it in once more: an
-            # attempt then counts twice, and never in anybody's favour.
-            self._journal.snapshot(self.core.snapshot(), time_s)
-            self._journal.append(kind, payload, time_s)
 
     def _fx_pulse(self, fx):
         _, door, pulse_ms = fx
@@ -254,10 +244,18 @@ class Controller:
         """What stops the chip for tens of milliseconds is done while nobody waits."""
         if self.failed:
             return
-        if self._journal.snapshot_due():
-            self._journal.snapshot(self.core.snapshot(), self.now()[1])
-        else:
+        if not self._snapshot_if_due():
             self._journal.maintain()
+
+    def _snapshot_if_due(self):
+        """Between events only: within one the state is ahead of the journal.
+
+        Never of a state that is not proven: the next start would believe it.
+        """
+        due = self.core.session.proven and self._journal.snapshot_due()
+        if due:
+            self._journal.snapshot(self.core.snapshot(), self.now()[1])
+        return due
 
 
 _EFFECTS = {

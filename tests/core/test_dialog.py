@@ -380,3 +380,18 @@ def test_two_couriers_one_after_the_other_are_told_apart():
     b.press("1")
     b.shut(b.core.session.door)
     assert [fact["holder"] for fact in b.facts if fact["kind"] == "deposited"] == [7, 8]
+
+
+def test_with_records_missing_only_the_technician_and_the_operator_open_doors():
+    b = Bench()
+    b.deposit("RR123456785FR")
+    b.core.session.proven = False
+    for code in (b.derived("RR123456785FR"), b.window(E.COURIER, E.DEPOSIT, 7)):
+        pulses = len(b.pulses)
+        b.press(code + "#")
+        assert b.screen == "out_of_service" and len(b.pulses) == pulses
+        b.pass_s(10)
+    b.press(b.window(E.TECHNICIAN, E.SERVICE, 1) + "#1#")
+    assert b.is_open[0]
+    b.send((E.EV_OPEN_ORDER, 2, 7, "c1"))
+    assert b.is_open[2]

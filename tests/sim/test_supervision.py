@@ -1,17 +1,19 @@
 """What happens to the locker when a part of it goes wrong: it degrades by parts, or restarts, and says so."""
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
 import pytest
+from consigne import codes
 from consigne.demo import cabinet
 from consigne.firmware_path import firmware_dir, import_locker
 from consigne.sim.clock import VirtualClock
 from consigne.sim.flash import NorFlash
 from consigne.sim.host import Host
 from consigne.sim.locker import SimLocker
-from sim_kit import GROUNDS, IDENTITY, KEY, config, play
+from sim_kit import EPOCH_S, GROUNDS, IDENTITY, KEY, config, connected_locker, play
 
 TASKS = """
 import asyncio
@@ -148,6 +150,37 @@ def test_without_its_ca_the_locker_serves_offline_and_never_speaks_in_clear_text
     assert not host.status, "nothing was sent to a broker that nobody can vouch for"
     assert {"kind": "fault", "code": 2, "what": "no network without a good ca.der"} in facts(locker)
     assert "Type your code" in locker.display()[1]
+    locker.stop()
+
+
+def test_a_journal_with_every_third_sector_destroyed_says_so_and_opens_nothing_that_is_a_guess(
+    tmp_path: Path,
+) -> None:
+    locker, host = connected_locker(tmp_path)
+    code = codes.derived_code(KEY, "RR123456785FR")
+    courier = codes.window_code(KEY, role=1, action=1, holder=7, epoch_s=EPOCH_S)
+    locker.run_for(locker.type(courier + "#") + 2)
+    locker.scan("RR123456785FR")
+    locker.run_for(2)
+    locker.run_for(locker.type("1") + 2)
+    (door,) = [index for index, door in enumerate(locker.doors) if door.is_open]
+    locker.push_shut(door)
+    locker.run_for(5)
+    locker.cut_power()
+    for sector in range(0, 256, 3):
+        locker.flash.data[sector * 4096 : (sector + 1) * 4096] = bytes(random.Random(sector).randbytes(4096))
+    before = bytes(locker.flash.data)
+    locker.restore_power()
+    locker.wait_for(lambda: "not readable" in host.status.get("journal", ""), 120)
+    locker.run_for(locker.type(code + "#") + 3)
+    assert "Out of service." in locker.display()[0]
+    assert not locker.doors[door].is_open
+    saved = [
+        s
+        for s in range(0, 256, 3)
+        if locker.flash.data[s * 4096 : s * 4096 + 4096] == before[s * 4096 : s * 4096 + 4096]
+    ]
+    assert len(saved) == len(range(0, 256, 3)), "what a technician could still save was erased"
     locker.stop()
 
 

@@ -41,6 +41,9 @@ R_FULL = const(22)  # the bounded list has no room for one more
 R_PAYLOAD = const(23)  # too short for its kind, or text that is not UTF-8
 R_TIME = const(24)  # a clock setting outside 2024 to 2106, or before what the journal has seen
 
+# --- what the journal lost ---------------------------------------------------------------------------------
+R_NOT_PROVEN = const(25)  # records that shape the state are missing: a spent code may look unspent
+
 R_NAMES = (
     "ok",
     "not_digits",
@@ -67,4 +70,5 @@ R_NAMES = (
     "full",
     "payload",
     "time",
+    "not_proven",
 )

@@ -42,11 +42,18 @@ _SAY = {  # what a person is told of a refusal; anything else is just a wrong co
     reasons.R_NOT_YET: screens.NOT_YET,
     reasons.R_REVOKED: screens.REVOKED,
     reasons.R_NO_CLOCK: screens.NO_CLOCK,
+    reasons.R_NOT_PROVEN: screens.OUT_OF_SERVICE,
 }
 
 
 class Session(Errands):
-    """One dialog at a time with whoever stands at the locker."""
+    """One dialog at a time with whoever stands at the locker.
+
+    ``proven`` is false when the journal lost records that shape the state: what lies where, and which
+    codes are spent, is then a guess, and only a technician and the operator's signed orders open doors.
+    """
+
+    proven = True
 
     # --- inputs -----------------------------------------------------------------------------------------
 
@@ -163,10 +170,12 @@ class Session(Errands):
     def _do_say_one_key(self, now):
         self._fail(screens.ONE_KEY)
 
-    # --- what the code allows ---------------------------------------------------------------------------------
+    # --- what the code allows ----------------------------------------------------------------------------
 
     def _decide(self, verdict, now):
         reason, role, action, holder, door, ref, parcel, _, duress = verdict
+        if reason == reasons.R_OK and action != E.SERVICE and not self.proven:
+            reason = reasons.R_NOT_PROVEN
         if reason == reasons.R_OK and parcel and action in (E.COLLECT, E.RECALL, E.HANDOVER):
             door = self._core.cabinet.find(parcel)
             reason = self._parcel_reason(door, now)
