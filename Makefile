@@ -23,7 +23,7 @@ $(STUBS): $(READY)
 	@touch $@
 
 system:
-	@.ci/system-packages mosquitto chromium graphviz
+	@.ci/system-packages mosquitto postgresql chromium graphviz
 
 demo: $(READY) ## a whole locker, broker and database, with a page to press its keys (HEADLESS=1: one parcel, one JSON line)
 	@$(BIN)/consigne demo $(if $(HEADLESS),--headless)
@@ -52,6 +52,7 @@ soak: $(READY) system ## long simulations; seeds are printed (SECONDS=600 each, 
 
 drawings: $(READY) system ## draw hardware/: wiring, fronts, bills of materials, from the cabinet files
 	@$(BIN)/consigne cabinet draw hardware/cabinets/*.toml --out hardware
+	@mkdir -p build/skidl && cd build/skidl && ../../$(BIN)/python ../../hardware/schematic/carrier.py ../../hardware/cabinets/carrier.toml --out ../../hardware/schematic 2>skidl.log
 
 clean: ## forget what was built and set up
 	rm -rf .venv build typings .pytest_cache .mypy_cache .ruff_cache .hypothesis

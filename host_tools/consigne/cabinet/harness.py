@@ -111,6 +111,10 @@ def _controller(cabinet: Cabinet) -> dict[str, Any]:
     made.cable("0.75 mm2", power, converter, [("12V", "12V"), ("GND", "GND")])
     made.cable("0.75 mm2", converter, board, [("5V", "5V"), ("GND", "GND")])
     _panel(made, cabinet, board, converter)
+    if cabinet.data["supply"]["sense_pin"] >= 0:
+        divider = made.connector("Divider", "100 k over 15 k", "12 V are 1.57 V at the pin")
+        made.cable("signal", power, divider, [("12V", "12V"), ("GND", "GND")])
+        made.cable("signal", board, divider, [(f"GPIO{cabinet.data['supply']['sense_pin']}", "MIDDLE")])
     _buses(made, cabinet, board, converter)
     if _own_banks(cabinet):
         arming = made.connector(

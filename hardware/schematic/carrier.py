@@ -1,0 +1,137 @@
+"""The reference carrier board, built from a cabinet file and checked: electrical rules, then ours.
+
+    python hardware/schematic/carrier.py hardware/cabinets/carrier.toml --out hardware/schematic
+
+Writes ``carrier.net`` (which pins each net joins) and ``carrier-parts.csv``; exits with 1 when a check
+fails.  SKiDL leaves its own files in the current directory: run it in one that may have them.
+"""
+
+import argparse
+import builtins
+import sys
+from collections import Counter
+from pathlib import Path
+
+import blocks
+from consigne.cabinet import model
+from consigne.cabinet.compiler import compile_cabinet, open_cabinet
+from consigne.cabinet.model import Cabinet
+from skidl import ERC, SKIDL, Net, Part, Pin
+from skidl.logger import erc_logger
+from templates import BIDIR, IN, POWER_IN, POWER_OUT, terminal
+
+CIRCUIT = builtins.default_circuit
+HEADER = {"5V": POWER_IN, "3V3": POWER_OUT, "GND": POWER_IN}
+
+
+def build(cabinet: Cabinet) -> None:
+    """Put the whole board into SKiDL's circuit."""
+    data = cabinet.data
+    rails = blocks.power_input(data["supply"]["volts"], f"{data['supply']['amps']:g} A slow")
+    pins = _controller(cabinet, rails)
+    bus = data["i2c"][0]
+    lines = (pins[bus["scl"]], pins[bus["sda"]])
+    for line in lines:
+        blocks.between(blocks.RESISTOR, f"{bus['pull_up_ohm'] / 1000:g}k", rails.three, line)
+    blocks.arming(pins[data["locks"]["arm_pin"]], rails)
+    for entry in data["expander"]:
+        _expander(cabinet, entry, lines, pins, rails)
+    for number, wire in enumerate(data["rs485"], 1):
+        blocks.rs485(number, pins[wire["tx"]], pins[wire["rx"]], pins.get(wire["de"]), rails)
+    if "clock" in data:
+        blocks.clock(lines, rails)
+    if data["supply"]["sense_pin"] >= 0:
+        blocks.sense(pins[data["supply"]["sense_pin"]], rails)
+    if "tamper" in data:
+        blocks.tamper(pins[data["tamper"]["pin"]], rails)
+    blocks.buzzer(pins[data["buzzer"]["pin"]], rails)
+    blocks.lamp(pins[data["lamp"]["pin"]], rails)
+    _plugs(cabinet, lines, pins, rails)
+
+
+def _controller(cabinet: Cabinet, rails: blocks.Rails) -> dict[int, Net]:
+    """The controller board as it plugs in; the net of each pin that the cabinet file claims."""
+    used = {use.pin: use for use in cabinet.uses}
+    numbers = sorted(cabinet.board.pins - cabinet.board.flash)
+    header = [Pin(num=f"GPIO{n}", name=f"GPIO{n}", func=_function(used.get(n))) for n in numbers]
+    header += [Pin(num=name, name=name, func=kind) for name, kind in HEADER.items()]
+    board = Part(name="Controller", tool=SKIDL, ref_prefix="U", pins=header, value=cabinet.board.title)
+    board["5V"] += rails.five
+    board["3V3"] += rails.three
+    board["GND"] += rails.ground
+    nets = {}
+    for number in numbers:
+        if number in used:
+            nets[number] = Net(f"GPIO{number}")
+            nets[number] += board[f"GPIO{number}"]
+        else:
+            board[f"GPIO{number}"] += blocks.NC
+    return nets
+
+
+def _function(use: model.Use | None) -> object:
+    return BIDIR if use is None or use.role.output else IN
+
+
+def _expander(
+    cabinet: Cabinet, entry: dict, lines: tuple[Net, Net], pins: dict[int, Net], rails: blocks.Rails
+) -> None:
+    name = entry["name"]
+    channels = {}
+    for door in cabinet.compartments:
+        if door["on"] == name:
+            lock, reed = Net(f"{name}_LOCK_{door['number']}"), Net(f"{name}_REED_{door['number']}")
+            channels[door["lock"]], channels[door["reed"]] = lock, reed
+            blocks.door(door["number"], lock, reed, rails)
+    blocks.expander(entry["address"], lines, pins.get(entry["int_pin"]), channels, rails)
+
+
+def _plugs(cabinet: Cabinet, lines: tuple[Net, Net], pins: dict[int, Net], rails: blocks.Rails) -> None:
+    data = cabinet.data
+    display = terminal("Display", "5V", "GND", "SDA", "SCL")
+    scanner = terminal("Scanner", "5V", "GND", "RX", "TX")
+    for plug in (display, scanner):
+        rails.five += plug["5V"]
+        rails.ground += plug["GND"]
+    display["SCL"] += lines[0]
+    display["SDA"] += lines[1]
+    scanner["RX"] += pins[data["scanner"]["tx"]]
+    scanner["TX"] += pins[data["scanner"]["rx"]]
+    keys = [*data["keypad"]["rows"], *data["keypad"]["cols"]]
+    keypad = terminal("Keypad", *(f"K{n}" for n in range(len(keys))))
+    for n, pin in enumerate(keys):
+        keypad[f"K{n}"] += pins[pin]
+
+
+def joined() -> dict[str, list[str]]:
+    """Net name -> the pins on it, as ``Q3.G``."""
+    nets = {}
+    for net in CIRCUIT.get_nets():
+        names = sorted(f"{pin.part.ref}.{pin.name}" for pin in net.get_pins())
+        if names:
+            nets[net.name] = names
+    return dict(sorted(nets.items()))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("cabinet", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    given = parser.parse_args()
+    cabinet = open_cabinet(given.cabinet)
+    compile_cabinet(cabinet)
+    build(cabinet)
+    ERC()
+    nets = joined()
+    text = "".join(f"{name}: {' '.join(pins)}\n" for name, pins in nets.items())
+    (given.out / "carrier.net").write_text(f"# Made by `make drawings`.\n{text}")
+    bill = Counter((part.name, str(part.value)) for part in CIRCUIT.parts)
+    rows = "".join(f"{count},{name},{value}\n" for (name, value), count in sorted(bill.items()))
+    (given.out / "carrier-parts.csv").write_text(f"count,part,value\n{rows}")
+    wrong = erc_logger.error.count + erc_logger.warning.count
+    print(f"{len(CIRCUIT.parts)} parts, {len(nets)} nets, {wrong} findings")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
