@@ -6,6 +6,7 @@ from typing import Any
 from playwright.sync_api import Locator, Page, expect
 
 LOOK_MS = 15_000
+HAND_MS = 600  # to reach in; the firmware doubts a door that was open for less than 300 ms
 NOTICE_MS = 2_000  # that a pressed key had no effect
 
 
@@ -47,6 +48,7 @@ class Person:
         return str(opened.get_attribute("data-door"))
 
     def put_in_or_take_out(self, name: str) -> None:
+        self.page.wait_for_timeout(HAND_MS)
         self.page.get_by_label(f"inside of door {name}", exact=True).click()
 
     def push_shut(self, name: str) -> None:

@@ -10,8 +10,8 @@ from consigne.sim.parts.hd44780 import CharacterDisplay
 
 from . import cabinet
 
-KEY_HOLD_MS = 100
-KEY_PERIOD_US = 170_000  # a practised finger; keys asked for faster than this wait their turn
+KEY_HOLD_MS = 140  # long enough for a machine that has much else to do
+KEY_PERIOD_US = 220_000  # a calm finger; keys asked for faster than this wait their turn
 
 
 class LockerFront:

@@ -32,6 +32,9 @@ _screens = import_locker("core.screens")
 
 DEADLINE_S = 90.0
 LOOK_EVERY_S = 0.02
+HAND_S = (
+    0.8  # to put a parcel in or take it out; the firmware doubts a door that was open for less than 0.3 s
+)
 NOTICE_S = 2.0  # until a person notices that a key had no effect
 PARCELS = (("RR123456785FR", 1), ("JJFR00012345678901234", 2))  # label, size
 
@@ -127,6 +130,7 @@ class Proof:
         opened = list(self._open_doors())
         if len(opened) != 1:
             self.wrong.append(f"{len(opened)} doors stand open at once")
+        await asyncio.sleep(HAND_S)
         self._front.move_parcel(opened[0])
         self._front.push_shut(opened[0])
 

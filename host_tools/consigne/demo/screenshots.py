@@ -18,7 +18,7 @@ PICTURES = Path(__file__).resolve().parents[3] / "tests" / "pages" / "pictures"
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--hide-scrollbars"]
 WAIT_MS = 20_000
-SWING_MS = 900  # until a door has swung open; only a picture needs to wait for that
+SWING_MS = 900  # until a door has swung open, and a hand can reach in
 
 
 class Photographer:
@@ -69,6 +69,7 @@ class Photographer:
         """Do with the open door what the display asks."""
         self._reads(asked)
         name = self._page.locator(".bay.open").get_attribute("data-door")
+        self._page.wait_for_timeout(SWING_MS)
         self._page.get_by_label(f"inside of door {name}", exact=True).click()
         self._page.get_by_label(f"door {name}", exact=True).dispatch_event("click")
 
