@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from consigne.bench.replay import Thief
 from consigne.sim.host import Host
 from sim_kit import EPOCH_S, connected_locker
 
@@ -27,3 +28,9 @@ def test_a_restart_ordered_from_afar_happens_once_and_no_order_is_forgotten(tmp_
         assert any("Tapez votre code" in line for line in locker.display())
     finally:
         locker.stop()
+
+
+def test_no_door_opens_for_ten_thousand_commands_that_somebody_recorded_or_made_up(tmp_path: Path) -> None:
+    thief = Thief(tmp_path, seed=7)
+    assert thief.opens(10_000) == 0
+    assert thief.refused() == 10_000
