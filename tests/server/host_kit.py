@@ -17,12 +17,16 @@ def device_key(locker):
     return hashlib.sha256(b"test " + locker.encode()).digest()
 
 
+def register(database, lockers):
+    fleet = Fleet(database)
+    for locker in lockers:
+        fleet.register(locker, device_key(locker), doors=DOORS)
+
+
 @contextmanager
 def database_at(path, *lockers):
     database = Database(f"sqlite:///{path}")
-    fleet = Fleet(database)
-    for locker in lockers or ("L1",):
-        fleet.register(locker, device_key(locker), doors=DOORS)
+    register(database, lockers or ("L1",))
     try:
         yield database
     finally:

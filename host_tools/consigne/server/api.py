@@ -12,12 +12,14 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Path, Query, Request, Response, status
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from consigne import protocol
+from consigne.server import metrics
 from consigne.server.database import Database
 from consigne.server.errors import CallerError
 from consigne.server.fleet import Door, Fleet
@@ -257,6 +259,13 @@ def _health(database: Database, ingest: Ingest) -> APIRouter:
             "counts": asdict(ingest.counts),
             "dropped": dict(ingest.dropped),
         }
+
+    numbers = metrics.registry(database, ingest)
+
+    @router.get("/metrics", response_class=PlainTextResponse)
+    def prometheus() -> Response:
+        """The host's numbers, as Prometheus reads them."""
+        return Response(generate_latest(numbers), media_type=CONTENT_TYPE_LATEST)
 
     return router
 

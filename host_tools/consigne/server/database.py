@@ -15,32 +15,36 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine, make_url
 from sqlalchemy.schema import Table
 
-from consigne.server.models import create_all
+from consigne.server import migrations
 
 BUSY_TIMEOUT_MS = 15_000
 _WRITES = "consigne_writes"
 
 
 class Database:
-    """One database.
+    """One database, brought to the newest schema when it is opened.
 
     Parameters
     ----------
     url
         As SQLAlchemy writes it: ``sqlite:////var/lib/consigne/consigne.db``,
-        ``postgresql+psycopg://user:password@host/name``.  SQLite in memory is refused: it cannot
+        ``postgresql://user:password@host/name``.  SQLite in memory is refused: it cannot
         keep the promise behind an acknowledgement.
 
     Raises
     ------
     ValueError
         The URL names a database that is not supported.
+    consigne.server.migrations.OtherSchema
+        It was made by a version of Consigne that this does not know; it is left alone.
     sqlalchemy.exc.OperationalError
         The database cannot be opened.
     """
 
     def __init__(self, url: str) -> None:
         parsed = make_url(url)
+        if parsed.drivername == "postgresql":
+            parsed = parsed.set(drivername="postgresql+psycopg")  # the driver that comes with Consigne
         self.backend = parsed.get_backend_name()
         if self.backend not in ("sqlite", "postgresql"):
             raise ValueError(f"{self.backend} is not supported: use sqlite or postgresql")
@@ -49,12 +53,14 @@ class Database:
                 raise ValueError("SQLite needs a file: what is acknowledged must be on a disk")
             _make_private(Path(parsed.database))
         # hide_parameters: a failing statement must not print a device key
-        self.engine: Engine = create_engine(url, hide_parameters=True, pool_pre_ping=self.backend != "sqlite")
+        ping = self.backend != "sqlite"
+        self.engine: Engine = create_engine(parsed, hide_parameters=True, pool_pre_ping=ping)
         if self.backend == "sqlite":
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
         self._writing = self.engine.execution_options(**{_WRITES: True})
-        create_all(self.engine)
+        with self.write() as connection:
+            migrations.upgrade(connection)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

@@ -218,6 +218,7 @@ def _locker(connection: Connection, row: Any) -> dict[str, Any]:
             "complete_to": held.contiguous,
             "missing": held.missing(),
             "lost": stream.lost if stream is not None else 0,
+            "conflicts": stream.conflicts if stream is not None else 0,
         },
     }
 

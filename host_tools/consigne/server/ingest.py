@@ -48,7 +48,9 @@ class Counts:
     stored: int = 0
     repeated: int = 0
     deferred: int = 0
+    conflicts: int = 0  # repeated with another content, see server.repeats
     commits: int = 0
+    commit_s: float = 0.0  # seconds that the commits took, decoding included
     failed_commits: int = 0
     overflow: int = 0  # messages not queued: the lockers send them again
     acknowledgements: int = 0
@@ -82,6 +84,11 @@ class Ingest:
     def dropped(self) -> Counter[str]:
         """Messages not let through, by reason."""
         return self._decoder.dropped
+
+    @property
+    def waiting(self) -> int:
+        """Messages received and not yet committed."""
+        return len(self._queue)
 
     @property
     def is_running(self) -> bool:
@@ -174,12 +181,14 @@ class Ingest:
         if self._queue:
             self._wake.set()
         loop = asyncio.get_running_loop()
+        began_s = time.monotonic()
         try:
             outcomes = await loop.run_in_executor(self._worker, self._work, taken)
         except OperationalError:  # locked, full, gone: the fault is not in the messages
             self._queue.extendleft(reversed(taken))
             self._queue_bytes += sum(len(payload) for _, payload, _ in taken)
             raise
+        self.counts.commit_s += time.monotonic() - began_s
         for outcome in outcomes:
             self._answer(outcome)
 
@@ -226,6 +235,9 @@ class Ingest:
         self.counts.stored += len(outcome.stored)
         self.counts.repeated += outcome.repeated
         self.counts.deferred += outcome.deferred
+        for (locker, epoch), numbers in outcome.conflicts.items():
+            self.counts.conflicts += len(numbers)
+            log.error("%s sent other events %s of journal %d than before", locker, numbers[:5], epoch)
         at = time.monotonic()
         for stream, held in outcome.held.items():
             self._gaps.note(stream, held.first_missing, at)

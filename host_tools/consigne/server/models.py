@@ -1,4 +1,4 @@
-"""The tables of the host's database, and nothing else.
+"""The tables of the host's database as the last of ``migrations`` leaves them, and nothing else.
 
 Times are Unix seconds in UTC.  Numbers that a locker chooses are unsigned 32-bit and therefore
 ``BigInteger``.  Secrets (device keys, digits of listed codes) come out of the database wrapped in
@@ -21,11 +21,9 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    inspect,
-    select,
     text,
 )
-from sqlalchemy.engine import Dialect, Engine
+from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
 
@@ -96,6 +94,13 @@ streams = Table(
     Column("stored", BigInteger, nullable=False),  # rows in events
     Column("lost", BigInteger, nullable=False),  # numbers the locker said it had to drop
     Column("first_at", BigInteger, nullable=False),
+    Column("conflicts", BigInteger, nullable=False, server_default=text("0")),  # see server.repeats
+)
+Index(
+    "streams_with_gaps",
+    streams.c.locker,
+    sqlite_where=text("islands <> '[]'"),
+    postgresql_where=text("islands <> '[]'"),
 )
 
 events = Table(
@@ -191,30 +196,3 @@ commands = Table(
     Column("result", String(40)),
 )
 Index("commands_open", commands.c.locker, commands.c.state)
-
-
-about = Table("about", metadata, Column("schema", Integer, primary_key=True, autoincrement=False))
-SCHEMA = 1
-
-
-class OtherSchema(RuntimeError):
-    """The database was made by another version of Consigne."""
-
-
-def create_all(engine: Engine) -> None:
-    """Create the tables of an empty database.  The only place that does.
-
-    Raises ``OtherSchema``, and changes nothing, for a database with tables of another version.
-    """
-    found = inspect(engine).get_table_names()
-    if about.name in found:
-        with engine.connect() as connection:
-            made = connection.execute(select(about.c.schema)).scalar()
-        if made != SCHEMA:
-            raise OtherSchema(f"this database has schema {made}, this version of Consigne needs {SCHEMA}")
-    elif lockers.name in found:
-        raise OtherSchema(f"this database has no schema number, this version of Consigne needs {SCHEMA}")
-    metadata.create_all(engine)
-    if about.name not in found:
-        with engine.begin() as connection:
-            connection.execute(about.insert().values(schema=SCHEMA))

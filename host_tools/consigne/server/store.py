@@ -15,7 +15,7 @@ from sqlalchemy import bindparam, func, select, tuple_, update
 from sqlalchemy.engine import Connection
 
 from consigne import protocol
-from consigne.server import commands, grants, projection
+from consigne.server import commands, grants, projection, repeats
 from consigne.server.contiguity import Held
 from consigne.server.database import Database
 from consigne.server.decode import Message
@@ -47,6 +47,7 @@ class Outcome:
     lockers: set[str] = field(default_factory=set)  # whose status or compartments changed
     behind: dict[Stream, int] = field(default_factory=dict)  # a status claims events from here on
     commands: set[str] = field(default_factory=set)  # ids that were answered
+    conflicts: dict[Stream, list[int]] = field(default_factory=dict)  # numbers with another content
 
 
 def now_s() -> int:
@@ -100,11 +101,14 @@ class Store:
         fresh_rows: list[dict[str, Any]] = []
         said: list[projection.Said] = []
         changed: list[dict[str, Any]] = []
+        again: dict[Stream, list[protocol.Event]] = {}
         for stream, row in rows.items():
             held = _held(row)
             before = held.highest
-            fresh, lost = _hold(held, batches[stream], outcome)
+            fresh, lost, repeated = _hold(held, batches[stream], outcome)
             outcome.held[stream] = held
+            if repeated:
+                again[stream] = repeated
             if not fresh and not lost:
                 continue
             fresh_rows.extend(_event_row(stream, event) for event in fresh)
@@ -118,8 +122,20 @@ class Store:
             connection.execute(_UPDATE_STREAM, changed)
         if fresh_rows:
             connection.execute(events.insert(), fresh_rows)
+        self._compare(connection, again, outcome)
         outcome.parcels = projection.apply(connection, said)
         outcome.commands |= commands.answered_by_events(connection, outcome.stored)
+
+    def _compare(
+        self, connection: Connection, again: dict[Stream, list[protocol.Event]], outcome: Outcome
+    ) -> None:
+        for stream, repeated in again.items():
+            numbers = repeats.conflicts(connection, *stream, repeated)
+            if numbers:
+                outcome.conflicts[stream] = numbers
+                here = (streams.c.locker == stream[0]) & (streams.c.epoch == stream[1])
+                more = {"conflicts": streams.c.conflicts + len(numbers)}
+                connection.execute(update(streams).where(here).values(more))
 
     def _lock_streams(self, connection: Connection, wanted: Sequence[Stream]) -> dict[Stream, Any]:
         """The rows of some streams, made where missing, locked until the commit."""
@@ -231,13 +247,15 @@ def _held(row: Any) -> Held:
     return Held(row.contiguous, [(first, last) for first, last in json.loads(row.islands)])
 
 
-def _hold(held: Held, batch: list[protocol.Event], outcome: Outcome) -> tuple[list[protocol.Event], int]:
-    """Add a batch to what is held; returns the events that are new and the count of numbers lost."""
-    fresh = []
+def _hold(
+    held: Held, batch: list[protocol.Event], outcome: Outcome
+) -> tuple[list[protocol.Event], int, list[protocol.Event]]:
+    """Add a batch to what is held; returns the new events, the count of numbers lost, the repeated events."""
+    fresh, repeated = [], []
     lost = 0
     for event in sorted(batch, key=lambda one: one.seq):
         if event.seq in held:
-            outcome.repeated += 1
+            repeated.append(event)
             continue
         if event.kind == "lost" and event.sound:
             first, last = event.data["first"], event.data["last"]
@@ -250,7 +268,8 @@ def _hold(held: Held, batch: list[protocol.Event], outcome: Outcome) -> tuple[li
             fresh.append(event)
         else:
             outcome.deferred += 1
-    return fresh, lost
+    outcome.repeated += len(repeated)
+    return fresh, lost, repeated
 
 
 _UPDATE_STREAM = (

@@ -1,0 +1,94 @@
+"""What Prometheus reads at ``/metrics``.
+
+Counters are those of the ingest of this process since it started; gauges are read from the database at
+each scrape, so they are right whichever process wrote them.
+"""
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
+from prometheus_client.registry import Collector
+from sqlalchemy import func, select
+
+from consigne.server.database import Database
+from consigne.server.ingest import Counts, Ingest
+from consigne.server.models import commands, lockers, streams
+
+_COUNTERS = {
+    "messages": "MQTT messages received",
+    "stored": "Events committed",
+    "repeated": "Events that were committed before",
+    "deferred": "Events left for later: their stream has too many gaps",
+    "conflicts": "Event numbers that came again with other content",
+    "failed_commits": "Commits that the database refused",
+    "overflow": "Messages not queued because the database was too slow",
+    "acknowledgements": "Cumulative acknowledgements published",
+    "asked_again": "Requests to send again from a number",
+}
+
+
+class HostMetrics(Collector):
+    """The numbers of one host."""
+
+    def __init__(self, database: Database, ingest: Ingest) -> None:
+        self._database = database
+        self._ingest = ingest
+
+    def describe(self) -> list[Metric]:
+        """Nothing: to be registered must not ask the database."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Every number at this moment; raises ``SQLAlchemyError`` when the database does not answer."""
+        yield from _counters(self._ingest.counts)
+        dropped = CounterMetricFamily("consigne_dropped", "Messages not let through", labels=["reason"])
+        for reason, count in sorted(self._ingest.dropped.items()):
+            dropped.add_metric([reason], count)
+        yield dropped
+        yield _gauge("broker_connected", "1 while the broker is connected", self._ingest.is_connected)
+        yield _gauge("queue_messages", "Messages received and not yet committed", self._ingest.waiting)
+        yield from self._from_database()
+
+    def _from_database(self) -> Iterator[Metric]:
+        with self._database.read() as connection:
+            up = func.count().filter(lockers.c.up.is_(True))
+            known, connected = connection.execute(select(func.count(), up).select_from(lockers)).one()
+            gaps = connection.execute(
+                select(func.count()).select_from(streams).where(streams.c.islands != "[]")
+            ).scalar_one()
+            sums = select(func.sum(streams.c.lost), func.sum(streams.c.conflicts))
+            lost, conflicts = connection.execute(sums).one()
+            states = select(commands.c.state, func.count()).group_by(commands.c.state)
+            by_state = connection.execute(states).all()
+        yield _gauge("lockers", "Lockers registered", known)
+        yield _gauge("lockers_connected", "Lockers connected", connected)
+        yield _gauge("streams_with_gaps", "Streams of which events are known to be missing", gaps)
+        yield _gauge("events_lost", "Events that lockers had to drop before they were sent", lost or 0)
+        yield _gauge("events_in_conflict", "Events that came again with other content", conflicts or 0)
+        family = GaugeMetricFamily("consigne_commands", "Commands by state", labels=["state"])
+        for state, count in by_state:
+            family.add_metric([state], count)
+        yield family
+
+
+def registry(database: Database, ingest: Ingest) -> CollectorRegistry:
+    """A registry with these numbers alone, for ``prometheus_client.generate_latest``."""
+    made = CollectorRegistry()
+    made.register(HostMetrics(database, ingest))
+    return made
+
+
+def _counters(counts: Counts) -> Iterator[Metric]:
+    for name, text in _COUNTERS.items():
+        yield CounterMetricFamily(f"consigne_{name}", text, value=getattr(counts, name))
+    yield SummaryMetricFamily(
+        "consigne_commit_seconds",
+        "Batches committed and the time they took",
+        count_value=counts.commits,
+        sum_value=counts.commit_s,
+    )
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"consigne_{name}", text, value=value)

@@ -1,0 +1,71 @@
+"""Fixtures: a host's database on SQLite and on a real PostgreSQL, for the tests that must hold on both."""
+
+import tempfile
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+from consigne.bench.postgres import Postgres
+from consigne.server import models
+from consigne.server.database import Database
+from host_kit import register
+
+# A test's database need not outlive a power cut; what outlives a kill does not depend on these.
+_FAST = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off"
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A PostgreSQL cluster of this test process."""
+    cluster = Postgres(_FAST)
+    cluster.start()
+    yield cluster
+    cluster.stop()
+
+
+class Databases:
+    """Databases of one kind."""
+
+    def __init__(self, backend, cluster):
+        self.backend = backend
+        self._cluster = cluster
+        self._used = None
+
+    @contextmanager
+    def url(self):
+        """Of a new, empty database."""
+        if self.backend == "postgresql":
+            name = self._cluster.new_database()
+            yield self._cluster.url(name)
+            self._cluster.drop(name)
+        else:
+            with tempfile.TemporaryDirectory() as directory:
+                yield f"sqlite:///{Path(directory) / 'host.db'}"
+
+    @contextmanager
+    def opened(self, *lockers):
+        """A migrated database that holds these lockers and nothing else."""
+        with ExitStack() as stack:
+            url = self._emptied() if self.backend == "postgresql" else stack.enter_context(self.url())
+            database = Database(url)
+            stack.callback(database.close)
+            register(database, lockers or ("L1",))
+            yield database
+
+    def _emptied(self):
+        """One PostgreSQL database is used again and again: to make one takes longer than most tests."""
+        if self._used is None:
+            self._used = self._cluster.url(self._cluster.new_database())
+        database = Database(self._used)
+        with database.write() as connection:
+            names = ", ".join(models.metadata.tables)
+            connection.exec_driver_sql(f"TRUNCATE {names} RESTART IDENTITY CASCADE")
+        database.close()
+        return self._used
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def databases(request):
+    """``Databases`` of each kind in turn."""
+    cluster = request.getfixturevalue("postgres") if request.param == "postgresql" else None
+    return Databases(request.param, cluster)

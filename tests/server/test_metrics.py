@@ -1,0 +1,63 @@
+"""What Prometheus reads of the host."""
+
+import asyncio
+
+import httpx
+import pytest
+from consigne.server.service import HostService
+from consigne.server.store import Store
+from host_kit import device_key, event, events, register, status
+from prometheus_client.parser import text_string_to_metric_families
+
+
+@pytest.fixture
+def host(databases):
+    with databases.url() as url:
+        made = HostService(url, broker_port=1)
+        register(made.database, ["L1", "L2"])
+        yield made
+        made.database.close()
+
+
+def scrape(host, token=None, **headers):
+    async def ask():
+        transport = httpx.ASGITransport(app=host.app(token))
+        async with httpx.AsyncClient(transport=transport, base_url="http://host") as client:
+            return await client.get("/metrics", headers=headers)
+
+    return asyncio.run(ask())
+
+
+def numbers(answer):
+    families = text_string_to_metric_families(answer.text)
+    return {
+        (sample.name, *sample.labels.values()): sample.value for one in families for sample in one.samples
+    }
+
+
+def test_an_operator_sees_who_is_connected_what_is_missing_and_what_is_lost(host):
+    store = Store(host.database)
+    store.commit([events("L1", 1, event(1), event(5)), status("L1", 1)])
+    store.commit([events("L2", 1, event(4, "lost", first=1, last=3)), events("L1", 1, event(1, door=9))])
+    told = numbers(scrape(host))
+    assert (told["consigne_lockers",], told["consigne_lockers_connected",]) == (2, 1)
+    assert told["consigne_streams_with_gaps",] == 1
+    assert told["consigne_events_lost",] == 3
+    assert told["consigne_events_in_conflict",] == 1
+    assert told["consigne_broker_connected",] == 0
+
+
+def test_what_the_ingest_counts_is_told(host):
+    host.ingest.counts.stored, host.ingest.counts.commits, host.ingest.counts.commit_s = 7, 2, 0.5
+    host.ingest.dropped["bad_mac"] = 3
+    told = numbers(scrape(host))
+    assert told["consigne_stored_total",] == 7
+    assert (told["consigne_commit_seconds_count",], told["consigne_commit_seconds_sum",]) == (2, 0.5)
+    assert told["consigne_dropped_total", "bad_mac"] == 3
+
+
+def test_the_numbers_need_the_token_and_hold_no_key(host):
+    assert scrape(host, "t" * 20).status_code == 401
+    answer = scrape(host, "t" * 20, authorization="Bearer " + "t" * 20)
+    assert answer.status_code == 200 and answer.headers["content-type"].startswith("text/plain")
+    assert device_key("L1").hex() not in answer.text
