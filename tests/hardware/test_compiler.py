@@ -113,6 +113,13 @@ def test_the_front_shows_every_door_at_its_height(tmp_path: Path) -> None:
     for door in cabinet.compartments:
         assert f" {door['number']} {door['size']} " in text
     assert text.index(" 9 S ") < text.index(" 12 XL low") and "terminal" in text
+    narrow = Console(record=True, width=40, file=(tmp_path / "narrow").open("w"))
+    narrow.print(terminal_text(cabinet, 40))
+    lines = narrow.export_text().splitlines()
+    assert max(len(line) for line in lines[:-2]) <= 40
+    assert all(
+        any(f" {door['number']} {door['size']} " in line for line in lines) for door in cabinet.compartments
+    )
     drawn = svg(cabinet)
     assert drawn.count("<rect") == 3 + len(cabinet.compartments)
     assert {cell.number for cell in cells(cabinet.compartments) if cell.is_low} == {"5", "6", "11", "12"}

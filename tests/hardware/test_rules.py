@@ -119,3 +119,11 @@ def test_the_advice_names_only_pins_that_break_no_rule(tmp_path: Path) -> None:
     assert named
     for pin in named:
         assert problems(tmp_path, changed("lock = 19", f"lock = {pin}")) == []
+
+
+def test_ethernet_waits_for_its_driver_even_on_a_board_that_has_it(tmp_path: Path) -> None:
+    text = GOOD.replace('"esp32-devkitc"', '"olimex-esp32-poe"').replace(
+        'ssid = "consigne"', 'kind = "ethernet"'
+    )
+    (problem,) = [problem for problem in problems(tmp_path, text) if problem.rule == "network"]
+    assert problem.text == "the firmware has no driver for ethernet"

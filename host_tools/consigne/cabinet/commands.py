@@ -81,7 +81,8 @@ def show(
     cabinet = _opened(file)
     if picture is not None:
         picture.write_text(svg(cabinet), encoding="utf-8")
-    Console().print(terminal_text(cabinet))
+    console = Console()
+    console.print(terminal_text(cabinet, console.width))
 
 
 @app.command()

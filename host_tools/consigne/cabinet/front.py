@@ -48,46 +48,52 @@ def cells(compartments: Sequence[dict[str, Any]]) -> list[Cell]:
     return [Cell(door["number"], door["size"], door["column"], door["bottom_cm"]) for door in compartments]
 
 
-def terminal_text(cabinet: Cabinet) -> Group:
-    """The front for Rich: a box for each door with its number and size; low doors are marked."""
+def terminal_text(cabinet: Cabinet, width: int = 80) -> Group:
+    """The front for Rich: a box for each door with its number and size; low doors are marked.
+
+    Columns that do not fit beside one another into ``width`` characters follow below.
+    """
     placed = cells(cabinet.compartments)
-    columns = max(cell.column for cell in placed)
-    high = max(cell.top for cell in placed)
-    rows = round(high / _ROW_CM)
+    boxes = [(c.column, c.bottom, c.top, f"{c.number} {c.size}{' low' if c.is_low else ''}") for c in placed]
+    front = cabinet.data.get("front")
+    if front and front["terminal_column"]:
+        low = front["terminal_cm"]
+        boxes.append((front["terminal_column"], low, low + TERMINAL_HEIGHT_CM, "terminal"))
+    columns = max(column for column, _, _, _ in boxes)
+    at_once = max(1, (width - 1) // _COLUMN_WIDTH)
+    lines: list[str] = []
+    for first in range(1, columns + 1, at_once):
+        strip = [box for box in boxes if first <= box[0] < first + at_once]
+        lines += _strip(strip, first, min(at_once, columns + 1 - first))
+    words = f"{len(placed)} doors; low: handle at {REACH_CM:g} cm or below"
+    return Group(*(Text(line) for line in lines), Text(words))
+
+
+def _strip(boxes: list[tuple[int, float, float, str]], first: int, columns: int) -> list[str]:
+    """Some columns beside one another, from the highest edge to the lowest."""
+    if not boxes:
+        return []
+    high, low = max(box[2] for box in boxes), min(box[1] for box in boxes)
+    rows = round((high - low) / _ROW_CM)
     canvas = [[" "] * (columns * _COLUMN_WIDTH + 1) for _ in range(rows + 1)]
-    for cell in placed:
-        upper, lower = rows - round(cell.top / _ROW_CM), rows - round(cell.bottom / _ROW_CM)
-        left = (cell.column - 1) * _COLUMN_WIDTH
-        label = f"{cell.number} {cell.size}" + (" low" if cell.is_low else "")
-        _box(canvas, upper, lower, left, label)
-    front = cabinet.data.get("front", {})
-    column = front.get("terminal_column", 0)
-    if 0 < column <= columns:
-        upper = max(0, rows - round((front["terminal_cm"] + TERMINAL_HEIGHT_CM) / _ROW_CM))
-        _box(
-            canvas,
-            upper,
-            rows - round(front["terminal_cm"] / _ROW_CM),
-            (column - 1) * _COLUMN_WIDTH,
-            "terminal",
-        )
-    lines = [Text("".join(row).rstrip()) for row in canvas]
-    return Group(*lines, Text(f"{len(placed)} doors; low: handle at {REACH_CM:g} cm or below"))
+    for column, bottom, top, label in boxes:
+        upper, lower = rows - round((top - low) / _ROW_CM), rows - round((bottom - low) / _ROW_CM)
+        _box(canvas, upper, lower, (column - first) * _COLUMN_WIDTH, label)
+    return ["".join(row).rstrip() for row in canvas]
 
 
 def _box(canvas: list[list[str]], upper: int, lower: int, left: int, label: str) -> None:
-    lower = max(lower, upper + 2)
-    while len(canvas) <= lower:
-        canvas.append([" "] * len(canvas[0]))
+    """A box of two rows or more; where boxes share an edge the corner stays."""
     right = left + _COLUMN_WIDTH
-    for x in range(left, right + 1):
-        for y in (upper, lower):
-            canvas[y][x] = "+" if x in (left, right) else "-" if canvas[y][x] != "+" else "+"
-    for y in range(upper + 1, lower):
-        canvas[y][left] = canvas[y][right] = "|"
-    middle = (upper + lower) // 2
+    for y in range(upper, lower + 1):
+        for x in (left, right):
+            is_corner = y in (upper, lower) or canvas[y][x] == "+"
+            canvas[y][x] = "+" if is_corner else "|"
+    for y in (upper, lower):
+        for x in range(left + 1, right):
+            canvas[y][x] = "-"
     for x, letter in enumerate(label[: _COLUMN_WIDTH - 3], left + 2):
-        canvas[middle][x] = letter
+        canvas[(upper + lower) // 2][x] = letter
 
 
 def svg(cabinet: Cabinet) -> str:

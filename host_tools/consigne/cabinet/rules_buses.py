@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from consigne.firmware_path import import_locker
+
 from .model import KINDS, Cabinet
 from .problems import Key, nearest, spell
 
@@ -16,7 +18,7 @@ ADDRESSES = {
 _RISE_NS = {100_000: 1000.0, 400_000: 300.0}
 _PART_PF = 10.0
 _CABLE_PF_M = 100.0
-_ETHERNET_IN_FIRMWARE = False  # net/link.py knows Wi-Fi
+_NETWORKS: tuple[str, ...] = import_locker("config")._KINDS["network"]
 
 
 def _i2c_parts(cabinet: Cabinet) -> Iterator[tuple[Key, str, int, int]]:
@@ -162,7 +164,8 @@ def network(cabinet: Cabinet) -> Iterator[Finding]:
     wanted = cabinet.data["network"]
     if wanted["kind"] not in cabinet.board.network:
         yield ("network", "kind"), f"{cabinet.board.title} has no {wanted['kind']}", 'write kind = "wifi"'
-    elif wanted["kind"] == "ethernet" and not _ETHERNET_IN_FIRMWARE:
-        yield ("network", "kind"), "the firmware has no driver for Ethernet yet", 'write kind = "wifi"'
+    elif wanted["kind"] not in _NETWORKS:
+        text = f"the firmware has no driver for {wanted['kind']}"
+        yield ("network", "kind"), text, f"write kind = {' or '.join(map(repr, _NETWORKS))}"
     if wanted["kind"] == "wifi" and not wanted["ssid"]:
         yield ("network", "ssid"), "the name of the Wi-Fi is missing", "add ssid"
