@@ -165,7 +165,7 @@ class Locker:
             "digest": access.grants_digest(self._controller.now()[1]),
             "fw": VERSION,
             "journal": self._recovery.text,
-            "faults": self._supervisor.faults,
+            "faults": self._supervisor.faults + self._controller.core.cabinet.health.complaints(),
         }
 
     def _task_report(self, name, text):

@@ -14,6 +14,7 @@ from . import doors as D
 from . import records as R
 from .compartments import Compartments
 from .events import FX_PULSE
+from .health import FAULT_LATCH
 
 # What the dialog is told about a door.
 NOTE_OPENED = const(1)
@@ -153,7 +154,14 @@ class Cabinet(Compartments):
         d.deadline_ms = ticks_add(now[0], _OPEN_WAIT_MS)
 
     def _do_lapse(self, index, d, now):
-        self._record(R.NOT_OPENED, index, d.purpose, d.parcel)
+        self._latch_record(index, R.NOT_OPENED, index, d.purpose, d.parcel)
+
+    def _latch_record(self, index, kind, *values):
+        """A record that tells how well a latch springs; another one when it has just become weak."""
+        was_weak = self.health.is_weak(index)
+        self._record(kind, *values)
+        if self.health.is_weak(index) and not was_weak:
+            self._record(R.FAULT, FAULT_LATCH, self.health.text(index))
 
     def _give_up(self, index, d, now):
         """This door is not offered to the next parcel before it has been seen to open again."""
@@ -172,7 +180,7 @@ class Cabinet(Compartments):
 
     def _do_opened(self, index, d, now):
         after_ms = min(65535, ticks_diff(now[0], d.ordered_ms)) if d.pulses else 0
-        self._record(R.OPENED, index, d.purpose, after_ms, d.ref, d.parcel)
+        self._latch_record(index, R.OPENED, index, d.purpose, after_ms, d.ref, d.parcel)
         if d.content == D.TAKEN:
             d.opened_ms = now[0]
         if d.block == D.BLOCKED_STUCK:

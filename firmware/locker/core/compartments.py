@@ -8,6 +8,7 @@ from micropython import const
 from . import doors as D
 from . import records as R
 from .events import TRUST_SET
+from .health import Health
 
 _REMOTE_OPENS_MAX = const(10)  # DESIGN 7: at most 10 remote opens ...
 _REMOTE_SPAN_S = const(600)  # ... in 10 minutes
@@ -25,6 +26,7 @@ class Compartments:
         self._sizes = sizes
         self._low = low
         self.reopen_s = reopen_s
+        self.health = Health(len(sizes))
         self._remote_opens = []  # epoch seconds, newest last, at most _REMOTE_OPENS_MAX
 
     # --- the fold ----------------------------------------------------------------------------------
@@ -39,7 +41,8 @@ class Compartments:
             getattr(self, name)(self.doors[values[0]], time_s, values)
 
     def _apply_pulse(self, door, time_s, values):
-        _, purpose, _, role, holder, ref, parcel = values
+        index, purpose, number, role, holder, ref, parcel = values
+        self.health.pulsed(index, number)
         door.ordered = True
         door.purpose, door.role, door.holder = purpose, role, holder
         if purpose in (D.FOR_COLLECT, D.FOR_DEPOSIT, D.FOR_RECALL):
@@ -51,6 +54,7 @@ class Compartments:
 
     def _apply_opened(self, door, time_s, values):
         door.seen_open, door.ordered = True, False
+        self.health.opened(values[0], values[2])
         if door.purpose in (D.FOR_COLLECT, D.FOR_RECALL):
             door.content, door.opened_at = D.TAKEN, time_s
         elif door.purpose == D.FOR_DEPOSIT:
@@ -78,6 +82,7 @@ class Compartments:
         if door.content == D.TAKEN:  # closed before anybody could take it out; what for is not forgotten
             door.content = D.PARCEL
             return
+        self.health.not_opened(values[0])
         if door.purpose == D.FOR_DEPOSIT:
             door.parcel = ""
         door.purpose = D.NO_PURPOSE
@@ -100,6 +105,9 @@ class Compartments:
         door.seen_open, door.ordered = bool(seen & 1), bool(seen & 2)
         door.ref, door.opened_at, door.parcel = ref, at, parcel
 
+    def _apply_latch(self, door, time_s, values):
+        self.health.restore(*values)
+
     def snapshot(self):
         """Yield ``(kind, payload)`` of every door that is not as it came from the factory."""
         for i, d in enumerate(self.doors):
@@ -118,6 +126,9 @@ class Compartments:
                     d.parcel,
                 )
                 yield R.DOOR_STATE, R.pack(R.DOOR_STATE, *state)
+            latch = self.health.snapshot(i)
+            if latch:
+                yield R.LATCH_STATE, R.pack(R.LATCH_STATE, *latch)
             if d.reserved:
                 yield R.RESERVED, R.pack(R.RESERVED, i, d.reserved_until, d.reserved)
 
@@ -196,4 +207,5 @@ _APPLY = {
     R.RELEASED: "_apply_released",
     R.RESERVED: "_apply_reserved",
     R.DOOR_STATE: "_apply_state",
+    R.LATCH_STATE: "_apply_latch",
 }

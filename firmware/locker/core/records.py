@@ -58,6 +58,7 @@ DOOR_STATE = const(80)
 THROTTLE_STATE = const(81)
 COMMAND_STATE = const(82)
 GRANT_SPENT = const(83)
+LATCH_STATE = const(84)
 
 EVENT_KIND_MAX = const(63)
 PARCEL_ID_BYTES_MAX = const(40)  # an S10 has 13, an SSCC 18, the longest carrier format seen 35
@@ -108,6 +109,7 @@ _FORMATS = {
     THROTTLE_STATE: ">HI",
     COMMAND_STATE: ">I",
     GRANT_SPENT: ">II",
+    LATCH_STATE: ">HHHBB",
 }
 # kind -> its name and its fields' names in order; a + before the one that is trailing text
 _WORDS = {
@@ -153,6 +155,7 @@ _WORDS = {
     THROTTLE_STATE: "throttle_state milli_tries at",
     COMMAND_STATE: "command_state counter",
     GRANT_SPENT: "grant_spent grant at",
+    LATCH_STATE: "latch_state door usual_ms recent_ms trouble pulses",
 }
 _WITH_TEXT = bytes((
     BOOT, ACCEPTED, PULSE, OPENED, DEPOSITED, COLLECTED, NOT_OPENED, FORCED, COMMAND, FAULT, RETURNED,
