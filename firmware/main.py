@@ -32,6 +32,7 @@ from locker.net.mqtt import Client, Settings
 from locker.net.mqtt_conversation import Conversation
 from locker.net.names import Resolver
 from locker.net.sync import Sync
+from locker.net.telemetry import Telemetry
 from locker.site import Site
 from locker.supervisor import Supervisor
 
@@ -153,6 +154,9 @@ class Locker:
             self._controller.now,
         )
         self._controller.attach_sync(sync)
+        latches = core.cabinet.health
+        self._telemetry = Telemetry(self._controller.now, link.rssi, latches.snapshot, len(core.names))
+        self._supervisor.spare("telemetry", self._telemetry.run)
         self._supervisor.spare("link", link.run)
         self._supervisor.spare("mqtt", client.run)
         self._supervisor.spare("sync", sync.run)
@@ -165,6 +169,7 @@ class Locker:
             "digest": access.grants_digest(self._controller.now()[1]),
             "fw": VERSION,
             "journal": self._recovery.text,
+            "health": self._telemetry.body(),
             "faults": self._supervisor.faults + self._controller.core.cabinet.health.complaints(),
         }
 

@@ -37,11 +37,15 @@ class Locks(Protocol):
 class Sensors(Protocol):
     """The reed switches of all doors, debounced."""
 
+    turns: int  # changes every few seconds while run lives
+
     async def run(self, sink: Sink) -> None:
         """Report ``(EV_DOOR, door, is_open)`` for every door once, then at each change."""
 
 
 class Keypad(Protocol):
+    turns: int  # changes every few seconds while run lives
+
     async def run(self, sink: Sink) -> None:
         """Report ``(EV_KEY, key)`` once per press and ``(EV_KEYS_TOGETHER,)`` for mashing."""
 
@@ -98,3 +102,6 @@ class Link(Protocol):
         """Keep it up; jittered back-off between tries."""
 
     def is_up(self) -> bool: ...
+
+    def rssi(self) -> int:
+        """How strong the access point is heard, in dBm; 0 while there is no link, or no radio."""

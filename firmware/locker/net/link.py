@@ -29,6 +29,10 @@ class WifiLink:
         """The address of the name server that DHCP gave; "" while there is none."""
         return self._wlan.ifconfig()[3] if self._wlan.isconnected() else ""
 
+    def rssi(self) -> int:
+        """How strong the access point is heard, in dBm; 0 while there is no link."""
+        return self._wlan.status("rssi") if self._wlan.isconnected() else 0
+
     async def run(self) -> None:
         """Keep it up; never returns."""
         self._wlan.active(True)

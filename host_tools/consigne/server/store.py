@@ -8,7 +8,7 @@ rows, under a lock, so what it returns to be acknowledged is on the disk.
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, func, select, tuple_, update
@@ -315,4 +315,5 @@ def _status_dict(status: protocol.Status) -> dict[str, Any]:
         "firmware": status.firmware,
         "journal": status.journal,
         "faults": status.faults,
+        "health": asdict(status.health) if status.health is not None else None,
     }

@@ -1,0 +1,64 @@
+"""How the locker fares: a sample now and then, the newest few kept, told with the status.
+
+None of it is custody, so none of it is journaled: a sample that is not told in time makes room for
+a newer one.  Samples are numbered, so the host sees how many it never got.
+"""
+
+import asyncio
+import gc
+from time import ticks_diff
+
+from micropython import const
+
+_EVERY_S = const(900)
+_SAMPLES_MAX = const(8)  # two hours of them; with a network a status leaves every quarter of an hour
+_LATCHES_MAX = const(64)  # so that a status fits its packet
+
+_free_bytes = getattr(gc, "mem_free", None)  # CPython, in simulations, does not count
+
+
+class Telemetry:
+    """``now()`` as in ``core/events.py``; ``rssi()`` in dBm, 0 without a link.
+
+    ``latch(door)`` gives a tuple of numbers for each of ``doors`` doors, ``core/health.py`` has their
+    meaning, and ``None`` for one that nothing is known of.
+    """
+
+    def __init__(self, now, rssi, latch, doors):
+        self._now = now
+        self._rssi = rssi
+        self._latch = latch
+        self._doors = doors
+        self._samples = []
+        self._taken = 0
+        self._up_ms = 0
+        self._last_ms = now()[0]
+
+    def sample(self) -> None:
+        """Take one: time, seconds since start, free heap in bytes (-1: unknown), RSSI in dBm."""
+        now_ms, epoch_s, _ = self._now()
+        self._up_ms += ticks_diff(now_ms, self._last_ms)
+        self._last_ms = now_ms
+        free_bytes = -1
+        if _free_bytes:
+            gc.collect()
+            free_bytes = _free_bytes()
+        if len(self._samples) >= _SAMPLES_MAX:
+            self._samples.pop(0)
+        self._samples.append((epoch_s, self._up_ms // 1000, free_bytes, self._rssi()))
+        self._taken += 1
+
+    def body(self) -> dict:
+        """For the status: ``taken`` is the number of the newest of ``samples``, counted from 1."""
+        latches = []
+        for door in range(self._doors):
+            row = self._latch(door)
+            if row and len(latches) < _LATCHES_MAX:
+                latches.append(row)
+        return {"taken": self._taken, "samples": self._samples, "latches": latches}
+
+    async def run(self) -> None:
+        """A sample every quarter of an hour; never returns."""
+        while True:
+            self.sample()
+            await asyncio.sleep(_EVERY_S)
