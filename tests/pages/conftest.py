@@ -53,8 +53,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     assert log.read_text() == "", "the demo complained while it ran"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    """A browser for one file of tests: Playwright's event loop must end before other tests run theirs."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
         yield browser
