@@ -3,7 +3,6 @@
 Each command lives where its work is done; here they get their names, options and help.
 """
 
-import ssl
 import sys
 from enum import StrEnum
 from importlib.metadata import version as installed_version
@@ -114,9 +113,17 @@ def serve(
     tls: Annotated[
         bool, typer.Option(help="Speak TLS with the broker, checked against the system's authorities.")
     ] = False,
+    ca: Annotated[
+        Path | None,
+        typer.Option(help="PEM file of the authority to trust instead; implies --tls.", exists=True),
+    ] = None,
+    workers: Annotated[
+        int, typer.Option(help="Processes that store events, for PostgreSQL.", min=1, max=64)
+    ] = 1,
 ) -> None:
     """The host: takes the lockers' events, keeps the database, serves the HTTP API."""
     from consigne.server import service
+    from consigne.server.migrations import OtherSchema
 
     broker_host, broker_port = _address("--broker", broker)
     listen_host, listen_port = _address("--listen", listen)
@@ -129,10 +136,38 @@ def serve(
             listen_port=listen_port,
             username=user,
             password=password,
-            tls=ssl.create_default_context() if tls else None,
+            tls=tls or ca is not None,
+            ca=str(ca) if ca else None,
+            workers=workers,
         )
-    except ValueError as error:
+    except (ValueError, OtherSchema) as error:
         raise typer.BadParameter(str(error)) from None
+
+
+@app.command("broker-config")
+def broker_config(
+    directory: Annotated[Path, typer.Argument(help="Where the configuration goes; may be there already.")],
+    host: Annotated[str, typer.Option(help="DNS name or IP address under which lockers reach the broker.")],
+    port: Annotated[int, typer.Option(help="TLS port of the broker.", min=1, max=65535)] = 8883,
+    database: Annotated[
+        str, typer.Option(envvar="CONSIGNE_DATABASE", help="The host's: every locker in it gets a password.")
+    ] = "sqlite:///consigne.db",
+    certificate: Annotated[
+        Path | None, typer.Option(help="PEM file to use instead of one of an own authority.", exists=True)
+    ] = None,
+    key: Annotated[Path | None, typer.Option(help="PEM file of its key.", exists=True)] = None,
+) -> None:
+    """Configure mosquitto: TLS, a password for each locker, each in its own branch alone."""
+    from consigne.server import brokerconfig
+    from consigne.server.database import Database
+    from consigne.server.fleet import Fleet
+
+    if (certificate is None) != (key is None):
+        raise typer.BadParameter("--certificate and --key belong together")
+    names = [locker["id"] for locker in Fleet(Database(database)).lockers()]
+    pair = (certificate, key) if certificate and key else None
+    count = brokerconfig.write(directory, names, host=host, port=port, certificate=pair)
+    typer.echo(f"{count} lockers; start with: mosquitto -c {directory.resolve() / 'mosquitto.conf'}")
 
 
 def _address(option: str, text: str) -> tuple[str, int]:

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from consigne.cli import app
 from consigne.server import migrations, models
 from consigne.server.database import Database
 from consigne.server.fleet import Fleet
@@ -12,6 +13,7 @@ from consigne.server.migrations import OtherSchema
 from consigne.server.store import Store
 from host_kit import device_key, event, events
 from sqlalchemy import create_engine, inspect, text
+from typer.testing import CliRunner
 
 
 @pytest.fixture
@@ -114,3 +116,10 @@ def test_hosts_that_start_together_migrate_once(url):
     with ThreadPoolExecutor(4) as pool:
         for database in list(pool.map(lambda _: Database(url), range(4))):
             database.close()
+
+
+def test_serve_says_in_one_line_why_it_does_not_start(url):
+    Database(url).close()
+    run(url, "UPDATE alembic_version SET version_num = '9999'")
+    done = CliRunner().invoke(app, ["serve", "--database", url])
+    assert done.exit_code == 2 and "schema 9999" in " ".join(done.output.split())

@@ -248,6 +248,7 @@ def _health(database: Database, ingest: Ingest) -> APIRouter:
             answers = True
         except SQLAlchemyError:
             answers = False
+        counts, dropped = ingest.total()
         healthy = answers and ingest.is_connected and ingest.is_running
         if not healthy:
             response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE
@@ -256,8 +257,8 @@ def _health(database: Database, ingest: Ingest) -> APIRouter:
             "database": answers,
             "broker": ingest.is_connected,
             "ingest": ingest.is_running,
-            "counts": asdict(ingest.counts),
-            "dropped": dict(ingest.dropped),
+            "counts": asdict(counts),
+            "dropped": dict(dropped),
         }
 
     numbers = metrics.registry(database, ingest)

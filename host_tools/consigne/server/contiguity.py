@@ -129,6 +129,10 @@ class Gaps:
         if known is None or known[0] != first_missing:
             self._open[stream] = [first_missing, now_s + grace_s, self.PAUSE_S_FIRST]
 
+    def open(self) -> dict[tuple[str, int], int]:
+        """The first number missing of every stream that is known to miss any."""
+        return {stream: int(entry[0]) for stream, entry in self._open.items()}
+
     def due(self, now_s: float) -> list[tuple[tuple[str, int], int]]:
         """The streams to ask now, each with the first number missing; the next ask is put off."""
         out = []

@@ -13,7 +13,8 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from enum import Enum, auto
 
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
@@ -34,6 +35,18 @@ FAILED_COMMIT_PAUSE_S = 1.0
 TICK_S = 1.0
 BEHIND_GRACE_S = 5.0
 """A locker that has just connected sends what is missing by itself; ask only after this long."""
+
+SHARED_GRACE_S = 2.0
+"""With several workers a gap is usual while another worker commits what came before."""
+
+
+class Role(Enum):
+    """What one process of the host does; see ``workers``."""
+
+    ALONE = auto()  # everything
+    LEADER = auto()  # everything but storing events
+    WORKER = auto()  # storing and acknowledging events
+
 
 Listener = Callable[[Outcome], None]
 Received = tuple[str, bytes, bool]  # topic, payload, retained
@@ -64,7 +77,9 @@ class Ingest:
     something.
     """
 
-    def __init__(self, database: Database, client: HostClient) -> None:
+    def __init__(self, database: Database, client: HostClient, role: Role = Role.ALONE) -> None:
+        self._role = role
+        self.others: Callable[[], tuple[Counts, Counter[str]]] | None = None  # what workers did
         self.counts = Counts()
         self.listeners: list[Listener] = []
         self.keys = KeyRing(database)
@@ -84,6 +99,15 @@ class Ingest:
     def dropped(self) -> Counter[str]:
         """Messages not let through, by reason."""
         return self._decoder.dropped
+
+    def total(self) -> tuple[Counts, Counter[str]]:
+        """What this process and its workers did: the counts, and the messages dropped by reason."""
+        if self.others is None:
+            return self.counts, self.dropped
+        counts, dropped = self.others()
+        for name, value in asdict(self.counts).items():
+            setattr(counts, name, getattr(counts, name) + value)
+        return counts, dropped + self.dropped
 
     @property
     def waiting(self) -> int:
@@ -108,10 +132,12 @@ class Ingest:
 
     async def start(self) -> None:
         """Begin; returns at once."""
-        self._store.forget_presence()
-        for stream, held in self._store.open_gaps().items():
-            self._gaps.note(stream, held.first_missing, time.monotonic(), BEHIND_GRACE_S)
-        self._client.receive, self._client.lost = self._receive, self._on_lost
+        self._client.receive = self._receive
+        if self._role is not Role.WORKER:
+            self._store.forget_presence()
+            for stream, held in self._store.open_gaps().items():
+                self._gaps.note(stream, held.first_missing, time.monotonic(), BEHIND_GRACE_S)
+            self._client.lost = self._on_lost
         self._task = asyncio.create_task(self._run(), name="ingest")
 
     async def stop(self) -> None:
@@ -240,8 +266,11 @@ class Ingest:
             log.error("%s sent other events %s of journal %d than before", locker, numbers[:5], epoch)
         at = time.monotonic()
         for stream, held in outcome.held.items():
-            self._gaps.note(stream, held.first_missing, at)
+            if self._role is Role.ALONE:
+                self._gaps.note(stream, held.first_missing, at)
             self._acknowledge(stream, held.contiguous)
+        if self._role is Role.WORKER:
+            return
         for stream, first_missing in outcome.behind.items():
             self._gaps.note(stream, first_missing, at, BEHIND_GRACE_S)
         if outcome.lockers or any(held.islands for held in outcome.held.values()):
@@ -268,10 +297,14 @@ class Ingest:
 
     async def _tick(self) -> None:
         """Once a second and when kicked: ask for what is missing, send commands."""
-        if not self._client.is_connected:
+        if self._role is Role.WORKER or not self._client.is_connected:
             return
-        asked = self._gaps.due(time.monotonic())
         loop = asyncio.get_running_loop()
+        if self._role is Role.LEADER:
+            missing = await loop.run_in_executor(self._worker, self._store.missing, self._gaps.open())
+            for stream, first_missing in missing.items():
+                self._gaps.note(stream, first_missing, time.monotonic(), SHARED_GRACE_S)
+        asked = self._gaps.due(time.monotonic())
         outgoing, expired = await loop.run_in_executor(self._worker, self._prepare, asked)
         self.counts.asked_again += len(asked)
         for command in outgoing:

@@ -1,6 +1,6 @@
 """What Prometheus reads at ``/metrics``.
 
-Counters are those of the ingest of this process since it started; gauges are read from the database at
+Counters are those of the ingest, workers included, since it started; gauges are read from the database at
 each scrape, so they are right whichever process wrote them.
 """
 
@@ -41,9 +41,10 @@ class HostMetrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Every number at this moment; raises ``SQLAlchemyError`` when the database does not answer."""
-        yield from _counters(self._ingest.counts)
+        counts, by_reason = self._ingest.total()
+        yield from _counters(counts)
         dropped = CounterMetricFamily("consigne_dropped", "Messages not let through", labels=["reason"])
-        for reason, count in sorted(self._ingest.dropped.items()):
+        for reason, count in sorted(by_reason.items()):
             dropped.add_metric([reason], count)
         yield dropped
         yield _gauge("broker_connected", "1 while the broker is connected", self._ingest.is_connected)

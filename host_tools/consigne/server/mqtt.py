@@ -25,6 +25,8 @@ GOODBYE_S = 3.0
 PAUSE_S = (0.5, 1.5)  # between connections, drawn evenly: several hosts must not come back together
 _NO_RECONNECT = -2  # gmqtt reconnects while failures <= this; -1 would mean for ever
 
+EVERYTHING = tuple(f"{protocol.ROOT}/+/{name}" for name in protocol.FROM_LOCKER)
+
 Receive = Callable[[str, bytes, bool], None]
 
 _quiet = logging.getLogger(__name__ + ".gmqtt")
@@ -44,7 +46,7 @@ class HostClient:
 
     ``receive(topic, payload, retained)`` is called in the event loop for each message and ``lost()``
     after the last one of a connection; neither may raise.  ``connected`` is set while the broker has
-    confirmed the subscriptions.
+    confirmed the ``subscriptions``, which are to all that lockers say unless others are given.
     """
 
     def __init__(
@@ -56,7 +58,9 @@ class HostClient:
         username: str | None = None,
         password: str | None = None,
         tls: ssl.SSLContext | None = None,
+        subscriptions: tuple[str, ...] | None = None,
     ) -> None:
+        self._subscriptions = subscriptions or EVERYTHING
         self.receive: Receive = _ignore
         self.lost: Callable[[], None] = _nothing
         self.connected = asyncio.Event()
@@ -128,9 +132,7 @@ class HostClient:
         await client.connect(self._host, self._port, ssl=tls, keepalive=KEEPALIVE_S, version=version)
 
     def _on_connect(self, client: gmqtt.Client, flags: int, rc: int, properties: Any) -> None:
-        client.subscribe(
-            [gmqtt.Subscription(f"{protocol.ROOT}/+/{name}", qos=1) for name in protocol.FROM_LOCKER]
-        )
+        client.subscribe([gmqtt.Subscription(topic, qos=1) for topic in self._subscriptions])
 
     def _on_subscribe(self, client: gmqtt.Client, mid: int, qos: Any, properties: Any) -> None:
         if any(one >= 0x80 for one in qos):

@@ -7,8 +7,6 @@ start a broker (see ``broker``).
 import asyncio
 import ipaddress
 import os
-import secrets
-import ssl
 
 import uvicorn
 from fastapi import FastAPI
@@ -16,9 +14,9 @@ from fastapi import FastAPI
 from consigne.server.api import create_app
 from consigne.server.database import Database
 from consigne.server.fleet import Fleet
-from consigne.server.ingest import Ingest, Listener
-from consigne.server.mqtt import HostClient
+from consigne.server.ingest import Ingest, Listener, Role
 from consigne.server.parcels import Parcels
+from consigne.server.workers import LEADERS, BrokerAccess, Workers
 
 TOKEN_VARIABLE = "CONSIGNE_API_TOKEN"
 
@@ -32,8 +30,11 @@ class HostService:
         See ``database.Database``.
     broker_host, broker_port
         An MQTT 3.1.1 broker; it need not be there yet.
-    username, password, tls
-        How to connect to it; ``tls`` is a context of ``ssl``, None for none.
+    username, password, tls, ca
+        How to connect to it; ``ca`` is a PEM file of the authority to trust, the system's when None.
+    workers
+        Processes that store events. From two on they share the subscription, which the broker must
+        know how to do (mosquitto and the clusters do, amqtt does not).
 
     Attributes
     ----------
@@ -50,25 +51,26 @@ class HostService:
         *,
         username: str | None = None,
         password: str | None = None,
-        tls: ssl.SSLContext | None = None,
+        tls: bool = False,
+        ca: str | None = None,
+        workers: int = 1,
     ) -> None:
+        access = BrokerAccess(broker_host, broker_port, username, password, tls, ca)
         self.database = Database(database_url)
         self.fleet = Fleet(self.database)
         self.parcels = Parcels(self.database)
-        self.client = HostClient(
-            broker_host,
-            broker_port,
-            client_id="consigne-host-" + secrets.token_hex(4),
-            username=username,
-            password=password,
-            tls=tls,
-        )
-        self.ingest = Ingest(self.database, self.client)
+        self.workers = Workers(database_url, access, workers) if workers > 1 else None
+        self.client = access.client(LEADERS if self.workers else None)
+        self.ingest = Ingest(self.database, self.client, Role.LEADER if self.workers else Role.ALONE)
+        if self.workers:
+            self.ingest.others = self.workers.total
 
     async def start(self) -> None:
         """Start to connect and to ingest; returns at once, ``ready`` waits for the broker."""
         await self.ingest.start()
         self.client.start()
+        if self.workers:
+            self.workers.start()
 
     async def ready(self, timeout_s: float = 15.0) -> None:
         """Wait until the broker confirmed the subscriptions.  Raises ``TimeoutError``."""
@@ -77,6 +79,8 @@ class HostService:
 
     async def stop(self) -> None:
         """Disconnect, commit what was received, close the database."""
+        if self.workers:
+            await self.workers.stop()
         await self.ingest.stop()
         self.database.close()
 
@@ -102,7 +106,9 @@ def serve(
     listen_port: int = 8080,
     username: str | None = None,
     password: str | None = None,
-    tls: ssl.SSLContext | None = None,
+    tls: bool = False,
+    ca: str | None = None,
+    workers: int = 1,
 ) -> None:
     """Run the host with its HTTP API until interrupted; the body of ``consigne serve``.
 
@@ -118,7 +124,14 @@ def serve(
 
     async def run() -> None:
         host = HostService(
-            database_url, broker_host, broker_port, username=username, password=password, tls=tls
+            database_url,
+            broker_host,
+            broker_port,
+            username=username,
+            password=password,
+            tls=tls,
+            ca=ca,
+            workers=workers,
         )
         await host.start()
         server = uvicorn.Server(uvicorn.Config(host.app(token), host=listen_host, port=listen_port))

@@ -92,6 +92,23 @@ class Store:
             rows = connection.execute(select(streams).where(streams.c.islands != "[]"))
             return {(row.locker, row.epoch): _held(row) for row in rows}
 
+    def missing(self, known: dict[Stream, int]) -> dict[Stream, int | None]:
+        """The first number missing of every stream with a gap, None for those ``known`` that have none now.
+
+        ``known`` gives what was missing; a locker's status may have claimed it, without a gap to be seen.
+        """
+        found: dict[Stream, int | None] = {}
+        for stream, held in self.open_gaps().items():
+            found[stream] = held.first_missing
+        others = {stream: first for stream, first in known.items() if stream not in found}
+        with self.database.read() as connection:
+            for (locker, epoch), first in others.items():
+                here = (streams.c.locker == locker) & (streams.c.epoch == epoch)
+                row = connection.execute(select(streams.c.contiguous).where(here)).first()
+                if row is not None and row.contiguous >= first:
+                    found[locker, epoch] = None
+        return found
+
     # --- events --------------------------------------------------------------------------------
 
     def _store_events(

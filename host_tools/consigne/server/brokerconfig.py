@@ -1,0 +1,118 @@
+"""mosquitto for production: TLS, one credential for each locker, and each in its own branch alone.
+
+``write`` makes a directory that mosquitto runs from.  Who connects is who the password says; the access
+list gives a locker the topics it speaks on to write and those spoken to it to read, and nothing of any
+other.  Passwords are made here and stand in ``credentials.json``, to be put into the lockers'
+``identity.json``; mosquitto gets their hashes only.
+"""
+
+import base64
+import hashlib
+import json
+import os
+import re
+import secrets
+from collections.abc import Iterable
+from pathlib import Path
+
+from consigne import protocol
+from consigne.server import certificates
+
+HOST_USER = "consigne-host"
+PBKDF2_ROUNDS = 101  # what mosquitto_passwd 2.0 uses; the passwords are 192 random bits, not a person's
+PACKET_EXTRA_BYTES = 128  # header and topic round a frame
+_LOCKER = re.compile(protocol.LOCKER_PATTERN)
+_TO_LOCKER = (protocol.ACK, protocol.COMMANDS)
+
+
+def password_line(user: str, password: str) -> str:
+    """A line of ``mosquitto_passwd``'s file: PBKDF2-HMAC-SHA512, ``user:$7$rounds$salt$hash``."""
+    salt = os.urandom(12)
+    hashed = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, PBKDF2_ROUNDS)
+    return f"{user}:$7${PBKDF2_ROUNDS}${base64.b64encode(salt).decode()}${base64.b64encode(hashed).decode()}"
+
+
+def access_list() -> str:
+    """The ``acl_file``.  ``%u`` is the user name, which for a locker is its own name."""
+    lines = ["# The host hears every locker and speaks to every locker.", f"user {HOST_USER}"]
+    lines += [f"topic read {protocol.ROOT}/+/{name}" for name in protocol.FROM_LOCKER]
+    lines += [f"topic write {protocol.ROOT}/+/{name}" for name in _TO_LOCKER]
+    lines += ["", "# A locker: its own branch, and in it only its half."]
+    lines += [f"pattern write {protocol.ROOT}/%u/{name}" for name in protocol.FROM_LOCKER]
+    lines += [f"pattern read {protocol.ROOT}/%u/{name}" for name in _TO_LOCKER]
+    return "\n".join(lines) + "\n"
+
+
+def configuration(directory: Path, port: int, certificate: tuple[Path, Path] | None = None) -> str:
+    """The ``mosquitto.conf`` of a broker that runs from ``directory``."""
+    crt, key = certificate or (directory / "server.crt", directory / "server.key")
+    return f"""\
+# Written by `consigne broker-config`; run `mosquitto -c {directory / "mosquitto.conf"}`.
+per_listener_settings false
+listener {port}
+certfile {crt}
+keyfile {key}
+tls_version tlsv1.2
+allow_anonymous false
+password_file {directory / "passwords"}
+acl_file {directory / "acl"}
+
+# Nothing relies on the broker's memory: what the host did not acknowledge comes again.
+persistence false
+# The longest frame and its topic; whoever sends more is none of ours and is thrown out.
+max_packet_size {protocol.FRAME_BYTES_MAX + PACKET_EXTRA_BYTES}
+max_inflight_messages 200
+max_queued_messages 20000
+"""
+
+
+def write(
+    directory: Path,
+    lockers: Iterable[str],
+    *,
+    host: str,
+    port: int = 8883,
+    certificate: tuple[Path, Path] | None = None,
+) -> int:
+    """Write or bring up to date a broker's directory; returns how many lockers it knows.
+
+    Credentials that are there stay as they are, new lockers get theirs, and a locker that is not named
+    any more is let in no more.
+
+    Parameters
+    ----------
+    lockers
+        Names of all lockers.
+    host
+        DNS name or IP address under which lockers reach the broker.
+    certificate
+        A certificate and its key to use; made by an authority of our own when None.
+
+    Raises
+    ------
+    ValueError
+        A name is not one of a locker, or is the host's user.
+    """
+    names = sorted(set(lockers))
+    for name in names:
+        if not _LOCKER.fullmatch(name) or name == HOST_USER:
+            raise ValueError(f"{name!r} is not the name of a locker")
+    directory = directory.resolve()
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if certificate is None:
+        certificates.make(directory, host)
+    else:
+        certificate = (certificate[0].resolve(), certificate[1].resolve())
+    passwords = _credentials(directory / "credentials.json", [HOST_USER, *names])
+    lines = [password_line(user, password) for user, password in passwords.items()]
+    certificates.write_secret(directory / "passwords", ("\n".join(lines) + "\n").encode())
+    certificates.write_secret(directory / "acl", access_list().encode())
+    (directory / "mosquitto.conf").write_text(configuration(directory, port, certificate))
+    return len(names)
+
+
+def _credentials(path: Path, users: list[str]) -> dict[str, str]:
+    known = json.loads(path.read_text()) if path.exists() else {}
+    passwords = {user: known.get(user) or secrets.token_urlsafe(24) for user in users}
+    certificates.write_secret(path, (json.dumps(passwords, indent=1) + "\n").encode())
+    return passwords

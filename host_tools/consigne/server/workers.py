@@ -1,0 +1,168 @@
+"""Several processes that ingest events, sharing one subscription (``$share``).
+
+The broker gives each batch to any one of them, so two workers may hold batches of one locker at the same
+time and commit them in either order.  That is sound because nobody keeps a locker's state in memory: a
+commit reads the stream's unbroken run under a lock, extends it, and acknowledges what is then true.  An
+acknowledgement overtaken by a higher one says less and changes nothing at the locker.
+
+The process that starts them leads: it hears everything but events, keeps presence, asks for what is
+missing and sends commands.  It is the only one that does.
+"""
+
+import asyncio
+import logging
+import multiprocessing
+import secrets
+import ssl
+from collections import Counter
+from dataclasses import asdict, dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+
+from consigne import protocol
+from consigne.server.database import Database
+from consigne.server.ingest import Counts, Ingest, Role
+from consigne.server.mqtt import HostClient
+
+log = logging.getLogger(__name__)
+
+SHARED_EVENTS = f"$share/consigne/{protocol.ROOT}/+/{protocol.EVENTS}"
+LEADERS = tuple(f"{protocol.ROOT}/+/{name}" for name in protocol.FROM_LOCKER if name != protocol.EVENTS)
+REPORT_S = 1.0
+RESTART_S = 1.0
+STOP_TIMEOUT_S = 15.0
+
+Report = tuple[dict[str, float], dict[str, int]]  # Counts as a dict, messages dropped by reason
+_SPAWN = multiprocessing.get_context("spawn")  # a fork would share database and broker connections
+
+
+@dataclass(frozen=True)
+class BrokerAccess:
+    """How to reach the broker, in a form that another process can be given."""
+
+    host: str
+    port: int
+    username: str | None = None
+    password: str | None = None
+    tls: bool = False
+    ca: str | None = None  # PEM file of the authority to trust; the system's when None
+
+    def client(self, subscriptions: tuple[str, ...] | None = None) -> HostClient:
+        """A connection of its own, not yet started."""
+        return HostClient(
+            self.host,
+            self.port,
+            client_id="consigne-host-" + secrets.token_hex(4),
+            username=self.username,
+            password=self.password,
+            tls=ssl.create_default_context(cafile=self.ca) if self.tls else None,
+            subscriptions=subscriptions,
+        )
+
+
+class Workers:
+    """Worker processes, started again when one ends; ``count`` is how many there are to be."""
+
+    def __init__(self, database_url: str, access: BrokerAccess, count: int) -> None:
+        self.count = count
+        self._arguments = (database_url, access)
+        self._running: list[tuple[BaseProcess, Connection]] = []
+        self._reports: dict[int, Report] = {}  # by process id, those that have ended too
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def process_ids(self) -> list[int]:
+        """Of the workers that run now."""
+        return [process.pid for process, _ in self._running if process.pid and process.is_alive()]
+
+    def total(self) -> tuple[Counts, Counter[str]]:
+        """What all workers did since the start, as of their last reports."""
+        sums: Counter[str] = Counter()
+        dropped: Counter[str] = Counter()
+        for counts, reasons in self._reports.values():
+            for name, value in counts.items():
+                sums[name] += value  # type: ignore[assignment]  # commit_s is a float
+            dropped.update(reasons)
+        return Counts(**sums), dropped
+
+    def start(self) -> None:
+        """Start them; each connects by itself."""
+        self._task = asyncio.create_task(self._supervise(), name="workers")
+
+    async def stop(self) -> None:
+        """Have every worker commit what it received, and end."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        for process, pipe in self._running:
+            pipe.close()  # what a worker ends at
+            await asyncio.to_thread(process.join, STOP_TIMEOUT_S)
+            if process.is_alive():
+                process.kill()
+                await asyncio.to_thread(process.join)
+        self._running.clear()
+
+    async def _supervise(self) -> None:
+        while True:
+            self._collect()
+            for process, pipe in [one for one in self._running if not one[0].is_alive()]:
+                log.error("an ingest worker ended with %s, starting another", process.exitcode)
+                pipe.close()
+                self._running.remove((process, pipe))
+            while len(self._running) < self.count:
+                self._running.append(self._begin())
+            await asyncio.sleep(RESTART_S)
+
+    def _begin(self) -> tuple[BaseProcess, Connection]:
+        ours, theirs = _SPAWN.Pipe()
+        process = _SPAWN.Process(target=work, args=(*self._arguments, theirs), name="ingest", daemon=True)
+        process.start()
+        theirs.close()
+        return process, ours
+
+    def _collect(self) -> None:
+        for process, pipe in self._running:
+            try:
+                while process.pid and pipe.poll():
+                    self._reports[process.pid] = pipe.recv()
+            except (EOFError, ConnectionError):  # it has ended; the supervisor sees that itself
+                continue
+
+
+def work(database_url: str, access: BrokerAccess, pipe: Connection) -> None:
+    """The whole of a worker process: ingest until the leader closes the pipe or is no more."""
+    asyncio.run(_work(database_url, access, pipe))
+
+
+async def _work(database_url: str, access: BrokerAccess, pipe: Connection) -> None:
+    database = Database(database_url)
+    client = access.client((SHARED_EVENTS,))
+    ingest = Ingest(database, client, Role.WORKER)
+    ended = asyncio.Event()
+    # the leader never writes: readable means closed, which the kernel does even when it was killed
+    asyncio.get_running_loop().add_reader(pipe.fileno(), ended.set)
+    await ingest.start()
+    client.start()
+    failing = asyncio.create_task(ingest.wait_failed())
+    ending = asyncio.create_task(ended.wait())
+    reporting = asyncio.create_task(_report(ingest, pipe))
+    try:
+        done, _ = await asyncio.wait({failing, ending, reporting}, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        asyncio.get_running_loop().remove_reader(pipe.fileno())
+        for task in (failing, ending, reporting):
+            task.cancel()
+        await asyncio.gather(failing, ending, reporting, return_exceptions=True)
+        await ingest.stop()
+        database.close()
+
+
+async def _report(ingest: Ingest, pipe: Connection) -> None:
+    while True:
+        try:
+            pipe.send((asdict(ingest.counts), dict(ingest.dropped)))
+        except BrokenPipeError:
+            return
+        await asyncio.sleep(REPORT_S)

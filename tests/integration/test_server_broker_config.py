@@ -1,0 +1,205 @@
+"""What ``consigne broker-config`` writes, tried on mosquitto: who gets in, and what each may do there."""
+
+import asyncio
+import json
+import os
+import shutil
+import ssl
+import subprocess
+import tempfile
+from pathlib import Path
+
+import gmqtt
+import pytest
+from consigne import protocol
+from consigne.cli import app
+from consigne.server import brokerconfig
+from consigne.server.broker import Mosquitto
+from consigne.server.database import Database
+from consigne.server.fleet import Fleet
+from server_kit import go, until
+from typer.testing import CliRunner
+
+PROGRAM = shutil.which("mosquitto", path=os.environ["PATH"] + ":/usr/sbin:/usr/local/sbin")
+
+
+class Configured(Mosquitto):
+    """mosquitto run from a directory that the command wrote."""
+
+    def __init__(self, at, lockers=("L1", "L2")):
+        super().__init__()
+        self.at = at
+        brokerconfig.write(at, lockers, host="127.0.0.1", port=self.port)
+        if os.getuid() == 0:  # started by root, mosquitto becomes its own user
+            for path in [at.parent, at, *at.iterdir()]:
+                shutil.chown(path, "mosquitto")
+        self.passwords = json.loads((at / "credentials.json").read_text())
+
+    def command(self):
+        return [PROGRAM, "-c", str(self.at / "mosquitto.conf")]
+
+    def trust(self):
+        return ssl.create_default_context(cafile=str(self.at / "ca.crt"))
+
+
+class Peer:
+    """A client that notes what it hears and which subscriptions it got."""
+
+    def __init__(self, name):
+        self.heard, self.granted = [], []
+        self.client = gmqtt.Client(name, clean_session=True)
+        self.client.set_config({"reconnect_retries": 0})
+        self.client.on_message = self._on_message
+        self.client.on_subscribe = lambda client, mid, qos, properties: self.granted.extend(qos)
+
+    def _on_message(self, client, topic, payload, qos, properties):
+        self.heard.append((topic, payload))
+        return 0
+
+    async def connect(self, broker, user, password, tls):
+        self.client.set_auth_credentials(user, password)
+        async with asyncio.timeout(10):
+            await self.client.connect(
+                broker.host, broker.port, ssl=tls, version=gmqtt.constants.MQTTv311, keepalive=30
+            )
+        return self
+
+    async def subscribe(self, *topics):
+        before = len(self.granted)
+        self.client.subscribe([gmqtt.Subscription(topic, qos=1) for topic in topics])
+        await until(lambda: len(self.granted) == before + len(topics))
+
+
+@pytest.fixture
+def directory():
+    """Not below pytest's own directory: mosquitto started by root could not enter that."""
+    with tempfile.TemporaryDirectory() as above:
+        yield Path(above) / "broker"
+
+
+def topics(locker):
+    return [protocol.topic(locker, name) for name in (*protocol.FROM_LOCKER, protocol.ACK, protocol.COMMANDS)]
+
+
+def test_a_locker_cannot_read_or_write_anothers_branch(directory):
+    broker = Configured(directory)
+
+    async def run():
+        await broker.start()
+        try:
+            peers = {}
+            for user in ("L1", "L2", brokerconfig.HOST_USER):
+                peers[user] = await Peer(user).connect(broker, user, broker.passwords[user], broker.trust())
+            thief, victim, host = peers.values()
+            await thief.subscribe(*topics("L2"), "#", "consigne/#", "consigne/1/+/commands", "$SYS/#")
+            await victim.subscribe(
+                protocol.topic("L2", protocol.COMMANDS), protocol.topic("L2", protocol.ACK)
+            )
+            await host.subscribe(*[f"{protocol.ROOT}/+/{name}" for name in protocol.FROM_LOCKER])
+            for topic in topics("L2"):
+                thief.client.publish(topic, b"forged", qos=1, retain=True)
+            for name in (protocol.COMMANDS, protocol.ACK):
+                thief.client.publish(protocol.topic("L1", name), b"to myself", qos=1)
+                host.client.publish(protocol.topic("L2", name), b"from the host", qos=1)
+            for name in protocol.FROM_LOCKER:
+                victim.client.publish(protocol.topic("L2", name), b"honest", qos=1)
+                thief.client.publish(protocol.topic("L1", name), b"own", qos=1)
+            await until(lambda: len(host.heard) >= 8 and len(victim.heard) >= 2)
+            assert sorted(host.heard) == sorted(
+                [(protocol.topic("L2", name), b"honest") for name in protocol.FROM_LOCKER]
+                + [(protocol.topic("L1", name), b"own") for name in protocol.FROM_LOCKER]
+            )
+            assert {payload for _, payload in victim.heard} == {b"from the host"}
+            mine = protocol.topic("L1", protocol.COMMANDS)
+            await thief.subscribe(mine)
+            host.client.publish(mine, b"for you", qos=1)
+            await until(lambda: (mine, b"for you") in thief.heard)
+            assert {topic for topic, _ in thief.heard} == {mine}, "and nothing of all it asked for"
+            for peer in peers.values():
+                await peer.client.disconnect()
+        finally:
+            await broker.stop()
+
+    go(run)
+
+
+def test_only_who_has_the_password_gets_in_and_only_over_tls_of_our_authority(directory):
+    broker = Configured(directory)
+
+    async def run():
+        await broker.start()
+        try:
+            right = broker.passwords["L1"]
+            for user, password in (("L1", "wrong"), ("L1", broker.passwords["L2"]), ("L3", right)):
+                with pytest.raises(gmqtt.MQTTConnectError):
+                    await Peer("x").connect(broker, user, password, broker.trust())
+            with pytest.raises(ssl.SSLCertVerificationError):
+                await Peer("x").connect(broker, "L1", right, ssl.create_default_context())
+            peer = await Peer("x").connect(broker, "L1", right, broker.trust())
+            await peer.client.disconnect()
+        finally:
+            await broker.stop()
+
+    go(run)
+
+
+def test_a_second_run_keeps_passwords_and_authority_and_shuts_out_who_left(directory):
+    brokerconfig.write(directory, ["L1", "L2"], host="broker.example")
+    before = json.loads((directory / "credentials.json").read_text())
+    authority = (directory / "ca.crt").read_bytes()
+    brokerconfig.write(directory, ["L1", "L3"], host="broker.example")
+    after = json.loads((directory / "credentials.json").read_text())
+    assert after["L1"] == before["L1"] and "L2" not in after and len(after["L3"]) == 32
+    users = [line.split(":")[0] for line in (directory / "passwords").read_text().splitlines()]
+    assert users == [brokerconfig.HOST_USER, "L1", "L3"]
+    assert (directory / "ca.crt").read_bytes() == authority
+
+
+def test_what_is_secret_is_readable_by_its_owner_alone_and_hashes_are_no_passwords(directory):
+    brokerconfig.write(directory, ["L1"], host="broker.example")
+    for name in ("ca.key", "server.key", "credentials.json", "passwords", "acl"):
+        assert (directory / name).stat().st_mode & 0o077 == 0, name
+    assert (
+        json.loads((directory / "credentials.json").read_text())["L1"]
+        not in (directory / "passwords").read_text()
+    )
+
+
+def test_the_hash_is_the_one_mosquitto_passwd_makes(tmp_path):
+    path = tmp_path / "passwords"
+    subprocess.run(["mosquitto_passwd", "-c", "-b", str(path), "L1", "secret"], check=True)
+    theirs, ours = path.read_text().strip().split("$"), brokerconfig.password_line("L1", "secret").split("$")
+    assert [len(part) for part in ours[3:]] == [len(part) for part in theirs[3:]]
+    assert ours[:3] == theirs[:3]
+
+
+@pytest.mark.parametrize("name", ["", "L 1", "a/b", "+", "#", "L1\nuser x", "x" * 33, brokerconfig.HOST_USER])
+def test_a_name_that_would_bend_the_access_list_is_refused(directory, name):
+    with pytest.raises(ValueError, match="not the name of a locker"):
+        brokerconfig.write(directory, [name], host="broker.example")
+
+
+def test_the_command_takes_the_lockers_from_the_hosts_database(directory):
+    url = f"sqlite:///{directory.parent / 'host.db'}"
+    database = Database(url)
+    for name in ("L7", "L8"):
+        Fleet(database).register(name, os.urandom(32))
+    database.close()
+    done = CliRunner().invoke(
+        app, ["broker-config", str(directory), "--host", "b.example", "--database", url]
+    )
+    assert done.exit_code == 0 and done.output.startswith("2 lockers"), done.output
+    assert set(json.loads((directory / "credentials.json").read_text())) == {
+        brokerconfig.HOST_USER,
+        "L7",
+        "L8",
+    }
+
+
+def test_a_certificate_of_ones_own_is_used(directory):
+    brokerconfig.write(directory.parent / "given", [], host="b.example")
+    given = (directory.parent / "given" / "server.crt", directory.parent / "given" / "server.key")
+    brokerconfig.write(directory, [], host="b.example", certificate=given)
+    text = (directory / "mosquitto.conf").read_text()
+    assert f"certfile {given[0]}\n" in text and f"keyfile {given[1]}\n" in text
+    assert not (directory / "server.key").exists()
