@@ -105,12 +105,14 @@ class Locker:
         )
         self._supervisor = supervisor = Supervisor(Watchdog(watchdog_ms), self._task_report, controller.stop)
         controller.attach_supervisor(supervisor)
-        supervisor.critical("sensors", lambda: parts.sensors.run(controller.sink))
+        supervisor.critical(
+            "sensors", lambda: parts.sensors.run(controller.sink), lambda: parts.sensors.turns
+        )
         for i, wire in enumerate(parts.wires):
-            supervisor.critical("rs485 {}".format(i), wire.run)
-        supervisor.critical("keypad", lambda: parts.keypad.run(controller.sink))
-        supervisor.critical("pulses", controller.run_pulses)
-        supervisor.critical("timers", controller.run_timers)
+            supervisor.critical("rs485 {}".format(i), wire.run, lambda wire=wire: wire.turns)
+        supervisor.critical("keypad", lambda: parts.keypad.run(controller.sink), lambda: parts.keypad.turns)
+        supervisor.critical("pulses", controller.run_pulses, controller.pulse_turns)
+        supervisor.critical("timers", controller.run_timers, lambda: controller.timer_turns)
         supervisor.spare("scanner", lambda: parts.scanner.run(controller.sink))
         supervisor.spare("display", parts.display.run)
         supervisor.spare("buzzer", parts.buzzer.run)

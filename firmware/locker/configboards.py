@@ -58,18 +58,17 @@ def problem(raw):
 
 def _channel_problem(raw):
     """Locks and inputs of a board are counted separately; each serves one door."""
-    kinds = {name: KINDS[board["kind"]] for name, board in zip(bank_names(raw), raw["boards"])}
+    counts = {name: KINDS[board["kind"]][4:] for name, board in zip(bank_names(raw), raw["boards"])}
     used = []
     for i, door in enumerate(raw["doors"]):
-        for line, many in (("lock", 4), ("reed", 5)):
+        for line, many in (("lock", 0), ("reed", 1)):
             bank, channel = door[line]["bank"], door[line]["channel"]
-            if bank not in kinds:
+            if bank not in counts:
                 continue
             here = "doors[{}].{}: ".format(i, line)
-            if channel >= kinds[bank][many]:
-                return "{}{} has channels 0 to {}, found {}".format(
-                    here, bank, kinds[bank][many] - 1, channel
-                )
+            count = int(counts[bank][many])
+            if channel >= count:
+                return "{}{} has channels 0 to {}, found {}".format(here, bank, count - 1, channel)
             if (line, bank, channel) in used:
                 return "{}{} channel {} is used already".format(here, bank, channel)
             used.append((line, bank, channel))

@@ -56,6 +56,8 @@ class Controller:
         self._pulses = []  # (door, pulse_ms) that wait for their turn: at most one for each door
         self._pulse_wanted = asyncio.Event()
         self._pulsing = -1
+        self._pulse_turns = 0
+        self.timer_turns = 0
         self._rested = {}  # door -> tick from which its lock may be pulsed again
         self.failed = ""  # why nothing may be decided any more: a record that was not durable
 
@@ -194,6 +196,10 @@ class Controller:
             return
         self._pulsing = door
 
+    def pulse_turns(self):
+        """Turns of ``run_pulses``, None while no pulse is wanted."""
+        return self._pulse_turns if self._pulsing >= 0 or self._pulses else None
+
     async def run_pulses(self):
         """One coil at a time over the whole cabinet, with a rest for each lock."""
         while True:
@@ -201,6 +207,7 @@ class Controller:
             self._pulse_wanted.clear()
             while self._pulsing >= 0 or self._pulses:
                 await asyncio.sleep_ms(_PULSE_POLL_MS)
+                self._pulse_turns = self._pulse_turns + 1 & 0xFFFF
                 what = E.EV_PULSED
                 try:
                     if self._locks.busy():
@@ -227,6 +234,7 @@ class Controller:
         housekeeping = ticks_ms()
         while True:
             wait_ms = _SLICE_MS
+            self.timer_turns = self.timer_turns + 1 & 0xFFFF
             now_ms = ticks_ms()
             for which, deadline in list(self._deadlines.items()):
                 left_ms = ticks_diff(deadline, now_ms)

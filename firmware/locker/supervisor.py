@@ -1,8 +1,9 @@
 """Who watches the tasks: every one has a name, and its end, normal or not, is a fault.
 
 A *critical* task (sensors, keypad, pulses, timers) that ends cannot be replaced by a guess: the
-locks are released, the fault is journaled, and the watchdog, no longer fed, restarts the board.  Any
-other task is started again after a pause; the locker serves without it.
+locks are released, the fault is journaled, and the watchdog, no longer fed, restarts the board.  So
+it is with one that stands still: each counts its turns, and the watchdog is fed only while all counts
+move.  Any other task is started again after a pause; the locker serves without it.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from micropython import const
 
 _FEED_MS = const(1_000)
 _RESTART_MS = const(5_000)
+_STILL_MAX = const(5)  # feeds in a row without a turn of some critical task
 _NAMES_MAX = const(16)
 
 
@@ -23,13 +25,19 @@ class Supervisor:
         self._report = report
         self._stop = stop
         self._tasks = []
+        self._turns = []  # [name, turns(), its last answer, feeds since it changed]
         self._stopped = asyncio.Event()
         self._why = ""
         self.faults = []  # names of tasks that ended, newest last
 
-    def critical(self, name, make):
-        """Run the coroutine that ``make()`` returns; its end stops the locker."""
+    def critical(self, name, make, turns):
+        """Run the coroutine that ``make()`` returns; its end stops the locker, and so does its rest.
+
+        ``turns()`` is a number that changes at least every few seconds while the task lives, or None
+        while it has nothing to do.
+        """
         self._tasks.append((name, make, True))
+        self._turns.append([name, turns, None, 0])
 
     def spare(self, name, make):
         """Run it too, and start it again when it ends."""
@@ -41,9 +49,21 @@ class Supervisor:
         while not self._stopped.is_set():
             self._watchdog.feed()
             await asyncio.sleep_ms(_FEED_MS)
+            self._look_for_rest()
         for task in running:
             task.cancel()
         return self._why
+
+    def _look_for_rest(self):
+        for entry in self._turns:
+            name, turns, last, still = entry
+            now = turns()
+            entry[2] = now
+            entry[3] = still + 1 if now is not None and now == last else 0
+            if entry[3] >= _STILL_MAX and not self._stopped.is_set():
+                self._fault(name, "stands still")
+                self._stop(name + " stands still")
+                self.end(name)
 
     def end(self, why):
         """Let ``run`` return ``why``, for the board to be restarted."""

@@ -37,14 +37,55 @@ async def forever():
 async def main():
     s = Supervisor(Watchdog(), lambda name, text: print("fault", name, text), lambda why: print("stop", why))
     s.spare("spare", raises)
-    s.critical("good", forever)
-    s.critical("critical", returns)
+    s.critical("good", forever, lambda: None)
+    s.critical("critical", returns, lambda: 0)
     print("ended by", await s.run())
     await asyncio.sleep_ms(8000)
     print("done")
 
 asyncio.run(main())
 """
+
+
+STANDS = """
+import asyncio
+from locker.supervisor import Supervisor
+
+turns = [0]
+
+class Watchdog:
+    def feed(self):
+        print("fed")
+
+async def moves():
+    while True:
+        turns[0] += 1
+        if turns[0] == 8:
+            await asyncio.Event().wait()
+        await asyncio.sleep_ms(500)
+
+async def rests():
+    await asyncio.Event().wait()
+
+async def main():
+    s = Supervisor(Watchdog(), lambda name, text: print("fault", name, text), lambda why: print("stop", why))
+    s.critical("resting", rests, lambda: None)
+    s.critical("moving", moves, lambda: turns[0])
+    print("ended by", await s.run())
+    print("done")
+
+asyncio.run(main())
+"""
+
+
+def test_a_critical_task_that_stands_still_stops_the_locker_and_one_that_rests_does_not(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "fw").mkdir()
+    (tmp_path / "fw" / "locker").symlink_to(firmware_dir() / "locker")
+    said = play(tmp_path, "virtual", STANDS, timeout_s=30)
+    assert said[-3:] == ["fault moving stands still", "stop moving stands still", "ended by moving"]
+    assert 8 <= said.count("fed") <= 10, "four seconds of turns, then five without"
 
 
 @pytest.mark.parametrize("ground", GROUNDS)

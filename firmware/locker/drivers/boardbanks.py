@@ -23,7 +23,7 @@ class BoardBanks:
         """
         self.buses = []
         self.reeds = []
-        by_door = [relays] * len(doors)
+        by_door: list = [relays] * len(doors)
         sorts = [] if relays is None else [relays]
         for i in range(len(wires)):
             boards = {}

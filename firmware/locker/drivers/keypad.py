@@ -13,6 +13,7 @@ from machine import Pin
 from micropython import const
 
 from ..core.events import EV_KEY, EV_KEYS_TOGETHER
+from .waiting import flag_or_ms
 
 _SCAN_MS = const(3)
 _TOGETHER_MIN = const(3)
@@ -21,6 +22,7 @@ _RELEASE_WEIGHT = const(3)  # a release counts after a third of the debounce tim
 # A key that stays down for long (a coin wedged in) is scanned less often, like any other change.
 _HELD_SCANS = const(1000)
 _HELD_SCAN_MS = const(25)
+_REST_MS = const(2_000)  # a sign of life while nobody presses anything
 
 
 class MatrixKeypad:
@@ -43,6 +45,7 @@ class MatrixKeypad:
         self._pressed = bytearray(len(keys))  # debounced
         self._together_ms = 0
         self._refusing = False
+        self.turns = 0  # of run: scans, and signs of life
 
     async def run(self, sink) -> None:
         """Report ``(EV_KEY, key)`` once per press and ``(EV_KEYS_TOGETHER,)`` for mashing."""
@@ -50,7 +53,8 @@ class MatrixKeypad:
             col.irq(self._on_edge, Pin.IRQ_FALLING)
         while True:
             if self._listen():
-                await self._flag.wait()
+                while not await flag_or_ms(self._flag, _REST_MS):
+                    self.turns = self.turns + 1 & 0xFFFF  # nothing is read, but the task lives
             await self._follow(sink)
 
     def _on_edge(self, _pin) -> None:
@@ -61,6 +65,7 @@ class MatrixKeypad:
         scanned_ms = time.ticks_ms()
         unchanged = 0
         while True:
+            self.turns = self.turns + 1 & 0xFFFF
             changed = self._scan()
             now = time.ticks_ms()
             # A scan that came late (flash was erased) says little of the time it missed: however

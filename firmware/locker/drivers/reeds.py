@@ -120,6 +120,7 @@ class Reeds:
         self._since_ms: list = [0] * doors  # of the last movement; only looked at while moving
         self._restless_ms: list = [0] * doors  # when the first movement after a calm began
         self._now = 0
+        self.turns = 0  # of run
         self._note_bound = self._note  # bound once: sampling allocates nothing
 
     async def run(self, sink) -> None:
@@ -138,6 +139,7 @@ class Reeds:
             else:
                 await asyncio.sleep_ms(wait_ms)
             self._now = time.ticks_ms()
+            self.turns = self.turns + 1 & 0xFFFF
             poll = wait_ms == 0 or time.ticks_diff(self._now, polled_ms) >= self._poll_ms
             if poll:
                 polled_ms = self._now

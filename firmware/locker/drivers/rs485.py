@@ -131,6 +131,7 @@ class Bus:
         self._order = None  # (board, channel, pulse_ms)
         self._on_until_ms = time.ticks_ms()
         self.order_state = NO_ORDER
+        self.turns = 0  # requests
 
     # --- orders ------------------------------------------------------------------------------------
 
@@ -148,13 +149,12 @@ class Bus:
         """Whether the coil of the last order that was sent may still draw current."""
         return time.ticks_diff(self._on_until_ms, time.ticks_ms()) > 0
 
-    async def _carry_out(self) -> None:
+    async def _carry_out(self, board, channel: int, pulse_ms: int) -> None:
         """Send the command once: a second pulse would need a record of its own.
 
         The reply, where there is one, proves nothing.  A board that answers when it is asked for its
         state has got the command, as far as anybody can know; whether the door opened, the door tells.
         """
-        board, channel, pulse_ms = self._order
         self._order = None
         sending_ms = self._send(board.codec.open(channel, pulse_ms, self._out))
         longest_ms = sending_ms + _START_MS + board.codec.coil_ms(pulse_ms)
@@ -180,7 +180,7 @@ class Bus:
             started_ms = time.ticks_ms()
             for board in self._boards:
                 if self._order:
-                    await self._carry_out()
+                    await self._carry_out(*self._order)
                 if not board.silent or time.ticks_diff(time.ticks_ms(), board.next_ms) >= 0:
                     await self._ask(board)
             left_ms = _CYCLE_MS - time.ticks_diff(time.ticks_ms(), started_ms)
@@ -212,6 +212,7 @@ class Bus:
     async def _poll(self, board, n: int) -> bool:
         """One request and its reply."""
         codec = board.codec
+        self.turns = self.turns + 1 & 0xFFFF
         self._clear()
         started_ms = time.ticks_ms()
         sending_ms = self._send(codec.request(n, self._out))
