@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from . import model
+from .learn import Learned
 from .model import KINDS, Role
 from .profiles import Profile
 from .rules_pins import suitable
@@ -23,6 +24,17 @@ _CHIPS_MAX = 7  # of eight addresses the display has one
 
 class NoRoom(ValueError):
     """The board, or the wiring that was asked for, cannot carry such a cabinet; the text says why."""
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A door and what it is wired to."""
+
+    number: str
+    on: str
+    lock: int
+    reed: int
+    closed_level: int = 0
 
 
 @dataclass
@@ -52,11 +64,33 @@ def new_file(board: Profile, doors: int, lock_boards: str | None, per_board: int
     """
     pins = _Pins(board)
     arm = pins.take(model.ARM)
-    heads, places = (
-        _on_boards(board, pins, doors, lock_boards, per_board) if lock_boards else _on_chips(pins, doors)
-    )
+    if lock_boards:
+        heads, places = _on_boards(board, pins, doors, lock_boards, per_board)
+    else:
+        heads, places = _on_chips(pins, doors)
+    return _file(board, pins, arm, heads, places)
+
+
+def learned_file(board: Profile, learned: list[Learned]) -> str:
+    """The text of a cabinet file for what was learned; sizes and places of the doors are guesses."""
+    pins = _Pins(board)
+    arm = pins.take(model.ARM)
+    bauds = {entry.board.baud for entry in learned}
+    if len(bauds) != 1:
+        raise NoRoom("boards of different speeds need wires of their own: learn each wire by itself")
+    heads = [_wire(board, pins, bauds.pop())]
+    places: list[_Place] = []
+    for number, entry in enumerate(learned, 1):
+        found = entry.board
+        more = "reversed = true\n" if entry.is_reversed else ""
+        heads.append(_lock_board(board, f"board {number}", found.kind, found.address) + more)
+        places += [_Place(d.number, f"board {number}", d.lock, d.reed, d.closed_level) for d in entry.doors]
+    return _file(board, pins, arm, heads, places)
+
+
+def _file(board: Profile, pins: _Pins, arm: int, heads: list[str], places: list[_Place]) -> str:
     i2c = f"[[i2c]]\nid = 0\nscl = {pins.take(model.I2C)}\nsda = {pins.take(model.I2C)}\n"
-    columns = -(-doors // len(_COLUMN))
+    columns = -(-len(places) // len(_COLUMN))
     terminal = columns // 2 + 1
     parts = [
         f'format = 1\nboard = "{board.name}"\nlanguage = "en"\n',
@@ -87,22 +121,24 @@ def _panel(board: Profile, pins: _Pins) -> str:
     )
 
 
-def _on_chips(pins: _Pins, doors: int) -> tuple[list[str], list[tuple[str, int, int]]]:
+def _on_chips(pins: _Pins, doors: int) -> tuple[list[str], list[_Place]]:
     chips = -(-doors // _DOORS_PER_CHIP)
     if chips > _CHIPS_MAX:
         raise NoRoom(f"{_CHIPS_MAX * _DOORS_PER_CHIP} doors fit on expanders: use lock boards for {doors}")
-    heads, places = [], []
+    heads: list[str] = []
+    places: list[_Place] = []
     for chip in range(chips):
         name = chr(ord("A") + chip)
         wired = f"int_pin = {pins.take(model.INTERRUPT)}\n" if chip == 0 else ""
         heads.append(f'[[expander]]\nname = "{name}"\nkind = "mcp23017"\naddress = {0x20 + chip:#x}\n{wired}')
-        places += [(name, lock, reed) for lock, reed in zip(_CHIP_LOCKS, _CHIP_REEDS, strict=True)]
+        for lock, reed in zip(_CHIP_LOCKS, _CHIP_REEDS, strict=True):
+            places.append(_Place(str(len(places) + 1), name, lock, reed))
     return heads, places[:doors]
 
 
 def _on_boards(
     board: Profile, pins: _Pins, doors: int, kind: str, per_board: int
-) -> tuple[list[str], list[tuple[str, int, int]]]:
+) -> tuple[list[str], list[_Place]]:
     known = KINDS.get(kind)
     if known is None:
         raise NoRoom(f"no lock boards of a family '{kind}': known are {', '.join(sorted(KINDS))}")
@@ -114,28 +150,35 @@ def _on_boards(
     low, high = known.addresses
     if count > min(32, high - low + 1):
         raise NoRoom(f"{count} boards of the family {kind} do not fit on one wire")
-    uart = board.uarts[0]
-    tx, rx, de = pins.take(model.SEND), pins.take(model.HEAR), pins.take(model.DIRECTION)
-    heads = [f"[[rs485]]\nuart = {uart}\ntx = {tx}\nrx = {rx}\nde = {de}\nbaud = {known.baud or 9600}\n"]
-    places = []
+    heads = [_wire(board, pins, known.baud or 9600)]
+    places: list[_Place] = []
     for number in range(count):
         name = f"board {number + 1}"
-        heads.append(
-            f'[[lock_board]]\nname = "{name}"\nkind = "{kind}"\nuart = {uart}\naddress = {low + number}\n'
-        )
-        places += [(name, channel, channel) for channel in range(per_board)]
+        heads.append(_lock_board(board, name, kind, low + number))
+        for channel in range(per_board):
+            places.append(_Place(str(len(places) + 1), name, channel, channel))
     return heads, places[:doors]
 
 
-def _compartments(places: list[tuple[str, int, int]], terminal: int) -> list[str]:
+def _wire(board: Profile, pins: _Pins, baud: int) -> str:
+    tx, rx, de = pins.take(model.SEND), pins.take(model.HEAR), pins.take(model.DIRECTION)
+    return f"[[rs485]]\nuart = {board.uarts[0]}\ntx = {tx}\nrx = {rx}\nde = {de}\nbaud = {baud}\n"
+
+
+def _lock_board(board: Profile, name: str, kind: str, address: int) -> str:
+    return f'[[lock_board]]\nname = "{name}"\nkind = "{kind}"\nuart = {board.uarts[0]}\naddress = {address}\n'
+
+
+def _compartments(places: list[_Place], terminal: int) -> list[str]:
     """A table for each door: columns of eight from the left, the terminal's column left free."""
     out = []
-    for i, (on, lock, reed) in enumerate(places):
+    for i, place in enumerate(places):
         column, row = divmod(i, len(_COLUMN))
         column += 1 if column + 1 < terminal else 2
         bottom = _FLOOR_CM + sum(HEIGHTS_CM[size] for size in _COLUMN[:row])
+        level = f"closed_level = {place.closed_level}\n" if place.closed_level else ""
         out.append(
-            f'[[compartment]]\nnumber = "{i + 1}"\nsize = "{_COLUMN[row]}"\ncolumn = {column}\n'
-            f'bottom_cm = {bottom:g}\non = "{on}"\nlock = {lock}\nreed = {reed}\n'
+            f'[[compartment]]\nnumber = "{place.number}"\nsize = "{_COLUMN[row]}"\ncolumn = {column}\n'
+            f'bottom_cm = {bottom:g}\non = "{place.on}"\nlock = {place.lock}\nreed = {place.reed}\n{level}'
         )
     return out

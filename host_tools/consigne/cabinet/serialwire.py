@@ -1,0 +1,42 @@
+"""The wire to lock boards through a USB adapter for RS-485, for ``learn``."""
+
+import time
+
+import serial
+
+REPLY_S = 0.1  # from the end of a request to the first byte of the reply, at most
+QUIET_S = 0.02  # without a byte: the frame has ended
+
+
+class SerialWire:
+    """``learn.Wire`` on a serial port; use it as a context manager.
+
+    Raises ``OSError`` when the port cannot be opened or is pulled out.
+    """
+
+    def __init__(self, port: str) -> None:
+        self._port = serial.Serial(port, 9600)
+
+    def __enter__(self) -> "SerialWire":
+        return self
+
+    def __exit__(self, *_reason: object) -> None:
+        self._port.close()
+
+    def exchange(self, frame: bytes, baud: int) -> bytes:
+        """Send, and return everything heard until the wire is quiet."""
+        if self._port.baudrate != baud:
+            self._port.baudrate = baud
+        self._port.reset_input_buffer()
+        self._port.write(frame)
+        self._port.flush()
+        self._port.timeout = len(frame) * 10 / baud + REPLY_S
+        heard: bytes = self._port.read(1)
+        self._port.timeout = QUIET_S
+        while more := self._port.read(64) if heard else b"":
+            heard += more
+        return heard
+
+    def rest(self, duration_ms: int) -> None:
+        """A lock needs so long to spring; nothing tells when it has."""
+        time.sleep(duration_ms / 1000)
