@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from consigne import telemetry
 from consigne.firmware_path import import_locker
 
 records = import_locker("core.records")
@@ -37,7 +38,6 @@ FRAME_BYTES_MAX = 65_536
 EVENTS_PER_MESSAGE_MAX = 512
 EVENT_JSON_BYTES_MAX = 2_048
 DOORS_MAX = 1_000
-SAMPLES_MAX = 64
 COMMAND_BODY_BYTES_MAX = 4_096
 """Body of a command at most, in bytes; half of what a locker takes (``locker/net/messages.py``)."""
 
@@ -112,20 +112,6 @@ class EventBatch:
 
 
 @dataclass(frozen=True, slots=True)
-class Telemetry:
-    """How a locker fares, told with its status; what came between two of them may be missing.
-
-    ``samples`` are ``(time, seconds since start, free heap in bytes, RSSI in dBm)``, the newest
-    last, whose number since the start is ``taken``.  ``latches`` are ``(door, usual ms from pulse to
-    open, recent ms, trouble 0 to 255, state)`` as in ``locker/core/health.py``.
-    """
-
-    taken: int
-    samples: list[tuple[int, ...]]
-    latches: list[tuple[int, ...]]
-
-
-@dataclass(frozen=True, slots=True)
 class Status:
     """What a locker says of itself.  Only ``up`` and ``epoch`` are certain: a last will has no more."""
 
@@ -140,7 +126,7 @@ class Status:
     firmware: str = ""
     journal: str = ""
     faults: list[str] = field(default_factory=list)
-    health: Telemetry | None = None
+    health: telemetry.Telemetry | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,24 +261,11 @@ def parse_events(body: bytes) -> EventBatch:
     return EventBatch(_whole(value.get("epoch"), "epoch"), [_event(entry) for entry in entries])
 
 
-def _rows(value: object, what: str, width: int, most: int, rows_max: int) -> list[tuple[int, ...]]:
-    """Rows of whole numbers, none beyond ``most`` in either direction."""
-    if not isinstance(value, list) or len(value) > rows_max:
-        raise ProtocolError(f"{what} is not a list of at most {rows_max}")
-    for row in value:
-        if not isinstance(row, list) or len(row) != width:
-            raise ProtocolError(f"{what} has a row that is not {width} numbers")
-    return [tuple(_whole(part, what, most, -most) for part in row) for row in value]
-
-
-def _telemetry(value: object) -> Telemetry:
-    if not isinstance(value, dict):
-        raise ProtocolError("health is not an object")
-    return Telemetry(
-        taken=_whole(value.get("taken"), "taken"),
-        samples=_rows(value.get("samples"), "samples", 4, U32_MAX, SAMPLES_MAX),
-        latches=_rows(value.get("latches"), "latches", 5, 0xFFFF, DOORS_MAX),
-    )
+def _telemetry(value: object) -> telemetry.Telemetry:
+    try:
+        return telemetry.parse(value)
+    except ValueError as error:
+        raise ProtocolError(str(error)) from None
 
 
 def parse_status(body: bytes) -> Status:

@@ -1,7 +1,7 @@
 """What a locker tells of how it fares is kept with its status, or refused whole."""
 
 import pytest
-from consigne import protocol
+from consigne import protocol, telemetry
 from consigne.server.fleet import Fleet
 from consigne.server.store import Store
 from host_kit import T0, database_at, status
@@ -28,10 +28,10 @@ def test_the_newest_telemetry_stands_with_the_status(tmp_path):
         {**HEALTH, "samples": [[1, 2, 3]]},
         {**HEALTH, "samples": [[1, 2, 3, "4"]]},
         {**HEALTH, "samples": [[1, 2, 3, 2**40]]},
-        {**HEALTH, "samples": [[0, 0, 0, 0]] * (protocol.SAMPLES_MAX + 1)},
+        {**HEALTH, "samples": [[0, 0, 0, 0]] * (telemetry.SAMPLES_MAX + 1)},
         {**HEALTH, "latches": [[1, 2, 3, 4]]},
         {**HEALTH, "latches": [1]},
-        {**HEALTH, "latches": [[0] * 5] * (protocol.DOORS_MAX + 1)},
+        {**HEALTH, "latches": [[0] * 5] * (telemetry.LATCHES_MAX + 1)},
     ],
 )
 def test_telemetry_of_another_shape_is_refused(health):

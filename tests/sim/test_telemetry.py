@@ -4,10 +4,11 @@ from pathlib import Path
 
 from consigne import protocol
 from consigne.sim.netcut import CUT, UP
+from consigne.telemetry import Telemetry
 from sim_kit import connected_locker
 
 
-def told(status: dict[str, object]) -> protocol.Telemetry:
+def told(status: dict[str, object]) -> Telemetry:
     """The telemetry in a status as the host parses it."""
     health = protocol.parse_status(protocol.dump(status)).health
     assert health is not None

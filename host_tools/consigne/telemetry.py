@@ -1,0 +1,51 @@
+"""How a locker fares, as it tells with its status: samples of heap and signal, and its latches.
+
+The locker's half is ``locker/net/telemetry.py``; nothing of it is custody, so some may be missing.
+"""
+
+from dataclasses import dataclass
+
+U16_MAX = 0xFFFF
+U32_MAX = 0xFFFFFFFF
+SAMPLES_MAX = 64
+LATCHES_MAX = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Telemetry:
+    """What came with one status.
+
+    ``samples`` are ``(time, seconds since start, free heap in bytes, RSSI in dBm)``, the newest
+    last, whose number since the start is ``taken``.  ``latches`` are ``(door, usual ms from pulse to
+    open, recent ms, trouble 0 to 255, state)`` as in ``locker/core/health.py``.
+    """
+
+    taken: int
+    samples: list[tuple[int, ...]]
+    latches: list[tuple[int, ...]]
+
+
+def parse(value: object) -> Telemetry:
+    """The field ``health`` of a status.  Raises ``ValueError`` for anything of another shape."""
+    if not isinstance(value, dict):
+        raise ValueError("health is not an object")
+    taken = value.get("taken")
+    if type(taken) is not int or not 0 <= taken <= U32_MAX:
+        raise ValueError("taken is not a count")
+    return Telemetry(
+        taken,
+        _rows(value.get("samples"), "samples", 4, U32_MAX, SAMPLES_MAX),
+        _rows(value.get("latches"), "latches", 5, U16_MAX, LATCHES_MAX),
+    )
+
+
+def _rows(value: object, what: str, width: int, most: int, rows_max: int) -> list[tuple[int, ...]]:
+    """Rows of whole numbers, none beyond ``most`` in either direction."""
+    if not isinstance(value, list) or len(value) > rows_max:
+        raise ValueError(f"{what} is not a list of at most {rows_max}")
+    for row in value:
+        if not isinstance(row, list) or len(row) != width:
+            raise ValueError(f"{what} has a row that is not {width} numbers")
+        if not all(type(part) is int and abs(part) <= most for part in row):
+            raise ValueError(f"{what} has a row that is not of whole numbers up to {most}")
+    return [tuple(row) for row in value]
