@@ -73,6 +73,13 @@ def test_what_is_written_is_yaml_that_says_the_same(tmp_path: Path) -> None:
         assert yaml.safe_load(to_yaml(document)) == document
 
 
+def test_a_drawing_names_the_voltage_that_the_supply_has(tmp_path: Path) -> None:
+    text = changed("amps = 5", "amps = 5\nvolts = 24").replace("arm_pin = 25", "arm_pin = 25\nvolts = 24")
+    document = sheets(opened(tmp_path, text))["controller"]
+    assert "24V" in document["connectors"]["Supply"]["pinlabels"]
+    assert "12V" not in str(document) and document["cables"]["W1"]["colors"] == ["RD", "BK"]
+
+
 def test_a_cabinet_is_drawn_by_one_command(tmp_path: Path) -> None:
     assert shutil.which("dot"), "Graphviz is missing: make system"
     cabinet = opened(tmp_path, changed("cols = [4, 5, 15]", "cols = [4, 5, 15] # as in the drawing"))

@@ -16,7 +16,6 @@ Core = tuple[str, str, str, str]
 # What is not a supply or a bus takes the colours of DIN 47100 in turn, without those used for supplies.
 _CORES = ("WH", "BN", "GN", "YE", "GY", "BU", "TQ", "SR", "BG")
 _COLOURS = {
-    "12V": "RD",
     "5V": "OG",
     "3V3": "PK",
     "GND": "BK",
@@ -31,7 +30,8 @@ _COLOURS = {
 class _Harness:
     """Collects pins and cores; pins appear in the order in which they are first used."""
 
-    def __init__(self) -> None:
+    def __init__(self, volts: float) -> None:
+        self._supply = f"{volts:g}V"
         self._pins: dict[str, list[str]] = {}
         self._connectors: dict[str, dict[str, Any]] = {}
         self._cables: list[tuple[str, list[Core]]] = []
@@ -45,10 +45,25 @@ class _Harness:
         return name
 
     def cable(self, kind: str, start: str, end: str, cores: list[tuple[str, str]]) -> None:
-        """A cable of ``cores``, each from a pin of ``start`` to a pin of ``end``."""
+        """A cable of ``cores``, each from a pin of ``start`` to a pin of ``end``.
+
+        ``SUPPLY`` stands for the supply's voltage.
+        """
+        named = {"SUPPLY": self._supply}
+        cores = [(named.get(a, a), named.get(b, b)) for a, b in cores]
         for name, pins in ((start, [a for a, _ in cores]), (end, [b for _, b in cores])):
             self._pins[name] += [pin for pin in pins if pin not in self._pins[name]]
         self._cables.append((kind, [(start, a, end, b) for a, b in cores]))
+
+    def _colour(self, number: int, *pins: str) -> str:
+        """What a core carries, or else the next colour."""
+        for pin in pins:
+            last = pin.split()[-1]
+            if last == self._supply:
+                return "RD"
+            if last in _COLOURS:
+                return _COLOURS[last]
+        return _CORES[number % len(_CORES)]
 
     def document(self, title: str) -> dict[str, Any]:
         """What a WireViz file holds."""
@@ -63,7 +78,7 @@ class _Harness:
             cables[name] = {
                 "type": kind,
                 "wirecount": len(cores),
-                "colors": [_colour(i, a, b) for i, (_, a, _, b) in enumerate(cores)],
+                "colors": [self._colour(i, a, b) for i, (_, a, _, b) in enumerate(cores)],
             }
             connections.append(
                 [
@@ -78,11 +93,6 @@ class _Harness:
             "cables": cables,
             "connections": connections,
         }
-
-
-def _colour(number: int, *pins: str) -> str:
-    named = (_COLOURS[pin.split()[-1]] for pin in pins if pin.split()[-1] in _COLOURS)
-    return next(named, _CORES[number % len(_CORES)])
 
 
 def sheets(cabinet: Cabinet) -> dict[str, dict[str, Any]]:
@@ -103,24 +113,26 @@ def _own_banks(cabinet: Cabinet) -> list[Bank]:
 
 
 def _controller(cabinet: Cabinet) -> dict[str, Any]:
-    made = _Harness()
+    made = _Harness(cabinet.data["supply"]["volts"])
     volts = cabinet.data["supply"]["volts"]
     power = made.connector("Supply", f"{volts:g} V, {cabinet.data['supply']['amps']:g} A, fused")
     converter = made.connector("Converter", f"{volts:g} V to 5 V")
     board = made.connector("Controller", cabinet.board.title)
-    made.cable("0.75 mm2", power, converter, [("12V", "12V"), ("GND", "GND")])
+    made.cable("0.75 mm2", power, converter, [("SUPPLY", "SUPPLY"), ("GND", "GND")])
     made.cable("0.75 mm2", converter, board, [("5V", "5V"), ("GND", "GND")])
     _panel(made, cabinet, board, converter)
     if cabinet.data["supply"]["sense_pin"] >= 0:
-        divider = made.connector("Divider", "100 k over 15 k", "12 V are 1.57 V at the pin")
-        made.cable("signal", power, divider, [("12V", "12V"), ("GND", "GND")])
+        divider = made.connector(
+            "Divider", "100 k over 15 k", f"{volts:g} V are {volts * 15 / 115:.2f} V at the pin"
+        )
+        made.cable("signal", power, divider, [("SUPPLY", "SUPPLY"), ("GND", "GND")])
         made.cable("signal", board, divider, [(f"GPIO{cabinet.data['supply']['sense_pin']}", "MIDDLE")])
     _buses(made, cabinet, board, converter)
     if _own_banks(cabinet):
         arming = made.connector(
             "Arming", "switch in series with every coil", "on for the time of a pulse only"
         )
-        made.cable("1.5 mm2", power, arming, [("12V", "12V"), ("GND", "GND")])
+        made.cable("1.5 mm2", power, arming, [("SUPPLY", "SUPPLY"), ("GND", "GND")])
         made.cable("signal", board, arming, [(_pin(cabinet, model.ARM), "ENABLE")])
     for number, wire in enumerate(cabinet.data["rs485"], 1):
         cores = [("3V3", "3V3"), ("GND", "GND"), (f"GPIO{wire['tx']}", "DI"), (f"GPIO{wire['rx']}", "RO")]
@@ -135,7 +147,7 @@ def _transceiver(made: _Harness, number: int, wire: dict[str, Any]) -> str:
 
 
 def _door_sheet(cabinet: Cabinet) -> dict[str, Any]:
-    made = _Harness()
+    made = _Harness(cabinet.data["supply"]["volts"])
     own = _own_banks(cabinet)
     if own:
         power = made.connector("Supply", f"{cabinet.data['supply']['volts']:g} V")
@@ -263,7 +275,7 @@ def _driven(made: _Harness, cabinet: Cabinet, bank: Bank, power: str, arming: st
 
 def _board_sheet(cabinet: Cabinet) -> dict[str, Any]:
     """Each wire from its transceiver to its first board, from there to the next; supplies in a star."""
-    made = _Harness()
+    made = _Harness(cabinet.data["supply"]["volts"])
     power = made.connector("Supply", f"{cabinet.data['supply']['volts']:g} V")
     for number, wire in enumerate(cabinet.data["rs485"], 1):
         before = _transceiver(made, number, wire)
@@ -273,6 +285,6 @@ def _board_sheet(cabinet: Cabinet) -> dict[str, Any]:
             what = f"family {entry['kind']}, address {entry['address']}"
             name = made.connector(_board_name(entry), what, note)
             made.cable("twisted pair", before, name, [("A", "A"), ("B", "B"), ("GND", "GND")])
-            made.cable("1.5 mm2", power, name, [("12V", "12V"), ("GND", "supply GND")])
+            made.cable("1.5 mm2", power, name, [("SUPPLY", "SUPPLY"), ("GND", "supply GND")])
             before = name
     return made.document(_title(cabinet, "lock boards"))
