@@ -59,7 +59,7 @@ class Grants:
         self._grants_max = grants_max
         self._payloads = {}
         self._used = {}  # id -> times a door was opened with it
-        self._sum = 0  # XOR of all fingerprints
+        self._sum = None  # XOR of all fingerprints, once somebody has asked: a replay needs it not
         self._stale = ()  # ids not named again since the host began to send the whole set
 
     def get(self, id_):
@@ -86,7 +86,7 @@ class Grants:
                 return  # the host was told R_FULL before this could be journaled
             self.drop(ended)
         self._payloads[id_] = payload
-        self._sum ^= fingerprint(payload)
+        self._count(payload)
         self._live.add(tag_of(payload), id_)
 
     def drop(self, id_):
@@ -97,9 +97,14 @@ class Grants:
         payload = self._payloads.pop(id_, None)
         if payload is not None:
             self._live.remove(tag_of(payload), id_)
-            self._sum ^= fingerprint(payload)
+            self._count(payload)
             if id_ in self._stale:
                 self._stale.remove(id_)
+
+    def _count(self, payload):
+        """A grant came or went; the fingerprint counts itself in and out alike."""
+        if self._sum is not None:
+            self._sum ^= fingerprint(payload)
 
     def reset(self):
         """The host sends the whole set: whatever is not put again until its end is stale.
@@ -114,6 +119,10 @@ class Grants:
 
     def digest(self, time_s):
         """32 bits that two equal sets of grants, without what has ended by ``time_s``, have in common."""
+        if self._sum is None:
+            self._sum = 0
+            for payload in self._payloads.values():
+                self._count(payload)
         total = self._sum
         for payload in self._payloads.values():
             if struct.unpack_from(">I", payload, _NOT_AFTER_AT)[0] <= time_s:
