@@ -9,6 +9,7 @@ lose, repeat and reorder messages, drawn from a seed.
 import asyncio
 import contextlib
 import json
+import logging
 import random
 import time
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ _messages = import_locker("net.messages")
 WINDOW_EVENTS = 4_096
 CONNECT_TIMEOUT_S = 15.0
 GOODBYE_S = 3.0
+_quiet = logging.getLogger(__name__ + ".gmqtt")
+_quiet.setLevel(logging.CRITICAL)  # it prints a traceback whenever a broker is killed
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,9 @@ class Talker:
         will = self._frame(protocol.STATUS, {"up": False, "epoch": self.epoch})
         topic = protocol.topic(self.locker, protocol.STATUS)
         client = gmqtt.Client(
-            f"talker-{self.locker}", will_message=gmqtt.Message(topic, will, qos=1, retain=True)
+            f"talker-{self.locker}",
+            will_message=gmqtt.Message(topic, will, qos=1, retain=True),
+            logger=_quiet,
         )
         subscribed = asyncio.Event()
         client.on_message = self._on_message
