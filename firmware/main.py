@@ -56,7 +56,7 @@ class Parts:
         buses = board.buses(raw["i2c"])
         banks = Banks(raw["doors"], raw["expanders"], buses, raw["board"])
         reeds = banks.pin_reeds + banks.chip_reeds
-        self.locks: ports.Locks = None
+        self.locks: ports.Locks | None = None
         self.wires = ()
         if raw["arm_pin"] >= 0:
             self.locks = RelayLocks(banks.relays, banks.chips, raw["arm_pin"])
@@ -227,7 +227,7 @@ def main():
         sys.exit(1)
     sys.modules.pop("locker.config")
     sys.modules.pop("locker.configboards", None)
-    del sys.modules["locker"].config
+    delattr(sys.modules["locker"], "config")
     gc.collect()
     locker = Locker(journal, conversation, *made)
     made = None

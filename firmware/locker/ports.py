@@ -29,6 +29,7 @@ class Locks(Protocol):
         Raises ``OSError`` once, instead of saying False, when a board on a wire got the order and
         has not answered since: the pulse failed, as far as anybody can know.
         """
+        ...
 
     def off(self) -> None:
         """Release every line now."""
@@ -105,3 +106,4 @@ class Link(Protocol):
 
     def rssi(self) -> int:
         """How strong the access point is heard, in dBm; 0 while there is no link, or no radio."""
+        ...

@@ -49,7 +49,8 @@ def collect(locker: SimLocker, parcel: str = PARCEL) -> int:
 
 def announce(host: Host, parcel: str = PARCEL) -> None:
     host.command(
-        "grants", **{"from": 0, "to": 1, "more": 0, "add": [], "drop": [], "expect": [[parcel, 1, EPOCH_S + 10**6]]}
+        "grants",
+        **{"from": 0, "to": 1, "more": 0, "add": [], "drop": [], "expect": [[parcel, 1, EPOCH_S + 10**6]]},
     )
 
 

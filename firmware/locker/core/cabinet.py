@@ -113,8 +113,8 @@ class Cabinet(Compartments):
         """The sensor cannot be believed, nor, when it chatters, the opening it has just told of."""
         self._record(R.DOOR_FAULT, index, fault)
         d = self.doors[index]
-        just_taken = d.content == D.TAKEN and d.opened_ms is not None
-        if fault == D.FAULT_CHATTER and just_taken and ticks_diff(now[0], d.opened_ms) < _DOUBT_MS:
+        told = d.opened_ms if fault == D.FAULT_CHATTER and d.content == D.TAKEN else None
+        if told is not None and ticks_diff(now[0], told) < _DOUBT_MS:
             self._do_lapse(index, d, now)
         self.signal(index, D.SENSOR_FAULT, now)
 

@@ -69,7 +69,7 @@ class Errands(Dialog):
         else:
             self._fail(screens.IS_OPEN, self._name())
 
-    # --- actions: a door is on its way ------------------------------------------------------------------------
+    # --- actions: a door is on its way --------------------------------------------------------------------
 
     def _do_door_opened(self, now):
         purpose = self._core.cabinet.doors[self.door].purpose
@@ -124,7 +124,7 @@ class Errands(Dialog):
         else:
             self._fail(screens.DONE_BEFORE)
 
-    # --- actions: leaving parcels -----------------------------------------------------------------------------------
+    # --- actions: leaving parcels -------------------------------------------------------------------------
 
     def _do_back(self, now):
         self.parcel = self.typed = ""
@@ -207,7 +207,7 @@ class Errands(Dialog):
     def _do_goodbye(self, now):
         self._say(screens.GOODBYE)
 
-    # --- actions: taking parcels away, service ------------------------------------------------------------------------
+    # --- actions: taking parcels away, service ------------------------------------------------------------
 
     def _do_pick_out(self, now, text):
         _, parcel = labels.parcel_id(text)

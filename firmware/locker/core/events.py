@@ -43,7 +43,7 @@ EV_REJECTED = const(18)  # reason, count: frames that were not believed
 EV_REVOKE = const(19)  # kind of revoke record, its payload
 EV_ORDER = const(20)  # body: dict, a verified command that orders.py carries out
 
-# --- effects, carried out in order, the journal first --------------------------------------------------------
+# --- effects, carried out in order, the journal first -----------------------------------------------------
 FX_RECORD = const(1)  # kind, payload: append and make durable before anything that follows
 FX_PULSE = const(2)  # door, pulse_ms
 FX_SHOW = const(3)  # screen (screens.py), args tuple, language

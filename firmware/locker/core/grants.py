@@ -60,7 +60,7 @@ class Grants:
         self._payloads = {}
         self._used = {}  # id -> times a door was opened with it
         self._sum = None  # XOR of all fingerprints, once somebody has asked: a replay needs it not
-        self._stale = ()  # ids not named again since the host began to send the whole set
+        self._stale = set()  # ids not named again since the host began to send the whole set
 
     def get(self, id_):
         return self._payloads[id_]

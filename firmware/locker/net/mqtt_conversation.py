@@ -123,7 +123,7 @@ class Conversation:
                 if self._stage == _CONNECTING:
                     await self._welcomed(packet)
                 elif packet[0] == PUBACK:
-                    self.window.acknowledge(packet[1])
+                    self.window.acknowledge(packet[1])  # pyright: ignore
                 else:
                     await self._received(packet)
                 packet = decoder.next()
