@@ -13,9 +13,13 @@ events.  When there is none the oldest events give way, and a LOST record says w
 import struct
 from binascii import crc32
 
+from micropython import const
+
 from ..core.records import LOST
 from . import format as f
 from .snapshots import reserve
+
+_TRIES_MAX = const(32)  # sectors in a row that will not erase, 45 ms each: the watchdog must not bite first
 
 
 class JournalFull(Exception):
@@ -182,7 +186,7 @@ class Writer:
         usable = sectors.usable()
         if self.grown() + 1 >= usable - (1 if self.in_snapshot else reserve(usable)):
             raise JournalFull("a snapshot has to be written first")
-        for _ in range(sectors.count):
+        for _ in range(min(sectors.count, _TRIES_MAX)):
             sector = sectors.after(self.head)
             if sector == self.head:
                 break
