@@ -30,7 +30,7 @@ class Locker:
         self.seq = 1
 
     def tell(self, trust=1, **changes):
-        body = {"up": True, "epoch": 7, "seq": self.seq, "ack": 0, "trust": trust, "t": NOW_S}
+        body = {"up": True, "epoch": 7, "seq": self.seq, "ack": 0, "trust": trust, "t": int(time.time())}
         body |= {"grants": self.access.grants_version, "digest": self.access.grants_digest(NOW_S), **changes}
         self.store.commit([Message("L1", protocol.parse_status(protocol.dump(body)))])
 

@@ -30,7 +30,7 @@ POWER_CUTS = 1000
 
 
 def run() -> dict[str, float]:
-    """Every number of issue 4, with its key as in ``GOALS``; takes about 20 s."""
+    """Every number, with its key as in ``GOALS``; takes about 20 s."""
     return {**_costs(), **_guessing()}
 
 

@@ -50,7 +50,7 @@ class _Site:
 
 
 def run() -> dict[str, float]:
-    """Every number of issue 3; takes about two minutes, most of it the ten years."""
+    """Every number; takes about two minutes, most of it the ten years."""
     return {**_years(), **_capacity(), **_interpreter()}
 
 

@@ -1,4 +1,4 @@
-"""Every power cut there is: the full sets of issue 3, or as much of them as there is time for.
+"""Every power cut there is: the full sets, or as much of them as there is time for.
 
 The complete set is 2,000 examples of 100 steps of the state machine (``powercut.machine``), every
 single cut of every flow in every variant, and every pair of cuts in an attempt and in a pick-up.
