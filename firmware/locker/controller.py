@@ -29,6 +29,7 @@ _OCCUPANCY_KINDS = (
     R.OPENED, R.CLOSED, R.DEPOSITED, R.COLLECTED, R.RETURNED, R.DEPOSIT_UNDONE,
     R.NOT_OPENED, R.FORCED, R.BLOCKED, R.RELEASED, R.DOOR_FAULT,
 )  # fmt: skip
+_UNHURRIED = (dialog.IDLE, dialog.TAKE, dialog.FILL, dialog.DONE, dialog.MESSAGE)
 _STATUS_KINDS = (R.GRANTS_VERSION, R.FAULT, R.TIME_SET, R.LOST)
 
 
@@ -73,6 +74,12 @@ class Controller:
     def is_idle(self):
         """Nobody stands at the keypad and no coil is on: a good moment to stop the world briefly."""
         return self.core.session.state == dialog.IDLE and self._pulsing < 0 and not self._pulses
+
+    def _may_stall(self):
+        """Nobody notices if the chip stands still for the time of an erase: no key is being pressed and
+        no coil is on.  Who takes a parcel out or puts one in is busy with other things.
+        """
+        return self.core.session.state in _UNHURRIED and self._pulsing < 0 and not self._pulses
 
     # --- events in ---------------------------------------------------------------------------------
 
@@ -243,7 +250,7 @@ class Controller:
                     self.sink((E.EV_TIMER, which))
                 elif left_ms < wait_ms:
                     wait_ms = left_ms
-            if ticks_diff(now_ms, housekeeping) >= _HOUSEKEEPING_MS and self.is_idle():
+            if ticks_diff(now_ms, housekeeping) >= _HOUSEKEEPING_MS and self._may_stall():
                 housekeeping = now_ms
                 self._keep_house()
             await asyncio.sleep_ms(wait_ms)
