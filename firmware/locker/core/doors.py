@@ -69,7 +69,6 @@ FOR_RECALL = const(3)  # courier, clerk or merchant takes a parcel away
 FOR_SERVICE = const(4)  # technician: the content stays what it was
 FOR_REMOTE = const(5)  # operator's signed command: the content stays what it was
 FOR_REOPEN = const(6)  # within the reopen window, for who has just been served
-PURPOSE_NAMES = ("none", "collect", "deposit", "recall", "service", "remote", "reopen")
 
 # --- why a compartment is not given to new parcels -----------------------------------------------------
 NOT_BLOCKED = const(0)
