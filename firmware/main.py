@@ -9,6 +9,7 @@ import gc
 import sys
 from time import ticks_ms
 
+import locker
 from locker import VERSION
 from locker.controller import Controller
 from locker.core import events as E
@@ -16,15 +17,7 @@ from locker.core import records as R
 from locker.core.core import Core
 from locker.core.timekeeping import Clock
 from locker.drivers import board
-from locker.drivers.banks import Banks
-from locker.drivers.buzzer import Buzzer
-from locker.drivers.display import CharacterDisplay
 from locker.drivers.flash import journal_partition
-from locker.drivers.keypad import MatrixKeypad
-from locker.drivers.lamp import Lamp
-from locker.drivers.reeds import Reeds
-from locker.drivers.relays import RelayLocks
-from locker.drivers.scanner import Gm65Scanner
 from locker.drivers.watchdog import Watchdog
 from locker.journal.log import Journal
 from locker.net.link import WifiLink
@@ -40,51 +33,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from locker import ports
 
+_BOOT_ONLY = ("config", "configpanel", "configlines", "configboards", "parts", "panel")
 _CA_FILE = "ca.der"  # who signs the broker's certificate
 _FAULT_TASK = 1  # records.FAULT: a task ended
 _FAULT_PART = 2  # a part does not answer, or does again
-
-
-class Parts:
-    """The drivers that this configuration asks for.
-
-    ``report(text)``, once somebody has set it, hears of parts that fall silent.
-    """
-
-    def __init__(self, raw):
-        self.report = print
-        buses = board.buses(raw["i2c"])
-        banks = Banks(raw["doors"], raw["expanders"], buses, raw["board"])
-        reeds = banks.pin_reeds + banks.chip_reeds
-        self.locks: ports.Locks | None = None
-        self.wires = ()
-        if raw["arm_pin"] >= 0:
-            self.locks = RelayLocks(banks.relays, banks.chips, raw["arm_pin"])
-        if raw["boards"]:
-            from locker.drivers.boardbanks import BoardBanks
-
-            boards = BoardBanks(raw["doors"], raw["rs485"], raw["boards"], self.locks, self._hear)
-            self.locks = boards.locks
-            self.wires = boards.buses
-            reeds += boards.reeds
-        self.sensors: ports.Sensors = Reeds(len(raw["doors"]), reeds)
-        part = raw["display"]
-        self.display: ports.Display = CharacterDisplay(
-            buses[part["i2c"]], part["address"], part["columns"], part["rows"], self._hear
-        )
-        self.buzzer: ports.Buzzer = Buzzer(raw["buzzer"]["pin"])
-        self.lamp: ports.Lamp = Lamp(raw["led"]["pin"])
-        part = raw["keypad"]
-        self.keypad: ports.Keypad = MatrixKeypad(
-            part["rows"], part["cols"], part["keys"], part["debounce_ms"]
-        )
-        part = raw["scanner"]
-        self.scanner: ports.Scanner = Gm65Scanner(
-            part["uart"], part["tx"], part["rx"], part["baud"], part["terminator"], "continuous", self._hear
-        )
-
-    def _hear(self, text):
-        self.report(text)
 
 
 class Locker:
@@ -92,6 +44,7 @@ class Locker:
 
     def __init__(self, journal, conversation, site, parts, options, identity):
         rest_ms, watchdog_ms, network = options
+        panel = parts.panel
         parts.report = self._part_report
         self._journal = journal
         self._recovery = self._journal.open()
@@ -101,7 +54,7 @@ class Locker:
         core.session.proven = self._recovery.proven
         clock = Clock(self._journal.time_floor, ticks_ms())
         self._controller = controller = Controller(
-            core, self._journal, clock, parts.locks, parts.display, parts.buzzer, parts.lamp, rest_ms
+            core, self._journal, clock, parts.locks, panel.display, panel.buzzer, panel.lamp, rest_ms
         )
         self._supervisor = supervisor = Supervisor(Watchdog(watchdog_ms), self._task_report, controller.stop)
         controller.attach_supervisor(supervisor)
@@ -110,13 +63,14 @@ class Locker:
         )
         for i, wire in enumerate(parts.wires):
             supervisor.critical("rs485 {}".format(i), wire.run, lambda wire=wire: wire.turns)
-        supervisor.critical("keypad", lambda: parts.keypad.run(controller.sink), lambda: parts.keypad.turns)
+        supervisor.critical("keypad", lambda: panel.keypad.run(controller.sink), lambda: panel.keypad.turns)
         supervisor.critical("pulses", controller.run_pulses, controller.pulse_turns)
         supervisor.critical("timers", controller.run_timers, lambda: controller.timer_turns)
-        supervisor.spare("scanner", lambda: parts.scanner.run(controller.sink))
-        supervisor.spare("display", parts.display.run)
-        supervisor.spare("buzzer", parts.buzzer.run)
-        supervisor.spare("lamp", parts.lamp.run)
+        if panel.scanner:
+            supervisor.spare("scanner", lambda: panel.scanner.run(controller.sink))
+        supervisor.spare("display", panel.display.run)
+        supervisor.spare("buzzer", panel.buzzer.run)
+        supervisor.spare("lamp", panel.lamp.run)
         if network:
             try:
                 self._add_network(network, identity, core, conversation)
@@ -208,6 +162,7 @@ def read():
     What the files are checked with is much heap that nobody needs again, so it is imported here only.
     """
     from locker import config
+    from locker.parts import Parts
 
     try:
         identity = config.identity(config.load("identity.json"))
@@ -225,14 +180,14 @@ def main():
     made = read()
     if made is None:
         sys.exit(1)
-    sys.modules.pop("locker.config")
-    sys.modules.pop("locker.configboards", None)
-    delattr(sys.modules["locker"], "config")
+    for name in _BOOT_ONLY:
+        if sys.modules.pop("locker." + name, None) and hasattr(locker, name):
+            delattr(locker, name)
     gc.collect()
-    locker = Locker(journal, conversation, *made)
+    serving = Locker(journal, conversation, *made)
     made = None
     gc.collect()
-    asyncio.run(locker.run())
+    asyncio.run(serving.run())
 
 
 main()

@@ -11,6 +11,7 @@ from binascii import unhexlify
 
 from micropython import const
 
+from . import configlines, configpanel
 from .core.events import HANDOVER
 from .core.windows import SLOT_S
 from .site import Identity
@@ -39,11 +40,11 @@ _SITE = {
     "rs485": (list, 0, 2, ()),
     "boards": (list, 0, 32, ()),
     "doors": (list, 1, _DOORS_MAX, _REQUIRED),
-    "keypad": (dict, 0, 0, _REQUIRED),
+    "keypad": (dict, 0, 0, _REQUIRED),  # this one and the next four: configpanel.py
     "scanner": (dict, 0, 0, {}),
-    "display": (dict, 0, 0, {}),
-    "buzzer": (dict, 0, 0, {}),
-    "led": (dict, 0, 0, {}),
+    "display": (dict, 0, 0, _REQUIRED),
+    "buzzer": (dict, 0, 0, _REQUIRED),
+    "led": (dict, 0, 0, _REQUIRED),
     "watchdog_ms": (int, 1000, 60_000, 8000),
     "holders": (list, 0, _HOLDERS_MAX, ()),
     "network": (dict, 0, 0, {}),
@@ -69,36 +70,15 @@ _DOOR = {
     "closed_level": (int, 0, 1, 0),
 }
 _CHANNEL = {"bank": (str, 1, 24, _REQUIRED), "channel": (int, 0, 255, _REQUIRED)}
-_KEYPAD = {
+_WIFI = {
     "kind": (str, 1, 16, _REQUIRED),
-    "rows": (list, 1, 4, _REQUIRED),
-    "cols": (list, 1, 4, _REQUIRED),
-    "keys": (str, 1, 16, _REQUIRED),
-    "debounce_ms": (int, 5, 100, 20),
-}
-_SCANNER = {
-    "kind": (str, 1, 16, _REQUIRED),
-    "uart": (int, 1, 2, _REQUIRED),
-    "tx": (int, 0, 48, _REQUIRED),
-    "rx": (int, 0, 48, _REQUIRED),
-    "baud": (int, 1200, 115_200, 9600),
-    "terminator": (str, 0, 2, "\r"),
-}
-_DISPLAY = {
-    "kind": (str, 1, 16, _REQUIRED),
-    "i2c": (int, 0, 1, _REQUIRED),
-    "address": (int, 8, 119, _REQUIRED),
-    "columns": (int, 20, 20, 20),
-    "rows": (int, 4, 4, 4),
-}
-_ONE_PIN = {"pin": (int, 0, 48, _REQUIRED)}
-_NETWORK = {
-    "kind": (str, 1, 16, "wifi"),
     "ssid": (str, 1, 32, _REQUIRED),
     "broker": (str, 1, 253, _REQUIRED),
     "port": (int, 1, 65_535, 8883),
     "tls": (bool, 0, 1, True),
 }
+NETWORKS = {"wifi": _WIFI}
+_MAY_LACK = ("scanner", "network")
 _IDENTITY = {
     "locker": (str, 1, 32, _REQUIRED),
     "device_key": (str, 64, 64, _REQUIRED),
@@ -106,7 +86,6 @@ _IDENTITY = {
     "mqtt_password": (str, 0, 128, ""),
     "wifi_password": (str, 0, 64, ""),
 }
-_KINDS = {"keypad": ("matrix",), "scanner": ("gm65",), "display": ("hd44780",), "network": ("wifi",)}
 _ID_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
 
 
@@ -146,25 +125,18 @@ def _check_each(table, given, where):
     return [_check(table, item, "{}[{}]".format(where, i)) for i, item in enumerate(given)]
 
 
-def _check_part(raw, part, table, where):
-    """An optional part: absent stays an empty dict; its kind must be one we have a driver for."""
-    if not raw[part]:
-        return raw[part]
-    out = _check(table, raw[part], "{}.{}".format(where, part))
-    if part in _KINDS and out["kind"] not in _KINDS[part]:
-        raise ConfigError("{}.{}.kind: '{}' has no driver, known are {}".format(
-            where, part, out["kind"], ", ".join(_KINDS[part])))  # fmt: skip
-    return out
-
-
-def _bank_names(raw):
-    """Every bank that is declared, in the order in which short channels count them."""
-    banks = ["gpio"] + ["{}@{}:{}".format(e["kind"], e["i2c"], e["address"]) for e in raw["expanders"]]
-    if raw["boards"]:
-        from .configboards import bank_names
-
-        banks += bank_names(raw)
-    return banks
+def _check_part(raw, part, kinds, where):
+    """An optional part: absent stays an empty dict; ``kinds`` has the table of each that has a driver."""
+    given = raw[part]
+    if not given and part in _MAY_LACK:
+        return given
+    where = "{}.{}".format(where, part)
+    kind = given.get("kind", "")
+    if kind not in kinds:
+        raise ConfigError(
+            "{}.kind: '{}' has no driver, known are {}".format(where, kind, ", ".join(sorted(kinds)))
+        )
+    return _check(kinds[kind], given, where)
 
 
 def _channel(given, banks, where):
@@ -193,19 +165,13 @@ def checked(given, where="config.json"):
         raw["rs485"] = _check_each(WIRE, raw["rs485"], where + ".rs485")
         raw["boards"] = _check_each(BOARD, raw["boards"], where + ".boards")
     raw["doors"] = _check_each(_DOOR, raw["doors"], where + ".doors")
-    banks = _bank_names(raw)
+    banks = configlines.bank_names(raw)
     for i, door in enumerate(raw["doors"]):
         for line in ("lock", "reed"):
             door[line] = _channel(door[line], banks, "{}.doors[{}].{}".format(where, i, line))
-    for part, table in (
-        ("keypad", _KEYPAD),
-        ("scanner", _SCANNER),
-        ("display", _DISPLAY),
-        ("buzzer", _ONE_PIN),
-        ("led", _ONE_PIN),
-        ("network", _NETWORK),
-    ):
-        raw[part] = _check_part(raw, part, table, where)
+    for part, kinds in configpanel.KINDS.items():
+        raw[part] = _check_part(raw, part, kinds, where)
+    raw["network"] = _check_part(raw, "network", NETWORKS, where)
     _check_meaning(raw, where)
     return raw
 
@@ -215,11 +181,6 @@ def _check_meaning(raw, where):
     if raw["language"] not in LANGUAGES:
         raise ConfigError("{}.language: '{}' is not spoken, choose {}".format(
             where, raw["language"], " ".join(LANGUAGES)))  # fmt: skip
-    keypad = raw["keypad"]
-    if len(keypad["keys"]) != len(keypad["rows"]) * len(keypad["cols"]):
-        raise ConfigError("{}.keypad.keys: {} rows by {} columns need {} keys, found {}".format(
-            where, len(keypad["rows"]), len(keypad["cols"]),
-            len(keypad["rows"]) * len(keypad["cols"]), len(keypad["keys"])))  # fmt: skip
     _check_holders(raw["holders"], where + ".holders")
     names = [door["name"] for door in raw["doors"]]
     for i, name in enumerate(names):
@@ -227,13 +188,15 @@ def _check_meaning(raw, where):
             raise ConfigError(
                 "{}.doors[{}].name: '{}' is taken by doors[{}]".format(where, i, name, names.index(name))
             )
+    problems = [configpanel.problem, configlines.problem]
     if raw["rs485"] or raw["boards"]:
         from .configboards import problem
 
-        wrong = problem(raw)
+        problems.insert(1, problem)
+    for look in problems:
+        wrong = look(raw)
         if wrong:
             raise ConfigError("{}.{}".format(where, wrong))
-    _check_lines(raw, where)
 
 
 def _check_holders(holders, where):
@@ -245,60 +208,6 @@ def _check_holders(holders, where):
         if role not in SLOT_S or not 0 <= action <= HANDOVER or not 0 <= number <= 65_535:
             raise ConfigError("{}[{}]: no window codes for role {}, action {}, holder {}".format(
                 where, i, role, action, number))  # fmt: skip
-
-
-def _check_lines(raw, where):
-    """Every line is declared, and used once."""
-    banks = _bank_names(raw)
-    relays = banks[: 1 + len(raw["expanders"])]
-    used = {}
-    for use, bank, channel in _channels(raw):
-        if bank not in banks:
-            raise ConfigError(
-                "{}.{}: bank '{}' is not declared, known are {}".format(where, use, bank, ", ".join(banks))
-            )
-        if not isinstance(channel, int):
-            raise ConfigError("{}.{}: expected a pin number, found {!r}".format(where, use, channel))
-        if raw["arm_pin"] < 0 and bank in relays and use.endswith(".lock"):
-            raise ConfigError("{}: key 'arm_pin' is missing, and {} is a relay".format(where, use))
-        if bank not in relays:  # a lock board, see configboards.py
-            continue
-        other = used.get((bank, channel))
-        if other:
-            what = "pin" if bank == "gpio" else bank + " channel"
-            raise ConfigError("{}.{}: {} {} is used already by {}".format(where, use, what, channel, other))
-        used[(bank, channel)] = use
-
-
-def _channels(raw):
-    """Every line of the board and its expanders that the configuration claims: (use, bank, channel)."""
-    for use, pin in _pins(raw):
-        if pin != -1:
-            yield use, "gpio", pin
-    if raw["rs485"]:
-        from .configboards import pins
-
-        for use, pin in pins(raw):
-            yield use, "gpio", pin
-    for i, door in enumerate(raw["doors"]):
-        for line in ("lock", "reed"):
-            yield "doors[{}].{}".format(i, line), door[line]["bank"], door[line]["channel"]
-
-
-def _pins(raw):
-    """Every pin that a part is wired to, -1 for one that is not: (use, pin)."""
-    yield "arm_pin", raw["arm_pin"]
-    for i, bus in enumerate(raw["i2c"]):
-        yield "i2c[{}].scl".format(i), bus["scl"]
-        yield "i2c[{}].sda".format(i), bus["sda"]
-    for i, expander in enumerate(raw["expanders"]):
-        yield "expanders[{}].int_pin".format(i), expander["int_pin"]
-    for side in ("rows", "cols"):
-        for i, pin in enumerate(raw["keypad"][side]):
-            yield "keypad.{}[{}]".format(side, i), pin
-    for part, key in (("scanner", "tx"), ("scanner", "rx"), ("buzzer", "pin"), ("led", "pin")):
-        if raw[part]:
-            yield part + "." + key, raw[part][key]
 
 
 def identity(given, where="identity.json"):

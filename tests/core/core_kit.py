@@ -38,6 +38,10 @@ def raw(**changes):
             for i, size in enumerate((1, 1, 2, 3))
         ],
         "keypad": {"kind": "matrix", "rows": [26, 27, 4, 5], "cols": [21, 22, 23], "keys": "123456789*0#"},
+        "i2c": [{"id": 0, "scl": 0, "sda": 12}],
+        "display": {"kind": "hd44780", "i2c": 0, "address": 39},
+        "buzzer": {"pin": 2},
+        "led": {"pin": 1},
         "holders": [[E.COURIER, E.DEPOSIT, 7], [E.COURIER, E.RECALL, 7], [E.TECHNICIAN, E.SERVICE, 1]],
     }
     given.update(changes)

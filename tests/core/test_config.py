@@ -32,7 +32,7 @@ def test_an_unknown_key_is_named_with_the_known_ones():
 
 
 def test_each_missing_key_is_named():
-    for key in ("format", "board", "arm_pin", "doors", "keypad"):
+    for key in ("format", "board", "arm_pin", "doors", "keypad", "display", "buzzer", "led"):
         raw = _raw()
         del raw[key]
         assert "'{}' is missing".format(key) in _complaint(raw)

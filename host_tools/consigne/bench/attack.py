@@ -62,6 +62,9 @@ def _site() -> Any:
         "expanders": chips,
         "doors": doors,
         "keypad": {"kind": "matrix", "rows": [26, 27, 32, 33], "cols": [4, 13, 14], "keys": "123456789*0#"},
+        "display": {"kind": "hd44780", "i2c": 0, "address": 39},
+        "buzzer": {"pin": 2},
+        "led": {"pin": 12},
         "holders": [[_events.COURIER, _events.DEPOSIT, 7], [_events.TECHNICIAN, _events.SERVICE, 1]],
     }
     return _site_module.Site(_config.checked(given))

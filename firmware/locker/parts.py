@@ -1,0 +1,42 @@
+"""The drivers that a configuration asks for: locks and sensors here, what people touch and see in ``panel``.
+
+With ``panel`` the only place that knows which drivers there are.  Each is imported only when it is
+asked for: what is not wired takes no heap.
+"""
+
+from .drivers import board
+from .drivers.banks import Banks
+from .drivers.reeds import Reeds
+from .panel import Panel
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from . import ports
+
+
+class Parts:
+    """``report(text)``, once somebody has set it, hears of parts that fall silent."""
+
+    def __init__(self, raw):
+        self.report = print
+        buses = board.buses(raw["i2c"])
+        banks = Banks(raw["doors"], raw["expanders"], buses, raw["board"])
+        reeds = banks.pin_reeds + banks.chip_reeds
+        self.locks: ports.Locks | None = None
+        self.wires = ()
+        if raw["arm_pin"] >= 0:
+            from .drivers.relays import RelayLocks
+
+            self.locks = RelayLocks(banks.relays, banks.chips, raw["arm_pin"])
+        if raw["boards"]:
+            from .drivers.boardbanks import BoardBanks
+
+            boards = BoardBanks(raw["doors"], raw["rs485"], raw["boards"], self.locks, self._hear)
+            self.locks = boards.locks
+            self.wires = boards.buses
+            reeds += boards.reeds
+        self.sensors: ports.Sensors = Reeds(len(raw["doors"]), reeds)
+        self.panel = Panel(raw, buses, self._hear)
+
+    def _hear(self, text):
+        self.report(text)
