@@ -16,7 +16,7 @@ from typing import Any
 
 from consigne import codes
 from consigne.firmware_path import import_locker
-from consigne.server.store import Outcome
+from consigne.server.outcome import Outcome
 from consigne.sim.clock import VirtualClock
 from consigne.sim.host import Host
 from consigne.sim.locker import SimLocker

@@ -10,26 +10,27 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from enum import Enum, auto
 
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
 from consigne import codes, protocol
 from consigne.server import commands
 from consigne.server.contiguity import Gaps
+from consigne.server.counts import Counts
 from consigne.server.database import Database
 from consigne.server.decode import Decoder, KeyRing, Message
+from consigne.server.inbox import LOST, Inbox, Received
 from consigne.server.mqtt import HostClient
-from consigne.server.store import Outcome, Store, now_s
+from consigne.server.outcome import Outcome, now_s
+from consigne.server.store import Store
 
 log = logging.getLogger(__name__)
 
-QUEUE_MESSAGES_MAX = 20_000
-QUEUE_BYTES_MAX = 64 * 1024 * 1024
 BATCH_MESSAGES_MAX = 1_000
 FAILED_COMMIT_PAUSE_S = 1.0
 TICK_S = 1.0
@@ -49,25 +50,6 @@ class Role(Enum):
 
 
 Listener = Callable[[Outcome], None]
-Received = tuple[str, bytes, bool]  # topic, payload, retained
-_LOST: Received = ("", b"", False)  # in the queue between two connections to the broker
-
-
-@dataclass
-class Counts:
-    """What the ingest did since it started."""
-
-    messages: int = 0
-    stored: int = 0
-    repeated: int = 0
-    deferred: int = 0
-    conflicts: int = 0  # repeated with another content, see server.repeats
-    commits: int = 0
-    commit_s: float = 0.0  # seconds that the commits took, decoding included
-    failed_commits: int = 0
-    overflow: int = 0  # messages not queued: the lockers send them again
-    acknowledgements: int = 0
-    asked_again: int = 0
 
 
 class Ingest:
@@ -88,8 +70,7 @@ class Ingest:
         self._decoder = Decoder(self.keys)
         self._store = Store(database)
         self._gaps = Gaps()
-        self._queue: deque[Received] = deque()
-        self._queue_bytes = 0
+        self._inbox = Inbox()
         self._wake = asyncio.Event()
         self._tick_wanted = False
         self._worker = ThreadPoolExecutor(1, "ingest")
@@ -112,7 +93,7 @@ class Ingest:
     @property
     def waiting(self) -> int:
         """Messages received and not yet committed."""
-        return len(self._queue)
+        return len(self._inbox)
 
     @property
     def is_running(self) -> bool:
@@ -149,10 +130,10 @@ class Ingest:
         await asyncio.gather(self._task, return_exceptions=True)
         self._task = None
         try:
-            while self._queue:
+            while self._inbox:
                 await self._turn()
-        except OperationalError as error:
-            log.error("%d messages not committed at the end: %s", len(self._queue), error)
+        except (OperationalError, InterfaceError) as error:
+            log.error("%d messages not committed at the end: %s", len(self._inbox), error)
         self._worker.shutdown()
 
     def kick(self) -> None:
@@ -168,17 +149,13 @@ class Ingest:
 
     def _receive(self, topic: str, payload: bytes, retained: bool) -> None:
         self.counts.messages += 1
-        if len(self._queue) >= QUEUE_MESSAGES_MAX or self._queue_bytes >= QUEUE_BYTES_MAX:
+        if self._inbox.put((topic, payload, retained)):
+            self._wake.set()
+        else:
             self.counts.overflow += 1
-            return
-        self._queue.append((topic, payload, retained))
-        self._queue_bytes += len(payload)
-        self._wake.set()
 
     def _on_lost(self) -> None:
-        if self._queue and self._queue[-1] is _LOST:
-            return
-        self._queue.append(_LOST)
+        self._inbox.put_lost()
         self._wake.set()
 
     async def _run(self) -> None:
@@ -189,7 +166,7 @@ class Ingest:
                     await self._wake.wait()
             self._wake.clear()
             try:
-                if self._queue:
+                if self._inbox:
                     await self._turn()
                 if self._tick_wanted or time.monotonic() >= next_tick:
                     self._tick_wanted = False
@@ -202,17 +179,15 @@ class Ingest:
 
     async def _turn(self) -> None:
         """One batch: take, commit, answer."""
-        taken = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH_MESSAGES_MAX))]
-        self._queue_bytes -= sum(len(payload) for _, payload, _ in taken)
-        if self._queue:
+        taken = self._inbox.take(BATCH_MESSAGES_MAX)
+        if self._inbox:
             self._wake.set()
         loop = asyncio.get_running_loop()
         began_s = time.monotonic()
         try:
             outcomes = await loop.run_in_executor(self._worker, self._work, taken)
-        except OperationalError:  # locked, full, gone: the fault is not in the messages
-            self._queue.extendleft(reversed(taken))
-            self._queue_bytes += sum(len(payload) for _, payload, _ in taken)
+        except (OperationalError, InterfaceError):  # locked, full, gone: not the messages' fault
+            self._inbox.put_back(taken)
             raise
         self.counts.commit_s += time.monotonic() - began_s
         for outcome in outcomes:
@@ -220,9 +195,9 @@ class Ingest:
 
     def _work(self, taken: list[Received]) -> list[Outcome]:
         """In the worker thread: decode and commit, in the order of arrival."""
-        if _LOST not in taken:
+        if LOST not in taken:
             return self._commit(taken)
-        at = taken.index(_LOST)
+        at = taken.index(LOST)
         outcomes = self._commit(taken[:at])
         self._store.forget_presence()
         return outcomes + self._work(taken[at + 1 :])
@@ -234,22 +209,26 @@ class Ingest:
             return []
         try:
             return [self._store.commit(messages)]
-        except OperationalError:
-            raise
-        except Exception:
+        except Exception as error:
+            if _is_databases_own(error):
+                raise
             self.counts.failed_commits += 1
             log.exception("a batch of %d messages failed: trying them one by one", len(messages))
-        return self._work_singly(messages)
+        return self._commit_singly(messages)
 
-    def _work_singly(self, messages: list[Message]) -> list[Outcome]:
-        """Keep one message that cannot be stored from holding up all others."""
+    def _commit_singly(self, messages: list[Message]) -> list[Outcome]:
+        """Keep one message that cannot be stored from holding up all others.
+
+        Any exception is caught, a defect of ours too: what one locker says must not stop the fleet. The
+        message is logged with its traceback, counted, and not acknowledged, so it is not lost either.
+        """
         outcomes = []
         for message in messages:
             try:
                 outcomes.append(self._store.commit([message]))
-            except OperationalError:
-                raise
-            except Exception:
+            except Exception as error:
+                if _is_databases_own(error):
+                    raise
                 self._decoder.dropped["not_storable"] += 1
                 log.exception("a message of %s is not stored", message.locker)
         return outcomes
@@ -278,11 +257,12 @@ class Ingest:
         self._tell(outcome)
 
     def _tell(self, outcome: Outcome) -> None:
-        """A listener that fails is reported and must not stop what custody depends on."""
+        """Any failure of a listener is logged and counted: it must not stop what custody depends on."""
         for listener in self.listeners:
             try:
                 listener(outcome)
             except Exception:
+                self.counts.failed_listeners += 1
                 log.exception("a listener failed")
 
     def _acknowledge(self, stream: tuple[str, int], seq: int) -> None:
@@ -321,3 +301,8 @@ class Ingest:
             expired = commands.expire(connection, at)
             commands.repair_grants(connection, at)
             return commands.send(connection, at), expired
+
+
+def _is_databases_own(error: Exception) -> bool:
+    """Whether the database itself is locked, full or gone: the messages are good and are tried again."""
+    return isinstance(error, (OperationalError, InterfaceError))

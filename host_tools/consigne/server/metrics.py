@@ -11,8 +11,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 
+from consigne.server.counts import Counts
 from consigne.server.database import Database
-from consigne.server.ingest import Counts, Ingest
+from consigne.server.ingest import Ingest
 from consigne.server.models import commands, lockers, streams
 
 _COUNTERS = {
@@ -23,6 +24,7 @@ _COUNTERS = {
     "conflicts": "Event numbers that came again with other content",
     "failed_commits": "Commits that the database refused",
     "overflow": "Messages not queued because the database was too slow",
+    "failed_listeners": "Failures of what listens to commits, such as a page",
     "acknowledgements": "Cumulative acknowledgements published",
     "asked_again": "Requests to send again from a number",
 }

@@ -6,53 +6,21 @@ rows, under a lock, so what it returns to be acknowledged is on the disk.
 """
 
 import json
-import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import bindparam, func, select, tuple_, update
 from sqlalchemy.engine import Connection
 
 from consigne import protocol
-from consigne.server import commands, grants, projection, repeats
+from consigne.server import commands, projection, repeats, standing
 from consigne.server.contiguity import Held
 from consigne.server.database import Database
 from consigne.server.decode import Message
-from consigne.server.models import compartments, events, lockers, streams
+from consigne.server.models import events, lockers, streams
+from consigne.server.outcome import Outcome, Stored, Stream, held_of, now_s
 
-Stream = tuple[str, int]  # locker, epoch
 _CHUNK = 400  # streams in one IN list
-CLOCK_ERROR_S = 10
-"""A locker whose clock differs more than this from the host's is told the time."""
-
-
-class Stored(NamedTuple):
-    """An event that a commit brought."""
-
-    locker: str
-    epoch: int
-    event: protocol.Event
-
-
-@dataclass
-class Outcome:
-    """What a commit did."""
-
-    stored: list[Stored] = field(default_factory=list)
-    repeated: int = 0
-    deferred: int = 0  # beyond contiguity.ISLANDS_MAX: will come again
-    held: dict[Stream, Held] = field(default_factory=dict)  # to acknowledge; of every stream touched
-    parcels: set[str] = field(default_factory=set)
-    lockers: set[str] = field(default_factory=set)  # whose status or compartments changed
-    behind: dict[Stream, int] = field(default_factory=dict)  # a status claims events from here on
-    commands: set[str] = field(default_factory=set)  # ids that were answered
-    conflicts: dict[Stream, list[int]] = field(default_factory=dict)  # numbers with another content
-
-
-def now_s() -> int:
-    """The host's time, Unix seconds."""
-    return int(time.time())
 
 
 class Store:
@@ -78,7 +46,7 @@ class Store:
         with self.database.write() as connection:
             self._store_events(connection, batches, outcome)
             for message in messages:
-                self._apply(connection, message, outcome)
+                standing.apply(connection, message, outcome)
         return outcome
 
     def forget_presence(self) -> None:
@@ -90,7 +58,7 @@ class Store:
         """Every stream of which something is known to be missing, for a host that starts."""
         with self.database.read() as connection:
             rows = connection.execute(select(streams).where(streams.c.islands != "[]"))
-            return {(row.locker, row.epoch): _held(row) for row in rows}
+            return {(row.locker, row.epoch): held_of(row) for row in rows}
 
     def missing(self, known: dict[Stream, int]) -> dict[Stream, int | None]:
         """The first number missing of every stream with a gap, None for those ``known`` that have none now.
@@ -120,7 +88,7 @@ class Store:
         changed: list[dict[str, Any]] = []
         again: dict[Stream, list[protocol.Event]] = {}
         for stream, row in rows.items():
-            held = _held(row)
+            held = held_of(row)
             before = held.highest
             fresh, lost, repeated = _hold(held, batches[stream], outcome)
             outcome.held[stream] = held
@@ -180,89 +148,6 @@ class Store:
             rows.update(((row.locker, row.epoch), row) for row in connection.execute(statement))
         return rows
 
-    # --- what is not an event ---------------------------------------------------------------------
-
-    def _apply(self, connection: Connection, message: Message, outcome: Outcome) -> None:
-        content = message.content
-        if isinstance(content, protocol.Status):
-            self._apply_status(connection, message.locker, content, outcome)
-            if content.up and _clock_is_wrong(content, message.retained):
-                commands.set_time(connection, message.locker, now_s())
-        elif isinstance(content, protocol.Occupancy):
-            self._apply_occupancy(connection, message.locker, content, outcome)
-        elif isinstance(content, protocol.Reply):
-            if commands.answered(connection, message.locker, content.id, content.result):
-                outcome.commands.add(content.id)
-        elif isinstance(content, protocol.Ask):
-            grants.adopt(connection, message.locker, content.have)
-            outcome.lockers.add(message.locker)
-
-    def _superseded(self, connection: Connection, locker: str, epoch: int) -> bool:
-        """Whether this life of the journal is known and another one speaks now."""
-        current = select(lockers.c.epoch).where(lockers.c.id == locker)
-        if connection.execute(current).scalar_one() in (epoch, None):
-            return False
-        here = (streams.c.locker == locker) & (streams.c.epoch == epoch)
-        return connection.execute(select(streams.c.epoch).where(here)).first() is not None
-
-    def _apply_status(
-        self, connection: Connection, locker: str, status: protocol.Status, outcome: Outcome
-    ) -> None:
-        if self._superseded(connection, locker, status.epoch):
-            return
-        values: dict[str, Any] = {"up": status.up, "status_at": now_s()}
-        if status.up:
-            values["status"] = json.dumps(_status_dict(status))
-        connection.execute(update(lockers).where(lockers.c.id == locker).values(**values))
-        outcome.lockers.add(locker)
-        if status.grants is not None:
-            grants.adopt(connection, locker, status.grants)
-            commands.mend_grants(connection, locker, status, now_s())
-        if not status.up or status.seq is None:
-            return
-        stream = (locker, status.epoch)
-        held = outcome.held.get(stream)
-        if held is None:
-            here = (streams.c.locker == locker) & (streams.c.epoch == status.epoch)
-            row = connection.execute(select(streams).where(here)).first()
-            held = _held(row) if row is not None else Held()
-        if (status.ack or 0) < held.contiguous:
-            outcome.held[stream] = held  # the last acknowledgement did not arrive
-        if status.seq - 1 > held.highest:
-            outcome.behind[stream] = held.contiguous + 1
-
-    def _apply_occupancy(
-        self, connection: Connection, locker: str, occupancy: protocol.Occupancy, outcome: Outcome
-    ) -> None:
-        if self._superseded(connection, locker, occupancy.epoch):
-            return
-        here = compartments.c.locker == locker
-        newest = connection.execute(
-            select(func.max(compartments.c.seq)).where(here & (compartments.c.epoch == occupancy.epoch))
-        ).scalar()
-        if newest is not None and newest > occupancy.seq:
-            return  # overtaken by a newer one
-        connection.execute(compartments.delete().where(here))
-        at = {"epoch": occupancy.epoch, "seq": occupancy.seq, "time_s": occupancy.time_s}
-        rows = [
-            {"locker": locker, "door": door, "content": content, "seen": seen, "parcel": parcel, **at}
-            for door, (content, seen, parcel) in enumerate(occupancy.doors)
-        ]
-        if rows:
-            connection.execute(compartments.insert(), rows)
-        outcome.lockers.add(locker)
-
-
-def _clock_is_wrong(status: protocol.Status, retained: bool) -> bool:
-    """Whether the locker needs to be told the time; what a retained status says of it is old."""
-    if status.trust == 0:
-        return True
-    return not retained and status.time_s is not None and abs(status.time_s - now_s()) > CLOCK_ERROR_S
-
-
-def _held(row: Any) -> Held:
-    return Held(row.contiguous, [(first, last) for first, last in json.loads(row.islands)])
-
 
 def _hold(
     held: Held, batch: list[protocol.Event], outcome: Outcome
@@ -318,19 +203,4 @@ def _event_row(stream: Stream, event: protocol.Event) -> dict[str, Any]:
         "kind": event.kind,
         "parcel": parcel or None,
         "data": event.text,
-    }
-
-
-def _status_dict(status: protocol.Status) -> dict[str, Any]:
-    return {
-        "epoch": status.epoch,
-        "seq": status.seq,
-        "ack": status.ack,
-        "grants": status.grants,
-        "trust": status.trust,
-        "time_s": status.time_s,
-        "firmware": status.firmware,
-        "journal": status.journal,
-        "faults": status.faults,
-        "health": asdict(status.health) if status.health is not None else None,
     }

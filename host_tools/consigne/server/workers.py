@@ -20,8 +20,9 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
 from consigne import protocol
+from consigne.server.counts import Counts
 from consigne.server.database import Database
-from consigne.server.ingest import Counts, Ingest, Role
+from consigne.server.ingest import Ingest, Role
 from consigne.server.mqtt import HostClient
 
 log = logging.getLogger(__name__)

@@ -1,0 +1,21 @@
+"""What an ingest counts; each worker process has its own, the leader adds them up."""
+
+from dataclasses import dataclass
+
+
+@dataclass
+class Counts:
+    """What the ingest did since it started."""
+
+    messages: int = 0
+    stored: int = 0
+    repeated: int = 0
+    deferred: int = 0
+    conflicts: int = 0  # repeated with another content, see server.repeats
+    commits: int = 0
+    commit_s: float = 0.0  # seconds that the commits took, decoding included
+    failed_commits: int = 0
+    overflow: int = 0  # messages not queued: the lockers send them again
+    failed_listeners: int = 0  # each logged with its traceback
+    acknowledgements: int = 0
+    asked_again: int = 0

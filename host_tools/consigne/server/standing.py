@@ -1,0 +1,116 @@
+"""What a locker says beside its events: its status, its compartments, its answers and questions.
+
+Runs inside the transaction that stores the events, after them.
+"""
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.engine import Connection
+
+from consigne import protocol
+from consigne.server import commands, grants
+from consigne.server.contiguity import Held
+from consigne.server.decode import Message
+from consigne.server.models import compartments, lockers, streams
+from consigne.server.outcome import Outcome, held_of, now_s
+
+CLOCK_ERROR_S = 10
+"""A locker whose clock differs more than this from the host's is told the time."""
+
+
+def apply(connection: Connection, message: Message, outcome: Outcome) -> None:
+    """Keep what a message says that is not of events; adds to ``outcome``."""
+    content = message.content
+    if isinstance(content, protocol.Status):
+        _apply_status(connection, message.locker, content, outcome)
+        if content.up and _clock_is_wrong(content, message.retained):
+            commands.set_time(connection, message.locker, now_s())
+    elif isinstance(content, protocol.Occupancy):
+        _apply_occupancy(connection, message.locker, content, outcome)
+    elif isinstance(content, protocol.Reply):
+        if commands.answered(connection, message.locker, content.id, content.result):
+            outcome.commands.add(content.id)
+    elif isinstance(content, protocol.Ask):
+        grants.adopt(connection, message.locker, content.have)
+        outcome.lockers.add(message.locker)
+
+
+def _superseded(connection: Connection, locker: str, epoch: int) -> bool:
+    """Whether this life of the journal is known and another one speaks now."""
+    current = select(lockers.c.epoch).where(lockers.c.id == locker)
+    if connection.execute(current).scalar_one() in (epoch, None):
+        return False
+    here = (streams.c.locker == locker) & (streams.c.epoch == epoch)
+    return connection.execute(select(streams.c.epoch).where(here)).first() is not None
+
+
+def _apply_status(connection: Connection, locker: str, status: protocol.Status, outcome: Outcome) -> None:
+    if _superseded(connection, locker, status.epoch):
+        return
+    values: dict[str, Any] = {"up": status.up, "status_at": now_s()}
+    if status.up:
+        values["status"] = json.dumps(_status_dict(status))
+    connection.execute(update(lockers).where(lockers.c.id == locker).values(**values))
+    outcome.lockers.add(locker)
+    if status.grants is not None:
+        grants.adopt(connection, locker, status.grants)
+        commands.mend_grants(connection, locker, status, now_s())
+    if not status.up or status.seq is None:
+        return
+    stream = (locker, status.epoch)
+    held = outcome.held.get(stream)
+    if held is None:
+        here = (streams.c.locker == locker) & (streams.c.epoch == status.epoch)
+        row = connection.execute(select(streams).where(here)).first()
+        held = held_of(row) if row is not None else Held()
+    if (status.ack or 0) < held.contiguous:
+        outcome.held[stream] = held  # the last acknowledgement did not arrive
+    if status.seq - 1 > held.highest:
+        outcome.behind[stream] = held.contiguous + 1
+
+
+def _apply_occupancy(
+    connection: Connection, locker: str, occupancy: protocol.Occupancy, outcome: Outcome
+) -> None:
+    if _superseded(connection, locker, occupancy.epoch):
+        return
+    here = compartments.c.locker == locker
+    newest = connection.execute(
+        select(func.max(compartments.c.seq)).where(here & (compartments.c.epoch == occupancy.epoch))
+    ).scalar()
+    if newest is not None and newest > occupancy.seq:
+        return  # overtaken by a newer one
+    connection.execute(compartments.delete().where(here))
+    at = {"epoch": occupancy.epoch, "seq": occupancy.seq, "time_s": occupancy.time_s}
+    rows = [
+        {"locker": locker, "door": door, "content": content, "seen": seen, "parcel": parcel, **at}
+        for door, (content, seen, parcel) in enumerate(occupancy.doors)
+    ]
+    if rows:
+        connection.execute(compartments.insert(), rows)
+    outcome.lockers.add(locker)
+
+
+def _clock_is_wrong(status: protocol.Status, retained: bool) -> bool:
+    """Whether the locker needs to be told the time; what a retained status says of it is old."""
+    if status.trust == 0:
+        return True
+    return not retained and status.time_s is not None and abs(status.time_s - now_s()) > CLOCK_ERROR_S
+
+
+def _status_dict(status: protocol.Status) -> dict[str, Any]:
+    return {
+        "epoch": status.epoch,
+        "seq": status.seq,
+        "ack": status.ack,
+        "grants": status.grants,
+        "trust": status.trust,
+        "time_s": status.time_s,
+        "firmware": status.firmware,
+        "journal": status.journal,
+        "faults": status.faults,
+        "health": asdict(status.health) if status.health is not None else None,
+    }

@@ -1,0 +1,60 @@
+"""Bytes from outside made into plain values, or refused with what is wrong with them.
+
+What arrives is untrusted even when its MAC is right: a firmware may be buggy, or newer than this host.
+"""
+
+import json
+import math
+from typing import Any
+
+U32_MAX = 0xFFFFFFFF
+
+
+class ProtocolError(ValueError):
+    """A message that is not what the protocol says; the text tells what is wrong with it."""
+
+
+def whole(value: object, what: str, maximum: int = U32_MAX, minimum: int = 0) -> int:
+    """A whole number within bounds; True and False are none.  Raises ``ProtocolError`` naming ``what``."""
+    if not isinstance(value, int) or isinstance(value, bool) or not minimum <= value <= maximum:
+        raise ProtocolError(f"{what} is not a whole number from {minimum} to {maximum}")
+    return value
+
+
+def clean(text: str) -> str:
+    """Text any database stores: no NUL, no half of a surrogate pair."""
+    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def short(value: object, what: str, maximum: int = 200) -> str:
+    """A text of at most ``maximum`` characters, cleaned.  Raises ``ProtocolError`` naming ``what``."""
+    if not isinstance(value, str) or len(value) > maximum:
+        raise ProtocolError(f"{what} is not a text of at most {maximum} characters")
+    return clean(value)
+
+
+def _not_json(name: str) -> object:
+    raise ProtocolError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ProtocolError("a number beyond all measure")
+    return value
+
+
+def load(body: bytes) -> dict[str, Any]:
+    """A body as a dict.  Raises ``ProtocolError`` for whatever is not one JSON object."""
+    try:
+        value = json.loads(body, parse_constant=_not_json, parse_float=_finite)
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError(f"not JSON: {type(error).__name__}") from None
+    if not isinstance(value, dict):
+        raise ProtocolError("not a JSON object")
+    return value
+
+
+def dump(body: dict[str, Any]) -> bytes:
+    """A body as the bytes that are signed and sent."""
+    return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
