@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from .buses import I2CBus, Uart
 from .clock import Clock, Timer
+from .ethernet import Ethernet
 from .gpio import PIN_COUNT, Pad, Pwm, Rmt, check_pin
 from .nets import Net
 from .radio import Radio
@@ -77,6 +78,7 @@ class Board:
         self.parts: list[Part] = []
         self.flash: dict[str, Flash] = {}
         self.radio = Radio(clock)
+        self.ethernet = Ethernet(clock, self.pad)
         self.powered = False
         self.cause = POWER_ON
         self.log: Callable[[int, str, str], Any] = lambda at_us, what, detail: None
@@ -221,3 +223,4 @@ class Board:
         for uart in self._uarts.values():
             uart.close()
         self.radio.reset()
+        self.ethernet.reset()

@@ -229,13 +229,15 @@ class SimLocker:
 
     # --- the network ------------------------------------------------------------------------------
     def network(self, mode: str) -> None:
-        """``up``, ``refuse`` (the broker is down), ``blackhole`` or ``cut`` (Wi-Fi is gone too)."""
+        """``up``, ``refuse`` (the broker is down), ``blackhole`` or ``cut`` (Wi-Fi or the cable is gone too)."""
         if self.netcut is not None:
             self.netcut.set_mode(mode)
         if self._memory_network is not None:
             self._memory_network.set_mode(mode)
         self._mode = mode
         self.call(lambda: self.board.radio.set_air(mode != "cut"))
+        if self.cabinet.phy is not None:
+            self.cabinet.phy.cable = mode != "cut"
         self.call(lambda: self.board.note("network", mode))
 
     # --- what can be seen -------------------------------------------------------------------------

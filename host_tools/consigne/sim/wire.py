@@ -45,7 +45,7 @@ class Port:
                 "pin_write pin_irq uart_write uart_irq pwm_set rmt_play rmt_stop wdt_feed reset "
                 "pin_setup levels i2c_write i2c_read i2c_scan uart_open uart_read uart_any rmt_open "
                 "rmt_busy wdt_start info adc_read partition flash_read flash_write flash_ioctl "
-                "wlan_active wlan_join wlan_leave wlan_status"
+                "wlan_active wlan_join wlan_leave wlan_status lan_open lan_active lan_status"
             ).split()
         }
         board.on_interrupt = self._interrupt
@@ -61,7 +61,8 @@ class Port:
             return handler(number, payload) or b""
         except OSError as error:
             if error.errno is None:  # OSError(5) has an errno on MicroPython only
-                raise OSError(error.args[0] if error.args else errno.EIO, "I/O error") from error
+                code = error.args[0] if error.args and isinstance(error.args[0], int) else errno.EIO
+                raise OSError(code, str(error)) from error
             raise
 
     # --- interrupts and the freshness of input levels ------------------------------------------------
@@ -221,6 +222,21 @@ class Port:
     def _wlan_status(self, number: int, payload: bytes) -> bytes:
         radio = self.board.radio
         return struct.pack("<BBHb", radio.active, radio.connected, radio.status, radio.rssi_dbm)
+
+    # --- wired network -------------------------------------------------------------------------------------
+    def _lan_open(self, number: int, payload: bytes) -> None:
+        mdc, mdio, power, ref_clk, from_chip = payload
+        no_power = power == ops.LEAVE
+        ethernet = self.board.ethernet
+        self._levels_known = False
+        self.busy_us = ethernet.open(number, mdc, mdio, -1 if no_power else power, ref_clk, bool(from_chip))
+
+    def _lan_active(self, number: int, payload: bytes) -> None:
+        self.board.ethernet.activate(bool(number))
+
+    def _lan_status(self, number: int, payload: bytes) -> bytes:
+        ethernet = self.board.ethernet
+        return bytes((ethernet.active, ethernet.status, ethernet.connected))
 
 
 class Framing:

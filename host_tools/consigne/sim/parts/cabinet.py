@@ -10,6 +10,7 @@ from .doors import Door, Reed, Strike, Supply
 from .gm65 import Gm65
 from .hd44780 import CharacterDisplay
 from .keypad import MatrixKeypad
+from .lan8720 import Lan8720
 from .lockboards import BoardStrike, LockBoard, boards
 from .mcp23017 import Mcp23017
 from .panel import Buzzer, Lamp
@@ -20,7 +21,7 @@ class Cabinet:
 
     ``doors`` in the order of the configuration; ``expanders`` by bank name
     (``"mcp23017@<i2c>:<address>"``), ``boards`` too (``"8a@<uart>:<address>"``); ``keypad``,
-    ``scanner``, ``display``, ``buzzer`` and ``lamp`` are None where the configuration has none.
+    ``scanner``, ``display``, ``buzzer``, ``lamp`` and ``phy`` are None where the configuration has none.
     """
 
     def __init__(self, board: Board, config: Mapping[str, Any], seed: int = 0) -> None:
@@ -43,6 +44,8 @@ class Cabinet:
         buzzer, led = config.get("buzzer"), config.get("led")
         self.buzzer = Buzzer(board, board.pin(buzzer["pin"])) if buzzer else None
         self.lamp = Lamp(board, board.pin(led["pin"])) if led else None
+        wiring = (config.get("network") or {}).get("lan")
+        self.phy = Lan8720(board, wiring) if wiring else None
 
     def _add_expander(self, expander: Mapping[str, Any]) -> None:
         if expander["kind"] != "mcp23017":

@@ -38,6 +38,9 @@ WLAN_JOIN = 50  # u8 length of ssid, ssid, password
 WLAN_LEAVE = 51
 PWM_SET = 53  # pin; u32 Hz, u16 duty; a frequency of 0 gives the pin back
 WLAN_STATUS = 52  # -> active, connected, u16 status, i8 dBm
+LAN_OPEN = 54  # PHY address; mdc, mdio, power (255: none), reference clock, 1: the chip gives it
+LAN_ACTIVE = 55  # 0, 1
+LAN_STATUS = 56  # -> active, status, connected
 
 FIRST_PUSH = 128
 PUSH_PIN = 128  # pin, level: an interrupt

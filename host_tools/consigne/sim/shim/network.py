@@ -1,4 +1,4 @@
-"""``network`` of the simulated ESP32: a Wi-Fi station."""
+"""``network`` of the simulated ESP32: a Wi-Fi station, and the Ethernet port of a board that has one."""
 
 import struct
 
@@ -8,6 +8,9 @@ import _ops
 STA_IF, AP_IF = 0, 1
 STAT_IDLE, STAT_CONNECTING, STAT_GOT_IP = 1000, 1001, 1010
 STAT_NO_AP_FOUND, STAT_WRONG_PASSWORD, STAT_BEACON_TIMEOUT = 201, 202, 200
+
+ETH_INITIALIZED, ETH_STARTED, ETH_STOPPED, ETH_CONNECTED, ETH_DISCONNECTED, ETH_GOT_IP = range(6)
+PHY_LAN8710, PHY_LAN8720, PHY_IP101, PHY_RTL8201 = range(4)
 
 
 class WLAN:
@@ -56,6 +59,56 @@ class WLAN:
     def ifconfig(self):
         if self.isconnected():
             return ("192.168.4.20", "255.255.255.0", "192.168.4.1", "192.168.4.1")
+        return ("0.0.0.0", "0.0.0.0", "0.0.0.0", "0.0.0.0")
+
+
+def _pin(pin):
+    return _ops.LEAVE if pin is None else pin.id()
+
+
+class LAN:
+    """The one Ethernet interface; made a second time it is as it was."""
+
+    def __init__(
+        self,
+        id=None,
+        *,
+        mdc=None,
+        mdio=None,
+        reset=None,
+        power=None,
+        phy_addr,
+        phy_type,
+        ref_clk_mode=-1,
+        ref_clk=None,
+    ):
+        if id not in (None, 0):
+            raise ValueError("invalid LAN interface identifier")
+        if not 0 <= phy_addr <= 31:
+            raise ValueError("invalid phy address")
+        if not 0 <= phy_type <= PHY_RTL8201:
+            raise ValueError("invalid phy type")
+        if mdc is None or mdio is None:
+            raise ValueError("mdc and mdio must be specified")
+        if ref_clk is None or reset is not None:
+            raise ValueError("the simulated port wants ref_clk and has no reset")
+        pins = bytes((_pin(mdc), _pin(mdio), _pin(power), _pin(ref_clk), ref_clk_mode not in (-1, 1)))
+        _link.ask(_ops.LAN_OPEN, phy_addr, pins)
+
+    def active(self, is_active=None):
+        if is_active is not None:
+            _link.ask(_ops.LAN_ACTIVE, bool(is_active))
+        return bool(_link.ask(_ops.LAN_STATUS, 0)[0])
+
+    def status(self):
+        return _link.ask(_ops.LAN_STATUS, 0)[1]
+
+    def isconnected(self):
+        return bool(_link.ask(_ops.LAN_STATUS, 0)[2])
+
+    def ifconfig(self):
+        if self.isconnected():
+            return ("192.168.4.21", "255.255.255.0", "192.168.4.1", "192.168.4.1")
         return ("0.0.0.0", "0.0.0.0", "0.0.0.0", "0.0.0.0")
 
 
