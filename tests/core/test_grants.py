@@ -4,7 +4,6 @@ from access_kit import EPOCH_S, NEVER, Desk, grant, listed_tag
 from locker.core import grants as G
 from locker.core import reasons as W
 from locker.core import records as R
-from locker.core.livecodes import LiveCodes
 
 CODE = "12345678"
 
@@ -127,6 +126,7 @@ def test_an_opening_under_an_unknown_reference_spends_nothing():
     desk.put(R.GRANT, grant(1, CODE, door=4, uses=1))
     desk.opened(4, 0)
     desk.opened(4, 999)
+    desk.record(R.GRANT_SPENT, 999, EPOCH_S)
     assert desk.why(CODE) == W.R_OK
 
 
@@ -138,20 +138,19 @@ def test_a_grant_for_any_door_is_spent_by_the_door_it_opened():
 
 
 def test_the_set_is_bounded_and_what_has_ended_makes_room():
-    live = LiveCodes()
-    few = G.Grants(live, 4)
+    few = G.Grants(4)
     for i in range(4):
         few.put(grant(i + 1, "{:08d}".format(i), end=NEVER if i != 2 else EPOCH_S + 10), EPOCH_S)
     extra = grant(9999, "99999999")
     assert few.admit(extra, 12, EPOCH_S + 10) == W.R_FULL
     assert few.admit(grant(2, "99999999"), 12, EPOCH_S) == W.R_OK  # replaces, needs no room
     few.put(extra, EPOCH_S)  # a journal written by a firmware with a larger bound
-    assert live.find(listed_tag("99999999")) == ()
+    assert few.find(listed_tag("99999999")) == ()
     assert few.admit(extra, 12, EPOCH_S + 11) == W.R_OK
     few.put(extra, EPOCH_S + 11)
-    assert live.find(listed_tag("99999999")) == (9999,)
-    assert live.find(listed_tag("00000002")) == ()
-    assert live.find(listed_tag("00000001")) == (2,)
+    assert few.find(listed_tag("99999999")) == (9999,)
+    assert few.find(listed_tag("00000002")) == ()
+    assert few.find(listed_tag("00000001")) == (2,)
     assert few.admit(grant(10_000, "99999998"), 12, EPOCH_S + 11) == W.R_FULL
 
 
@@ -162,3 +161,37 @@ def test_the_version_of_the_set_survives():
         desk.record(R.GRANTS_VERSION, 4_000_000_000)
         desk.restart(compacted)
         assert desk.access.grants_version == 4_000_000_000
+
+
+def test_many_grants_come_and_go_and_each_opens_what_it_did():
+    """More than one page of them; those that share bytes, digits or a page never stand for another."""
+    many = G.Grants(500)
+    for i in range(1, 301):
+        digits = "{:08d}".format(i // 2)  # two grants have the same digits
+        many.put(grant(i, digits, door=i % 12, uses=3, parcel="JD{:014d}".format(i) * (i % 3 > 0)), EPOCH_S)
+        if i % 5 == 0:
+            many.spend(i)
+    for i in range(3, 301, 3):
+        many.drop(i)
+    for i in range(1, 301):
+        if i % 3 == 0:
+            assert many._row(i) is None
+            continue
+        assert many.fields(i)[5:] == (i % 12, 3, "JD{:014d}".format(i))
+        assert many.spent(i, 1) is (i % 5 == 0)
+        twins = tuple(n for n in (i // 2 * 2, i // 2 * 2 + 1) if n % 3 and 0 < n < 301)
+        assert sorted(many.find(listed_tag("{:08d}".format(i // 2)))) == sorted(twins)
+    for i in range(1, 301):
+        many.drop(i)
+    assert many._pages == []
+
+
+def test_an_id_that_reads_like_part_of_a_neighbour_is_found_where_it_is():
+    """Ids, dates and doors are all plain numbers: a search by bytes alone would take one for another."""
+    few = G.Grants(9)
+    few.put(grant(1, CODE, begin=2, end=3, holder=4, door=5, parcel="P"), EPOCH_S)
+    few.put(grant(2, CODE, begin=1, end=4), EPOCH_S)
+    few.put(grant(0x50000, CODE), EPOCH_S)
+    assert few.fields(2)[:2] == (1, 4)
+    assert few._row(3) is None and few._row(4) is None
+    assert few.fields(0x50000)[0] == 0

@@ -62,7 +62,7 @@ class Access:
         self.throttle = Throttle()
         self.grants_version = 0
         self._live = livecodes.LiveCodes()
-        self._grants = grants.Grants(self._live, GRANTS_MAX)
+        self._grants = grants.Grants(GRANTS_MAX)
         self._counters = Counters()
         self._windows = Windows(holders, digits, window, self._listed, self._counters, self._live)
         self._revoked_parcels = Parcels()
@@ -200,9 +200,9 @@ class Access:
         """Whether the derived digits of this parcel are live already for something else."""
         self._parcels.prepare_all()
         tag = self._parcels.tag_of(parcel_id)
-        for ref in self._live.find(tag):
+        for ref in self._refs(tag):
             door = livecodes.door_of(ref)
-            if codes.same(tag, self._tag(ref)) and (door < 0 or self._parcels.parcel(door) != parcel_id):
+            if door < 0 or self._parcels.parcel(door) != parcel_id:
                 return True
         return False
 
@@ -261,9 +261,7 @@ class Access:
     def _decide(self, text, now):
         tag = codes.listed_tag(self._listed, text)
         best = _refused(W.R_WRONG)
-        for ref in self._live.find(tag):
-            if not codes.same(tag, self._tag(ref)):
-                continue
+        for ref in self._refs(tag):
             verdict = self._judge(ref, now)
             if verdict[REASON] == W.R_OK == best[REASON]:
                 if not verdict[PARCEL] or verdict[PARCEL] != best[PARCEL] or verdict[ACTION] != best[ACTION]:
@@ -271,6 +269,11 @@ class Access:
             elif best[REASON] == W.R_WRONG or verdict[REASON] < best[REASON]:
                 best = verdict  # what is good, else always the same of several reasons
         return best
+
+    def _refs(self, tag):
+        """The references of all live codes with this tag: the index knows only a part of it."""
+        found = self._grants.find(tag) + self._live.find(tag)
+        return [ref for ref in found if codes.same(tag, self._tag(ref))]
 
     def _tag(self, ref):
         if ref > 0:
