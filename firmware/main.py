@@ -20,7 +20,6 @@ from locker.drivers import board
 from locker.drivers.flash import journal_partition
 from locker.drivers.watchdog import Watchdog
 from locker.journal.log import Journal
-from locker.net.link import WifiLink
 from locker.net.mqtt import Client, Settings
 from locker.net.mqtt_conversation import Conversation
 from locker.net.names import Resolver
@@ -33,7 +32,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from locker import ports
 
-_BOOT_ONLY = ("config", "configpanel", "configlines", "configboards", "parts", "panel")
+_BOOT_ONLY = ("config", "configpanel", "configlines", "configboards", "confignetwork", "parts", "panel")
 _CA_FILE = "ca.der"  # who signs the broker's certificate
 _FAULT_TASK = 1  # records.FAULT: a task ended
 _FAULT_PART = 2  # a part does not answer, or does again
@@ -78,8 +77,18 @@ class Locker:
                 self._part_report("no network without a good {}".format(_CA_FILE))
                 print(error)
 
+    def _link(self, network, identity) -> "ports.Link":
+        hostname = "consigne-" + identity.locker
+        if network["kind"] == "ethernet":
+            from locker.net.link_lan import LanLink
+
+            return LanLink(network, hostname, self._part_report)
+        from locker.net.link import WifiLink
+
+        return WifiLink(network["ssid"], identity.wifi_password, hostname)
+
     def _add_network(self, network, identity, core, conversation):
-        link: ports.Link = WifiLink(network["ssid"], identity.wifi_password, "consigne-" + identity.locker)
+        link = self._link(network, identity)
         tls = None
         if network["tls"]:
             from locker.net.tls import client_context

@@ -47,7 +47,7 @@ _SITE = {
     "led": (dict, 0, 0, _REQUIRED),
     "watchdog_ms": (int, 1000, 60_000, 8000),
     "holders": (list, 0, _HOLDERS_MAX, ()),
-    "network": (dict, 0, 0, {}),
+    "network": (dict, 0, 0, {}),  # confignetwork.py
 }
 _I2C = {
     "id": (int, 0, 1, _REQUIRED),
@@ -70,15 +70,7 @@ _DOOR = {
     "closed_level": (int, 0, 1, 0),
 }
 _CHANNEL = {"bank": (str, 1, 24, _REQUIRED), "channel": (int, 0, 255, _REQUIRED)}
-_WIFI = {
-    "kind": (str, 1, 16, _REQUIRED),
-    "ssid": (str, 1, 32, _REQUIRED),
-    "broker": (str, 1, 253, _REQUIRED),
-    "port": (int, 1, 65_535, 8883),
-    "tls": (bool, 0, 1, True),
-}
-NETWORKS = {"wifi": _WIFI}
-_MAY_LACK = ("scanner", "network")
+_MAY_LACK = ("scanner",)
 _IDENTITY = {
     "locker": (str, 1, 32, _REQUIRED),
     "device_key": (str, 64, 64, _REQUIRED),
@@ -171,7 +163,10 @@ def checked(given, where="config.json"):
             door[line] = _channel(door[line], banks, "{}.doors[{}].{}".format(where, i, line))
     for part, kinds in configpanel.KINDS.items():
         raw[part] = _check_part(raw, part, kinds, where)
-    raw["network"] = _check_part(raw, "network", NETWORKS, where)
+    if raw["network"]:
+        from . import confignetwork
+
+        raw["network"] = _check_part(raw, "network", confignetwork.KINDS, where)
     _check_meaning(raw, where)
     return raw
 
@@ -191,6 +186,10 @@ def _check_meaning(raw, where):
     problems = [configpanel.problem, configlines.problem]
     if raw["rs485"] or raw["boards"]:
         from .configboards import problem
+
+        problems.insert(1, problem)
+    if raw["network"]:
+        from .confignetwork import problem
 
         problems.insert(1, problem)
     for look in problems:

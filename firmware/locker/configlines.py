@@ -58,3 +58,7 @@ def _pins(raw):
         from . import configboards
 
         yield from configboards.pins(raw)
+    if raw["network"]:
+        from . import confignetwork
+
+        yield from confignetwork.pins(raw)

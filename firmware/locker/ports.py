@@ -107,3 +107,17 @@ class Link(Protocol):
     def rssi(self) -> int:
         """How strong the access point is heard, in dBm; 0 while there is no link, or no radio."""
         ...
+
+    def name_server(self) -> str:
+        """The address of the name server that DHCP gave; "" while there is none."""
+        ...
+
+
+class Interface(Protocol):
+    """What ``network.LAN`` offers (docs.micropython.org, "class LAN")."""
+
+    def active(self, is_active: bool) -> bool: ...
+
+    def isconnected(self) -> bool: ...
+
+    def ifconfig(self) -> tuple[str, str, str, str]: ...

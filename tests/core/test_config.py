@@ -168,3 +168,37 @@ def test_what_is_wrong_with_lock_boards_is_told():
     raw = _with_boards()
     raw["doors"][1]["lock"] = {"bank": "8a@1:3", "channel": 49}
     assert "channel 49 is used already" in _complaint(raw)
+
+
+def _on_ethernet(**changes):
+    raw = _raw()
+    raw["network"] = {
+        "kind": "ethernet",
+        "phy": "lan8720",
+        "mdc": 23,
+        "mdio": 18,
+        "power": 12,
+        "ref_clk": 17,
+        "ref_clk_out": True,
+        "broker": "lockers.example",
+    }
+    raw["network"].update(changes)
+    return raw
+
+
+def test_ethernet_keeps_its_pins_for_itself():
+    from locker.confignetwork import pins
+
+    assert "network.mdc: pin 23 is used already by keypad.cols[2]" in _complaint(_on_ethernet())
+    kept = sorted(pin for _, pin in pins(_on_ethernet()))
+    assert kept == [12, 17, 18, 19, 21, 22, 23, 25, 26, 27]
+
+
+def test_an_ethernet_chip_that_we_cannot_drive_or_clock_is_refused():
+    for key, bad, word in (
+        ("phy", "w5500", "no driver"),
+        ("ref_clk", 4, "0 or 16 or 17"),
+        ("ref_clk_out", False, "pin 0"),
+        ("mdc", 34, "allowed are"),
+    ):
+        assert word in _complaint(_on_ethernet(**{key: bad})), key

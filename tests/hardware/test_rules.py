@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
+from consigne.cabinet.compiler import device_config
 from consigne.cabinet.rules import RULES
-from file_kit import GOOD, changed, line_of, problems
+from file_kit import GOOD, changed, line_of, opened, problems
 
 # rule -> (what is there, what is put instead, the key that is named)
 BREAKS = {
@@ -18,6 +19,7 @@ BREAKS = {
     "pin_strapping": ("pin = 12", "pin = 0", "lamp.pin"),
     "coil_strapping": ("arm_pin = 25", "arm_pin = 5", "locks.arm_pin"),
     "coil_glitch": ("arm_pin = 25", "arm_pin = 14", "locks.arm_pin"),
+    "coil_armed": ("arm_pin = 25", "arm_pin = -1", "locks.arm_pin"),
     "adc_pin": ("sense_pin = 34", "sense_pin = 19", "supply.sense_pin"),
     "adc2_wifi": ("sense_pin = 34", "sense_pin = 13", "supply.sense_pin"),
     "i2c_bus": ("[display]\n", "[display]\ni2c = 1\n", "display.i2c"),
@@ -121,9 +123,22 @@ def test_the_advice_names_only_pins_that_break_no_rule(tmp_path: Path) -> None:
         assert problems(tmp_path, changed("lock = 19", f"lock = {pin}")) == []
 
 
-def test_ethernet_waits_for_its_driver_even_on_a_board_that_has_it(tmp_path: Path) -> None:
-    text = GOOD.replace('"esp32-devkitc"', '"olimex-esp32-poe"').replace(
-        'ssid = "consigne"', 'kind = "ethernet"'
-    )
-    (problem,) = [problem for problem in problems(tmp_path, text) if problem.rule == "network"]
-    assert problem.text == "the firmware has no driver for ethernet"
+def test_ethernet_takes_its_wiring_from_the_board_and_its_pins_are_nobody_elses(tmp_path: Path) -> None:
+    text = GOOD.replace('"esp32-devkitc"', '"olimex-esp32-poe"')
+    text = text.replace('ssid = "consigne"', 'kind = "ethernet"')
+    found = problems(tmp_path, text)
+    assert [problem for problem in found if problem.rule == "network"] == []
+    taken = {problem.text for problem in found if problem.rule == "pin_taken"}
+    assert "pin 25 is Ethernet RXD0" in taken and "pin 17 is the clock of the Ethernet chip" in taken
+
+
+def test_the_device_is_told_how_the_boards_ethernet_chip_is_wired(tmp_path: Path) -> None:
+    text = GOOD.replace('"esp32-devkitc"', '"olimex-esp32-poe"')
+    network = device_config(opened(tmp_path, text.replace('ssid = "consigne"', 'kind = "ethernet"')))[
+        "network"
+    ]
+    wiring = {key: network[key] for key in ("kind", "phy", "mdc", "mdio", "power", "ref_clk")}
+    assert wiring == {
+        "kind": "ethernet", "phy": "lan8720", "mdc": 23, "mdio": 18, "power": 12, "ref_clk": 17
+    }  # fmt: skip
+    assert "ssid" not in network

@@ -4,9 +4,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from board_kit import board, cabinet
+from consigne.sim.clock import VirtualClock
+from consigne.sim.host import Host
+from consigne.sim.locker import SimLocker
 from driver_rig import MicroPythonRig, VirtualRig
+from sim_kit import IDENTITY, KEY
+from sim_kit import config as demo_config
 
 LAN = {
+    "kind": "ethernet",
     "phy": "lan8720",
     "phy_addr": 0,
     "mdc": 23,
@@ -15,12 +22,12 @@ LAN = {
     "ref_clk": 17,
     "ref_clk_out": True,
 }
-CONFIG: dict[str, Any] = {"arm_pin": -1, "doors": [], "network": {"lan": LAN}}
+CONFIG: dict[str, Any] = {"arm_pin": -1, "doors": [], "network": LAN}
 
 WATCHED = """
 from locker.net.link_lan import LanLink
 
-link = LanLink(config["network"]["lan"], "consigne-L0001", report)
+link = LanLink(config["network"], "consigne-L0001", report)
 
 
 async def main():
@@ -128,3 +135,33 @@ def test_a_reset_takes_the_link_down_and_the_next_start_brings_it_up(tmp_path: P
 def test_the_link_comes_up_on_micropython(tmp_path: Path) -> None:
     with MicroPythonRig(tmp_path, WATCHED, CONFIG) as rig:
         rig.wait_for(lambda: rig.events_seen() == [DOWN, UP])
+
+
+def test_a_locker_on_ethernet_reaches_its_host_again_when_the_cable_is_back(tmp_path: Path) -> None:
+    clock = VirtualClock()
+    host = Host(clock, KEY)
+    on_boards = cabinet(board("8a"), doors=2, de=-1)
+    for key in ("pulses", "i2c"):
+        del on_boards[key]
+    for door in on_boards["doors"]:
+        door["size"] = 1
+    config = demo_config(
+        **on_boards,
+        i2c=[{"id": 0, "scl": 16, "sda": 0}],
+        keypad={"kind": "matrix", "rows": [2, 4, 13, 14], "cols": [15, 32, 33], "keys": "123456789*0#"},
+        scanner={},
+        buzzer={"pin": 1},
+        led={"pin": 3},
+        network={**LAN, "broker": "10.0.0.2", "port": 1883, "tls": False},
+    )
+    config["rs485"][0].update(tx=5, rx=36)
+    locker = SimLocker(config, IDENTITY, tmp_path, "virtual", clock=clock, network=host.network)
+    locker.start()
+    locker.wait_for(lambda: host.status.get("up"), 60)
+    assert locker.cabinet.phy is not None
+    locker.network("cut")
+    locker.run_for(120)
+    assert not host.status.get("up")
+    locker.network("up")
+    locker.wait_for(lambda: host.status.get("up"), 60)
+    locker.stop()

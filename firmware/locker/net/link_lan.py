@@ -8,6 +8,10 @@ from micropython import const
 
 from .backoff import Backoff
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .. import ports
+
 _POLL_S = 0.25
 # Negotiation and DHCP take some seconds; ESP-IDF repeats DHCP by itself.  What it does not mend is a
 # negotiation that broke off: then the interface is stopped and started, at first after half a minute.
@@ -17,34 +21,33 @@ _RETRY_MOST_S = const(600)
 _ABSENT_FIRST_S = const(300)
 _ABSENT_MOST_S = const(3600)
 
-# What the configuration allows as ``phy``, and its constant in ``network``.
-PHYS = {"lan8720": "PHY_LAN8720", "lan8710": "PHY_LAN8710", "ip101": "PHY_IP101", "rtl8201": "PHY_RTL8201"}
+_INTERFACE = "LAN"  # by its name: the type checker's stub of it is empty
 
 
 class LanLink:
     """The wired network; ``hostname`` is what DHCP servers list it as."""
 
     def __init__(self, wiring, hostname: str, report):
-        """``wiring``: the configuration's ``network.lan``; ``report(text)`` hears once of a PHY that is absent.
+        """``wiring``: the configuration's ``network``.
 
-        The PHY is powered and looked for at once, at start, when nobody waits yet.
+        ``report(text)`` hears once of a PHY that is absent, and once when it is there after all.  The
+        PHY is powered and looked for at once, at start, when nobody waits yet.
         """
         network.hostname(hostname)
         self._wiring = wiring
         self._report = report
         self._told = False
-        self._lan = None
+        self._lan: ports.Interface | None = None
         self._open()
 
     def _open(self) -> None:
         wiring = self._wiring
         try:
-            self._lan = network.LAN(
-                0,
+            self._lan = getattr(network, _INTERFACE)(
                 mdc=Pin(wiring["mdc"]),
                 mdio=Pin(wiring["mdio"]),
                 power=Pin(wiring["power"]) if wiring["power"] >= 0 else None,
-                phy_type=getattr(network, PHYS[wiring["phy"]]),
+                phy_type=getattr(network, "PHY_" + wiring["phy"].upper()),
                 phy_addr=wiring["phy_addr"],
                 ref_clk=Pin(wiring["ref_clk"]),
                 ref_clk_mode=Pin.OUT if wiring["ref_clk_out"] else Pin.IN,

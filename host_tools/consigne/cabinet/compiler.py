@@ -88,8 +88,17 @@ def device_config(cabinet: Cabinet) -> dict[str, Any]:
         "holders": [_holder(entry) for entry in data["holder"]],
     }
     if "network" in data:
-        config["network"] = data["network"]
+        config["network"] = _network(cabinet)
     return config
+
+
+def _network(cabinet: Cabinet) -> dict[str, Any]:
+    """How the host is reached; where the board has an Ethernet chip its profile knows the wiring."""
+    network = cabinet.data["network"]
+    host = _only(network, "kind", "broker", "port", "tls")
+    if network["kind"] == "ethernet":
+        return {**host, **cabinet.board.ethernet}
+    return {**host, "ssid": network["ssid"]}
 
 
 def _only(entry: dict[str, Any], *keys: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 _HERE = Path(__file__).resolve().parent
 
@@ -22,7 +23,8 @@ class Profile:
 
     ``pins``: on its headers.  ``taken``: pin -> what the board itself uses it for.  ``strapping``: pin ->
     the level it must have at reset, "low", "high" or "any".  ``glitch``: pin -> what it does at
-    power-up before the firmware runs.  ``milliamps_5v``: what it draws at most.
+    power-up before the firmware runs.  ``ethernet``: how its Ethernet chip is wired, in the words of the
+    device's ``network``; empty without one.  ``milliamps_5v``: what it draws at most.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Profile:
     i2c: tuple[int, ...]
     rmt_channels: int
     network: tuple[str, ...]
+    ethernet: dict[str, Any]
     milliamps_5v: int
     source: str
 
@@ -71,6 +74,7 @@ def load(path: Path) -> Profile:
         i2c=tuple(raw["i2c"]),
         rmt_channels=raw["rmt_channels"],
         network=tuple(raw["network"]),
+        ethernet=raw.get("ethernet", {}),
         milliamps_5v=raw["milliamps_5v"],
         source=raw["source"],
     )

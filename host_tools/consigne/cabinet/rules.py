@@ -32,6 +32,7 @@ RULES = (
     Rule(
         "coil_glitch", "No coil hangs on a pin that moves before the firmware runs.", rules_pins.coil_glitch
     ),
+    Rule("coil_armed", "Relays of the controller are behind an arming line.", rules_pins.armed),
     Rule("adc_pin", "The supply is measured at a pin that can.", rules_pins.adc),
     Rule("adc2_wifi", "Nothing is measured by ADC2, which Wi-Fi takes.", rules_pins.adc2),
     Rule(

@@ -18,7 +18,7 @@ ADDRESSES = {
 _RISE_NS = {100_000: 1000.0, 400_000: 300.0}
 _PART_PF = 10.0
 _CABLE_PF_M = 100.0
-_NETWORKS: tuple[str, ...] = tuple(import_locker("config").NETWORKS)
+_NETWORKS: tuple[str, ...] = tuple(import_locker("confignetwork").KINDS)
 
 
 def _i2c_parts(cabinet: Cabinet) -> Iterator[tuple[Key, str, int, int]]:

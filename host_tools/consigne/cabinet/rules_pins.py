@@ -88,6 +88,14 @@ def coil_glitch(cabinet: Cabinet) -> Iterator[Finding]:
             yield use.key, text, _take_another(cabinet, use)
 
 
+def armed(cabinet: Cabinet) -> Iterator[Finding]:
+    boards = {entry["name"] for entry in cabinet.data["lock_board"]}
+    relays = [door for door in cabinet.compartments if door["on"] not in boards]
+    if relays and cabinet.data["locks"]["arm_pin"] < 0:
+        text = f"the lock of door {relays[0]['number']} is a relay of the controller and has no arming line"
+        yield ("locks", "arm_pin"), text, "name the pin that switches the supply of its relays"
+
+
 def adc(cabinet: Cabinet) -> Iterator[Finding]:
     for use in cabinet.uses:
         if use.role.analog and use.pin not in cabinet.board.adc1 | cabinet.board.adc2:

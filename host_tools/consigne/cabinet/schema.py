@@ -54,7 +54,7 @@ SITE: Table = {
 
 TABLES: dict[str, Table] = {
     "locks": {
-        "arm_pin": _pin("arming line in series with every coil the controller drives itself"),
+        "arm_pin": _pin("arming line in series with every coil the controller drives itself, -1: none", -1),
         "pulse_ms": Field(int, "how long a coil is energised", 400, 50, 1000),
         "rest_ms": Field(int, "between two pulses of one lock", 1500, 500, 10_000),
         "reopen_s": Field(int, "how long a person may ask for the door again", 120, 0, 600),

@@ -229,7 +229,7 @@ class SimLocker:
 
     # --- the network ------------------------------------------------------------------------------
     def network(self, mode: str) -> None:
-        """``up``, ``refuse`` (the broker is down), ``blackhole`` or ``cut`` (Wi-Fi or the cable is gone too)."""
+        """``up``, ``refuse`` (the broker is down), ``blackhole`` or ``cut`` (Wi-Fi or cable is gone too)."""
         if self.netcut is not None:
             self.netcut.set_mode(mode)
         if self._memory_network is not None:

@@ -44,8 +44,8 @@ class Cabinet:
         buzzer, led = config.get("buzzer"), config.get("led")
         self.buzzer = Buzzer(board, board.pin(buzzer["pin"])) if buzzer else None
         self.lamp = Lamp(board, board.pin(led["pin"])) if led else None
-        wiring = (config.get("network") or {}).get("lan")
-        self.phy = Lan8720(board, wiring) if wiring else None
+        network = config.get("network") or {}
+        self.phy = Lan8720(board, network) if network.get("kind") == "ethernet" else None
 
     def _add_expander(self, expander: Mapping[str, Any]) -> None:
         if expander["kind"] != "mcp23017":
@@ -89,7 +89,7 @@ class Cabinet:
         return MatrixKeypad(self.board, rows, cols, keypad["keys"], seed)
 
     def _scanner(self, scanner: Mapping[str, Any] | None, seed: int) -> Gm65 | None:
-        if scanner is None:
+        if not scanner:
             return None
         if scanner["kind"] != "gm65":
             raise ValueError(f"no model of a scanner {scanner['kind']!r}")

@@ -7,7 +7,7 @@ from ..board import Board, Part
 
 
 class Lan8720(Part):
-    """One PHY, wired where the configuration's ``network.lan`` says.
+    """One PHY, wired where the configuration's ``network`` says.
 
     Attributes
     ----------
