@@ -40,6 +40,11 @@ class ModuleGraph:
         main = self._new("__main__", path, "")
         exec(compile_file(path), main.__dict__)
 
+    def run_text(self, text: str) -> None:
+        """Execute what was typed at the prompt; names stay for the next time."""
+        main = self.modules.get("__main__") or self._new("__main__", Path("<stdin>"), "")
+        exec(compile(text, "<stdin>", "exec"), main.__dict__)
+
     def _new(self, name: str, path: Path, package: str) -> types.ModuleType:
         made = types.ModuleType(name)
         made.__dict__.update(__file__=str(path), __package__=package, __builtins__=self._builtins)
