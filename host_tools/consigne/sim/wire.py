@@ -135,7 +135,6 @@ class Port:
     # --- peripherals ---------------------------------------------------------------------------------------
     def _pwm_set(self, number: int, payload: bytes) -> None:
         freq_hz, duty_u16 = struct.unpack("<IH", payload)
-        self._levels_known = False
         if freq_hz:
             self.board.pwm(number).set(freq_hz, duty_u16)
         else:
@@ -147,7 +146,6 @@ class Port:
 
     def _rmt_play(self, number: int, payload: bytes) -> None:
         pulses = [(item & 0x7FFF, item >> 15) for (item,) in struct.iter_unpack("<H", payload)]
-        self._levels_known = False
         self.board.rmt_channel(number).play(pulses)
 
     def _rmt_busy(self, number: int, payload: bytes) -> bytes:
