@@ -37,6 +37,7 @@ _SITE = {
     "arm_pin": (int, -1, 48, -1),  # -1: no lock hangs on a relay
     "i2c": (list, 0, 2, ()),
     "expanders": (list, 0, 16, ()),
+    "shifts": (list, 0, 4, ()),
     "rs485": (list, 0, 2, ()),
     "boards": (list, 0, 32, ()),
     "doors": (list, 1, _DOORS_MAX, _REQUIRED),
@@ -60,6 +61,15 @@ _EXPANDER = {
     "i2c": (int, 0, 1, _REQUIRED),
     "address": (int, 8, 119, _REQUIRED),
     "int_pin": (int, -1, 48, -1),
+}
+_CHAIN = {
+    "kind": (str, 1, 16, _REQUIRED),
+    "data": (int, 0, 48, _REQUIRED),
+    "clock": (int, 0, 48, _REQUIRED),
+    "latch": (int, 0, 48, _REQUIRED),
+    "enable": (int, 0, 48, _REQUIRED),  # OE#, with a pull-up resistor
+    "back": (int, -1, 48, -1),  # the output of the last chip, -1: not wired
+    "chips": (int, 1, 8, 1),
 }
 _DOOR = {
     "name": (str, 1, 6, _REQUIRED),
@@ -151,6 +161,7 @@ def checked(given, where="config.json"):
     raw = _check(_SITE, given, where)
     raw["i2c"] = _check_each(_I2C, raw["i2c"], where + ".i2c")
     raw["expanders"] = _check_each(_EXPANDER, raw["expanders"], where + ".expanders")
+    raw["shifts"] = _check_each(_CHAIN, raw["shifts"], where + ".shifts")
     if raw["rs485"] or raw["boards"]:
         from .configboards import BOARD, WIRE
 

@@ -20,7 +20,7 @@ class Parts:
     def __init__(self, raw):
         self.report = print
         buses = board.buses(raw["i2c"])
-        banks = Banks(raw["doors"], raw["expanders"], buses, raw["board"])
+        banks = Banks(raw["doors"], raw["expanders"], buses, raw["board"], raw["shifts"])
         reeds = banks.pin_reeds + banks.chip_reeds
         self.locks: ports.Locks | None = None
         self.wires = ()

@@ -202,3 +202,38 @@ def test_an_ethernet_chip_that_we_cannot_drive_or_clock_is_refused():
         ("mdc", 34, "allowed are"),
     ):
         assert word in _complaint(_on_ethernet(**{key: bad})), key
+
+
+def _on_chips(**changes):
+    """Door 1 on a shift register, door 2 on a PCF8574."""
+    raw = _raw()
+    raw["expanders"] = [{"kind": "pcf8574", "i2c": 0, "address": 32}]
+    chain = {"kind": "74hc595", "data": 17, "clock": 18, "latch": 19, "enable": 13}
+    chain.update(changes)
+    raw["shifts"] = [chain]
+    raw["doors"][0]["lock"] = [2, 7]
+    raw["doors"][1]["lock"] = [1, 0]
+    return raw
+
+
+def test_relays_on_shift_registers_and_on_a_pcf8574_are_fine():
+    read = config.checked(_on_chips())
+    assert [door["lock"]["bank"] for door in read["doors"][:2]] == ["74hc595@19", "pcf8574@0:32"]
+    assert read["shifts"][0]["chips"] == 1 and read["shifts"][0]["back"] == -1
+
+
+def test_what_a_chip_cannot_do_is_refused():
+    for door, line, place, word in (
+        (0, "lock", [2, 8], "channels 0 to 7"),
+        (1, "lock", [1, 8], "channels 0 to 7"),
+        (0, "reed", [2, 0], "outputs only"),
+        (2, "lock", [2, 7], "channel 7 is used already by doors[0].lock"),
+    ):
+        raw = _on_chips()
+        raw["doors"][door][line] = place
+        assert word in _complaint(raw), place
+    assert "pin 13 is used already" in _complaint(_on_chips(latch=13))
+    assert "'74hc164' has no driver" in _complaint(_on_chips(kind="74hc164"))
+    raw = _on_chips()
+    raw["expanders"][0]["address"] = 40
+    assert "cannot be at 40" in _complaint(raw)

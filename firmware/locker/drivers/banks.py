@@ -1,13 +1,13 @@
 """From the configuration's words for a channel to the objects that drive it.
 
-A bank is ``"gpio"``, whose channels are pin numbers, or ``"mcp23017@<i2c>:<address>"``, whose
-channels are 0..15 (0 is GPA0, 8 is GPB0).  The configuration was validated before: here a wrong
-one raises ``KeyError`` or ``ValueError`` and says nothing kinder.
+A bank is ``"gpio"``, whose channels are pin numbers, ``"<kind>@<i2c>:<address>"`` for a port expander
+(channel 0 is GPA0 or P0, 8 is GPB0), or ``"74hc595@<latch>"`` for a chain of shift registers, whose
+channel 0 is Q0 of the first.  The configuration was validated before: here a wrong one raises
+``KeyError`` or ``ValueError`` and says nothing kinder.  Each kind's driver is imported only when it
+is there.
 """
 
-from .mcp23017 import Mcp23017
 from .reeds import ChipReeds, PinReed
-from .relays import ExpanderRelay, GpioRelay
 
 # Pins that can only read and have no pull-up of their own; the wiring brings one (datasheet 2.2).
 INPUT_ONLY = {"esp32": (34, 35, 36, 37, 38, 39)}
@@ -18,21 +18,30 @@ def bank_name(expander) -> str:
     return "{}@{}:{}".format(expander["kind"], expander["i2c"], expander["address"])
 
 
+def chain_name(chain) -> str:
+    """The bank that an entry of the configuration's ``shifts`` makes."""
+    return "{}@{}".format(chain["kind"], chain["latch"])
+
+
 class Banks:
     """The lines of all doors, and the chips they lie on.
 
     ``relays``: one relay line for each door, for ``RelayLocks``, None for a door whose lock is on a
-    lock board (see ``boardbanks``).  ``chips``: every expander.
+    lock board (see ``boardbanks``).  ``chips``: every expander and chain.
     ``pin_reeds`` and ``chip_reeds``: the sensors, for ``Reeds``.
     """
 
-    def __init__(self, doors, expanders, buses, board: str = "esp32"):
-        """``doors`` and ``expanders`` as in the configuration; ``buses``: I2C objects by id."""
+    def __init__(self, doors, expanders, buses, board: str = "esp32", chains=()):
+        """``doors``, ``expanders`` and ``chains`` as in the configuration; ``buses``: I2C objects by id."""
         chips = {}
         for expander in expanders:
             name = bank_name(expander)
             inputs, outputs = _masks(doors, name)
-            chips[name] = Mcp23017(buses[expander["i2c"]], expander["address"], inputs, outputs)
+            chips[name] = _expander(expander["kind"])(
+                buses[expander["i2c"]], expander["address"], inputs, outputs
+            )
+        for chain in chains:
+            chips[chain_name(chain)] = _chain(chain)
         self.chips = tuple(chips.values())
         self.relays = tuple(_relay(door["lock"], chips) for door in doors)
         self.pin_reeds = []
@@ -53,6 +62,24 @@ class Banks:
                 self.chip_reeds.append(ChipReeds(chips[name], _int_pin(expander), on_chip[name]))
 
 
+def _expander(kind):
+    if kind == "pcf8574":
+        from .pcf8574 import Pcf8574
+
+        return Pcf8574
+    from .mcp23017 import Mcp23017
+
+    return Mcp23017
+
+
+def _chain(chain):
+    from .hc595 import Hc595
+
+    return Hc595(
+        chain["data"], chain["clock"], chain["latch"], chain["enable"], chain["chips"], chain["back"]
+    )
+
+
 def _int_pin(expander):
     """The pin that the chip's INT pulls low; None when it is not wired."""
     pin = expander.get("int_pin", -1)
@@ -61,8 +88,12 @@ def _int_pin(expander):
 
 def _relay(lock, chips):
     if lock["bank"] == "gpio":
+        from .relays import GpioRelay
+
         return GpioRelay(lock["channel"])
     if lock["bank"] in chips:
+        from .relays import ExpanderRelay
+
         return ExpanderRelay(chips[lock["bank"]], lock["channel"])
     return None
 

@@ -1,4 +1,4 @@
-"""The strikes: relay lines on GPIO pins and expander channels, one arming line in series with all.
+"""The strikes: relay lines on GPIO pins and chips, one arming line in series with all.
 
 A coil draws current only while its relay line *and* the arming line are high.  The RMT peripheral
 raises the arming line for exactly the pulse: all of its items lie in the channel's own memory (48
@@ -6,6 +6,8 @@ to 64 symbols, ten items at most are used), so no interrupt and no task is neede
 relay line is selected before the arming line rises and released after it fell: relay contacts
 never switch the coil's current, and a late release burns nothing.
 """
+
+import errno
 
 import esp32
 from machine import Pin
@@ -37,7 +39,7 @@ class GpioRelay:
 
 
 class ExpanderRelay:
-    """A relay line on a channel of an ``Mcp23017``, active high."""
+    """A relay line on a channel of a chip (``Mcp23017``, ``Pcf8574``, ``Hc595``)."""
 
     def __init__(self, chip, channel: int):
         self._chip = chip
@@ -70,6 +72,7 @@ class RelayLocks:
         self._ticks_per_s = self._arm.source_freq() // _CLOCK_DIV
         self._lines = lines
         self._chips = chips
+        self._readable = [chip for chip in chips if hasattr(chip, "stray")]
         self._selected = None
         self._tries_left = 0
         for chip in chips:
@@ -84,7 +87,7 @@ class RelayLocks:
         Raises ``ValueError`` for a door or a duration out of range, ``RuntimeError`` while a
         pulse runs, ``OSError`` when the door's chip does not answer.  Also ``OSError``, for
         every door, while a line that could not be released after its pulse may still be
-        selected: the next pulse would open that door too.
+        selected, or one is by a short circuit: the next pulse would open that door too.
         """
         if not 0 <= door < len(self._lines):
             raise ValueError(f"no door {door}")
@@ -102,6 +105,9 @@ class RelayLocks:
         self._selected = line  # before select(): it may take effect and still raise
         self._tries_left = _RELEASE_TRIES
         line.select()
+        for chip in self._readable:
+            if chip.stray():
+                raise OSError(errno.EIO)
         self._arm.write_pulses(durations, levels)
 
     def busy(self) -> bool:
