@@ -15,6 +15,7 @@ simulated ground.  Whatever happens here happens on one thread, the one that run
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from ..device import layout
 from .buses import I2CBus, Uart
 from .clock import Clock, Timer
 from .ethernet import Ethernet
@@ -77,6 +78,7 @@ class Board:
         self.unique_id = unique_id
         self.parts: list[Part] = []
         self.flash: dict[str, Flash] = {}
+        self.partitions = layout.PARTITIONS  # where each of them lies
         self.radio = Radio(clock)
         self.ethernet = Ethernet(clock, self.pad)
         self.powered = False
@@ -209,6 +211,18 @@ class Board:
         self.cause = cause
         self.note("reset", CAUSE_NAMES[cause])
         self.on_reset(cause)
+
+    def soft_reset(self) -> None:
+        """The interpreter starts anew: levels, link and watchdog stay, interrupts and tones end."""
+        for pad in self._pads:
+            pad.triggers = 0
+        for number in self._pwms:
+            self._pads[number].reset()
+        self._pwms.clear()
+        for uart in self._uarts.values():
+            uart.idle_watcher = None
+        self.cause = SOFT
+        self.note("reset", CAUSE_NAMES[SOFT])
 
     def _quiet(self) -> None:
         if self._watchdog is not None:

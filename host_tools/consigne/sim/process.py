@@ -22,7 +22,7 @@ from ..firmware_path import firmware_dir
 from .board import Board
 from .clock import RealClock
 from .ground import PowerLost
-from .wire import Framing, Port, push_frame
+from .wire import Framing, Handlers, Port, push_frame
 
 LAUNCHER = Path(__file__).with_name("shim") / "launch.py"
 ROM_BOOT = Path(__file__).with_name("romboot.py")
@@ -74,7 +74,7 @@ class MicroPythonGround:
                 cwd=self._directory,
                 env={**os.environ, "CONSIGNE_BOARD_FD": str(theirs.fileno())},
                 pass_fds=(theirs.fileno(),),
-                stdin=subprocess.DEVNULL,
+                stdin=self._stdin(),
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl+C is for the simulation; the firmware ends when it does
@@ -83,7 +83,7 @@ class MicroPythonGround:
         os.set_blocking(self._process.stdout.fileno(), False)
         self._socket = ours
         self._unsent.clear()
-        self._port = Port(self._board, self._push)
+        self._port = Port(self._board, self._push, self._more_ops())
         self._framing = Framing(self._port)
 
     def _command(self) -> list[str]:
@@ -93,6 +93,14 @@ class MicroPythonGround:
             return [interpreter(), "-X", heap, str(LAUNCHER), str(LAUNCHER.parent), str(self._firmware)]
         images = [str(rom.image(LAUNCHER.parent)), str(rom.image(self._firmware))]
         return [sys.executable, str(ROM_BOOT), str(self._heap_kb), str(LAUNCHER), *images]
+
+    def _stdin(self) -> int:
+        """What the interpreter reads as its standard input."""
+        return subprocess.DEVNULL
+
+    def _more_ops(self) -> Handlers:
+        """Messages that this ground understands and a bare board does not."""
+        return {}
 
     def kill(self) -> None:
         process, sock = self._process, self._socket
@@ -192,11 +200,14 @@ class MicroPythonGround:
                 return
             if not data:
                 return
-            self._line += data
-            *lines, rest = self._line.split(b"\n")
-            self._line = bytearray(rest[-LINE_MAX:])
-            for line in lines:
-                self._board.note("stdout", line.decode(errors="replace").rstrip())
+            self._printed(data)
+
+    def _printed(self, data: bytes) -> None:
+        self._line += data
+        *lines, rest = self._line.split(b"\n")
+        self._line = bytearray(rest[-LINE_MAX:])
+        for line in lines:
+            self._board.note("stdout", line.decode(errors="replace").rstrip())
 
     def _flush_line(self) -> None:
         if self._line:

@@ -1,30 +1,51 @@
 """Runs MicroPython with images in "flash": mapped memory that is not heap, as on a board.
 
-Usage: ``python romboot.py <heap kB> <script> <image> [<image> ..]``.  The interpreter of the unix port is
-a library in this process, so it can be told where each image lies: the script gets
-``<address> <bytes>`` of each as its arguments and mounts them with ``vfs.VfsRom``.
+Usage: ``python romboot.py <heap kB> <script> <file> [<file> ..] [-- <argument> ..]``.  The interpreter of
+the unix port is a library in this process, so it can be told where each file lies in memory: the script
+gets ``<address> <bytes>`` of each as its arguments, and mounts images with ``vfs.VfsRom``.  The memory is
+that of the file: what another process writes there is seen, and nothing can be written here.
+
+``SIGUSR2`` is what Ctrl-C is on a board's serial port: KeyboardInterrupt at the next jump or in the system
+call that waits.  (SIGINT of this build jumps out of whatever C function runs.)
 """
 
 import ctypes
 import mmap
+import os
+import signal
 import sys
-from pathlib import Path
 
-import micropython_unix  # type: ignore[import-untyped]
+import micropython_run  # type: ignore[import-untyped]
+
+
+def mapped(path: str) -> list[str]:
+    """Address and size of a file in memory, shared with whoever writes it."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.mmap.restype = ctypes.c_void_p
+    libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
+    descriptor = os.open(path, os.O_RDONLY)
+    size = os.fstat(descriptor).st_size
+    address = libc.mmap(None, size, mmap.PROT_READ, mmap.MAP_SHARED, descriptor, 0)
+    os.close(descriptor)
+    if address == ctypes.c_void_p(-1).value:
+        raise OSError(ctypes.get_errno(), f"cannot map {path}")
+    return [str(address), str(size)]
+
+
+def take_interrupts() -> None:
+    """Have SIGUSR2 raise KeyboardInterrupt in the interpreter; it ends system calls that wait."""
+    libc = ctypes.CDLL(None)
+    interrupt = ctypes.CDLL(micropython_run.__file__).mp_sched_keyboard_interrupt
+    libc.signal(signal.SIGUSR2, interrupt)
+    libc.siginterrupt(signal.SIGUSR2, 1)
 
 
 def main() -> None:
-    heap_kb, script, *images = sys.argv[1:]
-    arguments = []
-    mapped = []
-    for image in images:
-        data = Path(image).read_bytes()
-        memory = mmap.mmap(-1, len(data))
-        memory[:] = data
-        mapped.append(memory)
-        address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
-        arguments += [str(address), str(len(data))]
-    micropython_unix.run_main(["micropython", "-X", f"heapsize={heap_kb}k", script, *arguments])
+    heap_kb, script, *rest = sys.argv[1:]
+    end = rest.index("--") if "--" in rest else len(rest)
+    places = [value for path in rest[:end] for value in mapped(path)]
+    take_interrupts()
+    micropython_run.run_main(["micropython", "-X", f"heapsize={heap_kb}k", script, *places, *rest[end + 1 :]])
 
 
 main()

@@ -10,6 +10,7 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
+from ..device import layout
 from .board import HARD, Board
 from .buses import I2CBus
 from .flash import PAGE_BYTES, SECTOR_BYTES, PowerCut
@@ -23,6 +24,7 @@ FIRST_BYTE_US = 30
 NEXT_BYTE_US = 2.5
 
 Push = Callable[[int, int, int], Any]
+Handlers = dict[int, Callable[[int, bytes], bytes | None]]
 
 
 class Port:
@@ -30,24 +32,25 @@ class Port:
 
     ``closed`` is set once the firmware behind it is gone; nothing it still said counts then.
     ``busy_us`` is set by a question that keeps the processor waiting (flash and I2C do); the
-    ground lets that time pass before the firmware goes on.
+    ground lets that time pass before the firmware goes on.  ``more`` are handlers of the ground's own.
     """
 
-    def __init__(self, board: Board, push: Push) -> None:
+    def __init__(self, board: Board, push: Push, more: Handlers | None = None) -> None:
         self.board = board
         self.busy_us = 0
         self.closed = False
         self._push = push
         self._levels_known = False
-        self._handlers: dict[int, Callable[[int, bytes], bytes | None]] = {
+        self._handlers: Handlers = {
             getattr(ops, name.upper()): getattr(self, "_" + name)
             for name in (
                 "pin_write pin_irq uart_write uart_irq pwm_set rmt_play rmt_stop wdt_feed reset "
                 "pin_setup levels i2c_write i2c_read i2c_scan uart_open uart_read uart_any rmt_open "
-                "rmt_busy wdt_start info adc_read partition flash_read flash_write flash_ioctl "
+                "rmt_busy wdt_start info adc_read partition partitions flash_read flash_write flash_ioctl "
                 "wlan_active wlan_join wlan_leave wlan_status lan_open lan_active lan_status"
             ).split()
         }
+        self._handlers.update(more or {})
         board.on_interrupt = self._interrupt
         board.on_input = self._input_changed
 
@@ -175,7 +178,12 @@ class Port:
 
     def _partition(self, number: int, payload: bytes) -> bytes:
         flash = self._flash(payload)
-        return struct.pack("<II", flash.ioctl(4, 0), flash.ioctl(5, 0))
+        entry = layout.partition(bytes(payload).decode(), self.board.partitions)
+        size = flash.ioctl(4, 0), flash.ioctl(5, 0)
+        return struct.pack("<IIIBB", *size, entry.offset, entry.type, entry.subtype)
+
+    def _partitions(self, number: int, payload: bytes) -> bytes:
+        return "\0".join(self.board.flash).encode()
 
     def _flash_read(self, number: int, payload: bytes) -> bytes:
         block, offset, count = struct.unpack_from("<III", payload)

@@ -18,6 +18,7 @@ _writer = open(_fd, "wb")  # noqa: SIM115
 _poller = select.poll()
 _poller.register(_reader, select.POLLIN)
 _head = bytearray(4)
+_head_view = memoryview(_head)
 _small = bytearray(64)
 _small_view = memoryview(_small)
 _push = bytearray(1)
@@ -25,48 +26,87 @@ _pushes = []  # (op, number, value) in order of arrival
 _handlers = {}
 _asking = []  # one entry for each question under way: interrupts wait until there is none
 
+_IDLE, _HEAD, _BODY = 0, 1, 2
+
+
+class _Transfer:
+    """What is on its way.
+
+    A KeyboardInterrupt may come at any jump and in any system call.  So these change together with the bytes
+    that moved, with no jump between, and the next message can finish what an interrupted one began.
+    """
+
+    unsent = []  # views, in order
+    stage = _IDLE  # of the message being read
+    want = None  # the part of it that is still to come
+    body = None
+    owed = 0  # answers the board will still send
+
 
 def subscribe(op, handler):
     """Have ``handler(number, value)`` called for pushes of this kind."""
     _handlers[op] = handler
 
 
-def _send(op, number, payload):
+def _send(op, number, payload, answers):
     size = len(payload)
     if size <= 60:
         struct.pack_into("<BBH", _small, 0, op, number, size)
         _small[4 : 4 + size] = payload
-        _write(_small_view[: 4 + size])
+        _Transfer.unsent.append(_small_view[: 4 + size])
+        _Transfer.owed += answers
     else:
-        _write(struct.pack("<BBH", op, number, size))
-        _write(memoryview(payload))
+        struct.pack_into("<BBH", _small, 0, op, number, size)
+        _Transfer.unsent.extend((_small_view[:4], memoryview(payload)))
+        _Transfer.owed += answers
+    _flush()
 
 
-def _write(view):
-    sent = _writer.write(view)
-    while sent < len(view):
-        sent += _writer.write(view[sent:])
+def _flush():
+    while _Transfer.unsent:
+        _Transfer.unsent[0] = _Transfer.unsent[0][_writer.write(_Transfer.unsent[0]) :]
+        if not _Transfer.unsent[0]:
+            _Transfer.unsent.pop(0)
 
 
-def _fill(buf):
-    view = memoryview(buf)
-    got = 0
-    while got < len(view):
-        count = _reader.readinto(view[got:])
-        if not count:
+def _fill():
+    while _Transfer.want:
+        left = len(_Transfer.want)
+        _Transfer.want = _Transfer.want[_reader.readinto(_Transfer.want) :]
+        if len(_Transfer.want) == left:
             raise SystemExit("the board is gone")
-        got += count
 
 
-def _receive():
-    """Read one header; keep a push and return None, or return (status, length) of an answer."""
-    _fill(_head)
-    op, number, size = struct.unpack("<BBH", _head)
-    if number == _ops.ANSWER:
-        return op, size
-    _fill(_push)
-    _pushes.append((op, number, _push[0]))
+def _receive(into=None):
+    """Read one message; keep a push and return None, or return (status, payload) of an answer."""
+    if _Transfer.stage == _IDLE:
+        _Transfer.want = _head_view
+        _Transfer.stage = _HEAD
+    if _Transfer.stage == _HEAD:
+        _fill()
+        if _head[1] != _ops.ANSWER:
+            _Transfer.body = _push
+        elif into is None or _head[0]:
+            _Transfer.body = bytearray(_head[2] | _head[3] << 8)
+        else:
+            _Transfer.body = into
+        _Transfer.want = memoryview(_Transfer.body)
+        _Transfer.stage = _BODY
+    _fill()
+    if _head[1] == _ops.ANSWER:
+        _Transfer.owed -= 1
+        _Transfer.stage = _IDLE
+        return _head[0], _Transfer.body
+    _pushes.append((_head[0], _head[1], _push[0]))
+    _Transfer.stage = _IDLE
     return None
+
+
+def _settle():
+    """Finish what an interrupt left half done; nobody waits for its answers any more."""
+    _flush()
+    while _Transfer.stage != _IDLE or _Transfer.owed:
+        _receive()
 
 
 def _deliver():
@@ -77,7 +117,9 @@ def _deliver():
 
 def post(op, number, payload=b""):
     """Tell the board and go on."""
-    _send(op, number, payload)
+    if _Transfer.unsent:
+        _flush()
+    _send(op, number, payload, 0)
 
 
 def ask(op, number, payload=b"", into=None):
@@ -85,16 +127,16 @@ def ask(op, number, payload=b"", into=None):
 
     Raises OSError with the errno the board gave, ValueError when it refused the arguments.
     """
+    if _Transfer.owed or _Transfer.unsent:
+        _settle()
     outermost = not _asking
     _asking.append(op)
     try:
-        _send(op, number, payload)
+        _send(op, number, payload, 1)
         answer = None
         while answer is None:
-            answer = _receive()
-        status, size = answer
-        data = bytearray(size) if into is None or status else into
-        _fill(data)
+            answer = _receive(into)
+        status, data = answer
     finally:
         _asking.pop()
     if outermost and _pushes:

@@ -14,6 +14,7 @@ RMT_PLAY = 6  # channel; u16 each: duration, level in bit 15
 RMT_STOP = 7  # channel
 WDT_FEED = 8
 RESET = 9
+SOFT_RESET = 10  # 1 when the prompt is in raw mode; a board with a console only
 
 FIRST_ASK = 32
 PIN_SETUP = 32  # pin; mode, pull, value, each 255 for "leave"
@@ -29,7 +30,7 @@ RMT_BUSY = 41  # channel -> 0 or 1
 WDT_START = 42  # u32 ms
 INFO = 43  # -> reset cause, unique id
 ADC_READ = 44  # pin -> u32 microvolts
-PARTITION = 45  # label -> u32 blocks, u32 bytes in a block; nothing when there is none
+PARTITION = 45  # label -> u32 blocks, u32 bytes in a block, u32 address, u8 type, u8 subtype
 FLASH_READ = 46  # u32 block, u32 offset, u32 count, label -> bytes
 FLASH_WRITE = 47  # u32 block, u32 offset or 0xFFFFFFFF, u8 length of label, label, bytes
 FLASH_IOCTL = 48  # op; u32 argument, label -> i32
@@ -41,6 +42,9 @@ WLAN_STATUS = 52  # -> active, connected, u16 status, i8 dBm
 LAN_OPEN = 54  # PHY address; mdc, mdio, power (255: none), reference clock, 1: the chip gives it
 LAN_ACTIVE = 55  # 0, 1
 LAN_STATUS = 56  # -> active, status, connected
+PARTITIONS = 60  # -> the labels, joined by NUL
+CONSOLE_WRITE = 61  # bytes, sent as they are; a board with a console only, as the next
+CONSOLE_INTERRUPT = 62  # the character that interrupts a program, 255 for none
 
 FIRST_PUSH = 128
 PUSH_PIN = 128  # pin, level: an interrupt

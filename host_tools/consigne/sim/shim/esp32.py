@@ -78,31 +78,32 @@ class RMT:
 
 
 class Partition:
-    """A data partition; a block device whose writes with an offset only clear bits."""
+    """A partition; a block device whose writes with an offset only clear bits."""
 
     TYPE_APP, TYPE_DATA = 0, 1
-    _ADDRESS = 0x310000
 
     def __init__(self, label):
-        size = _link.ask(_ops.PARTITION, 0, label.encode())
-        if not size:
-            raise OSError(2)
+        place = _link.ask(_ops.PARTITION, 0, label.encode())
         self._label = label.encode()
-        self._blocks, self._block_size = struct.unpack("<II", size)
+        self._blocks, self._block_size, self._address, self._type, self._subtype = struct.unpack(
+            "<IIIBB", place
+        )
 
     @staticmethod
     def find(type=0, subtype=0xFF, label=None, block_size=4096):
-        """The data partitions with this label, an empty list when there is none."""
-        if type != Partition.TYPE_DATA or label is None:
-            return []
-        try:
-            return [Partition(label)]
-        except OSError:
-            return []
+        """The partitions of this type, subtype (255: any) and label (None: any), in the table's order."""
+        found = []
+        for name in _link.ask(_ops.PARTITIONS, 0).decode().split("\0"):
+            if name and label in (None, name):
+                part = Partition(name)
+                if part._type == type and subtype in (0xFF, part._subtype):
+                    found.append(part)
+        return found
 
     def info(self):
         """(type, subtype, address, size, label, encrypted)"""
-        return (1, 0x40, self._ADDRESS, self._blocks * self._block_size, self._label.decode(), False)
+        size = self._blocks * self._block_size
+        return (self._type, self._subtype, self._address, size, self._label.decode(), False)
 
     def readblocks(self, block_num, buf, offset=0):
         place = struct.pack("<III", block_num, offset, len(buf))
