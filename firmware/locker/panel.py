@@ -18,17 +18,25 @@ class Panel:
         self.display: ports.Display = _display(raw["display"], buses, hear)
         self.buzzer: ports.Buzzer = Buzzer(raw["buzzer"]["pin"])
         self.lamp: ports.Lamp = Lamp(raw["led"]["pin"])
-        self.keypad: ports.Keypad = _keypad(raw["keypad"])
+        self.keypad: ports.Keypad = _keypad(raw["keypad"], hear)
         self.scanner: ports.Scanner | None = _scanner(raw["scanner"], hear)
 
 
 def _display(part, buses, hear):
+    if part["kind"] == "ssd1306":
+        from .drivers.ssd1306 import OledDisplay
+
+        return OledDisplay(buses[part["i2c"]], part["address"], hear)
     from .drivers.display import CharacterDisplay
 
     return CharacterDisplay(buses[part["i2c"]], part["address"], part["columns"], part["rows"], hear)
 
 
-def _keypad(part):
+def _keypad(part, hear):
+    if part["kind"] == "wiegand":
+        from .drivers.wiegand import WiegandKeypad
+
+        return WiegandKeypad(part["d0"], part["d1"], part["bits"], part["gap_ms"], hear)
     from .drivers.keypad import MatrixKeypad
 
     return MatrixKeypad(part["rows"], part["cols"], part["keys"], part["debounce_ms"])
@@ -37,8 +45,15 @@ def _keypad(part):
 def _scanner(part, hear):
     if not part:
         return None
-    from .drivers.scanner import Gm65Scanner
+    wired = part["uart"], part["tx"], part["rx"], part["baud"]
+    if part["kind"] == "line":
+        from .drivers.scanner import line_scanner
 
-    return Gm65Scanner(
-        part["uart"], part["tx"], part["rx"], part["baud"], part["terminator"], "continuous", hear
-    )
+        return line_scanner(*wired, part["terminator"], hear)
+    if part["kind"] == "mhet":
+        from .drivers.mhet import MhEtScanner
+
+        return MhEtScanner(*wired, "continuous", hear)
+    from .drivers.gm65scanner import Gm65Scanner
+
+    return Gm65Scanner(*wired, part["terminator"], "continuous", hear)

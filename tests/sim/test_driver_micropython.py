@@ -17,7 +17,7 @@ from locker.drivers.keypad import MatrixKeypad
 from locker.drivers.lamp import Lamp
 from locker.drivers.reeds import Reeds
 from locker.drivers.relays import RelayLocks
-from locker.drivers.scanner import Gm65Scanner
+from locker.drivers.gm65scanner import Gm65Scanner
 
 gc.collect()
 before = gc.mem_alloc()

@@ -9,7 +9,7 @@ SCAN, GARBLED = 3, 4
 ACKNOWLEDGEMENT = bytes.fromhex("02000001003331")
 
 SCANNER = """
-from locker.drivers.scanner import Gm65Scanner
+from locker.drivers.gm65scanner import Gm65Scanner
 
 part = config["scanner"]
 scanner = Gm65Scanner(
@@ -157,11 +157,13 @@ def test_noise_in_bursts_is_told_once_until_it_has_stopped_for_a_second(rig):
     for _ in range(20):
         rig.cabinet.scanner.raw(b"\x80\xff\x81")
         rig.run(300)
-    assert rig.taken() == [[GARBLED]]
+    bad = "scanner is not understood: check its baud rate and cable"
+    assert rig.taken() == [[GARBLED], ["report", bad]]
     rig.run(1500)
     rig.cabinet.scanner.raw(b"\x80\xff\x81")
     rig.run(300)
     assert rig.taken() == [[GARBLED]]
+    assert shown(rig, "12345") == [["report", "scanner is understood again"], [SCAN, "12345"]]
 
 
 def test_another_baud_rate_is_garbage_and_no_text(tmp_path):

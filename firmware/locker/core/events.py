@@ -42,6 +42,7 @@ EV_COMMAND = const(17)  # counter, result, id: str: a verified command that need
 EV_REJECTED = const(18)  # reason, count: frames that were not believed
 EV_REVOKE = const(19)  # kind of revoke record, its payload
 EV_ORDER = const(20)  # body: dict, a verified command that orders.py carries out
+EV_CARD = const(21)  # text: str, "W<bits>:<facility>:<number>": a card, read by a reader on a Wiegand line
 
 # --- effects, carried out in order, the journal first -----------------------------------------------------
 FX_RECORD = const(1)  # kind, payload: append and make durable before anything that follows

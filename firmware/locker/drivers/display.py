@@ -11,7 +11,7 @@ import asyncio
 from micropython import const
 
 from . import glyphs
-from .waiting import flag_or_ms
+from .textdisplay import TextDisplay
 
 _RS = const(0x01)
 _E = const(0x04)
@@ -25,57 +25,23 @@ _SET_CGRAM = const(0x40)
 _SET_DDRAM = const(0x80)
 
 _CHUNK = const(4)  # characters, or rows of dots, in one write: 25 bytes, 2.3 ms at 100 kHz
-_RETRY_MS = const(5_000)
-_REFRESH_MS = const(60_000)  # relays nearby can garble it, and it cannot tell us
 _UNKNOWN = const(0xFF)  # a code the encoder never makes
 
 
-class CharacterDisplay:
-    """Shows lines of text; a display that does not answer is tried again and harms nobody."""
+class CharacterDisplay(TextDisplay):
+    """Text on the glass, letters with accents drawn as they are needed."""
 
     def __init__(self, i2c, address: int, columns: int, rows: int, report):
-        """``columns`` 8..20 and ``rows`` 1, 2 or 4; a PCF8574 takes at most 100 kHz by its data sheet.
-
-        ``report(text)`` is told once when the display stops answering and once when it is back.
-        """
+        """``columns`` 8..20 and ``rows`` 1, 2 or 4; a PCF8574 takes at most 100 kHz by its data sheet."""
         if not 8 <= columns <= 20 or rows not in (1, 2, 4):
             raise ValueError(f"display of {columns} x {rows}")
-        self.columns = columns
-        self.rows = rows
-        self._i2c = i2c
-        self._address = address
-        self._report = report
-        self._lines = ()
-        self._flag = asyncio.Event()
+        super().__init__(i2c, address, columns, rows, report)
         self._encoder = glyphs.Encoder()
-        self._wanted = bytearray(b" " * (columns * rows))
-        self._glass = bytearray(columns * rows)
         self._cursor = -1  # the cell the controller writes next; -1: elsewhere
         self._bytes = bytearray(5 * (1 + _CHUNK))
         self._length = 0
 
-    def show(self, lines) -> None:
-        """Want these lines; ``run`` brings them to the glass, changed characters only."""
-        self._lines = lines
-        self._flag.set()
-
-    async def run(self) -> None:
-        """Keep the glass as wanted, for ever."""
-        lost = False
-        while True:
-            try:
-                await self._start()
-                if lost:
-                    self._report("display answers again")
-                lost = False
-                await self._follow()
-            except OSError:
-                if not lost:
-                    self._report("display does not answer")
-                lost = True
-                await asyncio.sleep_ms(_RETRY_MS)
-
-    async def _start(self) -> None:
+    async def _start(self, is_new: bool) -> None:
         """Bring the controller into 4-bit mode from any state, without wiping the glass."""
         await asyncio.sleep_ms(50)  # it may just have got its supply: 40 ms from 2.7 V on
         for nibble, wait_ms in ((0x30, 5), (0x30, 1), (0x30, 1), (0x20, 1)):
@@ -93,17 +59,11 @@ class CharacterDisplay:
         for cell in range(len(self._glass)):
             self._glass[cell] = _UNKNOWN
 
-    async def _follow(self) -> None:
-        """Write what differs, chunk by chunk; returns when it is time to start afresh."""
-        while True:
-            if self._flag.is_set():
-                self._flag.clear()
-                self._encoder.encode(self._lines, self.columns, self._wanted)
-            if self._draw_some() or self._write_some():
-                await asyncio.sleep_ms(0)
-                continue
-            if not await flag_or_ms(self._flag, _REFRESH_MS):
-                return
+    def _encode(self, lines) -> None:
+        self._encoder.encode(lines, self.columns, self._wanted)
+
+    def _write_some(self) -> bool:
+        return self._draw_some() or self._write_cells()
 
     def _draw_some(self) -> bool:
         """Draw half of a character that is wanted and not drawn yet; False when there is none."""
@@ -122,28 +82,21 @@ class CharacterDisplay:
         self._encoder.stale &= ~(1 << half)
         return True
 
-    def _write_some(self) -> bool:
+    def _write_cells(self) -> bool:
         """Write the next few cells that differ; False when the glass is as wanted."""
-        wanted, glass = self._wanted, self._glass
-        cell = 0
-        while wanted[cell] == glass[cell]:
-            cell += 1
-            if cell == len(glass):
-                return False
-        if cell != self._cursor:
-            self._put(_SET_DDRAM | self._ddram(cell), 0)
-        end = min(cell + _CHUNK, cell - cell % self.columns + self.columns)
-        last = cell
-        for index in range(cell, end):
-            if wanted[index] != glass[index]:
-                last = index
-        for index in range(cell, last + 1):
-            self._put(wanted[index], _RS)
+        cells = self._next_cells(_CHUNK)
+        if cells is None:
+            return False
+        first, end = cells
+        if first != self._cursor:
+            self._put(_SET_DDRAM | self._ddram(first), 0)
+        for index in range(first, end):
+            self._put(self._wanted[index], _RS)
         self._cursor = -1
         self._send()
-        glass[cell : last + 1] = wanted[cell : last + 1]
-        if (last + 1) % self.columns:
-            self._cursor = last + 1
+        self._glass[first:end] = self._wanted[first:end]
+        if end % self.columns:
+            self._cursor = end
         return True
 
     def _ddram(self, cell: int) -> int:

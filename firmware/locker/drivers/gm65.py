@@ -9,7 +9,7 @@ may stand before it, or between two payloads, without a pause.
 
 from micropython import const
 
-TEXT_MAX = const(256)  # characters; the longest carrier format seen has 35, a token 100
+from . import scantext
 
 MODES = ("manual", "command", "continuous", "induction")
 TERMINATORS = ("\r", "\r\n", "\t", "")
@@ -58,23 +58,12 @@ def save_settings() -> bytes:
     return _command(_SAVE, 0, 0)
 
 
-class Splitter:
-    """Bytes from the wire in; ``texts``, ``reply`` and ``garbled`` out.
+class Splitter(scantext.Splitter):
+    """A burst's texts, and in ``reply`` the data of the newest reply, until the caller takes it."""
 
-    The caller feeds bytes and calls ``end`` when the wire has been quiet for a while.  Texts of a
-    burst count only if all of the burst was clean: noise now and then contains a short run of
-    printable characters before a carriage return.  Any of CR, LF and TAB ends a text, whatever
-    the scanner was told to send, and so does the end of the burst.
-    """
-
-    def __init__(self, texts_max: int = 4):
-        """More than ``texts_max`` texts in one burst are noise."""
-        self.texts = []
-        self.reply = None  # data of the newest reply, until the caller takes it
-        self.garbled = False
-        self._texts_max = texts_max
-        self._text = bytearray(TEXT_MAX)
-        self._length = 0
+    def __init__(self):
+        super().__init__()
+        self.reply = None
         self._head = bytearray(4 + _REPLY_DATA_MAX + 2)
         self._head_length = 0
 
@@ -95,31 +84,14 @@ class Splitter:
         if self._head_length:
             self._head_length = 0
             self.garbled = True
-        self._end_text()
-        texts, garbled = self.texts, self.garbled
-        self.texts = []
-        self.garbled = False
-        return ([] if garbled else texts), garbled
+        return super().end()
 
     def _take(self, value: int) -> None:
         if value == _REPLY_HEAD[0]:
             self._head[0] = value
             self._head_length = 1
-        elif value in (13, 10, 9):
-            self._end_text()
-        elif 32 <= value < 127 and self._length < TEXT_MAX:
-            self._text[self._length] = value
-            self._length += 1
         else:
-            self.garbled = True
-
-    def _end_text(self) -> None:
-        if self._length:
-            if len(self.texts) == self._texts_max:
-                self.garbled = True
-            elif not self.garbled:
-                self.texts.append(str(memoryview(self._text)[: self._length], "utf-8"))
-            self._length = 0
+            super()._take(value)
 
     def _reply_goes_on(self, value: int) -> bool:
         """Take ``value`` into the reply; False when it was none and ``value`` stands for itself."""

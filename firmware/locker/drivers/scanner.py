@@ -1,8 +1,8 @@
-"""A GM65-family barcode scanner on a UART (``ports.Scanner``).
+"""A barcode scanner on a UART that only speaks: texts, each with its terminator (``ports.Scanner``).
 
-The scanner's settings are read at start and now and then, and put right when they differ: it may
-have been swapped.  Above all a setup barcode must do nothing, or a customer reprograms the
-scanner by showing it a picture.
+Any make at any rate, set up by its maker's barcodes before it is mounted.  It cannot be told
+anything from here, so nothing protects it from a customer who shows it a setup barcode; the families
+in ``gm65scanner`` and ``mhet`` can be told, and build on this.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from machine import UART
 from micropython import const
 
 from ..core.events import EV_SCAN, EV_SCAN_GARBLED
-from . import gm65
+from . import scantext
 from .waiting import flag_or_ms
 
 _POLL_MS = const(10)  # while something arrives or is expected; otherwise an interrupt wakes us
@@ -20,35 +20,19 @@ _GAP_MS = const(40)  # quiet for so long: the scanner has said what it had to sa
 _REPLY_GAP_MS = const(200)  # a scanner may pause inside a reply while it writes its flash
 _REPLY_MS = const(500)
 _GARBLED_REST_MS = const(1000)  # noise is told once until it has been quiet for so long
-_CHECK_MS = const(600_000)
-_RETRY_MS = const(5_000)
-_TRIES_MAX = const(3)
+_HELD_MS = const(1000)  # the same text again, without so long a pause: it is still held there
+_BAD_BURSTS_MAX = const(5)
+_REST_MS = const(60_000)
 
 
-class Gm65Scanner:
-    """Texts from the scanner; commands only for its settings."""
+class LineScanner:
+    """Texts from the wire; ``report(text)`` hears of a scanner that cannot be understood."""
 
-    def __init__(self, uart: int, tx: int, rx: int, baud: int, terminator: str, mode: str, report):
-        """``terminator``: one of ``gm65.TERMINATORS``; ``mode``: ``"continuous"`` or ``"induction"``.
-
-        ``report(text)`` is told once when the scanner does not answer and once when it does
-        again; without answers texts are taken all the same.  Raises ``ValueError`` for a
-        terminator or mode that there is not.
-        """
-        if mode not in ("continuous", "induction"):
-            raise ValueError(f"scanner mode {mode}")
-        if terminator not in gm65.TERMINATORS:
-            raise ValueError(f"scanner terminator {terminator!r}")
-        tail = gm65.TERMINATORS.index(terminator)
-        self._settings = (
-            (gm65.ZONE_SETUP_CODES, 0xFF, gm65.SETUP_CODES_FORBIDDEN),
-            (gm65.ZONE_MODE, 0x03, gm65.MODES.index(mode)),
-            # Bits 4..1 would add a prefix, a suffix or the symbology to the text.
-            (gm65.ZONE_TERMINATOR, 0x7F, tail << 5 | (1 if terminator else 0)),
-        )
+    def __init__(self, uart: int, tx: int, rx: int, baud: int, report, splitter):
+        """``splitter``: a ``scantext.Splitter``, or one of those that build on it."""
         self._uart = UART(uart, baudrate=baud, tx=tx, rx=rx, rxbuf=1024, timeout=0)
         self._report = report
-        self._splitter = gm65.Splitter()
+        self._splitter = splitter
         self._buffer = bytearray(64)
         self._flag = asyncio.ThreadSafeFlag()
         self._sink = None
@@ -56,27 +40,19 @@ class Gm65Scanner:
         self._heard_ms = 0
         self._in_noise = False
         self._noise_ms = 0
-        self.answers = None  # True or False once known
+        self._bad_bursts = 0  # since the last text
+        self._text = ""  # the newest, and when it was last seen
+        self._text_ms = 0
 
     async def run(self, sink) -> None:
         """Report ``(EV_SCAN, text)`` and ``(EV_SCAN_GARBLED,)``."""
+        self._begin(sink)
+        while True:
+            await self._listen_for(_REST_MS)
+
+    def _begin(self, sink) -> None:
         self._sink = sink
         self._uart.irq(self._on_idle, UART.IRQ_RXIDLE)
-        tries = 0
-        while True:
-            if await self._set_up():
-                tries = 0
-                if self.answers is False:
-                    self._report("scanner answers again")
-                self.answers = True
-                rest_ms = _CHECK_MS
-            else:
-                tries += 1
-                if tries == _TRIES_MAX and self.answers is not False:
-                    self.answers = False
-                    self._report("scanner does not answer")
-                rest_ms = _RETRY_MS
-            await self._listen_for(rest_ms)
 
     def _on_idle(self, _uart) -> None:
         self._flag.set()
@@ -93,22 +69,8 @@ class Gm65Scanner:
                 await flag_or_ms(self._flag, left_ms)
             self._listen()
 
-    async def _set_up(self) -> bool:
-        """Put the settings right, the one against setup barcodes first; False without answers."""
-        changed = False
-        for zone, mask, wanted in self._settings:
-            reply = await self._ask(gm65.read_zone(zone))
-            if reply is None:
-                return False
-            value = reply[0] & ~mask | wanted
-            if value != reply[0]:
-                if await self._ask(gm65.write_zone(zone, value)) is None:
-                    return False
-                changed = True
-        return not changed or await self._ask(gm65.save_settings()) is not None
-
     async def _ask(self, command: bytes):
-        """Send a command; returns the reply's data, or None when none came in time."""
+        """Send a command; returns what the splitter made of the reply, or None when none came in time."""
         self._splitter.reply = None
         self._uart.write(command)
         asked_ms = time.ticks_ms()
@@ -124,6 +86,8 @@ class Gm65Scanner:
         now = time.ticks_ms()
         if self._in_noise and time.ticks_diff(now, self._noise_ms) > _GARBLED_REST_MS:
             self._in_noise = False
+        if self._text and time.ticks_diff(now, self._text_ms) >= _HELD_MS:
+            self._text = ""
         while self._uart.any():
             count = self._uart.readinto(self._buffer)
             if not count:
@@ -142,11 +106,37 @@ class Gm65Scanner:
         texts, garbled = self._splitter.end()
         if garbled:
             self._noise(now)
+            self._judge(self._bad_bursts + 1)
         for text in texts:
+            self._judge(0)
+            self._tell(text, now)
+
+    def _tell(self, text: str, now) -> None:
+        """Most scanners send what is held before them again and again: one event, until it is taken away."""
+        held = text == self._text
+        self._text, self._text_ms = text, now
+        if not held:
             self._sink((EV_SCAN, text))
+
+    def _judge(self, bad_bursts: int) -> None:
+        """Tell when nothing but garbage comes (a wrong rate, a bad cable), and when that has ended."""
+        if bad_bursts == _BAD_BURSTS_MAX:
+            self._report("scanner is not understood: check its baud rate and cable")
+        elif not bad_bursts and self._bad_bursts >= _BAD_BURSTS_MAX:
+            self._report("scanner is understood again")
+        self._bad_bursts = bad_bursts if bad_bursts <= _BAD_BURSTS_MAX else _BAD_BURSTS_MAX + 1
 
     def _noise(self, now) -> None:
         self._noise_ms = now
         if not self._in_noise:
             self._in_noise = True
             self._sink((EV_SCAN_GARBLED,))
+
+
+def line_scanner(uart: int, tx: int, rx: int, baud: int, terminator: str, report) -> LineScanner:
+    """A scanner that only speaks.
+
+    With a ``terminator``, a text that comes without one was cut off: a parcel must not get half a
+    number.  Which one it is does not matter.
+    """
+    return LineScanner(uart, tx, rx, baud, report, scantext.Splitter(bool(terminator)))

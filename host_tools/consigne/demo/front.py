@@ -6,7 +6,7 @@ What lies in a compartment is known here alone: no sensor of a real cabinet sees
 from consigne.server.pages.front import DoorPlate, DoorView, Drawn, FrontView
 from consigne.sim.locker import SimLocker
 from consigne.sim.netmemory import CUT, UP
-from consigne.sim.parts.hd44780 import CharacterDisplay
+from consigne.sim.parts.panel import Display
 
 from . import cabinet
 
@@ -37,7 +37,7 @@ class LockerFront:
         self.columns, self.rows = display.columns, display.rows
         self.key_period_s = KEY_PERIOD_US / 1e6
         self.scanned = 0
-        self._display: CharacterDisplay = display
+        self._display: Display = display
         self._keypad = keypad
         self._parcels = [False] * len(self.plates)
         self._networked = True

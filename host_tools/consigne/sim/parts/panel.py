@@ -1,7 +1,20 @@
-"""The buzzer and the status LED, as a person hears and sees them."""
+"""What people touch and see, wired as the configuration says; and the small parts of it, buzzer and LED."""
+
+from collections.abc import Mapping
+from typing import Any
 
 from ..board import Board, Part
 from ..nets import Net
+from .gm65 import Gm65
+from .hd44780 import CharacterDisplay
+from .keypad import MatrixKeypad
+from .scanners import MhEt, Scanner
+from .ssd1306 import GraphicDisplay
+from .wiegand import WiegandKeypad
+
+Keypad = MatrixKeypad | WiegandKeypad
+AnyScanner = Gm65 | Scanner
+Display = CharacterDisplay | GraphicDisplay
 
 HISTORY = 400  # the newest tones and changes kept
 
@@ -59,3 +72,38 @@ class Lamp(Part):
             self.lit = lit
             self.changes.append((self.clock.now_us(), lit))
             del self.changes[:-HISTORY]
+
+
+def keypad(board: Board, part: Mapping[str, Any], seed: int) -> Keypad:
+    """The keypad of a configuration.  Raises ValueError for a kind that has no model."""
+    if part["kind"] == "wiegand":
+        return WiegandKeypad(
+            board, board.pin(part["d0"]), board.pin(part["d1"]), part.get("bits", 4), seed=seed
+        )
+    if part["kind"] != "matrix":
+        raise ValueError(f"no model of a keypad {part['kind']!r}")
+    rows = [board.pin(pin) for pin in part["rows"]]
+    cols = [board.pin(pin) for pin in part["cols"]]
+    return MatrixKeypad(board, rows, cols, part["keys"], seed)
+
+
+def scanner(board: Board, part: Mapping[str, Any], seed: int) -> AnyScanner:
+    """The scanner of a configuration.  Raises ValueError for a kind that has no model."""
+    uart, baud = part["uart"], part.get("baud", 9600)
+    board.uart(uart).wire(tx=part["tx"], rx=part["rx"])
+    if part["kind"] == "gm65":
+        return Gm65(board, uart, baud, seed)
+    if part["kind"] == "mhet":
+        return MhEt(board, uart, baud, seed)
+    if part["kind"] != "line":
+        raise ValueError(f"no model of a scanner {part['kind']!r}")
+    return Scanner(board, uart, baud, part.get("terminator", "\r").encode(), seed)
+
+
+def display(board: Board, part: Mapping[str, Any], seed: int) -> Display:
+    """The display of a configuration.  Raises ValueError for a kind that has no model."""
+    if part["kind"] == "ssd1306":
+        return GraphicDisplay(board, part["i2c"], part.get("address", 0x3C), seed)
+    if part["kind"] != "hd44780":
+        raise ValueError(f"no model of a display {part['kind']!r}")
+    return CharacterDisplay(board, part["i2c"], part["address"], part["columns"], part["rows"])

@@ -1,0 +1,84 @@
+"""A GM65-family barcode scanner on a UART (``ports.Scanner``).
+
+The scanner's settings are read at start and now and then, and put right when they differ: it may
+have been swapped.  Above all a setup barcode must do nothing, or a customer reprograms the
+scanner by showing it a picture.
+"""
+
+from micropython import const
+
+from . import gm65
+from .scanner import LineScanner
+
+_CHECK_MS = const(600_000)
+_RETRY_MS = const(5_000)
+_TRIES_MAX = const(3)
+
+
+class ToldScanner(LineScanner):
+    """A scanner that answers: its settings are put right at start and every ``check_ms``.
+
+    ``report(text)`` is told once when it does not answer and once when it does again; without
+    answers texts are taken all the same.  ``_set_up`` is what a family adds.
+    """
+
+    answers = None  # True or False once known
+    _check_ms = _CHECK_MS
+
+    async def run(self, sink) -> None:
+        """Report ``(EV_SCAN, text)`` and ``(EV_SCAN_GARBLED,)``."""
+        self._begin(sink)
+        tries = 0
+        while True:
+            if await self._set_up():
+                tries = 0
+                if self.answers is False:
+                    self._report("scanner answers again")
+                self.answers = True
+                rest_ms = self._check_ms
+            else:
+                tries += 1
+                if tries == _TRIES_MAX and self.answers is not False:
+                    self.answers = False
+                    self._report("scanner does not answer")
+                rest_ms = _RETRY_MS
+            await self._listen_for(rest_ms)
+
+    async def _set_up(self) -> bool:
+        raise NotImplementedError
+
+
+class Gm65Scanner(ToldScanner):
+    """Texts from the scanner; commands only for its settings."""
+
+    def __init__(self, uart: int, tx: int, rx: int, baud: int, terminator: str, mode: str, report):
+        """``terminator``: one of ``gm65.TERMINATORS``; ``mode``: ``"continuous"`` or ``"induction"``.
+
+        Raises ``ValueError`` for a terminator or mode that there is not.
+        """
+        if mode not in ("continuous", "induction"):
+            raise ValueError(f"scanner mode {mode}")
+        if terminator not in gm65.TERMINATORS:
+            raise ValueError(f"scanner terminator {terminator!r}")
+        tail = gm65.TERMINATORS.index(terminator)
+        self._settings = (
+            (gm65.ZONE_SETUP_CODES, 0xFF, gm65.SETUP_CODES_FORBIDDEN),
+            (gm65.ZONE_MODE, 0x03, gm65.MODES.index(mode)),
+            # Bits 4..1 would add a prefix, a suffix or the symbology to the text.
+            (gm65.ZONE_TERMINATOR, 0x7F, tail << 5 | (1 if terminator else 0)),
+        )
+        super().__init__(uart, tx, rx, baud, report, gm65.Splitter())
+
+    async def _set_up(self) -> bool:
+        """Put the settings right, the one against setup barcodes first; False without answers."""
+        changed = False
+        for zone, mask, wanted in self._settings:
+            reply = await self._ask(gm65.read_zone(zone))
+            if reply is None:
+                return False
+            value = reply[0] & ~mask | wanted
+            if value != reply[0]:
+                if await self._ask(gm65.write_zone(zone, value)) is None:
+                    return False
+                changed = True
+        return not changed or await self._ask(gm65.save_settings()) is not None

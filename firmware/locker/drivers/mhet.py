@@ -1,0 +1,128 @@
+"""An MH-ET LIVE barcode scanner on a UART (``ports.Scanner``), and what is said on its wire.
+
+A command is ``~M`` + option + value + ``.``, a question ``~Q`` + option + ``.``, each number four
+hexadecimal digits.  The answer to a command is ACK (06), NAK (15: not that value) or ENQ (05: no such
+command); to a question, option and value, then ACK.  From one source only, the README of a driver for
+the module; the meaning of most options is not documented well enough to rely on.
+
+Nothing is known that forbids it setup barcodes.  What can be done is done: the settings that matter are
+looked at every minute, put right and saved, and the operator is told that somebody was at them.
+"""
+
+from micropython import const
+
+from . import scantext
+from .gm65scanner import ToldScanner
+
+ACK = const(0x06)
+NAK = const(0x15)
+ENQ = const(0x05)
+
+OPTION_MODE = const(0x0021)
+OPTION_SETUP = const(0x0091)  # 1: takes settings, from the wire and from barcodes
+OPTION_STORE = const(0xA5F0)
+STORE_SAVE = const(0x506A)
+MODES = ("manual", "continuous", "induction", "command")
+
+_REPLY_DIGITS = const(8)
+_CHECK_MS = const(60_000)
+
+
+def question(option: int) -> bytes:
+    """Ask for one setting."""
+    return "~Q{:04X}.".format(option).encode()
+
+
+def command(option: int, value: int) -> bytes:
+    """Change one setting."""
+    return "~M{:04X}{:04X}.".format(option, value).encode()
+
+
+class Splitter(scantext.Splitter):
+    """A burst's texts; ``reply`` is the value asked for, -1 for ACK alone, -2 for NAK and ENQ.
+
+    An answer that nobody waits for (``reply`` was taken already) is garbage.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.reply = -1
+        self.asked = -1  # the option of the question under way; -1: a command
+
+    @property
+    def in_reply(self) -> bool:
+        """An answer is awaited: a pause now is not its end."""
+        return self.reply is None
+
+    def end(self):
+        """The wire is quiet: returns the texts of the burst, and whether it held garbage."""
+        if self.reply is None and self._length:  # half an answer must not pass for a text
+            self._length = 0
+            self.garbled = True
+        return super().end()
+
+    def _take(self, value: int) -> None:
+        if value in (ACK, NAK, ENQ):
+            if self.reply is not None:
+                self.garbled = True
+            else:
+                self.reply = self._answer() if value == ACK else -2
+        else:
+            super()._take(value)
+
+    def _answer(self) -> int:
+        """The value at the end of what came just before an ACK; a text may stand before it."""
+        if self.asked < 0:
+            return -1
+        start = self._length - _REPLY_DIGITS
+        if start < 0:
+            return -2
+        try:
+            number = int(str(memoryview(self._text)[start : self._length], "utf-8"), 16)
+        except ValueError:
+            return -2
+        if number >> 16 != self.asked:
+            return -2
+        self._length = start
+        self._end_text()
+        return number & 0xFFFF
+
+
+class MhEtScanner(ToldScanner):
+    """Texts from the scanner; commands only for its settings."""
+
+    _check_ms = _CHECK_MS
+
+    def __init__(self, uart: int, tx: int, rx: int, baud: int, mode: str, report):
+        """``mode``: ``"continuous"`` or ``"induction"``.  Raises ``ValueError`` for another."""
+        if mode not in ("continuous", "induction"):
+            raise ValueError(f"scanner mode {mode}")
+        # The mode the module should be in last: leaving the setup mode closes it to barcodes again.
+        self._settings = ((OPTION_MODE, MODES.index(mode)), (OPTION_SETUP, 0))
+        self._splitter: Splitter
+        super().__init__(uart, tx, rx, baud, report, Splitter())
+
+    async def _set_up(self) -> bool:
+        """Look at the settings, and put them right if one differs; False without answers."""
+        wrong = False
+        for option, wanted in self._settings:
+            value = await self._ask_value(option)
+            if value is None or value < 0:
+                return False
+            wrong = wrong or value != wanted
+        if not wrong:
+            return True
+        if self.answers:
+            self._report("scanner settings had been changed")
+        orders = ((OPTION_SETUP, 1), self._settings[0], (OPTION_STORE, STORE_SAVE), self._settings[1])
+        for option, value in orders:
+            if await self._ask_value(-1, command(option, value)) != -1:
+                return False
+        return True
+
+    async def _ask_value(self, option: int, sent: bytes = b""):
+        self._splitter.asked = option
+        reply = await self._ask(sent or question(option))
+        if self._splitter.reply is None:
+            self._splitter.reply = -1  # whatever comes now comes too late
+        return reply
