@@ -1,3 +1,18 @@
 """The locker's firmware.  ``README.md`` in the folder above says what lives where."""
 
+import sys
+
 VERSION = "0.1.0"
+
+
+def forget(*names):
+    """Let go of modules of this package that only a start needs; ``gc.collect`` then frees them.
+
+    ``names`` as in "drivers.banks".  What is still referred to from elsewhere stays: forgetting is
+    never wrong, and importing again works.
+    """
+    for short in names:
+        name = "locker." + short
+        if sys.modules.pop(name, None):
+            package, _, last = name.rpartition(".")
+            delattr(sys.modules[package], last)

@@ -94,11 +94,11 @@ class Grants:
                     yield page, row
                 at = page.find(needle, at + 1, end)
 
-    def _row(self, id_):
-        """``(page, at)`` of a grant, ``None`` when there is none."""
+    def _row(self, id_) -> tuple:
+        """``(page, at)`` of a grant, ``()`` when there is none."""
         for row in self._with(struct.pack(">I", id_), 0):
             return row
-        return None
+        return ()
 
     def _add(self, payload, uses):
         size = _ROW_HEAD + len(payload)
@@ -202,17 +202,17 @@ class Grants:
                 total ^= fingerprint(_payload(page, at))
         return total
 
-    def _ended(self, time_s):
-        """``(page, at)`` of a grant whose end has passed, or ``None``."""
+    def _ended(self, time_s) -> tuple:
+        """``(page, at)`` of a grant whose end has passed, or ``()``."""
         for page, at in self._all():
             if _not_after(page, at) < time_s:
                 return page, at
-        return None
+        return ()
 
     def opened(self, id_, door):
         """A door was seen open under this reference: count it if it is a limited door grant."""
         row = self._row(id_)
-        if row is None or row[0][row[1]] & _LENGTH > _FIXED_BYTES:
+        if not row or row[0][row[1]] & _LENGTH > _FIXED_BYTES:
             return
         values = struct.unpack_from(_FIXED, row[0], row[1] + _ROW_HEAD)
         if values[7] != UNLIMITED and values[6] in (door, R.ANY_DOOR):

@@ -11,7 +11,6 @@ from ..core.records import ACKNOWLEDGED, EVENT_KIND_MAX
 from . import format as f
 from .outbox import Outbox
 from .reader import Reader
-from .recovery import recover
 from .report import DAMAGED, FRESH
 from .sectors import Sectors
 from .snapshots import due_after
@@ -70,6 +69,8 @@ class Journal:
         Never raises for what the partition holds.  What is foreign, newer, of the wrong size or
         beyond use stays untouched: the journal is then read-only.
         """
+        from .recovery import recover  # much code for a moment: the caller forgets it afterwards
+
         report, found = recover(self._sectors, self._reader)
         writer = self._writer
         writer.adopt(found)

@@ -4,7 +4,6 @@ import struct
 from binascii import crc32
 
 from . import format as f
-from .repair import repair_header, repair_opening, repair_record
 
 # Tried in one sector: the units of the longest torn record and the mark behind it, which may be
 # what is rotten. More would be noise, and take long.
@@ -40,6 +39,8 @@ class Reader:
         self.repaired = self._tried = self._valid_at = 0
         header = f.unpack_header(self.buf)
         if header is None:
+            from .repair import repair_header  # only where a bit has rotten
+
             header = repair_header(self.buf)
             self.repaired += 1
         if header is None:
@@ -48,6 +49,8 @@ class Reader:
         self.seed = header[4]
         opening = f.unpack_opening(self.buf, self.seed)
         if opening is None:
+            from .repair import repair_opening
+
             opening = repair_opening(self.buf, self.seed)
             self.repaired += 1
         if opening is None:
@@ -112,6 +115,8 @@ class Reader:
         if self._tried == _REPAIRS_MAX or f.is_blank(self.view, at, at + f.UNIT):
             return False
         self._tried += 1
+        from .repair import repair_record
+
         if not repair_record(self.buf, self.view, at, f.SEAL_AT, self.seed):
             return False
         self.repaired += 1

@@ -1,0 +1,100 @@
+"""The network's share of a locker: link, MQTT client, sync and telemetry, put together.
+
+Imported only when a network is configured: without one it takes no heap.
+"""
+
+# asyncio loads its streams when they are first asked for; that must not be when the heap is full.
+from asyncio import open_connection  # noqa: F401
+
+from .drivers import board
+from .net.mqtt import Client, Settings
+from .net.mqtt_conversation import Conversation
+from .net.names import Resolver
+from .net.sync import Sync
+from .net.telemetry import Telemetry
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from . import ports
+
+_CA_FILE = "ca.der"  # who signs the broker's certificate
+
+
+class Online:
+    """``network`` as in the configuration, ``identity`` a ``site.Identity``.
+
+    The conversation's buffers are made here, while the heap is in one piece; the rest in ``join``.
+    """
+
+    def __init__(self, network, identity):
+        self._network = network
+        self._identity = identity
+        self._conversation = Conversation()
+        self._telemetry = None
+
+    def join(self, core, journal, controller, supervisor, status, report):
+        """Give the supervisor what keeps host and locker in step.
+
+        ``status()`` gives what only the shell knows; ``report(text)`` hears of a part that is amiss.
+        Without a good CA this locker serves offline all the same.
+        """
+        try:
+            self._join(core, journal, controller, supervisor, status, report)
+        except (OSError, ValueError) as error:  # no CA, or not one
+            report("no network without a good {}".format(_CA_FILE))
+            print(error)
+
+    def health(self):
+        """For the status: how the locker fares."""
+        return self._telemetry.body() if self._telemetry else {}
+
+    def _link(self, report) -> "ports.Link":
+        network = self._network
+        hostname = "consigne-" + self._identity.locker
+        if network["kind"] == "ethernet":
+            from .net.link_lan import LanLink
+
+            return LanLink(network, hostname, report)
+        from .net.link import WifiLink
+
+        return WifiLink(network["ssid"], self._identity.wifi_password, hostname)
+
+    def _join(self, core, journal, controller, supervisor, status, report):
+        network, identity = self._network, self._identity
+        link = self._link(report)
+        tls = None
+        if network["tls"]:
+            from .net.tls import client_context
+
+            # Never connect in clear text because something is missing: without its CA this locker
+            # serves offline, and the console says why.
+            with open(_CA_FILE, "rb") as ca:
+                tls = client_context(ca.read())
+            board.set_calendar(journal.time_floor)
+        settings = Settings(
+            network["broker"],
+            network["port"],
+            identity.locker,
+            identity.mqtt_user,
+            identity.mqtt_password,
+            tls,
+        )
+        client = Client(settings, link, Resolver(link.name_server), controller.is_idle, self._conversation)
+        sync = Sync(
+            client,
+            journal,
+            identity.locker,
+            identity.device_key,
+            controller.from_host,
+            core.cabinet.occupancy,
+            status,
+            lambda: core.command_counter,
+            controller.now,
+        )
+        controller.attach_sync(sync)
+        latches = core.cabinet.health
+        self._telemetry = Telemetry(controller.now, link.rssi, latches.snapshot, len(core.names))
+        supervisor.spare("telemetry", self._telemetry.run)
+        supervisor.spare("link", link.run)
+        supervisor.spare("mqtt", client.run)
+        supervisor.spare("sync", sync.run)

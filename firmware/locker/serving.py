@@ -1,0 +1,97 @@
+"""One locker at work: journal, core, controller and tasks, put together and supervised."""
+
+import gc
+from time import ticks_ms
+
+from . import VERSION, forget
+from .controller import Controller
+from .core import events as E
+from .core import records as R
+from .core.core import Core
+from .core.timekeeping import Clock
+from .drivers import board
+from .drivers.flash import journal_partition
+from .drivers.watchdog import Watchdog
+from .journal.log import Journal
+from .supervisor import Supervisor
+
+_FAULT_TASK = 1  # records.FAULT: a task ended
+_FAULT_PART = 2  # a part does not answer, or does again
+
+
+class Locker:
+    """One locker, put together from its configuration; ``await run()`` serves.
+
+    ``options`` are ``(rest_ms, watchdog_ms)``, ``online`` an ``online.Online`` or None.
+    """
+
+    def __init__(self, site, parts, options, device_key, online):
+        rest_ms, watchdog_ms = options
+        panel = parts.panel
+        parts.report = self._part_report
+        self._journal = Journal(journal_partition())
+        self._recovery = self._journal.open()
+        forget("journal.recovery", "journal.survey", "journal.repair")
+        gc.collect()
+        print("journal:", self._recovery.text)
+        core = Core(site, device_key)
+        self._journal.replay(core.apply)
+        core.session.proven = self._recovery.proven
+        clock = Clock(self._journal.time_floor, ticks_ms())
+        self._controller = controller = Controller(
+            core, self._journal, clock, parts.locks, panel.display, panel.buzzer, panel.lamp, rest_ms
+        )
+        self._supervisor = supervisor = Supervisor(Watchdog(watchdog_ms), self._task_report, controller.stop)
+        controller.attach_supervisor(supervisor)
+        self._supervise(parts, panel)
+        self._online = online
+        if online:
+            online.join(core, self._journal, controller, supervisor, self._status, self._part_report)
+
+    def _supervise(self, parts, panel):
+        controller, supervisor = self._controller, self._supervisor
+        supervisor.critical(
+            "sensors", lambda: parts.sensors.run(controller.sink), lambda: parts.sensors.turns
+        )
+        for i, wire in enumerate(parts.wires):
+            supervisor.critical("rs485 {}".format(i), wire.run, lambda wire=wire: wire.turns)
+        supervisor.critical("keypad", lambda: panel.keypad.run(controller.sink), lambda: panel.keypad.turns)
+        supervisor.critical("pulses", controller.run_pulses, controller.pulse_turns)
+        supervisor.critical("timers", controller.run_timers, lambda: controller.timer_turns)
+        if panel.scanner:
+            supervisor.spare("scanner", lambda: panel.scanner.run(controller.sink))
+        supervisor.spare("display", panel.display.run)
+        supervisor.spare("buzzer", panel.buzzer.run)
+        supervisor.spare("lamp", panel.lamp.run)
+
+    def _status(self):
+        """What only the shell knows, for the status topic."""
+        access = self._controller.core.access
+        return {
+            "grants": access.grants_version,
+            "digest": access.grants_digest(self._controller.now()[1]),
+            "fw": VERSION,
+            "journal": self._recovery.text,
+            "health": self._online.health(),
+            "faults": self._supervisor.faults + self._controller.core.cabinet.health.complaints(),
+        }
+
+    def _task_report(self, name, text):
+        print("fault:", name, text)
+        self._controller.fact(R.FAULT, _FAULT_TASK, name)
+
+    def _part_report(self, text):
+        print("part:", text)
+        self._controller.fact(R.FAULT, _FAULT_PART, text)
+
+    async def run(self):
+        """Serve until a critical part fails; then restart the board."""
+        recovery = self._recovery
+        if recovery.read_only:
+            self._controller.stop(recovery.text)
+        else:
+            boot = (board.boot_cause(), recovery.skipped_sectors, recovery.recovered_records, VERSION)
+            self._controller.sink((E.EV_BOOT,) + boot)
+        print("ready")
+        print("stopped by", await self._supervisor.run())
+        board.restart()
