@@ -21,6 +21,7 @@ from .problems import CabinetError
 from .profiles import profiles
 from .rules import RULES
 from .schema import LISTS, REQUIRED, SITE, TABLES
+from .schema_panel import VARIANTS
 from .serialwire import SerialWire
 
 app = typer.Typer(
@@ -170,12 +171,16 @@ def rules() -> None:
 @app.command()
 def keys() -> None:
     """Every key of a cabinet file, with its meaning."""
-    for name, table in {
-        "": SITE,
-        **TABLES,
-        **{f"[{name}]": table for name, (_, table) in LISTS.items()},
-    }.items():
-        typer.echo(f"[{name}]" if name else "at the top")
+    tables = {
+        "at the top": SITE,
+        **{f"[{name}]": table for name, table in TABLES.items()},
+        **{
+            f'[{name}] of kind = "{kind}"': t for name, kinds in VARIANTS.items() for kind, t in kinds.items()
+        },
+        **{f"[[{name}]]": table for name, (_, table) in LISTS.items()},
+    }
+    for head, table in tables.items():
+        typer.echo(head)
         for key, field in table.items():
             default = "must be given" if field.default is REQUIRED else f"else {json.dumps(field.default)}"
             typer.echo(f"  {key:16} {field.meaning} ({default})")

@@ -5,6 +5,7 @@ from typing import Any
 from .problems import Key, Problem, nearest
 from .reading import Sheet
 from .schema import LISTS, NEEDED, REQUIRED, SITE, TABLES, Field, Table
+from .schema_panel import table_of
 
 _WORDS = {
     int: "a whole number",
@@ -40,20 +41,20 @@ class _Form:
                 head = f"[[{name}]]" if name in LISTS else f"[{name}]"
                 self._wrong((), f"{head} is missing", "the firmware does not start without it: add it")
         out = self._table({k: v for k, v in data.items() if k in SITE}, SITE, ())
-        for name, table in TABLES.items():
+        for name in TABLES:
             if name in data:
-                out[name] = self._sub(data[name], table, name)
+                out[name] = self._sub(data[name], name)
         for name, (count_max, table) in LISTS.items():
             out[name] = self._list(data.get(name, []), count_max, table, name)
         return out
 
-    def _sub(self, given: object, table: Table, name: str) -> dict[str, Any]:
+    def _sub(self, given: object, name: str) -> dict[str, Any]:
         if not isinstance(given, dict):
             self._wrong(
                 (name,), f"expected a table, found {given!r:.40}", f"write [{name}] and its keys below"
             )
             return {}
-        return self._table(given, table, (name,))
+        return self._table(given, table_of(name, given), (name,))
 
     def _list(self, given: object, count_max: int, table: Table, name: str) -> list[dict[str, Any]]:
         if not isinstance(given, list) or not all(isinstance(entry, dict) for entry in given):

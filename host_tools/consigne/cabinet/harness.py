@@ -180,10 +180,7 @@ def _label(use: Use) -> str:
 
 def _panel(made: _Harness, cabinet: Cabinet, board: str, converter: str) -> None:
     data = cabinet.data
-    keypad = made.connector("Keypad", f"matrix {len(data['keypad']['rows'])} x {len(data['keypad']['cols'])}")
-    cores = [(f"GPIO{pin}", f"row {i + 1}") for i, pin in enumerate(data["keypad"]["rows"])]
-    cores += [(f"GPIO{pin}", f"column {i + 1}") for i, pin in enumerate(data["keypad"]["cols"])]
-    made.cable("ribbon", board, keypad, cores)
+    _keypad(made, data["keypad"], board, converter)
     scanner = made.connector("Scanner", f"{data['scanner']['kind'].upper()}, {data['scanner']['baud']} baud")
     made.cable("power", converter, scanner, [("5V", "5V"), ("GND", "GND")])
     serial = [(f"GPIO{data['scanner']['tx']}", "RX"), (f"GPIO{data['scanner']['rx']}", "TX")]
@@ -197,24 +194,34 @@ def _panel(made: _Harness, cabinet: Cabinet, board: str, converter: str) -> None
         made.cable("signal", board, lid, [(f"GPIO{data['tamper']['pin']}", "1"), ("GND", "2 GND")])
 
 
+def _keypad(made: _Harness, keypad: dict[str, Any], board: str, converter: str) -> None:
+    if keypad["kind"] == "wiegand":
+        note = "open collector: a level shifter if its own pull-ups go to 5 V"
+        name = made.connector("Keypad", f"Wiegand, keys of {keypad['bits']} bits", note)
+        made.cable("power", converter, name, [("5V", "5V"), ("GND", "GND")])
+        lines = [(f"GPIO{keypad['d0']}", "D0"), (f"GPIO{keypad['d1']}", "D1"), ("GND", "GND")]
+        made.cable("signal", board, name, lines)
+        return
+    name = made.connector("Keypad", f"matrix {len(keypad['rows'])} x {len(keypad['cols'])}")
+    cores = [(f"GPIO{pin}", f"row {i + 1}") for i, pin in enumerate(keypad["rows"])]
+    cores += [(f"GPIO{pin}", f"column {i + 1}") for i, pin in enumerate(keypad["cols"])]
+    made.cable("ribbon", board, name, cores)
+
+
 def _buses(made: _Harness, cabinet: Cabinet, board: str, converter: str) -> None:
-    """What hangs on I2C: the display at 5 V, the other parts at 3.3 V."""
+    """What hangs on I2C: a display with a backpack at 5 V, the other parts at 3.3 V."""
     for bus in cabinet.data["i2c"]:
         lines = [(f"GPIO{bus['sda']} SDA", "SDA"), (f"GPIO{bus['scl']} SCL", "SCL")]
         for part in ("display", "clock"):
             entry = cabinet.data.get(part)
             if entry and entry["i2c"] == bus["id"]:
-                note = (
-                    "pull-ups of the backpack removed; those of the bus go to 3.3 V"
-                    if part == "display"
-                    else ""
-                )
+                backpack = entry["kind"] == "hd44780"
+                note = "pull-ups of the backpack removed; those of the bus go to 3.3 V" if backpack else ""
                 name = made.connector(
                     part.capitalize(), f"{entry['kind'].upper()} at 0x{entry['address']:02x}", note
                 )
-                feed = (converter, [("5V", "5V"), ("GND", "GND")]) if part == "display" else None
-                if feed:
-                    made.cable("power", feed[0], name, feed[1])
+                if backpack:
+                    made.cable("power", converter, name, [("5V", "5V"), ("GND", "GND")])
                     made.cable("I2C", board, name, lines)
                 else:
                     made.cable("I2C", board, name, [("3V3", "3V3"), ("GND", "GND"), *lines])

@@ -56,6 +56,7 @@ I2C = Role("an I2C line", output=True, rest="high")
 INTERRUPT = Role("an interrupt line", rest="high")
 ROW = Role("a keypad row", output=True)
 COLUMN = Role("a keypad column", pulled=True)
+WIEGAND = Role("a Wiegand line", rest="high", pulled=True)
 SEND = Role("a UART's TX", output=True, rest="high")
 HEAR = Role("a UART's RX", rest="unknown")
 DIRECTION = Role("an RS-485 driver's enable", output=True, rest="low")
@@ -136,10 +137,12 @@ class Cabinet:
             yield Use(wire["tx"], SEND, ("rs485", i, "tx"))
             yield Use(wire["rx"], HEAR, ("rs485", i, "rx"))
             yield Use(wire["de"], DIRECTION, ("rs485", i, "de"))
-        for i, pin in enumerate(data["keypad"]["rows"]):
-            yield Use(pin, ROW, ("keypad", "rows", i))
-        for i, pin in enumerate(data["keypad"]["cols"]):
-            yield Use(pin, COLUMN, ("keypad", "cols", i))
+        if data["keypad"]["kind"] == "wiegand":
+            for line in ("d0", "d1"):
+                yield Use(data["keypad"][line], WIEGAND, ("keypad", line))
+        for side, role in (("rows", ROW), ("cols", COLUMN)):
+            for i, pin in enumerate(data["keypad"].get(side, ())):
+                yield Use(pin, role, ("keypad", side, i))
         yield Use(data["scanner"]["tx"], SEND, ("scanner", "tx"))
         yield Use(data["scanner"]["rx"], HEAR, ("scanner", "rx"))
         for part in ("buzzer", "lamp"):

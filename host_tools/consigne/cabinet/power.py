@@ -10,6 +10,7 @@ from .profiles import hardware_dir
 
 CONVERTER_EFFICIENCY = 0.85  # supply to 5 V, of a small buck converter at half load
 LOGIC_VOLTS = 5.0
+_PANEL = ("display", "keypad", "scanner", "buzzer", "lamp")
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,12 @@ def _item(part: str, count: int, used_for: str, title: str = "") -> Item:
     return Item(part, title or known["title"], count, used_for, known["volts"], known["milliamps"])
 
 
+def _by_kind(data: dict[str, Any], part: str) -> str:
+    """The name in parts.toml of a part of the panel: the kind's, where that is another part."""
+    kind = str(data[part].get("kind", ""))
+    return kind if kind in _parts() else part
+
+
 def bill(cabinet: Cabinet) -> list[Item]:
     """Every part of the cabinet's electrics, those with a count of 0 left out."""
     data, doors = cabinet.data, cabinet.compartments
@@ -76,7 +83,7 @@ def bill(cabinet: Cabinet) -> list[Item]:
                   ", ".join(n for n, b in boards.items() if b["kind"] == kind), f"Lock board, family {kind}")
             for kind in sorted({board["kind"] for board in boards.values()})
         ),
-        *(_item(part, 1, "panel") for part in ("display", "keypad", "scanner", "buzzer", "lamp")),
+        *(_item(_by_kind(data, part), 1, "panel") for part in _PANEL),
         _item("clock", int("clock" in data), "time without a network"),
         _item("tamper", int("tamper" in data), "service lid"),
     ]  # fmt: skip

@@ -12,6 +12,7 @@ Finding = tuple[Key, str, str]
 ADDRESSES = {
     "mcp23017": range(0x20, 0x28),
     "hd44780": (*range(0x20, 0x28), *range(0x38, 0x40)),  # behind a PCF8574 or a PCF8574A
+    "ssd1306": (0x3C, 0x3D),
     "ds3231": (0x68,),
 }
 # NXP UM10204, table 10: rise time by clock rate; a line rises in 0.8473 R C.

@@ -99,6 +99,8 @@ def neighbours(cabinet: Cabinet) -> Iterator[Finding]:
 
 def keys(cabinet: Cabinet) -> Iterator[Finding]:
     keypad = cabinet.data["keypad"]
+    if keypad["kind"] != "matrix":
+        return
     rows, cols, found = len(keypad["rows"]), len(keypad["cols"]), len(keypad["keys"])
     if found != rows * cols:
         text = f"{rows} rows by {cols} columns have {rows * cols} keys, not {found}"

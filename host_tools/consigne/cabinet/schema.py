@@ -68,14 +68,14 @@ TABLES: dict[str, Table] = {
     },
     "tamper": {"pin": _pin("switch of the service lid, closed to ground")},
     "keypad": {
-        "kind": Field(str, "how it is read", "matrix", choices=("matrix",)),
+        "kind": Field(str, "how it is read", "matrix", choices=("matrix", "wiegand")),
         "rows": Field(list, "pins of the rows, driven", low=1, high=4, each=_pin("a row")),
         "cols": Field(list, "pins of the columns, read", low=1, high=4, each=_pin("a column")),
         "keys": Field(str, "labels, row by row", "123456789*0#", 12, 16),
         "debounce_ms": Field(int, "a contact is quiet for so long", 20, 5, 100),
     },
     "scanner": {
-        "kind": Field(str, "family", "gm65", choices=("gm65",)),
+        "kind": Field(str, "family", "gm65", choices=("gm65", "mhet", "line")),
         "uart": Field(int, "UART of the controller", low=0, high=2),
         "tx": _pin("pin that sends to it"),
         "rx": _pin("pin that hears it"),
@@ -83,7 +83,7 @@ TABLES: dict[str, Table] = {
         "terminator": Field(str, "what ends a code", "\r", 0, 2),
     },
     "display": {
-        "kind": Field(str, "family", "hd44780", choices=("hd44780",)),
+        "kind": Field(str, "family", "hd44780", choices=("hd44780", "ssd1306")),
         "i2c": Field(int, "bus it is on", 0, 0, 1),
         "address": Field(int, "on that bus", 0x27, 8, 119),
         "columns": Field(int, "characters of a line", 20, 20, 20),
