@@ -164,7 +164,7 @@ def broker_config(
 
     if (certificate is None) != (key is None):
         raise typer.BadParameter("--certificate and --key belong together")
-    names = [locker["id"] for locker in Fleet(Database(database)).lockers()]
+    names = Fleet(Database(database)).names()
     pair = (certificate, key) if certificate and key else None
     count = brokerconfig.write(directory, names, host=host, port=port, certificate=pair)
     typer.echo(f"{count} lockers; start with: mosquitto -c {directory.resolve() / 'mosquitto.conf'}")

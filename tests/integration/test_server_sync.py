@@ -32,9 +32,9 @@ def test_a_lockers_day_reaches_the_host_and_orders_reach_the_locker(tmp_path, br
             assert [row[8] for row in locker.grants.held.values()] == [tag]
             assert list(locker.grants.expected) == ["Q"]
 
-            command = host.fleet.open("L1", 1)
+            command = host.orders.open("L1", 1)
             host.kick()
-            await until(lambda: host.fleet.command("L1", command)["state"] == "done")
+            await until(lambda: host.orders.get("L1", command)["state"] == "done")
             assert locker.opened == [1] and locker.refused == []
             await locker.disconnect()
 
@@ -182,9 +182,9 @@ def test_replayed_commands_are_refused_by_their_counters(tmp_path):
             await locker.connect(broker.host, broker.port)
             await until(lambda: host.fleet.locker("L1")["connected"])
             for door in (0, 1, 0):
-                command = host.fleet.open("L1", door)
+                command = host.orders.open("L1", door)
                 host.kick()
-                await until(lambda id_=command: host.fleet.command("L1", id_)["state"] == "done")
+                await until(lambda id_=command: host.orders.get("L1", id_)["state"] == "done")
             heard = [one for one in locker.heard if one[0].endswith("commands")]
             for topic, payload in random.Random(1).choices(heard, k=100):
                 locker.take(topic, payload)

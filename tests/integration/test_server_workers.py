@@ -95,9 +95,9 @@ def test_presence_and_commands_are_the_leaders_whatever_becomes_of_workers(datab
             for process in host.workers.process_ids:
                 os.kill(process, signal.SIGKILL)
             await until(lambda: host.fleet.locker("L1")["connected"])
-            command = host.fleet.open("L1", 1)
+            command = host.orders.open("L1", 1)
             host.kick()
-            await until(lambda: host.fleet.command("L1", command)["state"] == "done")
+            await until(lambda: host.orders.get("L1", command)["state"] == "done")
             assert locker.opened == [1]
             with host.database.read() as connection:
                 up = select(lockers.c.up).where(lockers.c.id == "L1")

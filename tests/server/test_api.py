@@ -23,7 +23,7 @@ class Api:
     def __call__(self, method, path, headers=None, **more):
         async def ask():
             transport = httpx.ASGITransport(app=self.app)
-            async with httpx.AsyncClient(transport=transport, base_url="http://host") as client:
+            async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
                 return await client.request(method, path, headers=headers, **more)
 
         return asyncio.run(ask())

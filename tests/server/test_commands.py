@@ -116,7 +116,7 @@ def test_a_lost_reply_is_made_good_by_the_event(database, store):
 
 def test_a_revocation_is_sent_until_it_is_answered_under_new_counters(database, store):
     with database.write() as connection:
-        id_ = commands.revoke_parcel(connection, "L1", "P", T0 + 10**6, T0)
+        id_ = commands.revoke(connection, "L1", T0, parcel=("P", T0 + 10**6))
     first = send(database)[0]
     assert send(database, T0 + 5) == []
     later = send(database, T0 + 86_400)[0]

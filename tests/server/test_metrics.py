@@ -22,7 +22,7 @@ def host(databases):
 def scrape(host, token=None, **headers):
     async def ask():
         transport = httpx.ASGITransport(app=host.app(token))
-        async with httpx.AsyncClient(transport=transport, base_url="http://host") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             return await client.get("/metrics", headers=headers)
 
     return asyncio.run(ask())

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from consigne.server.database import Database
 from consigne.server.fleet import Fleet
-from consigne.server.models import Secret, lockers, streams
 from consigne.server.models import events as events_table
+from consigne.server.models import lockers, streams
 from consigne.server.parcels import Parcels
+from consigne.server.secret import Secret
 from consigne.server.store import Store
 from host_kit import collected, database_at, deposited, device_key, event, events, occupancy, status
 from hypothesis import given, settings

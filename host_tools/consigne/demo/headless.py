@@ -105,7 +105,7 @@ class Proof:
         self._front.press("#")
 
     async def _deposit(self) -> None:
-        window = self._host.fleet.window_code(
+        window = self._host.passes.window_code(
             cabinet.LOCKER, role=_events.COURIER, action=_events.DEPOSIT, holder=cabinet.COURIER_HOLDER
         )
         await self._type(window["code"])

@@ -20,6 +20,7 @@ from sqlalchemy import select, update
 from sqlalchemy.engine import Connection
 
 from consigne import codes, protocol
+from consigne.firmware_path import import_locker
 from consigne.server import grants
 from consigne.server.models import commands, lockers
 
@@ -30,9 +31,10 @@ WAITING, SENT, DONE, REFUSED, EXPIRED = "waiting", "sent", "done", "refused", "e
 LIFETIME_S = {OPEN: 30, TIME: 30, GRANTS: 30, AGAIN: 30, REVOKE: 30 * 86_400}
 LIFETIME_S |= {BLOCK: 7 * 86_400, RELEASE: 7 * 86_400, RESERVE: 86_400}
 LIFETIME_S |= {CONFIGURE: 7 * 86_400, MESSAGE: 86_400, IDENTIFY: 30, REBOOT: 30}
+RESULTS: tuple[str, ...] = import_locker("core.orders").RESULT_NAMES  # by the number in an event
 SENDING_LIFETIME_S = 60
 """Expiry that a locker sees, from each sending, in seconds, unless the command ends sooner."""
-REPEATED = (GRANTS, REVOKE)
+REPEATED = (GRANTS, REVOKE, BLOCK, RELEASE, RESERVE, CONFIGURE, MESSAGE)
 ANSWER_WITHIN_S = 10
 """One of ``REPEATED`` is sent again when no answer came for this many seconds."""
 REFUSED_PAUSE_S = 5
@@ -40,7 +42,11 @@ REFUSED_PAUSE_S = 5
 WHOLE_SETS_PER_HOUR = 3
 """How often a locker's set of grants may begin anew because its digest is not the host's."""
 KEEP_S = 30 * 86_400
-"""How long an ended command stays in the database."""
+"""How long an ended command of the host itself stays in the database."""
+KEEP_ORDERED_S = 400 * 86_400
+"""How long one that a person ordered stays: it is the trail of who did what."""
+HOST = "host"
+SUPERSEDED = "superseded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +59,30 @@ class Outgoing:
     payload: bytes
 
 
-def issue(connection: Connection, locker: str, cmd: str, arguments: dict[str, Any], now_s: int) -> str:
-    """Write a command down to be sent; returns its id."""
+def issue(
+    connection: Connection,
+    locker: str,
+    cmd: str,
+    arguments: dict[str, Any],
+    now_s: int,
+    *,
+    by: str = HOST,
+    subject: str | None = None,
+) -> str:
+    """Write a command down to be sent; returns its id.
+
+    Parameters
+    ----------
+    by
+        The account that ordered it.
+    subject
+        What the command settles, such as one door's block. An older one of the same subject that was
+        not answered ends here: repeated later, it would undo what was decided since.
+    """
+    if subject is not None:
+        older = (commands.c.locker == locker) & (commands.c.subject == subject)
+        open_ = older & commands.c.state.in_((WAITING, SENT))
+        connection.execute(update(commands).where(open_).values(state=EXPIRED, result=SUPERSEDED))
     id_ = secrets.token_hex(8)
     row: dict[str, Any] = {
         "id": id_,
@@ -62,6 +90,8 @@ def issue(connection: Connection, locker: str, cmd: str, arguments: dict[str, An
         "cmd": cmd,
         "arguments": json.dumps(arguments),
         "state": WAITING,
+        "by": by,
+        "subject": subject,
     }
     row |= {"created_at": now_s, "expires_at": now_s + LIFETIME_S[cmd]}
     connection.execute(commands.insert().values(**row))
@@ -82,7 +112,9 @@ def expire(connection: Connection, now_s: int) -> list[str]:
     statement = update(commands).where(over).values(state=EXPIRED).returning(commands.c.id)
     ids = [row.id for row in connection.execute(statement)]
     ended = commands.c.state.in_((DONE, REFUSED, EXPIRED))
-    connection.execute(commands.delete().where(ended & (commands.c.expires_at < now_s - KEEP_S)))
+    old = (commands.c.by == HOST) & (commands.c.expires_at < now_s - KEEP_S)
+    older = commands.c.expires_at < now_s - KEEP_ORDERED_S
+    connection.execute(commands.delete().where(ended & (old | older)))
     return ids
 
 
@@ -111,10 +143,27 @@ def mend_grants(connection: Connection, locker: str, status: protocol.Status, no
         connection.execute(update(lockers).where(lockers.c.id == locker).values(grants_have=0))
 
 
-def revoke_parcel(connection: Connection, locker: str, parcel: str, until_s: int, now_s: int) -> str:
-    """Have a locker refuse the derived code and the tokens of a parcel until a moment; returns the id."""
-    arguments: dict[str, Any] = {"parcels": [[parcel, until_s]], "nonces": [], "holders": []}
-    return issue(connection, locker, REVOKE, arguments, now_s)
+def revoke(
+    connection: Connection,
+    locker: str,
+    now_s: int,
+    *,
+    parcel: tuple[str, int] | None = None,
+    nonce: tuple[int, int] | None = None,
+    holder: tuple[int, int, int, int] | None = None,
+    by: str = HOST,
+) -> str:
+    """Have a locker refuse codes; returns the id.
+
+    ``parcel`` is a parcel's id and until when its derived code and tokens are refused, ``nonce`` the same of
+    one token, ``holder`` ``(role, action, holder, counter)``: the number that takes the holder's place.
+    """
+    arguments: dict[str, Any] = {
+        "parcels": [list(parcel)] if parcel else [],
+        "nonces": [list(nonce)] if nonce else [],
+        "holders": [list(holder)] if holder else [],
+    }
+    return issue(connection, locker, REVOKE, arguments, now_s, by=by)
 
 
 def set_time(connection: Connection, locker: str, now_s: int) -> None:
@@ -199,7 +248,8 @@ def answered_by_events(connection: Connection, stored: Iterable[Any]) -> set[str
     for one in stored:
         event = one.event
         if event.kind == "command" and event.sound and event.data["id"]:
-            result = "ok" if event.data["result"] == 0 else f"reason {event.data['result']}"
+            number = event.data["result"]
+            result = RESULTS[number] if number < len(RESULTS) else f"reason {number}"
             if answered(connection, one.locker, event.data["id"], result):
                 ids.add(event.data["id"])
     return ids

@@ -87,6 +87,11 @@ class Database:
         self.engine.dispose()
 
 
+def insert(connection: Connection, table: Table) -> Any:
+    """As ``Database.insert``, for whoever has only the connection."""
+    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+
+
 def _make_private(path: Path) -> None:
     """The file holds device keys: make it, if it is not there, readable by its owner alone."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,8 @@ from sqlalchemy import select
 
 from consigne import codes, protocol
 from consigne.server.database import Database
-from consigne.server.models import Secret, lockers
+from consigne.server.models import lockers
+from consigne.server.secret import Secret
 
 Content = protocol.EventBatch | protocol.Status | protocol.Occupancy | protocol.Reply | protocol.Ask
 

@@ -1,30 +1,27 @@
-"""Lockers as the outside sees them: registered, their compartments and events, courier codes, opening."""
+"""Lockers as the outside sees them: registered, their state, their compartments and events."""
 
 import json
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy import select, update
 from sqlalchemy.engine import Connection
 
-from consigne import codes, protocol
-from consigne.firmware_path import import_locker
-from consigne.server import commands
+from consigne import protocol
+from consigne.server import audit, commands
 from consigne.server.contiguity import Held
 from consigne.server.database import Database
 from consigne.server.errors import Conflict, Invalid, NotFound
-from consigne.server.models import Secret, compartments, events, lockers, streams
-from consigne.server.models import commands as commands_table
-
-_records = import_locker("core.records")
+from consigne.server.models import compartments, events, lockers, streams
+from consigne.server.secret import Secret
 
 KEY_BYTES = 32
 CODE_DIGITS = range(6, 11)
 EVENTS_PAGE_MAX = 1_000
-TOKEN_DAYS_MAX = 366
+LOCKERS_PAGE_MAX = 1_000
 CONTENT_NAMES = ("empty", "parcel", "taken out", "being filled", "blocked")
 SEEN_NAMES = ("closed", "open", "unknown")
 
@@ -36,6 +33,15 @@ class Door:
     name: str
     size: int
     low: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where customers find a locker."""
+
+    title: str = ""  # "Gare du Nord, hall 2"
+    address: str = ""
+    hours: str = ""  # "day and night"
 
 
 class Fleet:
@@ -52,6 +58,8 @@ class Fleet:
         digits: int = 8,
         timezone: str = "UTC",
         doors: list[Door] | None = None,
+        place: Place | None = None,
+        by: str = commands.HOST,
     ) -> bool:
         """Make a locker known, or change what is known of it; True when it is new.
 
@@ -66,6 +74,10 @@ class Fleet:
             IANA name; the locker is told the offset together with the time.
         doors
             Its layout in the order of its door numbers, if known.
+        place
+            Where it stands, for customers; what is known stays when None.
+        by
+            The account that registers it.
         """
         protocol.topic(id_, protocol.STATUS)  # the name must fit a topic
         if len(device_key) != KEY_BYTES or len(set(device_key)) < 4:
@@ -80,6 +92,9 @@ class Fleet:
         with self._database.write() as connection:
             row = connection.execute(select(lockers).where(lockers.c.id == id_)).first()
             values: dict[str, Any] = {"digits": digits, "timezone": timezone, "layout": layout}
+            if place is not None:
+                values["place"] = json.dumps(asdict(place))
+            audit.note(connection, by, "register", locker=id_)
             if row is not None:
                 if not secrets.compare_digest(row.device_key.reveal(), device_key):
                     raise Conflict(f"locker {id_} is registered with another key")
@@ -90,10 +105,16 @@ class Fleet:
             connection.execute(lockers.insert().values(**values))
             return True
 
-    def lockers(self) -> list[dict[str, Any]]:
-        """Every locker, without its key."""
+    def names(self) -> list[str]:
+        """Every locker's name."""
         with self._database.read() as connection:
-            rows = connection.execute(select(lockers).order_by(lockers.c.id)).all()
+            return list(connection.execute(select(lockers.c.id).order_by(lockers.c.id)).scalars())
+
+    def lockers(self, *, after: str = "", limit: int = LOCKERS_PAGE_MAX) -> list[dict[str, Any]]:
+        """Lockers after one in the order of their names, without their keys."""
+        wanted = select(lockers).where(lockers.c.id > after).order_by(lockers.c.id)
+        with self._database.read() as connection:
+            rows = connection.execute(wanted.limit(min(limit, LOCKERS_PAGE_MAX))).all()
             return [_locker(connection, row) for row in rows]
 
     def locker(self, id_: str) -> dict[str, Any]:
@@ -130,68 +151,6 @@ class Fleet:
         with self._database.read() as connection:
             return [_event(row) for row in connection.execute(wanted.order_by(*order))]
 
-    def window_code(self, id_: str, *, role: int, action: int, holder: int) -> dict[str, Any]:
-        """The code of a courier, clerk or technician for the present slot, and when it works."""
-        at_s = int(time.time())
-        with self._database.read() as connection:
-            row = _row(connection, id_)
-        try:
-            text = codes.window_code(row.device_key.reveal(), role, action, holder, at_s, row.digits)
-        except ValueError as error:
-            raise Invalid(str(error)) from None
-        slot_s = codes.slot_s(role)
-        start_s = at_s // slot_s * slot_s
-        return {"code": text, "works_from": start_s - slot_s // 4, "works_until": start_s + slot_s * 5 // 4}
-
-    def token(
-        self, id_: str, *, action: int, holder: int, door: int = 65535, parcel: str = "", days: int = 1
-    ) -> str:
-        """A token to be printed or shown as a QR code; works once, from now for some days."""
-        if not 1 <= days <= TOKEN_DAYS_MAX:
-            raise Invalid(f"days is 1 to {TOKEN_DAYS_MAX}")
-        now_s = int(time.time())
-        with self._database.read() as connection:
-            key = _row(connection, id_).device_key.reveal()
-        until_s = now_s + days * 86_400
-        try:
-            return codes.make_token(
-                key, action, holder, door, now_s - 300, until_s, codes.new_nonce(), parcel
-            )
-        except ValueError as error:
-            raise Invalid(str(error)) from None
-
-    def open(self, id_: str, door: int) -> str:
-        """Order a door to be opened; returns the id of the command.
-
-        Raises ``Conflict`` for a locker that is not connected: an order to open must not wait.
-        """
-        now_s = int(time.time())
-        with self._database.write() as connection:
-            row = _row(connection, id_)
-            if not row.up:
-                raise Conflict(f"locker {id_} is not connected: a door is opened at once or not at all")
-            count = len(json.loads(row.layout))
-            if not 0 <= door < (count or _records.ANY_DOOR):
-                raise Invalid(f"locker {id_} has no door {door}: they are numbered from 0")
-            return commands.issue(connection, id_, commands.OPEN, {"door": door}, now_s)
-
-    def command(self, id_: str, command: str) -> dict[str, Any]:
-        """What became of a command."""
-        here = (commands_table.c.id == command) & (commands_table.c.locker == id_)
-        with self._database.read() as connection:
-            row = connection.execute(select(commands_table).where(here)).first()
-        if row is None:
-            raise NotFound(f"locker {id_} was never sent a command {command}")
-        return {
-            "id": row.id,
-            "cmd": row.cmd,
-            "state": row.state,
-            "result": row.result,
-            "created_at": row.created_at,
-            "expires_at": row.expires_at,
-            "answered_at": row.answered_at,
-        }
-
 
 def _row(connection: Connection, id_: str) -> Any:
     row = connection.execute(select(lockers).where(lockers.c.id == id_)).first()
@@ -209,6 +168,8 @@ def _locker(connection: Connection, row: Any) -> dict[str, Any]:
         "connected": bool(row.up),
         "status": json.loads(row.status) if row.status else None,
         "status_at": row.status_at,
+        "kind": row.kind,
+        "place": json.loads(row.place),
         "digits": row.digits,
         "timezone": row.timezone,
         "doors": len(json.loads(row.layout)),

@@ -14,7 +14,8 @@ from sqlalchemy import select, update
 from sqlalchemy.engine import Connection
 
 from consigne.firmware_path import import_locker
-from consigne.server.models import Secret, grants, lockers, parcels
+from consigne.server.models import grants, lockers, parcels
+from consigne.server.secret import Secret
 
 records = import_locker("core.records")
 locker_grants = import_locker("core.grants")

@@ -1,12 +1,8 @@
 """The tables of the host's database as the last of ``migrations`` leaves them, and nothing else.
 
 Times are Unix seconds in UTC.  Numbers that a locker chooses are unsigned 32-bit and therefore
-``BigInteger``.  Secrets (device keys, digits of listed codes) come out of the database wrapped in
-``Secret``, so that a log line, a traceback or a response that catches one by accident shows
-nothing.
+``BigInteger``.  Secrets (device keys, digits of listed codes, customers' addresses) are ``SecretBytes``.
 """
-
-from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -15,7 +11,6 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
-    LargeBinary,
     MetaData,
     String,
     Table,
@@ -23,40 +18,8 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.engine import Dialect
-from sqlalchemy.types import TypeDecorator
 
-
-class Secret:
-    """Bytes that nobody prints.  ``reveal()`` where they are used, nowhere else."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: bytes) -> None:
-        self._value = value
-
-    def reveal(self) -> bytes:
-        """The bytes themselves."""
-        return self._value
-
-    def __repr__(self) -> str:
-        return "Secret(..)"
-
-    __str__ = __repr__
-
-
-class SecretBytes(TypeDecorator[Secret]):
-    """A column of ``Secret``."""
-
-    impl = LargeBinary
-    cache_ok = True
-
-    def process_bind_param(self, value: Secret | None, dialect: Dialect) -> bytes | None:
-        return None if value is None else value.reveal()
-
-    def process_result_value(self, value: Any | None, dialect: Dialect) -> Secret | None:
-        return None if value is None else Secret(bytes(value))
-
+from consigne.server.secret import SecretBytes
 
 metadata = MetaData()
 
@@ -81,6 +44,9 @@ lockers = Table(
     Column("grants_version", BigInteger, nullable=False),
     Column("next_grant", BigInteger, nullable=False),
     Column("command_counter", BigInteger, nullable=False),
+    # for people
+    Column("kind", String(8), nullable=False, server_default="locker"),  # or "counter": a shop, no device
+    Column("place", Text, nullable=False, server_default="{}"),  # JSON: {"title", "address", "hours"}
 )
 
 streams = Table(
@@ -159,8 +125,13 @@ parcels = Table(
     Column("from_epoch", BigInteger),
     Column("from_seq", BigInteger),
     Column("from_time_s", BigInteger),
+    # who brings it, who waits for it
+    Column("carrier", Integer),  # number of the holder that announced it; null: the operator
+    Column("contact", SecretBytes(200)),  # "mail:a@b.c", see notices
+    Column("language", String(2), nullable=False, server_default="en"),
 )
 Index("parcels_of_locker", parcels.c.locker, parcels.c.state)
+Index("parcels_of_carrier", parcels.c.carrier, parcels.c.announced_at)
 
 grants = Table(
     "grants",
@@ -194,5 +165,112 @@ commands = Table(
     Column("sent_at", BigInteger),
     Column("answered_at", BigInteger),
     Column("result", String(40)),
+    Column("by", String(64), nullable=False, server_default="host"),  # the account that ordered it
+    Column("subject", String(40)),  # what it settles: a newer command of the same subject takes its place
 )
 Index("commands_open", commands.c.locker, commands.c.state)
+Index("commands_of_locker", commands.c.locker, commands.c.created_at)
+
+holders = Table(
+    "holders",
+    metadata,
+    Column("locker", ForeignKey("lockers.id"), primary_key=True),
+    Column("role", Integer, primary_key=True, autoincrement=False),
+    Column("action", Integer, primary_key=True, autoincrement=False),
+    Column("counter", Integer, primary_key=True, autoincrement=False),  # never used twice
+    Column("holder", Integer, nullable=False),
+    Column("since", BigInteger, nullable=False),  # the newest counter of a holder stands in its place
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("role", String(16), nullable=False),
+    Column("holder", Integer),  # number in window codes; null for operators
+    Column("locker", ForeignKey("lockers.id")),  # a clerk's counter
+    Column("password", Text),  # scrypt, see accounts
+    Column("key_hash", String(64), unique=True),  # SHA-256 of the API key, 256 random bits
+    Column("created_at", BigInteger, nullable=False),
+    Column("disabled", Boolean, nullable=False),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("account", ForeignKey("accounts.name"), nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("by", String(64), nullable=False),
+    Column("action", String(32), nullable=False),
+    Column("locker", String(32)),
+    Column("parcel", String(160)),
+    Column("detail", Text, nullable=False),
+)
+Index("audit_of_locker", audit.c.locker, audit.c.id)
+
+alarms = Table(
+    "alarms",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True),
+    Column("locker", ForeignKey("lockers.id"), nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("time_s", BigInteger, nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("data", Text, nullable=False),  # the event as JSON
+    Column("cleared_at", BigInteger),
+    Column("cleared_by", String(64)),
+    UniqueConstraint("locker", "epoch", "seq"),
+)
+_UNCLEARED = text("cleared_at IS NULL")
+Index("alarms_open", alarms.c.locker, sqlite_where=_UNCLEARED, postgresql_where=_UNCLEARED)
+
+samples = Table(
+    "samples",
+    metadata,
+    Column("locker", ForeignKey("lockers.id"), primary_key=True),
+    Column("time_s", BigInteger, primary_key=True, autoincrement=False),
+    Column("up_s", BigInteger, nullable=False),
+    Column("free_bytes", Integer),  # null: the locker cannot tell
+    Column("rssi_dbm", Integer),
+    Column("supply_mv", Integer),
+)
+Index("samples_by_time", samples.c.time_s)
+
+latches = Table(
+    "latches",
+    metadata,
+    Column("locker", ForeignKey("lockers.id"), primary_key=True),
+    Column("door", Integer, primary_key=True, autoincrement=False),
+    Column("day", Integer, primary_key=True, autoincrement=False),  # Unix days
+    Column("usual_ms", Integer, nullable=False),
+    Column("recent_ms", Integer, nullable=False),
+    Column("trouble", Integer, nullable=False),
+    Column("weak", Boolean, nullable=False),
+)
+Index("latches_by_day", latches.c.day)
+
+notices = Table(
+    "notices",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True),
+    Column("parcel", ForeignKey("parcels.id"), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("stay", BigInteger, nullable=False),  # when it was deposited; 0 before that
+    Column("state", String(8), nullable=False),  # waiting, sent, failed, void
+    Column("next_at", BigInteger, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("sent_at", BigInteger),
+    Column("error", Text),
+    UniqueConstraint("parcel", "kind", "stay"),
+)
+_WAITING = text("state = 'waiting'")
+Index("notices_due", notices.c.next_at, sqlite_where=_WAITING, postgresql_where=_WAITING)

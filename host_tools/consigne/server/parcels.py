@@ -8,28 +8,28 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.engine import Connection
 
 from consigne import codes
 from consigne.firmware_path import import_locker
-from consigne.server import commands, grants
+from consigne.server import audit, commands, digits, grants, notices
 from consigne.server.database import Database
+from consigne.server.digits import DAY_S, EXPECTED_DAYS
 from consigne.server.errors import Conflict, Invalid, NotFound
-from consigne.server.models import Secret, lockers, parcels
+from consigne.server.models import lockers, parcels
 from consigne.server.projection import ENDED
+from consigne.server.secret import Secret
 
 _labels = import_locker("core.labels")
-_events = import_locker("core.events")
-_records = import_locker("core.records")
 
 SIZES = {1: "S", 2: "M", 3: "L", 4: "XL"}
+LANGUAGES: tuple[str, ...] = import_locker("texts").LANGUAGES
 DERIVED, LISTED, NONE = "derived", "listed", "none"
-DAY_S = 86_400
-EXPECTED_DAYS = 30
-"""How long a locker keeps in mind a parcel that was announced and has not come."""
+_IN_A_LOCKER = ("in_locker", "forced")
+_NEWEST_FIRST = (func.coalesce(parcels.c.announced_at, 0).desc(), parcels.c.id)
 DEADLINE_DAYS_MAX = 60
-LISTED_TRIES = 100  # draws of digits before giving up; each collides with probability < 1e-4
+PAGE_MAX = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,7 @@ class Parcel:
     collect_by: int | None
     overdue: bool
     ended_at: int | None
+    carrier: int | None
 
 
 class Parcels:
@@ -67,6 +68,10 @@ class Parcels:
         low: bool = False,
         deadline_days: int = 3,
         code: str = DERIVED,
+        carrier: int | None = None,
+        contact: str | None = None,
+        language: str = "en",
+        by: str = commands.HOST,
     ) -> Parcel:
         """Announce a parcel: the locker learns its size, and with a listed code its grant.
 
@@ -85,6 +90,12 @@ class Parcels:
         code
             ``derived``: known to every side without a link.  ``listed``: drawn at random, works once
             the locker was reached.
+        carrier
+            Number of the carrier or merchant it belongs to; None for the operator.
+        contact, language
+            Where and how its customer is told (see ``notices.check_contact``).
+        by
+            The account that announces it.
 
         Raises
         ------
@@ -92,35 +103,30 @@ class Parcels:
             With a text for whoever asked.
         """
         id_ = canonical_id(id_)
-        if size not in SIZES:
-            raise Invalid("size is 1 (S), 2 (M), 3 (L) or 4 (XL)")
-        if not 1 <= deadline_days <= DEADLINE_DAYS_MAX:
-            raise Invalid(f"deadline_days is 1 to {DEADLINE_DAYS_MAX}")
-        if code not in (DERIVED, LISTED):
-            raise Invalid("code is 'derived' or 'listed'")
+        _check_asked(size, deadline_days, code, language)
         now_s = int(time.time())
         with self._database.write() as connection:
             where = _locker(connection, locker)
             _check_fits(where, size, low)
             before = connection.execute(select(parcels).where(parcels.c.id == id_)).first()
             asked = {"locker": locker, "size": size, "low": low, "deadline_days": deadline_days, "code": code}
+            asked |= {"carrier": carrier}
             if (
                 before is not None
                 and before.state == "announced"
                 and asked.items() <= before._mapping.items()
             ):
                 return _parcel(before)  # asked again, the first answer was lost on its way
-            if before is not None and before.state not in ENDED:
-                raise Conflict(f"parcel {id_} is {before.state.replace('_', ' ')} at {before.locker} already")
-            if before is not None and before.revoked and code == DERIVED:
-                raise Conflict(f"the derived code of {id_} was revoked: announce it with code 'listed'")
+            if before is not None:
+                _check_before(before, id_, carrier, code)
             values: dict[str, Any] = {**asked, "state": "announced"}
             values |= {"announced_at": now_s, "expected_until": now_s + EXPECTED_DAYS * DAY_S}
             values |= {"revoked": False, "digits": None, "grant": None}
-            values |= {"door": None, "deposited_at": None, "ended_at": None}
-            taken = _digits_in_use(connection, where, now_s)
+            values |= {"door": None, "deposited_at": None, "ended_at": None, "language": language}
+            values["contact"] = Secret(notices.check_contact(contact).encode()) if contact else None
+            taken = digits.in_use(connection, where, now_s)
             if code == LISTED:
-                values |= _grant_listed(connection, where, id_, deadline_days, taken, now_s)
+                values |= digits.draw_listed(connection, where, id_, deadline_days, taken, now_s)
             elif codes.derived_code(where.device_key.reveal(), id_, where.digits) in taken:
                 raise Conflict("another parcel there has the same code: announce it with code 'listed'")
             values["announced_version"] = grants.next_version(connection, locker)
@@ -128,6 +134,8 @@ class Parcels:
                 connection.execute(parcels.insert().values(id=id_, **values))
             else:
                 connection.execute(update(parcels).where(parcels.c.id == id_).values(**values))
+            audit.note(connection, by, "announce", locker=locker, parcel=id_)
+            notices.plan(connection, [id_], now_s)
             return _parcel(connection.execute(select(parcels).where(parcels.c.id == id_)).one())
 
     def get(self, id_: str) -> Parcel:
@@ -135,23 +143,55 @@ class Parcels:
         with self._database.read() as connection:
             return _parcel(_row(connection, id_))
 
-    def list(self, locker: str | None = None, *, open_only: bool = False) -> list[Parcel]:
-        """Parcels, the newest announcement first."""
-        wanted = select(parcels).order_by(parcels.c.announced_at.desc(), parcels.c.id)
+    def list(
+        self,
+        locker: str | None = None,
+        *,
+        open_only: bool = False,
+        overdue: bool = False,
+        carrier: int | None = None,
+        after: str = "",
+        limit: int = PAGE_MAX,
+    ) -> "list[Parcel]":
+        """Parcels, the newest announcement first.
+
+        Parameters
+        ----------
+        overdue
+            Only those that lie in a locker beyond their deadline: to be taken back.
+        carrier
+            Only those of one carrier or merchant.
+        after
+            The last parcel of the page before.
+        """
+        wanted = select(parcels).order_by(*_NEWEST_FIRST)
         if locker is not None:
             wanted = wanted.where(parcels.c.locker == locker)
+        if carrier is not None:
+            wanted = wanted.where(parcels.c.carrier == carrier)
         if open_only:
             wanted = wanted.where(parcels.c.state.not_in(ENDED))
+        if overdue:
+            end_s = parcels.c.deposited_at + parcels.c.deadline_days * DAY_S
+            there = parcels.c.state.in_(_IN_A_LOCKER) & (parcels.c.deadline_days > 0)
+            wanted = wanted.where(there, end_s < int(time.time()))
         with self._database.read() as connection:
-            return [_parcel(row) for row in connection.execute(wanted)]
+            if after:
+                last = _row(connection, after)
+                at = func.coalesce(parcels.c.announced_at, 0)
+                same = (at == (last.announced_at or 0)) & (parcels.c.id > last.id)
+                wanted = wanted.where((at < (last.announced_at or 0)) | same)
+            return [_parcel(row) for row in connection.execute(wanted.limit(min(limit, PAGE_MAX)))]
 
-    def code(self, id_: str) -> str:
-        """The digits that collect a parcel.
+    def code(self, id_: str, by: str | None = None) -> str:
+        """The digits that collect a parcel; ``by`` is the account that is shown them, for the trail.
 
         Raises ``NotFound``, and ``Conflict`` when it has none (any more).
         """
-        with self._database.read() as connection:
+        with self._database.write() if by else self._database.read() as connection:
             row = _row(connection, id_)
+            if by:
+                audit.note(connection, by, "show code", locker=row.locker, parcel=row.id)
             if row.state in ENDED:
                 raise Conflict(f"parcel {row.id} is {row.state}: its code does not work any more")
             if row.revoked:
@@ -161,7 +201,28 @@ class Parcels:
             where = _locker(connection, row.locker)
             return codes.derived_code(where.device_key.reveal(), row.id, where.digits)
 
-    def revoke(self, id_: str) -> Parcel:
+    def extend(self, id_: str, days: int, by: str = commands.HOST) -> Parcel:
+        """Give the customer more days; the derived code and a listed one work as long as it lies there."""
+        with self._database.write() as connection:
+            row = _row(connection, id_)
+            if row.state in ENDED:
+                raise Conflict(f"parcel {row.id} is {row.state}: there is nothing to extend")
+            total = row.deadline_days + days
+            if days < 1 or total > DEADLINE_DAYS_MAX:
+                raise Invalid(
+                    f"a parcel waits {DEADLINE_DAYS_MAX} days at most, this one {row.deadline_days} now"
+                )
+            values: dict[str, Any] = {"deadline_days": total}
+            if row.grant is not None:
+                values["grant"] = digits.prolong(connection, row, days)
+            connection.execute(update(parcels).where(parcels.c.id == row.id).values(**values))
+            audit.note(connection, by, "extend", locker=row.locker, parcel=row.id, detail=f"{days} days more")
+            longer = _row(connection, row.id)
+            if longer.contact is not None:
+                notices.postpone(connection, longer, int(time.time()))
+            return _parcel(longer)
+
+    def revoke(self, id_: str, by: str = commands.HOST) -> Parcel:
         """Make the code of a parcel worthless; one that has not come is cancelled.
 
         The locker refuses the code once the command has reached it; until then it is on its way.
@@ -177,9 +238,31 @@ class Parcels:
             if row.grant is not None:
                 grants.drop(connection, row.locker, row.grant)
             until_s = now_s + (EXPECTED_DAYS + DEADLINE_DAYS_MAX) * DAY_S
-            commands.revoke_parcel(connection, row.locker, row.id, until_s, now_s)
+            commands.revoke(connection, row.locker, now_s, parcel=(row.id, until_s), by=by)
             connection.execute(update(parcels).where(parcels.c.id == row.id).values(**values))
+            notices.plan(connection, [row.id], now_s)
             return _parcel(_row(connection, row.id))
+
+
+def _check_asked(size: int, deadline_days: int, code: str, language: str) -> None:
+    if size not in SIZES:
+        raise Invalid("size is 1 (S), 2 (M), 3 (L) or 4 (XL)")
+    if not 1 <= deadline_days <= DEADLINE_DAYS_MAX:
+        raise Invalid(f"deadline_days is 1 to {DEADLINE_DAYS_MAX}")
+    if code not in (DERIVED, LISTED):
+        raise Invalid("code is 'derived' or 'listed'")
+    if language not in LANGUAGES:
+        raise Invalid(f"language is one of {', '.join(LANGUAGES)}")
+
+
+def _check_before(before: Any, id_: str, carrier: int | None, code: str) -> None:
+    """Whether a parcel that is known already may be announced anew."""
+    if before.carrier != carrier:
+        raise Conflict(f"parcel {id_} was announced by somebody else")
+    if before.state not in ENDED:
+        raise Conflict(f"parcel {id_} is {before.state.replace('_', ' ')} at {before.locker} already")
+    if before.revoked and code == DERIVED:
+        raise Conflict(f"the derived code of {id_} was revoked: announce it with code 'listed'")
 
 
 def canonical_id(text: str) -> str:
@@ -216,46 +299,8 @@ def _check_fits(where: Any, size: int, low: bool) -> None:
         raise Invalid(f"locker {where.id} has no {kind} of size {SIZES[size]} or larger")
 
 
-def _digits_in_use(connection: Connection, where: Any, now_s: int) -> set[str]:
-    """The digits of every code that works, or will work, at a locker."""
-    here = (parcels.c.locker == where.id) & parcels.c.state.not_in(ENDED)
-    wanted = select(parcels.c.id, parcels.c.code, parcels.c.digits).where(here)
-    used = set()
-    for row in connection.execute(wanted):
-        if row.digits is not None:
-            used.add(row.digits.reveal().decode())
-        used.add(codes.derived_code(where.device_key.reveal(), row.id, where.digits))
-    return used
-
-
-def _grant_listed(
-    connection: Connection, where: Any, id_: str, deadline_days: int, taken: set[str], now_s: int
-) -> dict[str, Any]:
-    """Draw digits nobody else has there and grant them; returns the parcel's columns."""
-    for _ in range(LISTED_TRIES):
-        digits = codes.new_digits(where.digits)
-        if digits not in taken:
-            break
-    else:
-        raise Conflict(f"no free digits at locker {where.id}")
-    grant = grants.add(
-        connection,
-        where.id,
-        tag=codes.listed_tag(where.device_key.reveal(), digits),
-        not_before=now_s - DAY_S,  # a clock that is behind must not turn the customer away
-        not_after=now_s + (EXPECTED_DAYS + deadline_days) * DAY_S,
-        role=_events.CUSTOMER,
-        action=_events.COLLECT,
-        holder=0,
-        door=_records.ANY_DOOR,
-        uses=1,
-        parcel=id_,
-    )
-    return {"digits": Secret(digits.encode()), "grant": grant}
-
-
 def _parcel(row: Any) -> Parcel:
-    here = row.state in ("in_locker", "forced") and row.deposited_at is not None and row.deadline_days
+    here = row.state in _IN_A_LOCKER and row.deposited_at is not None and row.deadline_days
     collect_by = row.deposited_at + row.deadline_days * DAY_S if here else None
     return Parcel(
         id=row.id,
@@ -272,4 +317,5 @@ def _parcel(row: Any) -> Parcel:
         collect_by=collect_by,
         overdue=collect_by is not None and collect_by < time.time(),
         ended_at=row.ended_at,
+        carrier=row.carrier,
     )

@@ -5,7 +5,6 @@ start a broker (see ``broker``).
 """
 
 import asyncio
-import ipaddress
 import os
 
 import uvicorn
@@ -14,8 +13,11 @@ from fastapi import FastAPI
 from consigne.server.api import create_app
 from consigne.server.database import Database
 from consigne.server.fleet import Fleet
+from consigne.server.gate import is_loopback
 from consigne.server.ingest import Ingest, Listener, Role
+from consigne.server.orders import Orders
 from consigne.server.parcels import Parcels
+from consigne.server.passes import Passes
 from consigne.server.workers import LEADERS, BrokerAccess, Workers
 
 TOKEN_VARIABLE = "CONSIGNE_API_TOKEN"
@@ -38,7 +40,7 @@ class HostService:
 
     Attributes
     ----------
-    fleet, parcels
+    fleet, parcels, orders, passes
         What the API does, as plain blocking methods, safe in any thread.  Call ``kick`` after one
         that leaves something to send (announce, revoke, open).
     """
@@ -59,6 +61,8 @@ class HostService:
         self.database = Database(database_url)
         self.fleet = Fleet(self.database)
         self.parcels = Parcels(self.database)
+        self.orders = Orders(self.database)
+        self.passes = Passes(self.database)
         self.workers = Workers(database_url, access, workers) if workers > 1 else None
         self.client = access.client(LEADERS if self.workers else None)
         self.ingest = Ingest(self.database, self.client, Role.LEADER if self.workers else Role.ALONE)
@@ -119,7 +123,7 @@ def serve(
         variable ``CONSIGNE_API_TOKEN``.
     """
     token = os.environ.get(TOKEN_VARIABLE) or None
-    if token is None and not _is_loopback(listen_host):
+    if token is None and not is_loopback(listen_host):
         raise ValueError(f"to listen on {listen_host}, put an API token into {TOKEN_VARIABLE}")
 
     async def run() -> None:
@@ -148,12 +152,3 @@ def serve(
             await host.stop()
 
     asyncio.run(run())
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -11,7 +11,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.engine import Connection
 
 from consigne import protocol
-from consigne.server import commands, grants
+from consigne.server import commands, condition, grants
 from consigne.server.contiguity import Held
 from consigne.server.decode import Message
 from consigne.server.models import compartments, lockers, streams
@@ -55,6 +55,8 @@ def _apply_status(connection: Connection, locker: str, status: protocol.Status, 
         values["status"] = json.dumps(_status_dict(status))
     connection.execute(update(lockers).where(lockers.c.id == locker).values(**values))
     outcome.lockers.add(locker)
+    if status.health is not None:
+        condition.keep(connection, locker, status.health, now_s())
     if status.grants is not None:
         grants.adopt(connection, locker, status.grants)
         commands.mend_grants(connection, locker, status, now_s())

@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, func, select, tuple_, update
 from sqlalchemy.engine import Connection
 
 from consigne import protocol
-from consigne.server import commands, projection, repeats, standing
+from consigne.server import alarms, commands, notices, projection, repeats, standing
 from consigne.server.contiguity import Held
 from consigne.server.database import Database
 from consigne.server.decode import Message
@@ -109,6 +109,8 @@ class Store:
             connection.execute(events.insert(), fresh_rows)
         self._compare(connection, again, outcome)
         outcome.parcels = projection.apply(connection, said)
+        alarms.note(connection, outcome.stored)
+        notices.plan(connection, outcome.parcels, now_s())
         outcome.commands |= commands.answered_by_events(connection, outcome.stored)
 
     def _compare(

@@ -126,7 +126,7 @@ class Desk:
 
     def courier_code(self) -> str:
         """The courier's code of today."""
-        window = self._fleet.window_code(
+        window = self._host.passes.window_code(
             self._locker, role=_events.COURIER, action=_events.DEPOSIT, holder=self._courier
         )
         return str(window["code"])

@@ -17,6 +17,7 @@ VIA_NAMES = {
     _events.VIA_KEYPAD: "at the keypad",
     _events.VIA_SCANNER: "at the scanner",
     _events.VIA_COMMAND: "by the host",
+    _events.VIA_CONSOLE: "at the console",
 }
 ROLE_NAMES = ("customer", "courier", "clerk", "technician", "resident", "merchant", "partner")
 ALARM_NAMES = {1: "parcel missing or wrong", 2: "opened under duress"}  # core/errands.py, core/session.py

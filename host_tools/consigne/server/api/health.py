@@ -1,0 +1,52 @@
+"""Routes for whoever watches the host, and for the accounts it lets in."""
+
+from dataclasses import asdict
+from typing import Any
+
+from fastapi import APIRouter, Response, status
+from fastapi.responses import PlainTextResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from consigne.server import metrics
+from consigne.server.accounts import Role
+from consigne.server.api.access import only
+from consigne.server.database import Database
+from consigne.server.ingest import Ingest
+
+
+def router(database: Database, ingest: Ingest) -> APIRouter:
+    """``/healthz`` needs no account; the gate lets it through."""
+    router = APIRouter(tags=["health"])
+
+    @router.get("/healthz")
+    def healthz(response: Response) -> dict[str, Any]:
+        """Whether the database answers, the broker is connected and the ingest runs; 503 when not."""
+        try:
+            with database.read() as connection:
+                connection.execute(text("SELECT 1"))
+            answers = True
+        except SQLAlchemyError:
+            answers = False
+        counts, dropped = ingest.total()
+        healthy = answers and ingest.is_connected and ingest.is_running
+        if not healthy:
+            response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+        return {
+            "healthy": healthy,
+            "database": answers,
+            "broker": ingest.is_connected,
+            "ingest": ingest.is_running,
+            "counts": asdict(counts),
+            "dropped": dict(dropped),
+        }
+
+    numbers = metrics.registry(database, ingest)
+
+    @router.get("/metrics", response_class=PlainTextResponse, dependencies=[only(Role.OPERATOR)])
+    def prometheus() -> Response:
+        """The host's numbers, as Prometheus reads them."""
+        return Response(generate_latest(numbers), media_type=CONTENT_TYPE_LATEST)
+
+    return router

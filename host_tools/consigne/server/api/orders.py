@@ -1,0 +1,162 @@
+"""Routes by which operators order lockers about, make codes and read the trail of both."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, status
+
+from consigne.server import audit
+from consigne.server.accounts import HOLDER_ROLES, Role
+from consigne.server.api import bodies
+from consigne.server.api.access import Asking, Forbidden, only
+from consigne.server.api.bodies import LockerId
+from consigne.server.database import Database
+from consigne.server.orders import Orders
+from consigne.server.passes import Passes
+
+_COURIER, _DEPOSIT = 1, 1
+_ACCEPTED = status.HTTP_202_ACCEPTED
+
+
+def router(database: Database, orders: Orders, passes: Passes, kick: Callable[[], None]) -> APIRouter:
+    """``kick`` has what was ordered sent now."""
+    made = APIRouter(prefix="/lockers", tags=["orders and codes"])
+    operators = [only(Role.OPERATOR)]
+    made.include_router(_at_doors(orders, kick), dependencies=operators)
+    made.include_router(_whole_lockers(orders, kick), dependencies=operators)
+    made.include_router(_revocations(orders, kick), dependencies=operators)
+    made.include_router(_trail(database, orders), dependencies=operators)
+    made.include_router(_codes(passes))
+    return made
+
+
+def _carry_out(orders: Orders, kick: Callable[[], None], locker: str, command: str) -> dict[str, Any]:
+    kick()
+    return orders.get(locker, command)
+
+
+def _at_doors(orders: Orders, kick: Callable[[], None]) -> APIRouter:
+    router = APIRouter()
+
+    @router.post("/{locker}/open", status_code=_ACCEPTED)
+    def open_door(locker: LockerId, body: bodies.DoorOrder, account: Asking) -> dict[str, Any]:
+        """Order a door to be opened now.  Ask for the command to learn what became of it."""
+        return _carry_out(orders, kick, locker, orders.open(locker, body.door, account.name))
+
+    @router.post("/{locker}/block", status_code=_ACCEPTED)
+    def block(locker: LockerId, body: bodies.DoorOrder, account: Asking) -> dict[str, Any]:
+        """Give a compartment to nobody until it is released."""
+        return _carry_out(orders, kick, locker, orders.block(locker, body.door, account.name))
+
+    @router.post("/{locker}/release", status_code=_ACCEPTED)
+    def release(locker: LockerId, body: bodies.DoorOrder, account: Asking) -> dict[str, Any]:
+        """Give a compartment to new parcels again."""
+        return _carry_out(orders, kick, locker, orders.release(locker, body.door, account.name))
+
+    @router.post("/{locker}/reserve", status_code=_ACCEPTED)
+    def reserve(locker: LockerId, body: bodies.ReserveOrder, account: Asking) -> dict[str, Any]:
+        """Keep an empty compartment for one parcel."""
+        command = orders.reserve(locker, body.door, body.parcel, body.hours, account.name)
+        return _carry_out(orders, kick, locker, command)
+
+    return router
+
+
+def _whole_lockers(orders: Orders, kick: Callable[[], None]) -> APIRouter:
+    router = APIRouter()
+
+    @router.post("/{locker}/configure", status_code=_ACCEPTED)
+    def configure(locker: LockerId, body: bodies.ConfigureOrder, account: Asking) -> dict[str, Any]:
+        """Change settings: all of them, or none when the locker refuses one."""
+        return _carry_out(orders, kick, locker, orders.configure(locker, body.set, account.name))
+
+    @router.post("/{locker}/message", status_code=_ACCEPTED)
+    def message(locker: LockerId, body: bodies.MessageOrder, account: Asking) -> dict[str, Any]:
+        """Show a message on the display."""
+        return _carry_out(orders, kick, locker, orders.message(locker, body.texts, body.hours, account.name))
+
+    @router.post("/{locker}/identify", status_code=_ACCEPTED)
+    def identify(locker: LockerId, body: bodies.IdentifyOrder, account: Asking) -> dict[str, Any]:
+        """Have it beep and blink."""
+        return _carry_out(orders, kick, locker, orders.identify(locker, body.seconds, account.name))
+
+    @router.post("/{locker}/reboot", status_code=_ACCEPTED)
+    def reboot(locker: LockerId, account: Asking) -> dict[str, Any]:
+        """Restart it as soon as nobody is being served."""
+        return _carry_out(orders, kick, locker, orders.reboot(locker, account.name))
+
+    @router.post("/{locker}/again", status_code=_ACCEPTED)
+    def again(locker: LockerId, body: bodies.AgainOrder, account: Asking) -> dict[str, Any]:
+        """Have it send its events again from a number on."""
+        return _carry_out(orders, kick, locker, orders.again(locker, body.seq, account.name))
+
+    return router
+
+
+def _revocations(orders: Orders, kick: Callable[[], None]) -> APIRouter:
+    router = APIRouter()
+
+    @router.post("/{locker}/revoke-token", status_code=_ACCEPTED)
+    def revoke_token(locker: LockerId, body: bodies.RevokeTokenBody, account: Asking) -> dict[str, Any]:
+        """Make one token worthless."""
+        command = orders.revoke_token(locker, body.nonce, body.until, account.name)
+        return _carry_out(orders, kick, locker, command)
+
+    @router.post("/{locker}/revoke-holder", status_code=_ACCEPTED)
+    def revoke_holder(locker: LockerId, body: bodies.RevokeHolderBody, account: Asking) -> dict[str, Any]:
+        """Make the codes of a courier, clerk or technician worthless; from now on they get others."""
+        command = orders.revoke_holder(locker, body.role, body.action, body.holder, account.name)
+        return _carry_out(orders, kick, locker, command)
+
+    return router
+
+
+def _trail(database: Database, orders: Orders) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/{locker}/commands/{command}")
+    def command(locker: LockerId, command: str) -> dict[str, Any]:
+        """What became of a command: waiting, sent, done, refused (and why), expired."""
+        return orders.get(locker, command)
+
+    @router.get("/{locker}/trail")
+    def trail(
+        locker: LockerId, limit: Annotated[int, Query(ge=1, le=audit.PAGE_MAX)] = 50
+    ) -> list[dict[str, Any]]:
+        """Who did what at this locker, when, and how the locker answered; the newest first."""
+        with database.read() as connection:
+            return audit.trail(connection, locker, limit)
+
+    return router
+
+
+def _codes(passes: Passes) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/{locker}/courier-code")
+    def courier_code(
+        locker: LockerId,
+        account: Asking,
+        holder: Annotated[
+            int | None, Query(ge=0, le=65_535, description="number of the courier company")
+        ] = None,
+        role: Annotated[int | None, Query(ge=1, le=6)] = None,
+        action: Annotated[int, Query(ge=0, le=5)] = _DEPOSIT,
+    ) -> dict[str, Any]:
+        """The code a courier types today, and until when it works; carriers get their own only."""
+        if account.role is not Role.OPERATOR:
+            own = (HOLDER_ROLES[account.role], account.holder)
+            if (role or own[0], own[1] if holder is None else holder) != own or action == 4:
+                raise Forbidden(
+                    f"{account.name} gets codes of holder {account.holder} only, and none for service"
+                )
+            role, holder = own
+        found = {"role": role or _COURIER, "holder": holder or 0}
+        return passes.window_code(locker, action=action, by=account.name, **found)
+
+    @router.post("/{locker}/tokens", status_code=status.HTTP_201_CREATED, dependencies=[only(Role.OPERATOR)])
+    def token(locker: LockerId, body: bodies.TokenBody, account: Asking) -> dict[str, Any]:
+        """A token to print as a QR code; it works once."""
+        return passes.token(locker, by=account.name, **body.model_dump())
+
+    return router

@@ -1,0 +1,89 @@
+"""Routes about parcels: operators see all, carriers and merchants theirs, clerks those of their counter."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, status
+
+from consigne import protocol
+from consigne.server.accounts import Account, Role
+from consigne.server.api.access import Asking, own_parcel
+from consigne.server.api.bodies import ExtendBody, ParcelBody
+from consigne.server.fleet import Fleet
+from consigne.server.notices import Outbox
+from consigne.server.parcels import PAGE_MAX, Parcels
+
+
+def router(parcels: Parcels, fleet: Fleet, outbox: Outbox, kick: Callable[[], None]) -> APIRouter:
+    """``kick`` has what was decided sent now."""
+    router = APIRouter(prefix="/parcels", tags=["parcels"])
+
+    @router.post("", status_code=status.HTTP_201_CREATED)
+    def announce(body: ParcelBody, account: Asking) -> dict[str, Any]:
+        """Announce a parcel to a locker."""
+        fields = body.model_dump(exclude={"id", "locker"})
+        made = parcels.announce(body.id, body.locker, carrier=_carrier(account), by=account.name, **fields)
+        kick()
+        return asdict(made)
+
+    @router.get("")
+    def list_parcels(
+        account: Asking,
+        locker: Annotated[str | None, Query(pattern=protocol.LOCKER_PATTERN)] = None,
+        open_only: bool = False,
+        overdue: Annotated[
+            bool, Query(description="in a locker beyond the deadline: to be taken back")
+        ] = False,
+        after: Annotated[str, Query(max_length=100, description="last parcel of the page before")] = "",
+        limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = PAGE_MAX,
+    ) -> list[dict[str, Any]]:
+        """Parcels, the newest announcement first."""
+        if account.role is Role.CLERK:
+            locker = account.locker
+        found = parcels.list(
+            locker,
+            open_only=open_only,
+            overdue=overdue,
+            carrier=None if account.role is Role.CLERK else _carrier(account),
+            after=after,
+            limit=limit,
+        )
+        return [asdict(parcel) for parcel in found]
+
+    @router.get("/{parcel:path}/code")
+    def code(parcel: str, account: Asking) -> dict[str, str]:
+        """The code that collects a parcel; a derived one is known before the parcel has arrived."""
+        id_ = own_parcel(parcels, parcel, account).id
+        return {"parcel": id_, "code": parcels.code(id_, by=account.name)}
+
+    @router.post("/{parcel:path}/revoke")
+    def revoke(parcel: str, account: Asking) -> dict[str, Any]:
+        """Make the code worthless; a parcel that has not arrived is cancelled."""
+        revoked = parcels.revoke(own_parcel(parcels, parcel, account).id, by=account.name)
+        kick()
+        return asdict(revoked)
+
+    @router.post("/{parcel:path}/extend")
+    def extend(parcel: str, body: ExtendBody, account: Asking) -> dict[str, Any]:
+        """Give the customer more days."""
+        extended = parcels.extend(own_parcel(parcels, parcel, account).id, body.days, by=account.name)
+        kick()
+        return asdict(extended)
+
+    @router.get("/{parcel:path}/notices")
+    def notices(parcel: str, account: Asking) -> list[dict[str, Any]]:
+        """What the customer was told, and will be; never the address, never the text."""
+        return outbox.of_parcel(own_parcel(parcels, parcel, account).id)
+
+    @router.get("/{parcel:path}")  # the last: an id may contain a slash
+    def one_parcel(parcel: str, account: Asking) -> dict[str, Any]:
+        """A parcel and everything that was told about it."""
+        found = own_parcel(parcels, parcel, account)
+        return {**asdict(found), "events": fleet.events_of_parcel(found.id)}
+
+    return router
+
+
+def _carrier(account: Account) -> int | None:
+    return None if account.role is Role.OPERATOR else account.holder

@@ -1,0 +1,76 @@
+"""The digits of parcels at one locker: which are taken, and new ones drawn at random.
+
+Runs in the caller's transaction.
+"""
+
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.engine import Connection
+
+from consigne import codes
+from consigne.firmware_path import import_locker
+from consigne.server import grants
+from consigne.server.errors import Conflict
+from consigne.server.models import grants as grants_table
+from consigne.server.models import parcels
+from consigne.server.projection import ENDED
+from consigne.server.secret import Secret
+
+_events = import_locker("core.events")
+_records = import_locker("core.records")
+
+DAY_S = 86_400
+EXPECTED_DAYS = 30
+"""How long a locker keeps in mind a parcel that was announced and has not come."""
+LISTED_TRIES = 100  # draws of digits before giving up; each collides with probability < 1e-4
+
+
+def in_use(connection: Connection, where: Any, now_s: int) -> set[str]:
+    """The digits of every code that works, or will work, at a locker."""
+    here = (parcels.c.locker == where.id) & parcels.c.state.not_in(ENDED)
+    wanted = select(parcels.c.id, parcels.c.code, parcels.c.digits).where(here)
+    used = set()
+    for row in connection.execute(wanted):
+        if row.digits is not None:
+            used.add(row.digits.reveal().decode())
+        used.add(codes.derived_code(where.device_key.reveal(), row.id, where.digits))
+    return used
+
+
+def draw_listed(
+    connection: Connection, where: Any, id_: str, deadline_days: int, taken: set[str], now_s: int
+) -> dict[str, Any]:
+    """Draw digits nobody else has there and grant them; returns the parcel's columns."""
+    for _ in range(LISTED_TRIES):
+        digits = codes.new_digits(where.digits)
+        if digits not in taken:
+            break
+    else:
+        raise Conflict(f"no free digits at locker {where.id}")
+    grant = grants.add(
+        connection,
+        where.id,
+        tag=codes.listed_tag(where.device_key.reveal(), digits),
+        not_before=now_s - DAY_S,  # a clock that is behind must not turn the customer away
+        not_after=now_s + (EXPECTED_DAYS + deadline_days) * DAY_S,
+        role=_events.CUSTOMER,
+        action=_events.COLLECT,
+        holder=0,
+        door=_records.ANY_DOOR,
+        uses=1,
+        parcel=id_,
+    )
+    return {"digits": Secret(digits.encode()), "grant": grant}
+
+
+def prolong(connection: Connection, row: Any, days: int) -> int:
+    """Have a listed code work some days longer; returns the grant that takes the old one's place."""
+    here = (grants_table.c.locker == row.locker) & (grants_table.c.id == row.grant)
+    old = connection.execute(select(grants_table).where(here)).one()
+    grants.drop(connection, row.locker, int(row.grant))
+    same = ("not_before", "role", "action", "holder", "door", "uses", "parcel")
+    fields = {name: getattr(old, name) for name in same}
+    return grants.add(
+        connection, row.locker, tag=old.tag.reveal(), not_after=old.not_after + days * DAY_S, **fields
+    )
