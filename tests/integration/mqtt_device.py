@@ -99,7 +99,7 @@ class Locker:
             lambda: {"grants": 0, "fw": "test", "journal": "clean", "faults": []},
             lambda: self.counter,
             self.now,
-            options.get("stall_s", 20),
+            options.get("stall_s", 5),
         )
 
     def _replayed(self, kind, time_s, payload, seq):

@@ -100,6 +100,15 @@ def test_a_server_that_accepts_and_says_nothing_does_not_hold_the_client_for_eve
             assert errors_of(device, 1) == ["OSError: no answer to connect"]
 
 
+def test_a_server_that_acknowledges_nothing_is_left_and_all_is_sent_to_the_next() -> None:
+    server = HostileServer(GOOD)
+    device = Device(server.port, window=4, keepalive_s=8, retry_s=0.01)
+    with ended(server, device):
+        device.ask("append", 200)
+        assert errors_of(device, 1) == ["OSError: nothing is acknowledged"]
+        eventually(lambda: len(server.received) > 1 and b"/events" in server.received[1], "sent again")
+
+
 class Cutter:
     """A proxy before a broker that cuts every connection after a number of bytes, both ways together."""
 

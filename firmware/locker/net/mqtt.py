@@ -168,13 +168,18 @@ class Client:
                 conversation.fail(OSError("no answer to connect"))
 
     async def _keep_alive(self) -> None:
-        """Ping after half the keep-alive time without a byte in one direction; judge the silence."""
+        """Ping after half the keep-alive time without a byte in one direction; judge the silence.
+
+        A server that answers pings and acknowledges nothing of a full window would hold us for ever.
+        """
         conversation = self._conversation
         keepalive_ms = self._settings.keepalive_s * 1000
         now_ms = ticks_ms()
         unheard_ms = ticks_diff(now_ms, conversation.heard_ms)
         if unheard_ms >= keepalive_ms:
             conversation.fail(OSError("silent"))
+        elif conversation.stuck_ms(now_ms) * 4 >= keepalive_ms:
+            conversation.fail(OSError("nothing is acknowledged"))
         elif max(unheard_ms, ticks_diff(now_ms, conversation.sent_ms)) * 2 >= keepalive_ms:
             try:
                 await asyncio.wait_for(conversation.ping(), self._settings.keepalive_s / 4)

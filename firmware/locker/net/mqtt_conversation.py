@@ -6,7 +6,7 @@ brackets are those of the MQTT 3.1.1 standard.
 
 import asyncio
 import sys
-from time import ticks_ms
+from time import ticks_diff, ticks_ms
 
 from micropython import const
 
@@ -62,7 +62,7 @@ class Conversation:
         self.ended = asyncio.Event()
         self.error = None  # why it ended: the first reason counts
         self.session = 0  # counts connections
-        self.heard_ms = self.sent_ms = 0
+        self.heard_ms = self.sent_ms = self._full_ms = 0
         self._packet = Packet(tx_bytes)
         self._decoder = Decoder(rx_bytes)
         self._lock = asyncio.Lock()  # held while the packet's buffer is in use
@@ -128,6 +128,10 @@ class Conversation:
                     await self._received(packet)
                 packet = decoder.next()
 
+    def stuck_ms(self, now_ms: int) -> int:
+        """How long the window has been full without an acknowledgement; 0 while there is room."""
+        return 0 if self.window.free_count else ticks_diff(now_ms, self._full_ms)
+
     async def close(self) -> None:
         """Close the socket and let go of whoever waits; ``run`` must have ended."""
         self.up.clear()
@@ -159,6 +163,7 @@ class Conversation:
         if not fill(self._packet):
             return False
         self.window.take()
+        self._full_ms = ticks_ms()  # means something only if this was the last free id
         try:
             await self._send(self._packet.end_publish())
         except OSError:

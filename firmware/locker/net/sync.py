@@ -23,6 +23,7 @@ from .mqtt_conversation import NotConnected
 _BATCH_EVENTS = const(24)  # of at most 170 bytes of JSON each: they fit a packet of 4 KiB
 _HOST_WINDOW_EVENTS = const(4096)  # sent and not acknowledged by the host
 _STALL_MOST_MS = const(900_000)
+_PROBES = const(8)  # a host that lives misses a few, one that is gone is not to be bothered for long
 _STATUS_EVERY_MS = const(900_000)  # so that the host sees the newest seq when events were lost
 _OCCUPANCY_EVERY_MS = const(500)  # a door moves several times in a visit
 _REST_S = 1
@@ -39,16 +40,14 @@ class Sync:
     or None)`` for each door, ``status()`` a dict of what only the shell knows (grants, fw, journal,
     faults), ``counter()`` the newest command counter journaled, ``now()`` as in ``core/events.py``.
 
-    After ``stall_s`` without an acknowledgement of what was sent, it is sent again; then after
-    twice as long, and so on up to 15 minutes.
+    After ``stall_s`` without an acknowledgement of what was sent, one batch of it is sent again, and
+    so on for ``_PROBES`` times; then after twice as long each time, up to 15 minutes.
 
     Call ``wake`` after an event was journaled or an acknowledgement taken, ``occupancy_changed`` and
     ``status_changed`` when they did.  None of them blocks.
     """
 
-    def __init__(
-        self, client, journal, locker, device_key, sink, occupancy, status, counter, now, stall_s=20
-    ):
+    def __init__(self, client, journal, locker, device_key, sink, occupancy, status, counter, now, stall_s=5):
         prefix = "consigne/1/" + locker + "/"
         self._client = client
         self._journal = journal
@@ -67,7 +66,7 @@ class Sync:
         self._acknowledged = 0  # as last seen in the journal
         self._moved_ms = 0  # when the host last acknowledged something, or the cursor went back
         self._stall_first_ms = self._stall_ms = stall_s * 1000
-        self._probing = False  # the host is silent: one batch at a time, to see whether it is back
+        self._probes = 0  # the host is silent: one batch at a time, to see whether it is back
         self._status_due = self._occupancy_due = False
         self._status_ms = self._occupancy_ms = 0
         self._replies = []  # (id, result), at most _REPLIES_MAX, the oldest dropped
@@ -113,7 +112,7 @@ class Sync:
             self._sink((EV_LINK, True))
             self._go_back(self._journal.acknowledged)
             self._acknowledged = self._journal.acknowledged
-            self._probing = False
+            self._probes = 0
             self._stall_ms = self._stall_first_ms
             self._status_due = self._occupancy_due = True
             self._occupancy_ms = ticks_add(ticks_ms(), -_OCCUPANCY_EVERY_MS)
@@ -153,16 +152,18 @@ class Sync:
             self._acknowledged = acknowledged
             self._moved_ms = ticks_ms()
             self._stall_ms = self._stall_first_ms
-            self._probing = False
+            self._probes = 0
         elif self._cursor <= acknowledged:
             self._moved_ms = ticks_ms()
         elif ticks_diff(ticks_ms(), self._moved_ms) >= self._stall_ms:
-            self._probing = True
-            self._stall_ms = min(2 * self._stall_ms, _STALL_MOST_MS)
+            self._probes += 1
+            if self._probes >= _PROBES:
+                self._stall_ms = min(2 * self._stall_ms, _STALL_MOST_MS)
+            self._status_due = True  # perhaps the host believes that nobody is here, and asks for nothing
             self._go_back(acknowledged)
 
     def _may_send(self) -> bool:
-        ahead = _BATCH_EVENTS if self._probing else _HOST_WINDOW_EVENTS
+        ahead = _BATCH_EVENTS if self._probes else _HOST_WINDOW_EVENTS
         return self._cursor + 1 < self._journal.next_seq and self._cursor < self._acknowledged + ahead
 
     # --- what is published, the most urgent first ---------------------------------------------------------
