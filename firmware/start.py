@@ -1,0 +1,35 @@
+"""``main.py`` on the board's file system: serve, unless ``boot.py`` says that this start is for service.
+
+In production there is no way past the end of this file but a restart: whatever happens to the
+application, nobody gets the interpreter's prompt.
+"""
+
+import sys
+import time
+
+import machine
+
+_PAUSE_S = 10  # what failed at once would fail at once again
+
+
+def _serve():
+    import main  # noqa: F401 - the application's own, first on the path, serves while it is imported
+
+
+service, production, slot, _ = consigne  # noqa: F821  # pyright: ignore[reportUndefinedVariable] - boot.py's
+if service:
+    print("consigne: started for service; reset to serve")
+elif slot < 0:
+    print("consigne: no whole application on this board; run `consigne device flash`")
+else:
+    try:
+        _serve()
+    except SystemExit:  # it said why; to let it pass would start the interpreter anew, for ever
+        print("consigne: not serving")
+    except BaseException as error:
+        if not production:
+            raise
+        sys.print_exception(error)
+while production and not service:
+    time.sleep(_PAUSE_S)
+    machine.reset()

@@ -1,0 +1,139 @@
+"""``consigne device doctor``: every part of a locker looked at through the firmware's own drivers.
+
+The board runs the checks (``onboard/doctor.py``) without the application; here they get their order, what to
+do about each, and their table.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from rich.table import Table
+
+from consigne.device import hostapi, interpreter, push
+from consigne.device.board import Board
+from consigne.device.scripts import script
+from consigne.device.troubles import DeviceError
+
+REST_MS = 3_000
+HANDS_S = 60
+NETWORK_S = 30
+PASS, WARN, FAIL = "pass", "warn", "fail"
+_COLOURS = {PASS: "green", WARN: "yellow", FAIL: "red"}
+
+_ADVICE = {
+    "MicroPython": "flash a newer one with `consigne device flash`",
+    "application": "`consigne device push`",
+    "memory": "this board has little memory left: report it with the cabinet file",
+    "console": "provision with --production before it serves customers",
+    "webrepl": "remove webrepl_cfg.py: whoever is on the network can take the board over",
+    "files": "remove what is not Consigne's with `mpremote fs rm`",
+    "config.json": "`consigne device provision` with this cabinet's file",
+    "identity.json": "`consigne device provision`",
+    "journal": "`consigne device journal dump`; when the state is not proven `consigne device journal prove`",
+    "drivers": "the configuration does not fit this board: check the cabinet file",
+    "keypad": "free the key, or look for water under the foil; check the ribbon cable",
+    "display": "check its supply, SDA and SCL, and the address on the back",
+    "scanner": "check its supply, TX and RX (they cross), and the baud rate",
+    "network": "check the name and password of the Wi-Fi, the aerial, the cable",
+    "broker": "check the broker's address and port, its certificate and --ca",
+    "clock": "it is set as soon as the host is reached; a DS3231 with a battery keeps it",
+    "sensor": "check this reed switch, its magnet and its wire",
+    "lock": "check the latch, its plug, the supply under load; is the parcel pressing on the door?",
+    "rs485": "check A and B, the terminator, and the boards' addresses",
+    "keys": "these keys make no contact: check the ribbon cable, then the keypad",
+    "barcode": "check that the scanner lights up, and its wiring",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    part: str
+    state: str
+    told: str
+
+    @property
+    def advice(self) -> str:
+        """What to do, empty when it passed."""
+        if self.state == PASS:
+            return ""
+        last = self.part.rsplit(" ", 1)[-1]
+        return (
+            _ADVICE.get(self.part)
+            or _ADVICE.get(last)
+            or _ADVICE.get(self.part.split(" ")[0], "see ASSEMBLY.md")
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """``may_open(name)`` is asked before a door springs; None: no door is moved."""
+
+    may_open: Callable[[str], bool] | None = None
+    hands: bool = False
+    network: bool = True
+
+
+def examine(board: Board, scope: Scope, tell: Callable[[str], None]) -> list[Finding]:
+    """All findings of a board that ``Board.enter_service`` was called for; ``tell`` hears what goes on."""
+    hostapi.check_sane(time.time())
+    found = board.survey()
+    out = [_interpreter(found)]
+    push.check_board(board.port, found)
+    board.run(script("doctor"))
+    out += _ask(board, "software()") + _ask(board, "openness()")
+    if any(finding.part == "application" and finding.state == FAIL for finding in out):
+        return out
+    tell("settings and journal")
+    settings = _ask(board, "settings()")
+    out += settings + _ask(board, "journal()")
+    out += _ask(board, f"clock({int(time.time())})")
+    if any(finding.state == FAIL for finding in settings):
+        return out
+    tell("parts at rest: please do not touch anything")
+    out += _ask(board, "wiring()") + _ask(board, f"rest({REST_MS})")
+    if scope.hands:
+        tell("press every key once, then show the scanner a barcode")
+        out += _ask(board, f"hands({HANDS_S})")
+    if scope.may_open is not None:
+        out += _locks(board, scope.may_open, tell)
+    if scope.network:
+        tell("network")
+        out += _ask(board, f"network({NETWORK_S})")
+    return out
+
+
+def _interpreter(found: dict[str, Any]) -> Finding:
+    version = ".".join(str(part) for part in found["version"])
+    try:
+        interpreter.require("", tuple(found["version"]))
+    except DeviceError:
+        return Finding("MicroPython", FAIL, version)
+    return Finding("MicroPython", PASS, f"{version}, {found['machine']}")
+
+
+def _locks(board: Board, may_open: Callable[[str], bool], tell: Callable[[str], None]) -> list[Finding]:
+    out = []
+    names = board.call_loaded("print(json.dumps([door['name'] for door in patient.raw['doors']]))")[0]
+    for number, name in enumerate(names):
+        if may_open(name):
+            tell(f"door {name}")
+            out += _ask(board, f"pulse({number})")
+        else:
+            out.append(Finding(f"door {name} lock", WARN, "not tried"))
+    return out
+
+
+def _ask(board: Board, call: str) -> list[Finding]:
+    lines = board.call_loaded(call, timeout_s=HANDS_S + NETWORK_S)
+    return [Finding(*line) for line in lines if isinstance(line, list) and len(line) == 3]
+
+
+def table(port: str, findings: list[Finding]) -> Table:
+    """For the terminal."""
+    out = Table("part", "", "seen", "what to do", title=port)
+    for finding in findings:
+        state = f"[{_COLOURS[finding.state]}]{finding.state}"
+        out.add_row(finding.part, state, finding.told, finding.advice)
+    return out

@@ -1,0 +1,104 @@
+"""The host as a technician's laptop meets it: is its clock ours, and does it know this locker.
+
+Over the host's HTTP API (``consigne.server.api``) with the standard library alone.
+"""
+
+import email.utils
+import json
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from http.client import HTTPException
+from typing import Any
+
+from consigne.device.troubles import DeviceError
+from consigne.firmware_path import import_locker
+
+CLOCK_OFF_MAX_S = 120
+"""A certificate or an hourly code can fail from here on."""
+_TIMEOUT_S = 10
+_EARLIEST_S: int = import_locker("core.timekeeping").EARLIEST_S
+
+
+@dataclass(frozen=True)
+class Host:
+    """``url`` such as ``https://host.example:8443``; ``token`` as the host was given one."""
+
+    url: str
+    token: str | None = None
+
+    def check_clock(self, now_s: float | None = None) -> None:
+        """Raises ``DeviceError`` when this laptop's clock and the host's differ."""
+        here_s = time.time() if now_s is None else now_s
+        check_sane(here_s)
+        date = self._ask("GET", "/healthz", None, also=(503,))[2]
+        try:
+            there_s = email.utils.parsedate_to_datetime(date or "").timestamp()
+        except (TypeError, ValueError):
+            raise DeviceError(f"{self.url} sends no Date; is it a Consigne host?") from None
+        off_s = int(here_s - there_s)
+        if abs(off_s) > CLOCK_OFF_MAX_S:
+            raise DeviceError(
+                f"this laptop's clock is {abs(off_s)} s {'ahead of' if off_s > 0 else 'behind'} the host's; "
+                "set it right, then give the same command again: nothing was changed"
+            )
+
+    def register(self, body: dict[str, Any]) -> bool:
+        """Make a locker known, or tell its layout anew; True when it is new.  As often as you like."""
+        status, told, _ = self._ask("POST", "/lockers", body, also=(409, 422))
+        if status == 409:
+            raise DeviceError(
+                f"the host knows {body['id']} with the key of another board; give this one another name, "
+                "or let the operator take the old one off"
+            )
+        if status == 422:
+            raise DeviceError(f"the host refuses {body['id']}: {told.get('detail', 'no reason given')}")
+        return status == 201
+
+    def _ask(
+        self, method: str, path: str, body: dict[str, Any] | None, also: tuple[int, ...] = ()
+    ) -> tuple[int, dict[str, Any], str | None]:
+        """``(status, parsed body, Date header)``; a status not in ``also`` that is none of 2xx raises."""
+        if not self.url.startswith(("http://", "https://")):
+            raise DeviceError(f"--host {self.url!r} is not the address of a host, as https://host.example")
+        request = urllib.request.Request(self.url.rstrip("/") + path, method=method)
+        if self.token:
+            request.add_header("Authorization", f"Bearer {self.token}")
+        if body is not None:
+            request.data = json.dumps(body).encode()
+            request.add_header("Content-Type", "application/json")
+        try:
+            with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:
+                return answer.status, _parsed(answer.read()), answer.headers.get("Date")
+        except urllib.error.HTTPError as error:
+            with error:
+                told = _parsed(error.read())
+            if error.code in also:
+                return error.code, told, error.headers.get("Date")
+            if error.code in (401, 403):
+                raise DeviceError(
+                    f"the host at {self.url} wants its API token: give --token or CONSIGNE_TOKEN"
+                ) from None
+            raise DeviceError(f"the host at {self.url} answers {error.code}: see its log") from None
+        except (OSError, HTTPException) as error:
+            reason = getattr(error, "reason", error)
+            raise DeviceError(
+                f"the host at {self.url} cannot be reached ({reason}); check --host and the network, "
+                "then give the same command again"
+            ) from None
+
+
+def check_sane(now_s: float) -> None:
+    """Raises ``DeviceError`` for a clock that cannot be right, host or no host."""
+    if now_s < _EARLIEST_S:
+        day = time.strftime("%Y-%m-%d", time.gmtime(now_s))
+        raise DeviceError(f"this laptop believes that today is {day}; set its clock, then try again")
+
+
+def _parsed(data: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(data)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}

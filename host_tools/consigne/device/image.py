@@ -1,0 +1,75 @@
+"""A board's whole flash in one file, for a production line; and the parts that ``flash`` writes.
+
+Nothing in it belongs to one locker alone: keys are made by ``consigne device provision``, on each board.
+"""
+
+from dataclasses import dataclass
+
+from littlefs import LittleFS
+
+from consigne.device import layout, slots
+from consigne.device.application import Application
+from consigne.device.interpreter import Interpreter
+
+_LFS_IO_BYTES = 32  # MicroPython's VfsLfs2 reads and programs in these units unless told otherwise
+_LFS_DISK_VERSION = 0x0002_0000  # 2.0, which every littlefs 2 mounts
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Bytes and where in the flash they go; ``what`` in a technician's words."""
+
+    what: str
+    offset: int
+    data: bytes
+
+
+def file_system(files: dict[str, bytes]) -> bytes:
+    """The ``vfs`` partition as littlefs, with these files at its root.  Raises ``ValueError`` if full."""
+    blocks = layout.partition("vfs").size // layout.SECTOR_BYTES
+    lfs = LittleFS(
+        block_size=layout.SECTOR_BYTES,
+        block_count=blocks,
+        read_size=_LFS_IO_BYTES,
+        prog_size=_LFS_IO_BYTES,
+        disk_version=_LFS_DISK_VERSION,
+    )
+    for name, data in files.items():
+        with lfs.open(name, "wb") as file:
+            file.write(data)
+    return bytes(lfs.context.buffer)
+
+
+def parts(
+    interpreter: Interpreter, application: Application, *, fresh: bool, files: dict[str, bytes] | None = None
+) -> list[Part]:
+    """What has to lie where, in the order in which it is written.
+
+    Parameters
+    ----------
+    fresh
+        Also the file system, with ``files`` beside the boot files, and an empty journal.
+    """
+    out = [
+        Part("MicroPython", interpreter.offset, interpreter.data),
+        Part("application", layout.slot_offset(0), slots.slot_image(application.image, 1)),
+        Part("spare slot", layout.slot_offset(1), b"\xff" * slots.SEAL_BYTES),
+    ]
+    if fresh:
+        journal = layout.partition("journal")
+        system = file_system({**application.boot_files, **(files or {})})
+        nvs = layout.partition("nvs")
+        out += [
+            Part("settings of the radio", nvs.offset, b"\xff" * nvs.size),
+            Part("file system", layout.partition("vfs").offset, system),
+            Part("journal", journal.offset, b"\xff" * journal.size),
+        ]
+    return out
+
+
+def whole_flash(every: list[Part]) -> bytes:
+    """The parts in one file, as long as the flash; a programmer writes it to address 0."""
+    flash = bytearray(b"\xff" * layout.FLASH_BYTES)
+    for part in every:
+        flash[part.offset : part.offset + len(part.data)] = part.data
+    return bytes(flash)

@@ -1,0 +1,117 @@
+"""``consigne device journal``: what a locker remembers, decoded, from a board or from its flash in a file.
+
+The decoding is the firmware's own (``locker/journal`` and ``core/records.py``), run here over a
+copy that nothing can write to.
+"""
+
+import base64
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from consigne.device import layout, troubles
+from consigne.device.board import Board
+from consigne.device.scripts import script
+from consigne.firmware_path import import_locker
+
+_records = import_locker("core.records")
+_format = import_locker("journal.format")
+_Reader = import_locker("journal.reader").Reader
+_Sectors = import_locker("journal.sectors").Sectors
+_recover = import_locker("journal.recovery").recover
+
+SECTOR = layout.SECTOR_BYTES
+
+
+class _ReadOnly:
+    """A partition's bytes as the block device that the journal reads."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def readblocks(self, block: int, buf: bytearray | memoryview, offset: int = 0) -> None:
+        at = block * SECTOR + offset
+        buf[:] = self._data[at : at + len(buf)]
+
+    def ioctl(self, op: int, _: int) -> int:
+        return {4: len(self._data) // SECTOR, 5: SECTOR}[op]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One record.  ``seq`` is 0 unless it is an event; ``data`` has no secret in it."""
+
+    time_s: int
+    seq: int
+    kind: int
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Dump:
+    """A journal as it lies there: ``state`` in a few words, the records oldest first."""
+
+    state: str
+    proven: bool
+    acknowledged: int
+    next_seq: int
+    entries: list[Entry]
+
+
+def decode(partition: bytes) -> Dump:
+    """Everything that can be read; damage is told in ``state``, never raised."""
+    whole = partition[: len(partition) // SECTOR * SECTOR]
+    sectors = _Sectors(_ReadOnly(whole))
+    reader = _Reader(sectors)
+    report, found = _recover(sectors, reader)
+    entries = list(_entries(sectors, reader, found.head)) if found.head >= 0 else []
+    return Dump(report.text, report.proven, found.acknowledged, found.next_seq, entries)
+
+
+def _entries(sectors: Any, reader: Any, head: int) -> Iterator[Entry]:
+    reader.start(reader.oldest(head), _format.FIRST)
+    while reader.next_in_log(head):
+        if reader.kind >= _format.OWN_KINDS:
+            continue
+        yield Entry(reader.time_s, reader.seq, reader.kind, _described(reader.kind, bytes(reader.payload())))
+
+
+def _described(kind: int, payload: bytes) -> dict[str, Any]:
+    """As ``records.describe``; what a newer firmware wrote is shown by its number and length."""
+    try:
+        described: dict[str, Any] = _records.describe(kind, payload)
+    except (KeyError, ValueError, struct.error):
+        return {"kind": f"unknown {kind}", "bytes": len(payload)}
+    return described
+
+
+def read_partition(board: Board, progress: Callable[[int, int], None]) -> bytes:
+    """The journal partition of a board that does not serve; blank sectors cost a few bytes only."""
+    found = board.call("partition", "size('journal')")[0]
+    if found is None:
+        raise troubles.DeviceError(
+            f"{board.port}: this board has no journal partition; flash it with `consigne device flash`"
+        )
+    count = found // SECTOR
+    board.run(script("partition"))
+    out = bytearray()
+    for number in range(count):
+        out += _sector(board, number)
+        progress(number + 1, count)
+    return bytes(out)
+
+
+def _sector(board: Board, number: int) -> bytes:
+    told = board.run(f"sector('journal', {number})").strip()
+    if told == "blank":
+        return b"\xff" * SECTOR
+    try:
+        data = base64.b64decode(told, validate=True)
+    except ValueError:
+        data = b""
+    if len(data) != SECTOR:
+        raise troubles.DeviceError(
+            f"{board.port}: sector {number} came garbled; check the cable, then try again"
+        )
+    return data

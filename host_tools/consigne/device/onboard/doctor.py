@@ -1,0 +1,274 @@
+"""On the board, started for service: look at every part through the firmware's own drivers.
+
+Each check prints lines of JSON: ``[part, state, what was seen]``, state ``pass``, ``fail`` or ``warn``.
+"""
+
+import asyncio
+import gc
+import json
+import os
+import sys
+import time
+
+OURS = ("boot.py", "main.py", "config.json", "identity.json", "ca.der", "production", "app")
+
+
+class Patient:
+    """What the checks find out one after the other."""
+
+    raw = identity = parts = None
+    heard = []
+
+
+patient = Patient()
+
+
+def say(part, state, told):
+    print(json.dumps([part, state, told]))
+
+
+def software():
+    started = globals().get("consigne")
+    if started and started[2] >= 0:
+        say("application", "pass", "generation {} in slot {}".format(started[3], started[2]))
+    else:
+        say("application", "fail", "no whole application")
+    gc.collect()
+    say("memory", "pass" if gc.mem_free() > 40_000 else "warn", "{} bytes free".format(gc.mem_free()))
+
+
+def openness():
+    """What somebody with a cable could use."""
+    names = os.listdir("/")
+    closed = "production" in names
+    say("console", "pass" if closed else "warn", "closed" if closed else "open: not in production")
+    web = "webrepl_cfg.py" in names or "webrepl" in sys.modules
+    say("webrepl", "fail" if web else "pass", "set up" if web else "off")
+    strange = [name for name in names if name not in OURS]
+    say("files", "warn" if strange else "pass", " ".join(strange) or "none that is not ours")
+
+
+def settings():
+    from locker import config
+
+    for name in ("identity.json", "config.json"):
+        try:
+            if name == "identity.json":
+                patient.identity = config.identity(config.load(name))
+                say(name, "pass", patient.identity.locker)
+            else:
+                patient.raw = config.checked(config.load(name))
+                say(
+                    name, "pass", "{} doors, board {}".format(len(patient.raw["doors"]), patient.raw["board"])
+                )
+        except config.ConfigError as error:
+            say(name, "fail", str(error))
+
+
+def journal():
+    from locker.drivers.flash import journal_partition
+    from locker.journal.reader import Reader
+    from locker.journal.recovery import recover
+    from locker.journal.sectors import Sectors
+
+    sectors = Sectors(journal_partition())
+    report, found = recover(sectors, Reader(sectors))
+    bad = report.read_only or not report.proven
+    state = "fail" if bad else "warn" if report.state > 2 or sum(sectors.out_of_use) else "pass"
+    unsent = found.next_seq - 1 - found.acknowledged
+    say("journal", state, "{}; {} events not yet at the host".format(report.text, unsent))
+
+
+def wiring():
+    """Make every driver; what is not wired right says so at once."""
+    from locker.parts import Parts
+
+    patient.parts = Parts(patient.raw)
+    patient.parts.report = patient.heard.append
+    say("drivers", "pass", "{} doors".format(len(patient.raw["doors"])))
+
+
+async def _guarded(name, work, failures):
+    try:
+        await work
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is this part's fault and is told
+        failures[name] = "{}: {}".format(type(error).__name__, error)
+
+
+async def _run_for(ms, sink, until=lambda: False):
+    """Let all parts work for a while, or until something is so; what failed."""
+    failures = {}
+    panel = patient.parts.panel
+    work = [("sensors", patient.parts.sensors.run(sink)), ("keypad", panel.keypad.run(sink))]
+    work += [("rs485 {}".format(i), wire.run()) for i, wire in enumerate(patient.parts.wires)]
+    work.append(("display", panel.display.run()))
+    if panel.scanner:
+        work.append(("scanner", panel.scanner.run(sink)))
+    tasks = [asyncio.create_task(_guarded(name, made, failures)) for name, made in work]
+    started = time.ticks_ms()
+    while time.ticks_diff(time.ticks_ms(), started) < ms and not until():
+        await asyncio.sleep_ms(20)
+    for task in tasks:
+        task.cancel()
+    await asyncio.sleep_ms(0)
+    return failures
+
+
+def rest(ms):
+    """Everything works and nobody touches anything: what is heard then is a fault."""
+    from locker.core import events as E
+
+    got = []
+    patient.parts.panel.display.show(("consigne doctor", "", "please do not", "touch anything"))
+    failures = asyncio.run(_run_for(ms, got.append))
+    is_open = {event[1]: event[2] for event in got if event[0] == E.EV_DOOR}
+    faults = {event[1]: event[2] for event in got if event[0] == E.EV_SENSOR_FAULT}
+    for door, entry in enumerate(patient.raw["doors"]):
+        name = "door {} sensor".format(entry["name"])
+        if door in faults or door not in is_open:
+            say(name, "fail", "fault {}".format(faults.get(door, "no answer")))
+        else:
+            say(name, "warn" if is_open[door] else "pass", "open" if is_open[door] else "closed")
+    keys = [event for event in got if event[0] in (E.EV_KEY, E.EV_KEYS_TOGETHER)]
+    say("keypad", "fail" if keys else "pass", "key {} held".format(keys[0][1:]) if keys else "quiet")
+    for part in ("display", "scanner"):
+        told = [text for text in patient.heard if text.startswith(part)] or [failures.pop(part, "")]
+        wired = bool(patient.raw[part])
+        say(part, "fail" if told[0] else "pass", told[0] or ("answers" if wired else "not wired"))
+    for text in [text for text in patient.heard if not text.startswith(("display", "scanner"))]:
+        say("part", "fail", text)
+    for name, told in failures.items():
+        say(name, "fail", told)
+
+
+def hands(seconds):
+    """Somebody presses every key once and shows the scanner a barcode."""
+    from locker.core import events as E
+
+    got = []
+    wanted = set(patient.raw["keypad"].get("keys") or "")
+
+    def done():
+        return not wanted - pressed() and (scanned() or not patient.raw["scanner"])
+
+    def pressed():
+        return {event[1] for event in got if event[0] == E.EV_KEY}
+
+    def scanned():
+        return [event[1] for event in got if event[0] == E.EV_SCAN]
+
+    patient.parts.panel.display.show(("press every key,", "then show", "a barcode", ""))
+    asyncio.run(_run_for(seconds * 1000, got.append, done))
+    missing = "".join(sorted(wanted - pressed()))
+    say(
+        "keys",
+        "fail" if missing else "pass",
+        "never heard: " + missing if missing else "all heard",
+    )
+    if patient.raw["scanner"]:
+        texts = scanned()
+        say("barcode", "pass" if texts else "fail", texts[0] if texts else "nothing read")
+
+
+def pulse(door):
+    """Spring one door, with the records that custody wants; it must be seen open."""
+    from locker.core import doors as D
+    from locker.core import events as E
+    from locker.core import records as R
+    from locker.drivers.flash import journal_partition
+    from locker.journal.log import Journal
+
+    journal = Journal(journal_partition())
+    journal.open()
+    journal.append(
+        R.PULSE, R.pack(R.PULSE, door, D.FOR_SERVICE, 1, E.TECHNICIAN, 0, 0, ""), journal.time_floor
+    )
+    seen = []
+
+    def sink(event):
+        if event[0] == E.EV_DOOR and event[1] == door:
+            seen.append((event[2], time.ticks_ms()))
+
+    async def spring():
+        listening = asyncio.create_task(_run_for(5_000, sink, lambda: len(seen) > 1))
+        for _ in range(100):
+            if seen:
+                break
+            await asyncio.sleep_ms(20)
+        if not seen or seen[0][0]:
+            listening.cancel()
+            return -1
+        started = time.ticks_ms()
+        patient.parts.locks.start(door, patient.raw["pulse_ms"])
+        while patient.parts.locks.busy() or not listening.done():
+            await asyncio.sleep_ms(20)
+        patient.parts.locks.off()
+        return time.ticks_diff(seen[1][1], started) if len(seen) > 1 else -2
+
+    after_ms = asyncio.run(spring())
+    name = "door {} lock".format(patient.raw["doors"][door]["name"])
+    if after_ms >= 0:
+        journal.append(R.OPENED, R.pack(R.OPENED, door, D.FOR_SERVICE, after_ms, 0, ""), journal.time_floor)
+        say(name, "pass", "open after {} ms".format(after_ms))
+    else:
+        told = "stands open or its sensor is silent" if after_ms == -1 else "not seen open"
+        journal.append(R.NOT_OPENED, R.pack(R.NOT_OPENED, door, D.FOR_SERVICE, ""), journal.time_floor)
+        say(name, "fail", told)
+
+
+def network(seconds):
+    """Join the network and reach the broker, TLS included."""
+    wanted = patient.raw["network"]
+    if not wanted:
+        say("network", "pass", "none configured")
+        return
+    asyncio.run(_network(wanted, seconds))
+
+
+async def _network(wanted, seconds):
+    if wanted["kind"] == "ethernet":
+        from locker.net.link_lan import LanLink
+
+        link = LanLink(wanted, "consigne-doctor", patient.heard.append)
+    else:
+        from locker.net.link import WifiLink
+
+        link = WifiLink(wanted["ssid"], patient.identity.wifi_password, "consigne-doctor")
+    failures = {}
+    task = asyncio.create_task(_guarded("network", link.run(), failures))
+    started = time.ticks_ms()
+    while not link.is_up() and time.ticks_diff(time.ticks_ms(), started) < seconds * 1000:
+        await asyncio.sleep_ms(100)
+    if not link.is_up():
+        say("network", "fail", failures.get("network", "not joined within {} s".format(seconds)))
+    else:
+        say("network", "pass", "joined, {} dBm".format(link.rssi()))
+        await _broker(wanted)
+    task.cancel()
+
+
+async def _broker(wanted):
+    try:
+        context = None
+        if wanted["tls"]:
+            from locker.net.tls import client_context
+
+            with open("ca.der", "rb") as file:
+                context = client_context(file.read())
+        _, writer = await asyncio.wait_for(
+            asyncio.open_connection(wanted["broker"], wanted["port"], ssl=context), 15
+        )
+        writer.close()
+        say("broker", "pass", "reached")
+    except (TimeoutError, OSError, ValueError) as error:
+        say("broker", "fail", "{}: {}".format(type(error).__name__, error))
+
+
+def clock(epoch_s):
+    """Whether this board knows the time by itself, against the laptop's."""
+    begins_2000 = time.gmtime(0)[0] == 2000
+    off_s = time.time() + (946_684_800 if begins_2000 else 0) - epoch_s
+    if abs(off_s) < 120:
+        say("clock", "pass", "{} s off".format(off_s))
+    else:
+        say("clock", "warn", "not set")

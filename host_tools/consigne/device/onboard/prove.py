@@ -1,0 +1,60 @@
+"""On the board, started for service: what a journal that lost records believes, and what is so in truth."""
+
+import json
+
+from locker import config
+from locker.core import doors as D
+from locker.core import records as R
+from locker.core.core import Core
+from locker.drivers.flash import journal_partition
+from locker.journal.log import Journal
+from locker.site import Site
+
+FAULT_LOST = 3  # records.FAULT: the state was lost, and a technician has said what is so
+
+
+class Bench:
+    def __init__(self):
+        identity = config.identity(config.load("identity.json"))
+        self.journal = Journal(journal_partition())
+        self.recovery = self.journal.open()
+        self.core = Core(Site(config.checked(config.load("config.json"))), identity.device_key)
+        self.journal.replay(self.core.apply)
+
+    def tell(self):
+        recovery = self.recovery
+        doors = self.core.cabinet.doors
+        believed = [(d.content, d.parcel, d.block) for d in doors]
+        print(
+            json.dumps(
+                {
+                    "text": recovery.text,
+                    "proven": recovery.proven,
+                    "read_only": recovery.read_only,
+                    "names": self.core.names,
+                    "doors": believed,
+                }
+            )
+        )
+
+    def settle(self, doors):
+        """``doors``: for each ``(content, parcel, block)``; then a whole snapshot, which proves it."""
+        time_s = self.journal.time_floor
+        apply = self.core.apply
+        for door, (content, parcel, block) in enumerate(doors):
+            self.core.access.unbind(door)
+            state = (door, content, 0, D.NO_PURPOSE, block, 0, 0, 0, 0, parcel)
+            apply(R.DOOR_STATE, time_s, R.pack(R.DOOR_STATE, *state))
+        # Which listed codes are spent is among what may be lost: the host knows, and sends the rest anew.
+        apply(R.GRANTS_RESET, time_s, R.pack(R.GRANTS_RESET, 0))
+        for grant in self.core.access.stale_grants():
+            apply(R.GRANT_DROP, time_s, R.pack(R.GRANT_DROP, grant))
+        apply(R.GRANTS_VERSION, time_s, R.pack(R.GRANTS_VERSION, 0))
+        # Nor is it known how many tries are left: none, and they come back with time.
+        apply(R.THROTTLE_STATE, time_s, R.pack(R.THROTTLE_STATE, 0, time_s))
+        self.journal.append(R.FAULT, R.pack(R.FAULT, FAULT_LOST, "proven by a technician"), time_s)
+        self.journal.snapshot(self.core.snapshot(), time_s)
+
+
+bench = Bench()
+bench.tell()

@@ -1,0 +1,107 @@
+"""What has to go over the wire so that a slot holds a new application: sector by sector.
+
+Each sector is put together on the board from pieces: copied out of the slot that runs, or sent.  A
+sector that is right already (an update that broke off wrote it) costs nothing.  Sector 0 is the seal.
+"""
+
+from binascii import crc32
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from consigne.device import layout, slots
+
+COPY_BYTES_MIN = 24
+"""A piece costs 6 bytes on the wire; what is shorter than this is sent with its neighbours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """``source``: offset in the old slot's image, None for ``data`` that is sent."""
+
+    source: int | None
+    length: int
+    data: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class SectorPlan:
+    """One sector of the slot, counted from its start; what the pieces leave free stays erased."""
+
+    sector: int
+    pieces: tuple[Piece, ...]
+
+    @property
+    def sent_bytes(self) -> int:
+        """Bytes of content that cross the wire."""
+        return sum(len(piece.data) for piece in self.pieces)
+
+
+def sectors_of(image: bytes) -> list[bytes]:
+    """An image as its sectors, the last one filled up as erased flash reads."""
+    size = layout.SECTOR_BYTES
+    return [image[at : at + size].ljust(size, b"\xff") for at in range(0, len(image), size)]
+
+
+def plan(image: bytes, old: slots.Seal | None, lies_there: list[int]) -> list[SectorPlan]:
+    """The sectors to write.
+
+    Parameters
+    ----------
+    old
+        Seal of the slot that is copied from, None when there is none.
+    lies_there
+        CRC32 of each sector behind the seal of the slot to be written, as it is now.
+    """
+    known = {content.digest: content for content in old.files} if old else {}
+    pieces = list(_pieces(image, known))
+    out = []
+    for number, sector in enumerate(sectors_of(image)):
+        if number < len(lies_there) and lies_there[number] == crc32(sector):
+            continue
+        begin = number * layout.SECTOR_BYTES
+        cut = _cut(pieces, begin, min(begin + layout.SECTOR_BYTES, len(image)))
+        out.append(SectorPlan(number + 1, tuple(_joined(cut))))
+    return out
+
+
+def _pieces(image: bytes, known: dict[bytes, slots.Content]) -> Iterator[tuple[int, Piece]]:
+    """The whole image as ``(offset, piece)``, no piece of which is empty."""
+    at = 0
+    for content in slots.seal(image, 0).files:
+        old = known.get(content.digest)
+        if old is None or old.length != content.length or content.length < COPY_BYTES_MIN:
+            continue
+        if content.offset > at:
+            yield at, Piece(None, content.offset - at, image[at : content.offset])
+        yield content.offset, Piece(old.offset, content.length)
+        at = content.offset + content.length
+    if at < len(image):
+        yield at, Piece(None, len(image) - at, image[at:])
+
+
+def _cut(pieces: list[tuple[int, Piece]], begin: int, end: int) -> Iterator[Piece]:
+    """What of the pieces lies in ``begin..end``."""
+    for at, piece in pieces:
+        first, last = max(at, begin), min(at + piece.length, end)
+        if first >= last:
+            continue
+        skipped, length = first - at, last - first
+        if piece.source is None:
+            yield Piece(None, length, piece.data[skipped : skipped + length])
+        else:
+            yield Piece(piece.source + skipped, length)
+
+
+def _joined(pieces: Iterator[Piece]) -> Iterator[Piece]:
+    """Neighbours that are sent become one piece."""
+    pending = b""
+    for piece in pieces:
+        if piece.source is None:
+            pending += piece.data
+            continue
+        if pending:
+            yield Piece(None, len(pending), pending)
+            pending = b""
+        yield piece
+    if pending:
+        yield Piece(None, len(pending), pending)

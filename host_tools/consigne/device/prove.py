@@ -1,0 +1,73 @@
+"""``consigne device journal prove``: after records were lost, a person says what is so, and it is believed.
+
+A journal that lost records that shape the state opens nobody's parcel (``core/session.py``, ``proven``):
+a spent code may look unspent, an emptied compartment full.  Only a look into each compartment ends
+that.  What the technician says becomes a snapshot, on which every later start builds.
+
+Why it is safe: each compartment is what somebody saw.  One that could not be looked into is blocked.
+Listed codes are all dropped, and the host sends those that are not spent.  The tries at the keypad start from
+none.  What remains open is told: a printed token that was used in the lost time would work again until
+its end, so the operator should revoke those; and remote commands already carried out stay refused
+only as far as their counter is known.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from consigne.device import troubles
+from consigne.device.board import Board
+from consigne.firmware_path import import_locker
+
+_doors = import_locker("core.doors")
+_parcel_possible = import_locker("core.labels").parcel_possible
+
+EMPTY = "empty"
+UNSEEN = "unseen"
+Ask = Callable[[str], str]
+Say = Callable[[str], object]
+
+
+def ask(board: Board, ask_person: Ask, say: Say) -> str:
+    """Talk a technician through every compartment and write what was said; what to tell at the end."""
+    told: dict[str, Any] = board.call("prove", "")[0]
+    say(f"journal: {told['text']}")
+    if told["read_only"]:
+        raise troubles.DeviceError(
+            f"{board.port}: this journal takes no records; save it with "
+            "`consigne device journal dump --save`, then flash the board with --fresh "
+            "and provision it under a new name"
+        )
+    if told["proven"]:
+        return "the state is proven already; nothing was changed"
+    say(f"for each compartment: {EMPTY}, the number on the parcel, or {UNSEEN} if you cannot look inside")
+    settled = [
+        _compartment(name, tuple(believed), ask_person, say)
+        for name, believed in zip(told["names"], told["doors"], strict=True)
+    ]
+    board.run(f"bench.settle({settled!r})")
+    again: dict[str, Any] = board.call("prove", "")[0]
+    if not again["proven"]:
+        raise troubles.DeviceError(
+            f"{board.port}: the journal is still not proven ({again['text']}); "
+            "its flash may be worn: replace the board"
+        )
+    blocked = sum(1 for _, _, block in settled if block)
+    return (
+        f"proven: {len(settled)} compartments, {blocked} of them blocked; revoke tokens printed before today"
+    )
+
+
+def _compartment(
+    name: str, believed_so: tuple[int, str, int], ask_person: Ask, say: Say
+) -> tuple[int, str, int]:
+    content, parcel, block = believed_so
+    believed = parcel if content == _doors.PARCEL and parcel else EMPTY
+    while True:
+        answer = ask_person(f"compartment {name} (believed: {believed})").strip()
+        if answer == EMPTY:
+            return _doors.EMPTY, "", block
+        if answer == UNSEEN:
+            return content, parcel, _doors.BLOCKED_OPERATOR
+        if _parcel_possible(answer.encode()):
+            return _doors.PARCEL, answer, block
+        say(f"that is neither {EMPTY}, {UNSEEN} nor a parcel's number")

@@ -1,0 +1,184 @@
+"""``consigne device provision``: a board becomes one locker, on the board and at the host.
+
+Board and host must end up with one key, wherever this is interrupted.  So the key is drawn here, from
+the system's random source, and lies on the board (``identity.new``) before the host hears of it; the
+locker serves only once ``identity.json`` is there, which is last.  A repeat finds the key on the board and
+goes on with it: registering the same key again changes nothing.  The key is never printed, and never
+written on this computer.
+"""
+
+import json
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from consigne.device import interpreter, push, troubles
+from consigne.device.board import Board
+from consigne.device.hostapi import Host
+
+KEY_BYTES = 32
+_TECHNICIAN_SERVICE = (3, 4)
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the board shall become.  ``config`` is a compiled cabinet; secrets are not shown."""
+
+    locker: str
+    config: dict[str, Any]
+    config_text: bytes
+    timezone: str
+    secrets: "Credentials"
+    ca: bytes | None
+    production: bool
+
+
+@dataclass(frozen=True, repr=False)
+class Credentials:
+    mqtt_user: str
+    mqtt_password: str
+    wifi_password: str
+
+
+def provision(board: Board, host: Host, wanted: Wanted, say: Say) -> bool:
+    """Make the board that locker; True when the host did not know it before.
+
+    For a board that ``Board.enter_service`` was called for.  Leaves it serving.
+    """
+    host.check_clock()
+    found = board.survey()
+    _check(board.port, found, wanted)
+    identity = _identity(board, found, wanted, say)
+    new = host.register(_registration(wanted, identity["device_key"]))
+    say("registered at the host" if new else "the host knows it")
+    board.write_file("/config.json", wanted.config_text)
+    if wanted.ca is not None:
+        board.write_file("/ca.der", wanted.ca)
+    board.write_file("/identity.json", json.dumps(identity).encode())
+    board.remove_file("/identity.new")
+    if wanted.production:
+        board.write_file("/production", b"")
+    else:
+        board.remove_file("/production")
+    board.restart()
+    say("serves, console closed" if wanted.production else "serves, console open")
+    return new
+
+
+def _check(port: str, found: dict[str, Any], wanted: Wanted) -> None:
+    """What would make a locker that cannot serve, said before anything is changed."""
+    interpreter.require(port, tuple(found["version"]))
+    push.check_board(port, found)
+    if not found["started"] or found["started"][2] < 0:
+        raise troubles.DeviceError(
+            f"{port}: no application on this board yet; use `consigne device push` first"
+        )
+    chip = chip_of(found["machine"])
+    if chip != wanted.config["board"]:
+        raise troubles.DeviceError(
+            f"{port}: the cabinet file is for an {wanted.config['board']}, this board is an {chip}; "
+            "take the file of this cabinet, or change its key 'board'"
+        )
+    network = wanted.config.get("network")
+    if network and network["tls"] and wanted.ca is None and not found["files"].get("ca.der"):
+        raise troubles.DeviceError("the cabinet speaks TLS with its broker: give its authority with --ca")
+    if network and network["kind"] == "wifi" and not wanted.secrets.wifi_password:
+        raise troubles.DeviceError("the cabinet is on Wi-Fi: give the password in CONSIGNE_WIFI_PASSWORD")
+    holders = [tuple(holder[:2]) for holder in wanted.config["holders"]]
+    if wanted.production and _TECHNICIAN_SERVICE not in holders:
+        raise troubles.DeviceError(
+            "in production the console opens to a technician's code only, and the cabinet file has no "
+            "[[holder]] with role 'technician' and action 'service': add one"
+        )
+
+
+def chip_of(machine: str) -> str:
+    """``esp32`` from ``sys.implementation._machine``, which reads ``<board> with ESP32``."""
+    return machine.rpartition(" with ")[2].split()[0].lower().replace("-", "")
+
+
+def _identity(board: Board, found: dict[str, Any], wanted: Wanted, say: Say) -> dict[str, Any]:
+    """The identity to write: with the key that the board has already, or a new one that it has now."""
+    held = None
+    for name in ("identity.json", "identity.new"):
+        if found["files"].get(name):
+            held = _held(board, name)
+            break
+    if held is not None and held["locker"] != wanted.locker:
+        raise troubles.DeviceError(
+            f"{board.port}: this board is {held['locker']} already; give that name, "
+            "or take it out of service first with `consigne device erase`"
+        )
+    key = held["device_key"] if held else secrets.token_bytes(KEY_BYTES).hex()
+    identity = {
+        "locker": wanted.locker,
+        "device_key": key,
+        "mqtt_user": wanted.secrets.mqtt_user,
+        "mqtt_password": wanted.secrets.mqtt_password,
+        "wifi_password": wanted.secrets.wifi_password,
+    }
+    if held is None:
+        board.write_file("/identity.new", json.dumps(identity).encode())
+        say("key drawn and on the board")
+    else:
+        say("the board has a key: going on with it")
+    return identity
+
+
+def _held(board: Board, name: str) -> dict[str, Any]:
+    try:
+        value = json.loads(board.read_file("/" + name) or b"")
+        if len(bytes.fromhex(value["device_key"])) == KEY_BYTES and isinstance(value["locker"], str):
+            return dict(value)
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise troubles.DeviceError(
+        f"{board.port}: {name} on the board is not readable; if it never served, take it away with "
+        f"`mpremote connect {board.port} fs rm :/{name}`, else `consigne device erase` and begin anew"
+    )
+
+
+def _registration(wanted: Wanted, key: str) -> dict[str, Any]:
+    doors = [
+        {"name": door["name"], "size": door["size"], "low": door.get("low", False)}
+        for door in wanted.config["doors"]
+    ]
+    return {
+        "id": wanted.locker,
+        "device_key": key,
+        "digits": wanted.config["digits"],
+        "timezone": wanted.timezone,
+        "doors": doors,
+    }
+
+
+def broker_password(file: Path, locker: str) -> str:
+    """The locker's password in the ``credentials.json`` that ``consigne broker-config`` wrote."""
+    try:
+        password = json.loads(file.read_text(encoding="utf-8"))[locker]
+    except (OSError, ValueError, TypeError):
+        raise troubles.DeviceError(
+            f"{file} is not the credentials.json of `consigne broker-config`"
+        ) from None
+    except KeyError:
+        raise troubles.DeviceError(
+            f"{file} has no password for {locker}: register it, run `consigne broker-config` again"
+        ) from None
+    return str(password)
+
+
+def authority(file: Path) -> bytes:
+    """A certificate in DER, which is all that MicroPython reads, from a PEM or DER file."""
+    data = file.read_bytes()
+    try:
+        if b"-----BEGIN" in data:
+            return x509.load_pem_x509_certificate(data).public_bytes(Encoding.DER)
+        return x509.load_der_x509_certificate(data).public_bytes(Encoding.DER)
+    except ValueError:
+        raise troubles.DeviceError(f"{file} is not a certificate") from None

@@ -1,0 +1,175 @@
+"""``consigne device push``: a new application into the slot that does not run, only what changed sent.
+
+The order is what makes it safe to interrupt: the other slot's seal is erased, its sectors are written,
+the board reckons the SHA-256 over the whole image, and only then the new seal is written, with a higher
+generation.  Until then every start takes the slot that ran.  A second try finds the sectors that are
+right already and goes on behind them.
+"""
+
+import base64
+import hashlib
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from mpremote.transport import TransportError
+
+from consigne.device import layout, plan, slots, troubles
+from consigne.device.application import Application
+from consigne.device.board import Board
+from consigne.device.scripts import script
+
+UNIT_BYTES = 128
+WINDOW_BYTES = 256
+"""On their way at most; an ESP32 keeps 260 bytes while it is busy (``MICROPY_HW_UART_RXBUF``)."""
+WRITTEN_S = 12.0
+_SENT = 0xFFFF_FFFF
+_WRITE, _SEAL, _END = 1, 2, 3
+
+Progress = Callable[[int, int], None]
+"""Called with bytes done and bytes in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What a push did.  ``sent_bytes`` is content that crossed the wire; 0 when nothing had changed."""
+
+    slot: int
+    generation: int
+    sent_bytes: int
+    sectors: int
+
+
+def _ignore(done: int, total: int) -> None:
+    """For who wants no progress."""
+
+
+def push(board: Board, application: Application, progress: Progress = _ignore) -> Pushed:
+    """Bring the application onto a board that ``Board.enter_service`` was called for."""
+    found = board.survey()
+    check_board(board.port, found)
+    for name, data in application.boot_files.items():
+        if found["files"].get(name) != _hex(data):
+            board.write_file("/" + name, data)
+    states = read_slots(board)
+    running = _newest(states)
+    digest = slots.seal(application.image, 0).digest
+    if running is not None and states[running].seal.digest == digest:
+        return Pushed(running, states[running].seal.generation, 0, 0)
+    target = 0 if running is None else 1 - running
+    old = states[running].seal if running is not None else None
+    generation = (old.generation if old else 0) + 1
+    sectors = len(plan.sectors_of(application.image))
+    sums = board.call("survey", f"sums({target}, {layout.SLOT_BYTES}, {sectors})")[0]
+    steps = plan.plan(application.image, old, sums)
+    seal = slots.seal(application.image, generation).binary()
+    _Sender(board, target, 0 if running is None else running, progress).send(steps, seal)
+    sent = sum(step.sent_bytes for step in steps) + len(seal)
+    return Pushed(target, generation, sent, len(steps))
+
+
+def check_board(port: str, found: dict[str, Any]) -> None:
+    """Whether this board can take the application at all."""
+    if found["rom_bytes"] < layout.SLOT_COUNT * layout.SLOT_BYTES:
+        raise troubles.DeviceError(
+            f"{port}: this board has no room for the application (partition 'romfs'); "
+            "flash it with `consigne device flash`"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SlotState:
+    """A slot as the board sees it: its seal if it is whole, and whether the image fits it."""
+
+    seal: slots.Seal
+    whole: bool
+
+
+def read_slots(board: Board) -> dict[int, SlotState]:
+    """The slots that have a seal, by number."""
+    told = board.call("survey", f"seals({layout.SLOT_BYTES}, {layout.SLOT_COUNT})")
+    states = {}
+    for number, one in enumerate(told):
+        seal = slots.parse(base64.b64decode(one["seal"]))
+        if seal is not None:
+            states[number] = SlotState(seal, seal.digest.hex() == one["digest"])
+    return states
+
+
+def _newest(states: dict[int, SlotState]) -> int | None:
+    whole = [(state.seal.generation, -number) for number, state in states.items() if state.whole]
+    return -max(whole)[1] if whole else None
+
+
+def _hex(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+class _Sender:
+    """The laptop's half of ``onboard/receive.py``."""
+
+    def __init__(self, board: Board, target: int, source: int, progress: Progress) -> None:
+        self._board = board
+        self._line = board.transport.serial
+        self._call = f"receive({target}, {source}, {layout.SLOT_BYTES})\n"
+        self._progress = progress
+        self._done = self._total = 0
+        self._on_way = 0
+
+    def send(self, steps: list[plan.SectorPlan], seal: bytes) -> None:
+        self._total = len(seal) + sum(step.sent_bytes for step in steps)
+        try:
+            self._board.transport.exec_raw_no_follow(script("receive") + self._call)
+            self._await_written()
+            for step in steps:
+                self._frame(_WRITE, step.sector, step.pieces)
+                self._await_written()
+            self._frame(_SEAL, 0, (plan.Piece(None, len(seal), seal),))
+            self._await_written()
+            self._frame(_END, 0, ())
+            self._board.transport.follow(timeout=WRITTEN_S)
+        except (OSError, struct.error, TransportError):
+            raise troubles.cable_pulled(self._board.port) from None
+
+    def _frame(self, what: int, sector: int, pieces: tuple[plan.Piece, ...]) -> None:
+        head = struct.pack(">BBH", what, sector, len(pieces))
+        for piece in pieces:
+            head += struct.pack(">IH", _SENT if piece.source is None else piece.source, piece.length)
+        self._write(head)
+        for piece in pieces:
+            if piece.source is None:
+                self._write(piece.data)
+                self._done += piece.length
+                self._progress(self._done, self._total)
+
+    def _write(self, data: bytes) -> None:
+        """Send as fast as the board takes it."""
+        while data:
+            room = WINDOW_BYTES - self._on_way
+            if room <= 0:
+                self._hear(b"a")
+                continue
+            self._line.write(data[:room])
+            self._on_way += len(data[:room])
+            data = data[room:]
+
+    def _await_written(self) -> None:
+        while not self._hear(b"ak"):
+            pass
+
+    def _hear(self, expected: bytes) -> bool:
+        """Take one sign from the board; True for ``k``.  Anything else is its exception."""
+        sign = self._line.read(1)
+        if sign == b"a" and sign in expected:
+            self._on_way -= UNIT_BYTES
+            return False
+        if sign == b"k" and sign in expected:
+            return True
+        if not sign:
+            raise troubles.cable_pulled(self._board.port)
+        rest = sign + self._board.transport.read_until(1, b"\x04>", timeout=_READ_MORE_S)
+        raise troubles.from_board(self._board.port, rest.decode(errors="replace").strip("\x04> \r\n"))
+
+
+_READ_MORE_S = 1.0

@@ -1,0 +1,145 @@
+"""The chip's own boot loader, through esptool: write parts of the flash, read one back.
+
+esptool runs as a process of its own for each port, so that several boards go at once and a board that
+hangs harms no other.  What it writes it checks by the MD5 that the chip reckons.  A part is written in
+pieces, and one that is right already is skipped: so an interrupted flash goes on where it stopped.
+"""
+
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from consigne.device import troubles
+from consigne.device.image import Part
+
+Progress = Callable[[int, int], None]
+PIECE_BYTES = 0x4_0000
+BAUD = 460_800
+_PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
+_OTHER_CHIP = re.compile(r"This chip is (\S+?),? not (\S+?)\.")
+
+
+@dataclass(frozen=True)
+class RomBootLoader:
+    """One board.  ``options`` go to esptool before the command (``--no-stub``, ``--before no-reset``)."""
+
+    port: str
+    chip: str
+    baud: int = BAUD
+    options: tuple[str, ...] = field(default=())
+
+    def write(self, parts: list[Part], progress: Progress) -> None:
+        """Write, and check by MD5.  Raises ``DeviceError``."""
+        pieces = list(_pieces(parts))
+        total = sum(len(piece.data) for piece in pieces)
+        with tempfile.TemporaryDirectory() as folder:
+            arguments = []
+            for piece in pieces:
+                file = Path(folder, f"{piece.offset:x}.bin")
+                file.write_bytes(piece.data)
+                arguments += [hex(piece.offset), str(file)]
+            follow = _Follower([len(piece.data) for piece in pieces], lambda done: progress(done, total))
+            self._run(["write-flash", "--skip-flashed", *arguments], follow.line)
+        progress(total, total)
+
+    def verify(self, parts: list[Part]) -> None:
+        """Compare with what lies there, by the MD5 that the chip reckons.  Raises ``DeviceError``."""
+        with tempfile.TemporaryDirectory() as folder:
+            arguments = []
+            for part in parts:
+                file = Path(folder, f"{part.offset:x}.bin")
+                file.write_bytes(part.data)
+                arguments += [hex(part.offset), str(file)]
+            self._run(["verify-flash", *arguments], lambda line: None)
+
+    def read(self, offset: int, length: int, *, restart: bool = True) -> bytes:
+        """Read the flash.  Raises ``DeviceError``."""
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, "read.bin")
+            before = [] if restart else ["--after", "no-reset"]
+            self._run(["read-flash", hex(offset), hex(length), str(file)], lambda line: None, before)
+            return file.read_bytes()
+
+    def _run(self, command: list[str], on_line: Callable[[str], None], more: list[str] | None = None) -> None:
+        start = [sys.executable, "-m", "esptool", "--chip", self.chip, "--port", self.port]
+        start += ["--baud", str(self.baud), *(more or []), *self.options]
+        process = subprocess.Popen(
+            start + command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
+        )
+        assert process.stdout is not None
+        said = []
+        try:
+            for line in _lines(process.stdout):
+                said.append(line)
+                on_line(line)
+        finally:
+            if process.poll() is None:
+                process.terminate()
+            status = process.wait()
+        if status:
+            raise self._trouble("\n".join(said))
+
+    def _trouble(self, said: str) -> troubles.DeviceError:
+        port = self.port
+        other = _OTHER_CHIP.search(said)
+        if other:
+            return troubles.DeviceError(
+                f"{port}: this board has a {other[1]}, the image is for {other[2]}; "
+                "take the MicroPython image of this board"
+            )
+        lowered = said.lower()
+        if "could not open" in lowered or "port is busy" in lowered or "doesn't exist" in lowered:
+            return troubles.port_trouble(port, OSError(None, said))
+        if "failed to connect" in lowered or "no serial data" in lowered:
+            return troubles.DeviceError(
+                f"{port}: the chip does not answer; hold BOOT while you press RESET, let go, and try again"
+            )
+        if "md5" in lowered:
+            return troubles.DeviceError(
+                f"{port}: the flash does not keep what is written; check the supply, else replace the board"
+            )
+        if "stopped responding" in lowered or "lost" in lowered or "disconnected" in lowered:
+            return troubles.cable_pulled(port)
+        told = [line for line in said.splitlines() if line.strip()]
+        return troubles.DeviceError(
+            f"{port}: esptool says {told[-1].strip() if told else 'nothing'!r}; try again"
+        )
+
+
+def _pieces(parts: list[Part]) -> Iterator[Part]:
+    for part in parts:
+        for at in range(0, len(part.data), PIECE_BYTES):
+            yield Part(part.what, part.offset + at, part.data[at : at + PIECE_BYTES])
+
+
+def _lines(stream: object) -> Iterator[str]:
+    """Lines that end in either of CR and LF: esptool redraws its progress in place."""
+    text = b""
+    while chunk := stream.read1(4096):  # type: ignore[attr-defined]
+        text += chunk
+        *whole, text = re.split(rb"[\r\n]+", text)
+        yield from (line.decode(errors="replace") for line in whole)
+    if text:
+        yield text.decode(errors="replace")
+
+
+class _Follower:
+    """Turns esptool's output, one percentage for each piece, into bytes done."""
+
+    def __init__(self, sizes: list[int], tell: Callable[[int], None]) -> None:
+        self._sizes = sizes
+        self._tell = tell
+        self._piece = -1
+
+    def line(self, line: str) -> None:
+        if "already in flash" in line or line.startswith("Wrote "):
+            self._piece = min(self._piece + 1, len(self._sizes) - 1)
+            self._tell(sum(self._sizes[: self._piece + 1]))
+        elif line.startswith("Writing at") and (found := _PERCENT.search(line)):
+            done = sum(self._sizes[: self._piece + 1])
+            following = self._sizes[min(self._piece + 1, len(self._sizes) - 1)]
+            self._tell(min(done + int(following * float(found[1]) / 100), sum(self._sizes)))

@@ -1,0 +1,25 @@
+"""The scripts that run on the board, from ``onboard/``: without comments, as every byte takes 87 us."""
+
+import ast
+from functools import cache
+from pathlib import Path
+
+from ..firmware_path import firmware_dir
+from . import rom
+from .fold import fold_script
+
+_ONBOARD = Path(__file__).with_name("onboard")
+
+
+@cache
+def script(name: str) -> str:
+    """The source of ``onboard/<name>.py`` without docstrings and comments, indented by one blank."""
+    application = {path: file.read_bytes() for path, file in rom.sources(firmware_dir()).items()}
+    tree = ast.parse(fold_script((_ONBOARD / f"{name}.py").read_bytes(), application))
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            first = node.body[0]
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                node.body = node.body[1:] or [ast.Pass()]
+    lines = ast.unparse(tree).splitlines()
+    return "\n".join(" " * ((len(line) - len(line.lstrip())) // 4) + line.lstrip() for line in lines) + "\n"

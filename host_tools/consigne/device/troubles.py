@@ -1,0 +1,71 @@
+"""What goes wrong between a laptop and a board, each as one sentence that says what to do."""
+
+import errno
+
+
+class DeviceError(Exception):
+    """Something a technician can act on; the text is the whole message."""
+
+
+class CableError(DeviceError):
+    """The board went away in the middle."""
+
+
+class LockedError(DeviceError):
+    """The console is closed: production mode."""
+
+
+def cable_pulled(port: str) -> CableError:
+    return CableError(
+        f"{port}: the board went away in the middle; check cable and supply, then give the same command again"
+    )
+
+
+def port_trouble(port: str, error: OSError) -> DeviceError:
+    """A serial port that cannot be opened."""
+    number = getattr(error, "errno", None)
+    text = str(error).lower()
+    if number in (errno.ENOENT, errno.ENODEV, errno.ENXIO) or "no such" in text or "filenotfound" in text:
+        return DeviceError(
+            f"{port}: no such port; plug the board in, and see `consigne device ports` for its name"
+        )
+    if number in (errno.EBUSY, errno.EAGAIN) or "lock" in text or "busy" in text:
+        return DeviceError(f"{port} is in use by another program; close the console or monitor that has it")
+    if number in (errno.EACCES, errno.EPERM) or "permission" in text or "access is denied" in text:
+        return DeviceError(f"{port}: not allowed; add yourself to the group that owns it (often dialout)")
+    if number in (errno.EIO, errno.ENOTTY):
+        return cable_pulled(port)
+    return DeviceError(f"{port} cannot be opened: {error}")
+
+
+def no_micropython(port: str) -> DeviceError:
+    return DeviceError(
+        f"{port}: no MicroPython answers; flash the board with `consigne device flash`, "
+        "or check that this is the board's port and that nothing holds its BOOT button"
+    )
+
+
+def locked(port: str) -> LockedError:
+    return LockedError(
+        f"{port}: the console is closed (production); "
+        "give --code with the technician's code of this hour, from the operator's page or API"
+    )
+
+
+def from_board(port: str, text: str) -> DeviceError:
+    """An exception that our own script met on the board, told in a technician's words."""
+    last = text.strip().splitlines()[-1] if text.strip() else "no reason given"
+    if "ENOSPC" in last or "OSError: 28" in last:
+        return DeviceError(
+            f"{port}: the board's file system is full; remove what is not Consigne's with "
+            f"`mpremote connect {port} fs rm`, or begin anew with `consigne device flash --fresh`"
+        )
+    if "MemoryError" in last:
+        return DeviceError(f"{port}: the board has not enough memory free; reset it and try again")
+    if last.startswith("OSError: flash"):
+        return DeviceError(f"{port}: {last[9:]}; its flash is worn or the supply sags: replace the board")
+    if "EROFS" in last or "ENODEV" in last or "OSError: 19" in last:
+        return DeviceError(
+            f"{port}: the board's partitions are not Consigne's; flash it with `consigne device flash`"
+        )
+    return DeviceError(f"{port}: the board reports {last!r}; reset it and try again")
