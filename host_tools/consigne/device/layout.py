@@ -50,7 +50,7 @@ class Partition:
         return self.offset + self.size
 
 
-PARTITIONS = (
+PARTITIONS: tuple[Partition, ...] = (
     Partition("nvs", DATA, _NVS, 0x9000, 0x6000),
     Partition("phy_init", DATA, _PHY, 0xF000, 0x1000),
     Partition("factory", APP, _FACTORY, 0x1_0000, 0x1D_0000),

@@ -80,6 +80,7 @@ class NorFlash:
         self.trace: list[tuple[bool, int, int]] | None = (
             None  # a list to fill with (is an erase, bytes, pages before it in the sequence)
         )
+        self.path = path
         self._file: BinaryIO | None = None
         if path is not None:
             self._open_file(path)

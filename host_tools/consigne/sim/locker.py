@@ -79,13 +79,15 @@ class SimLocker:
         if ground == "micropython":
             real = RealClock()
             self.board = Board(real)
-            process = MicroPythonGround(self.board, directory, firmware, heap_kb)
+            self.flash = self._open_flash()
+            process = self._interpreter(firmware, heap_kb)
             self.ground: MicroPythonGround | VirtualGround = process
             self.thread = BoardThread(real, process, self._failed)
             self.thread.on_power_lost = self._power_lost
             self.thread.start()
         elif ground == "virtual":
             self.board = Board(clock or VirtualClock())
+            self.flash = self._open_flash()
             self.ground = VirtualGround(self.board, directory, firmware, network, seed)
             self.ground.on_power_lost = self._power_lost
         else:
@@ -94,10 +96,18 @@ class SimLocker:
         self.board.log = self._logged
         self.board.on_reset = self._reset
         self.ground.on_end = self._ended
-        self.flash = NorFlash(FLASH_BYTES, str(directory / "journal.bin"))
-        self.board.flash["journal"] = self.flash
         self.cabinet = self.call(lambda: Cabinet(self.board, config, seed))
         self.doors = self.cabinet.doors
+
+    def _open_flash(self) -> NorFlash:
+        """The flash and what of it the firmware finds as partitions."""
+        flash = NorFlash(FLASH_BYTES, str(self.directory / "journal.bin"))
+        self.board.flash["journal"] = flash
+        return flash
+
+    def _interpreter(self, firmware: Path | None, heap_kb: int) -> MicroPythonGround:
+        """What runs the firmware in real time."""
+        return MicroPythonGround(self.board, self.directory, firmware, heap_kb)
 
     def _write_files(
         self, config: Mapping[str, Any], identity: Mapping[str, Any], real_network: bool

@@ -15,7 +15,7 @@ import os
 import signal
 import sys
 
-import micropython_run  # type: ignore[import-untyped]
+import micropython_run  # type: ignore[import-not-found]
 
 
 def mapped(path: str) -> list[str]:

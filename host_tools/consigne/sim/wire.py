@@ -14,6 +14,7 @@ from ..device import layout
 from .board import HARD, Board
 from .buses import I2CBus
 from .flash import PAGE_BYTES, SECTOR_BYTES, PowerCut
+from .gpio import OUT
 from .ground import PowerLost
 from .shim import _ops as ops
 
@@ -39,6 +40,7 @@ class Port:
         self.board = board
         self.busy_us = 0
         self.closed = False
+        self.flash_takes_time = True
         self._push = push
         self._levels_known = False
         self._handlers: Handlers = {
@@ -47,7 +49,7 @@ class Port:
                 "pin_write pin_irq uart_write uart_irq pwm_set rmt_play rmt_stop wdt_feed reset "
                 "pin_setup levels i2c_write i2c_read i2c_scan uart_open uart_read uart_any rmt_open "
                 "rmt_busy wdt_start info adc_read partition partitions flash_read flash_write flash_ioctl "
-                "wlan_active wlan_join wlan_leave wlan_status lan_open lan_active lan_status"
+                "wlan_active wlan_join wlan_leave wlan_status lan_open lan_active lan_status bitstream"
             ).split()
         }
         self._handlers.update(more or {})
@@ -143,6 +145,17 @@ class Port:
         else:
             self.board.pad(number).reset()
 
+    def _bitstream(self, number: int, payload: bytes) -> None:
+        high_0, low_0, high_1, low_1 = struct.unpack("<HHHH", payload[:8])
+        times_ns = {0: (high_0, low_0), 1: (high_1, low_1)}
+        pulses = [times_ns[value >> bit & 1] for value in payload[8:] for bit in range(7, -1, -1)]
+        self._levels_known = False
+        pad = self.board.pad(number)
+        pad.write(0)
+        if pad.mode == OUT:
+            pad.net.burst(pulses)
+        self.busy_us = sum(high + low for high, low in pulses) // 1000
+
     def _rmt_open(self, number: int, payload: bytes) -> None:
         pin, idle_level, resolution_hz = struct.unpack("<BBI", payload)
         self.board.rmt(number, pin, resolution_hz, idle_level)
@@ -197,9 +210,10 @@ class Port:
         data = bytes(payload[9 + length :])
         whole = offset == ops.WHOLE_BLOCK
         pages = -(-len(data) // PAGE_BYTES)
-        self.busy_us = round(pages * FIRST_BYTE_US + (len(data) - pages) * NEXT_BYTE_US)
+        busy_us = round(pages * FIRST_BYTE_US + (len(data) - pages) * NEXT_BYTE_US)
         if whole:
-            self.busy_us += ERASE_US * -(-len(data) // SECTOR_BYTES)
+            busy_us += ERASE_US * -(-len(data) // SECTOR_BYTES)
+        self.busy_us = busy_us if self.flash_takes_time else 0
         try:
             flash.writeblocks(block, data, None if whole else offset)
         except PowerCut as cut:
@@ -207,7 +221,7 @@ class Port:
 
     def _flash_ioctl(self, number: int, payload: bytes) -> bytes:
         argument = int.from_bytes(payload[:4], "little")
-        if number == FLASH_ERASE:
+        if number == FLASH_ERASE and self.flash_takes_time:
             self.busy_us = ERASE_US
         try:
             return struct.pack("<i", self._flash(payload[4:]).ioctl(number, argument) or 0)

@@ -1,0 +1,158 @@
+"""A simulated locker behind a serial port: everything the firmware runs on lies in one flash image.
+
+with VirtualBoard(Path("flash.bin"), config) as board:
+    subprocess.run(["mpremote", "connect", board.port, "fs", "ls"])
+    board.type("90210417#")
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from ...device import layout
+from ..board import HARD
+from ..flash import NorFlash
+from ..locker import HEAP_KB, SimLocker
+from ..process import MicroPythonGround
+from . import image
+from .cable import Cable
+from .chips import CHIPS
+from .flash import open_flash
+from .ground import SerialGround
+
+CONSOLE_KB = 48  # what the prompt, which is C on a board, and the stand-ins take of the heap: README.md
+BARE: Mapping[str, Any] = {"doors": []}
+
+
+class VirtualBoard(SimLocker):
+    """An ESP32 with a serial port, and the cabinet of ``config`` round it.
+
+    Parameters
+    ----------
+    flash_file
+        The chip's flash; made, and erased, where it is not there.
+    config
+        The cabinet that is wired to the board, as ``config.json`` describes it; None for a board on a desk.
+        The firmware sees only what lies in its own flash.
+    chip
+        ``esp32``, ``esp32s3`` or ``esp8266``.
+    link
+        A path that always leads to the port of now, also after the cable was out.
+    paced
+        Bytes take their time at the baud rate, flash takes its own; without it both are as fast as they can.
+    """
+
+    def __init__(
+        self,
+        flash_file: Path,
+        config: Mapping[str, Any] | None = None,
+        *,
+        chip: str = "esp32",
+        link: Path | None = None,
+        paced: bool = False,
+        unique_id: bytes = b"\x24\x0a\xc4\x00\x00\x01",
+        flash_bytes: int = layout.FLASH_BYTES,
+        heap_kb: int = HEAP_KB + CONSOLE_KB,
+        seed: int = 0,
+    ) -> None:
+        self._flash_file = flash_file
+        self._flash_bytes = flash_bytes
+        self._chip = CHIPS[chip]
+        self._cable = Cable(link)
+        self._paced = paced
+        self._unique_id = unique_id
+        super().__init__(config or BARE, {}, flash_file.parent, heap_kb=heap_kb, seed=seed)
+
+    def _write_files(
+        self, config: Mapping[str, Any], identity: Mapping[str, Any], real_network: bool
+    ) -> None:
+        """Nothing: what the firmware reads comes over the wire, into the flash."""
+
+    def _open_flash(self) -> NorFlash:
+        return open_flash(self._flash_file, self._flash_bytes)
+
+    def _interpreter(self, firmware: Path | None, heap_kb: int) -> MicroPythonGround:
+        self.board.unique_id = self._unique_id
+        self.serial = SerialGround(
+            self.board, self.directory, heap_kb, self.flash, self._chip, self._cable, self._paced
+        )
+        return self.serial
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Plug the cable in and give the cabinet its supply."""
+        self.plug_cable()
+        super().start()
+
+    def stop(self) -> None:
+        super().stop()
+        self._cable.close()
+
+    # --- the cable --------------------------------------------------------------------------------------
+    @property
+    def port(self) -> str:
+        """What ``mpremote connect`` and ``esptool --port`` take."""
+        return self._cable.port
+
+    def pull_cable(self) -> None:
+        """Whoever has the port open loses it; the board runs on."""
+        self.call(self._pull)
+
+    def _pull(self) -> None:
+        self._cable.pull()
+        self.serial.line.clear()
+
+    def plug_cable(self) -> None:
+        """The port is back, under a new name unless there is a link."""
+        self.call(self._cable.plug)
+
+    def pull_cable_after(self, count: int) -> None:
+        """Pull it when ``count`` more bytes have gone from laptop to board, before the next one does."""
+        self.call(lambda: self.serial.line.cut_after(count, self._pull))
+
+    def cut_power_after(self, count: int) -> None:
+        """The same with the supply."""
+        self.call(lambda: self.serial.line.cut_after(count, self._cut))
+
+    def reset_after(self, count: int) -> None:
+        """The same with the reset button."""
+        self.call(lambda: self.serial.line.cut_after(count, self._press_reset))
+
+    # --- buttons ----------------------------------------------------------------------------------------
+    def reset(self) -> None:
+        """Press EN."""
+        self.call(self._press_reset)
+
+    def _press_reset(self) -> None:
+        self.board.reset(HARD)
+
+    def enter_loader(self) -> None:
+        """Press EN while BOOT is held: the ROM's loader waits."""
+
+        def act() -> None:
+            self.serial.download = True
+            self.board.reset(HARD)
+
+        self.call(act)
+
+    @property
+    def in_loader(self) -> bool:
+        return self.call(lambda: self.serial.in_loader)
+
+
+def install(flash_file: Path, version: str = "v1.28.0", chip: str = "esp32") -> None:
+    """Write into ``flash_file`` what ``device flash`` leaves: MicroPython, the partition table, no files."""
+    kind = CHIPS[chip]
+    flash = open_flash(flash_file)
+    flash.overwrite(kind.boot_offset, image.release(version, kind.image_id))
+    flash.overwrite(layout.TABLE_OFFSET, layout.binary())
+    flash.close()

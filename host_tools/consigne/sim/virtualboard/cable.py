@@ -1,0 +1,116 @@
+"""The cable between laptop and board: a pseudo-terminal that can be pulled out and plugged in again.
+
+A pseudo-terminal has no modem lines.  All that is seen of the laptop besides bytes is whether a program
+has the port open; the loss of the last one is reported, for ``esptool`` closes the port after a reset
+that it could not make.  On a real adapter those lines reset the chip: see ``lines.py`` for a port with them.
+"""
+
+import os
+import pty
+import select
+import tty
+from collections.abc import Callable
+from pathlib import Path
+
+CHUNK_BYTES = 4096
+
+
+class Cable:
+    """One pseudo-terminal after another; ``link``, if given, is a symbolic link to the one of now.
+
+    ``fileno`` is readable whenever something may have happened: bytes, room for bytes, open, closed.
+    """
+
+    def __init__(self, link: Path | None = None) -> None:
+        self._link = link
+        self._master = -1
+        self._poller = select.epoll()
+        self._watch: select.poll | None = None
+        self.path = ""
+        self.on_closed: Callable[[], None] = lambda: None
+        self._open = False
+
+    def fileno(self) -> int:
+        return self._poller.fileno()
+
+    @property
+    def plugged(self) -> bool:
+        return self._master >= 0
+
+    @property
+    def port(self) -> str:
+        """What to give to ``mpremote connect``: the link if there is one, else the terminal itself."""
+        return str(self._link) if self._link else self.path
+
+    def plug(self) -> None:
+        """Make a new port; the laptop finds it under a new name, and under the same link."""
+        if self.plugged:
+            return
+        self._master, slave = pty.openpty()
+        tty.setraw(slave)
+        self.path = os.ttyname(slave)
+        os.close(slave)
+        os.set_blocking(self._master, False)
+        self._open = False
+        self._watch = select.poll()
+        self._watch.register(self._master, 0)  # POLLHUP comes unasked
+        # Edges, not levels: without a program at the other end "hung up" would wake us for ever.
+        events = select.EPOLLIN | select.EPOLLOUT | select.EPOLLHUP | select.EPOLLET
+        self._poller.register(self._master, events)
+        if self._link is not None:
+            new = self._link.with_name(f".{self._link.name}.{os.getpid()}")
+            new.symlink_to(self.path)
+            new.replace(self._link)
+
+    def pull(self) -> None:
+        """Pull it out: whoever has the port open sees it vanish."""
+        if not self.plugged:
+            return
+        self._poller.unregister(self._master)
+        os.close(self._master)
+        self._master = -1
+        self._watch = None
+        if self._link is not None:
+            self._link.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        self.pull()
+        self._poller.close()
+
+    def turn(self) -> None:
+        """Take note of what woke us; call it whenever ``fileno`` is readable."""
+        self._poller.poll(0)
+        was, self._open = self._open, self.listening()
+        if was and not self._open:
+            self.on_closed()
+
+    def listening(self) -> bool:
+        """Whether a program has the port open."""
+        if self._watch is None:
+            return False
+        return not any(events & select.POLLHUP for _, events in self._watch.poll(0))
+
+    def read(self, limit: int = CHUNK_BYTES) -> bytes:
+        """What the laptop sent, as far as it is here; empty when there is nothing."""
+        if not self.plugged:
+            return b""
+        try:
+            data = os.read(self._master, limit)
+        except BlockingIOError:
+            return b""
+        except OSError:  # EIO: nobody has it open
+            return b""
+        self._open = True
+        return data
+
+    def write(self, data: bytes) -> int:
+        """Send towards the laptop; returns how much went.  With nobody listening all of it is lost."""
+        if not self.listening():
+            return len(data)
+        self._open = True
+        try:
+            return os.write(self._master, data)
+        except BlockingIOError:
+            return 0
+        except OSError:  # closed just now
+            return len(data)

@@ -1,0 +1,45 @@
+"""The flash of a chip in one file, and its partitions as block devices on it."""
+
+from pathlib import Path
+
+from ...device import layout
+from ..flash import SECTOR_BYTES, NorFlash
+
+
+class Region:
+    """One partition of a flash: blocks are counted from its start, and nothing beyond it is reached."""
+
+    def __init__(self, flash: NorFlash, place: layout.Partition) -> None:
+        self._flash = flash
+        self._first = place.offset // SECTOR_BYTES
+        self._blocks = place.size // SECTOR_BYTES
+
+    def _check(self, block: int, offset: int, length: int) -> None:
+        if block < 0 or offset < 0 or block * SECTOR_BYTES + offset + length > self._blocks * SECTOR_BYTES:
+            raise OSError(22, "beyond the partition")
+
+    def readblocks(self, block: int, buf: bytearray, offset: int = 0) -> None:
+        self._check(block, offset, len(buf))
+        self._flash.readblocks(self._first + block, buf, offset)
+
+    def writeblocks(self, block: int, buf: bytes, offset: int | None = None) -> None:
+        self._check(block, offset or 0, len(buf))
+        self._flash.writeblocks(self._first + block, buf, offset)
+
+    def ioctl(self, op: int, arg: int) -> int:
+        if op == 4:
+            return self._blocks
+        if op == 6:
+            self._check(arg, 0, SECTOR_BYTES)
+            return self._flash.ioctl(6, self._first + arg)
+        return self._flash.ioctl(op, arg)
+
+
+def open_flash(path: Path, size: int = layout.FLASH_BYTES) -> NorFlash:
+    """The flash in ``path``, erased where the file does not reach."""
+    return NorFlash(size, str(path))
+
+
+def regions(flash: NorFlash, table: tuple[layout.Partition, ...]) -> dict[str, Region]:
+    """Every partition of the table, by label."""
+    return {place.label: Region(flash, place) for place in table}

@@ -1,0 +1,241 @@
+"""The chip of a virtual board: ROM, boot loader, MicroPython; one after the other, as after a reset."""
+
+import array
+import fcntl
+import os
+import signal
+import sys
+import termios
+from pathlib import Path
+from typing import Any
+
+from ...device import layout, rom
+from ..board import HARD, Board
+from ..clock import Timer
+from ..flash import NorFlash
+from ..process import LAUNCHER, ROM_BOOT, MicroPythonGround
+from ..shim import _ops as ops
+from ..wire import Handlers
+from . import image
+from .cable import Cable
+from .chips import Chip
+from .flash import regions
+from .line import Line
+from .loader import SYNC, Loader
+
+ONBOARD = Path(__file__).with_name("onboard")
+STDIN_BYTES = 260  # of the ESP32 port's ring buffer for its console
+CTRL_C = 3
+NO_CHAR = 255
+BAUD = 115_200  # of the ROM's messages and of the port's console
+RETRY_US = 1_000_000  # between two attempts of the ROM to find something to start
+
+
+class SerialGround(MicroPythonGround):
+    """Runs what lies in ``flash``; talks through ``cable``.
+
+    ``download`` is the strapping pin: with it the next reset enters the ROM's loader.  A pseudo-terminal
+    has no line that could pull it, so there the loader's SYNC itself, and the port's closing, take the
+    place of the two resets that ``esptool`` cannot make (it says "Chip was NOT reset" then).
+    """
+
+    def __init__(
+        self,
+        board: Board,
+        directory: Path,
+        heap_kb: int,
+        flash: NorFlash,
+        chip: Chip,
+        cable: Cable,
+        paced: bool,
+    ) -> None:
+        super().__init__(board, directory, None, heap_kb)
+        self._flash = flash
+        self._chip = chip
+        self._cable = cable
+        self.line = Line(board.clock, cable)
+        self.line.on_bytes = self._received
+        cable.on_closed = self._closed
+        self.download = False
+        self._paced = paced
+        self._loader: Loader | None = None
+        self._retry: Timer | None = None
+        self._raw = False
+        self._version = ""
+        self._interrupt_char = NO_CHAR
+        self._pipe = (-1, -1)
+
+    @property
+    def in_loader(self) -> bool:
+        """Whether the ROM's loader is listening."""
+        return self._loader is not None
+
+    # --- reset and boot ---------------------------------------------------------------------------------
+    def start(self) -> None:
+        self.line.baud = BAUD if self._paced else None
+        self._raw = False
+        if self.download:
+            self.download = False
+            self._loader = Loader(
+                self._chip, self._board.unique_id, self._flash, self.line.send, self._leave, self._baud
+            )
+            self.line.send(self._chip.boot_message(self._board.cause, download=True))
+            return
+        self.line.send(self._chip.boot_message(self._board.cause, download=False))
+        try:
+            self._boot()
+        except (layout.LayoutError, image.ImageError) as error:
+            self._board.note("boot", str(error))
+            self._retry = self._board.clock.call_in(RETRY_US, self.start)
+
+    def _boot(self) -> None:
+        """What ROM and boot loader check, and then the program."""
+        data = bytes(self._flash.data)
+        chip = self._chip
+        try:
+            image.check(data[chip.boot_offset :], chip.image_id)
+        except image.ImageError:
+            self.line.send(
+                f"invalid header: 0x{data[chip.boot_offset : chip.boot_offset + 4][::-1].hex()}\r\n".encode()
+            )
+            raise
+        try:
+            table = layout.parse(data[layout.TABLE_OFFSET : layout.TABLE_OFFSET + layout.TABLE_BYTES])
+            app = next(place for place in table if place.type == layout.APP)
+        except (layout.LayoutError, StopIteration):
+            self.line.send(b"E (45) boot: Failed to verify partition table\r\n")
+            raise layout.LayoutError("there is no partition table with a program in it") from None
+        try:
+            program = image.check(data[app.offset : app.end], chip.image_id)
+        except image.ImageError:
+            self.line.send(b"E (53) boot: No bootable app partitions in the partition table\r\n")
+            raise
+        self._board.partitions = table
+        self._board.flash.clear()
+        self._board.flash.update(regions(self._flash, table))
+        self._board.note("boot", f"{program.project} {program.version}")
+        if program.project == "micropython":
+            self._version = program.version.removeprefix("v")
+            self._interpret()
+
+    def _interpret(self) -> None:
+        self._interrupt_char = NO_CHAR
+        super().start()
+        assert self._port is not None
+        self._port.flash_takes_time = self._paced
+
+    def _command(self) -> list[str]:
+        assert self._flash.path is not None
+        files = [str(rom.image(LAUNCHER.parent)), str(rom.image(ONBOARD)), self._flash.path]
+        mode = "raw" if self._raw else "friendly"
+        script = str(ONBOARD / "start.py")
+        arguments = [mode, self._version, self._chip.machine]
+        return [sys.executable, str(ROM_BOOT), str(self._heap_kb), script, *files, "--", *arguments]
+
+    def kill(self) -> None:
+        if self._retry is not None:
+            self._retry.cancel()
+        self._retry = self._loader = None
+        super().kill()
+
+    def _ended(self) -> None:
+        """On a board the interpreter never ends: what ended it is a panic, and a panic resets."""
+        super()._ended()
+        self.line.send(
+            b"Guru Meditation Error: Core  0 panic'ed (interpreter ended).\r\n\r\nRebooting...\r\n"
+        )
+        self._board.reset(HARD)
+
+    def _leave(self) -> None:
+        """The loader was told to run the program."""
+        self._board.reset(HARD)
+
+    def _baud(self, baud: int) -> None:
+        if self._paced:
+            self.line.baud = baud
+
+    def _closed(self) -> None:
+        """Nobody has the port open any more."""
+        if self.in_loader:
+            self._board.reset(HARD)
+
+    # --- the console ------------------------------------------------------------------------------------
+    def _stdin(self) -> int:
+        self._pipe = os.pipe()
+        os.set_blocking(self._pipe[1], False)
+        return self._pipe[0]
+
+    def _close(self) -> None:
+        super()._close()
+        for end in self._pipe:
+            os.close(end)
+        self._pipe = (-1, -1)
+
+    def _more_ops(self) -> Handlers:
+        return {
+            ops.CONSOLE_WRITE: self._console_write,
+            ops.CONSOLE_INTERRUPT: self._console_interrupt,
+            ops.SOFT_RESET: self._soft_reset,
+        }
+
+    def _console_write(self, number: int, payload: bytes) -> None:
+        self._read_output()  # what was printed before comes before
+        self.line.send(payload)
+
+    def _console_interrupt(self, number: int, payload: bytes) -> None:
+        self._interrupt_char = number
+
+    def _soft_reset(self, number: int, payload: bytes) -> None:
+        super().kill()
+        self._board.soft_reset()
+        self._raw = bool(number)
+        self._interpret()
+
+    def _printed(self, data: bytes) -> None:
+        super()._printed(data)
+        self.line.send(data.replace(b"\n", b"\r\n"))
+
+    def _received(self, data: bytes) -> int:
+        """Bytes that reach the chip; returns how many it took."""
+        if self._loader is None and SYNC in data:
+            self.download = True
+            self.kill()
+            self._board.reset(HARD)
+            return len(data)
+        if self._loader is not None:
+            self._loader.feed(data)
+            return len(data)
+        if self._process is None:
+            return len(data)
+        return self._to_stdin(data)
+
+    def _to_stdin(self, data: bytes) -> int:
+        """Into the ring buffer, as far as there is room; Ctrl-C interrupts where the program allows it."""
+        if self._interrupt_char == NO_CHAR:
+            return self._put(data)
+        before, found, _ = data.partition(bytes((self._interrupt_char,)))
+        taken = self._put(before)
+        if not found:
+            return taken
+        assert self._process is not None
+        self._process.send_signal(signal.SIGUSR2)
+        return len(before) + 1
+
+    def _put(self, data: bytes) -> int:
+        waiting = array.array("i", [0])
+        fcntl.ioctl(self._pipe[0], termios.FIONREAD, waiting)
+        room = max(0, STDIN_BYTES - waiting[0])
+        return os.write(self._pipe[1], data[:room]) if room and data else 0
+
+    # --- the thread's side ------------------------------------------------------------------------------
+    def files(self) -> tuple[list[Any], list[Any]]:
+        readable, writable = super().files()
+        if self.line.choked:
+            readable = readable[:1]
+        return [self._cable, *readable], writable
+
+    def serve(self, ready: list[Any]) -> None:
+        if self._cable in ready:
+            self._cable.turn()
+            self.line.turn()
+        super().serve(ready)
