@@ -56,6 +56,22 @@ def listed_tag(device_key: bytes, digits: str) -> bytes:
     return bytes(_codes.listed_tag(_pads(device_key, _codes.LABEL_LISTED), digits))
 
 
+def card_tag(device_key: bytes, bits: int, facility: int, number: int) -> bytes:
+    """What a grant carries for a Wiegand card of 26, 34 or 37 bits: 16 bytes.
+
+    ``facility`` (8 bits, of the longer cards 16) and ``number`` (16 bits, of 37-bit cards 19) are printed
+    on the card or told by any reader.
+    """
+    widths = {26: (8, 16), 34: (16, 16), 37: (16, 19)}
+    if bits not in widths:
+        raise ValueError(f"a card has 26, 34 or 37 bits, not {bits}")
+    for what, value, width in zip(("facility", "number"), (facility, number), widths[bits], strict=True):
+        if not 0 <= value < 1 << width:
+            raise ValueError(f"the {what} of a card of {bits} bits is at most {(1 << width) - 1}, not {value}")
+    text = f"W{bits}:{facility}:{number}"
+    return bytes(_codes.listed_tag(_pads(device_key, _codes.LABEL_LISTED), text))
+
+
 def derived_code(device_key: bytes, parcel_id: str, digits: int = 8) -> str:
     """The code a customer can be told before the locker has heard of the parcel.
 

@@ -228,16 +228,20 @@ class Access:
         return None if milli_tries is None else (milli_tries, now[1])
 
     def check_digits(self, text, now):
-        """The verdict on typed or scanned digits; needs an ATTEMPT record folded before, for each."""
+        """The verdict on typed or scanned digits, or on a card (``"W26:12:34567"``).
+
+        Needs an ATTEMPT record folded before, for each.
+        """
         paid = self.throttle.take()
         if paid != W.R_OK:
             return _refused(paid)
-        if len(text) != self._digits or not all_digits(text):
+        is_card = text.startswith("W")
+        if not is_card and (len(text) != self._digits or not all_digits(text)):
             return _refused(W.R_NOT_DIGITS)
         self._windows.fill(now[1], _ALL_CELLS)
         self._parcels.prepare_all()
         verdict = self._decide(text, now)
-        if self._duress:
+        if self._duress and not is_card:  # the next card of a series asks for no help
             lowered = self._decide(text[:-1] + str((int(text[-1]) + 9) % 10), now)
             if verdict[REASON] == W.R_WRONG and lowered[REASON] == W.R_OK and lowered[ROLE] in _DURESS_ROLES:
                 return lowered[:DURESS] + (True,)

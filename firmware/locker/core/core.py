@@ -158,6 +158,9 @@ class Core:
     def _on_scan(self, event, now):
         self.session.scan(event[1], now)
 
+    def _on_card(self, event, now):
+        self.session.card(event[1], now)
+
     def _on_scan_garbled(self, event, now):
         self.session.garbled(now)
 
@@ -280,4 +283,5 @@ _HANDLERS = {
     E.EV_REJECTED: "_on_rejected",
     E.EV_REVOKE: "_on_revoke",
     E.EV_ORDER: "_on_order",
+    E.EV_CARD: "_on_card",
 }

@@ -40,6 +40,7 @@ LABEL = const(5)  # any other scan
 GARBLED = const(6)
 TOGETHER = const(7)
 TIMEOUT = const(8)
+CARD = const(9)
 DOOR = const(16)  # plus one of cabinet's NOTE_
 
 TABLE = {
@@ -47,6 +48,7 @@ TABLE = {
     (IDLE, STAR): "next_language",
     (IDLE, TOKEN): "token",
     (IDLE, CODE): "scanned_code",
+    (IDLE, CARD): "card",
     (IDLE, LABEL): "say_bad_scan",
     (IDLE, GARBLED): "say_bad_scan",
     (IDLE, TOGETHER): "say_one_key",
@@ -55,6 +57,7 @@ TABLE = {
     (TYPING, HASH): "submit",
     (TYPING, TOKEN): "token",
     (TYPING, CODE): "scanned_code",
+    (TYPING, CARD): "card",
     (TYPING, TOGETHER): "say_one_key",
     (TYPING, TIMEOUT): "home",
     (LOCKED, TOKEN): "token",
@@ -77,6 +80,7 @@ TABLE = {
     (DONE, DIGIT): "type",
     (DONE, TOKEN): "token",
     (DONE, CODE): "scanned_code",
+    (DONE, CARD): "card",
     (DONE, TIMEOUT): "home",
     (COURIER, LABEL): "label",
     (COURIER, CODE): "label",
@@ -107,6 +111,7 @@ TABLE = {
     (MESSAGE, HASH): "home",
     (MESSAGE, TOKEN): "token",
     (MESSAGE, CODE): "scanned_code",
+    (MESSAGE, CARD): "card",
     (MESSAGE, TIMEOUT): "home",
 }
 

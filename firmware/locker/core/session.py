@@ -11,6 +11,7 @@ from . import events as E
 from . import labels, reasons, screens
 from . import records as R
 from .dialog import (
+    CARD,
     CHECKING,
     CODE,
     DIGIT,
@@ -73,6 +74,10 @@ class Session(Errands):
         else:
             self._step(LABEL, now, text)
 
+    def card(self, text, now):
+        """A card is another way to say a listed code; a picture of its number, scanned, is not."""
+        self._step(CARD, now, text)
+
     def garbled(self, now):
         self._step(GARBLED, now)
 
@@ -128,11 +133,17 @@ class Session(Errands):
     def _do_scanned_code(self, now, text):
         self._try(text, E.VIA_SCANNER, now)
 
+    def _do_card(self, now, text):
+        self._guess(text, E.VIA_KEYPAD, now)
+
     def _try(self, digits, via, now):
-        """One guess: recorded first, compared only when the record is durable (DESIGN 2)."""
         if len(digits) != self._core.digits:
             self._fail(screens.CODE_LENGTH, self._core.digits)
             return
+        self._guess(digits, via, now)
+
+    def _guess(self, digits, via, now):
+        """One guess: recorded first, compared only when the record is durable (DESIGN 2)."""
         if self._core.access.may_try(now)[1]:
             self._clear()
             self._core.effect((E.FX_BEEP, E.BEEP_ERROR))

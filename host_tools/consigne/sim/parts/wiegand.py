@@ -131,19 +131,23 @@ class WiegandKeypad(Part):
         start_us = max(self.clock.now_us() + delay_us, self._free_us)
         for index, bit in enumerate(frame):
             if self._random.random() >= self.lose:
-                self.clock.call_at(start_us + index * self.interval_us, self._pulse, int(bit), "keypad")
+                self._pulse(int(bit), start_us + index * self.interval_us)
         last_us = start_us + (len(frame) - 1) * self.interval_us
         self._free_us = last_us + max(self.pause_us, self.interval_us)
         return last_us
 
-    def _pulse(self, line: int, source: str) -> None:
-        if self.board.powered:
-            self._lines[line].drive(source, 0)
-            self.clock.call_in(PULSE_US, self._lines[line].drive, source, None)
+    def _pulse(self, line: int, at_us: int, source: str = "keypad") -> None:
+        """Both edges at their own times: they stay two also when whoever runs the clock comes late."""
+        self.clock.call_at(at_us, self._drive, line, source, 0)
+        self.clock.call_at(at_us + PULSE_US, self._drive, line, source, None)
+
+    def _drive(self, line: int, source: str, level: int | None) -> None:
+        if self.board.powered or level is None:
+            self._lines[line].drive(source, level)
 
     def spike(self, line: int) -> None:
         """Pull a line low for the length of a pulse, whatever the keypad does meanwhile."""
-        self._pulse(line, "spike")
+        self._pulse(line, self.clock.now_us(), "spike")
 
     def both(self) -> None:
         """Fault: both lines together, as when a relay's spark reaches the cable."""

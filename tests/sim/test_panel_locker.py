@@ -1,0 +1,83 @@
+"""A whole locker with a Wiegand keypad, an MH-ET scanner and an SSD1306, served by hands."""
+
+import pytest
+from consigne import codes
+from consigne.sim.locker import SimLocker
+from panel_kit import courier_code, keypad, oled, shop, shop_config
+from sim_kit import EPOCH_S, IDENTITY, KEY
+
+
+def shows(locker, text):
+    return any(text in line for line in locker.display())
+
+
+def test_a_parcel_is_left_with_a_typed_code_and_collected_with_the_derived_one(tmp_path):
+    locker, _ = shop(tmp_path)
+    locker.wait_for(lambda: shows(locker, "Tapez votre code"), 10)
+    locker.type(courier_code(locker) + "#", 15)
+    locker.wait_for(lambda: shows(locker, "Colis déposés : 0"), 10)
+    assert locker.scan("RR123456785FR")
+    locker.wait_for(lambda: shows(locker, "Quelle taille"), 5)
+    locker.press("3")
+    locker.wait_for(lambda: any(door.is_open for door in locker.doors), 5)
+    (door,) = [n for n, each in enumerate(locker.doors) if each.is_open]
+    locker.run_for(3)
+    locker.push_shut(door)
+    locker.wait_for(lambda: shows(locker, "Colis déposés : 1"), 5)
+    locker.press("#")
+    locker.run_for(8)
+    locker.type(codes.derived_code(KEY, "RR123456785FR") + "#", 15)
+    locker.wait_for(lambda: locker.doors[door].is_open, 10)
+    locker.wait_for(lambda: shows(locker, "Prenez le colis"), 1)
+    locker.run_for(3)
+    locker.push_shut(door)
+    locker.wait_for(lambda: shows(locker, "Merci"), 5)
+    assert "▒" not in "".join(locker.display())
+    locker.stop()
+
+
+def test_a_couriers_card_that_the_host_granted_opens_the_deposit_menu_and_another_does_not(tmp_path):
+    locker, host = shop(tmp_path)
+    tag = codes.card_tag(KEY, 26, 12, 34567).hex()
+    host.command("grants", **{
+        "from": 0, "to": 1, "more": 0, "drop": [], "expect": [],
+        "add": [[1, EPOCH_S, EPOCH_S + 86_400, 1, 1, 0, 65535, 0, tag, ""]],
+    })  # fmt: skip
+    locker.run_for(3)
+    locker.call(lambda: keypad(locker).present(26, 12, 34568))
+    locker.wait_for(lambda: shows(locker, "pas"), 3)
+    locker.run_for(1)
+    locker.call(lambda: keypad(locker).present(26, 12, 34567))
+    locker.wait_for(lambda: shows(locker, "Colis déposés : 0"), 5)
+    locker.stop()
+
+
+def test_it_serves_without_its_display_and_shows_the_newest_text_when_it_is_plugged_in_again(tmp_path):
+    locker, host = shop(tmp_path)
+    oled(locker).silent = True
+    locker.type(courier_code(locker) + "#", 15)
+    locker.run_for(10)
+    assert "accepted" in host.kinds()
+    oled(locker).silent = False
+    oled(locker).power_off()
+    oled(locker).power_on()
+    locker.wait_for(lambda: shows(locker, "Colis déposés : 0"), 15)
+    locker.stop()
+
+
+@pytest.mark.alone
+def test_the_same_cabinet_serves_on_micropython(tmp_path):
+    locker = SimLocker(shop_config(), IDENTITY, tmp_path / "device", "micropython")
+    try:
+        locker.start()
+        locker.wait_for(lambda: shows(locker, "Tapez votre code") or locker.ends, 20)
+        assert not locker.ends, locker.output()
+        locker.type("90210417", 10)
+        locker.wait_for(lambda: shows(locker, "90210417_"), 5)
+        locker.press("#")
+        locker.wait_for(lambda: shows(locker, "Ce code n'est pas"), 5)
+        locker.wait_for(lambda: locker.scan("12345678"), 5)
+        locker.wait_for(lambda: shows(locker, "Ce code n'est pas"), 5)
+        assert not locker.failures
+    finally:
+        locker.stop()
