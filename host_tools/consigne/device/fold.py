@@ -1,0 +1,240 @@
+"""Constants of one module put in where another uses them, so that the device never hears of their names.
+
+mpy-cross replaces ``_NAME = const(1)`` by its value, yet only within one module: a name that others
+import is an interned string, an entry in its module's dict and one more wherever it is imported, all
+of it heap, which an ESP32 without PSRAM does not have.  So what ``mpy-cross`` does for one file is done
+here for the whole application before it sees it:
+
+- a name in capitals that is assigned once, at the top of its module, to an integer, a string or a
+  bool, is replaced by its value where it is used: as ``NAME``, as ``module.NAME``, or imported;
+- an import of which nothing is left, and constants and functions at the top of a module that nothing
+  in the application mentions any more (the host reads them, from the sources), are left out.
+
+Lines keep their numbers, so a traceback points into the sources.  The sources never change: tests
+run them as they are on CPython, and folded on MicroPython.
+"""
+
+import ast
+from collections import Counter
+from collections.abc import Iterable
+
+Value = int | str
+
+_PLAIN = (
+    ast.Constant,
+    ast.Tuple,
+    ast.Dict,
+    ast.BinOp,
+    ast.UnaryOp,
+    ast.operator,
+    ast.unaryop,
+    ast.expr_context,
+)
+
+
+class Module:
+    """One source file while it is being folded; ``name`` is dotted, as it is imported."""
+
+    def __init__(self, path: str, source: bytes) -> None:
+        self.is_package = path.endswith("__init__.py")
+        self.name = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        self.source = source
+        self.tree = ast.parse(source)
+        self.nodes = list(ast.walk(self.tree))
+        self.names = [node for node in self.nodes if isinstance(node, ast.Name)]
+        self.constants = _constants(self)
+        self._line_starts = [0]
+        for line in source.splitlines(keepends=True):
+            self._line_starts.append(self._line_starts[-1] + len(line))
+        self._edits: dict[tuple[int, int], bytes] = {}
+
+    def replace(self, node: ast.stmt | ast.expr, text: str) -> None:
+        """Put ``text`` in the place of ``node``; the lines after it stay where they are."""
+        assert node.end_lineno is not None and node.end_col_offset is not None
+        start = self._line_starts[node.lineno - 1] + node.col_offset
+        end = self._line_starts[node.end_lineno - 1] + node.end_col_offset
+        self._edits[start, end] = text.encode() + b"\n" * self.source.count(b"\n", start, end)
+
+    def result(self) -> bytes:
+        """The source with all that was replaced."""
+        out = bytearray(self.source)
+        for (start, end), text in sorted(self._edits.items(), reverse=True):
+            out[start:end] = text
+        return bytes(out)
+
+
+def fold(sources: dict[str, bytes]) -> dict[str, bytes]:
+    """The same files, by the same paths, with constants put in and what nobody mentions left out."""
+    modules = {path: Module(path, source) for path, source in sources.items()}
+    by_name = {module.name: module for module in modules.values()}
+    for module in modules.values():
+        _put_in(module, by_name)
+    folded = {path: module.result() for path, module in modules.items()}
+    while True:  # what is left out may have been the last to mention something else
+        modules = {path: Module(path, source) for path, source in folded.items()}
+        _leave_out(modules.values())
+        before, folded = folded, {path: module.result() for path, module in modules.items()}
+        if folded == before:
+            return folded
+
+
+def fold_script(script: bytes, sources: dict[str, bytes]) -> bytes:
+    """A program that is run beside the folded application of these sources, folded to match it.
+
+    It may use the application's constants, but of functions only what the application itself mentions.
+    """
+    modules = [Module(path, source) for path, source in sources.items()]
+    program = Module("__main__.py", script)
+    _put_in(program, {module.name: module for module in modules})
+    return program.result()
+
+
+# --- which names are constants --------------------------------------------------------------------------
+
+
+def _constants(module: Module) -> dict[str, Value]:
+    """Names in capitals that get a plain value at the top of the module, and no other anywhere in it."""
+    found: dict[str, Value] = {}
+    for statement in module.tree.body:
+        if not isinstance(statement, ast.Assign):
+            continue
+        target = statement.targets[0]
+        if isinstance(target, ast.Name) and target.id.isupper():
+            value = _value(statement.value, found)
+            if value is not None:
+                found[target.id] = value
+        elif isinstance(target, ast.Tuple) and _call(statement.value) == "range":
+            found.update((name.id, n) for n, name in enumerate(target.elts) if isinstance(name, ast.Name))
+    bound = _bound(module)
+    return {name: value for name, value in found.items() if bound[name] == 1}
+
+
+def _bound(module: Module) -> Counter[str]:
+    """How often each name is given a value, imports apart."""
+    counts = Counter(node.id for node in module.names if not isinstance(node.ctx, ast.Load))
+    counts.update(node.arg for node in module.nodes if isinstance(node, ast.arg))
+    return counts
+
+
+def _call(node: ast.expr) -> str:
+    """The function's name when this is a call with one argument, else ""."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and len(node.args) == 1:
+        return node.func.id
+    return ""
+
+
+def _value(node: ast.expr, known: dict[str, Value]) -> Value | None:
+    """What an expression of plain values and known names comes to; None for any other."""
+    if isinstance(node, ast.Call):
+        return _value(node.args[0], known) if _call(node) == "const" else None
+    parts = list(ast.walk(node))
+    if not all(p.id in known if isinstance(p, ast.Name) else isinstance(p, _PLAIN) for p in parts):
+        return None
+    value = eval(compile(ast.Expression(node), "<constant>", "eval"), {"__builtins__": {}}, dict(known))
+    return value if isinstance(value, int | str) else None
+
+
+def _literal(value: Value) -> str:
+    return repr(value) if isinstance(value, str) or value >= 0 else f"({value})"
+
+
+# --- putting in -----------------------------------------------------------------------------------------
+
+
+def _put_in(module: Module, by_name: dict[str, Module]) -> None:
+    """Replace constants by their values, and imports by what is left of them."""
+    names = dict(module.constants)
+    aliases: dict[str, Module] = {}
+    imports = [node for node in module.nodes if isinstance(node, ast.ImportFrom)]
+    bound = _bound(module)
+    for node in imports:
+        origin = _origin(module, node)
+        for item in node.names:
+            known = item.asname or item.name
+            if bound[known]:
+                continue  # this name means something else elsewhere in the module
+            if origin in by_name and item.name in by_name[origin].constants:
+                names[known] = by_name[origin].constants[item.name]
+            elif f"{origin}.{item.name}" in by_name:
+                aliases[known] = by_name[f"{origin}.{item.name}"]
+    needed = _replace_uses(module, names, aliases)
+    gone = {*names, *aliases} - needed
+    calls = [node for node in module.nodes if isinstance(node, ast.Call) and _call(node) == "const"]
+    if all(_value(call, names) is not None for call in calls):
+        gone.add("const")  # mpy-cross works these out, and needs no import for that
+    for node in imports:
+        left = [item for item in node.names if (item.asname or item.name) not in gone]
+        if len(left) < len(node.names):
+            kept = ", ".join(item.name + (f" as {item.asname}" if item.asname else "") for item in left)
+            start = "from " + "." * node.level + (node.module or "") + " import "
+            module.replace(node, start + kept if left else "pass")
+
+
+def _origin(module: Module, node: ast.ImportFrom) -> str:
+    """The dotted name of the module that an import takes names from."""
+    if not node.level:
+        return node.module or ""
+    parents = module.name.split(".")
+    up = node.level - module.is_package
+    return ".".join(parents[: len(parents) - up] + ([node.module] if node.module else []))
+
+
+def _replace_uses(module: Module, names: dict[str, Value], aliases: dict[str, Module]) -> set[str]:
+    """Put values in for names; returns the names and aliases that are needed all the same."""
+    # Python 3.11 does not tell where in a file the parts of an f-string lie.
+    stuck = {part for node in module.nodes if isinstance(node, ast.JoinedStr) for part in ast.walk(node)}
+    done = set()
+    for node in module.nodes:
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node not in stuck:
+            alias = aliases.get(node.value.id)
+            if alias and node.attr in alias.constants:
+                module.replace(node, _literal(alias.constants[node.attr]))
+                done.add(node.value)
+    for name in module.names:
+        if name.id in names and isinstance(name.ctx, ast.Load) and name not in stuck:
+            module.replace(name, _literal(names[name.id]))
+            done.add(name)
+    return {
+        name.id
+        for name in module.names
+        if isinstance(name.ctx, ast.Load) and name.id in (names | aliases) and name not in done
+    }
+
+
+# --- leaving out ----------------------------------------------------------------------------------------
+
+
+def _leave_out(modules: Iterable[Module]) -> None:
+    """Leave out constants and functions at the top of modules that nothing mentions."""
+    mentioned = set()
+    for module in modules:
+        mentioned |= {name.id for name in module.names if isinstance(name.ctx, ast.Load)}
+        for node in module.nodes:
+            if isinstance(node, ast.Attribute):
+                mentioned.add(node.attr)
+            elif isinstance(node, ast.ImportFrom):
+                mentioned |= {item.name for item in node.names}
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                mentioned.add(node.value)  # it may be looked up by its name
+    for module in modules:
+        for statement in module.tree.body:
+            names = _defined(statement)
+            if names and not mentioned.intersection(names):
+                module.replace(statement, "pass")
+
+
+def _defined(statement: ast.stmt) -> list[str]:
+    """The names that a statement defines without doing anything else."""
+    if (
+        isinstance(statement, ast.FunctionDef)
+        and not statement.decorator_list
+        and not statement.args.defaults
+    ):
+        return [statement.name]
+    if not isinstance(statement, ast.Assign):
+        return []
+    target, value = statement.targets[0], statement.value
+    if isinstance(target, ast.Tuple) and _call(value) == "range":
+        return [name.id for name in target.elts if isinstance(name, ast.Name)]
+    plain = _call(value) == "const" or all(isinstance(part, _PLAIN) for part in ast.walk(value))
+    return [target.id] if isinstance(target, ast.Name) and plain else []
