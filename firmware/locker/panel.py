@@ -51,7 +51,7 @@ def _scanner(part, hear):
 
         return line_scanner(*wired, part["terminator"], hear)
     if part["kind"] == "mhet":
-        from .drivers.mhet import MhEtScanner
+        from .drivers.mhetscanner import MhEtScanner
 
         return MhEtScanner(*wired, "continuous", hear)
     from .drivers.gm65scanner import Gm65Scanner

@@ -1,18 +1,14 @@
-"""An MH-ET LIVE barcode scanner on a UART (``ports.Scanner``), and what is said on its wire.
+"""What is said on the wire of an MH-ET LIVE barcode scanner: commands out, answers and texts apart.
 
-A command is ``~M`` + option + value + ``.``, a question ``~Q`` + option + ``.``, each number four
-hexadecimal digits.  The answer to a command is ACK (06), NAK (15: not that value) or ENQ (05: no such
-command); to a question, option and value, then ACK.  From one source only, the README of a driver for
-the module; the meaning of most options is not documented well enough to rely on.
-
-Nothing is known that forbids it setup barcodes.  What can be done is done: the settings that matter are
-looked at every minute, put right and saved, and the operator is told that somebody was at them.
+Nothing here touches hardware.  A command is ``~M`` + option + value + ``.``, a question ``~Q`` + option +
+``.``, each number four hexadecimal digits.  The answer to a command is ACK (06), NAK (15: not that value) or
+ENQ (05: no such command); to a question, option and value, then ACK.  From one source only, the README of a
+driver for the module; the meaning of most options is not documented well enough to rely on.
 """
 
 from micropython import const
 
 from . import scantext
-from .gm65scanner import ToldScanner
 
 ACK = const(0x06)
 NAK = const(0x15)
@@ -25,7 +21,6 @@ STORE_SAVE = const(0x506A)
 MODES = ("manual", "continuous", "induction", "command")
 
 _REPLY_DIGITS = const(8)
-_CHECK_MS = const(60_000)
 
 
 def question(option: int) -> bytes:
@@ -86,43 +81,3 @@ class Splitter(scantext.Splitter):
         self._length = start
         self._end_text()
         return number & 0xFFFF
-
-
-class MhEtScanner(ToldScanner):
-    """Texts from the scanner; commands only for its settings."""
-
-    _check_ms = _CHECK_MS
-
-    def __init__(self, uart: int, tx: int, rx: int, baud: int, mode: str, report):
-        """``mode``: ``"continuous"`` or ``"induction"``.  Raises ``ValueError`` for another."""
-        if mode not in ("continuous", "induction"):
-            raise ValueError(f"scanner mode {mode}")
-        # The mode the module should be in last: leaving the setup mode closes it to barcodes again.
-        self._settings = ((OPTION_MODE, MODES.index(mode)), (OPTION_SETUP, 0))
-        self._splitter: Splitter
-        super().__init__(uart, tx, rx, baud, report, Splitter())
-
-    async def _set_up(self) -> bool:
-        """Look at the settings, and put them right if one differs; False without answers."""
-        wrong = False
-        for option, wanted in self._settings:
-            value = await self._ask_value(option)
-            if value is None or value < 0:
-                return False
-            wrong = wrong or value != wanted
-        if not wrong:
-            return True
-        if self.answers:
-            self._report("scanner settings had been changed")
-        orders = ((OPTION_SETUP, 1), self._settings[0], (OPTION_STORE, STORE_SAVE), self._settings[1])
-        for option, value in orders:
-            if await self._ask_value(-1, command(option, value)) != -1:
-                return False
-        return True
-
-    async def _ask_value(self, option: int, sent: bytes = b""):
-        self._splitter.asked = option
-        reply = await self._ask(sent or question(option))
-        if self._splitter.reply is None:
-            self._splitter.reply = -1  # whatever comes now comes too late
-        return reply

@@ -1,0 +1,53 @@
+"""An MH-ET LIVE barcode scanner on a UART (``ports.Scanner``).
+
+Nothing is known that forbids it setup barcodes.  What can be done is done: the settings that matter are
+looked at every minute, put right and saved, and the operator is told that somebody was at them.
+"""
+
+from . import mhet
+from .toldscanner import ToldScanner
+
+
+class MhEtScanner(ToldScanner):
+    """Texts from the scanner; commands only for its settings."""
+
+    _check_ms = 60_000
+
+    def __init__(self, uart: int, tx: int, rx: int, baud: int, mode: str, report):
+        """``mode``: ``"continuous"`` or ``"induction"``.  Raises ``ValueError`` for another."""
+        if mode not in ("continuous", "induction"):
+            raise ValueError(f"scanner mode {mode}")
+        # The mode the module should be in last: leaving the setup mode closes it to barcodes again.
+        self._settings = ((mhet.OPTION_MODE, mhet.MODES.index(mode)), (mhet.OPTION_SETUP, 0))
+        self._splitter: mhet.Splitter
+        super().__init__(uart, tx, rx, baud, report, mhet.Splitter())
+
+    async def _set_up(self) -> bool:
+        """Look at the settings, and put them right if one differs; False without answers."""
+        wrong = False
+        for option, wanted in self._settings:
+            value = await self._ask_value(option)
+            if value is None or value < 0:
+                return False
+            wrong = wrong or value != wanted
+        if not wrong:
+            return True
+        if self.answers:
+            self._report("scanner settings had been changed")
+        orders = (
+            (mhet.OPTION_SETUP, 1),
+            self._settings[0],
+            (mhet.OPTION_STORE, mhet.STORE_SAVE),
+            self._settings[1],
+        )
+        for option, value in orders:
+            if await self._ask_value(-1, mhet.command(option, value)) != -1:
+                return False
+        return True
+
+    async def _ask_value(self, option: int, sent: bytes = b""):
+        self._splitter.asked = option
+        reply = await self._ask(sent or mhet.question(option))
+        if self._splitter.reply is None:
+            self._splitter.reply = -1  # whatever comes now comes too late
+        return reply
