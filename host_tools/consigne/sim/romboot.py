@@ -17,6 +17,8 @@ import sys
 
 import micropython_run  # type: ignore[import-not-found]
 
+PR_SET_PDEATHSIG = 1  # prctl(2)
+
 
 def mapped(path: str) -> list[str]:
     """Address and size of a file in memory, shared with whoever writes it."""
@@ -40,8 +42,15 @@ def take_interrupts() -> None:
     libc.siginterrupt(signal.SIGUSR2, 1)
 
 
+def _end_with_parent() -> None:
+    """A board without its simulation is nothing: do not outlive the thread that started this process."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def main() -> None:
     heap_kb, script, *rest = sys.argv[1:]
+    _end_with_parent()
     end = rest.index("--") if "--" in rest else len(rest)
     places = [value for path in rest[:end] for value in mapped(path)]
     take_interrupts()

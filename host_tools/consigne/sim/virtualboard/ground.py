@@ -61,7 +61,7 @@ class SerialGround(MicroPythonGround):
         self._loader: Loader | None = None
         self._retry: Timer | None = None
         self._raw = False
-        self._version = ""
+        self._banner = ""
         self._interrupt_char = NO_CHAR
         self._pipe = (-1, -1)
 
@@ -113,9 +113,9 @@ class SerialGround(MicroPythonGround):
         self._board.partitions = table
         self._board.flash.clear()
         self._board.flash.update(regions(self._flash, table))
-        self._board.note("boot", f"{program.project} {program.version}")
-        if program.project == "micropython":
-            self._version = program.version.removeprefix("v")
+        self._board.note("boot", f"{program.project} {program.banner}".strip())
+        if program.banner:
+            self._banner = program.banner
             self._interpret()
 
     def _interpret(self) -> None:
@@ -129,7 +129,7 @@ class SerialGround(MicroPythonGround):
         files = [str(rom.image(LAUNCHER.parent)), str(rom.image(ONBOARD)), self._flash.path]
         mode = "raw" if self._raw else "friendly"
         script = str(ONBOARD / "start.py")
-        arguments = [mode, self._version, self._chip.machine]
+        arguments = [mode, self._banner, self._chip.machine]
         return [sys.executable, str(ROM_BOOT), str(self._heap_kb), script, *files, "--", *arguments]
 
     def kill(self) -> None:

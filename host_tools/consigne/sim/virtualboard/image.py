@@ -6,6 +6,7 @@ and its version.  No image of MicroPython can be fetched here, so tests build on
 """
 
 import hashlib
+import re
 import struct
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ _SEGMENT = struct.Struct("<II")  # address in memory, bytes
 _DESCRIPTION = struct.Struct("<II8s32s32s16s16s32s32s80s")
 _DESCRIPTION_MAGIC = 0xABCD5432
 _SEGMENTS_MAX = 16
+_BANNER = re.compile(rb"MicroPython (v\d[^;\0]* on \d{4}-\d\d-\d\d)")
 _DROM, _IRAM = 0x3F40_0020, 0x4008_0000
 _FLASH_4MB_40MHZ, _DIO = 0x20, 0x02
 
@@ -31,12 +33,16 @@ class ImageError(ValueError):
 
 @dataclass(frozen=True)
 class Image:
-    """What an image says of itself; ``project`` and ``version`` are empty when it has no description."""
+    """What an image says of itself.
+
+    ``project`` is empty when it has no description; ``banner`` (``v1.26.1 on 2025-09-11``) when it is
+    not MicroPython.
+    """
 
     chip_id: int
     size: int
     project: str
-    version: str
+    banner: str
 
 
 def check(data: bytes, chip_id: int = ESP32) -> Image:
@@ -67,8 +73,8 @@ def check(data: bytes, chip_id: int = ESP32) -> Image:
         if data[at : at + 32] != hashlib.sha256(data[:at]).digest():
             raise ImageError("the program is damaged: its SHA-256 does not fit")
         at += 32
-    project, version = _described(first)
-    return Image(found_chip, at, project, version)
+    banner = _BANNER.search(data[:at])
+    return Image(found_chip, at, _project(first), banner[1].decode() if banner else "")
 
 
 def _xor(data: bytes) -> int:
@@ -81,21 +87,26 @@ def _xor(data: bytes) -> int:
     return value
 
 
-def _described(segment: bytes) -> tuple[str, str]:
-    """Project and version in an application's description."""
+def _project(segment: bytes) -> str:
+    """The project's name in an application's description."""
     if len(segment) < _DESCRIPTION.size:
-        return "", ""
-    magic, _, _, version, project, *_ = _DESCRIPTION.unpack_from(segment)
-    if magic != _DESCRIPTION_MAGIC:
-        return "", ""
-    return tuple(text.split(b"\0")[0].decode("ascii", "replace") for text in (project, version))
+        return ""
+    magic, _, _, _, project, *_ = _DESCRIPTION.unpack_from(segment)
+    return project.split(b"\0")[0].decode("ascii", "replace") if magic == _DESCRIPTION_MAGIC else ""
 
 
-def build(version: str, project: str = "micropython", chip_id: int = ESP32, size: int = 0x1_0000) -> bytes:
+def build(
+    version: str,
+    project: str = "micropython",
+    chip_id: int = ESP32,
+    size: int = 0x1_0000,
+    date: str = "2026-11-22",
+) -> bytes:
     """A program of about ``size`` bytes that passes ``check`` and ``esptool image-info``.
 
-    ``version`` as MicroPython writes it, ``v1.26.1``.  What follows the description is noise that
-    depends on project and version only, so that images differ and compress about as programs do.
+    ``version`` as MicroPython writes it, ``v1.26.1``; with the project ``micropython`` the program carries
+    its banner.  The rest is noise that depends on project and version only, so that images differ and
+    compress about as programs do.
     """
     description = _DESCRIPTION.pack(
         _DESCRIPTION_MAGIC, 0, b"", version.encode(), project.encode(), b"12:00:00", b"Nov 22 2026",
@@ -104,7 +115,9 @@ def build(version: str, project: str = "micropython", chip_id: int = ESP32, size
     noise = bytearray()
     while len(noise) < size * 3 // 4:
         noise += hashlib.sha256(f"{project} {version} {len(noise)}".encode()).digest() + bytes(32)
-    segments = ((_DROM, description + noise), (_IRAM, noise[: size // 4]))
+    if project == "micropython":
+        noise[:0] = f"MicroPython {version} on {date}\0".encode()
+    segments = ((_DROM, description + noise), (_IRAM, noise[-(size // 4) :]))
     body = _HEADER.pack(MAGIC, len(segments), _DIO, _FLASH_4MB_40MHZ, _IRAM + 4)
     body += _EXTENDED.pack(0xEE, b"", chip_id, 0, 0, 399, b"", 1)
     checksum = _CHECKSUM_SEED

@@ -56,13 +56,12 @@ class _Sys:
     platform = "esp32"
     stdout = stderr = _TextOut()
 
-    def __init__(self, version, machine_name):
-        numbers = [int(n) for n in version.split("-")[0].split(".")]
+    def __init__(self, banner, machine_name):
+        numbers = banner.split(" ")[0][1:].split("-")[0].split(".") + ["0"]
+        version = tuple(int(n) for n in numbers[:3]) + ("",)
         bytecode = _real_sys.implementation._mpy & 0x3FF | 10 << 10  # arch xtensawin
-        _Sys.implementation = _Implementation(
-            "micropython", tuple(numbers[:3]) + ("",), machine_name, bytecode, "ESP32_GENERIC"
-        )
-        _Sys.version = "3.4.0; MicroPython v{}".format(version)
+        _Sys.implementation = _Implementation("micropython", version, machine_name, bytecode, "ESP32_GENERIC")
+        _Sys.version = "3.4.0; MicroPython " + banner
 
     def __getattr__(self, name):
         return getattr(_real_sys, name)
@@ -72,8 +71,9 @@ class _Sys:
 
 
 class _Os:
-    def __init__(self, version, machine_name):
-        _Os._uname = _Uname("esp32", "esp32", version, "v{}".format(version), machine_name)
+    def __init__(self, banner, machine_name):
+        release = banner.split(" ")[0][1:]
+        _Os._uname = _Uname("esp32", "esp32", release, banner, machine_name)
 
     def uname(self):
         return self._uname
@@ -127,11 +127,11 @@ class _Micropython:
         return getattr(_real_micropython, name)
 
 
-def install(version, machine_name, flash_at):
+def install(banner, machine_name, flash_at):
     """Put everything in its place; ``flash_at`` is where in memory the flash is mapped."""
     modules = _real_sys.modules
-    modules["sys"] = _Sys(version, machine_name)
-    modules["os"] = modules["uos"] = _Os(version, machine_name)
+    modules["sys"] = _Sys(banner, machine_name)
+    modules["os"] = modules["uos"] = _Os(banner, machine_name)
     modules["vfs"] = _Vfs(flash_at)
     modules["micropython"] = _Micropython()
     modules["machine"], modules["network"], modules["esp32"] = machine, network, esp32

@@ -1,8 +1,8 @@
 """What ``main.c`` of the ESP32 port does: file systems, ``boot.py``, ``main.py``, prompt; until a soft reset.
 
 Runs on the unix port inside ``romboot.py``.  Arguments: address and size in memory of the shims' image, of
-this folder's and of the chip's flash; ``friendly`` or ``raw``, the prompt before a soft reset; the version
-that the image in the flash says it is, and the name of the board.
+this folder's and of the chip's flash; ``friendly`` or ``raw``, the prompt before a soft reset; version and date
+that the image in the flash says it is of, and the name of the board.
 """
 
 import os
@@ -44,7 +44,7 @@ def mount():
     standins.mount_rom()
 
 
-def serve(terminal, is_raw, version, machine_name):
+def serve(terminal, is_raw, banner, machine_name):
     """Programs, then the prompt, until a soft reset; returns whether it was the raw one."""
     names = {"__name__": "__main__"}
     ended = run_file(terminal, names, "boot.py")
@@ -57,7 +57,7 @@ def serve(terminal, is_raw, version, machine_name):
                 terminal.out(b"\r\n")
                 is_raw = False
         else:
-            terminal.out("MicroPython v{}; {}\r\n".format(version, machine_name))
+            terminal.out("MicroPython {}; {}\r\n".format(banner, machine_name))
             terminal.out('Type "help()" for more information.\r\n')
             ended = friendly_prompt(terminal, names)
             is_raw = ended == CTRL_A
