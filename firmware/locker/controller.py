@@ -15,6 +15,7 @@ from . import texts
 from .core import dialog
 from .core import events as E
 from .core import records as R
+from .core.orders import IN_THE_PAST
 from .core.reasons import R_OK
 from .journal.log import JournalFailed, JournalFull
 
@@ -106,16 +107,24 @@ class Controller:
         self.core.access.warm(self.now())  # after the relay: what the next code will need
 
     def from_host(self, event):
-        """``sink`` for the sync: also its ``("ack", epoch, seq)`` and ``("time", epoch_s)``."""
+        """``sink`` for the sync: also its ``("ack", epoch, seq)`` and ``("time", body)``."""
         if event[0] == "ack":
             self._journal.acknowledge(event[2], self.now()[1])
             self._sync.wake()
         elif event[0] == "time":
-            now_ms, before_s, trust = self.now()
-            if self._clock.set(now_ms, event[1]) == R_OK and trust == E.TRUST_FLOOR:
-                self.sink((E.EV_TIME, before_s, _TIME_FROM_HOST))
+            self._take_time(event[1])
         else:
             self.sink(event)
+
+    def _take_time(self, body):
+        """The host answers what time it is: a time that the clock refuses changes nothing."""
+        now_ms, before_s, trust = self.now()
+        if self._clock.set(now_ms, body["t"]) != R_OK:
+            self.sink((E.EV_COMMAND, body["n"], IN_THE_PAST, body["id"]))
+            return
+        if trust == E.TRUST_FLOOR:
+            self.sink((E.EV_TIME, before_s, _TIME_FROM_HOST))
+        self.sink((E.EV_ORDER, body))
 
     def fact(self, kind, *values):
         """Journal something that needs no decision: a part or a task that failed."""

@@ -55,7 +55,7 @@ COMMAND_FIELDS = {
     "release": ("door",),
     "reserve": ("door", "until", "parcel"),
     "revoke": ("parcels", "nonces", "holders"),
-    "time": ("t", "offset_s"),
+    "time": ("t", "offset_s", "next_s", "next_offset_s", "nonce"),
 }
 """Each command with the names of its arguments; their bounds stand in ``locker/net/messages.py``."""
 
@@ -123,6 +123,13 @@ class Ask:
     have: int
 
 
+@dataclass(frozen=True, slots=True)
+class AskTime:
+    """A locker asks what time it is; it believes only the answer that bears its newest ``nonce``, and soon."""
+
+    nonce: int
+
+
 def _telemetry(value: object) -> telemetry.Telemetry:
     try:
         return telemetry.parse(value)
@@ -178,10 +185,12 @@ def parse_occupancy(body: bytes) -> Occupancy:
     )
 
 
-def parse_reply(body: bytes) -> Reply | Ask:
-    """``{"id":..,"result":..}`` or ``{"ask":"grants","have":version}``."""
+def parse_reply(body: bytes) -> Reply | Ask | AskTime:
+    """``{"id":..,"result":..}``, ``{"ask":"grants","have":version}`` or ``{"ask":"time","nonce":..}``."""
     value = load(body)
     if "ask" in value:
+        if value["ask"] == "time":
+            return AskTime(whole(value.get("nonce"), "nonce"))
         if value["ask"] != "grants":
             raise ProtocolError("asks for something unknown")
         return Ask(whole(value.get("have"), "have"))

@@ -34,7 +34,7 @@ def folded(b):
 
 def test_every_command_of_the_table_is_carried_out_by_somebody():
     alone = set(messages.COMMANDS) - set(messages._FOLLOWED) - {"open"}
-    assert alone == set(orders._ORDERS)
+    assert alone | {"time"} == set(orders._ORDERS)  # the shell sets the clock first
 
 
 def test_every_result_has_a_word_and_a_number_of_its_own():
@@ -269,3 +269,43 @@ def test_a_keypad_mashed_without_end_puts_a_restart_off_for_a_quarter_of_an_hour
         b.press("1")
         b.pass_s(10)
     assert b.of(E.FX_RESTART) == [()]
+
+
+def tell_time(b, offset_s=3600, next_s=0, next_offset_s=0):
+    order(b, "time", t=b.epoch_s, offset_s=offset_s, next_s=next_s, next_offset_s=next_offset_s)
+
+
+def test_the_clock_on_the_wall_stands_beside_the_name_and_goes_on():
+    b = Bench(site(name="Bakery"))
+    assert b.lines[0] == "Bakery"
+    tell_time(b)
+    minutes = (b.epoch_s + 3600) // 60 % 1440
+    assert b.lines[0] == "Bakery         {:02d}:{:02d}".format(minutes // 60, minutes % 60)
+    b.pass_s(61)
+    minutes += 1
+    assert b.lines[0][-5:] == "{:02d}:{:02d}".format(minutes // 60 % 24, minutes % 60)
+    b.press("1")
+    b.pass_s(3)
+    assert b.screen == "typing", "a clock does not take the display from a person"
+
+
+def test_a_clock_nobody_trusts_is_not_shown_and_a_long_name_is_not_cut_for_it():
+    b = Bench(site(name="Bakery"), trust=E.TRUST_FLOOR)
+    tell_time(b)
+    assert b.lines[0] == "Bakery"
+    b = Bench(site(name="Boulangerie Dupont"))
+    tell_time(b)
+    assert b.lines[0] == "Boulangerie Dupont"
+
+
+def test_what_local_time_is_outlives_a_restart_and_a_snapshot_and_is_journaled_once():
+    b = Bench()
+    told = (7200, b.epoch_s + 5, 3600)
+    for _ in range(2):
+        tell_time(b, *told)
+    assert b.kinds().count("local_time") == 1
+    assert b.restart().core.orders.local.told == told
+    core = Core(b.site, bytes(range(32)))
+    for kind, payload in b.core.snapshot():
+        core.apply(kind, b.epoch_s, payload)
+    assert core.orders.local.told == told

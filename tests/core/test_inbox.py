@@ -30,6 +30,7 @@ class Locker:
         self.events = []
         self.replies = []
         self.again = []
+        self.asked = []  # nonces of questions for the time that wait for an answer
         self.counter = 0
         self.ms = PERIOD_MS - 30_000  # the ticks wrap soon after the start
         self.s = NOW_S
@@ -43,7 +44,14 @@ class Locker:
             lambda: (self.ms % PERIOD_MS, self.s, self.trust),
             lambda command_id, result: self.replies.append((command_id, result)),
             self.again.append,
+            self.answers,
         )
+
+    def answers(self, nonce):
+        if nonce not in self.asked:
+            return False
+        self.asked.remove(nonce)
+        return True
 
     def send(self, branch, body, retained=False):
         topic = PREFIX + branch
@@ -108,10 +116,34 @@ def test_a_refused_command_does_not_use_up_its_counter():
     assert locker.events == [(EV_OPEN_ORDER, 3, 7, "c7")]
 
 
-def test_the_time_itself_can_be_set_while_it_is_unknown():
+def tell_time(locker, counter, nonce):
+    locker.command(counter, "time", t=NOW_S + 5, offset_s=3600, next_s=0, next_offset_s=0, nonce=nonce)
+
+
+def test_the_time_is_taken_from_whom_we_asked_and_once():
     locker = Locker(TRUST_FLOOR)
-    locker.command(1, "time", t=NOW_S + 5, offset_s=3600)
-    assert locker.events == [("time", NOW_S + 5, 3600), (EV_COMMAND, 1, 0, "c1")]
+    locker.asked.append(99)
+    for counter in (1, 2):
+        tell_time(locker, counter, 99)
+    ((what, body),) = locker.events
+    assert what == "time" and (body["t"], body["offset_s"], body["n"]) == (NOW_S + 5, 3600, 1)
+    assert locker.replies == [("c2", "not asked")]
+    assert locker.rejected() == [(m.R_NOT_ASKED, 1)]
+
+
+def test_a_time_that_was_held_up_on_its_way_is_not_set():
+    for trust in (TRUST_FLOOR, TRUST_SET):
+        locker = Locker(trust)
+        tell_time(locker, 1, 99)  # signed, not expired, its counter rises: and nobody asks any more
+        assert locker.events == [] and locker.replies == [("c1", "not asked")]
+
+
+def test_a_clock_that_runs_far_ahead_can_still_be_told():
+    locker = Locker()
+    locker.s = NOW_S + 3600  # past the expiry of whatever the host signs now
+    locker.asked.append(5)
+    tell_time(locker, 1, 5)
+    assert [event[0] for event in locker.events] == ["time"]
 
 
 def test_a_request_to_send_again_names_the_first_event():

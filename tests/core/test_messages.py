@@ -30,7 +30,7 @@ EXAMPLES = {
     "release": {"door": 3},
     "reserve": {"door": 3, "until": 1790000000, "parcel": "P1"},
     "revoke": {"parcels": [["P1", 1790000000]], "nonces": [[9, 1790000000]], "holders": [[1, 1, 7, 2]]},
-    "time": {"t": 1790000000, "offset_s": 7200},
+    "time": {"t": 1790000000, "offset_s": 7200, "next_s": 1792890000, "next_offset_s": 3600, "nonce": 77},
 }
 
 
@@ -213,7 +213,7 @@ def test_an_acknowledgement_is_an_epoch_and_a_seq_and_nothing_else():
 def test_commands_become_the_core_s_events_and_end_with_their_counter():
     spent = (EV_COMMAND, 7, 0, "c-7")
     assert list(m.core_events(command("open", door=3))) == [(EV_OPEN_ORDER, 3, 7, "c-7")]
-    assert list(m.core_events(command("time"))) == [("time", 1790000000, 7200), spent]
+    assert list(m.core_events(command("time"))) == [("time", command("time"))]
     assert list(m.core_events(command("again"))) == [spent]
     expected, grants, last = m.core_events(json.loads(json.dumps(command("grants"))))
     assert expected == (EV_EXPECTED, "RR123456785FR", 18, 1790000000)
@@ -235,5 +235,5 @@ def test_what_is_for_the_core_alone_reaches_it_as_it_was_believed():
 
 
 def test_every_reason_has_a_word_for_the_host():
-    assert len(m.R_NAMES) == m.R_BEYOND + 1
+    assert len(m.R_NAMES) == m.R_NOT_ASKED + 1
     assert len(set(m.R_NAMES)) == len(m.R_NAMES)

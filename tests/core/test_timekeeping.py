@@ -4,7 +4,7 @@ from time import ticks_add
 
 from locker.core.events import TRUST_FLOOR, TRUST_SET
 from locker.core.reasons import R_OK, R_TIME
-from locker.core.timekeeping import AHEAD_MAX_S, EARLIEST_S, LATEST_S, Clock
+from locker.core.timekeeping import AHEAD_MAX_S, EARLIEST_S, LATEST_S, Clock, LocalTime
 
 _NOW_S = 1_795_200_000
 
@@ -84,3 +84,16 @@ def test_ticks_that_seem_to_go_back_do_not_turn_the_clock():
     clock = Clock(_NOW_S, 10_000)
     assert clock.now(9_000)[1] == _NOW_S
     assert clock.now(10_000)[1] == _NOW_S + 1
+
+
+def test_a_locker_that_was_told_changes_to_winter_time_by_itself():
+    local = LocalTime()
+    assert local.clock(_NOW_S) == "", "no clock rather than one that is hours off"
+    change_s = 1_792_890_000  # 2026-10-25 01:00 UTC: 03:00 becomes 02:00 in Paris
+    local.told = (7200, change_s, 3600)
+    assert local.clock(change_s - 60) == "02:59" and local.clock(change_s) == "02:00"
+    assert local.offset_s(change_s - 1) == 7200 and local.offset_s(change_s) == 3600
+    local.told = (-34_200, 0, 0)  # Marquesas: 9.5 hours behind, and for ever
+    assert local.clock(change_s + 40_000_000) == "{:02d}:{:02d}".format(
+        *divmod((change_s + 40_000_000 - 34_200) // 60 % 1440, 60)
+    )

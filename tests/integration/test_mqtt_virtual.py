@@ -234,3 +234,57 @@ def test_no_event_is_lost_or_changed_by_a_broker_that_loses_a_third_and_repeats_
     assert sorted(host.events) == list(range(1, 2001))
     assert host.changed == 0
     locker.stop()
+
+
+def whole_firmware(folder: Path, clock: VirtualClock, host: Host) -> SimLocker:
+    identity = {**IDENTITY, "mqtt_user": "", "mqtt_password": "", "wifi_password": ""}
+    config = {**cabinet.config(1883), "name": "Bakery"}
+    return SimLocker(config, identity, folder / "whole", "virtual", clock=clock, network=host.network)
+
+
+def test_a_time_that_somebody_held_up_is_not_set_while_only_the_floor_is_known(
+    tmp_path: Path, clock: VirtualClock
+) -> None:
+    host = Host(clock, KEY)
+    questions: list[int] = []
+    answers: list[dict[str, Any]] = []
+
+    def heard(topic: str, payload: bytes, retained: bool) -> None:
+        body = json.loads(payload[33:])
+        if body.get("ask") == "time":
+            questions.append(body["nonce"])
+        elif "result" in body:
+            answers.append(body)
+
+    host.broker.subscribe("+/+/+/replies", heard)
+    locker = whole_firmware(tmp_path, clock, host)
+    locker.start()
+    locker.wait_for(lambda: questions, 60)
+    locker.run_for(11)
+    local = {"offset_s": 0, "next_s": 0, "next_offset_s": 0}
+    host.command("time", t=1_800_000_000, nonce=questions[0], **local)
+    host.command("time", t=1_800_000_000, nonce=(questions[0] + 1) % 2**32, **local)
+    locker.wait_for(lambda: len(answers) == 2, 10)
+    assert [body["result"] for body in answers] == ["not asked"] * 2
+    assert host.status["trust"] == 0
+    host.know_time(1_800_000_000)
+    locker.wait_for(lambda: host.status["trust"] == 1, 30)
+    assert len(questions) == len(set(questions)) > 1
+    locker.stop()
+
+
+def test_a_locker_without_a_network_changes_to_winter_time(tmp_path: Path, clock: VirtualClock) -> None:
+    change_s = 1_792_890_000  # 2026-10-25 01:00 UTC, as in Paris
+    host = Host(clock, KEY)
+    host.know_time(change_s - 3600, 7200, change_s, 3600)
+    locker = whole_firmware(tmp_path, clock, host)
+    locker.start()
+    locker.wait_for(lambda: host.status.get("trust") == 1, 60)
+    locker.run_for(1)
+    assert locker.display()[0].startswith("Bakery         02:0"), locker.display()
+    locker.network("cut")
+    locker.run_for(3600)
+    assert locker.display()[0].startswith("Bakery         02:0"), "an hour later it is two o'clock again"
+    locker.run_for(3600)
+    assert locker.display()[0].startswith("Bakery         03:0"), locker.display()
+    locker.stop()

@@ -4,7 +4,8 @@ import json
 
 import pytest
 from consigne import codes, protocol
-from consigne.server import commands
+from consigne.server import commands, localtime
+from consigne.server.decode import Message
 from consigne.server.fleet import Fleet
 from consigne.server.models import commands as table
 from consigne.server.models import lockers
@@ -175,20 +176,40 @@ def test_a_refused_delta_is_not_hammered(database, store):
     assert repair(database, now_s + commands.REFUSED_PAUSE_S + 2) != []
 
 
-@pytest.mark.parametrize(
-    "retained,trust,behind_s,told", [(False, 1, 0, 0), (False, 1, 60, 1), (True, 1, 60, 0), (True, 0, 0, 1)]
-)
-def test_a_locker_with_a_wrong_clock_is_told_the_time(database, store, retained, trust, behind_s, told):
+def test_a_locker_that_asks_for_the_time_is_answered_and_only_its_newest_question(database, store):
     import dataclasses
     import time
 
-    message = status("L1", 1, trust=trust, t=int(time.time()) - behind_s)
-    for _ in range(2):
-        store.commit([dataclasses.replace(message, retained=retained)])
-    sent = [one for one in send(database, int(time.time())) if one["cmd"] == "time"]
-    assert len(sent) == told
-    for one in sent:
-        assert abs(one["t"] - time.time()) < 10 and one["offset_s"] == 0
+    store.commit([Message("L1", protocol.AskTime(7)), Message("L1", protocol.AskTime(8))])
+    (one,) = [one for one in send(database, int(time.time())) if one["cmd"] == "time"]
+    assert abs(one["t"] - time.time()) < 10 and one["nonce"] == 8
+    assert (one["offset_s"], one["next_s"], one["next_offset_s"]) == (0, 0, 0)
+    store.commit([dataclasses.replace(Message("L1", protocol.AskTime(9)), retained=True)])
+    assert [one for one in send(database, int(time.time())) if one["cmd"] == "time"] == []
+
+
+def test_a_status_of_an_unknown_clock_is_no_question(database, store):
+    import time
+
+    store.commit([status("L1", 1, trust=0, t=5)])
+    assert [one for one in send(database, int(time.time())) if one["cmd"] == "time"] == []
+
+
+def test_a_locker_whose_status_was_lost_is_there_when_it_asks(database, store):
+    import time
+
+    with database.write() as connection:
+        connection.execute(update(lockers).values(up=False))
+    store.commit([Message("L1", protocol.AskTime(7))])
+    assert len(send(database, int(time.time()))) == 1
+
+
+def test_the_next_change_of_local_time_is_found_to_the_second():
+    summer, winter = 1_783_000_000, 1_793_000_000
+    assert localtime.next_change("Europe/Paris", summer) == (1_792_890_000, 3600)
+    assert localtime.next_change("Europe/Paris", winter) == (1_806_195_600, 7200)
+    assert localtime.next_change("Australia/Lord_Howe", summer)[1] == 39_600  # half an hour more
+    assert localtime.next_change("Asia/Tokyo", summer) == (0, 0)
 
 
 def test_local_time_is_the_offset_of_the_day(database):

@@ -73,6 +73,6 @@ def connected_locker(tmp_path: Path, faults: Faults | None = None, seed: int = 0
     )
     locker.start()
     locker.wait_for(lambda: host.status.get("up"), 60)
-    host.command("time", t=EPOCH_S, offset_s=3600)
-    locker.run_for(2)
+    host.know_time(EPOCH_S, offset_s=3600)
+    locker.wait_for(lambda: host.status.get("trust") == 1, 60)
     return locker, host

@@ -39,8 +39,8 @@ def started(tmp_path: Path) -> tuple[SimLocker, Host]:
     locker = SimLocker(mixed(), IDENTITY, tmp_path, "virtual", clock=clock, network=host.network)
     locker.start()
     locker.wait_for(lambda: host.status.get("up"), 60)
-    host.command("time", t=EPOCH_S, offset_s=0)
-    locker.run_for(2)
+    host.know_time(EPOCH_S)
+    locker.wait_for(lambda: host.status.get("trust") == 1, 60)
     return locker, host
 
 

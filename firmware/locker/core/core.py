@@ -53,7 +53,7 @@ class Core:
         self.command_counter = 0
         self._expected = {}  # parcel -> (size, until epoch s), at most _EXPECTED_MAX
         self._fx = []
-        self._time_s = 0
+        self._now = (0, 0, E.TRUST_FLOOR)
 
     # --- the fold ------------------------------------------------------------------------------------
 
@@ -99,7 +99,7 @@ class Core:
         """Make a fact: into the effects, and into the state."""
         payload = R.pack(kind, *values)
         self._fx.append((E.FX_RECORD, kind, payload))
-        self.apply(kind, self._time_s, payload)
+        self.apply(kind, self._now[1], payload)
 
     def _door_record(self, kind, *values):
         """``record`` for the doors.  A token is spent when its door was seen open: first that."""
@@ -120,14 +120,15 @@ class Core:
 
     def idle_screen(self, language):
         """``(screen, args)`` of what stands on the display while nobody does."""
-        return self.orders.notice(language, self._time_s) or (screens.IDLE, (self.site_name,))
+        notice = self.orders.notice(language, self._now[1])
+        return notice or (screens.IDLE, (self.orders.heading(self.site_name, self._now),))
 
     # --- events ------------------------------------------------------------------------------------------
 
     def handle(self, event, now):
         """Decide on one event; ``now`` and the effects are described in ``events``."""
         self._fx = []
-        self._time_s = now[1]
+        self._now = now
         getattr(self, _HANDLERS[event[0]])(event, now)
         self._tell_session(now)
         left = self.cabinet.deadline(now)
@@ -146,6 +147,7 @@ class Core:
         self.record(R.BOOT, *event[1:])
         self.orders.led(E.LED_READY)
         self.orders.watch_notice(now)
+        self.orders.watch_clock(now)
         self.effect((E.FX_TIMER, FLOOR_TIMER, _FLOOR_MS))
         self.session.home()
 

@@ -12,10 +12,12 @@ from . import doors as D
 from . import events as E
 from . import records as R
 from .labels import all_digits
+from .timekeeping import MINUTE_S, LocalTime
 
 NOTICE_TIMER = const(4)
 SIGN_TIMER = const(5)
 RESTART_TIMER = const(6)
+CLOCK_TIMER = const(7)
 
 # How an order ended, for the host (records.COMMAND, replies); a number keeps its meaning for ever.
 RESULT_NAMES = (
@@ -45,6 +47,7 @@ class Orders:
         self._site = site
         self._settings = {}  # number in SETTINGS -> text
         self._notices = {}  # number of the language -> (until epoch s, text)
+        self.local = LocalTime()
         self._sign_ms = 0  # still to beep and blink
         self._led = E.LED_READY
         self._looks = 0  # at whether it is a good moment to restart
@@ -66,6 +69,8 @@ class Orders:
                 self._notices[language] = (until, text)
             else:
                 self._notices.pop(language, None)
+        elif kind == R.LOCAL_TIME:
+            self.local.told = R.unpack(kind, payload)
 
     def _configure(self, which, value):
         site = self._site
@@ -82,6 +87,8 @@ class Orders:
             yield R.SETTING, R.pack(R.SETTING, which, value)
         for language, (until, text) in self._notices.items():
             yield R.NOTICE, R.pack(R.NOTICE, language, until, text)
+        if self.local.told:
+            yield R.LOCAL_TIME, R.pack(R.LOCAL_TIME, *self.local.told)
 
     # --- for the core ------------------------------------------------------------------------------------
 
@@ -106,6 +113,9 @@ class Orders:
         if which == NOTICE_TIMER:
             self._refresh()
             self.watch_notice(now)
+        elif which == CLOCK_TIMER:
+            self._refresh()
+            self.watch_clock(now)
         elif which == SIGN_TIMER:
             self._sign()
         elif which == RESTART_TIMER:
@@ -128,6 +138,30 @@ class Orders:
         if ends:
             left_s = min(min(ends) - now[1], _NOTICE_LOOK_S)
             self._core.effect((E.FX_TIMER, NOTICE_TIMER, left_s * 1000))
+
+    def heading(self, name, now):
+        """The first line while nobody is there: the site's name, and the clock where both fit.
+
+        No clock is better than a wrong one: it shows only a time that is trusted.
+        """
+        clock = self.local.clock(now[1]) if now[2] == E.TRUST_SET else ""
+        if not clock or len(name) + 1 + len(clock) > _LINE_CHARS:
+            return name
+        return name + " " * (_LINE_CHARS - len(name) - len(clock)) + clock
+
+    def watch_clock(self, now):
+        """Look again when the clock on the display goes on."""
+        if self.local.told and now[2] == E.TRUST_SET:
+            self._core.effect((E.FX_TIMER, CLOCK_TIMER, (MINUTE_S - now[1] % MINUTE_S) * 1000))
+
+    def _time(self, body, now):
+        """The clock is set; what local time is stays for when the host is away."""
+        told = (body["offset_s"], body["next_s"], body["next_offset_s"])
+        if told != self.local.told:
+            self._core.record(R.LOCAL_TIME, *told)
+        self._refresh()
+        self.watch_clock(now)
+        return OK
 
     # --- compartments ------------------------------------------------------------------------------------
 
@@ -255,4 +289,5 @@ _ORDERS = {
     "message": "_message",
     "identify": "_identify",
     "reboot": "_reboot",
+    "time": "_time",
 }

@@ -52,6 +52,7 @@ SETTING = const(75)  # one of orders.SETTINGS as the host wants it; no text: as 
 RESERVED = const(76)  # a compartment kept for one parcel; no text: no longer
 NOTICE = const(77)  # a message on the display in one language; no text: no longer
 GRANTS_RESET = const(78)  # the host sends the whole set anew: what it does not name again will go
+LOCAL_TIME = const(79)  # local time is UTC + offset_s, from next_s (0: never) on UTC + next_offset_s
 
 # --- internal, written only inside a snapshot: state that is no longer one record ---------------
 DOOR_STATE = const(80)
@@ -105,6 +106,7 @@ _FORMATS = {
     RESERVED: ">HI",
     NOTICE: ">BI",
     GRANTS_RESET: ">I",
+    LOCAL_TIME: ">iIi",
     DOOR_STATE: ">HBBBBBHII",
     THROTTLE_STATE: ">HI",
     COMMAND_STATE: ">I",
@@ -151,6 +153,7 @@ _WORDS = {
     RESERVED: "reserved door until +parcel",
     NOTICE: "notice language until +text",
     GRANTS_RESET: "grants_reset version",
+    LOCAL_TIME: "local_time offset_s next_s next_offset_s",
     DOOR_STATE: "door_state door content seen purpose block role holder ref opened_at +parcel",
     THROTTLE_STATE: "throttle_state milli_tries at",
     COMMAND_STATE: "command_state counter",

@@ -1,5 +1,8 @@
 """What time it is and how far that may be believed: ticks, the journal's floor, and set points.
 
+``LocalTime`` is what the clock on the wall says: an offset that the host tells together with its next
+change, so that a locker without a network changes to summer time as well.
+
 ``Clock`` is pure: the shell hands it ``ticks_ms`` and what host, NTP or a clock chip say.  Times are
 Unix seconds in UTC on every ground; the year-2000 epoch of an ESP32 is converted at the edge
 (``drivers``).  The clock never goes back, within a run nor across restarts: it begins at the newest
@@ -15,6 +18,7 @@ from .reasons import R_OK, R_TIME
 
 EARLIEST_S = const(1704067200)  # 2024-01-01: older than any locker; 1970 and 2000 are clocks not set
 LATEST_S = const(4294967295)  # 2106-02-07: what four bytes in a record hold
+MINUTE_S = const(60)
 AHEAD_MAX_S = const(600)  # a set point this far behind the floor is drift; beyond, someone is wrong
 
 
@@ -57,3 +61,27 @@ class Clock:
         self._carry_ms = 0
         self._trust = TRUST_SET
         return R_OK
+
+
+class LocalTime:
+    """UTC plus an offset; ``told`` is ``(offset_s, next_s, next_offset_s)`` as journaled, None until then.
+
+    The second offset holds from ``next_s`` on (Unix seconds); 0 means that none is known to follow.
+    """
+
+    def __init__(self):
+        self.told = None
+
+    def offset_s(self, epoch_s):
+        """Seconds that local time is ahead of UTC at this moment; 0 while nobody has told."""
+        if self.told is None:
+            return 0
+        offset_s, next_s, next_offset_s = self.told
+        return next_offset_s if 0 < next_s <= epoch_s else offset_s
+
+    def clock(self, epoch_s):
+        """``"14:05"`` as it would stand on the wall; "" while nobody has told the offset."""
+        if self.told is None:
+            return ""
+        minutes = (epoch_s + self.offset_s(epoch_s)) // MINUTE_S
+        return "{:02d}:{:02d}".format(minutes // 60 % 24, minutes % 60)

@@ -18,6 +18,7 @@ from .messages import (
     R_MAC,
     R_NAMES,
     R_NO_TIME,
+    R_NOT_ASKED,
     R_SIZE,
     R_STALE,
     R_TOPIC,
@@ -35,13 +36,14 @@ _COUNT_MAX = const(65535)
 class Inbox:
     """Takes messages of the topics ``prefix`` + "ack" and "commands".
 
-    ``sink(event)`` gets the core's events, and ``("ack", epoch, seq)`` and ``("time", epoch_s,
-    offset_s)`` for the shell.  ``counter()`` is the newest command counter in the journal, ``now()``
-    as in ``core/events.py``.  ``reply(id, result)`` answers a command that is refused here;
-    ``again(seq)`` is told to send the events from ``seq`` on once more.
+    ``sink(event)`` gets the core's events, and ``("ack", epoch, seq)`` and ``("time", body)`` for the
+    shell.  ``counter()`` is the newest command counter in the journal, ``now()`` as in
+    ``core/events.py``.  ``reply(id, result)`` answers a command that is refused here; ``again(seq)`` is
+    told to send the events from ``seq`` on once more; ``answers(nonce)`` says whether we asked for the
+    time with this nonce a moment ago, and says so once.
     """
 
-    def __init__(self, prefix, device_key, journal, sink, counter, now, reply, again):
+    def __init__(self, prefix, device_key, journal, sink, counter, now, reply, again, answers):
         self._ack_topic = prefix + "ack"
         self._command_topic = prefix + "commands"
         self._key = codes.derive(device_key, codes.LABEL_COMMAND)
@@ -51,6 +53,7 @@ class Inbox:
         self._now = now
         self._reply = reply
         self._again = again
+        self._answers = answers
         self._taken = 0  # newest counter handed on, perhaps not journaled yet
         self._counts = [0] * len(R_NAMES)
         self._reported_ms = 0
@@ -114,7 +117,11 @@ class Inbox:
             # The newest one again is most likely the broker's doing (QoS 1): it has been answered.
             raise Refused(R_STALE, body["id"] if body["n"] < newest else "")
         _, epoch_s, trust = self._now()
-        if epoch_s > body["exp"]:
+        if body["cmd"] == "time":
+            # Fresh by its nonce.  An expiry says little to a clock that is to be put right.
+            if not self._answers(body["nonce"]):
+                raise Refused(R_NOT_ASKED, body["id"])
+        elif epoch_s > body["exp"]:
             raise Refused(R_EXPIRED, body["id"])
         # With only a floor for the time, an expired command may look young.  What can be repaired
         # is taken all the same (its counter keeps it from being replayed); a door is not opened.

@@ -32,6 +32,7 @@ R_STALE = const(7)  # a counter that does not rise: replayed, or overtaken by a 
 R_EXPIRED = const(8)
 R_NO_TIME = const(9)  # would open a door, and nobody knows whether it expired
 R_BEYOND = const(10)  # acknowledges an event that was never sent
+R_NOT_ASKED = const(11)  # tells the time to nobody: no question of ours, or one of long ago
 R_NAMES = (
     "",
     "topic",
@@ -44,12 +45,14 @@ R_NAMES = (
     "expired",
     "time unknown",
     "seq never sent",
+    "not asked",
 )
 
 _U8 = ("int", 0, 255)
 _U16 = ("int", 0, 65535)
 _U32 = ("int", 0, 4294967295)
 _EPOCH = ("int", 1577836800, 4294967295)  # from 2020 on
+_OFFSET = ("int", -50400, 50400)  # of local time, seconds
 _ROLE = ("int", 0, 6)
 _ACTION = ("int", 0, 5)
 _PARCEL = ("text", 1, records.PARCEL_ID_BYTES_MAX)
@@ -92,7 +95,9 @@ COMMANDS = {
         "nonces": ("list", 64, ("row", (_U32, _EPOCH))),
         "holders": ("list", 16, ("row", (_ROLE, _ACTION, _U16, _U16))),
     },
-    "time": {"t": _EPOCH, "offset_s": ("int", -50400, 50400)},
+    # The answer to the question with this nonce; local time is UTC + offset_s until next_s (0: for ever),
+    # from then on UTC + next_offset_s.
+    "time": {"t": _EPOCH, "offset_s": _OFFSET, "next_s": _U32, "next_offset_s": _OFFSET, "nonce": _U32},
 }
 ACK = {"epoch": _U32, "seq": _U32}
 # Those that become several events; the others are for ``core/orders.py`` as they are.
@@ -191,8 +196,8 @@ def core_events(body: dict):
     """Yield what a parsed command asks for, as events for the controller, in order.
 
     A command that the core does not answer for by itself ends with ``EV_COMMAND``: its counter is
-    journaled and its reply sent only after all it asked for has been done.  ``("time", epoch_s,
-    offset_s)`` is for the shell, which owns the clock.
+    journaled and its reply sent only after all it asked for has been done.  ``("time", body)`` is for
+    the shell, which owns the clock and then gives the core the same body as an ``EV_ORDER``.
     """
     name = body["cmd"]
     if name == "open":
@@ -202,8 +207,9 @@ def core_events(body: dict):
         yield (EV_ORDER, body)
         return
     if name == "time":
-        yield ("time", body["t"], body["offset_s"])
-    elif name == "grants":
+        yield ("time", body)
+        return
+    if name == "grants":
         for parcel, size, until in body["expect"]:
             yield (EV_EXPECTED, parcel, size, until)
         added = []

@@ -10,13 +10,14 @@ anything in hand that could be lost.
 
 import asyncio
 import json
+import os
 from binascii import hexlify
 from time import ticks_add, ticks_diff, ticks_ms
 
 from micropython import const
 
 from ..core import codes, records
-from ..core.events import EV_LINK
+from ..core.events import EV_LINK, TRUST_SET
 from .inbox import Inbox
 from .mqtt_conversation import NotConnected
 
@@ -26,6 +27,10 @@ _STALL_MOST_MS = const(900_000)
 _PROBES = const(8)  # a host that lives misses a few, one that is gone is not to be bothered for long
 _STATUS_EVERY_MS = const(900_000)  # so that the host sees the newest seq when events were lost
 _OCCUPANCY_EVERY_MS = const(500)  # a door moves several times in a visit
+# An answer to "what time is it?" that was held up would set an old time: it counts for a moment only.
+_TIME_GOOD_MS = const(10_000)
+_TIME_RETRY_MS = const(20_000)  # while nobody has said the time
+_TIME_EVERY_MS = const(21_600_000)  # a crystal of 50 ppm is 1 s off after six hours
 _REST_S = 1
 _REPLIES_MAX = const(16)
 _BLANK_HEAD = b"\x00" * 33
@@ -60,7 +65,9 @@ class Sync:
             name: (prefix + name).encode() for name in ("replies", "status", "occupancy", "events")
         }
         self._key = codes.derive(device_key, codes.LABEL_EVENT)
-        self._inbox = Inbox(prefix, device_key, journal, sink, counter, now, self.reply, self._again)
+        self._inbox = Inbox(
+            prefix, device_key, journal, sink, counter, now, self.reply, self._again, self._answers
+        )
         self._wake = asyncio.Event()
         self._cursor = 0  # newest seq sent
         self._acknowledged = 0  # as last seen in the journal
@@ -71,6 +78,9 @@ class Sync:
         self._status_ms = self._occupancy_ms = 0
         self._replies = []  # (id, result), at most _REPLIES_MAX, the oldest dropped
         self._ask_have = -1  # version of the grants to name in the next question, -1: no question
+        self._ask_time = False
+        self._nonce = -1  # of the newest question for the time, -1: answered
+        self._asked_ms = 0
         client.attach(
             self._topics["status"],
             self._will(),
@@ -114,12 +124,13 @@ class Sync:
             self._acknowledged = self._journal.acknowledged
             self._probes = 0
             self._stall_ms = self._stall_first_ms
-            self._status_due = self._occupancy_due = True
+            self._status_due = self._occupancy_due = self._ask_time = True
             self._occupancy_ms = ticks_add(ticks_ms(), -_OCCUPANCY_EVERY_MS)
             try:
                 while session == self._client.session():
                     self._inbox.report()
                     self._watch_host()
+                    self._watch_time()
                     if not await self._publish_one():
                         await self._rest()
             except NotConnected:
@@ -162,6 +173,19 @@ class Sync:
             self._status_due = True  # perhaps the host believes that nobody is here, and asks for nothing
             self._go_back(acknowledged)
 
+    def _watch_time(self) -> None:
+        """Ask for the time often until it is known, and then now and then."""
+        every_ms = _TIME_EVERY_MS if self._now()[2] == TRUST_SET else _TIME_RETRY_MS
+        if ticks_diff(ticks_ms(), self._asked_ms) >= every_ms:
+            self._ask_time = True
+
+    def _answers(self, nonce: int) -> bool:
+        """Whether the host answers our newest question for the time, and in time; true only once."""
+        if nonce != self._nonce or ticks_diff(ticks_ms(), self._asked_ms) >= _TIME_GOOD_MS:
+            return False
+        self._nonce = -1
+        return True
+
     def _may_send(self) -> bool:
         ahead = _BATCH_EVENTS if self._probes else _HOST_WINDOW_EVENTS
         return self._cursor + 1 < self._journal.next_seq and self._cursor < self._acknowledged + ahead
@@ -174,6 +198,8 @@ class Sync:
         now_ms = ticks_ms()
         if self._replies or self._ask_have >= 0:
             return await publish(self._topics["replies"], self._fill_reply)
+        if self._ask_time and not self._status_due:  # who is not known to be here is not answered
+            return await publish(self._topics["replies"], self._fill_question)
         if self._status_due or ticks_diff(now_ms, self._status_ms) >= _STATUS_EVERY_MS:
             return await publish(self._topics["status"], self._fill_status, True)
         if self._occupancy_due and ticks_diff(now_ms, self._occupancy_ms) >= _OCCUPANCY_EVERY_MS:
@@ -243,6 +269,13 @@ class Sync:
         else:
             self._fill(packet, "replies", {"ask": "grants", "have": self._ask_have})
             self._ask_have = -1
+        return True
+
+    def _fill_question(self, packet) -> bool:
+        self._ask_time = False
+        self._nonce = int.from_bytes(os.urandom(4), "big")
+        self._asked_ms = ticks_ms()
+        self._fill(packet, "replies", {"ask": "time", "nonce": self._nonce})
         return True
 
     def _will(self) -> bytes:

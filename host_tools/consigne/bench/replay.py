@@ -71,6 +71,7 @@ class Thief:
             made = heard + self._made_up(1000 * _GENUINE)
             locker.run_for(_CAP_FREE_S)
             self._publish(made, frames // 2)
+            self._host.forget_time()
             locker.cut_power()
             locker.run_for(5)
             locker.restore_power()
@@ -98,16 +99,16 @@ class Thief:
         self._locker.run_for(_REPORTED_S)
 
     def _tell_time(self, counter: int) -> None:
-        now = {"t": _START_S + self._clock.now_us() // 1_000_000, "offset_s": 0}
-        frame = _frame(_COMMANDS, _KEY, id="t", n=counter, exp=_START_S + 10**6, cmd="time", **now)
-        self._host.broker.publish(_COMMANDS, frame)
-        self._locker.run_for(5)
+        self._host.counter = counter
+        self._host.know_time(_START_S + self._clock.now_us() // 1_000_000)
+        self._locker.wait_for(lambda: self._host.status.get("trust") == 1, 60)
 
     def _genuine(self, door: int, counter: int) -> bytes:
         """Have a door opened by the host, and push it shut; returns the frame that anybody may have heard."""
         # It does not expire while this lasts: its counter alone must stop it.
         body = {"id": f"g{door}", "n": counter, "exp": _START_S + 10**6, "cmd": "open", "door": door}
         frame = _frame(_COMMANDS, _KEY, **body)
+        self._host.counter = counter  # what it answers later must come after
         self._host.broker.publish(_COMMANDS, frame)
         self._locker.wait_for(lambda: self._locker.look()["doors"][door]["open"], 30)
         self._locker.run_for(2)  # while the coil holds the latch back, no door stays shut

@@ -200,8 +200,8 @@ def _on_virtual(wanted: Sequence[steps.Step]) -> bool:
         host.broker.subscribe(f"consigne/1/{cabinet.LOCKER}/events", event)
         locker.start()
         trial.until_ready(lambda: bool(host.status))
-        host.command("time", t=int(time.time()), offset_s=0)
-        trial.pass_time(1.0)
+        host.know_time(int(time.time()))
+        trial.until_ready(lambda: host.status.get("trust") == _events.TRUST_SET)
         return trial.run(wanted)
 
 

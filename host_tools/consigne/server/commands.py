@@ -12,9 +12,7 @@ import secrets
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import select, update
 from sqlalchemy.engine import Connection
@@ -22,6 +20,7 @@ from sqlalchemy.engine import Connection
 from consigne import codes, protocol
 from consigne.firmware_path import import_locker
 from consigne.server import grants
+from consigne.server.localtime import next_change, offset_s
 from consigne.server.models import commands, lockers
 
 OPEN, TIME, GRANTS, AGAIN, REVOKE = "open", "time", "grants", "again", "revoke"
@@ -166,10 +165,11 @@ def revoke(
     return issue(connection, locker, REVOKE, arguments, now_s, by=by)
 
 
-def set_time(connection: Connection, locker: str, now_s: int) -> None:
-    """Have a locker told the time, unless that is under way."""
-    if not _on_its_way(connection, locker, TIME, now_s):
-        issue(connection, locker, TIME, {}, now_s)
+def tell_time(connection: Connection, locker: str, nonce: int, now_s: int) -> None:
+    """Answer a locker that asks for the time; an answer to an older question would be refused."""
+    here = (commands.c.locker == locker) & (commands.c.cmd == TIME) & (commands.c.state == WAITING)
+    connection.execute(update(commands).where(here).values(state=EXPIRED))
+    issue(connection, locker, TIME, {"nonce": nonce}, now_s)
 
 
 def send(connection: Connection, now_s: int) -> list[Outgoing]:
@@ -208,18 +208,14 @@ def _sign(connection: Connection, row: Any, counter: int, now_s: int) -> Outgoin
         note = json.dumps({"from": arguments["from"], "to": arguments["to"]})
         connection.execute(update(commands).where(commands.c.id == row.id).values(arguments=note))
     elif row.cmd == TIME:
-        arguments = {"t": now_s, "offset_s": offset_s(row.timezone, now_s)}
+        next_s, next_offset_s = next_change(row.timezone, now_s)
+        arguments |= {"t": now_s, "offset_s": offset_s(row.timezone, now_s)}
+        arguments |= {"next_s": next_s, "next_offset_s": next_offset_s}
     exp = min(row.expires_at, now_s + SENDING_LIFETIME_S)
     body = protocol.command_body(row.id, counter, exp, row.cmd, arguments)
     topic = protocol.topic(row.locker, protocol.COMMANDS)
     payload = codes.frame(row.device_key.reveal(), protocol.LABEL_COMMAND, topic, body)
     return Outgoing(row.id, row.locker, topic, payload)
-
-
-def offset_s(timezone: str, at_s: int) -> int:
-    """Seconds that local time is ahead of UTC at a moment."""
-    offset = datetime.fromtimestamp(at_s, ZoneInfo(timezone)).utcoffset()
-    return int(offset.total_seconds()) if offset is not None else 0
 
 
 def answered(connection: Connection, locker: str, id_: str, result: str) -> bool:

@@ -17,7 +17,14 @@ from consigne.server.database import Database
 from consigne.server.models import lockers
 from consigne.server.secret import Secret
 
-Content = protocol.EventBatch | protocol.Status | protocol.Occupancy | protocol.Reply | protocol.Ask
+Content = (
+    protocol.EventBatch
+    | protocol.Status
+    | protocol.Occupancy
+    | protocol.Reply
+    | protocol.Ask
+    | protocol.AskTime
+)
 
 _PARSERS: dict[str, Callable[[bytes], Content]] = {
     protocol.EVENTS: protocol.parse_events,

@@ -17,17 +17,12 @@ from consigne.server.decode import Message
 from consigne.server.models import compartments, lockers, streams
 from consigne.server.outcome import Outcome, held_of, now_s
 
-CLOCK_ERROR_S = 10
-"""A locker whose clock differs more than this from the host's is told the time."""
-
 
 def apply(connection: Connection, message: Message, outcome: Outcome) -> None:
     """Keep what a message says that is not of events; adds to ``outcome``."""
     content = message.content
     if isinstance(content, protocol.Status):
         _apply_status(connection, message.locker, content, outcome)
-        if content.up and _clock_is_wrong(content, message.retained):
-            commands.set_time(connection, message.locker, now_s())
     elif isinstance(content, protocol.Occupancy):
         _apply_occupancy(connection, message.locker, content, outcome)
     elif isinstance(content, protocol.Reply):
@@ -35,6 +30,11 @@ def apply(connection: Connection, message: Message, outcome: Outcome) -> None:
             outcome.commands.add(content.id)
     elif isinstance(content, protocol.Ask):
         grants.adopt(connection, message.locker, content.have)
+        outcome.lockers.add(message.locker)
+    elif isinstance(content, protocol.AskTime) and not message.retained:
+        # It is here, whatever became of its status: an answer that waits is no answer.
+        connection.execute(update(lockers).where(lockers.c.id == message.locker).values(up=True))
+        commands.tell_time(connection, message.locker, content.nonce, now_s())
         outcome.lockers.add(message.locker)
 
 
@@ -94,13 +94,6 @@ def _apply_occupancy(
     if rows:
         connection.execute(compartments.insert(), rows)
     outcome.lockers.add(locker)
-
-
-def _clock_is_wrong(status: protocol.Status, retained: bool) -> bool:
-    """Whether the locker needs to be told the time; what a retained status says of it is old."""
-    if status.trust == 0:
-        return True
-    return not retained and status.time_s is not None and abs(status.time_s - now_s()) > CLOCK_ERROR_S
 
 
 def _status_dict(status: protocol.Status) -> dict[str, Any]:

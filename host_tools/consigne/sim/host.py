@@ -8,6 +8,7 @@ from .clock import VirtualClock
 from .netbroker import Broker, Faults
 from .netmemory import MemoryNetwork
 
+QUESTION_US = 9_000_000  # an answer later than that would be refused
 EXPIRES_S = 4_000_000_000  # its commands never do: what is tried here is the locker, not the clock
 
 
@@ -16,6 +17,7 @@ class Host:
 
     ``events`` by seq, of the epoch seen last; ``doubled`` counts those that came more than once and
     were the same, ``changed`` those that came again and said something else: there must be none.
+    ``counter`` is that of the newest command.
     """
 
     def __init__(
@@ -29,10 +31,15 @@ class Host:
         self.acknowledging = True
         self.events: dict[int, dict[str, Any]] = {}
         self.status: dict[str, Any] = {}
-        self._counter = self._contiguous = 0
+        self._clock = clock
+        self._ahead_s: int | None = None  # of the virtual clock; None: it does not know the time itself
+        self._local = (0, 0, 0)
+        self._question: tuple[int, int] | None = None  # nonce, when it was asked
+        self.counter = self._contiguous = 0
         self.doubled = self.changed = 0
         self.broker.subscribe(self._prefix + "events", self._events)
         self.broker.subscribe(self._prefix + "status", self._status)
+        self.broker.subscribe(self._prefix + "replies", self._replies)
 
     def _body(self, topic: str, payload: bytes) -> dict[str, Any]:
         body = codes.open_frame(self._key, "consigne/1/event", topic, payload)
@@ -54,13 +61,39 @@ class Host:
     def _status(self, topic: str, payload: bytes, retained: bool) -> None:
         self.status = self._body(topic, payload)
 
+    def _replies(self, topic: str, payload: bytes, retained: bool) -> None:
+        body = self._body(topic, payload)
+        if body.get("ask") == "time":
+            self._question = body["nonce"], self._clock.now_us()
+            self._tell_time()
+
+    def know_time(self, epoch_s: int, offset_s: int = 0, next_s: int = 0, next_offset_s: int = 0) -> None:
+        """It is this time now: from now on whoever asks is told."""
+        self._ahead_s = epoch_s - self._clock.now_us() // 1_000_000
+        self._local = (offset_s, next_s, next_offset_s)
+        self._tell_time()
+
+    def forget_time(self) -> None:
+        """Nobody is told the time any more."""
+        self._ahead_s = None
+
+    def _tell_time(self) -> None:
+        """Answer the question, if there is one that still waits for its answer."""
+        question, now_us = self._question, self._clock.now_us()
+        if self._ahead_s is None or question is None or now_us - question[1] > QUESTION_US:
+            return
+        self._question = None
+        offset_s, next_s, next_offset_s = self._local
+        local = {"offset_s": offset_s, "next_s": next_s, "next_offset_s": next_offset_s}
+        self.command("time", t=self._ahead_s + now_us // 1_000_000, nonce=question[0], **local)
+
     def _send(self, branch: str, body: bytes, label: str) -> None:
         topic = self._prefix + branch
         self.broker.publish(topic, codes.frame(self._key, label, topic, body))
 
     def command(self, name: str, **arguments: Any) -> None:
-        self._counter += 1
-        body = protocol.command_body(f"c{self._counter}", self._counter, EXPIRES_S, name, arguments)
+        self.counter += 1
+        body = protocol.command_body(f"c{self.counter}", self.counter, EXPIRES_S, name, arguments)
         self._send("commands", body, "consigne/1/command")
 
     def kinds(self) -> list[str]:

@@ -197,7 +197,7 @@ class Day:
             self.locker.restore_power()
 
     def set_clock(self) -> None:
-        self.host.command("time", t=self.now_s(), offset_s=0)
+        self.host.know_time(self.now_s())
 
     # --- the day -------------------------------------------------------------------------------------
 

@@ -1,0 +1,31 @@
+"""Local time at a site: its offset now, and when it changes next (summer time, a government's whim)."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+LOOK_AHEAD_S = 400 * 86_400
+_STEP_S = 7 * 86_400  # no two changes have ever been closer together than this and mattered
+
+
+def offset_s(timezone: str, at_s: int) -> int:
+    """Seconds that local time is ahead of UTC at a moment; ``timezone`` is an IANA name."""
+    offset = datetime.fromtimestamp(at_s, ZoneInfo(timezone)).utcoffset()
+    return int(offset.total_seconds()) if offset is not None else 0
+
+
+def next_change(timezone: str, at_s: int) -> tuple[int, int]:
+    """``(first second of the next offset, that offset)``; ``(0, 0)``: none within ``LOOK_AHEAD_S``."""
+    now = offset_s(timezone, at_s)
+    before = at_s
+    while before < at_s + LOOK_AHEAD_S:
+        after = before + _STEP_S
+        if offset_s(timezone, after) != now:
+            while after - before > 1:
+                middle = (before + after) // 2
+                if offset_s(timezone, middle) == now:
+                    before = middle
+                else:
+                    after = middle
+            return after, offset_s(timezone, after)
+        before = after
+    return 0, 0
