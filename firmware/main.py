@@ -14,8 +14,8 @@ from locker import forget
 
 # What only the first stage needs.
 _SETTING_UP = (
-    "config", "configpanel", "configlines", "configboards", "confignetwork", "site", "parts", "panel",
-    "drivers.banks",
+    "config", "configpanel", "configlines", "configboards", "confignetwork", "configsenses",
+    "site", "parts", "panel", "drivers.banks",
 )  # fmt: skip
 
 
@@ -29,7 +29,7 @@ def read():
     except config.ConfigError as error:
         print("cannot start:", error)
         return None
-    forget(*_SETTING_UP[:5])  # the drivers come next: make room
+    forget(*_SETTING_UP[:6])  # the drivers come next: make room
     gc.collect()
     from locker.parts import Parts
     from locker.site import Site

@@ -46,6 +46,7 @@ _SITE = {
     "display": (dict, 0, 0, _REQUIRED),
     "buzzer": (dict, 0, 0, _REQUIRED),
     "led": (dict, 0, 0, _REQUIRED),
+    "senses": (dict, 0, 0, {}),  # configsenses.py
     "watchdog_ms": (int, 1000, 60_000, 8000),
     "holders": (list, 0, _HOLDERS_MAX, ()),
     "network": (dict, 0, 0, {}),  # confignetwork.py
@@ -174,6 +175,14 @@ def checked(given, where="config.json"):
             door[line] = _channel(door[line], banks, "{}.doors[{}].{}".format(where, i, line))
     for part, kinds in configpanel.KINDS.items():
         raw[part] = _check_part(raw, part, kinds, where)
+    if raw["senses"]:
+        from . import configsenses
+
+        here = where + ".senses"
+        given = raw["senses"] = _check(configsenses.PARTS, raw["senses"], here)
+        for part, kinds in configsenses.KINDS.items():
+            if given[part]:
+                given[part] = _check_part(given, part, kinds, here)
     if raw["network"]:
         from . import confignetwork
 
@@ -201,6 +210,10 @@ def _check_meaning(raw, where):
         problems.insert(1, problem)
     if raw["network"]:
         from .confignetwork import problem
+
+        problems.insert(1, problem)
+    if raw["senses"]:
+        from .configsenses import problem
 
         problems.insert(1, problem)
     for look in problems:

@@ -106,3 +106,7 @@ def _pins(raw):
         from . import confignetwork
 
         yield from confignetwork.pins(raw)
+    if raw["senses"]:
+        from . import configsenses
+
+        yield from configsenses.pins(raw)

@@ -31,7 +31,7 @@ _OCCUPANCY_KINDS = (
     R.NOT_OPENED, R.FORCED, R.BLOCKED, R.RELEASED, R.DOOR_FAULT,
 )  # fmt: skip
 _UNHURRIED = (dialog.IDLE, dialog.TAKE, dialog.FILL, dialog.DONE, dialog.MESSAGE)
-_STATUS_KINDS = (R.GRANTS_VERSION, R.FAULT, R.TIME_SET, R.LOST)
+_STATUS_KINDS = (R.GRANTS_VERSION, R.FAULT, R.TIME_SET, R.LOST, R.ALARM)
 
 
 class Controller:
@@ -61,6 +61,7 @@ class Controller:
         self._pulse_turns = 0
         self.timer_turns = 0
         self._rested = {}  # door -> tick from which its lock may be pulsed again
+        self.time_set = None  # a function that hears of each time the host has set, in epoch seconds
         self.failed = ""  # why nothing may be decided any more: a record that was not durable
 
     def attach_sync(self, sync):
@@ -75,6 +76,10 @@ class Controller:
     def is_idle(self):
         """Nobody stands at the keypad and no coil is on: a good moment to stop the world briefly."""
         return self.core.session.state == dialog.IDLE and self._pulsing < 0 and not self._pulses
+
+    def is_pulsing(self):
+        """A coil may be on."""
+        return self._pulsing >= 0
 
     def _may_stall(self):
         """Nobody notices if the chip stands still for the time of an erase: no key is being pressed and
@@ -122,6 +127,8 @@ class Controller:
         if self._clock.set(now_ms, body["t"]) != R_OK:
             self.sink((E.EV_COMMAND, body["n"], IN_THE_PAST, body["id"]))
             return
+        if self.time_set:
+            self.time_set(body["t"])
         if trust == E.TRUST_FLOOR:
             self.sink((E.EV_TIME, before_s, _TIME_FROM_HOST))
         self.sink((E.EV_ORDER, body))

@@ -35,6 +35,12 @@ class Parts:
             self.locks = boards.locks
             self.wires = boards.buses
             reeds += boards.reeds
+        self.senses = None
+        if raw["senses"]:
+            from .senses import Senses
+
+            self.senses = Senses(raw, buses, self._hear)
+            self.locks = self.senses.watched(self.locks)
         self.sensors: ports.Sensors = Reeds(len(raw["doors"]), reeds)
         self.panel = Panel(raw, buses, self._hear)
 

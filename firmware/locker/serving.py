@@ -35,9 +35,14 @@ class Locker:
         gc.collect()
         print("journal:", self._recovery.text)
         core = Core(site, device_key)
+        self._senses = senses = parts.senses
+        if senses:
+            senses.watch(core)
         self._journal.replay(core.apply)
         core.session.proven = self._recovery.proven
         clock = Clock(self._journal.time_floor, ticks_ms())
+        if senses:
+            senses.take_time(clock)
         self._controller = controller = Controller(
             core, self._journal, clock, parts.locks, panel.display, panel.buzzer, panel.lamp, rest_ms
         )
@@ -50,9 +55,11 @@ class Locker:
 
     def _supervise(self, parts, panel):
         controller, supervisor = self._controller, self._supervisor
-        supervisor.critical(
-            "sensors", lambda: parts.sensors.run(controller.sink), lambda: parts.sensors.turns
-        )
+        door_sink = controller.sink
+        if self._senses:
+            self._senses.join(controller, supervisor)
+            door_sink = self._senses.door_sink(door_sink)
+        supervisor.critical("sensors", lambda: parts.sensors.run(door_sink), lambda: parts.sensors.turns)
         for i, wire in enumerate(parts.wires):
             supervisor.critical("rs485 {}".format(i), wire.run, lambda wire=wire: wire.turns)
         supervisor.critical("keypad", lambda: panel.keypad.run(controller.sink), lambda: panel.keypad.turns)
@@ -66,14 +73,16 @@ class Locker:
 
     def _status(self):
         """What only the shell knows, for the status topic."""
-        access = self._controller.core.access
+        core = self._controller.core
+        access = core.access
+        amiss = core.senses.complaints() if core.senses else []
         return {
             "grants": access.grants_version,
             "digest": access.grants_digest(self._controller.now()[1]),
             "fw": VERSION,
             "journal": self._recovery.text,
             "health": self._online.health(),
-            "faults": self._supervisor.faults + self._controller.core.cabinet.health.complaints(),
+            "faults": self._supervisor.faults + core.cabinet.health.complaints() + amiss,
         }
 
     def _task_report(self, name, text):
@@ -92,6 +101,8 @@ class Locker:
         else:
             boot = (board.boot_cause(), recovery.skipped_sectors, recovery.recovered_records, VERSION)
             self._controller.sink((E.EV_BOOT,) + boot)
+            if self._senses:
+                self._senses.started()
         print("ready")
         print("stopped by", await self._supervisor.run())
         board.restart()

@@ -17,6 +17,10 @@ from .access import Access
 from .reasons import R_OK
 from .session import Session
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .senses import Senses
+
 DOORS_TIMER = const(2)
 FLOOR_TIMER = const(3)
 
@@ -50,6 +54,7 @@ class Core:
         )
         self.session = Session(self, site.language, site.languages)
         self.orders = orders.Orders(self, site)
+        self.senses: Senses | None = None  # where the cabinet has any, see senses.py
         self.command_counter = 0
         self._expected = {}  # parcel -> (size, until epoch s), at most _EXPECTED_MAX
         self._fx = []
@@ -62,6 +67,8 @@ class Core:
         self.access.apply(kind, time_s, payload, seq)
         self.cabinet.apply(kind, time_s, payload)
         self.orders.apply(kind, payload)
+        if self.senses:
+            self.senses.apply(kind, payload)
         if kind == R.DEPOSITED:
             values = R.unpack(kind, payload)
             self.access.bind(values[0], values[-1])
@@ -88,6 +95,8 @@ class Core:
         yield from self.access.snapshot()
         yield from self.cabinet.snapshot()
         yield from self.orders.snapshot()
+        if self.senses:
+            yield from self.senses.snapshot()
         for parcel, (size, until) in self._expected.items():
             yield R.EXPECTED, R.pack(R.EXPECTED, size, until, parcel)
         if self.command_counter:
@@ -260,6 +269,14 @@ class Core:
         _, before_s, source = event
         self.record(R.TIME_SET, source, before_s)
 
+    def _on_sense(self, event, now):
+        if self.senses:
+            self.senses.sense(event[1], event[2])
+
+    def _on_supply(self, event, now):
+        if self.senses:
+            self.senses.pulsed(*event[1:])
+
     def _on_link(self, event, now):
         self.orders.led(E.LED_READY if event[1] else E.LED_ATTENTION)
 
@@ -285,5 +302,7 @@ _HANDLERS = {
     E.EV_REJECTED: "_on_rejected",
     E.EV_REVOKE: "_on_revoke",
     E.EV_ORDER: "_on_order",
+    E.EV_SENSE: "_on_sense",
+    E.EV_SUPPLY: "_on_supply",
     E.EV_CARD: "_on_card",
 }

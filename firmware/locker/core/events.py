@@ -20,6 +20,7 @@ COLLECT, DEPOSIT, RETURN, RECALL, SERVICE, HANDOVER = range(6)
 VIA_KEYPAD = const(1)
 VIA_SCANNER = const(2)
 VIA_COMMAND = const(3)
+VIA_CONSOLE = const(4)
 
 # --- events -----------------------------------------------------------------------------------------------
 EV_KEY = const(1)  # key: str of one character, "0".."9", "*", "#" (and "A".."D" on 4x4)
@@ -43,6 +44,8 @@ EV_REJECTED = const(18)  # reason, count: frames that were not believed
 EV_REVOKE = const(19)  # kind of revoke record, its payload
 EV_ORDER = const(20)  # body: dict, a verified command that orders.py carries out
 EV_CARD = const(21)  # text: str, "W<bits>:<facility>:<number>": a card, read by a reader on a Wiegand line
+EV_SENSE = const(22)  # what, value: one of SENSE_, and whether it is so, or how many of its unit
+EV_SUPPLY = const(23)  # door, idle_mv, lowest_mv: the supply before a pulse, and at worst during it
 
 # --- effects, carried out in order, the journal first -----------------------------------------------------
 FX_RECORD = const(1)  # kind, payload: append and make durable before anything that follows
@@ -66,3 +69,9 @@ LED_READY = const(1)
 LED_BUSY = const(2)
 LED_ATTENTION = const(3)
 LED_FAULT = const(4)
+
+# What the cabinet knows of itself (EV_SENSE).
+SENSE_LID = const(1)  # is_open: the lid over controller and wiring
+SENSE_MAINS = const(2)  # is_lost: the locker lives on its battery
+SENSE_SUPPLY = const(3)  # the supply's voltage while no coil is on, in mV
+SENSE_HEAT = const(4)  # degrees Celsius inside

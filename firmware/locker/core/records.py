@@ -35,6 +35,7 @@ TIME_SET = const(20)
 ALARM = const(21)
 RETURNED = const(22)  # a recalled parcel left with a courier, clerk or merchant
 DEPOSIT_UNDONE = const(23)  # the person chose another compartment, or took the parcel back
+SUPPLY = const(24)  # the supply at worst under a door's pulse, when that has changed
 
 # --- internal --------------------------------------------------------------------------------
 GRANT = const(64)
@@ -60,6 +61,7 @@ THROTTLE_STATE = const(81)
 COMMAND_STATE = const(82)
 GRANT_SPENT = const(83)
 LATCH_STATE = const(84)
+SUPPLY_STATE = const(85)
 
 EVENT_KIND_MAX = const(63)
 PARCEL_ID_BYTES_MAX = const(40)  # an S10 has 13, an SSCC 18, the longest carrier format seen 35
@@ -91,6 +93,7 @@ _FORMATS = {
     ALARM: ">BBHH",
     RETURNED: ">HHB",
     DEPOSIT_UNDONE: ">H",
+    SUPPLY: ">HHH",
     GRANT: ">IIIBBHHB16s",
     GRANT_DROP: ">I",
     GRANTS_VERSION: ">I",
@@ -112,6 +115,7 @@ _FORMATS = {
     COMMAND_STATE: ">I",
     GRANT_SPENT: ">II",
     LATCH_STATE: ">HHHBB",
+    SUPPLY_STATE: ">HB",
 }
 # kind -> its name and its fields' names in order; a + before the one that is trailing text
 _WORDS = {
@@ -138,6 +142,7 @@ _WORDS = {
     ALARM: "alarm alarm role holder door",
     RETURNED: "returned door holder role +parcel",
     DEPOSIT_UNDONE: "deposit_undone door +parcel",
+    SUPPLY: "supply door idle_mv lowest_mv",
     GRANT: "grant grant not_before not_after role action holder door uses tag +parcel",
     GRANT_DROP: "grant_drop grant",
     GRANTS_VERSION: "grants_version version",
@@ -159,6 +164,7 @@ _WORDS = {
     COMMAND_STATE: "command_state counter",
     GRANT_SPENT: "grant_spent grant at",
     LATCH_STATE: "latch_state door usual_ms recent_ms trouble pulses",
+    SUPPLY_STATE: "supply_state door lowest_100mv",
 }
 _WITH_TEXT = bytes((
     BOOT, ACCEPTED, PULSE, OPENED, DEPOSITED, COLLECTED, NOT_OPENED, FORCED, COMMAND, FAULT, RETURNED,

@@ -66,7 +66,7 @@ class PinReed:
 
 
 class ChipReeds:
-    """All switches on one ``Mcp23017``."""
+    """All switches on one ``Mcp23017`` or ``Pcf8574``."""
 
     def __init__(self, chip, int_pin, wired):
         """``int_pin``: the pin of the controller that INT pulls low, or None.

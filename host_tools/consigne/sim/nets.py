@@ -6,7 +6,7 @@ over pull resistors, and a net that nothing acts on keeps the level it had.  Clo
 several nets one, which is all that a key matrix is, ghost keys included.
 """
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 Watcher = Callable[[int], Any]
@@ -20,6 +20,8 @@ class Net:
     """
 
     __slots__ = (
+        "_burst_watchers",
+        "_source",
         "_strong",
         "_ties",
         "_tone",
@@ -43,6 +45,8 @@ class Net:
         self._tone: tuple[int, int] | None = None
         self._tone_watchers: list[Callable[[int, int], Any]] = []
         self._volts: float | None = None
+        self._source: Callable[[], float] | None = None
+        self._burst_watchers: list[Callable[[Sequence[tuple[int, int]]], Any]] = []
 
     def __repr__(self) -> str:
         return f"<Net {self.name} {self.level}>"
@@ -111,11 +115,27 @@ class Net:
     @property
     def volts(self) -> float:
         """What an ADC would measure: the voltage applied, else 0 or 3.3 by level."""
+        if self._source is not None:
+            return self._source()
         return 3.3 * self.level if self._volts is None else self._volts
+
+    def set_source(self, source: Callable[[], float]) -> None:
+        """Have ``source()`` say the voltage each time an ADC measures."""
+        self._source = source
 
     def set_volts(self, volts: float | None) -> None:
         """Apply an analogue voltage (0..3.3) for ADC readings; None goes back to the digital level."""
         self._volts = volts
+
+    # --- bursts: pulses shorter than the clock's microsecond -------------------------------------------
+    def burst(self, pulses: Sequence[tuple[int, int]]) -> None:
+        """Send ``(high_ns, low_ns)`` pulses, one after the other, from a low level to a low level."""
+        for watcher in tuple(self._burst_watchers):
+            watcher(pulses)
+
+    def on_burst(self, watcher: Callable[[Sequence[tuple[int, int]]], Any]) -> None:
+        """Call ``watcher(pulses)`` for each burst, as it begins."""
+        self._burst_watchers.append(watcher)
 
     # --- settling ------------------------------------------------------------
     def _component(self) -> "list[Net]":

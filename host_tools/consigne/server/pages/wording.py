@@ -20,7 +20,8 @@ VIA_NAMES = {
     _events.VIA_CONSOLE: "at the console",
 }
 ROLE_NAMES = ("customer", "courier", "clerk", "technician", "resident", "merchant", "partner")
-ALARM_NAMES = {1: "parcel missing or wrong", 2: "opened under duress"}  # core/errands.py, core/session.py
+# core/errands.py, core/session.py, core/senses.py
+ALARM_NAMES = {1: "parcel missing or wrong", 2: "opened under duress", 3: "service lid opened"}
 ACTION_NAMES = ("collect", "deposit", "return", "recall", "service", "hand over")
 
 
@@ -81,6 +82,13 @@ _WORDS: dict[str, tuple[str, str, Callable[[Mapping[str, Any]], str]]] = {
     "fault": (BAD, "Fault", lambda e: e["what"]),
     "time_set": (PLAIN, "Clock set", lambda e: ""),
     "alarm": (BAD, "Alarm", _alarm),
+    "supply": (
+        PLAIN,
+        "Supply measured",
+        lambda e: (
+            f"{e['lowest_mv'] / 1000:.1f} V while {_door(e)} was pulsed, {e['idle_mv'] / 1000:.1f} V before"
+        ),
+    ),
 }
 
 

@@ -7,12 +7,15 @@ from ..board import Board
 from ..gpio import INPUT_ONLY
 from ..nets import Net
 from .doors import Door, Reed, Strike, Supply
+from .ds3231 import Ds3231
 from .hc595 import Hc595
 from .lan8720 import Lan8720
 from .lockboards import BoardStrike, LockBoard, boards
+from .mains import Contact, Rail
 from .mcp23017 import Mcp23017
 from .panel import AnyScanner, Buzzer, Display, Keypad, Lamp, display, keypad, scanner
 from .pcf8574 import Pcf8574
+from .ws2812 import Strip
 
 
 class Cabinet:
@@ -49,8 +52,30 @@ class Cabinet:
         buzzer, led = config.get("buzzer"), config.get("led")
         self.buzzer = Buzzer(board, board.pin(buzzer["pin"])) if buzzer else None
         self.lamp = Lamp(board, board.pin(led["pin"])) if led else None
+        self._add_senses(config.get("senses") or {}, seed)
         network = config.get("network") or {}
         self.phy = Lan8720(board, network) if network.get("kind") == "ethernet" else None
+
+    def _add_senses(self, given: Mapping[str, Any], seed: int) -> None:
+        """``clock``, ``lid``, ``mains``, ``rail`` and ``strip``: None where there is none."""
+        board = self.board
+        clock, tamper, mains, supply, strip = (
+            given.get(part) for part in ("clock", "tamper", "mains", "supply", "strip")
+        )
+        self.clock_chip = Ds3231(board, clock["i2c"], clock["address"]) if clock else None
+        self.lid = self._contact(tamper["pin"], tamper.get("open_level", 1) == 1) if tamper else None
+        self.mains = self._contact(mains["pin"], mains.get("lost_level", 1) == 1) if mains else None
+        self.rail: Rail | None = None
+        if supply:
+            pin, ratio = board.pin(supply["pin"]), supply["ratio_milli"] / 1000
+            self.rail = Rail(board, pin, ratio, self.supply, seed)
+        self.strip: Strip | None = None
+        if strip:
+            self.strip = Strip(board, board.pin(strip["pin"]), max(strip["lights"]) + 1)
+
+    def _contact(self, pin: int, closed: bool) -> Contact:
+        """A contact in its state of rest: the lid shut, the mains there."""
+        return Contact(self.board, self.board.pin(pin), closed, pin in INPUT_ONLY)
 
     def _add_expander(self, expander: Mapping[str, Any]) -> None:
         bus, address = expander["i2c"], expander["address"]

@@ -42,6 +42,7 @@ WLAN_STATUS = 52  # -> active, connected, u16 status, i8 dBm
 LAN_OPEN = 54  # PHY address; mdc, mdio, power (255: none), reference clock, 1: the chip gives it
 LAN_ACTIVE = 55  # 0, 1
 LAN_STATUS = 56  # -> active, status, connected
+BITSTREAM = 57  # pin; four times in ns as u16: high and low of a 0, of a 1; bytes, the highest bit first
 PARTITIONS = 60  # -> the labels, joined by NUL
 CONSOLE_WRITE = 61  # bytes, sent as they are; a board with a console only, as the next
 CONSOLE_INTERRUPT = 62  # the character that interrupts a program, 255 for none

@@ -328,6 +328,13 @@ class ADC:
         return self.read_uv() * 65535 // self._FULL_UV[self._atten]
 
 
+def bitstream(pin, encoding, timing, data):
+    """Send bytes as pulses: ``timing`` has high and low of a 0, of a 1, in ns.  Returns when it is done."""
+    if encoding != 0:
+        raise ValueError("encoding")
+    _link.ask(_ops.BITSTREAM, _number(pin), struct.pack("<HHHH", *timing) + bytes(data))
+
+
 def reset():
     """Reset the chip; does not return."""
     _link.post(_ops.RESET, 0)

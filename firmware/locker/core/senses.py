@@ -1,0 +1,130 @@
+"""The cabinet itself: lid, mains, supply and warmth; what is journaled of them, and what is told.
+
+Imported only by a locker that has such a sense.  What is amiss is told once when it begins and once
+when it is over, and stands in the status meanwhile.  The lowest voltage under each door's pulses is kept
+in three bytes for each door: a latch that springs late may be the supply's fault.
+"""
+
+import struct
+
+from micropython import const
+
+from . import events as E
+from . import records as R
+
+ALARM_LID = const(3)  # records.ALARM: 1 is errands.py's, 2 session.py's
+FAULT_CABINET = const(4)  # records.FAULT: 1 and 2 are the shell's, 3 is health.py's
+
+_SAG_STEP_MV = const(200)  # a change by so much is journaled
+_RECOVERED_MV = const(300)  # above the limit: no more weak
+_HOT_C = const(60)  # the glass of a display is good for so much
+_COLD_C = const(-20)
+_EASED_C = const(5)
+_UNIT_MV = const(100)  # of what a record keeps
+
+_LID, _MAINS, _WEAK, _WARMTH = range(4)
+
+
+class Senses:
+    """``core`` is the ``Core`` that records and acts; ``weak_mv`` what the coils need, 0: not measured."""
+
+    def __init__(self, core, doors, weak_mv):
+        self._core = core
+        self._weak_mv = weak_mv
+        self._amiss = ["", "", "", ""]  # what the status says of each sense
+        self._idle_mv = 0
+        self._kept = bytearray(doors if weak_mv else 0)  # lowest, as journaled, in _UNIT_MV; 0: not known
+        self._recent = bytearray(2 * doors if weak_mv else 0)  # the same in mV, eased upwards
+
+    # --- the fold -----------------------------------------------------------------------------------
+
+    def apply(self, kind, payload):
+        """Fold one record; kinds of others change nothing."""
+        if kind == R.SUPPLY:
+            door, _, lowest_mv = R.unpack(kind, payload)
+            self._keep(door, lowest_mv // _UNIT_MV)
+        elif kind == R.SUPPLY_STATE:
+            self._keep(*R.unpack(kind, payload))
+
+    def _keep(self, door, units):
+        if door < len(self._kept):
+            self._kept[door] = min(255, units)
+            struct.pack_into("<H", self._recent, 2 * door, units * _UNIT_MV)
+
+    def snapshot(self):
+        """Yield ``(kind, payload)`` of every door whose supply was measured."""
+        for door in range(len(self._kept)):
+            if self._kept[door]:
+                yield R.SUPPLY_STATE, R.pack(R.SUPPLY_STATE, door, self._kept[door])
+
+    # --- events -------------------------------------------------------------------------------------
+
+    def sense(self, what, value):
+        """``EV_SENSE``."""
+        if what == E.SENSE_LID:
+            self._lid(value)
+        elif what == E.SENSE_MAINS:
+            self._tell(_MAINS, "mains lost" if value else "", "mains back")
+            self._core.orders.led(E.LED_ATTENTION if value else E.LED_READY)
+        elif what == E.SENSE_SUPPLY:
+            self._idle_mv = value
+            self._judge_supply()
+        else:
+            self._judge_warmth(value)
+
+    def pulsed(self, door, idle_mv, lowest_mv):
+        """``EV_SUPPLY``: the kept value falls at once and rises slowly, an eighth of the way each time."""
+        if door >= len(self._kept):
+            return
+        self._idle_mv = idle_mv
+        (recent_mv,) = struct.unpack_from("<H", self._recent, 2 * door)
+        if recent_mv and lowest_mv > recent_mv:
+            lowest_mv = recent_mv + (lowest_mv - recent_mv) // 8
+        struct.pack_into("<H", self._recent, 2 * door, min(lowest_mv, 65_535))
+        if not self._kept[door] or abs(lowest_mv - self._kept[door] * _UNIT_MV) >= _SAG_STEP_MV:
+            recorded_mv = min(lowest_mv, 65_535)
+            self._core.record(R.SUPPLY, door, min(idle_mv, 65_535), recorded_mv)
+            struct.pack_into("<H", self._recent, 2 * door, recorded_mv)
+        self._judge_supply()
+
+    def _lid(self, is_open):
+        if is_open:
+            self._core.record(R.ALARM, ALARM_LID, 0, 0, R.ANY_DOOR)
+            self._core.effect((E.FX_BEEP, E.BEEP_ALARM))
+            self._amiss[_LID] = "lid open"
+        elif self._amiss[_LID]:
+            self._tell(_LID, "", "lid closed")
+
+    def _judge_supply(self):
+        """The worst of the doors, or the supply by itself when it is that low without a coil."""
+        worst_mv, door = self._idle_mv or 65_535, -1
+        for at in range(len(self._kept)):
+            mv = self._kept[at] * _UNIT_MV
+            if 0 < mv < worst_mv:
+                worst_mv, door = mv, at
+        if worst_mv < self._weak_mv and not self._amiss[_WEAK]:
+            where = "under door {}".format(door) if door >= 0 else "without load"
+            self._tell(_WEAK, "supply {}.{} V {}".format(worst_mv // 1000, worst_mv // 100 % 10, where), "")
+        elif worst_mv >= self._weak_mv + _RECOVERED_MV and self._amiss[_WEAK]:
+            self._tell(_WEAK, "", "supply good again")
+
+    def _judge_warmth(self, celsius):
+        if celsius >= _HOT_C or celsius <= _COLD_C:
+            if not self._amiss[_WARMTH]:
+                self._tell(_WARMTH, "{} C inside".format(celsius), "")
+        elif self._amiss[_WARMTH] and _COLD_C + _EASED_C <= celsius <= _HOT_C - _EASED_C:
+            self._tell(_WARMTH, "", "{} C inside again".format(celsius))
+
+    def _tell(self, sense, amiss, over):
+        self._amiss[sense] = amiss
+        self._core.record(R.FAULT, FAULT_CABINET, amiss or over)
+
+    # --- questions ----------------------------------------------------------------------------------
+
+    def complaints(self):
+        """What is amiss now, for the status."""
+        return [text for text in self._amiss if text]
+
+    def lowest_mv(self, door):
+        """The supply at worst under this door's pulses; 0 while it was not measured."""
+        return self._kept[door] * _UNIT_MV if door < len(self._kept) else 0
