@@ -1,141 +1,330 @@
-"""A cabinet that nobody knows is learned over its wire: every board, order, polarity and door."""
+"""A cabinet that nobody knows is learned: every board, order, polarity and door, whatever goes wrong."""
 
 import os
-import random
 import threading
 import tty
 from pathlib import Path
-from typing import Any
 
 import pytest
-from consigne.cabinet.compiler import compile_file
-from consigne.cabinet.learn import FoundBoard, Learned, find_boards, learn_board
-from consigne.cabinet.newfile import learned_file
-from consigne.cabinet.profiles import profiles
+from consigne.bench.unknown import BOARDS, DOORS, unknown_cabinet
+from consigne.cabinet.compiler import compile_file, open_cabinet, spelled_out
+from consigne.cabinet.learn import AGAIN, BACK, NONE, STOP, Gone, Stopped
+from consigne.cabinet.learned import NotOurs, Progress
+from consigne.cabinet.learnfile import wiring_of
+from consigne.cabinet.learnrun import Nothing
 from consigne.cli import app
-from consigne.sim.board import Board
-from consigne.sim.clock import VirtualClock
-from consigne.sim.parts.cabinet import Cabinet
+from consigne.sim.board import HARD
+from consigne.sim.learnground import SimTechnician
+from learn_kit import Site, on_boards, on_chips, wired
 from typer.testing import CliRunner
 
-QUIET_S = 0.02
-# kind, address, doors, reversed, what a sensor reads behind a closed door
-MIXED = (
-    ("8a", 1, 24, False, 1), ("8a", 2, 24, True, 0), ("winnsen", 3, 24, False, 1),
-    ("wkly", 4, 16, True, 0), ("modbus", 6, 8, False, 1),
-)  # fmt: skip
+
+def test_ninety_six_doors_on_mixed_boards_end_with_the_true_mapping(tmp_path: Path) -> None:
+    site = Site(tmp_path, unknown_cabinet(seed=1))
+    learning = site.learn()
+    assert learning.prove(site.technician) == []
+    assert len(site.truth) == DOORS and site.written(learning) == site.truth
+    boards = learning.progress.boards or []
+    assert {(b.kind, b.address): learning.progress.is_reversed(b.name) for b in boards} == {
+        (kind, address): is_reversed for kind, address, _, is_reversed, _ in BOARDS if kind != "winnsen"
+    } | {("winnsen", 3): False}
+    assert list(learning.progress.troubles()) == [] and not learning.progress.file.exists()
+    site.nothing_is_energised()
 
 
-class SimWire:
-    """The UART of a simulated board, used by hand: nothing of the firmware runs but its codecs."""
-
-    def __init__(self, board: Board, clock: VirtualClock) -> None:
-        self._uart = board.uart(1)
-        self._clock = clock
-        self.requests = 0
-        self._baud = 0
-
-    def exchange(self, frame: bytes, baud: int) -> bytes:
-        if baud != self._baud:
-            self._uart.open(baud, 18, 19, 256, 10)
-            self._baud = baud
-        self.requests += 1
-        self._uart.transmit(frame)
-        self._clock.run_for(len(frame) * 10 / baud + QUIET_S)
-        heard = b""
-        while more := self._uart.take(256):
-            heard += more
-            self._clock.run_for(QUIET_S)
-        return heard
-
-    def rest(self, duration_ms: int) -> None:
-        self._clock.run_for(duration_ms / 1000)
+@pytest.mark.parametrize("kind", ["cu48", "cu16"])
+def test_boards_of_the_other_speed_are_learned_too(kind: str, tmp_path: Path) -> None:
+    site = Site(tmp_path, on_boards(20, kind, 10))
+    assert site.written(site.learn()) == site.truth
 
 
-class Site:
-    """A cabinet with these boards on one wire, and a person before it."""
-
-    def __init__(self, boards: tuple[tuple[str, int, int, bool, int], ...], seed: int) -> None:
-        count = sum(entry[2] for entry in boards)
-        names = [str(n + 1) for n in range(count)]
-        random.Random(seed).shuffle(names)
-        self.truth: dict[str, tuple[str, int, int, int]] = {}
-        doors: list[dict[str, Any]] = []
-        for kind, address, many, _, closed in boards:
-            for channel in range(many):
-                name = names[len(doors)]
-                place = {"bank": f"{kind}@1:{address}", "channel": channel}
-                doors.append({"name": name, "lock": place, "reed": place, "closed_level": closed})
-                self.truth[name] = (kind, address, channel, closed)
-        wired = [{"kind": k, "uart": 1, "address": a, "reversed": r} for k, a, _, r, _ in boards]
-        wires = [{"uart": 1, "tx": 18, "rx": 19, "de": -1, "baud": 9600}]
-        clock = VirtualClock()
-        board = Board(clock)
-        self.cabinet = Cabinet(board, {"rs485": wires, "boards": wired, "doors": doors}, seed)
-        board.power_on()
-        clock.run_for(1)
-        self.wire = SimWire(board, clock)
-        self._told: set[str] = set()
-
-    def which_opened(self, _board: FoundBoard, _channel: int) -> str:
-        """The person looks for the door that stands open and was shut a moment ago."""
-        (name,) = {door.name for door in self.cabinet.doors if door.is_open} - self._told
-        self._told.add(name)
-        return name
-
-    def learn(self) -> list[Learned]:
-        boards = list(find_boards(self.wire, addresses_max=8))
-        return [learn_board(self.wire, board, self.which_opened) for board in boards]
+def test_relays_and_sensors_at_the_controllers_own_pins_are_found(tmp_path: Path) -> None:
+    text = on_chips(8).replace('on = "A"\nlock = 0\nreed = 8\n', "lock = 23\nreed = 36\npull_up = true\n")
+    site = Site(tmp_path, text)
+    learning = site.learning()
+    learning.find(site.technician, 8, with_pins=True)
+    learning.ask(site.technician)
+    assert site.written(learning) == site.truth
+    assert "pull_up = true" in site.out.read_text()
+    site.nothing_is_energised()
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_ninety_six_doors_on_mixed_boards_end_with_the_true_mapping(seed: int, tmp_path: Path) -> None:
-    site = Site(MIXED, seed)
-    learned = site.learn()
-    assert [(b.board.kind, b.board.address, b.is_reversed) for b in learned] == [
-        (k, a, r) for k, a, _, r, _ in MIXED
-    ]
-    found = {
-        door.number: (entry.board.kind, entry.board.address, door.lock, door.closed_level)
-        for entry in learned
-        for door in entry.doors
-    }
-    assert len(found) == 96 and found == site.truth
-    assert site.wire.requests > 1000
-    assert all(door.lock == door.reed for entry in learned for door in entry.doors)
-    file = tmp_path / "cabinet.toml"
-    file.write_text(learned_file(profiles()["esp32-devkitc"], learned))
-    config, warnings = compile_file(file)
-    assert warnings == [] and len(config["doors"]) == 96
-    banks = ["gpio", *(f"{b['kind']}@{b['uart']}:{b['address']}" for b in config["boards"])]
-    compiled = {
-        door["name"]: (banks[door["lock"][0]], door["lock"][1], door.get("closed_level", 0))
-        for door in config["doors"]
-    }
-    assert compiled == {
-        name: (f"{k}@1:{a}", channel, closed) for name, (k, a, channel, closed) in site.truth.items()
-    }
-    assert [board["reversed"] for board in config["boards"]] == [r for _, _, _, r, _ in MIXED]
+# --- what goes wrong at the cabinet -----------------------------------------------------------------------
+def test_a_lock_that_never_springs_is_told_and_no_door_is_made_of_it(tmp_path: Path) -> None:
+    site = Site(tmp_path, on_boards(12))
+    site.parts.doors[4].strike.dead = True
+    learning = site.learn()
+    troubles = list(learning.progress.troubles())
+    assert "8a board 1, channel 4 moved nothing: no door is there, or its lock did not spring" in troubles
+    assert "no door has the number 5" in troubles
+    assert site.written(learning) == {name: door for name, door in site.truth.items() if name != "5"}
 
 
-def test_a_lock_that_does_not_spring_is_no_door_and_an_empty_wire_has_no_board() -> None:
-    site = Site((("8a", 1, 24, False, 1),), 3)
-    site.cabinet.doors[5].strike.dead = True
-    (learned,) = site.learn()
-    assert len(learned.doors) == 23 and 5 not in {door.lock for door in learned.doors}
-    next(iter(site.cabinet.boards.values())).silent = True
-    assert list(find_boards(site.wire, addresses_max=2)) == []
+def test_a_latch_that_sticks_once_is_opened_once_more(tmp_path: Path) -> None:
+    site = Site(tmp_path, on_chips(4))
+    site.parts.doors[2].strike.jams = 1
+    assert site.written(site.learn()) == site.truth
 
 
-def test_a_board_that_falls_silent_is_told() -> None:
-    site = Site((("8a", 1, 24, False, 1),), 4)
-    (board,) = find_boards(site.wire, addresses_max=2)
-    next(iter(site.cabinet.boards.values())).silent = True
-    with pytest.raises(OSError, match="8a at address 1 does not answer"):
-        learn_board(site.wire, board, site.which_opened)
+def test_a_broken_wire_of_a_sensor_is_told_with_the_number_of_its_door(tmp_path: Path) -> None:
+    site = Site(tmp_path, on_boards(12))
+    site.parts.doors[7].reed.stuck = "closed"
+    learning = site.learn()
+    (trouble,) = learning.progress.troubles()
+    assert trouble.startswith("door 8 (8a board 1, channel 7) opened and no sensor moved")
+    assert learning.prove(site.technician) == ["door 8 did not open, or its sensor did not move"]
+    assert site.written(learning) == site.truth and f"# {trouble}" in site.out.read_text()
 
 
-def _board_on_a_port(port: int, wired: tuple[int, ...]) -> None:
+def test_two_locks_wired_together_are_told_and_not_taken_for_a_door(tmp_path: Path) -> None:
+    site = Site(tmp_path, on_boards(6))
+    first, second = site.parts.doors[1:3]
+    alone = first.strike.on_spring
+
+    def both() -> None:
+        alone()
+        second.strike.on_spring()
+
+    first.strike.on_spring = both
+    learning = site.learn()
+    troubles = list(learning.progress.troubles())
+    assert any(text.startswith("8a board 1, channel 1 moves several doors") for text in troubles)
+    assert site.written(learning) == {name: door for name, door in site.truth.items() if name != "2"}
+
+
+def test_two_boards_with_one_address_are_told_before_anything_is_opened(tmp_path: Path) -> None:
+    site = Site(tmp_path, on_boards(12, per_board=6))
+    site.parts.boards["8a@1:2"].address = 1
+    learning = site.learning()
+    with pytest.raises(Nothing):
+        learning.find(site.technician, 4, with_pins=False)
+    assert any("8a board at address 1" in text and "two boards" in text for text in site.technician.said)
+    assert site.parts.supply.pulses == 0 and not any(b.opened for b in site.parts.boards.values())
+
+
+class Mender(SimTechnician):
+    """Plugs a board in again when told that it is silent."""
+
+    def __init__(self, site: Site) -> None:
+        super().__init__(site.unknown)
+        self.board = site.parts.boards["8a@1:1"]
+
+    def please(self, text: str) -> bool:
+        self.board.silent = False
+        return super().please(text)
+
+
+def test_a_board_that_falls_silent_in_the_middle_goes_on_where_it_was(tmp_path: Path) -> None:
+    site = Site(tmp_path, on_boards(12))
+    mender = Mender(site)
+    strike = site.parts.doors[3].strike
+    spring = strike.on_spring
+
+    def spring_and_die() -> None:
+        strike.on_spring = spring
+        spring()
+        mender.board.silent = True
+
+    strike.on_spring = spring_and_die
+    learning = site.learn(mender)
+    assert mender.said[0].startswith("the 8a board at address 1 does not answer any more: look at its plug")
+    assert site.written(learning) == site.truth
+
+
+# --- what goes wrong before it ----------------------------------------------------------------------------
+class Fumbler(SimTechnician):
+    """Answers wrongly when it is his turn: ``slips`` is call -> what he says instead, first call is 1."""
+
+    def __init__(self, site: Site, slips: dict[int, str]) -> None:
+        super().__init__(site.unknown)
+        self.slips = slips
+        self.calls = 0
+        self.right = ""
+
+    def which_opened(self, place: str, note: str) -> str:
+        self.calls += 1
+        slip = self.slips.pop(self.calls, "")
+        if slip == BACK:
+            return BACK
+        if slip:
+            self.right = super().which_opened(place, note)
+            return slip
+        return super().which_opened(place, note)
+
+    def number_before(self, place: str, number: str) -> str:
+        return self.right
+
+
+def test_a_wrong_number_is_taken_back_one_step_later(tmp_path: Path) -> None:
+    site = Site(tmp_path, on_boards(6))
+    fumbler = Fumbler(site, {2: "99", 3: BACK})
+    assert site.written(site.learn(fumbler)) == site.truth and fumbler.slips == {}
+
+
+def test_a_number_given_twice_takes_the_wrong_one_back_and_opens_that_door_again(tmp_path: Path) -> None:
+    site = Site(tmp_path, on_boards(6))
+    fumbler = Fumbler(site, {2: "4"})  # door 2 is called 4; door 4 comes later
+    learning = site.learn(fumbler)
+    assert site.written(learning) == site.truth
+    assert learning.progress.opens > 6 and any("channel 1: it is opened again" in t for t in fumbler.said)
+
+
+@pytest.mark.parametrize("slip", ["", "a number", AGAIN])
+def test_what_is_no_number_is_asked_again(slip: str, tmp_path: Path) -> None:
+    site = Site(tmp_path, on_boards(3))
+
+    class Slow(Fumbler):
+        def which_opened(self, place: str, note: str) -> str:
+            if self.slips.pop(1, None) is not None:
+                self.note = note
+                return slip
+            return super().which_opened(place, note)
+
+    assert site.written(site.learn(Slow(site, {1: slip}))) == site.truth
+
+
+def test_a_sensor_that_moves_without_a_door_is_told(tmp_path: Path) -> None:
+    site = Site(tmp_path, on_boards(3))
+    learning = site.learn(Fumbler(site, {2: NONE}))
+    assert any("channel 1 moved a sensor and no door" in text for text in learning.progress.troubles())
+    assert set(site.written(learning)) == {"1", "3"}
+
+
+# --- interrupted ------------------------------------------------------------------------------------------
+def test_who_stops_goes_on_where_he_was_and_opens_nothing_twice(tmp_path: Path) -> None:
+    site = Site(tmp_path, on_boards(12))
+    whole = Site(tmp_path, on_boards(12)).learn().progress
+    whole.file.unlink()
+    with pytest.raises(Stopped):
+        site.learn(Fumbler(site, {6: STOP}))
+    assert len(site.learning().progress.numbered) == 5
+    site.unknown.shut_doors()
+    learning = site.learn()
+    assert site.written(learning) == site.truth
+    assert learning.progress.opens == whole.opens + 1, "the door that was open when he stopped"
+
+
+class Cable:
+    """The console of a site, until it is pulled."""
+
+    def __init__(self, site: Site, calls: int) -> None:
+        self.site = site
+        self.left = calls
+
+    def exec(self, code: str) -> str:
+        self.left -= 1
+        if self.left < 0:
+            raise Gone("the controller's console is gone")
+        return self.site.unknown.console.exec(code)
+
+
+@pytest.mark.parametrize(
+    ("text", "step"), [(on_chips(2), 1), (on_boards(3), 29)], ids=["relays", "lock board"]
+)
+def test_a_cable_pulled_at_any_moment_leaves_nothing_energised_and_loses_nothing(
+    text: str, step: int, tmp_path: Path
+) -> None:
+    calls, pulls = 5, 0
+    while True:
+        site = Site(tmp_path, text)
+        cable = Cable(site, calls)
+        try:
+            learning = site.learn(console=cable)
+        except Gone:
+            site.nothing_is_energised()
+            site.unknown.shut_doors()
+            learning = site.learn()
+            pulls += 1
+        else:
+            break
+        assert learning.progress.doors() and site.written(learning) == site.truth
+        site.out.unlink()
+        calls += step
+    learning.progress.file.unlink()
+    assert pulls > 5
+
+
+def test_code_interrupted_at_any_moment_of_a_pulse_releases_every_line(tmp_path: Path) -> None:
+    """Ctrl+C, or a laptop that resets the interpreter while the board waits."""
+    interrupted = 0
+    for waits in range(0, 200, 9):
+        site = Site(tmp_path, on_chips(1))
+        learning = site.learning()
+        learning.find(site.technician, 1, with_pins=False)
+        console = site.unknown.console
+        sleep, left = console._sleep_us, [waits]
+
+        def stop(duration_us: int, sleep=sleep, left=left) -> None:
+            left[0] -= 1
+            if left[0] == 0:
+                raise KeyboardInterrupt
+            sleep(duration_us)
+
+        console._sleep_us = stop  # type: ignore[method-assign]
+        console._start()  # an interpreter that waits this way
+        learning = site.learning()
+        try:
+            learning.find(site.technician, 1, with_pins=False)
+            learning.ask(site.technician)
+        except KeyboardInterrupt:
+            interrupted += 1
+        site.nothing_is_energised()
+        learning.progress.file.unlink()
+    assert interrupted > 10
+
+
+def test_a_controller_that_restarts_in_the_middle_is_set_up_again(tmp_path: Path) -> None:
+    site = Site(tmp_path, on_chips(6))
+    first = site.parts.doors[2].strike.on_spring
+    site.parts.doors[2].strike.on_spring = lambda: (
+        first(), site.unknown.clock.call_in(700_000, site.unknown.board.reset, HARD)
+    )  # fmt: skip
+    assert site.written(site.learn()) == site.truth
+    site.nothing_is_energised()
+
+
+def test_what_was_learned_of_another_cabinet_or_is_damaged_is_refused(tmp_path: Path) -> None:
+    site = Site(tmp_path, on_boards(3))
+    with pytest.raises(Stopped):
+        site.learn(Fumbler(site, {2: STOP}))
+    other = wiring_of(site.file)
+    other["locks"]["arm_pin"] += 1
+    with pytest.raises(NotOurs, match="other wiring"):
+        Progress.beside(site.out, other)
+    kept = site.out.with_suffix(".learned.json")
+    kept.write_text(kept.read_text()[:-40])
+    with pytest.raises(NotOurs, match=r"damaged .*: remove it to begin again"):
+        site.learning()
+
+
+def test_an_empty_wire_is_told(tmp_path: Path) -> None:
+    site = Site(tmp_path, on_boards(3))
+    site.parts.boards["8a@1:1"].silent = True
+    learning = site.learning()
+    with pytest.raises(Nothing, match="check their power"):
+        learning.find(site.technician, 2, with_pins=False)
+
+
+# --- by the command -----------------------------------------------------------------------------------------
+def test_the_command_learns_a_simulated_cabinet_by_itself(tmp_path: Path) -> None:
+    truth, out = tmp_path / "truth.toml", tmp_path / "learned.toml"
+    truth.write_text(on_chips(8))
+    arguments = ["cabinet", "learn", str(out), "--sim", str(truth), "--headless"]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0 and "8 doors after 16 openings" in done.output, done.output
+    assert wired_doors(out) == wired_doors(truth)
+    again = CliRunner().invoke(app, arguments)
+    assert again.exit_code == 2 and "exists" in again.output
+    for wrong in (["--sim", str(truth), "--port", "x"], [], ["--sim", str(truth), "--board", "esp31"]):
+        refused = CliRunner().invoke(app, ["cabinet", "learn", str(tmp_path / "new.toml"), *wrong])
+        assert refused.exit_code == 2
+
+
+def wired_doors(file: Path) -> dict[str, object]:
+    return wired(spelled_out(open_cabinet(file), compile_file(file)[0]))
+
+
+def _board_on_a_port(port: int, doors: tuple[int, ...]) -> None:
     """A board of the family 8A at address 1: a lock that is opened changes its sensor; ends with the port."""
     states = bytearray(b"\xff\xff\xff")
     while True:
@@ -146,7 +335,7 @@ def _board_on_a_port(port: int, wired: tuple[int, ...]) -> None:
         if request == bytes.fromhex("80010033b2"):
             reply = b"\x80\x01" + bytes(states) + b"\x33"
         elif request[:2] == b"\x8a\x01" and len(request) == 5:
-            if request[2] - 1 in wired:
+            if request[2] - 1 in doors:
                 states[(request[2] - 1) // 8] &= ~(1 << (request[2] - 1) % 8)
             reply = request[:4]
         else:
@@ -157,30 +346,32 @@ def _board_on_a_port(port: int, wired: tuple[int, ...]) -> None:
         os.write(port, reply + bytes([check]))
 
 
-@pytest.mark.parametrize("wired", [(0, 9), ()], ids=["two doors", "no board"])
-def test_the_command_learns_through_a_serial_port(
-    wired: tuple[int, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("doors", [(0, 9), ()], ids=["two doors", "no board"])
+def test_the_command_learns_through_an_adapter(
+    doors: tuple[int, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("consigne.cabinet.learn.PULSE_MS", 1)  # no real lock has to spring
+    monkeypatch.setattr("consigne.cabinet.learnboards.REST_MS", 1)  # no real lock has to spring
+    monkeypatch.setattr("consigne.cabinet.learn.REST_MS", 1)
     master, slave = os.openpty()
     tty.setraw(slave)
-    if wired:
-        threading.Thread(target=_board_on_a_port, args=(master, wired), daemon=True).start()
+    if doors:
+        threading.Thread(target=_board_on_a_port, args=(master, doors), daemon=True).start()
     file = tmp_path / "cabinet.toml"
-    arguments = ["cabinet", "learn", str(file), "--port", os.ttyname(slave), "--addresses", "1"]
-    done = CliRunner().invoke(app, arguments, input="12\n7\n")
+    arguments = ["cabinet", "learn", str(file), "--port", os.ttyname(slave), "--addresses", "1", "--no-prove"]
+    done = CliRunner().invoke(app, arguments, input="?\n12\n7\n\n")
     os.close(slave)
-    if not wired:
+    if not doors:
         os.close(master)
-        assert done.exit_code == 1 and "no lock board answers" in done.output and not file.exists()
+        assert done.exit_code == 1 and "no lock board and no expander answers" in done.output
+        assert list(tmp_path.iterdir()) == []
         return
     assert done.exit_code == 0, done.output
-    doors = compile_file(file)[0]["doors"]
-    found = [(door["name"], door["lock"], door["closed_level"]) for door in doors]
-    assert found == [("12", [1, 0], 1), ("7", [1, 9], 1)]
+    found = [(d["name"], d["lock"], d["closed_level"]) for d in compile_file(file)[0]["doors"]]
+    assert found == [("7", [1, 9], 1), ("12", [1, 0], 1)]
 
 
 def test_a_port_that_is_not_there_is_told(tmp_path: Path) -> None:
-    port = str(tmp_path / "none")
-    done = CliRunner().invoke(app, ["cabinet", "learn", str(tmp_path / "c.toml"), "--port", port])
-    assert done.exit_code == 1 and "No such file" in done.output
+    for option in ("--port", "--console"):
+        arguments = ["cabinet", "learn", str(tmp_path / "c.toml"), option, str(tmp_path / "none")]
+        done = CliRunner().invoke(app, arguments)
+        assert done.exit_code == 1 and "none" in done.output and "Traceback" not in done.output

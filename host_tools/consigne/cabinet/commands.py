@@ -13,22 +13,23 @@ from .compiler import compile_cabinet, device_json, open_cabinet
 from .drawings import CannotDraw
 from .drawings import draw as draw_all
 from .front import svg, terminal_text
-from .learn import FoundBoard, find_boards, learn_board
+from .learncommand import learn
 from .model import Cabinet
-from .newfile import NoRoom, learned_file, new_file
+from .newfile import NoRoom, new_file
 from .power import bill, budget
 from .problems import CabinetError
 from .profiles import profiles
 from .rules import RULES
 from .schema import LISTS, REQUIRED, SITE, TABLES
 from .schema_panel import VARIANTS
-from .serialwire import SerialWire
 
 app = typer.Typer(
     help="The cabinet file: what is wired where, checked before anyone solders.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+
+app.command()(learn)
 
 _File = Annotated[Path, typer.Argument(help="The cabinet file, such as cabinet.toml.")]
 
@@ -112,43 +113,6 @@ def new(
     except OSError as error:
         raise typer.BadParameter(f"cannot write {file}: {error.strerror}") from None
     typer.echo(f"{file} is written: change what differs, then `consigne cabinet check {file}`")
-
-
-@app.command()
-def learn(
-    file: _File,
-    port: Annotated[str, typer.Option(help="Serial port of an RS-485 adapter, such as /dev/ttyUSB0.")],
-    board: Annotated[str, typer.Option(help="Controller board of the file.")] = "esp32-devkitc",
-    addresses: Annotated[int, typer.Option(help="Highest address to look at.", min=1, max=254)] = 8,
-) -> None:
-    """Find the lock boards on a wire, open each lock once, and write what was learned.
-
-    The controller must not be on the wire. Stand before the cabinet, all doors shut.
-    """
-    if board not in profiles():
-        raise typer.BadParameter(f"no profile of a board '{board}': known are {', '.join(profiles())}")
-    try:
-        with SerialWire(port) as wire:
-            learned = []
-            for found in find_boards(wire, addresses):
-                typer.echo(f"family {found.kind}, address {found.address}: opening each of its locks")
-                learned.append(learn_board(wire, found, _ask_number))
-        if not learned:
-            typer.echo("no lock board answers: check power, A and B, and the addresses", err=True)
-            raise typer.Exit(1)
-        text = learned_file(profiles()[board], learned)
-        with file.open("x", encoding="utf-8") as stream:
-            stream.write(text)
-    except (OSError, ValueError) as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None
-    doors = sum(len(entry.doors) for entry in learned)
-    typer.echo(f"{file}: {doors} doors on {len(learned)} boards; correct sizes and places, then check it")
-
-
-def _ask_number(board: FoundBoard, channel: int) -> str:
-    number: str = typer.prompt(f"lock {channel} of board {board.address} opened: number on its door")
-    return number
 
 
 @app.command()

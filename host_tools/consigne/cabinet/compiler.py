@@ -12,7 +12,7 @@ from consigne.firmware_path import import_locker
 
 from .form import check_form
 from .front import cells
-from .model import Cabinet
+from .model import Cabinet, reed_bank
 from .problems import CabinetError, Place, Problem, nearest
 from .profiles import profiles
 from .reading import Sheet, read
@@ -115,12 +115,11 @@ def _doors(cabinet: Cabinet) -> list[dict[str, Any]]:
     numbers = {bank.name: i for i, bank in enumerate(cabinet.banks)}
     doors = []
     for door, cell in zip(cabinet.compartments, cells(cabinet.compartments), strict=True):
-        bank = numbers[door["on"]]
         entry = {
             "name": door["number"],
             "size": SIZES.index(door["size"]) + 1,
-            "lock": [bank, door["lock"]],
-            "reed": [bank, door["reed"]],
+            "lock": [numbers[door["on"]], door["lock"]],
+            "reed": [numbers[reed_bank(door)], door["reed"]],
         }
         if cell.is_low:
             entry["low"] = True

@@ -150,7 +150,17 @@ class Cabinet:
         yield Use(data["supply"]["sense_pin"], SENSE, ("supply", "sense_pin"))
         if "tamper" in data:
             yield Use(data["tamper"]["pin"], TAMPER, ("tamper", "pin"))
+        yield from self._door_uses()
+
+    def _door_uses(self) -> Iterator[Use]:
         for i, door in enumerate(self.compartments):
             if door["on"] == "gpio":
                 yield Use(door["lock"], RELAY, ("compartment", i, "lock"))
+            if reed_bank(door) == "gpio":
                 yield Use(door["reed"], REED, ("compartment", i, "reed"), door["pull_up"])
+
+
+def reed_bank(door: dict[str, Any]) -> str:
+    """What a door's sensor is on."""
+    name: str = door["reed_on"] or door["on"]
+    return name

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 
 from . import model
-from .learn import Learned
 from .model import KINDS, Role
 from .profiles import Profile
 from .rules_pins import suitable
@@ -17,8 +16,8 @@ _COLUMN = ("XL", "L", "S", "S", "M", "S", "S", "M")  # from the floor up
 _FLOOR_CM = 12.0
 _DOORS_PER_CHIP = 8
 # GPA7 and GPB7 can only drive: locks there, sensors at the others.
-_CHIP_LOCKS = (0, 1, 2, 3, 4, 5, 7, 15)
-_CHIP_REEDS = (8, 9, 10, 11, 12, 13, 14, 6)
+CHIP_LOCKS = (0, 1, 2, 3, 4, 5, 7, 15)
+CHIP_REEDS = (8, 9, 10, 11, 12, 13, 14, 6)
 _CHIPS_MAX = 7  # of eight addresses the display has one
 
 
@@ -27,7 +26,7 @@ class NoRoom(ValueError):
 
 
 @dataclass(frozen=True)
-class _Place:
+class Place:
     """A door and what it is wired to."""
 
     number: str
@@ -35,6 +34,8 @@ class _Place:
     lock: int
     reed: int
     closed_level: int = 0
+    reed_on: str = ""
+    pull_up: bool = False
 
 
 @dataclass
@@ -71,24 +72,7 @@ def new_file(board: Profile, doors: int, lock_boards: str | None, per_board: int
     return _file(board, pins, arm, heads, places)
 
 
-def learned_file(board: Profile, learned: list[Learned]) -> str:
-    """The text of a cabinet file for what was learned; sizes and places of the doors are guesses."""
-    pins = _Pins(board)
-    arm = pins.take(model.ARM)
-    bauds = {entry.board.baud for entry in learned}
-    if len(bauds) != 1:
-        raise NoRoom("boards of different speeds need wires of their own: learn each wire by itself")
-    heads = [_wire(board, pins, bauds.pop())]
-    places: list[_Place] = []
-    for number, entry in enumerate(learned, 1):
-        found = entry.board
-        more = "reversed = true\n" if entry.is_reversed else ""
-        heads.append(_lock_board(board, f"board {number}", found.kind, found.address) + more)
-        places += [_Place(d.number, f"board {number}", d.lock, d.reed, d.closed_level) for d in entry.doors]
-    return _file(board, pins, arm, heads, places)
-
-
-def _file(board: Profile, pins: _Pins, arm: int, heads: list[str], places: list[_Place]) -> str:
+def _file(board: Profile, pins: _Pins, arm: int, heads: list[str], places: list[Place]) -> str:
     i2c = f"[[i2c]]\nid = 0\nscl = {pins.take(model.I2C)}\nsda = {pins.take(model.I2C)}\n"
     columns = -(-len(places) // len(_COLUMN))
     terminal = columns // 2 + 1
@@ -102,7 +86,7 @@ def _file(board: Profile, pins: _Pins, arm: int, heads: list[str], places: list[
         '[network]\nkind = "wifi"\nssid = "change me"\nbroker = "change.me.example"\n',
         f"[front]\nterminal_column = {terminal}\nterminal_cm = 85\n",
         '[[holder]]\nrole = "courier"\naction = "deposit"\nnumber = 1\n',
-        *_compartments(places, terminal),
+        *compartments(places, terminal),
     ]
     return "\n".join(parts)
 
@@ -121,24 +105,24 @@ def _panel(board: Profile, pins: _Pins) -> str:
     )
 
 
-def _on_chips(pins: _Pins, doors: int) -> tuple[list[str], list[_Place]]:
+def _on_chips(pins: _Pins, doors: int) -> tuple[list[str], list[Place]]:
     chips = -(-doors // _DOORS_PER_CHIP)
     if chips > _CHIPS_MAX:
         raise NoRoom(f"{_CHIPS_MAX * _DOORS_PER_CHIP} doors fit on expanders: use lock boards for {doors}")
     heads: list[str] = []
-    places: list[_Place] = []
+    places: list[Place] = []
     for chip in range(chips):
         name = chr(ord("A") + chip)
         wired = f"int_pin = {pins.take(model.INTERRUPT)}\n" if chip == 0 else ""
         heads.append(f'[[expander]]\nname = "{name}"\nkind = "mcp23017"\naddress = {0x20 + chip:#x}\n{wired}')
-        for lock, reed in zip(_CHIP_LOCKS, _CHIP_REEDS, strict=True):
-            places.append(_Place(str(len(places) + 1), name, lock, reed))
+        for lock, reed in zip(CHIP_LOCKS, CHIP_REEDS, strict=True):
+            places.append(Place(str(len(places) + 1), name, lock, reed))
     return heads, places[:doors]
 
 
 def _on_boards(
     board: Profile, pins: _Pins, doors: int, kind: str, per_board: int
-) -> tuple[list[str], list[_Place]]:
+) -> tuple[list[str], list[Place]]:
     known = KINDS.get(kind)
     if known is None:
         raise NoRoom(f"no lock boards of a family '{kind}': known are {', '.join(sorted(KINDS))}")
@@ -151,12 +135,12 @@ def _on_boards(
     if count > min(32, high - low + 1):
         raise NoRoom(f"{count} boards of the family {kind} do not fit on one wire")
     heads = [_wire(board, pins, known.baud or 9600)]
-    places: list[_Place] = []
+    places: list[Place] = []
     for number in range(count):
         name = f"board {number + 1}"
         heads.append(_lock_board(board, name, kind, low + number))
         for channel in range(per_board):
-            places.append(_Place(str(len(places) + 1), name, channel, channel))
+            places.append(Place(str(len(places) + 1), name, channel, channel))
     return heads, places[:doors]
 
 
@@ -169,16 +153,18 @@ def _lock_board(board: Profile, name: str, kind: str, address: int) -> str:
     return f'[[lock_board]]\nname = "{name}"\nkind = "{kind}"\nuart = {board.uarts[0]}\naddress = {address}\n'
 
 
-def _compartments(places: list[_Place], terminal: int) -> list[str]:
+def compartments(places: list[Place], terminal: int) -> list[str]:
     """A table for each door: columns of eight from the left, the terminal's column left free."""
     out = []
     for i, place in enumerate(places):
         column, row = divmod(i, len(_COLUMN))
         column += 1 if column + 1 < terminal else 2
         bottom = _FLOOR_CM + sum(HEIGHTS_CM[size] for size in _COLUMN[:row])
-        level = f"closed_level = {place.closed_level}\n" if place.closed_level else ""
+        more = f"closed_level = {place.closed_level}\n" if place.closed_level else ""
+        more += f'reed_on = "{place.reed_on}"\n' if place.reed_on else ""
+        more += "pull_up = true\n" if place.pull_up else ""
         out.append(
             f'[[compartment]]\nnumber = "{place.number}"\nsize = "{_COLUMN[row]}"\ncolumn = {column}\n'
-            f'bottom_cm = {bottom:g}\non = "{place.on}"\nlock = {place.lock}\nreed = {place.reed}\n{level}'
+            f'bottom_cm = {bottom:g}\non = "{place.on}"\nlock = {place.lock}\nreed = {place.reed}\n{more}'
         )
     return out

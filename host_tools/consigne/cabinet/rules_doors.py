@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from .front import TERMINAL_HEIGHT_CM, cells
-from .model import Cabinet
+from .model import Cabinet, reed_bank
 from .problems import Key, nearest, spell
 
 Finding = tuple[Key, str, str]
@@ -15,8 +15,9 @@ _MCP_OUTPUTS = (7, 15)
 def bank(cabinet: Cabinet) -> Iterator[Finding]:
     names = [bank.name for bank in cabinet.banks]
     for i, door in enumerate(cabinet.compartments):
-        if door["on"] not in names:
-            yield ("compartment", i, "on"), f"nothing is called '{door['on']}'", nearest(door["on"], names)
+        for key in ("on", "reed_on"):
+            if door[key] and door[key] not in names:
+                yield ("compartment", i, key), f"nothing is called '{door[key]}'", nearest(door[key], names)
 
 
 def bank_name(cabinet: Cabinet) -> Iterator[Finding]:
@@ -29,10 +30,11 @@ def bank_name(cabinet: Cabinet) -> Iterator[Finding]:
 
 def channel(cabinet: Cabinet) -> Iterator[Finding]:
     for i, door in enumerate(cabinet.compartments):
-        bank = cabinet.bank(door["on"])
-        if bank is None or bank.name == "gpio":
-            continue
-        for line, count in (("lock", bank.locks), ("reed", bank.inputs)):
+        for line, name in (("lock", door["on"]), ("reed", reed_bank(door))):
+            bank = cabinet.bank(name)
+            if bank is None or bank.name == "gpio":
+                continue
+            count = bank.locks if line == "lock" else bank.inputs
             if door[line] >= count > 0:
                 text = f"'{bank.name}' has no channel {door[line]} for a {line}"
                 yield ("compartment", i, line), text, f"take one of 0 to {count - 1}"
@@ -41,10 +43,10 @@ def channel(cabinet: Cabinet) -> Iterator[Finding]:
 def channel_once(cabinet: Cabinet) -> Iterator[Finding]:
     first: dict[tuple[str, str, int], Key] = {}
     for i, door in enumerate(cabinet.compartments):
-        bank = cabinet.bank(door["on"])
-        if bank is None or bank.name == "gpio":
-            continue
-        for line in ("lock", "reed"):
+        for line, name in (("lock", door["on"]), ("reed", reed_bank(door))):
+            bank = cabinet.bank(name)
+            if bank is None or bank.name == "gpio":
+                continue
             place = (bank.name, "" if bank.is_shared else line, door[line])
             key: Key = ("compartment", i, line)
             other = first.setdefault(place, key)
@@ -117,6 +119,6 @@ def keys(cabinet: Cabinet) -> Iterator[Finding]:
 def expander_inputs(cabinet: Cabinet) -> Iterator[Finding]:
     chips = {entry["name"] for entry in cabinet.data["expander"] if entry["kind"] == "mcp23017"}
     for i, door in enumerate(cabinet.compartments):
-        if door["on"] in chips and door["reed"] in _MCP_OUTPUTS:
+        if reed_bank(door) in chips and door["reed"] in _MCP_OUTPUTS:
             text = f"channel {door['reed']} is an output by the data sheet since 2022"
             yield ("compartment", i, "reed"), text, "put a lock there and the sensor elsewhere"

@@ -171,6 +171,7 @@ LISTS: dict[str, tuple[int, Table]] = {
             "column": Field(int, "of the front, from the left", low=1, high=40),
             "bottom_cm": Field(float, "lower edge above the floor", low=0, high=300),
             "on": Field(str, 'expander or lock board, or "gpio"', "gpio", 1, 16),
+            "reed_on": Field(str, "what the sensor is on, when not the same as the lock", "", 0, 16),
             "lock": Field(int, "pin or channel of the lock", low=0, high=255),
             "reed": Field(int, "pin or channel of the door's sensor", low=0, high=255),
             "closed_level": Field(int, "what the sensor reads behind a closed door", 0, 0, 1),

@@ -9,12 +9,14 @@ QUIET_S = 0.02  # without a byte: the frame has ended
 
 
 class SerialWire:
-    """``learn.Wire`` on a serial port; use it as a context manager.
+    """``learnboards.Wire`` on a serial port, in the place of the controller's ``uart``; use it as a
+    context manager.
 
     Raises ``OSError`` when the port cannot be opened or is pulled out.
     """
 
-    def __init__(self, port: str) -> None:
+    def __init__(self, port: str, uart: int) -> None:
+        self.uart = uart
         self._port = serial.Serial(port, 9600)
 
     def __enter__(self) -> "SerialWire":
