@@ -3,6 +3,7 @@
 Each command lives where its work is done; here they get their names, options and help.
 """
 
+import os
 import sys
 from enum import StrEnum
 from importlib.metadata import version as installed_version
@@ -13,6 +14,7 @@ import typer
 
 from consigne.cabinet.commands import app as cabinet_app
 from consigne.device.commands import app as device_app
+from consigne.server.accountcommands import app as account_app
 
 app = typer.Typer(
     name="consigne",
@@ -22,6 +24,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(cabinet_app, name="cabinet")
+app.add_typer(account_app, name="account")
 app.add_typer(device_app, name="device")
 
 
@@ -47,6 +50,21 @@ def main(
     pass
 
 
+def _choose(file: Path | None) -> None:
+    """Have demo and simulator play this cabinet."""
+    if file is None:
+        return
+    from consigne.cabinet.problems import CabinetError
+
+    os.environ["CONSIGNE_CABINET"] = str(file)
+    try:
+        import consigne.demo.cabinet  # noqa: F401 - read once, now
+    except CabinetError as error:
+        for problem in error.problems:
+            typer.echo(str(problem), err=True)
+        raise typer.Exit(1) from None
+
+
 @app.command()
 def demo(
     headless: Annotated[
@@ -58,8 +76,10 @@ def demo(
         Path | None, typer.Option(help="Directory that keeps flash and database for the next time.")
     ] = None,
     log: Annotated[Path | None, typer.Option(help="File to write what the cabinet does into.")] = None,
+    cabinet: Annotated[Path | None, typer.Option(help="Another cabinet file than the demo's.")] = None,
 ) -> None:
     """A cabinet on your desk: the real firmware on MicroPython, a broker, a host, a database."""
+    _choose(cabinet)
     if headless:
         from consigne.demo.headless import run
 
@@ -80,6 +100,7 @@ def demo(
 def sim(
     context: typer.Context,
     ground: Annotated[GroundName, typer.Option(help="What runs the firmware.")] = GroundName.MICROPYTHON,
+    cabinet: Annotated[Path | None, typer.Option(help="Another cabinet file than the demo's.")] = None,
 ) -> None:
     """Try one thing: carry out steps at a cabinet and print what it did, with times.
 
@@ -88,6 +109,7 @@ def sim(
     --power on|off. In keys and scans {courier} stands for today's courier code, {PARCEL} for
     the pick-up code of that parcel.
     """
+    _choose(cabinet)
     from consigne.demo import steps, trial
 
     try:
@@ -122,27 +144,38 @@ def serve(
     workers: Annotated[
         int, typer.Option(help="Processes that store events, for PostgreSQL.", min=1, max=64)
     ] = 1,
+    notices: Annotated[
+        Path | None, typer.Option(help="TOML file that says how customers are told.", exists=True)
+    ] = None,
+    certificate: Annotated[
+        Path | None, typer.Option(help="PEM file: serve HTTPS; without it leave TLS to a proxy.", exists=True)
+    ] = None,
+    key: Annotated[Path | None, typer.Option(help="PEM file of its key.", exists=True)] = None,
 ) -> None:
-    """The host: takes the lockers' events, keeps the database, serves the HTTP API."""
-    from consigne.server import service
+    """The host: takes the lockers' events, keeps the database, serves pages and HTTP API."""
+    from consigne.server import serving
     from consigne.server.migrations import OtherSchema
+    from consigne.server.service import HostService
+    from consigne.server.sharing import CannotShare
 
     broker_host, broker_port = _address("--broker", broker)
     listen_host, listen_port = _address("--listen", listen)
+    if (certificate is None) != (key is None):
+        raise typer.BadParameter("--certificate and --key belong together")
     try:
-        service.serve(
+        host = HostService(
             database,
             broker_host,
             broker_port,
-            listen_host=listen_host,
-            listen_port=listen_port,
             username=user,
             password=password,
             tls=tls or ca is not None,
             ca=str(ca) if ca else None,
             workers=workers,
+            channels=serving.channels_of(notices),
         )
-    except (ValueError, OtherSchema) as error:
+        serving.serve(serving.Listening(listen_host, listen_port, certificate, key), host)
+    except (ValueError, OtherSchema, CannotShare) as error:
         raise typer.BadParameter(str(error)) from None
 
 

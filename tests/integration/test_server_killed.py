@@ -37,9 +37,10 @@ def test_a_full_disk_stops_acknowledgements_and_nothing_else(tmp_path):
 
 SERVE = """
 import sys
-from consigne.server.service import serve
+from consigne.server.service import HostService
+from consigne.server.serving import Listening, serve
 {before}
-serve(sys.argv[1], "127.0.0.1", int(sys.argv[2]), listen_port=0)
+serve(Listening(port=0), HostService(sys.argv[1], "127.0.0.1", int(sys.argv[2])))
 """
 BETWEEN_COMMIT_AND_ACK = """
 import os, signal

@@ -5,7 +5,8 @@ import asyncio
 import httpx
 import pytest
 from consigne import codes
-from consigne.server.service import TOKEN_VARIABLE, HostService, serve
+from consigne.server.service import HostService
+from consigne.server.serving import TOKEN_VARIABLE, Listening, serve
 from consigne.server.store import Store
 from host_kit import DOORS, deposited, device_key, events, occupancy, status
 
@@ -183,6 +184,8 @@ def test_health_tells_what_is_wrong(api):
 
 def test_a_host_without_a_token_does_not_listen_to_the_world(tmp_path, monkeypatch):
     monkeypatch.delenv(TOKEN_VARIABLE, raising=False)
+    service = HostService(f"sqlite:///{tmp_path}/host.db", broker_port=1)
     for host in ("0.0.0.0", "::", "192.0.2.1", "host.example.org"):
         with pytest.raises(ValueError, match=TOKEN_VARIABLE):
-            serve(f"sqlite:///{tmp_path}/host.db", listen_host=host)
+            serve(Listening(host), service)
+    service.database.close()

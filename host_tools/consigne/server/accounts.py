@@ -40,8 +40,13 @@ class Role(StrEnum):
     OPERATOR = "operator"  # everything
     CARRIER = "carrier"  # its own parcels and its couriers' codes, at every locker
     MERCHANT = "merchant"  # the same, for a shop that sells or lends
-    PARTNER = "partner"  # the same, for a shop that delivers in the neighbourhood
+    PARTNER = "partner"  # a shop that takes parcels out of one locker and delivers them nearby
     CLERK = "clerk"  # one attended counter
+
+    @property
+    def sits(self) -> bool:
+        """Whether it belongs to one place and sees what lies there, whoever sent it."""
+        return self in (Role.CLERK, Role.PARTNER)
 
 
 HOLDER_ROLES = {Role.CARRIER: 1, Role.CLERK: 2, Role.MERCHANT: 5, Role.PARTNER: 6}  # as in window codes
@@ -49,7 +54,7 @@ HOLDER_ROLES = {Role.CARRIER: 1, Role.CLERK: 2, Role.MERCHANT: 5, Role.PARTNER: 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Somebody who asks.  ``holder`` is their number in window codes, ``locker`` a clerk's counter."""
+    """Somebody who asks.  ``holder`` is their number in window codes, ``locker`` where they sit."""
 
     name: str
     role: Role
@@ -79,9 +84,10 @@ class Accounts:
             if connection.execute(select(accounts.c.name).where(accounts.c.name == name)).first():
                 raise Conflict(f"there is an account {name!r} already")
             if locker is not None:
+                kind = "counter" if role is Role.CLERK else "locker"
                 here = select(lockers.c.kind).where(lockers.c.id == locker)
-                if connection.execute(here).scalar() != "counter":
-                    raise NotFound(f"no counter {locker} is registered")
+                if connection.execute(here).scalar() != kind:
+                    raise NotFound(f"no {kind} {locker} is registered")
             values = {"holder": holder, "locker": locker, "created_at": int(time.time()), "disabled": False}
             connection.execute(accounts.insert().values(name=name, role=role.value, **values))
             audit.note(connection, by, "add account", detail=f"{name}, {role}")
@@ -205,8 +211,8 @@ def _check_account(name: str, role: Role, holder: int | None, locker: str | None
         )
     if holder is not None and not 0 <= holder <= HOLDER_MAX:
         raise Invalid(f"a holder number is 0 to {HOLDER_MAX}")
-    if (role is Role.CLERK) != (locker is not None):
-        raise Invalid("a clerk, and nobody else, belongs to a counter")
+    if role.sits != (locker is not None):
+        raise Invalid("a clerk belongs to a counter, a partner to a locker, nobody else to either")
 
 
 def _row(connection: Connection, name: str) -> Any:

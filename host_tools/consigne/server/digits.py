@@ -20,34 +20,47 @@ from consigne.server.secret import Secret
 _events = import_locker("core.events")
 _records = import_locker("core.records")
 
+SIZES = {1: "S", 2: "M", 3: "L", 4: "XL"}
 DAY_S = 86_400
 EXPECTED_DAYS = 30
 """How long a locker keeps in mind a parcel that was announced and has not come."""
 LISTED_TRIES = 100  # draws of digits before giving up; each collides with probability < 1e-4
 
 
-def in_use(connection: Connection, where: Any, now_s: int) -> set[str]:
-    """The digits of every code that works, or will work, at a locker."""
-    here = (parcels.c.locker == where.id) & parcels.c.state.not_in(ENDED)
-    wanted = select(parcels.c.id, parcels.c.code, parcels.c.digits).where(here)
-    used = set()
-    for row in connection.execute(wanted):
-        if row.digits is not None:
-            used.add(row.digits.reveal().decode())
-        used.add(codes.derived_code(where.device_key.reveal(), row.id, where.digits))
-    return used
+class Taken:
+    """The digits of every code that works, or will work, at a locker: ``digits in taken``."""
+
+    def __init__(self, connection: Connection, where: Any, now_s: int) -> None:
+        self._key = where.device_key.reveal()
+        here = (parcels.c.locker == where.id) & parcels.c.state.not_in(ENDED)
+        wanted = select(parcels.c.id, parcels.c.digits).where(here)
+        self._digits = set()
+        for row in connection.execute(wanted):
+            if row.digits is not None:
+                self._digits.add(row.digits.reveal().decode())
+            self._digits.add(codes.derived_code(self._key, row.id, where.digits))
+        live = (grants_table.c.locker == where.id) & grants_table.c.dropped.is_(None)
+        ahead = select(grants_table.c.tag).where(live, grants_table.c.not_after > now_s)
+        self._tags = {row.tag.reveal() for row in connection.execute(ahead)}
+
+    def __contains__(self, digits: str) -> bool:
+        return digits in self._digits or codes.listed_tag(self._key, digits) in self._tags
 
 
-def draw_listed(
-    connection: Connection, where: Any, id_: str, deadline_days: int, taken: set[str], now_s: int
-) -> dict[str, Any]:
-    """Draw digits nobody else has there and grant them; returns the parcel's columns."""
+def draw(where: Any, taken: Taken) -> str:
+    """New digits nobody else has at a locker.  Raises ``Conflict`` when there are none to be found."""
     for _ in range(LISTED_TRIES):
         digits = codes.new_digits(where.digits)
         if digits not in taken:
-            break
-    else:
-        raise Conflict(f"no free digits at locker {where.id}")
+            return digits
+    raise Conflict(f"no free digits at locker {where.id}")
+
+
+def draw_listed(
+    connection: Connection, where: Any, id_: str, deadline_days: int, taken: Taken, now_s: int
+) -> dict[str, Any]:
+    """Draw digits nobody else has there and grant them; returns the parcel's columns."""
+    digits = draw(where, taken)
     grant = grants.add(
         connection,
         where.id,

@@ -14,6 +14,7 @@ from consigne import protocol
 from consigne.server import audit, commands
 from consigne.server.contiguity import Held
 from consigne.server.database import Database
+from consigne.server.digits import SIZES
 from consigne.server.errors import Conflict, Invalid, NotFound
 from consigne.server.models import compartments, events, lockers, streams
 from consigne.server.secret import Secret
@@ -22,6 +23,8 @@ KEY_BYTES = 32
 CODE_DIGITS = range(6, 11)
 EVENTS_PAGE_MAX = 1_000
 LOCKERS_PAGE_MAX = 1_000
+SHELVES_MAX = 500
+COUNTER = "counter"
 CONTENT_NAMES = ("empty", "parcel", "taken out", "being filled", "blocked")
 SEEN_NAMES = ("closed", "open", "unknown")
 
@@ -105,10 +108,30 @@ class Fleet:
             connection.execute(lockers.insert().values(**values))
             return True
 
-    def names(self) -> list[str]:
-        """Every locker's name."""
+    def register_counter(
+        self, id_: str, shelves: int, place: Place, *, timezone: str = "UTC", by: str = commands.HOST
+    ) -> None:
+        """Make an attended counter known: a shop with numbered shelves and no device (see ``counter``).
+
+        Its key is drawn here and leaves the host never.  Registered again, its shelves and place change.
+        """
+        if not 1 <= shelves <= SHELVES_MAX:
+            raise Invalid(f"a counter has 1 to {SHELVES_MAX} shelves")
+        doors = [Door(str(number + 1), max(SIZES)) for number in range(shelves)]
         with self._database.read() as connection:
-            return list(connection.execute(select(lockers.c.id).order_by(lockers.c.id)).scalars())
+            row = connection.execute(select(lockers).where(lockers.c.id == id_)).first()
+        if row is not None and row.kind != COUNTER:
+            raise Conflict(f"{id_} is a locker")
+        key = row.device_key.reveal() if row is not None else secrets.token_bytes(KEY_BYTES)
+        self.register(id_, key, timezone=timezone, doors=doors, place=place, by=by)
+        with self._database.write() as connection:
+            connection.execute(update(lockers).where(lockers.c.id == id_).values(kind=COUNTER, up=True))
+
+    def names(self) -> list[str]:
+        """The name of every locker that has a device."""
+        wanted = select(lockers.c.id).where(lockers.c.kind != COUNTER).order_by(lockers.c.id)
+        with self._database.read() as connection:
+            return list(connection.execute(wanted).scalars())
 
     def lockers(self, *, after: str = "", limit: int = LOCKERS_PAGE_MAX) -> list[dict[str, Any]]:
         """Lockers after one in the order of their names, without their keys."""

@@ -16,8 +16,8 @@ from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
 from consigne.server.database import Database
+from consigne.server.digits import SIZES
 from consigne.server.models import alarms, compartments, lockers, streams
-from consigne.server.parcels import SIZES
 
 PAGE = 50
 FRESH_S = 3.0

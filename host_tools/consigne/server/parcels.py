@@ -15,7 +15,7 @@ from consigne import codes
 from consigne.firmware_path import import_locker
 from consigne.server import audit, commands, digits, grants, notices
 from consigne.server.database import Database
-from consigne.server.digits import DAY_S, EXPECTED_DAYS
+from consigne.server.digits import DAY_S, EXPECTED_DAYS, SIZES
 from consigne.server.errors import Conflict, Invalid, NotFound
 from consigne.server.models import lockers, parcels
 from consigne.server.projection import ENDED
@@ -23,7 +23,6 @@ from consigne.server.secret import Secret
 
 _labels = import_locker("core.labels")
 
-SIZES = {1: "S", 2: "M", 3: "L", 4: "XL"}
 LANGUAGES: tuple[str, ...] = import_locker("texts").LANGUAGES
 DERIVED, LISTED, NONE = "derived", "listed", "none"
 _IN_A_LOCKER = ("in_locker", "forced")
@@ -124,7 +123,7 @@ class Parcels:
             values |= {"revoked": False, "digits": None, "grant": None}
             values |= {"door": None, "deposited_at": None, "ended_at": None, "language": language}
             values["contact"] = Secret(notices.check_contact(contact).encode()) if contact else None
-            taken = digits.in_use(connection, where, now_s)
+            taken = digits.Taken(connection, where, now_s)
             if code == LISTED:
                 values |= digits.draw_listed(connection, where, id_, deadline_days, taken, now_s)
             elif codes.derived_code(where.device_key.reveal(), id_, where.digits) in taken:

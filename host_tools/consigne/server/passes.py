@@ -1,18 +1,23 @@
 """What opens a locker without a parcel of its own: window codes of couriers and staff, tokens to print."""
 
+import json
 import time
 from typing import Any
 
 from sqlalchemy import select
 
 from consigne import codes
-from consigne.server import audit
+from consigne.firmware_path import import_locker
+from consigne.server import audit, digits, grants
 from consigne.server.database import Database
 from consigne.server.errors import Invalid, NotFound
+from consigne.server.models import grants as grants_table
 from consigne.server.models import lockers
 from consigne.server.orders import place_of
 
 TOKEN_DAYS_MAX = 366
+STANDING_DAYS_MAX = 3_660
+_COLLECT = import_locker("core.events").COLLECT
 TOKEN_SLACK_S = 300  # a locker's clock may be behind
 
 
@@ -71,6 +76,54 @@ class Passes:
             detail = f"nonce {nonce}, until {until_s}, action {action}, holder {holder}, door {door}"
             audit.note(connection, by, "make token", locker=locker, parcel=parcel or None, detail=detail)
         return {"token": text, "nonce": nonce, "until": until_s}
+
+    def standing(
+        self, locker: str, *, role: int, action: int, holder: int, door: int, uses: int, days: int, by: str
+    ) -> dict[str, Any]:
+        """A code of random digits for somebody who comes again, such as a resident: shown once, here.
+
+        ``uses`` is how often it opens, 0 for without limit; ``grant`` in the answer takes it back.  It
+        works once the locker was reached.
+        """
+        now_s = int(time.time())
+        with self._database.write() as connection:
+            row = _row(connection, locker)
+            if not 1 <= days <= STANDING_DAYS_MAX:
+                raise Invalid(f"days is 1 to {STANDING_DAYS_MAX}")
+            names_door = door != codes.ANY_DOOR
+            if names_door and door >= len(json.loads(row.layout)):
+                raise Invalid(f"locker {locker} has no door {door}: they are numbered from 0")
+            if action == _COLLECT and not names_door:
+                raise Invalid("a standing code to collect with names its compartment")
+            text = digits.draw(row, digits.Taken(connection, row, now_s))
+            grant = grants.add(
+                connection, locker, tag=codes.listed_tag(row.device_key.reveal(), text),
+                not_before=now_s - digits.DAY_S, not_after=now_s + days * digits.DAY_S,
+                role=role, action=action, holder=holder, door=door, uses=uses, parcel="",
+            )  # fmt: skip
+            detail = f"grant {grant}, role {role}, action {action}, holder {holder}, door {door}, {days} days"
+            audit.note(connection, by, "standing code", locker=locker, detail=detail)
+        return {"grant": grant, "code": text, "until": now_s + days * digits.DAY_S}
+
+    def standing_codes(self, locker: str) -> list[dict[str, Any]]:
+        """The standing codes of a locker that have not ended; their digits are kept nowhere."""
+        live = (grants_table.c.locker == locker) & grants_table.c.dropped.is_(None)
+        wanted = select(grants_table).where(live, grants_table.c.parcel == "")
+        names = ("id", "role", "action", "holder", "door", "uses", "not_after")
+        with self._database.read() as connection:
+            _row(connection, locker)
+            rows = connection.execute(wanted.where(grants_table.c.not_after > int(time.time()))).all()
+        return [{name: getattr(row, name) for name in names} for row in rows]
+
+    def drop_standing(self, locker: str, grant: int, by: str) -> None:
+        """Take a standing code back; the locker refuses it once it has heard."""
+        here = (grants_table.c.locker == locker) & (grants_table.c.id == grant)
+        live = here & grants_table.c.dropped.is_(None) & (grants_table.c.parcel == "")
+        with self._database.write() as connection:
+            if connection.execute(select(grants_table.c.id).where(live)).first() is None:
+                raise NotFound(f"locker {locker} has no standing code {grant}")
+            grants.drop(connection, locker, grant)
+            audit.note(connection, by, "drop standing code", locker=locker, detail=f"grant {grant}")
 
 
 def _row(connection: Any, locker: str) -> Any:

@@ -5,22 +5,24 @@ start a broker (see ``broker``).
 """
 
 import asyncio
-import os
 
-import uvicorn
 from fastapi import FastAPI
 
+from consigne.server import housekeeping
+from consigne.server.accounts import Accounts
+from consigne.server.alarms import Alarms
 from consigne.server.api import create_app
+from consigne.server.condition import Condition
+from consigne.server.counter import Counter
 from consigne.server.database import Database
 from consigne.server.fleet import Fleet
-from consigne.server.gate import is_loopback
 from consigne.server.ingest import Ingest, Listener, Role
+from consigne.server.notifier import Channels, Notifier
 from consigne.server.orders import Orders
+from consigne.server.overview import Overview
 from consigne.server.parcels import Parcels
 from consigne.server.passes import Passes
 from consigne.server.workers import LEADERS, BrokerAccess, Workers
-
-TOKEN_VARIABLE = "CONSIGNE_API_TOKEN"
 
 
 class HostService:
@@ -37,10 +39,12 @@ class HostService:
     workers
         Processes that store events. From two on they share the subscription, which the broker must
         know how to do (mosquitto and the clusters do, amqtt does not).
+    channels
+        How customers are told of their parcels; nobody is told when None, notices wait.
 
     Attributes
     ----------
-    fleet, parcels, orders, passes
+    fleet, parcels, orders, passes, accounts, alarms, condition, overview, counter
         What the API does, as plain blocking methods, safe in any thread.  Call ``kick`` after one
         that leaves something to send (announce, revoke, open).
     """
@@ -56,6 +60,7 @@ class HostService:
         tls: bool = False,
         ca: str | None = None,
         workers: int = 1,
+        channels: Channels | None = None,
     ) -> None:
         access = BrokerAccess(broker_host, broker_port, username, password, tls, ca)
         self.database = Database(database_url)
@@ -63,11 +68,18 @@ class HostService:
         self.parcels = Parcels(self.database)
         self.orders = Orders(self.database)
         self.passes = Passes(self.database)
+        self.accounts = Accounts(self.database)
+        self.alarms = Alarms(self.database)
+        self.condition = Condition(self.database)
+        self.overview = Overview(self.database)
+        self.counter = Counter(self.database)
         self.workers = Workers(database_url, access, workers) if workers > 1 else None
         self.client = access.client(LEADERS if self.workers else None)
         self.ingest = Ingest(self.database, self.client, Role.LEADER if self.workers else Role.ALONE)
         if self.workers:
             self.ingest.others = self.workers.total
+        self.notifier = Notifier(self.database, channels) if channels is not None else None
+        self._tidying: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Start to connect and to ingest; returns at once, ``ready`` waits for the broker."""
@@ -75,6 +87,9 @@ class HostService:
         self.client.start()
         if self.workers:
             self.workers.start()
+        if self.notifier:
+            self.notifier.start()
+        self._tidying = asyncio.create_task(housekeeping.run(self.database), name="housekeeping")
 
     async def ready(self, timeout_s: float = 15.0) -> None:
         """Wait until the broker confirmed the subscriptions.  Raises ``TimeoutError``."""
@@ -83,10 +98,20 @@ class HostService:
 
     async def stop(self) -> None:
         """Disconnect, commit what was received, close the database."""
+        if self._tidying is not None:
+            self._tidying.cancel()
+            await asyncio.gather(self._tidying, return_exceptions=True)
+        if self.notifier:
+            await self.notifier.stop()
         if self.workers:
             await self.workers.stop()
         await self.ingest.stop()
         self.database.close()
+
+    async def wait_failed(self) -> None:
+        """Return never while all is well; raise what must end the host otherwise."""
+        watched = [self.ingest.wait_failed()] + ([self.workers.wait_failed()] if self.workers else [])
+        await asyncio.gather(*watched)
 
     def kick(self) -> None:
         """Something is to be sent: do it now.  Safe in any thread."""
@@ -99,56 +124,3 @@ class HostService:
     def app(self, token: str | None = None) -> FastAPI:
         """The HTTP API over this host."""
         return create_app(self.database, self.ingest, token=token)
-
-
-def serve(
-    database_url: str,
-    broker_host: str = "127.0.0.1",
-    broker_port: int = 1883,
-    *,
-    listen_host: str = "127.0.0.1",
-    listen_port: int = 8080,
-    username: str | None = None,
-    password: str | None = None,
-    tls: bool = False,
-    ca: str | None = None,
-    workers: int = 1,
-) -> None:
-    """Run the host with its HTTP API until interrupted; the body of ``consigne serve``.
-
-    Raises
-    ------
-    ValueError
-        To be reached from elsewhere than this machine, an API token must stand in the environment
-        variable ``CONSIGNE_API_TOKEN``.
-    """
-    token = os.environ.get(TOKEN_VARIABLE) or None
-    if token is None and not is_loopback(listen_host):
-        raise ValueError(f"to listen on {listen_host}, put an API token into {TOKEN_VARIABLE}")
-
-    async def run() -> None:
-        host = HostService(
-            database_url,
-            broker_host,
-            broker_port,
-            username=username,
-            password=password,
-            tls=tls,
-            ca=ca,
-            workers=workers,
-        )
-        await host.start()
-        server = uvicorn.Server(uvicorn.Config(host.app(token), host=listen_host, port=listen_port))
-        serving = asyncio.create_task(server.serve())
-        failing = asyncio.create_task(host.ingest.wait_failed())
-        try:
-            done, _ = await asyncio.wait({serving, failing}, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()  # a host that no longer ingests must end loudly, and be started again
-        finally:
-            server.should_exit = True
-            failing.cancel()
-            await asyncio.gather(serving, failing, return_exceptions=True)
-            await host.stop()
-
-    asyncio.run(run())

@@ -37,22 +37,27 @@ class Store:
         sqlalchemy.exc.SQLAlchemyError
             Nothing was stored; the lockers will send it again.
         """
+        with self.database.write() as connection:
+            return self.commit_within(connection, messages)
+
+    def commit_within(self, connection: Connection, messages: Sequence[Message]) -> Outcome:
+        """As ``commit``, in the caller's transaction."""
         outcome = Outcome()
         batches: dict[Stream, list[protocol.Event]] = {}
         for message in messages:
             if isinstance(message.content, protocol.EventBatch):
                 stream = (message.locker, message.content.epoch)
                 batches.setdefault(stream, []).extend(message.content.events)
-        with self.database.write() as connection:
-            self._store_events(connection, batches, outcome)
-            for message in messages:
-                standing.apply(connection, message, outcome)
+        self._store_events(connection, batches, outcome)
+        for message in messages:
+            standing.apply(connection, message, outcome)
         return outcome
 
     def forget_presence(self) -> None:
         """Nobody is known to be connected: the broker, who knows it, is not there."""
         with self.database.write() as connection:
-            connection.execute(update(lockers).where(lockers.c.up.is_(True)).values(up=False))
+            devices = lockers.c.up.is_(True) & (lockers.c.kind == "locker")
+            connection.execute(update(lockers).where(devices).values(up=False))
 
     def open_gaps(self) -> dict[Stream, Held]:
         """Every stream of which something is known to be missing, for a host that starts."""

@@ -20,6 +20,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
 from consigne import protocol
+from consigne.server import sharing
 from consigne.server.counts import Counts
 from consigne.server.database import Database
 from consigne.server.ingest import Ingest, Role
@@ -48,6 +49,10 @@ class BrokerAccess:
     tls: bool = False
     ca: str | None = None  # PEM file of the authority to trust; the system's when None
 
+    def context(self) -> ssl.SSLContext | None:
+        """How to check the broker's certificate; None without TLS."""
+        return ssl.create_default_context(cafile=self.ca) if self.tls else None
+
     def client(self, subscriptions: tuple[str, ...] | None = None) -> HostClient:
         """A connection of its own, not yet started."""
         return HostClient(
@@ -56,7 +61,7 @@ class BrokerAccess:
             client_id="consigne-host-" + secrets.token_hex(4),
             username=self.username,
             password=self.password,
-            tls=ssl.create_default_context(cafile=self.ca) if self.tls else None,
+            tls=self.context(),
             subscriptions=subscriptions,
         )
 
@@ -66,6 +71,7 @@ class Workers:
 
     def __init__(self, database_url: str, access: BrokerAccess, count: int) -> None:
         self.count = count
+        self._access = access
         self._arguments = (database_url, access)
         self._running: list[tuple[BaseProcess, Connection]] = []
         self._reports: dict[int, Report] = {}  # by process id, those that have ended too
@@ -103,7 +109,27 @@ class Workers:
                 await asyncio.to_thread(process.join)
         self._running.clear()
 
+    async def wait_failed(self) -> None:
+        """Return never while all is well; raise what ended the supervision otherwise (``CannotShare``)."""
+        if self._task is None:
+            raise RuntimeError("the workers are not started")
+        await asyncio.shield(self._task)
+
+    async def _ask_broker(self) -> None:
+        """Return once the broker, which need not be there yet, said that it shares subscriptions."""
+        while True:
+            try:
+                access = self._access
+                await sharing.check(
+                    access.host, access.port, access.username, access.password, access.context()
+                )
+                return
+            except (OSError, TimeoutError) as error:
+                log.warning("no workers yet, the broker does not answer: %s", error or "no answer")
+            await asyncio.sleep(RESTART_S)
+
     async def _supervise(self) -> None:
+        await self._ask_broker()
         while True:
             self._collect()
             for process, pipe in [one for one in self._running if not one[0].is_alive()]:

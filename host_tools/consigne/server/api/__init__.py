@@ -11,8 +11,9 @@ from fastapi.responses import JSONResponse
 from consigne import protocol
 from consigne.server.accounts import Accounts
 from consigne.server.alarms import Alarms
-from consigne.server.api import health, lockers, orders, parcels
+from consigne.server.api import counters, health, lockers, orders, parcels
 from consigne.server.condition import Condition
+from consigne.server.counter import Counter
 from consigne.server.database import Database
 from consigne.server.errors import CallerError
 from consigne.server.fleet import Fleet
@@ -45,6 +46,7 @@ def create_app(database: Database, ingest: Ingest, *, token: str | None = None) 
     app.include_router(lockers.router(fleet, Overview(database), Condition(database), Alarms(database)))
     app.include_router(orders.router(database, Orders(database), Passes(database), ingest.kick))
     app.include_router(parcels.router(Parcels(database), fleet, Outbox(database), ingest.kick))
+    app.include_router(counters.router(fleet, Counter(database), ingest.kick))
     app.include_router(health.router(database, ingest))
     return app
 

@@ -44,7 +44,7 @@ def own_parcel(parcels: Parcels, id_: str, account: Account) -> Parcel:
     parcel = parcels.get(id_)
     if account.role is Role.OPERATOR:
         return parcel
-    mine = parcel.locker == account.locker if account.role is Role.CLERK else parcel.carrier == account.holder
+    mine = parcel.locker == account.locker if account.role.sits else parcel.carrier == account.holder
     if not mine:
         raise NotFound(f"no parcel {id_} is known")
     return parcel

@@ -118,6 +118,17 @@ class TokenBody(Body):
     days: int = Field(default=1, ge=1, le=366)
 
 
+class StandingBody(Body):
+    """A code for somebody who comes again, such as a resident."""
+
+    role: int = Field(default=4, ge=0, le=6, description="4 resident")
+    action: int = Field(default=0, ge=0, le=5)
+    holder: int = Field(default=0, ge=0, le=65_535)
+    door: int = Field(default=65_535, ge=0, le=65_535, description="65535: any, for deposits and service")
+    uses: int = Field(default=0, ge=0, le=255, description="0: as often as they like")
+    days: int = Field(default=365, ge=1, le=3_660)
+
+
 class RevokeTokenBody(Body):
     """A token to be made worthless, as its making told."""
 

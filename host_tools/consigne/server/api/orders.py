@@ -26,6 +26,7 @@ def router(database: Database, orders: Orders, passes: Passes, kick: Callable[[]
     made.include_router(_whole_lockers(orders, kick), dependencies=operators)
     made.include_router(_revocations(orders, kick), dependencies=operators)
     made.include_router(_trail(database, orders), dependencies=operators)
+    made.include_router(_standing(passes, kick), dependencies=operators)
     made.include_router(_codes(passes))
     return made
 
@@ -126,6 +127,30 @@ def _trail(database: Database, orders: Orders) -> APIRouter:
         """Who did what at this locker, when, and how the locker answered; the newest first."""
         with database.read() as connection:
             return audit.trail(connection, locker, limit)
+
+    return router
+
+
+def _standing(passes: Passes, kick: Callable[[], None]) -> APIRouter:
+    router = APIRouter()
+
+    @router.post("/{locker}/standing-codes", status_code=status.HTTP_201_CREATED)
+    def make(locker: LockerId, body: bodies.StandingBody, account: Asking) -> dict[str, Any]:
+        """Make a code that works again and again; its digits are told once, here."""
+        made = passes.standing(locker, by=account.name, **body.model_dump())
+        kick()
+        return made
+
+    @router.get("/{locker}/standing-codes")
+    def list_standing(locker: LockerId) -> list[dict[str, Any]]:
+        """Standing codes that have not ended, without their digits."""
+        return passes.standing_codes(locker)
+
+    @router.delete("/{locker}/standing-codes/{grant}", status_code=status.HTTP_204_NO_CONTENT)
+    def drop(locker: LockerId, grant: int, account: Asking) -> None:
+        """Take a standing code back."""
+        passes.drop_standing(locker, grant, account.name)
+        kick()
 
     return router
 

@@ -8,18 +8,20 @@ from fastapi import APIRouter, Query, status
 
 from consigne import protocol
 from consigne.server.accounts import Account, Role
-from consigne.server.api.access import Asking, own_parcel
+from consigne.server.api.access import Asking, only, own_parcel
 from consigne.server.api.bodies import ExtendBody, ParcelBody
 from consigne.server.fleet import Fleet
 from consigne.server.notices import Outbox
 from consigne.server.parcels import PAGE_MAX, Parcels
+
+_SENDERS = only(Role.OPERATOR, Role.CARRIER, Role.MERCHANT)  # who knows the customer, and may see codes
 
 
 def router(parcels: Parcels, fleet: Fleet, outbox: Outbox, kick: Callable[[], None]) -> APIRouter:
     """``kick`` has what was decided sent now."""
     router = APIRouter(prefix="/parcels", tags=["parcels"])
 
-    @router.post("", status_code=status.HTTP_201_CREATED)
+    @router.post("", status_code=status.HTTP_201_CREATED, dependencies=[_SENDERS])
     def announce(body: ParcelBody, account: Asking) -> dict[str, Any]:
         """Announce a parcel to a locker."""
         fields = body.model_dump(exclude={"id", "locker"})
@@ -39,32 +41,32 @@ def router(parcels: Parcels, fleet: Fleet, outbox: Outbox, kick: Callable[[], No
         limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = PAGE_MAX,
     ) -> list[dict[str, Any]]:
         """Parcels, the newest announcement first."""
-        if account.role is Role.CLERK:
+        if account.role.sits:
             locker = account.locker
         found = parcels.list(
             locker,
             open_only=open_only,
             overdue=overdue,
-            carrier=None if account.role is Role.CLERK else _carrier(account),
+            carrier=None if account.role.sits else _carrier(account),
             after=after,
             limit=limit,
         )
         return [asdict(parcel) for parcel in found]
 
-    @router.get("/{parcel:path}/code")
+    @router.get("/{parcel:path}/code", dependencies=[_SENDERS])
     def code(parcel: str, account: Asking) -> dict[str, str]:
         """The code that collects a parcel; a derived one is known before the parcel has arrived."""
         id_ = own_parcel(parcels, parcel, account).id
         return {"parcel": id_, "code": parcels.code(id_, by=account.name)}
 
-    @router.post("/{parcel:path}/revoke")
+    @router.post("/{parcel:path}/revoke", dependencies=[_SENDERS])
     def revoke(parcel: str, account: Asking) -> dict[str, Any]:
         """Make the code worthless; a parcel that has not arrived is cancelled."""
         revoked = parcels.revoke(own_parcel(parcels, parcel, account).id, by=account.name)
         kick()
         return asdict(revoked)
 
-    @router.post("/{parcel:path}/extend")
+    @router.post("/{parcel:path}/extend", dependencies=[_SENDERS])
     def extend(parcel: str, body: ExtendBody, account: Asking) -> dict[str, Any]:
         """Give the customer more days."""
         extended = parcels.extend(own_parcel(parcels, parcel, account).id, body.days, by=account.name)

@@ -2,9 +2,12 @@
 
 import secrets
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple
 
 from consigne.firmware_path import import_locker
+from consigne.server.accounts import Account
 from consigne.server.errors import CallerError
 from consigne.server.parcels import Parcel
 from consigne.server.service import HostService
@@ -43,7 +46,9 @@ class Desk:
     locker
         The locker's id.
     courier
-        Number of the courier whose code is shown.
+        Number of the courier whose code is always shown; None to show none.
+    who
+        Gives the account that acts; the demo's own when None.
 
     Attributes
     ----------
@@ -51,7 +56,14 @@ class Desk:
         Grows whenever something that is shown here may have changed; see ``changed``.
     """
 
-    def __init__(self, host: HostService, locker: str, courier: int) -> None:
+    def __init__(
+        self,
+        host: HostService,
+        locker: str,
+        courier: int | None = None,
+        who: Callable[[], Account] | None = None,
+    ) -> None:
+        self._who = who
         self._host, self._fleet, self._parcels = host, host.fleet, host.parcels
         self._locker, self._courier = locker, courier
         self.revision = 0
@@ -116,7 +128,8 @@ class Desk:
     def announce(self, parcel: str, size: int, code: str) -> str:
         """Announce a parcel; "" when done, else a sentence for people."""
         try:
-            self._parcels.announce(parcel, self._locker, size=size, code=code)
+            by = self._who().name if self._who is not None else "demo"
+            self._parcels.announce(parcel, self._locker, size=size, code=code, by=by)
         except CallerError as error:
             sentence = str(error)
             return f"{sentence[0].upper()}{sentence[1:]}."
@@ -124,8 +137,16 @@ class Desk:
         self.changed()
         return ""
 
+    def shown(self, parcel: str) -> None:
+        """Somebody looks at a parcel's code: that goes into the trail."""
+        if self._who is not None:
+            with suppress(CallerError):  # it has none any more, and none is shown
+                self._parcels.code(parcel, by=self._who().name)
+
     def courier_code(self) -> str:
-        """The courier's code of today."""
+        """The courier's code of today; "" when none is to be shown."""
+        if self._courier is None:
+            return ""
         window = self._host.passes.window_code(
             self._locker, role=_events.COURIER, action=_events.DEPOSIT, holder=self._courier
         )

@@ -9,7 +9,7 @@ from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 
 LOOK = Path(__file__).parent / "look"
-SHEETS = ("base.css", "cabinet.css", "terminal.css", "operator.css")
+SHEETS = ("base.css", "cabinet.css", "terminal.css", "operator.css", "fleet.css")
 
 MARK = """<svg class="mark" viewBox="0 0 32 32" fill="none" aria-hidden="true">
 <rect x="1.5" y="1.5" width="29" height="29" rx="7" fill="#17404b"/>
@@ -29,7 +29,7 @@ def style() -> str:
     return "\n".join((LOOK / name).read_text(encoding="utf-8") for name in SHEETS)
 
 
-def dress(about: str, links: tuple[tuple[str, str], ...] = ()) -> None:
+def dress(about: str, links: tuple[tuple[str, str], ...] = (), account: str = "") -> None:
     """Add the style sheets and the masthead to the page that is being built.
 
     Parameters
@@ -38,6 +38,8 @@ def dress(about: str, links: tuple[tuple[str, str], ...] = ()) -> None:
         One line beside the product's name.
     links
         ``(text, address)`` of what the masthead links to.
+    account
+        Who is logged in and may log out; nobody when "".
     """
     ui.add_css(style())
     with ui.element("header").classes("masthead"):
@@ -47,6 +49,9 @@ def dress(about: str, links: tuple[tuple[str, str], ...] = ()) -> None:
         box("gap")
         for text, address in links:
             ui.link(text, address)
+        if account:
+            with ui.element("form").props("method=post action=/logout"):
+                Text(f"{account} · log out", "plain press small", "button")
 
 
 def field(label: str, value: str = "", placeholder: str = "") -> ui.input:

@@ -42,18 +42,22 @@ class OperatorView:
                     self._parcels = ParcelList(self._choose)
             with box("two"):
                 with box("side"):
-                    with box("card courier"):
-                        with box("grow"):
-                            Text("Courier code, today", tag="h2")
-                            self._courier = Text("", "digits", "div")
-                        if hands is not None:
-                            button("Type it", lambda: hands.type_code(self._courier_digits), "press small")
+                    self._courier_card(hands)
                     self._compartments = Compartments()
                 self._feed = Feed()
         self._seen_revision = -1
         self._read_at_s = 0.0
         self._look()
         ui.timer(LOOK_EVERY_S, self._look)
+
+    def _courier_card(self, hands: Hands | None) -> None:
+        self._courier_box = box("card courier")
+        with self._courier_box:
+            with box("grow"):
+                Text("Courier code, today", tag="h2")
+                self._courier = Text("", "digits", "div")
+            if hands is not None:
+                button("Type it", lambda: hands.type_code(self._courier_digits), "press small")
 
     def _look(self) -> None:
         now_s = time.monotonic()
@@ -69,6 +73,7 @@ class OperatorView:
 
     def _choose(self, parcel: str) -> None:
         self._chosen = parcel
+        self._desk.shown(parcel)
         self._refresh()
 
     def _refresh(self) -> None:
@@ -80,6 +85,7 @@ class OperatorView:
         self._courier_digits = self._desk.courier_code()
         self._courier.set_text(spaced(self._courier_digits))
         self._courier.props["data-digits"] = self._courier_digits
+        self._courier_box.set_visibility(bool(self._courier_digits))
         self._compartments.show(self._desk.believed())
         arrived, self._last_event = self._desk.arrived(self._last_event)
         self._feed.add(arrived)

@@ -1,0 +1,168 @@
+"""An attended counter: a clerk takes parcels in, puts them on numbered shelves, hands them over for a code.
+
+A counter is a locker without a device.  What its clerk does becomes the events a locker would have sent, in
+a stream of its own, so parcels, notices, counts and the trail are the same for both.
+"""
+
+import json
+import secrets
+import time
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.engine import Connection
+
+from consigne import codes, protocol
+from consigne.firmware_path import import_locker
+from consigne.server import audit
+from consigne.server.database import Database
+from consigne.server.decode import Message
+from consigne.server.errors import CallerError, Conflict, Invalid, NotFound
+from consigne.server.fleet import COUNTER
+from consigne.server.models import lockers, parcels, streams
+from consigne.server.parcels import canonical_id
+from consigne.server.store import Store
+
+_events = import_locker("core.events")
+_records = import_locker("core.records")
+
+EPOCH = 1  # a counter's journal is the database itself: it never begins anew
+TRIES = 20
+TRY_EVERY_S = 60.0
+_EMPTY, _PARCEL, _CLOSED = 0, 1, 0
+
+
+class TooMany(CallerError):
+    """Too many wrong codes."""
+
+    status = 429
+
+
+class Counter:
+    """Counters and what their clerks do.  ``by`` is the clerk's account."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._store = Store(database)
+        self._tries: dict[str, tuple[float, float]] = {}
+
+    def take_in(self, counter: str, label: str, shelf: str = "", *, by: str) -> str:
+        """A parcel comes in, announced or not; returns the name of its shelf.
+
+        ``shelf`` is where the clerk put it; the emptiest one is proposed when "".
+        """
+        parcel = canonical_id(label)
+        with self._database.write() as connection:
+            where = _counter(connection, counter)
+            row = connection.execute(select(parcels).where(parcels.c.id == parcel)).first()
+            if row is not None and row.state == "in_locker":
+                raise Conflict(f"parcel {parcel} is at {row.locker} already")
+            if row is not None and row.state == "announced" and row.locker != counter:
+                raise Conflict(f"parcel {parcel} belongs to {row.locker}, not here")
+            names = [str(door["name"]) for door in json.loads(where.layout)]
+            number = _shelf(names, shelf) if shelf else _emptiest(connection, counter, len(names))
+            fields = {"door": number, "holder": 0, "role": _events.CLERK, "parcel": parcel}
+            self._happened(connection, where, "deposited", fields)
+            audit.note(
+                connection, by, "take in", locker=counter, parcel=parcel, detail=f"shelf {names[number]}"
+            )
+            return names[number]
+
+    def find(self, counter: str, code: str) -> dict[str, Any]:
+        """The parcel that a customer's code collects, and its shelf; wrong codes are slowed down."""
+        with self._database.read() as connection:
+            where = _counter(connection, counter)
+            here = (parcels.c.locker == counter) & (parcels.c.state == "in_locker")
+            rows = connection.execute(select(parcels).where(here, parcels.c.revoked.is_(False))).all()
+        self._spend_try(counter)
+        digits = "".join(code.split())
+        for row in rows:
+            wanted = _code_of(where, row)
+            if wanted and secrets.compare_digest(wanted.encode(), digits.encode()):
+                self._tries.pop(counter, None)
+                return {"parcel": row.id, "shelf": _name(where, row.door)}
+        raise NotFound("no parcel here has this code: look again at the message and its address")
+
+    def hand_over(self, counter: str, code: str, *, by: str, paper: bool = False) -> dict[str, Any]:
+        """A customer takes the parcel of a code; ``paper``: the clerk has seen identity paper."""
+        found = self.find(counter, code)
+        detail = f"shelf {found['shelf']}, for its code{', paper seen' if paper else ''}"
+        self._leaves(counter, found["parcel"], "collected", detail, by)
+        return found
+
+    def give_back(self, counter: str, label: str, *, by: str) -> str:
+        """A courier takes a parcel away; returns the name of its shelf."""
+        return self._leaves(counter, canonical_id(label), "returned", "to a courier", by)
+
+    def _leaves(self, counter: str, parcel: str, kind: str, detail: str, by: str) -> str:
+        with self._database.write() as connection:
+            where = _counter(connection, counter)
+            row = connection.execute(select(parcels).where(parcels.c.id == parcel)).first()
+            if row is None or row.locker != counter or row.state != "in_locker":
+                raise Conflict(f"parcel {parcel} is not on a shelf here")
+            fields: dict[str, Any] = {"door": row.door, "ref": 0, "parcel": parcel}
+            if kind == "returned":
+                fields = {"door": row.door, "holder": 0, "role": _events.CLERK, "parcel": parcel}
+            self._happened(connection, where, kind, fields)
+            audit.note(connection, by, kind, locker=counter, parcel=parcel, detail=detail)
+            return _name(where, row.door)
+
+    def _happened(self, connection: Connection, where: Any, kind: str, fields: dict[str, Any]) -> None:
+        """Commit an event of the counter, and what then lies on its shelves."""
+        mine = (streams.c.locker == where.id) & (streams.c.epoch == EPOCH)
+        stream = connection.execute(select(streams.c.contiguous).where(mine).with_for_update()).first()
+        seq, now_s = (stream.contiguous if stream is not None else 0) + 1, int(time.time())
+        event = [seq, now_s, {"kind": kind, **fields}]
+        batch = protocol.parse_events(protocol.dump({"epoch": EPOCH, "events": [event]}))
+        self._store.commit_within(connection, [Message(where.id, batch)])
+        here = (parcels.c.locker == where.id) & (parcels.c.state == "in_locker")
+        lying = {row.door: row.id for row in connection.execute(select(parcels).where(here))}
+        doors: list[tuple[int, int, str | None]] = [
+            (_PARCEL if number in lying else _EMPTY, _CLOSED, lying.get(number))
+            for number in range(len(json.loads(where.layout)))
+        ]
+        shelves = protocol.Occupancy(epoch=EPOCH, seq=seq + 1, time_s=now_s, doors=doors)
+        self._store.commit_within(connection, [Message(where.id, shelves)])
+
+    def _spend_try(self, counter: str) -> None:
+        """A token bucket for each counter: 8 digits stand against guessing at any speed a clerk can type."""
+        at = time.monotonic()
+        left, since = self._tries.get(counter, (float(TRIES), at))
+        left = min(float(TRIES), left + (at - since) / TRY_EVERY_S)
+        if left < 1.0:
+            raise TooMany("too many wrong codes: wait a minute")
+        self._tries[counter] = (left - 1.0, at)
+
+
+def _counter(connection: Connection, counter: str) -> Any:
+    """The counter's row, locked: two clerks take turns."""
+    wanted = select(lockers).where(lockers.c.id == counter, lockers.c.kind == COUNTER)
+    row = connection.execute(wanted.with_for_update()).first()
+    if row is None:
+        raise NotFound(f"no counter {counter} is registered")
+    return row
+
+
+def _shelf(names: list[str], shelf: str) -> int:
+    if shelf not in names:
+        raise Invalid(f"there is no shelf {shelf}: they are numbered from {names[0]} to {names[-1]}")
+    return names.index(shelf)
+
+
+def _emptiest(connection: Connection, counter: str, count: int) -> int:
+    """The shelf with the fewest parcels, the first of them."""
+    here = (parcels.c.locker == counter) & (parcels.c.state == "in_locker")
+    lying = [row.door for row in connection.execute(select(parcels.c.door).where(here))]
+    return min(range(count), key=lambda number: (lying.count(number), number))
+
+
+def _code_of(where: Any, row: Any) -> str:
+    if row.digits is not None:
+        return str(row.digits.reveal().decode())
+    if row.code == "none":  # a customer's return: nobody collects it with a code
+        return ""
+    return codes.derived_code(where.device_key.reveal(), row.id, where.digits)
+
+
+def _name(where: Any, door: int) -> str:
+    return str(json.loads(where.layout)[door]["name"])

@@ -1,0 +1,249 @@
+"""An operator's cards beside a locker: orders, alarms, latches, codes and who did what."""
+
+from collections.abc import Callable, Sequence
+
+from nicegui import ui
+
+from consigne.server.condition import Latch
+from consigne.server.orders import LANGUAGES, SETTINGS
+
+from .control import Alarm, Answer, Control, Entry
+from .dress import Text, box, button, field, set_class
+from .ticket import spaced
+from .wording import ACTION_NAMES, ROLE_NAMES
+
+LOOK_EVERY_S = 1.0
+RESERVE_HOURS, MESSAGE_HOURS = 24, 24
+_SPARK_WIDTH, _SPARK_HEIGHT = 120, 24
+
+
+class Actions:
+    """All cards of one locker; they look again once a second while the page is open."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+        with box("desk"):
+            self._alarms = AlarmCard(control)
+            OrderCard(control, self._look)
+            CodeCard(control)
+            self._latches = LatchCard(control)
+            self._trail = TrailCard()
+        self._look()
+        ui.timer(LOOK_EVERY_S, self._look)
+
+    def _look(self) -> None:
+        self._alarms.show(self._control.alarms())
+        self._latches.show(self._control.latches())
+        self._trail.show(self._control.trail())
+
+
+class Select:
+    """A native drop-down list of ``(value, label)``; the first is chosen at the start."""
+
+    def __init__(self, name: str, options: Sequence[tuple[str, str]]) -> None:
+        self.value = options[0][0] if options else ""
+        element = ui.element("select")
+        element.props["aria-label"] = name
+        with element:
+            for value, label in options:
+                Text(label, tag="option").props["value"] = value
+        element.on("change", self._changed, js_handler="(e) => emit(e.target.value)")
+
+    def _changed(self, event: object) -> None:
+        self.value = str(getattr(event, "args", self.value))
+
+
+class OrderCard:
+    """Everything a locker can be told to do."""
+
+    def __init__(self, control: Control, done: Callable[[], None]) -> None:
+        self._control, self._done = control, done
+        with box("card orders"):
+            Text("Orders", tag="h2")
+            self._doors()
+            self._display()
+            with box("row-line"):
+                button("Beep and blink", lambda: self._do(control.identify), "press small")
+                button("Restart", lambda: self._do(control.reboot), "press small")
+                self._seq = field("send events again from number", placeholder="event number")
+                button("Send again from", self._again, "press small")
+            self._answer = Text("", "answer", "div")
+            self._answer.props["role"] = "status"
+            ui.timer(LOOK_EVERY_S / 2, self._show)
+
+    def _doors(self) -> None:
+        control = self._control
+        with box("row-line"):
+            self._door = Select("compartment", [(str(door), name) for door, name in control.doors()])
+            button("Open", lambda: self._do(lambda: control.open(int(self._door.value))), "press small main")
+            button("Block", lambda: self._do(lambda: control.block(int(self._door.value))), "press small")
+            button("Release", lambda: self._do(lambda: control.release(int(self._door.value))), "press small")
+            with box("grow"):
+                self._parcel = field("parcel to reserve for", placeholder="parcel number")
+            button(f"Reserve {RESERVE_HOURS} h", self._reserve, "press small")
+
+    def _display(self) -> None:
+        with box("row-line"):
+            self._language = Select("language of the message", [(name, name) for name in LANGUAGES])
+            with box("grow"):
+                self._message = field("message on the display", placeholder="first line|second line")
+            button(f"Show {MESSAGE_HOURS} h", self._show_message, "press small")
+        with box("row-line"):
+            self._setting = Select("setting", [(name, name) for name in SETTINGS])
+            with box("grow"):
+                self._value = field("value of the setting", placeholder="empty: as its own file says")
+            button("Set", self._set, "press small")
+
+    def _do(self, act: Callable[[], None]) -> None:
+        act()
+        self._show()
+        self._done()
+
+    def _reserve(self) -> None:
+        door, parcel = int(self._door.value), self._parcel.value.strip()
+        self._do(lambda: self._control.reserve(door, parcel, RESERVE_HOURS))
+
+    def _show_message(self) -> None:
+        self._do(lambda: self._control.message(self._language.value, self._message.value, MESSAGE_HOURS))
+
+    def _set(self) -> None:
+        self._do(lambda: self._control.configure(self._setting.value, self._value.value.strip()))
+
+    def _again(self) -> None:
+        text = self._seq.value.strip()
+        seq = int(text) if text.isascii() and text.isdecimal() else 0
+        self._do(lambda: self._control.again(seq))
+
+    def _show(self) -> None:
+        told = self._control.answer()
+        self._answer.set_text(told.words)
+        set_class(self._answer, "good", told.tone == "good")
+        set_class(self._answer, "bad", told.tone == "bad")
+
+
+class CodeCard:
+    """The code of today for a courier, clerk or technician, shown when asked for."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+        with box("card orders"):
+            Text("Codes of today", tag="h2")
+            with box("row-line"):
+                roles = [(str(number), name) for number, name in enumerate(ROLE_NAMES)]
+                self._role = Select(
+                    "role", [role for role in roles if role[1] not in ("customer", "resident")]
+                )
+                self._action = Select("action", [(str(n), name) for n, name in enumerate(ACTION_NAMES)][1:])
+                self._holder = field("holder number", value="1")
+                button("Show code", self._show, "press small")
+                button("Make worthless", self._revoke, "press small")
+            self._digits = Text("", "digits mono", "div")
+            self._until = Text("", "faint", "div")
+
+    def _chosen(self) -> tuple[int, int, int]:
+        text = self._holder.value.strip()
+        holder = int(text) if text.isascii() and text.isdecimal() else -1
+        return int(self._role.value), int(self._action.value), holder
+
+    def _show(self) -> None:
+        digits, told = self._control.code(*self._chosen())
+        self._digits.set_text(spaced(digits))
+        self._until.set_text(told)
+
+    def _revoke(self) -> None:
+        self._control.revoke_codes(*self._chosen())
+        self._digits.set_text("")
+        self._until.set_text(self._control.answer().words)
+
+
+class AlarmCard:
+    """Alarms nobody has dealt with; nothing at all when there are none."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+        self._shown: list[Alarm] = []
+        self._card = box("card")
+        self._card.set_visibility(False)
+
+    def show(self, alarms: Sequence[Alarm]) -> None:
+        """Draw them when they changed."""
+        if list(alarms) == self._shown:
+            return
+        self._shown = list(alarms)
+        self._card.set_visibility(bool(alarms))
+        self._card.clear()
+        with self._card:
+            Text("Alarms", tag="h2")
+            with box("rows"):
+                for alarm in alarms:
+                    with box():
+                        Text(alarm.at, "soft num")
+                        Text(alarm.words, "pill bad")
+                        box("grow")
+                        button("Dealt with", lambda _, id_=alarm.id: self._control.clear(id_), "press small")
+
+
+class LatchCard:
+    """How well each latch springs, the one that will fail next first, with its last days."""
+
+    def __init__(self, control: Control) -> None:
+        self._names = dict(control.doors())
+        self._shown: list[Latch] = []
+        with box("card"):
+            Text("Latches, the next to fail first", tag="h2")
+            self._rows = box("rows")
+
+    def show(self, latches: Sequence[Latch]) -> None:
+        """Draw them when they changed."""
+        if list(latches) == self._shown:
+            return
+        self._shown = list(latches)
+        self._rows.clear()
+        with self._rows:
+            for latch in latches:
+                with box(f"latch {'weak' if latch.weak else ''}"):
+                    Text(f"door {self._names.get(latch.door, latch.door + 1)}")
+                    ui.html(sparkline([ms for _, ms in latch.trend]), sanitize=False)
+                    Text(f"opens after {latch.recent_ms} ms, usually {latch.usual_ms} ms", "soft")
+                    Text("weak", "pill bad") if latch.weak else Text("", "")
+
+
+def sparkline(values: Sequence[int]) -> str:
+    """Some numbers as a small line, as SVG; its foot is zero."""
+    most = max([*values, 1])
+    step = _SPARK_WIDTH / max(1, len(values) - 1)
+    points = [
+        f"{number * step:.1f},{_SPARK_HEIGHT - 2 - value * (_SPARK_HEIGHT - 4) / most:.1f}"
+        for number, value in enumerate(values if len(values) > 1 else [*values, *values])
+    ]
+    box_ = f"0 0 {_SPARK_WIDTH} {_SPARK_HEIGHT}"
+    return f'<svg viewBox="{box_}" aria-hidden="true"><polyline points="{" ".join(points)}"/></svg>'
+
+
+class TrailCard:
+    """Who did what here, and how the locker answered."""
+
+    def __init__(self) -> None:
+        self._shown: list[Entry] = []
+        with box("card"):
+            Text("Who did what", tag="h2")
+            self._rows = box("rows")
+
+    def show(self, entries: Sequence[Entry]) -> None:
+        """Draw them when they changed."""
+        if list(entries) == self._shown:
+            return
+        self._shown = list(entries)
+        self._rows.clear()
+        with self._rows:
+            for entry in entries:
+                with box():
+                    Text(entry.at, "soft num")
+                    Text(entry.by)
+                    Text(entry.did, "grow")
+                    self._outcome(entry.answer)
+
+    @staticmethod
+    def _outcome(told: Answer) -> None:
+        if told.words:
+            Text(told.words, f"pill {told.tone}")

@@ -1,0 +1,180 @@
+"""What an operator's cards can do to one locker: orders, alarms, codes, trail; every act by an account."""
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from consigne.server import audit
+from consigne.server.accounts import Account
+from consigne.server.condition import Latch
+from consigne.server.errors import CallerError
+from consigne.server.orders import answer
+from consigne.server.service import HostService
+
+from .wording import wording
+
+TRAIL_LINES = 30
+DETAIL_CHARACTERS_MAX = 120
+
+
+class Answer(NamedTuple):
+    """What became of an order, in a sentence; ``tone`` is good, bad or "" while nothing is known."""
+
+    tone: str
+    words: str
+
+
+class Entry(NamedTuple):
+    """One line of the trail."""
+
+    at: str
+    by: str
+    did: str
+    answer: Answer
+
+
+class Alarm(NamedTuple):
+    """One alarm nobody has dealt with."""
+
+    id: int
+    at: str
+    words: str
+
+
+class Control:
+    """One locker under an operator's hands.
+
+    ``who()`` gives the account that acts; it raises ``CallerError`` when its session has ended.
+    """
+
+    def __init__(self, host: HostService, locker: str, who: Callable[[], Account]) -> None:
+        self._host, self._locker, self._who = host, locker, who
+        self.timezone = ZoneInfo(host.fleet.locker(locker)["timezone"])
+        self._last = ""  # the command whose answer is shown
+        self._error = ""
+
+    def doors(self) -> list[tuple[int, str]]:
+        """Every compartment's number and name."""
+        return [(door["door"], str(door["name"])) for door in self._host.fleet.compartments(self._locker)]
+
+    # --- orders --------------------------------------------------------------------------------------------
+
+    def open(self, door: int) -> None:
+        self._order(lambda by: self._host.orders.open(self._locker, door, by))
+
+    def block(self, door: int) -> None:
+        self._order(lambda by: self._host.orders.block(self._locker, door, by))
+
+    def release(self, door: int) -> None:
+        self._order(lambda by: self._host.orders.release(self._locker, door, by))
+
+    def reserve(self, door: int, parcel: str, hours: int) -> None:
+        self._order(lambda by: self._host.orders.reserve(self._locker, door, parcel, hours, by))
+
+    def identify(self) -> None:
+        self._order(lambda by: self._host.orders.identify(self._locker, by=by))
+
+    def reboot(self) -> None:
+        self._order(lambda by: self._host.orders.reboot(self._locker, by))
+
+    def again(self, seq: int) -> None:
+        self._order(lambda by: self._host.orders.again(self._locker, seq, by))
+
+    def configure(self, name: str, value: str) -> None:
+        self._order(lambda by: self._host.orders.configure(self._locker, {name: value}, by))
+
+    def message(self, language: str, text: str, hours: int) -> None:
+        self._order(lambda by: self._host.orders.message(self._locker, {language: text}, hours, by))
+
+    def _order(self, issue: Callable[[str], str]) -> None:
+        try:
+            self._last, self._error = issue(self._who().name), ""
+        except CallerError as error:
+            self._error = str(error)
+        self._host.kick()
+
+    def answer(self) -> Answer:
+        """What became of the last order."""
+        if self._error:
+            return Answer("bad", f"{self._error[0].upper()}{self._error[1:]}.")
+        if not self._last:
+            return Answer("", "")
+        told = self._host.orders.get(self._locker, self._last)
+        return Answer(_tone(told["state"]), f"{told['cmd'].capitalize()}: {told['answer']}.")
+
+    # --- codes ---------------------------------------------------------------------------------------------
+
+    def code(self, role: int, action: int, holder: int) -> tuple[str, str]:
+        """``(digits, until when)``, or ``("", what is wrong)``; that it was shown goes into the trail."""
+        try:
+            by = self._who().name
+            told = self._host.passes.window_code(self._locker, role=role, action=action, holder=holder, by=by)
+        except CallerError as error:
+            return "", str(error)
+        return told["code"], f"works until {self._time(told['works_until'])}"
+
+    def revoke_codes(self, role: int, action: int, holder: int) -> None:
+        self._order(lambda by: self._host.orders.revoke_holder(self._locker, role, action, holder, by))
+
+    # --- what is known -------------------------------------------------------------------------------------
+
+    def alarms(self) -> list[Alarm]:
+        """Those nobody has dealt with, the newest first."""
+        names = [name for _, name in self.doors()]
+        out = []
+        for one in self._host.alarms.open(self._locker):
+            words = wording(one["data"], names)
+            out.append(Alarm(one["id"], self._time(one["time_s"]), f"{words.headline}: {words.more}"))
+        return out
+
+    def clear(self, alarm: int) -> None:
+        """Say that an alarm is dealt with."""
+        try:
+            self._host.alarms.clear(alarm, self._who().name)
+        except CallerError as error:
+            self._error = str(error)
+
+    def latches(self) -> list[Latch]:
+        """The one that will fail next first."""
+        return self._host.condition.latches(self._locker)
+
+    def trail(self) -> list[Entry]:
+        """What people did here, the newest first."""
+        with self._host.database.read() as connection:
+            told = audit.trail(connection, self._locker, TRAIL_LINES)
+        names = [name for _, name in self.doors()]
+        return [
+            Entry(
+                self._time(one["at"]),
+                one["by"],
+                " ".join(part for part in (one["action"], one["parcel"], _detail(one, names)) if part),
+                Answer(_tone(one["outcome"][0]), answer(*one["outcome"]))
+                if one["outcome"]
+                else Answer("", ""),
+            )
+            for one in told
+        ]
+
+    def _time(self, at_s: int) -> str:
+        return datetime.fromtimestamp(at_s, self.timezone).strftime("%d %b %H:%M:%S")
+
+
+def _tone(state: str) -> str:
+    return {"done": "good", "refused": "bad", "expired": "bad"}.get(state, "")
+
+
+def _detail(one: dict[str, Any], names: Sequence[str]) -> str:
+    """The arguments of a command, or the note of another act, for people."""
+    if one["outcome"] is None:
+        return str(one["detail"])[:DETAIL_CHARACTERS_MAX]
+    said = []
+    for name, value in json.loads(one["detail"]).items():
+        if name == "door":
+            said.append(f"door {names[value] if value < len(names) else value + 1}")
+        elif isinstance(value, list):
+            said += [" ".join(str(part) for part in row if part != "") for row in value]
+        elif name != "until":
+            said.append(str(value))
+    return ", ".join(said)[:DETAIL_CHARACTERS_MAX]

@@ -1,0 +1,97 @@
+"""The pages of ``consigne serve``: each account's home, and what it may open from there."""
+
+from collections.abc import Callable
+
+from fastapi import FastAPI, Request
+from fastapi.responses import RedirectResponse
+from nicegui import ui
+
+from consigne.server.accounts import Account, Role
+from consigne.server.errors import CallerError, NotFound
+from consigne.server.gate import session_of
+from consigne.server.service import HostService
+
+from . import login
+from .actions import Actions
+from .control import Control
+from .counter import CounterView
+from .desk import Desk
+from .dress import Text, box, dress
+from .fleet import FleetView
+from .mine import MineView
+from .operator import OperatorView
+
+
+class SessionEnded(CallerError):
+    """Logged out meanwhile, or the account was disabled."""
+
+    status = 401
+
+
+def add_pages(app: FastAPI, host: HostService, *, secure: bool) -> None:
+    """Put the pages beside the API; ``secure`` when they are served over TLS.
+
+    The gate has let in whoever comes here; what an account's role may not see is refused here.
+    """
+    app.include_router(login.router(host.accounts, secure=secure))
+
+    @app.get("/", include_in_schema=False)
+    def root() -> RedirectResponse:
+        return RedirectResponse(login.HOME)
+
+    def home(request: Request, find: str = "", only: str = "", page: int = 1) -> None:
+        account = _account(request)
+        if account.role is Role.CLERK:
+            _head(account, "counter")
+            CounterView(host, account, _who(host, request))
+        elif account.role is Role.OPERATOR:
+            _head(account, "the fleet, what needs attention first")
+            FleetView(host.overview, find[:80], only, page)
+        else:
+            _head(account, f"parcels of {account.name}")
+            MineView(host, account, _who(host, request))
+
+    def one_locker(request: Request, locker: str) -> None:
+        account = _account(request)
+        if account.role is not Role.OPERATOR:
+            _head(account, "")
+            Text("This page is for operators.", "quiet", "div")
+            return
+        try:
+            control = Control(host, locker, _who(host, request))
+        except NotFound as error:
+            _head(account, "")
+            Text(f"{error}.".capitalize(), "quiet", "div")
+            return
+        _head(account, host.fleet.locker(locker)["place"].get("title", ""), (("Fleet", login.HOME),))
+        with box("locker-page"):
+            OperatorView(Desk(host, locker, who=_who(host, request)))
+            Actions(control)
+
+    ui.page("/desk", title="Consigne")(home)
+    ui.page("/desk/locker/{locker}", title="Consigne")(one_locker)
+    ui.run_with(app, title="Consigne", tailwind=False, show_welcome_message=False)
+
+
+def _account(request: Request) -> Account:
+    account = request.scope["state"]["account"]
+    if not isinstance(account, Account):
+        raise RuntimeError("a page is reached past the gate")
+    return account
+
+
+def _who(host: HostService, request: Request) -> Callable[[], Account]:
+    """Who acts on this page, asked anew at each act: a session may have ended since the page was opened."""
+    token, at_first = session_of(request.headers), _account(request)
+
+    def who() -> Account:
+        account = host.accounts.by_session(token) if token else at_first
+        if account is None:
+            raise SessionEnded("your session has ended: log in again")
+        return account
+
+    return who
+
+
+def _head(account: Account, about: str, links: tuple[tuple[str, str], ...] = ()) -> None:
+    dress(about, (*links, ("HTTP API", "/docs")), account.name)

@@ -1,0 +1,74 @@
+"""``consigne serve``: the host with its HTTP API and pages, until interrupted."""
+
+import asyncio
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+
+from consigne.server.gate import is_loopback
+from consigne.server.notifier import Channels
+from consigne.server.pages.site import add_pages
+from consigne.server.service import HostService
+
+TOKEN_VARIABLE = "CONSIGNE_API_TOKEN"
+
+
+@dataclass(frozen=True)
+class Listening:
+    """Where HTTP is served, and with which certificate; without one it is for a proxy on the same machine."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    certificate: Path | None = None
+    key: Path | None = None
+
+
+def serve(listening: Listening, host: HostService) -> None:
+    """Run the host until interrupted.
+
+    Raises
+    ------
+    ValueError
+        To be reached from elsewhere than this machine, there must be an account or an API token.
+    CannotShare
+        Several workers were asked for and the broker does not share subscriptions.
+    """
+    token = os.environ.get(TOKEN_VARIABLE) or None
+    if token is None and not is_loopback(listening.host) and not host.accounts.any():
+        raise ValueError(
+            f"to listen on {listening.host}, make an account (consigne account add) "
+            f"or put an API token into {TOKEN_VARIABLE}"
+        )
+    asyncio.run(_serve(listening, host, token))
+
+
+async def _serve(listening: Listening, host: HostService, token: str | None) -> None:
+    app = host.app(token)
+    add_pages(app, host, secure=listening.certificate is not None)
+    config = uvicorn.Config(
+        app,
+        host=listening.host,
+        port=listening.port,
+        ssl_certfile=listening.certificate,
+        ssl_keyfile=listening.key,
+    )
+    await host.start()
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve())
+    failing = asyncio.create_task(host.wait_failed())
+    try:
+        done, _ = await asyncio.wait({serving, failing}, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()  # a host that no longer ingests must end loudly, and be started again
+    finally:
+        server.should_exit = True
+        failing.cancel()
+        await asyncio.gather(serving, failing, return_exceptions=True)
+        await host.stop()
+
+
+def channels_of(path: Path | None) -> Channels | None:
+    """The operator's file of channels, if one is given.  Raises ``ValueError``, see ``Channels.read``."""
+    return Channels.read(path) if path is not None else None
