@@ -47,6 +47,7 @@ BREAKS = {
     "door_neighbours": ('["1", "3"]', '["1", "4"]', "compartment[1].neighbours[1]"),
     "keypad_keys": ("cols = [4, 5, 15]", 'cols = [4, 5, 15]\nkeys = "1234567890*A"', "keypad.keys"),
     "coil_volts": ("amps = 5", "amps = 5\nvolts = 24", "supply.volts"),
+    "sense_range": ("sense_pin = 34", "sense_pin = 34\nlower_kohm = 40", "supply.lower_kohm"),
     "power_budget": ("amps = 5", "amps = 2.5", "supply.amps"),
     "expander_inputs": ("reed = 8", "reed = 15", "compartment[1].reed"),
 }

@@ -18,6 +18,7 @@ from .profiles import profiles
 from .reading import Sheet, read
 from .rules import judge
 from .schema import SIZES
+from .senses import device_senses
 
 _config = import_locker("config")
 _windows = import_locker("core.events")
@@ -77,6 +78,10 @@ def device_config(cabinet: Cabinet) -> dict[str, Any]:
         **{key: locks[key] for key in ("pulse_ms", "rest_ms", "reopen_s", "arm_pin")},
         "i2c": [_only(bus, "id", "scl", "sda", "freq_hz") for bus in data["i2c"]],
         "expanders": [_only(entry, "kind", "i2c", "address", "int_pin") for entry in data["expander"]],
+        "shifts": [
+            _only(chain, "kind", "data", "clock", "latch", "enable", "back", "chips")
+            for chain in data["shift_register"]
+        ],
         "rs485": data["rs485"],
         "boards": [_only(b, "kind", "uart", "address", "reversed", "pulse_ms") for b in data["lock_board"]],
         "doors": _doors(cabinet),
@@ -87,6 +92,9 @@ def device_config(cabinet: Cabinet) -> dict[str, Any]:
         "led": data["lamp"],
         "holders": [_holder(entry) for entry in data["holder"]],
     }
+    senses = device_senses(cabinet)
+    if senses:
+        config["senses"] = senses
     if "network" in data:
         config["network"] = _network(cabinet)
     return config

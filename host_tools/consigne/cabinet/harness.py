@@ -7,7 +7,7 @@ core in the drawing is a cable of its own.  Lengths depend on the site and are n
 
 from typing import Any
 
-from . import model
+from . import model, senses
 from .model import Bank, Cabinet, Use
 
 Core = tuple[str, str, str, str]
@@ -123,7 +123,9 @@ def _controller(cabinet: Cabinet) -> dict[str, Any]:
     _panel(made, cabinet, board, converter)
     if cabinet.data["supply"]["sense_pin"] >= 0:
         divider = made.connector(
-            "Divider", "100 k over 15 k", f"{volts:g} V are {volts * 15 / 115:.2f} V at the pin"
+            "Divider",
+            f"{cabinet.data['supply']['upper_kohm']:g} k over {cabinet.data['supply']['lower_kohm']:g} k",
+            f"{volts:g} V are {volts / senses.divider(cabinet):.2f} V at the pin",
         )
         made.cable("signal", power, divider, [("SUPPLY", "SUPPLY"), ("GND", "GND")])
         made.cable("signal", board, divider, [(f"GPIO{cabinet.data['supply']['sense_pin']}", "MIDDLE")])
@@ -245,6 +247,14 @@ def _doors_name(doors: list[dict[str, Any]]) -> str:
     return f"Door {first}" if first == last else f"Doors {first} to {last}"
 
 
+def _chip(cabinet: Cabinet, bank: Bank) -> tuple[str, str]:
+    """Name and type of the connector of an expander or a chain of shift registers."""
+    entry = cabinet.data[str(bank.key[0])][bank.key[1]]
+    if bank.key[0] == "shift_register":
+        return f"Chain {bank.name}", f"{entry['chips']} x {entry['kind'].upper()}"
+    return f"Expander {bank.name}", f"{entry['kind'].upper()} at 0x{entry['address']:02x}"
+
+
 def _driven(made: _Harness, cabinet: Cabinet, bank: Bank, power: str, arming: str) -> None:
     """Doors whose coils the controller or an expander switches, through drivers."""
     doors = _doors(cabinet, bank)
@@ -252,11 +262,13 @@ def _driven(made: _Harness, cabinet: Cabinet, bank: Bank, power: str, arming: st
     if is_gpio:
         source = made.connector("Controller", cabinet.board.title)
     else:
-        address = cabinet.data[str(bank.key[0])][bank.key[1]]["address"]
-        source = made.connector(f"Expander {bank.name}", f"MCP23017 at 0x{address:02x}")
+        source = made.connector(*_chip(cabinet, bank))
+    is_mcp = bank.device_name.startswith("mcp23017")
 
     def line(channel: int) -> str:
-        return f"GPIO{channel}" if is_gpio else f"GP{'AB'[channel // 8]}{channel % 8}"
+        if is_gpio:
+            return f"GPIO{channel}"
+        return f"GP{'AB'[channel // 8]}{channel % 8}" if is_mcp else f"{channel}"
 
     suffix = "" if is_gpio else f" {bank.name}"
     drivers = made.connector(

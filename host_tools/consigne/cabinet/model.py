@@ -25,6 +25,9 @@ class BoardKind(NamedTuple):
 
 
 _BOARD_KINDS: dict[str, tuple[Any, ...]] = import_locker("drivers.boards").KINDS
+EXPANDERS: dict[str, tuple[int, tuple[int, ...]]] = import_locker("configlines").EXPANDERS
+"""Port expanders that the firmware drives: their channels, and the addresses they can have."""
+
 KINDS = {
     kind: BoardKind((low, high), locks, inputs, _BAUDS.get(kind))
     for kind, (_, _, low, high, locks, inputs) in _BOARD_KINDS.items()
@@ -63,6 +66,11 @@ DIRECTION = Role("an RS-485 driver's enable", output=True, rest="low")
 PANEL = Role("a lamp or buzzer", output=True, rest="low")
 SENSE = Role("the measurement of the supply", rest="unknown", analog=True)
 TAMPER = Role("the lid's switch", rest="unknown", pulled=True)
+MAINS = Role("the mains' sensor", rest="unknown")
+SHIFT = Role("a shift register's line", output=True)
+ENABLE = Role("the shift registers' enable", output=True, rest="high")
+BACK = Role("the shift registers' end", rest="unknown")
+STRIP = Role("the lights' data line", output=True)
 
 
 @dataclass(frozen=True)
@@ -105,11 +113,15 @@ class Cabinet:
 
     @cached_property
     def banks(self) -> list[Bank]:
-        """In the order in which the device counts them: pins, expanders, lock boards."""
+        """In the order in which the device counts them: pins, expanders, shift registers, lock boards."""
         banks = [Bank("gpio", "gpio", (), 49, 49, True)]
         for i, entry in enumerate(self.data["expander"]):
             name = f"{entry['kind']}@{entry['i2c']}:{entry['address']}"
-            banks.append(Bank(entry["name"], name, ("expander", i), 16, 16, True))
+            channels = EXPANDERS[entry["kind"]][0]
+            banks.append(Bank(entry["name"], name, ("expander", i), channels, channels, True))
+        for i, entry in enumerate(self.data["shift_register"]):
+            name = f"{entry['kind']}@{entry['latch']}"
+            banks.append(Bank(entry["name"], name, ("shift_register", i), 8 * entry["chips"], 0, True))
         for i, entry in enumerate(self.data["lock_board"]):
             name = f"{entry['kind']}@{entry['uart']}:{entry['address']}"
             kind = KINDS.get(entry["kind"])
@@ -133,10 +145,23 @@ class Cabinet:
             yield Use(bus["sda"], I2C, ("i2c", i, "sda"))
         for i, entry in enumerate(data["expander"]):
             yield Use(entry["int_pin"], INTERRUPT, ("expander", i, "int_pin"))
+        yield from self._chain_uses()
         for i, wire in enumerate(data["rs485"]):
             yield Use(wire["tx"], SEND, ("rs485", i, "tx"))
             yield Use(wire["rx"], HEAR, ("rs485", i, "rx"))
             yield Use(wire["de"], DIRECTION, ("rs485", i, "de"))
+        yield from self._panel_uses()
+        yield from self._door_uses()
+
+    def _chain_uses(self) -> Iterator[Use]:
+        for i, chain in enumerate(self.data["shift_register"]):
+            for line in ("data", "clock", "latch"):
+                yield Use(chain[line], SHIFT, ("shift_register", i, line))
+            yield Use(chain["enable"], ENABLE, ("shift_register", i, "enable"))
+            yield Use(chain["back"], BACK, ("shift_register", i, "back"))
+
+    def _panel_uses(self) -> Iterator[Use]:
+        data = self.data
         if data["keypad"]["kind"] == "wiegand":
             for line in ("d0", "d1"):
                 yield Use(data["keypad"][line], WIEGAND, ("keypad", line))
@@ -148,9 +173,9 @@ class Cabinet:
         for part in ("buzzer", "lamp"):
             yield Use(data[part]["pin"], PANEL, (part, "pin"))
         yield Use(data["supply"]["sense_pin"], SENSE, ("supply", "sense_pin"))
-        if "tamper" in data:
-            yield Use(data["tamper"]["pin"], TAMPER, ("tamper", "pin"))
-        yield from self._door_uses()
+        for part, role in (("tamper", TAMPER), ("mains", MAINS), ("strip", STRIP)):
+            if part in data:
+                yield Use(data[part]["pin"], role, (part, "pin"))
 
     def _door_uses(self) -> Iterator[Use]:
         for i, door in enumerate(self.compartments):

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from .model import Cabinet
+from .model import EXPANDERS, Cabinet
 from .profiles import hardware_dir
+from .senses import lights
 
 CONVERTER_EFFICIENCY = 0.85  # supply to 5 V, of a small buck converter at half load
 LOGIC_VOLTS = 5.0
@@ -76,7 +77,12 @@ def bill(cabinet: Cabinet) -> list[Item]:
         _item("driver", own, "coils that the controller drives"),
         _item("arming", 1 if own else 0, "in series with those coils"),
         _item("reed", len(doors), "doors"),
-        _item("mcp23017", len(data["expander"]), ", ".join(entry["name"] for entry in data["expander"])),
+        *(
+            _item(kind, sum(e["kind"] == kind for e in data["expander"]),
+                  ", ".join(e["name"] for e in data["expander"] if e["kind"] == kind))
+            for kind in EXPANDERS
+        ),
+        *(_item(c["kind"], c["chips"], c["name"]) for c in data["shift_register"]),
         _item("transceiver", len(data["rs485"]), "wires to lock boards"),
         *(
             _item("lock_board", sum(b["kind"] == kind for b in boards.values()),
@@ -86,6 +92,8 @@ def bill(cabinet: Cabinet) -> list[Item]:
         *(_item(_by_kind(data, part), 1, "panel") for part in _PANEL),
         _item("clock", int("clock" in data), "time without a network"),
         _item("tamper", int("tamper" in data), "service lid"),
+        _item("mains", int("mains" in data), "knows when the mains are gone"),
+        _item("light", max(lights(cabinet)) + 1 if "strip" in data else 0, "show the door"),
     ]  # fmt: skip
     return [item for item in items if item.count]
 

@@ -63,6 +63,7 @@ RULES = (
     Rule("door_neighbours", "Doors that are said to touch do touch.", rules_doors.neighbours),
     Rule("keypad_keys", "Every crossing of the keypad has a key, and a code can be typed.", rules_doors.keys),
     Rule("coil_volts", "The supply has the voltage of the coils.", rules_supply.volts),
+    Rule("sense_range", "The pin that measures the supply stays in its range.", rules_supply.sense),
     Rule("power_budget", "The supply carries one coil and everything else.", rules_supply.budget),
     Rule(
         "expander_inputs",

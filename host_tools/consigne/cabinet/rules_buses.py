@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 from consigne.firmware_path import import_locker
 
-from .model import KINDS, Cabinet
+from .model import EXPANDERS, KINDS, Cabinet
 from .problems import Key, nearest, spell
 
 Finding = tuple[Key, str, str]
 
 ADDRESSES = {
-    "mcp23017": range(0x20, 0x28),
+    **{kind: addresses for kind, (_, addresses) in EXPANDERS.items()},
     "hd44780": (*range(0x20, 0x28), *range(0x38, 0x40)),  # behind a PCF8574 or a PCF8574A
     "ssd1306": (0x3C, 0x3D),
     "ds3231": (0x68,),
@@ -150,8 +150,13 @@ def wire_baud(cabinet: Cabinet) -> Iterator[Finding]:
 def rmt_channels(cabinet: Cabinet) -> Iterator[Finding]:
     driven = [i for i, wire in enumerate(cabinet.data["rs485"]) if wire["de"] >= 0]
     needed = 1 + (max(driven) + 1 if driven else 0)  # the arming line has channel 0, wire i has i + 1
+    if "strip" in cabinet.data:
+        needed += 1  # the port's own choice, the last one
     if needed > cabinet.board.rmt_channels:
         text = f"{needed} RMT channels are needed, {cabinet.board.title} has {cabinet.board.rmt_channels}"
+        if not driven:
+            yield ("strip", "pin"), text, "leave the lights out, or take another board"
+            return
         yield (
             ("rs485", driven[-1], "de"),
             text,

@@ -38,6 +38,9 @@ def channel(cabinet: Cabinet) -> Iterator[Finding]:
             if door[line] >= count > 0:
                 text = f"'{bank.name}' has no channel {door[line]} for a {line}"
                 yield ("compartment", i, line), text, f"take one of 0 to {count - 1}"
+            elif not count and bank.key[0] == "shift_register":
+                text = f"'{bank.name}' has outputs only"
+                yield ("compartment", i, line), text, "say with reed_on what the sensor is on"
 
 
 def channel_once(cabinet: Cabinet) -> Iterator[Finding]:

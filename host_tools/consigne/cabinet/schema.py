@@ -65,8 +65,23 @@ TABLES: dict[str, Table] = {
         "volts": Field(float, "of the supply", 12.0, 5, 48),
         "amps": Field(float, "that it gives for as long as wanted", low=0.5, high=50),
         "sense_pin": _pin("ADC pin behind the divider of the supply, -1: not wired", -1),
+        "upper_kohm": Field(float, "of the divider, from the supply to the pin", 100.0, 1, 1000),
+        "lower_kohm": Field(float, "of the divider, from the pin to ground", 15.0, 1, 1000),
+        "weak_volts": Field(float, "under a pulse, told below this; 0: 85 % of the coils'", 0.0, 0, 48),
     },
-    "tamper": {"pin": _pin("switch of the service lid, closed to ground")},
+    "tamper": {
+        "pin": _pin("switch of the service lid, closed to ground"),
+        "open_level": Field(int, "what it reads while the lid is open", 1, 0, 1),
+    },
+    "mains": {
+        "pin": _pin("tells that the mains are gone, while a battery bridges"),
+        "lost_level": Field(int, "what it reads while they are gone", 1, 0, 1),
+    },
+    "strip": {
+        "kind": Field(str, "lights that show the door", "ws2812", choices=("ws2812",)),
+        "pin": _pin("their data line, through a level shifter to 5 V"),
+        "per": Field(str, "one light for each of these", "door", choices=("door", "column")),
+    },
     "keypad": {
         "kind": Field(str, "how it is read", "matrix", choices=("matrix", "wiegand")),
         "rows": Field(list, "pins of the rows, driven", low=1, high=4, each=_pin("a row")),
@@ -126,10 +141,23 @@ LISTS: dict[str, tuple[int, Table]] = {
         16,
         {
             "name": Field(str, "how compartments call it", low=1, high=16),
-            "kind": Field(str, "chip", "mcp23017", choices=("mcp23017",)),
+            "kind": Field(str, "chip", "mcp23017", choices=("mcp23017", "pcf8574")),
             "i2c": Field(int, "bus it is on", 0, 0, 1),
             "address": Field(int, "on that bus", low=8, high=119),
-            "int_pin": _pin("its INTA, -1: not wired", -1),
+            "int_pin": _pin("its INTA or INT, -1: not wired", -1),
+        },
+    ),
+    "shift_register": (
+        4,
+        {
+            "name": Field(str, "how compartments call the chain", low=1, high=16),
+            "kind": Field(str, "chip", "74hc595", choices=("74hc595",)),
+            "data": _pin("DS of the first chip"),
+            "clock": _pin("SHCP of all"),
+            "latch": _pin("STCP of all"),
+            "enable": _pin("OE# of all, with a pull-up of 10 kOhm"),
+            "back": _pin("Q7S of the last chip, to notice a broken chain; -1: not wired", -1),
+            "chips": Field(int, "in the chain, eight relays each", 1, 1, 8),
         },
     ),
     "rs485": (

@@ -1,0 +1,48 @@
+"""What a cabinet file says of clock, lid, mains, supply and lights, as the device reads it."""
+
+from typing import Any
+
+from .model import Cabinet
+
+WEAK_SHARE = 0.85
+"""Of the coils' voltage: makers of electric locks allow for -10 to -15 %."""
+
+PIN_VOLTS_MAX = 2.45
+"""What an ESP32 measures at most with all its attenuation (data sheet, "ADC characteristics")."""
+
+SWELL = 1.15
+"""A supply may give so many times its nominal voltage: a charged battery, an adjusted supply."""
+
+
+def divider(cabinet: Cabinet) -> float:
+    """Volts of the supply for each volt at the pin."""
+    supply = cabinet.data["supply"]
+    return float((supply["upper_kohm"] + supply["lower_kohm"]) / supply["lower_kohm"])
+
+
+def device_senses(cabinet: Cabinet) -> dict[str, Any]:
+    """The device's ``senses``; empty when there is none."""
+    data, out = cabinet.data, {}
+    if "clock" in data:
+        out["clock"] = dict(data["clock"])
+    for part in ("tamper", "mains"):
+        if part in data:
+            out[part] = dict(data[part])
+    if data["supply"]["sense_pin"] >= 0:
+        weak = data["supply"]["weak_volts"] or WEAK_SHARE * data["locks"]["volts"]
+        out["supply"] = {
+            "pin": data["supply"]["sense_pin"],
+            "ratio_milli": round(1000 * divider(cabinet)),
+            "weak_mv": round(1000 * weak),
+        }
+    if "strip" in data:
+        out["strip"] = {"kind": data["strip"]["kind"], "pin": data["strip"]["pin"], "lights": lights(cabinet)}
+    return out
+
+
+def lights(cabinet: Cabinet) -> list[int]:
+    """For each door the number of its light: its own, or that of its column, from the left."""
+    if cabinet.data["strip"]["per"] == "door":
+        return list(range(len(cabinet.compartments)))
+    columns = sorted({door["column"] for door in cabinet.compartments})
+    return [columns.index(door["column"]) for door in cabinet.compartments]
