@@ -1,11 +1,13 @@
-"""The demo's cabinet, as ``hardware/cabinets/demo.toml`` describes it: twelve doors on an ESP32.
+"""The demo's cabinet: ``hardware/cabinets/demo.toml``, or the file that ``CONSIGNE_CABINET`` names.
 
 What is compiled from that file is what the simulated board is built from and what the firmware
 reads, so both cannot differ.
 """
 
 import copy
+import os
 import secrets
+from pathlib import Path
 from typing import Any
 
 from consigne.cabinet.compiler import compile_cabinet, open_cabinet, spelled_out
@@ -13,8 +15,10 @@ from consigne.cabinet.profiles import hardware_dir
 
 LOCKER = "L0001"
 MQTT_USER = LOCKER
+VARIABLE = "CONSIGNE_CABINET"
+"""Of the environment: read once, when this module is imported."""
 
-_CABINET = open_cabinet(hardware_dir() / "cabinets" / "demo.toml")
+_CABINET = open_cabinet(Path(os.environ.get(VARIABLE, "") or hardware_dir() / "cabinets" / "demo.toml"))
 _CONFIG = spelled_out(_CABINET, compile_cabinet(_CABINET)[0])
 
 SIZES: tuple[int, ...] = tuple(
@@ -22,14 +26,18 @@ SIZES: tuple[int, ...] = tuple(
 )  # 1 S .. 4 XL, in the order of the doors
 DIGITS: int = _CONFIG["digits"]
 LANGUAGE: str = _CONFIG["language"]
-KEYS: str = _CONFIG["keypad"]["keys"]
-COURIER_HOLDER: int = _CONFIG["holders"][0][2]
+KEYS: str = _CONFIG["keypad"].get("keys", "123456789*0#")  # a Wiegand keypad has these
+COURIER_HOLDER: int = next(
+    (h["number"] for h in _CABINET.data["holder"] if (h["role"], h["action"]) == ("courier", "deposit")), 0
+)
 
 
 def config(broker_port: int) -> dict[str, Any]:
     """The device's ``config.json``; its broker listens on the loopback at ``broker_port``."""
     own = copy.deepcopy(_CONFIG)
-    own["network"]["port"] = broker_port
+    own["network"] = {**own.get("network", {}), "broker": "127.0.0.1", "port": broker_port, "tls": False}
+    own["network"].setdefault("kind", "wifi")
+    own["network"].setdefault("ssid", "consigne")
     return own
 
 
