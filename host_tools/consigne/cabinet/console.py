@@ -56,10 +56,10 @@ class ReplConsole:
     def __exit__(self, *_reason: object) -> None:
         try:
             self._transport.exec_raw_no_follow("import machine\nmachine.reset()")
-        except (TransportError, OSError):
-            return  # the cable is out: the board's watchdog does it
-        finally:
             self._transport.close()
+        except (TransportError, OSError):
+            # The cable is out: the board's watchdog resets it, and a port that is gone has no lines to set.
+            self._transport.serial.close()
 
     def exec(self, code: str) -> str:
         try:
