@@ -16,10 +16,11 @@ from ..flash import NorFlash
 from ..locker import HEAP_KB, SimLocker
 from ..process import MicroPythonGround
 from . import image
-from .cable import Cable
+from .cable import Cable, SerialCable
 from .chips import CHIPS
 from .flash import open_flash
 from .ground import SerialGround
+from .netcable import NetCable
 
 CONSOLE_KB = 48  # what the prompt, which is C on a board, and the stand-ins take of the heap: README.md
 BARE: Mapping[str, Any] = {"doors": []}
@@ -39,6 +40,8 @@ class VirtualBoard(SimLocker):
         ``esp32``, ``esp32s3`` or ``esp8266``.
     link
         A path that always leads to the port of now, also after the cable was out.
+    lines
+        Serve the port as ``rfc2217://...``, with the modem lines that reset the chip; not as a terminal.
     paced
         Bytes take their time at the baud rate, flash takes its own; without it both are as fast as they can.
     """
@@ -50,6 +53,7 @@ class VirtualBoard(SimLocker):
         *,
         chip: str = "esp32",
         link: Path | None = None,
+        lines: bool = False,
         paced: bool = False,
         unique_id: bytes = b"\x24\x0a\xc4\x00\x00\x01",
         flash_bytes: int = layout.FLASH_BYTES,
@@ -59,7 +63,7 @@ class VirtualBoard(SimLocker):
         self._flash_file = flash_file
         self._flash_bytes = flash_bytes
         self._chip = CHIPS[chip]
-        self._cable = Cable(link)
+        self._cable: SerialCable = NetCable() if lines else Cable(link)
         self._paced = paced
         self._unique_id = unique_id
         super().__init__(config or BARE, {}, flash_file.parent, heap_kb=heap_kb, seed=seed)

@@ -2,7 +2,7 @@
 
 A pseudo-terminal has no modem lines.  All that is seen of the laptop besides bytes is whether a program
 has the port open; the loss of the last one is reported, for ``esptool`` closes the port after a reset
-that it could not make.  On a real adapter those lines reset the chip: see ``lines.py`` for a port with them.
+that it could not make.  ``netcable.py`` has a port with the lines that reset the chip.
 """
 
 import os
@@ -11,8 +11,26 @@ import select
 import tty
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 CHUNK_BYTES = 4096
+
+
+class SerialCable(Protocol):
+    """What a serial line needs of its cable: ``Cable`` here, ``NetCable`` in ``netcable.py``."""
+
+    has_lines: bool
+    on_closed: Callable[[], None]
+
+    @property
+    def port(self) -> str: ...
+    def fileno(self) -> int: ...
+    def plug(self) -> None: ...
+    def pull(self) -> None: ...
+    def close(self) -> None: ...
+    def turn(self) -> None: ...
+    def read(self, limit: int = CHUNK_BYTES) -> bytes: ...
+    def write(self, data: bytes) -> int: ...
 
 
 class Cable:
@@ -20,6 +38,8 @@ class Cable:
 
     ``fileno`` is readable whenever something may have happened: bytes, room for bytes, open, closed.
     """
+
+    has_lines = False
 
     def __init__(self, link: Path | None = None) -> None:
         self._link = link

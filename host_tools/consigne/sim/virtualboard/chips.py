@@ -8,11 +8,18 @@ from typing import Any
 
 from esptool.targets import ESP32ROM, ESP32S3ROM, ESP8266ROM
 
-from ..board import CAUSE_NAMES, POWER_ON, SOFT, WATCHDOG
+from ..board import POWER_ON, SOFT, WATCHDOG
 
 DETECT = 0x4000_1000  # reads as a different number on every chip that has no GET_SECURITY_INFO
 XTAL_HZ = 40_000_000
 ROM_BAUD = 115_200
+
+
+_CAUSES = {  # EN and power look the same; machine.reset() goes through it here
+    POWER_ON: (0x1, "POWERON_RESET"),
+    SOFT: (0xC, "SW_CPU_RESET"),
+    WATCHDOG: (0x8, "TG1WDT_SYS_RESET"),
+}
 
 
 @dataclass(frozen=True)
@@ -51,8 +58,7 @@ class Chip:
 
     def boot_message(self, cause: int, download: bool) -> bytes:
         """What the ROM prints after a reset."""
-        number = {POWER_ON: 1, SOFT: 0xC, WATCHDOG: 8}.get(cause, 1)
-        name = CAUSE_NAMES.get(cause, "power").upper().replace(" ", "_")
+        number, name = _CAUSES.get(cause, _CAUSES[POWER_ON])
         mode = (
             "0x3 (DOWNLOAD_BOOT(UART0/UART1/SDIO_REI_REO_V2))" if download else "0x13 (SPI_FAST_FLASH_BOOT)"
         )

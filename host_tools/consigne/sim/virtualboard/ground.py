@@ -17,17 +17,21 @@ from ..process import LAUNCHER, ROM_BOOT, MicroPythonGround
 from ..shim import _ops as ops
 from ..wire import Handlers
 from . import image
-from .cable import Cable
+from .cable import SerialCable
 from .chips import Chip
 from .flash import regions
 from .line import Line
 from .loader import SYNC, Loader
+from .netcable import NetCable
 
 ONBOARD = Path(__file__).with_name("onboard")
 STDIN_BYTES = 260  # of the ESP32 port's ring buffer for its console
 CTRL_C = 3
 NO_CHAR = 255
 BAUD = 115_200  # of the ROM's messages and of the port's console
+# pyserial waits 50 ms for the answer to each line it sets over the network, so what is to happen at once
+# takes so long: the strap is looked at later than on a board, where 10 kOhm and 1 uF at EN make it 10 ms.
+STRAP_US = 60_000
 RETRY_US = 1_000_000  # between two attempts of the ROM to find something to start
 
 
@@ -46,7 +50,7 @@ class SerialGround(MicroPythonGround):
         heap_kb: int,
         flash: NorFlash,
         chip: Chip,
-        cable: Cable,
+        cable: SerialCable,
         paced: bool,
     ) -> None:
         super().__init__(board, directory, None, heap_kb)
@@ -56,8 +60,12 @@ class SerialGround(MicroPythonGround):
         self.line = Line(board.clock, cable)
         self.line.on_bytes = self._received
         cable.on_closed = self._closed
+        if isinstance(cable, NetCable):
+            cable.on_lines = self._lines_changed
         self.download = False
         self._paced = paced
+        self._held = False  # EN is low
+        self._rising = False  # ... and was, just before
         self._loader: Loader | None = None
         self._retry: Timer | None = None
         self._raw = False
@@ -72,6 +80,20 @@ class SerialGround(MicroPythonGround):
 
     # --- reset and boot ---------------------------------------------------------------------------------
     def start(self) -> None:
+        if self._held:
+            return
+        if self._rising:
+            self._rising = False
+            self._retry = self._board.clock.call_in(STRAP_US, self._look_at_strap)
+        else:
+            self._start()
+
+    def _look_at_strap(self) -> None:
+        assert isinstance(self._cable, NetCable)
+        self.download = self._cable.lines.download
+        self._start()
+
+    def _start(self) -> None:
         self.line.baud = BAUD if self._paced else None
         self._raw = False
         if self.download:
@@ -86,7 +108,7 @@ class SerialGround(MicroPythonGround):
             self._boot()
         except (layout.LayoutError, image.ImageError) as error:
             self._board.note("boot", str(error))
-            self._retry = self._board.clock.call_in(RETRY_US, self.start)
+            self._retry = self._board.clock.call_in(RETRY_US, self._start)
 
     def _boot(self) -> None:
         """What ROM and boot loader check, and then the program."""
@@ -156,7 +178,19 @@ class SerialGround(MicroPythonGround):
 
     def _closed(self) -> None:
         """Nobody has the port open any more."""
-        if self.in_loader:
+        if self.in_loader and not self._cable.has_lines:
+            self._board.reset(HARD)
+
+    def _lines_changed(self) -> None:
+        """EN stops the chip and starts it; IO0 is looked at when EN has risen."""
+        assert isinstance(self._cable, NetCable)
+        lines = self._cable.lines
+        if lines.in_reset:
+            self._held = True
+            self.kill()
+        elif self._held:
+            self._held = False
+            self._rising = True
             self._board.reset(HARD)
 
     # --- the console ------------------------------------------------------------------------------------
@@ -197,9 +231,8 @@ class SerialGround(MicroPythonGround):
 
     def _received(self, data: bytes) -> int:
         """Bytes that reach the chip; returns how many it took."""
-        if self._loader is None and SYNC in data:
+        if self._loader is None and SYNC in data and not self._cable.has_lines:
             self.download = True
-            self.kill()
             self._board.reset(HARD)
             return len(data)
         if self._loader is not None:

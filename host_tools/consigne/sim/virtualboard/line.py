@@ -6,7 +6,7 @@ Towards the chip it can be cut after a given number of bytes, which is where fau
 from collections.abc import Callable
 
 from ..clock import Clock, Timer
-from .cable import CHUNK_BYTES, Cable
+from .cable import CHUNK_BYTES, SerialCable
 
 BITS_A_BYTE = 10
 LOOK_US = 1_000  # between two looks whether the chip has room again, or the baud rate allows more
@@ -42,7 +42,7 @@ class Line:
     says that the rest is lost, as at a real baud rate, and counted in ``lost``.
     """
 
-    def __init__(self, clock: Clock, cable: Cable) -> None:
+    def __init__(self, clock: Clock, cable: SerialCable) -> None:
         self._clock = clock
         self._cable = cable
         self._in, self._out = bytearray(), bytearray()

@@ -6,7 +6,7 @@ Without completion and automatic indenting, which a program at the other end wou
 from program import CTRL_A, CTRL_B, CTRL_C, CTRL_D, CTRL_E, EXIT, execute
 
 _HISTORY = 8
-_COMPOUND = ("@", "if", "while", "for", "try", "with", "def", "class", "async")
+_COMPOUND = (b"@", b"if", b"while", b"for", b"try", b"with", b"def", b"class", b"async")
 _ERASE = b"\x08 \x08"
 _ARROWS = {b"[A": -1, b"[B": 1}
 _typed = []  # lines, newest last
@@ -31,16 +31,20 @@ def friendly_prompt(terminal, names):
 
 
 def _statement(terminal, line):
-    """Read on until the statement is whole; nothing when it was given up."""
-    source = "" if line == CTRL_C else line.decode()
+    """Read on until the statement is whole; nothing when it was given up, or is no text at all."""
+    source = b"" if line == CTRL_C else line
     while goes_on(source):
         line = _line(terminal, b"... ", False)
         if line == CTRL_C:
             return ""
         if line == CTRL_D:
             break
-        source += "\n" + line.decode()
-    return source
+        source += b"\n" + line
+    try:
+        return str(source, "utf8")
+    except UnicodeError:
+        print("SyntaxError: invalid syntax")
+        return ""
 
 
 def _line(terminal, prompt, is_first):
@@ -106,21 +110,21 @@ def _pasted(terminal):
 
 def goes_on(source):
     """Whether the statement needs another line: an open bracket or long string, a block without its end."""
-    quote, depth, at = "", 0, 0
+    quote, depth, at = b"", 0, 0
     while at < len(source):
-        char = source[at]
+        char = source[at : at + 1]
         if quote:
-            if char == "\\":
+            if char == b"\\":
                 at += 1
             elif source[at : at + len(quote)] == quote:
                 at += len(quote) - 1
-                quote = ""
-        elif char in "'\"":
+                quote = b""
+        elif char in (b"'", b'"'):
             quote = char * 3 if source[at : at + 3] == char * 3 else char
             at += len(quote) - 1
         else:
-            depth += (char in "([{") - (char in ")]}")
+            depth += (char in b"([{") - (char in b")]}")
         at += 1
-    if len(quote) == 3 or (depth > 0 and not quote) or source.endswith("\\"):
+    if len(quote) == 3 or (depth > 0 and not quote) or source.endswith(b"\\"):
         return True
-    return any(source.startswith(word) for word in _COMPOUND) and not source.endswith("\n")
+    return any(source.startswith(word) for word in _COMPOUND) and not source.endswith(b"\n")

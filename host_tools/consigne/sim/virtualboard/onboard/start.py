@@ -1,8 +1,8 @@
 """What ``main.c`` of the ESP32 port does: file systems, ``boot.py``, ``main.py``, prompt; until a soft reset.
 
 Runs on the unix port inside ``romboot.py``.  Arguments: address and size in memory of the shims' image, of
-this folder's and of the chip's flash; ``friendly`` or ``raw``, the prompt before a soft reset; version and date
-that the image in the flash says it is of, and the name of the board.
+this folder's and of the chip's flash; ``friendly`` or ``raw``, the prompt before a soft reset; version and
+date of MicroPython as the image in the flash has them, and the name of the board.
 """
 
 import os
