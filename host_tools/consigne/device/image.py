@@ -51,7 +51,9 @@ def parts(
         Also the file system, with ``files`` beside the boot files, and an empty journal.
     """
     out = [
-        Part("MicroPython", interpreter.offset, interpreter.data),
+        Part("boot loader", interpreter.offset, interpreter.boot_loader),
+        Part("partition table", layout.TABLE_OFFSET, layout.binary()),
+        Part("MicroPython", layout.partition("factory").offset, interpreter.program),
         Part("application", layout.slot_offset(0), slots.slot_image(application.image, 1)),
         Part("spare slot", layout.slot_offset(1), b"\xff" * slots.SEAL_BYTES),
     ]

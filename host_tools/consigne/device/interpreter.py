@@ -32,12 +32,13 @@ _CHIPS = {0: ("esp32", 0x1000), 9: ("esp32s3", 0), 5: ("esp32c3", 0)}
 
 @dataclass(frozen=True, slots=True)
 class Interpreter:
-    """``data`` goes to ``offset``, with our partition table in it already."""
+    """``boot_loader`` goes to ``offset``, ``program`` into the partition ``factory``."""
 
     chip: str
     offset: int
     version: tuple[int, int, int]
-    data: bytes
+    boot_loader: bytes
+    program: bytes
 
     @property
     def version_text(self) -> str:
@@ -68,9 +69,7 @@ def read(file: Path) -> Interpreter:
     room = layout.partition("factory").size
     if len(app) > room:
         raise DeviceError(f"{file} has {len(app) - room} bytes more than the partition 'factory' holds")
-    at = layout.TABLE_OFFSET - offset
-    table = layout.binary().ljust(layout.SECTOR_BYTES, b"\xff")
-    return Interpreter(chip, offset, version, data[:at] + table + data[at + len(table) :])
+    return Interpreter(chip, offset, version, data[: layout.TABLE_OFFSET - offset].rstrip(b"\xff"), app)
 
 
 def _check_sums(file: Path, chip: str, part: bytes) -> None:

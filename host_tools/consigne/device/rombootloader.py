@@ -104,10 +104,8 @@ class RomBootLoader:
             )
         if "stopped responding" in lowered or "lost" in lowered or "disconnected" in lowered:
             return troubles.cable_pulled(port)
-        told = [line for line in said.splitlines() if line.strip()]
-        return troubles.DeviceError(
-            f"{port}: esptool says {told[-1].strip() if told else 'nothing'!r}; try again"
-        )
+        told = [line.strip(" │") for line in said.splitlines() if line.strip(" │╭╮╰╯─")]
+        return troubles.DeviceError(f"{port}: esptool says {told[-1] if told else 'nothing'!r}; try again")
 
 
 def _pieces(parts: list[Part]) -> Iterator[Part]:

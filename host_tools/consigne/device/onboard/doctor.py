@@ -12,12 +12,18 @@ import time
 
 OURS = ("boot.py", "main.py", "config.json", "identity.json", "ca.der", "production", "app")
 
+_OPENS_MS = 5_000
+_LOOK_MS = 300  # a reed switch has debounced by then
+_NOT_SHUT = -1
+_STUCK = -2
+
 
 class Patient:
     """What the checks find out one after the other."""
 
     raw = identity = parts = None
     heard = []
+    is_open = {}  # by door, as last reported
 
 
 patient = Patient()
@@ -121,7 +127,8 @@ def rest(ms):
     got = []
     patient.parts.panel.display.show(("consigne doctor", "", "please do not", "touch anything"))
     failures = asyncio.run(_run_for(ms, got.append))
-    is_open = {event[1]: event[2] for event in got if event[0] == E.EV_DOOR}
+    is_open = patient.is_open
+    is_open.update({event[1]: event[2] for event in got if event[0] == E.EV_DOOR})
     faults = {event[1]: event[2] for event in got if event[0] == E.EV_SENSOR_FAULT}
     for door, entry in enumerate(patient.raw["doors"]):
         name = "door {} sensor".format(entry["name"])
@@ -183,27 +190,26 @@ def pulse(door):
     journal.append(
         R.PULSE, R.pack(R.PULSE, door, D.FOR_SERVICE, 1, E.TECHNICIAN, 0, 0, ""), journal.time_floor
     )
-    seen = []
+    opened = []
 
     def sink(event):
-        if event[0] == E.EV_DOOR and event[1] == door:
-            seen.append((event[2], time.ticks_ms()))
+        if event[0] == E.EV_DOOR:
+            patient.is_open[event[1]] = event[2]
+            if event[1] == door and event[2]:
+                opened.append(time.ticks_ms())
 
     async def spring():
-        listening = asyncio.create_task(_run_for(5_000, sink, lambda: len(seen) > 1))
-        for _ in range(100):
-            if seen:
-                break
-            await asyncio.sleep_ms(20)
-        if not seen or seen[0][0]:
+        listening = asyncio.create_task(_run_for(_OPENS_MS, sink, lambda: opened))
+        await asyncio.sleep_ms(_LOOK_MS)
+        if patient.is_open.get(door, True):
             listening.cancel()
-            return -1
+            return _NOT_SHUT
         started = time.ticks_ms()
         patient.parts.locks.start(door, patient.raw["pulse_ms"])
         while patient.parts.locks.busy() or not listening.done():
             await asyncio.sleep_ms(20)
         patient.parts.locks.off()
-        return time.ticks_diff(seen[1][1], started) if len(seen) > 1 else -2
+        return time.ticks_diff(opened[0], started) if opened else _STUCK
 
     after_ms = asyncio.run(spring())
     name = "door {} lock".format(patient.raw["doors"][door]["name"])
@@ -211,7 +217,7 @@ def pulse(door):
         journal.append(R.OPENED, R.pack(R.OPENED, door, D.FOR_SERVICE, after_ms, 0, ""), journal.time_floor)
         say(name, "pass", "open after {} ms".format(after_ms))
     else:
-        told = "stands open or its sensor is silent" if after_ms == -1 else "not seen open"
+        told = "not seen open" if after_ms == _STUCK else "stands open, or its sensor is silent"
         journal.append(R.NOT_OPENED, R.pack(R.NOT_OPENED, door, D.FOR_SERVICE, ""), journal.time_floor)
         say(name, "fail", told)
 
@@ -269,6 +275,6 @@ def clock(epoch_s):
     begins_2000 = time.gmtime(0)[0] == 2000
     off_s = time.time() + (946_684_800 if begins_2000 else 0) - epoch_s
     if abs(off_s) < 120:
-        say("clock", "pass", "{} s off".format(off_s))
+        say("clock", "pass", "{} s off".format(int(off_s)))
     else:
         say("clock", "warn", "not set")

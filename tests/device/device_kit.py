@@ -1,0 +1,115 @@
+"""What the tests of ``consigne device`` share: boards made ready, a host that answers, a cabinet file."""
+
+import hashlib
+import json
+import secrets
+import socket
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import uvicorn
+from consigne.cabinet.compiler import compile_cabinet, device_json, open_cabinet, spelled_out
+from consigne.cabinet.profiles import hardware_dir
+from consigne.device import application, image, interpreter
+from consigne.device.provision import Credentials, Wanted
+from consigne.server.service import HostService
+from consigne.sim.virtualboard import image as chip_image
+from consigne.sim.virtualboard.board import VirtualBoard
+
+TOKEN = "a token for tests"
+WIFI_PASSWORD = "the password of the wifi"
+TECHNICIAN = (3, 4, 1)
+_TECHNICIAN_TOML = '\n[[holder]]\nrole = "technician"\naction = "service"\nnumber = 1\n'
+
+
+def micropython_file(folder, version="v1.28.0", chip_id=0):
+    """What one downloads for this chip."""
+    file = folder / f"micropython-{version}-{chip_id}.bin"
+    file.write_bytes(chip_image.release(version, chip_id))
+    return file
+
+
+def ready_flash(folder):
+    """The flash of a board that ``device flash`` was done with: a fresh copy is quicker than the command."""
+    parts = image.parts(interpreter.read(micropython_file(folder)), application.build(), fresh=True)
+    return image.whole_flash(parts)
+
+
+def board_with(flash, folder, config=None, **more):
+    """A virtual board whose flash holds these bytes; the port keeps its name."""
+    file = folder / "flash.bin"
+    if flash is not None:
+        file.write_bytes(flash)
+    return VirtualBoard(file, config, link=folder / "port", **more)
+
+
+def cabinet_file(folder, *, board="esp32-devkitc", technician=True, network=False):
+    """The demo's cabinet as a file of the site, offline unless told otherwise."""
+    text = (hardware_dir() / "cabinets" / "demo.toml").read_text()
+    text = text.replace('board = "esp32-devkitc"', f'board = "{board}"')
+    if not network:
+        head, _, rest = text.partition("[network]")
+        text = head + rest[rest.index("\n[") :] if rest else head
+    if technician and '"technician"' not in text:
+        text += _TECHNICIAN_TOML
+    file = folder / "cabinet.toml"
+    file.write_text(text)
+    return file
+
+
+def compiled(file):
+    """``(configuration for the device, the same for the simulator)``."""
+    cabinet = open_cabinet(file)
+    config = compile_cabinet(cabinet)[0]
+    return config, spelled_out(cabinet, config)
+
+
+def wanted(locker, config, *, production=False, ca=None):
+    made = Credentials(locker, secrets.token_urlsafe(12), WIFI_PASSWORD)
+    return Wanted(locker, config, device_json(config).encode(), "Europe/Paris", made, ca, production)
+
+
+@contextmanager
+def running_host(folder):
+    """A host with its API on the loopback, without a broker: ``(url, host)``."""
+    host = HostService(f"sqlite:///{folder / 'host.db'}", broker_port=1)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        config = uvicorn.Config(host.app(TOKEN), log_level="error", lifespan="off")
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
+        thread.start()
+        while not server.started:
+            time.sleep(0.01)
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}", host
+        finally:
+            server.should_exit = True
+            thread.join()
+            host.database.close()
+
+
+def sha256(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def identity_on(board_flash):
+    """The identity in a flash image, read by littlefs as a stranger would; None when there is none."""
+    from consigne.device import layout
+    from littlefs import LittleFS, LittleFSError
+
+    vfs = layout.partition("vfs")
+    blocks = vfs.size // layout.SECTOR_BYTES
+    lfs = LittleFS(block_size=layout.SECTOR_BYTES, block_count=blocks, mount=False)
+    lfs.context.buffer[:] = board_flash[vfs.offset : vfs.end]
+    try:
+        lfs.mount()
+        with lfs.open("identity.json", "rb") as file:
+            return json.loads(file.read())
+    except (LittleFSError, FileNotFoundError):
+        return None
+
+
+def flash_of(folder):
+    return Path(folder, "flash.bin").read_bytes()

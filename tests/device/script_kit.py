@@ -1,0 +1,225 @@
+"""The scripts of ``consigne.device.onboard`` on CPython, over flash that can be cut at any operation.
+
+The laptop's half is the real one; between them is a wire that can be cut at any byte.  What a script
+imports of MicroPython is given by stand-ins as thin as can be: a partition over ``NorFlash``, mapped
+memory over its bytes, the console as two queues.  The same scripts on the real interpreter, behind a real
+serial port, are tried in ``test_device_virtual.py``.
+"""
+
+import builtins
+import contextlib
+import hashlib
+import io
+import json
+import queue
+import runpy
+import sys
+import threading
+import types
+from collections import deque
+from types import SimpleNamespace
+
+from consigne.device import layout
+from consigne.device.scripts import script
+from consigne.firmware_path import firmware_dir
+from consigne.sim.flash import NorFlash, PowerCut
+
+ROM_BYTES = layout.SLOT_COUNT * layout.SLOT_BYTES
+
+
+class Reset(BaseException):
+    """The board starts anew."""
+
+
+class _Input(io.RawIOBase):
+    """The board's end of the wire: what is sent, then nothing for ever."""
+
+    def __init__(self):
+        self._arrived = queue.Queue()
+        self._left = b""
+
+    def put(self, data):
+        self._arrived.put(data)
+
+    def readinto(self, view):
+        while not self._left:
+            data = self._arrived.get()
+            if data is None:
+                return 0
+            self._left = data
+        count = min(len(view), len(self._left))
+        view[:count] = self._left[:count]
+        self._left = self._left[count:]
+        return count
+
+
+class Wire:
+    """mpremote's ``transport.serial``, as far as a push uses it; cut before byte ``cut_at`` is sent."""
+
+    def __init__(self):
+        self.sent = 0
+        self.cut_at = None
+        self.input = _Input()
+        self._heard = deque()
+        self._more = threading.Condition()
+        self._over = False
+
+    def write(self, data):
+        if self._over:
+            raise OSError(5, "gone")
+        if self.cut_at is not None and self.sent + len(data) > self.cut_at:
+            self.input.put(bytes(data[: self.cut_at - self.sent]))
+            self.sent = self.cut_at
+            self.input.put(None)
+            raise OSError(5, "gone")
+        self.sent += len(data)
+        self.input.put(bytes(data))
+
+    def read(self, _count):
+        with self._more:
+            while not self._heard and not self._over:
+                self._more.wait()
+            return self._heard.popleft() if self._heard else b""
+
+    def say(self, text):
+        with self._more:
+            self._heard.extend(bytes((byte,)) for byte in text.encode())
+            self._more.notify()
+
+    def hang_up(self):
+        with self._more:
+            self._over = True
+            self._more.notify()
+
+
+class ScriptBoard:
+    """What ``push`` wants of a ``Board``, over one flash: ``port``, ``transport``, ``call``, ``survey``."""
+
+    port = "the wire"
+
+    def __init__(self):
+        self.flash = NorFlash(ROM_BYTES)
+        self.wire = Wire()
+        self.transport = self
+        self.files = {}
+        self.died = None
+        self._thread = None
+
+    @property
+    def serial(self):
+        return self.wire
+
+    def slots(self):
+        return [
+            bytes(self.flash.data[at : at + layout.SLOT_BYTES])
+            for at in range(0, ROM_BYTES, layout.SLOT_BYTES)
+        ]
+
+    def power_on(self):
+        """After a cut: the flash as it is, a new wire."""
+        self.join()
+        self.flash.power_on()
+        self.wire = Wire()
+        self.died = None
+
+    # --- the laptop's view ----------------------------------------------------------------------------
+
+    def survey(self):
+        return {"rom_bytes": ROM_BYTES, "files": dict(self.files)}
+
+    def write_file(self, name, data):
+        self.files[name.lstrip("/")] = hashlib.sha256(data).hexdigest()
+
+    def call(self, name, call, timeout_s=0):
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            exec(script(name) + call, self._names(SimpleNamespace(stdin=None, stdout=out)))
+        return [json.loads(line) for line in out.getvalue().splitlines() if line[:1] in "[{"]
+
+    def exec_raw_no_follow(self, code):
+        self._thread = threading.Thread(target=self._run, args=(code, self.wire))
+        self._thread.start()
+
+    def follow(self, timeout):
+        self.join()
+        if self.died:
+            raise OSError(5, "gone")
+
+    def read_until(self, _minimum, ending, timeout):
+        heard = b""
+        while not heard.endswith(ending) and (byte := self.wire.read(1)):
+            heard += byte
+        return heard
+
+    def join(self):
+        if self._thread is not None:
+            self.wire.input.put(None)
+            self._thread.join()
+            self._thread = None
+
+    # --- the board's ------------------------------------------------------------------------------------
+
+    def _run(self, code, wire):
+        console = SimpleNamespace(
+            stdin=SimpleNamespace(buffer=wire.input), stdout=SimpleNamespace(write=wire.say)
+        )
+        try:
+            exec(code, self._names(console))
+        except (Reset, PowerCut) as end:
+            self.died = end
+        except OSError as error:  # the prompt tells it, and waits
+            self.died = error
+            wire.say(f"\x04Traceback\r\nOSError: {error}\r\n\x04>")
+        wire.hang_up()
+
+    def _names(self, console):
+        stand_ins = {
+            "sys": console,
+            "machine": SimpleNamespace(reset=_reset),
+            "micropython": SimpleNamespace(kbd_intr=lambda char: None),
+            "vfs": SimpleNamespace(rom_ioctl=lambda op, segment: memoryview(self.flash.data)),
+            "esp32": SimpleNamespace(
+                Partition=SimpleNamespace(TYPE_DATA=1, find=lambda kind, label: [self.flash])
+            ),
+            "select": SimpleNamespace(poll=_Poll, POLLIN=1),
+        }
+
+        def importer(name, *rest):
+            return stand_ins[name] if name in stand_ins else builtins.__import__(name, *rest)
+
+        return {"__builtins__": {**vars(builtins), "__import__": importer}}
+
+
+class _Poll:
+    def register(self, stream, mask):
+        """The only stream there is."""
+
+    def poll(self, timeout_ms):
+        return True
+
+
+def _reset():
+    raise Reset
+
+
+def booted(board):
+    """What ``firmware/boot.py`` itself makes of this flash: ``(slot, generation)``."""
+    mounted = []
+    fake_vfs = types.ModuleType("vfs")
+    fake_vfs.rom_ioctl = lambda op, segment: memoryview(board.flash.data)
+    fake_vfs.VfsRom = bytes
+    fake_vfs.mount = lambda image, place: mounted.append(place)
+    real = {name: sys.modules.get(name) for name in ("vfs", "micropython")}
+    path = list(sys.path)
+    sys.modules["vfs"] = fake_vfs
+    sys.modules["micropython"] = types.SimpleNamespace(kbd_intr=lambda char: None)
+    try:
+        names = runpy.run_path(str(firmware_dir() / "boot.py"))
+    finally:
+        sys.path[:] = path
+        for name, module in real.items():
+            if module is None:
+                del sys.modules[name]
+            else:
+                sys.modules[name] = module
+    return names["consigne"][2:]
