@@ -14,6 +14,7 @@ import typer
 
 from consigne.cabinet.commands import app as cabinet_app
 from consigne.device.commands import app as device_app
+from consigne.server.accountcommands import app as account_app
 
 app = typer.Typer(
     name="consigne",
@@ -23,6 +24,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(cabinet_app, name="cabinet")
+app.add_typer(account_app, name="account")
 app.add_typer(device_app, name="device")
 
 
@@ -142,27 +144,38 @@ def serve(
     workers: Annotated[
         int, typer.Option(help="Processes that store events, for PostgreSQL.", min=1, max=64)
     ] = 1,
+    notices: Annotated[
+        Path | None, typer.Option(help="TOML file that says how customers are told.", exists=True)
+    ] = None,
+    certificate: Annotated[
+        Path | None, typer.Option(help="PEM file: serve HTTPS; without it leave TLS to a proxy.", exists=True)
+    ] = None,
+    key: Annotated[Path | None, typer.Option(help="PEM file of its key.", exists=True)] = None,
 ) -> None:
-    """The host: takes the lockers' events, keeps the database, serves the HTTP API."""
-    from consigne.server import service
+    """The host: takes the lockers' events, keeps the database, serves pages and HTTP API."""
+    from consigne.server import serving
     from consigne.server.migrations import OtherSchema
+    from consigne.server.service import HostService
+    from consigne.server.sharing import CannotShare
 
     broker_host, broker_port = _address("--broker", broker)
     listen_host, listen_port = _address("--listen", listen)
+    if (certificate is None) != (key is None):
+        raise typer.BadParameter("--certificate and --key belong together")
     try:
-        service.serve(
+        host = HostService(
             database,
             broker_host,
             broker_port,
-            listen_host=listen_host,
-            listen_port=listen_port,
             username=user,
             password=password,
             tls=tls or ca is not None,
             ca=str(ca) if ca else None,
             workers=workers,
+            channels=serving.channels_of(notices),
         )
-    except (ValueError, OtherSchema) as error:
+        serving.serve(serving.Listening(listen_host, listen_port, certificate, key), host)
+    except (ValueError, OtherSchema, CannotShare) as error:
         raise typer.BadParameter(str(error)) from None
 
 
