@@ -71,6 +71,7 @@ def test_a_door_opened_without_an_order_is_an_alarm_and_is_given_to_nobody():
     b.signal(0, D.SEEN_OPEN)
     b.signal(0, D.SEEN_CLOSED)
     assert b.kinds() == ["forced", "closed"]
+    assert (0, C.NOTE_ALARM) in b.cabinet.notes
     assert b.cabinet.choose(1) == 1
     b.record(15, 0, 0)  # released by the operator
     assert b.cabinet.choose(1) == 0
@@ -193,7 +194,8 @@ def test_a_door_left_open_reminds_and_then_becomes_an_event_once():
     b.pass_ms(300_000)
     assert b.kinds().count("left_open") == 1
     assert b.facts[-1]["after_s"] == 120
-    assert b.cabinet.notes == [(0, C.NOTE_REMIND)] * 10
+    remind, alarm = (0, C.NOTE_REMIND), (0, C.NOTE_ALARM)
+    assert b.cabinet.notes == [remind] * 4 + [alarm] + [remind] * 6
 
 
 def test_the_reopen_window_ends():

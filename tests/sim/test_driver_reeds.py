@@ -179,3 +179,15 @@ def test_an_expander_that_lost_its_settings_reports_doors_again(tmp_path):
     rig.cabinet.doors[10].force_open()
     rig.run(100)  # by interrupt, so GPINTEN and the pull-ups are back
     assert rig.taken() == [[OPEN, 10, True]]
+
+
+def test_a_second_flutter_takes_the_place_of_the_first(tmp_path):
+    """Of the simulation: two at once would flutter twice as fast, and the longer one never end in time."""
+    rig = started(tmp_path)
+    reed = rig.cabinet.doors[3].reed
+    reed.chatter(60_000)
+    reed.chatter(100)
+    rig.run(200)
+    edges = reed.edges
+    rig.run(1_000)
+    assert reed.edges == edges

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from consigne.sim.board import HARD
 from consigne.sim.flash import TORN
 from consigne.sim.ground import RESTART_US
 from consigne.sim.locker import SimLocker
@@ -96,6 +97,18 @@ def test_a_firmware_that_resets_the_board_comes_back_with_that_cause(started) ->
     locker = started(RESETS_ITSELF)
     locker.wait_for(lambda: "start 2" in locker.output())
     assert locker.output()[:2] == ["start 1", "start 2"]
+
+
+def test_a_board_that_is_reset_again_before_it_has_started_starts_once(started) -> None:
+    locker = started("print('start')\nimport time\nwhile True:\n    time.sleep_ms(10)\n")
+    locker.wait_for(lambda: "start" in locker.output())
+    for _ in range(3):
+        locker.call(lambda: locker.board.reset(HARD))
+    locker.wait_for(lambda: locker.output().count("start") == 2)
+    passed: list[str] = []
+    locker.call(lambda: locker.clock.call_in(4 * RESTART_US, passed.append, "passed"))
+    locker.wait_for(lambda: passed)
+    assert locker.output().count("start") == 2
 
 
 def test_power_that_goes_between_a_reset_and_the_restart_leaves_nothing_to_start(started) -> None:

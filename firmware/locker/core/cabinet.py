@@ -23,6 +23,7 @@ NOTE_AGAIN = const(3)  # pulsed once more
 NOTE_STUCK = const(4)  # all pulses spent
 NOTE_BROKEN = const(5)  # the lock's or sensor's electronics failed
 NOTE_REMIND = const(6)  # still open
+NOTE_ALARM = const(7)  # opened without an order, or open for too long: everybody shall hear it
 
 # Answers of `order`.
 ORDERED = const(0)
@@ -190,6 +191,7 @@ class Cabinet(Compartments):
 
     def _do_forced(self, index, d, now):
         self._record(R.FORCED, index, d.parcel if d.content else "")
+        self._note(index, NOTE_ALARM)
         self._watch_open(d, now)
 
     def _watch_open(self, d, now):
@@ -203,6 +205,8 @@ class Cabinet(Compartments):
             self._record(R.LEFT_OPEN, index, ticks_diff(now[0], d.open_ms) // 1000)
         d.deadline_ms = ticks_add(now[0], _REMIND_MS)
         self._note(index, NOTE_REMIND)
+        if d.reminders == _LEFT_OPEN_REMINDERS:
+            self._note(index, NOTE_ALARM)
 
     def _do_closed(self, index, d, now):
         self._record(R.CLOSED, index, d.purpose)

@@ -148,6 +148,9 @@ class Core:
         notes = self.cabinet.notes
         while notes:
             door, note = notes.pop(0)
+            if note == C.NOTE_ALARM:
+                self.effect((E.FX_BEEP, E.BEEP_ALARM))
+                continue
             if note == C.NOTE_REMIND and door != self.session.door:
                 self.effect((E.FX_BEEP, E.BEEP_REMIND))
             self.session.door_note(door, note, now)

@@ -198,6 +198,8 @@ class SimLocker:
     def _reset(self, cause: int) -> None:
         self.ground.kill()
         if self._restart is not None:
+            self._restart.cancel()  # reset again before it had started
+        if self._restart is not None:
             self._restart.cancel()
         self._restart = self.clock.call_in(RESTART_US, self.ground.start)
 

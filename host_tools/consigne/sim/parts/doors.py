@@ -190,12 +190,15 @@ class Reed(Part):
             self._pending.append(self.clock.call_in(at_us, self._contact, state))
 
     def chatter(self, duration_ms: int, period_us: int = 7_000) -> None:
-        """A magnet too far away: the contact flutters for a while."""
+        """A magnet too far away: the contact flutters for a while, from now on and not longer."""
+        if self._chatter is not None:
+            self._chatter.cancel()
         end_us = self.clock.now_us() + duration_ms * 1000
         self._flutter(end_us, period_us)
 
     def _flutter(self, end_us: int, period_us: int) -> None:
         if self.clock.now_us() >= end_us:
+            self._chatter = None
             self._contact(self._door_open)
             return
         self._contact(bool(self._random.getrandbits(1)))
