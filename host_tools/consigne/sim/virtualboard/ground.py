@@ -64,6 +64,7 @@ class SerialGround(MicroPythonGround):
             cable.on_lines = self._lines_changed
         self.download = False
         self._paced = paced
+        self._booted = False
         self._held = False  # EN is low
         self._rising = False  # ... and was, just before
         self._loader: Loader | None = None
@@ -94,6 +95,7 @@ class SerialGround(MicroPythonGround):
         self._start()
 
     def _start(self) -> None:
+        self._booted = True
         self.line.baud = BAUD if self._paced else None
         self._raw = False
         if self.download:
@@ -158,6 +160,7 @@ class SerialGround(MicroPythonGround):
         if self._retry is not None:
             self._retry.cancel()
         self._retry = self._loader = None
+        self._booted = False
         super().kill()
 
     def _ended(self) -> None:
@@ -238,9 +241,11 @@ class SerialGround(MicroPythonGround):
         if self._loader is not None:
             self._loader.feed(data)
             return len(data)
-        if self._process is None:
-            return len(data)
-        return self._to_stdin(data)
+        if self._process is not None:
+            return self._to_stdin(data)
+        # A real board loses what comes while it boots; without its time it would lose what it never misses.
+        waits = self._board.powered and not self._booted and not self._paced
+        return 0 if waits else len(data)
 
     def _to_stdin(self, data: bytes) -> int:
         """Into the ring buffer, as far as there is room; Ctrl-C interrupts where the program allows it."""
