@@ -4,10 +4,16 @@ In production there is no way past the end of this file but a restart: whatever 
 application, nobody gets the interpreter's prompt.
 """
 
-import sys
-import time
+import micropython
 
-import machine
+service, production, slot, _ = consigne  # noqa: F821  # pyright: ignore[reportUndefinedVariable] - boot.py's
+if production and not service:
+    micropython.kbd_intr(-1)  # the interpreter turns Ctrl-C on again for each file that it runs
+
+import sys  # noqa: E402
+import time  # noqa: E402
+
+import machine  # noqa: E402
 
 _PAUSE_S = 10  # what failed at once would fail at once again
 
@@ -16,7 +22,6 @@ def _serve():
     import main  # noqa: F401 - the application's own, first on the path, serves while it is imported
 
 
-service, production, slot, _ = consigne  # noqa: F821  # pyright: ignore[reportUndefinedVariable] - boot.py's
 if service:
     print("consigne: started for service; reset to serve")
 elif slot < 0:

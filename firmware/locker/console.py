@@ -20,7 +20,7 @@ from .core import records as R
 from .core.access import ACTION, HOLDER, REASON, REF, ROLE
 from .core.labels import CODE_DIGITS_MAX
 
-_PROMPT = "\r\nconsigne: this console is closed; technician's code: "
+_PROMPT = "\nconsigne: this console is closed; technician's code: "
 _CTRL_A = const(1)  # how tools ask for the interpreter's prompt
 _CTRL_C = const(3)
 _CR = const(13)
@@ -49,7 +49,7 @@ class Console:
         """One byte from the console."""
         if byte in (_CR, _LF) and self._typed:
             digits, self._typed = self._typed, ""
-            self._say("\r\nconsigne: " + self._try(digits) + "\r\n")
+            self._say("\nconsigne: " + self._try(digits) + "\n")
         elif byte in (_CR, _LF, _CTRL_A, _CTRL_C):
             self._typed = ""
             self._say(_PROMPT)

@@ -1,6 +1,7 @@
 """One locker at work: journal, core, controller and tasks, put together and supervised."""
 
 import gc
+import os
 from time import ticks_ms
 
 from . import VERSION, forget
@@ -70,6 +71,10 @@ class Locker:
         supervisor.spare("display", panel.display.run)
         supervisor.spare("buzzer", panel.buzzer.run)
         supervisor.spare("lamp", panel.lamp.run)
+        if "production" in os.listdir():  # as boot.py has it
+            from .console import Console
+
+            supervisor.spare("console", Console(controller, supervisor).run)
 
     def _status(self):
         """What only the shell knows, for the status topic."""

@@ -1,0 +1,156 @@
+"""The console of a locker in production: who gets past it, and what trying costs."""
+
+import hashlib
+import json
+
+import pytest
+from consigne import codes
+from consigne.sim.flash import NorFlash
+from locker import console, controller
+from locker.core import core, records
+from locker.core import events as E
+from locker.core.timekeeping import Clock
+from locker.journal.log import Journal
+
+KEY = hashlib.sha256(b"a key for tests").digest()
+NOW_S = 1_790_000_000
+HOLDERS = ((E.TECHNICIAN, E.SERVICE, 1), (E.COURIER, E.DEPOSIT, 7))
+
+
+class Site:
+    names, sizes, low = ("1", "2"), b"\x01\x01", b"\0\0"
+    digits, holders, duress, pulse_ms, reopen_s = 8, HOLDERS, False, 400, 120
+    language, languages, site_name = "en", ("en", "fr", "de"), "here"
+
+
+class Part:
+    """Locks, display, buzzer and lamp at rest: nothing that a console does reaches them but ``off``."""
+
+    was_off = False
+
+    def off(self):
+        self.was_off = True
+
+    def busy(self):
+        return False
+
+    def show(self, lines):
+        self.lines = lines
+
+    def set(self, state):
+        self.state = state
+
+    def play(self, pattern):
+        self.pattern = pattern
+
+
+class Supervisor:
+    ended = ""
+
+    def end(self, why):
+        self.ended = why
+
+
+class Bench:
+    """A controller over a real journal, and its console."""
+
+    def __init__(self, clock_is_set=True):
+        self.journal = Journal(NorFlash(256 * 1024))
+        self.journal.open()
+        clock = Clock(NOW_S, 0)
+        if clock_is_set:
+            clock.set(0, NOW_S)
+        self.locks = Part()
+        made = core.Core(Site, KEY)
+        self.controller = controller.Controller(
+            made, self.journal, clock, self.locks, Part(), Part(), Part(), 1500
+        )
+        self.controller.now = lambda: (0, *clock.now(0)[1:])
+        self.supervisor = Supervisor()
+        self.said = ""
+        self.console = console.Console(self.controller, self.supervisor, self.hear)
+
+    def hear(self, text):
+        self.said += text
+
+    def type(self, text):
+        self.said = ""
+        for byte in text.encode():
+            self.console.key(byte)
+        return self.said
+
+    def records(self):
+        found = []
+        self.journal.replay(lambda kind, t, payload, seq: found.append(records.describe(kind, payload)))
+        return found
+
+
+def code(role, action, holder, at_s=NOW_S):
+    return codes.window_code(KEY, role, action, holder, at_s)
+
+
+@pytest.fixture
+def bench(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return Bench()
+
+
+def test_the_technician_of_this_hour_gets_in_and_the_relays_are_off_first(bench, tmp_path):
+    said = bench.type(code(3, 4, 1) + "\r")
+    assert "right; starting for service" in said
+    assert bench.supervisor.ended == "service" and bench.locks.was_off
+    assert (tmp_path / "service").exists()
+    kinds = [record["kind"] for record in bench.records()]
+    assert kinds[-2:] == ["attempt", "accepted"]
+    assert bench.records()[-1]["via"] == E.VIA_CONSOLE
+
+
+def test_what_is_typed_is_not_shown(bench):
+    assert bench.type(code(3, 4, 1)) == "********"
+
+
+@pytest.mark.parametrize(
+    "digits",
+    [code(1, 1, 7), code(3, 4, 2), code(3, 4, 1, NOW_S - 7200), "00000000", "1", "123456789012"],
+    ids=["a courier's", "another technician's", "of two hours ago", "any", "too short", "too long"],
+)
+def test_other_codes_open_nothing_and_are_recorded(bench, tmp_path, digits):
+    said = bench.type(digits + "\r")
+    assert "wrong code" in said and not bench.supervisor.ended
+    assert not (tmp_path / "service").exists()
+    assert [record["kind"] for record in bench.records()][-2:] == ["attempt", "refused"]
+
+
+def test_guessing_ends_after_twenty_tries_for_the_keypad_too(bench):
+    for _ in range(20):
+        assert "wrong code" in bench.type("00000000\r")
+    before = len(bench.records())
+    assert "too many wrong codes; wait" in bench.type(code(3, 4, 1) + "\r")
+    assert len(bench.records()) == before and not bench.supervisor.ended
+    assert bench.controller.core.access.may_try(bench.controller.now())[0] == 0
+
+
+def test_without_a_clock_nobody_gets_in_and_it_says_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    bench = Bench(clock_is_set=False)
+    assert "let this locker reach its host first" in bench.type(code(3, 4, 1) + "\r")
+    assert not bench.supervisor.ended
+
+
+@pytest.mark.parametrize("tool", ["\x03", "\x01", "\r", "\n", "\r\x03\r\x01"])
+def test_a_tool_that_asks_for_the_prompt_is_told_that_it_is_closed(bench, tool):
+    from consigne.device.board import PROMPT
+
+    assert PROMPT.decode() in bench.type(tool)
+
+
+def test_a_tool_that_interrupts_begins_a_code_anew(bench):
+    bench.type("1234")
+    bench.type("\x03")
+    assert "right" in bench.type(code(3, 4, 1) + "\r")
+
+
+def test_nothing_of_a_code_is_in_the_journal(bench):
+    digits = code(3, 4, 1)
+    bench.type(digits + "\r")
+    assert digits not in json.dumps(bench.records())
