@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 def host(databases):
     with databases.url() as url:
         made = HostService(url, broker_port=1)
-        register(made.database, ["L1", "L2"])
+        register(made.database, ["L1", "L2", "L3"])
         yield made
         made.database.close()
 
@@ -40,7 +40,7 @@ def test_an_operator_sees_who_is_connected_what_is_missing_and_what_is_lost(host
     store.commit([events("L1", 1, event(1), event(5)), status("L1", 1)])
     store.commit([events("L2", 1, event(4, "lost", first=1, last=3)), events("L1", 1, event(1, door=9))])
     told = numbers(scrape(host))
-    assert (told["consigne_lockers",], told["consigne_lockers_connected",]) == (2, 1)
+    assert (told["consigne_lockers",], told["consigne_lockers_connected",]) == (3, 2)
     assert told["consigne_streams_with_gaps",] == 1
     assert told["consigne_events_lost",] == 3
     assert told["consigne_events_in_conflict",] == 1
@@ -54,6 +54,21 @@ def test_what_the_ingest_counts_is_told(host):
     assert told["consigne_stored_total",] == 7
     assert (told["consigne_commit_seconds_count",], told["consigne_commit_seconds_sum",]) == (2, 0.5)
     assert told["consigne_dropped_total", "bad_mac"] == 3
+
+
+def test_how_the_lockers_fare_is_spread_over_the_fleet(host):
+    store = Store(host.database)
+    for locker, free_bytes, rssi_dbm, opens_ms in (("L1", 40_000, -80, 90), ("L2", 60_000, 0, 300)):
+        health = {"taken": 1, "samples": [[1_790_000_000, 60, free_bytes, rssi_dbm]]}
+        health["latches"] = [[0, 80, opens_ms, opens_ms // 2, 128 if opens_ms > 200 else 0]]
+        store.commit([status(locker, 1, health=health)])
+    told = numbers(scrape(host))
+    assert [told["consigne_heap_free_bytes", q] for q in ("0", "1")] == [40_000, 60_000]
+    assert [told["consigne_rssi_dbm", q] for q in ("0", "1")] == [-80, -80], "one has no Wi-Fi"
+    assert [told["consigne_latch_open_ms", q] for q in ("0", "1")] == [90, 300]
+    assert told["consigne_latch_trouble", "1"] == 150
+    assert told["consigne_lockers_needing", "latch"] == 1 and told["consigne_lockers_needing", "new"] == 1
+    assert ("consigne_supply_millivolts", "0") not in told, "nobody told it"
 
 
 def test_the_numbers_need_the_token_and_hold_no_key(host):

@@ -1,21 +1,29 @@
 """``consigne account``: who may log in at the pages and ask the API."""
 
 import getpass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from consigne.server.accounts import Accounts, Role
-from consigne.server.database import Database
 from consigne.server.errors import CallerError
+from consigne.server.roles import Role
+
+if TYPE_CHECKING:
+    from consigne.server.accounts import Accounts
 
 app = typer.Typer(help="Who may log in at the pages and ask the API.", no_args_is_help=True)
 
 DatabaseUrl = Annotated[str, typer.Option(envvar="CONSIGNE_DATABASE", help="SQLAlchemy URL of the host's.")]
 Name = Annotated[str, typer.Argument(help="Name of the account.")]
 DEFAULT_DATABASE = "sqlite:///consigne.db"
+
+
+def _accounts(database: str) -> "Accounts":
+    """Imported only when asked for: SQLAlchemy and Alembic take half a second."""
+    from consigne.server.accounts import Accounts
+    from consigne.server.database import Database
+
+    return Accounts(Database(database))
 
 
 def _by() -> str:
@@ -38,7 +46,7 @@ def add(
     database: DatabaseUrl = DEFAULT_DATABASE,
 ) -> None:
     """Make an account and print its API key, once."""
-    accounts = Accounts(Database(database))
+    accounts = _accounts(database)
     key = _carry_out(accounts.add, name, role, holder=holder, locker=locker, by=_by())
     typer.echo(f"API key, not shown again: {key}")
     typer.echo(f"To log in at the pages it needs a password: consigne account password {name!r}")
@@ -47,8 +55,11 @@ def add(
 @app.command("list")
 def list_accounts(database: DatabaseUrl = DEFAULT_DATABASE) -> None:
     """Every account."""
+    from rich.console import Console
+    from rich.table import Table
+
     table = Table("name", "role", "holder", "at", "password", "")
-    for one in Accounts(Database(database)).list():
+    for one in _accounts(database).list():
         state = "disabled" if one["disabled"] else ""
         holder = "" if one["holder"] is None else str(one["holder"])
         password = "set" if one["password"] else ""
@@ -63,13 +74,13 @@ def password(
     database: DatabaseUrl = DEFAULT_DATABASE,
 ) -> None:
     """Set a password; whoever is logged in with the old one is logged out."""
-    _carry_out(Accounts(Database(database)).set_password, name, value, by=_by())
+    _carry_out(_accounts(database).set_password, name, value, by=_by())
 
 
 @app.command()
 def key(name: Name, database: DatabaseUrl = DEFAULT_DATABASE) -> None:
     """Print a new API key, once; the old one is worthless."""
-    typer.echo(_carry_out(Accounts(Database(database)).renew_key, name, by=_by()))
+    typer.echo(_carry_out(_accounts(database).renew_key, name, by=_by()))
 
 
 @app.command()
@@ -79,4 +90,4 @@ def disable(
     database: DatabaseUrl = DEFAULT_DATABASE,
 ) -> None:
     """Let an account in no more; what it did stays in the trail."""
-    _carry_out(Accounts(Database(database)).disable, name, by=_by(), disabled=not again)
+    _carry_out(_accounts(database).disable, name, by=_by(), disabled=not again)

@@ -12,7 +12,6 @@ import re
 import secrets
 import time
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cache
 from typing import Any
 
@@ -23,6 +22,7 @@ from consigne.server import audit
 from consigne.server.database import Database
 from consigne.server.errors import CallerError, Conflict, Invalid, NotFound
 from consigne.server.models import accounts, lockers, sessions
+from consigne.server.roles import HOLDER_ROLES, Role
 
 PASSWORD_CHARACTERS = range(12, 257)
 SESSION_S = 12 * 3600
@@ -32,24 +32,6 @@ _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9 ._@-]{0,63}$")
 TRIES = 5
 TRY_EVERY_S = 60.0
 _NAMES_MAX = 10_000
-
-
-class Role(StrEnum):
-    """What an account is for."""
-
-    OPERATOR = "operator"  # everything
-    CARRIER = "carrier"  # its own parcels and its couriers' codes, at every locker
-    MERCHANT = "merchant"  # the same, for a shop that sells or lends
-    PARTNER = "partner"  # a shop that takes parcels out of one locker and delivers them nearby
-    CLERK = "clerk"  # one attended counter
-
-    @property
-    def sits(self) -> bool:
-        """Whether it belongs to one place and sees what lies there, whoever sent it."""
-        return self in (Role.CLERK, Role.PARTNER)
-
-
-HOLDER_ROLES = {Role.CARRIER: 1, Role.CLERK: 2, Role.MERCHANT: 5, Role.PARTNER: 6}  # as in window codes
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,8 @@ from sqlalchemy.engine import Connection
 
 from consigne import codes, protocol
 from consigne.firmware_path import import_locker
-from consigne.server import grants
+from consigne.server import audit, grants
+from consigne.server.audit import HOST
 from consigne.server.localtime import next_change, offset_s
 from consigne.server.models import commands, lockers
 
@@ -44,7 +45,6 @@ KEEP_S = 30 * 86_400
 """How long an ended command of the host itself stays in the database."""
 KEEP_ORDERED_S = 400 * 86_400
 """How long one that a person ordered stays: it is the trail of who did what."""
-HOST = "host"
 SUPERSEDED = "superseded"
 
 
@@ -94,6 +94,8 @@ def issue(
     }
     row |= {"created_at": now_s, "expires_at": now_s + LIFETIME_S[cmd]}
     connection.execute(commands.insert().values(**row))
+    if by != HOST:
+        audit.note(connection, by, cmd, locker=locker, command=id_, detail=row["arguments"])
     return id_
 
 

@@ -11,7 +11,8 @@ from sqlalchemy import select, update
 from sqlalchemy.engine import Connection
 
 from consigne import protocol
-from consigne.server import audit, commands
+from consigne.server import audit
+from consigne.server.audit import HOST
 from consigne.server.contiguity import Held
 from consigne.server.database import Database
 from consigne.server.digits import SIZES
@@ -62,7 +63,7 @@ class Fleet:
         timezone: str = "UTC",
         doors: list[Door] | None = None,
         place: Place | None = None,
-        by: str = commands.HOST,
+        by: str = HOST,
     ) -> bool:
         """Make a locker known, or change what is known of it; True when it is new.
 
@@ -109,7 +110,7 @@ class Fleet:
             return True
 
     def register_counter(
-        self, id_: str, shelves: int, place: Place, *, timezone: str = "UTC", by: str = commands.HOST
+        self, id_: str, shelves: int, place: Place, *, timezone: str = "UTC", by: str = HOST
     ) -> None:
         """Make an attended counter known: a shop with numbered shelves and no device (see ``counter``).
 

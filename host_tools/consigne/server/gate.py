@@ -15,7 +15,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from consigne.server.accounts import Account, Accounts, Role
+from consigne.server.accounts import Account, Accounts
+from consigne.server.roles import Role
 
 COOKIE = "consigne_session"
 FREE = ("/healthz", "/login")  # whoever watches the host needs no key

@@ -4,6 +4,7 @@ Counters are those of the ingest, workers included, since it started; gauges are
 each scrape, so they are right whichever process wrote them.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry
@@ -11,10 +12,12 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 
+from consigne.server import notices
 from consigne.server.counts import Counts
 from consigne.server.database import Database
 from consigne.server.ingest import Ingest
 from consigne.server.models import commands, lockers, streams
+from consigne.server.overview import NEEDS, Overview
 
 _COUNTERS = {
     "messages": "MQTT messages received",
@@ -29,6 +32,14 @@ _COUNTERS = {
     "asked_again": "Requests to send again from a number",
 }
 
+QUANTILES = (0, 0.05, 0.5, 0.95, 1)
+# name, text, column of a sample (telemetry.Telemetry), what stands there when it is not known
+_SAMPLED = (
+    ("heap_free_bytes", "Free heap", 2, -1),
+    ("rssi_dbm", "Wi-Fi signal", 3, 0),
+    ("supply_millivolts", "Supply voltage", 4, -1),
+)
+
 
 class HostMetrics(Collector):
     """The numbers of one host."""
@@ -36,6 +47,7 @@ class HostMetrics(Collector):
     def __init__(self, database: Database, ingest: Ingest) -> None:
         self._database = database
         self._ingest = ingest
+        self._overview = Overview(database)
 
     def describe(self) -> list[Metric]:
         """Nothing: to be registered must not ask the database."""
@@ -52,6 +64,7 @@ class HostMetrics(Collector):
         yield _gauge("broker_connected", "1 while the broker is connected", self._ingest.is_connected)
         yield _gauge("queue_messages", "Messages received and not yet committed", self._ingest.waiting)
         yield from self._from_database()
+        yield from _of_fleet(self._overview)
 
     def _from_database(self) -> Iterator[Metric]:
         with self._database.read() as connection:
@@ -64,6 +77,7 @@ class HostMetrics(Collector):
             lost, conflicts = connection.execute(sums).one()
             states = select(commands.c.state, func.count()).group_by(commands.c.state)
             by_state = connection.execute(states).all()
+            told = notices.count(connection)
         yield _gauge("lockers", "Lockers registered", known)
         yield _gauge("lockers_connected", "Lockers connected", connected)
         yield _gauge("streams_with_gaps", "Streams of which events are known to be missing", gaps)
@@ -72,6 +86,10 @@ class HostMetrics(Collector):
         family = GaugeMetricFamily("consigne_commands", "Commands by state", labels=["state"])
         for state, count in by_state:
             family.add_metric([state], count)
+        yield family
+        family = GaugeMetricFamily("consigne_notices", "Notices to customers by state", labels=["state"])
+        for state in (notices.WAITING, notices.SENT, notices.FAILED, notices.VOID):
+            family.add_metric([state], told.get(state, 0))
         yield family
 
 
@@ -95,3 +113,31 @@ def _counters(counts: Counts) -> Iterator[Metric]:
 
 def _gauge(name: str, text: str, value: float) -> Metric:
     return GaugeMetricFamily(f"consigne_{name}", text, value=value)
+
+
+def _of_fleet(overview: Overview) -> Iterator[Metric]:
+    """How the lockers fare, as of what each last told."""
+    lines = [line for line in overview.lines() if line.kind == "locker"]
+    needing = Counter(name for line in lines for name, _ in line.needs)
+    family = GaugeMetricFamily("consigne_lockers_needing", "Lockers that need something", labels=["need"])
+    for name in NEEDS:
+        family.add_metric([name], needing[name])
+    yield family
+    told = [line.sample for line in lines if line.sample]
+    for name, text, column, unknown in _SAMPLED:
+        values = [sample[column] for sample in told if len(sample) > column and sample[column] != unknown]
+        yield _spread(name, f"{text}, spread over the fleet", values)
+    latches = [latch for line in lines for latch in line.latches]
+    opening = "Time from pulse to open door, average of the last few, spread over all latches"
+    yield _spread("latch_open_ms", opening, [latch[2] for latch in latches if latch[2]])
+    trouble = "Pulses in vain and repeated, 0 to 255, spread over all latches"
+    yield _spread("latch_trouble", trouble, [latch[3] for latch in latches])
+
+
+def _spread(name: str, text: str, values: list[int]) -> GaugeMetricFamily:
+    """The least, the largest and some between them; no series when nobody told anything."""
+    family = GaugeMetricFamily(f"consigne_{name}", text, labels=["quantile"])
+    values.sort()
+    for quantile in QUANTILES if values else ():
+        family.add_metric([f"{quantile:g}"], values[round(quantile * (len(values) - 1))])
+    return family

@@ -212,6 +212,7 @@ audit = Table(
     Column("action", String(32), nullable=False),
     Column("locker", String(32)),
     Column("parcel", String(160)),
+    Column("command", String(40)),  # id of the command it is, if it is one
     Column("detail", Text, nullable=False),
 )
 Index("audit_of_locker", audit.c.locker, audit.c.id)

@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 
 from consigne.firmware_path import import_locker
 from consigne.server import commands
+from consigne.server.audit import HOST
 from consigne.server.database import Database
 from consigne.server.errors import Conflict, Invalid, NotFound
 from consigne.server.models import commands as table
@@ -74,25 +75,25 @@ class Orders:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def open(self, locker: str, door: int, by: str = commands.HOST) -> str:
+    def open(self, locker: str, door: int, by: str = HOST) -> str:
         """Open a compartment now, numbered from 0; an order to open never waits for a locker."""
         return self._at_door(commands.OPEN, locker, door, by)
 
-    def block(self, locker: str, door: int, by: str = commands.HOST) -> str:
+    def block(self, locker: str, door: int, by: str = HOST) -> str:
         """Give a compartment to nobody until it is released; what lies in it can still be collected."""
         return self._at_door(commands.BLOCK, locker, door, by, subject=f"block {door}")
 
-    def release(self, locker: str, door: int, by: str = commands.HOST) -> str:
+    def release(self, locker: str, door: int, by: str = HOST) -> str:
         """Give a compartment to new parcels again, whoever blocked or reserved it."""
         return self._at_door(commands.RELEASE, locker, door, by, subject=f"block {door}")
 
-    def reserve(self, locker: str, door: int, parcel: str, hours: int, by: str = commands.HOST) -> str:
+    def reserve(self, locker: str, door: int, parcel: str, hours: int, by: str = HOST) -> str:
         """Keep an empty compartment for one parcel, for 1 to ``HOURS_MAX`` hours."""
         _within("hours", hours, 1, HOURS_MAX)
         more = {"until": _now() + hours * 3600, "parcel": canonical_id(parcel)}
         return self._at_door(commands.RESERVE, locker, door, by, more, subject=f"reserve {door}")
 
-    def configure(self, locker: str, settings: Mapping[str, str], by: str = commands.HOST) -> str:
+    def configure(self, locker: str, settings: Mapping[str, str], by: str = HOST) -> str:
         """Change settings (``SETTINGS``); an empty text brings back what the locker's own file says."""
         if not settings:
             raise Invalid(f"name at least one setting of {', '.join(SETTINGS)}")
@@ -104,7 +105,7 @@ class Orders:
             arguments = {"set": [[name, value] for name, value in wanted.items()]}
             return self._issue(connection, locker, commands.CONFIGURE, arguments, by, "configure")
 
-    def message(self, locker: str, texts: Mapping[str, str], hours: int, by: str = commands.HOST) -> str:
+    def message(self, locker: str, texts: Mapping[str, str], hours: int, by: str = HOST) -> str:
         """Show a message in place of the site's name; no texts take one away.
 
         ``texts`` gives for a language one or two lines, divided by ``|`` or a line's end.
@@ -116,21 +117,21 @@ class Orders:
             arguments = {"until": _now() + hours * 3600, "text": rows}
             return self._issue(connection, locker, commands.MESSAGE, arguments, by, "message")
 
-    def identify(self, locker: str, seconds: int = 10, by: str = commands.HOST) -> str:
+    def identify(self, locker: str, seconds: int = 10, by: str = HOST) -> str:
         """Have a locker beep and blink."""
         _within("seconds", seconds, 1, IDENTIFY_S_MAX)
         return self._plain(commands.IDENTIFY, locker, {"seconds": seconds}, by)
 
-    def reboot(self, locker: str, by: str = commands.HOST) -> str:
+    def reboot(self, locker: str, by: str = HOST) -> str:
         """Restart a locker as soon as nobody is being served."""
         return self._plain(commands.REBOOT, locker, {}, by)
 
-    def again(self, locker: str, seq: int, by: str = commands.HOST) -> str:
+    def again(self, locker: str, seq: int, by: str = HOST) -> str:
         """Have a locker send its events again from a number on, as far as it still has them."""
         _within("seq", seq, 1, 0xFFFFFFFF)
         return self._plain(commands.AGAIN, locker, {"seq": seq}, by)
 
-    def revoke_token(self, locker: str, nonce: int, until_s: int, by: str = commands.HOST) -> str:
+    def revoke_token(self, locker: str, nonce: int, until_s: int, by: str = HOST) -> str:
         """Make one token worthless; ``until_s`` is the token's own end."""
         _within("nonce", nonce, 1, 0xFFFFFFFF)
         _within("until", until_s, _now(), 0xFFFFFFFF)
@@ -138,7 +139,7 @@ class Orders:
             _row(connection, locker)
             return commands.revoke(connection, locker, _now(), nonce=(nonce, until_s), by=by)
 
-    def revoke_holder(self, locker: str, role: int, action: int, holder: int, by: str = commands.HOST) -> str:
+    def revoke_holder(self, locker: str, role: int, action: int, holder: int, by: str = HOST) -> str:
         """Make every code of today of a courier, clerk or technician worthless; they get new ones."""
         _within("role", role, 1, 6)
         _within("action", action, 0, 5)

@@ -56,6 +56,8 @@ class Line:
     free: int
     firmware: str
     needs: list[tuple[str, str]]
+    sample: tuple[int, ...] = ()  # the newest, see telemetry.Telemetry; empty when it told none
+    latches: tuple[tuple[int, ...], ...] = ()
 
     @property
     def urgency(self) -> int:
@@ -95,6 +97,10 @@ class Overview:
         ]
         first = (max(1, page) - 1) * PAGE
         return Shown(found[first : first + PAGE], len(found), dict(counts), len(lines))
+
+    def lines(self) -> list[Line]:
+        """Every locker, the most urgent first."""
+        return self._fresh()
 
     def points(self, find: str = "", page: int = 1) -> list[dict[str, Any]]:
         """Where parcels can go: what a carrier or merchant may know of the lockers and counters."""
@@ -151,6 +157,8 @@ def _line(row: Any, contents: dict[int, int], alarmed: int, missing: Any) -> Lin
     if doors and not free:
         needs.append(("full", ""))
     needs.sort(key=lambda need: _URGENCY[need[0]])
+    health = status.get("health") or {}
+    samples = health.get("samples") or [()]
     return Line(
         id=row.id,
         title=json.loads(row.place).get("title", ""),
@@ -161,6 +169,8 @@ def _line(row: Any, contents: dict[int, int], alarmed: int, missing: Any) -> Lin
         free=free,
         firmware=status.get("firmware", ""),
         needs=[(name, _words(name, value)) for name, value in needs],
+        sample=tuple(samples[-1]),
+        latches=tuple(tuple(latch) for latch in health.get("latches", ())),
     )
 
 

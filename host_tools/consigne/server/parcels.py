@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 from consigne import codes
 from consigne.firmware_path import import_locker
 from consigne.server import audit, commands, digits, grants, notices
+from consigne.server.audit import HOST
 from consigne.server.database import Database
 from consigne.server.digits import DAY_S, EXPECTED_DAYS, SIZES
 from consigne.server.errors import Conflict, Invalid, NotFound
@@ -70,7 +71,7 @@ class Parcels:
         carrier: int | None = None,
         contact: str | None = None,
         language: str = "en",
-        by: str = commands.HOST,
+        by: str = HOST,
     ) -> Parcel:
         """Announce a parcel: the locker learns its size, and with a listed code its grant.
 
@@ -200,7 +201,7 @@ class Parcels:
             where = _locker(connection, row.locker)
             return codes.derived_code(where.device_key.reveal(), row.id, where.digits)
 
-    def extend(self, id_: str, days: int, by: str = commands.HOST) -> Parcel:
+    def extend(self, id_: str, days: int, by: str = HOST) -> Parcel:
         """Give the customer more days; the derived code and a listed one work as long as it lies there."""
         with self._database.write() as connection:
             row = _row(connection, id_)
@@ -221,7 +222,7 @@ class Parcels:
                 notices.postpone(connection, longer, int(time.time()))
             return _parcel(longer)
 
-    def revoke(self, id_: str, by: str = commands.HOST) -> Parcel:
+    def revoke(self, id_: str, by: str = HOST) -> Parcel:
         """Make the code of a parcel worthless; one that has not come is cancelled.
 
         The locker refuses the code once the command has reached it; until then it is on its way.

@@ -4,9 +4,10 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
-from consigne.server.accounts import Account, Role
+from consigne.server.accounts import Account
 from consigne.server.errors import CallerError, NotFound
 from consigne.server.parcels import Parcel, Parcels
+from consigne.server.roles import Role
 
 
 class Forbidden(CallerError):

@@ -7,11 +7,12 @@ from fastapi import APIRouter, Depends, status
 from pydantic import Field
 
 from consigne import protocol
-from consigne.server.accounts import Account, Role
+from consigne.server.accounts import Account
 from consigne.server.api.access import Asking, Forbidden, only
 from consigne.server.api.bodies import Body, LockerId, PlaceBody
 from consigne.server.counter import Counter
 from consigne.server.fleet import SHELVES_MAX, Fleet, Place
+from consigne.server.roles import Role
 
 
 class CounterBody(Body):

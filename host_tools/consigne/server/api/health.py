@@ -10,10 +10,10 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from consigne.server import metrics
-from consigne.server.accounts import Role
 from consigne.server.api.access import only
 from consigne.server.database import Database
 from consigne.server.ingest import Ingest
+from consigne.server.roles import Role
 
 
 def router(database: Database, ingest: Ingest) -> APIRouter:

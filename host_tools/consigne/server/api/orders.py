@@ -6,13 +6,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, status
 
 from consigne.server import audit
-from consigne.server.accounts import HOLDER_ROLES, Role
 from consigne.server.api import bodies
 from consigne.server.api.access import Asking, Forbidden, only
 from consigne.server.api.bodies import LockerId
 from consigne.server.database import Database
 from consigne.server.orders import Orders
 from consigne.server.passes import Passes
+from consigne.server.roles import HOLDER_ROLES, Role
 
 _COURIER, _DEPOSIT = 1, 1
 _ACCEPTED = status.HTTP_202_ACCEPTED

@@ -7,12 +7,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, status
 
 from consigne import protocol
-from consigne.server.accounts import Account, Role
+from consigne.server.accounts import Account
 from consigne.server.api.access import Asking, only, own_parcel
 from consigne.server.api.bodies import ExtendBody, ParcelBody
 from consigne.server.fleet import Fleet
 from consigne.server.notices import Outbox
 from consigne.server.parcels import PAGE_MAX, Parcels
+from consigne.server.roles import Role
 
 _SENDERS = only(Role.OPERATOR, Role.CARRIER, Role.MERCHANT)  # who knows the customer, and may see codes
 

@@ -167,7 +167,7 @@ def _tone(state: str) -> str:
 
 def _detail(one: dict[str, Any], names: Sequence[str]) -> str:
     """The arguments of a command, or the note of another act, for people."""
-    if one["outcome"] is None:
+    if not one["detail"].startswith("{"):
         return str(one["detail"])[:DETAIL_CHARACTERS_MAX]
     said = []
     for name, value in json.loads(one["detail"]).items():

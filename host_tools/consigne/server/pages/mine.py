@@ -5,9 +5,10 @@ from collections.abc import Callable
 
 from nicegui import ui
 
-from consigne.server.accounts import HOLDER_ROLES, Account, Role
+from consigne.server.accounts import Account
 from consigne.server.errors import CallerError
 from consigne.server.parcels import Parcel
+from consigne.server.roles import HOLDER_ROLES, Role
 from consigne.server.service import HostService
 
 from .dress import Choice, Text, box, button, field, set_class

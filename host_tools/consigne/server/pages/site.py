@@ -6,9 +6,10 @@ from fastapi import FastAPI, Request
 from fastapi.responses import RedirectResponse
 from nicegui import ui
 
-from consigne.server.accounts import Account, Role
+from consigne.server.accounts import Account
 from consigne.server.errors import CallerError, NotFound
 from consigne.server.gate import session_of
+from consigne.server.roles import Role
 from consigne.server.service import HostService
 
 from . import login

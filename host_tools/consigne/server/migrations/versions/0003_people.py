@@ -76,6 +76,7 @@ def _accounts() -> None:
         sa.Column("action", sa.String(32), nullable=False),
         sa.Column("locker", sa.String(32)),
         sa.Column("parcel", sa.String(160)),
+        sa.Column("command", sa.String(40)),
         sa.Column("detail", sa.Text, nullable=False),
     )
     op.create_index("audit_of_locker", "audit", ["locker", "id"])
