@@ -14,7 +14,7 @@ from micropython import const
 from . import configlines, configpanel
 from .core.events import HANDOVER
 from .core.windows import SLOT_S
-from .site import Identity
+from .site import SERVICES, Identity
 from .texts import LANGUAGES
 
 _FORMAT = const(1)
@@ -47,6 +47,8 @@ _SITE = {
     "buzzer": (dict, 0, 0, _REQUIRED),
     "led": (dict, 0, 0, _REQUIRED),
     "senses": (dict, 0, 0, {}),  # configsenses.py
+    "service": (str, 1, 16, "locker"),
+    "hours": (list, 0, 7, ()),  # [opens, closes] in minutes for each day from Monday on; none: day and night
     "watchdog_ms": (int, 1000, 60_000, 8000),
     "holders": (list, 0, _HOLDERS_MAX, ()),
     "network": (dict, 0, 0, {}),  # confignetwork.py
@@ -196,6 +198,10 @@ def _check_meaning(raw, where):
     if raw["language"] not in LANGUAGES:
         raise ConfigError("{}.language: '{}' is not spoken, choose {}".format(
             where, raw["language"], " ".join(LANGUAGES)))  # fmt: skip
+    if raw["service"] not in SERVICES:
+        raise ConfigError("{}.service: '{}' is not known, choose {}".format(
+            where, raw["service"], " ".join(SERVICES)))  # fmt: skip
+    _check_hours(raw["hours"], where + ".hours")
     _check_holders(raw["holders"], where + ".holders")
     names = [door["name"] for door in raw["doors"]]
     for i, name in enumerate(names):
@@ -220,6 +226,17 @@ def _check_meaning(raw, where):
         wrong = look(raw)
         if wrong:
             raise ConfigError("{}.{}".format(where, wrong))
+
+
+def _check_hours(hours, where):
+    """Seven days of ``[opens, closes]``; ``[0, 0]`` is closed all day."""
+    if len(hours) not in (0, 7):
+        raise ConfigError("{}: expected seven days, found {}".format(where, len(hours)))
+    for i, day in enumerate(hours):
+        if not isinstance(day, list) or [type(n) for n in day] != [int, int]:
+            raise ConfigError("{}[{}]: expected [opens, closes] in minutes".format(where, i))
+        if not 0 <= day[0] <= day[1] <= 1440:
+            raise ConfigError("{}[{}]: a day opens before it closes, and has 1440 minutes".format(where, i))
 
 
 def _check_holders(holders, where):

@@ -2,6 +2,8 @@
 
 from .texts import LANGUAGES
 
+SERVICES = ("locker", "counter", "residence", "shop", "mall", "seller")  # core/services.py
+
 
 class Site:
     """What the core needs of a checked configuration."""
@@ -18,6 +20,8 @@ class Site:
         self.holders = tuple(tuple(h) for h in raw["holders"])
         self.pulse_ms = raw["pulse_ms"]
         self.reopen_s = raw["reopen_s"]
+        self.service = raw["service"]
+        self.hours = tuple(tuple(day) for day in raw["hours"])
 
 
 class Identity:

@@ -13,6 +13,9 @@ LONGEST = {
     "few_tries": (5,),
     "courier": (250,),
     "pick_out": (250,),
+    "pick_all": (250,),
+    "home": (250, "9999"),
+    "closed": ("08:00 - 19:30",),
     "service": ("9999",),
 }
 

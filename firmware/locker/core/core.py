@@ -17,6 +17,16 @@ from .access import Access
 from .reasons import R_OK
 from .session import Session
 
+
+def _session_of(service):
+    """The dialog for a kind of service; the others' steps take heap only where they are wanted."""
+    if service == "locker":
+        return Session
+    from .services import KINDS
+
+    return KINDS[service]
+
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .senses import Senses
@@ -52,7 +62,8 @@ class Core:
         self.cabinet = C.Cabinet(
             site.sizes, site.low, site.pulse_ms, site.reopen_s, self._door_record, self.effect
         )
-        self.session = Session(self, site.language, site.languages)
+        self.hours = site.hours
+        self.session = _session_of(site.service)(self, site.language, site.languages)
         self.orders = orders.Orders(self, site)
         self.senses: Senses | None = None  # where the cabinet has any, see senses.py
         self.command_counter = 0

@@ -44,6 +44,9 @@ R_TIME = const(24)  # a clock setting outside 2024 to 2106, or before what the j
 # --- what the journal lost ---------------------------------------------------------------------------------
 R_NOT_PROVEN = const(25)  # records that shape the state are missing: a spent code may look unspent
 
+# --- what the house says -----------------------------------------------------------------------------------
+R_CLOSED = const(26)  # good, outside opening hours
+
 R_NAMES = (
     "ok",
     "not_digits",
@@ -71,4 +74,5 @@ R_NAMES = (
     "payload",
     "time",
     "not_proven",
+    "closed",
 )

@@ -91,8 +91,11 @@ class Session(Errands):
         if door == self.door:
             self._step(DOOR + note, now)
 
+    ROWS = {}  # lines that go before those of the table: services.py
+
     def _step(self, what, now, value=None):
-        action = TABLE.get((self.state, what))
+        key = (self.state, what)
+        action = self.ROWS.get(key) or TABLE.get(key)
         if action is None:
             return
         method = getattr(self, "_do_" + action)
@@ -188,10 +191,12 @@ class Session(Errands):
         if reason == reasons.R_OK and action != E.SERVICE and not self.proven:
             reason = reasons.R_NOT_PROVEN
         if reason == reasons.R_OK and parcel and action in (E.COLLECT, E.RECALL, E.HANDOVER):
-            door = self._core.cabinet.find(parcel)
+            door = self._find(parcel)
             reason = self._parcel_reason(door, now)
         elif reason == reasons.R_OK and action == E.COLLECT and not 0 <= door < len(self._core.names):
             reason = reasons.R_NOT_HERE
+        if reason == reasons.R_OK:
+            reason = self._permit(role, action, now)
         if reason != reasons.R_OK:
             self._refuse(reason, now)
             return
@@ -201,6 +206,13 @@ class Session(Errands):
         self.who = (role, holder, ref)
         self._core.effect((E.FX_BEEP, E.BEEP_OK))
         self._serve(action, door, parcel, now)
+
+    def _find(self, parcel):
+        return self._core.cabinet.find(parcel)
+
+    def _permit(self, role, action, now):
+        """What the house says to a good code; here it is open day and night."""
+        return reasons.R_OK
 
     def _parcel_reason(self, door, now):
         if door < 0:

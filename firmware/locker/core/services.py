@@ -1,0 +1,180 @@
+"""What differs at the keypad of a locker that is no automated locker open day and night: by kind of service.
+
+Imported only when the configuration names such a kind.  Each is a ``Session`` with a few steps more; ``ROWS``
+are its lines of the dialog's table.  See ``SERVICES.md`` for what each kind is for.
+"""
+
+from micropython import const
+
+from . import cabinet as C
+from . import doors as D
+from . import events as E
+from . import reasons, screens
+from . import records as R
+from .dialog import COURIER, DIGIT, HASH, IDLE, PICK_OUT, STAR, TIMEOUT
+from .session import Session
+
+CONFIRM = const(14)  # waits for a clerk who looks at a paper; a state that only a counter has
+
+_CONFIRM_MS = const(60_000)
+_MENU_MS = const(60_000)
+_DAY_S = const(86_400)
+_THURSDAY = const(3)  # the first of January 1970, where Monday is 0
+_HOME_DIGITS_MAX = const(4)
+_PARCELS_MAX = const(9)  # for one home at a time
+_NEXT = "0"
+
+
+class Attended(Session):
+    """Customers are served while the shop is open; staff, couriers and technicians whenever they come."""
+
+    def _today(self, now):
+        """``(opens, closes)`` in minutes of today, ``(0, 0)`` closed all day, and the minute it is now.
+
+        ``None`` while hours or local time are not known: a clock that is not set sends nobody away.
+        """
+        local = self._core.orders.local
+        if not self._core.hours or local.told is None or now[2] != E.TRUST_SET:
+            return None
+        time_s = now[1] + local.offset_s(now[1])
+        opens, closes = self._core.hours[(time_s // _DAY_S + _THURSDAY) % 7]
+        return opens, closes, time_s % _DAY_S // 60
+
+    def _permit(self, role, action, now):
+        today = self._today(now) if role == E.CUSTOMER else None
+        if today is None or today[0] <= today[2] < today[1]:
+            return reasons.R_OK
+        return reasons.R_CLOSED
+
+    def _refuse(self, reason, now):
+        today = self._today(now)
+        if reason != reasons.R_CLOSED or today is None:
+            super()._refuse(reason, now)
+            return
+        self._core.record(R.REFUSED, reason, self.via)
+        opens, closes, _ = today
+        if closes:
+            hours = "{:02d}:{:02d} - {:02d}:{:02d}".format(opens // 60, opens % 60, closes // 60, closes % 60)
+            self._fail(screens.CLOSED, hours)
+        else:
+            self._fail(screens.CLOSED_TODAY)
+
+
+class Counter(Attended):
+    """A clerk hands over: nothing opens for a customer before the clerk has seen who it is."""
+
+    ROWS = {
+        (CONFIRM, HASH): "identity_seen",
+        (CONFIRM, STAR): "goodbye",
+        (CONFIRM, TIMEOUT): "home",
+    }
+    _asked = None
+
+    def _serve(self, action, door, parcel, now):
+        if action != E.COLLECT:
+            super()._serve(action, door, parcel, now)
+            return
+        self._asked = door, parcel
+        self._go(CONFIRM, _CONFIRM_MS, screens.IDENTITY, self._core.names[door])
+
+    def _do_identity_seen(self, now):
+        super()._serve(E.COLLECT, *self._asked, now)
+
+
+class Shop(Attended):
+    """Whoever takes a day's parcels along opens them one after another, without scanning each."""
+
+    ROWS = {(PICK_OUT, DIGIT): "all"}
+    _may_all = False
+    _is_all = False
+
+    def _serve(self, action, door, parcel, now):
+        self._may_all = action == E.HANDOVER
+        self._is_all = False
+        super()._serve(action, door, parcel, now)
+
+    def _do_back(self, now):
+        super()._do_back(now)
+        if self.state == PICK_OUT and self._may_all:
+            self.show(screens.PICK_ALL, self.count)
+
+    def _do_all(self, now, digit):
+        """Open the next compartment with a parcel; the one after it follows when it is shut."""
+        self._is_all = digit == _NEXT and self._may_all
+        if not self._is_all:
+            return
+        cabinet = self._core.cabinet
+        for door, d in enumerate(cabinet.doors):
+            if d.content == D.PARCEL and cabinet.readiness(door) == C.ORDERED:
+                self.door, self.parcel = door, d.parcel
+                self._order(D.FOR_RECALL, now)
+                return
+        self._do_goodbye(now)
+
+    def _do_taken(self, now):
+        super()._do_taken(now)
+        if self._is_all and self.menu != IDLE:
+            self._do_all(now, _NEXT)
+
+
+class Residence(Session):
+    """Any carrier leaves parcels for a home by its number; residents open with a code or card of theirs."""
+
+    ROWS = {
+        (COURIER, DIGIT): "type_home",
+        (COURIER, STAR): "erase_home",
+        (COURIER, HASH): "leave_home",
+    }
+
+    def _do_back(self, now):
+        super()._do_back(now)
+        if self.state == COURIER:
+            self.show(screens.HOME, self.count, "")
+
+    def _do_type_home(self, now, digit):
+        self.typed = (self.typed + digit)[-_HOME_DIGITS_MAX:]
+        self._go(COURIER, _MENU_MS, screens.HOME, self.count, self.typed)
+
+    def _do_erase_home(self, now):
+        if not self.typed:
+            self._do_goodbye(now)
+            return
+        self.typed = self.typed[:-1]
+        self._go(COURIER, _MENU_MS, screens.HOME, self.count, self.typed)
+
+    def _do_leave_home(self, now):
+        if not self.typed:
+            self._do_goodbye(now)
+            return
+        home, self.typed = "@" + str(int(self.typed)), ""
+        for parcel in _parcels_of(home):
+            if not self._lies(parcel):
+                self._do_label(now, parcel)
+                return
+        self._complain(screens.ALREADY_HERE, self._core.names[self._core.cabinet.find(home)])
+
+    def _lies(self, parcel):
+        at = self._core.cabinet.find(parcel)
+        return at >= 0 and self._core.cabinet.doors[at].content != D.EMPTY
+
+    def _find(self, parcel):
+        """Where a parcel lies; of a home's several, the first that still does."""
+        for each in _parcels_of(parcel) if parcel.startswith("@") else ():
+            if self._lies(each):
+                return self._core.cabinet.find(each)
+        return super()._find(parcel)
+
+    def _serve(self, action, door, parcel, now):
+        if parcel.startswith("@") and 0 <= door < len(self._core.names):
+            parcel = self._core.cabinet.doors[door].parcel or parcel
+        super()._serve(action, door, parcel, now)
+
+
+def _parcels_of(home):
+    """The ids that parcels for a home have here: ``@12``, ``@12/2`` and so on."""
+    yield home
+    for number in range(2, _PARCELS_MAX + 1):
+        yield "{}/{}".format(home, number)
+
+
+KINDS = {"counter": Counter, "shop": Shop, "mall": Shop, "seller": Attended, "residence": Residence}
