@@ -45,8 +45,9 @@ class Sync:
     or None)`` for each door, ``status()`` a dict of what only the shell knows (grants, fw, journal,
     faults), ``counter()`` the newest command counter journaled, ``now()`` as in ``core/events.py``.
 
-    After ``stall_s`` without an acknowledgement of what was sent, one batch of it is sent again, and
-    so on for ``_PROBES`` times; then after twice as long each time, up to 15 minutes.
+    After ``stall_s`` without an acknowledgement of what was sent it is sent again, all of it when the
+    host was heard meanwhile, else one batch; the next time, or after ``_PROBES`` batches, only after
+    twice as long, and so on up to 15 minutes.
 
     Call ``wake`` after an event was journaled or an acknowledgement taken, ``occupancy_changed`` and
     ``status_changed`` when they did.  None of them blocks.
@@ -167,8 +168,9 @@ class Sync:
         elif self._cursor <= acknowledged:
             self._moved_ms = ticks_ms()
         elif ticks_diff(ticks_ms(), self._moved_ms) >= self._stall_ms:
-            self._probes += 1
-            if self._probes >= _PROBES:
+            self._probes = 0 if self._inbox.heard else self._probes + 1
+            self._inbox.heard = False
+            if not 0 < self._probes < _PROBES:
                 self._stall_ms = min(2 * self._stall_ms, _STALL_MOST_MS)
             self._status_due = True  # perhaps the host believes that nobody is here, and asks for nothing
             self._go_back(acknowledged)

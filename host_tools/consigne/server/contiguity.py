@@ -105,11 +105,11 @@ class Gaps:
     """When to ask a stream again for what is missing.
 
     The first request goes out at once, since MQTT keeps the order within a connection and a gap
-    therefore means a loss.  The same gap is asked for again after 2, 4, 8, .. ``PAUSE_S_MAX``
+    therefore means a loss.  The same gap is asked for again after 1, 2, 4, .. ``PAUSE_S_MAX``
     seconds.  Times are seconds of any clock that does not go back.
     """
 
-    PAUSE_S_FIRST = 2.0
+    PAUSE_S_FIRST = 1.0
     PAUSE_S_MAX = 60.0
 
     def __init__(self) -> None:

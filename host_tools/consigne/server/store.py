@@ -97,6 +97,9 @@ class Store:
             before = held.highest
             fresh, lost, repeated = _hold(held, batches[stream], outcome)
             outcome.held[stream] = held
+            if not row.up:  # its status was lost; and whoever is not here is asked for nothing
+                connection.execute(update(lockers).where(lockers.c.id == stream[0]).values(up=True))
+                outcome.lockers.add(stream[0])
             if repeated:
                 again[stream] = repeated
             if not fresh and not lost:
@@ -146,7 +149,7 @@ class Store:
         for start in range(0, len(wanted), _CHUNK):
             chunk = wanted[start : start + _CHUNK]
             statement = (
-                select(streams, lockers.c.epoch.label("current"))
+                select(streams, lockers.c.epoch.label("current"), lockers.c.up)
                 .join(lockers, lockers.c.id == streams.c.locker)
                 .where(tuple_(streams.c.locker, streams.c.epoch).in_(chunk))
                 .order_by(streams.c.locker, streams.c.epoch)  # two workers lock in one order

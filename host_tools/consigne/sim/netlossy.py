@@ -1,0 +1,191 @@
+"""A TCP proxy that understands MQTT 3.1.1: it loses, repeats and cuts, between two peers that trust TCP.
+
+TCP loses nothing, brokers and hosts do: they are killed, run out of memory, restart.  So a lost message
+is mostly one that was acknowledged and then forgotten: the proxy swallows the PUBLISH and answers its
+PUBACK itself.  ``UNANSWERED`` of them vanish without an answer, and some PUBACKs vanish on their way
+back.  A repeated message comes once more a little later, after others that were sent after it, and with
+QoS 0, so that no packet id is used twice.  Everything else passes as it came.
+"""
+
+import asyncio
+import contextlib
+import random
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_PUBLISH, _PUBACK = 3, 4
+_QOS_1 = 0x02
+_QOS_BITS = 0x06
+_DUP = 0x08
+UNANSWERED = 0.25
+CHUNK = 65536
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """Probabilities, 0 to 1, of what happens to a PUBLISH (``lose``, ``repeat``) and to a PUBACK.
+
+    ``late_s`` is how long after the first a repeated message comes at most.
+    """
+
+    lose: float = 0.0
+    repeat: float = 0.0
+    lose_puback: float = 0.0
+    late_s: float = 1.0
+
+
+def packets(buffer: bytearray) -> Iterator[bytes]:
+    """Take the whole packets from the front of ``buffer``, one after another (2.2.3 of the standard)."""
+    while True:
+        length = shift = 0
+        for at in range(1, min(5, len(buffer))):
+            length |= (buffer[at] & 0x7F) << shift
+            shift += 7
+            if not buffer[at] & 0x80:
+                break
+        else:
+            return
+        end = at + 1 + length
+        if len(buffer) < end:
+            return
+        yield bytes(buffer[:end])
+        del buffer[:end]
+
+
+def publish_id(packet: bytes) -> tuple[int, int]:
+    """``(offset of the body, offset of the packet id)`` of a PUBLISH; the second is 0 for QoS 0."""
+    body = 2
+    while packet[body - 1] & 0x80:
+        body += 1
+    if not packet[0] & _QOS_BITS:
+        return body, 0
+    return body, body + 2 + int.from_bytes(packet[body : body + 2], "big")
+
+
+def as_qos_0(packet: bytes) -> bytes:
+    """The same PUBLISH without an id, for a peer that need not answer."""
+    body, at = publish_id(packet)
+    if not at:
+        return packet
+    rest = packet[body:at] + packet[at + 2 :]
+    out = bytearray([packet[0] & ~(_QOS_BITS | _DUP)])
+    length = len(rest)
+    while True:
+        out.append(length & 0x7F | (0x80 if length > 0x7F else 0))
+        length >>= 7
+        if not length:
+            return bytes(out) + rest
+
+
+class LossyProxy:
+    """Listens on ``port`` of 127.0.0.1 once started, and carries packets to ``target`` and back.
+
+    ``counts`` says what happened: ``messages``, ``lost``, ``repeated``, ``pubacks_lost``, ``cuts``.
+    """
+
+    def __init__(self, target: tuple[str, int], losses: Losses, seed: int) -> None:
+        self.target = target
+        self.losses = losses
+        self.counts: Counter[str] = Counter()
+        self.port = 0
+        self.random = random.Random(seed)
+        self._server: asyncio.Server | None = None
+        self._lines: set[asyncio.Task[None]] = set()
+        self._writers: set[asyncio.StreamWriter] = set()
+
+    async def start(self) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        """Cut everything, listen no more."""
+        if self._server is not None:
+            self._server.close()
+        self.cut(1.0)
+        await asyncio.gather(*self._lines, return_exceptions=True)
+
+    def cut(self, share: float) -> None:
+        """Reset each connection with this probability, wherever in a packet it is."""
+        for writer in list(self._writers):
+            if self.random.random() < share:
+                self.counts["cuts"] += 1
+                writer.transport.abort()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._lines.add(task)
+        try:
+            there, back = await asyncio.open_connection(*self.target)
+        except OSError:  # nobody at the target: so say it to the client
+            writer.transport.abort()
+            self._lines.discard(task)
+            return
+        self._writers.add(writer)
+        ways = [
+            asyncio.create_task(_Way(self, reader, back, writer).run()),
+            asyncio.create_task(_Way(self, there, writer, back).run()),
+        ]
+        try:
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for way in ways:
+                way.cancel()
+            for one in (writer, back):
+                one.transport.abort()
+            self._writers.discard(writer)
+            self._lines.discard(task)
+
+
+class _Way:
+    """One direction of one connection: from ``reader`` to ``forward``; ``backward`` is where it came from."""
+
+    def __init__(
+        self,
+        proxy: LossyProxy,
+        reader: asyncio.StreamReader,
+        forward: asyncio.StreamWriter,
+        backward: asyncio.StreamWriter,
+    ) -> None:
+        self._proxy = proxy
+        self._reader = reader
+        self._forward = forward
+        self._backward = backward
+
+    async def run(self) -> None:
+        buffer = bytearray()
+        with contextlib.suppress(OSError):  # a broken line is what this is for
+            while data := await self._reader.read(CHUNK):
+                buffer += data
+                for packet in packets(buffer):
+                    self._pass(packet)
+                await self._forward.drain()
+
+    def _pass(self, packet: bytes) -> None:
+        proxy = self._proxy
+        kind, losses, draw = packet[0] >> 4, proxy.losses, proxy.random.random
+        if kind == _PUBACK and draw() < losses.lose_puback:
+            proxy.counts["pubacks_lost"] += 1
+        elif kind != _PUBLISH:
+            self._forward.write(packet)
+        else:
+            proxy.counts["messages"] += 1
+            if draw() < losses.lose:
+                self._lose(packet)
+                return
+            self._forward.write(packet)
+            if draw() < losses.repeat:
+                late_s = losses.late_s * draw()
+                asyncio.get_running_loop().call_later(late_s, self._repeat, as_qos_0(packet))
+
+    def _lose(self, packet: bytes) -> None:
+        self._proxy.counts["lost"] += 1
+        _, at = publish_id(packet)
+        if at and self._proxy.random.random() >= UNANSWERED:
+            self._backward.write(bytes((_PUBACK << 4, 2)) + packet[at : at + 2])
+
+    def _repeat(self, packet: bytes) -> None:
+        if not self._forward.is_closing():
+            self._proxy.counts["repeated"] += 1
+            self._forward.write(packet)
