@@ -1,0 +1,136 @@
+"""What the firmware takes of MicroPython's heap: the product's scarcest thing.
+
+``heap.peak_bytes`` is found from outside, by bisection: the smallest heap in which a 48-door locker with a
+full journal starts and serves, so nothing that is needed only for a moment can hide between two looks at
+``gc``; ``heap.online_bytes`` is the same with a network whose broker is down, which is when events are
+unsent.  ``heap.simulator_bytes`` is the part of either that modules take which are C on a board.  Pointers
+are twice as wide here as on an ESP32, where all of this is little more than half as much.
+
+``python -m consigne.bench.heap`` prints where it goes: bytes for each module and for each structure.
+"""
+
+import json
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from ..demo import cabinet
+from ..firmware_path import firmware_dir
+from ..sim.locker import SimLocker
+from ..sim.process import interpreter
+from . import locker
+
+GOALS = {"heap.peak_bytes": "<= 160000"}
+
+STEP_KB = 2
+MAX_KB = 512
+PICK_UPS = (0, 17, 40)
+PROBE = Path(__file__).with_name("probe_heap.py")
+# What a board has in C: the shims, and what they bring with them.
+SHIMS = "import gc, machine, esp32, network; gc.collect(); print('heap', gc.mem_alloc())\n"
+BARE = "import asyncio, gc; asyncio.Event, asyncio.wait_for_ms; gc.collect(); print(gc.mem_alloc())"
+
+
+def offline() -> dict[str, Any]:
+    return locker.config()
+
+
+def online() -> dict[str, Any]:
+    """The same with a network; nobody listens where the broker should be."""
+    return {**locker.config(), "network": {**cabinet.config(1)["network"], "port": 1}}
+
+
+def plays(template: Path, identity: dict[str, Any], heap_kb: int, wanted: dict[str, Any]) -> bool:
+    """Whether a start and three pick-ups succeed in a heap of this size."""
+    with locker.locker(template, identity, heap_kb, wanted) as sim:
+        try:
+            locker.await_ready(sim)
+            for door in PICK_UPS:
+                locker.pick_up(sim, door)
+        except (MemoryError, TimeoutError, locker.Mistyped):
+            return False
+        return not any("MemoryError" in line or "fault:" in line for line in sim.output())
+
+
+def smallest_kb(template: Path, identity: dict[str, Any], wanted: dict[str, Any]) -> int:
+    """By bisection, to ``STEP_KB``."""
+    low, high = 0, MAX_KB
+    while high - low > STEP_KB:
+        middle = (low + high) // 2
+        if plays(template, identity, middle, wanted):
+            high = middle
+        else:
+            low = middle
+    return high
+
+
+def simulator_bytes() -> int:
+    """What the modules take that a board has in C, beside an interpreter with asyncio alone."""
+    bare = subprocess.run([interpreter(), "-c", BARE], check=True, capture_output=True, text=True, timeout=10)
+    with tempfile.TemporaryDirectory() as directory:
+        firmware = Path(directory, "firmware")
+        firmware.mkdir()
+        (firmware / "main.py").write_text(SHIMS)
+        sim = SimLocker(offline(), cabinet.identity(), Path(directory), firmware=firmware)
+        try:
+            sim.start()
+            sim.wait_for(lambda: any(line.startswith("heap ") for line in sim.output()))
+            shims = next(int(line[5:]) for line in sim.output() if line.startswith("heap "))
+        finally:
+            sim.stop()
+    return shims - int(bare.stdout)
+
+
+def run() -> dict[str, float]:
+    """All numbers of this module."""
+    identity = cabinet.identity()
+    with tempfile.TemporaryDirectory() as directory:
+        template = Path(directory, "journal.bin")
+        locker.fill_journal(template, bytes.fromhex(identity["device_key"]))
+        peak = 1024 * smallest_kb(template, identity, offline())
+        with_network = 1024 * smallest_kb(template, identity, online())
+    simulator = simulator_bytes()
+    return {
+        "heap.peak_bytes": peak,
+        "heap.firmware_bytes": peak - simulator,
+        "heap.simulator_bytes": simulator,
+        "heap.online_bytes": with_network,
+    }
+
+
+def where(wanted: dict[str, Any]) -> list[tuple[str, str, int]]:
+    """``(what, name, bytes)`` of every module and structure, as ``probe_heap.py`` finds them."""
+    identity = cabinet.identity()
+    with tempfile.TemporaryDirectory() as directory:
+        root = Path(directory)
+        firmware = root / "firmware"
+        shutil.copytree(firmware_dir(), firmware, ignore=shutil.ignore_patterns("__pycache__"))
+        (firmware / "main.py").rename(firmware / "application.py")
+        shutil.copy(PROBE, firmware / "main.py")
+        locker.fill_journal(root / "journal.bin", bytes.fromhex(identity["device_key"]))
+        sim = SimLocker(wanted, identity, root, firmware=firmware, heap_kb=2 * MAX_KB)
+        try:
+            sim.start()
+            sim.wait_for(lambda: any('"end"' in line for line in sim.output()) or sim.ends, 30)
+            lines = [json.loads(line) for line in sim.output() if line.startswith("[")]
+        finally:
+            sim.stop()
+    return [(what, name, count) for what, name, count in lines]
+
+
+def main() -> None:
+    """Print where the heap goes, the largest first."""
+    rows = where(online())
+    table = Table("what", "name", "bytes")
+    for what, name, count in sorted(rows, key=lambda row: (row[0], -row[2])):
+        table.add_row(what, name, f"{count:,}")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
