@@ -7,6 +7,7 @@ kept by the two tasks at the end; who watches over them is ``supervisor``.
 """
 
 import asyncio
+import gc
 from time import ticks_add, ticks_diff, ticks_ms
 
 from micropython import const
@@ -110,6 +111,8 @@ class Controller:
         finally:
             self._busy = False
         self.core.access.warm(self.now())  # after the relay: what the next code will need
+        if event[0] == E.EV_KEY:
+            gc.collect()  # while the finger moves on, so that no pause falls between last key and relay
 
     def from_host(self, event):
         """``sink`` for the sync: also its ``("ack", epoch, seq)`` and ``("time", body)``."""
@@ -277,6 +280,7 @@ class Controller:
             return
         if not self._snapshot_if_due():
             self._journal.maintain()
+        gc.collect()  # a scanned code may come next: it shall find the heap swept
 
     def _snapshot_if_due(self):
         """Between events only: within one the state is ahead of the journal.
