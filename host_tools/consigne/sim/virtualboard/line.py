@@ -73,8 +73,6 @@ class Line:
 
     def send(self, data: bytes) -> None:
         """The chip says something."""
-        if not self._out:
-            self._moved_us = self._clock.now_us()
         self._out += data
         self._turn_out()
         self._look_if_waiting()
@@ -99,15 +97,16 @@ class Line:
         self.turn()
 
     def _turn_out(self) -> None:
-        if not self._out:
+        count = min(CHUNK_BYTES, self._out_meter.allows(len(self._out)))
+        if count <= 0:
             return
         now_us = self._clock.now_us()
-        sent = self._cable.write(bytes(self._out[: min(CHUNK_BYTES, self._out_meter.allows(len(self._out)))]))
+        sent = self._cable.write(bytes(self._out[:count]))
         if sent:
             self._moved_us = now_us
             self._out_meter.used(sent)
             del self._out[:sent]
-        elif now_us - self._moved_us > STALLED_US:
+        elif now_us - self._moved_us > STALLED_US:  # from now on everything is lost, until it reads again
             self._out.clear()
 
     def _turn_in(self) -> None:

@@ -5,6 +5,7 @@ this folder's and of the chip's flash; ``friendly`` or ``raw``, the prompt befor
 date of MicroPython as the image in the flash has them, and the name of the board.
 """
 
+import gc
 import os
 import sys
 
@@ -61,6 +62,8 @@ def serve(terminal, is_raw, banner, machine_name):
             terminal.out('Type "help()" for more information.\r\n')
             ended = friendly_prompt(terminal, names)
             is_raw = ended == CTRL_A
+    names.clear()
+    gc.collect()  # a file that nobody closed is closed by the end of its program, as on a board
     print("MPY: soft reboot")
     return is_raw
 

@@ -1,0 +1,263 @@
+"""The virtual board's console: what ``mpremote`` and a terminal rely on, byte for byte."""
+
+from pathlib import Path
+
+import pytest
+from virtual_kit import Port, board_at, eventually, mpremote
+
+
+@pytest.fixture(scope="module")
+def board(tmp_path_factory):
+    with board_at(tmp_path_factory.mktemp("console")) as running:
+        yield running
+
+
+@pytest.fixture
+def port(board):
+    with Port(board) as opened:
+        opened.to_prompt()
+        yield opened
+
+
+def test_what_runs_on_it_finds_an_esp32_and_the_version_that_was_flashed(port):
+    port.write(b"import sys, os\r")
+    port.until(b">>> ")
+    port.write(b"sys.platform, sys.implementation.version, os.uname().sysname, sys.path, os.listdir('/')\r")
+    said = port.until(b">>> ").decode()
+    assert "('esp32', (1, 28, 0, ''), 'esp32', ['', '.frozen', '/lib'], ['boot.py']" in said
+    port.write(b"import machine; machine.unique_id()\r")
+    assert b"b'$\\n\\xc4\\x00\\x00\\x01'" in port.until(b">>> ")
+
+
+def test_the_friendly_prompt_goes_on_where_a_statement_does(port):
+    port.write(b"for i in range(3):\r    print(i * 7)\r\r")
+    assert port.until(b"14\r\n>>> ").count(b"... ") == 2
+    port.write(b"x = (1,\r2)\rx\r")
+    assert port.until(b"(1, 2)\r\n>>> ")
+    port.write(b"'''a\rb'''\r")
+    assert port.until(b"'a\\nb'\r\n>>> ")
+    port.write(b"prin\x08\x08nt(40 + 2)\x1b[A\r")
+    port.to_prompt()
+
+
+def test_backspace_and_the_arrow_up_do_what_they_do_in_a_terminal(port):
+    port.write(b"6 * 78\x7f\r")
+    port.until(b"42\r\n>>> ")
+    port.write(b"\x1b[A\r")
+    assert port.until(b"42\r\n>>> ").startswith(b"6 * 7")
+
+
+def test_paste_mode_runs_the_lines_together_and_ctrl_c_throws_them_away(port):
+    port.write(b"\x05")
+    port.until(b"Ctrl-D to finish\r\n=== ")
+    port.write(b"def f():\r\r    return 5\rprint(f())\r\x04")
+    port.until(b"5\r\n>>> ")
+    port.write(b"\x05f = None\r\x03")
+    port.until(b"\r\n>>> ")
+    port.write(b"f()\r")
+    assert port.until(b"5\r\n>>> ")
+
+
+def test_what_is_no_text_is_a_syntax_error_and_the_prompt_comes_back(port):
+    port.write(b"\xc0\xdb\xff\r")
+    assert b"SyntaxError" in port.until(b">>> ")
+
+
+def test_ctrl_c_ends_an_endless_loop_and_says_where_it_was(port):
+    port.write(b"while True: pass\r\r")
+    port.until(b"... \r\n")
+    port.quiet(0.05)  # one that comes while it is compiled is a byte for the program
+    port.write(b"\x03")
+    assert b'File "<stdin>", line 1, in <module>\r\nKeyboardInterrupt' in port.until(b">>> ")
+
+
+def test_ctrl_c_wakes_a_program_that_sleeps_or_waits_for_a_key(port):
+    for waits in (b"time.sleep(60)", b"sys.stdin.read(1)"):
+        port.write(b"import sys, time; " + waits + b"\r")
+        port.until(b"\r\n")
+        port.quiet(0.05)
+        port.write(b"\x03")
+        assert b"KeyboardInterrupt" in port.until(b">>> ", 5)
+
+
+def test_ctrl_c_in_the_middle_of_what_the_chip_does_leaves_the_chip_usable(port):
+    """The program asks the pins all the time: nearly every interrupt falls into a question."""
+    port.to_raw()
+    for _ in range(25):
+        port.write(b"import machine\np = machine.Pin(4, machine.Pin.OUT)\nwhile True: p(1); p(p())\x04")
+        port.until(b"OK")
+        port.quiet(0.01)
+        port.write(b"\x03")
+        assert b"KeyboardInterrupt" in port.until(b"\x04>")
+        said, wrong = port.raw("print(machine.reset_cause(), p.value(), machine.unique_id())")
+        assert not wrong and said.startswith((b"1 1 b'$", b"5 1 b'$")), (said, wrong)
+    port.write(b"\x02")
+
+
+def test_a_program_may_take_ctrl_c_as_a_byte(port):
+    port.to_raw()
+    port.write(b"import micropython, sys\nmicropython.kbd_intr(-1)\nprint('now')\n")
+    port.write(b"print(sys.stdin.buffer.read(3))\x04")
+    port.until(b"now\r\n")
+    port.write(b"a\x03b")
+    assert port.until(b"\x04>") == b"b'a\\x03b'\r\n\x04\x04>"
+    port.write(b"\x02")
+
+
+def test_text_gets_carriage_returns_and_bytes_do_not(port):
+    port.to_raw()
+    said, _ = port.raw(
+        "import sys\nprint('a')\nsys.stdout.write('b\\n')\nsys.stdout.buffer.write(b'c\\n\\x00')"
+    )
+    assert said == b"a\r\nb\r\nc\n\x00"
+    port.write(b"\x02")
+
+
+def test_raw_paste_announces_a_window_only_when_it_has_room(port):
+    port.to_raw()
+    port.write(b"\x05A\x01")
+    header = port.until(b"\x01")
+    assert header[:2] == b"R"[:1] + b"\x01"
+    window = int.from_bytes((header + port.quiet(0.05))[2:4], "little")
+    program = b"x = 1\n" * 400 + b"print('end')\n"
+    sent, room = 0, 2 * window
+    while sent < len(program):
+        step = program[sent : sent + room]
+        port.write(step)
+        sent, room = sent + len(step), room - len(step)
+        if not room:
+            port.until(b"\x01")
+            room = window
+    port.write(b"\x04")
+    assert port.until(b"\x04>").strip(b"\x01") == b"\x04end\r\n\x04\x04>"
+    port.write(b"\x05A\x01")
+    port.until(b"\x01")
+    port.quiet(0.05)
+    port.write(b"x = 2\x03")
+    assert b"KeyboardInterrupt" in port.until(b"\x04>")
+    port.write(b"\x02")
+
+
+def test_an_error_comes_between_the_two_ends_of_the_raw_prompt(port):
+    port.to_raw()
+    said, wrong = port.raw("print(1)\n1/0")
+    assert said == b"1\r\n"
+    assert wrong == (
+        b"Traceback (most recent call last):\r\n"
+        b'  File "<stdin>", line 2, in <module>\r\n'
+        b"ZeroDivisionError: divide by zero\r\n"
+    )
+    said, wrong = port.raw("def f(:")
+    assert said == b"" and wrong.endswith(b"SyntaxError: invalid syntax\r\n")
+    port.write(b"\x02")
+
+
+def test_a_soft_reset_forgets_the_program_runs_the_files_again_and_keeps_the_pins(board, port):
+    port.to_raw()
+    port.raw("with open('main.py', 'w') as f: f.write(\"print('main', 'x' in globals())\")")
+    port.raw("import machine; machine.Pin(4, machine.Pin.OUT, value=1); x = 5")
+    port.write(b"\x02")
+    port.until(b">>> ")
+    port.write(b"\x04")
+    assert b"MPY: soft reboot\r\nmain False\r\nMicroPython v1.28.0" in port.until(b">>> ")
+    assert board.call(lambda: board.board.pin(4).level) == 1
+    port.write(b"import os, machine; os.remove('main.py'); machine.reset_cause()\r")
+    assert b"\r\n5\r\n" in port.until(b">>> ")
+
+
+def test_a_program_that_ends_itself_starts_the_board_anew(port):
+    port.write(b"import sys; sys.exit()\r")
+    assert b"MPY: soft reboot" in port.until(b">>> ")
+    port.write(b"import machine; machine.reset()\r")
+    assert b"rst:0x1 (POWERON_RESET),boot:0x13" in port.until(b">>> ")
+
+
+def test_the_technicians_commands_work_on_it(board, tmp_path):
+    (tmp_path / "a.py").write_text("print('from a file')\n" * 2)
+    (tmp_path / "big.bin").write_bytes(bytes(range(256)) * 100)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "module.py").write_text("print('from the laptop')\n")
+    said = mpremote(
+        board,
+        *("fs", "mkdir", ":d", "+", "fs", "cp", tmp_path / "a.py", ":d/a.py", "+", "fs", "cat", ":d/a.py"),
+        *("+", "fs", "cp", tmp_path / "big.bin", ":", "+", "fs", "cp", ":big.bin", tmp_path / "back.bin"),
+        *("+", "fs", "sha256sum", "big.bin", "+", "fs", "tree", "+", "fs", "rm", ":big.bin", "+", "fs", "ls"),
+        *(
+            "+",
+            "run",
+            tmp_path / "a.py",
+            "+",
+            "eval",
+            "6*7",
+            "+",
+            "exec",
+            "print('kept')",
+            "+",
+            "rm",
+            "-r",
+            ":d",
+        ),
+    )
+    assert (tmp_path / "back.bin").read_bytes() == bytes(range(256)) * 100
+    assert said.count("from a file") == 4 and "42" in said and "kept" in said and "a.py" in said
+    assert "big.bin" not in said[said.index("rm :big.bin") + 12 :]
+    said = mpremote(board, "mount", tmp_path / "folder", "exec", "import module")
+    assert "from the laptop" in said
+
+
+def test_a_package_is_installed_from_an_index_on_the_laptop(board, index):
+    said = mpremote(board, "mip", "install", "--index", index, "--no-mpy", "thing")
+    assert "Done" in said
+    assert "thing 2.1" in mpremote(board, "exec", "import thing; print(thing.NAME)", "+", "rm", "-r", ":lib")
+
+
+def test_an_image_deployed_into_the_rom_partition_is_imported_from_there(board, tmp_path):
+    (tmp_path / "inrom.py").write_text("NAME = 'in place'\n")
+    assert "ROMFS image deployed" in mpremote(board, "romfs", "deploy", tmp_path)
+    said = mpremote(board, "exec", "import inrom, sys; print(inrom.NAME, inrom.__file__, sys.path)")
+    assert "in place /rom/inrom.mpy ['', '.frozen', '/lib', '/rom', '/rom/lib']" in said
+
+
+def test_the_board_waits_for_nobody_who_does_not_read(board):
+    """A locker prints all day; a laptop that went to sleep with the port open must not stop it."""
+    with Port(board) as port:
+        port.to_raw()
+        assert not board.call(lambda: board.board.pin(13).level)
+        port.write(b"import machine\nfor i in range(50000): print('x' * 40)\nmachine.Pin(13, 3, value=1)\x04")
+        eventually(lambda: board.call(lambda: board.board.pin(13).level), "the program goes on")
+        heard = port.quiet()
+        assert 10_000 < len(heard) < 50_000 * 42
+        port.write(b"\x02")
+        port.until(b">>> ")
+
+
+@pytest.fixture
+def index(tmp_path):
+    """A package index as micropython.org has it, on a port of this computer."""
+    import functools
+    import hashlib
+    import http.server
+    import json
+    import threading
+
+    source = b"NAME = 'thing 2.1'\n"
+    digest = hashlib.sha256(source).hexdigest()[:8]
+    files = {
+        "package/py/thing/latest.json": json.dumps(
+            {"v": 1, "version": "2.1", "hashes": [["thing.py", digest]], "urls": [], "deps": []}
+        ).encode(),
+        f"file/{digest[:2]}/{digest}": source,
+    }
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            """Nothing: the test says what went wrong."""
+
+    handler = functools.partial(Quiet, directory=str(Path(tmp_path)))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()

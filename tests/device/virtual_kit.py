@@ -1,0 +1,106 @@
+"""For the tests of the virtual board: a board with MicroPython on it, the real tools, a port in the hand."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import serial
+from consigne.sim.virtualboard.board import VirtualBoard, install
+
+PATIENCE_S = 15.0
+
+
+@contextmanager
+def board_at(
+    folder: Path, config: Any = None, version: str = "v1.28.0", **more: Any
+) -> Iterator[VirtualBoard]:
+    """A running board; nothing in the simulation itself may have failed when it is done."""
+    flash = folder / "flash.bin"
+    if not flash.exists():
+        install(flash, version)
+    with VirtualBoard(flash, config, **more) as board:
+        yield board
+        assert not board.failures, board.failures
+
+
+def tool(name: str, *arguments: object, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
+    """Run mpremote or esptool as a technician does."""
+    command = [sys.executable, "-m", name, *map(str, arguments)]
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=timeout_s)
+
+
+def mpremote(board: VirtualBoard, *arguments: object) -> str:
+    """What it printed; it must have succeeded."""
+    done = tool("mpremote", "connect", board.port, *arguments)
+    assert done.returncode == 0, (done.stdout, done.stderr)
+    return done.stdout
+
+
+def esptool(board: VirtualBoard, *arguments: object) -> subprocess.CompletedProcess[str]:
+    return tool("esptool", "--port", board.port, *arguments)
+
+
+class Port:
+    """The port, opened as any terminal program opens it."""
+
+    def __init__(self, board: VirtualBoard) -> None:
+        self._serial = serial.Serial(board.port, 115_200, timeout=0.05, exclusive=True)
+
+    def __enter__(self) -> "Port":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._serial.close()
+
+    def write(self, data: bytes) -> None:
+        self._serial.write(data)
+
+    def until(self, ending: bytes, patience_s: float = PATIENCE_S) -> bytes:
+        """Everything up to and with ``ending``."""
+        seen = b""
+        end_s = time.monotonic() + patience_s
+        while not seen.endswith(ending):
+            assert time.monotonic() < end_s, (ending, seen)
+            seen += self._serial.read(1)
+        return seen
+
+    def quiet(self, for_s: float = 0.2) -> bytes:
+        """What comes until nothing has come for so long."""
+        seen, last_s = b"", time.monotonic()
+        while time.monotonic() - last_s < for_s:
+            data = self._serial.read(256)
+            if data:
+                seen, last_s = seen + data, time.monotonic()
+        return seen
+
+    def to_prompt(self) -> None:
+        """Interrupt whatever runs."""
+        self.write(b"\r\x03")
+        self.until(b">>> ")
+        self.quiet(0.05)
+
+    def to_raw(self) -> None:
+        self.to_prompt()
+        self.write(b"\x01")
+        self.until(b"raw REPL; CTRL-B to exit\r\n>")
+
+    def raw(self, program: str) -> tuple[bytes, bytes]:
+        """Run a program at the raw prompt; what it printed and what went wrong."""
+        self.write(program.encode() + b"\x04")
+        self.until(b"OK")
+        return self.until(b"\x04")[:-1], self.until(b"\x04>")[:-2]
+
+
+def eventually(condition: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) -> Any:
+    """What ``condition`` returns, as soon as it is true."""
+    end_s = time.monotonic() + patience_s
+    while True:
+        found = condition()
+        if found:
+            return found
+        assert time.monotonic() < end_s, f"not within {patience_s} s: {what}"
+        time.sleep(0.01)
