@@ -54,7 +54,7 @@ soak: $(READY) system ## long simulations; seeds are printed (SECONDS=600 each, 
 
 drawings: $(READY) system ## draw hardware/: wiring, fronts, bills of materials, from the cabinet files
 	@$(BIN)/consigne cabinet draw hardware/cabinets/*.toml --out hardware
-	@mkdir -p build/skidl && cd build/skidl && ../../$(BIN)/python ../../hardware/schematic/carrier.py ../../hardware/cabinets/carrier.toml --out ../../hardware/schematic 2>skidl.log
+	@mkdir -p build/skidl && cd build/skidl && ../../$(BIN)/python ../../hardware/schematic/carrier.py ../../hardware/cabinets/carrier.toml --out ../../hardware/schematic --draw svg png 2>skidl.log
 
 clean: ## forget what was built and set up
 	rm -rf .venv build typings .pytest_cache .mypy_cache .ruff_cache .hypothesis

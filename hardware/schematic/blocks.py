@@ -1,9 +1,10 @@
 """The blocks of the carrier board: each takes nets and connects its parts to them."""
 
 import builtins
+import functools
 from dataclasses import dataclass
 
-from skidl import Net
+from skidl import Net, Part
 from skidl.pin import pin_drives
 from templates import (
     BATTERY,
@@ -23,6 +24,22 @@ from templates import (
 )  # fmt: skip
 
 NC = builtins.NC  # where SKiDL puts it, and the circuit it belongs to
+MADE: list[tuple[str, list[Part]]] = []
+"""(function, the parts it made) of each block, in the order in which they were built: for the drawing."""
+
+
+def block(build):
+    """Note which parts a function makes."""
+
+    @functools.wraps(build)
+    def noting(*given):
+        parts = builtins.default_circuit.parts
+        before = len(parts)
+        made = build(*given)
+        MADE.append((build.__name__.lstrip("_"), parts[before:]))
+        return made
+
+    return noting
 
 
 @dataclass
@@ -43,6 +60,7 @@ def between(part, value: str, first: Net, second: Net) -> None:
     made[2] += second
 
 
+@block
 def power_input(cabinet_volts: float, fuse: str) -> Rails:
     """Terminal, fuse, surge protection (a reversed supply blows the fuse through it) and 5 V."""
     rails = Rails(Net("SUPPLY"), Net("ARMED"), Net("5V"), Net("3V3"), Net("GND"))
@@ -75,6 +93,7 @@ def low_side(gate: Net, load: Net, rails: Rails, kind: str) -> None:
     between(RESISTOR, "10k", gate, rails.ground)
 
 
+@block
 def arming(gate: Net, rails: Rails) -> None:
     """A P-channel MOSFET in series with every coil; off unless the arming line is high."""
     switch = MOSFET(value="IRLML9301")
@@ -89,6 +108,7 @@ def arming(gate: Net, rails: Rails) -> None:
     between(DIODE, "BZX84C12", rails.supply, middle)  # the gate stands 20 V
 
 
+@block
 def door(name: str, lock: Net, reed: Net, rails: Rails) -> None:
     """Driver, flyback diode and sensor of one door."""
     plug = terminal(f"Door {name}", "ARMED", "COIL", "REED", "GND")
@@ -114,6 +134,7 @@ def bypass(rails: Rails) -> None:
     between(CAPACITOR, "100n", rails.three, rails.ground)
 
 
+@block
 def expander(
     address: int, bus: tuple[Net, Net], interrupt: Net | None, lines: dict[int, Net], rails: Rails
 ) -> None:
@@ -140,6 +161,7 @@ def expander(
     bypass(rails)
 
 
+@block
 def clock(bus: tuple[Net, Net], rails: Rails) -> None:
     """DS3231 with its battery; pins 5 to 12 go to ground, as the data sheet wants."""
     chip = CLOCK(value="DS3231SN")
@@ -158,6 +180,7 @@ def clock(bus: tuple[Net, Net], rails: Rails) -> None:
     bypass(rails)
 
 
+@block
 def rs485(number: int, send: Net, hear: Net, direction: Net | None, rails: Rails) -> None:
     """Transceiver that listens unless it is told to send; termination by a jumper; line protection."""
     chip = TRANSCEIVER(value="THVD1450")
@@ -185,6 +208,7 @@ def rs485(number: int, send: Net, hear: Net, direction: Net | None, rails: Rails
     bypass(rails)
 
 
+@block
 def sense(line: Net, rails: Rails) -> None:
     """12 V to 1.6 V and 20 V to 2.6 V: within what ADC1 measures straight."""
     between(RESISTOR, "100k", rails.supply, line)
@@ -192,6 +216,7 @@ def sense(line: Net, rails: Rails) -> None:
     between(CAPACITOR, "100n", line, rails.ground)
 
 
+@block
 def tamper(line: Net, rails: Rails) -> None:
     plug = terminal("Lid switch", "1", "2")
     outside = Net("LID")
@@ -200,6 +225,7 @@ def tamper(line: Net, rails: Rails) -> None:
     switch_input(outside, line, rails)
 
 
+@block
 def buzzer(gate: Net, rails: Rails) -> None:
     load = Net("BUZZER")
     low_side(gate, load, rails, "2N7002")
@@ -207,6 +233,7 @@ def buzzer(gate: Net, rails: Rails) -> None:
     between(DIODE, "1N4148", rails.five, load)
 
 
+@block
 def lamp(gate: Net, rails: Rails) -> None:
     load, middle = Net("LAMP"), Net("LAMP_R")
     low_side(gate, load, rails, "2N7002")

@@ -2,25 +2,30 @@
 
     python hardware/schematic/carrier.py hardware/cabinets/carrier.toml --out hardware/schematic
 
-Writes ``carrier.net`` (which pins each net joins) and ``carrier-parts.csv``; exits with 1 when a check
-fails.  SKiDL leaves its own files in the current directory: run it in one that may have them.
+Writes ``carrier.net`` (which pins each net joins) and ``carrier-parts.csv``, with ``--draw svg png`` the
+sheets too; exits with 1 when a check fails, or when a drawing joins what the netlist does not.  SKiDL
+leaves its own files in the current directory: run it in one that may have them.
 """
 
 import argparse
 import builtins
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import blocks
 from consigne.cabinet import model
 from consigne.cabinet.compiler import compile_cabinet, open_cabinet
 from consigne.cabinet.model import Cabinet
+from layouts import SHEETS
+from sheet import Block, Netlist, Sheet
+from sheet import joined as joined_on
 from skidl import ERC, SKIDL, Net, Part, Pin
 from skidl.logger import erc_logger
 from templates import BIDIR, IN, POWER_IN, POWER_OUT, terminal
 
 CIRCUIT = builtins.default_circuit
+CANVASES = {"svg": "svg", "png": "matplotlib"}
 HEADER = {"5V": POWER_IN, "3V3": POWER_OUT, "GND": POWER_IN}
 
 
@@ -31,8 +36,7 @@ def build(cabinet: Cabinet) -> None:
     pins = _controller(cabinet, rails)
     bus = data["i2c"][0]
     lines = (pins[bus["scl"]], pins[bus["sda"]])
-    for line in lines:
-        blocks.between(blocks.RESISTOR, f"{bus['pull_up_ohm'] / 1000:g}k", rails.three, line)
+    _bus(lines, f"{bus['pull_up_ohm'] / 1000:g}k", rails)
     blocks.arming(pins[data["locks"]["arm_pin"]], rails)
     for entry in data["expander"]:
         _expander(cabinet, entry, lines, pins, rails)
@@ -49,6 +53,13 @@ def build(cabinet: Cabinet) -> None:
     _plugs(cabinet, lines, pins, rails)
 
 
+@blocks.block
+def _bus(lines: tuple[Net, Net], ohms: str, rails: blocks.Rails) -> None:
+    for line in lines:
+        blocks.between(blocks.RESISTOR, ohms, rails.three, line)
+
+
+@blocks.block
 def _controller(cabinet: Cabinet, rails: blocks.Rails) -> dict[int, Net]:
     """The controller board as it plugs in; the net of each pin that the cabinet file claims."""
     used = {use.pin: use for use in cabinet.uses}
@@ -86,6 +97,7 @@ def _expander(
     blocks.expander(entry["address"], lines, pins.get(entry["int_pin"]), channels, rails)
 
 
+@blocks.block
 def _plugs(cabinet: Cabinet, lines: tuple[Net, Net], pins: dict[int, Net], rails: blocks.Rails) -> None:
     data = cabinet.data
     display = terminal("Display", "5V", "GND", "SDA", "SCL")
@@ -113,10 +125,52 @@ def joined() -> dict[str, list[str]]:
     return dict(sorted(nets.items()))
 
 
+def netlist() -> Netlist:
+    """The circuit as the drawing needs it: nothing of SKiDL's."""
+    parts = {
+        part.ref: (part.name, str(part.value), tuple(pin.name for pin in part.pins)) for part in CIRCUIT.parts
+    }
+    return Netlist(parts, {pin: name for name, pins in joined().items() for pin in pins})
+
+
+def drawn(canvas: str) -> dict[str, Sheet]:
+    """Every sheet by its name, drawn; ``ValueError`` when a part is on none."""
+    circuit = netlist()
+    made: dict[str, list[Block]] = defaultdict(list)
+    for name, parts in blocks.MADE:
+        made[name].append(Block(circuit, [part.ref for part in parts]))
+    out = {}
+    for name, (title, lay_out) in SHEETS.items():
+        out[name] = Sheet(title, circuit, canvas)
+        lay_out(out[name], made)
+    return out
+
+
+def draw(out: Path, kinds: list[str]) -> list[str]:
+    """Write each sheet in these kinds of files; what the drawings join otherwise than the netlist."""
+    unlike = []
+    for kind in kinds:
+        sheets = drawn(CANVASES[kind])
+        for name, sheet in sheets.items():
+            sheet.save(out / f"carrier-{name}.{kind}")
+        unlike += differences(list(sheets.values()))
+    return unlike
+
+
+def differences(sheets: list[Sheet]) -> list[str]:
+    """Nets of the drawing that the netlist has not, and the other way round."""
+    wanted = {tuple(pins) for name, pins in joined().items() if name != "__NOCONNECT"}
+    found = {tuple(pins) for pins in joined_on(sheets).values() if len(pins) > 1 or tuple(pins) in wanted}
+    return [f"drawn, but not in the netlist: {' '.join(pins)}" for pins in sorted(found - wanted)] + [
+        f"in the netlist, but not drawn so: {' '.join(pins)}" for pins in sorted(wanted - found)
+    ]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("cabinet", type=Path)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--draw", choices=CANVASES, nargs="*", default=[], help="draw the sheets too")
     given = parser.parse_args()
     cabinet = open_cabinet(given.cabinet)
     compile_cabinet(cabinet)
@@ -129,6 +183,10 @@ def main() -> int:
     rows = "".join(f"{count},{name},{value}\n" for (name, value), count in sorted(bill.items()))
     (given.out / "carrier-parts.csv").write_text(f"count,part,value\n{rows}")
     wrong = erc_logger.error.count + erc_logger.warning.count
+    if not wrong:  # a circuit that is wrong is not drawn
+        unlike = draw(given.out, given.draw)
+        print("".join(f"{text}\n" for text in unlike), end="")
+        wrong = len(unlike)
     print(f"{len(CIRCUIT.parts)} parts, {len(nets)} nets, {wrong} findings")
     return 1 if wrong else 0
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from consigne.cabinet.compiler import open_cabinet
 from consigne.cabinet.profiles import hardware_dir
+from PIL import Image
 
 HARDWARE = hardware_dir()
 SCHEMATIC = HARDWARE / "schematic"
@@ -17,7 +18,7 @@ def _build(folder: Path, sabotage: str = "") -> subprocess.CompletedProcess[str]
     """Build and check the board; ``sabotage`` is Python that runs before."""
     load = f"import sys; sys.path.insert(0, {str(SCHEMATIC)!r}); import blocks, carrier"
     program = f"{load}\n{sabotage}\nsys.exit(carrier.main())"
-    command = [sys.executable, "-c", program, str(CABINET), "--out", str(folder)]
+    command = [sys.executable, "-c", program, str(CABINET), "--out", str(folder), "--draw", "svg"]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
 
 
@@ -37,7 +38,9 @@ def test_the_board_breaks_no_electrical_rule_and_its_files_are_current(tmp_path:
     done = _build(tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "0 findings" in done.stdout
-    for name in ("carrier.net", "carrier-parts.csv"):
+    sheets = sorted(path.name for path in tmp_path.glob("carrier-*.svg"))
+    assert sheets == sorted(path.name for path in SCHEMATIC.glob("carrier-*.svg"))
+    for name in ("carrier.net", "carrier-parts.csv", *sheets):
         assert (tmp_path / name).read_text() == (SCHEMATIC / name).read_text(), (
             f"{name} is old: run `make drawings`"
         )
@@ -55,6 +58,36 @@ def test_the_board_breaks_no_electrical_rule_and_its_files_are_current(tmp_path:
 def test_a_mistake_in_the_schematic_is_found(sabotage: str, tmp_path: Path) -> None:
     done = _build(tmp_path, sabotage)
     assert done.returncode == 1 and "Traceback" not in done.stderr, done.stdout + done.stderr[-2000:]
+
+
+_SLIPS = {
+    "a wire that ends beside its pin": """
+straight = sheet.Sheet.wire
+sheet.Sheet.wire = lambda on, *at: straight(on, *at[:-1], (at[-1][0], at[-1][1] + 0.3))""",
+    "a wrong rail": """
+right = sheet.Sheet.name
+sheet.Sheet.name = lambda on, net, *at: right(on, "GND" if net == "3V3" else net, *at)""",
+    "a block that is not drawn": "del layouts.SHEETS['clock']",
+}
+
+
+@pytest.mark.parametrize("slip", _SLIPS.values(), ids=_SLIPS)
+def test_a_drawing_that_shows_another_circuit_is_found(slip: str, tmp_path: Path) -> None:
+    done = _build(tmp_path, f"import sheet, layouts\n{slip}")
+    assert done.returncode == 1 and "Traceback" not in done.stderr, done.stdout + done.stderr[-2000:]
+    assert "in the netlist, but not drawn so: " in done.stdout
+
+
+def test_every_part_and_every_named_net_stands_on_a_sheet_that_a_person_can_read() -> None:
+    drawn = "".join(path.read_text() for path in SCHEMATIC.glob("carrier-*.svg"))
+    nets = _nets()
+    parts = {pin.partition(".")[0] for pins in nets.values() for pin in pins}
+    assert [ref for ref in sorted(parts) if f">{ref}<" not in drawn and f">{ref}  " not in drawn] == []
+    lines = [name for name in nets if name.startswith(("GPIO", "A_LOCK", "A_REED")) and "GATE" not in name]
+    assert [name for name in (*lines, "SUPPLY", "ARMED", "5V", "3V3") if f">{name}<" not in drawn] == []
+    for path in SCHEMATIC.glob("carrier-*.svg"):
+        with Image.open(path.with_suffix(".png")) as image:
+            assert min(image.size) > 400, path
 
 
 def test_every_coil_has_its_diode_and_its_supply_behind_the_arming_switch() -> None:

@@ -46,6 +46,8 @@ BREAKS = {
     "door_overlap": ("bottom_cm = 60", "bottom_cm = 50", "compartment[3].bottom_cm"),
     "door_neighbours": ('["1", "3"]', '["1", "4"]', "compartment[1].neighbours[1]"),
     "keypad_keys": ("cols = [4, 5, 15]", 'cols = [4, 5, 15]\nkeys = "1234567890*A"', "keypad.keys"),
+    "service_hours": ("format = 1", 'format = 1\nservice = "shop"\nhours = "1-8 08:00-19:30"', "hours"),
+    "service_holder": ("format = 1", 'format = 1\nservice = "mall"', "service"),
     "coil_volts": ("amps = 5", "amps = 5\nvolts = 24", "supply.volts"),
     "sense_range": ("sense_pin = 34", "sense_pin = 34\nlower_kohm = 40", "supply.lower_kohm"),
     "power_budget": ("amps = 5", "amps = 2.5", "supply.amps"),
