@@ -17,6 +17,7 @@ from .problems import CabinetError, Place, Problem, nearest
 from .profiles import profiles
 from .reading import Sheet, read
 from .rules import judge
+from .rules_service import week
 from .schema import SIZES
 from .senses import device_senses
 
@@ -92,6 +93,10 @@ def device_config(cabinet: Cabinet) -> dict[str, Any]:
         "led": data["lamp"],
         "holders": [_holder(entry) for entry in data["holder"]],
     }
+    if data["service"] != "locker":
+        config["service"] = data["service"]
+    if data["hours"]:
+        config["hours"] = week(data["hours"])
     senses = device_senses(cabinet)
     if senses:
         config["senses"] = senses

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from . import rules_buses, rules_doors, rules_pins, rules_supply
+from . import rules_buses, rules_doors, rules_pins, rules_service, rules_supply
 from .model import Cabinet
 from .problems import Key, Problem
 
@@ -62,6 +62,13 @@ RULES = (
     Rule("door_overlap", "Two doors of a column do not overlap.", rules_doors.overlap),
     Rule("door_neighbours", "Doors that are said to touch do touch.", rules_doors.neighbours),
     Rule("keypad_keys", "Every crossing of the keypad has a key, and a code can be typed.", rules_doors.keys),
+    Rule("service_hours", "Opening hours can be read, where there are any.", rules_service.hours),
+    Rule(
+        "service_holder",
+        "Whoever the service needs has codes made from the date.",
+        rules_service.holder,
+        is_warning=True,
+    ),
     Rule("coil_volts", "The supply has the voltage of the coils.", rules_supply.volts),
     Rule("sense_range", "The pin that measures the supply stays in its range.", rules_supply.sense),
     Rule("power_budget", "The supply carries one coil and everything else.", rules_supply.budget),

@@ -48,6 +48,13 @@ SITE: Table = {
     ),
     "digits": Field(int, "digits of a code", 8, 6, 10),
     "duress": Field(bool, "accept duress codes", False),
+    "service": Field(
+        str,
+        "who is served and how: firmware/locker/core/SERVICES.md",
+        "locker",
+        choices=("locker", "counter", "residence", "shop", "mall", "seller"),
+    ),
+    "hours": Field(str, 'when customers are served, "1-5 08:00-19:30, 6 09:00-13:00"', "", 0, 120),
     "psram": Field(bool, "the module has PSRAM", False),
     "watchdog_ms": Field(int, "restart when nothing moves for so long", 8000, 1000, 60_000),
 }
