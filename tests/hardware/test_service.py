@@ -98,7 +98,7 @@ def test_without_hours_and_service_the_device_file_says_nothing_of_them(tmp_path
     "1 08:00-24:30", "1 08:00-12:00, 1 14:00-18:00", "1-5 08:00-19:30;", "1-5 08:00-19:30,",
 ])  # fmt: skip
 def test_hours_that_nobody_could_keep_are_refused(wrong: str) -> None:
-    with pytest.raises(ValueError, match="is not like|ends before|has hours already"):
+    with pytest.raises(ValueError, match=r"is not like|ends before|has hours already"):
         week(wrong)
 
 
