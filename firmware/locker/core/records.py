@@ -67,7 +67,6 @@ EVENT_KIND_MAX = const(63)
 PARCEL_ID_BYTES_MAX = const(40)  # an S10 has 13, an SSCC 18, the longest carrier format seen 35
 ANY_DOOR = const(65535)
 
-# Two tables of plain strings, for a tuple of names for each kind would take four times the heap.
 # kind -> struct format of the fixed fields
 _FORMATS = {
     BOOT: ">BHI",
@@ -117,55 +116,56 @@ _FORMATS = {
     LATCH_STATE: ">HHHBB",
     SUPPLY_STATE: ">HB",
 }
-# kind -> its name and its fields' names in order; a + before the one that is trailing text
-_WORDS = {
-    BOOT: "boot cause skipped_sectors recovered_records +firmware",
-    ATTEMPT: "attempt via",
-    REFUSED: "refused reason via",
-    ACCEPTED: "accepted via role action holder ref +parcel",
-    PULSE: "pulse door purpose number role holder ref +parcel",
-    OPENED: "opened door purpose after_ms ref +parcel",
-    CLOSED: "closed door purpose",
-    DEPOSITED: "deposited door holder role +parcel",
-    COLLECTED: "collected door ref +parcel",
-    NOT_OPENED: "not_opened door purpose +parcel",
-    FORCED: "forced door +parcel",
-    LEFT_OPEN: "left_open door after_s",
-    DOOR_FAULT: "door_fault door fault",
-    BLOCKED: "blocked door why",
-    RELEASED: "released door why",
-    COMMAND: "command counter result +id",
-    REJECTED: "rejected reason count",
-    LOST: "lost first last",
-    FAULT: "fault code +what",
-    TIME_SET: "time_set source before",
-    ALARM: "alarm alarm role holder door",
-    RETURNED: "returned door holder role +parcel",
-    DEPOSIT_UNDONE: "deposit_undone door +parcel",
-    SUPPLY: "supply door idle_mv lowest_mv",
-    GRANT: "grant grant not_before not_after role action holder door uses tag +parcel",
-    GRANT_DROP: "grant_drop grant",
-    GRANTS_VERSION: "grants_version version",
-    ACKNOWLEDGED: "acknowledged seq",
-    REVOKE_PARCEL: "revoke_parcel until +parcel",
-    REVOKE_NONCE: "revoke_nonce nonce until",
-    HOLDER_COUNTER: "holder_counter role action holder counter",
-    TOKEN_USED: "token_used nonce until",
-    TIME_FLOOR: "time_floor epoch_s",
-    EXPECTED: "expected size until +parcel",
-    EXPECTED_DROP: "expected_drop +parcel",
-    SETTING: "setting which +value",
-    RESERVED: "reserved door until +parcel",
-    NOTICE: "notice language until +text",
-    GRANTS_RESET: "grants_reset version",
-    LOCAL_TIME: "local_time offset_s next_s next_offset_s",
-    DOOR_STATE: "door_state door content seen purpose block role holder ref opened_at +parcel",
-    THROTTLE_STATE: "throttle_state milli_tries at",
-    COMMAND_STATE: "command_state counter",
-    GRANT_SPENT: "grant_spent grant at",
-    LATCH_STATE: "latch_state door usual_ms recent_ms trouble pulses",
-    SUPPLY_STATE: "supply_state door lowest_100mv",
-}
+# A line for each kind: its number, its name, its fields' names in order; a + before trailing text.  One text,
+# since a dict of them would take heap for every line, where a constant stays in flash.
+_WORDS = """
+1 boot cause skipped_sectors recovered_records +firmware
+2 attempt via
+3 refused reason via
+4 accepted via role action holder ref +parcel
+5 pulse door purpose number role holder ref +parcel
+6 opened door purpose after_ms ref +parcel
+7 closed door purpose
+8 deposited door holder role +parcel
+9 collected door ref +parcel
+10 not_opened door purpose +parcel
+11 forced door +parcel
+12 left_open door after_s
+13 door_fault door fault
+14 blocked door why
+15 released door why
+16 command counter result +id
+17 rejected reason count
+18 lost first last
+19 fault code +what
+20 time_set source before
+21 alarm alarm role holder door
+22 returned door holder role +parcel
+23 deposit_undone door +parcel
+24 supply door idle_mv lowest_mv
+64 grant grant not_before not_after role action holder door uses tag +parcel
+65 grant_drop grant
+66 grants_version version
+67 acknowledged seq
+68 revoke_parcel until +parcel
+69 revoke_nonce nonce until
+70 holder_counter role action holder counter
+71 token_used nonce until
+72 time_floor epoch_s
+73 expected size until +parcel
+74 expected_drop +parcel
+75 setting which +value
+76 reserved door until +parcel
+77 notice language until +text
+78 grants_reset version
+79 local_time offset_s next_s next_offset_s
+80 door_state door content seen purpose block role holder ref opened_at +parcel
+81 throttle_state milli_tries at
+82 command_state counter
+83 grant_spent grant at
+84 latch_state door usual_ms recent_ms trouble pulses
+85 supply_state door lowest_100mv
+"""
 _WITH_TEXT = bytes((
     BOOT, ACCEPTED, PULSE, OPENED, DEPOSITED, COLLECTED, NOT_OPENED, FORCED, COMMAND, FAULT, RETURNED,
     DEPOSIT_UNDONE, GRANT, REVOKE_PARCEL, EXPECTED, EXPECTED_DROP, SETTING, RESERVED, NOTICE,
@@ -181,9 +181,18 @@ def kinds():
     return _FORMATS.keys()
 
 
+def _words(kind: int) -> str:
+    """Name and fields of a kind, as in the table above; ``KeyError`` when there is none."""
+    if kind not in _FORMATS:
+        raise KeyError(kind)
+    start = "\n{} ".format(kind)
+    at = _WORDS.find(start) + len(start)
+    return _WORDS[at : _WORDS.find("\n", at)]
+
+
 def spec(kind: int) -> tuple:
     """``(name, struct format of the fixed fields, their names, name of the trailing text or "")``."""
-    words = _WORDS[kind].split()
+    words = _words(kind).split()
     text = words.pop()[1:] if kind in _WITH_TEXT else ""
     return words[0], _FORMATS[kind], tuple(words[1:]), text
 
@@ -199,8 +208,9 @@ def pack(kind: int, *values) -> bytes:
     Raises ``ValueError`` when the number of values is wrong or the text is longer than
     ``PARCEL_ID_BYTES_MAX`` bytes of UTF-8; whoever brings text from outside checks it first.
     """
-    if len(values) != len(_WORDS[kind].split()) - 1:
-        raise ValueError("record {}: {} values for {}".format(kind, len(values), _WORDS[kind]))
+    words = _words(kind)
+    if len(values) != words.count(" "):
+        raise ValueError("record {}: {} values for {}".format(kind, len(values), words))
     fmt = _FORMATS[kind]
     if kind not in _WITH_TEXT:
         return struct.pack(fmt, *values)
