@@ -22,13 +22,14 @@ class _Meter:
         self._free_us = 0.0
         self.baud: int | None = None
 
+    def begin(self) -> None:
+        """Bytes come to a line that was idle: it has saved nothing up."""
+        self._free_us = max(self._free_us, self._clock.now_us())
+
     def allows(self, wanted: int) -> int:
         if not self.baud:
             return wanted
-        now_us = self._clock.now_us()
-        byte_us = BITS_A_BYTE * 1_000_000 / self.baud
-        self._free_us = max(self._free_us, now_us - LOOK_US - byte_us)  # an idle line saves nothing up
-        return min(wanted, int((now_us - self._free_us) / byte_us))
+        return min(wanted, int((self._clock.now_us() - self._free_us) * self.baud / BITS_A_BYTE / 1_000_000))
 
     def used(self, count: int) -> None:
         if self.baud:
@@ -73,6 +74,8 @@ class Line:
 
     def send(self, data: bytes) -> None:
         """The chip says something."""
+        if not self._out:
+            self._out_meter.begin()
         self._out += data
         self._turn_out()
         self._look_if_waiting()
@@ -112,6 +115,8 @@ class Line:
     def _turn_in(self) -> None:
         while True:
             if len(self._in) < CHUNK_BYTES:
+                if not self._in:
+                    self._in_meter.begin()
                 self._in += self._cable.read(CHUNK_BYTES - len(self._in))
             count = self._in_meter.allows(len(self._in))
             if self._cut_at is not None:

@@ -1,0 +1,124 @@
+"""What happens to a virtual board in the middle of something: cable, power, reset, full disk, slow line."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+from consigne.sim.flash import TORN
+from virtual_kit import Port, board_at, eventually, mpremote, tool
+
+OLD, NEW = b"old content\n" * 300, b"what is new\n" * 700
+
+
+def interrupted_copy(board, folder):
+    """Copy a file over one that is there, as a process."""
+    (folder / "new").write_bytes(NEW)
+    command = [
+        sys.executable,
+        "-m",
+        "mpremote",
+        "connect",
+        board.port,
+        "fs",
+        "cp",
+        str(folder / "new"),
+        ":file",
+    ]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def content(board):
+    """The file as the board has it, read by its own interpreter."""
+    said = mpremote(board, "exec", "import sys; sys.stdout.buffer.write(open('file', 'rb').read())")
+    return said.encode()
+
+
+@pytest.mark.parametrize("count", [900, 7000])
+def test_a_cable_pulled_while_a_file_is_copied_fails_the_copy_and_the_board_goes_on(tmp_path, count):
+    with board_at(tmp_path, link=tmp_path / "port") as board:
+        mpremote(board, "exec", f"f = open('file', 'wb'); f.write({OLD[:12]!r} * 300); f.close()")
+        board.pull_cable_after(count)
+        process = interrupted_copy(board, tmp_path)
+        assert process.wait(20) != 0
+        assert not (tmp_path / "port").exists()
+        board.plug_cable()
+        found = content(board)
+        assert found == OLD or NEW.startswith(found)
+
+
+@pytest.mark.parametrize("count", [900, 7000])
+def test_power_lost_while_a_file_is_copied_leaves_a_file_system_that_mounts(tmp_path, count):
+    with board_at(tmp_path) as board:
+        mpremote(board, "exec", f"f = open('file', 'wb'); f.write({OLD[:12]!r} * 300); f.close()")
+        board.cut_power_after(count)
+        process = interrupted_copy(board, tmp_path)
+        eventually(lambda: not board.powered, "the power goes")
+        process.kill()
+        process.wait()
+        board.restore_power()
+        assert content(board) in (OLD, NEW)
+
+
+def test_power_lost_in_the_middle_of_one_program_of_the_flash_takes_the_board_down(tmp_path):
+    with board_at(tmp_path) as board:
+        mpremote(board, "exec", "f = open('file', 'wb'); f.write(b'old'); f.close()")
+        board.call(lambda: board.flash.cut(3, TORN, 5))
+        with Port(board) as port:
+            port.to_raw()
+            port.write(b"f = open('file', 'wb'); f.write(b'new' * 500); f.close()\x04")
+            eventually(lambda: not board.powered, "the power goes")
+        board.restore_power()
+        assert content(board) in (b"old", b"", b"new" * 500)
+
+
+def test_a_reset_in_the_middle_of_a_program_starts_the_board_anew(tmp_path):
+    with board_at(tmp_path) as board, Port(board) as port:
+        port.to_raw()
+        port.write(b"while True: pass\x04")
+        port.until(b"OK")
+        board.reset()
+        port.until(b"rst:0x1 (POWERON_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)\r\n")
+        port.until(b">>> ")
+
+
+def test_a_watchdog_that_nobody_feeds_resets_the_board_also_from_the_prompt(tmp_path):
+    with board_at(tmp_path) as board, Port(board) as port:
+        port.to_prompt()
+        port.write(b"import machine; w = machine.WDT(timeout=300)\r\x04")
+        port.until(b"MPY: soft reboot\r\n")
+        port.until(b"rst:0x8 (TG1WDT_SYS_RESET)")
+        port.until(b">>> ")
+
+
+def test_a_full_disk_is_told_by_mpremote(tmp_path):
+    with board_at(tmp_path) as board:
+        program = "f = open('filler', 'wb')\nfor i in range(150): f.write(bytes(4096))\nf.close()"
+        mpremote(board, "exec", program)
+        (tmp_path / "more").write_bytes(bytes(60_000))
+        done = tool("mpremote", "connect", board.port, "fs", "cp", tmp_path / "more", ":more")
+        assert done.returncode != 0 and "No space left" in done.stdout + done.stderr
+
+
+def test_a_port_that_is_open_already_is_busy(tmp_path):
+    with board_at(tmp_path) as board, Port(board):
+        done = tool("mpremote", "connect", board.port, "eval", "1")
+        assert done.returncode != 0 and "failed to access" in done.stdout + done.stderr
+
+
+def test_a_paced_line_takes_the_time_of_its_baud_rate_and_loses_what_nobody_takes(tmp_path):
+    """11,520 bytes a second; 260 wait at the chip, as in the port's ring buffer."""
+    with board_at(tmp_path, paced=True) as board, Port(board) as port:
+        port.to_raw()
+        began = time.monotonic()
+        port.write(b"print('x' * 5000)\x04")
+        port.until(b"x\r\n")
+        assert 5000 / 11_520 < time.monotonic() - began < 1.5
+        port.until(b"\x04>")
+        port.write(
+            b"import time, sys\ntime.sleep_ms(150)\nprint(sys.stdin.buffer.read(260) == b'y' * 260)\x04"
+        )
+        port.until(b"OK")
+        port.write(b"y" * 700)
+        assert port.until(b"\n") == b"True\r\n"
+        eventually(lambda: board.serial.line.lost > 0, "some of it is lost")
