@@ -30,13 +30,14 @@ def shop(tmp_path: Path, **changes: Any) -> tuple[SimLocker, Host]:
     locker = SimLocker(config, IDENTITY, tmp_path / "device", "virtual", clock=clock, network=host.network)
     locker.start()
     locker.wait_for(lambda: host.status.get("up"), 60)
-    host.command("time", t=EPOCH_S, offset_s=3600)
-    locker.run_for(2)
+    host.know_time(EPOCH_S, offset_s=3600)  # a Friday, nine o'clock: the shop is open
+    locker.wait_for(lambda: host.status.get("trust") == 1, 60)
     return locker, host
 
 
-def courier_code(locker: SimLocker) -> str:
-    return codes.window_code(KEY, 1, 1, 1, EPOCH_S, 8)
+def window_code(role: int, action: int) -> str:
+    """Today's code of holder 1 in a role: courier 1 deposits (1), partner 6 takes along (5)."""
+    return codes.window_code(KEY, role, action, 1, EPOCH_S, 8)
 
 
 def keypad(locker: SimLocker) -> WiegandKeypad:

@@ -3,7 +3,7 @@
 import pytest
 from consigne import codes
 from consigne.sim.locker import SimLocker
-from panel_kit import courier_code, keypad, oled, shop, shop_config
+from panel_kit import keypad, oled, shop, shop_config, window_code
 from sim_kit import EPOCH_S, IDENTITY, KEY
 
 
@@ -14,7 +14,7 @@ def shows(locker, text):
 def test_a_parcel_is_left_with_a_typed_code_and_collected_with_the_derived_one(tmp_path):
     locker, _ = shop(tmp_path)
     locker.wait_for(lambda: shows(locker, "Tapez votre code"), 10)
-    locker.type(courier_code(locker) + "#", 15)
+    locker.type(window_code(1, 1) + "#", 15)
     locker.wait_for(lambda: shows(locker, "Colis déposés : 0"), 10)
     assert locker.scan("RR123456785FR")
     locker.wait_for(lambda: shows(locker, "Quelle taille"), 5)
@@ -33,6 +33,35 @@ def test_a_parcel_is_left_with_a_typed_code_and_collected_with_the_derived_one(t
     locker.push_shut(door)
     locker.wait_for(lambda: shows(locker, "Merci"), 5)
     assert "▒" not in "".join(locker.display())
+    locker.stop()
+
+
+def test_the_shop_takes_a_mornings_parcels_out_with_one_key(tmp_path):
+    locker, host = shop(tmp_path)
+    locker.type(window_code(1, 1) + "#", 15)
+    locker.wait_for(lambda: shows(locker, "Colis déposés : 0"), 10)
+    opened = []
+    for number, size in enumerate("324", 1):
+        assert locker.scan(f"PARCEL-{number}")
+        locker.wait_for(lambda: shows(locker, "Quelle taille"), 5)
+        locker.press(size)
+        locker.wait_for(lambda: any(door.is_open for door in locker.doors), 5)
+        opened += [n for n, each in enumerate(locker.doors) if each.is_open]
+        locker.run_for(3)
+        locker.push_shut(opened[-1])
+        locker.wait_for(lambda number=number: shows(locker, f"Colis déposés : {number}"), 5)
+    locker.press("#")
+    locker.run_for(8)
+    locker.type(window_code(6, 5) + "#", 15)
+    locker.wait_for(lambda: shows(locker, "0 ouvre"), 10)
+    locker.press("0")
+    for door in sorted(opened):
+        locker.wait_for(lambda door=door: locker.doors[door].is_open, 10)
+        assert sum(each.is_open for each in locker.doors) == 1
+        locker.run_for(3)
+        locker.push_shut(door)
+    locker.wait_for(lambda: shows(locker, "Bonne journée"), 10)
+    locker.wait_for(lambda: host.kinds().count("returned") == 3, 10)
     locker.stop()
 
 
@@ -55,7 +84,7 @@ def test_a_couriers_card_that_the_host_granted_opens_the_deposit_menu_and_anothe
 def test_it_serves_without_its_display_and_shows_the_newest_text_when_it_is_plugged_in_again(tmp_path):
     locker, host = shop(tmp_path)
     oled(locker).silent = True
-    locker.type(courier_code(locker) + "#", 15)
+    locker.type(window_code(1, 1) + "#", 15)
     locker.run_for(10)
     assert "accepted" in host.kinds()
     oled(locker).silent = False
