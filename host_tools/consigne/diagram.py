@@ -22,6 +22,11 @@ phase and signal that is not here changes nothing. An action that the table name
 """
 
 
+def rows() -> list[list[str]]:
+    """``[phase, signal, next phase, action]`` of each row of the table."""
+    return [row.split() for row in doors.TABLE.strip().splitlines()]
+
+
 def other_phases(action: str) -> list[str]:
     """The phases that an action may name in place of the table's, read from its source."""
     source = inspect.getsource(getattr(cabinet.Cabinet, "_do_" + action))
@@ -29,31 +34,27 @@ def other_phases(action: str) -> list[str]:
     for node in ast.walk(ast.parse("if True:\n" + source)):
         value = node.value if isinstance(node, ast.Return) else None
         if isinstance(value, ast.Attribute) and isinstance(value.value, ast.Name) and value.value.id == "D":
-            found.append(doors.PHASE_NAMES[getattr(doors, value.attr)])
+            found.append(getattr(doors, value.attr))
     return sorted(found)
 
 
 def arrows() -> list[tuple[str, str, str, str]]:
     """``(from, to, signal, action)`` for each row of the table and each phase an action may choose."""
     out = []
-    for (phase, signal), (target, action) in doors.TABLE.items():
-        start, name = doors.PHASE_NAMES[phase], doors.SIGNAL_NAMES[signal]
-        out.append((start, doors.PHASE_NAMES[target], name, action))
-        out += [(start, other, name, action) for other in other_phases(action)]
+    for phase, signal, target, action in rows():
+        out.append((phase, target, signal, action))
+        out += [(phase, other, signal, action) for other in other_phases(action)]
     return out
 
 
 def page() -> str:
     """The whole Markdown page: a state diagram and the table in words."""
-    lines = [HEAD, "```mermaid", "stateDiagram-v2", f"    [*] --> {doors.PHASE_NAMES[doors.UNKNOWN]}"]
+    lines = [HEAD, "```mermaid", "stateDiagram-v2", f"    [*] --> {doors.UNKNOWN}"]
     lines += [f"    {start} --> {end}: {signal} / {action}" for start, end, signal, action in arrows()]
     lines += ["```", "", "| phase | signal | next phase | action |", "|---|---|---|---|"]
-    for (phase, signal), (target, action) in doors.TABLE.items():
+    for phase, signal, target, action in rows():
         others = "".join(f" ({other})" for other in other_phases(action))
-        lines.append(
-            f"| {doors.PHASE_NAMES[phase]} | {doors.SIGNAL_NAMES[signal]} "
-            f"| {doors.PHASE_NAMES[target]}{others} | {action} |"
-        )
+        lines.append(f"| {phase} | {signal} | {target}{others} | {action} |")
     return "\n".join(lines) + "\n"
 
 

@@ -1,6 +1,7 @@
 """What a person at the keypad sees and gets, from the first key to the closed door."""
 
 from core_kit import Bench, site
+from locker.core import cabinet as C
 from locker.core import dialog
 from locker.core import doors as D
 from locker.core import events as E
@@ -360,16 +361,28 @@ def test_the_floor_of_the_time_is_journaled_every_hour():
 
 
 def test_every_state_of_the_dialog_ends_by_itself():
-    waiting = {state for state, what in dialog.TABLE if what == dialog.TIMEOUT}
-    assert waiting == set(range(len(dialog.STATE_NAMES))) - {dialog.IDLE, dialog.CHECKING}
+    waiting = {state for state in dialog.STATES if dialog.action(state, dialog.TIMEOUT)}
+    assert waiting == set(dialog.STATES) - {dialog.IDLE, dialog.CHECKING}
 
 
 def test_every_action_of_the_tables_exists():
     b = Bench()
-    for action in dialog.TABLE.values():
+    for row in dialog.TABLE.strip().split("\n"):
+        state, what, action = row.split(" ")
+        assert dialog.action(state, what) == action and state in dialog.STATES
         assert hasattr(b.core.session, "_do_" + action), action
-    for _, action in D.TABLE.values():
+    for row in D.TABLE.strip().split("\n"):
+        phase, signal, target, action = row.split(" ")
+        assert D.step(phase, signal) == [target, action] and phase in D.PHASES and target in D.PHASES
         assert hasattr(b.core.cabinet, "_do_" + action), action
+
+
+def test_every_input_of_the_dialogs_table_is_one_that_can_come():
+    inputs = [dialog.DIGIT, dialog.STAR, dialog.HASH, dialog.TOKEN, dialog.CODE, dialog.LABEL, dialog.GARBLED]
+    inputs += [dialog.TOGETHER, dialog.TIMEOUT, dialog.CARD] + list(dialog.DOOR_INPUTS)
+    for row in dialog.TABLE.strip().split("\n"):
+        assert row.split(" ")[1] in inputs, row
+    assert len(dialog.DOOR_INPUTS) == C.NOTE_REMIND + 1
 
 
 def test_two_couriers_one_after_the_other_are_told_apart():

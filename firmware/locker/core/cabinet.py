@@ -68,7 +68,7 @@ class Cabinet(Compartments):
     def readiness(self, index):
         """What ``order`` would answer now."""
         phase = self.doors[index].phase
-        if (phase, D.ORDER) in D.TABLE:
+        if D.step(phase, D.ORDER):
             return ORDERED
         if phase in (D.OPEN, D.FORCED):
             return IS_OPEN
@@ -98,11 +98,11 @@ class Cabinet(Compartments):
     def signal(self, index, signal, now):
         """Move one door as ``doors.TABLE`` says; an action may name another phase than the table."""
         d = self.doors[index]
-        step = D.TABLE.get((d.phase, signal))
+        step = D.step(d.phase, signal)
         if step is None:
             return
         phase, action = step
-        if phase != d.phase:
+        if phase != d.phase:  # else a door at rest would begin to take heap
             d.phase = phase
         if d.deadline_ms is not None:
             d.deadline_ms = None

@@ -1,119 +1,129 @@
 """The whole dialog at the locker as one table, and the few things every step of it needs.
 
-``TABLE`` is ``(state, input) -> action``; the actions are methods of ``session.Session`` (until a
+A row of ``TABLE`` is state, input, action; the actions are methods of ``session.Session`` (until a
 code is known) and ``errands.Errands`` (from then on).  A pair that is not in the table is a key
 that means nothing there.
 """
 
 from micropython import const
 
-from . import cabinet as C
 from . import events as E
 
 # --- states ------------------------------------------------------------------------------------------
-IDLE = const(0)
-TYPING = const(1)
-CHECKING = const(2)
-LOCKED = const(3)
-OPENING = const(4)
-STUCK = const(5)
-TAKE = const(6)  # the door of a parcel stands open
-DONE = const(7)  # served a moment ago; may open again
-COURIER = const(8)  # may leave parcels; waits for a label
-SIZE = const(9)
-FILL = const(10)  # the door for a parcel stands open
-PICK_OUT = const(11)  # may take parcels away; waits for a label
-SERVICE = const(12)
-MESSAGE = const(13)
-STATE_NAMES = (
-    "idle", "typing", "checking", "locked", "opening", "stuck", "take", "done",
-    "courier", "size", "fill", "pick_out", "service", "message",
+IDLE = "idle"
+TYPING = "typing"
+CHECKING = "checking"
+LOCKED = "locked"
+OPENING = "opening"
+STUCK = "stuck"
+TAKE = "take"  # the door of a parcel stands open
+DONE = "done"  # served a moment ago; may open again
+COURIER = "courier"  # may leave parcels; waits for a label
+SIZE = "size"
+FILL = "fill"  # the door for a parcel stands open
+PICK_OUT = "pick_out"  # may take parcels away; waits for a label
+SERVICE = "service"
+MESSAGE = "message"
+STATES = (
+    IDLE, TYPING, CHECKING, LOCKED, OPENING, STUCK, TAKE, DONE,
+    COURIER, SIZE, FILL, PICK_OUT, SERVICE, MESSAGE,
 )  # fmt: skip
 
 # --- inputs -------------------------------------------------------------------------------------------
-DIGIT = const(0)
-STAR = const(1)
-HASH = const(2)
-TOKEN = const(3)  # a scan that is a token
-CODE = const(4)  # a scan that is a code's digits
-LABEL = const(5)  # any other scan
-GARBLED = const(6)
-TOGETHER = const(7)
-TIMEOUT = const(8)
-CARD = const(9)
-DOOR = const(16)  # plus one of cabinet's NOTE_
+DIGIT = "digit"
+STAR = "star"
+HASH = "hash"
+TOKEN = "token"  # a scan that is a token
+CODE = "code"  # a scan that is a code's digits
+LABEL = "label"  # any other scan
+GARBLED = "garbled"
+TOGETHER = "together"
+TIMEOUT = "timeout"
+CARD = "card"
+# and what the door did: one for each NOTE_ of the cabinet, in its order
+DOOR_INPUTS = ("", "door_opened", "door_closed", "door_again", "door_stuck", "door_broken", "door_remind")
 
-TABLE = {
-    (IDLE, DIGIT): "type",
-    (IDLE, STAR): "next_language",
-    (IDLE, TOKEN): "token",
-    (IDLE, CODE): "scanned_code",
-    (IDLE, CARD): "card",
-    (IDLE, LABEL): "say_bad_scan",
-    (IDLE, GARBLED): "say_bad_scan",
-    (IDLE, TOGETHER): "say_one_key",
-    (TYPING, DIGIT): "type",
-    (TYPING, STAR): "erase",
-    (TYPING, HASH): "submit",
-    (TYPING, TOKEN): "token",
-    (TYPING, CODE): "scanned_code",
-    (TYPING, CARD): "card",
-    (TYPING, TOGETHER): "say_one_key",
-    (TYPING, TIMEOUT): "home",
-    (LOCKED, TOKEN): "token",
-    (LOCKED, STAR): "home",
-    (LOCKED, TIMEOUT): "count_down",
-    (OPENING, DOOR + C.NOTE_OPENED): "door_opened",
-    (OPENING, DOOR + C.NOTE_AGAIN): "say_again",
-    (OPENING, DOOR + C.NOTE_STUCK): "door_stuck",
-    (OPENING, DOOR + C.NOTE_BROKEN): "door_broken",
-    (OPENING, TIMEOUT): "home",
-    (STUCK, STAR): "open_again",
-    (STUCK, DOOR + C.NOTE_OPENED): "door_opened",
-    (STUCK, TIMEOUT): "home",
-    (TAKE, STAR): "report",
-    (TAKE, DOOR + C.NOTE_CLOSED): "taken",
-    (TAKE, DOOR + C.NOTE_STUCK): "door_stuck",  # closed so soon that nothing can have been taken
-    (TAKE, DOOR + C.NOTE_REMIND): "say_close_it",
-    (TAKE, TIMEOUT): "home",
-    (DONE, STAR): "reopen",
-    (DONE, DIGIT): "type",
-    (DONE, TOKEN): "token",
-    (DONE, CODE): "scanned_code",
-    (DONE, CARD): "card",
-    (DONE, TIMEOUT): "home",
-    (COURIER, LABEL): "label",
-    (COURIER, CODE): "label",
-    (COURIER, GARBLED): "say_bad_scan_stay",
-    (COURIER, HASH): "goodbye",
-    (COURIER, STAR): "goodbye",
-    (COURIER, TIMEOUT): "home",
-    (SIZE, DIGIT): "size",
-    (SIZE, STAR): "back",
-    (SIZE, TIMEOUT): "home",
-    (FILL, STAR): "larger",
-    (FILL, HASH): "take_back",
-    (FILL, DOOR + C.NOTE_CLOSED): "filled",
-    (FILL, DOOR + C.NOTE_REMIND): "say_close_it",
-    (FILL, TIMEOUT): "home",
-    (PICK_OUT, LABEL): "pick_out",
-    (PICK_OUT, CODE): "pick_out",
-    (PICK_OUT, GARBLED): "say_bad_scan_stay",
-    (PICK_OUT, HASH): "goodbye",
-    (PICK_OUT, STAR): "goodbye",
-    (PICK_OUT, TIMEOUT): "home",
-    (SERVICE, DIGIT): "type_door",
-    (SERVICE, HASH): "service_open",
-    (SERVICE, STAR): "erase_door",
-    (SERVICE, TIMEOUT): "home",
-    (MESSAGE, DIGIT): "type",
-    (MESSAGE, STAR): "home",
-    (MESSAGE, HASH): "home",
-    (MESSAGE, TOKEN): "token",
-    (MESSAGE, CODE): "scanned_code",
-    (MESSAGE, CARD): "card",
-    (MESSAGE, TIMEOUT): "home",
-}
+# State, input, action.  A text stays in flash, where a dict of tuples takes heap for each row.  A parcel's
+# door closed so soon that nothing can have been taken counts as stuck.
+TABLE = """
+idle digit type
+idle star next_language
+idle token token
+idle code scanned_code
+idle card card
+idle label say_bad_scan
+idle garbled say_bad_scan
+idle together say_one_key
+typing digit type
+typing star erase
+typing hash submit
+typing token token
+typing code scanned_code
+typing card card
+typing together say_one_key
+typing timeout home
+locked token token
+locked star home
+locked timeout count_down
+opening door_opened door_opened
+opening door_again say_again
+opening door_stuck door_stuck
+opening door_broken door_broken
+opening timeout home
+stuck star open_again
+stuck door_opened door_opened
+stuck timeout home
+take star report
+take door_closed taken
+take door_stuck door_stuck
+take door_remind say_close_it
+take timeout home
+done star reopen
+done digit type
+done token token
+done code scanned_code
+done card card
+done timeout home
+courier label label
+courier code label
+courier garbled say_bad_scan_stay
+courier hash goodbye
+courier star goodbye
+courier timeout home
+size digit size
+size star back
+size timeout home
+fill star larger
+fill hash take_back
+fill door_closed filled
+fill door_remind say_close_it
+fill timeout home
+pick_out label pick_out
+pick_out code pick_out
+pick_out garbled say_bad_scan_stay
+pick_out hash goodbye
+pick_out star goodbye
+pick_out timeout home
+service digit type_door
+service hash service_open
+service star erase_door
+service timeout home
+message digit type
+message star home
+message hash home
+message token token
+message code scanned_code
+message card card
+message timeout home
+"""
+
+
+def action(state, what):
+    """The action of a pair, "" where it means nothing."""
+    start = "\n{} {} ".format(state, what)
+    at = TABLE.find(start)
+    return TABLE[at + len(start) : TABLE.find("\n", at + 1)] if at >= 0 else ""
+
 
 TIMER = const(1)  # the dialog's own FX_TIMER
 

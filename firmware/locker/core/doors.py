@@ -1,58 +1,66 @@
 """One compartment's door: what it holds, what it is doing, and the table that moves it.
 
 A door has three truths (DESIGN 2): *ordered* (we pulsed), *seen* (the reed switch said open, then
-closed) and *content* (what we therefore believe is inside).  ``TABLE`` is the whole behaviour:
-``(phase, signal) -> (next phase, action)``.  A pair that is not in the table changes nothing.
+closed) and *content* (what we therefore believe is inside).  ``TABLE`` is the whole behaviour: phase,
+signal, next phase, action.  A pair that is not in the table changes nothing.
 The actions are methods of ``cabinet.Cabinet``.
 """
 
 from micropython import const
 
 # --- phases: where the door is, as far as order and sensor tell ------------------------------------
-UNKNOWN = const(0)  # no report from the sensor since start
-CLOSED = const(1)
-ORDERED = const(2)  # pulsed, or waiting for its pulse; not yet seen open
-STUCK = const(3)  # all pulses spent; if it opens now, it was still our order
-OPEN = const(4)
-FORCED = const(5)  # open, and nobody ordered it
-FAULTY = const(6)  # the sensor cannot be believed
-PHASE_NAMES = ("unknown", "closed", "ordered", "stuck", "open", "forced", "faulty")
+UNKNOWN = "unknown"  # no report from the sensor since start
+CLOSED = "closed"
+ORDERED = "ordered"  # pulsed, or waiting for its pulse; not yet seen open
+STUCK = "stuck"  # all pulses spent; if it opens now, it was still our order
+OPEN = "open"
+FORCED = "forced"  # open, and nobody ordered it
+FAULTY = "faulty"  # the sensor cannot be believed
+PHASES = (UNKNOWN, CLOSED, ORDERED, STUCK, OPEN, FORCED, FAULTY)
 
 # --- signals ------------------------------------------------------------------------------------------
-SEEN_OPEN = const(0)
-SEEN_CLOSED = const(1)
-ORDER = const(2)
-PULSED = const(3)  # the coil is off again
-LATE = const(4)  # the door's deadline passed
-PULSE_FAILED = const(5)  # the lock driver could not order the pulse
-SENSOR_FAULT = const(6)
-SIGNAL_NAMES = ("seen_open", "seen_closed", "order", "pulsed", "late", "pulse_failed", "sensor_fault")
+SEEN_OPEN = "seen_open"
+SEEN_CLOSED = "seen_closed"
+ORDER = "order"
+PULSED = "pulsed"  # the coil is off again
+LATE = "late"  # the door's deadline passed
+PULSE_FAILED = "pulse_failed"  # the lock driver could not order the pulse
+SENSOR_FAULT = "sensor_fault"
 
-TABLE = {
-    (UNKNOWN, SEEN_CLOSED): (CLOSED, "settle_closed"),
-    (UNKNOWN, SEEN_OPEN): (OPEN, "settle_open"),
-    (UNKNOWN, SENSOR_FAULT): (FAULTY, "fault"),
-    (CLOSED, ORDER): (ORDERED, "pulse"),
-    (CLOSED, SEEN_OPEN): (FORCED, "forced"),
-    (CLOSED, SENSOR_FAULT): (FAULTY, "fault"),
-    (ORDERED, PULSED): (ORDERED, "await_open"),
-    (ORDERED, SEEN_OPEN): (OPEN, "opened"),
-    (ORDERED, LATE): (ORDERED, "pulse_again"),
-    (ORDERED, PULSE_FAILED): (CLOSED, "no_driver"),
-    (ORDERED, SENSOR_FAULT): (FAULTY, "fault"),
-    (STUCK, SEEN_OPEN): (OPEN, "opened"),
-    (STUCK, ORDER): (ORDERED, "pulse"),
-    (STUCK, LATE): (CLOSED, "lapse"),
-    (STUCK, SENSOR_FAULT): (FAULTY, "fault"),
-    (OPEN, SEEN_CLOSED): (CLOSED, "closed"),
-    (OPEN, LATE): (OPEN, "remind"),
-    (OPEN, SENSOR_FAULT): (FAULTY, "fault"),
-    (FORCED, SEEN_CLOSED): (CLOSED, "closed"),
-    (FORCED, LATE): (FORCED, "remind"),
-    (FORCED, SENSOR_FAULT): (FAULTY, "fault"),
-    (FAULTY, SEEN_CLOSED): (CLOSED, "settle_closed"),
-    (FAULTY, SEEN_OPEN): (OPEN, "settle_open"),
-}
+# phase, signal, next phase, action.  A text stays in flash, where a dict of tuples takes heap for each row.
+TABLE = """
+unknown seen_closed closed settle_closed
+unknown seen_open open settle_open
+unknown sensor_fault faulty fault
+closed order ordered pulse
+closed seen_open forced forced
+closed sensor_fault faulty fault
+ordered pulsed ordered await_open
+ordered seen_open open opened
+ordered late ordered pulse_again
+ordered pulse_failed closed no_driver
+ordered sensor_fault faulty fault
+stuck seen_open open opened
+stuck order ordered pulse
+stuck late closed lapse
+stuck sensor_fault faulty fault
+open seen_closed closed closed
+open late open remind
+open sensor_fault faulty fault
+forced seen_closed closed closed
+forced late forced remind
+forced sensor_fault faulty fault
+faulty seen_closed closed settle_closed
+faulty seen_open open settle_open
+"""
+
+
+def step(phase, signal):
+    """``[next phase, action]``, or None where the table has no such row."""
+    start = "\n{} {} ".format(phase, signal)
+    at = TABLE.find(start)
+    return TABLE[at + len(start) : TABLE.find("\n", at + 1)].split() if at >= 0 else None
+
 
 # --- what is believed to be inside ------------------------------------------------------------------
 EMPTY = const(0)

@@ -15,17 +15,17 @@ from .dialog import (
     CHECKING,
     CODE,
     DIGIT,
-    DOOR,
+    DOOR_INPUTS,
     GARBLED,
     HASH,
     LABEL,
     LOCKED,
     STAR,
-    TABLE,
     TIMEOUT,
     TOGETHER,
     TOKEN,
     TYPING,
+    action,
 )
 from .errands import Errands
 
@@ -89,16 +89,15 @@ class Session(Errands):
 
     def door_note(self, door, note, now):
         if door == self.door:
-            self._step(DOOR + note, now)
+            self._step(DOOR_INPUTS[note], now)
 
     ROWS = {}  # lines that go before those of the table: services.py
 
     def _step(self, what, now, value=None):
-        key = (self.state, what)
-        action = self.ROWS.get(key) or TABLE.get(key)
-        if action is None:
+        does = self.ROWS.get((self.state, what)) or action(self.state, what)
+        if not does:
             return
-        method = getattr(self, "_do_" + action)
+        method = getattr(self, "_do_" + does)
         if value is None:
             method(now)
         else:
