@@ -141,6 +141,10 @@ def serve(
         Path | None,
         typer.Option(help="PEM file of the authority to trust instead; implies --tls.", exists=True),
     ] = None,
+    client_certificate: Annotated[
+        Path | None, typer.Option(help="PEM file that shows the broker who we are.", exists=True)
+    ] = None,
+    client_key: Annotated[Path | None, typer.Option(help="PEM file of its key.", exists=True)] = None,
     workers: Annotated[
         int, typer.Option(help="Processes that store events, for PostgreSQL.", min=1, max=64)
     ] = 1,
@@ -162,6 +166,8 @@ def serve(
     listen_host, listen_port = _address("--listen", listen)
     if (certificate is None) != (key is None):
         raise typer.BadParameter("--certificate and --key belong together")
+    if (client_certificate is None) != (client_key is None):
+        raise typer.BadParameter("--client-certificate and --client-key belong together")
     try:
         host = HostService(
             database,
@@ -171,6 +177,8 @@ def serve(
             password=password,
             tls=tls or ca is not None,
             ca=str(ca) if ca else None,
+            certificate=str(client_certificate) if client_certificate else None,
+            key=str(client_key) if client_key else None,
             workers=workers,
             channels=serving.channels_of(notices),
         )
@@ -191,8 +199,11 @@ def broker_config(
         Path | None, typer.Option(help="PEM file to use instead of one of an own authority.", exists=True)
     ] = None,
     key: Annotated[Path | None, typer.Option(help="PEM file of its key.", exists=True)] = None,
+    client_certificates: Annotated[
+        bool, typer.Option("--client-certificates", help="A certificate for each locker, no passwords.")
+    ] = False,
 ) -> None:
-    """Configure mosquitto: TLS, a password for each locker, each in its own branch alone."""
+    """Configure mosquitto: TLS, a credential for each locker, each in its own branch alone."""
     from consigne.server import brokerconfig
     from consigne.server.database import Database
     from consigne.server.fleet import Fleet
@@ -201,7 +212,9 @@ def broker_config(
         raise typer.BadParameter("--certificate and --key belong together")
     names = Fleet(Database(database)).names()
     pair = (certificate, key) if certificate and key else None
-    count = brokerconfig.write(directory, names, host=host, port=port, certificate=pair)
+    count = brokerconfig.write(
+        directory, names, host=host, port=port, certificate=pair, client_certificates=client_certificates
+    )
     typer.echo(f"{count} lockers; start with: mosquitto -c {directory.resolve() / 'mosquitto.conf'}")
 
 

@@ -17,6 +17,7 @@ from consigne.server import brokerconfig
 from consigne.server.broker import Mosquitto
 from consigne.server.database import Database
 from consigne.server.fleet import Fleet
+from consigne.server.service import HostService
 from server_kit import go, until
 from typer.testing import CliRunner
 
@@ -26,20 +27,33 @@ PROGRAM = shutil.which("mosquitto", path=os.environ["PATH"] + ":/usr/sbin:/usr/l
 class Configured(Mosquitto):
     """mosquitto run from a directory that the command wrote."""
 
-    def __init__(self, at, lockers=("L1", "L2")):
+    def __init__(self, at, lockers=("L1", "L2"), *, client_certificates=False):
         super().__init__()
         self.at = at
-        brokerconfig.write(at, lockers, host="127.0.0.1", port=self.port)
+        self.client_certificates = client_certificates
+        more = {"port": self.port, "client_certificates": client_certificates}
+        brokerconfig.write(at, lockers, host="127.0.0.1", **more)
         if os.getuid() == 0:  # started by root, mosquitto becomes its own user
             for path in [at.parent, at, *at.iterdir()]:
                 shutil.chown(path, "mosquitto")
-        self.passwords = json.loads((at / "credentials.json").read_text())
+        known = at / "credentials.json"
+        self.passwords = json.loads(known.read_text()) if known.exists() else {}
 
     def command(self):
         return [PROGRAM, "-c", str(self.at / "mosquitto.conf")]
 
-    def trust(self):
-        return ssl.create_default_context(cafile=str(self.at / "ca.crt"))
+    def trust(self, shown=None):
+        """Trust in its authority; ``shown`` is whose certificate is shown to it."""
+        made = ssl.create_default_context(cafile=str(self.at / "ca.crt"))
+        if shown is not None:
+            made.load_cert_chain(self.at / "clients" / f"{shown}.crt", self.at / "clients" / f"{shown}.key")
+        return made
+
+    def credentials(self, user):
+        """What a client of this name connects with: user name, password, TLS."""
+        if self.client_certificates:
+            return "", None, self.trust(user)
+        return user, self.passwords[user], self.trust()
 
 
 class Peer:
@@ -57,7 +71,8 @@ class Peer:
         return 0
 
     async def connect(self, broker, user, password, tls):
-        self.client.set_auth_credentials(user, password)
+        if user:
+            self.client.set_auth_credentials(user, password)
         async with asyncio.timeout(10):
             await self.client.connect(
                 broker.host, broker.port, ssl=tls, version=gmqtt.constants.MQTTv311, keepalive=30
@@ -68,6 +83,19 @@ class Peer:
         before = len(self.granted)
         self.client.subscribe([gmqtt.Subscription(topic, qos=1) for topic in topics])
         await until(lambda: len(self.granted) == before + len(topics))
+
+
+async def answer_to_connect(broker, tls):
+    """What comes back to an MQTT CONNECT; None when the broker ends the connection in the TLS handshake."""
+    try:
+        async with asyncio.timeout(10):
+            reader, writer = await asyncio.open_connection(broker.host, broker.port, ssl=tls)
+            writer.write(b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x1e\x00\x01x")
+            answer = await reader.read(4)
+            writer.close()
+    except (ssl.SSLError, ConnectionError):
+        return None
+    return answer or None
 
 
 @pytest.fixture
@@ -81,15 +109,16 @@ def topics(locker):
     return [protocol.topic(locker, name) for name in (*protocol.FROM_LOCKER, protocol.ACK, protocol.COMMANDS)]
 
 
-def test_a_locker_cannot_read_or_write_anothers_branch(directory):
-    broker = Configured(directory)
+@pytest.mark.parametrize("client_certificates", [False, True], ids=["passwords", "certificates"])
+def test_a_locker_cannot_read_or_write_anothers_branch(directory, client_certificates):
+    broker = Configured(directory, client_certificates=client_certificates)
 
     async def run():
         await broker.start()
         try:
             peers = {}
             for user in ("L1", "L2", brokerconfig.HOST_USER):
-                peers[user] = await Peer(user).connect(broker, user, broker.passwords[user], broker.trust())
+                peers[user] = await Peer(user).connect(broker, *broker.credentials(user))
             thief, victim, host = peers.values()
             await thief.subscribe(*topics("L2"), "#", "consigne/#", "consigne/1/+/commands", "$SYS/#")
             await victim.subscribe(
@@ -138,6 +167,72 @@ def test_only_who_has_the_password_gets_in_and_only_over_tls_of_our_authority(di
             peer = await Peer("x").connect(broker, "L1", right, broker.trust())
             await peer.client.disconnect()
         finally:
+            await broker.stop()
+
+    go(run)
+
+
+def test_a_certificate_says_who_somebody_is_whatever_name_they_give(directory):
+    broker = Configured(directory, client_certificates=True)
+    brokerconfig.write(directory.parent / "other", ["L1"], host="127.0.0.1", client_certificates=True)
+
+    async def run():
+        await broker.start()
+        try:
+            foreign = broker.trust()
+            at = directory.parent / "other" / "clients"
+            foreign.load_cert_chain(at / "L1.crt", at / "L1.key")
+            for tls in (broker.trust(), foreign):
+                assert await answer_to_connect(broker, tls) is None
+            assert await answer_to_connect(broker, broker.trust("L1")) == b"\x20\x02\x00\x00"
+            liar = await Peer("liar").connect(broker, brokerconfig.HOST_USER, "x", broker.trust("L1"))
+            host = await Peer("host").connect(broker, *broker.credentials(brokerconfig.HOST_USER))
+            await host.subscribe(f"{protocol.ROOT}/+/{protocol.EVENTS}")
+            for locker in ("L2", "L1"):
+                liar.client.publish(protocol.topic(locker, protocol.EVENTS), b"said by L1", qos=1)
+            await until(lambda: host.heard)
+            assert host.heard == [(protocol.topic("L1", protocol.EVENTS), b"said by L1")]
+            for peer in (liar, host):
+                await peer.client.disconnect()
+        finally:
+            await broker.stop()
+
+    go(run)
+
+
+def test_a_locker_that_is_not_named_any_more_is_let_in_no_more_by_its_certificate(directory):
+    brokerconfig.write(directory, ["L1", "L2"], host="127.0.0.1", client_certificates=True)
+    kept = (directory / "clients" / "L1.crt").read_bytes()
+    broker = Configured(directory, ["L1"], client_certificates=True)
+    assert (directory / "clients" / "L1.crt").read_bytes() == kept
+
+    async def run():
+        await broker.start()
+        try:
+            assert await answer_to_connect(broker, broker.trust("L2")) is None
+            assert await answer_to_connect(broker, broker.trust("L1")) == b"\x20\x02\x00\x00"
+        finally:
+            await broker.stop()
+
+    go(run)
+
+
+def test_the_host_shows_its_certificate_too(directory):
+    broker = Configured(directory, client_certificates=True)
+    clients = directory / "clients"
+
+    async def run():
+        await broker.start()
+        host = HostService(
+            f"sqlite:///{directory.parent / 'host.db'}", broker.host, broker.port, tls=True,
+            ca=str(directory / "ca.crt"), certificate=str(clients / f"{brokerconfig.HOST_USER}.crt"),
+            key=str(clients / f"{brokerconfig.HOST_USER}.key"),
+        )  # fmt: skip
+        try:
+            await host.start()
+            await host.ready()
+        finally:
+            await host.stop()
             await broker.stop()
 
     go(run)

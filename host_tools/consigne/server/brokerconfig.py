@@ -3,7 +3,8 @@
 ``write`` makes a directory that mosquitto runs from.  Who connects is who the password says; the access
 list gives a locker the topics it speaks on to write and those spoken to it to read, and nothing of any
 other.  Passwords are made here and stand in ``credentials.json``, to be put into the lockers'
-``identity.json``; mosquitto gets their hashes only.
+``identity.json``; mosquitto gets their hashes only.  With client certificates there are no passwords: a key
+and a certificate for each locker stand in ``clients``.
 """
 
 import base64
@@ -43,9 +44,21 @@ def access_list() -> str:
     return "\n".join(lines) + "\n"
 
 
-def configuration(directory: Path, port: int, certificate: tuple[Path, Path] | None = None) -> str:
+def configuration(
+    directory: Path,
+    port: int,
+    certificate: tuple[Path, Path] | None = None,
+    *,
+    client_certificates: bool = False,
+) -> str:
     """The ``mosquitto.conf`` of a broker that runs from ``directory``."""
     crt, key = certificate or (directory / "server.crt", directory / "server.key")
+    who = f"password_file {directory / 'passwords'}"
+    if client_certificates:
+        who = f"""cafile {directory / "ca.crt"}
+crlfile {directory / "clients.crl"}
+require_certificate true
+use_identity_as_username true"""
     return f"""\
 # Written by `consigne broker-config`; run `mosquitto -c {directory / "mosquitto.conf"}`.
 per_listener_settings false
@@ -54,7 +67,7 @@ certfile {crt}
 keyfile {key}
 tls_version tlsv1.2
 allow_anonymous false
-password_file {directory / "passwords"}
+{who}
 acl_file {directory / "acl"}
 
 # Nothing relies on the broker's memory: what the host did not acknowledge comes again.
@@ -73,6 +86,7 @@ def write(
     host: str,
     port: int = 8883,
     certificate: tuple[Path, Path] | None = None,
+    client_certificates: bool = False,
 ) -> int:
     """Write or bring up to date a broker's directory; returns how many lockers it knows.
 
@@ -87,6 +101,9 @@ def write(
         DNS name or IP address under which lockers reach the broker.
     certificate
         A certificate and its key to use; made by an authority of our own when None.
+    client_certificates
+        Lockers and the host prove who they are by a certificate of our authority, in ``clients``, instead
+        of a password; nobody without one gets as far as MQTT.
 
     Raises
     ------
@@ -103,11 +120,18 @@ def write(
         certificates.make(directory, host)
     else:
         certificate = (certificate[0].resolve(), certificate[1].resolve())
-    passwords = _credentials(directory / "credentials.json", [HOST_USER, *names])
-    lines = [password_line(user, password) for user, password in passwords.items()]
-    certificates.write_secret(directory / "passwords", ("\n".join(lines) + "\n").encode())
+    users = [HOST_USER, *names]
+    if client_certificates:
+        for user in users:
+            certificates.make_client(directory, user)
+        certificates.revoke_others(directory, users)
+    else:
+        passwords = _credentials(directory / "credentials.json", users)
+        lines = [password_line(user, password) for user, password in passwords.items()]
+        certificates.write_secret(directory / "passwords", ("\n".join(lines) + "\n").encode())
     certificates.write_secret(directory / "acl", access_list().encode())
-    (directory / "mosquitto.conf").write_text(configuration(directory, port, certificate))
+    text = configuration(directory, port, certificate, client_certificates=client_certificates)
+    (directory / "mosquitto.conf").write_text(text)
     return len(names)
 
 

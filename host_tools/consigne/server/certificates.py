@@ -7,6 +7,7 @@ broker as a DNS name or an IP address, since lockers check the name they connect
 import datetime
 import ipaddress
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from cryptography import x509
@@ -14,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-CA_YEARS, SERVER_YEARS = 30, 5
+CA_YEARS, SERVER_YEARS, CLIENT_YEARS = 30, 5, 20  # a locker's is changed on site
 _SLACK = datetime.timedelta(hours=1)  # a locker's clock may be behind the one that signs
 
 
@@ -64,6 +65,47 @@ def make(directory: Path, host: str) -> None:
     )
     write_secret(directory / "server.key", _private(key))
     (directory / "server.crt").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+
+
+def make_client(directory: Path, name: str) -> None:
+    """Write ``clients/<name>.crt`` and ``.key``, signed by the authority in ``directory``; kept if there.
+
+    The name is the certificate's common name, which mosquitto takes for the user's.
+    """
+    at = directory / "clients"
+    at.mkdir(mode=0o700, exist_ok=True)
+    if (at / f"{name}.crt").exists() and (at / f"{name}.key").exists():
+        return
+    ca_key, ca = _authority(directory)
+    key = ec.generate_private_key(ec.SECP256R1())
+    certificate = (
+        _builder(_name(name), ca.subject, CLIENT_YEARS)
+        .public_key(key.public_key())
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False
+        )
+        .sign(ca_key, hashes.SHA256())
+    )
+    write_secret(at / f"{name}.key", _private(key))
+    (at / f"{name}.crt").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+
+
+def revoke_others(directory: Path, names: Iterable[str]) -> None:
+    """Write ``clients.crl``: the certificates in ``clients`` of any other name are good no more."""
+    ca_key, ca = _authority(directory)
+    now = datetime.datetime.now(datetime.UTC)
+    builder = x509.CertificateRevocationListBuilder().issuer_name(ca.subject)
+    builder = builder.last_update(now - _SLACK).next_update(now + datetime.timedelta(days=365 * CA_YEARS))
+    keep = set(names)
+    for path in sorted((directory / "clients").glob("*.crt")):
+        if path.stem not in keep:
+            serial = x509.load_pem_x509_certificate(path.read_bytes()).serial_number
+            revoked = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(now - _SLACK)
+            builder = builder.add_revoked_certificate(revoked.build())
+    made = builder.sign(ca_key, hashes.SHA256())
+    (directory / "clients.crl").write_bytes(made.public_bytes(serialization.Encoding.PEM))
 
 
 def _authority(directory: Path) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:

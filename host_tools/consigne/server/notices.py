@@ -74,8 +74,17 @@ def _plan_one(connection: Connection, row: Any, now_s: int) -> None:
     stale = (notices.c.parcel == row.id) & (notices.c.state == WAITING) & ~keep
     connection.execute(update(notices).where(stale).values(state=VOID))
     for kind, at_s in wanted.items():
+        if _is_too_late(kind, wanted, now_s):
+            continue
         values = {"parcel": row.id, "kind": kind, "stay": stay, "state": WAITING, "next_at": at_s, "tries": 0}
         connection.execute(insert(connection, notices).values(**values).on_conflict_do_nothing())
+
+
+def _is_too_late(kind: str, wanted: dict[str, int], now_s: int) -> bool:
+    """Whether a locker that was offline told so late that a later notice says all there is to say."""
+    if kind == REMINDER:
+        return wanted[REMINDER] <= now_s
+    return kind == ARRIVED and wanted[EXPIRED] <= now_s
 
 
 def postpone(connection: Connection, row: Any, now_s: int) -> None:

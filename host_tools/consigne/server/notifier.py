@@ -48,8 +48,10 @@ class _Heard(logging.Handler):
 
 _heard = _Heard()
 _theirs = logging.getLogger("apprise")
-_theirs.propagate = False  # it names addresses; what matters is told in our words
+_theirs.setLevel(logging.WARNING)  # below that it prints addresses and texts
+_theirs.propagate = False  # what matters is told in our words
 _theirs.addHandler(_heard)
+logging.getLogger("urllib3").setLevel(logging.WARNING)  # the same: an address may stand in a path
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class Channels:
         if not isinstance(urls, dict) or not urls:
             raise ValueError(f"{path} has no [channels]")
         for name, url in urls.items():
-            if not isinstance(url, str) or not apprise.Apprise().add(_filled(url, "someone@example.org")):
+            if not isinstance(url, str) or apprise.Apprise.instantiate(_filled(url, "a@example.org")) is None:
                 raise ValueError(f"{path}: the URL of channel {name!r} is not one that Apprise understands")
         return cls(urls, str(told.get("texts", {}).get("phone", "")))
 
@@ -151,11 +153,11 @@ class Notifier:
         if url is None:
             raise Never(f"there is no channel {channel!r} in the operator's file")
         url = _filled(url, to)
-        sender = apprise.Apprise()
-        if not sender.add(url):
+        sender = apprise.Apprise.instantiate(url)
+        if sender is None:
             raise Never(f"channel {channel!r} cannot take such an address")
         _heard.last.text = ""
-        if not sender.notify(title=title, body=body, body_format=apprise.NotifyFormat.TEXT):
+        if not sender.notify(title=title, body=body):  # in this thread, which Apprise.notify would not be
             raise NotSent(_without_secrets(_heard.last.text or "the channel did not take it", url, to))
 
     def _written(self, due: Due) -> tuple[str, str, str, str]:

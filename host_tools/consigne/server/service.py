@@ -36,6 +36,8 @@ class HostService:
         An MQTT 3.1.1 broker; it need not be there yet.
     username, password, tls, ca
         How to connect to it; ``ca`` is a PEM file of the authority to trust, the system's when None.
+    certificate, key
+        PEM files that show the broker who the host is, where it asks for client certificates.
     workers
         Processes that store events. From two on they share the subscription, which the broker must
         know how to do (mosquitto and the clusters do, amqtt does not).
@@ -59,10 +61,12 @@ class HostService:
         password: str | None = None,
         tls: bool = False,
         ca: str | None = None,
+        certificate: str | None = None,
+        key: str | None = None,
         workers: int = 1,
         channels: Channels | None = None,
     ) -> None:
-        access = BrokerAccess(broker_host, broker_port, username, password, tls, ca)
+        access = BrokerAccess(broker_host, broker_port, username, password, tls, ca, certificate, key)
         self.database = Database(database_url)
         self.fleet = Fleet(self.database)
         self.parcels = Parcels(self.database)

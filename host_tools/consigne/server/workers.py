@@ -48,10 +48,17 @@ class BrokerAccess:
     password: str | None = None
     tls: bool = False
     ca: str | None = None  # PEM file of the authority to trust; the system's when None
+    certificate: str | None = None  # PEM file that shows who the host is, where no password does
+    key: str | None = None
 
     def context(self) -> ssl.SSLContext | None:
         """How to check the broker's certificate; None without TLS."""
-        return ssl.create_default_context(cafile=self.ca) if self.tls else None
+        if not self.tls:
+            return None
+        made = ssl.create_default_context(cafile=self.ca)
+        if self.certificate is not None:
+            made.load_cert_chain(self.certificate, self.key)
+        return made
 
     def client(self, subscriptions: tuple[str, ...] | None = None) -> HostClient:
         """A connection of its own, not yet started."""
