@@ -83,7 +83,8 @@ def bill(cabinet: Cabinet) -> list[Item]:
             for kind in EXPANDERS
         ),
         *(_item(c["kind"], c["chips"], c["name"]) for c in data["shift_register"]),
-        _item("transceiver", len(data["rs485"]), "wires to lock boards"),
+        _item("transceiver", sum(w["de"] >= 0 for w in data["rs485"]), "wires to lock boards"),
+        _item("transceiver_auto", sum(w["de"] < 0 for w in data["rs485"]), "wires to lock boards"),
         *(
             _item("lock_board", sum(b["kind"] == kind for b in boards.values()),
                   ", ".join(n for n, b in boards.items() if b["kind"] == kind), f"Lock board, family {kind}")
