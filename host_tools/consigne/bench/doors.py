@@ -86,11 +86,11 @@ asyncio.run(main())
 """
 
 KEYPAD = """
-from locker.drivers.keypad import MatrixKeypad
+from locker.panel import _keypad
 
-part = config["keypad"]
-asyncio.run(MatrixKeypad(part["rows"], part["cols"], part["keys"], part["debounce_ms"]).run(sink))
+asyncio.run(_keypad(config["keypad"], report).run(sink))
 """
+WIEGAND = {"kind": "wiegand", "d0": 26, "d1": 27, "bits": 8, "gap_ms": 40}
 
 
 def with_boards(boards: int, doors: int) -> dict[str, Any]:
@@ -183,23 +183,26 @@ def boots() -> dict[str, float]:
 
 
 def keys() -> dict[str, float]:
-    """Keys at 15 a second with bounce and noise: what was typed, and what was told."""
+    """Keys at 15 a second: what was typed, and what was told.
+
+    A matrix has bounce and noise.  A Wiegand keypad debounces by itself, and a spike in one of its frames
+    spoils that key for good (it is told, not mended): it is typed without.
+    """
     lost = invented = 0
-    config = {"arm_pin": 25, "doors": [], "keypad": cabinet.config(1)["keypad"]}
-    labels = config["keypad"]["keys"]
-    for seed in range(KEY_SEEDS):
-        with Stand(KEYPAD, config, seed) as stand:
-            stand.run(50)
-            keypad = stand.cabinet.keypad
-            if keypad is None:
-                raise RuntimeError("a cabinet without a keypad")
-            keypad.noise_per_s = 10
-            typed = "".join(random.Random(seed).choices(labels, k=300))
-            stand.run(keypad.type(typed, KEYS_PER_S) / 1000 + 100)
-            told = "".join(event[1] for _, event in stand.events if event[0] == 1)
-        common = _in_order(typed, told)
-        lost += len(typed) - common
-        invented += len(told) - common
+    for part, noise_per_s in ((cabinet.config(1)["keypad"], 10), (WIEGAND, 0)):
+        for seed in range(KEY_SEEDS):
+            with Stand(KEYPAD, {"arm_pin": 25, "doors": [], "keypad": part}, seed) as stand:
+                stand.run(50)
+                keypad = stand.cabinet.keypad
+                if keypad is None:
+                    raise RuntimeError("a cabinet without a keypad")
+                keypad.noise_per_s = noise_per_s
+                typed = "".join(random.Random(seed).choices("123456789*0#", k=300))
+                stand.run(keypad.type(typed, KEYS_PER_S) / 1000 + 100)
+                told = "".join(event[1] for _, event in stand.events if event[0] == 1)
+            common = _in_order(typed, told)
+            lost += len(typed) - common
+            invented += len(told) - common
     return {"keypad.lost_keys": float(lost), "keypad.invented_keys": float(invented)}
 
 

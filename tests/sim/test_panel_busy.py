@@ -1,0 +1,20 @@
+"""A key that is pressed while the display is being written is never lost."""
+
+import pytest
+from consigne.bench import panel
+
+PANELS = dict(zip(("matrix hd44780", "matrix ssd1306", "wiegand hd44780", "wiegand ssd1306"), panel._PANELS,
+                  strict=True))  # fmt: skip
+
+
+@pytest.mark.parametrize("parts", PANELS)
+def test_every_key_is_told_in_time_while_the_display_is_repainted_without_a_pause(parts):
+    lost, invented, late_ms = panel._typed(PANELS[parts], "virtual", 100, 15)
+    assert (lost, invented) == (0, 0)
+    assert late_ms <= 10, "a few scans, or one write to the display"
+
+
+@pytest.mark.alone
+def test_on_micropython_too():
+    lost, invented, _ = panel._typed(PANELS["wiegand ssd1306"], "micropython", 16, 8)
+    assert (lost, invented) == (0, 0)
