@@ -108,7 +108,9 @@ class BoardReeds:
         for door, channel, closed_level in self._wired:
             at, shift = channel >> 3, channel & 7
             level = board.picture[at] >> shift & 1
-            note(door, 1 if level != closed_level else 0, bool(board.moved[at] >> shift & 1))
+            moved = bool(board.moved[at] >> shift & 1)
+            # What does not move any more was believed by the bus already: two replies said so.
+            note(door, 1 if level != closed_level else 0, moved, not moved)
         for at in range(len(board.moved)):
             board.moved[at] = 0
 

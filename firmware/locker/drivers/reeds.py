@@ -119,7 +119,7 @@ class Reeds:
         self._calm = bytearray([1] * doors)  # was at rest when last looked at, which is each second
         self._since_ms: list = [0] * doors  # of the last movement; only looked at while moving
         self._restless_ms: list = [0] * doors  # when the first movement after a calm began
-        self._now = 0
+        self._now = time.ticks_ms()
         self.turns = 0  # of run
         self._note_bound = self._note  # bound once: sampling allocates nothing
 
@@ -172,11 +172,12 @@ class Reeds:
             self._moving[door] = 0
             sink((EV_SENSOR_FAULT, door, FAULT_SENSOR_SILENT))
 
-    def _note(self, door: int, is_open: int, moved: bool) -> None:
+    def _note(self, door: int, is_open: int, moved: bool, settled: bool = False) -> None:
+        """``settled``: the source has made sure already, and it need not rest any longer."""
         if is_open == self._raw[door] and not moved:
             return
         self._raw[door] = is_open
-        self._since_ms[door] = self._now
+        self._since_ms[door] = time.ticks_add(self._now, -self._debounce_ms) if settled else self._now
         if not self._moving[door]:
             self._moving[door] = 1
             if self._calm[door]:

@@ -10,6 +10,7 @@ buffer and looks for replies in what has been heard.  ``rs485`` does the talking
   ``data[:count]``, set its inputs in ``bits`` (bit 0 of byte 0 is channel 0) and return where the
   reply ends; 0 when there is none.  A request that comes back as an echo is never taken for one;
 - ``missed()``: a request stayed without a reply;
+- ``hint(data, count)``: whether in ``data[:count]`` the board says by itself that a door moved;
 - ``open(channel, pulse_ms, out)``: write the command that energises one lock, return its length;
 - ``all_off(out)``: the same for the command that ends every pulse, 0 where there is none;
 - ``coil_ms(pulse_ms)``: how long the board then keeps the coil on;

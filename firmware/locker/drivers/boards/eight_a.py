@@ -3,7 +3,7 @@
 A frame ends with the exclusive or of all bytes before.  How many state bytes a board sends does not
 follow from its number of locks, so the first reply ends when the wire is quiet; later ones are as
 long as that one.  Some boards send a frame that begins with ``82`` when a door moves: it is no reply
-to anything and is passed over.
+to anything, and what its state byte means differs, so it is taken as a reason to ask at once.
 """
 
 from micropython import const
@@ -12,10 +12,12 @@ from .frames import Codec, xor
 
 _OPEN = const(0x8A)
 _STATUS = const(0x80)
+_MOVED = const(0x82)
 _IS_OPEN = const(0x11)
 _IS_STATUS = const(0x33)
 _STATES_MIN = const(2)  # a reply with one state byte would look like our own request
 _STATES_MAX = const(7)  # 50 locks
+_MOVED_BYTES = const(5)  # 82, board, lock, state, exclusive or
 
 
 class EightA(Codec):
@@ -48,6 +50,12 @@ class EightA(Codec):
     def missed(self) -> None:
         """Perhaps the length was learned from noise, or the board was exchanged."""
         self._states = 0
+
+    def hint(self, data, count: int) -> bool:
+        for i in range(count - _MOVED_BYTES + 1):
+            if data[i] == _MOVED and data[i + 1] == self._address and xor(data, i, i + 4) == data[i + 4]:
+                return True
+        return False
 
     def open(self, channel: int, _pulse_ms: int, out) -> int:
         """Never lock 0: that opens all of them."""

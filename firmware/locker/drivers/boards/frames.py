@@ -52,6 +52,10 @@ class Codec:
     def missed(self) -> None:
         """Nothing was learned that could be wrong."""
 
+    def hint(self, _data, _count: int) -> bool:
+        """It says nothing by itself."""
+        return False
+
     def all_off(self, _out) -> int:
         """There is no such command: the board's own timer ends its pulses."""
         return 0

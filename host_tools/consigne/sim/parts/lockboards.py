@@ -14,6 +14,7 @@ from .doors import Strike, Supply
 from .rs485 import Rs485
 
 REPLY_US = 5_000  # from the end of a request to the first bit of the reply
+SETTLE_US = 20_000  # a contact is quiet for so long before a board tells of it by itself
 COUNTS = {"8a": 24, "cu48": 48, "cu16": 16, "winnsen": 24, "wkly": 24, "modbus": 8}
 
 
@@ -50,6 +51,8 @@ class LockBoard(Part):
         How long its own timer energises a lock (boards that are not told).
     reversed
         Make: the states of the last locks come first.
+    tells
+        Make ("8a"): sends a frame by itself when a door moves, whoever talks at that moment.
     """
 
     def __init__(self, wire: Rs485, kind: str, address: int, locks: int = 0) -> None:
@@ -62,17 +65,20 @@ class LockBoard(Part):
         self.deaf = False
         self.late_by_one = False
         self.reversed = False
+        self.tells = False
         self.reply_us = REPLY_US
         self.pulse_us = 400_000 if kind != "8a" else 300_000
         self.mangle: Callable[[bytes], list[bytes]] = lambda frame: [frame]
         many = self.locks + 16 if kind == "cu16" else self.locks
         self.coils = [Net(f"{kind}@{address} lock {n}") for n in range(self.locks)]
         self.inputs = [Net(f"{kind}@{address} input {n}") for n in range(many)]
-        for line in self.inputs:
+        for number, line in enumerate(self.inputs):
             line.pull("board", 1)
+            line.on_change(lambda level, number=number: self._moved(number))
         for line in self.coils:
             line.drive(self, 0)
         self.opened: list[int] = []
+        self._settling: dict[int, Timer] = {}
         self._timers: dict[int, Timer] = {}
         self._owed: bytes | None = None
         self._answer: Callable[[bytes], bytes | None] = getattr(self, "_" + _ANSWERS[kind])
@@ -110,6 +116,18 @@ class LockBoard(Part):
         self.coils[channel].drive(self, 0)
 
     # --- the wire -----------------------------------------------------------------------------------
+
+    def _moved(self, channel: int) -> None:
+        if not self.tells:
+            return
+        if channel in self._settling:
+            self._settling[channel].cancel()
+        self._settling[channel] = self.clock.call_in(SETTLE_US, self._tell, channel)
+
+    def _tell(self, channel: int) -> None:
+        if self.board.powered and not self.silent:
+            state = 0x11 if self.inputs[channel].level else 0x00
+            self.wire.talk([_with_xor(bytes([0x82, self.address, channel + 1, state]))], 0)
 
     def _hear(self, data: bytes) -> None:
         if self.deaf or not self.board.powered:
