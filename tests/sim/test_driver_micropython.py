@@ -15,6 +15,7 @@ from locker.drivers.buzzer import Buzzer
 from locker.drivers.display import CharacterDisplay
 from locker.drivers.keypad import MatrixKeypad
 from locker.drivers.lamp import Lamp
+from locker.drivers.mcp23017 import Mcp23017
 from locker.drivers.reeds import Reeds
 from locker.drivers.relays import RelayLocks
 from locker.drivers.gm65scanner import Gm65Scanner

@@ -399,4 +399,4 @@ def test_a_cabinet_is_built_from_a_configuration(board):
     with pytest.raises(KeyError):
         Cabinet(Board(VirtualClock()), {"arm_pin": 25, "doors": CONFIG["doors"]})
     with pytest.raises(ValueError, match="no model"):
-        Cabinet(Board(VirtualClock()), {**CONFIG, "scanner": {**CONFIG["scanner"], "kind": "mhet"}})
+        Cabinet(Board(VirtualClock()), {**CONFIG, "scanner": {**CONFIG["scanner"], "kind": "parrot"}})
