@@ -1,9 +1,11 @@
 """What the tests of ``consigne device`` share: boards made ready, a host that answers, a cabinet file."""
 
-import hashlib
 import json
+import os
 import secrets
 import socket
+import sys
+import tempfile
 import threading
 import time
 from contextlib import contextmanager
@@ -12,15 +14,19 @@ from pathlib import Path
 import uvicorn
 from consigne.cabinet.compiler import compile_cabinet, device_json, open_cabinet, spelled_out
 from consigne.cabinet.profiles import hardware_dir
-from consigne.device import application, image, interpreter
+from consigne.device import application, flashfile, image, interpreter, layout, rom
 from consigne.device.provision import Credentials, Wanted
+from consigne.firmware_path import firmware_dir
+from consigne.server.models import lockers
 from consigne.server.service import HostService
 from consigne.sim.virtualboard import image as chip_image
 from consigne.sim.virtualboard.board import VirtualBoard
+from littlefs import LittleFS, LittleFSError
+from sqlalchemy import select
 
 TOKEN = "a token for tests"
 WIFI_PASSWORD = "the password of the wifi"
-TECHNICIAN = (3, 4, 1)
+_NEVER = 1 << 40
 _TECHNICIAN_TOML = '\n[[holder]]\nrole = "technician"\naction = "service"\nnumber = 1\n'
 
 
@@ -45,8 +51,8 @@ def board_with(flash, folder, config=None, **more):
     return VirtualBoard(file, config, link=folder / "port", **more)
 
 
-def cabinet_file(folder, *, board="esp32-devkitc", technician=True, network=False):
-    """The demo's cabinet as a file of the site, offline unless told otherwise."""
+def cabinet_file(folder, *, board="esp32-devkitc", technician=True, network=False, clock=True):
+    """The demo's cabinet as a file of the site, offline and with a clock chip unless told otherwise."""
     text = (hardware_dir() / "cabinets" / "demo.toml").read_text()
     text = text.replace('board = "esp32-devkitc"', f'board = "{board}"')
     if not network:
@@ -54,6 +60,8 @@ def cabinet_file(folder, *, board="esp32-devkitc", technician=True, network=Fals
         text = head + rest[rest.index("\n[") :] if rest else head
     if technician and '"technician"' not in text:
         text += _TECHNICIAN_TOML
+    if clock and "[clock]" not in text:
+        text = text.replace("[front]", '[clock]\nkind = "ds3231"\ni2c = 0\n\n[front]')
     file = folder / "cabinet.toml"
     file.write_text(text)
     return file
@@ -90,15 +98,8 @@ def running_host(folder):
             host.database.close()
 
 
-def sha256(data):
-    return hashlib.sha256(data).hexdigest()
-
-
 def identity_on(board_flash):
     """The identity in a flash image, read by littlefs as a stranger would; None when there is none."""
-    from consigne.device import layout
-    from littlefs import LittleFS, LittleFSError
-
     vfs = layout.partition("vfs")
     blocks = vfs.size // layout.SECTOR_BYTES
     lfs = LittleFS(block_size=layout.SECTOR_BYTES, block_count=blocks, mount=False)
@@ -113,3 +114,46 @@ def identity_on(board_flash):
 
 def flash_of(folder):
     return Path(folder, "flash.bin").read_bytes()
+
+
+def environment(**more):
+    """For commands: the environment with the Wi-Fi password that nobody types."""
+    path = str(Path(sys.executable).parent) + os.pathsep + os.environ["PATH"]
+    return {**os.environ, "PATH": path, "CONSIGNE_WIFI_PASSWORD": WIFI_PASSWORD, **more}
+
+
+def key_of(host, locker):
+    """The device key that the host has."""
+    with host.database.read() as connection:
+        row = connection.execute(select(lockers).where(lockers.c.id == locker)).first()
+    return row.device_key.reveal()
+
+
+def partition_of(folder, label):
+    return flashfile.partition_in(Path(folder, "flash.bin"), label)
+
+
+def lose_records(file):
+    """Rub out the second record of the journal, whatever it says."""
+    data = bytearray(file.read_bytes())
+    start = layout.partition("journal").offset
+    sector = next(at for at in range(start, start + 0x10_0000, 4096) if data[at : at + 1] == b"J")
+    data[sector + 32 : sector + 48] = bytes(16)
+    file.write_bytes(data)
+
+
+def changed(application_, number, rng):
+    """The same application with one file more, which differs each time."""
+    vfs_files = rom.compiled(rom.sources(firmware_dir()), Path(tempfile.mkdtemp()))
+    vfs_files["extra.mpy"] = rng.randbytes(1500)
+    vfs_files["number.txt"] = str(number).encode()
+    return application.Application(rom.pack(vfs_files), application_.boot_files)
+
+
+def bring_back(board):
+    """Cable in and power on, whichever was gone, and no cut planned any more."""
+    board.pull_cable_after(_NEVER)
+    board.pull_cable()
+    board.plug_cable()
+    if not board.powered:
+        board.restore_power()

@@ -31,6 +31,7 @@ START_S = 15.0
 _READ_S = 2.0
 _ASK_S = 0.25
 _QUIET_S = 0.05
+_RESETS = "consigne: reset"
 _RAW_REPL = b"raw REPL; CTRL-B to exit\r\n"
 _FILE_CHUNK_BYTES = 512
 _JSON_BEGINS = tuple("[{") + ("n", *"0123456789")
@@ -94,7 +95,7 @@ class Board:
         except (TransportError, OSError) as error:  # serial.SerialException is an OSError
             if isinstance(error, troubles.DeviceError):
                 raise
-            raise troubles.cable_pulled(self.port) from None
+            raise troubles.cable_pulled(self.port) from error
 
     # --- its console -----------------------------------------------------------------------------------
 
@@ -148,8 +149,8 @@ class Board:
             line.timeout = _ASK_S
             heard: bytes = self.transport.read_until(1, _RAW_REPL, timeout=_ASK_S, timeout_overall=_ASK_S)
             line.timeout = _READ_S
-        except OSError:
-            raise troubles.cable_pulled(self.port) from None
+        except OSError as error:
+            raise troubles.cable_pulled(self.port) from error
         return heard
 
     def _type_code(self, code: str) -> None:
@@ -172,19 +173,25 @@ class Board:
         if found["started"] is not None and not found["started"][0]:
             self.restart(service=True)
             found = self.survey()
+            if not found["started"] or not found["started"][0]:
+                raise troubles.DeviceError(f"{self.port}: the board did not start for service; try again")
         return found
 
     def restart(self, *, service: bool = False) -> None:
         """Reset the board: to serve, or for service and back into its raw REPL."""
-        order = "import machine\n"
+        # Ctrl-C off first: what is sent to ask for the prompt again must not stop the reset.
+        order = "import machine, micropython\nmicropython.kbd_intr(-1)\n"
         if service:
             order += "open('/service', 'w').close()\n"
         with self._told():
-            self.transport.exec_raw_no_follow(order + "machine.reset()")
+            self.transport.exec_raw_no_follow(f"{order}print({_RESETS!r})\nmachine.reset()")
+            if not self.transport.read_until(1, _RESETS.encode(), timeout=ANSWER_S).endswith(
+                _RESETS.encode()
+            ):
+                raise TransportError("the board does not reset")
+        self.transport.in_raw_repl = False
         if service:
             self._wait_for_start()
-        else:
-            self.transport.in_raw_repl = False
 
     def _wait_for_start(self) -> None:
         until = time.monotonic() + START_S
@@ -201,9 +208,9 @@ class Board:
         while True:
             try:
                 return self._open()
-            except troubles.DeviceError:
+            except troubles.DeviceError as error:
                 if time.monotonic() > until:
-                    raise troubles.cable_pulled(self.port) from None
+                    raise troubles.cable_pulled(self.port) from error
                 time.sleep(0.1)
 
     def lines(self, until: float | None) -> Iterator[str]:
@@ -213,8 +220,8 @@ class Board:
             try:
                 waiting = self.transport.serial.in_waiting
                 line += self.transport.serial.read(waiting or 1)
-            except OSError:
-                raise troubles.cable_pulled(self.port) from None
+            except OSError as error:
+                raise troubles.cable_pulled(self.port) from error
             *whole, line = line.split(b"\n")
             yield from (one.decode(errors="replace").rstrip("\r") for one in whole)
 

@@ -38,7 +38,7 @@ _ADVICE = {
     "scanner": "check its supply, TX and RX (they cross), and the baud rate",
     "network": "check the name and password of the Wi-Fi, the aerial, the cable",
     "broker": "check the broker's address and port, its certificate and --ca",
-    "clock": "it is set as soon as the host is reached; a DS3231 with a battery keeps it",
+    "clock": "check SDA, SCL and the battery; `consigne device provision` sets it",
     "sensor": "check this reed switch, its magnet and its wire",
     "lock": "check the latch, its plug, the supply under load; is the parcel pressing on the door?",
     "rs485": "check A and B, the terminator, and the boards' addresses",
@@ -88,9 +88,9 @@ def examine(board: Board, scope: Scope, tell: Callable[[str], None]) -> list[Fin
     tell("settings and journal")
     settings = _ask(board, "settings()")
     out += settings + _ask(board, "journal()")
-    out += _ask(board, f"clock({int(time.time())})")
     if any(finding.state == FAIL for finding in settings):
         return out
+    out.append(_clock(board))
     tell("parts at rest: please do not touch anything")
     out += _ask(board, "wiring()") + _ask(board, f"rest({REST_MS})")
     if scope.hands:
@@ -111,6 +111,20 @@ def _interpreter(found: dict[str, Any]) -> Finding:
     except DeviceError:
         return Finding("MicroPython", FAIL, version)
     return Finding("MicroPython", PASS, f"{version}, {found['machine']}")
+
+
+def _clock(board: Board) -> Finding:
+    shown = board.call("clockchip", "read()")[0]
+    if shown is None:
+        return Finding("clock", WARN, "no chip: the time is lost with the supply")
+    if shown < 0:
+        return Finding("clock", FAIL, "the chip does not answer")
+    if not shown:
+        return Finding("clock", FAIL, "the chip has stopped since it was set")
+    off_s = round(shown - time.time())
+    return Finding(
+        "clock", PASS if abs(off_s) <= hostapi.CLOCK_OFF_MAX_S else FAIL, f"{off_s} s off this laptop"
+    )
 
 
 def _locks(board: Board, may_open: Callable[[str], bool], tell: Callable[[str], None]) -> list[Finding]:

@@ -2,8 +2,9 @@
 
 Removing files is not enough: littlefs writes elsewhere and leaves the old bytes where they were.  So
 every sector that ever held a secret is erased: settings, the radio's own store (it keeps the Wi-Fi
-password), the journal.  The chip then reckons each region's MD5 in a second run, which must be that of
-erased flash; interpreter and application stay.
+password), the journal.  It is checked before the chip starts again, and the interpreter makes itself a new
+file system: the chip reckons the MD5 of what it reads back, and it must be that of erased flash.
+Interpreter and application stay.
 """
 
 from consigne.device import layout
@@ -14,10 +15,9 @@ SECRET_PARTITIONS = ("nvs", "vfs", "journal")
 
 
 def erase(loader: RomBootLoader, progress: Progress) -> None:
-    """Erase and verify.  Raises ``DeviceError`` when a region still holds anything."""
+    """Erase, and have the chip read it back.  Raises ``DeviceError`` when a region still holds anything."""
     parts = [
         Part(label, layout.partition(label).offset, b"\xff" * layout.partition(label).size)
         for label in SECRET_PARTITIONS
     ]
     loader.write(parts, progress)
-    loader.verify(parts)

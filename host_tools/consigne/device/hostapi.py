@@ -28,8 +28,8 @@ class Host:
     url: str
     token: str | None = None
 
-    def check_clock(self, now_s: float | None = None) -> None:
-        """Raises ``DeviceError`` when this laptop's clock and the host's differ."""
+    def check_clock(self, now_s: float | None = None) -> float:
+        """Seconds by which the host's clock is ahead of this laptop's; ``DeviceError`` for too many."""
         here_s = time.time() if now_s is None else now_s
         check_sane(here_s)
         date = self._ask("GET", "/healthz", None, also=(503,))[2]
@@ -43,6 +43,7 @@ class Host:
                 f"this laptop's clock is {abs(off_s)} s {'ahead of' if off_s > 0 else 'behind'} the host's; "
                 "set it right, then give the same command again: nothing was changed"
             )
+        return there_s - here_s
 
     def register(self, body: dict[str, Any]) -> bool:
         """Make a locker known, or tell its layout anew; True when it is new.  As often as you like."""

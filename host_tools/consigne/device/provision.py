@@ -9,6 +9,7 @@ written on this computer.
 
 import json
 import secrets
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from consigne.device import interpreter, push, troubles
 from consigne.device.board import Board
-from consigne.device.hostapi import Host
+from consigne.device.hostapi import CLOCK_OFF_MAX_S, Host
 
 KEY_BYTES = 32
 _TECHNICIAN_SERVICE = (3, 4)
@@ -51,7 +52,7 @@ def provision(board: Board, host: Host, wanted: Wanted, say: Say) -> bool:
 
     For a board that ``Board.enter_service`` was called for.  Leaves it serving.
     """
-    host.check_clock()
+    ahead_s = host.check_clock()
     found = board.survey()
     _check(board.port, found, wanted)
     identity = _identity(board, found, wanted, say)
@@ -60,6 +61,7 @@ def provision(board: Board, host: Host, wanted: Wanted, say: Say) -> bool:
     board.write_file("/config.json", wanted.config_text)
     if wanted.ca is not None:
         board.write_file("/ca.der", wanted.ca)
+    _set_clock(board, time.time() + ahead_s, say)
     board.write_file("/identity.json", json.dumps(identity).encode())
     board.remove_file("/identity.new")
     if wanted.production:
@@ -69,6 +71,19 @@ def provision(board: Board, host: Host, wanted: Wanted, say: Say) -> bool:
     board.restart()
     say("serves, console closed" if wanted.production else "serves, console open")
     return new
+
+
+def _set_clock(board: Board, now_s: float, say: Say) -> None:
+    """Set the clock chip, if one is wired, to the host's time: window codes work from the first hour."""
+    shown = board.call("clockchip", f"put({round(now_s)})")[0]
+    if shown is None:
+        return
+    if abs(shown - now_s) > CLOCK_OFF_MAX_S:
+        raise troubles.DeviceError(
+            f"{board.port}: the clock chip of this cabinet does not keep the time set; check its wires "
+            "and its battery, or take [clock] out of the cabinet file, then give the same command again"
+        )
+    say("clock set")
 
 
 def _check(port: str, found: dict[str, Any], wanted: Wanted) -> None:

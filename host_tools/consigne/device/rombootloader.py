@@ -33,7 +33,7 @@ class RomBootLoader:
     options: tuple[str, ...] = field(default=())
 
     def write(self, parts: list[Part], progress: Progress) -> None:
-        """Write, and check by MD5.  Raises ``DeviceError``."""
+        """Write, and check by MD5; then let the chip start.  Raises ``DeviceError``."""
         pieces = list(_pieces(parts))
         total = sum(len(piece.data) for piece in pieces)
         with tempfile.TemporaryDirectory() as folder:
@@ -46,22 +46,11 @@ class RomBootLoader:
             self._run(["write-flash", "--skip-flashed", *arguments], follow.line)
         progress(total, total)
 
-    def verify(self, parts: list[Part]) -> None:
-        """Compare with what lies there, by the MD5 that the chip reckons.  Raises ``DeviceError``."""
-        with tempfile.TemporaryDirectory() as folder:
-            arguments = []
-            for part in parts:
-                file = Path(folder, f"{part.offset:x}.bin")
-                file.write_bytes(part.data)
-                arguments += [hex(part.offset), str(file)]
-            self._run(["verify-flash", *arguments], lambda line: None)
-
     def read(self, offset: int, length: int, *, restart: bool = True) -> bytes:
         """Read the flash.  Raises ``DeviceError``."""
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder, "read.bin")
-            before = [] if restart else ["--after", "no-reset"]
-            self._run(["read-flash", hex(offset), hex(length), str(file)], lambda line: None, before)
+            self._run(["read-flash", hex(offset), hex(length), str(file)], lambda line: None, _after(restart))
             return file.read_bytes()
 
     def _run(self, command: list[str], on_line: Callable[[str], None], more: list[str] | None = None) -> None:
@@ -106,6 +95,10 @@ class RomBootLoader:
             return troubles.cable_pulled(port)
         told = [line.strip(" │") for line in said.splitlines() if line.strip(" │╭╮╰╯─")]
         return troubles.DeviceError(f"{port}: esptool says {told[-1] if told else 'nothing'!r}; try again")
+
+
+def _after(restart: bool) -> list[str]:
+    return [] if restart else ["--after", "no-reset"]
 
 
 def _pieces(parts: list[Part]) -> Iterator[Part]:

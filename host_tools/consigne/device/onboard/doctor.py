@@ -268,13 +268,3 @@ async def _broker(wanted):
         say("broker", "pass", "reached")
     except (TimeoutError, OSError, ValueError) as error:
         say("broker", "fail", "{}: {}".format(type(error).__name__, error))
-
-
-def clock(epoch_s):
-    """Whether this board knows the time by itself, against the laptop's."""
-    begins_2000 = time.gmtime(0)[0] == 2000
-    off_s = time.time() + (946_684_800 if begins_2000 else 0) - epoch_s
-    if abs(off_s) < 120:
-        say("clock", "pass", "{} s off".format(int(off_s)))
-    else:
-        say("clock", "warn", "not set")
