@@ -15,10 +15,11 @@ COUNTERS_MAX = const(32)
 _NEVER = const(4294967295)
 _ENTRY = ">II"
 _ENTRY_BYTES = const(8)
+_GROW_BYTES = const(128)  # few lockers ever see many tokens
 
 
 class Nonces:
-    """A bounded list of ``(nonce, until)`` in one buffer.
+    """A bounded list of ``(nonce, until)`` in one buffer, which grows as it fills.
 
     Overflow: the entry that ends first leaves, and its end becomes the ``horizon``: from then on
     every token that ends no later counts as listed.  So a full list refuses some good tokens
@@ -26,7 +27,8 @@ class Nonces:
     """
 
     def __init__(self, entries_max):
-        self._buf = bytearray(entries_max * _ENTRY_BYTES)
+        self._bytes_max = entries_max * _ENTRY_BYTES
+        self._buf = bytearray()
         self._end = 0  # bytes in use
         self.horizon = 0
 
@@ -39,10 +41,12 @@ class Nonces:
             return
         at = self._find(nonce)
         if at < 0:
-            if self._end == len(self._buf):
+            if self._end == self._bytes_max:
                 self._make_room(time_s)
             at = self._end
             self._end += _ENTRY_BYTES
+            if self._end > len(self._buf):
+                self._buf.extend(bytes(_GROW_BYTES))
         struct.pack_into(_ENTRY, self._buf, at, nonce, until)
 
     def lists(self, nonce):
