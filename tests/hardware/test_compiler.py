@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 from consigne.bench import hardware as bench
 from consigne.bench.__main__ import meets
-from consigne.cabinet.compiler import compile_file, device_json, open_cabinet
-from consigne.cabinet.front import cells, svg, terminal_text
+from consigne.cabinet.compiler import compile_cabinet, compile_file, device_json, open_cabinet
+from consigne.cabinet.front import cells, terminal_text
+from consigne.cabinet.frontsvg import svg
+from consigne.cabinet.harness import sheets
 from consigne.cabinet.newfile import NoRoom, new_file
 from consigne.cabinet.power import bill, budget
 from consigne.cabinet.problems import CabinetError
@@ -121,8 +123,28 @@ def test_the_front_shows_every_door_at_its_height(tmp_path: Path) -> None:
         any(f" {door['number']} {door['size']} " in line for line in lines) for door in cabinet.compartments
     )
     drawn = svg(cabinet)
-    assert drawn.count("<rect") == 3 + len(cabinet.compartments)
-    assert {cell.number for cell in cells(cabinet.compartments) if cell.is_low} == {"5", "6", "11", "12"}
+    for door in cabinet.compartments:
+        assert f">{door['number']}</text>" in drawn
+    low = {cell.number for cell in cells(cabinet.compartments) if cell.is_low}
+    assert low == {"5", "6", "11", "12"} and drawn.count("<path transform") == len(low)
+
+
+def test_the_front_says_what_each_door_is_wired_to_when_it_is_asked(tmp_path: Path) -> None:
+    cabinet = open_cabinet(hardware_dir() / "cabinets" / "demo.toml")
+    console = Console(record=True, width=100, file=(tmp_path / "front").open("w"))
+    console.print(terminal_text(cabinet, 100, with_wiring=True))
+    assert "│ 1 gpio 13/34" in console.export_text() and "gpio" not in svg(cabinet)
+    assert ">A 5/13</text>" in svg(cabinet, with_wiring=True)
+
+
+def test_a_sensor_on_another_board_than_its_lock_is_compiled_drawn_and_shown(tmp_path: Path) -> None:
+    cabinet = opened(tmp_path, changed('on = "A"\n', 'on = "A"\nreed_on = "left"\n'))
+    config, _ = compile_cabinet(cabinet)
+    assert config["doors"][1]["lock"] == [1, 0] and config["doors"][1]["reed"] == [2, 8]
+    assert "A 0 left 8" in svg(cabinet, with_wiring=True)
+    routes = sheets(cabinet)["doors"]["connections"]
+    (start,) = [start for start, _, end in routes if end == {"Door 2": ["2 reed", "reeds GND"]}]
+    assert start == {"Lock board left": ["channel 8", "GND"]}
 
 
 def test_the_command_checks_shows_and_begins_a_file(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from rich.table import Table
 from .compiler import compile_cabinet, device_json, open_cabinet
 from .drawings import CannotDraw
 from .drawings import draw as draw_all
-from .front import svg, terminal_text
+from .front import terminal_text
+from .frontsvg import svg
 from .learncommand import learn
 from .model import Cabinet
 from .newfile import NoRoom, new_file
@@ -80,13 +81,14 @@ def check(
 def show(
     file: _File,
     picture: Annotated[Path | None, typer.Option("--svg", help="Draw the front into this SVG file.")] = None,
+    wiring: Annotated[bool, typer.Option(help="What each lock and sensor is wired to.")] = False,
 ) -> None:
     """Draw the front, here and as SVG."""
     cabinet = _opened(file)
     if picture is not None:
-        picture.write_text(svg(cabinet), encoding="utf-8")
+        picture.write_text(svg(cabinet, wiring), encoding="utf-8")
     console = Console()
-    console.print(terminal_text(cabinet, console.width))
+    console.print(terminal_text(cabinet, console.width, wiring))
 
 
 @app.command()

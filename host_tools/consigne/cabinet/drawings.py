@@ -13,7 +13,7 @@ from typing import Any
 
 from PIL import Image
 
-from .front import svg
+from .frontsvg import svg
 from .harness import sheets
 from .model import Cabinet
 from .power import bill, budget

@@ -1,20 +1,24 @@
-"""The front of a cabinet: which door stands where, drawn for a terminal and as SVG."""
+"""Where the doors of a cabinet stand, and its front drawn for a terminal; ``frontsvg`` draws it to scale."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from xml.sax.saxutils import escape
 
 from rich.console import Group
 from rich.text import Text
 
-from .model import Cabinet
-from .schema import HEIGHTS_CM, REACH_CM
+from .model import Cabinet, reed_bank
+from .schema import HEIGHTS_CM, REACH_CM, SIZES
 
 TERMINAL_HEIGHT_CM = 60.0
 _ROW_CM = 6.0  # of a line in the terminal
-_COLUMN_WIDTH = 13
-_PX = 4.0  # to a centimetre
+_COLUMN_WIDTH, _WIRING_WIDTH = 13, 20
+_RULER = 5  # characters of "150 " and its tick, left of the front
+_TICK_CM = 30
+_LOW_STYLE, _HIGH_STYLE, _TERMINAL_STYLE, _LINE_STYLE = "bold green", "bold", "bold cyan", "dim"
+# By the sides on which a line leaves: 1 up, 2 right, 4 down, 8 left.
+_JOINTS = " ╵╶└╷│┌├╴┘─┴┐┤┬┼"
+_UP, _RIGHT, _DOWN, _LEFT = 1, 2, 4, 8
 
 
 @dataclass(frozen=True)
@@ -48,97 +52,105 @@ def cells(compartments: Sequence[dict[str, Any]]) -> list[Cell]:
     return [Cell(door["number"], door["size"], door["column"], door["bottom_cm"]) for door in compartments]
 
 
-def terminal_text(cabinet: Cabinet, width: int = 80) -> Group:
-    """The front for Rich: a box for each door with its number and size; low doors are marked.
+def wiring_words(door: dict[str, Any]) -> str:
+    """What a door's lock and sensor are wired to, as short as it fits into the door."""
+    lock, reed = f"{door['on']} {door['lock']}", f"{reed_bank(door)} {door['reed']}"
+    if lock == reed:
+        return lock
+    return f"{lock}/{door['reed']}" if reed_bank(door) == door["on"] else f"{lock} {reed}"
 
-    Columns that do not fit beside one another into ``width`` characters follow below.
-    """
+
+def summary(cabinet: Cabinet) -> str:
+    """One line: how many doors of which size, and how many can be reached from a wheelchair."""
     placed = cells(cabinet.compartments)
-    boxes = [(c.column, c.bottom, c.top, f"{c.number} {c.size}{' low' if c.is_low else ''}") for c in placed]
+    sizes = ", ".join(
+        f"{count} {size}" for size in SIZES if (count := sum(cell.size == size for cell in placed))
+    )
+    low = sum(cell.is_low for cell in placed)
+    return f"{len(placed)} doors: {sizes}; {low} low: handle at {REACH_CM:g} cm or below"
+
+
+@dataclass(frozen=True)
+class _Box:
+    """A door, or the terminal, as it is drawn; heights in cm above the floor."""
+
+    column: int
+    bottom: float
+    top: float
+    words: str
+    style: str
+
+
+def terminal_text(cabinet: Cabinet, width: int = 80, with_wiring: bool = False) -> Group:
+    """The front for Rich: a box for each door with its number and size; low doors are green and say so.
+
+    A ruler at the left has heights above the floor.  Columns that do not fit beside one another into
+    ``width`` characters follow below.  ``with_wiring``: lock and sensor in the place of size and "low".
+    """
+    boxes = _boxes(cabinet, with_wiring)
+    columns = max(box.column for box in boxes)
+    each = _WIRING_WIDTH if with_wiring else _COLUMN_WIDTH
+    at_once = max(1, (width - 1 - _RULER) // each)
+    lines: list[Text] = []
+    for first in range(1, columns + 1, at_once):
+        strip = [box for box in boxes if first <= box.column < first + at_once]
+        lines += _Strip(strip, first, min(at_once, columns + 1 - first), each).lines()
+    return Group(*lines, Text(summary(cabinet)))
+
+
+def _boxes(cabinet: Cabinet, with_wiring: bool) -> list[_Box]:
+    boxes = []
+    for cell, door in zip(cells(cabinet.compartments), cabinet.compartments, strict=True):
+        more = wiring_words(door) if with_wiring else f"{cell.size}{' low' if cell.is_low else ''}"
+        style = _LOW_STYLE if cell.is_low else _HIGH_STYLE
+        boxes.append(_Box(cell.column, cell.bottom, cell.top, f"{cell.number} {more}", style))
     front = cabinet.data.get("front")
     if front and front["terminal_column"]:
         low = front["terminal_cm"]
-        boxes.append((front["terminal_column"], low, low + TERMINAL_HEIGHT_CM, "terminal"))
-    columns = max(column for column, _, _, _ in boxes)
-    at_once = max(1, (width - 1) // _COLUMN_WIDTH)
-    lines: list[str] = []
-    for first in range(1, columns + 1, at_once):
-        strip = [box for box in boxes if first <= box[0] < first + at_once]
-        lines += _strip(strip, first, min(at_once, columns + 1 - first))
-    words = f"{len(placed)} doors; low: handle at {REACH_CM:g} cm or below"
-    return Group(*(Text(line) for line in lines), Text(words))
+        top = low + TERMINAL_HEIGHT_CM
+        boxes.append(_Box(front["terminal_column"], low, top, "terminal", _TERMINAL_STYLE))
+    return boxes
 
 
-def _strip(boxes: list[tuple[int, float, float, str]], first: int, columns: int) -> list[str]:
+class _Strip:
     """Some columns beside one another, from the highest edge to the lowest."""
-    if not boxes:
-        return []
-    high, low = max(box[2] for box in boxes), min(box[1] for box in boxes)
-    rows = round((high - low) / _ROW_CM)
-    canvas = [[" "] * (columns * _COLUMN_WIDTH + 1) for _ in range(rows + 1)]
-    for column, bottom, top, label in boxes:
-        upper, lower = rows - round((top - low) / _ROW_CM), rows - round((bottom - low) / _ROW_CM)
-        _box(canvas, upper, lower, (column - first) * _COLUMN_WIDTH, label)
-    return ["".join(row).rstrip() for row in canvas]
 
+    def __init__(self, boxes: list[_Box], first: int, columns: int, each: int) -> None:
+        self._high = max((box.top for box in boxes), default=0.0)
+        self._low = min((box.bottom for box in boxes), default=0.0)
+        self._rows = round((self._high - self._low) / _ROW_CM)
+        self._each = each
+        width = columns * each + 1
+        self._sides = [[0] * width for _ in range(self._rows + 1)]
+        self._words: dict[tuple[int, int], tuple[str, str]] = {}
+        for box in boxes:
+            self._draw(box, (box.column - first) * each)
 
-def _box(canvas: list[list[str]], upper: int, lower: int, left: int, label: str) -> None:
-    """A box of two rows or more; where boxes share an edge the corner stays."""
-    right = left + _COLUMN_WIDTH
-    for y in range(upper, lower + 1):
-        for x in (left, right):
-            is_corner = y in (upper, lower) or canvas[y][x] == "+"
-            canvas[y][x] = "+" if is_corner else "|"
-    for y in (upper, lower):
-        for x in range(left + 1, right):
-            canvas[y][x] = "-"
-    for x, letter in enumerate(label[: _COLUMN_WIDTH - 3], left + 2):
-        canvas[(upper + lower) // 2][x] = letter
+    def _row(self, height_cm: float) -> int:
+        return self._rows - round((height_cm - self._low) / _ROW_CM)
 
+    def _draw(self, box: _Box, left: int) -> None:
+        upper, lower, right = self._row(box.top), self._row(box.bottom), left + self._each
+        for x in range(left, right):
+            for y in (upper, lower):
+                self._sides[y][x] |= _RIGHT
+                self._sides[y][x + 1] |= _LEFT
+        for y in range(upper, lower):
+            for x in (left, right):
+                self._sides[y][x] |= _DOWN
+                self._sides[y + 1][x] |= _UP
+        self._words[(upper + lower) // 2, left + 2] = (box.words[: self._each - 3], box.style)
 
-def svg(cabinet: Cabinet) -> str:
-    """The front as an SVG document, to scale: 4 px to a centimetre, the floor at the bottom."""
-    placed = cells(cabinet.compartments)
-    front = cabinet.data.get("front") or {"width_cm": 45.0, "terminal_column": 0, "terminal_cm": 90.0}
-    width = max(cell.column for cell in placed) * front["width_cm"]
-    top = front["terminal_cm"] + TERMINAL_HEIGHT_CM if front["terminal_column"] else 0.0
-    high = max(top, *(cell.top for cell in placed)) + 4
-    margin = 70 / _PX
-    size = f'width="{(width + 2 * margin) * _PX:g}" height="{(high + 8) * _PX:g}"'
-    out = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif" font-size="16">',
-        f"<title>{escape(cabinet.data['name'])}: the front</title>",
-        '<rect width="100%" height="100%" fill="white"/>',
-    ]
-    lowest = min(cell.bottom for cell in placed)
-    out.append(
-        f'<rect x="{(margin - 3) * _PX:g}" y="{_PX:g}" width="{(width + 6) * _PX:g}" '
-        f'height="{(high - lowest + 2) * _PX:g}" fill="#c9ccd1" stroke="#666"/>'
-    )
-    for cell in placed:
-        fill = "#dcecf7" if cell.is_low else "#f4f4f2"
-        label = f"{cell.number} <tspan font-size='11' fill='#555'>{cell.size}</tspan>"
-        out.append(
-            _rectangle(margin, front["width_cm"], high, cell.column, cell.bottom, cell.top, fill, label)
-        )
-    if front["terminal_column"]:
-        low = front["terminal_cm"]
-        out.append(_rectangle(margin, front["width_cm"], high, front["terminal_column"], low, top, "#3b4252",
-                              "<tspan fill='white'>terminal</tspan>"))  # fmt: skip
-    reach = (high - REACH_CM) * _PX
-    right = (width + 2 * margin) * _PX
-    out.append(f'<path d="M0 {reach:g}h56M{right:g} {reach:g}h-56" stroke="#b4472e" stroke-dasharray="6 5"/>')
-    out.append(f'<text x="4" y="{reach - 5:g}" font-size="11" fill="#b4472e">{REACH_CM:g} cm</text>')
-    out.append(f'<path d="M0 {high * _PX:g}H{right:g}" stroke="#333" stroke-width="2"/>')
-    return "\n".join([*out, "</svg>", ""])
-
-
-def _rectangle(
-    margin: float, width: float, high: float, column: int, bottom: float, top: float, fill: str, label: str
-) -> str:
-    x, y = (margin + (column - 1) * width) * _PX, (high - top) * _PX
-    w, h = width * _PX, (top - bottom) * _PX
-    return (
-        f'<rect x="{x:g}" y="{y:g}" width="{w:g}" height="{h:g}" fill="{fill}" stroke="#666"/>'
-        f'<text x="{x + w / 2:g}" y="{y + h / 2 + 6:g}" text-anchor="middle">{label}</text>'
-    )
+    def lines(self) -> list[Text]:
+        out = []
+        ticks = {self._row(cm): cm for cm in range(0, round(self._high) + 1, _TICK_CM) if cm >= self._low}
+        for y, sides in enumerate(self._sides):
+            ruler = f"{ticks[y]:3} ╴" if y in ticks else " " * _RULER
+            line = Text(ruler + "".join(_JOINTS[side] for side in sides), style=_LINE_STYLE)
+            for (row, x), (words, style) in self._words.items():
+                if row == y:
+                    start = _RULER + x
+                    line = line[:start] + Text(words, style=style) + line[start + len(words) :]
+            line.rstrip()
+            out.append(line)
+        return out
