@@ -1,6 +1,5 @@
 """The fleet at a glance: what needs attention first, in words, found and paged, fast with 3,000 lockers."""
 
-import json
 import random
 import time
 
@@ -11,12 +10,11 @@ from consigne.server.audit import trail
 from consigne.server.condition import Condition
 from consigne.server.errors import Conflict, NotFound
 from consigne.server.fleet import Door, Fleet, Place
-from consigne.server.models import alarms, compartments, lockers, samples
+from consigne.server.models import alarms, samples
 from consigne.server.overview import PAGE, Overview
-from consigne.server.secret import Secret
 from consigne.server.store import Store
 from consigne.telemetry import Telemetry
-from host_kit import T0, database_at, event, events, occupancy, status
+from host_kit import T0, database_at, event, events, fill, occupancy, status
 
 WEAK = {"taken": 1, "samples": [], "latches": [[4, 86, 190, 120, 128], [5, 86, 90, 0, 0]]}
 
@@ -69,30 +67,6 @@ def test_where_parcels_can_go_is_told_with_the_free_compartments_by_size(databas
     Store(database).commit([occupancy("L1", 1, 1, [[0, 0, None], [1, 0, "P"], [0, 0, None], [0, 0, None]])])
     (point,) = Overview(database).points("L1")
     assert point["free"] == {"S": 2, "M": 1} and point["connected"] is False
-
-
-def fill(database, count):
-    """A fleet as its lockers told of themselves; seed 7."""
-    rng, now_s, rows, cells = random.Random(7), int(time.time()), [], []
-    layout = json.dumps(
-        [{"name": str(door + 1), "size": 1 + door % 4, "low": door < 4} for door in range(24)]
-    )
-    latches = [[door, 80, 84, 0, 0] for door in range(24)]
-    health = {"taken": 8, "samples": [[now_s, 9, 61_000, -60, 12_100]] * 8, "latches": latches}
-    told = {"epoch": 1, "trust": 1, "firmware": "0.1.0", "journal": "clean", "faults": [], "health": health}
-    for number in range(count):
-        id_ = f"FR-{number:05d}"
-        known = {"id": id_, "device_key": Secret(rng.randbytes(32)), "digits": 8, "timezone": "UTC"}
-        known |= {"layout": layout, "registered_at": now_s, "up": True, "status": json.dumps(told)}
-        known |= {"status_at": now_s, "epoch": 1, "place": json.dumps({"title": f"Place {number}"})}
-        rows.append({**known, "grants_version": 0, "next_grant": 1, "command_counter": 0})
-        for door in range(24):
-            content = int(rng.random() < 0.5)
-            cell = {"locker": id_, "door": door, "content": content, "seen": 0, "parcel": None}
-            cells.append({**cell, "epoch": 1, "seq": 1, "time_s": now_s})
-    with database.write() as connection:
-        connection.execute(lockers.insert(), rows)
-        connection.execute(compartments.insert(), cells)
 
 
 def test_a_fleet_of_3000_is_looked_over_in_less_than_a_second(database):

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from nicegui import ui
+from starlette.concurrency import run_in_threadpool
 
 from consigne.server.overview import NEEDS, PAGE, Line, Overview, Shown
 
@@ -20,7 +21,7 @@ LABELS: Mapping[str, str] = {
 
 
 class FleetView:
-    """One page of the fleet's list, refreshed while somebody looks."""
+    """One page of the fleet's list, empty until ``refresh``; then refreshed while somebody looks."""
 
     def __init__(self, overview: Overview, find: str, only: str, page: int) -> None:
         self._overview = overview
@@ -29,11 +30,11 @@ class FleetView:
         with box("fleet"):
             self._head = box("card fleet-head")
             self._list = box("card fleet-list")
-        self._refresh()
-        ui.timer(REFRESH_S, self._refresh)
+        ui.timer(REFRESH_S, self.refresh, immediate=False)
 
-    def _refresh(self) -> None:
-        shown = self._overview.page(*self._asked)
+    async def refresh(self) -> None:
+        """Read the list in a thread, since it takes a while, and draw it when it changed."""
+        shown = await run_in_threadpool(self._overview.page, *self._asked)
         if shown == self._shown:
             return
         self._shown = shown

@@ -40,14 +40,14 @@ def add_pages(app: FastAPI, host: HostService, *, secure: bool) -> None:
     def root() -> RedirectResponse:
         return RedirectResponse(login.HOME)
 
-    def home(request: Request, find: str = "", only: str = "", page: int = 1) -> None:
+    async def home(request: Request, find: str = "", only: str = "", page: int = 1) -> None:
         account = _account(request)
         if account.role is Role.CLERK:
             _head(account, "counter")
             CounterView(host, account, _who(host, request))
         elif account.role is Role.OPERATOR:
             _head(account, "the fleet, what needs attention first")
-            FleetView(host.overview, find[:80], only, page)
+            await FleetView(host.overview, find[:80], only, page).refresh()
         else:
             _head(account, f"parcels of {account.name}")
             MineView(host, account, _who(host, request))
