@@ -4,7 +4,7 @@ import random
 
 import pytest
 from consigne.sim.parts.wiegand import CODES, card_bits, key_bits
-from driver_rig import CONFIG, VirtualRig
+from driver_rig import CONFIG, MicroPythonRig, VirtualRig
 
 KEY, TOGETHER, GARBLED, CARD = 1, 2, 4, 21
 KEYS = "0123456789*#"
@@ -225,3 +225,28 @@ def test_a_keypad_without_power_says_nothing(rig):
     rig.board.powered = True
     rig.run(500)
     assert rig.taken() == []
+
+
+HANDLERS = """
+import micropython
+
+from locker.drivers.wiegand import WiegandKeypad
+
+keypad = WiegandKeypad(26, 27, 8, 40, report)
+turns = range(200)
+micropython.heap_lock()
+for _ in turns:
+    keypad._on_zero(None)
+    keypad._on_one(None)
+micropython.heap_unlock()
+print("kept", keypad._put, keypad._spilled)
+asyncio.run(asyncio.sleep_ms(10_000))
+"""
+
+
+@pytest.mark.alone
+def test_on_the_devices_interpreter_the_interrupt_handlers_allocate_nothing(tmp_path):
+    """With the heap locked an allocation raises; a ring that is full says so and takes no more."""
+    with MicroPythonRig(tmp_path, HANDLERS) as rig:
+        rig.wait_for(lambda: any(line.startswith("kept") for line in rig.prints))
+        assert [line for line in rig.prints if line.startswith("kept")] == ["kept 127 True"]

@@ -17,16 +17,6 @@ from .access import Access
 from .reasons import R_OK
 from .session import Session
 
-
-def _session_of(service):
-    """The dialog for a kind of service; the others' steps take heap only where they are wanted."""
-    if service == "locker":
-        return Session
-    from .services import KINDS
-
-    return KINDS[service]
-
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .senses import Senses
@@ -43,6 +33,15 @@ _OF_ORDER = {
     C.IS_BUSY: orders.BUSY,
     C.OUT_OF_ORDER: orders.OUT_OF_ORDER,
 }
+
+
+def _session_of(service):
+    """The dialog for a kind of service; the others' steps take heap only where they are wanted."""
+    if service == "locker":
+        return Session
+    from .services import KINDS
+
+    return KINDS[service]
 
 
 class Core:

@@ -68,7 +68,7 @@ class Counter(Attended):
         (CONFIRM, STAR): "goodbye",
         (CONFIRM, TIMEOUT): "home",
     }
-    _asked = None
+    _asked = (-1, "")  # the door and the parcel that wait for the clerk
 
     def _serve(self, action, door, parcel, now):
         if action != E.COLLECT:
@@ -78,7 +78,8 @@ class Counter(Attended):
         self._go(CONFIRM, _CONFIRM_MS, screens.IDENTITY, self._core.names[door])
 
     def _do_identity_seen(self, now):
-        super()._serve(E.COLLECT, *self._asked, now)
+        door, parcel = self._asked
+        super()._serve(E.COLLECT, door, parcel, now)
 
 
 class Shop(Attended):

@@ -10,44 +10,43 @@ from micropython import const
 
 SLOTS = const(8)
 
-_ROM = {
-    "ä": 0xE1, "ö": 0xEF, "ü": 0xF5, "ß": 0xE2, "ñ": 0xEE, "µ": 0xE4, "°": 0xDF, "÷": 0xFD,
-    "£": 0xED, "¥": 0x5C, "→": 0x7E, "←": 0x7F, "·": 0xA5,
-}  # fmt: skip
+# As strings and bytes they stay in flash; tables of them would take 3 kB of heap.
+_ROM = "äöüßñµ°÷£¥→←·"
+_ROM_CODES = b"\xe1\xef\xf5\xe2\xee\xe4\xdf\xfd\xed\x5c\x7e\x7f\xa5"
 
-# Eight rows of five dots, bit 4 is the left one; the letter beside it stands in without a slot.
-_DRAWN = {
-    "é": (b"\x02\x04\x0e\x11\x1f\x10\x0e\x00", "e"),
-    "è": (b"\x08\x04\x0e\x11\x1f\x10\x0e\x00", "e"),
-    "ê": (b"\x04\x0a\x0e\x11\x1f\x10\x0e\x00", "e"),
-    "ë": (b"\x0a\x00\x0e\x11\x1f\x10\x0e\x00", "e"),
-    "à": (b"\x08\x04\x0e\x01\x0f\x11\x0f\x00", "a"),
-    "â": (b"\x04\x0a\x0e\x01\x0f\x11\x0f\x00", "a"),
-    "ç": (b"\x00\x00\x0e\x10\x10\x11\x0e\x04", "c"),
-    "î": (b"\x04\x0a\x0c\x04\x04\x04\x0e\x00", "i"),
-    "ï": (b"\x0a\x00\x0c\x04\x04\x04\x0e\x00", "i"),
-    "ô": (b"\x04\x0a\x0e\x11\x11\x11\x0e\x00", "o"),
-    "ù": (b"\x08\x04\x11\x11\x11\x13\x0d\x00", "u"),
-    "û": (b"\x04\x0a\x11\x11\x11\x13\x0d\x00", "u"),
-    "Ä": (b"\x0a\x00\x0e\x11\x1f\x11\x11\x00", "A"),
-    "Ö": (b"\x0a\x0e\x11\x11\x11\x11\x0e\x00", "O"),
-    "Ü": (b"\x0a\x11\x11\x11\x11\x11\x0e\x00", "U"),
-    "À": (b"\x08\x04\x0e\x11\x1f\x11\x11\x00", "A"),
-    "É": (b"\x02\x04\x1f\x10\x1e\x10\x1f\x00", "E"),
-    "È": (b"\x08\x04\x1f\x10\x1e\x10\x1f\x00", "E"),
-    "Ê": (b"\x04\x0a\x1f\x10\x1e\x10\x1f\x00", "E"),
-    "Ç": (b"\x0e\x11\x10\x10\x11\x0e\x04\x00", "C"),
-}
+_DRAWN = "éèêëàâçîïôùûÄÖÜÀÉÈÊÇ"  # eight rows of five dots each, bit 4 is the left one
+_BARE = "eeeeaaciiouuAOUAEEEC"  # what stands in for each without a slot
+_DOTS = (
+    b"\x02\x04\x0e\x11\x1f\x10\x0e\x00"  # é
+    b"\x08\x04\x0e\x11\x1f\x10\x0e\x00"  # è
+    b"\x04\x0a\x0e\x11\x1f\x10\x0e\x00"  # ê
+    b"\x0a\x00\x0e\x11\x1f\x10\x0e\x00"  # ë
+    b"\x08\x04\x0e\x01\x0f\x11\x0f\x00"  # à
+    b"\x04\x0a\x0e\x01\x0f\x11\x0f\x00"  # â
+    b"\x00\x00\x0e\x10\x10\x11\x0e\x04"  # ç
+    b"\x04\x0a\x0c\x04\x04\x04\x0e\x00"  # î
+    b"\x0a\x00\x0c\x04\x04\x04\x0e\x00"  # ï
+    b"\x04\x0a\x0e\x11\x11\x11\x0e\x00"  # ô
+    b"\x08\x04\x11\x11\x11\x13\x0d\x00"  # ù
+    b"\x04\x0a\x11\x11\x11\x13\x0d\x00"  # û
+    b"\x0a\x00\x0e\x11\x1f\x11\x11\x00"  # Ä
+    b"\x0a\x0e\x11\x11\x11\x11\x0e\x00"  # Ö
+    b"\x0a\x11\x11\x11\x11\x11\x0e\x00"  # Ü
+    b"\x08\x04\x0e\x11\x1f\x11\x11\x00"  # À
+    b"\x02\x04\x1f\x10\x1e\x10\x1f\x00"  # É
+    b"\x08\x04\x1f\x10\x1e\x10\x1f\x00"  # È
+    b"\x04\x0a\x1f\x10\x1e\x10\x1f\x00"  # Ê
+    b"\x0e\x11\x10\x10\x11\x0e\x04\x00"  # Ç
+)
 
-_PLAIN = {
-    "\\": "/", "~": "-", "\u2019": "'", "\u2018": "'", "\u201c": '"', "\u201d": '"', "\u2013": "-",
-    "\u2014": "-", "\u2026": ".", "\u20ac": "E", "\u0153": "o", "\u00d7": "x", "\u00a0": " ",
-}  # fmt: skip
+# A character, and what stands in for it.
+_PLAIN = "\\/~-\u2019'\u2018'\u201c\"\u201d\"\u2013-\u2014-\u2026.\u20acEœo\u00d7x\u00a0 "
 
 
 def bitmap(char: str) -> bytes:
     """The eight rows of a drawn character."""
-    return _DRAWN[char][0]
+    at = 8 * _DRAWN.find(char)
+    return _DOTS[at : at + 8]
 
 
 class Encoder:
@@ -95,13 +94,16 @@ class Encoder:
                     break
 
     def _code(self, char: str) -> int:
-        if char in _ROM:
-            return _ROM[char]
+        at = _ROM.find(char)
+        if at >= 0:
+            return _ROM_CODES[at]
         if char in self.slots:
             return self.slots.index(char)
-        if char in _DRAWN:
-            char = _DRAWN[char][1]
-        elif char in _PLAIN:
-            char = _PLAIN[char]
+        at = _DRAWN.find(char)
+        if at >= 0:
+            char = _BARE[at]
+        at = _PLAIN.find(char)
+        if at >= 0 and not at & 1:
+            char = _PLAIN[at + 1]
         code = ord(char)
         return code if 32 <= code < 0x7E else 63

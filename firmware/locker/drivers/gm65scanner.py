@@ -6,10 +6,10 @@ scanner by showing it a picture.
 """
 
 from . import gm65
-from .toldscanner import ToldScanner
+from .scanner import LineScanner
 
 
-class Gm65Scanner(ToldScanner):
+class Gm65Scanner(LineScanner):
     """Texts from the scanner; commands only for its settings."""
 
     def __init__(self, uart: int, tx: int, rx: int, baud: int, terminator: str, mode: str, report):

@@ -5,10 +5,10 @@ looked at every minute, put right and saved, and the operator is told that someb
 """
 
 from . import mhet
-from .toldscanner import ToldScanner
+from .scanner import LineScanner
 
 
-class MhEtScanner(ToldScanner):
+class MhEtScanner(LineScanner):
     """Texts from the scanner; commands only for its settings."""
 
     _check_ms = 60_000

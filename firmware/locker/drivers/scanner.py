@@ -22,11 +22,19 @@ _REPLY_MS = const(500)
 _GARBLED_REST_MS = const(1000)  # noise is told once until it has been quiet for so long
 _HELD_MS = const(1000)  # the same text again, without so long a pause: it is still held there
 _BAD_BURSTS_MAX = const(5)
-_REST_MS = const(60_000)
+_RETRY_MS = const(5_000)  # after a scanner did not answer
+_TRIES_MAX = const(3)
 
 
 class LineScanner:
-    """Texts from the wire; ``report(text)`` hears of a scanner that cannot be understood."""
+    """Texts from the wire; ``report(text)`` hears of a scanner that cannot be understood.
+
+    Families that can be asked add ``_set_up``: ``report`` hears then also, once, that a scanner does not
+    answer, and once that it does again.
+    """
+
+    answers = None  # True or False once known
+    _check_ms = 600_000  # from one look at the settings to the next
 
     def __init__(self, uart: int, tx: int, rx: int, baud: int, report, splitter):
         """``splitter``: a ``scantext.Splitter``, or one of those that build on it."""
@@ -46,13 +54,30 @@ class LineScanner:
 
     async def run(self, sink) -> None:
         """Report ``(EV_SCAN, text)`` and ``(EV_SCAN_GARBLED,)``."""
-        self._begin(sink)
-        while True:
-            await self._listen_for(_REST_MS)
-
-    def _begin(self, sink) -> None:
         self._sink = sink
         self._uart.irq(self._on_idle, UART.IRQ_RXIDLE)
+        tries = 0
+        while True:
+            if await self._set_up():
+                tries = 0
+                if self.answers is False:
+                    self._report("scanner answers again")
+                self.answers = True
+                rest_ms = self._check_ms
+            else:
+                tries += 1
+                if tries == _TRIES_MAX and self.answers is not False:
+                    self.answers = False
+                    self._report("scanner does not answer")
+                rest_ms = _RETRY_MS
+            await self._listen_for(rest_ms)
+
+    async def _set_up(self) -> bool:
+        """Look at the scanner's settings and put them right; False when it does not answer.
+
+        Texts are taken all the same.  Here there is nobody to ask.
+        """
+        return True
 
     def _on_idle(self, _uart) -> None:
         self._flag.set()
