@@ -1,5 +1,6 @@
 """The virtual board's ROM: what ``esptool`` finds there, writes, reads back, and what starts afterwards."""
 
+import pytest
 import serial
 from consigne.device import layout
 from consigne.sim.virtualboard import image
@@ -107,6 +108,7 @@ def test_a_packet_that_was_damaged_on_the_way_is_refused(tmp_path):
         assert bytes(board.flash.data[0x10000:0x10004]) == b"\xff" * 4
 
 
+@pytest.mark.filterwarnings("ignore:set(Daemon|Name):DeprecationWarning")  # pyserial's
 def test_the_reset_dance_on_a_port_with_modem_lines_enters_the_loader_and_leaves_it(tmp_path):
     with board_at(tmp_path, lines=True) as board:
         with serial.serial_for_url(board.port, timeout=0.2) as line:
