@@ -63,7 +63,7 @@ def test_the_good_cabinet_breaks_no_rule(tmp_path: Path) -> None:
 def test_no_rule_is_without_a_test_that_breaks_it() -> None:
     names = [rule.name for rule in RULES]
     assert len(set(names)) == len(names)
-    assert set(names) == BREAKS.keys() | {"rmt_channels"}
+    assert set(names) == BREAKS.keys() | {"rmt_channels", "hand_opened"}
 
 
 @pytest.mark.parametrize("rule", BREAKS)
@@ -145,3 +145,26 @@ def test_the_device_is_told_how_the_boards_ethernet_chip_is_wired(tmp_path: Path
         "kind": "ethernet", "phy": "lan8720", "mdc": 23, "mdio": 18, "power": 12, "ref_clk": 17
     }  # fmt: skip
     assert "ssid" not in network
+
+
+def on_stations(*counts: int) -> str:
+    """A cabinet of Winnsen stations on one wire, so many doors on each."""
+    head, _, _ = GOOD.partition("[[lock_board]]")
+    panel = GOOD[GOOD.index("[keypad]") : GOOD.index("[[compartment]]")]
+    text = head + panel
+    for number, count in enumerate(counts):
+        text += f'[[lock_board]]\nname = "W{number}"\nkind = "winnsen"\nuart = 1\naddress = {number}\n'
+        for lock in range(count):
+            text += (
+                f'[[compartment]]\nnumber = "{number}.{lock}"\nsize = "S"\non = "W{number}"\n'
+                f"column = {number * 3 + lock // 12 + 1}\nbottom_cm = {10 + lock % 12 * 15}\n"
+                f"lock = {lock}\nreed = {lock}\n"
+            )
+    return text
+
+
+def test_two_stations_that_are_asked_lock_by_lock_are_too_many_for_one_wire(tmp_path: Path) -> None:
+    assert problems(tmp_path, on_stations(24)) == []
+    (problem,) = problems(tmp_path, on_stations(24, 24))
+    assert (problem.rule, problem.is_warning) == ("hand_opened", True)
+    assert "890 ms" in problem.text and "a wire of its own" in problem.advice

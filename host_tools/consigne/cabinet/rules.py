@@ -78,6 +78,12 @@ RULES = (
         rules_doors.expander_inputs,
         is_warning=True,
     ),
+    Rule(
+        "hand_opened",
+        "A door that is opened by hand is known in half a second.",
+        rules_buses.hand_opened,
+        is_warning=True,
+    ),
 )
 
 

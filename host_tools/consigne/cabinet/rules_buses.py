@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from consigne.firmware_path import import_locker
 
-from .model import EXPANDERS, KINDS, Cabinet
+from .model import EXPANDERS, KINDS, Cabinet, reed_bank
 from .problems import Key, nearest, spell
 
 Finding = tuple[Key, str, str]
@@ -19,6 +19,12 @@ ADDRESSES = {
 _RISE_NS = {100_000: 1000.0, 400_000: 300.0}
 _PART_PF = 10.0
 _CABLE_PF_M = 100.0
+# A request to a Winnsen station and its reply; the same of other families, as long as they come; how long
+# a board thinks; and what is left of half a second when a change has been asked for twice.
+_WINNSEN_BYTES = 13
+_OTHER_BYTES = 20
+_THINKS_MS = 5.0
+_KNOWN_MS = 460.0
 _NETWORKS: tuple[str, ...] = tuple(import_locker("confignetwork").KINDS)
 
 
@@ -145,6 +151,20 @@ def wire_baud(cabinet: Cabinet) -> Iterator[Finding]:
         if wanted is not None and found is not None and wanted != found:
             text = f"a {board['kind']} talks at {wanted} baud, its wire runs at {found}"
             yield ("lock_board", i, "kind"), text, "change the baud of the wire, or put the board on another"
+
+
+def hand_opened(cabinet: Cabinet) -> Iterator[Finding]:
+    """A station that is asked lock by lock takes its time, and so does everybody else on its wire."""
+    for i, wire in enumerate(cabinet.data["rs485"]):
+        boards = [board for board in cabinet.data["lock_board"] if board["uart"] == wire["uart"]]
+        slow = {board["name"] for board in boards if board["kind"] == "winnsen"}
+        locks = sum(1 for door in cabinet.compartments if reed_bank(door) in slow)
+        byte_ms = 10_000 / wire["baud"]
+        round_ms = locks * (_WINNSEN_BYTES * byte_ms + _THINKS_MS)
+        round_ms += (len(boards) - len(slow)) * (_OTHER_BYTES * byte_ms + _THINKS_MS)
+        if slow and round_ms > _KNOWN_MS:
+            text = f"asking {locks} locks one by one takes {round_ms:.0f} ms: so late is a forced door known"
+            yield ("rs485", i, "uart"), text, "give each Winnsen station a wire of its own"
 
 
 def rmt_channels(cabinet: Cabinet) -> Iterator[Finding]:
