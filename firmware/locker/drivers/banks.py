@@ -26,8 +26,8 @@ def chain_name(chain) -> str:
 class Banks:
     """The lines of all doors, and the chips they lie on.
 
-    ``relays``: one relay line for each door, for ``RelayLocks``, None for a door whose lock is on a
-    lock board (see ``boardbanks``).  ``chips``: every expander and chain.
+    ``relays``: one relay line for each door, as ``RelayLocks`` wants them, None for a door whose lock is
+    on a lock board (see ``boardbanks``).  ``chips``: every expander and chain, as those lines count them.
     ``pin_reeds`` and ``chip_reeds``: the sensors, for ``Reeds``.
     """
 
@@ -92,9 +92,7 @@ def _relay(lock, chips):
 
         return GpioRelay(lock["channel"])
     if lock["bank"] in chips:
-        from .relays import ExpanderRelay
-
-        return ExpanderRelay(chips[lock["bank"]], lock["channel"])
+        return tuple(chips).index(lock["bank"]) << 8 | lock["channel"]
     return None
 
 

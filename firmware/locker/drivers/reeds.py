@@ -74,10 +74,10 @@ class ChipReeds:
         ``wired``: tuples ``(door, channel, closed_level)``.  Chips may share one ``int_pin``.
         """
         self._chip = chip
-        self._wired = tuple(wired)
+        self._wired = b"".join(bytes(three) for three in wired)  # a tuple for each would be 3 kB for 48 doors
         self._int = None if int_pin is None else Pin(int_pin, Pin.IN, Pin.PULL_UP)
         self._flag = None
-        self.doors = tuple(door for door, _, _ in self._wired)
+        self.doors = bytes(door for door, _, _ in wired)
         self.interrupts = int_pin is not None
         self.misses = 0
 
@@ -94,7 +94,9 @@ class ChipReeds:
         """Tell ``note(door, is_open, moved)`` for each; raises ``OSError`` without an answer."""
         levels = self._chip.read()
         changed = self._chip.changed
-        for door, channel, closed_level in self._wired:
+        wired = self._wired
+        for at in range(0, len(wired), 3):
+            door, channel, closed_level = wired[at], wired[at + 1], wired[at + 2]
             note(door, 1 if levels >> channel & 1 != closed_level else 0, bool(changed >> channel & 1))
 
     def check(self) -> None:

@@ -62,7 +62,8 @@ class RelayLocks:
     """The strikes of all doors (``ports.Locks``)."""
 
     def __init__(self, lines, chips, arm_pin: int, channel: int = 0):
-        """``lines``: one relay line for each door; ``chips``: the expanders among them.
+        """``lines``: for each door a ``GpioRelay``, or ``index in chips << 8 | channel``: an object for each
+        of 48 lines on chips would be 5 kB of heap.  ``chips``: the expanders and chains.
 
         Every line is low and every coil off when this returns, except on a chip that does not
         answer; its doors raise ``OSError`` in ``start`` until it does.  ``arm_pin`` belongs to
@@ -101,6 +102,8 @@ class RelayLocks:
         durations = self._items(pulse_ms)
         levels = (True,) * len(durations)
         line = self._lines[door]
+        if isinstance(line, int):
+            line = ExpanderRelay(self._chips[line >> 8], line & 0xFF)
         line.check()
         self._selected = line  # before select(): it may take effect and still raise
         self._tries_left = _RELEASE_TRIES
