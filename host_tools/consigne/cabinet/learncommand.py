@@ -77,7 +77,9 @@ def learn(
     addresses: Annotated[int, typer.Option(help="Highest address to look at.", min=1, max=254)] = 8,
     pins: Annotated[bool, typer.Option(help="Look for locks and sensors at free pins too.")] = False,
     prove: Annotated[bool, typer.Option(help="At the end open every door once more.")] = True,
-    web_port: Annotated[int, typer.Option(help="Port of the page of --sim.", min=1, max=65535)] = 8080,
+    web_port: Annotated[
+        int, typer.Option(help="Port of the page of --sim, 0: any.", min=0, max=65535)
+    ] = 8080,
 ) -> None:
     """Find lock boards and expanders, open each lock once, and write what was learned.
 

@@ -6,6 +6,7 @@ the simulated cabinet's time.
 
 import queue
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import uvicorn
 from fastapi import FastAPI
 from nicegui import ui
 
+from ..demo.page import listen
 from ..server.pages.dress import Text, box, button, dress, set_class
 from ..sim.learnground import UnknownCabinet
 from .compiler import open_cabinet
@@ -208,9 +210,13 @@ def serve(sim: Path, out: Path, progress: Progress, addresses_max: int, with_pin
     app = FastAPI()
     ui.page("/", title="Consigne: learning")(page.build)
     ui.run_with(app, title="Consigne", tailwind=False, show_welcome_message=False)
-    page.start()
-    print(f"Consigne: http://127.0.0.1:{port}/   (Ctrl+C ends it)", flush=True)
-    try:
-        uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning")
-    finally:
-        page.end()
+    with (
+        suppress(KeyboardInterrupt),
+        listen(port) as listening,
+    ):  # whoever connects from now on waits for the page
+        print(f"Consigne: http://127.0.0.1:{listening.getsockname()[1]}/   (Ctrl+C ends it)", flush=True)
+        page.start()
+        try:
+            uvicorn.Server(uvicorn.Config(app, log_level="warning")).run([listening])
+        finally:
+            page.end()
