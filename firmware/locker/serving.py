@@ -31,16 +31,21 @@ class Locker:
         panel = parts.panel
         parts.report = self._part_report
         self._journal = Journal(journal_partition())
-        self._recovery = self._journal.open()
-        forget("journal.recovery", "journal.survey", "journal.repair")
+        found = self._journal.open()
+        # What was found is kept as plain values: the code that found it is not needed again.
+        self._journal_text, self._read_only = found.text, found.read_only
+        self._boot = (found.skipped_sectors, found.recovered_records, VERSION)
+        proven = found.proven
+        found = None
+        forget("journal.recovery", "journal.survey", "journal.repair", "journal.report")
         gc.collect()
-        print("journal:", self._recovery.text)
+        print("journal:", self._journal_text)
         core = Core(site, device_key)
         self._senses = senses = parts.senses
         if senses:
             senses.watch(core)
         self._journal.replay(core.apply)
-        core.session.proven = self._recovery.proven
+        core.session.proven = proven
         clock = Clock(self._journal.time_floor, ticks_ms())
         if senses:
             senses.take_time(clock)
@@ -85,7 +90,7 @@ class Locker:
             "grants": access.grants_version,
             "digest": access.grants_digest(self._controller.now()[1]),
             "fw": VERSION,
-            "journal": self._recovery.text,
+            "journal": self._journal_text,
             "health": self._online.health(),
             "faults": self._supervisor.faults + core.cabinet.health.complaints() + amiss,
         }
@@ -100,12 +105,10 @@ class Locker:
 
     async def run(self):
         """Serve until a critical part fails; then restart the board."""
-        recovery = self._recovery
-        if recovery.read_only:
-            self._controller.stop(recovery.text)
+        if self._read_only:
+            self._controller.stop(self._journal_text)
         else:
-            boot = (board.boot_cause(), recovery.skipped_sectors, recovery.recovered_records, VERSION)
-            self._controller.sink((E.EV_BOOT,) + boot)
+            self._controller.sink((E.EV_BOOT, board.boot_cause()) + self._boot)
             if self._senses:
                 self._senses.started()
         print("ready")
