@@ -44,7 +44,11 @@ class Taken:
         self._tags = {row.tag.reveal() for row in connection.execute(ahead)}
 
     def __contains__(self, digits: str) -> bool:
-        return digits in self._digits or codes.listed_tag(self._key, digits) in self._tags
+        return digits in self._digits or self.has_tag(codes.listed_tag(self._key, digits))
+
+    def has_tag(self, tag: bytes) -> bool:
+        """Whether a live grant carries this tag."""
+        return tag in self._tags
 
 
 def draw(where: Any, taken: Taken) -> str:

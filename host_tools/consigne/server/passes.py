@@ -10,7 +10,7 @@ from consigne import codes
 from consigne.firmware_path import import_locker
 from consigne.server import audit, digits, grants
 from consigne.server.database import Database
-from consigne.server.errors import Invalid, NotFound
+from consigne.server.errors import Conflict, Invalid, NotFound
 from consigne.server.models import grants as grants_table
 from consigne.server.models import lockers
 from consigne.server.orders import place_of
@@ -19,6 +19,8 @@ TOKEN_DAYS_MAX = 366
 STANDING_DAYS_MAX = 3_660
 _COLLECT = import_locker("core.events").COLLECT
 TOKEN_SLACK_S = 300  # a locker's clock may be behind
+_HOME = "@"  # before the number of a home: firmware/locker/core/SERVICES.md
+_IS_STANDING = (grants_table.c.parcel == "") | grants_table.c.parcel.startswith(_HOME)
 
 
 class Passes:
@@ -78,12 +80,24 @@ class Passes:
         return {"token": text, "nonce": nonce, "until": until_s}
 
     def standing(
-        self, locker: str, *, role: int, action: int, holder: int, door: int, uses: int, days: int, by: str
+        self,
+        locker: str,
+        *,
+        role: int,
+        action: int,
+        holder: int,
+        door: int,
+        uses: int,
+        days: int,
+        by: str,
+        card: str = "",
+        home: int = 0,
     ) -> dict[str, Any]:
         """A code of random digits for somebody who comes again, such as a resident: shown once, here.
 
         ``uses`` is how often it opens, 0 for without limit; ``grant`` in the answer takes it back.  It
-        works once the locker was reached.
+        works once the locker was reached.  ``card``, such as ``26:12:34567`` (bits, facility, number),
+        stands for digits at a reader on the keypad; ``home`` opens what lies there for a resident.
         """
         now_s = int(time.time())
         with self._database.write() as connection:
@@ -93,23 +107,25 @@ class Passes:
             names_door = door != codes.ANY_DOOR
             if names_door and door >= len(json.loads(row.layout)):
                 raise Invalid(f"locker {locker} has no door {door}: they are numbered from 0")
-            if action == _COLLECT and not names_door:
-                raise Invalid("a standing code to collect with names its compartment")
-            text = digits.draw(row, digits.Taken(connection, row, now_s))
+            if action == _COLLECT and not names_door and not home:
+                raise Invalid("a standing code to collect with names its compartment or a home")
+            text, tag = _new(row, digits.Taken(connection, row, now_s), card)
             grant = grants.add(
-                connection, locker, tag=codes.listed_tag(row.device_key.reveal(), text),
+                connection, locker, tag=tag,
                 not_before=now_s - digits.DAY_S, not_after=now_s + days * digits.DAY_S,
-                role=role, action=action, holder=holder, door=door, uses=uses, parcel="",
+                role=role, action=action, holder=holder, door=door, uses=uses,
+                parcel=f"{_HOME}{home}" if home else "",
             )  # fmt: skip
             detail = f"grant {grant}, role {role}, action {action}, holder {holder}, door {door}, {days} days"
+            detail += f", card {card}" * bool(card) + f", home {home}" * bool(home)
             audit.note(connection, by, "standing code", locker=locker, detail=detail)
         return {"grant": grant, "code": text, "until": now_s + days * digits.DAY_S}
 
     def standing_codes(self, locker: str) -> list[dict[str, Any]]:
         """The standing codes of a locker that have not ended; their digits are kept nowhere."""
         live = (grants_table.c.locker == locker) & grants_table.c.dropped.is_(None)
-        wanted = select(grants_table).where(live, grants_table.c.parcel == "")
-        names = ("id", "role", "action", "holder", "door", "uses", "not_after")
+        wanted = select(grants_table).where(live, _IS_STANDING)
+        names = ("id", "role", "action", "holder", "door", "uses", "not_after", "parcel")
         with self._database.read() as connection:
             _row(connection, locker)
             rows = connection.execute(wanted.where(grants_table.c.not_after > int(time.time()))).all()
@@ -118,12 +134,28 @@ class Passes:
     def drop_standing(self, locker: str, grant: int, by: str) -> None:
         """Take a standing code back; the locker refuses it once it has heard."""
         here = (grants_table.c.locker == locker) & (grants_table.c.id == grant)
-        live = here & grants_table.c.dropped.is_(None) & (grants_table.c.parcel == "")
+        live = here & grants_table.c.dropped.is_(None) & _IS_STANDING
         with self._database.write() as connection:
             if connection.execute(select(grants_table.c.id).where(live)).first() is None:
                 raise NotFound(f"locker {locker} has no standing code {grant}")
             grants.drop(connection, locker, grant)
             audit.note(connection, by, "drop standing code", locker=locker, detail=f"grant {grant}")
+
+
+def _new(where: Any, taken: digits.Taken, card: str) -> tuple[str, bytes]:
+    """The digits that are shown, "" for a card, and the tag that the grant carries."""
+    key = where.device_key.reveal()
+    if not card:
+        text = digits.draw(where, taken)
+        return text, codes.listed_tag(key, text)
+    try:
+        bits, facility, number = (int(part) for part in card.split(":"))
+        tag = codes.card_tag(key, bits, facility, number)
+    except ValueError as error:
+        raise Invalid(f"card {card}: {error}; write bits:facility:number, such as 26:12:34567") from None
+    if taken.has_tag(tag):
+        raise Conflict(f"card {card} has a standing code at locker {where.id} already: drop that first")
+    return "", tag
 
 
 def _row(connection: Any, locker: str) -> Any:

@@ -127,6 +127,10 @@ class StandingBody(Body):
     door: int = Field(default=65_535, ge=0, le=65_535, description="65535: any, for deposits and service")
     uses: int = Field(default=0, ge=0, le=255, description="0: as often as they like")
     days: int = Field(default=365, ge=1, le=3_660)
+    card: str = Field(
+        default="", max_length=20, description="bits:facility:number of a Wiegand card in place of digits"
+    )
+    home: int = Field(default=0, ge=0, le=9_999, description="whose parcels it opens in a residence")
 
 
 class RevokeTokenBody(Body):
