@@ -1,12 +1,14 @@
 """A share of the long simulation of sync, with everything between locker and database disturbed."""
 
+import json
+
 import pytest
 from consigne.firmware_path import import_locker
 from consigne.server.database import Database
 from consigne.server.fleet import Fleet
+from consigne.server.models import events
 from consigne.sim.flash import NorFlash
 from consigne.soak import lockers, rows, sync
-from sqlalchemy import text
 
 EVENTS = 20_000
 records = import_locker("core.records")
@@ -33,8 +35,8 @@ def test_the_comparison_notices_an_event_lost_changed_or_made_up(tmp_path) -> No
     journal = log.Journal(NorFlash(1 << 16))
     journal.open()
     for _ in range(2):
-        payload = records.pack(records.DEPOSITED, *lockers.values_of(name, journal.next_seq))
-        journal.append(records.DEPOSITED, payload, 1_790_000_000)
+        payload = records.pack(records.OPENED, *lockers.values_of(name, journal.next_seq))
+        journal.append(records.OPENED, payload, 1_790_000_000)
     journal.acknowledge(2, 1_790_000_000)
 
     def verdict() -> tuple[int, int]:
@@ -42,22 +44,20 @@ def test_the_comparison_notices_an_event_lost_changed_or_made_up(tmp_path) -> No
         found.add(database, name, journal, computed=True)
         return found.lost, found.changed
 
-    def insert(seq: int, holder: int) -> None:
-        door, _, role, parcel = lockers.values_of(name, seq)
-        data = f'{{"kind":"deposited","door":{door},"holder":{holder},"role":{role},"parcel":"{parcel}"}}'
-        row = {"name": name, "epoch": journal.epoch, "seq": seq, "time_s": 1_790_000_000, "data": data}
-        columns = "locker, epoch, seq, time_s, kind, data"
+    def insert(seq: int, of: int) -> None:
+        """The event of number ``of`` under the number ``seq``."""
+        described = records.describe(
+            records.OPENED, records.pack(records.OPENED, *lockers.values_of(name, of))
+        )
+        row = {"locker": name, "epoch": journal.epoch, "seq": seq, "time_s": 1_790_000_000}
         with database.write() as connection:
-            statement = (
-                f"INSERT INTO events ({columns}) VALUES (:name, :epoch, :seq, :time_s, 'deposited', :data)"
-            )
-            connection.execute(text(statement), row)
+            connection.execute(events.insert().values(**row, kind="opened", data=json.dumps(described)))
 
     assert verdict() == (2, 0)
-    insert(1, lockers.values_of(name, 1)[1])
-    insert(2, 9)
+    insert(1, 1)
+    insert(2, 3)
     assert verdict() == (0, 1)
-    insert(7, 1)
+    insert(7, 7)
     assert verdict() == (0, 2), "nobody journaled event 7"
     with pytest.raises(AssertionError, match="0 lost, 0 twice, 2 changed"):
         found = rows.Verdict()

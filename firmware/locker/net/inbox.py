@@ -54,7 +54,6 @@ class Inbox:
         self._reply = reply
         self._again = again
         self._answers = answers
-        self.heard = False  # something that the host sealed; for whoever wonders whether it lives
         self._taken = 0  # newest counter handed on, perhaps not journaled yet
         self._counts = [0] * len(R_NAMES)
         self._reported_ms = 0
@@ -102,7 +101,6 @@ class Inbox:
         body = codes.open_frame(self._key, topic, payload)
         if body is None:
             raise Refused(R_MAC)
-        self.heard = True
         return body
 
     def _on_ack(self, epoch: int, seq: int) -> None:

@@ -22,6 +22,9 @@ from .inbox import Inbox
 from .mqtt_conversation import NotConnected
 
 _BATCH_EVENTS = const(24)  # of at most 170 bytes of JSON each: they fit a packet of 4 KiB
+# Sent again when the host asks: more would mostly be what it has, and a host that is behind would drown in
+# it.  It asks on for what is still missing.
+_STRETCH_EVENTS = const(384)
 _HOST_WINDOW_EVENTS = const(4096)  # sent and not acknowledged by the host
 _STALL_MOST_MS = const(900_000)
 _PROBES = const(8)  # a host that lives misses a few, one that is gone is not to be bothered for long
@@ -45,9 +48,9 @@ class Sync:
     or None)`` for each door, ``status()`` a dict of what only the shell knows (grants, fw, journal,
     faults), ``counter()`` the newest command counter journaled, ``now()`` as in ``core/events.py``.
 
-    After ``stall_s`` without an acknowledgement of what was sent it is sent again, all of it when the
-    host was heard meanwhile, else one batch; the next time, or after ``_PROBES`` batches, only after
-    twice as long, and so on up to 15 minutes.
+    After ``stall_s`` without an acknowledgement of what was sent, one batch of it is sent again, and all
+    once that is acknowledged.  After ``_PROBES`` such tries it waits twice as long each time, up to 15
+    minutes.
 
     Call ``wake`` after an event was journaled or an acknowledgement taken, ``occupancy_changed`` and
     ``status_changed`` when they did.  None of them blocks.
@@ -70,7 +73,9 @@ class Sync:
             prefix, device_key, journal, sink, counter, now, self.reply, self._again, self._answers
         )
         self._wake = asyncio.Event()
-        self._cursor = 0  # newest seq sent
+        self._cursor = 0  # newest seq sent, or the last before what is to be sent again
+        self._edge = 0  # newest seq sent, while a stretch is being sent again
+        self._stretch_end = 0  # of the stretch being sent again, 0: none
         self._acknowledged = 0  # as last seen in the journal
         self._moved_ms = 0  # when the host last acknowledged something, or the cursor went back
         self._stall_first_ms = self._stall_ms = stall_s * 1000
@@ -150,12 +155,21 @@ class Sync:
 
     def _go_back(self, seq: int) -> None:
         self._cursor = seq
+        self._edge = self._stretch_end = 0
         self._moved_ms = ticks_ms()
+
+    def _repeat(self, seq: int, count: int) -> None:
+        """Send ``count`` events after ``seq`` again, then go on where we are."""
+        self._moved_ms = ticks_ms()
+        edge = max(self._edge, self._cursor)
+        if seq < edge:  # what was not sent yet will be
+            self._edge, self._cursor = edge, seq
+            self._stretch_end = min(seq + count, edge)
+            self._wake.set()
 
     def _again(self, seq: int) -> None:
         """The host misses ``seq`` and perhaps what follows."""
-        self._go_back(min(seq - 1, self._cursor))
-        self._wake.set()
+        self._repeat(max(seq - 1, self._journal.acknowledged), _STRETCH_EVENTS)
 
     def _watch_host(self) -> None:
         """Notice what the host acknowledged, or that it has been silent for too long."""
@@ -164,16 +178,17 @@ class Sync:
             self._acknowledged = acknowledged
             self._moved_ms = ticks_ms()
             self._stall_ms = self._stall_first_ms
-            self._probes = 0
-        elif self._cursor <= acknowledged:
+            if self._probes:
+                self._probes = 0
+                self._go_back(acknowledged)
+        elif max(self._cursor, self._edge) <= acknowledged:
             self._moved_ms = ticks_ms()
         elif ticks_diff(ticks_ms(), self._moved_ms) >= self._stall_ms:
-            self._probes = 0 if self._inbox.heard else self._probes + 1
-            self._inbox.heard = False
-            if not 0 < self._probes < _PROBES:
+            self._probes += 1
+            if self._probes >= _PROBES:
                 self._stall_ms = min(2 * self._stall_ms, _STALL_MOST_MS)
             self._status_due = True  # perhaps the host believes that nobody is here, and asks for nothing
-            self._go_back(acknowledged)
+            self._repeat(acknowledged, _BATCH_EVENTS)
 
     def _watch_time(self) -> None:
         """Ask for the time often until it is known, and then now and then."""
@@ -189,6 +204,8 @@ class Sync:
         return True
 
     def _may_send(self) -> bool:
+        if self._stretch_end:
+            return True
         ahead = _BATCH_EVENTS if self._probes else _HOST_WINDOW_EVENTS
         return self._cursor + 1 < self._journal.next_seq and self._cursor < self._acknowledged + ahead
 
@@ -228,6 +245,9 @@ class Sync:
         packet.put(b"]}")
         self._seal(packet, start, "events")
         self._cursor = last
+        if self._stretch_end and last >= self._stretch_end:
+            self._cursor = max(last, self._edge)
+            self._edge = self._stretch_end = 0
         return True
 
     def _fill_occupancy(self, packet) -> bool:

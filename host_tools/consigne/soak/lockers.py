@@ -28,7 +28,7 @@ conversation = import_locker("net.mqtt_conversation")
 names = import_locker("net.names")
 sync = import_locker("net.sync")
 
-AHEAD_EVENTS = 3_000  # journaled and not acknowledged: a locker nobody hears is left in peace
+AHEAD_EVENTS = 1_500  # journaled and not acknowledged: a locker nobody hears is left in peace
 BURST_EVENTS = 48
 PAUSE_S = 0.01
 TOLD_EVERY_S = 0.25
@@ -46,9 +46,9 @@ def key_of(name: str) -> bytes:
     return hashlib.sha256(name.encode()).digest()
 
 
-def values_of(name: str, seq: int) -> tuple[int, int, int, str]:
-    """The values of the ``DEPOSITED`` record that is event ``seq`` of a locker."""
-    return seq % DOORS, seq % 60_000, seq % 7, f"{name}{seq:010}"
+def values_of(name: str, seq: int) -> tuple[int, int, int, int, str]:
+    """The values of the ``OPENED`` record that is event ``seq`` of a locker."""
+    return seq % DOORS, seq % 7, seq % 60_000, seq, f"{name}{seq:010}"
 
 
 class _Wire:
@@ -128,7 +128,7 @@ class NetLocker:
             room = AHEAD_EVENTS - (journal.next_seq - 1 - journal.acknowledged)
             count = min(room, BURST_EVENTS, self._last + 1 - journal.next_seq)
             for _ in range(count):
-                self._append(records.DEPOSITED, *values_of(self._name, journal.next_seq))
+                self._append(records.OPENED, *values_of(self._name, journal.next_seq))
             if count > 0:
                 self._sync.wake()
             journal.maintain()

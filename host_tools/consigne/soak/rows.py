@@ -15,6 +15,7 @@ from consigne.sim.flash import NorFlash
 from . import lockers
 
 log = import_locker("journal.log")
+records = import_locker("core.records")
 sync = import_locker("net.sync")
 
 Row = tuple[int, dict[str, Any]]  # time, the event described
@@ -83,15 +84,9 @@ class Verdict:
             return False
         if journaled is not None:
             return stored == journaled
-        if computed and event["kind"] == "deposited":
-            door, holder, role, parcel = lockers.values_of(name, seq)
-            return event == {
-                "kind": "deposited",
-                "door": door,
-                "holder": holder,
-                "role": role,
-                "parcel": parcel,
-            }
+        if computed and event["kind"] == "opened":
+            payload = records.pack(records.OPENED, *lockers.values_of(name, seq))
+            return bool(event == records.describe(records.OPENED, payload))
         return computed and event["kind"] in ("command", "rejected")
 
     def _note(self, text: str) -> None:
