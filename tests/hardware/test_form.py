@@ -1,16 +1,28 @@
 """Whatever is missing, misspelt, of the wrong type or out of range in a cabinet file is told."""
 
+import datetime
+import json
 from pathlib import Path
 
 import pytest
+from consigne.cabinet.form import check_form
+from consigne.cabinet.reading import read
 from consigne.cabinet.schema import LISTS, NEEDED, REQUIRED, SITE, TABLES, Field
 from file_kit import GOOD, changed, line_of, problems
 
-_WRONG = {int: '"seven"', float: '"seven"', str: "7", bool: "1", list: "7"}
+_VALUES = {
+    int: "7", float: "7.5", str: '"seven"', bool: "true", list: "[7]", dict: "{ seven = 7 }",
+    datetime.date: "1979-05-27",
+}  # fmt: skip
 ALL = [("", key, field) for key, field in SITE.items()]
 ALL += [(name, key, field) for name, table in TABLES.items() for key, field in table.items()]
 ALL += [(name, key, field) for name, (_, table) in LISTS.items() for key, field in table.items()]
-IDS = [f"{table}.{key}" for table, key, _ in ALL]
+
+
+def _those(*chosen: tuple[str, str, Field]) -> pytest.MarkDecorator:
+    """A test for each of these keys."""
+    names = [f"{table}.{key}" for table, key, _ in chosen]
+    return pytest.mark.parametrize(("table", "key", "field"), chosen, ids=names)
 
 
 def _with(table: str, key: str, value: str | None) -> str:
@@ -28,20 +40,72 @@ def _with(table: str, key: str, value: str | None) -> str:
     return "\n".join([*lines[:start], *body, *lines[end:]]) + "\n"
 
 
-@pytest.mark.parametrize(("table", "key", "field"), ALL, ids=IDS)
-def test_a_value_of_the_wrong_type_is_told_at_its_line(
+@_those(*ALL)
+def test_a_value_of_any_other_type_is_told_at_its_line(
     table: str, key: str, field: Field, tmp_path: Path
 ) -> None:
-    text = _with(table, key, _WRONG[field.kind])
-    found = [p for p in problems(tmp_path, text) if p.place.key[-1:] == (key,)]
-    assert found and "expected" in found[0].text
-    assert text.splitlines()[found[0].place.line - 1] == f"{key} = {_WRONG[field.kind]}"
+    for kind, value in _VALUES.items():
+        if kind is field.kind or (kind is int and field.kind is float):
+            continue
+        text = _with(table, key, value)
+        found = [p for p in problems(tmp_path, text) if p.place.key[-1:] == (key,)]
+        assert found and "expected" in found[0].text, (value, found)
+        assert text.splitlines()[found[0].place.line - 1] == f"{key} = {value}"
 
 
-@pytest.mark.parametrize(
-    ("table", "key", "field"), [entry for entry in ALL if entry[2].default is REQUIRED],
-    ids=[name for name, entry in zip(IDS, ALL, strict=True) if entry[2].default is REQUIRED],
-)  # fmt: skip
+@_those(*ALL)
+def test_a_misspelt_key_is_told_with_the_right_one(
+    table: str, key: str, field: Field, tmp_path: Path
+) -> None:
+    wrong = key[0] + key[2] + key[1] + key[3:] if len(key) > 4 else key + "s"
+    if wrong == key:
+        wrong = key + "s"
+    found = [
+        p for p in problems(tmp_path, _with(table, wrong, _right(field))) if p.place.key[-1:] == (wrong,)
+    ]
+    assert [p.advice for p in found] == [f"did you mean '{key}'?"], found
+
+
+@pytest.mark.parametrize("name", [*TABLES, *LISTS])
+def test_a_misspelt_table_is_told_with_the_right_one(name: str, tmp_path: Path) -> None:
+    wrong = name[:-1] + name[-1] * 2
+    found = problems(tmp_path, f"{GOOD}\n[[{wrong}]]\n" if name in LISTS else f"{GOOD}\n[{wrong}]\n")
+    assert f"unknown key '{wrong}'; did you mean '{name}'?" in " ".join(str(p) for p in found)
+
+
+@_those(*[e for e in ALL if e[2].choices])
+def test_a_misspelt_value_is_told_with_the_right_one(
+    table: str, key: str, field: Field, tmp_path: Path
+) -> None:
+    for choice in field.choices:
+        if len(str(choice)) < 3:  # S for M is no slip of the finger that could be told
+            continue
+        found = problems(tmp_path, _with(table, key, f'"{choice}x"'))
+        assert any(p.advice == f"did you mean '{choice}'?" for p in found), (choice, found)
+
+
+@_those(*[e for e in ALL if e[2].default is not REQUIRED])
+def test_a_key_that_is_left_out_has_its_default(table: str, key: str, field: Field, tmp_path: Path) -> None:
+    file = tmp_path / "cabinet.toml"
+    file.write_text(_with(table, key, None))
+    data, found = check_form(read(file))
+    assert not [p for p in found if p.place.key[-1:] == (key,)]
+    entries = data[table] if table in LISTS else [data[table]] if table else [data]
+    assert not entries or entries[0][key] == field.default
+
+
+def _right(field: Field) -> str:
+    """A value that is allowed."""
+    if field.choices:
+        return json.dumps(field.choices[0])
+    if field.kind is list:
+        return "[]"
+    if field.kind is str:
+        return '"' + "x" * max(1, int(field.low)) + '"'
+    return "true" if field.kind is bool else f"{field.low:g}"
+
+
+@_those(*[e for e in ALL if e[2].default is REQUIRED])
 def test_a_key_that_must_be_given_is_missed(table: str, key: str, field: Field, tmp_path: Path) -> None:
     found = [str(p) for p in problems(tmp_path, _with(table, key, None))]
     assert any(f"key '{key}' is missing; add it: {field.meaning}" in text for text in found), found
@@ -58,10 +122,11 @@ def _outside(field: Field) -> list[str]:
     if field.kind is list:
         entry = "0" if field.each and field.each.kind is int else '"x"'
         return [f"[{', '.join([entry] * (int(field.high) + 1))}]", *(["[]"] if field.low else [])]
-    return [f"{field.low - 1:g}", f"{field.high + 1:g}"]
+    strange = ["nan", "inf", "-inf"] if field.kind is float else ["99_999_999_999_999_999_999"]
+    return [f"{field.low - 1:g}", f"{field.high + 1:g}", *strange]
 
 
-@pytest.mark.parametrize(("table", "key", "field"), ALL, ids=IDS)
+@_those(*ALL)
 def test_a_value_out_of_range_is_told(table: str, key: str, field: Field, tmp_path: Path) -> None:
     for value in _outside(field):
         found = [p for p in problems(tmp_path, _with(table, key, value)) if p.rule == "form"]
@@ -106,3 +171,12 @@ def test_a_table_where_a_list_is_meant_and_the_other_way_round(tmp_path: Path) -
     lines = GOOD.replace("[[i2c]]", "[i2c]").replace("[buzzer]", "[[buzzer]]")
     advice = [p.advice for p in problems(tmp_path, lines)]
     assert "write [[i2c]] above each" in advice and "write [buzzer] and its keys below" in advice
+
+
+@_those(*[e for e in ALL if e[2].each is not None])
+def test_every_entry_of_a_list_is_looked_at(table: str, key: str, field: Field, tmp_path: Path) -> None:
+    assert field.each is not None
+    values = [value for kind, value in _VALUES.items() if kind is not field.each.kind] + _outside(field.each)
+    for value in values:
+        found = [p for p in problems(tmp_path, _with(table, key, f"[{value}]")) if p.rule == "form"]
+        assert [p for p in found if p.place.key[-2:] == (key, 0)], (value, found)

@@ -5,9 +5,11 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from consigne.cabinet.compiler import open_cabinet
 from consigne.cabinet.lines import lines_of
 from consigne.cabinet.problems import CabinetError, Key
 from consigne.cabinet.reading import BYTES_MAX, read
+from consigne.cabinet.rules import judge
 from file_kit import GOOD
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -25,6 +27,34 @@ def test_ten_megabytes_are_refused_unread(tmp_path: Path) -> None:
     with file.open("wb") as stream:
         os.truncate(stream.fileno(), 10_000_000)
     assert f"has 10000000 bytes; a cabinet file has {BYTES_MAX} at most" in _refusal(file)
+
+
+def test_ten_megabytes_that_are_included_are_refused_where_they_are_named(tmp_path: Path) -> None:
+    with (tmp_path / "panel.toml").open("wb") as stream:
+        os.truncate(stream.fileno(), 10_000_000)
+    (tmp_path / "cabinet.toml").write_text('format = 1\ninclude = ["panel.toml"]\n')
+    text = _refusal(tmp_path / "cabinet.toml")
+    assert text.startswith(f"{tmp_path / 'cabinet.toml'}:2: include[0]: ") and "10000000 bytes" in text
+
+
+def test_ten_megabytes_of_valid_words_are_refused_before_they_are_parsed(tmp_path: Path) -> None:
+    file = tmp_path / "cabinet.toml"
+    file.write_text("# " + "x" * 10_000_000)
+    assert "has 10000002 bytes" in _refusal(file)
+
+
+def test_a_file_included_twice_gives_its_doors_twice_and_both_places_are_told(tmp_path: Path) -> None:
+    head, door, rest = GOOD.partition("[[compartment]]")
+    first, *others = (door + rest).split("\n\n[[compartment]]")
+    (tmp_path / "doors.toml").write_text(first + "\n")
+    for name in ("left", "right"):
+        (tmp_path / f"{name}.toml").write_text('include = ["doors.toml"]\n')
+    own = "".join(f"\n\n[[compartment]]{other}" for other in others)
+    (tmp_path / "cabinet.toml").write_text(f'include = ["left.toml", "right.toml"]\n{head}{own}')
+    found = [p for p in judge(open_cabinet(tmp_path / "cabinet.toml")) if p.rule == "door_number"]
+    (problem,) = found
+    assert problem.text == "'1' is the number of compartment[0] too"
+    assert (problem.place.file.name, problem.place.line) == ("doors.toml", 2)
 
 
 def test_what_is_not_there_not_text_or_not_toml_is_told(tmp_path: Path) -> None:
