@@ -156,13 +156,14 @@ def test_a_soft_reset_forgets_the_program_runs_the_files_again_and_keeps_the_pin
     port.to_raw()
     port.raw("with open('main.py', 'w') as f: f.write(\"print('main', 'x' in globals())\")")
     port.raw("import machine; machine.Pin(4, machine.Pin.OUT, value=1); x = 5")
+    port.raw("f = open('unclosed', 'w'); f.write('abc')")
     port.write(b"\x02")
     port.until(b">>> ")
     port.write(b"\x04")
     assert b"MPY: soft reboot\r\nmain False\r\nMicroPython v1.28.0" in port.until(b">>> ")
     assert board.call(lambda: board.board.pin(4).level) == 1
-    port.write(b"import os, machine; os.remove('main.py'); machine.reset_cause()\r")
-    assert b"\r\n5\r\n" in port.until(b">>> ")
+    port.write(b"import os, machine; os.remove('main.py'); machine.reset_cause(), open('unclosed').read()\r")
+    assert b"(5, 'abc')\r\n" in port.until(b">>> ")
 
 
 def test_a_program_that_ends_itself_starts_the_board_anew(port):

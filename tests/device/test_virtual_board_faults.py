@@ -82,6 +82,16 @@ def test_a_reset_in_the_middle_of_a_program_starts_the_board_anew(tmp_path):
         port.until(b">>> ")
 
 
+def test_a_button_pressed_twice_starts_the_board_once(tmp_path):
+    with board_at(tmp_path) as board, Port(board) as port:
+        port.to_prompt()
+        for _ in range(3):
+            board.reset()
+        port.until(b">>> ")
+        port.quiet()
+        assert [what for _, what, _ in board.log].count("boot") == 2
+
+
 def test_a_watchdog_that_nobody_feeds_resets_the_board_also_from_the_prompt(tmp_path):
     with board_at(tmp_path) as board, Port(board) as port:
         port.to_prompt()

@@ -5,7 +5,6 @@ this folder's and of the chip's flash; ``friendly`` or ``raw``, the prompt befor
 date of MicroPython as the image in the flash has them, and the name of the board.
 """
 
-import gc
 import os
 import sys
 
@@ -45,6 +44,17 @@ def mount():
     standins.mount_rom()
 
 
+def let_go(names):
+    """Close the files among a program's names, as a board's soft reset closes whatever is open.
+
+    The collector could not: closing one programs the flash, which is Python here, and needs memory.
+    """
+    for value in names.values():
+        if type(value).__name__ in ("FileIO", "TextIOWrapper"):
+            value.close()
+    names.clear()
+
+
 def serve(terminal, is_raw, banner, machine_name):
     """Programs, then the prompt, until a soft reset; returns whether it was the raw one."""
     names = {"__name__": "__main__"}
@@ -62,8 +72,7 @@ def serve(terminal, is_raw, banner, machine_name):
             terminal.out('Type "help()" for more information.\r\n')
             ended = friendly_prompt(terminal, names)
             is_raw = ended == CTRL_A
-    names.clear()
-    gc.collect()  # a file that nobody closed is closed by the end of its program, as on a board
+    let_go(names)
     print("MPY: soft reboot")
     return is_raw
 
