@@ -7,6 +7,8 @@ import pytest
 from consigne.sim.parts.hd44780 import DRAWINGS
 from driver_rig import CONFIG, VirtualRig
 from locker.drivers import dots
+from oled_picture import FILE, picture
+from PIL import Image, ImageChops
 
 # Shows what ``screens.json`` holds, a list of screens one second apart, then nothing new.
 DISPLAY = """
@@ -222,3 +224,9 @@ _COMMANDS = (
     (b"\x00\xa7", False), (b"\x00\xa6", True), (b"\x00\xd3\x04", False), (b"\x00\xd3\x00", True),
     (b"\x00\xda\x02", False), (b"\x00\xda\x12", True), (b"\x00\xa8\x1f", True), (b"\x00\xae", False),
 )  # fmt: skip
+
+
+def test_the_picture_in_the_manual_is_what_lights_up(tmp_path):
+    with Image.open(FILE) as drawn:
+        difference = ImageChops.difference(drawn.convert("L"), picture(rig_with, tmp_path))
+    assert difference.getbbox() is None, "draw it anew: python tests/sim/oled_picture.py"
