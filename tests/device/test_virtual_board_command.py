@@ -1,20 +1,19 @@
 """``consigne device virtual``: a board to practise on, from the command line."""
 
-import json
 import signal
 import subprocess
 import sys
 
-from sim_kit import config
+from consigne.cabinet.profiles import hardware_dir
 from virtual_kit import tool
 
-START = "import typer; from consigne.sim.virtualboard.command import virtual; typer.run(virtual)"
+DEMO = str(hardware_dir() / "cabinets" / "demo.toml")
+COMMAND = [sys.executable, "-u", "-m", "consigne.cli", "device", "virtual"]
 
 
 def test_it_prints_the_port_keeps_the_link_and_ends_with_ctrl_c(tmp_path):
-    (tmp_path / "cabinet.json").write_text(json.dumps(config()))
-    options = ["--micropython", "v1.28.0", "--link", "port", "--cabinet", "cabinet.json"]
-    command = [sys.executable, "-u", "-c", START, "flash.bin", *options]
+    options = ["--micropython", "v1.28.0", "--link", "port", "--cabinet", DEMO]
+    command = [*COMMAND, "flash.bin", *options]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
@@ -29,6 +28,6 @@ def test_it_prints_the_port_keeps_the_link_and_ends_with_ctrl_c(tmp_path):
 
 
 def test_an_unknown_chip_is_refused_with_those_there_are(tmp_path):
-    command = [sys.executable, "-c", START, str(tmp_path / "flash.bin"), "--chip", "rp2040"]
+    command = [*COMMAND, str(tmp_path / "flash.bin"), "--chip", "rp2040"]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=30)
     assert done.returncode == 2 and "esp32s3" in done.stderr

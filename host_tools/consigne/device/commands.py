@@ -24,6 +24,7 @@ from consigne.device.hostapi import Host
 from consigne.device.rombootloader import BAUD, RomBootLoader
 from consigne.device.several import Bar, choose, console, errors, on_each
 from consigne.device.troubles import DeviceError
+from consigne.sim.virtualboard.command import virtual
 
 app = typer.Typer(
     help="A locker's board: flash, provision, update, examine, take out of service.",
@@ -32,6 +33,7 @@ app = typer.Typer(
 )
 journal_app = typer.Typer(help="What a locker remembers.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(journal_app, name="journal")
+app.command()(virtual)
 
 _Ports = Annotated[
     list[str] | None, typer.Option("--port", "-p", help="Serial port; several are done at once.")
