@@ -13,6 +13,7 @@ from consigne.cabinet.learnfile import wiring_of
 from consigne.cabinet.learnrun import Learning, simulated
 from consigne.sim.virtualboard.board import VirtualBoard, install
 from learn_kit import on_boards, on_chips, wired
+from mpremote.transport_serial import SerialTransport
 
 pytestmark = pytest.mark.alone
 
@@ -107,6 +108,29 @@ def test_a_cable_pulled_in_the_middle_of_a_pulse_ends_it_and_the_next_laptop_goe
     assert bench.board.call(lambda: [d.strike.line.level for d in bench.board.cabinet.doors]) == [0, 0]
     bench.board.plug_cable()
     bench.technician.please("shut the door that nobody was asked for")
+    assert len(bench.learn().progress.numbered) == 2
+    assert _wired(bench.out) == _wired(bench.truth)
+
+
+@pytest.mark.parametrize("bench", [on_chips(2)], indirect=True)
+def test_a_board_that_restarts_while_somebody_looks_for_the_door_is_set_up_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patient = SerialTransport.read_until
+
+    def hasty(self: SerialTransport, *given: object, timeout: float = 10, **more: object) -> bytes:
+        """Ten seconds of silence are a second here."""
+        return patient(self, *given, timeout=min(timeout, 1.0), **more)  # type: ignore[no-any-return]
+
+    monkeypatch.setattr(SerialTransport, "read_until", hasty)
+    look = bench.technician.which_opened
+
+    def reset_and_look(place: str, note: str) -> str:
+        bench.technician.which_opened = look  # type: ignore[method-assign]
+        bench.board.reset()
+        return look(place, note)
+
+    bench.technician.which_opened = reset_and_look  # type: ignore[method-assign]
     assert len(bench.learn().progress.numbered) == 2
     assert _wired(bench.out) == _wired(bench.truth)
 

@@ -70,11 +70,19 @@ class ReplConsole:
                 raise Forgotten(text) from None
             raise OSError(f"the controller says {text}") from None
         except (TransportError, OSError) as error:
+            self._enter_again(error)
+            raise Forgotten("the board has restarted") from None
+        return printed.decode("utf-8", "replace").strip()
+
+    def _enter_again(self, error: Exception) -> None:
+        """The prompt of a board that has restarted; ``Gone`` when there is none."""
+        try:
+            self._transport.enter_raw_repl(soft_reset=True)
+        except (TransportError, OSError):
             raise Gone(
                 f"the controller's console is gone ({error}); nothing stays energised. Plug it in and begin "
                 "again: what was learned is kept"
             ) from None
-        return printed.decode("utf-8", "replace").strip()
 
 
 class Controller:
