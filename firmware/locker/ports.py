@@ -48,7 +48,10 @@ class Keypad(Protocol):
     turns: int  # changes every few seconds while run lives
 
     async def run(self, sink: Sink) -> None:
-        """Report ``(EV_KEY, key)`` once per press and ``(EV_KEYS_TOGETHER,)`` for mashing."""
+        """Report ``(EV_KEY, key)`` once per press and ``(EV_KEYS_TOGETHER,)`` for mashing.
+
+        One with a card reader also ``(EV_CARD, text)``, and ``(EV_SCAN_GARBLED,)`` for a card read badly.
+        """
 
 
 class Scanner(Protocol):

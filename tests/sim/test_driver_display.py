@@ -131,6 +131,18 @@ def test_a_display_that_does_not_answer_is_told_once_and_shows_the_newest_text_w
     assert glass(rig)[0] == "second"
 
 
+@pytest.mark.parametrize("after", [0, 1, 2, 3, 7, 14, 29, 31, 60, 131])
+def test_a_write_that_is_not_acknowledged_anywhere_leaves_nothing_behind(tmp_path, after):
+    """Also in the middle of a character, between its two halves."""
+    rig = rig_with(tmp_path, ("first é", "line"), ("second è", "text"))
+    rig.cabinet.display.fail_after = after
+    rig.run(500)
+    rig.cabinet.display.fail_after = None
+    rig.run(7_000)
+    assert glass(rig) == ["second è", "text", "", ""]
+    assert rig.taken() == [["report", "display does not answer"], ["report", "display answers again"]]
+
+
 def test_a_display_unplugged_while_it_is_being_written_recovers(tmp_path):
     rig = rig_with(tmp_path, ("first é",), ("second è",))
     rig.run(1001)

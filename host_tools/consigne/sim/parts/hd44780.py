@@ -59,6 +59,8 @@ class CharacterDisplay(Part):
     ----------
     silent
         Fault: the backpack does not acknowledge (a cable out).
+    fail_after
+        Fault: so many bytes are acknowledged, then one is not; None: all are.
     violations
         Instructions that came while the controller was still busy, or before it was awake.
     characters
@@ -70,6 +72,7 @@ class CharacterDisplay(Part):
         self.columns = columns
         self.rows = rows
         self.silent = False
+        self.fail_after: int | None = None
         self.violations = 0
         self.characters = 0
         board.i2c(bus).attach(address, self)
@@ -107,6 +110,11 @@ class CharacterDisplay(Part):
     def write(self, data: bytes) -> bool:
         if self.silent or not self.board.powered:
             return False
+        refused = False
+        if self.fail_after is not None:
+            refused = len(data) > self.fail_after
+            data = data[: self.fail_after]
+            self.fail_after -= len(data)
         at_us = max(float(self.clock.now_us()), self._bus_free_us) + BYTE_US  # the address byte
         for value in data:
             at_us += BYTE_US
@@ -118,7 +126,7 @@ class CharacterDisplay(Part):
             if falling and not before & RW:
                 self._nibble(before >> 4, bool(before & RS), at_us)
         self._bus_free_us = at_us
-        return True
+        return not refused
 
     def read(self, count: int) -> bytes:
         if self.silent or not self.board.powered:

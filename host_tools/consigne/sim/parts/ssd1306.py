@@ -68,13 +68,18 @@ class GraphicDisplay(Part):
         self.fail_after: int | None = None
         self._random = random.Random(seed)
         self._letters = _letters()
+        self._seen: tuple[list[bytes], list[list[bytes | None]]] | None = None  # until something changes
         board.i2c(bus).attach(address, self)
         self._reset()
 
     def power_on(self) -> None:
         self._reset()
 
+    def power_off(self) -> None:
+        self._seen = None
+
     def _reset(self) -> None:
+        self._seen = None
         self._memory = [bytearray(self._random.randbytes(WIDTH)) for _ in range(PAGES)]
         self.data_bytes = 0
         self.ignored = 0
@@ -93,6 +98,7 @@ class GraphicDisplay(Part):
     def write(self, data: bytes) -> bool:
         if self.silent or not self.board.powered:
             return False
+        self._seen = None
         refused = False
         if self.fail_after is not None:
             refused = len(data) > self.fail_after
@@ -121,6 +127,7 @@ class GraphicDisplay(Part):
         """A relay nearby: some of its memory changes, and it is turned upside down."""
         self._memory[2][30:60] = self._random.randbytes(30)
         self._flip_rows = not self._flip_rows
+        self._seen = None
 
     # --- commands -----------------------------------------------------------------------------------------
     def _take(self, value: int) -> None:
@@ -204,9 +211,19 @@ class GraphicDisplay(Part):
 
         Its plug is on top: segment 127 is on the left, line 63 on top.
         """
+        return self._look()[0]
+
+    def _look(self) -> tuple[list[bytes], list[list[bytes | None]]]:
+        """The rows of dots and the cells in them; looked at anew when something was written."""
         if not self.light:
-            return [bytes(WIDTH)] * HEIGHT
-        return [self._row(y) for y in range(HEIGHT)]
+            return [bytes(WIDTH)] * HEIGHT, [[bytes(8)] * self.columns] * self.rows
+        if self._seen is None:
+            glass = [self._row(y) for y in range(HEIGHT)]
+            cells = [
+                [_cell(glass, row, column) for column in range(self.columns)] for row in range(self.rows)
+            ]
+            self._seen = glass, cells
+        return self._seen
 
     def _row(self, y: int) -> bytes:
         line = y if self._flip_rows else HEIGHT - 1 - y
@@ -221,26 +238,21 @@ class GraphicDisplay(Part):
 
     def lines(self) -> list[str]:
         """What a person reads, cell by cell; what looks like no letter is ``▒``."""
-        if not self.light:
-            return [" " * self.columns] * self.rows
-        glass = self.pixels()
-        return [
-            "".join(self._looks_like(self._cell(glass, row, column)) for column in range(self.columns))
-            for row in range(self.rows)
-        ]
-
-    def _cell(self, glass: list[bytes], row: int, column: int) -> bytes | None:
-        """The eight rows of five dots of a cell; None when it is not drawn of dots two high."""
-        left, top = MARGIN + CELL_WIDTH * column, CELL_HEIGHT * row
-        rows = [glass[top + y][left : left + CELL_WIDTH] for y in range(CELL_HEIGHT)]
-        if rows[::2] != rows[1::2] or any(row[-1] for row in rows):
-            return None
-        return bytes(sum(bit << 4 - x for x, bit in enumerate(row[:5])) for row in rows[::2])
+        return ["".join(self._looks_like(cell) for cell in row) for row in self._look()[1]]
 
     def _looks_like(self, dots: bytes | None) -> str:
         return "▒" if dots is None else self._letters.get(dots, "▒")
 
     def dots(self, row: int, column: int) -> bytes | None:
         """The dots of a cell that shows no letter of ASCII, as ``CharacterDisplay.dots``."""
-        dots = self._cell(self.pixels(), row, column)
+        dots = self._look()[1][row][column]
         return dots if dots is not None and self._letters.get(dots, "▒") > "~" else None
+
+
+def _cell(glass: list[bytes], row: int, column: int) -> bytes | None:
+    """The eight rows of five dots of a cell; None when it is not drawn of dots two high."""
+    left, top = MARGIN + CELL_WIDTH * column, CELL_HEIGHT * row
+    rows = [glass[top + y][left : left + CELL_WIDTH] for y in range(CELL_HEIGHT)]
+    if rows[::2] != rows[1::2] or any(row[-1] for row in rows):
+        return None
+    return bytes(sum(bit << 4 - x for x, bit in enumerate(row[:5])) for row in rows[::2])
