@@ -45,7 +45,7 @@ class Bench:
                 self.epoch_s += 1
             self.cabinet.tick(self.now())
 
-    def signal(self, door, signal, after_ms=400):
+    def signal(self, door, signal, after_ms=900):
         """A door that closes was open for ``after_ms``: long enough to take something out."""
         if signal == D.SEEN_CLOSED and self.cabinet.doors[door].phase == D.OPEN:
             self.pass_ms(after_ms)

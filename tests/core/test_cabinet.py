@@ -289,7 +289,7 @@ def test_a_door_pushed_shut_as_it_springs_is_not_a_collection_and_opens_again_fo
     b.signal(0, D.PULSED)
     b.signal(0, D.SEEN_OPEN)
     b.cabinet.notes.clear()
-    b.signal(0, D.SEEN_CLOSED, after_ms=200)
+    b.signal(0, D.SEEN_CLOSED, after_ms=700)
     assert b.kinds()[-3:] == ["opened", "closed", "not_opened"]
     assert b.cabinet.doors[0].content == D.PARCEL and b.cabinet.choose(1) != 0
     assert b.cabinet.notes == [(0, C.NOTE_STUCK)]

@@ -34,7 +34,9 @@ OUT_OF_ORDER = const(3)
 _OPEN_WAIT_MS = const(2_000)  # from the coil's end to giving the pulse up; also the lock's rest
 _QUEUE_WAIT_MS = const(15_000)  # a pulse that never comes round, in a queue of pulses
 _PULSES_MAX = const(3)  # hardware.md: again after a rest, twice at most
-_TAKE_MS = const(300)  # nobody takes a parcel out in less: it sprang and was pushed shut, or the reed lied
+# Nobody takes a parcel out in less: it sprang and was pushed shut, or the reed lied.  A third of a second of
+# a hand, and half a second that a board which is asked lock by lock may be late with either news.
+_TAKE_MS = const(800)
 _DOUBT_MS = const(5_000)  # longer than a sensor is watched before it is called chattering
 _STUCK_MS = const(30_000)  # somebody pulling at a door that stuck: still our order
 _REMIND_MS = const(30_000)

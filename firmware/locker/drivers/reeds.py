@@ -25,7 +25,7 @@ MISSES_MAX = const(3)  # polls in a row without an answer before the sensors cou
 # until it has rested for a long while.
 _RESTLESS_MS = const(1500)
 _REST_MS = const(2000)
-_CHANGES_MAX = const(10)  # one is forgiven each second
+_CHANGES_MAX = const(10)  # one is forgiven for each second at rest
 
 _UNKNOWN = const(2)
 
@@ -118,6 +118,7 @@ class Reeds:
         self._moving = bytearray(doors)
         self._faulty = bytearray(doors)
         self._changes = bytearray(doors)
+        self._stirred = bytearray(doors)  # in this second
         self._calm = bytearray([1] * doors)  # was at rest when last looked at, which is each second
         self._since_ms: list = [0] * doors  # of the last movement; only looked at while moving
         self._restless_ms: list = [0] * doors  # when the first movement after a calm began
@@ -179,6 +180,7 @@ class Reeds:
         if is_open == self._raw[door] and not moved:
             return
         self._raw[door] = is_open
+        self._stirred[door] = 1
         self._since_ms[door] = time.ticks_add(self._now, -self._debounce_ms) if settled else self._now
         if not self._moving[door]:
             self._moving[door] = 1
@@ -227,7 +229,8 @@ class Reeds:
 
     def _forgive(self) -> None:
         for door in range(len(self._changes)):
-            if self._changes[door]:
+            if self._changes[door] and not self._stirred[door]:
                 self._changes[door] -= 1
+            self._stirred[door] = 0
             if not self._moving[door]:
                 self._calm[door] = 1

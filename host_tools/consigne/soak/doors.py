@@ -138,7 +138,7 @@ class World:
         self.report(index)
         if "sprung and shut" in self.faults:
             self.faults.discard("sprung and shut")
-            self.ms += self.random.randint(40, 290)
+            self.ms += self.random.randint(40, 790)
             self.is_open[index] = False
             self.report(index)
 
