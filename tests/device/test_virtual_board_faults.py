@@ -1,12 +1,23 @@
 """What happens to a virtual board in the middle of something: cable, power, reset, full disk, slow line."""
 
+import struct
 import subprocess
 import sys
 import time
 
 import pytest
-from consigne.sim.flash import TORN
-from virtual_kit import Port, board_at, eventually, mpremote, tool
+from consigne.sim.flash import HALF_ERASED, TORN
+from consigne.sim.virtualboard import image, slip
+from consigne.sim.virtualboard.loader import SYNC
+from virtual_kit import Port, board_at, esptool, eventually, mpremote, tool
+
+FLASH_BEGIN = slip.pack(struct.pack("<BBHIIIII", 0, 0x02, 16, 0, 0x10_0000, 1024, 1024, 0x1_0000))
+
+
+def flash_data(sequence):
+    """One block of the protocol, 1,024 zeros."""
+    return slip.pack(struct.pack("<BBHIIIII", 0, 0x03, 1040, 0xEF, 1024, sequence, 0, 0) + bytes(1024))
+
 
 OLD, NEW = b"old content\n" * 300, b"what is new\n" * 700
 
@@ -70,6 +81,25 @@ def test_power_lost_in_the_middle_of_one_program_of_the_flash_takes_the_board_do
             eventually(lambda: not board.powered, "the power goes")
         board.restore_power()
         assert content(board) in (b"old", b"", b"new" * 500)
+
+
+def test_power_lost_while_esptool_writes_is_no_harm_once_it_writes_again(tmp_path):
+    (tmp_path / "release.bin").write_bytes(image.release("v1.27.0"))
+    arguments = "--no-stub", "write-flash", "0x1000", tmp_path / "release.bin"
+    with board_at(tmp_path) as board:
+        board.call(lambda: board.flash.cut(200, HALF_ERASED, 1))
+        with Port(board) as port:  # esptool would wait for minutes for an answer to its write
+            board.enter_loader()
+            port.until(b"waiting for download\r\n")
+            port.write(FLASH_BEGIN)
+            for sequence in range(400):
+                port.write(flash_data(sequence))
+            eventually(lambda: not board.powered, "the power goes")
+            port.write(b"\r\x03" + SYNC)
+            assert not board.in_loader
+        board.restore_power()
+        assert esptool(board, *arguments).returncode == 0
+        assert "1.27.0" in mpremote(board, "exec", "import sys; print(sys.version)")
 
 
 def test_a_reset_in_the_middle_of_a_program_starts_the_board_anew(tmp_path):

@@ -14,6 +14,7 @@ from ...device import layout
 from ..board import HARD
 from ..flash import NorFlash
 from ..locker import HEAP_KB, SimLocker
+from ..netmemory import CUT, UP
 from ..process import MicroPythonGround
 from . import image
 from .cable import Cable, SerialCable
@@ -130,6 +131,12 @@ class VirtualBoard(SimLocker):
     def reset_after(self, count: int) -> None:
         """The same with the reset button."""
         self.call(lambda: self.serial.line.cut_after(count, self._press_reset))
+
+    def network(self, mode: str) -> None:
+        """``up`` or ``cut``, of the radio; for more provision the board with the port of a ``NetCut``."""
+        if mode not in (UP, CUT):
+            raise ValueError(f"a virtual board's network is {UP} or {CUT}, not {mode}")
+        super().network(mode)
 
     # --- buttons ----------------------------------------------------------------------------------------
     def reset(self) -> None:

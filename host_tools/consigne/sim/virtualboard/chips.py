@@ -3,7 +3,7 @@
 Register addresses are those that ``esptool`` reads, taken from its own target classes.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from esptool.targets import ESP32ROM, ESP32S3ROM, ESP8266ROM
@@ -13,8 +13,6 @@ from ..board import POWER_ON, SOFT, WATCHDOG
 DETECT = 0x4000_1000  # reads as a different number on every chip that has no GET_SECURITY_INFO
 XTAL_HZ = 40_000_000
 ROM_BAUD = 115_200
-
-
 _CAUSES = {  # EN and power look the same; machine.reset() goes through it here
     POWER_ON: (0x1, "POWERON_RESET"),
     SOFT: (0xC, "SW_CPU_RESET"),
@@ -24,7 +22,7 @@ _CAUSES = {  # EN and power look the same; machine.reset() goes through it here
 
 @dataclass(frozen=True)
 class Chip:
-    """One chip.  ``rom_class`` is esptool's class for it; ``image_id`` None: no chip number in its images."""
+    """One chip: ``rom_class`` is esptool's class for it, ``knows`` the commands of its ROM."""
 
     name: str
     rom_class: Any  # esptool has no types
@@ -33,8 +31,7 @@ class Chip:
     machine: str
     first_line: str
     status_bytes: int
-    has_security_info: bool
-    knows: frozenset[int] = field(default=frozenset(range(0x02, 0x14)))  # the ROM's commands
+    knows: frozenset[int]
 
     def registers(self, mac: bytes) -> dict[int, int]:
         """What can be read before anything was written: identity, revision, clock."""
@@ -69,14 +66,14 @@ class Chip:
 CHIPS = {
     "esp32": Chip(
         "esp32", ESP32ROM, 0, 0x1000, "Generic ESP32 module with ESP32",
-        "ets Jul 29 2019 12:21:46", 4, False, frozenset((*range(0x02, 0x0C), 0x0D, 0x0E, *range(0x0F, 0x14))),
+        "ets Jul 29 2019 12:21:46", 4, frozenset((*range(0x02, 0x0C), 0x0D, 0x0E, *range(0x0F, 0x14))),
     ),
     "esp32s3": Chip(
         "esp32s3", ESP32S3ROM, 9, 0, "Generic ESP32S3 module with ESP32S3",
-        "ESP-ROM:esp32s3-20210327", 4, True, frozenset((*range(0x02, 0x0C), 0x0D, *range(0x0F, 0x15))),
+        "ESP-ROM:esp32s3-20210327", 4, frozenset((*range(0x02, 0x0C), 0x0D, *range(0x0F, 0x15))),
     ),
     "esp8266": Chip(
         "esp8266", ESP8266ROM, 0, 0, "ESP module with ESP8266",
-        " ets Jan  8 2013,rst cause:2, boot mode:(3,6)", 2, False, frozenset(range(0x02, 0x0B)),
+        " ets Jan  8 2013,rst cause:2, boot mode:(3,6)", 2, frozenset(range(0x02, 0x0B)),
     ),
 }  # fmt: skip

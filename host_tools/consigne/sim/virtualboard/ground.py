@@ -12,7 +12,8 @@ from typing import Any
 from ...device import layout, rom
 from ..board import HARD, Board
 from ..clock import Timer
-from ..flash import NorFlash
+from ..flash import NorFlash, PowerCut
+from ..ground import PowerLost
 from ..process import LAUNCHER, ROM_BOOT, MicroPythonGround
 from ..shim import _ops as ops
 from ..wire import Handlers
@@ -26,7 +27,6 @@ from .netcable import NetCable
 
 ONBOARD = Path(__file__).with_name("onboard")
 STDIN_BYTES = 260  # of the ESP32 port's ring buffer for its console
-CTRL_C = 3
 NO_CHAR = 255
 BAUD = 115_200  # of the ROM's messages and of the port's console
 # pyserial waits 50 ms for the answer to each line it sets over the network, so what is to happen at once
@@ -188,6 +188,8 @@ class SerialGround(MicroPythonGround):
         """EN stops the chip and starts it; IO0 is looked at when EN has risen."""
         assert isinstance(self._cable, NetCable)
         lines = self._cable.lines
+        if not self._board.powered:
+            return
         if lines.in_reset:
             self._held = True
             self.kill()
@@ -234,18 +236,22 @@ class SerialGround(MicroPythonGround):
 
     def _received(self, data: bytes) -> int:
         """Bytes that reach the chip; returns how many it took."""
+        if not self._board.powered:
+            return len(data)
         if self._loader is None and SYNC in data and not self._cable.has_lines:
             self.download = True
             self._board.reset(HARD)
             return len(data)
         if self._loader is not None:
-            self._loader.feed(data)
+            try:
+                self._loader.feed(data)
+            except PowerCut as cut:
+                raise PowerLost(str(cut)) from cut
             return len(data)
         if self._process is not None:
             return self._to_stdin(data)
         # A real board loses what comes while it boots; without its time it would lose what it never misses.
-        waits = self._board.powered and not self._booted and not self._paced
-        return 0 if waits else len(data)
+        return len(data) if self._booted or self._paced else 0
 
     def _to_stdin(self, data: bytes) -> int:
         """Into the ring buffer, as far as there is room; Ctrl-C interrupts where the program allows it."""
