@@ -1,5 +1,6 @@
 """``consigne sim``: steps in, what the cabinet did out."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -64,3 +65,59 @@ def test_a_misspelt_step_is_named() -> None:
     done = sim("--key", "1")
     assert done.returncode == 2
     assert "'--key' is not a step" in done.stderr.replace("\n", " ")
+
+
+SHOP = str(Path(__file__).parents[2] / "hardware" / "cabinets" / "shop-6.toml")
+FRONT = """
+import tempfile
+from pathlib import Path
+
+from consigne.demo import cabinet
+from consigne.demo.front import LockerFront
+from consigne.sim.locker import SimLocker
+
+config = {**cabinet.config(1883), "network": {}}
+locker = SimLocker(config, cabinet.identity(), Path(tempfile.mkdtemp()), "virtual")
+locker.start()
+locker.run_for(2)
+front = LockerFront(locker)
+front.press("7")
+locker.run_for(1)
+front.scan("ABC")
+view = front.view()
+print("plates", len(front.plates), "keys", front.keys, "lit", view.lit, "scanned", view.scanned)
+print(*view.lines, sep="|")
+front.press("#")
+locker.run_for(1)
+print(*front.view().lines, sep="|")
+print("accents", [(one.row, one.column) for one in front.view().drawn])
+locker.stop()
+"""
+
+
+def test_another_cabinet_file_is_played_with_its_own_keypad_scanner_and_display() -> None:
+    """Up to the deposit: customers are served in the shop's hours only, and this runs at any."""
+    done = sim("--ground", "virtual", "--cabinet", SHOP, *ERRAND[:8])
+    assert done.returncode == 0, done.stderr
+    in_order(
+        done.stdout, "accepted via=1 role=1", "Colis déposés : 0", "door     4 springs open",
+        "deposited door=3", "Colis déposés : 1",
+    )  # fmt: skip
+
+
+def test_the_demos_page_draws_a_graphic_display_with_its_accents() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FRONT], env={**os.environ, "CONSIGNE_CABINET": SHOP}, capture_output=True,
+        check=False, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    in_order(
+        done.stdout, "plates 6 keys 123456789*0# lit True scanned 1", "|7_", "|Vérifiez et ",
+        "accents [(2, 1)]",
+    )  # fmt: skip
+
+
+def test_a_wrong_cabinet_file_is_told_and_nothing_is_played() -> None:
+    done = sim("--cabinet", __file__, "--keys", "1")
+    assert done.returncode == 1
+    assert "mend the TOML" in done.stderr
