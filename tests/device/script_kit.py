@@ -16,6 +16,7 @@ import runpy
 import sys
 import threading
 import types
+import zlib
 from collections import deque
 from types import SimpleNamespace
 
@@ -130,10 +131,10 @@ class ScriptBoard:
     def write_file(self, name, data):
         self.files[name.lstrip("/")] = hashlib.sha256(data).hexdigest()
 
-    def call(self, name, call, timeout_s=0):
+    def call_loaded(self, call):
         out = io.StringIO()
         with contextlib.redirect_stdout(out):
-            exec(script(name) + call, self._names(SimpleNamespace(stdin=None, stdout=out)))
+            exec(script("survey") + call, self._names(SimpleNamespace(stdin=None, stdout=out)))
         return [json.loads(line) for line in out.getvalue().splitlines() if line[:1] in "[{"]
 
     def exec_raw_no_follow(self, code):
@@ -181,6 +182,7 @@ class ScriptBoard:
             "esp32": SimpleNamespace(
                 Partition=SimpleNamespace(TYPE_DATA=1, find=lambda kind, label: [self.flash])
             ),
+            "deflate": SimpleNamespace(DeflateIO=_Inflated, RAW=1),
             "select": SimpleNamespace(poll=_Poll, POLLIN=1),
         }
 
@@ -188,6 +190,11 @@ class ScriptBoard:
             return stand_ins[name] if name in stand_ins else builtins.__import__(name, *rest)
 
         return {"__builtins__": {**vars(builtins), "__import__": importer}}
+
+
+class _Inflated(io.BytesIO):
+    def __init__(self, stream, kind, window_bits):
+        super().__init__(zlib.decompress(stream.read() or b"\x03\0", -window_bits))
 
 
 class _Poll:

@@ -8,6 +8,7 @@ without its watchdog, which nothing can stop once it runs, and with every relay 
 import contextlib
 import hashlib
 import json
+import secrets
 import sys
 import time
 from collections.abc import Iterator
@@ -30,7 +31,6 @@ START_S = 15.0
 """From a reset to the interpreter's prompt, at most; the checks of both slots included."""
 _READ_S = 2.0
 _ASK_S = 0.25
-_QUIET_S = 0.05
 _RESETS = "consigne: reset"
 _RAW_REPL = b"raw REPL; CTRL-B to exit\r\n"
 _FILE_CHUNK_BYTES = 512
@@ -118,27 +118,21 @@ class Board:
         """
         until = time.monotonic() + wait_s
         heard = b""
-        asked = 0
         while time.monotonic() < until and PROMPT not in heard:
             heard += self._ask_once()
-            asked += 1
-            if heard.endswith(_RAW_REPL):
-                if asked == 1:
-                    self.transport.in_raw_repl = True
-                    return None
-                self._hear_out()  # the earlier questions may be answered yet: ask once more, alone
-                heard, asked = b"", 0
+            if heard.endswith(_RAW_REPL) and self._in_step():
+                self.transport.in_raw_repl = True
+                return None
         return heard
 
-    def _hear_out(self) -> None:
+    def _in_step(self) -> bool:
+        """Hear out what earlier questions are answered yet, up to what only this one can be."""
+        token = secrets.token_hex(4)
+        expected = f"{token}\r\n\x04\x04".encode()
         with self._told():
-            while self.transport.serial.in_waiting or self._comes_more():
-                self.transport.serial.reset_input_buffer()
-
-    def _comes_more(self) -> bool:
-        """Whether something still comes within a moment."""
-        time.sleep(_QUIET_S)
-        return bool(self.transport.serial.in_waiting)
+            self.transport.serial.write(f"print('{token}')\x04".encode())
+            heard: bytes = self.transport.read_until(1, expected, timeout_overall=ANSWER_S)
+        return heard.endswith(expected)
 
     def _ask_once(self) -> bytes:
         line = self.transport.serial

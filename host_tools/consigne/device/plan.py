@@ -4,6 +4,7 @@ Each sector is put together on the board from pieces: copied out of the slot tha
 sector that is right already (an update that broke off wrote it) costs nothing.  Sector 0 is the seal.
 """
 
+import re
 from binascii import crc32
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,10 +14,13 @@ from consigne.device import layout, slots
 COPY_BYTES_MIN = 24
 """A piece costs 6 bytes on the wire; what is shorter than this is sent with its neighbours."""
 
+ERASED = 0xFFFF_FFFE
+_RUN_OF_ERASED = re.compile(rb"\xff{%d,}" % COPY_BYTES_MIN)
+
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """``source``: offset in the old slot's image, None for ``data`` that is sent."""
+    """``source``: offset in the old slot's image; None for ``data`` that is sent, ``ERASED`` for 0xFF."""
 
     source: int | None
     length: int
@@ -71,12 +75,21 @@ def _pieces(image: bytes, known: dict[bytes, slots.Content]) -> Iterator[tuple[i
         old = known.get(content.digest)
         if old is None or old.length != content.length or content.length < COPY_BYTES_MIN:
             continue
-        if content.offset > at:
-            yield at, Piece(None, content.offset - at, image[at : content.offset])
+        yield from _new(image, at, content.offset)
         yield content.offset, Piece(old.offset, content.length)
         at = content.offset + content.length
-    if at < len(image):
-        yield at, Piece(None, len(image) - at, image[at:])
+    yield from _new(image, at, len(image))
+
+
+def _new(image: bytes, at: int, end: int) -> Iterator[tuple[int, Piece]]:
+    """What has to be sent of ``at..end``: all but the room between files."""
+    for run in _RUN_OF_ERASED.finditer(image, at, end):
+        if run.start() > at:
+            yield at, Piece(None, run.start() - at, image[at : run.start()])
+        yield run.start(), Piece(ERASED, run.end() - run.start())
+        at = run.end()
+    if end > at:
+        yield at, Piece(None, end - at, image[at:end])
 
 
 def _cut(pieces: list[tuple[int, Piece]], begin: int, end: int) -> Iterator[Piece]:
@@ -89,7 +102,7 @@ def _cut(pieces: list[tuple[int, Piece]], begin: int, end: int) -> Iterator[Piec
         if piece.source is None:
             yield Piece(None, length, piece.data[skipped : skipped + length])
         else:
-            yield Piece(piece.source + skipped, length)
+            yield Piece(ERASED if piece.source == ERASED else piece.source + skipped, length)
 
 
 def _joined(pieces: Iterator[Piece]) -> Iterator[Piece]:

@@ -9,6 +9,7 @@ right already and goes on behind them.
 import base64
 import hashlib
 import struct
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,7 @@ WINDOW_BYTES = 256
 """On their way at most; an ESP32 keeps 260 bytes while it is busy (``MICROPY_HW_UART_RXBUF``)."""
 WRITTEN_S = 12.0
 _SENT = 0xFFFF_FFFF
+_WINDOW_BITS = 12
 _WRITE, _SEAL, _END = 1, 2, 3
 
 Progress = Callable[[int, int], None]
@@ -33,7 +35,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """What a push did.  ``sent_bytes`` is content that crossed the wire; 0 when nothing had changed."""
+    """What a push did.  ``sent_bytes``: content sent, before it is deflated; 0 when nothing had changed."""
 
     slot: int
     generation: int
@@ -52,19 +54,17 @@ def push(board: Board, application: Application, progress: Progress = _ignore) -
     for name, data in application.boot_files.items():
         if found["files"].get(name) != _hex(data):
             board.write_file("/" + name, data)
-    states = read_slots(board)
-    running = _newest(states)
+    running, old = running_slot(board)
     digest = slots.seal(application.image, 0).digest
-    if running is not None and states[running].seal.digest == digest:
-        return Pushed(running, states[running].seal.generation, 0, 0)
-    target = 0 if running is None else 1 - running
-    old = states[running].seal if running is not None else None
+    if old is not None and old.digest == digest:
+        return Pushed(running, old.generation, 0, 0)
+    target = 0 if old is None else 1 - running
     generation = (old.generation if old else 0) + 1
     sectors = len(plan.sectors_of(application.image))
-    sums = board.call("survey", f"sums({target}, {layout.SLOT_BYTES}, {sectors})")[0]
+    sums = board.call_loaded(f"sums({target}, {layout.SLOT_BYTES}, {sectors})")[0]
     steps = plan.plan(application.image, old, sums)
     seal = slots.seal(application.image, generation).binary()
-    _Sender(board, target, 0 if running is None else running, progress).send(steps, seal)
+    _Sender(board, target, running, progress).send(steps, seal)
     sent = sum(step.sent_bytes for step in steps) + len(seal)
     return Pushed(target, generation, sent, len(steps))
 
@@ -78,32 +78,25 @@ def check_board(port: str, found: dict[str, Any]) -> None:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class SlotState:
-    """A slot as the board sees it: its seal if it is whole, and whether the image fits it."""
+def running_slot(board: Board) -> tuple[int, slots.Seal | None]:
+    """The slot that the board starts from and its seal; ``(0, None)`` while none is whole.
 
-    seal: slots.Seal
-    whole: bool
-
-
-def read_slots(board: Board) -> dict[int, SlotState]:
-    """The slots that have a seal, by number."""
-    told = board.call("survey", f"seals({layout.SLOT_BYTES}, {layout.SLOT_COUNT})")
-    states = {}
-    for number, one in enumerate(told):
-        seal = slots.parse(base64.b64decode(one["seal"]))
-        if seal is not None:
-            states[number] = SlotState(seal, seal.digest.hex() == one["digest"])
-    return states
-
-
-def _newest(states: dict[int, SlotState]) -> int | None:
-    whole = [(state.seal.generation, -number) for number, state in states.items() if state.whole]
-    return -max(whole)[1] if whole else None
+    ``onboard/survey.py`` must have been loaded, as ``Board.survey`` does.
+    """
+    generations, newest = board.call_loaded(f"slots({layout.SLOT_BYTES}, {layout.SLOT_COUNT})")
+    if max(generations) < 0:
+        return 0, None
+    return generations.index(max(generations)), slots.parse(base64.b64decode(newest[0]))
 
 
 def _hex(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
+
+
+def _deflated(data: bytes) -> bytes:
+    """As ``deflate.DeflateIO`` of MicroPython reads it with the window of ``onboard/receive.py``."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, -_WINDOW_BITS)
+    return packer.compress(data) + packer.flush() if data else b""
 
 
 class _Sender:
@@ -127,7 +120,7 @@ class _Sender:
                 self._await_written()
             self._frame(_SEAL, 0, (plan.Piece(None, len(seal), seal),))
             self._await_written()
-            self._frame(_END, 0, ())
+            self._write(struct.pack(">BBH", _END, 0, 0))
             self._board.transport.follow(timeout=WRITTEN_S)
         except (OSError, struct.error, TransportError):
             raise troubles.cable_pulled(self._board.port) from None
@@ -136,12 +129,11 @@ class _Sender:
         head = struct.pack(">BBH", what, sector, len(pieces))
         for piece in pieces:
             head += struct.pack(">IH", _SENT if piece.source is None else piece.source, piece.length)
-        self._write(head)
-        for piece in pieces:
-            if piece.source is None:
-                self._write(piece.data)
-                self._done += piece.length
-                self._progress(self._done, self._total)
+        data = b"".join(piece.data for piece in pieces)
+        packed = _deflated(data)
+        self._write(head + struct.pack(">H", len(packed)) + packed)
+        self._done += len(data)
+        self._progress(self._done, self._total)
 
     def _write(self, data: bytes) -> None:
         """Send as fast as the board takes it."""

