@@ -5,6 +5,7 @@ import random
 import pytest
 from board_kit import BOARDS, POLARITY, ask_pulse, board, cabinet
 from consigne.sim.parts.lockboards import LockBoard
+from consigne.sim.shim import _ops as ops
 from driver_rig import VirtualRig
 
 OPEN, FAULT = 5, 6
@@ -280,6 +281,27 @@ def test_a_station_of_24_locks_asked_one_by_one_knows_a_door_opened_by_hand_in_h
         assert known_ms(rig, number) <= 500
         rig.cabinet.doors[number].push_shut()
         rig.run(1_500)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_interpreter_that_dawdles_between_timer_and_uart_cuts_no_request(tmp_path, kind):
+    """It did: under load a transmitter went off before the last byte, and a board seemed silent."""
+    rig = started(tmp_path, cabinet(board(kind), doors=4))
+    wire = only(rig).wire
+    port = rig.ground.interpreter.port
+    handle = port.handle
+
+    def dawdling(op, number, payload):
+        answer = handle(op, number, payload)
+        if op == ops.RMT_PLAY:
+            rig.clock.spend(1_000)
+        return answer
+
+    port.handle = dawdling
+    before = len(wire.heard)
+    rig.run(5_000)
+    assert (wire.lost, wire.collisions) == (0, 0)
+    assert len(wire.heard) > before + 30
 
 
 def test_an_order_does_not_wait_for_the_round_of_a_station(tmp_path):

@@ -23,6 +23,7 @@ from .ground import RESTART_US
 from .netcut import NetCut
 from .netmemory import UP, MemoryNetwork
 from .parts.cabinet import Cabinet
+from .parts.panel import AnyScanner, Keypad
 from .process import BoardThread, MicroPythonGround
 from .pyground import VirtualGround
 
@@ -215,17 +216,17 @@ class SimLocker:
     # --- people -----------------------------------------------------------------------------------
     def press(self, key: str, hold_ms: float = 70) -> None:
         """Press one key and let go of it after ``hold_ms``."""
-        keypad = self._part(self.cabinet.keypad, "keypad")
+        keypad: Keypad = self._part(self.cabinet.keypad, "keypad")
         self.call(lambda: keypad.press(key, hold_ms))
 
     def type(self, keys: str, keys_per_s: float = 5.0) -> float:
         """Press keys one after another; returns at once with the seconds that will take."""
-        keypad = self._part(self.cabinet.keypad, "keypad")
+        keypad: Keypad = self._part(self.cabinet.keypad, "keypad")
         return self.call(lambda: keypad.type(keys, keys_per_s)) / 1e6
 
     def scan(self, text: str) -> bool:
         """Hold a barcode before the scanner; False when it does not look."""
-        scanner = self._part(self.cabinet.scanner, "scanner")
+        scanner: AnyScanner = self._part(self.cabinet.scanner, "scanner")
         return self.call(lambda: scanner.show(text))
 
     def push_shut(self, door: int) -> None:

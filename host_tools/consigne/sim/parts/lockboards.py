@@ -74,7 +74,7 @@ class LockBoard(Part):
         self.inputs = [Net(f"{kind}@{address} input {n}") for n in range(many)]
         for number, line in enumerate(self.inputs):
             line.pull("board", 1)
-            line.on_change(lambda level, number=number: self._moved(number))
+            line.on_change(self._watcher(number))
         for line in self.coils:
             line.drive(self, 0)
         self.opened: list[int] = []
@@ -116,6 +116,9 @@ class LockBoard(Part):
         self.coils[channel].drive(self, 0)
 
     # --- the wire -----------------------------------------------------------------------------------
+
+    def _watcher(self, channel: int) -> Callable[[int], None]:
+        return lambda level: self._moved(channel)
 
     def _moved(self, channel: int) -> None:
         if not self.tells:
