@@ -23,7 +23,7 @@ from .ground import RESTART_US
 from .netcut import NetCut
 from .netmemory import UP, MemoryNetwork
 from .parts.cabinet import Cabinet
-from .parts.panel import AnyScanner, Keypad
+from .parts.panel import Keypad
 from .process import BoardThread, MicroPythonGround
 from .pyground import VirtualGround
 
@@ -216,17 +216,19 @@ class SimLocker:
     # --- people -----------------------------------------------------------------------------------
     def press(self, key: str, hold_ms: float = 70) -> None:
         """Press one key and let go of it after ``hold_ms``."""
-        keypad: Keypad = self._part(self.cabinet.keypad, "keypad")
+        keypad = self._keypad()
         self.call(lambda: keypad.press(key, hold_ms))
 
     def type(self, keys: str, keys_per_s: float = 5.0) -> float:
         """Press keys one after another; returns at once with the seconds that will take."""
-        keypad: Keypad = self._part(self.cabinet.keypad, "keypad")
+        keypad = self._keypad()
         return self.call(lambda: keypad.type(keys, keys_per_s)) / 1e6
 
     def scan(self, text: str) -> bool:
         """Hold a barcode before the scanner; False when it does not look."""
-        scanner: AnyScanner = self._part(self.cabinet.scanner, "scanner")
+        scanner = self.cabinet.scanner
+        if scanner is None:
+            raise LookupError("this cabinet has no scanner")
         return self.call(lambda: scanner.show(text))
 
     def push_shut(self, door: int) -> None:
@@ -236,11 +238,10 @@ class SimLocker:
     def force_open(self, door: int) -> None:
         self.call(self.doors[door].force_open)
 
-    @staticmethod
-    def _part(part: T | None, name: str) -> T:
-        if part is None:
-            raise LookupError(f"this cabinet has no {name}")
-        return part
+    def _keypad(self) -> Keypad:
+        if self.cabinet.keypad is None:
+            raise LookupError("this cabinet has no keypad")
+        return self.cabinet.keypad
 
     # --- the network ------------------------------------------------------------------------------
     def network(self, mode: str) -> None:
