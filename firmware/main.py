@@ -50,7 +50,7 @@ def main():
     if network:
         from locker.online import Online
 
-        online = Online(network, identity)
+        online = Online(network, identity, len(site.names))
         gc.collect()
     from locker.serving import Locker
 

@@ -10,7 +10,7 @@ from .drivers import board
 from .net.mqtt import Client, Settings
 from .net.mqtt_conversation import Conversation
 from .net.names import Resolver
-from .net.sync import Sync
+from .net.sync import Sync, packet_bytes
 from .net.telemetry import Telemetry
 
 TYPE_CHECKING = False
@@ -18,6 +18,17 @@ if TYPE_CHECKING:
     from . import ports
 
 _CA_FILE = "ca.der"  # who signs the broker's certificate
+_CERTIFICATE_FILE = "client.der"  # ours, where the broker wants one
+_KEY_FILE = "client_key.der"
+
+
+def _content(name):
+    """What the file holds; nothing when there is none."""
+    try:
+        with open(name, "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
 
 
 class Online:
@@ -26,20 +37,21 @@ class Online:
     The conversation's buffers are made here, while the heap is in one piece; the rest in ``join``.
     """
 
-    def __init__(self, network, identity):
+    def __init__(self, network, identity, doors):
         self._network = network
         self._identity = identity
-        self._conversation = Conversation()
+        self._conversation = Conversation(tx_bytes=packet_bytes(doors))
         self._telemetry = None
 
-    def join(self, core, journal, controller, supervisor, status, report):
+    def join(self, core, journal, controller, supervisor, status, report, supply_mv=None):
         """Give the supervisor what keeps host and locker in step.
 
-        ``status()`` gives what only the shell knows; ``report(text)`` hears of a part that is amiss.
+        ``status()`` gives what only the shell knows; ``report(text)`` hears of a part that is amiss;
+        ``supply_mv()`` measures the supply, where something can.
         Without a good CA this locker serves offline all the same.
         """
         try:
-            self._join(core, journal, controller, supervisor, status, report)
+            self._join(core, journal, controller, supervisor, status, report, supply_mv)
         except (OSError, ValueError) as error:  # no CA, or not one
             report("no network without a good {}".format(_CA_FILE))
             print(error)
@@ -59,25 +71,23 @@ class Online:
 
         return WifiLink(network["ssid"], self._identity.wifi_password, hostname)
 
-    def _join(self, core, journal, controller, supervisor, status, report):
+    def _tls(self, controller):
+        """Never in clear text because something is missing: without a good CA there is no network."""
+        from .net.tls import Tls, client_context
+
+        context = client_context(_content(_CA_FILE), _content(_CERTIFICATE_FILE), _content(_KEY_FILE))
+        return Tls(context, controller.now, board.set_calendar)
+
+    def _join(self, core, journal, controller, supervisor, status, report, supply_mv):
         network, identity = self._network, self._identity
         link = self._link(report)
-        tls = None
-        if network["tls"]:
-            from .net.tls import client_context
-
-            # Never connect in clear text because something is missing: without its CA this locker
-            # serves offline, and the console says why.
-            with open(_CA_FILE, "rb") as ca:
-                tls = client_context(ca.read())
-            board.set_calendar(journal.time_floor)
         settings = Settings(
             network["broker"],
             network["port"],
             identity.locker,
             identity.mqtt_user,
             identity.mqtt_password,
-            tls,
+            self._tls(controller) if network["tls"] else None,
         )
         client = Client(settings, link, Resolver(link.name_server), controller.is_idle, self._conversation)
         sync = Sync(
@@ -93,7 +103,7 @@ class Online:
         )
         controller.attach_sync(sync)
         latches = core.cabinet.health
-        self._telemetry = Telemetry(controller.now, link.rssi, latches.snapshot, len(core.names))
+        self._telemetry = Telemetry(controller.now, link.rssi, latches.snapshot, len(core.names), supply_mv)
         supervisor.spare("telemetry", self._telemetry.run)
         supervisor.spare("link", link.run)
         supervisor.spare("mqtt", client.run)

@@ -57,7 +57,10 @@ class Locker:
         self._supervise(parts, panel)
         self._online = online
         if online:
-            online.join(core, self._journal, controller, supervisor, self._status, self._part_report)
+            supply_mv = senses.supply_mv if senses else None
+            online.join(
+                core, self._journal, controller, supervisor, self._status, self._part_report, supply_mv
+            )
 
     def _supervise(self, parts, panel):
         controller, supervisor = self._controller, self._supervisor

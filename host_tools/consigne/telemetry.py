@@ -15,8 +15,8 @@ LATCHES_MAX = 1_000
 class Telemetry:
     """What came with one status.
 
-    ``samples`` are ``(time, seconds since start, free heap in bytes, RSSI in dBm)``, the newest
-    last, whose number since the start is ``taken``.  ``latches`` are ``(door, usual ms from pulse to
+    ``samples`` are ``(time, seconds since start, free heap in bytes, RSSI in dBm, supply in mV)``, the
+    newest last, whose number since the start is ``taken``; older firmware says nothing of the supply.  ``latches`` are ``(door, usual ms from pulse to
     open, recent ms, trouble 0 to 255, state)`` as in ``locker/core/health.py``.
     """
 
@@ -34,18 +34,20 @@ def parse(value: object) -> Telemetry:
         raise ValueError("taken is not a count")
     return Telemetry(
         taken,
-        _rows(value.get("samples"), "samples", 4, U32_MAX, SAMPLES_MAX),
-        _rows(value.get("latches"), "latches", 5, U16_MAX, LATCHES_MAX),
+        _rows(value.get("samples"), "samples", (4, 5), U32_MAX, SAMPLES_MAX),
+        _rows(value.get("latches"), "latches", (5,), U16_MAX, LATCHES_MAX),
     )
 
 
-def _rows(value: object, what: str, width: int, most: int, rows_max: int) -> list[tuple[int, ...]]:
+def _rows(
+    value: object, what: str, widths: tuple[int, ...], most: int, rows_max: int
+) -> list[tuple[int, ...]]:
     """Rows of whole numbers, none beyond ``most`` in either direction."""
     if not isinstance(value, list) or len(value) > rows_max:
         raise ValueError(f"{what} is not a list of at most {rows_max}")
     for row in value:
-        if not isinstance(row, list) or len(row) != width:
-            raise ValueError(f"{what} has a row that is not {width} numbers")
+        if not isinstance(row, list) or len(row) not in widths:
+            raise ValueError(f"{what} has a row that is not {widths[-1]} numbers")
         if not all(type(part) is int and abs(part) <= most for part in row):
             raise ValueError(f"{what} has a row that is not of whole numbers up to {most}")
     return [tuple(row) for row in value]

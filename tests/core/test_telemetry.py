@@ -24,12 +24,18 @@ class Site:
             self.telemetry.sample()
 
 
-def test_a_sample_says_when_how_long_how_much_and_how_loud():
+def test_a_sample_says_when_how_long_how_much_how_loud_and_what_the_supply_gives():
     site = Site()
     site.sample(1)
     (row,) = site.telemetry.body()["samples"]
-    assert row[:2] == (1_790_000_900, 900) and row[3] == -60
+    assert row[:2] == (1_790_000_900, 900) and row[3:] == (-60, -1)
     assert row[2] == -1 or row[2] > 0
+    for measured_mv, told in ((12_140, 12_140), (0, -1)):
+        site.telemetry = Telemetry(
+            lambda: (site.ms, site.s, 1), lambda: 0, {}.get, 1, lambda mv=measured_mv: mv
+        )
+        site.sample(1)
+        assert site.telemetry.body()["samples"][0][4] == told
 
 
 def test_the_time_since_start_outlives_the_ticks():

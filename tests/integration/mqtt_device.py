@@ -65,7 +65,9 @@ class Locker:
         self.busy = False
         self.doors = [[0, 0, None] for _ in range(options.get("doors", 12))]
         self.trust = TRUST_FLOOR if options.get("floor") else TRUST_SET
+        self.epoch_s = START_S
         self.counter = 0
+        self.calendar = []  # what TLS had the chip's calendar set to; this interpreter's is the machine's
         self.deaf = False  # take no acknowledgements
         self.heap_bytes_max = self.heap_bytes_start = 0
         self.journal = Journal(NorFlash(options.get("flash_bytes", 1 << 20), options.get("flash")))
@@ -78,7 +80,7 @@ class Locker:
                 options["locker"],
                 options.get("user", ""),
                 options.get("password", ""),
-                tls_context(options),
+                self.tls(options),
                 options.get("keepalive_s", 60),
                 options.get("retry_s", 0.05),
                 options.get("retry_most_s", 0.2),
@@ -106,8 +108,16 @@ class Locker:
         if kind == records.COMMAND:
             self.counter = records.unpack(kind, payload)[0]
 
+    def tls(self, options):
+        if "ca" not in options:
+            return None
+        from locker.net.tls import Tls, client_context
+
+        own = [content(options[name]) for name in ("certificate", "key") if name in options]
+        return Tls(client_context(content(options["ca"]), *own), self.now, self.calendar.append)
+
     def now(self):
-        return (time.ticks_ms(), START_S, self.trust)
+        return (time.ticks_ms(), self.epoch_s, self.trust)
 
     def append(self, kind, *values):
         self.journal.append(kind, records.pack(kind, *values), START_S)
@@ -132,13 +142,9 @@ class Locker:
         say("event", [plain(field) for field in event])
 
 
-def tls_context(options):
-    if "ca" not in options:
-        return None
-    from locker.net.tls import client_context
-
-    with open(options["ca"], "rb") as file:
-        return client_context(file.read())
+def content(path):
+    with open(path, "rb") as file:
+        return file.read()
 
 
 async def measure_heap(locker):
@@ -170,6 +176,7 @@ class Requests:
             "next_seq": journal.next_seq,
             "acknowledged": journal.acknowledged,
             "epoch": journal.epoch,
+            "calendar": self.locker.calendar,
             "heap_growth": self.locker.heap_bytes_max - self.locker.heap_bytes_start,
         }
 
@@ -188,6 +195,9 @@ class Requests:
 
     def plug(self, plugged):
         self.locker.link.plugged = plugged
+
+    def set_time(self, epoch_s):
+        self.locker.epoch_s, self.locker.trust = epoch_s, TRUST_SET
 
     def busy(self, busy):
         self.locker.busy = busy

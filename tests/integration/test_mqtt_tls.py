@@ -2,8 +2,10 @@
 
 import subprocess
 from pathlib import Path
+from typing import Any
 
-from mqtt_kit import Device, Mosquitto, ended, eventually
+import pytest
+from mqtt_kit import START_S, Device, Mosquitto, ended, eventually
 from mqtt_servers import NameServer
 
 
@@ -11,33 +13,55 @@ def openssl(folder: Path, *arguments: str) -> None:
     subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
 
 
-def make_certificates(folder: Path, name: str, last: str = "20991231235959Z") -> None:
-    """A CA and a server certificate for ``name``, valid until ``last``; the CA also as DER."""
-    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    openssl(folder, "req", "-x509", *curve, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=test CA")
+CURVE = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+DAY_S = 86_400
+
+
+def make_ca(folder: Path) -> None:
+    """A CA in ``folder``, its certificate also as DER."""
+    folder.mkdir(exist_ok=True)
+    openssl(folder, "req", "-x509", *CURVE, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=test CA")
     openssl(folder, "x509", "-in", "ca.pem", "-outform", "DER", "-out", "ca.der")
-    openssl(folder, "req", *curve, "-keyout", "server.key", "-out", "server.csr", "-subj", f"/CN={name}")
+    (folder / "index").touch()
+    (folder / "serial").write_text("01\n")
+
+
+def sign(folder: Path, who: str, name: str, first: str, last: str) -> None:
+    """A certificate ``who``.pem for ``name`` by the CA of the folder; key and certificate also as DER."""
+    openssl(folder, "req", *CURVE, "-keyout", f"{who}.key", "-out", f"{who}.csr", "-subj", f"/CN={name}")
     (folder / "ca.conf").write_text(
         "[ca]\ndefault_ca=own\n[own]\nnew_certs_dir=.\ndatabase=index\nserial=serial\ndefault_md=sha256\n"
         f"policy=any\n[any]\ncommonName=supplied\n[names]\nsubjectAltName=DNS:{name}\n"
     )
-    (folder / "index").touch()
-    (folder / "serial").write_text("01\n")
     openssl(
-        folder, "ca", "-batch", "-config", "ca.conf", "-extensions", "names", "-in", "server.csr",
-        "-cert", "ca.pem", "-keyfile", "ca.key", "-out", "server.pem",
-        "-startdate", "20200101000000Z", "-enddate", last, "-notext",
+        folder, "ca", "-batch", "-config", "ca.conf", "-extensions", "names", "-in", f"{who}.csr",
+        "-cert", "ca.pem", "-keyfile", "ca.key", "-out", f"{who}.pem",
+        "-startdate", first, "-enddate", last, "-notext",
     )  # fmt: skip
+    openssl(folder, "x509", "-in", f"{who}.pem", "-outform", "DER", "-out", f"{who}.der")
+    openssl(folder, "ec", "-in", f"{who}.key", "-outform", "DER", "-out", f"{who}_key.der")
 
 
-def tls_broker(folder: Path) -> Mosquitto:
-    return Mosquitto(
-        folder, extra=f"allow_anonymous true\ncertfile {folder}/server.pem\nkeyfile {folder}/server.key"
-    )
+def make_certificates(
+    folder: Path, name: str, first: str = "20200101000000Z", last: str = "20991231235959Z"
+) -> None:
+    """A CA and a server certificate for ``name``, valid from ``first`` to ``last``."""
+    make_ca(folder)
+    sign(folder, "server", name, first, last)
+
+
+def tls_broker(folder: Path, extra: str = "allow_anonymous true") -> Mosquitto:
+    return Mosquitto(folder, extra=f"{extra}\ncertfile {folder}/server.pem\nkeyfile {folder}/server.key")
+
+
+def refusal(device: Device) -> str:
+    """Why the first connection did not come about."""
+    error = eventually(lambda: device.state()["error"], "the refusal")
+    assert not device.state()["up"]
+    return str(error).upper()
 
 
 def test_tls_connects_only_to_the_right_name_signed_by_the_right_ca(tmp_path: Path) -> None:
-    (tmp_path / "other").mkdir()
     make_certificates(tmp_path, "broker.test")
     make_certificates(tmp_path / "other", "broker.test")
     broker = tls_broker(tmp_path)
@@ -48,28 +72,89 @@ def test_tls_connects_only_to_the_right_name_signed_by_the_right_ca(tmp_path: Pa
     wrong_ca = Device(broker.port, host="broker.test", **{**common, "ca": str(tmp_path / "other" / "ca.der")})
     with ended(broker, names, right, wrong_name, wrong_ca):
         right.wait_up()
-        for device in (wrong_name, wrong_ca):
-            eventually(lambda device=device: device.state()["error"], "the refusal")
-            assert not device.state()["up"]
-        assert "CN" in wrong_name.state()["error"], wrong_name.state()["error"]
-        assert "TRUST" in wrong_ca.state()["error"].upper(), wrong_ca.state()["error"]
+        assert "CN" in refusal(wrong_name)
+        assert "TRUST" in refusal(wrong_ca)
 
 
-def test_an_expired_certificate_is_refused(tmp_path: Path) -> None:
-    make_certificates(tmp_path, "broker.test", last="20210101000000Z")
+def device_of(folder: Path, broker: Mosquitto, names: NameServer, **options: Any) -> Device:
+    common = {"host": "broker.test", "name_server": "127.0.0.1", "name_port": names.port}
+    return Device(broker.port, ca=str(folder / "ca.der"), retry_s=0.01, retry_most_s=0.5, **common, **options)
+
+
+@pytest.mark.parametrize(
+    "first,last,words",
+    [
+        ("20200101000000Z", "20210101000000Z", "EXPIRED"),
+        ("20980101000000Z", "20990101000000Z", "IN THE FUTURE"),
+    ],
+)
+def test_a_certificate_is_refused_outside_its_dates(
+    tmp_path: Path, first: str, last: str, words: str
+) -> None:
+    make_certificates(tmp_path, "broker.test", first, last)
     broker = tls_broker(tmp_path)
     names = NameServer({"broker.test": "127.0.0.1"})
-    device = Device(
-        broker.port,
-        host="broker.test",
-        name_server="127.0.0.1",
-        name_port=names.port,
-        ca=str(tmp_path / "ca.der"),
-    )
+    device = device_of(tmp_path, broker, names)
     with ended(broker, names, device):
-        eventually(lambda: device.state()["error"], "the refusal")
-        assert not device.state()["up"]
-        assert "EXPIRED" in device.state()["error"].upper(), device.state()["error"]
+        assert words in refusal(device)
+        eventually(lambda: len(device.state()["calendar"]) >= 3, "tried again")
+        assert set(device.state()["calendar"]) == {START_S}, "by the time that is known, whatever it says"
+
+
+def test_on_the_floor_a_certificate_of_the_future_is_tried_a_month_later_and_an_expired_one_is_not(
+    tmp_path: Path,
+) -> None:
+    make_certificates(tmp_path, "broker.test", "20980101000000Z")
+    make_certificates(tmp_path / "old", "broker.test", last="20210101000000Z")
+    future, expired = tls_broker(tmp_path), tls_broker(tmp_path / "old")
+    names = NameServer({"broker.test": "127.0.0.1"})
+    hopeful = device_of(tmp_path, future, names, floor=True)
+    hopeless = device_of(tmp_path / "old", expired, names, floor=True)
+    with ended(future, expired, names, hopeful, hopeless):
+        eventually(lambda: len(hopeful.state()["calendar"]) >= 4, "four tries")
+        assert hopeful.state()["calendar"][:4] == [START_S + 30 * DAY_S * month for month in range(4)]
+        hopeful.ask("set_time", START_S + 5)
+        eventually(lambda: hopeful.state()["calendar"][-1] == START_S + 5, "back to the time that is known")
+        eventually(lambda: len(hopeless.state()["calendar"]) >= 3, "three tries")
+        assert set(hopeless.state()["calendar"]) == {START_S}
+
+
+def test_a_certificate_believed_on_the_floor_is_judged_again_once_the_time_is_known(tmp_path: Path) -> None:
+    make_certificates(tmp_path, "broker.test")
+    broker = tls_broker(tmp_path)
+    names = NameServer({"broker.test": "127.0.0.1"})
+    device = device_of(tmp_path, broker, names, floor=True)
+    near = device_of(tmp_path, broker, names, floor=True, locker="L2")
+    with ended(broker, names, device, near):
+        device.wait_up()
+        near.wait_up()
+        device.ask("set_time", START_S + 100 * DAY_S)
+        near.ask("set_time", START_S + 3600)
+        eventually(lambda: device.state()["calendar"][1:] == [START_S + 100 * DAY_S], "judged again")
+        device.wait_up()
+        assert device.state()["errors"] == ["OSError: the certificate is to be judged by the true date"]
+        assert near.state()["errors"] == [], "an hour makes no difference to a certificate"
+
+
+def test_a_broker_that_wants_a_certificate_gets_ours_and_takes_no_other(tmp_path: Path) -> None:
+    make_certificates(tmp_path, "broker.test")
+    sign(tmp_path, "client", "L0001", "20200101000000Z", "20991231235959Z")
+    make_ca(tmp_path / "other")
+    sign(tmp_path / "other", "client", "L0001", "20200101000000Z", "20991231235959Z")
+    wants = f"cafile {tmp_path}/ca.pem\nrequire_certificate true\nuse_identity_as_username true"
+    broker = tls_broker(tmp_path, wants)
+    names = NameServer({"broker.test": "127.0.0.1"})
+
+    def with_certificate(folder: Path) -> Device:
+        own = {"certificate": str(folder / "client.der"), "key": str(folder / "client_key.der")}
+        return device_of(tmp_path, broker, names, **own)
+
+    right, wrong = with_certificate(tmp_path), with_certificate(tmp_path / "other")
+    without = device_of(tmp_path, broker, names)
+    with ended(broker, names, right, wrong, without):
+        right.wait_up()
+        refusal(wrong)
+        refusal(without)
 
 
 def test_a_name_server_that_falls_silent_does_not_keep_the_locker_offline(tmp_path: Path) -> None:

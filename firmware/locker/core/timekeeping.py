@@ -64,24 +64,24 @@ class Clock:
 
 
 class LocalTime:
-    """UTC plus an offset; ``told`` is ``(offset_s, next_s, next_offset_s)`` as journaled, None until then.
+    """UTC plus an offset; ``told`` is ``(offset_s, next_s, next_offset_s)`` as journaled, empty until then.
 
     The second offset holds from ``next_s`` on (Unix seconds); 0 means that none is known to follow.
     """
 
     def __init__(self):
-        self.told = None
+        self.told: tuple = ()
 
     def offset_s(self, epoch_s):
         """Seconds that local time is ahead of UTC at this moment; 0 while nobody has told."""
-        if self.told is None:
+        if not self.told:
             return 0
         offset_s, next_s, next_offset_s = self.told
         return next_offset_s if 0 < next_s <= epoch_s else offset_s
 
     def clock(self, epoch_s):
         """``"14:05"`` as it would stand on the wall; "" while nobody has told the offset."""
-        if self.told is None:
+        if not self.told:
             return ""
         minutes = (epoch_s + self.offset_s(epoch_s)) // MINUTE_S
         return "{:02d}:{:02d}".format(minutes // 60 % 24, minutes % 60)

@@ -23,8 +23,8 @@ _IDLE_WAIT_S = const(120)  # a keypad mashed for longer than this does not keep 
 class Settings:
     """Where and as whom to connect, and how patiently.
 
-    ``host`` is also the name that the server's certificate must bear; ``tls`` is an
-    ``ssl.SSLContext`` or ``None``.  ``keepalive_s`` (4 to 1,200) bounds how long a dead connection
+    ``host`` is also the name that the server's certificate must bear; ``tls`` is a ``tls.Tls`` or
+    ``None``.  ``keepalive_s`` (4 to 1,200) bounds how long a dead connection
     goes unnoticed: one and a half times as long.  Waits between tries grow from ``retry_first_s``
     to ``retry_most_s``, jittered.  ``connect_s`` is for TCP, TLS, CONNACK and SUBACK together; an ESP32
     shakes hands in some 3 s.
@@ -123,7 +123,8 @@ class Client:
             if not isinstance(error, (OSError, EOFError, ProtocolError, ServerRefused)):
                 raise error
             self.last_error = "{}: {}".format(type(error).__name__, error)
-            if was_up:
+            other_date = settings.tls and settings.tls.failed(self.last_error)
+            if was_up or other_date:
                 backoff.reset()
             # A socket whose connecting was cancelled is only closed when it is collected, and an
             # ESP32 has a handful of them.
@@ -163,6 +164,8 @@ class Client:
             if not self._link.is_up():
                 conversation.fail(OSError("link down"))
             elif self.is_up():
+                if self._settings.tls and self._settings.tls.doubtful():
+                    conversation.fail(OSError("the certificate is to be judged by the true date"))
                 await self._keep_alive()
             elif ticks_diff(ticks_ms(), began_ms) >= self._settings.connect_s * 1000:
                 conversation.fail(OSError("no answer to connect"))

@@ -96,8 +96,11 @@ class Conversation:
             self.ended.set()
 
     async def _connect(self, settings, address: str) -> None:
+        tls = settings.tls
+        if tls:
+            tls.prepare()
         self._reader, self._writer = await asyncio.open_connection(
-            address, settings.port, ssl=settings.tls, server_hostname=settings.host if settings.tls else None
+            address, settings.port, ssl=tls and tls.context, server_hostname=settings.host if tls else None
         )
         async with self._lock:
             packet = self._packet.connect(

@@ -40,6 +40,11 @@ _BLANK_HEAD = b"\x00" * 33
 _COMPACT = (",", ":")
 
 
+def packet_bytes(doors: int) -> int:
+    """How long a packet may become: a batch of events, or the occupancy of a cabinet with long parcel ids."""
+    return max(4352, 64 * doors + 512)
+
+
 class Sync:
     """``client`` an ``mqtt.Client`` not yet running, ``journal`` an open journal.
 

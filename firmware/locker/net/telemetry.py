@@ -18,24 +18,29 @@ _free_bytes = getattr(gc, "mem_free", None)  # CPython, in simulations, does not
 
 
 class Telemetry:
-    """``now()`` as in ``core/events.py``; ``rssi()`` in dBm, 0 without a link.
+    """``now()`` as in ``core/events.py``; ``rssi()`` in dBm, 0 without a link; ``supply_mv()`` in
+    millivolts, 0 or no function where nothing measures it.
 
     ``latch(door)`` gives a tuple of numbers for each of ``doors`` doors, ``core/health.py`` has their
     meaning, and ``None`` for one that nothing is known of.
     """
 
-    def __init__(self, now, rssi, latch, doors):
+    def __init__(self, now, rssi, latch, doors, supply_mv=None):
         self._now = now
         self._rssi = rssi
         self._latch = latch
         self._doors = doors
+        self._supply_mv = supply_mv
         self._samples = []
         self._taken = 0
         self._up_ms = 0
         self._last_ms = now()[0]
 
     def sample(self) -> None:
-        """Take one: time, seconds since start, free heap in bytes (-1: unknown), RSSI in dBm."""
+        """Take one: time, seconds since start, free heap in bytes, RSSI in dBm, supply in mV.
+
+        Heap and supply are -1 where they are not known.
+        """
         now_ms, epoch_s, _ = self._now()
         self._up_ms += ticks_diff(now_ms, self._last_ms)
         self._last_ms = now_ms
@@ -45,7 +50,8 @@ class Telemetry:
             free_bytes = _free_bytes()
         if len(self._samples) >= _SAMPLES_MAX:
             self._samples.pop(0)
-        self._samples.append((epoch_s, self._up_ms // 1000, free_bytes, self._rssi()))
+        supply_mv = self._supply_mv() if self._supply_mv else 0
+        self._samples.append((epoch_s, self._up_ms // 1000, free_bytes, self._rssi(), supply_mv or -1))
         self._taken += 1
 
     def body(self) -> dict:

@@ -163,6 +163,8 @@ class _Way:
                 await self._forward.drain()
 
     def _pass(self, packet: bytes) -> None:
+        if self._forward.is_closing():
+            return
         proxy = self._proxy
         kind, losses, draw = packet[0] >> 4, proxy.losses, proxy.random.random
         if kind == _PUBACK and draw() < losses.lose_puback:
