@@ -256,3 +256,57 @@ def test_a_restart_between_deposit_and_pick_up_changes_nothing():
     again.pulses.clear()
     again.press("31415926#")
     assert again.pulses == [door]
+
+
+def test_a_wrong_code_at_a_shop_is_a_wrong_code_open_or_closed():
+    for hour in (3, 10):
+        bench = _bench("shop", MONDAY_S + hour * HOUR_S, hours=DAYS)
+        bench.press("12345678#")
+        assert bench.screen == "wrong_code"
+
+
+def test_a_courier_at_a_residence_ends_with_either_key_when_nothing_is_typed():
+    for key in ("#", "*"):
+        bench = _residence()
+        bench.press(key)
+        assert bench.screen == "goodbye"
+    bench = _residence()
+    bench.press("12**")
+    assert bench.screen == "home"
+    bench.press("*")
+    assert bench.screen == "goodbye"
+
+
+def test_a_home_with_nine_parcels_gets_no_tenth_and_the_courier_goes_on():
+    expanders = [{"kind": "mcp23017", "i2c": 0, "address": address} for address in (32, 33)]
+    doors = [
+        {
+            "name": str(i + 1),
+            "size": 1,
+            "lock": {"bank": "mcp23017@0:{}".format(32 + i // 8), "channel": i % 8},
+            "reed": {"bank": "mcp23017@0:{}".format(32 + i // 8), "channel": 8 + i % 8},
+        }
+        for i in range(12)
+    ]
+    bench = _bench("residence", expanders=expanders, doors=doors)
+    bench.press(bench.window(E.COURIER, E.DEPOSIT, 7) + "#")
+    for _ in range(9):
+        _leave(bench, "12")
+    bench.press("12#")
+    assert bench.screen == "already_here" and bench.kinds().count("deposited") == 9
+    _leave(bench, "13")
+    assert bench.kinds().count("deposited") == 10
+
+
+def test_a_resident_for_whom_nothing_lies_there_is_told_so_and_a_customers_own_code_works_too():
+    bench = _residence()
+    bench.scan("RR123456785FR")
+    bench.press("1")
+    bench.shut(bench.core.session.door, 3)
+    bench.press("#")
+    bench.pass_s(10)
+    bench.press("31415926#")
+    assert bench.screen == "not_here"
+    bench.pass_s(10)
+    _collect(bench, "RR123456785FR")
+    assert bench.screen == "take"
