@@ -17,7 +17,19 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-PARTS = ("locker", "heap", "journal", "access", "mqtt", "replay", "hardware", "doors", "panel", "server", "device")
+PARTS = (
+    "locker",
+    "heap",
+    "journal",
+    "access",
+    "mqtt",
+    "replay",
+    "hardware",
+    "doors",
+    "panel",
+    "server",
+    "device",
+)
 _COMPARE = {"<=": operator.le, ">=": operator.ge, "==": operator.eq}
 
 
