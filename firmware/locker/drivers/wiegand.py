@@ -38,7 +38,8 @@ class WiegandKeypad:
     def __init__(self, d0: int, d1: int, bits: int, gap_ms: int, report):
         """``d0``, ``d1``: pin numbers; ``bits`` of a key: 4 or 8; ``gap_ms`` of quiet ends a frame (21..100).
 
-        A gap longer than the pause between two keys would make one frame of both.
+        A gap longer than the pause between two keys would make one frame of both: at 15 keys a second 52 ms
+        lie between two of 8 bits.
         Raises ``ValueError`` for other bits.
         """
         if bits not in (4, 8):
