@@ -96,9 +96,11 @@ class HostService:
         self._tidying = asyncio.create_task(housekeeping.run(self.database), name="housekeeping")
 
     async def ready(self, timeout_s: float = 15.0) -> None:
-        """Wait until the broker confirmed the subscriptions.  Raises ``TimeoutError``."""
+        """Wait until the broker confirmed every subscription, the workers' too.  Raises ``TimeoutError``."""
         async with asyncio.timeout(timeout_s):
             await self.client.connected.wait()
+            if self.workers:
+                await self.workers.ready()
 
     async def stop(self) -> None:
         """Disconnect, commit what was received, close the database."""

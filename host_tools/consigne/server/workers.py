@@ -34,7 +34,8 @@ REPORT_S = 1.0
 RESTART_S = 1.0
 STOP_TIMEOUT_S = 15.0
 
-Report = tuple[dict[str, float], dict[str, int]]  # Counts as a dict, messages dropped by reason
+LOOK_S = 0.05
+Report = tuple[dict[str, float], dict[str, int], bool]  # Counts, messages dropped by reason, whether it hears
 _SPAWN = multiprocessing.get_context("spawn")  # a fork would share database and broker connections
 
 
@@ -93,7 +94,7 @@ class Workers:
         """What all workers did since the start, as of their last reports."""
         sums: Counter[str] = Counter()
         dropped: Counter[str] = Counter()
-        for counts, reasons in self._reports.values():
+        for counts, reasons, _ in self._reports.values():
             for name, value in counts.items():
                 sums[name] += value  # type: ignore[assignment]  # commit_s is a float
             dropped.update(reasons)
@@ -115,6 +116,15 @@ class Workers:
                 process.kill()
                 await asyncio.to_thread(process.join)
         self._running.clear()
+
+    async def ready(self) -> None:
+        """Wait until every worker hears the broker: before that, what lockers send is heard by nobody."""
+        while True:
+            self._collect()
+            hearing = [self._reports[pid][2] for pid in self.process_ids if pid in self._reports]
+            if sum(hearing) >= self.count or (self._task is not None and self._task.done()):
+                return
+            await asyncio.sleep(LOOK_S)
 
     async def wait_failed(self) -> None:
         """Return never while all is well; raise what ended the supervision otherwise (``CannotShare``)."""
@@ -196,7 +206,7 @@ async def _work(database_url: str, access: BrokerAccess, pipe: Connection) -> No
 async def _report(ingest: Ingest, pipe: Connection) -> None:
     while True:
         try:
-            pipe.send((asdict(ingest.counts), dict(ingest.dropped)))
+            pipe.send((asdict(ingest.counts), dict(ingest.dropped), ingest.is_connected))
         except BrokenPipeError:
             return
-        await asyncio.sleep(REPORT_S)
+        await asyncio.sleep(REPORT_S if ingest.is_connected else LOOK_S)

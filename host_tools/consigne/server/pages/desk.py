@@ -78,7 +78,8 @@ class Desk:
         known = self._fleet.locker(self._locker)
         status = known["status"] or {}
         events = known["events"]
-        numbers = [f"{events['complete_to']:,} events"]
+        complete = events["complete_to"]
+        numbers = [f"{complete:,} event{'' if complete == 1 else 's'}"]
         if events["lost"]:
             numbers.append(f"{events['lost']:,} lost")
         if status.get("firmware"):
