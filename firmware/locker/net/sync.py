@@ -24,7 +24,7 @@ from .mqtt_conversation import NotConnected
 _BATCH_EVENTS = const(24)  # of at most 170 bytes of JSON each: they fit a packet of 4 KiB
 # Sent again when the host asks: more would mostly be what it has, and a host that is behind would drown in
 # it.  It asks on for what is still missing.
-_STRETCH_EVENTS = const(384)
+_STRETCH_EVENTS = const(1024)
 _HOST_WINDOW_EVENTS = const(4096)  # sent and not acknowledged by the host
 _STALL_MOST_MS = const(900_000)
 _PROBES = const(8)  # a host that lives misses a few, one that is gone is not to be bothered for long

@@ -28,7 +28,7 @@ conversation = import_locker("net.mqtt_conversation")
 names = import_locker("net.names")
 sync = import_locker("net.sync")
 
-AHEAD_EVENTS = 1_500  # journaled and not acknowledged: a locker nobody hears is left in peace
+AHEAD_EVENTS = 1_000  # journaled and not acknowledged: a locker nobody hears is left in peace
 BURST_EVENTS = 48
 PAUSE_S = 0.01
 TOLD_EVERY_S = 0.25
