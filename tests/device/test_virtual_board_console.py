@@ -1,8 +1,10 @@
 """The virtual board's console: what ``mpremote`` and a terminal rely on, byte for byte."""
 
+import ast
 from pathlib import Path
 
 import pytest
+from consigne.device import layout
 from virtual_kit import Port, board_at, eventually, mpremote
 
 
@@ -169,8 +171,26 @@ def test_a_soft_reset_forgets_the_program_runs_the_files_again_and_keeps_the_pin
 def test_a_program_that_ends_itself_starts_the_board_anew(port):
     port.write(b"import sys; sys.exit()\r")
     assert b"MPY: soft reboot" in port.until(b">>> ")
+    port.write(b"import machine; machine.soft_reset()\r")
+    assert b"MPY: soft reboot" in port.until(b">>> ")
     port.write(b"import machine; machine.reset()\r")
     assert b"rst:0x1 (POWERON_RESET),boot:0x13" in port.until(b">>> ")
+
+
+def test_the_partitions_are_those_of_the_table_in_the_flash(board, port):
+    port.to_raw()
+    said, _ = port.raw("import esp32; print([p.info() for t in (0, 1) for p in esp32.Partition.find(t)])")
+    found = sorted(ast.literal_eval(said.decode()), key=lambda info: info[2])
+    expected = [(p.type, p.subtype, p.offset, p.size, p.label, False) for p in layout.PARTITIONS]
+    assert found == expected
+    place = layout.partition("journal").offset
+    board.flash.overwrite(place, b"\x0f" * 16)
+    program = "j = esp32.Partition.find(1, label='journal')[0]; j.writeblocks(0, b'\\xf3' * 4, 4); "
+    said, _ = port.raw(program + "b = bytearray(8); j.readblocks(0, b); print(bytes(b))")
+    assert ast.literal_eval(said.decode()) == b"\x0f" * 4 + b"\x03" * 4, "programming only clears bits"
+    said, wrong = port.raw("j.readblocks(256, b)")
+    assert b"OSError: 22" in wrong or b"EINVAL" in wrong
+    port.write(b"\x02")
 
 
 def test_the_technicians_commands_work_on_it(board, tmp_path):
@@ -204,6 +224,8 @@ def test_the_technicians_commands_work_on_it(board, tmp_path):
     assert "big.bin" not in said[said.index("rm :big.bin") + 12 :]
     said = mpremote(board, "mount", tmp_path / "folder", "exec", "import module")
     assert "from the laptop" in said
+    mpremote(board, "reset")
+    assert mpremote(board, "eval", "__import__('machine').reset_cause()").strip() == "5"
 
 
 def test_a_package_is_installed_from_an_index_on_the_laptop(board, index):

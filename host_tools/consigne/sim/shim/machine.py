@@ -342,6 +342,11 @@ def reset():
         _link.ask(_ops.INFO, 0)
 
 
+def soft_reset():
+    """End the program and start the interpreter anew."""
+    raise SystemExit
+
+
 def reset_cause():
     return _link.ask(_ops.INFO, 0)[0]
 

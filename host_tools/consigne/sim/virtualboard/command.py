@@ -1,6 +1,7 @@
 """``consigne device virtual``: a virtual board to practise on, until Ctrl-C."""
 
 import signal
+import sys
 import threading
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,6 +28,9 @@ def virtual(
     ] = False,
 ) -> None:
     """A board of no hardware: prints the serial port that mpremote and esptool can use, and what happens."""
+    if sys.platform != "linux":
+        typer.echo("a virtual board needs Linux: take a real board, or run this in a container", err=True)
+        raise typer.Exit(1)
     from .board import VirtualBoard, install
     from .chips import CHIPS
 
