@@ -27,6 +27,7 @@ CUTS = 200
 _BITS_PER_BYTE = 10  # a start bit and a stop bit
 _SMALL = ("main.mpy", "locker/__init__.mpy")
 _NEVER = 1 << 40
+_START_S = 20  # of a board that got its supply just now, on a machine that may be busy
 
 
 def run() -> dict[str, float]:
@@ -129,7 +130,7 @@ def _one_cut(
     board.plug_cable()
     if not board.powered:
         board.restore_power()
-    with Board(board.port) as line:
+    with Board(board.port, patience_s=_START_S) as line:
         slot, started = line.enter_service()["started"][2:]
         if slot < 0 or started < generation:
             raise AssertionError(f"after a cut slot {slot} started, generation {started} of {generation}")

@@ -26,7 +26,9 @@ from consigne.device.scripts import script
 
 BAUD = 115_200
 ANSWER_S = 3.0
-"""How long a console is asked before nobody is there."""
+"""How long one question may take."""
+PATIENCE_S = 6.0
+"""How long a console is asked before nobody is there: a board that was just plugged in starts first."""
 START_S = 15.0
 """From a reset to the interpreter's prompt, at most; the checks of both slots included."""
 _READ_S = 2.0
@@ -42,8 +44,9 @@ PROMPT = b"technician's code"
 class Board:
     """One board.  Use it as a context manager; every method may raise ``DeviceError``."""
 
-    def __init__(self, port: str, code: str | None = None) -> None:
+    def __init__(self, port: str, code: str | None = None, patience_s: float = PATIENCE_S) -> None:
         self.port = port
+        self._patience_s = patience_s
         self._code = code
         self._transport: SerialTransport | None = None
 
@@ -101,7 +104,7 @@ class Board:
 
     def enter(self) -> None:
         """Have the raw REPL.  ``LockedError`` when the console is closed and no code was given."""
-        heard = self._ask_for_repl(ANSWER_S)
+        heard = self._ask_for_repl(self._patience_s)
         if heard is None:
             return
         if PROMPT not in heard:

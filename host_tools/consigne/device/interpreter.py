@@ -76,7 +76,7 @@ def _check_sums(file: Path, chip: str, part: bytes) -> None:
     damaged = DeviceError(f"{file} is damaged or was cut short; download it again")
     try:
         image = LoadFirmwareImage(chip, part)
-    except (FatalError, IndexError, ValueError, EOFError) as error:
+    except (FatalError, IndexError, ValueError, EOFError, struct.error) as error:
         raise damaged from error
     if image.checksum != image.calculate_checksum():
         raise damaged

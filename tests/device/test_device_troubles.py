@@ -1,0 +1,326 @@
+"""What a technician is told when something is wrong: one sentence, and it says what to do."""
+
+import dataclasses
+import os
+import subprocess
+import sys
+import time
+
+import device_kit as kit
+import pytest
+import serial
+from consigne.cabinet.problems import CabinetError
+from consigne.device import (
+    application,
+    commands,
+    flashfile,
+    hostapi,
+    interpreter,
+    journal,
+    push,
+    slots,
+    troubles,
+)
+from consigne.device import provision as provisioning
+from consigne.device.board import Board
+from consigne.device.hostapi import Host
+from consigne.device.rombootloader import RomBootLoader
+from consigne.device.troubles import DeviceError
+from consigne.sim.virtualboard import image as chip_image
+from consigne.sim.virtualboard.board import VirtualBoard, install
+
+
+def command(*words):
+    done = subprocess.run(
+        [sys.executable, "-m", "consigne.cli", "device", *map(str, words)],
+        check=False, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    return done.returncode, done.stdout + done.stderr
+
+
+_FILL = """
+try:
+ for i in range(200):
+  with open('/more{}'.format(i), 'wb') as f: f.write(bytes(8192))
+except OSError: pass
+"""
+
+
+def is_one_sentence(text):
+    assert "Traceback" not in text and "\n" not in text.strip(), text
+    return True
+
+
+# --- the port ----------------------------------------------------------------------------------------
+
+
+def test_no_such_port():
+    status, told = command("push", "-p", "/dev/ttyUSB_none")
+    assert status == 1 and "no such port; plug the board in" in told and is_one_sentence(told)
+
+
+def test_a_port_that_another_program_has(tmp_path):
+    with kit.board_with(None, tmp_path) as board:
+        taken = serial.Serial(board.port, exclusive=True)
+        with pytest.raises(DeviceError, match="in use by another program; close"), Board(board.port):
+            raise AssertionError("it was opened")
+        taken.close()
+
+
+def test_a_board_without_micropython(tmp_path):
+    with kit.board_with(None, tmp_path) as board, Board(board.port, patience_s=0.5) as line:
+        with pytest.raises(DeviceError, match="no MicroPython answers; flash the board with"):
+            line.enter()
+
+
+def test_a_cable_that_is_pulled(tmp_path):
+    install(tmp_path / "flash.bin")
+    with kit.board_with(None, tmp_path) as board, Board(board.port) as line:
+        line.enter()
+        board.pull_cable()
+        with pytest.raises(DeviceError, match="went away in the middle; check cable and supply"):
+            line.run("print(1)")
+
+
+def test_several_boards_and_none_named(monkeypatch):
+    from consigne.device import several
+
+    ports = [type("Port", (), {"device": name, "vid": 1})() for name in ("/dev/ttyUSB1", "/dev/ttyUSB0")]
+    monkeypatch.setattr(several.list_ports, "comports", lambda: ports)
+    with pytest.raises(DeviceError, match=r"say which with --port .*ttyUSB0, /dev/ttyUSB1"):
+        several.choose(None)
+    monkeypatch.setattr(several.list_ports, "comports", list)
+    with pytest.raises(DeviceError, match="no board is plugged in; check the cable"):
+        several.choose(None)
+
+
+# --- the board ---------------------------------------------------------------------------------------
+
+
+def test_another_chip_than_the_image_is_for(tmp_path):
+    with VirtualBoard(tmp_path / "flash.bin", chip="esp32s3", link=tmp_path / "port") as board:
+        status, told = command("flash", kit.micropython_file(tmp_path), "-p", board.port)
+    assert status == 1 and "this board has a" in told and "take the MicroPython image of this board" in told
+
+
+def test_a_micropython_too_old_on_the_board(tmp_path):
+    install(tmp_path / "flash.bin", "v1.24.1")
+    with kit.board_with(None, tmp_path) as board, Board(board.port) as line:
+        found = line.enter_service()
+        config, _ = kit.compiled(kit.cabinet_file(tmp_path))
+        with pytest.raises(DeviceError, match=r"1\.24\.1 is too old, 1\.25\.0 or later is needed"):
+            provisioning._check(board.port, found, kit.wanted("L1", config))
+
+
+def test_a_board_with_the_stock_partitions(tmp_path):
+    install(tmp_path / "flash.bin")
+    data = bytearray(kit.flash_of(tmp_path))
+    from consigne.device import layout
+
+    data[layout.TABLE_OFFSET : layout.TABLE_OFFSET + 0xC00] = layout.binary(chip_image.STOCK)
+    with kit.board_with(bytes(data), tmp_path) as board, Board(board.port) as line:
+        line.enter_service()
+        with pytest.raises(DeviceError, match=r"no room for the application .* flash it"):
+            push.push(line, application.build())
+
+
+def test_a_full_file_system_and_the_old_file_stays(tmp_path):
+    install(tmp_path / "flash.bin")
+    with kit.board_with(None, tmp_path) as board, Board(board.port) as line:
+        line.enter_service()
+        line.write_file("/config.json", b"old")
+        line.run(_FILL)
+        with pytest.raises(DeviceError, match="file system is full; remove what is not Consigne's"):
+            line.write_file("/config.json", bytes(20_000))
+        assert line.read_file("/config.json") == b"old"
+
+
+# --- what is to become of it -----------------------------------------------------------------------------
+
+
+def surveyed(**more):
+    """What a good board tells of itself."""
+    found = {
+        "version": [1, 28, 0], "machine": "Generic ESP32 module with ESP32", "rom_bytes": 0x8_0000,
+        "started": [True, False, 0, 1], "files": {},
+    }  # fmt: skip
+    return {**found, **more}
+
+
+@pytest.fixture
+def wanted(tmp_path):
+    return kit.wanted("L1", kit.compiled(kit.cabinet_file(tmp_path))[0])
+
+
+def test_a_configuration_for_another_board(wanted):
+    found = surveyed(machine="Generic ESP32S3 module with ESP32S3")
+    with pytest.raises(DeviceError, match="the cabinet file is for an esp32, this board is an esp32s3"):
+        provisioning._check("port", found, wanted)
+
+
+def test_a_board_without_an_application(wanted):
+    with pytest.raises(DeviceError, match="use `consigne device push` first"):
+        provisioning._check("port", surveyed(started=[True, False, -1, 0]), wanted)
+
+
+def test_production_without_a_technician_who_could_open_it(tmp_path):
+    config = kit.compiled(kit.cabinet_file(tmp_path, technician=False))[0]
+    with pytest.raises(DeviceError, match="has no \\[\\[holder\\]\\] with role 'technician'"):
+        provisioning._check("port", surveyed(), kit.wanted("L1", config, production=True))
+
+
+def test_tls_without_an_authority_and_wifi_without_a_password(wanted):
+    network = {"kind": "wifi", "ssid": "x", "broker": "b", "port": 8883, "tls": True}
+    config = {**wanted.config, "network": network}
+    with pytest.raises(DeviceError, match="give its authority with --ca"):
+        provisioning._check("port", surveyed(), dataclasses.replace(wanted, config=config))
+    config["network"] = {**network, "tls": False}
+    none = dataclasses.replace(wanted.secrets, wifi_password="")
+    with pytest.raises(DeviceError, match="CONSIGNE_WIFI_PASSWORD"):
+        provisioning._check("port", surveyed(), dataclasses.replace(wanted, config=config, secrets=none))
+
+
+def test_a_cabinet_file_that_is_wrong_says_where(tmp_path):
+    file = kit.cabinet_file(tmp_path)
+    file.write_text(file.read_text().replace("i2c", "i2d", 1))
+    with pytest.raises(DeviceError, match=r"cabinet\.toml") as told:
+        commands._wanted("L1", file, None, None, "UTC", False)
+    assert not isinstance(told.value, CabinetError)
+
+
+def test_secrets_are_in_no_text_that_python_makes_of_them(wanted):
+    shown = repr(wanted) + str(wanted.secrets)
+    assert kit.WIFI_PASSWORD not in shown and wanted.secrets.mqtt_password not in shown
+
+
+# --- image files -----------------------------------------------------------------------------------------
+
+
+def test_a_good_image_is_read(tmp_path):
+    found = interpreter.read(kit.micropython_file(tmp_path, "v1.26.1"))
+    assert (found.chip, found.offset, found.version) == ("esp32", 0x1000, (1, 26, 1))
+
+
+@pytest.mark.parametrize("where", [0x100, 0x3000, 0xF040, 0x1_2000])
+def test_a_damaged_image(tmp_path, where):
+    file = kit.micropython_file(tmp_path)
+    data = bytearray(file.read_bytes())
+    data[where] ^= 1
+    file.write_bytes(data)
+    with pytest.raises(DeviceError, match="is damaged or was cut short; download it again"):
+        interpreter.read(file)
+
+
+@pytest.mark.parametrize("length", [0, 20, 0x4000, 0xF000, 0x1_4000])
+def test_an_image_cut_short(tmp_path, length):
+    file = kit.micropython_file(tmp_path)
+    file.write_bytes(file.read_bytes()[:length])
+    with pytest.raises(DeviceError, match=r"download it again|not a MicroPython image"):
+        interpreter.read(file)
+
+
+@pytest.mark.parametrize(
+    ("made", "told"),
+    [
+        (b"\x7fELF" + bytes(100), "take the .bin"),
+        (chip_image.release("v1.20.0"), "1.20.0 is too old"),
+        (chip_image.release("v1.28.0", 2), "for a chip of kind 2"),
+    ],
+    ids=["elf", "old", "another chip"],
+)
+def test_a_file_that_is_no_image_for_this(tmp_path, made, told):
+    file = tmp_path / "file.bin"
+    file.write_bytes(made)
+    with pytest.raises(DeviceError, match=told) as error:
+        interpreter.read(file)
+    assert is_one_sentence(str(error.value))
+
+
+def test_another_program_for_the_same_chip(tmp_path):
+    data = chip_image.release("v1.28.0")[:0xF000] + chip_image.build("v1.28.0", "blink")
+    file = tmp_path / "file.bin"
+    file.write_bytes(data)
+    with pytest.raises(DeviceError, match="but not of MicroPython"):
+        interpreter.read(file)
+
+
+def test_flash_that_ends_within_the_journal(tmp_path):
+    from consigne.device import layout
+
+    data = bytearray(b"\xff" * 0x38_0000)
+    data[layout.TABLE_OFFSET : layout.TABLE_OFFSET + 0xC00] = layout.binary()
+    file = tmp_path / "flash.bin"
+    file.write_bytes(data)
+    with pytest.raises(DeviceError, match="ends at byte 3670016, within the partition 'journal'"):
+        flashfile.partition_in(file, "journal")
+
+
+def test_a_journal_of_noise_is_told_and_raises_nothing():
+    dump = journal.decode(bytes(range(256)) * 4096)
+    assert not dump.entries and not dump.proven
+
+
+def test_an_application_that_fits_no_slot():
+    from consigne.device import rom
+
+    with pytest.raises(slots.TooLarge, match="more than a slot holds"):
+        slots.seal(rom.pack({"main.mpy": bytes(300_000)}), 1)
+
+
+# --- clocks, the host ------------------------------------------------------------------------------------
+
+
+def test_a_laptop_whose_clock_is_wrong(tmp_path):
+    with kit.running_host(tmp_path) as (url, _):
+        host = Host(url, kit.TOKEN)
+        assert abs(host.check_clock()) < 5
+        with pytest.raises(DeviceError, match="s behind the host's; set it right"):
+            host.check_clock(time.time() - 7200)
+        with pytest.raises(DeviceError, match="s ahead of the host's"):
+            host.check_clock(time.time() + 400)
+    with pytest.raises(DeviceError, match="believes that today is 2000-01-01; set its clock"):
+        hostapi.check_sane(946_684_800)
+
+
+def test_a_host_that_cannot_be_reached_or_wants_a_token(tmp_path):
+    with pytest.raises(DeviceError, match=r"cannot be reached .* check --host"):
+        Host("http://127.0.0.1:9").check_clock()
+    with pytest.raises(DeviceError, match="is not the address of a host"):
+        Host("127.0.0.1:9").check_clock()
+    body = {"id": "L1", "device_key": os.urandom(32).hex()}
+    with kit.running_host(tmp_path) as (url, _):
+        with pytest.raises(DeviceError, match="wants its API token"):
+            Host(url, "wrong").register(body)
+        assert Host(url, kit.TOKEN).register(body) is True
+        assert Host(url, kit.TOKEN).register(body) is False
+        with pytest.raises(DeviceError, match="knows L1 with the key of another board"):
+            Host(url, kit.TOKEN).register({**body, "device_key": os.urandom(32).hex()})
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("A fatal error occurred: This chip is ESP32-S3, not ESP32. Wrong chip argument?", "has a ESP32-S3"),
+        ("A fatal error occurred: Failed to connect to ESP32: No serial data received.", "hold BOOT"),
+        (
+            "A fatal error occurred: MD5 of file does not match data in flash!",
+            "does not keep what is written",
+        ),
+        ("A serial exception error occurred: device disconnected?", "went away in the middle"),
+    ],
+)
+def test_what_esptool_says_in_a_technicians_words(said, told):
+    assert told in str(RomBootLoader("port", "esp32")._trouble(said))
+
+
+@pytest.mark.parametrize(
+    ("raised", "told"),
+    [
+        ("Traceback\nOSError: [Errno 28] ENOSPC", "file system is full"),
+        ("Traceback\nMemoryError: memory allocation failed", "not enough memory"),
+        ("Traceback\nOSError: flash: sector 7 does not keep what is written", "worn or the supply sags"),
+        ("Traceback\nValueError: what?", "reset it and try again"),
+    ],
+)
+def test_what_the_board_raises_in_a_technicians_words(raised, told):
+    assert told in str(troubles.from_board("port", raised)) and is_one_sentence(told)
