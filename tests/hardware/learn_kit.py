@@ -7,14 +7,20 @@ from consigne.cabinet.compiler import compile_cabinet, compile_file, open_cabine
 from consigne.cabinet.console import Console
 from consigne.cabinet.learn import Technician
 from consigne.cabinet.learned import Progress
-from consigne.cabinet.learnfile import wiring_of
+from consigne.cabinet.learnfile import to_toml, usual_wiring, wiring_of
 from consigne.cabinet.learnrun import Learning
-from consigne.cabinet.newfile import new_file
+from consigne.cabinet.model import RELAY, Cabinet
+from consigne.cabinet.newfile import Place, compartments, new_file
 from consigne.cabinet.profiles import profiles
+from consigne.cabinet.reading import Sheet
+from consigne.cabinet.rules_pins import suitable
 from consigne.sim.learnground import SimTechnician, UnknownCabinet
 
 Wired = tuple[dict[str, Any], dict[str, Any], int]
 """Lock, sensor, closed level of a door."""
+
+
+_LEARNED = ("doors", "boards", "expanders")
 
 
 def wired(config: dict[str, Any]) -> dict[str, Wired]:
@@ -53,7 +59,11 @@ class Site:
         learning.write(self.out)
         config, warnings = compile_file(self.out)
         assert warnings == []
-        return wired(spelled_out(open_cabinet(self.out), config))
+        found = spelled_out(open_cabinet(self.out), config)
+        assert {key: found[key] for key in found if key not in _LEARNED} == {
+            key: self.config[key] for key in self.config if key not in _LEARNED
+        }, "the controller's own wiring stays as it was"
+        return wired(found)
 
     @property
     def truth(self) -> dict[str, Wired]:
@@ -74,3 +84,28 @@ def on_boards(doors: int, kind: str = "8a", per_board: int = 24) -> str:
 
 def on_chips(doors: int) -> str:
     return new_file(profiles()["esp32-devkitc"], doors, None, 24)
+
+
+def on_other_chips() -> str:
+    """Four doors on a PCF8574, whose relays are active low; eight on shift registers, sensors elsewhere."""
+    data = usual_wiring(profiles()["esp32-devkitc"])
+    data["lock_board"] = data["rs485"] = []
+    data["expander"] = [
+        {"name": "P", "kind": "pcf8574", "i2c": 0, "address": 0x21},
+        {"name": "M", "kind": "mcp23017", "i2c": 0, "address": 0x20},
+    ]
+    pins = dict(zip(("data", "clock", "latch", "enable"), _free(data, 4), strict=True))
+    data["shift_register"] = [{"name": "S", "kind": "74hc595", "chips": 2, **pins}]
+    places = [Place(str(9 - n), "P", n, 4 + n, n % 2) for n in range(4)]
+    places += [Place(str(20 + n), "S", 15 - n, n if n < 7 else 8, 0, "M") for n in range(8)]
+    data["front"] = {"terminal_column": 3, "terminal_cm": 85.0}
+    return "\n".join([to_toml(data), *compartments(places, 3)])
+
+
+def _free(data: dict[str, Any], count: int) -> list[int]:
+    """Pins that nothing has claimed and that relays may hang on."""
+    board = profiles()[data["board"]]
+    sheet = Sheet(Path())
+    whole = {**data, "compartment": [], "shift_register": [], "lock_board": [], "expander": []}
+    used = {use.pin for use in Cabinet(sheet, whole, board).uses}
+    return sorted(suitable(board, RELAY, used, False))[:count]

@@ -12,10 +12,11 @@ from consigne.cabinet.learn import AGAIN, BACK, NONE, STOP, Gone, Stopped
 from consigne.cabinet.learned import NotOurs, Progress
 from consigne.cabinet.learnfile import wiring_of
 from consigne.cabinet.learnrun import Nothing
+from consigne.cabinet.profiles import hardware_dir
 from consigne.cli import app
 from consigne.sim.board import HARD
 from consigne.sim.learnground import SimTechnician
-from learn_kit import Site, on_boards, on_chips, wired
+from learn_kit import Site, on_boards, on_chips, on_other_chips, wired
 from typer.testing import CliRunner
 
 
@@ -47,6 +48,22 @@ def test_relays_and_sensors_at_the_controllers_own_pins_are_found(tmp_path: Path
     assert site.written(learning) == site.truth
     assert "pull_up = true" in site.out.read_text()
     site.nothing_is_energised()
+
+
+def test_relays_on_a_pcf8574_and_on_shift_registers_are_found_with_their_sensors(tmp_path: Path) -> None:
+    site = Site(tmp_path, on_other_chips())
+    learning = site.learn()
+    assert learning.prove(site.technician) == []
+    assert site.written(learning) == site.truth
+    site.nothing_is_energised()
+
+
+def test_a_controller_without_an_arming_line_opens_nothing_of_its_own(tmp_path: Path) -> None:
+    text = (hardware_dir() / "cabinets" / "boards-96.toml").read_text()
+    doors = text.split("[[compartment]]")
+    site = Site(tmp_path, "[[compartment]]".join(doors[:4]))
+    learning = site.learn()
+    assert site.written(learning) == site.truth and site.parts.supply.pulses == 0
 
 
 # --- what goes wrong at the cabinet -----------------------------------------------------------------------

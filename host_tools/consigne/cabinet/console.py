@@ -12,12 +12,12 @@ from mpremote.transport import TransportError, TransportExecError
 from mpremote.transport_serial import SerialTransport
 
 from .learn import Gone
-from .learned import Spot
+from .learned import FoundChip, Spot
+from .model import EXPANDERS
 
 ONBOARD = Path(__file__).with_name("onboard.py")
 PULSE_MS = 400
 SPRING_MS = 400  # after a pulse: the door on its spring, the contact that bounces
-_MCP_ADDRESSES = range(0x20, 0x28)
 
 
 class Console(Protocol):
@@ -91,21 +91,25 @@ class Controller:
     def __init__(self, console: Console, wiring: dict[str, Any]) -> None:
         self._console = console
         self._wiring = wiring
-        self._chips: list[tuple[int, int]] = []
-        self._pins: tuple[list[int], list[int]] = ([], [])
+        self._banks: dict[str, str] = {}  # name -> the settings of its ``open_bank``
         self._set_up()
 
+    @property
+    def has_arming_line(self) -> bool:
+        """Without one nothing on the controller's own pins and expanders may be opened."""
+        return bool(self._wiring["locks"]["arm_pin"] >= 0)
+
     def _set_up(self) -> None:
-        """Define what runs there, and have it take its wires and pins."""
+        """Define what runs there, and have it take its wires and banks."""
         self._console.exec(ONBOARD.read_text(encoding="utf-8"))
-        self._console.exec(f"begin({self._wiring['locks']['arm_pin']})")
+        if self.has_arming_line:
+            self._console.exec(f"begin({self._wiring['locks']['arm_pin']})")
         for number, wire in enumerate(self._wiring["rs485"]):
             given = ", ".join(str(wire[key]) for key in ("uart", "tx", "rx", "de"))
             self._console.exec(f"open_wire({given}, {number + 1})")
         self._scanned = {bus["id"]: self._scan(bus) for bus in self._wiring["i2c"]}
-        for bus, address in self._chips:
-            self._console.exec(f"open_chip({bus}, {address})")
-        self._console.exec(f"open_pins({self._pins[0]}, {self._pins[1]})")
+        for name, settings in self._banks.items():
+            self._console.exec(f"open_bank({name!r}, {settings})")
 
     def ask(self, call: str) -> str:
         """One call; a board that has restarted meanwhile is set up again first."""
@@ -121,17 +125,21 @@ class Controller:
         )
         return found
 
-    def on_i2c(self) -> list[tuple[int, int, str]]:
-        """(bus, address, kind) of everything that answers; kind "" where it cannot be told."""
-        return [(bus, address, kind) for bus, found in self._scanned.items() for address, kind in found]
+    def expanders(self) -> list[FoundChip]:
+        """What may carry locks or sensors: all on the buses but what the wiring knows to be another part."""
+        parts = [self._wiring[part] for part in ("display", "clock") if part in self._wiring]
+        taken = {(part["i2c"], part["address"]) for part in parts}
+        return [
+            FoundChip(kind, bus, address)
+            for bus, found in self._scanned.items()
+            for address, kind in found
+            if kind in EXPANDERS and (bus, address) not in taken
+        ]
 
-    def take(self, chips: list[tuple[int, int]], pulled: list[int], bare: list[int]) -> None:
-        """Make these expanders and pins inputs; those of ``bare`` have no pull-ups inside."""
-        for bus, address in chips:
-            self.ask(f"open_chip({bus}, {address})")
-            self._chips.append((bus, address))
-        self._pins = pulled, bare
-        self.ask(f"open_pins({pulled}, {bare})")
+    def take(self, name: str, settings: str) -> None:
+        """Have a bank released and ready; ``settings`` as its class in ``onboard.py`` takes them."""
+        self.ask(f"open_bank({name!r}, {settings})")
+        self._banks[name] = settings
 
     def rest(self, duration_ms: int) -> None:
         self.ask(f"rest({duration_ms})")
@@ -150,56 +158,43 @@ class ConsoleWire:
 
 
 class ChipGroup:
-    """The expanders and pins of the controller, looked at together (``learn.Group``)."""
+    """The controller's expanders, shift registers and pins, looked at together (``learn.Group``)."""
 
     name = "the controller's expanders and pins"
 
     def __init__(
-        self, controller: Controller, chips: list[tuple[int, int]], pulled: list[int], bare: list[int]
+        self,
+        controller: Controller,
+        chips: list[FoundChip],
+        chains: list[dict[str, Any]],
+        pulled: list[int],
+        bare: list[int],
     ) -> None:
+        """``pulled``, ``bare``: free pins of the controller, with the chip's pull-ups and without."""
         self._controller = controller
-        self._chips = chips
-        self._pulled, self._bare = pulled, bare
-        controller.take(chips, pulled, bare)
+        self._channels: dict[str, list[int]] = {"gpio": [*pulled, *bare]}
+        controller.take("gpio", f"{pulled}, {bare}")
+        for chip in chips:
+            controller.take(chip.name, f"{chip.bus}, {chip.address}")
+            self._channels[chip.name] = list(range(EXPANDERS[chip.kind][0]))
+        for chain in chains:
+            name = f"{chain['kind']}@{chain['latch']}"
+            given = ", ".join(str(chain[key]) for key in ("data", "clock", "latch", "enable", "chips"))
+            controller.take(name, given)
+            self._channels[name] = []  # nothing to read
 
-    def _places(self) -> list[tuple[Spot, int, int]]:
-        """(spot, bus, address) of everything that can be driven."""
-        out = [(("gpio", pin), -1, 0) for pin in self._pulled]
-        for bus, address in self._chips:
-            out += [((f"mcp23017@{bus}:{address}", n), bus, address) for n in range(16)]
-        return out
+    @property
+    def banks(self) -> set[str]:
+        return set(self._channels)
 
     def locks(self) -> list[Spot]:
-        """What may be a lock: a line that its off-state resistor holds low and that rises when driven.
-
-        A line that reads high has no such resistor; one that stays low is held by a closed contact.
-        """
-        (levels,) = self.levels()
-        return [
-            spot for spot, bus, address in self._places()
-            if not levels[spot] and self._controller.ask(f"gives_way({bus}, {address}, {spot[1]})") == "1"
-        ]  # fmt: skip
+        found: dict[str, list[int]] = ast.literal_eval(self._controller.ask("candidates()"))
+        return [(name, channel) for name in self._channels for channel in found[name]]
 
     def levels(self) -> list[dict[Spot, int]]:
-        masks = ast.literal_eval(self._controller.ask("levels()"))
-        out: dict[Spot, int] = {("gpio", pin): masks[0] >> pin & 1 for pin in (*self._pulled, *self._bare)}
-        for (bus, address), mask in zip(self._chips, masks[1:], strict=True):
-            out |= {(f"mcp23017@{bus}:{address}", n): mask >> n & 1 for n in range(16)}
-        return [out]
+        masks: dict[str, int] = ast.literal_eval(self._controller.ask("levels()"))
+        return [{(name, n): masks[name] >> n & 1 for name, all_ in self._channels.items() for n in all_}]
 
     def pulse(self, lock: Spot) -> None:
-        bus, address = next((bus, address) for spot, bus, address in self._places() if spot == lock)
-        self._controller.ask(f"pulse({bus}, {address}, {lock[1]}, {PULSE_MS})")
+        self._controller.ask(f"pulse({lock[0]!r}, {lock[1]}, {PULSE_MS})")
         self._controller.rest(SPRING_MS)
-
-
-def expanders(controller: Controller, wiring: dict[str, Any]) -> list[tuple[int, int]]:
-    """The MCP23017 on the buses, without what the wiring knows to be something else."""
-    taken = {
-        (wiring[part]["i2c"], wiring[part]["address"]) for part in ("display", "clock") if part in wiring
-    }
-    return [
-        (bus, address)
-        for bus, address, kind in controller.on_i2c()
-        if kind == "mcp23017" and address in _MCP_ADDRESSES and (bus, address) not in taken
-    ]

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .model import KINDS
+from .model import CHAINS, KINDS
 
 BAUD_OF_MODBUS = 9600
 
@@ -40,6 +40,19 @@ class FoundBoard:
     def locks(self) -> int:
         """Channels that may carry a lock."""
         return min(KINDS[self.kind].locks, self.inputs)
+
+
+@dataclass(frozen=True)
+class FoundChip:
+    """An expander that answered on I2C."""
+
+    kind: str
+    bus: int
+    address: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.kind}@{self.bus}:{self.address}"
 
 
 @dataclass(frozen=True)
@@ -79,7 +92,7 @@ class Progress:
     file: Path
     wiring: dict[str, Any]
     boards: list[FoundBoard] | None = None
-    chips: list[tuple[int, int]] = field(default_factory=list)
+    chips: list[FoundChip] = field(default_factory=list)
     tried: dict[Spot, Tried] = field(default_factory=dict)
     opens: int = 0
 
@@ -95,7 +108,7 @@ class Progress:
             known = raw["wiring"]
             boards = raw["boards"]
             out.boards = None if boards is None else [FoundBoard(**entry) for entry in boards]
-            out.chips = [(bus, address) for bus, address in raw["chips"]]
+            out.chips = [FoundChip(**entry) for entry in raw["chips"]]
             out.tried = {entry.lock: entry for entry in map(_tried, raw["tried"])}
             out.opens = raw["opens"]
         except (ValueError, KeyError, TypeError) as error:
@@ -109,7 +122,7 @@ class Progress:
         raw = {
             "wiring": self.wiring,
             "boards": None if self.boards is None else [asdict(board) for board in self.boards],
-            "chips": self.chips,
+            "chips": [asdict(chip) for chip in self.chips],
             "tried": [asdict(entry) for entry in self.tried.values()],
             "opens": self.opens,
         }
@@ -220,7 +233,10 @@ def in_words(spot: Spot) -> str:
     if bank == "gpio":
         return f"pin {channel}"
     kind, _, place = bank.partition("@")
+    if kind in CHAINS:
+        return f"shift registers at pin {place}, output {channel}"
     number = int(place.partition(":")[2])
-    if is_shared(bank):
-        return f"expander 0x{number:02x}, GP{'AB'[channel // 8]}{channel % 8}"
-    return f"{kind} board {number}, channel {channel}"
+    if kind in KINDS:
+        return f"{kind} board {number}, channel {channel}"
+    port = f"GP{'AB'[channel // 8]}{channel % 8}" if kind == "mcp23017" else f"P{channel}"
+    return f"expander 0x{number:02x}, {port}"

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from .form import check_form
-from .learned import FoundBoard, FoundDoor, NotOurs, Progress
+from .learned import FoundBoard, FoundChip, FoundDoor, NotOurs, Progress
 from .newfile import Place, compartments, new_file
 from .problems import CabinetError
 from .profiles import Profile, profiles
 from .reading import Sheet, read
-from .schema import LISTS, NEEDED, REQUIRED, SITE, TABLES, Field, Table
+from .schema import LISTS, REQUIRED, SITE, TABLES, Field, Table
+from .schema_panel import table_of
 
 _LEARNED = ("expander", "lock_board", "compartment")
 """What the wizard finds out; all other tables are the controller's own wiring."""
@@ -60,11 +61,7 @@ def learned_text(progress: Progress) -> str:
         for board in progress.boards or []
     ]
     used = {spot[0] for door in doors for spot in (door.lock, door.reed)}
-    data["expander"] = [
-        _expander(wiring, bus, address, names)
-        for bus, address in progress.chips
-        if f"mcp23017@{bus}:{address}" in used
-    ]
+    data["expander"] = [_expander(wiring, c, names[c.name]) for c in progress.chips if c.name in used]
     terminal = max(1, -(-len(doors) // 8) // 2 + 1)
     data["front"] = {"terminal_column": terminal, "terminal_cm": 85.0}
     troubles = "".join(f"# {text}\n" for text in progress.troubles())
@@ -78,21 +75,19 @@ def _board_names(boards: list[FoundBoard]) -> dict[str, str]:
 
 
 def _chip_names(progress: Progress) -> dict[str, str]:
-    """As the wiring calls an expander, else by letters."""
-    known = {f"mcp23017@{e['i2c']}:{e['address']}": e["name"] for e in progress.wiring["expander"]}
-    out: dict[str, str] = {}
-    free = (letter for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" if letter not in known.values())
-    for bus, address in progress.chips:
-        name = f"mcp23017@{bus}:{address}"
-        out[name] = known.get(name) or next(free)
-    return out
+    """As the wiring calls an expander or a chain, else by letters."""
+    wiring = progress.wiring
+    out = {f"{e['kind']}@{e['i2c']}:{e['address']}": str(e["name"]) for e in wiring["expander"]}
+    out |= {f"{e['kind']}@{e['latch']}": str(e["name"]) for e in wiring["shift_register"]}
+    free = (letter for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" if letter not in out.values())
+    return out | {chip.name: next(free) for chip in progress.chips if chip.name not in out}
 
 
-def _expander(wiring: Data, bus: int, address: int, names: dict[str, str]) -> Data:
+def _expander(wiring: Data, chip: FoundChip, name: str) -> Data:
     for entry in wiring["expander"]:
-        if (entry["i2c"], entry["address"]) == (bus, address):
+        if (entry["kind"], entry["i2c"], entry["address"]) == (chip.kind, chip.bus, chip.address):
             return dict(entry)
-    return {"name": names[f"mcp23017@{bus}:{address}"], "kind": "mcp23017", "i2c": bus, "address": address}
+    return {"name": name, "kind": chip.kind, "i2c": chip.bus, "address": chip.address}
 
 
 def _baud(boards: list[FoundBoard], wire: Data) -> int:
@@ -116,17 +111,13 @@ def _place(door: FoundDoor, names: dict[str, str], board: Profile) -> Place:
 def to_toml(data: Data) -> str:
     """The tables of a cabinet file, what has its default anyway left out; doors are not written."""
     parts = [_table({key: data[key] for key in SITE if key in data}, SITE)]
-    for name, table in TABLES.items():
-        if name in data and (name in NEEDED or data[name] != _defaults(table)):
-            parts.append(f"[{name}]\n{_table(data[name], table)}")
+    for name in TABLES:
+        if name in data:
+            parts.append(f"[{name}]\n{_table(data[name], table_of(name, data[name]))}")
     for name, (_, table) in LISTS.items():
         if name != "compartment":
             parts += [f"[[{name}]]\n{_table(entry, table)}" for entry in data.get(name, [])]
     return "\n".join(parts)
-
-
-def _defaults(table: Table) -> Data:
-    return {key: field.default for key, field in table.items()}
 
 
 def _table(entry: Data, table: Table) -> str:

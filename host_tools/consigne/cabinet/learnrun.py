@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from .compiler import compile_cabinet, open_cabinet, spelled_out
-from .console import ChipGroup, Console, ConsoleWire, Controller, expanders
+from .console import ChipGroup, Console, ConsoleWire, Controller
 from .learn import Group, Technician, Wizard
 from .learnboards import BoardGroup, Wire, find_boards
 from .learned import FoundDoor, Progress
@@ -51,11 +51,20 @@ class Learning:
             self._scan(technician, addresses_max)
         boards = self.progress.boards or []
         self._groups = [BoardGroup(self._wires[board.uart], board) for board in boards]
-        pulled, bare = _free_pins(self.progress.wiring) if with_pins else ([], [])
-        if self._controller is not None and (self.progress.chips or pulled):
-            self._groups.append(ChipGroup(self._controller, self.progress.chips, pulled, bare))
+        self._add_chips(with_pins)
         if not self._groups:
             raise Nothing("no lock board and no expander answers: check their power, A and B, SDA and SCL")
+
+    def _add_chips(self, with_pins: bool) -> None:
+        """What the controller itself drives and reads."""
+        wiring, chips = self.progress.wiring, self.progress.chips
+        pulled, bare = _free_pins(wiring) if with_pins else ([], [])
+        if self._controller is None or not (chips or pulled or wiring["shift_register"]):
+            return
+        if not self._controller.has_arming_line:
+            self._say("the wiring has no arming line: expanders and pins are not looked at")
+            return
+        self._groups.append(ChipGroup(self._controller, chips, wiring["shift_register"], pulled, bare))
 
     def _scan(self, technician: Technician, addresses_max: int) -> None:
         found = []
@@ -71,9 +80,9 @@ class Learning:
                 self._say(f"found: {board.kind} at address {board.address}, {board.locks} channels")
                 found.append(board)
         if self._controller is not None:
-            self.progress.chips = expanders(self._controller, self.progress.wiring)
-            for _, address in self.progress.chips:
-                self._say(f"found: an expander MCP23017 at 0x{address:02x}")
+            self.progress.chips = self._controller.expanders()
+            for chip in self.progress.chips:
+                self._say(f"found: an expander {chip.kind.upper()} at 0x{chip.address:02x}")
         if found or self.progress.chips:
             self.progress.boards = found
             self.progress.save()
@@ -119,7 +128,9 @@ class Learning:
 
 
 def _has(group: Group, bank: str) -> bool:
-    return group.board.name == bank if isinstance(group, BoardGroup) else "@" not in bank or "mcp" in bank
+    """Whether a bank is one of a group's."""
+    banks = {group.board.name} if isinstance(group, BoardGroup) else getattr(group, "banks", set())
+    return bank in banks
 
 
 def _verdict(door: FoundDoor, before: int, moved: set[Any]) -> list[str]:

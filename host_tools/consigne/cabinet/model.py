@@ -26,6 +26,7 @@ class BoardKind(NamedTuple):
 
 _BOARD_KINDS: dict[str, tuple[Any, ...]] = import_locker("drivers.boards").KINDS
 EXPANDERS: dict[str, tuple[int, tuple[int, ...]]] = import_locker("configlines").EXPANDERS
+CHAINS: tuple[str, ...] = import_locker("configlines").CHAINS
 """Port expanders that the firmware drives: their channels, and the addresses they can have."""
 
 KINDS = {

@@ -26,8 +26,7 @@ IODIR, GPPU, GPIO, OLAT = 0x00, 0x0C, 0x12, 0x14  # registers of an MCP23017, IO
 ticks_per_s = RMT.source_freq() // CLOCK_DIV
 wires = {}  # uart -> [UART, baud, settings, RMT of the driver's enable or None]
 buses = {}
-chips = []  # (bus, address)
-pins = {}  # number -> Pin, all inputs
+banks = {}  # name -> what can be driven and read there
 arm = []  # the RMT of the arming line, once ``begin`` was called
 dog = WDT(timeout=WATCHDOG_MS)
 
@@ -88,40 +87,158 @@ def scan(bus, scl, sda, freq):
             # PCF8574 has no registers, it says the levels of its pins again and again.
             registers = buses[bus].readfrom_mem(address, IODIR, 4)
             kind = "pcf8574" if registers == bytes(registers[:1]) * 4 else "mcp23017"
+        elif 0x38 <= address < 0x40:
+            kind = "pcf8574"  # a PCF8574A; a display that lives there is known to the wiring
         found.append((address, kind))
     print(found)
 
 
-def open_chip(bus, address):
+class Pins:
+    """The controller's own: inputs with pull-ups, but ``bare`` ones, which have none."""
+
+    def __init__(self, pulled, bare):
+        self._pulled = pulled
+        for number in pulled:
+            Pin(number, Pin.IN, Pin.PULL_UP)
+        for number in bare:
+            Pin(number, Pin.IN)
+        self._all = pulled + bare
+
+    def levels(self):
+        return sum(Pin(number).value() << number for number in self._all)
+
+    def may_lock(self):
+        """A lock's line is held low by its off-state resistor, and rises when it is driven.
+
+        A line that reads high has no such resistor; one that stays low is held by a closed contact, which
+        is let go within a millisecond.  The arming line is low meanwhile.
+        """
+        levels = self.levels()
+        return [n for n in self._channels() if not levels >> n & 1 and self._gives_way(n)]
+
+    def _channels(self):
+        return self._pulled
+
+    def _gives_way(self, channel):
+        with Driven(self, channel):
+            return self.levels() >> channel & 1
+
+    def drive(self, channel):
+        Pin(channel, Pin.OUT, value=1)
+
+    def release(self, channel):
+        Pin(channel, Pin.IN, Pin.PULL_UP)
+
+
+class Mcp23017(Pins):
     """All pins inputs with pull-ups; the latch is cleared first, so that no output rises."""
-    for register, value in ((OLAT, 0), (IODIR, 0xFF), (GPPU, 0xFF)):
-        buses[bus].writeto_mem(address, register, bytes((value, value)))
-    chips.append((bus, address))
-    print(len(chips))
+
+    def __init__(self, bus, address):
+        self._bus, self._address = buses[bus], address
+        for register, value in ((OLAT, 0), (IODIR, 0xFF), (GPPU, 0xFF)):
+            self._put(register, value << 8 | value)
+
+    def _put(self, register, word):
+        self._bus.writeto_mem(self._address, register, bytes((word & 0xFF, word >> 8)))
+
+    def _channels(self):
+        return range(16)
+
+    def levels(self):
+        two = self._bus.readfrom_mem(self._address, GPIO, 2)
+        return two[0] | two[1] << 8
+
+    def drive(self, channel):
+        self._put(OLAT, 1 << channel)
+        self._put(IODIR, 0xFFFF & ~(1 << channel))
+
+    def release(self, _channel):
+        self._put(OLAT, 0)
+        self._put(IODIR, 0xFFFF)
 
 
-def open_pins(pulled, bare):
-    """Pins that may be locks or sensors: inputs with the chip's pull-ups, or without where it has none."""
-    for number in pulled:
-        pins[number] = Pin(number, Pin.IN, Pin.PULL_UP)
-    for number in bare:
-        pins[number] = Pin(number, Pin.IN)
-    print(len(pins))
+class Pcf8574:
+    """All pins high, so all inputs; a relay there is active low, and its module pulls its pin up."""
+
+    def __init__(self, bus, address):
+        self._bus, self._address = buses[bus], address
+        self.release(0)
+
+    def levels(self):
+        return self._bus.readfrom(self._address, 1)[0]
+
+    def may_lock(self):
+        """Whatever no closed contact holds low."""
+        levels = self.levels()
+        return [n for n in range(8) if levels >> n & 1]
+
+    def drive(self, channel):
+        self._bus.writeto(self._address, bytes((0xFF & ~(1 << channel),)))
+
+    def release(self, _channel):
+        self._bus.writeto(self._address, b"\xff")
+
+
+class Chain:
+    """Shift registers: outputs that are on only while OE# is low, and nothing to read."""
+
+    def __init__(self, data, clock, latch, enable, chips):
+        self._enable = Pin(enable, Pin.OUT, value=1)  # before anything moves
+        self._data, self._clock, self._latch = [Pin(n, Pin.OUT, value=0) for n in (data, clock, latch)]
+        self._count = 8 * chips
+        self.release(0)
+
+    def levels(self):
+        return 0
+
+    def may_lock(self):
+        return list(range(self._count))
+
+    def _shift(self, word):
+        for channel in range(self._count - 1, -1, -1):
+            self._data.value(word >> channel & 1)
+            self._clock.value(1)
+            self._clock.value(0)
+        self._latch.value(1)
+        self._latch.value(0)
+
+    def drive(self, channel):
+        self._shift(1 << channel)
+        self._enable.value(0)
+
+    def release(self, _channel):
+        self._enable.value(1)
+        self._shift(0)
+
+
+class Driven:
+    """One line, driven for as long as the ``with`` lasts, whatever ends it."""
+
+    def __init__(self, bank, channel):
+        self._bank, self._channel = bank, channel
+
+    def __enter__(self):
+        self._bank.drive(self._channel)
+
+    def __exit__(self, kind, error, trace):
+        self._bank.release(self._channel)
+
+
+KINDS = {"gpio": Pins, "mcp23017": Mcp23017, "pcf8574": Pcf8574, "74hc595": Chain}
+
+
+def open_bank(name, *settings):
+    """Take one bank, all of it released: a name as the device has it, and where it is."""
+    banks[name] = KINDS[name.split("@")[0]](*settings)
+    print(len(banks))
 
 
 def look():
-    """All inputs: [mask of pins, mask of each chip ..]."""
-    out = [0]
-    for number, pin in pins.items():
-        out[0] |= pin.value() << number
-    for bus, address in chips:
-        two = buses[bus].readfrom_mem(address, GPIO, 2)
-        out.append(two[0] | two[1] << 8)
-    return out
+    return {name: bank.levels() for name, bank in banks.items()}
 
 
 def levels():
-    """Prints ``look`` when two in a row agree; contacts bounce, and nobody is in a hurry."""
+    """Prints the inputs of all banks when two looks in a row agree: contacts bounce, nobody is in a hurry."""
     before = look()
     for _ in range(STEADY_TRIES):
         time.sleep_ms(5)
@@ -132,56 +249,19 @@ def levels():
     print(now)
 
 
-class Line:
-    """One pin of the controller (``bus`` -1) or of an expander, driven for as long as the ``with`` lasts."""
-
-    def __init__(self, bus, address, channel):
-        self.bus, self.address, self.channel = bus, address, channel
-
-    def __enter__(self):
-        if self.bus < 0:
-            Pin(self.channel, Pin.OUT, value=1)
-        else:
-            self._chip(1 << self.channel)
-        return self
-
-    def _chip(self, driven):
-        write = buses[self.bus].writeto_mem
-        write(self.address, OLAT, bytes((driven & 0xFF, driven >> 8)))
-        write(self.address, IODIR, bytes((0xFF & ~driven, 0xFF & ~(driven >> 8))))
-
-    def __exit__(self, kind, error, trace):
-        if self.bus < 0:
-            pins[self.channel] = Pin(self.channel, Pin.IN, Pin.PULL_UP)
-        else:
-            self._chip(0)
-
-    def level(self):
-        if self.bus < 0:
-            return Pin(self.channel).value()
-        return (
-            buses[self.bus].readfrom_mem(self.address, GPIO + self.channel // 8, 1)[0] >> self.channel % 8 & 1
-        )
+def candidates():
+    """Prints the channels of each bank that may carry a lock."""
+    print({name: bank.may_lock() for name, bank in banks.items()})
 
 
-def gives_way(bus, address, channel):
-    """Prints 1 when a line rises while it is driven, 0 when a closed contact holds it to ground.
-
-    The arming line is low meanwhile, and a contact to ground is released within a millisecond.
-    """
-    with Line(bus, address, channel) as line:
-        level = line.level()
-    print(level)
-
-
-def pulse(bus, address, channel, duration_ms):
+def pulse(name, channel, duration_ms):
     """Energise the coil behind one line; the RMT ends it, here is only waited for that."""
     if not 1 <= duration_ms <= PULSE_MS_MAX:
         raise ValueError("pulse of {} ms".format(duration_ms))
     if not arm[0].wait_done():
         raise RuntimeError("a pulse is running")
     durations = items(duration_ms * 1000)
-    with Line(bus, address, channel):
+    with Driven(banks[name], channel):
         arm[0].write_pulses(durations, (True,) * len(durations))
         while not arm[0].wait_done():
             time.sleep_ms(5)
