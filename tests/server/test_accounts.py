@@ -131,6 +131,20 @@ def test_without_a_key_nobody_is_let_in_and_a_wrong_one_is_nobodys(api):
     assert browser.status_code == 401
 
 
+def test_a_page_that_is_not_logged_in_gets_no_live_connection_either(api):
+    sent = []
+
+    async def connect():
+        scope = {"type": "websocket", "path": "/_nicegui_ws/socket.io/", "headers": [(b"host", b"localhost")]}
+        await api.app(scope, None, sent_by)
+
+    async def sent_by(message):
+        sent.append(message["type"])
+
+    asyncio.run(connect())
+    assert sent == ["websocket.close"]
+
+
 def test_a_new_key_ends_the_old_one_and_a_disabled_account_has_none(api):
     old = api.keys["carrier"]
     new = api.host.accounts.renew_key("Swift", "test")
@@ -208,24 +222,26 @@ def test_without_accounts_this_machine_is_let_in_and_no_name_that_only_leads_to_
     host.database.close()
 
 
-@pytest.mark.parametrize(
-    "name,role,more,error",
-    [
-        ("", Role.OPERATOR, {}, Invalid),
-        ("a\nb", Role.OPERATOR, {}, Invalid),
-        ("A", Role.OPERATOR, {"holder": 1}, Invalid),
-        ("A", Role.CARRIER, {}, Invalid),
-        ("A", Role.CARRIER, {"holder": 40_000}, Invalid),
-        ("A", Role.CARRIER, {"holder": 1, "locker": "L1"}, Invalid),
-        ("A", Role.CLERK, {"holder": 1}, Invalid),
-        ("A", Role.CLERK, {"holder": 1, "locker": "L1"}, NotFound),
-        ("A", Role.PARTNER, {"holder": 1, "locker": "C1"}, NotFound),
-        ("Ada", Role.OPERATOR, {}, Conflict),
-    ],
-)
-def test_an_account_that_makes_no_sense_is_not_made(api, name, role, more, error):
-    with pytest.raises(error):
-        api.host.accounts.add(name, role, by="test", **more)
+SENSELESS = [
+    ("", Role.OPERATOR, {}, Invalid),
+    ("a\nb", Role.OPERATOR, {}, Invalid),
+    ("A", Role.OPERATOR, {"holder": 1}, Invalid),
+    ("A", Role.CARRIER, {}, Invalid),
+    ("A", Role.CARRIER, {"holder": 40_000}, Invalid),
+    ("A", Role.CARRIER, {"holder": 1, "locker": "L1"}, Invalid),
+    ("A", Role.CLERK, {"holder": 1}, Invalid),
+    ("A", Role.CLERK, {"holder": 1, "locker": "L1"}, NotFound),
+    ("A", Role.PARTNER, {"holder": 1, "locker": "C1"}, NotFound),
+    ("Ada", Role.OPERATOR, {}, Conflict),
+]
+
+
+def test_an_account_that_makes_no_sense_is_not_made(api):
+    before = api.host.accounts.list()
+    for name, role, more, error in SENSELESS:
+        with pytest.raises(error):
+            api.host.accounts.add(name, role, by="test", **more)
+    assert api.host.accounts.list() == before
 
 
 def test_a_session_ends_by_itself(tmp_path, monkeypatch, api):

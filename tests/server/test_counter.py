@@ -11,12 +11,11 @@ from consigne.server.fleet import Fleet, Place
 from consigne.server.overview import Overview
 from consigne.server.parcels import Parcels
 from consigne.server.store import Store
-from host_kit import database_at
 
 
 @pytest.fixture
-def database(tmp_path):
-    with database_at(tmp_path / "host.db", "L1") as opened:
+def database(databases):
+    with databases.opened("L1") as opened:
         Fleet(opened).register_counter("shop", 3, Place("Librairie du Port"), by="Ada")
         yield opened
 

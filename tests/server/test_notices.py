@@ -17,7 +17,7 @@ from consigne.server.notices import DAY_S, Outbox
 from consigne.server.notifier import Channels, Notifier
 from consigne.server.parcels import Parcels
 from consigne.server.store import Store
-from host_kit import DOORS, collected, database_at, deposited, device_key, events
+from host_kit import DOORS, collected, deposited, device_key, events
 from sqlalchemy import select, update
 
 CONTACT = "mail:someone@example.org"
@@ -60,8 +60,8 @@ def gateway():
 
 
 @pytest.fixture
-def database(tmp_path):
-    with database_at(tmp_path / "host.db", "L1") as opened:
+def database(databases):
+    with databases.opened("L1") as opened:
         place = Place("Gare du Nord", "18 rue de Dunkerque", "day and night")
         Fleet(opened).register("L1", device_key("L1"), doors=DOORS, timezone="Europe/Paris", place=place)
         yield opened

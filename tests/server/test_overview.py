@@ -14,14 +14,14 @@ from consigne.server.models import alarms, samples
 from consigne.server.overview import PAGE, Overview
 from consigne.server.store import Store
 from consigne.telemetry import Telemetry
-from host_kit import T0, database_at, event, events, fill, occupancy, status
+from host_kit import T0, event, events, fill, occupancy, status
 
 WEAK = {"taken": 1, "samples": [], "latches": [[4, 86, 190, 120, 128], [5, 86, 90, 0, 0]]}
 
 
 @pytest.fixture
-def database(tmp_path):
-    with database_at(tmp_path / "host.db", "L1", "L2", "L3") as opened:
+def database(databases):
+    with databases.opened("L1", "L2", "L3") as opened:
         yield opened
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from nicegui import ui
+from starlette.concurrency import run_in_threadpool
 
 from consigne.server.condition import Latch
 from consigne.server.orders import LANGUAGES, SETTINGS
@@ -13,28 +14,33 @@ from .ticket import spaced
 from .wording import ACTION_NAMES, ROLE_NAMES
 
 LOOK_EVERY_S = 1.0
+LATCHES_EVERY_S = 60.0  # half a year of each latch, told every quarter of an hour
 RESERVE_HOURS, MESSAGE_HOURS = 24, 24
 _SPARK_WIDTH, _SPARK_HEIGHT = 120, 24
 
 
 class Actions:
-    """All cards of one locker; they look again once a second while the page is open."""
+    """All cards of one locker; they look again while the page is open."""
 
     def __init__(self, control: Control) -> None:
         self._control = control
         with box("desk"):
             self._alarms = AlarmCard(control)
-            OrderCard(control, self._look)
+            OrderCard(control)
             CodeCard(control)
             self._latches = LatchCard(control)
             self._trail = TrailCard()
-        self._look()
-        ui.timer(LOOK_EVERY_S, self._look)
+        ui.timer(LOOK_EVERY_S, self._look, immediate=True)
+        ui.timer(LATCHES_EVERY_S, self._look_at_latches, immediate=True)
 
-    def _look(self) -> None:
-        self._alarms.show(self._control.alarms())
-        self._latches.show(self._control.latches())
-        self._trail.show(self._control.trail())
+    async def _look(self) -> None:
+        """In a thread: whoever looks must not hold up what lockers are waiting for."""
+        alarms, trail = await run_in_threadpool(lambda: (self._control.alarms(), self._control.trail()))
+        self._alarms.show(alarms)
+        self._trail.show(trail)
+
+    async def _look_at_latches(self) -> None:
+        self._latches.show(await run_in_threadpool(self._control.latches))
 
 
 class Select:
@@ -56,8 +62,8 @@ class Select:
 class OrderCard:
     """Everything a locker can be told to do."""
 
-    def __init__(self, control: Control, done: Callable[[], None]) -> None:
-        self._control, self._done = control, done
+    def __init__(self, control: Control) -> None:
+        self._control = control
         with box("card orders"):
             Text("Orders", tag="h2")
             self._doors()
@@ -97,7 +103,6 @@ class OrderCard:
     def _do(self, act: Callable[[], None]) -> None:
         act()
         self._show()
-        self._done()
 
     def _reserve(self) -> None:
         door, parcel = int(self._door.value), self._parcel.value.strip()
