@@ -20,6 +20,7 @@ BOARDS = tuple(sorted(POLARITY))
 WIRINGS = ("gpio", "mcp23017", "pcf8574", "74hc595", *BOARDS)
 BAUD = {"cu48": 19200, "cu16": 19200}
 FULL = {"winnsen": 24}  # what is asked lock by lock is slow when it is full
+STUCK_S = 42  # three pulses, and half a minute in which somebody may pull at the door
 PARCEL = "RR123456785FR"
 COURIER = codes.window_code(KEY, role=1, action=1, holder=7, epoch_s=EPOCH_S)
 CODE = codes.derived_code(KEY, PARCEL)
@@ -111,7 +112,7 @@ class Scene:
         self.locker.push_shut(door)
         self.locker.run_for(2)
         self.type("#")
-        self.locker.run_for(30)
+        self.locker.run_for(10)
         return door
 
 
@@ -133,12 +134,12 @@ def test_a_latch_that_jams_is_pulsed_again_three_times_at_most_and_then_said(sce
     scene.locker.push_shut(1)
     scene.locker.run_for(3)
     scene.doors[2].strike.jams = 9
-    scene.order(2, 60)
+    scene.order(2, STUCK_S)
     assert scene.pulses() == [1, 2, 1, 2, 3]
     assert scene.told("opened", "closed", "not_opened", "forced") == ["opened", "closed", "not_opened"]
     scene.doors[2].strike.jams = 0
     scene.doors[2].held_shut = True  # somebody leans on it
-    scene.order(2, 60)
+    scene.order(2, STUCK_S)
     assert scene.doors[2].springs == 3
     assert scene.told("opened", "not_opened") == ["opened", "not_opened", "not_opened"]
 
@@ -153,15 +154,15 @@ def test_a_parcel_is_collected_only_by_a_door_that_was_seen_open_for_long_enough
         scene.locker.push_shut(number)  # before a hand was in it
         scene.locker.run_for(1)
         door.strike.jams = 2  # and the pulses that follow find it jammed
-        scene.locker.run_for(60)
+        scene.locker.run_for(STUCK_S)
         door.strike.jams = 0
         if door.is_open:  # a pulse more than it jammed
             scene.locker.push_shut(number)
-            scene.locker.run_for(60)
+            scene.locker.run_for(STUCK_S)
     assert scene.told("collected") == []
     door.reed.stuck = "closed"  # its wire is broken: it opens, and nobody sees
     scene.type(CODE + "#")
-    scene.locker.run_for(60)
+    scene.locker.run_for(STUCK_S)
     door.push_shut()
     assert scene.told("collected") == []
     door.reed.stuck = None
@@ -180,14 +181,13 @@ def test_a_door_that_nobody_ordered_or_nobody_shuts_is_an_alarm_and_a_restart_is
     assert scene.told("forced") == ["forced"] and len([tone for tone in heard if tone[1] == 1900]) == 12
     scene.locker.push_shut(0)
     scene.order(1, 3)
-    scene.locker.run_for(100)
+    scene.locker.run_for(35)
     assert scene.told("left_open") == []
-    reminders = len([tone for tone in heard if tone[1] == 2000])
-    assert reminders >= 6
+    assert len([tone for tone in heard if tone[1] == 2000]) >= 3
     scene.locker.cut_power()  # while it stands open
     scene.locker.run_for(5)
     scene.locker.restore_power()
-    scene.locker.run_for(200)
+    scene.locker.run_for(135)
     assert scene.told("forced", "left_open") == ["forced", "left_open"]
     scene.locker.push_shut(1)
     scene.locker.run_for(5)
@@ -195,8 +195,9 @@ def test_a_door_that_nobody_ordered_or_nobody_shuts_is_an_alarm_and_a_restart_is
 
 
 def test_a_sensor_that_chatters_is_told_and_believed_again_when_it_rests(scene: Scene) -> None:
-    scene.doors[2].reed.chatter(90_000)
-    scene.locker.run_for(100)
+    flutters_s = 90 if scene.wiring == "winnsen" else 15  # asked twice a second, it takes its time to tell
+    scene.doors[2].reed.chatter(1_000 * flutters_s)
+    scene.locker.run_for(flutters_s + 5)
     assert "door_fault" in scene.told("door_fault")
     scene.doors[2].reed.stuck = None
     scene.order(2)

@@ -175,7 +175,7 @@ def at_steps(
             assert step > 20, "boot and a pulse take more steps than that"
             return
         yield step, rig
-        step += 1 if kind == "pcf8574" else 7  # bit by bit a chain takes hundreds
+        step += 2 if kind == "pcf8574" else 13  # bit by bit a chain takes hundreds
 
 
 @pytest.mark.parametrize("kind", BANKS)
