@@ -88,6 +88,17 @@ def test_a_file_to_begin_with_breaks_no_rule(
     assert len(config["doors"]) == doors and warnings == []
 
 
+@pytest.mark.parametrize(("doors", "boards"), [(8, None), (96, "8a"), (24, "cu48")])
+def test_a_board_with_few_pins_gets_parts_that_need_few(
+    doors: int, boards: str | None, tmp_path: Path
+) -> None:
+    file = tmp_path / "cabinet.toml"
+    file.write_text(new_file(profiles()["olimex-esp32-poe"], doors, boards, 24))
+    config, warnings = compile_file(file)
+    assert len(config["doors"]) == doors and warnings == []
+    assert config["keypad"]["kind"] == "wiegand" and config["network"]["kind"] == "ethernet"
+
+
 def test_what_does_not_fit_is_said_before_a_file_is_written(tmp_path: Path) -> None:
     for name, doors, boards, per_board in (
         ("esp32-c3-devkitm", 8, None, 24), ("esp32-devkitc", 57, None, 24), ("esp32-devkitc", 24, "8b", 24),

@@ -61,29 +61,34 @@ def new_file(board: Profile, doors: int, lock_boards: str | None, per_board: int
     """The text of a cabinet file.
 
     ``lock_boards``: a family such as ``"8a"``, each board with ``per_board`` doors; None: MCP23017
-    expanders with eight relays and eight sensors each.  Raises ``NoRoom``.
+    expanders with eight relays and eight sensors each.  A board with few pins gets a keypad that needs two
+    of them and a transceiver that finds its direction by itself.  Raises ``NoRoom``.
     """
+    try:
+        return _new_file(board, doors, lock_boards, per_board, is_small=False)
+    except NoRoom:
+        return _new_file(board, doors, lock_boards, per_board, is_small=True)
+
+
+def _new_file(board: Profile, doors: int, lock_boards: str | None, per_board: int, is_small: bool) -> str:
     pins = _Pins(board)
-    arm = pins.take(model.ARM)
+    arm = -1 if lock_boards and is_small else pins.take(model.ARM)
     if lock_boards:
-        heads, places = _on_boards(board, pins, doors, lock_boards, per_board)
+        heads, places = _on_boards(board, pins, doors, lock_boards, per_board, is_small)
     else:
         heads, places = _on_chips(pins, doors)
-    return _file(board, pins, arm, heads, places)
-
-
-def _file(board: Profile, pins: _Pins, arm: int, heads: list[str], places: list[Place]) -> str:
     i2c = f"[[i2c]]\nid = 0\nscl = {pins.take(model.I2C)}\nsda = {pins.take(model.I2C)}\n"
     columns = -(-len(places) // len(_COLUMN))
     terminal = columns // 2 + 1
+    armed = f"arm_pin = {arm}\n" if arm >= 0 else ""
     parts = [
         f'format = 1\nboard = "{board.name}"\nlanguage = "en"\n',
-        f"[locks]\narm_pin = {arm}\nvolts = 12\namps = 2.2\n",
+        f"[locks]\n{armed}volts = 12\namps = 2.2\n",
         "[supply]\nvolts = 12\namps = 5\n",
         i2c,
         *heads,
-        _panel(board, pins),
-        '[network]\nkind = "wifi"\nssid = "change me"\nbroker = "change.me.example"\n',
+        _panel(board, pins, is_small),
+        _network(board),
         f"[front]\nterminal_column = {terminal}\nterminal_cm = 85\n",
         '[[holder]]\nrole = "courier"\naction = "deposit"\nnumber = 1\n',
         *compartments(places, terminal),
@@ -91,18 +96,29 @@ def _file(board: Profile, pins: _Pins, arm: int, heads: list[str], places: list[
     return "\n".join(parts)
 
 
-def _panel(board: Profile, pins: _Pins) -> str:
+def _network(board: Profile) -> str:
+    kind = 'kind = "ethernet"\n' if "ethernet" in board.network else 'kind = "wifi"\nssid = "change me"\n'
+    return f'[network]\n{kind}broker = "change.me.example"\n'
+
+
+def _panel(board: Profile, pins: _Pins, is_small: bool) -> str:
     uart = board.uarts[-1]
     rx, tx = pins.take(model.HEAR), pins.take(model.SEND)
     buzzer, lamp = pins.take(model.PANEL), pins.take(model.PANEL)
-    cols = [pins.take(model.COLUMN) for _ in range(3)]
-    rows = [pins.take(model.ROW) for _ in range(4)]
     return (
-        f'[keypad]\nrows = {rows}\ncols = {cols}\nkeys = "123456789*0#"\n\n'
+        f"[keypad]\n{_keypad(pins, is_small)}\n"
         f'[scanner]\nkind = "gm65"\nuart = {uart}\ntx = {tx}\nrx = {rx}\n\n'
         '[display]\nkind = "hd44780"\naddress = 0x27\n\n'
         f"[buzzer]\npin = {buzzer}\n\n[lamp]\npin = {lamp}\n"
     )
+
+
+def _keypad(pins: _Pins, is_small: bool) -> str:
+    if is_small:
+        return f'kind = "wiegand"\nd0 = {pins.take(model.WIEGAND)}\nd1 = {pins.take(model.WIEGAND)}\n'
+    cols = [pins.take(model.COLUMN) for _ in range(3)]
+    rows = [pins.take(model.ROW) for _ in range(4)]
+    return f'rows = {rows}\ncols = {cols}\nkeys = "123456789*0#"\n'
 
 
 def _on_chips(pins: _Pins, doors: int) -> tuple[list[str], list[Place]]:
@@ -121,7 +137,7 @@ def _on_chips(pins: _Pins, doors: int) -> tuple[list[str], list[Place]]:
 
 
 def _on_boards(
-    board: Profile, pins: _Pins, doors: int, kind: str, per_board: int
+    board: Profile, pins: _Pins, doors: int, kind: str, per_board: int, is_small: bool
 ) -> tuple[list[str], list[Place]]:
     known = KINDS.get(kind)
     if known is None:
@@ -134,7 +150,7 @@ def _on_boards(
     low, high = known.addresses
     if count > min(32, high - low + 1):
         raise NoRoom(f"{count} boards of the family {kind} do not fit on one wire")
-    heads = [_wire(board, pins, known.baud or 9600)]
+    heads = [_wire(board, pins, known.baud or 9600, is_small)]
     places: list[Place] = []
     for number in range(count):
         name = f"board {number + 1}"
@@ -144,9 +160,10 @@ def _on_boards(
     return heads, places[:doors]
 
 
-def _wire(board: Profile, pins: _Pins, baud: int) -> str:
-    tx, rx, de = pins.take(model.SEND), pins.take(model.HEAR), pins.take(model.DIRECTION)
-    return f"[[rs485]]\nuart = {board.uarts[0]}\ntx = {tx}\nrx = {rx}\nde = {de}\nbaud = {baud}\n"
+def _wire(board: Profile, pins: _Pins, baud: int, is_small: bool) -> str:
+    tx, rx = pins.take(model.SEND), pins.take(model.HEAR)
+    direction = "" if is_small else f"de = {pins.take(model.DIRECTION)}\n"
+    return f"[[rs485]]\nuart = {board.uarts[0]}\ntx = {tx}\nrx = {rx}\n{direction}baud = {baud}\n"
 
 
 def _lock_board(board: Profile, name: str, kind: str, address: int) -> str:
