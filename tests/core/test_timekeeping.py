@@ -97,3 +97,9 @@ def test_a_locker_that_was_told_changes_to_winter_time_by_itself():
     assert local.clock(change_s + 40_000_000) == "{:02d}:{:02d}".format(
         *divmod((change_s + 40_000_000 - 34_200) // 60 % 1440, 60)
     )
+
+
+def test_until_somebody_tells_it_local_time_is_utc_and_no_clock_is_shown():
+    local = LocalTime()
+    assert local.offset_s(1_800_000_000) == 0
+    assert local.clock(1_800_000_000) == ""
