@@ -68,6 +68,19 @@ def test_hours_are_those_of_the_day_in_local_time():
     assert bench.screen == "take"
 
 
+def test_the_display_says_closed_at_night_and_greets_from_the_minute_it_opens():
+    bench = _bench("shop", MONDAY_S + 7 * HOUR_S + 3540, hours=DAYS)
+    assert bench.screen == "closed" and "08:00 - 19:30" in bench.lines
+    bench.pass_s(61)
+    assert bench.screen == "idle"
+    bench.pass_s(30)
+    bench.epoch_s = MONDAY_S + 19 * HOUR_S + 30 * 60 - 30
+    bench.pass_s(61)
+    assert bench.screen == "closed"
+    bench.press("1")
+    assert bench.screen == "typing", "staff type their codes all the same"
+
+
 def test_couriers_and_technicians_come_at_any_hour():
     bench = _bench("shop", MONDAY_S + 5 * HOUR_S, hours=DAYS)
     bench.deposit("RR123456785FR")

@@ -9,7 +9,7 @@ shell carries the effects out in order and stops at the first record that will n
 from micropython import const
 
 from . import cabinet as C
-from . import dialog, orders, screens
+from . import dialog, orders
 from . import doors as D
 from . import events as E
 from . import records as R
@@ -140,7 +140,7 @@ class Core:
     def idle_screen(self, language):
         """``(screen, args)`` of what stands on the display while nobody does."""
         notice = self.orders.notice(language, self._now[1])
-        return notice or (screens.IDLE, (self.orders.heading(self.site_name, self._now),))
+        return notice or self.session.greeting(self._now)
 
     # --- events ------------------------------------------------------------------------------------------
 

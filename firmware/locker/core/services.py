@@ -40,24 +40,30 @@ class Attended(Session):
         opens, closes = self._core.hours[(time_s // _DAY_S + _THURSDAY) % 7]
         return opens, closes, time_s % _DAY_S // 60
 
-    def _permit(self, role, action, now):
-        today = self._today(now) if role == E.CUSTOMER else None
+    def _closed(self, now):
+        """``(screen, args)`` to say so; None while it is open, or nobody can know."""
+        today = self._today(now)
         if today is None or today[0] <= today[2] < today[1]:
-            return reasons.R_OK
-        return reasons.R_CLOSED
+            return None
+        opens, closes, _ = today
+        if not closes:
+            return screens.CLOSED_TODAY, ()
+        hours = "{:02d}:{:02d} - {:02d}:{:02d}".format(opens // 60, opens % 60, closes // 60, closes % 60)
+        return screens.CLOSED, (hours,)
+
+    def greeting(self, now):
+        return self._closed(now) or super().greeting(now)
+
+    def _permit(self, role, action, now):
+        return reasons.R_CLOSED if role == E.CUSTOMER and self._closed(now) else reasons.R_OK
 
     def _refuse(self, reason, now):
-        today = self._today(now)
-        if reason != reasons.R_CLOSED or today is None:
+        closed = self._closed(now) if reason == reasons.R_CLOSED else None
+        if closed is None:
             super()._refuse(reason, now)
             return
         self._core.record(R.REFUSED, reason, self.via)
-        opens, closes, _ = today
-        if closes:
-            hours = "{:02d}:{:02d} - {:02d}:{:02d}".format(opens // 60, opens % 60, closes // 60, closes % 60)
-            self._fail(screens.CLOSED, hours)
-        else:
-            self._fail(screens.CLOSED_TODAY)
+        self._fail(closed[0], *closed[1])
 
 
 class Counter(Attended):
