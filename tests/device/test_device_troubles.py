@@ -68,9 +68,12 @@ def test_a_port_that_another_program_has(tmp_path):
 
 
 def test_a_board_without_micropython(tmp_path):
-    with kit.board_with(None, tmp_path) as board, Board(board.port, patience_s=0.5) as line:
-        with pytest.raises(DeviceError, match="no MicroPython answers; flash the board with"):
-            line.enter()
+    with (
+        kit.board_with(None, tmp_path) as board,
+        Board(board.port, patience_s=0.5) as line,
+        pytest.raises(DeviceError, match="no MicroPython answers; flash the board with"),
+    ):
+        line.enter()
 
 
 def test_a_cable_that_is_pulled(tmp_path):

@@ -27,8 +27,11 @@ from consigne.device.scripts import script
 BAUD = 115_200
 ANSWER_S = 3.0
 """How long one question may take."""
-PATIENCE_S = 6.0
+PATIENCE_S = 9.0
 """How long a console is asked before nobody is there: a board that was just plugged in starts first."""
+HUSH_S = 3.5
+"""Longer than ``onboard/receive.py`` bears silence: then it gives the board back."""
+_ASKS_BEFORE_HUSH = 8
 START_S = 15.0
 """From a reset to the interpreter's prompt, at most; the checks of both slots included."""
 _READ_S = 2.0
@@ -104,7 +107,7 @@ class Board:
 
     def enter(self) -> None:
         """Have the raw REPL.  ``LockedError`` when the console is closed and no code was given."""
-        heard = self._ask_for_repl(self._patience_s)
+        heard = self._ask_for_repl(self._patience_s, hushes=True)
         if heard is None:
             return
         if PROMPT not in heard:
@@ -113,7 +116,7 @@ class Board:
             raise troubles.locked(self.port)
         self._type_code(self._code)
 
-    def _ask_for_repl(self, wait_s: float) -> bytes | None:
+    def _ask_for_repl(self, wait_s: float, *, hushes: bool = False) -> bytes | None:
         """None when the raw REPL answers, else what was heard instead.
 
         Asked again and again: what arrives while a chip starts is lost.  mpremote's own
@@ -121,11 +124,16 @@ class Board:
         """
         until = time.monotonic() + wait_s
         heard = b""
+        asked = 0
         while time.monotonic() < until and PROMPT not in heard:
             heard += self._ask_once()
+            asked += 1
             if heard.endswith(_RAW_REPL) and self._in_step():
                 self.transport.in_raw_repl = True
                 return None
+            if hushes and asked % _ASKS_BEFORE_HUSH == 0:
+                with self._told():  # it may be taking our questions for the rest of an update that broke off
+                    heard += self.transport.read_until(1, PROMPT, timeout=HUSH_S, timeout_overall=HUSH_S)
         return heard
 
     def _in_step(self) -> bool:

@@ -23,7 +23,7 @@ from esp32 import Partition
 SECTOR = 4096
 UNIT = 128
 WINDOW_BITS = 12  # of the compression: as much as a sector
-SILENCE_MS = 10_000
+SILENCE_MS = 3_000
 SENT = 0xFFFFFFFF
 ERASED = 0xFFFFFFFE
 BLANK = b"\xff" * SECTOR

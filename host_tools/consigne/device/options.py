@@ -1,0 +1,39 @@
+"""What the commands of ``consigne device`` share: their common options, and how they end."""
+
+from typing import Annotated
+
+import typer
+
+from consigne.device.several import choose, errors
+from consigne.device.troubles import DeviceError
+
+Ports = Annotated[
+    list[str] | None, typer.Option("--port", "-p", help="Serial port; several are done at once.")
+]
+Code = Annotated[
+    str | None, typer.Option(envvar="CONSIGNE_CODE", help="Technician's code, for a closed console.")
+]
+
+
+def fail(error: DeviceError) -> typer.Exit:
+    errors.print(str(error), style="red", soft_wrap=True, highlight=False, markup=False)
+    return typer.Exit(1)
+
+
+def chosen_ports(ports: list[str] | None) -> list[str]:
+    try:
+        return choose(ports)
+    except DeviceError as error:
+        raise fail(error) from None
+
+
+def one_port(ports: list[str] | None) -> str:
+    found = chosen_ports(ports)
+    if len(found) > 1:
+        raise fail(DeviceError("this command takes one port at a time"))
+    return found[0]
+
+
+def done(failed: int) -> None:
+    if failed:
+        raise typer.Exit(1)
