@@ -66,28 +66,31 @@ def test_what_is_no_text_is_a_syntax_error_and_the_prompt_comes_back(port):
 
 
 def test_ctrl_c_ends_an_endless_loop_and_says_where_it_was(port):
-    port.write(b"while True: pass\r\r")
-    port.until(b"... \r\n")
-    port.quiet(0.05)  # one that comes while it is compiled is a byte for the program
+    port.write(b"exec('print(1 + 1)\\nwhile True: pass')\r")
+    port.until(b"\r\n2\r\n")  # it runs: a Ctrl-C that comes while it is compiled is a byte for it
     port.write(b"\x03")
-    assert b'File "<stdin>", line 1, in <module>\r\nKeyboardInterrupt' in port.until(b">>> ")
+    said = port.until(b">>> ")
+    assert b'File "<stdin>", line 1, in <module>\r\n  File "<string>", line 2' in said
+    assert b"KeyboardInterrupt" in said
 
 
 def test_ctrl_c_wakes_a_program_that_sleeps_or_waits_for_a_key(port):
     for waits in (b"time.sleep(60)", b"sys.stdin.read(1)"):
-        port.write(b"import sys, time; " + waits + b"\r")
-        port.until(b"\r\n")
-        port.quiet(0.05)
+        port.write(b"import sys, time; print(1 + 1); " + waits + b"\r")
+        port.until(b"\r\n2\r\n")
+        port.quiet(0.05)  # it may wait by now, or not yet: both must do
         port.write(b"\x03")
-        assert b"KeyboardInterrupt" in port.until(b">>> ", 5)
+        assert b"KeyboardInterrupt" in port.until(b">>> ", 10)
 
 
 def test_ctrl_c_in_the_middle_of_what_the_chip_does_leaves_the_chip_usable(port):
     """The program asks the pins all the time: nearly every interrupt falls into a question."""
     port.to_raw()
     for _ in range(25):
-        port.write(b"import machine\np = machine.Pin(4, machine.Pin.OUT)\nwhile True: p(1); p(p())\x04")
-        port.until(b"OK")
+        port.write(
+            b"import machine\np = machine.Pin(4, machine.Pin.OUT)\nprint(1)\nwhile True: p(1); p(p())\x04"
+        )
+        port.until(b"OK1\r\n")
         port.quiet(0.01)
         port.write(b"\x03")
         assert b"KeyboardInterrupt" in port.until(b"\x04>")

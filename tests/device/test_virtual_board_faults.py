@@ -125,7 +125,7 @@ def test_a_button_pressed_twice_starts_the_board_once(tmp_path):
 def test_a_watchdog_that_nobody_feeds_resets_the_board_also_from_the_prompt(tmp_path):
     with board_at(tmp_path) as board, Port(board) as port:
         port.to_prompt()
-        port.write(b"import machine; w = machine.WDT(timeout=300)\r\x04")
+        port.write(b"import machine; w = machine.WDT(timeout=1500)\r\x04")
         port.until(b"MPY: soft reboot\r\n")
         port.until(b"rst:0x8 (TG1WDT_SYS_RESET)")
         port.until(b">>> ")
