@@ -51,7 +51,7 @@ class Attended(Session):
         hours = "{:02d}:{:02d} - {:02d}:{:02d}".format(opens // 60, opens % 60, closes // 60, closes % 60)
         return screens.CLOSED, (hours,)
 
-    def greeting(self, now):
+    def greeting(self, now) -> tuple:
         return self._closed(now) or super().greeting(now)
 
     def _permit(self, role, action, now):

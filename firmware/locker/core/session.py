@@ -206,7 +206,7 @@ class Session(Errands):
         self._core.effect((E.FX_BEEP, E.BEEP_OK))
         self._serve(action, door, parcel, now)
 
-    def greeting(self, now):
+    def greeting(self, now) -> tuple:
         """``(screen, args)`` of the display while nobody is there and the host says nothing."""
         return screens.IDLE, (self._core.orders.heading(self._core.site_name, now),)
 
