@@ -4,7 +4,7 @@ From the outside in:
 
 - ``locker``: ``SimLocker``, one cabinet with hands, power and network; what pages, tests and soaks use.
 - ``parts``: what is screwed to a cabinet: doors with strikes and reeds, keypad, scanner, display, expander.
-- ``board``, ``gpio``, ``nets``, ``buses``, ``radio``, ``flash``: an ESP32 seen from outside.
+- ``board``, ``gpio``, ``nets``, ``buses``, ``radio``, ``ethernet``, ``flash``: an ESP32 seen from outside.
 - ``wire``: the one place where firmware acts on a board; ``shim``: the firmware's side of it,
   ``machine``, ``network`` and ``esp32``, the same files on both grounds.
 - ``process``, ``romboot``: the firmware in a MicroPython process, in real time, against a real
