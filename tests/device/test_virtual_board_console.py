@@ -74,6 +74,14 @@ def test_ctrl_c_ends_an_endless_loop_and_says_where_it_was(port):
     assert b"KeyboardInterrupt" in said
 
 
+def test_ctrl_c_stops_a_program_that_prints_without_end(board, port):
+    port.write(b"while True: print('x' * 40)\r\r")
+    port.until(b"x\r\n" * 1)
+    port.write(b"\x03")
+    eventually(lambda: any("KeyboardInterrupt" in line for line in board.output()[-3:]), "it stops")
+    assert port.quiet().endswith(b">>> ")
+
+
 def test_ctrl_c_wakes_a_program_that_sleeps_or_waits_for_a_key(port):
     for waits in (b"time.sleep(60)", b"sys.stdin.read(1)"):
         port.write(b"import sys, time; print(1 + 1); " + waits + b"\r")

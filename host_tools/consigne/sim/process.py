@@ -139,7 +139,7 @@ class MicroPythonGround:
         """Handle what ``select`` found."""
         sock = self._socket
         if self._process is not None and self._process.stdout in ready:
-            self._read_output()
+            self._read_some()  # not all: a program may print faster than it can be read
         if sock is None or sock not in ready:
             return
         try:
@@ -192,15 +192,20 @@ class MicroPythonGround:
         self.on_end(f"the firmware ended with exit status {code}")
 
     def _read_output(self) -> None:
+        """All that was printed; the interpreter prints no more, or waits for an answer."""
+        while self._read_some():
+            pass
+
+    def _read_some(self) -> bool:
+        """Some of what was printed; False when there is no more."""
         assert self._process and self._process.stdout
-        while True:
-            try:
-                data = os.read(self._process.stdout.fileno(), 65536)
-            except BlockingIOError:
-                return
-            if not data:
-                return
+        try:
+            data = os.read(self._process.stdout.fileno(), 65536)
+        except BlockingIOError:
+            return False
+        if data:
             self._printed(data)
+        return bool(data)
 
     def _printed(self, data: bytes) -> None:
         self._line += data

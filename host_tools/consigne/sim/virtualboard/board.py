@@ -102,6 +102,10 @@ class VirtualBoard(SimLocker):
         super().stop()
         self._cable.close()
 
+    def _cut(self) -> None:
+        super()._cut()
+        self.serial.line.clear()
+
     # --- the cable --------------------------------------------------------------------------------------
     @property
     def port(self) -> str:
