@@ -6,6 +6,7 @@ import time
 import httpx
 import pytest
 from consigne.server import accounts as module
+from consigne.server import patience
 from consigne.server.accounts import Accounts, NotYet
 from consigne.server.audit import trail
 from consigne.server.errors import Conflict, Invalid, NotFound
@@ -181,7 +182,7 @@ def test_guessing_a_password_is_slow_and_does_not_tell_which_names_exist(api, mo
     accounts = api.host.accounts
     accounts.set_password("Ada", PASSWORD, "test")
     at = [1000.0]
-    monkeypatch.setattr(module.time, "monotonic", lambda: at[0])
+    monkeypatch.setattr(patience.time, "monotonic", lambda: at[0])
     for name in ("Ada", "Nobody"):
         for _ in range(module.TRIES):
             with pytest.raises(Invalid, match="name or the password is wrong"):

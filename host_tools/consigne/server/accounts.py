@@ -22,6 +22,7 @@ from consigne.server import audit
 from consigne.server.database import Database
 from consigne.server.errors import CallerError, Conflict, Invalid, NotFound
 from consigne.server.models import accounts, lockers, sessions
+from consigne.server.patience import Patience
 from consigne.server.roles import HOLDER_ROLES, Role
 
 PASSWORD_CHARACTERS = range(12, 257)
@@ -31,7 +32,6 @@ _SCRYPT = {"n": 2**14, "r": 8, "p": 5}  # 16 MiB: one of OWASP's equal choices, 
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9 ._@-]{0,63}$")
 TRIES = 5
 TRY_EVERY_S = 60.0
-_NAMES_MAX = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Accounts:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._tries: dict[str, tuple[float, float]] = {}  # name -> (tries left, as of monotonic s)
+        self._patience = Patience(TRIES, TRY_EVERY_S, _too_soon)
 
     def add(
         self, name: str, role: Role, *, holder: int | None = None, locker: str | None = None, by: str
@@ -141,7 +141,7 @@ class Accounts:
 
         Raises ``Invalid`` for a wrong name or password, never telling which, and ``NotYet`` after too many.
         """
-        self._spend_try(name)
+        self._patience.spend(name)
         with self._database.read() as connection:
             row = connection.execute(select(accounts).where(accounts.c.name == name)).first()
         known = row is not None and row.password is not None and not row.disabled
@@ -150,7 +150,7 @@ class Accounts:
             with self._database.write() as connection:
                 audit.note(connection, name[:64], "wrong password")
             raise Invalid("the name or the password is wrong")
-        self._tries.pop(name, None)
+        self._patience.forgive(name)
         token, now_s = secrets.token_urlsafe(32), int(time.time())
         with self._database.write() as connection:
             connection.execute(sessions.delete().where(sessions.c.expires_at <= now_s))
@@ -172,16 +172,9 @@ class Accounts:
         with self._database.write() as connection:
             connection.execute(sessions.delete().where(sessions.c.token_hash == _digest(token)))
 
-    def _spend_try(self, name: str) -> None:
-        """A token bucket for each name: ``TRIES``, one more every ``TRY_EVERY_S``."""
-        at = time.monotonic()
-        left, since = self._tries.get(name, (float(TRIES), at))
-        left = min(float(TRIES), left + (at - since) / TRY_EVERY_S)
-        if left < 1.0:
-            raise NotYet(f"too many wrong passwords: try again in {int((1.0 - left) * TRY_EVERY_S) + 1} s")
-        if len(self._tries) >= _NAMES_MAX and name not in self._tries:
-            del self._tries[next(iter(self._tries))]
-        self._tries[name] = (left - 1.0, at)
+
+def _too_soon(wait_s: int) -> NotYet:
+    return NotYet(f"too many wrong passwords: try again in {wait_s} s")
 
 
 def _check_account(name: str, role: Role, holder: int | None, locker: str | None) -> None:

@@ -21,6 +21,7 @@ from consigne.server.errors import CallerError, Conflict, Invalid, NotFound
 from consigne.server.fleet import COUNTER
 from consigne.server.models import lockers, parcels, streams
 from consigne.server.parcels import canonical_id
+from consigne.server.patience import Patience
 from consigne.server.store import Store
 
 _events = import_locker("core.events")
@@ -44,7 +45,10 @@ class Counter:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._store = Store(database)
-        self._tries: dict[str, tuple[float, float]] = {}
+        # 8 digits stand against guessing at any speed a clerk can type
+        self._patience = Patience(
+            TRIES, TRY_EVERY_S, lambda _: TooMany("too many wrong codes: wait a minute")
+        )
 
     def take_in(self, counter: str, label: str, shelf: str = "", *, by: str) -> str:
         """A parcel comes in, announced or not; returns the name of its shelf.
@@ -74,12 +78,12 @@ class Counter:
             where = _counter(connection, counter)
             here = (parcels.c.locker == counter) & (parcels.c.state == "in_locker")
             rows = connection.execute(select(parcels).where(here, parcels.c.revoked.is_(False))).all()
-        self._spend_try(counter)
+        self._patience.spend(counter)
         digits = "".join(code.split())
         for row in rows:
             wanted = _code_of(where, row)
             if wanted and secrets.compare_digest(wanted.encode(), digits.encode()):
-                self._tries.pop(counter, None)
+                self._patience.forgive(counter)
                 return {"parcel": row.id, "shelf": _name(where, row.door)}
         raise NotFound("no parcel here has this code: look again at the message and its address")
 
@@ -124,14 +128,9 @@ class Counter:
         shelves = protocol.Occupancy(epoch=EPOCH, seq=seq + 1, time_s=now_s, doors=doors)
         self._store.commit_within(connection, [Message(where.id, shelves)])
 
-    def _spend_try(self, counter: str) -> None:
-        """A token bucket for each counter: 8 digits stand against guessing at any speed a clerk can type."""
-        at = time.monotonic()
-        left, since = self._tries.get(counter, (float(TRIES), at))
-        left = min(float(TRIES), left + (at - since) / TRY_EVERY_S)
-        if left < 1.0:
-            raise TooMany("too many wrong codes: wait a minute")
-        self._tries[counter] = (left - 1.0, at)
+
+def _too_soon(wait_s: int) -> TooMany:
+    return TooMany(f"too many wrong codes: wait {wait_s} s")
 
 
 def _counter(connection: Connection, counter: str) -> Any:

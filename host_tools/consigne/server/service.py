@@ -5,6 +5,7 @@ start a broker (see ``broker``).
 """
 
 import asyncio
+from collections.abc import Callable
 
 from fastapi import FastAPI
 
@@ -123,9 +124,13 @@ class HostService:
         """Something is to be sent: do it now.  Safe in any thread."""
         self.ingest.kick()
 
-    def listen(self, listener: Listener) -> None:
-        """Have ``listener(outcome)`` called in the event loop after every commit that changed something."""
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Have ``listener(outcome)`` called in the event loop after every commit that changed something.
+
+        Returns what ends that.  With several workers their commits are not heard of here.
+        """
         self.ingest.listeners.append(listener)
+        return lambda: self.ingest.listeners.remove(listener)
 
     def app(self, token: str | None = None) -> FastAPI:
         """The HTTP API over this host."""

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from consigne.firmware_path import import_locker
 from consigne.server.accounts import Account
 from consigne.server.errors import CallerError
+from consigne.server.outcome import Outcome
 from consigne.server.parcels import Parcel
 from consigne.server.service import HostService
 
@@ -67,7 +68,16 @@ class Desk:
         self._host, self._fleet, self._parcels = host, host.fleet, host.parcels
         self._locker, self._courier = locker, courier
         self.revision = 0
-        host.listen(lambda _: self.changed())
+        self._unlisten = host.listen(self._heard)
+
+    def close(self) -> None:
+        """Nobody looks any more."""
+        self._unlisten()
+
+    def _heard(self, outcome: Outcome) -> None:
+        mine = self._locker in outcome.lockers or any(one.locker == self._locker for one in outcome.stored)
+        if mine or outcome.commands:
+            self.changed()
 
     def changed(self) -> None:
         """Tell every page that shows this desk to look again."""

@@ -65,8 +65,10 @@ def add_pages(app: FastAPI, host: HostService, *, secure: bool) -> None:
             Text(f"{error}.".capitalize(), "quiet", "div")
             return
         _head(account, host.fleet.locker(locker)["place"].get("title", ""), (("Fleet", login.HOME),))
+        desk = Desk(host, locker, who=_who(host, request))
+        ui.context.client.on_delete(desk.close)
         with box("locker-page"):
-            OperatorView(Desk(host, locker, who=_who(host, request)))
+            OperatorView(desk)
             Actions(control)
 
     ui.page("/desk", title="Consigne")(home)
