@@ -168,6 +168,18 @@ def test_a_garbled_glass_is_right_again_within_a_minute(tmp_path):
     assert rig.cabinet.display.violations == 0
 
 
+def test_a_clock_that_goes_on_every_minute_does_not_keep_it_garbled(tmp_path):
+    """The text changes just when it would have been looked after."""
+    program = DISPLAY.replace("sleep_ms(1000)", "sleep_ms(60_000)")
+    screens = [["Welcome        12:0" + str(minute)] for minute in range(5)]
+    (tmp_path / "screens.json").write_text(json.dumps(screens), encoding="utf-8")
+    rig = VirtualRig(tmp_path, program)
+    rig.run(70_000)
+    rig.cabinet.display.garble()
+    rig.run(61_000)
+    assert glass(rig)[0] == "Welcome        12:02"
+
+
 def test_a_refresh_does_not_flicker(tmp_path):
     rig = rig_with(tmp_path, ("Welcome", "Tür é"))
     rig.run(59_000)

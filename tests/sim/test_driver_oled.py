@@ -196,16 +196,27 @@ def test_what_stands_there_for_minutes_is_dimmed_and_the_next_text_is_bright_at_
     bright = rig.cabinet.display.contrast
     rig.run(100_000)
     assert rig.cabinet.display.contrast == bright
-    rig.run(100_000)
+    rig.run(80_000)
     assert rig.cabinet.display.contrast < bright / 4
     rig.run(100_000)
+    assert rig.cabinet.display.contrast < bright / 4, "a clock that goes on is no reason"
+    rig.run(20_000)
     assert glass(rig)[0] == "next" and rig.cabinet.display.contrast == bright
 
 
+def test_nothing_stands_there_before_there_is_anything_to_show(tmp_path):
+    program = DISPLAY.replace("for screen in json.load(file):", "for screen in ():")
+    (tmp_path / "screens.json").write_text("[]", encoding="utf-8")
+    rig = VirtualRig(tmp_path, program, OLED, 1)
+    rig.run(2000)
+    assert rig.cabinet.display.light and glass(rig) == ["", "", "", ""]
+
+
 def rig_with_pause(tmp_path):
-    """Shows a text, and the next one five minutes later."""
-    program = DISPLAY.replace("sleep_ms(1000)", "sleep_ms(300_000)")
-    (tmp_path / "screens.json").write_text('[["Welcome"], ["next"]]', encoding="utf-8")
+    """Shows a text with a clock that goes on every minute, and another text after five."""
+    program = DISPLAY.replace("sleep_ms(1000)", "sleep_ms(60_000)")
+    screens = [["Welcome        12:0" + str(minute)] for minute in range(5)] + [["next"]]
+    (tmp_path / "screens.json").write_text(json.dumps(screens), encoding="utf-8")
     return VirtualRig(tmp_path, program, OLED, 1)
 
 

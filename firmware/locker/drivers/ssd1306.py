@@ -24,6 +24,7 @@ _UNKNOWN = const(0xFF)  # a code that no letter has
 
 _BRIGHT = const(0xCF)
 _DIM = const(0x10)  # after two minutes without a change: what stands there burns in otherwise
+_CLOCK_CELLS = const(5)  # so few change when the clock on the display goes on, and nobody is there for that
 _DIM_AFTER = const(2)  # refreshes, one a minute
 
 # Everything but contrast and on/off: may be said again while the display is lit, without a flicker.
@@ -47,6 +48,8 @@ class OledDisplay(TextDisplay):
 
     def __init__(self, i2c, address: int, report):
         super().__init__(i2c, address, 20, 4, report)
+        for cell in range(len(self._wanted)):
+            self._wanted[cell] = _BLANK
         self._window = bytearray((_COMMANDS, 0x21, 0, 127, 0x22, 0, 7))
         self._data = bytearray(1 + 2 * _CELL * _CHUNK)
         self._data[0] = _DATA
@@ -79,14 +82,19 @@ class OledDisplay(TextDisplay):
             left -= count
 
     def _encode(self, lines) -> None:
-        if self._unchanged > _DIM_AFTER:
-            self._shine(_BRIGHT)
-        self._unchanged = 0
+        changed = 0
         for row in range(self.rows):
             line = lines[row] if row < len(lines) else ""
             for column in range(self.columns):
                 code = dots.code(line[column]) if column < len(line) else _BLANK
-                self._wanted[row * self.columns + column] = code
+                cell = row * self.columns + column
+                if self._wanted[cell] != code:
+                    self._wanted[cell] = code
+                    changed += 1
+        if changed > _CLOCK_CELLS:
+            if self._unchanged > _DIM_AFTER:
+                self._shine(_BRIGHT)
+            self._unchanged = 0
 
     def _write_some(self) -> bool:
         cells = self._next_cells(_CHUNK)

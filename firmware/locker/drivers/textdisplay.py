@@ -5,6 +5,7 @@ has its turn, so that a key or a door never waits for a display.
 """
 
 import asyncio
+import time
 
 from micropython import const
 
@@ -53,14 +54,18 @@ class TextDisplay:
 
     async def _follow(self) -> None:
         """Write what differs, chunk by chunk; returns when it is time to start afresh."""
+        started_ms = time.ticks_ms()
         while True:
             if self._flag.is_set():
                 self._flag.clear()
                 self._encode(self._lines)
             if self._write_some():
                 await asyncio.sleep_ms(0)
-            elif not await flag_or_ms(self._flag, _REFRESH_MS):
+                continue
+            left_ms = _REFRESH_MS - time.ticks_diff(time.ticks_ms(), started_ms)
+            if left_ms <= 0:
                 return
+            await flag_or_ms(self._flag, left_ms)
 
     def _next_cells(self, most: int):
         """``(first, end)`` of up to ``most`` cells of one row that differ, None when none does."""
