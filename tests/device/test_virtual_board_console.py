@@ -179,6 +179,23 @@ def test_a_soft_reset_forgets_the_program_runs_the_files_again_and_keeps_the_pin
     assert b"(5, 'abc')\r\n" in port.until(b">>> ")
 
 
+def test_the_main_program_is_not_run_when_the_boot_file_failed(port):
+    port.to_raw()
+    port.raw("import os; os.rename('boot.py', 'kept')")
+    port.raw("with open('boot.py', 'w') as f: f.write('import missing')")
+    port.raw("with open('main.py', 'w') as f: f.write('print(1 + 1)')")
+    port.write(b"\x02")
+    port.until(b">>> ")
+    port.write(b"\x04")
+    said = port.until(b">>> ")
+    assert b"ImportError: no module named 'missing'" in said and b"\r\n2\r\n" not in said
+    port.write(b"import os; os.rename('kept', 'boot.py')\r\x04")
+    port.until(b"MPY: soft reboot\r\n2\r\n")
+    port.until(b">>> ")
+    port.write(b"import os; os.remove('main.py')\r")
+    port.until(b">>> ")
+
+
 def test_a_program_that_ends_itself_starts_the_board_anew(port):
     port.write(b"import sys; sys.exit()\r")
     assert b"MPY: soft reboot" in port.until(b">>> ")
