@@ -46,9 +46,7 @@ class Counter:
         self._database = database
         self._store = Store(database)
         # 8 digits stand against guessing at any speed a clerk can type
-        self._patience = Patience(
-            TRIES, TRY_EVERY_S, lambda _: TooMany("too many wrong codes: wait a minute")
-        )
+        self._patience = Patience(TRIES, TRY_EVERY_S, _too_soon)
 
     def take_in(self, counter: str, label: str, shelf: str = "", *, by: str) -> str:
         """A parcel comes in, announced or not; returns the name of its shelf.
