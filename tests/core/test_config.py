@@ -237,3 +237,43 @@ def test_what_a_chip_cannot_do_is_refused():
     raw = _on_chips()
     raw["expanders"][0]["address"] = 40
     assert "cannot be at 40" in _complaint(raw)
+
+
+def test_what_is_wrong_with_a_part_of_the_panel_is_told_before_it_is_made():
+    wiegand = {"kind": "wiegand", "d0": 26, "d1": 27}
+    uart = {"uart": 2, "tx": 18, "rx": 19}
+    oled = {"kind": "ssd1306", "i2c": 0}
+    for part, given, says in (
+        ("keypad", wiegand, ""),
+        ("keypad", dict(wiegand, bits=6), "a key has 4 or 8 bits"),
+        ("keypad", dict(wiegand, d1=25), "pin 25 is used already by arm_pin"),
+        ("keypad", dict(wiegand, rows=[4]), "unknown key 'rows'"),
+        ("scanner", dict(uart, kind="line", terminator=""), ""),
+        ("scanner", dict(uart, kind="line", terminator="x"), "scanner.terminator: expected CR"),
+        ("scanner", dict(uart, kind="mhet", terminator=""), "unknown key 'terminator'"),
+        ("scanner", dict(uart, kind="gm66"), "'gm66' has no driver, known are gm65, line, mhet"),
+        ("display", oled, ""),
+        ("display", dict(oled, address=0x27), "allowed are 60 to 61"),
+        ("display", dict(oled, i2c=1), "display.i2c: bus 1 is not declared"),
+    ):
+        raw = _raw()
+        raw[part] = given
+        complaint = _complaint(raw)
+        assert (says in complaint) if says else complaint == "", (given, complaint)
+
+
+def test_hours_are_seven_days_and_the_service_is_one_that_is_known():
+    days = [[480, 1170]] * 7
+    for changes, says in (
+        ({"service": "shop", "hours": days}, ""),
+        ({"service": "bakery"}, "'bakery' is not known, choose locker counter"),
+        ({"hours": days[:6]}, "expected seven days, found 6"),
+        ({"hours": days[:6] + [[480]]}, "hours[6]: expected [opens, closes]"),
+        ({"hours": days[:6] + [[480, 1441]]}, "has 1440 minutes"),
+        ({"hours": days[:6] + [[480, 479]]}, "opens before it closes"),
+        ({"hours": days[:6] + [[True, 479]]}, "expected [opens, closes]"),
+    ):
+        raw = _raw()
+        raw.update(changes)
+        complaint = _complaint(raw)
+        assert (says in complaint) if says else complaint == "", (changes, complaint)

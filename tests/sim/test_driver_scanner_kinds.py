@@ -171,6 +171,23 @@ def test_a_rate_changed_by_a_barcode_is_told_as_a_scanner_that_does_not_answer(m
     assert ["report", "scanner answers again"] in module.taken()
 
 
+def test_a_module_that_may_be_asked_in_its_setup_mode_only_is_set_up_too_and_rarely_saves(tmp_path):
+    rig = rig_with(tmp_path, "mhet")
+    scanner = rig.cabinet.scanner
+    scanner.asks_in_setup = True
+    rig.run(3000)
+    assert scanner.options["0021"] == "0001" and scanner.options["0091"] == "0000"
+    scanner.show(SetupCode("~M00910001."))
+    scanner.show(SetupCode("~M00210000."))
+    rig.run(300_000)
+    assert scanner.options["0021"] == "0001" and scanner.options["0091"] == "0000"
+    assert scanner.commands.count("~MA5F0506A") == 2, "at the start, and after the attack"
+    rig.run(3_600_000)
+    assert scanner.commands.count("~MA5F0506A") == 2
+    assert rig.taken() == [["report", "scanner settings had been changed"]]
+    assert shown(rig, "12345678") == [[SCAN, "12345678"]]
+
+
 def test_a_swapped_module_gets_its_settings_and_that_is_told(module):
     module.cabinet.scanner.factory_reset()
     module.run(62_000)

@@ -23,23 +23,26 @@ class MhEtScanner(LineScanner):
         super().__init__(uart, tx, rx, baud, report, mhet.Splitter())
 
     async def _set_up(self) -> bool:
-        """Look at the settings, and put them right if one differs; False without answers."""
-        wrong = False
+        """Look at the settings, and put them right if one differs; False without answers.
+
+        A module that may only be asked in its setup mode is told its settings each time, and saves them
+        once: its flash wears.
+        """
+        wrong = refused = False
         for option, wanted in self._settings:
             value = await self._ask_value(option)
-            if value is None or value < 0:
+            if value is None:
                 return False
+            refused = refused or value < 0
             wrong = wrong or value != wanted
         if not wrong:
             return True
-        if self.answers:
+        if self.answers and not refused:
             self._report("scanner settings had been changed")
-        orders = (
-            (mhet.OPTION_SETUP, 1),
-            self._settings[0],
-            (mhet.OPTION_STORE, mhet.STORE_SAVE),
-            self._settings[1],
-        )
+        mode, leave = self._settings
+        orders = [(mhet.OPTION_SETUP, 1), mode, leave]
+        if not (refused and self.answers):
+            orders.insert(2, (mhet.OPTION_STORE, mhet.STORE_SAVE))
         for option, value in orders:
             if await self._ask_value(-1, mhet.command(option, value)) != -1:
                 return False

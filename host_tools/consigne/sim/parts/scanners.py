@@ -84,12 +84,14 @@ class MhEt(Scanner):
     """The MH-ET LIVE module.
 
     ``options`` are the settings in force, by their four digits; lost at power-off unless saved.
+    ``asks_in_setup``: it answers questions in its setup mode only; the one source does not say.
     """
 
     FACTORY = {"0021": "0000", "0091": "0000", "0092": "0001"}
 
     def __init__(self, board: Board, uart: int, baud: int = 9600, seed: int = 0) -> None:
         super().__init__(board, uart, baud, b"\r\n", seed)
+        self.asks_in_setup = False
         self.split_us = 0  # fault: a pause of this length in the middle of each answer
         self.commands: list[str] = []
         self._saved = dict(self.FACTORY)
@@ -131,7 +133,8 @@ class MhEt(Scanner):
         if command.startswith("~M"):
             self._answer(self._modify(command[2:]))
         elif command.startswith("~Q"):
-            value = self.options.get(command[2:])
+            closed = self.asks_in_setup and self.options["0091"] != "0001"
+            value = None if closed else self.options.get(command[2:])
             self._answer(ENQ if value is None else (command[2:] + value).encode() + ACK)
         else:  # a trigger finds nothing to read, unless the hand that holds it is faster
             self._answer(b"T" + NAK if command == "~T" else ENQ)
