@@ -11,17 +11,26 @@ DEMO = str(hardware_dir() / "cabinets" / "demo.toml")
 COMMAND = [sys.executable, "-u", "-m", "consigne.cli", "device", "virtual"]
 
 
-def test_it_prints_the_port_keeps_the_link_and_ends_with_ctrl_c(tmp_path):
+def test_it_prints_the_port_presses_keys_and_ends_with_ctrl_c(tmp_path):
     options = ["--micropython", "v1.28.0", "--link", "port", "--cabinet", DEMO]
     command = [*COMMAND, "flash.bin", *options]
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     try:
         assert process.stdout is not None
         assert process.stdout.readline().strip() == "port"
         done = tool("mpremote", "connect", tmp_path / "port", "eval", "6*7")
         assert done.stdout.strip() == "42", done
+        assert process.stdin is not None
+        process.stdin.write("4x\n5\n")
+        process.stdin.flush()
+        said = ""
+        while "key 5 up" not in said:
+            said += process.stdout.readline()
+        assert "soft reset" in said and "there is no key 'x'" in said and "key 4" not in said
         process.send_signal(signal.SIGINT)
-        assert "soft reset" in process.stdout.read()
+        process.stdout.read()
         assert process.wait(10) == 0 and not (tmp_path / "port").is_symlink()
     finally:
         process.kill()

@@ -1,14 +1,23 @@
 """``consigne device virtual``: a virtual board to practise on, until Ctrl-C."""
 
+from __future__ import annotations
+
 import signal
 import sys
 import threading
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.panel import Panel
+
+if TYPE_CHECKING:
+    from .board import VirtualBoard
+
+KEYS = "0123456789*#"  # of a keypad that the configuration does not name them of
+GLASS_S = 0.25  # between two looks at the display
 
 
 def virtual(
@@ -27,7 +36,10 @@ def virtual(
         bool, typer.Option(help="Serial line and flash take the time they take on a board.")
     ] = False,
 ) -> None:
-    """A board of no hardware: prints the serial port that mpremote and esptool can use, and what happens."""
+    """A board of no hardware: prints the serial port that mpremote and esptool can use, and what happens.
+
+    With a cabinet, what is typed here is typed on its keypad, and its display is shown.
+    """
     if sys.platform != "linux":
         typer.echo("a virtual board needs Linux: take a real board, or run this in a container", err=True)
         raise typer.Exit(1)
@@ -49,7 +61,25 @@ def virtual(
         board.listeners.append(
             lambda line: console.print(f"[dim]{line[0] / 1e6:9.3f}[/dim] {line[1]} {escape(line[2])}")
         )
-        stopped.wait()
+        if config is not None:
+            keys = config["keypad"].get("keys", KEYS)
+            threading.Thread(target=_press_keys, args=(board, keys, console), daemon=True).start()
+        glass: list[str] = []
+        while not stopped.wait(GLASS_S):
+            shown = board.display()
+            if shown != glass and any(line.strip() for line in shown):
+                console.print(Panel(escape("\n".join(shown)), expand=False))
+            glass = shown
+
+
+def _press_keys(board: VirtualBoard, there_are: str, console: Console) -> None:
+    """Lines typed into this terminal are typed on the cabinet's keypad."""
+    for line in sys.stdin:
+        wrong = next((key for key in line.strip() if key not in there_are), None)
+        if wrong is None:
+            board.type(line.strip())
+        else:
+            console.print(f"there is no key '{escape(wrong)}' on this cabinet")
 
 
 def _wired(file: Path) -> dict[str, Any]:
