@@ -91,8 +91,8 @@ class Sheet:
             (kind for prefix, kind in _DIODES.items() if value.startswith(prefix)), elm.Diode
         )
         polar = name in ("Diode", "LED")
-        # The symbols of diodes point from anode to cathode, batteries from - to +.
-        backwards = (polar and order[0] == "K") or (name == "Battery" and order[0] == "+")
+        # The symbols of diodes point from anode to cathode, batteries have + (the long line) first.
+        backwards = (polar and order[0] == "K") or (name == "Battery" and order[0] == "-")
         ends = (end, start) if backwards else (start, end)
         element = symbol().endpoints(*ends)
         is_upright = start[0] == end[0]

@@ -9,6 +9,7 @@ import yaml
 from consigne.cabinet.compiler import open_cabinet
 from consigne.cabinet.drawings import draw, texts, to_yaml
 from consigne.cabinet.harness import sheets
+from consigne.cabinet.power import bill
 from consigne.cabinet.profiles import hardware_dir
 from file_kit import GOOD, changed, opened
 from PIL import Image
@@ -90,3 +91,11 @@ def test_a_cabinet_is_drawn_by_one_command(tmp_path: Path) -> None:
     assert (
         subprocess.run(["grep", "-c", "Keypad", svg], capture_output=True, check=True).stdout.strip() != b"0"
     )
+
+
+def test_a_cabinet_that_is_reached_by_ethernet_has_its_cable_and_a_transceiver_without_a_direction() -> None:
+    cabinet = open_cabinet(HARDWARE / "cabinets" / "boards-96.toml")
+    controller = sheets(cabinet)["controller"]
+    assert controller["connectors"]["Network"]["pinlabels"] == ["RJ45"]
+    assert controller["connectors"]["RS-485 1"]["pinlabels"] == ["3V3", "GND", "DI", "RO"]
+    assert {item.part: item.count for item in bill(cabinet)}["transceiver_auto"] == 1

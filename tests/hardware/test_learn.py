@@ -148,6 +148,48 @@ def test_a_board_that_falls_silent_in_the_middle_goes_on_where_it_was(tmp_path: 
     assert site.written(learning) == site.truth
 
 
+@pytest.mark.parametrize("fault", ["silent", "dip"])
+def test_an_expander_that_falls_silent_or_forgets_its_settings_does_no_harm(
+    fault: str, tmp_path: Path
+) -> None:
+    site = Site(tmp_path, on_chips(5))
+    chip = site.parts.expanders["mcp23017@0:32"]
+    strike = site.parts.doors[2].strike
+    spring = strike.on_spring
+
+    def spring_and_fail() -> None:
+        strike.on_spring = spring
+        spring()
+        if fault == "silent":
+            chip.silent = True
+        else:
+            site.unknown.clock.call_in(500_000, chip.brown_out)
+
+    class Helper(SimTechnician):
+        def please(self, text: str) -> bool:
+            chip.silent = False
+            return super().please(text)
+
+    strike.on_spring = spring_and_fail
+    helper = Helper(site.unknown)
+    assert site.written(site.learn(helper)) == site.truth
+    assert (fault == "silent") == any("look at its plug" in text for text in helper.said)
+    site.nothing_is_energised()
+
+
+def test_a_known_door_that_is_shut_while_the_next_one_opens_is_not_taken_for_a_second(tmp_path: Path) -> None:
+    site = Site(tmp_path, on_boards(5))
+    first, _, third, *_ = site.parts.doors
+    spring = third.strike.on_spring
+
+    def spring_beside() -> None:
+        spring()
+        site.unknown.clock.call_in(50_000, first.push_shut)
+
+    third.strike.on_spring = spring_beside
+    assert site.written(site.learn()) == site.truth and site.technician.said == []
+
+
 # --- what goes wrong before it ----------------------------------------------------------------------------
 class Fumbler(SimTechnician):
     """Answers wrongly when it is his turn: ``slips`` is call -> what he says instead, first call is 1."""
@@ -335,6 +377,20 @@ def test_the_command_learns_a_simulated_cabinet_by_itself(tmp_path: Path) -> Non
     for wrong in (["--sim", str(truth), "--port", "x"], [], ["--sim", str(truth), "--board", "esp31"]):
         refused = CliRunner().invoke(app, ["cabinet", "learn", str(tmp_path / "new.toml"), *wrong])
         assert refused.exit_code == 2
+
+
+def test_the_wiring_of_the_controller_may_come_from_a_file_without_doors(tmp_path: Path) -> None:
+    truth, wiring, out = tmp_path / "truth.toml", tmp_path / "wiring.toml", tmp_path / "learned.toml"
+    truth.write_text(on_chips(2))
+    wiring.write_text(truth.read_text().partition("[[expander]]")[0] + "[keypad]" + truth.read_text()
+                      .partition("[keypad]")[2].partition("[[compartment]]")[0])  # fmt: skip
+    arguments = ["cabinet", "learn", str(out), "--sim", str(truth), "--headless", "--wiring"]
+    done = CliRunner().invoke(app, [*arguments, str(wiring)])
+    assert done.exit_code == 0 and wired_doors(out) == wired_doors(truth), done.output
+    out.unlink()
+    wiring.write_text(wiring.read_text().replace("[display]", "[dispaly]"))
+    done = CliRunner().invoke(app, [*arguments, str(wiring)])
+    assert done.exit_code == 1 and "did you mean 'display'?" in done.output and not out.exists()
 
 
 def wired_doors(file: Path) -> dict[str, object]:

@@ -11,9 +11,11 @@ from consigne.cabinet.learn import NONE, TWO, Gone
 from consigne.cabinet.learned import Progress
 from consigne.cabinet.learnfile import wiring_of
 from consigne.cabinet.learnrun import Learning, simulated
+from consigne.cli import app
 from consigne.sim.virtualboard.board import VirtualBoard, install
 from learn_kit import on_boards, on_chips, wired
 from mpremote.transport_serial import SerialTransport
+from typer.testing import CliRunner
 
 pytestmark = pytest.mark.alone
 
@@ -148,3 +150,13 @@ def test_a_lock_board_is_found_and_opened_by_the_controllers_own_wire(bench: Ben
         group.pulse((board.name, 0))
         assert {spot for spot in before if before[spot] != group.levels()[0][spot]} == {(board.name, 0)}
     assert bench.technician.which_opened("", "") == "1" and bench.energised() == 0
+
+
+@pytest.mark.parametrize("bench", [on_chips(2)], indirect=True)
+def test_the_command_asks_at_the_terminal_and_writes_the_file(bench: Bench) -> None:
+    arguments = ["cabinet", "learn", str(bench.out), "--console", bench.board.port]
+    arguments += ["--wiring", str(bench.truth), "--addresses", "1"]
+    done = CliRunner().invoke(app, arguments, input="1\nback\n1\n2\nn\n")
+    assert done.exit_code == 0 and "2 doors after 2 openings" in done.output, done.output
+    assert "expander 0x20, GPA0: number on the door that opened" in done.output
+    assert _wired(bench.out) == _wired(bench.truth)

@@ -135,6 +135,9 @@ class Mcp23017(Pins):
 
     def __init__(self, bus, address):
         self._bus, self._address = buses[bus], address
+        self._set_up()
+
+    def _set_up(self):
         for register, value in ((OLAT, 0), (IODIR, 0xFF), (GPPU, 0xFF)):
             self._put(register, value << 8 | value)
 
@@ -145,6 +148,8 @@ class Mcp23017(Pins):
         return range(16)
 
     def levels(self):
+        if self._bus.readfrom_mem(self._address, GPPU, 2) != b"\xff\xff":
+            self._set_up()  # a dip of its supply took the pull-ups away
         two = self._bus.readfrom_mem(self._address, GPIO, 2)
         return two[0] | two[1] << 8
 
