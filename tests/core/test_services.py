@@ -1,8 +1,11 @@
 """A counter, a shop, a residence: what the same locker does otherwise, and that nothing else changes."""
 
 from core_kit import Bench, site
+from locker.core import dialog
 from locker.core import events as E
+from locker.core.dialog import TABLE
 from locker.core.orders import RESULT_NAMES
+from locker.core.services import KINDS
 
 DAYS = [[480, 1170]] * 5 + [[540, 780], [0, 0]]  # 08:00 - 19:30, Saturdays 09:00 - 13:00, Sundays closed
 MONDAY_S = 1_795_392_000  # 2026-11-23 00:00 UTC
@@ -26,6 +29,13 @@ def _local(bench, offset_s):
 
 def _collect(bench, parcel):
     bench.press(bench.derived(parcel) + "#")
+
+
+def test_every_step_of_every_kind_has_its_action_and_none_hides_a_step_that_all_need():
+    for kind in KINDS.values():
+        for (state, what), action in kind.ROWS.items():
+            assert hasattr(kind, "_do_" + action), (kind, action)
+            assert what != dialog.TIMEOUT or TABLE.get((state, what)) is None
 
 
 # --- opening hours -----------------------------------------------------------------------------------

@@ -233,7 +233,8 @@ def test_the_panel_is_dark_without_its_charge_pump_and_upside_down_without_its_m
 _COMMANDS = (
     (b"\x00\x8d\x10", False), (b"\x00\x8d\x14", True), (b"\x00\xc0", False), (b"\x00\xc8", True),
     (b"\x00\xa7", False), (b"\x00\xa6", True), (b"\x00\xd3\x04", False), (b"\x00\xd3\x00", True),
-    (b"\x00\xda\x02", False), (b"\x00\xda\x12", True), (b"\x00\xa8\x1f", True), (b"\x00\xae", False),
+    (b"\x00\xda\x02", False), (b"\x00\xda\x12", True), (b"\x00\x2f", False), (b"\x00\x2e", True),
+    (b"\x00\xa8\x1f", True), (b"\x00\xae", False),
 )  # fmt: skip
 
 

@@ -217,8 +217,11 @@ class GraphicDisplay(Part):
         """The rows of dots and the cells in them; looked at anew when something was written."""
         if not self.light:
             return [bytes(WIDTH)] * HEIGHT, [[bytes(8)] * self.columns] * self.rows
-        if self._seen is None:
+        if self._seen is None or self._scrolls:
             glass = [self._row(y) for y in range(HEIGHT)]
+            if self._scrolls:  # a column every 50 ms, nobody asked for it to be read
+                at = self.clock.now_us() // 50_000 % WIDTH
+                glass = [row[at:] + row[:at] for row in glass]
             cells = [
                 [_cell(glass, row, column) for column in range(self.columns)] for row in range(self.rows)
             ]
