@@ -10,6 +10,7 @@ import _link
 import _ops
 from _calendar import RTC  # noqa: F401 - part of this module's face
 from _ops import LEAVE
+from _signals import ADC, bitstream  # noqa: F401 - the same
 
 PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = 1, 2, 3, 4, 5
 
@@ -303,36 +304,6 @@ class WDT:
 
     def feed(self):
         _link.post(_ops.WDT_FEED, 0)
-
-
-class ADC:
-    """An analogue input (ADC1 on pins 32 to 39; ADC2 cannot be read while Wi-Fi runs)."""
-
-    ATTN_0DB, ATTN_2_5DB, ATTN_6DB, ATTN_11DB = 0, 1, 2, 3
-    _FULL_UV = (950000, 1250000, 1750000, 2450000)
-
-    def __init__(self, pin, *, atten=0):
-        self._pin = _number(pin)
-        if not 32 <= self._pin <= 39:
-            raise ValueError("invalid pin")
-        self._atten = atten
-
-    def atten(self, atten):
-        self._atten = atten
-
-    def read_uv(self):
-        measured = struct.unpack("<I", _link.ask(_ops.ADC_READ, self._pin))[0]
-        return min(measured, self._FULL_UV[self._atten])
-
-    def read_u16(self):
-        return self.read_uv() * 65535 // self._FULL_UV[self._atten]
-
-
-def bitstream(pin, encoding, timing, data):
-    """Send bytes as pulses: ``timing`` has high and low of a 0, of a 1, in ns.  Returns when it is done."""
-    if encoding != 0:
-        raise ValueError("encoding")
-    _link.ask(_ops.BITSTREAM, _number(pin), struct.pack("<HHHH", *timing) + bytes(data))
 
 
 def reset():
