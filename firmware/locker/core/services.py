@@ -14,7 +14,7 @@ from . import records as R
 from .dialog import COURIER, DIGIT, HASH, IDLE, PICK_OUT, STAR, TIMEOUT
 from .session import Session
 
-CONFIRM = const(14)  # waits for a clerk who looks at a paper; a state that only a counter has
+CONFIRM = "confirm"  # waits for a clerk who looks at a paper; a state that only a counter has
 
 _CONFIRM_MS = const(60_000)
 _MENU_MS = const(60_000)
