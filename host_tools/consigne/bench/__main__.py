@@ -24,6 +24,7 @@ PARTS = (
     "access",
     "mqtt",
     "replay",
+    "sync",
     "hardware",
     "doors",
     "panel",
