@@ -30,17 +30,17 @@ class Hc595:
         self._back = None if back < 0 else Pin(back, Pin.IN)
         self._image = bytearray(chips)  # bit 0 of byte 0 is channel 0
         self._pattern = _PATTERN * chips
-        self.ready = False
 
     def set_up(self) -> None:
         """All outputs off, and zeros behind them.  Raises ``OSError`` when the chain is broken."""
-        self.ready = False
         self.all_low()
         self.check()
-        self.ready = True
 
     def check(self) -> None:
-        """Shift a pattern through: raises ``OSError`` when it does not come back.  Moves no output."""
+        """Shift a pattern through: raises ``OSError`` when it does not come back.  Moves no output.
+
+        Without ``back`` nothing can be known of the chain, and nothing is done.
+        """
         if self._back is None:
             return
         self._shift(self._pattern)
