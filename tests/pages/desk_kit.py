@@ -37,7 +37,7 @@ class LockerOnTheNet:
 
     async def _talk(self) -> None:
         await self.talker.connect("127.0.0.1", self._port)
-        lying = {0: "RR123456774FR", 3: "RR123456788FR", 7: "JJFR00012345678901"}
+        lying = {0: "RR123456771FR", 3: "RR123456788FR", 7: "JJFR00012345678901"}
         self.talker.say_occupancy([(int(door in lying), 0, lying.get(door)) for door in range(len(DOORS))])
         while not self._ended.is_set():
             await asyncio.sleep(0.05)

@@ -1,6 +1,7 @@
 """Who is let in, and to what: keys, passwords, sessions, roles, and the machine itself."""
 
 import asyncio
+import base64
 import time
 
 import httpx
@@ -63,7 +64,7 @@ FOR_OPERATORS = [
     ("GET", "/alarms", None), ("GET", "/metrics", None), ("GET", "/lockers/L1/trail", None),
     ("GET", "/lockers/L1/latches", None), ("GET", "/lockers/L1/standing-codes", None),
     ("POST", "/lockers/L1/open", {"door": 1}), ("POST", "/lockers/L1/reboot", None),
-    ("POST", "/lockers/L1/tokens", {"action": 4}), ("POST", "/lockers/L1/standing-codes", {"door": 1}),
+    ("POST", "/lockers/L1/standing-codes", {"door": 1}),
     ("POST", "/lockers/L1/revoke-holder", {"role": 1, "action": 1, "holder": 8}),
     ("POST", "/lockers", {"id": "L3", "device_key": device_key("L3").hex()}),
     ("POST", "/counters", {"id": "C2", "shelves": 5, "place": {}}),
@@ -99,6 +100,25 @@ def test_a_carrier_gets_the_codes_of_its_own_couriers_and_never_one_for_service(
     assert own == asked
     for wrong in ("holder=8", "role=3", "action=4", "holder=7&role=2"):
         assert api("carrier", "GET", f"/lockers/L1/courier-code?{wrong}").status_code == 403
+
+
+def test_a_carrier_prints_return_labels_for_its_own_parcels_alone(api):
+    for who, id_ in (("carrier", "A1"), ("rival", "B1")):
+        api(who, "POST", "/parcels", json={"id": id_, "locker": "L1"})
+    made = api("carrier", "POST", "/lockers/L1/tokens", json={"action": 2, "parcel": "A1", "holder": 8})
+    assert made.status_code == 201
+    body = raw_body(made.json()["token"])
+    assert (body[1], int.from_bytes(body[2:4], "big"), body[18:]) == (2, 7, b"A1"), "its own number, not 8"
+    assert api("carrier", "POST", "/lockers/L1/tokens", json={"action": 2, "parcel": "B1"}).status_code == 404
+    for wrong in ({"action": 2}, {"action": 4, "parcel": "A1"}, {"action": 0, "parcel": "A1"}):
+        assert api("carrier", "POST", "/lockers/L1/tokens", json=wrong).status_code == 403
+    assert api("partner", "POST", "/lockers/L1/tokens", json={"action": 2, "parcel": "A1"}).status_code == 403
+
+
+def raw_body(token):
+    """The signed part of a token (DESIGN 5), without its MAC."""
+    text = token.removeprefix("CG1")
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))[:-16]
 
 
 def test_a_partner_sees_what_lies_where_it_sits_but_no_customers_code(api):

@@ -17,6 +17,7 @@ from consigne.server.orders import place_of
 
 TOKEN_DAYS_MAX = 366
 STANDING_DAYS_MAX = 3_660
+LOCKER = "locker"  # models.lockers.kind
 _COLLECT = import_locker("core.events").COLLECT
 TOKEN_SLACK_S = 300  # a locker's clock may be behind
 _HOME = "@"  # before the number of a home: firmware/locker/core/SERVICES.md
@@ -162,4 +163,6 @@ def _row(connection: Any, locker: str) -> Any:
     row = connection.execute(select(lockers).where(lockers.c.id == locker)).first()
     if row is None:
         raise NotFound(f"no locker {locker} is registered")
+    if row.kind != LOCKER:
+        raise Conflict(f"{locker} is a counter: its clerk serves without codes and labels of ours")
     return row

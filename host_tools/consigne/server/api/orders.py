@@ -7,14 +7,17 @@ from fastapi import APIRouter, Query, status
 
 from consigne.server import audit
 from consigne.server.api import bodies
-from consigne.server.api.access import Asking, Forbidden, only
+from consigne.server.api.access import Asking, Forbidden, only, own_parcel
 from consigne.server.api.bodies import LockerId
 from consigne.server.database import Database
 from consigne.server.orders import Orders
+from consigne.server.parcels import Parcels
 from consigne.server.passes import Passes
 from consigne.server.roles import HOLDER_ROLES, Role
 
 _COURIER, _DEPOSIT = 1, 1
+_SENDERS_ACTIONS = (1, 2, 3)  # deposit, return, recall
+_TOKEN_MAKERS = only(Role.OPERATOR, Role.CARRIER, Role.MERCHANT)
 _ACCEPTED = status.HTTP_202_ACCEPTED
 
 
@@ -27,7 +30,7 @@ def router(database: Database, orders: Orders, passes: Passes, kick: Callable[[]
     made.include_router(_revocations(orders, kick), dependencies=operators)
     made.include_router(_trail(database, orders), dependencies=operators)
     made.include_router(_standing(passes, kick), dependencies=operators)
-    made.include_router(_codes(passes))
+    made.include_router(_codes(passes, Parcels(database)))
     return made
 
 
@@ -155,7 +158,7 @@ def _standing(passes: Passes, kick: Callable[[], None]) -> APIRouter:
     return router
 
 
-def _codes(passes: Passes) -> APIRouter:
+def _codes(passes: Passes, parcels: Parcels) -> APIRouter:
     router = APIRouter()
 
     @router.get("/{locker}/courier-code")
@@ -179,9 +182,20 @@ def _codes(passes: Passes) -> APIRouter:
         found = {"role": role or _COURIER, "holder": holder or 0}
         return passes.window_code(locker, action=action, by=account.name, **found)
 
-    @router.post("/{locker}/tokens", status_code=status.HTTP_201_CREATED, dependencies=[only(Role.OPERATOR)])
+    @router.post("/{locker}/tokens", status_code=status.HTTP_201_CREATED, dependencies=[_TOKEN_MAKERS])
     def token(locker: LockerId, body: bodies.TokenBody, account: Asking) -> dict[str, Any]:
-        """A token to print as a QR code; it works once."""
-        return passes.token(locker, by=account.name, **body.model_dump())
+        """A token to print as a QR code; it works once.
+
+        Carriers and merchants make them for parcels of their own: to leave, send back or take back.
+        """
+        fields = body.model_dump()
+        if account.role is not Role.OPERATOR:
+            if body.action not in _SENDERS_ACTIONS or not body.parcel:
+                raise Forbidden(
+                    f"{account.name} makes tokens for one parcel: deposit 1, return 2 or recall 3"
+                )
+            fields["parcel"] = own_parcel(parcels, body.parcel, account).id
+            fields["holder"] = account.holder
+        return passes.token(locker, by=account.name, **fields)
 
     return router

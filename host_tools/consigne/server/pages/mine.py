@@ -13,12 +13,14 @@ from consigne.server.service import HostService
 
 from .dress import Choice, Text, box, button, field, set_class
 from .parcels import SIZES
+from .pictures import qr_svg
 from .ticket import STATE_LOOKS, spaced
 
 LOOK_EVERY_S = 5.0
 SHOWN_MAX = 100
 DAYS = ((3, "3 days"), (5, "5 days"), (7, "7 days"))
-_DEPOSIT, _RECALL, _HANDOVER = 1, 3, 5
+RETURN_DAYS = 14
+_DEPOSIT, _RETURN, _RECALL, _HANDOVER = 1, 2, 3, 5
 ACTIONS = {
     Role.CARRIER: ((_DEPOSIT, "leave parcels"), (_RECALL, "take parcels back")),
     Role.MERCHANT: ((_DEPOSIT, "leave parcels"), (_RECALL, "take parcels back"), (_HANDOVER, "hand over")),
@@ -63,6 +65,7 @@ class MineView:
                         "customer's contact", placeholder="mail:someone@example.org or sms:+33612345678"
                     )
                 button("Announce", self._announce, "press main")
+            self._label = box("return-label")
             self._told = Text("", "answer", "div")
             self._told.props["role"] = "status"
 
@@ -150,8 +153,34 @@ class MineView:
             Text(_until(parcel), "soft num")
             look = "bad" if parcel.overdue else STATE_LOOKS.get(parcel.state, "")
             Text("take back" if parcel.overdue else parcel.state.replace("_", " "), f"pill {look}")
-            if parcel.state == "in_locker" and not self._account.role.sits:
+            if self._account.role.sits:
+                return
+            if parcel.state == "in_locker":
                 button("3 days more", lambda _, id_=parcel.id: self._extend(id_), "press small")
+            elif parcel.state == "announced":
+                button("Return label", lambda _, one=parcel: self._return_label(one), "press small")
+
+    def _return_label(self, parcel: Parcel) -> None:
+        """A QR code with which the customer leaves this parcel in the locker, to be sent back."""
+        try:
+            made = self._host.passes.token(
+                parcel.locker,
+                action=_RETURN,
+                holder=self._account.holder or 0,
+                parcel=parcel.id,
+                days=RETURN_DAYS,
+                by=self._who().name,
+            )
+        except CallerError as error:
+            self._tell(f"{error}.", is_good=False)
+            return
+        self._label.clear()
+        with self._label:
+            ui.html(qr_svg(made["token"]), sanitize=False).classes("qr")
+            with box():
+                Text(parcel.id, "mono")
+                Text(f"For the customer: show it to the scanner of {parcel.locker}, put the parcel in.")
+                Text(f"Works once, for {RETURN_DAYS} days.", "faint")
 
     def _extend(self, parcel: str) -> None:
         try:
