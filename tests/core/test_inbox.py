@@ -208,3 +208,83 @@ def test_a_report_says_no_more_than_its_record_can_hold():
     for _ in range(70_000):
         locker.inbox.message(PREFIX, None, False)
     assert locker.rejected() == [(m.R_SIZE, 65535)]
+
+
+class Dice:
+    """A small generator of its own, so that a seed means the same on every interpreter."""
+
+    def __init__(self, seed):
+        self._state = seed * 2654435761 & 0xFFFFFFFF or 1
+
+    def below(self, n):
+        x = self._state
+        x ^= x << 13 & 0xFFFFFFFF
+        x ^= x >> 17
+        x ^= x << 5 & 0xFFFFFFFF
+        self._state = x
+        return x % n
+
+    def pick(self, choices):
+        return choices[self.below(len(choices))]
+
+
+GOOD = (
+    b'{"id":"c9","n":9,"exp":1790000060,"cmd":"open","door":3}',
+    b'{"id":"c9","n":9,"exp":1790000060,"cmd":"again","seq":5}',
+    b'{"id":"c9","n":9,"exp":1790000060,"cmd":"reserve","door":1,"until":1790000000,"parcel":"P1"}',
+    b'{"id":"c9","n":9,"exp":1790000060,"cmd":"configure","set":[["language","fr"],["reopen_s",""]]}',
+    b'{"id":"c9","n":9,"exp":1790000060,"cmd":"revoke","parcels":[["P1",1790000000]],"nonces":[[9,1790000000]],'
+    b'"holders":[[1,1,7,2]]}',
+    b'{"id":"c9","n":9,"exp":1790000060,"cmd":"grants","from":3,"to":4,"more":0,"add":[[5,1790000000,1790086400,'
+    b'0,0,0,65535,1,"00112233445566778899aabbccddeeff","RR123456785FR"]],"drop":[1],"expect":[]}',
+    b'{"epoch":77,"seq":60}',
+)
+JUNK = (
+    b"", b"[", b"]", b"{", b"}", b",", b":", b'"', b"\\", b"\x00", b"\xff", b"\xc3", b"\\u0000", b"\\ud800",
+    b"\\x", b"-", b"1e400", b"-1", b"99999999999999999999999999", b"1.5", b"null", b"true", b"NaN", b"{}",
+    b"[[[[[[[[", b"{[]:1}", b'{"a":{"b":[]}}', b'"id":"c9"', b'"cmd":"reboot"', b"\xf0\x9f\x93\xa6", b" \n\t",
+)  # fmt: skip
+
+
+def spoilt(dice, data):
+    """``data`` with one to four things wrong with it; seldom with nothing."""
+    for _ in range(dice.below(4) + 1):
+        at = dice.below(len(data) + 1)
+        end = min(len(data), at + dice.pick((0, 0, 1, 2, 5, 30)))
+        data = data[:at] + dice.pick(JUNK) + data[end:]
+    return data
+
+
+def test_anything_on_any_topic_is_refused_or_understood_and_never_a_fault():
+    dice = Dice(7)
+    locker = Locker()
+    understood = 0
+    for turn in range(3000):
+        data = spoilt(dice, dice.pick(GOOD))
+        locker.counter, locker.inbox._taken = 0, 0  # so that each is looked at, not only the first
+        locker.send(dice.pick(("commands", "ack", "commands", "events", "")), data)
+        for event in locker.events:
+            assert event[0] in ("ack", "time") or type(event[0]) is int, (turn, data)
+            if event[0] == EV_OPEN_ORDER:
+                assert 0 <= event[1] <= 65534 and event[2] >= 1, (turn, data)
+        understood += len(locker.events)
+        locker.events.clear()
+        for command_id, result in locker.replies:
+            assert 1 <= len(command_id.encode()) <= 36 and result in m.R_NAMES, (turn, data)
+        locker.replies.clear()
+    assert 0 < understood < 1500, understood
+
+
+def test_a_frame_cut_or_altered_anywhere_has_no_effect():
+    topic = PREFIX + "commands"
+    data = GOOD[0]
+    frame = codes.frame_head(codes.derive(KEY, codes.LABEL_COMMAND), topic, data) + data
+    locker = Locker()
+    for at in range(len(frame)):
+        locker.inbox.message(topic, memoryview(frame[:at]), False)
+        altered = bytearray(frame)
+        altered[at] ^= 1
+        locker.inbox.message(topic, memoryview(altered), False)
+    assert locker.events == [] and locker.replies == []
+    locker.inbox.message(topic, memoryview(frame), False)
+    assert len(locker.events) == 1

@@ -218,3 +218,82 @@ def test_utf8_is_what_mqtt_says_on_every_interpreter():
     for whole in ("\xe9".encode(), "\u20ac".encode(), "\U0001f4e6".encode()):
         for length in range(1, len(whole)):
             assert not c.utf8_ok(whole[:length]), whole
+
+
+# What a server may begin a packet with, by the standard's tables 2.1 and 2.2, for a client that subscribes
+# with QoS 1 at most; and the remaining lengths that fit it.
+FIRST_BYTES = {
+    0x20: (2, 2),  # CONNACK
+    0x30: (3, 64),  # PUBLISH: two bytes of length, a topic of one at least
+    0x31: (3, 64),
+    0x32: (5, 64),  # and a packet id
+    0x33: (5, 64),
+    0x3A: (5, 64),
+    0x3B: (5, 64),
+    0x40: (2, 2),  # PUBACK
+    0x90: (3, 64),  # SUBACK: an id and a code at least
+    0xD0: (0, 0),  # PINGRESP
+}
+
+
+def test_of_all_first_bytes_only_those_a_server_may_send_are_taken():
+    for first in range(256):
+        reason = reason_of(bytes((first,)), 1)
+        if first in FIRST_BYTES:
+            assert reason is None, first
+        else:
+            kinds = (c.E_TYPE, c.E_FLAGS, c.E_QOS)
+            assert reason in kinds, first
+            known = first >> 4 in (c.CONNACK, c.PUBLISH, c.PUBACK, c.SUBACK, c.PINGRESP)
+            assert (reason == c.E_TYPE) == (not known), first
+
+
+def test_each_kind_of_packet_is_refused_at_every_length_it_cannot_have():
+    for first in FIRST_BYTES:
+        least, most = FIRST_BYTES[first]
+        for length in range(300):
+            head = bytes((first, length)) if length < 128 else bytes((first, length & 127 | 128, length >> 7))
+            refused = reason_of(head, 1) == c.E_SIZE
+            too_long = length > most and first >> 4 != c.PUBLISH  # a long message is skipped, not refused
+            assert refused == (length < least or too_long), (first, length)
+
+
+def test_every_value_of_every_byte_of_the_small_packets_is_judged():
+    for flags in range(256):
+        for code in range(256):
+            good = (flags == 0 and code <= 5) or (flags == 1 and code == 0)
+            assert (reason_of(bytes((0x20, 2, flags, code)), 4) is None) == good, (flags, code)
+    for code in range(256):
+        good = code in (0, 1, 2, 0x80)
+        assert (reason_of(bytes((0x90, 3, 0, 1, code)), 5) is None) == good, code
+    for packet_id in (0, 1, 255, 256, 65535):
+        data = bytes((0x40, 2, packet_id >> 8, packet_id & 255))
+        assert (reason_of(data, 4) is None) == (packet_id > 0)
+
+
+def test_noise_is_a_protocol_error_or_packets_whatever_the_cuts_and_nothing_else():
+    state = 12345
+    for _ in range(300):
+        data = bytearray()
+        while len(data) < 60:
+            state = (state * 1103515245 + 12345) & 0x7FFFFFFF
+            firsts = (0x20, 0x30, 0x32, 0x40, 0x90, 0xD0)
+            data.append(
+                firsts[state >> 16 & 7] if len(data) % 9 == 0 and state >> 16 & 7 < 6 else state >> 20 & 0xFF
+            )
+        found = [outcome(bytes(data), step) for step in (1, 7, 60)]
+        assert found[0] == found[1] == found[2], bytes(data)
+
+
+def outcome(data, step):
+    """How many packets came, and the reason it ended for."""
+    decoder = c.Decoder(64)
+    packets = 0
+    try:
+        for at in range(0, len(data), step):
+            decoder.feed(data[at : at + step])
+            while decoder.next():
+                packets += 1
+    except c.ProtocolError as error:
+        return packets, error.reason
+    return packets, None

@@ -37,7 +37,7 @@ GOALS = {
     "server.postgresql.ack_p99_ms_workers_2": "<= 1000",
     "server.postgresql.workers_2_vs_1": ">= 1.1",
 }
-"""They hold for the few seconds of the bench, and for a minute: ``python -m consigne.bench.server sustained``."""
+"""They hold for the bench's few seconds, and for a minute: ``python -m consigne.bench.server sustained``."""
 
 NAMES = [f"B{n:04}" for n in range(20)]
 FAST_S, STEADY_S = 8.0, 5.0

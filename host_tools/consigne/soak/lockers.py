@@ -28,9 +28,9 @@ conversation = import_locker("net.mqtt_conversation")
 names = import_locker("net.names")
 sync = import_locker("net.sync")
 
-AHEAD_EVENTS = 1_000  # journaled and not acknowledged: a locker nobody hears is left in peace
+AHEAD_EVENTS = 400  # journaled and not acknowledged: a locker nobody hears is left in peace
 BURST_EVENTS = 48
-PAUSE_S = 0.01
+PAUSE_S = 0.04
 TOLD_EVERY_S = 0.25
 KEEPALIVE_S = 8
 STALL_S = 2  # a locker in the field waits 5 s

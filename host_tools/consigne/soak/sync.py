@@ -32,7 +32,7 @@ from consigne.sim.netlossy import Losses, LossyProxy
 from . import lockers, rows
 
 EVENTS = 1_000_000
-NETLOCKERS = 24
+NETLOCKERS = 48
 REAL = "R00"
 LOST_SHARE = 0.3
 LOSSES = Losses(lose=1 - (1 - LOST_SHARE) ** 0.5, repeat=0.5, lose_puback=0.05)  # one of two proxies
