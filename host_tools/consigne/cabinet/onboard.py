@@ -120,8 +120,11 @@ class Pins:
         return self._pulled
 
     def _gives_way(self, channel):
-        with Driven(self, channel):
+        try:  # not ``with``: an interrupt inside ``drive`` itself must release the line too
+            self.drive(channel)
             return self.levels() >> channel & 1
+        finally:
+            self.release(channel)
 
     def drive(self, channel):
         Pin(channel, Pin.OUT, value=1)
@@ -216,19 +219,6 @@ class Chain:
         self._shift(0)
 
 
-class Driven:
-    """One line, driven for as long as the ``with`` lasts, whatever ends it."""
-
-    def __init__(self, bank, channel):
-        self._bank, self._channel = bank, channel
-
-    def __enter__(self):
-        self._bank.drive(self._channel)
-
-    def __exit__(self, kind, error, trace):
-        self._bank.release(self._channel)
-
-
 KINDS = {"gpio": Pins, "mcp23017": Mcp23017, "pcf8574": Pcf8574, "74hc595": Chain}
 
 
@@ -266,10 +256,13 @@ def pulse(name, channel, duration_ms):
     if not arm[0].wait_done():
         raise RuntimeError("a pulse is running")
     durations = items(duration_ms * 1000)
-    with Driven(banks[name], channel):
+    try:
+        banks[name].drive(channel)
         arm[0].write_pulses(durations, (True,) * len(durations))
         while not arm[0].wait_done():
             time.sleep_ms(5)
+    finally:
+        banks[name].release(channel)
     print("done")
 
 
