@@ -8,7 +8,7 @@ From the outside in:
 - ``wire``: the one place where firmware acts on a board; ``shim``: the firmware's side of it,
   ``machine``, ``network`` and ``esp32``, the same files on both grounds.
 - ``process``, ``romboot``: the firmware in a MicroPython process, in real time, against a real
-  network that ``netcut`` can cut.
+  network that ``netcut`` can cut; ``netlossy`` loses and repeats single MQTT messages on the way.
 - ``pyground``, ``kernel``, ``primitives``, ``kernel_api``, ``modules``: the firmware on CPython under
   virtual time, with MicroPython's asyncio.
 - ``netmemory``, ``netbroker``, ``host``: the network it meets there.

@@ -254,6 +254,10 @@ class _Trouble:
             assert waited_s < REPAIR_S_MAX, f"not acknowledged within {REPAIR_S_MAX:.0f} s: {behind}"
             await self._look()
         self.repairs_s.append(time.monotonic() - began_s)
+        done = sum(wanted.values()) - len(wanted)
+        times = sum(self.happened.values())
+        took_s = self.repairs_s[-1]
+        print(f"  {done:,} events, disturbed {times} times, repaired in {took_s:.0f} s", flush=True)
 
     async def _behind(self, wanted: dict[str, int]) -> dict[str, tuple[int, int]]:
         far = {**await self.lockers.fresh(), REAL: self.cabinet.far()}
