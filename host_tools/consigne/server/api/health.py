@@ -1,15 +1,15 @@
-"""Routes for whoever watches the host, and for the accounts it lets in."""
+"""Routes for whoever watches the host: its health, its numbers, and who did what."""
 
 from dataclasses import asdict
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Response, status
+from fastapi import APIRouter, Query, Response, status
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from consigne.server import metrics
+from consigne.server import audit, metrics
 from consigne.server.api.access import only
 from consigne.server.database import Database
 from consigne.server.ingest import Ingest
@@ -41,6 +41,12 @@ def router(database: Database, ingest: Ingest) -> APIRouter:
             "counts": asdict(counts),
             "dropped": dict(dropped),
         }
+
+    @router.get("/trail", dependencies=[only(Role.OPERATOR)])
+    def trail(limit: Annotated[int, Query(ge=1, le=audit.PAGE_MAX)] = 50) -> list[dict[str, Any]]:
+        """Who did what, everywhere: orders, codes shown, parcels, accounts, log-ins; the newest first."""
+        with database.read() as connection:
+            return audit.trail(connection, limit=limit)
 
     numbers = metrics.registry(database, ingest)
 
