@@ -236,13 +236,13 @@ def keys() -> dict[str, float]:
                 typed = "".join(random.Random(seed).choices("123456789*0#", k=300))
                 stand.run(keypad.type(typed, KEYS_PER_S) / 1000 + 100)
                 told = "".join(event[1] for _, event in stand.events if event[0] == 1)
-            common = _in_order(typed, told)
+            common = in_order(typed, told)
             lost += len(typed) - common
             invented += len(told) - common
     return {"keypad.lost_keys": float(lost), "keypad.invented_keys": float(invented)}
 
 
-def _in_order(one: str, other: str) -> int:
+def in_order(one: str, other: str) -> int:
     """Length of the longest common subsequence."""
     row = [0] * (len(other) + 1)
     for a in one:
