@@ -78,10 +78,9 @@ class Port:
         return seen
 
     def to_prompt(self) -> None:
-        """Interrupt whatever runs."""
-        self.write(b"\r\x03")
-        self.until(b">>> ")
-        self.quiet(0.05)
+        """Interrupt whatever runs, and leave the raw prompt."""
+        self.write(b"\r\x03\x02")
+        self.until(b'Type "help()" for more information.\r\n>>> ')
 
     def to_raw(self) -> None:
         self.to_prompt()

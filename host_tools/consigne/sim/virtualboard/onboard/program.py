@@ -81,9 +81,12 @@ def execute(terminal, names, source, name, kind, end=b""):
 
 
 def tell(error):
-    """The traceback, without the line of this file, which on a board is no Python."""
+    """The traceback without its outermost line, which is this file's and on a board no Python."""
     text = io.StringIO()
     sys.print_exception(error, text)
+    ours = '  File "program'
     for line in text.getvalue().split("\n"):
-        if line and "program.py" not in line:
+        if ours and line.startswith(ours):
+            ours = ""
+        elif line:
             print(line)
