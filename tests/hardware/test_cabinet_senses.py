@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from consigne.cabinet.compiler import compile_file, device_json, open_cabinet, spelled_out
+from consigne.cabinet.harness import sheets
 from consigne.cabinet.power import bill
 from consigne.sim.board import Board
 from consigne.sim.clock import VirtualClock
@@ -95,3 +96,15 @@ def test_chips_and_senses_keep_the_rules_too(tmp_path: Path, old: str, new: str,
     assert old in text()
     found = [problem for problem in problems(tmp_path, text().replace(old, new)) if problem.rule == rule]
     assert any(key in str(problem) or rule == "i2c_address" for problem in found), found
+
+
+def test_every_pin_of_chips_and_senses_has_its_core_in_the_drawing(tmp_path: Path) -> None:
+    (tmp_path / "cabinet.toml").write_text(text())
+    cabinet = open_cabinet(tmp_path / "cabinet.toml")
+    labels: set[str] = set()
+    for document in sheets(cabinet).values():
+        labels |= {
+            label.split()[0]
+            for label in document["connectors"].get("Controller", {"pinlabels": []})["pinlabels"]
+        }
+    assert {f"GPIO{use.pin}" for use in cabinet.uses} <= labels

@@ -84,6 +84,17 @@ def _panel(made: Harness, cabinet: Cabinet, board: str, converter: str) -> None:
     if "tamper" in data:
         lid = made.connector("Lid switch", "closed while the lid is shut")
         made.cable("signal", board, lid, [(f"GPIO{data['tamper']['pin']}", "1"), ("GND", "2 GND")])
+    if "mains" in data:
+        mains = made.connector("Mains sensor", "opto-coupler, or the supply's power-fail contact")
+        cores = [("3V3", "3V3"), (f"GPIO{data['mains']['pin']}", "OUT"), ("GND", "GND")]
+        made.cable("signal", board, mains, cores)
+    if "strip" in data:
+        count = max(senses.lights(cabinet)) + 1
+        strip = made.connector("Lights", f"{count} x WS2812B", "74AHCT125 between the pin and DIN")
+        made.cable("power", converter, strip, [("5V", "5V"), ("GND", "GND")])
+        made.cable("signal", board, strip, [(f"GPIO{data['strip']['pin']}", "DIN")])
+    for chain in data["shift_register"]:
+        _chain(made, chain, board)
 
 
 def _keypad(made: Harness, keypad: dict[str, Any], board: str, converter: str) -> None:
@@ -98,6 +109,16 @@ def _keypad(made: Harness, keypad: dict[str, Any], board: str, converter: str) -
     cores = [(f"GPIO{pin}", f"row {i + 1}") for i, pin in enumerate(keypad["rows"])]
     cores += [(f"GPIO{pin}", f"column {i + 1}") for i, pin in enumerate(keypad["cols"])]
     made.cable("ribbon", board, name, cores)
+
+
+def _chain(made: Harness, chain: dict[str, Any], board: str) -> None:
+    """The lines of a chain of shift registers; what its outputs switch is on the sheet of the doors."""
+    name = made.connector(
+        f"Chain {chain['name']}", f"{chain['chips']} x {chain['kind'].upper()}", "10 kOhm from OE# to 3.3 V"
+    )
+    lines = [("data", "DS"), ("clock", "SHCP"), ("latch", "STCP"), ("enable", "OE#"), ("back", "Q7S")]
+    wired = [(f"GPIO{chain[key]}", label) for key, label in lines if chain[key] >= 0]
+    made.cable("ribbon", board, name, [("3V3", "3V3"), ("GND", "GND"), *wired])
 
 
 def _buses(made: Harness, cabinet: Cabinet, board: str, converter: str) -> None:
