@@ -49,6 +49,7 @@ class Port:
 
     def __init__(self, board: VirtualBoard) -> None:
         self._serial = serial.Serial(board.port, 115_200, timeout=0.05, exclusive=True)
+        self._asked = 0
 
     def __enter__(self) -> "Port":
         return self
@@ -78,9 +79,11 @@ class Port:
         return seen
 
     def to_prompt(self) -> None:
-        """Interrupt whatever runs, and leave the raw prompt."""
-        self.write(b"\r\x03\x02")
-        self.until(b'Type "help()" for more information.\r\n>>> ')
+        """Interrupt whatever runs, leave the raw prompt, and read all that was said until then."""
+        self._asked += 1
+        answer = b"'prompt %d'" % self._asked
+        self.write(b"\r\x03\x02" + answer + b"\r")
+        self.until(answer + b"\r\n>>> ")
 
     def to_raw(self) -> None:
         self.to_prompt()
