@@ -6,22 +6,26 @@ application, nobody gets the interpreter's prompt.
 
 import micropython
 
-service, production, slot, _ = consigne  # noqa: F821  # pyright: ignore[reportUndefinedVariable] - boot.py's
-if production and not service:
-    micropython.kbd_intr(-1)  # the interpreter turns Ctrl-C on again for each file that it runs
+micropython.kbd_intr(-1)  # the interpreter turns Ctrl-C on again for each file that it runs
 
+import os  # noqa: E402
 import sys  # noqa: E402
 import time  # noqa: E402
 
 import machine  # noqa: E402
 
 _PAUSE_S = 10  # what failed at once would fail at once again
+_BROKEN_OFF = (False, False, -1, 0)  # boot.py was interrupted in its first line
 
 
 def _serve():
     import main  # noqa: F401 - the application's own, first on the path, serves while it is imported
 
 
+service, _, slot, _ = globals().get("consigne", _BROKEN_OFF)
+production = "production" in os.listdir("/")
+if service or not production:
+    micropython.kbd_intr(3)
 if service:
     print("consigne: started for service; reset to serve")
 elif slot < 0:

@@ -201,8 +201,8 @@ class _Poll:
     def register(self, stream, mask):
         """The only stream there is."""
 
-    def poll(self, timeout_ms):
-        return True
+    def ipoll(self, timeout_ms):
+        return (True,)
 
 
 def _reset():

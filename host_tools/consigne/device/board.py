@@ -107,7 +107,7 @@ class Board:
 
     def enter(self) -> None:
         """Have the raw REPL.  ``LockedError`` when the console is closed and no code was given."""
-        heard = self._ask_for_repl(self._patience_s, hushes=True)
+        heard = self._ask_for_repl(self._patience_s, interrupts=True)
         if heard is None:
             return
         if PROMPT not in heard:
@@ -116,8 +116,10 @@ class Board:
             raise troubles.locked(self.port)
         self._type_code(self._code)
 
-    def _ask_for_repl(self, wait_s: float, *, hushes: bool = False) -> bytes | None:
+    def _ask_for_repl(self, wait_s: float, *, interrupts: bool) -> bytes | None:
         """None when the raw REPL answers, else what was heard instead.
+
+        ``interrupts``: a program may be running.  Else Ctrl-C could only stop ``boot.py``, and is not sent.
 
         Asked again and again: what arrives while a chip starts is lost.  mpremote's own
         ``enter_raw_repl`` asks once, and prints what it did not understand; here that decides.
@@ -126,12 +128,12 @@ class Board:
         heard = b""
         asked = 0
         while time.monotonic() < until and PROMPT not in heard:
-            heard += self._ask_once()
+            heard += self._ask_once(interrupts)
             asked += 1
             if heard.endswith(_RAW_REPL) and self._in_step():
                 self.transport.in_raw_repl = True
                 return None
-            if hushes and asked % _ASKS_BEFORE_HUSH == 0:
+            if interrupts and asked % _ASKS_BEFORE_HUSH == 0:
                 with self._told():  # it may be taking our questions for the rest of an update that broke off
                     heard += self.transport.read_until(1, PROMPT, timeout=HUSH_S, timeout_overall=HUSH_S)
         return heard
@@ -145,10 +147,10 @@ class Board:
             heard: bytes = self.transport.read_until(1, expected, timeout_overall=ANSWER_S)
         return heard.endswith(expected)
 
-    def _ask_once(self) -> bytes:
+    def _ask_once(self, interrupts: bool) -> bytes:
         line = self.transport.serial
         try:
-            line.write(b"\r\x03")
+            line.write(b"\r\x03" if interrupts else b"")
             line.reset_input_buffer()
             line.write(b"\r\x01")
             line.timeout = _ASK_S
@@ -175,10 +177,10 @@ class Board:
         """Have the raw REPL of a board that does not serve; what ``survey`` said of it."""
         self.enter()
         found = self.survey()
-        if found["started"] is not None and not found["started"][0]:
+        if found["ours"] and not (found["started"] and found["started"][0]):
             self.restart(service=True)
             found = self.survey()
-            if not found["started"] or not found["started"][0]:
+            if not (found["started"] and found["started"][0]):
                 raise troubles.DeviceError(f"{self.port}: the board did not start for service; try again")
         return found
 
@@ -202,7 +204,7 @@ class Board:
         until = time.monotonic() + START_S
         while time.monotonic() < until:
             try:
-                if self._ask_for_repl(ANSWER_S) is None:
+                if self._ask_for_repl(ANSWER_S, interrupts=False) is None:
                     return
             except troubles.CableError:  # a chip with USB of its own takes its port along
                 self._reopen(until)

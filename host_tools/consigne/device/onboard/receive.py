@@ -40,21 +40,25 @@ class Receiver:
         self.buffer = bytearray(SECTOR)
         self.view = memoryview(self.buffer)
         self.taken = 0
+        self.one = bytearray(1)
         self.poll = select.poll()
         self.poll.register(sys.stdin, select.POLLIN)
         self.input = sys.stdin.buffer
 
     def take(self, view):
-        at = 0
-        while at < len(view):
-            if not self.poll.poll(SILENCE_MS):
+        """Fill ``view``.  Byte by byte: a longer read would wait for ever for what a pulled cable kept."""
+        one = self.one
+        wait = self.poll.ipoll
+        read = self.input.readinto
+        for at in range(len(view)):
+            for _ in wait(SILENCE_MS):
+                break
+            else:
                 machine.reset()
-            room = UNIT - self.taken
-            got = self.input.readinto(view[at : at + room])
-            if not got:
+            if not read(one):
                 machine.reset()
-            at += got
-            self.taken += got
+            view[at] = one[0]
+            self.taken += 1
             if self.taken == UNIT:
                 self.taken = 0
                 sys.stdout.write("a")

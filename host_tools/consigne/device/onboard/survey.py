@@ -21,6 +21,15 @@ def digest_of(name):
         return None
 
 
+def is_ours():
+    """Whether ``boot.py`` is the application's, of whatever version."""
+    try:
+        with open("boot.py") as file:
+            return "consigne = " in file.read()
+    except OSError:
+        return False
+
+
 def survey():
     rom = vfs.rom_ioctl(2, 0) if hasattr(vfs, "rom_ioctl") else -95
     print(
@@ -30,6 +39,7 @@ def survey():
                 "machine": sys.implementation[2],
                 "platform": sys.platform,
                 "rom_bytes": rom if isinstance(rom, int) else len(rom),
+                "ours": is_ours(),
                 "started": globals().get("consigne"),
                 "free_bytes": os.statvfs("/")[0] * os.statvfs("/")[3],
                 "files": {name: digest_of(name) for name in FILES},
