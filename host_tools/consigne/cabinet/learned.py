@@ -123,12 +123,12 @@ class Progress:
             "wiring": self.wiring,
             "boards": None if self.boards is None else [asdict(board) for board in self.boards],
             "chips": [asdict(chip) for chip in self.chips],
-            "tried": [asdict(entry) for entry in self.tried.values()],
+            "tried": [vars(entry) for entry in self.tried.values()],
             "opens": self.opens,
         }
         beside = self.file.with_suffix(".new")
         with beside.open("w", encoding="utf-8") as stream:
-            json.dump(raw, stream, indent=1)
+            stream.write(json.dumps(raw))
             stream.flush()
             os.fsync(stream.fileno())
         beside.replace(self.file)
