@@ -255,7 +255,6 @@ def test_a_board_that_tells_by_itself_that_a_door_moved_is_asked_at_once(tmp_pat
             known.append(known_ms(rig, number))
         assert max(known) < 500
         means[boards, tells] = sum(known) / len(known)
-    print(means)
     assert means[1, True] < 0.8 * means[1, False]
 
 
