@@ -55,6 +55,8 @@ class Desk:
     ----------
     revision
         Grows whenever something that is shown here may have changed; see ``changed``.
+    hears_all
+        Whether every commit is heard of; those of worker processes are not, they have to be looked for.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Desk:
         self._locker, self._courier = locker, courier
         self.revision = 0
         self._unlisten = host.listen(self._heard)
+        self.hears_all = host.workers is None
 
     def close(self) -> None:
         """Nobody looks any more."""

@@ -14,6 +14,7 @@ from .ticket import Hands, TicketCard, spaced
 SOUND_JOURNALS = ("clean", "fresh")
 LOOK_EVERY_S = 0.1  # whether the desk has news
 READ_AT_LEAST_EVERY_S = 20.0  # the courier code changes at midnight, whatever happens
+READ_UNHEARD_EVERY_S = 2.0
 
 
 class OperatorView:
@@ -61,7 +62,8 @@ class OperatorView:
 
     def _look(self) -> None:
         now_s = time.monotonic()
-        if self._desk.revision != self._seen_revision or now_s - self._read_at_s > READ_AT_LEAST_EVERY_S:
+        patience_s = READ_AT_LEAST_EVERY_S if self._desk.hears_all else READ_UNHEARD_EVERY_S
+        if self._desk.revision != self._seen_revision or now_s - self._read_at_s > patience_s:
             self._seen_revision, self._read_at_s = self._desk.revision, now_s
             self._refresh()
 
