@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_PUBLISH, _PUBACK = 3, 4
+_PUBLISH, _PUBACK, _SUBACK = 3, 4, 9
 _QOS_1 = 0x02
 _QOS_BITS = 0x06
 _DUP = 0x08
@@ -93,6 +93,7 @@ class LossyProxy:
         self._server: asyncio.Server | None = None
         self._lines: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
+        self.subscribed: set[asyncio.StreamWriter] = set()  # the clients that the broker has let subscribe
 
     async def start(self) -> None:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -135,6 +136,7 @@ class LossyProxy:
             for one in (writer, back):
                 one.transport.abort()
             self._writers.discard(writer)
+            self.subscribed.discard(writer)
             self._lines.discard(task)
 
 
@@ -171,6 +173,8 @@ class _Way:
             proxy.counts["pubacks_lost"] += 1
         elif kind != _PUBLISH:
             self._forward.write(packet)
+            if kind == _SUBACK:
+                proxy.subscribed.add(self._forward)
         else:
             proxy.counts["messages"] += 1
             if draw() < losses.lose:

@@ -37,6 +37,7 @@ REAL = "R00"
 LOST_SHARE = 0.3
 LOSSES = Losses(lose=1 - (1 - LOST_SHARE) ** 0.5, repeat=0.5, lose_puback=0.05)  # one of two proxies
 REPAIR_S_MAX = 60.0
+RECONNECT_S_MAX = 120.0  # a loaded machine takes its time to start the host again
 ACTIONS_BETWEEN_REPAIRS = 6
 PAUSE_S = 1.5
 LOOK_S = 0.2
@@ -245,7 +246,11 @@ class _Trouble:
     # --- what must hold -----------------------------------------------------------------------------------
 
     async def _repair(self) -> None:
-        """Leave everybody alone; how long until all that was journaled by now is acknowledged?"""
+        """Leave everybody alone; once all are back, how long until what was journaled is acknowledged?"""
+        began_s = time.monotonic()
+        while len(self.near.subscribed) <= NETLOCKERS or not self.far.subscribed:
+            assert time.monotonic() - began_s < RECONNECT_S_MAX, "not everybody has come back"
+            await self._look()
         began_s = time.monotonic()
         wanted = {name: next_seq for name, (next_seq, _) in (await self.lockers.fresh()).items()}
         wanted[REAL] = self.cabinet.far()[0]
