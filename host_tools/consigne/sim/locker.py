@@ -29,7 +29,7 @@ from .pyground import VirtualGround
 
 FLASH_BYTES = 1 << 20
 LOG_LINES = 20_000
-HEAP_KB = 320  # with pointers twice as wide as a board's, and some 30 kB of shims that are C there
+HEAP_KB = 256  # with pointers twice as wide as a board's, and 25 kB of modules that are C there
 STEP_S = 0.005  # between two looks of ``wait_for``
 
 Line = tuple[int, str, str]
