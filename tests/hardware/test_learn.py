@@ -395,7 +395,7 @@ def wired_doors(file: Path) -> dict[str, object]:
 
 def _board_on_a_port(port: int, doors: tuple[int, ...]) -> None:
     """A board of the family 8A at address 1: a lock that is opened changes its sensor; ends with the port."""
-    states = bytearray(b"\xff\xff\xff")
+    states = bytearray(b"\xff\xff")
     while True:
         try:
             request = os.read(port, 32)
@@ -421,7 +421,6 @@ def test_the_command_learns_through_an_adapter(
 ) -> None:
     monkeypatch.setattr("consigne.cabinet.learnboards.REST_MS", 1)  # no real lock has to spring
     monkeypatch.setattr("consigne.cabinet.learn.REST_MS", 1)
-    monkeypatch.setattr("consigne.cabinet.serialwire.REPLY_S", 0.03)
     master, slave = os.openpty()
     tty.setraw(slave)
     if doors:

@@ -100,7 +100,7 @@ def test_a_cable_pulled_in_the_middle_of_a_pulse_ends_it_and_the_next_laptop_goe
         bench.board._pull()  # on the board's own thread, with the coil on
 
     bench.board.call(lambda: setattr(strike, "on_spring", spring_and_pull))
-    with pytest.raises(Gone, match="nothing stays energised"):
+    with pytest.raises(Gone, match="Nothing stays energised"):
         bench.learn()
     deadline_s = time.monotonic() + 1.0
     while bench.energised() and time.monotonic() < deadline_s:

@@ -8,9 +8,10 @@ import ast
 from pathlib import Path
 from typing import Any, Protocol
 
-from mpremote.transport import TransportError, TransportExecError
-from mpremote.transport_serial import SerialTransport
+from mpremote.transport import TransportError
 
+from ..device.board import Board
+from ..device.troubles import DeviceError
 from .learn import Gone
 from .learned import FoundChip, Spot
 from .model import EXPANDERS
@@ -35,54 +36,50 @@ class Forgotten(Exception):
 class ReplConsole:
     """A board on a serial port, by mpremote's raw REPL; use it as a context manager.
 
-    Entering it stops the firmware and resets the interpreter, so every pin lets go.  Leaving it resets
-    the board, which goes back to its customers.
+    Entering it starts the board for service: without the application, so every pin is at rest.  Leaving
+    it resets the board, which goes back to its customers.  ``code``: a technician's, for a board in
+    production.
     """
 
-    def __init__(self, port: str) -> None:
-        try:
-            self._transport = SerialTransport(port, timeout=10)
-        except (TransportError, OSError) as error:
-            raise OSError(f"cannot open {port}: {error}") from None
+    def __init__(self, port: str, code: str | None = None) -> None:
+        self._board = Board(port, code)
 
     def __enter__(self) -> "ReplConsole":
         try:
-            self._transport.enter_raw_repl(soft_reset=True)
-        except (TransportError, OSError) as error:
-            self._transport.close()
-            raise OSError(f"no MicroPython answers on {self._transport.device_name}: {error}") from None
+            self._board.__enter__()
+            self._board.enter_service()
+        except DeviceError as error:
+            self._board.close()
+            raise OSError(str(error)) from None
         return self
 
     def __exit__(self, *_reason: object) -> None:
         try:
-            self._transport.exec_raw_no_follow("import machine\nmachine.reset()")
-            self._transport.close()
-        except (TransportError, OSError):
-            # The cable is out: the board's watchdog resets it, and a port that is gone has no lines to set.
-            self._transport.serial.close()
+            self._board.restart()
+        except (DeviceError, OSError):
+            return  # the cable is out: the board's watchdog resets it
+        finally:
+            self._board.close()
 
     def exec(self, code: str) -> str:
         try:
-            printed: bytes = self._transport.exec(code)
-        except TransportExecError as error:
-            text = str(error.error_output).strip().splitlines()[-1]
-            if text.startswith("NameError"):
-                raise Forgotten(text) from None
-            raise OSError(f"the controller says {text}") from None
-        except (TransportError, OSError) as error:
-            self._enter_again(error)
+            printed, wrong = self._board.transport.exec_raw(code)
+        except (DeviceError, TransportError, OSError):
+            self._enter_again()
             raise Forgotten("the board has restarted") from None
-        return printed.decode("utf-8", "replace").strip()
+        if wrong:
+            text = wrong.decode("utf-8", "replace").strip().splitlines()[-1]
+            if text.startswith("NameError"):
+                raise Forgotten(text)
+            raise OSError(f"the controller says {text}")
+        return str(printed.decode("utf-8", "replace").strip())
 
-    def _enter_again(self, error: Exception) -> None:
+    def _enter_again(self) -> None:
         """The prompt of a board that has restarted; ``Gone`` when there is none."""
         try:
-            self._transport.enter_raw_repl(soft_reset=True)
-        except (TransportError, OSError):
-            raise Gone(
-                f"the controller's console is gone ({error}); nothing stays energised. Plug it in and begin "
-                "again: what was learned is kept"
-            ) from None
+            self._board.enter_service()
+        except (DeviceError, OSError) as error:
+            raise Gone(f"{error}. Nothing stays energised, and what was learned is kept") from None
 
 
 class Controller:

@@ -63,6 +63,9 @@ def learn(
     console: Annotated[
         str | None, typer.Option(help="Serial port of the controller, such as /dev/ttyUSB0.")
     ] = None,
+    code: Annotated[
+        str | None, typer.Option(help="A technician's code of this hour, for a controller in production.")
+    ] = None,
     port: Annotated[
         str | None, typer.Option(help="Serial port of an RS-485 adapter, in the controller's place.")
     ] = None,
@@ -102,7 +105,7 @@ def learn(
 
             serve(sim, file, progress, addresses, pins, web_port)
             return
-        with _reached(progress, console, port, sim) as (learning, technician):
+        with _reached(progress, console, code, port, sim) as (learning, technician):
             _run(learning, technician, file, addresses, pins, prove)
     except Stopped:
         typer.echo(f"{_known(progress)} kept in {progress.file}: the same command goes on from there")
@@ -131,11 +134,11 @@ def _known(progress: Progress) -> str:
 
 @contextmanager
 def _reached(
-    progress: Progress, console: str | None, port: str | None, sim: Path | None
+    progress: Progress, console: str | None, code: str | None, port: str | None, sim: Path | None
 ) -> Iterator[tuple[Learning, Technician]]:
     """The cabinet, and who answers for it."""
     if console is not None:
-        with ReplConsole(console) as repl:
+        with ReplConsole(console, code) as repl:
             yield Learning.over_console(progress, repl, typer.echo), TerminalTechnician()
     elif port is not None:
         with SerialWire(port, progress.wiring["rs485"][0]["uart"]) as wire:

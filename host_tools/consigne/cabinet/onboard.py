@@ -23,6 +23,9 @@ STEADY_TRIES = 10
 WATCHDOG_MS = 600000
 IODIR, GPPU, GPIO, OLAT = 0x00, 0x0C, 0x12, 0x14  # registers of an MCP23017, IOCON.BANK = 0
 
+for channel in globals().get("held", ()):
+    channel.deinit()
+held = []  # RMT channels: given back when this is sent once more
 ticks_per_s = RMT.source_freq() // CLOCK_DIV
 wires = {}  # uart -> [UART, baud, settings, RMT of the driver's enable or None]
 buses = {}
@@ -33,7 +36,13 @@ dog = WDT(timeout=WATCHDOG_MS)
 
 def begin(arm_pin):
     """Take the arming line over, low."""
-    arm[:] = [RMT(0, pin=Pin(arm_pin, Pin.OUT, value=0), clock_div=CLOCK_DIV)]
+    arm[:] = [timer(0, arm_pin)]
+
+
+def timer(channel, pin):
+    """An RMT channel on a pin, low."""
+    held.append(RMT(channel, pin=Pin(pin, Pin.OUT, value=0), clock_div=CLOCK_DIV))
+    return held[-1]
 
 
 def items(duration_us):
@@ -46,7 +55,7 @@ def items(duration_us):
 
 def open_wire(uart, tx, rx, de, channel):
     """A pair to lock boards; an RMT channel switches its driver on for as long as a frame takes."""
-    enable = RMT(channel, pin=Pin(de, Pin.OUT, value=0), clock_div=CLOCK_DIV) if de >= 0 else None
+    enable = timer(channel, de) if de >= 0 else None
     wires[uart] = [None, 0, {"tx": tx, "rx": rx, "rxbuf": 256, "timeout": 0}, enable]
 
 
