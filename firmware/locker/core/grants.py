@@ -1,9 +1,10 @@
 """The listed grants: what the host sent, kept as the bytes it came in, one behind the other in pages.
 
 A ``bytes`` object and a place in two dicts for each grant were 140 bytes on the 64-bit port, and left
-holes in the heap all over it; a row in a page is two bytes more than what was sent.  A row is found
-by a search for its id or tag in the page (in C, some 10 us for each page).  Uses are counted for
-grants that open a door for its own sake; what a parcel's code opens follows from where the parcel is.
+holes in the heap all over it; a row in a page is two bytes more than what was sent.  A tag leads to its
+page through an index, so a guess takes no longer however many there are; an id is searched in all
+pages, which only records and the one grant that was right ask for.  Uses are counted for grants that
+open a door for its own sake; what a parcel's code opens follows from where the parcel is.
 """
 
 import struct
@@ -66,6 +67,8 @@ class Grants:
     def __init__(self, grants_max):
         self._grants_max = grants_max
         self._pages = []
+        self._where = {}  # short tag -> number of its page, or a tuple of numbers
+        self._found = ()  # the row found last: whoever asks for it asks more than once
         self._rows = 0
         self._sum = None  # XOR of all fingerprints, once somebody has asked: a replay needs it not
 
@@ -80,10 +83,10 @@ class Grants:
                 yield page, at
                 at += _ROW_HEAD + (page[at] & _LENGTH)
 
-    def _with(self, needle, offset):
-        """Yield ``(page, at)`` of the rows that have these bytes at this offset of their payload."""
+    def _with(self, needle, offset, pages):
+        """Yield ``(page, at)`` of the rows there that have these bytes at this offset of their payload."""
         offset += _ROW_HEAD
-        for page in self._pages:
+        for page in pages:
             end = _used(page)
             row = _FIRST
             at = page.find(needle, row + offset, end)
@@ -96,34 +99,53 @@ class Grants:
 
     def _row(self, id_) -> tuple:
         """``(page, at)`` of a grant, ``()`` when there is none."""
-        for row in self._with(struct.pack(">I", id_), 0):
+        needle = struct.pack(">I", id_)
+        if self._found and _holds(*self._found, needle):
+            return self._found
+        for row in self._with(needle, 0, self._pages):
+            self._found = row
             return row
         return ()
 
     def _add(self, payload, uses):
         size = _ROW_HEAD + len(payload)
-        for page in self._pages:
-            at = _used(page)
-            if at + size <= _PAGE_BYTES:
-                break
-        else:
-            page = bytearray(_PAGE_BYTES)
-            at = _FIRST
-            self._pages.append(page)
+        number = 0
+        while number < len(self._pages) and _used(self._pages[number]) + size > _PAGE_BYTES:
+            number += 1
+        if number == len(self._pages):
+            self._pages.append(bytearray(_PAGE_BYTES))
+            _use(self._pages[number], _FIRST)
+        page = self._pages[number]
+        at = _used(page)
         page[at] = len(payload)
         page[at + 1] = uses
         page[at + _ROW_HEAD : at + size] = payload
         _use(page, at + size)
         self._rows += 1
+        short = _short(tag_of(payload))
+        others = self._numbers(short)
+        self._where[short] = others + (number,) if others else number  # few have another: no tuple for each
+
+    def _numbers(self, short):
+        """Of the pages where this tag may be."""
+        here = self._where.get(short, ())
+        return (here,) if isinstance(here, int) else here
 
     def _remove(self, page, at):
+        short = _short(tag_of(_payload(page, at)))
+        left = list(self._numbers(short))
+        left.remove([other is page for other in self._pages].index(True))
+        if left:
+            self._where[short] = tuple(left)
+        else:
+            del self._where[short]
         end = _used(page)
         size = _ROW_HEAD + (page[at] & _LENGTH)
         page[at : end - size] = page[at + size : end]
         _use(page, end - size)
         self._rows -= 1
-        if end - size == _FIRST:
-            self._pages.remove(page)
+        while self._pages and _used(self._pages[-1]) == _FIRST:
+            self._pages.pop()
 
     # --- the set -------------------------------------------------------------------------------------
 
@@ -133,9 +155,11 @@ class Grants:
 
     def find(self, tag):
         """The ids of the grants with this tag."""
-        return tuple(
-            struct.unpack_from(">I", page, at + _ROW_HEAD)[0] for page, at in self._with(tag, _TAG_AT)
-        )
+        pages = [self._pages[number] for number in set(self._numbers(_short(tag)))]
+        rows = list(self._with(tag, _TAG_AT, pages))
+        if rows:
+            self._found = rows[-1]
+        return tuple(struct.unpack_from(">I", page, at + _ROW_HEAD)[0] for page, at in rows)
 
     def admit(self, payload, doors, time_s):
         """``R_OK`` or why not, ``R_FULL`` included."""
@@ -246,6 +270,19 @@ class Grants:
         for page, at in self._all():
             if not page[at] & _STALE:
                 yield from _records(page, at, time_s)
+
+
+def _short(tag):
+    """30 bits, a small integer on every port."""
+    return struct.unpack_from(">I", tag, 0)[0] >> 2
+
+
+def _holds(page, at, needle):
+    """Whether a row with this id begins there, after whatever came and went meanwhile."""
+    row = _FIRST
+    while row < at:
+        row += _ROW_HEAD + (page[row] & _LENGTH)
+    return row == at and at < _used(page) and page[at + _ROW_HEAD : at + _ROW_HEAD + 4] == needle
 
 
 def _used(page):
