@@ -273,6 +273,21 @@ def test_a_time_that_somebody_held_up_is_not_set_while_only_the_floor_is_known(
     locker.stop()
 
 
+def test_a_network_that_comes_and_goes_does_not_fill_the_journal_with_answers_what_time_it_is(
+    tmp_path: Path, clock: VirtualClock
+) -> None:
+    host = Host(clock, KEY)
+    host.know_time(1_800_000_000)
+    locker = whole_firmware(tmp_path, clock, host)
+    locker.start()
+    locker.wait_for(lambda: host.status.get("trust") == 1, 60)
+    for _ in range(5):
+        host.broker.restart()
+        locker.run_for(60)
+    assert host.status["up"] and host.kinds().count("command") == 1
+    locker.stop()
+
+
 def test_a_locker_without_a_network_changes_to_winter_time(tmp_path: Path, clock: VirtualClock) -> None:
     change_s = 1_792_890_000  # 2026-10-25 01:00 UTC, as in Paris
     host = Host(clock, KEY)

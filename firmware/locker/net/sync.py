@@ -89,7 +89,7 @@ class Sync:
         self._status_ms = self._occupancy_ms = 0
         self._replies = []  # (id, result), at most _REPLIES_MAX, the oldest dropped
         self._ask_have = -1  # version of the grants to name in the next question, -1: no question
-        self._ask_time = False
+        self._ask_time = True
         self._nonce = -1  # of the newest question for the time, -1: answered
         self._asked_ms = 0
         client.attach(
@@ -135,7 +135,9 @@ class Sync:
             self._acknowledged = self._journal.acknowledged
             self._probes = 0
             self._stall_ms = self._stall_first_ms
-            self._status_due = self._occupancy_due = self._ask_time = True
+            self._status_due = self._occupancy_due = True
+            # Once after a start, for what local time is; then only who needs to know: an answer is a record.
+            self._ask_time = self._ask_time or self._now()[2] != TRUST_SET
             self._occupancy_ms = ticks_add(ticks_ms(), -_OCCUPANCY_EVERY_MS)
             try:
                 while session == self._client.session():
