@@ -10,10 +10,13 @@ generation)``; slot -1: no whole application.  A file ``production`` keeps the c
 ``service``, taken away at once, lets one start pass without the application and its watchdog.
 """
 
+# ruff: noqa: F821 - the names that the last lines let go of
+
 import micropython
 
 micropython.kbd_intr(-1)  # first of all: nobody gets past the next lines with Ctrl-C
 
+import gc  # noqa: E402
 import os  # noqa: E402
 import sys  # noqa: E402
 from binascii import crc32  # noqa: E402
@@ -78,3 +81,5 @@ def _mount():
 consigne = (_taken("service"), _there("production")) + _mount()
 if consigne[0] or not consigne[1]:
     micropython.kbd_intr(3)
+del _taken, _there, _whole, _mount, _HEAD, os, vfs, crc32, sha256, unpack_from
+gc.collect()  # the application wants the heap in one piece

@@ -17,11 +17,6 @@ import machine  # noqa: E402
 _PAUSE_S = 10  # what failed at once would fail at once again
 _BROKEN_OFF = (False, False, -1, 0)  # boot.py was interrupted in its first line
 
-
-def _serve():
-    import main  # noqa: F401 - the application's own, first on the path, serves while it is imported
-
-
 service, _, slot, _ = globals().get("consigne", _BROKEN_OFF)
 production = "production" in os.listdir("/")
 if service or not production:
@@ -32,7 +27,7 @@ elif slot < 0:
     print("consigne: no whole application on this board; run `consigne device flash`")
 else:
     try:
-        _serve()
+        import main  # noqa: F401 - the application's own, first on the path, serves while it is imported
     except SystemExit:  # it said why; to let it pass would start the interpreter anew, for ever
         print("consigne: not serving")
     except BaseException as error:
