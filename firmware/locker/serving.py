@@ -104,7 +104,7 @@ class Locker:
 
     def _part_report(self, text):
         print("part:", text)
-        self._controller.fact(R.FAULT, _FAULT_PART, text)
+        self._controller.fact(R.FAULT, _FAULT_PART, text[: R.PARCEL_ID_BYTES_MAX])  # ASCII, one byte each
 
     async def run(self):
         """Serve until a critical part fails; then restart the board."""

@@ -75,6 +75,19 @@ def test_a_silent_board_puts_its_own_doors_out_of_order_and_the_others_open(tmp_
     locker.stop()
 
 
+def test_a_bus_full_of_noise_is_told_board_by_board_and_the_doors_on_pins_open(tmp_path: Path) -> None:
+    locker, host = started(tmp_path)
+    wire = locker.cabinet.boards[f"winnsen@1:{ADDRESS['winnsen']}"].wire
+    wire.noise_before = wire.noise_after = 400
+    locker.run_for(15)
+    told = {event["what"] for event in host.events.values() if event["kind"] == "fault"}
+    assert f"winnsen@1:{ADDRESS['winnsen']} garbled: address twice?" in told
+    assert not locker.ends, "the task that speaks with the boards goes on"
+    host.command("open", door=0)
+    locker.wait_for(lambda: locker.doors[0].is_open, 5)
+    locker.stop()
+
+
 def test_boards_speak_with_drivers_on_micropython_too(tmp_path: Path) -> None:
     config = bare_cabinet(board("8a"), board("modbus"), doors=4, pulses=(5,))
     with MicroPythonRig(tmp_path, BOARDS, config) as rig:

@@ -157,7 +157,7 @@ def test_noise_in_bursts_is_told_once_until_it_has_stopped_for_a_second(rig):
     for _ in range(20):
         rig.cabinet.scanner.raw(b"\x80\xff\x81")
         rig.run(300)
-    bad = "scanner is not understood: check its baud rate and cable"
+    bad = "scanner garbled: check rate and cable"
     assert rig.taken() == [[GARBLED], ["report", bad]]
     rig.run(1500)
     rig.cabinet.scanner.raw(b"\x80\xff\x81")

@@ -6,7 +6,7 @@ from driver_rig import CONFIG, VirtualRig
 from locker.drivers import mhet
 
 SCAN, GARBLED = 3, 4
-BAD = ["report", "scanner is not understood: check its baud rate and cable"]
+BAD = ["report", "scanner garbled: check rate and cable"]
 GOOD = ["report", "scanner is understood again"]
 
 SCANNER = """

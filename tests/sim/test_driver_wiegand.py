@@ -179,7 +179,7 @@ def test_a_line_that_is_held_low_is_told_once_and_its_freedom_once(rig, line):
     rig.cabinet.keypad.stick(line)
     rig.run(30_000)
     told = [event for event in rig.taken() if event[0] == "report"]
-    assert told == [["report", f"keypad line D{line} is stuck low: check its cable"]]
+    assert told == [["report", f"keypad line D{line} is low: check its cable"]]
     rig.cabinet.keypad.stick(line, False)
     rig.run(10_000)
     assert rig.taken() == [["report", f"keypad line D{line} is free again"]]

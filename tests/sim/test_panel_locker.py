@@ -95,6 +95,18 @@ def test_it_serves_without_its_display_and_shows_the_newest_text_when_it_is_plug
 
 
 @pytest.mark.alone
+def test_what_is_wrong_with_its_parts_is_told_to_the_host_and_the_locker_serves_on(tmp_path):
+    locker, host = shop(tmp_path)
+    keypad(locker).stick(0)
+    for _ in range(8):
+        locker.cabinet.scanner.raw(b"\x80\xff\x81")
+        locker.run_for(1)
+    told = [event["what"] for event in host.events.values() if event["kind"] == "fault"]
+    assert sorted(told) == ["keypad line D0 is low: check its cable", "scanner garbled: check rate and cable"]
+    assert not locker.ends and "fault:" not in locker.output(), "no task has ended over it"
+    locker.stop()
+
+
 def test_the_same_cabinet_serves_on_micropython(tmp_path):
     locker = SimLocker(shop_config(), IDENTITY, tmp_path / "device", "micropython")
     try:

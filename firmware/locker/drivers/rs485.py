@@ -264,7 +264,7 @@ class Bus:
     def _missed(self, board) -> None:
         board.misses = min(_MISSES_MAX, board.misses + 1)
         if board.misses == _MISSES_MAX:
-            what = " answers garbled: two with one address?" if board.garbled else " does not answer"
+            what = " garbled: address twice?" if board.garbled else " does not answer"
             self._lose(board, board.name + what)
 
     def _lose(self, board, text: str) -> None:

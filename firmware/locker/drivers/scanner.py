@@ -146,7 +146,7 @@ class LineScanner:
     def _judge(self, bad_bursts: int) -> None:
         """Tell when nothing but garbage comes (a wrong rate, a bad cable), and when that has ended."""
         if bad_bursts == _BAD_BURSTS_MAX:
-            self._report("scanner is not understood: check its baud rate and cable")
+            self._report("scanner garbled: check rate and cable")
         elif not bad_bursts and self._bad_bursts >= _BAD_BURSTS_MAX:
             self._report("scanner is understood again")
         self._bad_bursts = bad_bursts if bad_bursts <= _BAD_BURSTS_MAX else _BAD_BURSTS_MAX + 1

@@ -195,7 +195,7 @@ class WiegandKeypad:
             if not self._lines[line].value():
                 self._low[line] = min(low + 1, 2)
                 if low == 1:
-                    self._report("keypad line D{} is stuck low: check its cable".format(line))
+                    self._report("keypad line D{} is low: check its cable".format(line))
             else:
                 self._low[line] = 0
                 if low == 2:
