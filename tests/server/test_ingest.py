@@ -62,9 +62,10 @@ def test_a_full_inbox_drops_the_newest_and_keeps_what_could_not_be_committed():
     inbox = Inbox(messages_max=3, bytes_max=10)
     assert inbox.put(("a", b"1234", False)) and inbox.put(("b", b"123456", False))
     assert not inbox.put(("c", b"", False)), "ten bytes wait already"
-    taken = inbox.take(1)
+    taken = inbox.take(1, 100)
     assert [topic for topic, _, _ in taken] == ["a"] and inbox.put(("d", b"12", False))
     inbox.put_back(taken)
     inbox.put_lost()
     inbox.put_lost()
-    assert [one[0] for one in inbox.take(9)] == ["a", "b", "d", LOST[0]]
+    assert [one[0] for one in inbox.take(9, 10)] == ["a", "b"], "ten bytes are enough for one commit"
+    assert [one[0] for one in inbox.take(9, 10)] == ["d", LOST[0]]

@@ -36,10 +36,14 @@ class Inbox:
         if not self._queue or self._queue[-1] is not LOST:
             self._queue.append(LOST)
 
-    def take(self, count_max: int) -> list[Received]:
-        """The oldest, at most ``count_max``."""
-        taken = [self._queue.popleft() for _ in range(min(len(self._queue), count_max))]
-        self._bytes -= sum(len(payload) for _, payload, _ in taken)
+    def take(self, count_max: int, bytes_max: int) -> list[Received]:
+        """The oldest, at most ``count_max``; no more once they have ``bytes_max`` bytes together."""
+        taken: list[Received] = []
+        took = 0
+        while self._queue and len(taken) < count_max and took < bytes_max:
+            taken.append(self._queue.popleft())
+            took += len(taken[-1][1])
+        self._bytes -= took
         return taken
 
     def put_back(self, taken: list[Received]) -> None:

@@ -32,6 +32,9 @@ from consigne.server.store import Store
 log = logging.getLogger(__name__)
 
 BATCH_MESSAGES_MAX = 1_000
+BATCH_BYTES_MAX = 512 * 1024
+"""Some 4,000 events: on a machine without time to spare a larger batch would keep lockers waiting for
+seconds until its commit, and saves nothing any more."""
 FAILED_COMMIT_PAUSE_S = 1.0
 TICK_S = 1.0
 BEHIND_GRACE_S = 5.0
@@ -179,7 +182,7 @@ class Ingest:
 
     async def _turn(self) -> None:
         """One batch: take, commit, answer."""
-        taken = self._inbox.take(BATCH_MESSAGES_MAX)
+        taken = self._inbox.take(BATCH_MESSAGES_MAX, BATCH_BYTES_MAX)
         if self._inbox:
             self._wake.set()
         loop = asyncio.get_running_loop()
