@@ -2,25 +2,29 @@
 
 import hashlib
 import json
+import tempfile
+from pathlib import Path
 
+import device_kit as kit
 import pytest
 from consigne import codes
 from consigne.sim.flash import NorFlash
-from locker import console, controller
+from locker import config, console, controller
 from locker.core import core, records
 from locker.core import events as E
 from locker.core.timekeeping import Clock
 from locker.journal.log import Journal
+from locker.site import Site
 
 KEY = hashlib.sha256(b"a key for tests").digest()
 NOW_S = 1_790_000_000
-HOLDERS = ((E.TECHNICIAN, E.SERVICE, 1), (E.COURIER, E.DEPOSIT, 7))
 
 
-class Site:
-    names, sizes, low = ("1", "2"), b"\x01\x01", b"\0\0"
-    digits, holders, duress, pulse_ms, reopen_s = 8, HOLDERS, False, 400, 120
-    language, languages, site_name = "en", ("en", "fr", "de"), "here"
+def site():
+    """The demo's cabinet as the firmware reads it, with a technician and a courier of number 7."""
+    with tempfile.TemporaryDirectory() as folder:
+        made, _ = kit.compiled(kit.cabinet_file(Path(folder)))
+    return Site(config.checked(json.loads(json.dumps(made))))
 
 
 class Part:
@@ -61,7 +65,7 @@ class Bench:
         if clock_is_set:
             clock.set(0, NOW_S)
         self.locks = Part()
-        made = core.Core(Site, KEY)
+        made = core.Core(site(), KEY)
         self.controller = controller.Controller(
             made, self.journal, clock, self.locks, Part(), Part(), Part(), 1500
         )
