@@ -64,6 +64,7 @@ class Controller:
         self._rested = {}  # door -> tick from which its lock may be pulsed again
         self.time_set = None  # a function that hears of each time the host has set, in epoch seconds
         self.failed = ""  # why nothing may be decided any more: a record that was not durable
+        self._is_ahead = False  # an event was carried out in part: the state may be ahead of the journal
 
     def attach_sync(self, sync):
         self._sync = sync
@@ -95,8 +96,11 @@ class Controller:
 
         Called again from within (a driver that answers at once), it only queues.  Events beyond
         ``_INBOX_MAX`` are refused with ``RuntimeError``: they can only come from a part gone mad.
+
+        Whatever is raised on the way ends the locker, whichever task it came from: only a start, which
+        reads the journal, knows again what is true.
         """
-        if self.failed:
+        if self.failed or self._is_ahead:
             return
         if len(self._inbox) >= _INBOX_MAX:
             raise RuntimeError("too many events at once")
@@ -108,6 +112,11 @@ class Controller:
             self._snapshot_if_due()  # long done by the housekeeping, unless the keypad never rests
             while self._inbox:
                 self._carry_out(self.core.handle(self._inbox.pop(0), self.now()))
+        except Exception:
+            self._is_ahead = True
+            if self._supervisor:
+                self._supervisor.end("an event carried out in part")
+            raise
         finally:
             self._busy = False
         self.core.access.warm(self.now())  # after the relay: what the next code will need
@@ -276,7 +285,7 @@ class Controller:
 
     def _keep_house(self):
         """What stops the chip for tens of milliseconds is done while nobody waits."""
-        if self.failed:
+        if self.failed or self._is_ahead:
             return
         if not self._snapshot_if_due():
             self._journal.maintain()

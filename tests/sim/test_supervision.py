@@ -256,6 +256,35 @@ def test_without_a_durable_record_nothing_is_compared_and_nothing_opens(tmp_path
     locker.stop()
 
 
+class FullHeap(WornFlash):
+    """One write comes when no room is left on the interpreter's heap."""
+
+    def writeblocks(self, block: int, buf: bytes, offset: int | None = None) -> None:
+        if self.worn:
+            self.worn = False
+            raise MemoryError
+        self._flash.writeblocks(block, buf, offset)
+
+
+@pytest.mark.parametrize("flash", [WornFlash, FullHeap])
+def test_an_event_of_a_spare_part_that_was_not_carried_out_whole_restarts_the_locker(
+    tmp_path: Path, flash: type[WornFlash]
+) -> None:
+    locker = SimLocker(config(), IDENTITY, tmp_path / "device", "virtual")
+    locker.board.flash["journal"] = worn = flash(locker.flash)
+    locker.start()
+    locker.wait_for(lambda: "ready" in locker.output(), 5)
+    locker.run_for(3)  # the journal's next sector is ready: no other task writes
+    worn.worn = True
+    assert locker.scan("12345678")
+    locker.wait_for(lambda: [line for line in locker.log if line[1] == "reset"], 60)
+    worn.worn = False
+    locker.run_for(5)
+    assert "Type your code" in locker.display()[1], "restarted, and serving again"
+    assert "attempt" not in [fact["kind"] for fact in facts(locker)]
+    locker.stop()
+
+
 def facts(locker: SimLocker) -> list[dict[str, Any]]:
     """What the journal holds, oldest first."""
     journal = import_locker("journal.log").Journal(locker.flash)
