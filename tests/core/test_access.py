@@ -329,7 +329,7 @@ def test_a_used_token_stays_used_through_any_restart_until_it_ends():
         assert desk.scan(text)[0] == W.R_EXPIRED
 
 
-def test_only_the_token_accepted_last_is_spent_by_an_opening():
+def test_an_opening_spends_the_token_that_it_was_for_and_no_other():
     desk = Desk()
     desk.scan(token(nonce=5))
     assert desk.access.token_end(5) == EPOCH_S + DAY_S
@@ -338,6 +338,15 @@ def test_only_the_token_accepted_last_is_spent_by_an_opening():
     assert desk.access.token_end(5) == EPOCH_S + DAY_S
     desk.record(R.TOKEN_USED, 5, EPOCH_S + DAY_S)
     assert desk.access.token_end(5) == 0
+
+
+def test_a_token_whose_door_opens_only_after_another_token_was_shown_is_spent_all_the_same():
+    desk = Desk()
+    first = token(nonce=5, door=4)
+    desk.scan(first)
+    desk.scan(token(nonce=6, door=2))
+    desk.opened(3, 5)
+    assert desk.scan(first)[0] == W.R_DONE_BEFORE
 
 
 def test_a_token_s_opening_does_not_spend_a_grant_of_the_same_number():

@@ -253,7 +253,7 @@ class Access:
         return verdict or _refused(reason)
 
     def token_end(self, ref):
-        """The end of the token under this ref if it was accepted last and is not used yet, else 0.
+        """The end of the token under this ref if it was accepted lately and is not used yet, else 0.
 
         The core writes ``TOKEN_USED(ref, end)`` just before ``OPENED``: a code is spent when its door
         was seen open, and a cut between the two records must not leave it alive.

@@ -15,6 +15,7 @@ from .revoked import Nonces
 
 _USED_MAX = const(256)
 _REVOKED_MAX = const(64)
+_ACCEPTED_MAX = const(8)  # a door may open long after its token was shown, and other tokens after it
 
 # The role of who shows a token, by its action: the token itself does not carry one.
 _ROLES = (E.CUSTOMER, E.COURIER, E.CUSTOMER, E.COURIER, E.TECHNICIAN, E.CLERK)
@@ -47,7 +48,7 @@ class Tokens:
         self._revoked_parcels = revoked_parcels
         self.revoked = Nonces(_REVOKED_MAX)
         self.used = Nonces(_USED_MAX)
-        self._accepted = (0, 0)  # nonce and end of the one accepted last, until it is used
+        self._accepted = []  # (nonce, end) of those accepted last, until they are used
 
     def check(self, text, now):
         """``(reason, verdict)``; the verdict is ``None`` unless the reason is ``R_OK``."""
@@ -66,7 +67,10 @@ class Tokens:
             reason = self._spent(nonce, not_after, parcel, now[1])
         if reason != W.R_OK:
             return reason, None
-        self._accepted = (nonce, not_after)
+        self._forget(nonce)
+        self._accepted.append((nonce, not_after))
+        if len(self._accepted) > _ACCEPTED_MAX:
+            self._accepted.pop(0)
         if door != R.ANY_DOOR:
             door -= 1
         return reason, (reason, _ROLES[action], action, holder, door, nonce, parcel, not_after, False)
@@ -79,12 +83,17 @@ class Tokens:
     def use(self, nonce, until, time_s):
         """Fold ``TOKEN_USED``."""
         self.used.add(nonce, until, time_s)
-        if self._accepted[0] == nonce:
-            self._accepted = (0, 0)
+        self._forget(nonce)
+
+    def _forget(self, nonce):
+        self._accepted = [one for one in self._accepted if one[0] != nonce]
 
     def end(self, nonce):
-        """The end of the token with this nonce if it was accepted last and is not used yet, else 0."""
-        return self._accepted[1] if nonce and nonce == self._accepted[0] else 0
+        """The end of the token with this nonce if it was accepted lately and is not used yet, else 0."""
+        for accepted, until in self._accepted:
+            if accepted == nonce:
+                return until
+        return 0
 
     def snapshot(self):
         yield from self.revoked.snapshot(R.REVOKE_NONCE)
