@@ -27,6 +27,7 @@ BOOT_FILES = {"boot.py": "boot.py", "main.py": "start.py"}
 
 _SPREAD_BYTES = 256
 _ROOM_BYTES_MIN = 16
+_SHORT = 128  # lengths below it take one byte, from it on two
 
 
 def sources(firmware: Path) -> dict[str, Path]:
@@ -74,7 +75,7 @@ class _Writer(VfsRomWriter):  # type: ignore[misc]
         super().mkfile(filename, filedata)
         used = self._extend(b"") - before
         room = _ROOM_BYTES_MIN
-        while (used + len(self._pack(self.PADDING, bytes(room)))) % _SPREAD_BYTES:
+        while (used + room + (2 if room < _SHORT else 3)) % _SPREAD_BYTES:  # kind, length, room
             room += 1
         self._extend(self._pack(self.PADDING, b"\xff" * room))
 
