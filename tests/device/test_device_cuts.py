@@ -11,8 +11,8 @@ from consigne.device.troubles import DeviceError
 from consigne.sim.flash import DONE, DROPPED, HALF_ERASED, NOT_DONE, TORN
 from script_kit import ScriptBoard, booted
 
-CUTS_AT_BYTES = 130
-CUTS_AT_FLASH = 130
+CUTS_AT_BYTES = 100
+CUTS_AT_FLASH = 100
 AFTERMATHS = (NOT_DONE, DONE, TORN, HALF_ERASED, DROPPED)
 
 
@@ -22,13 +22,13 @@ def made(files):
 
 def versions(rng, count):
     """Applications that follow one another: files change, grow, appear and go."""
-    files = {f"locker/part{i}.mpy": rng.randbytes(rng.randrange(40, 2500)) for i in range(8)}
+    files = {f"locker/part{i}.mpy": rng.randbytes(rng.randrange(40, 2000)) for i in range(6)}
     for _ in range(count):
         for name in rng.sample(sorted(files), 2):
             files[name] = rng.randbytes(rng.randrange(40, 2500))
         if rng.random() < 0.3:
             files[f"locker/new{rng.randrange(99)}.mpy"] = rng.randbytes(rng.randrange(1, 3000))
-        if rng.random() < 0.3 and len(files) > 6:
+        if rng.random() < 0.3 and len(files) > 5:
             del files[rng.choice(sorted(files))]
         yield made(files)
 
