@@ -6,16 +6,21 @@ application, nobody gets the interpreter's prompt.
 
 import micropython
 
-micropython.kbd_intr(-1)  # the interpreter turns Ctrl-C on again for each file that it runs
+try:
+    micropython.kbd_intr(-1)  # the interpreter turns Ctrl-C on again for each file that it runs
+    for _ in range(2):
+        pass  # as in boot.py
+except KeyboardInterrupt:
+    micropython.kbd_intr(-1)
 
-import os  # noqa: E402
-import sys  # noqa: E402
-import time  # noqa: E402
+import os
+import sys
+import time
 
-import machine  # noqa: E402
+import machine
 
 _PAUSE_S = 10  # what failed at once would fail at once again
-_BROKEN_OFF = (False, False, -1, 0)  # boot.py was interrupted in its first line
+_BROKEN_OFF = (False, False, -1, 0)  # boot.py failed: newer interpreters do not run this file then
 
 service, _, slot, _ = globals().get("consigne", _BROKEN_OFF)
 production = "production" in os.listdir("/")

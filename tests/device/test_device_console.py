@@ -2,12 +2,16 @@
 
 import hashlib
 import json
+import runpy
+import sys
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import device_kit as kit
 import pytest
 from consigne import codes
+from consigne.firmware_path import firmware_dir
 from consigne.sim.flash import NorFlash
 from locker import config, console, controller
 from locker.core import core, records
@@ -158,3 +162,23 @@ def test_nothing_of_a_code_is_in_the_journal(bench):
     digits = code(3, 4, 1)
     bench.type(digits + "\r")
     assert digits not in json.dumps(bench.records())
+
+
+@pytest.mark.parametrize("file", ["boot.py", "start.py"])
+def test_a_ctrl_c_that_came_before_the_first_line_ends_neither_file(file, monkeypatch):
+    """A board raises what came while Ctrl-C was on at the next jump; a file so ended leaves the prompt."""
+    told = []
+
+    def kbd_intr(char):
+        told.append(char)
+        if len(told) == 1:
+            raise KeyboardInterrupt
+
+    for name, module in {
+        "micropython": SimpleNamespace(kbd_intr=kbd_intr),
+        "machine": SimpleNamespace(),
+        "vfs": SimpleNamespace(),
+    }.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    runpy.run_path(str(firmware_dir() / file))
+    assert told[:2] == [-1, -1]
