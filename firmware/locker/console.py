@@ -17,8 +17,9 @@ from micropython import const
 from .core import events as E
 from .core import reasons
 from .core import records as R
-from .core.access import ACTION, HOLDER, REASON, REF, ROLE
+from .core.access import ACTION, DURESS, HOLDER, REASON, REF, ROLE
 from .core.labels import CODE_DIGITS_MAX
+from .core.session import ALARM_DURESS
 
 _PROMPT = "\nconsigne: this console is closed; technician's code: "
 _CTRL_A = const(1)  # how tools ask for the interpreter's prompt
@@ -82,6 +83,8 @@ class Console:
         self._fact(
             R.ACCEPTED, E.VIA_CONSOLE, verdict[ROLE], verdict[ACTION], verdict[HOLDER], verdict[REF], ""
         )
+        if verdict[DURESS]:
+            self._fact(R.ALARM, ALARM_DURESS, verdict[ROLE], verdict[HOLDER], R.ANY_DOOR)
         self._start_for_service()
         return "right; starting for service"
 

@@ -24,11 +24,11 @@ KEY = hashlib.sha256(b"a key for tests").digest()
 NOW_S = 1_790_000_000
 
 
-def site():
+def site(**changes):
     """The demo's cabinet as the firmware reads it, with a technician and a courier of number 7."""
     with tempfile.TemporaryDirectory() as folder:
         made, _ = kit.compiled(kit.cabinet_file(Path(folder)))
-    return Site(config.checked(json.loads(json.dumps(made))))
+    return Site(config.checked({**json.loads(json.dumps(made)), **changes}))
 
 
 class Part:
@@ -62,14 +62,14 @@ class Supervisor:
 class Bench:
     """A controller over a real journal, and its console."""
 
-    def __init__(self, clock_is_set=True):
+    def __init__(self, clock_is_set=True, duress=False):
         self.journal = Journal(NorFlash(256 * 1024))
         self.journal.open()
         clock = Clock(NOW_S, 0)
         if clock_is_set:
             clock.set(0, NOW_S)
         self.locks = Part()
-        made = core.Core(site(), KEY)
+        made = core.Core(site(duress=duress), KEY)
         self.controller = controller.Controller(
             made, self.journal, clock, self.locks, Part(), Part(), Part(), 1500
         )
@@ -111,6 +111,16 @@ def test_the_technician_of_this_hour_gets_in_and_the_relays_are_off_first(bench,
     kinds = [record["kind"] for record in bench.records()]
     assert kinds[-2:] == ["attempt", "accepted"]
     assert bench.records()[-1]["via"] == E.VIA_CONSOLE
+
+
+def test_a_technician_who_is_forced_gets_in_and_the_host_is_told(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    bench = Bench(duress=True)
+    good = code(3, 4, 1)
+    said = bench.type(good[:-1] + str((int(good[-1]) + 1) % 10) + "\r")
+    assert "right; starting for service" in said and bench.supervisor.ended == "service"
+    assert [record["kind"] for record in bench.records()][-3:] == ["attempt", "accepted", "alarm"]
+    assert bench.records()[-1]["alarm"] == 2
 
 
 def test_what_is_typed_is_not_shown(bench):
