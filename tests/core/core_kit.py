@@ -177,6 +177,12 @@ class Bench:
             parcel,
         )
 
+    def token(self, nonce, action, door=R.ANY_DOOR):
+        """The text of a token for holder 1, good until tomorrow."""
+        times = self.epoch_s - 60, self.epoch_s + 86400
+        body = codes.token_body(codes.TOKEN_KIND, action, 1, door, *times, nonce, "")
+        return codes.token_text(codes.pads(codes.derive(KEY, codes.LABEL_TOKEN)), body)
+
     def give(self, *payloads):
         """The host's delta, from the version the locker has to the next."""
         version = self.core.access.grants_version

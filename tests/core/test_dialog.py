@@ -271,6 +271,40 @@ def test_a_standing_code_of_one_door_opens_it_again_and_again():
         b.pass_s(10)
 
 
+def test_an_opening_by_the_operator_or_a_technician_uses_up_nobody_else_s_code():
+    b = Bench()
+    b.give(b.grant(7, "12121212", role=E.RESIDENT, door=3, uses=2))
+    b.press("12121212#")
+    b.shut(3)
+    b.pass_s(10)
+    b.send((E.EV_OPEN_ORDER, 3, 1, "x"))
+    b.shut(3)
+    b.press(b.window(E.TECHNICIAN, E.SERVICE, 1) + "#4#")
+    b.shut(3)
+    b.press("*")
+    b.pass_s(10)
+    assert b.kinds().count("opened") == 3
+    b.press("12121212#")
+    assert b.is_open[3]
+    b.shut(3)
+    b.pass_s(10)
+    b.press("12121212#")
+    assert b.screen == "done_before"
+
+
+def test_a_token_for_service_is_spent_by_the_first_door_and_serves_its_own_visit_to_the_end():
+    b = Bench()
+    b.scan(b.token(99, E.SERVICE))
+    for name in "34":
+        b.press(name + "#")
+        assert b.is_open[int(name) - 1]
+        b.shut(int(name) - 1)
+    b.press("*")
+    b.pass_s(10)
+    b.scan(b.token(99, E.SERVICE))
+    assert b.screen == "done_before"
+
+
 def test_languages_turn_round_and_the_next_person_finds_the_site_s_own():
     b = Bench()
     b.press("*")

@@ -44,9 +44,9 @@ class Compartments:
         index, purpose, number, role, holder, ref, parcel = values
         self.health.pulsed(index, number)
         door.ordered = True
-        door.purpose, door.role, door.holder = purpose, role, holder
+        door.purpose, door.role, door.holder, door.ref = purpose, role, holder, ref
         if purpose in (D.FOR_COLLECT, D.FOR_DEPOSIT, D.FOR_RECALL):
-            door.ref, door.parcel = ref, parcel
+            door.parcel = parcel
         if purpose == D.FOR_REMOTE:
             self._remote_opens.append(time_s)
             if len(self._remote_opens) > _REMOTE_OPENS_MAX:
