@@ -305,6 +305,32 @@ def test_a_token_for_service_is_spent_by_the_first_door_and_serves_its_own_visit
     assert b.screen == "done_before"
 
 
+def test_a_token_is_spent_also_when_the_power_goes_between_its_pulse_and_the_opening():
+    b = Bench()
+    b.jammed.add(3)
+    b.scan(b.token(99, E.COLLECT, door=4))
+    b.is_open[3] = True
+    b = b.restart(E.TRUST_SET)
+    b.shut(3)
+    b.pass_s(10)
+    b.scan(b.token(99, E.COLLECT, door=4))
+    assert b.screen == "done_before" and "token_used" in b.kinds()
+
+
+def test_a_grant_s_opening_after_a_restart_is_one_use_of_it_and_no_token_s():
+    b = Bench()
+    b.jammed.add(3)
+    b.give(b.grant(7, "12121212", role=E.RESIDENT, door=3, uses=2))
+    b.press("12121212#")
+    b.is_open[3] = True
+    b = b.restart(E.TRUST_SET)
+    b.shut(3)
+    b.pass_s(10)
+    assert "token_used" not in b.kinds()
+    b.press("12121212#")
+    assert b.screen == "take"
+
+
 def test_languages_turn_round_and_the_next_person_finds_the_site_s_own():
     b = Bench()
     b.press("*")

@@ -29,6 +29,7 @@ DOORS_MAX = const(256)
 GRANTS_MAX = const(1024)
 _EACH_EVENT = const(2)  # codes to prepare, two HMACs each
 _ALL_CELLS = const(64)
+_LOST_TOKEN_S = const(31_622_400)  # a year
 
 _DURESS_ROLES = (E.CLERK, E.TECHNICIAN)
 
@@ -259,6 +260,14 @@ class Access:
         was seen open, and a cut between the two records must not leave it alive.
         """
         return self._tokens.end(ref)
+
+    def lost_token_end(self, ref):
+        """As ``token_end``, of a door that was ordered before a restart: the record of the order has the
+        token's nonce and not its end, so it is taken for spent for longer than a token is good.
+        """
+        if not ref or self._grants.has(ref) or self._tokens.used.lists(ref):
+            return 0
+        return self._floor_s + _LOST_TOKEN_S
 
     # --- deciding -----------------------------------------------------------------------------------------
 

@@ -125,6 +125,8 @@ class Core:
         if kind == R.OPENED:
             ref = values[3]
             end = self.access.token_end(ref)
+            if not end and not self.cabinet.doors[values[0]].pulses:
+                end = self.access.lost_token_end(ref)
             if end:
                 self.record(R.TOKEN_USED, ref, end)
         self.record(kind, *values)

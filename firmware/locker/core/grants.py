@@ -149,6 +149,9 @@ class Grants:
 
     # --- the set -------------------------------------------------------------------------------------
 
+    def has(self, id_):
+        return bool(self._row(id_))
+
     def get(self, id_):
         """The payload of a grant that is there."""
         return _payload(*self._row(id_))
