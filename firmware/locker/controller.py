@@ -287,9 +287,16 @@ class Controller:
         """What stops the chip for tens of milliseconds is done while nobody waits."""
         if self.failed or self._is_ahead:
             return
+        self._forget_rests()
         if not self._snapshot_if_due():
             self._journal.maintain()
         gc.collect()  # a scanned code may come next: it shall find the heap swept
+
+    def _forget_rests(self):
+        """After six days, half the range of ticks, a rest that is long over would seem to lie ahead."""
+        for door, rested in list(self._rested.items()):
+            if ticks_diff(ticks_ms(), rested) >= 0:
+                self._rested.pop(door)
 
     def _snapshot_if_due(self):
         """Between events only: within one the state is ahead of the journal.

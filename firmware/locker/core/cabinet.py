@@ -117,7 +117,7 @@ class Cabinet(Compartments):
         self._record(R.DOOR_FAULT, index, fault)
         d = self.doors[index]
         told = d.opened_ms if fault == D.FAULT_CHATTER and d.content == D.TAKEN else None
-        if told is not None and ticks_diff(now[0], told) < _DOUBT_MS:
+        if told is not None and 0 <= ticks_diff(now[0], told) < _DOUBT_MS:
             self._do_lapse(index, d, now)
         self.signal(index, D.SENSOR_FAULT, now)
 
@@ -212,7 +212,8 @@ class Cabinet(Compartments):
 
     def _do_closed(self, index, d, now):
         self._record(R.CLOSED, index, d.purpose)
-        if d.content == D.TAKEN and d.opened_ms is not None and ticks_diff(now[0], d.opened_ms) < _TAKE_MS:
+        told = d.opened_ms if d.content == D.TAKEN else None
+        if told is not None and 0 <= ticks_diff(now[0], told) < _TAKE_MS:  # below 0: days ago
             self._do_lapse(index, d, now)  # the parcel is still there, and its code good
             self._note(index, NOTE_STUCK)
             return

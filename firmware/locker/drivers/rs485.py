@@ -55,7 +55,7 @@ class Bus:
         self._report = report
         self._last = None  # (board, n) of the request before
         self._order = None  # (board, channel, pulse_ms)
-        self._on_until_ms = time.ticks_ms()
+        self._on_until_ms = None  # the tick at which a coil is off again; None: none is on
         self.order_state = NO_ORDER
         self.turns = 0  # requests
 
@@ -73,7 +73,9 @@ class Bus:
 
     def coil_is_on(self) -> bool:
         """Whether the coil of the last order that was sent may still draw current."""
-        return time.ticks_diff(self._on_until_ms, time.ticks_ms()) > 0
+        if self._on_until_ms is not None and time.ticks_diff(self._on_until_ms, time.ticks_ms()) <= 0:
+            self._on_until_ms = None  # or it would seem to lie ahead in six days, half the range of ticks
+        return self._on_until_ms is not None
 
     async def _carry_out(self, board, channel: int, pulse_ms: int) -> None:
         """Send the command once: a second pulse would need a record of its own.

@@ -205,7 +205,7 @@ class Sync:
 
     def _answers(self, nonce: int) -> bool:
         """Whether the host answers our newest question for the time, and in time; true only once."""
-        if nonce != self._nonce or ticks_diff(ticks_ms(), self._asked_ms) >= _TIME_GOOD_MS:
+        if nonce != self._nonce or not 0 <= ticks_diff(ticks_ms(), self._asked_ms) < _TIME_GOOD_MS:
             return False
         self._nonce = -1
         return True
@@ -228,7 +228,8 @@ class Sync:
             return await publish(self._topics["replies"], self._fill_question)
         if self._status_due or ticks_diff(now_ms, self._status_ms) >= _STATUS_EVERY_MS:
             return await publish(self._topics["status"], self._fill_status, True)
-        if self._occupancy_due and ticks_diff(now_ms, self._occupancy_ms) >= _OCCUPANCY_EVERY_MS:
+        # Below zero: the last one was so many days ago that the ticks have come round.
+        if self._occupancy_due and not 0 <= ticks_diff(now_ms, self._occupancy_ms) < _OCCUPANCY_EVERY_MS:
             return await publish(self._topics["occupancy"], self._fill_occupancy, True)
         if self._may_send():
             return await publish(self._topics["events"], self._fill_events)
