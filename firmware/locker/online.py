@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _CA_FILE = "ca.der"  # who signs the broker's certificate
 _CERTIFICATE_FILE = "client.der"  # ours, where the broker wants one
 _KEY_FILE = "client_key.der"
+_HOSTNAME_TAIL = 23  # with what goes before it 32 characters, the most that ``network.hostname`` takes
 
 
 def _content(name):
@@ -62,7 +63,7 @@ class Online:
 
     def _link(self, report) -> "ports.Link":
         network = self._network
-        hostname = "consigne-" + self._identity.locker
+        hostname = "consigne-" + self._identity.locker[-_HOSTNAME_TAIL:]
         if network["kind"] == "ethernet":
             from .net.link_lan import LanLink
 

@@ -194,6 +194,20 @@ def test_without_its_ca_the_locker_serves_offline_and_never_speaks_in_clear_text
     locker.stop()
 
 
+def test_a_locker_with_the_longest_name_has_a_network(tmp_path: Path) -> None:
+    clock = VirtualClock()
+    host = Host(clock, KEY)
+    identity = {**IDENTITY, "locker": "station-north-east-locker-number"}
+    assert len(identity["locker"]) == 32
+    locker = SimLocker(
+        cabinet.config(1883), identity, tmp_path / "device", "virtual", clock=clock, network=host.network
+    )
+    locker.start()
+    locker.wait_for(lambda: "ready" in locker.output(), 5)
+    assert not [line for line in locker.output() if "no network" in line]
+    locker.stop()
+
+
 def test_a_journal_with_every_third_sector_destroyed_says_so_and_opens_nothing_that_is_a_guess(
     tmp_path: Path,
 ) -> None:

@@ -115,5 +115,7 @@ class LAN:
 def hostname(name=None):
     if name is None:
         return WLAN._settings["hostname"]
+    if len(name) > 32:  # MICROPY_PY_NETWORK_HOSTNAME_MAX_LEN
+        raise ValueError
     WLAN._settings["hostname"] = name
     return None
