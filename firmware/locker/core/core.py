@@ -91,14 +91,17 @@ class Core:
             values = R.unpack(kind, payload)
             if values[1] == D.FOR_DEPOSIT:
                 self.access.unbind(values[0])
-        elif kind == R.EXPECTED:
-            size, until, parcel = R.unpack(kind, payload)
-            if len(self._expected) < _EXPECTED_MAX or parcel in self._expected:
-                self._expected[parcel] = (size, until)
-        elif kind == R.EXPECTED_DROP:
-            self._expected.pop(R.unpack(kind, payload)[-1], None)
+        elif kind in (R.EXPECTED, R.EXPECTED_DROP):
+            self._apply_expected(kind, R.unpack(kind, payload))
         elif kind in (R.COMMAND, R.COMMAND_STATE):
             self.command_counter = max(self.command_counter, R.unpack(kind, payload)[0])
+
+    def _apply_expected(self, kind, values):
+        parcel = values[-1]
+        if kind == R.EXPECTED_DROP:
+            self._expected.pop(parcel, None)
+        elif len(self._expected) < _EXPECTED_MAX or parcel in self._expected:
+            self._expected[parcel] = values[:2]
 
     def snapshot(self):
         """Yield ``(kind, payload)`` of records that fold to the present state."""
