@@ -28,12 +28,12 @@ system:
 demo: $(READY) ## a whole locker, broker and database, with a page to press its keys (HEADLESS=1: one parcel, one JSON line)
 	@$(BIN)/consigne demo $(if $(HEADLESS),--headless)
 
-# Real time on a shared machine can miss a key press or a deadline: what is marked alone gets a second chance, and
-# the summary says so.  Everything under virtual time must pass at once.
+# Real time on a shared machine can miss a key press or a deadline: what is marked alone keeps away from what
+# computes, and gets two more chances, and the summary says so.  Everything under virtual time must pass at once.
 test: $(READY) system ## everything is tested; nothing is skipped
 	@$(BIN)/micropython -X heapsize=256k tests/core/run.py
 	@$(BIN)/python -m pytest -q -n 2 -m "not alone"
-	@$(BIN)/python -m pytest -q -m alone --reruns 1
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m alone --reruns 2
 
 check: $(READY) $(STUBS) ## lint, types of host and firmware, duplicates of truth
 	@$(BIN)/ruff check .
