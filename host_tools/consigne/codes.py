@@ -67,7 +67,9 @@ def card_tag(device_key: bytes, bits: int, facility: int, number: int) -> bytes:
         raise ValueError(f"a card has 26, 34 or 37 bits, not {bits}")
     for what, value, width in zip(("facility", "number"), (facility, number), widths[bits], strict=True):
         if not 0 <= value < 1 << width:
-            raise ValueError(f"the {what} of a card of {bits} bits is at most {(1 << width) - 1}, not {value}")
+            raise ValueError(
+                f"the {what} of a card of {bits} bits is at most {(1 << width) - 1}, not {value}"
+            )
     text = f"W{bits}:{facility}:{number}"
     return bytes(_codes.listed_tag(_pads(device_key, _codes.LABEL_LISTED), text))
 

@@ -125,7 +125,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class AskTime:
-    """A locker asks what time it is; it believes only the answer that bears its newest ``nonce``, and soon."""
+    """A locker asks the time; it believes only the answer that bears its newest ``nonce``, and soon."""
 
     nonce: int
 

@@ -16,8 +16,9 @@ class Telemetry:
     """What came with one status.
 
     ``samples`` are ``(time, seconds since start, free heap in bytes, RSSI in dBm, supply in mV)``, the
-    newest last, whose number since the start is ``taken``; older firmware says nothing of the supply.  ``latches`` are ``(door, usual ms from pulse to
-    open, recent ms, trouble 0 to 255, state)`` as in ``locker/core/health.py``.
+    newest last, whose number since the start is ``taken``; older firmware says nothing of the supply.
+    ``latches`` are ``(door, usual ms from pulse to open, recent ms, trouble 0 to 255, state)`` as in
+    ``locker/core/health.py``.
     """
 
     taken: int
