@@ -5,8 +5,9 @@ keypad: recorded before it is compared, out of the same bucket of tries, so the 
 attacker nothing that the keypad does not.  The right one starts the board for service (``boot.py``):
 without the application, and therefore without its watchdog and with every relay line at rest.
 
-It keeps those out who have a cable.  Who can also take the board apart can read its flash; against that
-helps only the chip's own flash encryption.
+It keeps those out who speak to the interpreter.  A cable that drives DTR and RTS, as most USB boards have,
+reaches the chip's ROM loader all the same, and with it the flash; against that helps only the chip's own
+flash encryption, or a socket without these two lines.
 """
 
 import asyncio
