@@ -7,15 +7,16 @@ key is a consequence, not a feature.
 import random
 from collections.abc import Sequence
 
-from ..board import Board, Part
+from ..board import Board
 from ..nets import Net, Switch
+from .keys import Keypad
 
 BOUNCE_US = 5_000
 BOUNCE_EDGES_MAX = 8
 GLITCH_US = 200, 2_500
 
 
-class MatrixKeypad(Part):
+class MatrixKeypad(Keypad):
     """Keys by their labels.
 
     ``noise_per_s`` is the mean rate of contact interruptions of each held key and of spikes that
@@ -56,31 +57,6 @@ class MatrixKeypad(Part):
         self._held.discard(key)
         self.board.note("key", f"{key} up")
         self._bounce(key, switch, False)
-
-    def press(self, key: str, hold_ms: float = 70) -> None:
-        """Press a key and let go of it after ``hold_ms``."""
-        self.down(key)
-        self.clock.call_in(round(hold_ms * 1000), self.up, key)
-
-    def type(self, keys: str, keys_per_s: float = 5, hold_share: float = 0.6) -> int:
-        """Press one key after another; returns when (us from now) the last one has come up.
-
-        One finger: each key is held for its time, and the pause after it lasts its time, also when
-        the machine that simulates in real time was late.
-        """
-        period_us = round(1_000_000 / keys_per_s)
-        hold_us = round(hold_share * period_us)
-        self.clock.call_in(0, self._type, keys, hold_us, period_us - hold_us)
-        return (len(keys) - 1) * period_us + hold_us
-
-    def _type(self, keys: str, hold_us: int, pause_us: int) -> None:
-        if keys:
-            self.down(keys[0])
-            self.clock.call_in(hold_us, self._lift, keys, hold_us, pause_us)
-
-    def _lift(self, keys: str, hold_us: int, pause_us: int) -> None:
-        self.up(keys[0])
-        self.clock.call_in(pause_us, self._type, keys[1:], hold_us, pause_us)
 
     def _bounce(self, key: str, switch: Switch, closed: bool) -> None:
         """Change over at once, then chatter for up to ``BOUNCE_US`` and end where it should."""

@@ -6,8 +6,9 @@ Bits and times are those of SIA AC-01 (a pulse of 20 to 100 us, one every 0.2 to
 
 import random
 
-from ..board import Board, Part
+from ..board import Board
 from ..nets import Net
+from .keys import Keypad
 
 PULSE_US = 50
 SCAN_US = 12_000  # from a finger to the first bit: the keypad debounces by itself
@@ -31,7 +32,7 @@ def card_bits(bits: int, facility: int, number: int) -> str:
     return f"{first.count('1') % 2}{data}{1 - last.count('1') % 2}"
 
 
-class WiegandKeypad(Part):
+class WiegandKeypad(Keypad):
     """Hands as on a matrix keypad: ``press``, ``type``, ``down``, ``up``; and ``present`` for cards.
 
     Attributes
@@ -88,27 +89,6 @@ class WiegandKeypad(Part):
             raise KeyError(key)
         if self._held.pop(key, None) is not None:
             self.board.note("key", f"{key} up")
-
-    def press(self, key: str, hold_ms: float = 70) -> None:
-        """Press a key and let go of it after ``hold_ms``."""
-        self.down(key)
-        self.clock.call_in(round(hold_ms * 1000), self.up, key)
-
-    def type(self, keys: str, keys_per_s: float = 5, hold_share: float = 0.6) -> int:
-        """Press one key after another; returns when (us from now) the last one has come up."""
-        period_us = round(1_000_000 / keys_per_s)
-        hold_us = round(hold_share * period_us)
-        self.clock.call_in(0, self._type, keys, hold_us, period_us - hold_us)
-        return (len(keys) - 1) * period_us + hold_us
-
-    def _type(self, keys: str, hold_us: int, pause_us: int) -> None:
-        if keys:
-            self.down(keys[0])
-            self.clock.call_in(hold_us, self._lift, keys, hold_us, pause_us)
-
-    def _lift(self, keys: str, hold_us: int, pause_us: int) -> None:
-        self.up(keys[0])
-        self.clock.call_in(pause_us, self._type, keys[1:], hold_us, pause_us)
 
     def present(self, bits: int, facility: int, number: int) -> None:
         """Hold a card before the reader."""

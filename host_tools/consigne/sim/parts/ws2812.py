@@ -27,7 +27,6 @@ class Strip(Part):
         self.colours = [(0, 0, 0)] * lights
         self.broken_at: int | None = None
         self.misread = 0
-        self.bursts = 0
         pin.on_burst(self._take)
 
     def power_off(self) -> None:
@@ -36,7 +35,6 @@ class Strip(Part):
     def _take(self, pulses: Sequence[tuple[int, int]]) -> None:
         if not self.board.powered:
             return
-        self.bursts += 1
         bits = []
         for high_ns, low_ns in pulses:
             one = ONE_NS[0] <= high_ns <= ONE_NS[1]
