@@ -4,11 +4,11 @@ import asyncio
 import time
 
 from consigne.demo import cabinet
+from consigne.demo.headless import HAND_S
 from consigne.demo.stage import Stage
 from server_kit import go, until
 
 LOCKER = cabinet.LOCKER
-HAND_S = 1.5  # a hand in the compartment: a door shut sooner than 0.8 s counts as stuck (core/cabinet.py)
 ORDERS = {
     "block": lambda orders: orders.block(LOCKER, 3, "Ada"),
     "release": lambda orders: orders.release(LOCKER, 3, "Ada"),

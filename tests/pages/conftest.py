@@ -77,6 +77,7 @@ def person(demo: str, chromium: Browser) -> Iterator[Person]:
     page.on("requestfailed", lambda request: complaints.append(f"not loaded: {request.url}"))
     page.goto(demo)
     someone = Person(page)
+    someone.puts_in_order()
     someone.sees_connected()
     someone.sees_clock_set()
     yield someone

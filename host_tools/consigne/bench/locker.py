@@ -22,6 +22,7 @@ from typing import Any
 
 from .. import codes
 from ..demo import cabinet
+from ..demo.headless import HAND_S
 from ..firmware_path import firmware_dir, import_locker
 from ..sim.clock import VirtualClock
 from ..sim.flash import NorFlash
@@ -41,7 +42,6 @@ EVENTS = 1_000
 PICK_UPS = 120
 DEBOUNCE_MS = 20
 KEYS_PER_S = 8.0
-HAND_S = 1.0  # the customer takes the parcel out; a door shut sooner does not count as opened
 HEAP_MAX_KB = 1024
 NOW_S = 1_795_200_000
 MESSAGE_S = 7  # as long as a message stays on the display

@@ -27,14 +27,14 @@ from .front import LockerFront
 from .stage import Stage
 
 _events = import_locker("core.events")
+_cabinet = import_locker("core.cabinet")
 _texts = import_locker("texts")
 _screens = import_locker("core.screens")
 
 DEADLINE_S = 90.0
 LOOK_EVERY_S = 0.02
-HAND_S = (
-    0.8  # to put a parcel in or take it out; the firmware doubts a door that was open for less than 0.3 s
-)
+HAND_S = 2 * _cabinet._TAKE_MS / 1000
+"""To put a parcel in or take it out: twice the time below which the firmware counts a door as stuck."""
 NOTICE_S = 2.0  # until a person notices that a key had no effect
 PARCELS = (("RR123456785FR", 1), ("JJFR00012345678901234", 2))  # label, size
 
