@@ -13,7 +13,7 @@ from access_kit import (
     token,
     window,
 )
-from locker.core import codes, trust
+from locker.core import codes
 from locker.core import events as E
 from locker.core import reasons as W
 from locker.core import records as R
@@ -36,7 +36,7 @@ def test_a_customer_told_the_code_beforehand_collects_what_the_locker_never_hear
     assert not desk.access.collides("RR123456785FR")
     desk.access.bind(3, "RR123456785FR")
     verdict = desk.type(told)
-    assert verdict == (W.R_OK, E.CUSTOMER, E.COLLECT, 0, 3, 0, "RR123456785FR", trust.NEVER_ENDS, False)
+    assert verdict == (W.R_OK, E.CUSTOMER, E.COLLECT, 0, 3, 0, "RR123456785FR", False)
     desk.access.unbind(3)
     assert desk.why(told) == W.R_WRONG
 
@@ -225,16 +225,16 @@ def test_a_clerk_in_distress_opens_and_the_caller_is_told():
     for who in ((3, 4, 1), (2, 5, 9)):
         code = window(*who, EPOCH_S)
         desk = Desk(duress=True)
-        assert desk.type(code)[8] is False
+        assert desk.type(code)[7] is False
         verdict = desk.type(_raised(code))
-        assert verdict[:4] == (W.R_OK,) + who and verdict[8] is True
+        assert verdict[:4] == (W.R_OK,) + who and verdict[7] is True
         assert Desk().type(_raised(code))[0] == W.R_WRONG  # off unless the site wants it
 
 
 def test_duress_carries_over_from_nine_to_zero_and_works_for_listed_codes():
     desk = Desk(duress=True)
     desk.put(R.GRANT, grant(1, "12345679", role=E.TECHNICIAN, action=E.SERVICE))
-    assert desk.type("12345670")[8] is True
+    assert desk.type("12345670")[7] is True
     assert desk.type("12345678")[0] == W.R_WRONG
     assert desk.type("12345680")[0] == W.R_WRONG
 
@@ -253,7 +253,7 @@ def test_a_real_code_is_never_taken_for_somebody_else_s_alarm():
     desk.put(R.GRANT, grant(1, "12345678", role=E.CLERK, action=E.HANDOVER))
     desk.put(R.GRANT, grant(2, "12345679", role=E.RESIDENT, door=3))
     verdict = desk.type("12345679")
-    assert verdict[5] == 2 and verdict[8] is False
+    assert verdict[5] == 2 and verdict[7] is False
     desk.put(R.GRANT, grant(2, "12345679", role=E.RESIDENT, door=3, end=EPOCH_S - 1))
     assert desk.why("12345679") == W.R_EXPIRED
 
@@ -265,7 +265,7 @@ def test_a_token_opens_what_it_names():
     desk = Desk()
     text = token(action=1, door=12, parcel="P1", nonce=5, holder=8)
     # Doors count from 1 in a token, from 0 in a verdict.
-    assert desk.scan(text) == (W.R_OK, E.COURIER, E.DEPOSIT, 8, 11, 5, "P1", EPOCH_S + DAY_S, False)
+    assert desk.scan(text) == (W.R_OK, E.COURIER, E.DEPOSIT, 8, 11, 5, "P1", False)
     assert desk.scan(token(door=1))[4] == 0
     assert desk.scan(token(door=65535))[4] == R.ANY_DOOR
 
@@ -302,7 +302,7 @@ def test_impossible_tokens_are_refused_with_one_reason_each():
         (token(begin=EPOCH_S + 1), W.R_NOT_YET),
     ):
         for _ in range(2):
-            assert desk.scan(text) == (reason, 0, 0, 0, R.ANY_DOOR, 0, "", 0, False), (text, reason)
+            assert desk.scan(text) == (reason, 0, 0, 0, R.ANY_DOOR, 0, "", False), (text, reason)
     assert desk.scan(token(end=EPOCH_S))[0] == W.R_OK
     assert desk.scan(token(begin=EPOCH_S))[0] == W.R_OK
 
@@ -349,12 +349,29 @@ def test_a_token_whose_door_opens_only_after_another_token_was_shown_is_spent_al
     assert desk.scan(first)[0] == W.R_DONE_BEFORE
 
 
-def test_a_token_s_opening_does_not_spend_a_grant_of_the_same_number():
+def test_a_grant_and_a_token_of_the_same_number_are_each_spent_by_their_own_opening():
+    for first in ("grant", "token"):
+        desk = Desk()
+        shown = token(nonce=5, door=4)
+        desk.put(R.GRANT, grant(5, "12345678", door=3, uses=1))
+        for whose in ("token", "grant") if first == "token" else ("grant", "token"):
+            reason = desk.scan(shown)[0] if whose == "token" else desk.why("12345678")
+            assert reason == W.R_OK, (first, whose)
+            desk.opened(3, 5)
+        desk.restart()
+        assert desk.scan(shown)[0] == W.R_DONE_BEFORE
+        assert desk.why("12345678") == W.R_DONE_BEFORE
+
+
+def test_a_token_that_was_shown_and_opened_nothing_does_not_pay_for_a_grant_of_its_number():
     desk = Desk()
+    shown = token(nonce=5, door=4)
     desk.put(R.GRANT, grant(5, "12345678", door=3, uses=1))
-    desk.scan(token(nonce=5, door=4))
+    desk.scan(shown)
+    desk.why("12345678")
     desk.opened(3, 5)
-    assert desk.why("12345678") == W.R_OK
+    assert desk.why("12345678") == W.R_DONE_BEFORE
+    assert desk.scan(shown)[0] == W.R_OK
 
 
 def test_on_floor_a_token_serves_one_person_but_never_opens_the_whole_locker():

@@ -244,6 +244,21 @@ def test_at_most_ten_remote_opens_in_ten_minutes():
     assert b.cabinet.remote_open_allowed(b.now())
 
 
+def test_a_latch_that_sticks_uses_up_one_remote_open_and_not_three():
+    b = Bench()
+    b.signal(0, D.SEEN_CLOSED)
+    for _ in range(9):
+        b.order(0, D.FOR_REMOTE)
+        for _ in range(3):
+            b.signal(0, D.PULSED)
+            b.signal(0, D.LATE)
+        assert b.cabinet.doors[0].phase == D.STUCK
+    assert b.kinds().count("pulse") == 27
+    assert b.cabinet.remote_open_allowed(b.now())
+    b.order(0, D.FOR_REMOTE)
+    assert not b.cabinet.remote_open_allowed(b.now())
+
+
 def test_service_and_remote_opens_leave_the_parcel_what_it_is():
     for purpose in (D.FOR_SERVICE, D.FOR_REMOTE):
         b = _with_parcel()

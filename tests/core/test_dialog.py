@@ -414,6 +414,31 @@ def test_a_snapshot_folds_to_the_same_locker():
     assert any(again.is_open)
 
 
+def test_a_screen_full_of_false_tokens_does_not_push_the_parcels_out_of_the_journal():
+    b = Bench()
+    for shown in range(500):
+        b.scan("CG1" + "{:04d}".format(shown) * 13)
+        assert b.screen == "wrong_code"
+    assert b.kinds().count("refused") == 10
+    b.press("00000000#")  # a try is always followed by how it ended
+    assert b.kinds()[-2:] == ["attempt", "refused"]
+    b.pass_s(3600)
+    (fault,) = [fact for fact in b.facts if fact["kind"] == "fault"]
+    assert fault["what"] == "scanner: 490 more refused tokens"
+    b.scan("CG1" + "A" * 52)
+    assert b.kinds()[-1] == "refused"
+    b.pass_s(3600)
+    assert b.kinds().count("fault") == 1
+
+
+def test_good_tokens_are_taken_in_the_middle_of_a_flood_of_false_ones():
+    b = Bench()
+    for shown in range(50):
+        b.scan("CG1" + "{:04d}".format(shown) * 13)
+    b.scan(b.token(5, E.SERVICE))
+    assert b.screen == "service" and b.kinds()[-1] == "accepted"
+
+
 def test_the_floor_of_the_time_is_journaled_every_hour():
     b = Bench()
     b.pass_s(3601)

@@ -36,7 +36,7 @@ def test_impossible_grants_are_refused_with_one_reason_each():
 def test_a_grant_opens_as_it_says():
     desk = Desk()
     desk.put(R.GRANT, grant(9, CODE, EPOCH_S, EPOCH_S + 60, role=5, action=1, holder=3, door=4, parcel="P1"))
-    assert desk.type(CODE) == (W.R_OK, 5, 1, 3, 4, 9, "P1", EPOCH_S + 60, False)
+    assert desk.type(CODE) == (W.R_OK, 5, 1, 3, 4, 9, "P1", False)
     assert desk.why("12345679") == W.R_WRONG
 
 

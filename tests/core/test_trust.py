@@ -8,6 +8,7 @@ from locker.core.events import TRUST_FLOOR, TRUST_SET
 _SET = (0, EPOCH_S, TRUST_SET)
 _FLOOR = (0, EPOCH_S, TRUST_FLOOR)
 _ACTIONS = range(6)
+_NEVER = 4_294_967_295
 
 
 def _allowed(kind, now):
@@ -26,12 +27,12 @@ def test_every_kind_when_only_the_floor_is_known():
     assert _allowed(trust.DERIVED, _FLOOR) == [0]
     assert _allowed(trust.WINDOW, _FLOOR) == []
     assert _allowed(trust.TOKEN, _FLOOR) == [0, 1, 2]
-    assert trust.judge(trust.WINDOW, 1, 0, trust.NEVER_ENDS, _FLOOR) == W.R_NO_CLOCK
-    assert trust.judge(trust.TOKEN, 4, 0, trust.NEVER_ENDS, _FLOOR) == W.R_NO_CLOCK
+    assert trust.judge(trust.WINDOW, 1, 0, _NEVER, _FLOOR) == W.R_NO_CLOCK
+    assert trust.judge(trust.TOKEN, 4, 0, _NEVER, _FLOOR) == W.R_NO_CLOCK
 
 
 def test_an_action_a_kind_never_carries_is_refused_as_such():
-    assert trust.judge(trust.DERIVED, 4, 0, trust.NEVER_ENDS, _SET) == W.R_ACTION
+    assert trust.judge(trust.DERIVED, 4, 0, _NEVER, _SET) == W.R_ACTION
 
 
 def test_dates_hold_to_the_second():

@@ -4,7 +4,7 @@
 never opens anything: a verdict says what a code stands for; whether the parcel is there, and which
 door, the cabinet knows.  See ``ACCESS.md`` for threats, odds and what operators should set.
 
-A verdict is ``(reason, role, action, holder, door, ref, parcel_id, not_after, duress)``.  ``reason`` is
+A verdict is ``(reason, role, action, holder, door, ref, parcel_id, duress)``.  ``reason`` is
 ``R_OK`` or one of ``reasons``, and only with ``R_OK`` do the others mean something.  ``door`` counts
 from 0; ``records.ANY_DOOR`` means any, or where the parcel is.  ``ref`` is the grant's id or the token's
 nonce, else 0.  ``duress`` tells that the person typed the code in the way that asks for help.
@@ -34,11 +34,11 @@ _LOST_TOKEN_S = const(31_622_400)  # a year
 _DURESS_ROLES = (E.CLERK, E.TECHNICIAN)
 
 # The parts of a verdict.
-REASON, ROLE, ACTION, HOLDER, DOOR, REF, PARCEL, NOT_AFTER, DURESS = range(9)
+REASON, ROLE, ACTION, HOLDER, DOOR, REF, PARCEL, DURESS = range(8)
 
 
 def _refused(reason) -> tuple:
-    return (reason, 0, 0, 0, R.ANY_DOOR, 0, "", 0, False)
+    return (reason, 0, 0, 0, R.ANY_DOOR, 0, "", False)
 
 
 class Access:
@@ -69,6 +69,7 @@ class Access:
         self._revoked_parcels = Parcels()
         self._tokens = Tokens(token, doors, self._revoked_parcels)
         self._parcels = ParcelCodes(digits, derived, self._listed, self._live)
+        self._used_nonce = 0  # of the newest TOKEN_USED, until the OPENED that it is for
         self._floor_s = 0  # newest time in any record: what has ended by then has ended for good
         self._folds = {
             R.GRANT: self._fold_grant,
@@ -129,11 +130,14 @@ class Access:
     def _fold_token_used(self, kind, payload):
         nonce, until = R.unpack(kind, payload)
         self._tokens.use(nonce, until, self._floor_s)
+        self._used_nonce = nonce
 
     def _fold_opened(self, kind, payload):
         door, _, _, ref, _ = R.unpack(kind, payload)
-        if ref and not self._tokens.used.lists(ref):  # else it was a token's nonce
+        # A grant may have the number of a token: it was the token's opening if TOKEN_USED came just before.
+        if ref and ref != self._used_nonce:
             self._grants.opened(ref, door)
+        self._used_nonce = 0
 
     def _fold_attempt(self, kind, payload):
         self.throttle.attempt(self._floor_s)
@@ -245,13 +249,23 @@ class Access:
         if self._duress and not is_card:  # the next card of a series asks for no help
             lowered = self._decide(text[:-1] + str((int(text[-1]) + 9) % 10), now)
             if verdict[REASON] == W.R_WRONG and lowered[REASON] == W.R_OK and lowered[ROLE] in _DURESS_ROLES:
-                return lowered[:DURESS] + (True,)
+                verdict = lowered[:DURESS] + (True,)
+        if verdict[REASON] == W.R_OK:
+            self._tokens.forget(verdict[REF])  # a token with that number: from now on the grant is meant
         return verdict
 
     def check_token(self, text, now):
         """The verdict on a scanned token."""
         reason, verdict = self._tokens.check(text, now)
         return verdict or _refused(reason)
+
+    def tells_refused_token(self):
+        """Count a token that is refused; whether that is worth a record (``Tokens.tells_refused``)."""
+        return self._tokens.tells_refused()
+
+    def untold_tokens(self):
+        """How many refused tokens have no record since this was asked last; from now on they have again."""
+        return self._tokens.untold()
 
     def token_end(self, ref):
         """The end of the token under this ref if it was accepted lately and is not used yet, else 0.
@@ -302,11 +316,11 @@ class Access:
             parcel = self._parcels.parcel(door)
             if self._revoked_parcels.has(parcel, now[1]):
                 return _refused(W.R_REVOKED)
-            return (W.R_OK, E.CUSTOMER, E.COLLECT, 0, door, 0, parcel, trust.NEVER_ENDS, False)
+            return (W.R_OK, E.CUSTOMER, E.COLLECT, 0, door, 0, parcel, False)
         role, action, holder, not_before, not_after = self._windows.code(livecodes.cell_of(ref))
         reason = trust.judge(trust.WINDOW, action, not_before, not_after, now)
         if reason == W.R_OK:
-            return (reason, role, action, holder, R.ANY_DOOR, 0, "", not_after, False)
+            return (reason, role, action, holder, R.ANY_DOOR, 0, "", False)
         # A neighbouring slot that does not count is as unknown as any other slot.
         return _refused(reason if reason == W.R_NO_CLOCK else W.R_WRONG)
 
@@ -317,4 +331,4 @@ class Access:
             reason = W.R_DONE_BEFORE
         if reason != W.R_OK:
             return _refused(reason)
-        return (reason, role, action, holder, door, id_, parcel, not_after, False)
+        return (reason, role, action, holder, door, id_, parcel, False)

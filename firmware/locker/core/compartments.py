@@ -47,7 +47,7 @@ class Compartments:
         door.purpose, door.role, door.holder, door.ref = purpose, role, holder, ref
         if purpose in (D.FOR_COLLECT, D.FOR_DEPOSIT, D.FOR_RECALL):
             door.parcel = parcel
-        if purpose == D.FOR_REMOTE:
+        if purpose == D.FOR_REMOTE and number == 1:  # else the same opening once more, of a latch that sticks
             self._remote_opens.append(time_s)
             if len(self._remote_opens) > _REMOTE_OPENS_MAX:
                 self._remote_opens.pop(0)

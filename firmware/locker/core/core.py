@@ -26,6 +26,7 @@ FLOOR_TIMER = const(3)
 
 _FLOOR_MS = const(3_600_000)  # an unknown time after a restart is at most this much too early
 _EXPECTED_MAX = const(256)
+_FAULT_SCANNER = const(5)  # records.FAULT: many tokens were refused (3 is health.py's, 4 senses.py's)
 
 _OF_ORDER = {
     C.ORDERED: orders.OK,
@@ -66,6 +67,7 @@ class Core:
         self.orders = orders.Orders(self, site)
         self.senses: Senses | None = None  # where the cabinet has any, see senses.py
         self.command_counter = 0
+        self.failed_command = ""  # id of the newest that broke off; a snapshot forgets it
         self._expected = {}  # parcel -> (size, until epoch s), at most _EXPECTED_MAX
         self._fx = []
         self._now = (0, 0, E.TRUST_FLOOR)
@@ -94,7 +96,10 @@ class Core:
         elif kind in (R.EXPECTED, R.EXPECTED_DROP):
             self._apply_expected(kind, R.unpack(kind, payload))
         elif kind in (R.COMMAND, R.COMMAND_STATE):
-            self.command_counter = max(self.command_counter, R.unpack(kind, payload)[0])
+            values = R.unpack(kind, payload)
+            self.command_counter = max(self.command_counter, values[0])
+            if kind == R.COMMAND and values[1] == orders.FAILED:
+                self.failed_command = values[-1]
 
     def _apply_expected(self, kind, values):
         parcel = values[-1]
@@ -217,6 +222,9 @@ class Core:
             self.orders.timer(event[1], now)
         else:
             self.record(R.TIME_FLOOR, now[1])
+            untold = self.access.untold_tokens()
+            if untold:
+                self.record(R.FAULT, _FAULT_SCANNER, "scanner: {} more refused tokens".format(untold))
             earned = self.access.throttle_due(now)
             if earned:  # tries that a restart would otherwise take back
                 self.record(R.THROTTLE_STATE, *earned)

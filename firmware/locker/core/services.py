@@ -10,7 +10,6 @@ from . import cabinet as C
 from . import doors as D
 from . import events as E
 from . import reasons, screens
-from . import records as R
 from .dialog import COURIER, DIGIT, HASH, IDLE, PICK_OUT, STAR, TIMEOUT
 from .session import Session
 
@@ -62,7 +61,7 @@ class Attended(Session):
         if closed is None:
             super()._refuse(reason, now)
             return
-        self._core.record(R.REFUSED, reason, self.via)
+        self._record_refusal(reason)
         self._fail(closed[0], *closed[1])
 
 

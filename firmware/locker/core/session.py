@@ -186,7 +186,7 @@ class Session(Errands):
     # --- what the code allows ----------------------------------------------------------------------------
 
     def _decide(self, verdict, now):
-        reason, role, action, holder, door, ref, parcel, _, duress = verdict
+        reason, role, action, holder, door, ref, parcel, duress = verdict
         if reason == reasons.R_OK and action != E.SERVICE and not self.proven:
             reason = reasons.R_NOT_PROVEN
         if reason == reasons.R_OK and parcel and action in (E.COLLECT, E.RECALL, E.HANDOVER):
@@ -224,8 +224,13 @@ class Session(Errands):
             return reasons.R_DONE_BEFORE
         return reasons.R_OK
 
+    def _record_refusal(self, reason):
+        """Of each try, as its end; of tokens, which cost no try, only so many (``Tokens.tells_refused``)."""
+        if self.state == CHECKING or self._core.access.tells_refused_token():
+            self._core.record(R.REFUSED, reason, self.via)
+
     def _refuse(self, reason, now):
-        self._core.record(R.REFUSED, reason, self.via)
+        self._record_refusal(reason)
         left = self._core.access.may_try(now)[0]
         if reason in _SAY:
             self._fail(_SAY[reason])

@@ -16,6 +16,7 @@ from .revoked import Nonces
 _USED_MAX = const(256)
 _REVOKED_MAX = const(64)
 _ACCEPTED_MAX = const(8)  # a door may open long after its token was shown, and other tokens after it
+_TOLD_MAX = const(10)  # refusals worth a record until ``untold`` is asked, each hour
 
 # The role of who shows a token, by its action: the token itself does not carry one.
 _ROLES = (E.CUSTOMER, E.COURIER, E.CUSTOMER, E.COURIER, E.TECHNICIAN, E.CLERK)
@@ -46,6 +47,7 @@ class Tokens:
         self._padded = padded
         self._doors = doors
         self._revoked_parcels = revoked_parcels
+        self._refused = 0  # since ``untold`` was asked
         self.revoked = Nonces(_REVOKED_MAX)
         self.used = Nonces(_USED_MAX)
         self._accepted = []  # (nonce, end) of those accepted last, until they are used
@@ -67,25 +69,41 @@ class Tokens:
             reason = self._spent(nonce, not_after, parcel, now[1])
         if reason != W.R_OK:
             return reason, None
-        self._forget(nonce)
+        self.forget(nonce)
         self._accepted.append((nonce, not_after))
         if len(self._accepted) > _ACCEPTED_MAX:
             self._accepted.pop(0)
         if door != R.ANY_DOOR:
             door -= 1
-        return reason, (reason, _ROLES[action], action, holder, door, nonce, parcel, not_after, False)
+        return reason, (reason, _ROLES[action], action, holder, door, nonce, parcel, False)
 
     def _spent(self, nonce, not_after, parcel, epoch_s):
         if self.revoked.has(nonce, not_after) or self._revoked_parcels.has(parcel, epoch_s):
             return W.R_REVOKED
         return W.R_DONE_BEFORE if self.used.has(nonce, not_after) else W.R_OK
 
+    def tells_refused(self):
+        """Count a refused token; whether it gets a record.
+
+        Tokens cost no try, and a screen shows a scanner several false ones a second: an hour of that
+        would push what happened to parcels out of the journal of a locker without a network.
+        """
+        self._refused += 1
+        return self._refused <= _TOLD_MAX
+
+    def untold(self):
+        """How many got none since this was asked last."""
+        untold = max(0, self._refused - _TOLD_MAX)
+        self._refused = 0
+        return untold
+
     def use(self, nonce, until, time_s):
         """Fold ``TOKEN_USED``."""
         self.used.add(nonce, until, time_s)
-        self._forget(nonce)
+        self.forget(nonce)
 
-    def _forget(self, nonce):
+    def forget(self, nonce):
+        """No door opens for this token any more before it is shown again."""
         self._accepted = [one for one in self._accepted if one[0] != nonce]
 
     def end(self, nonce):

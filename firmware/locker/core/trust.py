@@ -31,8 +31,6 @@ TABLE = (
     (_ONE_PARCEL, _ENDS, _ALL, _BEGINS | _ENDS),  # TOKEN
 )
 
-NEVER_ENDS = const(4294967295)
-
 
 def judge(kind, action, not_before, not_after, now):
     """``R_OK`` or why a code of this kind does not count now.
