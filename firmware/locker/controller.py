@@ -16,9 +16,10 @@ from . import texts
 from .core import dialog
 from .core import events as E
 from .core import records as R
-from .core.orders import IN_THE_PAST
+from .core.orders import FAILED, IN_THE_PAST
 from .core.reasons import R_OK
 from .journal.log import JournalFailed, JournalFull
+from .supervisor import HOST
 
 _SLICE_MS = const(100)  # the longest a deadline is overlooked
 _HOUSEKEEPING_MS = const(1_000)
@@ -124,12 +125,15 @@ class Controller:
             gc.collect()  # while the finger moves on, so that no pause falls between last key and relay
 
     def from_host(self, event):
-        """``sink`` for the sync: also its ``("ack", epoch, seq)`` and ``("time", body)``."""
+        """``sink`` for the sync: also what ``Inbox`` has for the shell."""
         if event[0] == "ack":
             self._journal.acknowledge(event[2], self.now()[1])
             self._sync.wake()
         elif event[0] == "time":
             self._take_time(event[1])
+        elif event[0] == "failed":
+            # Its last word, also where it was spent already: the host hears it when the locker is back.
+            self.fact(R.COMMAND, event[1], FAILED, event[2])
         else:
             self.sink(event)
 
@@ -208,7 +212,7 @@ class Controller:
 
     def _fx_restart(self, fx):
         self.stop("restart ordered")
-        self._supervisor.end("host")
+        self._supervisor.end(HOST)
 
     def stop(self, why):
         """Nothing may be decided any more: all coils off, and say so."""

@@ -101,6 +101,7 @@ class Online:
             status,
             lambda: core.command_counter,
             controller.now,
+            failed=lambda: core.failed_command,
         )
         controller.attach_sync(sync)
         latches = core.cabinet.health

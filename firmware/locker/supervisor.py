@@ -4,6 +4,9 @@ A *critical* task (sensors, keypad, pulses, timers) that ends cannot be replaced
 locks are released, the fault is journaled, and the watchdog, no longer fed, restarts the board.  So
 it is with one that stands still: each counts its turns, and the watchdog is fed only while all counts
 move.  Any other task is started again after a pause; the locker serves without it.
+
+A fault that cannot be reported ends the locker whoever had it: only a start, which reads the journal,
+tells whether that still takes records.
 """
 
 import asyncio
@@ -15,6 +18,9 @@ _FEED_MS = const(1_000)
 _RESTART_MS = const(5_000)
 _STILL_MAX = const(5)  # feeds in a row without a turn of some critical task
 _NAMES_MAX = const(16)
+# What ``end`` is told when a restart was ordered and nothing went wrong.
+HOST = "host"
+SERVICE = "service"
 
 
 class Supervisor:
@@ -61,14 +67,14 @@ class Supervisor:
             entry[2] = now
             entry[3] = still + 1 if now is not None and now == last else 0
             if entry[3] >= _STILL_MAX and not self._stopped.is_set():
-                self._fault(name, "stands still")
-                self._stop(name + " stands still")
-                self.end(name)
+                self._recorded(name, "stands still")
+                self._give_up(name, "stands still")
 
     def end(self, why):
-        """Let ``run`` return ``why``, for the board to be restarted."""
-        self._why = why
-        self._stopped.set()
+        """Let ``run`` return ``why``, for the board to be restarted; the first reason counts."""
+        if not self._stopped.is_set():
+            self._why = why
+            self._stopped.set()
 
     async def _guard(self, name, make, is_critical):
         while True:
@@ -78,17 +84,28 @@ class Supervisor:
             except Exception as error:  # noqa: BLE001 - whatever it is, it is a fault of this task
                 sys.print_exception(error)
                 text = "{}: {}".format(type(error).__name__, error)
-            self._fault(name, text)
-            if is_critical:
-                self._stop("{} {}".format(name, text))
-                self.end(name)
+            if not self._recorded(name, text) or is_critical:
+                self._give_up(name, text)
                 return
             await asyncio.sleep_ms(_RESTART_MS)
 
-    def _fault(self, name, text):
+    def _give_up(self, name, text):
+        self.end(name)  # first: the board restarts, whatever becomes of the next line
+        try:
+            self._stop("{} {}".format(name, text))
+        except Exception as error:  # noqa: BLE001 - a part that cannot be switched off: the restart does
+            sys.print_exception(error)
+
+    def _recorded(self, name, text):
+        """Count and report a fault; false when it could not be reported."""
         if name in self.faults:
             self.faults.remove(name)
         self.faults.append(name)
         if len(self.faults) > _NAMES_MAX:
             self.faults.pop(0)
-        self._report(name, text)
+        try:
+            self._report(name, text)
+        except Exception as error:  # noqa: BLE001 - else the guard of this task would end without a word
+            sys.print_exception(error)
+            return False
+        return True

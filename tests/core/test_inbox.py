@@ -32,6 +32,7 @@ class Locker:
         self.again = []
         self.asked = []  # nonces of questions for the time that wait for an answer
         self.counter = 0
+        self.failed = ""
         self.ms = PERIOD_MS - 30_000  # the ticks wrap soon after the start
         self.s = NOW_S
         self.trust = trust
@@ -41,6 +42,7 @@ class Locker:
             self.journal,
             self.events.append,
             lambda: self.counter,
+            lambda: self.failed,
             lambda: (self.ms % PERIOD_MS, self.s, self.trust),
             lambda command_id, result: self.replies.append((command_id, result)),
             self.again.append,
@@ -95,6 +97,48 @@ def test_the_newest_command_delivered_twice_is_not_answered_again_but_an_older_o
     for counter in (5, 5, 4):
         locker.command(counter)
     assert locker.replies == [("c4", "stale counter")]
+
+
+def test_a_command_that_broke_off_is_remembered_before_the_fault_is_anybody_elses():
+    """Else the broker, which gets no acknowledgement, sends it again after every restart."""
+    locker = Locker()
+
+    def broken(event):
+        locker.events.append(event)
+        if event[0] != "failed":
+            raise KeyError("a case that nobody thought of")
+
+    locker.inbox._sink = broken
+    try:
+        locker.command(5)
+        raise AssertionError("the fault was hidden")
+    except KeyError:
+        pass
+    assert locker.events == [(EV_OPEN_ORDER, 3, 5, "c5"), ("failed", 5, "c5")]
+
+
+def test_a_command_that_broke_off_is_not_tried_again_under_another_number():
+    locker = Locker()
+    locker.failed = "c7"
+    locker.command(7)
+    locker.command(8)
+    assert locker.events == [(EV_OPEN_ORDER, 3, 8, "c8")]
+    assert locker.replies == [("c7", "failed")] and locker.rejected() == [(m.R_FAILED, 1)]
+
+
+def test_a_message_that_finds_no_room_on_the_heap_is_refused_as_too_long_and_not_asked_for_again():
+    class Full:
+        def loads(self, text):
+            raise MemoryError
+
+    locker, parser = Locker(), m.json
+    m.json = Full()
+    try:
+        locker.command(1)
+    finally:
+        m.json = parser
+    locker.command(2)
+    assert locker.events == [(EV_OPEN_ORDER, 3, 2, "c2")] and locker.rejected() == [(m.R_SIZE, 1)]
 
 
 def test_a_command_is_obeyed_until_its_last_second():

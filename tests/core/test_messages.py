@@ -235,5 +235,5 @@ def test_what_is_for_the_core_alone_reaches_it_as_it_was_believed():
 
 
 def test_every_reason_has_a_word_for_the_host():
-    assert len(m.R_NAMES) == m.R_NOT_ASKED + 1
+    assert len(m.R_NAMES) == m.R_FAILED + 1
     assert len(set(m.R_NAMES)) == len(m.R_NAMES)

@@ -1,6 +1,7 @@
 """Commands: counted upwards for ever, sent when the locker listens, answered or expired."""
 
 import json
+import time
 
 import pytest
 from consigne import codes, protocol
@@ -167,8 +168,6 @@ def _ask(locker, have):
 
 def test_a_refused_delta_is_not_hammered(database, store):
     Parcels(database).announce("P", "L1")
-    import time
-
     now_s = int(time.time())
     (delta,) = repair(database, now_s)
     answer(database, delta["id"], "fields")
@@ -176,9 +175,18 @@ def test_a_refused_delta_is_not_hammered(database, store):
     assert repair(database, now_s + commands.REFUSED_PAUSE_S + 2) != []
 
 
+def test_a_delta_that_made_a_locker_start_anew_is_not_sent_to_it_every_few_seconds(database, store):
+    """Each makes it start anew: for as long as that goes on, nobody gets a parcel."""
+    Parcels(database).announce("P", "L1")
+    now_s = int(time.time())
+    (delta,) = repair(database, now_s)
+    answer(database, delta["id"], "failed")
+    assert repair(database, now_s + 60) == []
+    assert repair(database, now_s + commands.FAILED_PAUSE_S + 2) != []
+
+
 def test_a_locker_that_asks_for_the_time_is_answered_and_only_its_newest_question(database, store):
     import dataclasses
-    import time
 
     store.commit([Message("L1", protocol.AskTime(7)), Message("L1", protocol.AskTime(8))])
     (one,) = [one for one in send(database, int(time.time())) if one["cmd"] == "time"]
@@ -189,15 +197,11 @@ def test_a_locker_that_asks_for_the_time_is_answered_and_only_its_newest_questio
 
 
 def test_a_status_of_an_unknown_clock_is_no_question(database, store):
-    import time
-
     store.commit([status("L1", 1, trust=0, t=5)])
     assert [one for one in send(database, int(time.time())) if one["cmd"] == "time"] == []
 
 
 def test_a_locker_whose_status_was_lost_is_there_when_it_asks(database, store):
-    import time
-
     with database.write() as connection:
         connection.execute(update(lockers).values(up=False))
     store.commit([Message("L1", protocol.AskTime(7))])

@@ -58,7 +58,9 @@ def play(
         locker.stop()
 
 
-def connected_locker(tmp_path: Path, faults: Faults | None = None, seed: int = 0) -> tuple[SimLocker, Host]:
+def connected_locker(
+    tmp_path: Path, faults: Faults | None = None, seed: int = 0, firmware: Path | None = None
+) -> tuple[SimLocker, Host]:
     """A locker under virtual time with the firmware itself, connected, its clock set by the host."""
     clock = VirtualClock()
     host = Host(clock, KEY, faults)
@@ -69,6 +71,7 @@ def connected_locker(tmp_path: Path, faults: Faults | None = None, seed: int = 0
         "virtual",
         clock=clock,
         network=host.network,
+        firmware=firmware,
         seed=seed,
     )
     locker.start()

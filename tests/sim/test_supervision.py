@@ -78,6 +78,57 @@ asyncio.run(main())
 """
 
 
+UNTOLD = """
+import asyncio
+from locker.supervisor import Supervisor
+
+class Watchdog:
+    def feed(self):
+        print("fed")
+
+async def ends():
+    await asyncio.sleep_ms(1500)
+
+async def forever():
+    await asyncio.Event().wait()
+
+def report(name, text):
+    raise OSError("the journal takes no records")
+
+def stop(why):
+    print("stop", why)
+    raise OSError("an expander is silent")
+
+async def main(kind):
+    s = Supervisor(Watchdog(), report, stop)
+    if kind == "spare":
+        s.spare("spare", ends)
+    elif kind == "critical":
+        s.critical("critical", ends, lambda: None)
+    else:
+        s.critical("still", forever, lambda: 0)
+    print("ended by", await asyncio.wait_for(s.run(), 20), s.faults)
+
+for kind in ("spare", "critical", "still"):
+    asyncio.run(main(kind))
+print("done")
+"""
+
+
+def test_a_fault_that_cannot_be_recorded_restarts_the_locker_whoever_had_it(tmp_path: Path) -> None:
+    (tmp_path / "fw").mkdir()
+    (tmp_path / "fw" / "locker").symlink_to(firmware_dir() / "locker")
+    said = play(tmp_path, "virtual", UNTOLD, timeout_s=60)
+    assert [line for line in said if line.startswith(("stop", "ended"))] == [
+        "stop spare ended",
+        "ended by spare ['spare']",
+        "stop critical ended",
+        "ended by critical ['critical']",
+        "stop still stands still",
+        "ended by still ['still']",
+    ]
+
+
 def test_a_critical_task_that_stands_still_stops_the_locker_and_one_that_rests_does_not(
     tmp_path: Path,
 ) -> None:
@@ -236,6 +287,50 @@ def test_a_journal_with_every_third_sector_destroyed_says_so_and_opens_nothing_t
         if locker.flash.data[s * 4096 : s * 4096 + 4096] == before[s * 4096 : s * 4096 + 4096]
     ]
     assert len(saved) == len(range(0, 256, 3)), "what a technician could still save was erased"
+    locker.stop()
+
+
+def broken(tmp_path: Path, defect: str) -> Path:
+    """The firmware with a defect in it: Python that changes a class before anything starts."""
+    folder = tmp_path / "broken"
+    folder.mkdir()
+    (folder / "locker").symlink_to(firmware_dir() / "locker")
+    (folder / "main.py").write_text(defect + (firmware_dir() / "main.py").read_text())
+    return folder
+
+
+POISONED = """
+from locker.core import core, orders
+
+def fails(self, *_):
+    raise KeyError("a case that nobody thought of")
+
+core.Core._on_grants = orders.Orders._identify = fails
+"""
+
+
+@pytest.mark.parametrize(
+    ("cmd", "arguments"),
+    [
+        ("identify", {"seconds": 5}),
+        ("grants", {"from": 0, "to": 1, "more": 0, "add": [], "drop": [], "expect": []}),
+    ],
+)
+def test_a_command_that_the_locker_cannot_bear_restarts_it_once_and_the_host_hears_of_it(
+    tmp_path: Path, cmd: str, arguments: dict[str, Any]
+) -> None:
+    locker, host = connected_locker(tmp_path, firmware=broken(tmp_path, POISONED))
+    host.command(cmd, **arguments)
+    poisoned = {"kind": "command", "counter": host.counter, "result": 9, "id": f"c{host.counter}"}
+    locker.wait_for(lambda: poisoned in host.events.values(), 60)
+    locker.wait_for(lambda: host.status.get("trust") == 1, 60)
+    host.command(cmd, id=poisoned["id"], **arguments)  # as a host does that has not heard in time
+    locker.run_for(120)
+    resets = [line for line in locker.log if line[1] == "reset"]
+    assert len(resets) == 1, "what the broker and the host send again is not tried again"
+    host.command("block", door=2)
+    locker.run_for(2)
+    assert {"kind": "blocked", "door": 2, "why": 3} in host.events.values(), host.kinds()
     locker.stop()
 
 

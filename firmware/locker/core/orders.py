@@ -22,8 +22,9 @@ CLOCK_TIMER = const(7)
 # How an order ended, for the host (records.COMMAND, replies); a number keeps its meaning for ever.
 RESULT_NAMES = (
     "ok", "no_such_door", "is_open", "busy", "out_of_order", "too_many", "not_free", "in_the_past", "unfit",
+    "failed",
 )  # fmt: skip
-OK, NO_SUCH_DOOR, IS_OPEN, BUSY, OUT_OF_ORDER, TOO_MANY, NOT_FREE, IN_THE_PAST, UNFIT = range(9)
+OK, NO_SUCH_DOOR, IS_OPEN, BUSY, OUT_OF_ORDER, TOO_MANY, NOT_FREE, IN_THE_PAST, UNFIT, FAILED = range(10)
 
 # What may be configured from afar; "" brings back what the configuration file says.
 SETTINGS = ("language", "name", "reopen_s")

@@ -15,6 +15,7 @@ from ..core.events import EV_REJECTED, TRUST_SET
 from .messages import (
     R_BEYOND,
     R_EXPIRED,
+    R_FAILED,
     R_MAC,
     R_NAMES,
     R_NO_TIME,
@@ -36,20 +37,22 @@ _COUNT_MAX = const(65535)
 class Inbox:
     """Takes messages of the topics ``prefix`` + "ack" and "commands".
 
-    ``sink(event)`` gets the core's events, and ``("ack", epoch, seq)`` and ``("time", body)`` for the
-    shell.  ``counter()`` is the newest command counter in the journal, ``now()`` as in
+    ``sink(event)`` gets the core's events, and for the shell ``("ack", epoch, seq)``, ``("time", body)`` and
+    ``("failed", n, id)`` of a command that a fault of ours broke off.  ``counter()`` is the newest command
+    counter in the journal, ``failed()`` the id of the command that failed last, ``now()`` as in
     ``core/events.py``.  ``reply(id, result)`` answers a command that is refused here; ``again(seq)`` is
     told to send the events from ``seq`` on once more; ``answers(nonce)`` says whether we asked for the
     time with this nonce a moment ago, and says so once.
     """
 
-    def __init__(self, prefix, device_key, journal, sink, counter, now, reply, again, answers):
+    def __init__(self, prefix, device_key, journal, sink, counter, failed, now, reply, again, answers):
         self._ack_topic = prefix + "ack"
         self._command_topic = prefix + "commands"
         self._key = codes.derive(device_key, codes.LABEL_COMMAND)
         self._journal = journal
         self._sink = sink
         self._counter = counter
+        self._failed = failed
         self._now = now
         self._reply = reply
         self._again = again
@@ -116,6 +119,8 @@ class Inbox:
         if body["n"] <= newest:
             # The newest one again is most likely the broker's doing (QoS 1): it has been answered.
             raise Refused(R_STALE, body["id"] if body["n"] < newest else "")
+        if body["id"] == self._failed():  # sent again by the host itself, which has not heard of it yet
+            raise Refused(R_FAILED, body["id"])
         _, epoch_s, trust = self._now()
         if body["cmd"] == "time":
             # Fresh by its nonce.  An expiry says little to a clock that is to be put right.
@@ -130,5 +135,10 @@ class Inbox:
         self._taken = body["n"]
         if body["cmd"] == "again":
             self._again(body["seq"])
-        for event in core_events(body):
-            self._sink(event)
+        try:
+            for event in core_events(body):
+                self._sink(event)
+        except Exception:
+            # The broker sends it again after the restart: it must find its counter spent, or that never ends.
+            self._sink(("failed", body["n"], body["id"]))
+            raise

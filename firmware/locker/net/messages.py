@@ -33,6 +33,7 @@ R_EXPIRED = const(8)
 R_NO_TIME = const(9)  # would open a door, and nobody knows whether it expired
 R_BEYOND = const(10)  # acknowledges an event that was never sent
 R_NOT_ASKED = const(11)  # tells the time to nobody: no question of ours, or one of long ago
+R_FAILED = const(12)  # the command that was last broken off by a fault of ours: not tried once more
 R_NAMES = (
     "",
     "topic",
@@ -46,6 +47,7 @@ R_NAMES = (
     "time unknown",
     "seq never sent",
     "not asked",
+    "failed",
 )
 
 _U8 = ("int", 0, 255)
@@ -150,11 +152,13 @@ def parse_object(data) -> dict:
     """The JSON object in ``data`` (a view), bounded before it is parsed; raises ``Refused``."""
     if len(data) > BODY_BYTES_MAX:
         raise Refused(R_SIZE)
-    data = bytes(data)
-    if data.count(b"[") + data.count(b"{") > _BRACKETS_MAX or data.count(b",") > _COMMAS_MAX:
-        raise Refused(R_SIZE)
     try:
+        data = bytes(data)
+        if data.count(b"[") + data.count(b"{") > _BRACKETS_MAX or data.count(b",") > _COMMAS_MAX:
+            raise Refused(R_SIZE)
         body = json.loads(str(data, "utf-8"))
+    except MemoryError:  # raised on, the broker would send it again and again
+        raise Refused(R_SIZE)
     except ValueError:
         body = None
     if type(body) is not dict:

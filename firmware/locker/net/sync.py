@@ -51,7 +51,8 @@ class Sync:
     ``locker`` is its id as in the topics, ``device_key`` its 32 bytes.  ``sink(event)`` gets what
     ``Inbox`` hands on and ``(EV_LINK, up)``.  ``occupancy()`` gives one row ``(content, seen, parcel
     or None)`` for each door, ``status()`` a dict of what only the shell knows (grants, fw, journal,
-    faults), ``counter()`` the newest command counter journaled, ``now()`` as in ``core/events.py``.
+    faults), ``counter()`` the newest command counter journaled, ``now()`` as in ``core/events.py``,
+    ``failed()`` the id of the command that a fault of ours broke off last ("": none).
 
     After ``stall_s`` without an acknowledgement of what was sent, one batch of it is sent again, and all
     once that is acknowledged.  After ``_PROBES`` such tries it waits twice as long each time, up to 15
@@ -61,7 +62,20 @@ class Sync:
     ``status_changed`` when they did.  None of them blocks.
     """
 
-    def __init__(self, client, journal, locker, device_key, sink, occupancy, status, counter, now, stall_s=5):
+    def __init__(
+        self,
+        client,
+        journal,
+        locker,
+        device_key,
+        sink,
+        occupancy,
+        status,
+        counter,
+        now,
+        stall_s=5,
+        failed=str,
+    ):
         prefix = "consigne/1/" + locker + "/"
         self._client = client
         self._journal = journal
@@ -75,7 +89,7 @@ class Sync:
         }
         self._key = codes.derive(device_key, codes.LABEL_EVENT)
         self._inbox = Inbox(
-            prefix, device_key, journal, sink, counter, now, self.reply, self._again, self._answers
+            prefix, device_key, journal, sink, counter, failed, now, self.reply, self._again, self._answers
         )
         self._wake = asyncio.Event()
         self._cursor = 0  # newest seq sent, or the last before what is to be sent again

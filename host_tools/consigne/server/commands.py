@@ -39,6 +39,9 @@ ANSWER_WITHIN_S = 10
 """One of ``REPEATED`` is sent again when no answer came for this many seconds."""
 REFUSED_PAUSE_S = 5
 """After a locker refused a delta the next one waits this long, unless the locker asks."""
+FAILED = "failed"
+FAILED_PAUSE_S = 900
+"""... and this long after the locker broke off and started anew: else it would, with every delta."""
 WHOLE_SETS_PER_HOUR = 3
 """How often a locker's set of grants may begin anew because its digest is not the host's."""
 KEEP_S = 30 * 86_400
@@ -102,7 +105,9 @@ def issue(
 def _on_its_way(connection: Connection, locker: str, cmd: str, now_s: int) -> bool:
     """Whether a command of this kind is unanswered, or was refused a moment ago."""
     open_ = commands.c.state.in_((WAITING, SENT))
-    refused = (commands.c.state == REFUSED) & (commands.c.answered_at > now_s - REFUSED_PAUSE_S)
+    since_s = now_s - REFUSED_PAUSE_S
+    failed = (commands.c.result == FAILED) & (commands.c.answered_at > now_s - FAILED_PAUSE_S)
+    refused = (commands.c.state == REFUSED) & ((commands.c.answered_at > since_s) | failed)
     here = (commands.c.locker == locker) & (commands.c.cmd == cmd) & (open_ | refused)
     return connection.execute(select(commands.c.id).where(here)).first() is not None
 

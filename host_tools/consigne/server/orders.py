@@ -48,6 +48,7 @@ ANSWERS = {
     "not_free": "the compartment is not free",
     "in_the_past": "it would have ended before it began: check the time, here and there",
     "unfit": "the locker cannot show or use that: is the language one of its own?",
+    commands.FAILED: "the locker failed at it and started anew: look at its state before you repeat it",
     "full": "the locker's list of revocations is full: wait until older ones have ended",
     "fields": "the locker does not understand it: is its firmware older than this host?",
     "unknown command": "the locker does not know this command: its firmware is older than this host",

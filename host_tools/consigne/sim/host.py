@@ -91,9 +91,10 @@ class Host:
         topic = self._prefix + branch
         self.broker.publish(topic, codes.frame(self._key, label, topic, body))
 
-    def command(self, name: str, **arguments: Any) -> None:
+    def command(self, name: str, *, id: str = "", **arguments: Any) -> None:
+        """Sign and send a command; ``id``: the one of a command that is sent once more."""
         self.counter += 1
-        body = protocol.command_body(f"c{self.counter}", self.counter, EXPIRES_S, name, arguments)
+        body = protocol.command_body(id or f"c{self.counter}", self.counter, EXPIRES_S, name, arguments)
         self._send("commands", body, "consigne/1/command")
 
     def kinds(self) -> list[str]:
