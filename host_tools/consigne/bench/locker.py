@@ -133,12 +133,16 @@ def fill_journal(path: Path, device_key: bytes) -> None:
 
 @contextmanager
 def locker(
-    template: Path, identity: dict[str, Any], heap_kb: int, wanted: dict[str, Any]
+    template: Path,
+    identity: dict[str, Any],
+    heap_kb: int,
+    wanted: dict[str, Any],
+    kind: type[SimLocker] = SimLocker,
 ) -> Iterator[SimLocker]:
     """A locker so configured on a copy of the prepared flash; stopped at the end."""
     with tempfile.TemporaryDirectory() as directory:
         shutil.copy(template, Path(directory, "journal.bin"))
-        sim = SimLocker(wanted, identity, Path(directory), heap_kb=heap_kb)
+        sim = kind(wanted, identity, Path(directory), heap_kb=heap_kb)
         try:
             yield sim
         finally:
