@@ -3,6 +3,7 @@
 from cabinet_kit import Bench
 from locker.core import cabinet as C
 from locker.core import doors as D
+from locker.core import records as R
 
 
 def _with_parcel(door=0, parcel="P1"):
@@ -240,8 +241,15 @@ def test_at_most_ten_remote_opens_in_ten_minutes():
         b.signal(i % 4, D.SEEN_CLOSED)
     assert not b.cabinet.remote_open_allowed(b.now())
     assert not b.restart().cabinet.remote_open_allowed(b.now()), "a restart gains nothing"
-    b.pass_ms(601_000)
-    assert b.cabinet.remote_open_allowed(b.now())
+    b.log = [(kind, b.epoch_s, payload) for kind, payload in b.cabinet.snapshot()]
+    b.pass_ms(300_000)
+    restarted = b.restart()
+    assert not restarted.cabinet.remote_open_allowed(b.now()), "nor a restart from a snapshot"
+    b.pass_ms(302_000)
+    assert b.cabinet.remote_open_allowed(b.now()) and restarted.cabinet.remote_open_allowed(b.now())
+    b.order(0, D.FOR_REMOTE)
+    old = (R.DOOR_STATE, R.LATCH_STATE)
+    assert [kind for kind, _ in b.cabinet.snapshot() if kind not in old] == [R.REMOTE_STATE], "no others"
 
 
 def test_a_latch_that_sticks_uses_up_one_remote_open_and_not_three():

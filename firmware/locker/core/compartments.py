@@ -33,6 +33,8 @@ class Compartments:
 
     def apply(self, kind, time_s, payload):
         """Fold one record.  Records of other kinds, and doors this cabinet lacks, change nothing."""
+        if kind == R.REMOTE_STATE:
+            self._count_remote(R.unpack(kind, payload)[0])
         name = _APPLY.get(kind)
         if name is None:
             return
@@ -48,9 +50,13 @@ class Compartments:
         if purpose in (D.FOR_COLLECT, D.FOR_DEPOSIT, D.FOR_RECALL):
             door.parcel = parcel
         if purpose == D.FOR_REMOTE and number == 1:  # else the same opening once more, of a latch that sticks
-            self._remote_opens.append(time_s)
-            if len(self._remote_opens) > _REMOTE_OPENS_MAX:
-                self._remote_opens.pop(0)
+            self._count_remote(time_s)
+
+    def _count_remote(self, time_s):
+        times = self._remote_opens
+        times.append(time_s)
+        while len(times) > _REMOTE_OPENS_MAX or time_s - times[0] > _REMOTE_SPAN_S:
+            times.pop(0)
 
     def _apply_opened(self, door, time_s, values):
         door.seen_open, door.ordered = True, False
@@ -109,7 +115,11 @@ class Compartments:
         self.health.restore(*values)
 
     def snapshot(self):
-        """Yield ``(kind, payload)`` of every door that is not as it came from the factory."""
+        """Yield ``(kind, payload)`` of every door that is not as it came from the factory, and of what counts
+        against the next remote open: a snapshot and a restart gain none.
+        """
+        for time_s in self._remote_opens:
+            yield R.REMOTE_STATE, R.pack(R.REMOTE_STATE, time_s)
         for i, d in enumerate(self.doors):
             seen = (1 if d.seen_open else 0) | (2 if d.ordered else 0)
             if d.content or seen or d.block or d.parcel or d.opened_at:

@@ -62,6 +62,7 @@ COMMAND_STATE = const(82)
 GRANT_SPENT = const(83)
 LATCH_STATE = const(84)
 SUPPLY_STATE = const(85)
+REMOTE_STATE = const(86)  # when a remote open was that still counts
 
 EVENT_KIND_MAX = const(63)
 PARCEL_ID_BYTES_MAX = const(40)  # an S10 has 13, an SSCC 18, the longest carrier format seen 35
@@ -115,6 +116,7 @@ _FORMATS = {
     GRANT_SPENT: ">II",
     LATCH_STATE: ">HHHBB",
     SUPPLY_STATE: ">HB",
+    REMOTE_STATE: ">I",
 }
 # A line for each kind: its number, its name, its fields' names in order; a + before trailing text.  One text,
 # since a dict of them would take heap for every line, where a constant stays in flash.
@@ -165,6 +167,7 @@ _WORDS = """
 83 grant_spent grant at
 84 latch_state door usual_ms recent_ms trouble pulses
 85 supply_state door lowest_100mv
+86 remote_state at
 """
 _WITH_TEXT = bytes((
     BOOT, ACCEPTED, PULSE, OPENED, DEPOSITED, COLLECTED, NOT_OPENED, FORCED, COMMAND, FAULT, RETURNED,
