@@ -7,7 +7,7 @@ from outside and lets time pass.
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +154,60 @@ class VirtualRig(Rig):
                 return passed_ms
             self.run(1)
         raise AssertionError(f"not within {timeout_ms} ms; events {self.events[-20:]}")
+
+
+def watched(rig: VirtualRig) -> list[int]:
+    """Count rising edges of every relay line, by door, from now on."""
+    rises = [0] * len(rig.cabinet.doors)
+
+    def watch(number: int) -> Callable[[int], None]:
+        def changed(level: int) -> None:
+            rises[number] += level
+
+        return changed
+
+    for number, door in enumerate(rig.cabinet.doors):
+        door.strike.line.on_change(watch(number))
+    return rises
+
+
+def at_each_step(
+    tmp_path: Path,
+    make: Callable[[Path], VirtualRig],
+    happen: Callable[[VirtualRig], object],
+    run_ms: int,
+    least: int,
+    stride: int = 1,
+) -> Iterator[tuple[int, VirtualRig]]:
+    """Yield a rig for each step of the firmware; ``happen(rig)`` was called before that step returned.
+
+    ``make`` builds a rig in a directory; ``run_ms`` is how long it runs, in which it takes at least ``least``
+    steps; ``stride`` passes over steps where there are hundreds.
+    """
+    step = 0
+    while True:
+        directory = tmp_path / str(step)
+        directory.mkdir()
+        rig = make(directory)
+        port = rig.ground.interpreter.port
+        handle, left = port.handle, [step]
+
+        def counted(
+            op: Any, number: int, payload: Any, rig: Any = rig, handle: Any = handle, left: Any = left
+        ) -> Any:
+            answer = handle(op, number, payload)
+            left[0] -= 1
+            if left[0] == -1:
+                happen(rig)
+            return answer
+
+        port.handle = counted
+        rig.run(run_ms)
+        if left[0] >= 0:
+            assert step > least, f"it takes more than {least} steps"
+            return
+        yield step, rig
+        step += stride
 
 
 class MicroPythonRig(Rig):

@@ -8,7 +8,7 @@ import pytest
 from consigne.sim.board import HARD, SOFT, WATCHDOG
 from consigne.sim.parts.hc595 import Hc595
 from consigne.sim.parts.pcf8574 import Pcf8574
-from driver_rig import MicroPythonRig, VirtualRig
+from driver_rig import MicroPythonRig, VirtualRig, at_each_step, watched
 
 PCF, CHAIN = "pcf8574@0:32", "74hc595@18"
 BANKS = {"pcf8574": PCF, "74hc595": CHAIN}
@@ -86,21 +86,6 @@ def rig_with(tmp_path: Path, kind: str, seed: int = 1, **changes: Any) -> Virtua
     return rig
 
 
-def watched(rig: VirtualRig) -> list[int]:
-    """Count rising edges of every relay line by door."""
-    rises = [0] * len(rig.cabinet.doors)
-
-    def watch(number: int) -> Callable[[int], None]:
-        def changed(level: int) -> None:
-            rises[number] += level
-
-        return changed
-
-    for number, door in enumerate(rig.cabinet.doors):
-        door.strike.line.on_change(watch(number))
-    return rises
-
-
 @pytest.mark.parametrize("kind", BANKS)
 @pytest.mark.parametrize("seed", range(4))
 def test_each_pulse_moves_its_relay_once_and_no_other_whatever_the_chip_woke_with(
@@ -153,29 +138,11 @@ def test_edges_before_armed_are_zero_over_power_cuts_resets_and_the_watchdog(
 def at_steps(
     tmp_path: Path, kind: str, happen: Callable[[VirtualRig], object]
 ) -> Iterator[tuple[int, VirtualRig]]:
-    """Yield a rig for each step of boot and a pulse on the chip; ``happen(rig)`` was called at that step."""
-    step = 0
-    while True:
-        directory = tmp_path / str(step)
-        directory.mkdir()
-        rig = rig_with(directory, kind, doors_to_pulse=[2])
-        port = rig.ground.interpreter.port
-        handle, left = port.handle, [step]
-
-        def counted(op, number, payload, rig=rig, handle=handle, left=left):
-            answer = handle(op, number, payload)
-            left[0] -= 1
-            if left[0] == -1:
-                happen(rig)
-            return answer
-
-        port.handle = counted
-        rig.run(1_600)
-        if left[0] >= 0:
-            assert step > 20, "boot and a pulse take more steps than that"
-            return
-        yield step, rig
-        step += 2 if kind == "pcf8574" else 13  # bit by bit a chain takes hundreds
+    """A rig for each step of boot and a pulse on the chip; bit by bit a chain takes hundreds."""
+    stride = 2 if kind == "pcf8574" else 13
+    return at_each_step(
+        tmp_path, lambda path: rig_with(path, kind, doors_to_pulse=[2]), happen, 1_600, 20, stride
+    )
 
 
 @pytest.mark.parametrize("kind", BANKS)

@@ -1,6 +1,6 @@
 """A pulse cut anywhere: the processor stops, or is reset, at every single step of it."""
 
-from driver_rig import CONFIG, VirtualRig
+from driver_rig import CONFIG, VirtualRig, at_each_step, watched
 
 # Boot, a pulse on a pin, a pulse on the expander, then nothing more.
 TWO_PULSES = """
@@ -23,52 +23,17 @@ asyncio.run(main())
 """
 PULSED = (1, 6)
 RUN_MS = 2500
+LEAST_STEPS = 40  # of boot and two pulses
 
 
-def at_each_step(tmp_path, happen):
-    """Yield a rig per step; ``happen(rig)`` has been called instead of letting that step return."""
-    step = 0
-    while True:
-        directory = tmp_path / str(step)
-        directory.mkdir()
-        rig = VirtualRig(directory, TWO_PULSES)
-        rig.rises = watched(rig)
-        port = rig.ground.interpreter.port
-        handle, left = port.handle, [step]
-
-        def counted(op, number, payload, rig=rig, handle=handle, left=left):
-            answer = handle(op, number, payload)
-            left[0] -= 1
-            if left[0] == -1:
-                happen(rig)
-            return answer
-
-        port.handle = counted
-        rig.run(RUN_MS)
-        if left[0] >= 0:
-            assert step > 40, "boot and two pulses take more steps than that"
-            return
-        yield step, rig
-        step += 1
-
-
-def watched(rig):
-    """Count rising edges of every relay line by door."""
-    rises = [0] * len(rig.cabinet.doors)
-
-    def watch(number):
-        def changed(level):
-            rises[number] += level
-
-        return changed
-
-    for number, door in enumerate(rig.cabinet.doors):
-        door.strike.line.on_change(watch(number))
-    return rises
+def two_pulses(directory):
+    rig = VirtualRig(directory, TWO_PULSES)
+    rig.rises = watched(rig)
+    return rig
 
 
 def test_no_coil_burns_wherever_the_processor_stops(tmp_path):
-    for step, rig in at_each_step(tmp_path, lambda rig: rig.ground.kill()):
+    for step, rig in at_each_step(tmp_path, two_pulses, lambda rig: rig.ground.kill(), RUN_MS, LEAST_STEPS):
         rig.run(5000)
         supply = rig.cabinet.supply
         assert supply.coils_on == 0, f"step {step}"
@@ -77,7 +42,7 @@ def test_no_coil_burns_wherever_the_processor_stops(tmp_path):
 
 
 def test_a_reset_at_any_step_clicks_no_relay_and_opens_no_other_door(tmp_path):
-    for step, rig in at_each_step(tmp_path, lambda rig: rig.reset()):
+    for step, rig in at_each_step(tmp_path, two_pulses, lambda rig: rig.reset(), RUN_MS, LEAST_STEPS):
         rig.run(RUN_MS)
         assert ["done"] in rig.events_seen(), f"step {step}"
         supply = rig.cabinet.supply

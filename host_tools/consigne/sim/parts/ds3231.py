@@ -3,7 +3,8 @@
 import calendar
 import time
 
-from ..board import Board, Part
+from ..board import Board
+from .i2cpart import I2CPart
 
 CONTROL, STATUS, TEMPERATURE, COUNT = 0x0E, 0x0F, 0x11, 0x13
 OSF, EOSC = 0x80, 0x80
@@ -11,15 +12,13 @@ _TIME_MASK = b"\x7f\x7f\x3f\x07\x3f\x1f\xff"
 START_S = 946_684_800  # it wakes on 2000-01-01, a Saturday it calls day 1
 
 
-class Ds3231(Part):
+class Ds3231(I2CPart):
     """One chip on a bus.
 
     Attributes
     ----------
     battery
         Whether the cell holds; without it the chip forgets the time with the supply.
-    silent
-        Fault: no acknowledge.
     garbled
         Fault: bits of the registers are wrong, as after a dip too short for a reset: what is read is no BCD.
     ppm
@@ -29,16 +28,14 @@ class Ds3231(Part):
     """
 
     def __init__(self, board: Board, bus: int, address: int) -> None:
-        super().__init__(board)
+        super().__init__(board, bus, address)
         self.battery = True
-        self.silent = False
         self.garbled = False
         self.ppm = 0.0
         self.celsius = 21.5
         self._pointer = 0
         self._registers = bytearray(COUNT)
         self.reset()
-        board.i2c(bus).attach(address, self)
 
     # --- the oscillator -----------------------------------------------------------------------------
     def reset(self) -> None:
@@ -91,9 +88,7 @@ class Ds3231(Part):
         self._registers[TEMPERATURE] = quarters >> 2 & 0xFF
         self._registers[TEMPERATURE + 1] = (quarters & 3) << 6
 
-    def write(self, data: bytes) -> bool:
-        if self.silent or not self.board.powered:
-            return False
+    def taken(self, data: bytes) -> None:
         if data:
             self._pointer = data[0] % COUNT
             self._show()  # the copies that a transfer works on
@@ -104,7 +99,6 @@ class Ds3231(Part):
                 self._pointer = (self._pointer + 1) % COUNT
             if touched:
                 self._begin()
-        return True
 
     def _store(self, value: int) -> None:
         if self._pointer == STATUS:
@@ -121,9 +115,7 @@ class Ds3231(Part):
         self._set_us = self.clock.now_us()
         self.garbled = False
 
-    def read(self, count: int) -> bytes:
-        if self.silent or not self.board.powered:
-            raise OSError(19, "no acknowledge")
+    def given(self, count: int) -> bytes:
         self._show()
         out = bytearray()
         for _ in range(count):

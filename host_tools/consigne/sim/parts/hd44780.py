@@ -5,7 +5,8 @@ counter, shift and on/off (Hitachi ADE-207-272).  The backpack is the common one
 P2 E, P3 backlight, P4..P7 D4..D7.
 """
 
-from ..board import Board, Part
+from ..board import Board
+from .i2cpart import I2CPart
 
 RS, RW, E, LIGHT = 0x01, 0x02, 0x04, 0x08
 
@@ -52,15 +53,11 @@ def _drawings() -> dict[bytes, str]:
 DRAWINGS = _drawings()
 
 
-class CharacterDisplay(Part):
+class CharacterDisplay(I2CPart):
     """The module: controller, glass and backpack.
 
     Attributes
     ----------
-    silent
-        Fault: the backpack does not acknowledge (a cable out).
-    fail_after
-        Fault: so many bytes are acknowledged, then one is not; None: all are.
     violations
         Instructions that came while the controller was still busy, or before it was awake.
     characters
@@ -68,14 +65,11 @@ class CharacterDisplay(Part):
     """
 
     def __init__(self, board: Board, bus: int, address: int, columns: int = 20, rows: int = 4) -> None:
-        super().__init__(board)
+        super().__init__(board, bus, address)
         self.columns = columns
         self.rows = rows
-        self.silent = False
-        self.fail_after: int | None = None
         self.violations = 0
         self.characters = 0
-        board.i2c(bus).attach(address, self)
         self._port = 0xFF  # a PCF8574 powers up with all pins high
         self._bus_free_us = 0.0
         self._reset()
@@ -107,14 +101,7 @@ class CharacterDisplay(Part):
         self._shift += 2
 
     # --- the backpack -----------------------------------------------------------------------------------
-    def write(self, data: bytes) -> bool:
-        if self.silent or not self.board.powered:
-            return False
-        refused = False
-        if self.fail_after is not None:
-            refused = len(data) > self.fail_after
-            data = data[: self.fail_after]
-            self.fail_after -= len(data)
+    def taken(self, data: bytes) -> None:
         at_us = max(float(self.clock.now_us()), self._bus_free_us) + BYTE_US  # the address byte
         for value in data:
             at_us += BYTE_US
@@ -126,11 +113,8 @@ class CharacterDisplay(Part):
             if falling and not before & RW:
                 self._nibble(before >> 4, bool(before & RS), at_us)
         self._bus_free_us = at_us
-        return not refused
 
-    def read(self, count: int) -> bytes:
-        if self.silent or not self.board.powered:
-            raise OSError(19, "no acknowledge")
+    def given(self, count: int) -> bytes:
         return bytes((self._port,)) * count
 
     @property

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 
-from ..board import Board, Part
+from ..board import Board
 from ..nets import Net
+from .i2cpart import I2CChip
 
 # Register numbers with IOCON.BANK = 0; port A is even, port B odd.
 IODIR, IPOL, GPINTEN, DEFVAL, INTCON, IOCON, GPPU, INTF, INTCAP, GPIO, OLAT = range(0, 22, 2)
@@ -11,18 +12,15 @@ REGISTERS = 22
 BANK, MIRROR, SEQOP, DISSLW, HAEN, ODR, INTPOL = 0x80, 0x40, 0x20, 0x10, 0x08, 0x04, 0x02
 
 
-class Mcp23017(Part):
+class Mcp23017(I2CChip):
     """One chip on a bus.
 
     ``nets[0..7]`` are GPA0..7, ``nets[8..15]`` GPB0..7; ``inta`` and ``intb`` are its interrupt
-    pins.  ``silent`` is the fault of a chip that does not acknowledge; ``brown_out`` resets it
-    behind the controller's back, as a dip of its supply does.
+    pins.
     """
 
     def __init__(self, board: Board, bus: int, address: int) -> None:
-        super().__init__(board)
-        self.silent = False
-        self.writes = 0
+        super().__init__(board, bus, address)
         self.nets = [Net(f"mcp{address:02x}.{'AB'[n >> 3]}{n & 7}") for n in range(16)]
         self.inta = Net(f"mcp{address:02x}.INTA")
         self.intb = Net(f"mcp{address:02x}.INTB")
@@ -31,24 +29,12 @@ class Mcp23017(Part):
         self._before = 0
         for number, net in enumerate(self.nets):
             net.on_change(self._watcher(number))
-        board.i2c(bus).attach(address, self)
-        self._reset()
+        self.reset()
 
     def _watcher(self, number: int) -> Callable[[int], None]:
         return lambda level: self._pin_changed(number)
 
-    # --- supply ------------------------------------------------------------------------------------
-    def power_on(self) -> None:
-        self._reset()
-
-    def power_off(self) -> None:
-        self._reset()
-
-    def brown_out(self) -> None:
-        """Reset the chip as a dip of its supply does: all pins inputs, nothing acknowledged of it."""
-        self._reset()
-
-    def _reset(self) -> None:
+    def reset(self) -> None:
         self._values = bytearray(REGISTERS)
         self._values[IODIR] = self._values[IODIR + 1] = 0xFF
         self._pointer = 0
@@ -57,20 +43,14 @@ class Mcp23017(Part):
         self._apply_interrupt()
 
     # --- the bus --------------------------------------------------------------------------------------
-    def write(self, data: bytes) -> bool:
-        if self.silent or not self.board.powered:
-            return False
-        self.writes += 1
+    def taken(self, data: bytes) -> None:
         if data:
             self._pointer = data[0]
             for value in data[1:]:
                 self._store(self._register(), value)
                 self._advance()
-        return True
 
-    def read(self, count: int) -> bytes:
-        if self.silent or not self.board.powered:
-            raise OSError(19, "no acknowledge")
+    def given(self, count: int) -> bytes:
         out = bytearray()
         for _ in range(count):
             out.append(self._fetch(self._register()))

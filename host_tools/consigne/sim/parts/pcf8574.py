@@ -2,21 +2,19 @@
 
 from ..board import Board, Part
 from ..nets import Net
+from .i2cpart import I2CChip
 
 PINS = 8
 
 
-class Pcf8574(Part):
+class Pcf8574(I2CChip):
     """One chip: ``nets`` are P0..P7, ``interrupt`` its INT.
 
     Quasi-bidirectional: a bit that is 1 is a pull-up of 100 uA, one that is 0 a transistor to ground.
-    ``silent`` is the fault of a chip that does not acknowledge; ``brown_out`` resets it.
     """
 
     def __init__(self, board: Board, bus: int, address: int) -> None:
-        super().__init__(board)
-        self.silent = False
-        self.writes = 0
+        super().__init__(board, bus, address)
         self.nets = [Net(f"pcf{address:02x}.P{number}") for number in range(PINS)]
         self.interrupt = Net(f"pcf{address:02x}.INT")
         self._latch = 0xFF
@@ -24,8 +22,7 @@ class Pcf8574(Part):
         self._relays: dict[int, RelayModule] = {}
         for net in self.nets:
             net.on_change(lambda level: self._compare())
-        board.i2c(bus).attach(address, self)
-        self._reset()
+        self.reset()
 
     def relay(self, pin: int) -> Net:
         """What the relay module on a pin switches: high while the pin is low."""
@@ -33,35 +30,19 @@ class Pcf8574(Part):
             self._relays[pin] = RelayModule(self.board, self.nets[pin])
         return self._relays[pin].line
 
-    def power_on(self) -> None:
-        self._reset()
-
-    def power_off(self) -> None:
-        self._reset()
-
-    def brown_out(self) -> None:
-        """Reset the chip as a dip of its supply does: all pins high, nothing acknowledged of it."""
-        self._reset()
-
-    def _reset(self) -> None:
+    def reset(self) -> None:
         self._latch = 0xFF
         self._apply()
         self._known = self._levels()
         self._compare()
 
-    def write(self, data: bytes) -> bool:
-        if self.silent or not self.board.powered:
-            return False
-        self.writes += 1
+    def taken(self, data: bytes) -> None:
         for value in data:
             self._latch = value
             self._apply()
         self._settle()
-        return True
 
-    def read(self, count: int) -> bytes:
-        if self.silent or not self.board.powered:
-            raise OSError(19, "no acknowledge")
+    def given(self, count: int) -> bytes:
         self._settle()
         return bytes([self._levels()]) * count
 

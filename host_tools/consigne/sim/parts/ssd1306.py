@@ -10,8 +10,9 @@ import random
 
 from consigne.firmware_path import import_locker
 
-from ..board import Board, Part
+from ..board import Board
 from .hd44780 import DRAWINGS
+from .i2cpart import I2CPart
 
 WIDTH, HEIGHT, PAGES = 128, 64, 8
 CELL_WIDTH, CELL_HEIGHT, MARGIN = 6, 16, 4
@@ -43,15 +44,11 @@ def _letters() -> dict[bytes, str]:
     return {**known, **DRAWINGS}
 
 
-class GraphicDisplay(Part):
+class GraphicDisplay(I2CPart):
     """The module: controller, panel and its plug.
 
     Attributes
     ----------
-    silent
-        Fault: it does not acknowledge (a cable out).
-    fail_after
-        Fault: so many bytes are acknowledged, then one is not; None: all are.
     contrast
         0..255.
     data_bytes
@@ -63,13 +60,10 @@ class GraphicDisplay(Part):
     columns, rows = 20, 4
 
     def __init__(self, board: Board, bus: int, address: int, seed: int = 0) -> None:
-        super().__init__(board)
-        self.silent = False
-        self.fail_after: int | None = None
+        super().__init__(board, bus, address)
         self._random = random.Random(seed)
         self._letters = _letters()
         self._seen: tuple[list[bytes], list[list[bytes | None]]] | None = None  # until something changes
-        board.i2c(bus).attach(address, self)
         self._reset()
 
     def power_on(self) -> None:
@@ -95,15 +89,8 @@ class GraphicDisplay(Part):
         self._command: list[int] = []
 
     # --- the wire ---------------------------------------------------------------------------------------
-    def write(self, data: bytes) -> bool:
-        if self.silent or not self.board.powered:
-            return False
+    def taken(self, data: bytes) -> None:
         self._seen = None
-        refused = False
-        if self.fail_after is not None:
-            refused = len(data) > self.fail_after
-            data = data[: self.fail_after]
-            self.fail_after -= len(data)
         at = 0
         while at + 1 < len(data):
             control = data[at]
@@ -115,12 +102,9 @@ class GraphicDisplay(Part):
                 else:
                     self._take(value)
             at += 2 if goes_on else len(data)
-        return not refused
 
-    def read(self, count: int) -> bytes:
+    def given(self, count: int) -> bytes:
         """Status: bit 6 says that the display is off."""
-        if self.silent or not self.board.powered:
-            raise OSError(19, "no acknowledge")
         return bytes((0x00 if self.is_on else 0x40,)) * count
 
     def garble(self) -> None:
