@@ -1,4 +1,4 @@
-"""What both displays owe a reader: the newest text, soon, whatever happened to the plug; nobody waits for it."""
+"""What both displays owe a reader: the newest text, soon, whatever happened to the plug, and without delay."""
 
 import random
 from pathlib import Path
