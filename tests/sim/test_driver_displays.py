@@ -1,4 +1,4 @@
-"""What both displays owe a reader: the newest text, soon, whatever happened to the plug, and without delay."""
+"""What both displays owe a reader: the newest text, soon, whatever became of the plug, and without delay."""
 
 import random
 from pathlib import Path
