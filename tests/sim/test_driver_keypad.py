@@ -1,8 +1,11 @@
 """The keypad: no key lost, none invented, ghosts refused."""
 
 import random
+import subprocess
 
 import pytest
+from consigne.firmware_path import firmware_dir
+from consigne.sim.process import interpreter
 from driver_rig import CONFIG, VirtualRig
 
 KEY, TOGETHER = 1, 2
@@ -177,6 +180,75 @@ def test_spikes_on_a_column_type_nothing(rig):
         column.drive("spike", None)
         rig.run(generator.randint(1, 30))
     assert rig.taken() == []
+
+
+LATE = """
+import time
+from locker.drivers.waiting import flag_or_ms
+
+flag = asyncio.ThreadSafeFlag()
+
+
+async def interrupt(after_ms, busy_ms):
+    await asyncio.sleep_ms(after_ms)
+    flag.set()
+    time.sleep_ms(busy_ms)  # and the processor is kept until after the time was up
+
+
+async def main():
+    for after_ms in (80, 85, 90, 95):
+        asyncio.create_task(interrupt(after_ms, 25))
+        sink(("in time", await flag_or_ms(flag, 100) or await flag_or_ms(flag, 100)))
+        sink(("again", await flag_or_ms(flag, 100)))
+    await asyncio.Event().wait()
+
+
+asyncio.run(main())
+"""
+
+
+def test_a_key_pressed_just_before_a_rest_ends_wakes_the_keypad_however_busy_the_processor_was(tmp_path):
+    """MicroPython's ``wait_for`` drops what it waited for when that is done and the time is up as well."""
+    rig = VirtualRig(tmp_path, LATE)
+    rig.run(2_000)
+    assert rig.taken() == [["in time", True], ["again", False]] * 4
+
+
+INTERPRETER = """
+import asyncio
+import time
+from locker.drivers.waiting import flag_or_ms
+
+
+async def interrupt(flag):
+    await asyncio.sleep_ms(85)
+    flag.set()
+    time.sleep_ms(7)  # so that the loop hears of the flag and of the next task in one look
+
+
+async def display():
+    await asyncio.sleep_ms(90)
+    time.sleep_ms(25)  # its turn is first, and lasts until after the time was up
+
+
+async def main():
+    flag = asyncio.ThreadSafeFlag()
+    for _ in range(4):
+        asyncio.create_task(interrupt(flag))
+        asyncio.create_task(display())
+        print(await flag_or_ms(flag, 100) or await flag_or_ms(flag, 100))
+
+
+asyncio.run(main())
+"""
+
+
+def test_so_it_is_with_the_flag_of_the_interpreter_itself(tmp_path):
+    """What a board has; the simulated board brings a flag of its own."""
+    script = tmp_path / "flags.py"
+    script.write_text(f"import sys\nsys.path.append({str(firmware_dir())!r})\n{INTERPRETER}")
+    said = subprocess.run([interpreter(), script], capture_output=True, text=True, timeout=60, check=True)
+    assert said.stdout.split() == ["True"] * 4
 
 
 def test_nothing_is_read_while_nobody_presses(rig):

@@ -4,9 +4,19 @@ import asyncio
 
 
 async def flag_or_ms(flag, timeout_ms: int) -> bool:
-    """True when ``flag`` (``Event`` or ``ThreadSafeFlag``) was set within ``timeout_ms``."""
+    """True when ``flag`` (``Event`` or ``ThreadSafeFlag``) was set within ``timeout_ms``.
+
+    Also when the time was up as well before anybody looked: MicroPython's ``wait_for`` then raises
+    ``TimeoutError``, and a flag that its wait has cleared would be lost.
+    """
+    taken = bytearray(1)
     try:
-        await asyncio.wait_for_ms(flag.wait(), timeout_ms)
+        await asyncio.wait_for_ms(_take(flag, taken), timeout_ms)
     except asyncio.TimeoutError:  # noqa: UP041 - MicroPython has no TimeoutError of its own
-        return False
+        return bool(taken[0])
     return True
+
+
+async def _take(flag, taken):
+    await flag.wait()
+    taken[0] = 1
