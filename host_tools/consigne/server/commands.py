@@ -21,8 +21,10 @@ from consigne import codes, protocol
 from consigne.firmware_path import import_locker
 from consigne.server import audit, grants
 from consigne.server.audit import HOST
+from consigne.server.database import chunks
 from consigne.server.localtime import next_change, offset_s
 from consigne.server.models import commands, lockers
+from consigne.server.outcome import Stored
 
 OPEN, TIME, GRANTS, AGAIN, REVOKE = "open", "time", "grants", "again", "revoke"
 BLOCK, RELEASE, RESERVE = "block", "release", "reserve"
@@ -229,30 +231,40 @@ def answered(connection: Connection, locker: str, id_: str, result: str) -> bool
     """Note a locker's answer; False when it answers nothing that was asked."""
     here = (commands.c.id == id_) & (commands.c.locker == locker)
     row = connection.execute(select(commands).where(here)).first()
-    if row is None or row.state in (DONE, REFUSED):
+    return row is not None and _note_answer(connection, row, result)
+
+
+def answered_by_events(connection: Connection, stored: Iterable[Stored]) -> set[str]:
+    """Note the answers that came as events: the reply was lost, the journal did not lose it.
+
+    An event ``command`` carries the id and the result, 0 for done.
+    """
+    told: dict[tuple[str, str], int] = {}
+    for locker, _, event in stored:
+        if event.kind == "command" and event.sound and event.data["id"]:
+            told.setdefault((locker, event.data["id"]), event.data["result"])
+    ids = set()
+    for chunk in chunks(sorted({id_ for _, id_ in told})):
+        for row in connection.execute(select(commands).where(commands.c.id.in_(chunk))).all():
+            number = told.get((row.locker, row.id))
+            if number is None:  # another locker's: whoever names it answers nothing
+                continue
+            result = RESULTS[number] if number < len(RESULTS) else f"reason {number}"
+            if _note_answer(connection, row, result):
+                ids.add(row.id)
+    return ids
+
+
+def _note_answer(connection: Connection, row: Any, result: str) -> bool:
+    """False when the command of this row was answered before."""
+    if row.state in (DONE, REFUSED):
         return False
     state = DONE if result == "ok" else REFUSED
     values = {"state": state, "result": result, "answered_at": int(time.time())}
-    connection.execute(update(commands).where(here).values(**values))
+    connection.execute(update(commands).where(commands.c.id == row.id).values(**values))
     if row.cmd == GRANTS and state == DONE and row.counter is not None:
         piece = json.loads(row.arguments)
         # A locker that stood elsewhere asked, which moved grants_have, before it answered.
-        stood = (lockers.c.id == locker) & (lockers.c.grants_have == piece["from"])
+        stood = (lockers.c.id == row.locker) & (lockers.c.grants_have == piece["from"])
         connection.execute(update(lockers).where(stood).values(grants_have=piece["to"]))
     return True
-
-
-def answered_by_events(connection: Connection, stored: Iterable[Any]) -> set[str]:
-    """Note the answers that came as events: the reply was lost, the journal did not lose it.
-
-    ``stored`` are ``store.Stored``; an event ``command`` carries the id and the result, 0 for done.
-    """
-    ids = set()
-    for one in stored:
-        event = one.event
-        if event.kind == "command" and event.sound and event.data["id"]:
-            number = event.data["result"]
-            result = RESULTS[number] if number < len(RESULTS) else f"reason {number}"
-            if answered(connection, one.locker, event.data["id"], result):
-                ids.add(event.data["id"])
-    return ids

@@ -7,13 +7,13 @@ since it was not acknowledged.
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
 
 from consigne import codes, protocol
-from consigne.server.database import Database
+from consigne.server.database import Database, chunks
 from consigne.server.models import lockers
 from consigne.server.secret import Secret
 
@@ -60,27 +60,29 @@ class KeyRing:
 
     def get(self, locker: str) -> Secret | None:
         """The key of a locker; None when it is not registered."""
-        key = self._keys.get(locker)
-        if key is not None:
-            return key
-        now_s = time.monotonic()
-        if now_s - self._unknown.get(locker, -self.RETRY_S) < self.RETRY_S:
-            return None
-        with self._database.read() as connection:
-            row = connection.execute(select(lockers.c.device_key).where(lockers.c.id == locker)).first()
-        if row is None:
-            if len(self._unknown) >= self.UNKNOWN_MAX:
-                self._unknown.clear()
-            self._unknown[locker] = now_s
-            return None
-        self._unknown.pop(locker, None)
-        self._keys[locker] = row.device_key
-        return self._keys[locker]
+        if locker not in self._keys:
+            self.learn((locker,))
+        return self._keys.get(locker)
 
-    def forget(self, locker: str) -> None:
-        """Read the key anew next time: it was changed."""
-        self._keys.pop(locker, None)
-        self._unknown.pop(locker, None)
+    def learn(self, names: Iterable[str]) -> None:
+        """Read the keys of all these at once: after a start every locker speaks for the first time."""
+        now_s = time.monotonic()
+        wanted = [name for name in {*names}.difference(self._keys) if self._may_ask(name, now_s)]
+        if not wanted:
+            return
+        with self._database.read() as connection:
+            for chunk in chunks(wanted):
+                here = select(lockers.c.id, lockers.c.device_key).where(lockers.c.id.in_(chunk))
+                self._keys.update({row.id: row.device_key for row in connection.execute(here)})
+        for name in wanted:
+            self._unknown.pop(name, None)
+            if name not in self._keys:
+                if len(self._unknown) >= self.UNKNOWN_MAX:
+                    self._unknown.clear()
+                self._unknown[name] = now_s
+
+    def _may_ask(self, name: str, now_s: float) -> bool:
+        return now_s - self._unknown.get(name, -self.RETRY_S) >= self.RETRY_S
 
 
 class _Dropped(Exception):
@@ -94,6 +96,12 @@ class Decoder:
     def __init__(self, keys: KeyRing) -> None:
         self.keys = keys
         self.dropped: Counter[str] = Counter()
+
+    def decode_all(self, received: Sequence[tuple[str, bytes, bool]]) -> list[Message]:
+        """The messages in some payloads with their topics, in order, without those that are dropped."""
+        self.keys.learn(name for topic, _, _ in received if (name := _locker_of(topic)))
+        decoded = (self.decode(*one) for one in received)
+        return [message for message in decoded if message is not None]
 
     def decode(self, topic: str, payload: bytes, retained: bool = False) -> Message | None:
         """The message in a payload, or None with the reason counted."""
@@ -120,3 +128,11 @@ class Decoder:
             return Message(locker, _PARSERS[branch](body), retained)
         except protocol.ProtocolError:
             raise _Dropped("malformed") from None
+
+
+def _locker_of(topic: str) -> str:
+    """The name in a topic, which may be nobody's; "" when it is no topic of ours."""
+    try:
+        return protocol.split_topic(topic)[0]
+    except protocol.ProtocolError:
+        return ""

@@ -8,12 +8,14 @@ Functions here run inside the caller's transaction.
 """
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, tuple_, update
 from sqlalchemy.engine import Connection
 
 from consigne.firmware_path import import_locker
+from consigne.server.database import chunks
 from consigne.server.models import grants, lockers, parcels
 from consigne.server.secret import Secret
 
@@ -28,6 +30,15 @@ DELTA_ENTRIES_MAX = 60
 
 LOW = 16
 """Added to the size of an expected parcel that wants a low compartment."""
+
+_DROP = (
+    update(grants)
+    .where(grants.c.locker == bindparam("the_locker"), grants.c.id == bindparam("the_id"))
+    .values(dropped=bindparam("version"))
+)
+_SET_VERSION = (
+    update(lockers).where(lockers.c.id == bindparam("the_locker")).values(grants_version=bindparam("version"))
+)
 
 
 def next_version(connection: Connection, locker: str) -> int:
@@ -61,12 +72,35 @@ def add(connection: Connection, locker: str, *, tag: bytes, **fields: Any) -> in
     return id_
 
 
-def drop(connection: Connection, locker: str, id_: int) -> None:
-    """Take a grant away; nothing happens when it is gone already."""
-    here = (grants.c.locker == locker) & (grants.c.id == id_) & grants.c.dropped.is_(None)
-    if connection.execute(select(grants.c.id).where(here)).first() is None:
+def drop_all(connection: Connection, wanted: Iterable[tuple[str, int]]) -> None:
+    """Take grants away, each given by its locker and its id; those that are gone already stay gone."""
+    live = grants.c.dropped.is_(None)
+    found: list[Any] = []
+    for chunk in chunks(sorted(set(wanted))):
+        these = tuple_(grants.c.locker, grants.c.id).in_(chunk)
+        statement = (
+            select(grants.c.locker, grants.c.id).where(these, live).order_by(grants.c.locker, grants.c.id)
+        )
+        found.extend(connection.execute(statement).all())
+    if not found:
         return
-    connection.execute(update(grants).where(here).values(dropped=next_version(connection, locker)))
+    versions: dict[str, int] = {}
+    for chunk in chunks(sorted({row.locker for row in found})):
+        mine = select(lockers.c.id, lockers.c.grants_version).where(lockers.c.id.in_(chunk))
+        rows = connection.execute(mine.order_by(lockers.c.id).with_for_update())
+        versions.update({row.id: row.grants_version for row in rows})
+    dropped = []
+    for row in found:
+        versions[row.locker] += 1
+        dropped.append({"the_locker": row.locker, "the_id": row.id, "version": versions[row.locker]})
+    connection.execute(_DROP, dropped)
+    new = [{"the_locker": locker, "version": version} for locker, version in versions.items()]
+    connection.execute(_SET_VERSION, new)
+
+
+def drop(connection: Connection, locker: str, id_: int) -> None:
+    """Take one grant away."""
+    drop_all(connection, [(locker, id_)])
 
 
 def adopt(connection: Connection, locker: str, have: int) -> None:

@@ -206,8 +206,7 @@ class Ingest:
         return outcomes + self._work(taken[at + 1 :])
 
     def _commit(self, taken: list[Received]) -> list[Outcome]:
-        decoded = (self._decoder.decode(*received) for received in taken)
-        messages = [message for message in decoded if message is not None]
+        messages = self._decoder.decode_all(taken)
         if not messages:
             return []
         try:

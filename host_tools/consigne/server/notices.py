@@ -7,14 +7,14 @@ was collected is never sent.  Texts are made when they are sent and kept nowhere
 
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.engine import Connection
 
-from consigne.server.database import Database, insert
+from consigne.server.database import Database, chunks, insert
 from consigne.server.errors import Invalid
 from consigne.server.models import notices, parcels
 from consigne.server.projection import ENDED
@@ -22,7 +22,6 @@ from consigne.server.projection import ENDED
 ANNOUNCED, ARRIVED, REMINDER, EXPIRED = "announced", "arrived", "reminder", "expired"
 COLLECTED, RETURNED = "collected", "returned"
 WAITING, SENT, FAILED, VOID = "waiting", "sent", "failed", "void"
-_CHUNK = 400  # parameters of one IN list
 DAY_S = 86_400
 REMIND_BEFORE_S = DAY_S
 LEASE_S = 300
@@ -32,6 +31,10 @@ PAUSES_S = (60, 300, 1_800, 7_200, 21_600, 43_200)
 KEEP_S = 90 * DAY_S
 CONTACT_KEEP_S = 30 * DAY_S
 """A customer's address is forgotten this long after the parcel is gone."""
+
+_VOID = (
+    update(notices).where(notices.c.id == bindparam("the_id"), notices.c.state == WAITING).values(state=VOID)
+)
 
 _MAIL = re.compile(r"^[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9.-]{1,120}\.[A-Za-z]{2,24}$")
 _PHONE = re.compile(r"^\+[1-9][0-9]{6,14}$")
@@ -60,24 +63,35 @@ def check_contact(text: str) -> str:
 
 def plan(connection: Connection, changed: Iterable[str], now_s: int) -> None:
     """Bring the notices of parcels that changed in line with where the parcels are now."""
+    rows: list[Any] = []
     ids = sorted(changed)
-    for start in range(0, len(ids), _CHUNK):
-        here = parcels.c.id.in_(ids[start : start + _CHUNK]) & parcels.c.contact.is_not(None)
-        for row in connection.execute(select(parcels).where(here).order_by(parcels.c.id)).all():
-            _plan_one(connection, row, now_s)
+    for chunk in chunks(ids):
+        here = parcels.c.id.in_(chunk) & parcels.c.contact.is_not(None)
+        rows.extend(connection.execute(select(parcels).where(here)).all())
+    _plan(connection, rows, now_s)
 
 
-def _plan_one(connection: Connection, row: Any, now_s: int) -> None:
-    wanted = _wanted(row, now_s)
-    stay = _stay(row)
-    keep = notices.c.kind.in_(list(wanted)) & (notices.c.stay == stay)
-    stale = (notices.c.parcel == row.id) & (notices.c.state == WAITING) & ~keep
-    connection.execute(update(notices).where(stale).values(state=VOID))
-    for kind, at_s in wanted.items():
-        if _is_too_late(kind, wanted, now_s):
-            continue
-        values = {"parcel": row.id, "kind": kind, "stay": stay, "state": WAITING, "next_at": at_s, "tries": 0}
-        connection.execute(insert(connection, notices).values(**values).on_conflict_do_nothing())
+def _plan(connection: Connection, rows: Sequence[Any], now_s: int) -> None:
+    """A few statements for any number of parcels."""
+    wanted = {row.id: (_stay(row), _wanted(row, now_s)) for row in rows}
+    void = []
+    for chunk in chunks(sorted(wanted)):
+        waiting = select(notices.c.id, notices.c.parcel, notices.c.kind, notices.c.stay)
+        here = notices.c.parcel.in_(chunk) & (notices.c.state == WAITING)
+        for notice in connection.execute(waiting.where(here)):
+            stay, kinds = wanted[notice.parcel]
+            if notice.stay != stay or notice.kind not in kinds:
+                void.append({"the_id": notice.id})
+    if void:
+        connection.execute(_VOID, sorted(void, key=lambda one: one["the_id"]))
+    new = [
+        {"parcel": id_, "kind": kind, "stay": stay, "state": WAITING, "next_at": at_s, "tries": 0}
+        for id_, (stay, kinds) in sorted(wanted.items())
+        for kind, at_s in kinds.items()
+        if not _is_too_late(kind, kinds, now_s)
+    ]
+    if new:
+        connection.execute(insert(connection, notices).on_conflict_do_nothing(), new)
 
 
 def _is_too_late(kind: str, wanted: dict[str, int], now_s: int) -> bool:
@@ -94,7 +108,7 @@ def postpone(connection: Connection, row: Any, now_s: int) -> None:
             mine = (notices.c.parcel == row.id) & (notices.c.kind == kind) & (notices.c.stay == _stay(row))
             values = {"state": WAITING, "next_at": at_s, "tries": 0}
             connection.execute(update(notices).where(mine).values(**values))
-    _plan_one(connection, row, now_s)
+    _plan(connection, [row], now_s)
 
 
 def _stay(row: Any) -> int:

@@ -13,9 +13,8 @@ from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from consigne.protocol import Event
+from consigne.server.database import chunks
 from consigne.server.models import events
-
-_CHUNK = 400  # parameters of one IN list
 
 
 def conflicts(connection: Connection, locker: str, epoch: int, repeated: Sequence[Event]) -> list[int]:
@@ -24,8 +23,7 @@ def conflicts(connection: Connection, locker: str, epoch: int, repeated: Sequenc
     A number without a stored event (the locker had said that it is lost) is no conflict.
     """
     out = set()
-    for start in range(0, len(repeated), _CHUNK):
-        chunk = repeated[start : start + _CHUNK]
+    for chunk in chunks(repeated):
         wanted = select(events.c.seq, events.c.time_s, events.c.data).where(
             events.c.locker == locker,
             events.c.epoch == epoch,

@@ -5,22 +5,21 @@ several processes at once: the unbroken run of each stream is kept in the same t
 rows, under a lock, so what it returns to be acknowledged is on the disk.
 """
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, func, select, tuple_, update
+from sqlalchemy import select, update
 from sqlalchemy.engine import Connection
 
 from consigne import protocol
-from consigne.server import alarms, commands, notices, projection, repeats, standing
+from consigne.server import alarms, commands, notices, projection, repeats, standing, streamrows
 from consigne.server.contiguity import Held
-from consigne.server.database import Database
+from consigne.server.database import Database, insert_rows
 from consigne.server.decode import Message
 from consigne.server.models import events, lockers, streams
 from consigne.server.outcome import Outcome, Stored, Stream, held_of, now_s
 
-_CHUNK = 400  # streams in one IN list
+_EVENT_COLUMNS = ("locker", "epoch", "seq", "time_s", "kind", "parcel", "data")
 
 
 class Store:
@@ -87,10 +86,11 @@ class Store:
     def _store_events(
         self, connection: Connection, batches: dict[Stream, list[protocol.Event]], outcome: Outcome
     ) -> None:
-        rows = self._lock_streams(connection, sorted(batches))
-        fresh_rows: list[dict[str, Any]] = []
+        rows = streamrows.lock(connection, sorted(batches))
+        fresh_rows: list[tuple[Any, ...]] = []
         said: list[projection.Said] = []
         changed: list[dict[str, Any]] = []
+        speaking: dict[str, int | None] = {}
         again: dict[Stream, list[protocol.Event]] = {}
         for stream, row in rows.items():
             held = held_of(row)
@@ -98,8 +98,10 @@ class Store:
             fresh, lost, repeated = _hold(held, batches[stream], outcome)
             outcome.held[stream] = held
             if not row.up:  # its status was lost; and whoever is not here is asked for nothing
-                connection.execute(update(lockers).where(lockers.c.id == stream[0]).values(up=True))
+                speaking.setdefault(stream[0], None)
                 outcome.lockers.add(stream[0])
+            if held.highest > before and row.current != stream[1]:
+                speaking[stream[0]] = stream[1]  # whoever goes on is the life of the journal that counts
             if repeated:
                 again[stream] = repeated
             if not fresh and not lost:
@@ -107,14 +109,11 @@ class Store:
             fresh_rows.extend(_event_row(stream, event) for event in fresh)
             said.extend(projection.custody(*stream, fresh))
             outcome.stored.extend(Stored(*stream, event) for event in fresh)
-            changed.append(_stream_row(stream, held, row, stored=len(fresh), lost=lost))
-            if held.highest > before and row.current != stream[1]:
-                # whoever goes on is the life of the journal that counts
-                connection.execute(update(lockers).where(lockers.c.id == stream[0]).values(epoch=stream[1]))
-        if changed:
-            connection.execute(_UPDATE_STREAM, changed)
+            changed.append(streamrows.row_of(stream, held, row, stored=len(fresh), lost=lost))
+        streamrows.save(connection, changed)
+        streamrows.speaking(connection, speaking)
         if fresh_rows:
-            connection.execute(events.insert(), fresh_rows)
+            insert_rows(connection, events, _EVENT_COLUMNS, fresh_rows)
         self._compare(connection, again, outcome)
         outcome.parcels = projection.apply(connection, said)
         alarms.note(connection, outcome.stored)
@@ -131,32 +130,6 @@ class Store:
                 here = (streams.c.locker == stream[0]) & (streams.c.epoch == stream[1])
                 more = {"conflicts": streams.c.conflicts + len(numbers)}
                 connection.execute(update(streams).where(here).values(more))
-
-    def _lock_streams(self, connection: Connection, wanted: Sequence[Stream]) -> dict[Stream, Any]:
-        """The rows of some streams, made where missing, locked until the commit."""
-        rows = self._select_streams(connection, wanted)
-        missing = [stream for stream in wanted if stream not in rows]
-        for locker, epoch in missing:
-            seen = select(func.count()).select_from(streams).where(streams.c.locker == locker)
-            new = {"rank": connection.execute(seen).scalar_one(), "contiguous": 0, "islands": "[]"}
-            new |= {"locker": locker, "epoch": epoch, "stored": 0, "lost": 0, "first_at": now_s()}
-            connection.execute(self.database.insert(streams).values(**new).on_conflict_do_nothing())
-        rows.update(self._select_streams(connection, missing))
-        return {stream: rows[stream] for stream in wanted}
-
-    def _select_streams(self, connection: Connection, wanted: Sequence[Stream]) -> dict[Stream, Any]:
-        rows: dict[Stream, Any] = {}
-        for start in range(0, len(wanted), _CHUNK):
-            chunk = wanted[start : start + _CHUNK]
-            statement = (
-                select(streams, lockers.c.epoch.label("current"), lockers.c.up)
-                .join(lockers, lockers.c.id == streams.c.locker)
-                .where(tuple_(streams.c.locker, streams.c.epoch).in_(chunk))
-                .order_by(streams.c.locker, streams.c.epoch)  # two workers lock in one order
-                .with_for_update(of=streams)
-            )
-            rows.update(((row.locker, row.epoch), row) for row in connection.execute(statement))
-        return rows
 
 
 def _hold(
@@ -184,33 +157,7 @@ def _hold(
     return fresh, lost, repeated
 
 
-_UPDATE_STREAM = (
-    update(streams)
-    .where(streams.c.locker == bindparam("the_locker"), streams.c.epoch == bindparam("the_epoch"))
-    .values({name: bindparam("new_" + name) for name in ("contiguous", "islands", "stored", "lost")})
-)
-
-
-def _stream_row(stream: Stream, held: Held, row: Any, *, stored: int, lost: int) -> dict[str, Any]:
-    """The parameters of ``_UPDATE_STREAM``."""
-    return {
-        "the_locker": stream[0],
-        "the_epoch": stream[1],
-        "new_contiguous": held.contiguous,
-        "new_islands": json.dumps(held.islands),
-        "new_stored": row.stored + stored,
-        "new_lost": row.lost + lost,
-    }
-
-
-def _event_row(stream: Stream, event: protocol.Event) -> dict[str, Any]:
+def _event_row(stream: Stream, event: protocol.Event) -> tuple[Any, ...]:
+    """In the order of ``_EVENT_COLUMNS``."""
     parcel = event.data.get("parcel") if event.sound else None
-    return {
-        "locker": stream[0],
-        "epoch": stream[1],
-        "seq": event.seq,
-        "time_s": event.time_s,
-        "kind": event.kind,
-        "parcel": parcel or None,
-        "data": event.text,
-    }
+    return (*stream, event.seq, event.time_s, event.kind, parcel or None, event.text)
