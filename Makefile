@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+RUNS := .venv/.runs
 READY := .venv/.ready
 STUBS := typings/.ready
 
@@ -11,11 +12,17 @@ STUBS := typings/.ready
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  \033[1mmake %-8s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(READY): pyproject.toml
+$(RUNS): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Consigne needs Python 3.11 or later, this is " + sys.version.split()[0] + "; name another with: make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
-	@echo "setting up .venv (half a minute, once)"
+	@echo "setting up .venv (a minute or two, once)"
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(BIN)/pip install --quiet --disable-pip-version-check --upgrade pip
+	@$(BIN)/pip install --quiet --editable .
+	@touch $@
+
+$(READY): $(RUNS)
+	@echo "adding what tests and checks need (a minute or two, once)"
+	@$(BIN)/pip install --quiet --editable '.[dev]'
 	@touch $@
 
 $(STUBS): $(READY)
@@ -23,9 +30,9 @@ $(STUBS): $(READY)
 	@touch $@
 
 system:
-	@.ci/system-packages mosquitto postgresql chromium graphviz
+	@.ci/system-packages mosquitto postgresql chromium libatomic1 graphviz
 
-demo: $(READY) ## a whole locker, broker and database, with a page to press its keys (HEADLESS=1: one parcel, one JSON line)
+demo: $(RUNS) ## a whole locker, broker and database, with a page to press its keys (HEADLESS=1: one parcel, one JSON line)
 	@$(BIN)/consigne demo $(if $(HEADLESS),--headless)
 
 # Real time on a shared machine can miss a key press or a deadline: what is marked alone keeps away from what

@@ -8,8 +8,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "server")]
 
-from conftest import CHROMIUM, CHROMIUM_ARGUMENTS  # noqa: E402
-from consigne.demo.screenshots import save  # noqa: E402
+from conftest import CHROMIUM_ARGUMENTS  # noqa: E402
+from consigne.demo.screenshots import chromium, save  # noqa: E402
 from consigne.server import condition  # noqa: E402
 from consigne.server.database import Database  # noqa: E402
 from consigne.server.models import alarms, compartments, lockers  # noqa: E402
@@ -48,7 +48,7 @@ def make_worth_a_picture(database: Database) -> None:
 def photograph(served: Served) -> None:
     """The fleet, and one locker after two orders."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_ARGUMENTS)
         page = browser.new_page(viewport={"width": 1440, "height": 900}, device_scale_factor=1.5)
         page.goto(f"{served.address}/desk")
         page.get_by_label("Name").fill("Ada")

@@ -5,6 +5,7 @@ page is photographed on the way.  Pictures go to ``tests/pages/pictures``.
 """
 
 import io
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,10 +16,18 @@ from playwright.sync_api import Page, expect, sync_playwright
 from consigne.server.broker import free_port
 
 PICTURES = Path(__file__).resolve().parents[3] / "tests" / "pages" / "pictures"
-CHROMIUM = "/usr/bin/chromium"
+CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")  # as .ci/system-packages looks for them
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--hide-scrollbars"]
 WAIT_MS = 20_000
 SWING_MS = 900  # until a door has swung open, and a hand can reach in
+
+
+def chromium() -> str:
+    """The browser of this machine."""
+    for name in CHROMIUMS:
+        if path := shutil.which(name):
+            return path
+    raise FileNotFoundError("no Chromium on this machine: run `make system`, or install the package chromium")
 
 
 class Photographer:
@@ -102,7 +111,7 @@ def save(picture: bytes, name: str) -> None:
 def photograph(address: str) -> None:
     """All pictures, in one visit."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
         page = browser.new_page(viewport={"width": 1440, "height": 900}, device_scale_factor=1.5)
         visit = Photographer(page, address)
         parcels = [visit.announce(size) for size in ("S", "M", "L", "S")]
