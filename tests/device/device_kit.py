@@ -27,7 +27,6 @@ from sqlalchemy import select
 TOKEN = "a token for tests"
 WIFI_PASSWORD = "the password of the wifi"
 _NEVER = 1 << 40
-_HEAP_KB = 384
 _TECHNICIAN_TOML = '\n[[holder]]\nrole = "technician"\naction = "service"\nnumber = 1\n'
 
 
@@ -45,11 +44,7 @@ def ready_flash(folder):
 
 
 def board_with(flash, folder, config=None, **more):
-    """A virtual board whose flash holds these bytes; the port keeps its name.
-
-    With room in its heap: how little an application starts in is measured elsewhere (``bench/heap.py``).
-    """
-    more.setdefault("heap_kb", _HEAP_KB)
+    """A virtual board whose flash holds these bytes; the port keeps its name."""
     file = folder / "flash.bin"
     if flash is not None:
         file.write_bytes(flash)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import runpy
 import sys
 import tempfile
@@ -11,6 +12,7 @@ from types import SimpleNamespace
 import device_kit as kit
 import pytest
 from consigne import codes
+from consigne.device import prompt
 from consigne.firmware_path import firmware_dir
 from consigne.sim.flash import NorFlash
 from locker import config, console, controller
@@ -53,7 +55,8 @@ class Part:
 
 
 class Supervisor:
-    ended = ""
+    ended = last = ""
+    faults = ()
 
     def end(self, why):
         self.ended = why
@@ -76,7 +79,7 @@ class Bench:
         self.controller.now = lambda: (0, *clock.now(0)[1:])
         self.supervisor = Supervisor()
         self.said = ""
-        self.console = console.Console(self.controller, self.supervisor, self.hear)
+        self.console = console.Console(self.controller, self.supervisor, "0.1.0; journal: clean", self.hear)
 
     def hear(self, text):
         self.said += text
@@ -148,18 +151,86 @@ def test_guessing_ends_after_twenty_tries_for_the_keypad_too(bench):
     assert bench.controller.core.access.may_try(bench.controller.now())[0] == 0
 
 
-def test_without_a_clock_nobody_gets_in_and_it_says_what_to_do(tmp_path, monkeypatch):
+@pytest.fixture
+def timeless(tmp_path, monkeypatch):
+    """No clock chip, no network: only the newest time in the journal is known."""
     monkeypatch.chdir(tmp_path)
-    bench = Bench(clock_is_set=False)
-    assert "let this locker reach its host first" in bench.type(code(3, 4, 1) + "\r")
+    return Bench(clock_is_set=False)
+
+
+def number(said):
+    """The number that the console shows, as the operator types it."""
+    (shown,) = re.findall(r"the code to number (\d{3}) (\d{3}) (\d{3})", said)
+    return int("".join(shown))
+
+
+def test_without_a_clock_the_technician_is_told_a_number_and_let_in_with_the_code_to_it(timeless, tmp_path):
+    shown = number(timeless.type("\r"))
+    assert number(timeless.type("\x03")) == shown, "a tool that asks again and again changes nothing"
+    assert "right; starting for service" in timeless.type(codes.console_code(KEY, 1, shown) + "\r")
+    assert timeless.supervisor.ended == "service" and (tmp_path / "service").exists()
+    assert [record["kind"] for record in timeless.records()][-2:] == ["attempt", "accepted"]
+
+
+def test_without_a_clock_no_code_of_any_hour_counts(timeless):
+    for at_s in (NOW_S, NOW_S + 3600, NOW_S - 3600):
+        said = timeless.type(code(3, 4, 1, at_s) + "\r")
+        assert "not taken" in said and "the clock is not set" in said and not timeless.supervisor.ended
+
+
+def test_a_number_is_good_for_one_try(timeless):
+    shown = number(timeless.type("\r"))
+    assert number(timeless.type("00000000\r")) != shown
+    assert "not taken" in timeless.type(codes.console_code(KEY, 1, shown) + "\r")
+    assert not timeless.supervisor.ended
+
+
+def test_a_number_is_good_for_an_hour(timeless):
+    shown = number(timeless.type("\r"))
+    _, epoch_s, trust = timeless.controller.now()
+    timeless.controller.now = lambda: (0, epoch_s + 3600, trust)
+    assert "not taken" in timeless.type(codes.console_code(KEY, 1, shown) + "\r")
+    assert not timeless.supervisor.ended
+
+
+def test_the_code_to_a_number_is_one_technicians_and_ends_with_his_others(timeless):
+    shown = number(timeless.type("\r"))
+    assert "not taken" in timeless.type(codes.console_code(KEY, 2, shown) + "\r"), "nobody here has number 2"
+    revoked = records.pack(records.HOLDER_COUNTER, 3, 4, 1, 40_000)
+    timeless.controller.core.apply(records.HOLDER_COUNTER, NOW_S, revoked)
+    assert "not taken" in timeless.type(codes.console_code(KEY, 1, number(timeless.type("\r"))) + "\r")
+    assert "right" in timeless.type(codes.console_code(KEY, 40_000, number(timeless.type("\r"))) + "\r")
+
+
+def test_the_code_to_a_number_opens_nothing_else_and_nothing_when_the_clock_is_set(timeless, bench):
+    shown = number(timeless.type("\r"))
+    answer = codes.console_code(KEY, 1, shown)
+    core = timeless.controller.core
+    core.apply(records.ATTEMPT, NOW_S, records.pack(records.ATTEMPT, E.VIA_KEYPAD))
+    assert core.access.check_digits(answer, timeless.controller.now())[0] != 0, "at the keypad"
+    bench.console._number = shown
+    assert "wrong code" in bench.type(answer + "\r") and "number" not in bench.said
     assert not bench.supervisor.ended
+
+
+def test_guessing_without_a_clock_ends_after_twenty_tries_too(timeless):
+    for _ in range(20):
+        assert "not taken" in timeless.type("00000000\r")
+    answer = codes.console_code(KEY, 1, number(timeless.type("\r")))
+    assert "too many wrong codes; wait" in timeless.type(answer + "\r") and not timeless.supervisor.ended
+
+
+def test_who_only_looks_is_told_what_failed_and_nothing_secret(bench):
+    bench.supervisor.faults, bench.supervisor.last = ["display"], "display: OSError: 19"
+    said = bench.type("?")
+    assert "0.1.0; journal: clean; clock set; faults: display; last: display: OSError: 19; serving" in said
+    assert bench.records() == [] and KEY.hex() not in said
+    assert "right" in bench.type(code(3, 4, 1) + "\r")
 
 
 @pytest.mark.parametrize("tool", ["\x03", "\x01", "\r", "\n", "\r\x03\r\x01"])
 def test_a_tool_that_asks_for_the_prompt_is_told_that_it_is_closed(bench, tool):
-    from consigne.device.board import PROMPT
-
-    assert PROMPT.decode() in bench.type(tool)
+    assert prompt.CLOSED.decode() in bench.type(tool)
 
 
 def test_a_tool_that_interrupts_begins_a_code_anew(bench):

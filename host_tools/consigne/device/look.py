@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from consigne.device import doctor, flashfile, journal, prove
+from consigne.device import doctor, flashfile, journal, prove, terminal
 from consigne.device.board import Board
 from consigne.device.options import Code, Ports, chosen_ports, done, fail, one_port
 from consigne.device.several import Bar, console, errors, on_each
@@ -83,7 +83,7 @@ def logs(
     try:
         with Board(one_port(port)) as board:
             until = time.monotonic() + seconds if seconds else None
-            for line in board.lines(until):
+            for line in terminal.lines(board.line, until):
                 console.print(
                     f"{time.strftime('%H:%M:%S')} {line}", highlight=False, markup=False, soft_wrap=True
                 )
@@ -100,7 +100,7 @@ def console_command(port: Ports = None, code: Code = None) -> None:
     try:
         with Board(name, code) as board:
             board.enter_service()
-            board.attach()
+            terminal.attach(board.line)
             board.enter()
             board.restart()
     except DeviceError as error:

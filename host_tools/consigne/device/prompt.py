@@ -1,0 +1,104 @@
+"""How a board is brought to its raw REPL: while it starts, while it serves, past a closed console."""
+
+import secrets
+import time
+
+from consigne.device import troubles
+from consigne.device.serialline import READ_S, SerialLine
+
+ANSWER_S = 3.0
+"""How long one question may take."""
+PATIENCE_S = 9.0
+"""How long a console is asked before nobody is there: a board that was just plugged in starts first."""
+START_S = 15.0
+"""From a reset to the interpreter's prompt, at most; the checks of both slots included."""
+_HUSH_S = 3.5
+"""Longer than ``onboard/receive.py`` bears silence: then it gives the board back."""
+_ASKS_BEFORE_HUSH = 8
+_ASK_S = 0.25
+_RAW_REPL = b"raw REPL; CTRL-B to exit\r\n"
+CLOSED = b"technician's code"
+"""Part of what a closed console answers to anything; see ``firmware/locker/console.py``."""
+
+
+def enter(line: SerialLine, code: str | None, patience_s: float = PATIENCE_S) -> None:
+    """Have the raw REPL, whatever the board does.  ``LockedError``: it is closed and ``code`` is None."""
+    heard = _ask(line, patience_s, interrupts=True)
+    if heard is None:
+        return
+    if CLOSED not in heard:
+        raise troubles.no_micropython(line.port)
+    if code is None:
+        raise troubles.locked(line.port)
+    _type_code(line, code)
+
+
+def await_start(line: SerialLine) -> None:
+    """Have the raw REPL of a board that was just reset for service."""
+    until = time.monotonic() + START_S
+    while time.monotonic() < until:
+        try:
+            if _ask(line, ANSWER_S, interrupts=False) is None:
+                return
+        except troubles.CableError:  # a chip with USB of its own takes its port along
+            line.reopen(until)
+    raise troubles.no_micropython(line.port)
+
+
+def _ask(line: SerialLine, wait_s: float, *, interrupts: bool) -> bytes | None:
+    """None when the raw REPL answers, else what was heard instead.
+
+    ``interrupts``: a program may be running.  Else Ctrl-C could only stop ``boot.py``, and is not sent.
+
+    Asked again and again: what arrives while a chip starts is lost.  mpremote's own
+    ``enter_raw_repl`` asks once, and prints what it did not understand; here that decides.
+    """
+    until = time.monotonic() + wait_s
+    heard = b""
+    asked = 0
+    while time.monotonic() < until and CLOSED not in heard:
+        heard += _ask_once(line, interrupts)
+        asked += 1
+        if heard.endswith(_RAW_REPL) and _in_step(line):
+            line.transport.in_raw_repl = True
+            return None
+        if interrupts and asked % _ASKS_BEFORE_HUSH == 0:
+            with line.told():  # it may be taking our questions for the rest of an update that broke off
+                heard += line.transport.read_until(1, CLOSED, timeout=_HUSH_S, timeout_overall=_HUSH_S)
+    return heard
+
+
+def _in_step(line: SerialLine) -> bool:
+    """Hear out what earlier questions are answered yet, up to what only this one can be."""
+    token = secrets.token_hex(4)
+    expected = f"{token}\r\n\x04\x04".encode()
+    with line.told():
+        line.transport.serial.write(f"print('{token}')\x04".encode())
+        heard: bytes = line.transport.read_until(1, expected, timeout_overall=ANSWER_S)
+    return heard.endswith(expected)
+
+
+def _ask_once(line: SerialLine, interrupts: bool) -> bytes:
+    port = line.transport.serial
+    with line.told():
+        port.write(b"\r\x03" if interrupts else b"")
+        port.reset_input_buffer()
+        port.write(b"\r\x01")
+        port.timeout = _ASK_S
+        heard: bytes = line.transport.read_until(1, _RAW_REPL, timeout=_ASK_S, timeout_overall=_ASK_S)
+        port.timeout = READ_S
+    return heard
+
+
+def _type_code(line: SerialLine, code: str) -> None:
+    port = line.transport.serial
+    with line.told():
+        port.write(b"\r")
+        line.transport.read_until(1, CLOSED, timeout_overall=ANSWER_S)
+        port.write(code.encode() + b"\r")
+        answer = line.transport.read_until(1, b"\n", timeout_overall=ANSWER_S)
+        answer += line.transport.read_until(1, b"\n", timeout_overall=ANSWER_S)
+    if b"service" not in answer:
+        told = answer.decode(errors="replace").strip().splitlines()
+        raise troubles.LockedError(f"{line.port}: {told[-1] if told else 'the code was not taken'}")
+    await_start(line)
