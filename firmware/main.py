@@ -20,15 +20,16 @@ _SETTING_UP = (
 
 
 def read():
-    """What a ``Locker`` is made of, by this board's files; ``None``, and a sentence, if they are wrong."""
+    """What a ``Locker`` is made of, by this board's files; ends with a sentence if they are wrong."""
     from locker import config
 
     try:
         identity = config.identity(config.load("identity.json"))
         raw = config.checked(config.load("config.json"))
     except config.ConfigError as error:
-        print("cannot start:", error)
-        return None
+        text = "cannot start: {}".format(error)
+        print(text)
+        sys.exit(text)  # for start.py, which shows it to a technician
     forget(*_SETTING_UP[:6])  # the drivers come next: make room
     gc.collect()
     from locker.parts import Parts
@@ -38,12 +39,8 @@ def read():
 
 
 def main():
-    """Serve; without a proper configuration the console is the technician's."""
-    made = read()
-    if made is None:
-        sys.exit(1)
-    site, parts, options, network, identity = made
-    made = None
+    """Serve, for as long as the board does."""
+    site, parts, options, network, identity = read()
     forget(*_SETTING_UP)
     gc.collect()  # after each import: what loading leaves behind must not part what stays
     online = None

@@ -1,7 +1,8 @@
 """``main.py`` on the board's file system: serve, unless ``boot.py`` says that this start is for service.
 
 In production there is no way past the end of this file but a restart: whatever happens to the
-application, nobody gets the interpreter's prompt.
+application, nobody gets the interpreter's prompt.  When it does not start, ``locker/rescue.py`` says why
+and waits for a technician's code.
 """
 
 import micropython
@@ -31,14 +32,25 @@ if service:
 elif slot < 0:
     print("consigne: no whole application on this board; run `consigne device flash`")
 else:
+    why = None
     try:
         import main  # noqa: F401 - the application's own, first on the path, serves while it is imported
-    except SystemExit:  # it said why; to let it pass would start the interpreter anew, for ever
-        print("consigne: not serving")
     except BaseException as error:
-        if not production:
+        why = error
+        if production:
+            sys.print_exception(error)
+        elif isinstance(error, SystemExit):  # it said why; let pass, it would start the interpreter anew
+            print("consigne: not serving")
+        else:
             raise
-        sys.print_exception(error)
+    if production:
+        try:
+            from locker import rescue
+
+            rescue.serve("{}: {}".format(type(why).__name__, why))
+            machine.reset()
+        except BaseException as error:  # noqa: BLE001 - the next start may do better; the prompt is nobody's
+            sys.print_exception(error)
 while production and not service:
     time.sleep(_PAUSE_S)
     machine.reset()

@@ -5,12 +5,19 @@ keypad: recorded before it is compared, out of the same bucket of tries, so the 
 attacker nothing that the keypad does not.  The right one starts the board for service (``boot.py``):
 without the application, and therefore without its watchdog and with every relay line at rest.
 
+Without a clock no code of the hour can be checked.  The console then draws a number, and takes what the
+host says to that number for one of the locker's technicians: fresh by the number, as the other is by the
+hour.  A number is good for one try and for an hour; with a clock it is not asked for and not taken.
+
+A ``?`` tells what somebody needs who only looks: version, journal, clock, what failed.  No key, no code.
+
 It keeps those out who speak to the interpreter.  A cable that drives DTR and RTS, as most USB boards have,
 reaches the chip's ROM loader all the same, and with it the flash; against that helps only the chip's own
 flash encryption, or a socket without these two lines.
 """
 
 import asyncio
+import os
 import sys
 
 from micropython import const
@@ -21,22 +28,33 @@ from .core import records as R
 from .core.access import ACTION, DURESS, HOLDER, REASON, REF, ROLE
 from .core.labels import CODE_DIGITS_MAX
 from .core.session import ALARM_DURESS
+from .core.windows import ANSWER_NUMBERS
+from .supervisor import SERVICE
 
 _PROMPT = "\nconsigne: this console is closed; technician's code: "
+_NO_CLOCK = "the clock is not set; ask the operator for the code to number {} {} {}"
+_NUMBER_S = const(3600)
 _CTRL_A = const(1)  # how tools ask for the interpreter's prompt
 _CTRL_C = const(3)
 _CR = const(13)
 _LF = const(10)
+_QUESTION = const(63)
 
 
 class Console:
-    """``controller`` and ``supervisor`` of the locker that serves; ``say(text)`` writes to the console."""
+    """``controller`` and ``supervisor`` of the locker that serves, ``about`` what it is, in words;
+    ``say(text)`` writes to the console.  ``heard`` counts its bytes.
+    """
 
-    def __init__(self, controller, supervisor, say=sys.stdout.write):
+    def __init__(self, controller, supervisor, about, say=sys.stdout.write):
         self._controller = controller
         self._supervisor = supervisor
+        self._about = about
         self._say = say
         self._typed = ""
+        self._number = -1
+        self._drawn_s = 0
+        self.heard = 0
 
     async def run(self):
         """Read the console, byte by byte, for ever."""
@@ -49,38 +67,78 @@ class Console:
 
     def key(self, byte):
         """One byte from the console."""
+        self.heard += 1
         if byte in (_CR, _LF) and self._typed:
             digits, self._typed = self._typed, ""
             self._say("\nconsigne: " + self._try(digits) + "\n")
         elif byte in (_CR, _LF, _CTRL_A, _CTRL_C):
             self._typed = ""
-            self._say(_PROMPT)
+            self.prompt()
+        elif byte == _QUESTION:
+            self._say("\nconsigne: " + self._condition() + "\n")
         elif 48 <= byte <= 57 and len(self._typed) < CODE_DIGITS_MAX:
             self._typed += chr(byte)
             self._say("*")
 
+    def prompt(self):
+        """Ask for a code; while the time is not known, for the one to a number."""
+        if self._controller.failed:
+            self._say("\nconsigne: " + self._untakable())
+        elif self._answerable() >= 0:
+            self._say("\nconsigne: " + self._no_clock())
+        self._say(_PROMPT)
+
+    def _untakable(self):
+        return "no code can be checked: {}; flash this board anew or replace it".format(
+            self._controller.failed
+        )
+
+    def _condition(self):
+        controller, supervisor = self._controller, self._supervisor
+        return "{}; clock {}; faults: {}; last: {}; {}".format(
+            self._about,
+            "set" if controller.now()[2] == E.TRUST_SET else "not set",
+            ", ".join(supervisor.faults) or "none",
+            supervisor.last or "none",
+            "stopped: " + controller.failed if controller.failed else "serving",
+        )
+
+    def _answerable(self):
+        """The number that may be answered now; -1 while the clock is set."""
+        _, epoch_s, trust = self._controller.now()
+        if trust == E.TRUST_SET:
+            self._number = -1
+        elif self._number < 0 or epoch_s - self._drawn_s >= _NUMBER_S:
+            self._number = int.from_bytes(os.urandom(4), "big") % ANSWER_NUMBERS
+            self._drawn_s = epoch_s
+        return self._number
+
+    def _no_clock(self):
+        text = "{:09d}".format(self._number)
+        return _NO_CLOCK.format(text[:3], text[3:6], text[6:])
+
     def _try(self, digits):
         """What becomes of these digits, in words."""
-        access = self._controller.core.access
-        now = self._controller.now()
+        controller = self._controller
+        access = controller.core.access
+        now = controller.now()
+        if controller.failed:
+            return self._untakable()
         wait_s = access.may_try(now)[1]
         if wait_s > 0:
             return "too many wrong codes; wait {} s".format(wait_s)
+        number = self._answerable()
+        self._number = -1  # good for one try
         earned = access.throttle_due(now)
         if earned:
             self._fact(R.THROTTLE_STATE, *earned)
         self._fact(R.ATTEMPT, E.VIA_CONSOLE)
-        if self._controller.failed:
-            return "the journal takes no records; flash this board anew or replace it"
-        verdict = access.check_digits(digits, now)
+        verdict = access.check_digits(digits, now, number)
         reason = verdict[REASON]
         if reason == reasons.R_OK and (verdict[ROLE], verdict[ACTION]) != (E.TECHNICIAN, E.SERVICE):
             reason = reasons.R_ACTION
         if reason != reasons.R_OK:
-            self._fact(R.REFUSED, reason, E.VIA_CONSOLE)
-            if reason == reasons.R_NO_CLOCK:
-                return "not taken: the clock is not set; let this locker reach its host first"
-            return "wrong code; {} tries left".format(access.may_try(now)[0])
+            return self._refuse(reason, access.may_try(now)[0])
         self._fact(
             R.ACCEPTED, E.VIA_CONSOLE, verdict[ROLE], verdict[ACTION], verdict[HOLDER], verdict[REF], ""
         )
@@ -88,6 +146,12 @@ class Console:
             self._fact(R.ALARM, ALARM_DURESS, verdict[ROLE], verdict[HOLDER], R.ANY_DOOR)
         self._start_for_service()
         return "right; starting for service"
+
+    def _refuse(self, reason, left):
+        self._fact(R.REFUSED, reason, E.VIA_CONSOLE)
+        if self._answerable() >= 0:
+            return "not taken, {} tries left: {}".format(left, self._no_clock())
+        return "wrong code; {} tries left".format(left)
 
     def _fact(self, kind, *values):
         """Durable first, then true: as the core's own records."""
@@ -98,5 +162,5 @@ class Console:
     def _start_for_service(self):
         with open("service", "w"):
             pass
+        self._supervisor.end(SERVICE)  # first: it restarts, whatever becomes of the next line
         self._controller.stop("service")
-        self._supervisor.end("service")

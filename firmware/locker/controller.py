@@ -115,8 +115,7 @@ class Controller:
                 self._carry_out(self.core.handle(self._inbox.pop(0), self.now()))
         except Exception:
             self._is_ahead = True
-            if self._supervisor:
-                self._supervisor.end("an event carried out in part")
+            self._end("an event carried out in part")
             raise
         finally:
             self._busy = False
@@ -166,6 +165,7 @@ class Controller:
         except (OSError, JournalFull, JournalFailed) as error:
             # What cannot be recorded must not happen: stop deciding, release everything.
             self.stop("journal: {}".format(error))
+            self._end("journal")
             raise
         if self._sync:
             self._sync.wake()
@@ -212,7 +212,11 @@ class Controller:
 
     def _fx_restart(self, fx):
         self.stop("restart ordered")
-        self._supervisor.end(HOST)
+        self._end(HOST)
+
+    def _end(self, why):
+        if self._supervisor:
+            self._supervisor.end(why)
 
     def stop(self, why):
         """Nothing may be decided any more: all coils off, and say so."""

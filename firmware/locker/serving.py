@@ -2,7 +2,7 @@
 
 import gc
 import os
-from time import ticks_ms
+from time import ticks_diff, ticks_ms
 
 from . import VERSION, forget
 from .controller import Controller
@@ -14,10 +14,11 @@ from .drivers import board
 from .drivers.flash import journal_partition
 from .drivers.watchdog import Watchdog
 from .journal.log import Journal
-from .supervisor import Supervisor
+from .supervisor import HOST, SERVICE, Supervisor
 
 _FAULT_TASK = 1  # records.FAULT: a task ended
 _FAULT_PART = 2  # a part does not answer, or does again
+_START_MS = 60_000  # what ends within this time of its start has not started
 
 
 class Locker:
@@ -79,10 +80,12 @@ class Locker:
         supervisor.spare("display", panel.display.run)
         supervisor.spare("buzzer", panel.buzzer.run)
         supervisor.spare("lamp", panel.lamp.run)
-        if "production" in os.listdir():  # as boot.py has it
+        self._production = "production" in os.listdir()  # as boot.py has it
+        if self._production:
             from .console import Console
 
-            supervisor.spare("console", Console(controller, supervisor).run)
+            about = "{}; journal: {}".format(VERSION, self._journal_text)
+            supervisor.spare("console", Console(controller, supervisor, about).run)
 
     def _status(self):
         """What only the shell knows, for the status topic."""
@@ -107,7 +110,12 @@ class Locker:
         self._controller.fact(R.FAULT, _FAULT_PART, text[: R.PARCEL_ID_BYTES_MAX])  # ASCII, one byte each
 
     async def run(self):
-        """Serve until a critical part fails; then restart the board."""
+        """Serve until a critical part fails; then restart the board.
+
+        In production a start that failed is raised: ``start.py`` shows why, and lets a technician in,
+        before it starts the board once more.
+        """
+        began_ms = ticks_ms()
         if self._read_only:
             self._controller.stop(self._journal_text)
         else:
@@ -115,5 +123,9 @@ class Locker:
             if self._senses:
                 self._senses.started()
         print("ready")
-        print("stopped by", await self._supervisor.run())
+        why = await self._supervisor.run()
+        print("stopped by", why)
+        brief = 0 <= ticks_diff(ticks_ms(), began_ms) < _START_MS
+        if self._production and brief and why not in (HOST, SERVICE):
+            raise RuntimeError(self._supervisor.last or why)
         board.restart()

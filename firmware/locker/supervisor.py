@@ -35,6 +35,7 @@ class Supervisor:
         self._stopped = asyncio.Event()
         self._why = ""
         self.faults = []  # names of tasks that ended, newest last
+        self.last = ""  # the newest in words
 
     def critical(self, name, make, turns):
         """Run the coroutine that ``make()`` returns; its end stops the locker, and so does its rest.
@@ -103,6 +104,7 @@ class Supervisor:
         self.faults.append(name)
         if len(self.faults) > _NAMES_MAX:
             self.faults.pop(0)
+        self.last = "{}: {}".format(name, text)
         try:
             self._report(name, text)
         except Exception as error:  # noqa: BLE001 - else the guard of this task would end without a word

@@ -109,6 +109,21 @@ def window_code(device_key: bytes, role: int, action: int, holder: int, epoch_s:
     return str(_codes.window_digits(padded, role, action, holder, slot, digits))
 
 
+def console_code(device_key: bytes, holder: int, number: int, digits: int = 8) -> str:
+    """What a technician types at the closed console of a locker whose clock is not set.
+
+    ``number`` (0 to 999,999,999) is the one the console shows; the code is good for that alone.
+    ``holder`` as in ``window_code``.
+    """
+    _check_length(digits)
+    _check_u16("holder", holder)
+    if not 0 <= number < _windows.ANSWER_NUMBERS:
+        raise ValueError("a console's number has nine digits")
+    padded, slot = _pads(device_key, _codes.LABEL_WINDOW), _windows.answer_slot(number)
+    role, action = _events.TECHNICIAN, _events.SERVICE
+    return str(_codes.window_digits(padded, role, action, holder, slot, digits))
+
+
 def make_token(
     device_key: bytes,
     action: int,

@@ -103,6 +103,16 @@ def test_the_courier_code_says_when_it_works(api):
     assert wrong.status_code == 422 and "role 4" in wrong.json()["detail"]
 
 
+def test_a_technician_before_a_locker_without_time_is_given_the_code_to_its_number(api):
+    answer = api("GET", "/lockers/L1/console-code?holder=1&number=123456789").json()
+    assert answer == {"code": codes.console_code(KEY, 1, 123_456_789)}
+    others = {codes.console_code(KEY, 1, 123_456_788), codes.console_code(KEY, 2, 123_456_789)}
+    assert len(others | {answer["code"]}) == 3
+    assert api("GET", "/lockers/L1/console-code?holder=1&number=1000000000").status_code == 422
+    trail = api("GET", "/lockers/L1/trail").json()
+    assert any("console code of holder 1 for number 123456789" in str(entry) for entry in trail), trail
+
+
 def test_a_token_can_be_made(api):
     token = api("POST", "/lockers/L1/tokens", json={"action": 0, "parcel": "P"}).json()["token"]
     assert token.startswith("CG1")

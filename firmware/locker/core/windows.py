@@ -13,6 +13,8 @@ from . import events as E
 
 HOLDERS_MAX = const(16)
 _EMPTY = const(-1)
+_ANSWER_SLOT = 1 << 31  # no slot of a real hour or day: those end with the clock's four bytes, below 2**21
+ANSWER_NUMBERS = const(1_000_000_000)
 
 SLOT_S = {
     E.COURIER: codes.DAY_S,
@@ -26,6 +28,11 @@ SLOT_S = {
 def _first_slot(epoch_s, length_s):
     """The earlier of the two slots to have ready: they change a quarter after a slot has begun."""
     return (epoch_s - length_s // 4) // length_s
+
+
+def answer_slot(number):
+    """The slot whose code answers the ``number`` that a closed console drew while it knew no time."""
+    return _ANSWER_SLOT + number
 
 
 class Windows:
@@ -83,6 +90,14 @@ class Windows:
         if self._slots[cell] != _EMPTY:
             self._live.remove(self._tags[cell], livecodes.window_ref(cell))
             self._slots[cell] = _EMPTY
+
+    def answer_tag(self, i, number):
+        """The tag of what answers ``number`` (below ``ANSWER_NUMBERS``) for ``holders[i]``."""
+        role, action, _ = who = self.holders[i]
+        digits = codes.window_digits(
+            self._window_pads, role, action, self._counters.of(who), answer_slot(number), self._digits
+        )
+        return codes.listed_tag(self._listed_pads, digits)
 
     def cut_off(self, who):
         """The counter of a holder changed: what was prepared with the old one is void at once."""

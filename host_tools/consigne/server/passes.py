@@ -18,7 +18,8 @@ from consigne.server.orders import place_of
 TOKEN_DAYS_MAX = 366
 STANDING_DAYS_MAX = 3_660
 LOCKER = "locker"  # models.lockers.kind
-_COLLECT = import_locker("core.events").COLLECT
+_EVENTS = import_locker("core.events")
+_COLLECT, _SERVICE, _TECHNICIAN = _EVENTS.COLLECT, _EVENTS.SERVICE, _EVENTS.TECHNICIAN
 TOKEN_SLACK_S = 300  # a locker's clock may be behind
 _HOME = "@"  # before the number of a home: firmware/locker/core/SERVICES.md
 _IS_STANDING = (grants_table.c.parcel == "") | grants_table.c.parcel.startswith(_HOME)
@@ -33,7 +34,10 @@ class Passes:
     def window_code(
         self, locker: str, *, role: int, action: int, holder: int, by: str | None = None
     ) -> dict[str, Any]:
-        """The code of a courier, clerk or technician for the present slot, and when it works."""
+        """The code of a courier, clerk or technician for the present slot, and when it works.
+
+        A technician whose locker knows no time: ``console_code``.
+        """
         at_s = int(time.time())
         with self._database.write() if by else self._database.read() as connection:
             row = _row(connection, locker)
@@ -48,6 +52,19 @@ class Passes:
         slot_s = codes.slot_s(role)
         start_s = at_s // slot_s * slot_s
         return {"code": text, "works_from": start_s - slot_s // 4, "works_until": start_s + slot_s * 5 // 4}
+
+    def console_code(self, locker: str, *, holder: int, number: int, by: str) -> dict[str, Any]:
+        """The code of a technician for the number on the console of a locker whose clock is not set."""
+        with self._database.write() as connection:
+            row = _row(connection, locker)
+            place = place_of(connection, locker, _TECHNICIAN, _SERVICE, holder)
+            try:
+                text = codes.console_code(row.device_key.reveal(), place, number, row.digits)
+            except ValueError as error:
+                raise Invalid(str(error)) from None
+            detail = f"console code of holder {holder} for number {number}"
+            audit.note(connection, by, "show code", locker=locker, detail=detail)
+        return {"code": text}
 
     def token(
         self,

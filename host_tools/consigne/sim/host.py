@@ -84,7 +84,7 @@ class Host:
             return
         self._question = None
         offset_s, next_s, next_offset_s = self._local
-        local = {"offset_s": offset_s, "next_s": next_s, "next_offset_s": next_offset_s}
+        local: dict[str, Any] = {"offset_s": offset_s, "next_s": next_s, "next_offset_s": next_offset_s}
         self.command("time", t=self._ahead_s + now_us // 1_000_000, nonce=question[0], **local)
 
     def _send(self, branch: str, body: bytes, label: str) -> None:

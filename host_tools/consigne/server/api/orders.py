@@ -182,6 +182,16 @@ def _codes(passes: Passes, parcels: Parcels) -> APIRouter:
         found = {"role": role or _COURIER, "holder": holder or 0}
         return passes.window_code(locker, action=action, by=account.name, **found)
 
+    @router.get("/{locker}/console-code", dependencies=[only(Role.OPERATOR)])
+    def console_code(
+        locker: LockerId,
+        account: Asking,
+        holder: Annotated[int, Query(ge=0, le=65_535, description="number of the technician")],
+        number: Annotated[int, Query(ge=0, le=999_999_999, description="as the console shows it")],
+    ) -> dict[str, Any]:
+        """The code for a number on the closed console of a locker whose clock is not set."""
+        return passes.console_code(locker, holder=holder, number=number, by=account.name)
+
     @router.post("/{locker}/tokens", status_code=status.HTTP_201_CREATED, dependencies=[_TOKEN_MAKERS])
     def token(locker: LockerId, body: bodies.TokenBody, account: Asking) -> dict[str, Any]:
         """A token to print as a QR code; it works once.

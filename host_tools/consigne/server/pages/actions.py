@@ -140,6 +140,7 @@ class CodeCard:
                 )
                 self._action = Select("action", [(str(n), name) for n, name in enumerate(ACTION_NAMES)][1:])
                 self._holder = field("holder number", value="1")
+                self._number = field("number on a closed console", placeholder="console: 123 456 789")
                 button("Show code", self._show, "press small")
                 button("Make worthless", self._revoke, "press small")
             self._digits = Text("", "digits mono", "div")
@@ -151,7 +152,11 @@ class CodeCard:
         return int(self._role.value), int(self._action.value), holder
 
     def _show(self) -> None:
-        digits, told = self._control.code(*self._chosen())
+        number = "".join(self._number.value.split())
+        if number:
+            digits, told = self._control.console_code(self._chosen()[2], number)
+        else:
+            digits, told = self._control.code(*self._chosen())
         self._digits.set_text(spaced(digits))
         self._until.set_text(told)
 

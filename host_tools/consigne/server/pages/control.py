@@ -115,6 +115,17 @@ class Control:
             return "", str(error)
         return told["code"], f"works until {self._time(told['works_until'])}"
 
+    def console_code(self, holder: int, number: str) -> tuple[str, str]:
+        """The same for a technician before a console that shows a number, because its clock is not set."""
+        if not (number.isascii() and number.isdecimal()):
+            return "", "the console shows nine digits: type those"
+        try:
+            by = self._who().name
+            told = self._host.passes.console_code(self._locker, holder=holder, number=int(number), by=by)
+        except CallerError as error:
+            return "", str(error)
+        return told["code"], "works at that console, for that number alone"
+
     def revoke_codes(self, role: int, action: int, holder: int) -> None:
         self._order(lambda by: self._host.orders.revoke_holder(self._locker, role, action, holder, by))
 

@@ -1,0 +1,117 @@
+"""The console of a locker in production whose application did not start: why, and a way in.
+
+``start.py`` calls ``serve`` when the start has failed, before it starts the board once more.  Everything
+the application has loaded is let go of first: it may be the heap that failed.  What a code is checked
+with is opened anew, and no more of it: key and holders from the files, tries and counters from the
+journal.  The console is the one of ``console.py``; the time is not known here, so the code is the one
+to a number.  Where key or journal are what failed no code can be checked; the console says so.
+"""
+
+import asyncio
+import gc
+import sys
+from time import ticks_ms
+
+from micropython import const
+
+from . import VERSION, forget
+
+_LISTEN_S = const(10)  # for a first byte; then the next start
+_PATIENCE_S = const(300)  # for the next byte
+_WATCHDOG_MS = const(8_000)  # as config.py has it; the start may have begun one that cannot be stopped
+
+
+def serve(why):
+    """Say ``why``; return when nobody has typed for a while, or a technician's code was right."""
+    sys.modules.pop("main", None)
+    for name in sorted(sys.modules, reverse=True):  # what lies in a package goes before the package
+        if name.startswith("locker."):
+            try:
+                forget(name[len("locker.") :])
+            except AttributeError:
+                pass  # it broke off while it was imported: its package does not know it
+    asyncio.new_event_loop()  # no task of what failed goes on
+    gc.collect()
+    asyncio.run(_serve(Rest(why)))
+
+
+async def _serve(rest):
+    from .console import Console
+    from .drivers.watchdog import Watchdog
+
+    watchdog = Watchdog(_WATCHDOG_MS)
+    about = "{} did not start: {}".format(VERSION, rest.last)
+    console = Console(rest, rest, about)
+    print("consigne:", about)
+    console.prompt()
+    reading = asyncio.create_task(console.run())
+    heard, left_s = 0, _LISTEN_S
+    while left_s and not rest.ended and not reading.done():
+        watchdog.feed()
+        await asyncio.sleep(1)
+        left_s -= 1
+        if console.heard != heard:
+            heard, left_s = console.heard, _PATIENCE_S
+    reading.cancel()
+
+
+class Rest:
+    """What is left of a locker: what ``Console`` asks of controller, core and supervisor."""
+
+    def __init__(self, why):
+        self.last = why
+        self.faults = ("start",)
+        self.failed = ""  # why no code can be checked
+        self.ended = False
+        self.core = self
+        self.access = self._journal = self._clock = None
+        try:
+            self._open()
+        except Exception as error:  # noqa: BLE001 - the console must be there to say what it was
+            self.failed = "{}: {}".format(type(error).__name__, error)
+
+    def _open(self):
+        from . import config
+        from .core.access import Access
+        from .core.timekeeping import Clock
+        from .drivers.flash import journal_partition
+        from .journal.log import Journal
+
+        self._clock = Clock(0, ticks_ms())
+        identity = config.identity(config.load("identity.json"))
+        raw = config.load("config.json")
+        access = Access(
+            identity.device_key, raw.get("digits", 8), raw.get("holders", ()), raw.get("duress", False)
+        )
+        journal = Journal(journal_partition())
+        found = journal.open()
+        self._clock = Clock(journal.time_floor, ticks_ms())
+        if found.read_only:
+            self.failed = found.text
+            return
+        self.access, self._journal = access, journal
+        journal.replay(self.apply)
+
+    def apply(self, kind, time_s, payload, seq=0):
+        """Fold what tries and counters are made of.  Nothing else: it may be what the start failed at."""
+        from .core import records as R
+
+        if kind in (
+            R.BOOT, R.ATTEMPT, R.ACCEPTED, R.REFUSED, R.THROTTLE_STATE, R.HOLDER_COUNTER,
+        ):  # fmt: skip
+            self.access.apply(kind, time_s, payload)
+
+    def fact(self, kind, *values):
+        """Journal it; what is not durable raises, and then no code is compared."""
+        from .core import records as R
+
+        self._journal.append(kind, R.pack(kind, *values), self.now()[1])
+
+    def now(self):
+        return self._clock.now(ticks_ms())
+
+    def stop(self, why):
+        """Nothing is served here."""
+
+    def end(self, why):
+        self.ended = True
