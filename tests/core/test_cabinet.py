@@ -1,5 +1,7 @@
 """Custody: what a door's order, its sensor and its content may and may not lead to."""
 
+from time import ticks_add
+
 from cabinet_kit import Bench
 from locker.core import cabinet as C
 from locker.core import doors as D
@@ -344,3 +346,56 @@ def test_a_sensor_that_chatters_long_after_the_opening_takes_nothing_back():
     b.cabinet.sensor_fault(0, D.FAULT_CHATTER, b.now())
     b.signal(0, D.SEEN_CLOSED)
     assert b.kinds()[-1] == "collected"
+
+
+def test_a_compartment_blocked_because_it_stuck_is_given_again_once_it_was_seen_to_open_and_no_other_is():
+    for why in (D.BLOCKED_STUCK, D.BLOCKED_FORCED, D.BLOCKED_REPORTED, D.BLOCKED_OPERATOR):
+        b = Bench()
+        b.signal(0, D.SEEN_CLOSED)
+        b.record(R.BLOCKED, 0, why)
+        b.order(0, D.FOR_SERVICE, role=3)
+        b.signal(0, D.SEEN_OPEN)
+        b.signal(0, D.SEEN_CLOSED)
+        assert bool(b.cabinet.doors[0].block) == (why != D.BLOCKED_STUCK), why
+
+
+def test_a_forced_door_stays_blocked_for_the_reason_it_was_blocked_for_before():
+    b = Bench()
+    b.signal(0, D.SEEN_CLOSED)
+    b.record(R.BLOCKED, 0, D.BLOCKED_OPERATOR)
+    b.signal(0, D.SEEN_OPEN)
+    assert b.cabinet.doors[0].block == D.BLOCKED_OPERATOR
+
+
+def test_a_pulse_that_waits_for_its_turn_is_not_ordered_a_second_time():
+    """Ten doors opened at once from afar: the last coil has its turn after many seconds."""
+    b = Bench()
+    b.signal(0, D.SEEN_CLOSED)
+    b.order(0, D.FOR_REMOTE)
+    b.pass_ms(14_900)
+    assert b.pulses == [0]
+    b.signal(0, D.PULSED)
+    b.signal(0, D.SEEN_OPEN)
+    assert b.kinds() == ["pulse", "opened"]
+
+
+def test_a_parcel_whose_door_stood_open_for_ten_days_is_collected_when_it_is_shut():
+    """Half the range of ticks is six days: what is longer ago must not look like a moment ago."""
+    b = _with_parcel()
+    b.order(0, D.FOR_COLLECT, "P1")
+    b.signal(0, D.SEEN_OPEN)
+    for _ in range(5):
+        b.ms = ticks_add(b.ms, 2 * 86_400_000)
+    b.cabinet.signal(0, D.SEEN_CLOSED, b.now())
+    assert "collected" in b.kinds() and b.cabinet.doors[0].content == D.EMPTY
+
+
+def test_an_opening_seen_only_after_the_sensor_was_out_of_order_says_nothing_of_the_latch():
+    b = Bench()
+    b.signal(0, D.SEEN_CLOSED)
+    b.order(0, D.FOR_SERVICE)
+    b.cabinet.sensor_fault(0, D.FAULT_SENSOR_SILENT, b.now())
+    b.pass_ms(1_000)
+    b.signal(0, D.SEEN_OPEN)
+    (opened,) = [fact for fact in b.facts if fact["kind"] == "opened"]
+    assert opened["after_ms"] == 0
