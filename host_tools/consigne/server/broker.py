@@ -56,6 +56,13 @@ class ProcessBroker:
         self.directory = Path(tempfile.mkdtemp(prefix="consigne-broker-"))
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def process_id(self) -> int:
+        """Of the broker that runs now.  Raises ``BrokerError`` when none does."""
+        if self._process is None:
+            raise BrokerError("the broker is not running")
+        return self._process.pid
+
     def command(self) -> list[str]:
         """The program and its arguments."""
         raise NotImplementedError

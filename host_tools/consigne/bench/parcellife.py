@@ -1,0 +1,30 @@
+"""What a locker tells of its parcels: eight events each, left and collected, as the design reckons.
+
+Two of the eight move a parcel in the host's tables; the others are stored alone.
+"""
+
+from typing import Any
+
+T0 = 1_790_000_000  # 2026, Unix seconds
+EVENTS_PER_PARCEL = 8
+_DOORS = 24
+
+
+def event(locker: str, number: int) -> dict[str, Any]:
+    """Event ``number``, from 0, in the life of a locker: what ``Talker.record`` takes."""
+    count, step = divmod(number, EVENTS_PER_PARCEL)
+    door, parcel = count % _DOORS, f"6A{locker}{count:09}"
+    by_courier = {"via": 1, "role": 1, "action": 1, "holder": 7, "ref": 0, "parcel": ""}
+    by_customer = {"via": 1, "role": 0, "action": 0, "holder": 0, "ref": 0, "parcel": parcel}
+    deposit, collect = {"door": door, "purpose": 2}, {"door": door, "purpose": 1}
+    opened = {"after_ms": 120, "ref": 0, "parcel": parcel}
+    return (
+        {"kind": "accepted", **by_courier},
+        {"kind": "opened", **deposit, **opened},
+        {"kind": "deposited", "door": door, "holder": 7, "role": 1, "parcel": parcel},
+        {"kind": "closed", **deposit},
+        {"kind": "accepted", **by_customer},
+        {"kind": "opened", **collect, **opened},
+        {"kind": "collected", "door": door, "ref": 0, "parcel": parcel},
+        {"kind": "closed", **collect},
+    )[step]
