@@ -121,6 +121,7 @@ freeze(
         "locker/online.py",
         "locker/panel.py",
         "locker/parts.py",
+        "locker/rescue.py",
         "locker/senses.py",
         "locker/serving.py",
         "locker/site.py",
