@@ -3,11 +3,12 @@
 A measurement is a module of this package with ``run() -> dict[str, float]`` (flat keys) and
 ``GOALS: dict[str, str]``, what the key should be, such as ``"<= 2"``.  Every module measures
 against something in the same run; nothing is compared with yesterday's machine.
+
+Each part runs in a process of its own (``part``), one after another; the file is written anew after each.
+A part that fails is named, and ``bench.failed.<part>`` is 1; the others are measured all the same.
+``bench.*`` says what the machine was like before anything was measured, and what took how long.
 """
 
-import importlib
-import json
-import operator
 import sys
 import time
 from pathlib import Path
@@ -15,57 +16,132 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Column, Table
 
-PARTS = (
-    "locker",
-    "heap",
-    "journal",
-    "access",
-    "mqtt",
-    "replay",
-    "sync",
-    "hardware",
-    "doors",
-    "panel",
-    "server",
-    "device",
-)
-_COMPARE = {"<=": operator.le, ">=": operator.ge, "==": operator.eq}
+from . import machine
+from .goals import meets
+from .part import LIMIT_S, Measured, measure, write_whole
+
+PARTS = {
+    "latency": "from the last key to the relay",
+    "locker": "from power to ready",
+    "heap": "the smallest heap that serves",
+    "journal": "ten years of flash, and its speed",
+    "access": "deciding codes, and guessing them",
+    "mqtt": "events to a broker and to the database",
+    "replay": "ten thousand recorded commands",
+    "sync": "events through a network that loses and repeats",
+    "hardware": "rules of wiring, configuration, wizard",
+    "doors": "coils, keys, lock boards",
+    "cycles": "doors with faults at random",
+    "panel": "keys while the display is written",
+    "server": "events a second into SQLite and PostgreSQL",
+    "push": "an application over the wire",
+    "cuts": "updates that break off",
+}
+"""Those that need a machine at rest come first."""
 
 
-def meets(value: float, goal: str) -> bool:
-    """Whether ``value`` is as ``goal`` (``"<= 2"``, ``">= 100"``, ``"== 0"``) wants it."""
-    sign, limit = goal.split()
-    return bool(_COMPARE[sign](value, float(limit)))
+class Bench:
+    """One run: what was measured so far, on the terminal and in the file."""
+
+    def __init__(self, console: Console, out: Path) -> None:
+        self.numbers: dict[str, float] = {}
+        self.goals: dict[str, str] = {}
+        self.failed: dict[str, str] = {}
+        self._console = console
+        self._out = out
+
+    def keep(self, numbers: dict[str, float], goals: dict[str, str]) -> None:
+        """Take numbers in: a line for each, and the file anew."""
+        self.numbers.update(numbers)
+        self.goals.update(goals)
+        write_whole(self._out, self.numbers)
+        for key, value in sorted(numbers.items()):
+            self._console.print(f"  {key} {_shown(value)} {self.verdict(key)}", highlight=False)
+
+    def measure(self, part: str, limit_s: float) -> None:
+        """Measure a part, and say how it went."""
+
+        def said(text: str) -> None:
+            self._console.print(f"  [dim]{escape(text)}[/dim]", highlight=False, soft_wrap=True)
+
+        done: Measured = measure(part, said, limit_s)
+        if done.failed:
+            self.failed[part] = done.failed
+            self._console.print(f"  [red]{part} failed: {escape(done.failed)}[/red]")
+        state = {f"bench.failed.{part}": 1.0} if done.failed else {}
+        self.keep({**done.numbers, **state, f"bench.seconds.{part}": round(done.seconds, 1)}, done.goals)
+
+    def verdict(self, key: str) -> str:
+        """Its goal and whether it is met, in colour; nothing for a number that has none."""
+        goal = self.goals.get(key, "")
+        if not goal:
+            return ""
+        return f"[dim]{goal}[/dim] " + (
+            "[green]ok[/green]" if meets(self.numbers[key], goal) else "[red]missed[/red]"
+        )
+
+    def missed(self) -> list[str]:
+        """The keys whose goals are missed."""
+        return [
+            key
+            for key, goal in sorted(self.goals.items())
+            if key in self.numbers and not meets(self.numbers[key], goal)
+        ]
+
+    def table(self) -> Table:
+        """All numbers that have a goal."""
+        table = Table(Column("number", no_wrap=True), "value", "goal", "")
+        for key, value in sorted(self.numbers.items()):
+            if key in self.goals:
+                mark = "[green]ok" if meets(value, self.goals[key]) else "[red]missed"
+                table.add_row(key, _shown(value), self.goals[key], mark)
+        return table
+
+
+def _shown(value: float) -> str:
+    return f"{value:,.6g}"
+
+
+def _bar(console: Console) -> Progress:
+    columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(20), TimeElapsedColumn()
+    return Progress(*columns, console=console, transient=True)
 
 
 def main(
     only: Annotated[list[str] | None, typer.Argument(help=f"Parts to measure: {', '.join(PARTS)}")] = None,
     out: Annotated[Path, typer.Option(help="Where the numbers go")] = Path("build/bench.json"),
+    limit: Annotated[float, typer.Option(help="Seconds that one part may take")] = LIMIT_S,
 ) -> None:
-    """Measure, print, write.  Exits with 1 when a goal is missed."""
+    """Measure, print, write.  Exits with 1 when a goal is missed or a part fails."""
     console = Console(stderr=True)
-    numbers: dict[str, float] = {}
-    goals: dict[str, str] = {}
-    for part in only or PARTS:
-        module = importlib.import_module(f"consigne.bench.{part}")
-        started = time.monotonic()
-        with console.status(f"measuring {part}"):
-            numbers.update(module.run())
-        goals.update(module.GOALS)
-        console.print(f"[dim]{part}: {time.monotonic() - started:.1f} s[/dim]")
+    chosen = list(only or PARTS)
+    if unknown := [part for part in chosen if part not in PARTS]:
+        raise typer.BadParameter(f"no part {', '.join(unknown)}; there are {', '.join(PARTS)}")
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(numbers, indent=1, sort_keys=True) + "\n")
-    table = Table("number", "value", "goal", "")
-    missed = 0
-    for key, value in sorted(numbers.items()):
-        goal = goals.get(key, "")
-        good = not goal or meets(value, goal)
-        missed += not good
-        table.add_row(key, f"{value:,.6g}", goal, "" if not goal else "[green]ok" if good else "[red]missed")
-    Console().print(table)
-    sys.exit(1 if missed else 0)
+    bench = Bench(console, out)
+    console.print("[bold]machine[/bold]: how quiet it is")
+    bench.keep(machine.run(), machine.GOALS)
+    started_s = time.monotonic()
+    with _bar(console) as bar:
+        whole = bar.add_task("", total=len(chosen))
+        for number, part in enumerate(chosen, start=1):
+            title = f"{number}/{len(chosen)} {part}"
+            bar.update(whole, description=title)
+            console.print(f"[bold]{title}[/bold]: {PARTS[part]}")
+            bench.measure(part, limit)
+            bar.advance(whole)
+    bench.keep({"bench.seconds": round(time.monotonic() - started_s, 1)}, {})
+    Console().print(bench.table())
+    missed = bench.missed()
+    if missed:
+        console.print(f"[red]missed: {', '.join(missed)}")
+    for part, why in bench.failed.items():
+        console.print(f"[red]{part} failed: {escape(why)}")
+    sys.exit(1 if missed or bench.failed else 0)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,11 @@ from typing import Any
 from ..firmware_path import firmware_dir, import_locker
 from ..sim.flash import NorFlash
 from ..sim.process import interpreter
+from . import locker
 
 R = import_locker("core.records")
+Config = import_locker("config")
+Site = import_locker("site").Site
 Core = import_locker("core.core").Core
 Journal = import_locker("journal.log").Journal
 Traffic = import_module(f"{__package__}.traffic").Traffic  # after the above, which finds it ``locker``
@@ -33,22 +36,6 @@ DAYS_IN_YEAR = 365
 YEARS = 10
 
 
-class _Site:
-    """48 compartments, as ``config.Site`` gives them to the core."""
-
-    names = tuple(str(door + 1) for door in range(48))
-    sizes = bytes(1 + door % 4 for door in range(48))
-    low = bytes(48)
-    digits = 8
-    holders = ((1, 1, 7),)
-    duress = False
-    pulse_ms = 400
-    reopen_s = 120
-    language = "en"
-    languages = ("en",)
-    site_name = "Bench"
-
-
 def run() -> dict[str, float]:
     """Every number; takes about two minutes, most of it the ten years."""
     return {**_years(), **_capacity(), **_interpreter()}
@@ -61,7 +48,8 @@ class _Life:
         self.flash = NorFlash()
         self.journal = Journal(self.flash)
         self.journal.open()
-        self.core = Core(_Site, bytes(32))
+        site = Site(Config.checked(locker.config()))
+        self.core = Core(site, bytes(32))
         self.traffic = Traffic()
         self.records = self.events = self.record_bytes = self.packed_bytes = self.snapshots = 0
         self._acknowledging = acknowledging

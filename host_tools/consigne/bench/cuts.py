@@ -1,0 +1,83 @@
+"""Updates that break off: cable, supply or reset button at a random byte, and the same command again.
+
+Several virtual boards are tried at once, each in a process of its own: most of the time somebody waits
+for a board that says nothing any more.  Bytes and flash are as fast as they can be.
+"""
+
+import multiprocessing
+import random
+import tempfile
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+from consigne.device import application, push
+from consigne.device.board import Board
+from consigne.device.troubles import DeviceError
+from consigne.sim.virtualboard.board import VirtualBoard
+
+from .push import compiled, new_board, packed
+
+GOALS = {"device.cuts_survived": ">= 200", "device.cuts_not_survived": "== 0"}
+
+BOARDS = 6
+CUTS = 34
+"""Of each board."""
+_WHOLE_EACH = 12  # the whole application this often, the others a few kilobytes
+_SMALL = ("main.mpy", "locker/__init__.mpy")
+_NEVER = 1 << 40
+_START_S = 20  # of a board that got its supply just now, on a machine that may be busy
+
+
+def run() -> dict[str, float]:
+    """The numbers; takes two minutes."""
+    seeds = [random.SystemRandom().randrange(1 << 32) for _ in range(BOARDS)]
+    with ProcessPoolExecutor(BOARDS, multiprocessing.get_context("spawn")) as boards:
+        survived = sum(boards.map(board, seeds, [CUTS] * BOARDS))
+    return {"device.cuts_survived": survived, "device.cuts_not_survived": BOARDS * CUTS - survived}
+
+
+def board(seed: int, cuts: int) -> int:
+    """How many of these updates one board survives; it is thrown away after one that it does not.
+
+    After each it must start an application that is whole, and the same command again must end well.
+    """
+    rng = random.Random(seed)
+    files = compiled()
+    small = {name: files[name] for name in _SMALL}
+    with tempfile.TemporaryDirectory() as folder, new_board(Path(folder, "cut"), small, paced=False) as chip:
+        generation = 1
+        for number in range(cuts):
+            chosen = files if number % _WHOLE_EACH == _WHOLE_EACH - 1 else small
+            wanted = packed({**chosen, "number.bin": rng.randbytes(2000)})
+            try:
+                generation = _one_cut(chip, wanted, generation, rng)
+            except (AssertionError, DeviceError) as error:
+                print(f"cuts.board({seed}, {cuts}) did not survive number {number}: {error}", flush=True)
+                return number
+    return cuts
+
+
+def _one_cut(chip: VirtualBoard, wanted: application.Application, generation: int, rng: random.Random) -> int:
+    """Break an update off, try again; returns the generation of what starts now."""
+    cut = rng.choice((chip.pull_cable_after, chip.cut_power_after, chip.reset_after))
+    cut(rng.randrange(100, 2 * len(wanted.image) if rng.random() < 0.5 else 10_000))
+    try:
+        with Board(chip.port) as line:
+            line.enter_service()
+            push.push(line, wanted)
+    except DeviceError:
+        pass  # as it should be; what counts is what comes next
+    chip.pull_cable_after(_NEVER)
+    chip.pull_cable()
+    chip.plug_cable()
+    if not chip.powered:
+        chip.restore_power()
+    with Board(chip.port, patience_s=_START_S) as line:
+        slot, started = line.enter_service()["started"][2:]
+        if slot < 0 or started < generation:
+            raise AssertionError(f"after a cut slot {slot} started, generation {started} of {generation}")
+        done = push.push(line, wanted)
+        line.restart(service=True)
+        if line.survey()["started"][2:] != [done.slot, done.generation]:
+            raise AssertionError("the application that was pushed does not start")
+    return done.generation

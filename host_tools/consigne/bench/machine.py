@@ -1,0 +1,56 @@
+"""What the machine was like before anything was measured: only on a quiet one do times say much.
+
+``bench.load_1m`` is how many processes wanted to run in the last minute, ``bench.cpus`` on how many cores;
+``bench.wake_late_p99_ms`` is how much later than asked for a process comes to its turn, which every
+measurement in real time has in it.  ``bench.commit_epoch_s`` is the time of the commit that was measured
+(``git log -1 --format=%ct``) and ``bench.changed_files`` how many files differed from it; both are left out
+where there is no git.
+"""
+
+import math
+import os
+import subprocess
+import time
+from pathlib import Path
+
+GOALS: dict[str, str] = {}
+
+SLEEPS = 1_000
+SLEEP_S = 0.001
+
+
+def run() -> dict[str, float]:
+    """The numbers; takes little more than a second."""
+    return {
+        "bench.load_1m": round(os.getloadavg()[0], 2),
+        "bench.cpus": float(len(os.sched_getaffinity(0))),
+        "bench.wake_late_p99_ms": _wake_late_ms(),
+        **_commit(),
+    }
+
+
+def _wake_late_ms() -> float:
+    late_ms = []
+    for _ in range(SLEEPS):
+        started_s = time.perf_counter()
+        time.sleep(SLEEP_S)
+        late_ms.append((time.perf_counter() - started_s - SLEEP_S) * 1000)
+    return sorted(late_ms)[math.ceil(0.99 * SLEEPS) - 1]
+
+
+def _commit() -> dict[str, float]:
+    when, changed = _git("log", "-1", "--format=%ct"), _git("status", "--porcelain")
+    if not when or changed is None:
+        return {}
+    return {"bench.commit_epoch_s": float(when), "bench.changed_files": float(len(changed.splitlines()))}
+
+
+def _git(*arguments: str) -> str | None:
+    """What git says here; None where it is not there or this is no checkout."""
+    try:
+        done = subprocess.run(
+            ["git", *arguments], cwd=Path(__file__).parent, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout
