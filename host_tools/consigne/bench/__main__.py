@@ -103,12 +103,12 @@ class Bench:
 
 
 def _shown(value: float) -> str:
-    return f"{value:,.6g}"
+    return f"{value:,.0f}" if value == round(value) else f"{value:,.6g}"
 
 
 def _bar(console: Console) -> Progress:
     columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(20), TimeElapsedColumn()
-    return Progress(*columns, console=console, transient=True)
+    return Progress(*columns, console=console, transient=True, refresh_per_second=1)
 
 
 def main(
@@ -127,12 +127,12 @@ def main(
     bench.keep(machine.run(), machine.GOALS)
     started_s = time.monotonic()
     with _bar(console) as bar:
-        whole = bar.add_task("", total=len(chosen))
+        whole = bar.add_task("bench", total=len(chosen))
         for number, part in enumerate(chosen, start=1):
-            title = f"{number}/{len(chosen)} {part}"
-            bar.update(whole, description=title)
-            console.print(f"[bold]{title}[/bold]: {PARTS[part]}")
+            console.print(f"[bold]{number}/{len(chosen)} {part}[/bold]: {PARTS[part]}")
+            now = bar.add_task(part, total=None)
             bench.measure(part, limit)
+            bar.remove_task(now)
             bar.advance(whole)
     bench.keep({"bench.seconds": round(time.monotonic() - started_s, 1)}, {})
     Console().print(bench.table())
