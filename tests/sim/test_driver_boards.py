@@ -353,6 +353,63 @@ def test_a_cabinet_of_boards_and_relays_pulses_one_coil_at_a_time(tmp_path):
     assert [n for n, door in enumerate(rig.cabinet.doors) if door.is_open] == [0, 2, 4, 5]
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_pulse_is_over_when_the_coil_is_off_and_not_when_the_board_has_answered(tmp_path, kind):
+    """Else the next one would be given while this one draws its two amperes."""
+    rig = started(tmp_path, cabinet(board(kind), pulses=(3, 4, 5)))
+    for number in (3, 4, 5):
+        ask_pulse(rig)
+        rig.run_until(lambda number=number: ["pulsed", number] in rig.events_seen(), 2000)
+        assert rig.cabinet.supply.coils_on == 0
+    assert only(rig).opened == [3, 4, 5] and rig.cabinet.supply.coils_on_max == 1
+
+
+# Orders that come too soon: while another sort of lock is pulsed, and while a coil is on for nobody.
+TOO_SOON = (
+    BOARDS[: BOARDS.index("async def pulses")]
+    + """
+def tried(door, on):
+    try:
+        on.start(door, 400)
+        sink(("started", door))
+    except RuntimeError:
+        sink(("refused", door))
+
+
+async def main():
+    for bus in made.buses:
+        asyncio.create_task(bus.run())
+    await asyncio.sleep_ms(2500)
+    tried(0, locks)
+    tried(2, locks)
+    await asyncio.sleep_ms(200)
+    locks.off()
+    tried(1, locks)
+    await asyncio.sleep_ms(1000)
+    tried(2, locks)
+    tried(1, locks)
+    await asyncio.sleep_ms(100_000)
+
+
+asyncio.run(main())
+"""
+)
+
+
+def test_a_second_pulse_is_refused_while_any_coil_may_be_on(tmp_path):
+    config = cabinet(board("8a"), doors=2)
+    config["arm_pin"] = 25
+    reed = {"bank": "gpio", "channel": 34}
+    config["doors"].append(
+        {"name": "g", "lock": {"bank": "gpio", "channel": 13}, "reed": reed, "closed_level": 0}
+    )
+    rig = VirtualRig(tmp_path, TOO_SOON, config)
+    rig.run(5000)
+    told = [["started", 0], ["refused", 2], ["refused", 1], ["started", 2], ["refused", 1]]
+    assert [event for event in rig.taken() if event[0] in ("started", "refused")] == told
+    assert rig.cabinet.supply.coils_on_max == 1
+
+
 def test_a_pulse_that_a_restart_left_on_is_ended_at_start_where_the_board_can(tmp_path):
     rig = started(tmp_path, cabinet(board("modbus")))
     only(rig).pulse(1, 60_000_000)

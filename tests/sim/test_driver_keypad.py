@@ -251,6 +251,36 @@ def test_so_it_is_with_the_flag_of_the_interpreter_itself(tmp_path):
     assert said.stdout.split() == ["True"] * 4
 
 
+# Every half second the interpreter stands still, as it does while flash is erased.
+STANDING = KEYPAD.replace(
+    "asyncio.run(keypad.run(sink))",
+    """
+async def main():
+    asyncio.create_task(keypad.run(sink))
+    while True:
+        await asyncio.sleep_ms(500)
+        time.sleep_ms(100)
+
+
+asyncio.run(main())
+""",
+).replace("from locker", "import time\n\nfrom locker", 1)
+
+
+def test_a_spike_at_the_end_of_a_standstill_types_nothing_beside_the_key_that_is_held(tmp_path):
+    """One look after 100 ms must not count for 100 ms."""
+    rig = VirtualRig(tmp_path, STANDING)
+    keypad = rig.cabinet.keypad
+    for eighth_ms in range(160):  # wherever the standstill ends in them
+        keypad.down("1")
+        rig.run(590 + eighth_ms / 8)
+        keypad.press("5", hold_ms=1.5)
+        rig.run(20)
+        keypad.up("1")
+        rig.run(190)
+    assert set(typed(rig)) == {"1"}
+
+
 def test_nothing_is_read_while_nobody_presses(rig):
     asked = count_of_reads(rig)
     rig.run(60_000)

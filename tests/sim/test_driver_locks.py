@@ -210,6 +210,68 @@ def test_no_pulse_while_a_line_may_still_be_selected(tmp_path):
     assert rig.cabinet.supply.coils_on_max == 1
 
 
+def test_a_release_that_got_lost_is_said_again_at_once(tmp_path):
+    """Else the relay would stay on until the next customer."""
+    rig = rig_with(tmp_path, STUBBORN)
+    chip, strike = rig.cabinet.expanders["mcp23017@0:32"], rig.cabinet.doors[4].strike
+    rig.run(150)
+    assert strike.current
+    chip.silent = True
+    rig.run_until(lambda: not strike.current, 400)
+    rig.run(6)  # the first release falls into this
+    chip.silent = False
+    rig.run(12)
+    assert strike.line.level == 0 and ["pulsed", 4] in rig.events_seen()
+
+
+def test_a_relay_that_went_on_although_the_order_failed_is_let_go_before_another_door_is_pulsed(tmp_path):
+    rig = rig_with(tmp_path, STUBBORN)
+    rig.run_until(lambda: ["pulsed", 0] in rig.events_seen(), 2000)
+    rig.cabinet.doors[4].push_shut()
+    rig.cabinet.doors[0].push_shut()
+    rig.taken()
+    rig.cabinet.expanders["mcp23017@0:32"].unconfirmed = 2
+    rig.run_until(lambda: ["pulsed", 0] in rig.events_seen(), 2000)
+    assert rig.taken() == [["refused", 4], ["pulsed", 0]]
+    assert rig.cabinet.supply.coils_on_max == 1
+    assert rig.cabinet.doors[0].is_open and not rig.cabinet.doors[4].is_open
+
+
+# Everything off in the middle of a pulse on the expander; then pulses on a pin, whatever happens.
+STOPPED_DEAF = """
+from locker.drivers.relays import RelayLocks
+
+lines = make_banks()
+locks = RelayLocks(lines.relays, lines.chips, config["arm_pin"])
+locks.start(6, 1000)
+sink(("on",))
+asyncio.run(asyncio.sleep_ms(50))
+locks.off()
+sink(("off",))
+while True:
+    asyncio.run(asyncio.sleep_ms(1500))
+    try:
+        locks.start(1, 300)
+        sink(("started", 1))
+    except OSError:
+        sink(("refused", 1))
+"""
+
+
+def test_an_expander_that_did_not_hear_that_all_is_off_is_told_before_the_next_pulse(tmp_path):
+    rig = rig_with(tmp_path, STOPPED_DEAF)
+    rig.run_until(lambda: ["on"] in rig.events_seen())
+    chip = rig.cabinet.expanders["mcp23017@0:32"]
+    chip.silent = True
+    rig.run(1700)
+    assert rig.taken() == [["on"], ["off"], ["refused", 1]]
+    chip.silent = False
+    rig.run(1700)
+    assert rig.taken() == [["started", 1]]
+    assert rig.cabinet.doors[6].strike.line.level == 0
+    assert rig.cabinet.supply.coils_on_max == 1
+
+
 def test_an_expander_that_lost_its_settings_is_set_up_before_the_next_pulse(tmp_path):
     rig = rig_with(tmp_path, STUBBORN)
     chip = rig.cabinet.expanders["mcp23017@0:32"]

@@ -104,6 +104,24 @@ def test_a_sensor_that_swings_slowly_is_bounded_too(tmp_path):
     assert len(told) <= 16
 
 
+def test_a_sensor_that_never_rests_is_told_of_a_few_times_and_a_busy_door_each_time(tmp_path):
+    """A change every 0.9 seconds for ever is no hand; open for three seconds and shut for three is one."""
+    rig = started(tmp_path)
+    rig.taken()
+    reed, door = rig.cabinet.doors[3].reed, rig.cabinet.doors[1]
+    for turn in range(40):
+        reed.stuck = "closed" if turn % 2 else "open"
+        rig.run(900)
+    told = rig.taken()
+    assert told[-1] == [FAULT, 3, CHATTER] and len(told) <= 11
+    for _ in range(20):
+        door.force_open()
+        rig.run(3000)
+        door.push_shut()
+        rig.run(3000)
+    assert [event for event in rig.taken() if event[1] == 1] == [[OPEN, 1, True], [OPEN, 1, False]] * 20
+
+
 def test_a_contact_that_flickers_in_step_with_the_sampling_is_not_a_door(tmp_path):
     """Open whenever it is looked at, each 10 ms, and closed in between."""
     rig = started(tmp_path)

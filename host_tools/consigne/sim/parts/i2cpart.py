@@ -14,6 +14,9 @@ class I2CPart(Part):
         Fault: the part does not acknowledge its address (a cable out, a dead chip).
     fail_after
         Fault: so many bytes are acknowledged, then one is not; None: all are.
+    unconfirmed
+        Fault: the next write of so many bytes is taken whole, and its last acknowledgement is lost on the
+        wire: what was ordered happens, and the controller believes that it did not.  None: no such.
     writes
         Transfers to it that were acknowledged at its address.
     """
@@ -22,6 +25,7 @@ class I2CPart(Part):
         super().__init__(board)
         self.silent = False
         self.fail_after: int | None = None
+        self.unconfirmed: int | None = None
         self.writes = 0
         board.i2c(bus).attach(address, self)
 
@@ -43,6 +47,9 @@ class I2CPart(Part):
             acknowledged = data[: self.fail_after]
             self.fail_after -= len(acknowledged)
         self.taken(acknowledged)
+        if len(data) == self.unconfirmed:
+            self.unconfirmed = None
+            return False
         return len(acknowledged) == len(data)
 
     def read(self, count: int) -> bytes:
