@@ -19,17 +19,12 @@ the system allows that (``latency.realtime_scheduling`` 1, else 0).  ``latency.k
 how long, from touch to relay, they were ready to run and did not all the same.
 """
 
-import gc
-import os
 import queue
 import shutil
 import statistics
-import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
@@ -39,6 +34,7 @@ from ..demo import cabinet
 from ..firmware_path import firmware_dir
 from ..sim.locker import Line, SimLocker
 from . import locker
+from .machine import undisturbed
 
 GOALS = {
     "latency.key_to_relay_after_debounce_p99_ms": "<= 2",
@@ -53,7 +49,6 @@ HAND_S = 1.0  # in the door: above what the firmware counts as a door that only 
 SHUT_S = 0.4
 HEAP_KB = 1024
 ANSWER_S = 5.0
-_PRIORITY = 10
 # The keypad's driver and the relay's, and nothing between them.
 NO_DECISION = """
 import asyncio
@@ -131,30 +126,6 @@ class Watch:
             return sum(int(Path(file).read_text().split()[1]) for file in files) // 1000
         except OSError:
             return None
-
-
-@contextmanager
-def undisturbed() -> Iterator[bool]:
-    """Run before everything else, without pauses to collect garbage; whether the system allowed it.
-
-    Threads and processes that are started within do so too.
-    """
-    gc.collect()
-    gc.disable()
-    switch_s = sys.getswitchinterval()
-    sys.setswitchinterval(switch_s / 20)  # the board's thread waits no longer for one that only looks on
-    try:
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(_PRIORITY))
-        allowed = True
-    except (AttributeError, PermissionError):
-        allowed = False
-    try:
-        yield allowed
-    finally:
-        if allowed:
-            os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
-        sys.setswitchinterval(switch_s)
-        gc.enable()
 
 
 def run() -> dict[str, float]:

@@ -20,6 +20,7 @@ from ..firmware_path import import_locker
 from ..sim.clock import VirtualClock
 from ..sim.flash import NorFlash
 from ..sim.locker import FLASH_BYTES, SimLocker
+from .machine import undisturbed
 
 records = import_locker("core.records")
 events = import_locker("core.events")
@@ -182,4 +183,5 @@ def run() -> dict[str, float]:
     with tempfile.TemporaryDirectory() as directory:
         template = Path(directory, "journal.bin")
         fill_journal(template, bytes.fromhex(identity["device_key"]))
-        return starts(template, identity)
+        with undisturbed():
+            return starts(template, identity)

@@ -1,4 +1,4 @@
-"""What the machine was like before anything was measured: only on a quiet one do times say much.
+"""The machine that measures: how quiet it was, since only then do times say much, and how to have it alone.
 
 ``bench.load_1m`` is how many processes wanted to run in the last minute, ``bench.cpus`` on how many cores;
 ``bench.wake_late_p99_ms`` is how much later than asked for a process comes to its turn, which every
@@ -7,16 +7,21 @@ measurement in real time has in it.  ``bench.commit_epoch_s`` is the time of the
 where there is no git.
 """
 
+import gc
 import math
 import os
 import subprocess
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 GOALS: dict[str, str] = {}
 
 SLEEPS = 1_000
 SLEEP_S = 0.001
+_PRIORITY = 10
 
 
 def run() -> dict[str, float]:
@@ -54,3 +59,28 @@ def _git(*arguments: str) -> str | None:
     except (OSError, subprocess.CalledProcessError):
         return None
     return done.stdout
+
+
+@contextmanager
+def undisturbed() -> Iterator[bool]:
+    """For what must keep the time of hardware: run before everything else, without pauses to collect garbage.
+
+    Yields whether the system allowed it (root may, and who has ``RLIMIT_RTPRIO``).  Threads and processes
+    that are started within do so too.
+    """
+    gc.collect()
+    gc.disable()
+    switch_s = sys.getswitchinterval()
+    sys.setswitchinterval(switch_s / 20)  # the board's thread waits no longer for one that only looks on
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(_PRIORITY))
+        allowed = True
+    except (AttributeError, PermissionError):
+        allowed = False
+    try:
+        yield allowed
+    finally:
+        if allowed:
+            os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+        sys.setswitchinterval(switch_s)
+        gc.enable()
