@@ -15,7 +15,8 @@ import uvicorn
 from consigne.cabinet.compiler import compile_cabinet, device_json, open_cabinet, spelled_out
 from consigne.cabinet.profiles import hardware_dir
 from consigne.device import application, flashfile, image, interpreter, layout, rom
-from consigne.device.provision import Credentials, Wanted
+from consigne.device.brokerfiles import BrokerFiles
+from consigne.device.provision import Wanted
 from consigne.firmware_path import firmware_dir
 from consigne.server.models import lockers
 from consigne.server.service import HostService
@@ -75,8 +76,9 @@ def compiled(file):
 
 
 def wanted(locker, config, *, production=False, ca=None):
-    made = Credentials(locker, secrets.token_urlsafe(12), WIFI_PASSWORD)
-    return Wanted(locker, config, device_json(config).encode(), "Europe/Paris", made, ca, production)
+    files = BrokerFiles(secrets.token_urlsafe(12), ca)
+    text = device_json(config).encode()
+    return Wanted(locker, config, text, "Europe/Paris", WIFI_PASSWORD, files, production)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from serial.tools import list_ports
 
 from consigne.cabinet.compiler import compile_file, device_json
 from consigne.cabinet.problems import CabinetError
-from consigne.device import application, erase, image, interpreter, look, packaging
+from consigne.device import application, brokerfiles, erase, image, interpreter, look, packaging
 from consigne.device import flash as flashing
 from consigne.device import provision as provisioning
 from consigne.device import push as pushing
@@ -103,10 +103,18 @@ def provision(
     host: Annotated[str, typer.Option(envvar="CONSIGNE_HOST", help="Address of the host's API.")],
     port: Ports = None,
     token: Annotated[str | None, typer.Option(envvar="CONSIGNE_TOKEN", help="The host's API token.")] = None,
+    broker: Annotated[
+        Path | None,
+        typer.Option(help="Directory of `consigne broker-config`: all below is found there.", exists=True),
+    ] = None,
     credentials: Annotated[
         Path | None, typer.Option(help="credentials.json of `consigne broker-config`.", exists=True)
     ] = None,
     ca: Annotated[Path | None, typer.Option(help="The broker's authority, PEM or DER.", exists=True)] = None,
+    client_certificate: Annotated[
+        Path | None, typer.Option(help="Shown to a broker that wants one, PEM or DER.", exists=True)
+    ] = None,
+    client_key: Annotated[Path | None, typer.Option(help="Its key, PEM or DER.", exists=True)] = None,
     timezone: Annotated[str, typer.Option(help="IANA name, such as Europe/Paris.")] = "UTC",
     production: Annotated[
         bool, typer.Option(help="Close the console to all but a technician's code.")
@@ -119,7 +127,8 @@ def provision(
     """
     name = one_port(port)
     try:
-        wanted = _wanted(locker, cabinet, credentials, ca, timezone, production)
+        files = brokerfiles.gathered(locker, broker, credentials, ca, client_certificate, client_key)
+        wanted = _wanted(locker, cabinet, files, timezone, production)
     except DeviceError as error:
         raise fail(error) from None
 
@@ -140,7 +149,7 @@ def provision(
 
 
 def _wanted(
-    locker: str, cabinet: Path, credentials: Path | None, ca: Path | None, timezone: str, production: bool
+    locker: str, cabinet: Path, files: brokerfiles.BrokerFiles, timezone: str, production: bool
 ) -> provisioning.Wanted:
     try:
         config, warnings = compile_file(cabinet)
@@ -152,16 +161,8 @@ def _wanted(
     wifi = os.environ.get("CONSIGNE_WIFI_PASSWORD", "")
     if network.get("kind") == "wifi" and not wifi:
         wifi = typer.prompt(f"password of the Wi-Fi {network['ssid']}", hide_input=True)
-    password = provisioning.broker_password(credentials, locker) if credentials else ""
-    return provisioning.Wanted(
-        locker,
-        config,
-        device_json(config).encode(),
-        timezone,
-        provisioning.Credentials(locker if password else "", password, wifi),
-        provisioning.authority(ca) if ca else None,
-        production,
-    )
+    text = device_json(config).encode()
+    return provisioning.Wanted(locker, config, text, timezone, wifi, files, production)
 
 
 @app.command("image")

@@ -12,14 +12,11 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from consigne.device import interpreter, push, troubles
 from consigne.device.board import Board
+from consigne.device.brokerfiles import BrokerFiles
 from consigne.device.hostapi import CLOCK_OFF_MAX_S, Host
 
 KEY_BYTES = 32
@@ -27,24 +24,17 @@ _TECHNICIAN_SERVICE = (3, 4)
 Say = Callable[[str], None]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Wanted:
-    """What the board shall become.  ``config`` is a compiled cabinet; secrets are not shown."""
+    """What the board shall become.  ``config`` is a compiled cabinet."""
 
     locker: str
     config: dict[str, Any]
     config_text: bytes
     timezone: str
-    secrets: "Credentials"
-    ca: bytes | None
-    production: bool
-
-
-@dataclass(frozen=True, repr=False)
-class Credentials:
-    mqtt_user: str
-    mqtt_password: str
     wifi_password: str
+    broker: BrokerFiles
+    production: bool
 
 
 def provision(board: Board, host: Host, wanted: Wanted, say: Say) -> bool:
@@ -59,8 +49,7 @@ def provision(board: Board, host: Host, wanted: Wanted, say: Say) -> bool:
     new = host.register(_registration(wanted, identity["device_key"]))
     say("registered at the host" if new else "the host knows it")
     board.write_file("/config.json", wanted.config_text)
-    if wanted.ca is not None:
-        board.write_file("/ca.der", wanted.ca)
+    _write_broker_files(board, wanted.broker)
     _set_clock(board, time.time() + ahead_s, say)
     board.write_file("/identity.json", json.dumps(identity).encode())
     board.remove_file("/identity.new")
@@ -71,6 +60,15 @@ def provision(board: Board, host: Host, wanted: Wanted, say: Say) -> bool:
     board.restart()
     say("serves, console closed" if wanted.production else "serves, console open")
     return new
+
+
+def _write_broker_files(board: Board, files: BrokerFiles) -> None:
+    """Under the names that ``firmware/locker/online.py`` reads them by."""
+    if files.ca is not None:
+        board.write_file("/ca.der", files.ca)
+    if files.client is not None:
+        board.write_file("/client.der", files.client.certificate)
+        board.write_file("/client_key.der", files.client.key)
 
 
 def _set_clock(board: Board, now_s: float, say: Say) -> None:
@@ -101,9 +99,14 @@ def _check(port: str, found: dict[str, Any], wanted: Wanted) -> None:
             "take the file of this cabinet, or change its key 'board'"
         )
     network = wanted.config.get("network")
-    if network and network["tls"] and wanted.ca is None and not found["files"].get("ca.der"):
+    if network and network["tls"] and wanted.broker.ca is None and not found["files"].get("ca.der"):
         raise troubles.DeviceError("the cabinet speaks TLS with its broker: give its authority with --ca")
-    if network and network["kind"] == "wifi" and not wanted.secrets.wifi_password:
+    if wanted.broker.client and not (network and network["tls"]):
+        raise troubles.DeviceError(
+            "a client certificate is shown in TLS only, which the cabinet file does not ask for: "
+            "set tls = true in its [network], or leave the certificate out"
+        )
+    if network and network["kind"] == "wifi" and not wanted.wifi_password:
         raise troubles.DeviceError("the cabinet is on Wi-Fi: give the password in CONSIGNE_WIFI_PASSWORD")
     holders = [tuple(holder[:2]) for holder in wanted.config["holders"]]
     if wanted.production and _TECHNICIAN_SERVICE not in holders:
@@ -130,15 +133,17 @@ def _identity(board: Board, found: dict[str, Any], wanted: Wanted, say: Say) -> 
             f"{board.port}: this board is {held['locker']} already; give that name, "
             "or take it out of service first with `consigne device erase`"
         )
-    key = held["device_key"] if held else secrets.token_bytes(KEY_BYTES).hex()
+    held = held or {}
+    key = held.get("device_key") or secrets.token_bytes(KEY_BYTES).hex()
+    password = wanted.broker.password or held.get("mqtt_password", "")
     identity = {
         "locker": wanted.locker,
         "device_key": key,
-        "mqtt_user": wanted.secrets.mqtt_user,
-        "mqtt_password": wanted.secrets.mqtt_password,
-        "wifi_password": wanted.secrets.wifi_password,
+        "mqtt_user": wanted.locker if password else "",
+        "mqtt_password": password,
+        "wifi_password": wanted.wifi_password,
     }
-    if held is None:
+    if not held:
         board.write_file("/identity.new", json.dumps(identity).encode())
         say("key drawn and on the board")
     else:
@@ -171,29 +176,3 @@ def _registration(wanted: Wanted, key: str) -> dict[str, Any]:
         "timezone": wanted.timezone,
         "doors": doors,
     }
-
-
-def broker_password(file: Path, locker: str) -> str:
-    """The locker's password in the ``credentials.json`` that ``consigne broker-config`` wrote."""
-    try:
-        password = json.loads(file.read_text(encoding="utf-8"))[locker]
-    except (OSError, ValueError, TypeError):
-        raise troubles.DeviceError(
-            f"{file} is not the credentials.json of `consigne broker-config`"
-        ) from None
-    except KeyError:
-        raise troubles.DeviceError(
-            f"{file} has no password for {locker}: register it, run `consigne broker-config` again"
-        ) from None
-    return str(password)
-
-
-def authority(file: Path) -> bytes:
-    """A certificate in DER, which is all that MicroPython reads, from a PEM or DER file."""
-    data = file.read_bytes()
-    try:
-        if b"-----BEGIN" in data:
-            return x509.load_pem_x509_certificate(data).public_bytes(Encoding.DER)
-        return x509.load_der_x509_certificate(data).public_bytes(Encoding.DER)
-    except ValueError:
-        raise troubles.DeviceError(f"{file} is not a certificate") from None
