@@ -45,9 +45,9 @@ else:
             raise
     if production:
         try:
-            from locker import rescue
+            from locker.rescue import Rescue
 
-            rescue.serve("{}: {}".format(type(why).__name__, why))
+            Rescue("{}: {}".format(type(why).__name__, why)).serve()
             machine.reset()
         except BaseException as error:  # noqa: BLE001 - the next start may do better; the prompt is nobody's
             sys.print_exception(error)

@@ -1,8 +1,8 @@
 """The console of a locker in production whose application did not start: why, and a way in.
 
-``start.py`` calls ``serve`` when the start has failed, before it starts the board once more.  Everything
-the application has loaded is let go of first: it may be the heap that failed.  What a code is checked
-with is opened anew, and no more of it: key and holders from the files, tries and counters from the
+``start.py`` calls ``Rescue.serve`` when the start has failed, before it starts the board once more.
+Everything the application has loaded is let go of first: it may be the heap that failed.  What a code is
+checked with is opened anew, and no more of it: key and holders from the files, tries and counters from the
 journal.  The console is the one of ``console.py``; the time is not known here, so the code is the one
 to a number.  Where key or journal are what failed no code can be checked; the console says so.
 """
@@ -21,50 +21,54 @@ _PATIENCE_S = const(300)  # for the next byte
 _WATCHDOG_MS = const(8_000)  # as config.py has it; the start may have begun one that cannot be stopped
 
 
-def serve(why):
-    """Say ``why``; return when nobody has typed for a while, or a technician's code was right."""
-    sys.modules.pop("main", None)
-    for name in sorted(sys.modules, reverse=True):  # what lies in a package goes before the package
-        if name.startswith("locker."):
-            try:
-                forget(name[len("locker.") :])
-            except AttributeError:
-                pass  # it broke off while it was imported: its package does not know it
-    asyncio.new_event_loop()  # no task of what failed goes on
-    gc.collect()
-    asyncio.run(_serve(Rest(why)))
-
-
-async def _serve(rest):
-    from .console import Console
-    from .drivers.watchdog import Watchdog
-
-    watchdog = Watchdog(_WATCHDOG_MS)
-    about = "{} did not start: {}".format(VERSION, rest.last)
-    console = Console(rest, rest, about)
-    print("consigne:", about)
-    console.prompt()
-    reading = asyncio.create_task(console.run())
-    heard, left_s = 0, _LISTEN_S
-    while left_s and not rest.ended and not reading.done():
-        watchdog.feed()
-        await asyncio.sleep(1)
-        left_s -= 1
-        if console.heard != heard:
-            heard, left_s = console.heard, _PATIENCE_S
-    reading.cancel()
-
-
-class Rest:
-    """What is left of a locker: what ``Console`` asks of controller, core and supervisor."""
+class Rescue:
+    """What is left of a locker that did not start, for ``why``; also what ``Console`` asks of controller,
+    core and supervisor.
+    """
 
     def __init__(self, why):
         self.last = why
         self.faults = ("start",)
         self.failed = ""  # why no code can be checked
-        self.ended = False
         self.core = self
         self.access = self._journal = self._clock = None
+        self._ended = False
+
+    def serve(self):
+        """Say why; return when nobody has typed for a while, or a technician's code was right."""
+        sys.modules.pop("main", None)
+        for name in sorted(sys.modules, reverse=True):  # what lies in a package goes before the package
+            if name.startswith("locker."):
+                try:
+                    forget(name[len("locker.") :])
+                except AttributeError:
+                    pass  # it broke off while it was imported: its package does not know it
+        asyncio.new_event_loop()  # no task of what failed goes on
+        gc.collect()
+        self.open()
+        asyncio.run(self._listen())
+
+    async def _listen(self):
+        from .console import Console
+        from .drivers.watchdog import Watchdog
+
+        watchdog = Watchdog(_WATCHDOG_MS)
+        about = "{} did not start: {}".format(VERSION, self.last)
+        console = Console(self, self, about)
+        print("consigne:", about)
+        console.prompt()
+        reading = asyncio.create_task(console.run())
+        heard, left_s = 0, _LISTEN_S
+        while left_s and not self._ended and not reading.done():
+            watchdog.feed()
+            await asyncio.sleep(1)
+            left_s -= 1
+            if console.heard != heard:
+                heard, left_s = console.heard, _PATIENCE_S
+        reading.cancel()
+
+    def open(self):
+        """Make ready what a code is checked with; ``failed`` says what of it cannot be had."""
         try:
             self._open()
         except Exception as error:  # noqa: BLE001 - the console must be there to say what it was
@@ -114,4 +118,4 @@ class Rest:
         """Nothing is served here."""
 
     def end(self, why):
-        self.ended = True
+        self._ended = True

@@ -46,9 +46,10 @@ class Line:
     def __init__(self):
         from locker import console
 
-        self.rest = rescue.Rest("SystemExit: cannot start: config.json.doors: expected list")
+        self.rescue = rescue.Rescue("SystemExit: cannot start: config.json.doors: expected list")
+        self.rescue.open()
         self.said = ""
-        self.console = console.Console(self.rest, self.rest, "0.1.0 did not start", self.hear)
+        self.console = console.Console(self.rescue, self.rescue, "0.1.0 did not start", self.hear)
 
     def hear(self, text):
         self.said += text
@@ -79,7 +80,7 @@ def test_a_configuration_that_is_wrong_shuts_no_technician_out(board):
     assert "not taken" in line.type(codes.console_code(KEY, 1, shown) + "\r")
     shown = number(line.type("\r"))
     assert "right; starting for service" in line.type(codes.console_code(KEY, 1, shown) + "\r")
-    assert line.rest.ended and (board.files / "service").exists()
+    assert line.rescue._ended and (board.files / "service").exists()
     assert kinds(board.flash) == ["attempt", "refused", "attempt", "refused", "attempt", "accepted"]
 
 
@@ -95,7 +96,7 @@ def test_tries_spent_before_the_start_failed_are_spent(board):
         record(board.journal, R.REFUSED, 8, 1)
     line = Line()
     answer = codes.console_code(KEY, 1, number(line.type("\r")))
-    assert "too many wrong codes" in line.type(answer + "\r") and not line.rest.ended
+    assert "too many wrong codes" in line.type(answer + "\r") and not line.rescue._ended
 
 
 def test_a_technician_whose_codes_were_revoked_is_not_let_in_here_either(board):
@@ -127,7 +128,7 @@ def test_where_no_code_can_be_checked_the_console_says_why_and_lets_nobody_in(bo
     line = Line()
     for said in (line.type("\r"), line.type("12345678\r")):
         assert "no code can be checked" in said and why in said and "device_key': '" not in said
-    assert not line.rest.ended
+    assert not line.rescue._ended
 
 
 def test_without_a_journal_that_takes_records_no_code_is_compared(board):

@@ -334,6 +334,32 @@ def test_a_command_that_the_locker_cannot_bear_restarts_it_once_and_the_host_hea
     locker.stop()
 
 
+DEAF = """
+from locker.drivers import keypad
+
+async def fails(self, sink):
+    raise OSError(5)
+
+keypad.MatrixKeypad.run = fails
+"""
+
+
+@pytest.mark.parametrize("production", [True, False])
+def test_in_production_a_locker_that_ends_as_soon_as_it_starts_is_a_start_that_failed(
+    tmp_path: Path, production: bool
+) -> None:
+    """``start.py`` then shows why and lets a technician in; else the console would be there for a second."""
+    locker = SimLocker(config(), IDENTITY, tmp_path / "device", "virtual", firmware=broken(tmp_path, DEAF))
+    if production:
+        (tmp_path / "device" / "production").touch()
+    locker.start()
+    locker.run_for(30)
+    restarts = [line for line in locker.log if line[1:] == ("reset", "hard reset")]
+    assert bool(locker.ends) == production and bool(restarts) != production
+    assert not production or "RuntimeError: keypad: OSError: 5" in "".join(locker.output()), locker.output()
+    locker.stop()
+
+
 class WornFlash:
     """A chip that still answers and no longer programs."""
 

@@ -23,7 +23,7 @@ from .gpio import PIN_COUNT, Pad, Pwm, Rmt, check_pin
 from .nets import Net
 from .radio import Radio
 
-POWER_ON, HARD, WATCHDOG, DEEP_SLEEP, SOFT = 1, 2, 3, 4, 5  # machine.reset_cause() of the ESP32 port
+POWER_ON, HARD, WATCHDOG, SOFT = 1, 2, 3, 5  # machine.reset_cause() of the ESP32 port
 # Driven while the chip boots (0, 1, 5 and 14 on most boards; relays on 26 and 27 were seen to fire).
 BOOT_SIGNALS = (0, 1, 5, 14, 26, 27)
 BOOT_SIGNAL_US = 5_000

@@ -1,6 +1,7 @@
 """The names of MicroPython's ``asyncio`` module, made for one ``Kernel``."""
 
 import types
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -26,6 +27,19 @@ class _Loop:
 
     def get_exception_handler(self) -> Callable[[Any, dict[str, Any]], Any] | None:
         return self._kernel.handler
+
+
+class QuietConsole:
+    """A ``sys.stdin`` at which nobody types, for a ``Stream`` that is only read."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self.buffer = self
+        self._kernel = kernel
+
+    async def receive(self, count: int) -> bytes:
+        """As ``netmemory.Socket``: up to ``count`` bytes, which never come."""
+        await self._kernel.wait_in(deque())
+        return b""
 
 
 class Stream:

@@ -125,8 +125,10 @@ def os_module(directory: Path, generator: random.Random) -> types.ModuleType:
     )
 
 
-def sys_module(modules: dict[str, types.ModuleType], write: Callable[[str], None]) -> types.ModuleType:
-    """``sys``; it says truly that this is CPython."""
+def sys_module(
+    modules: dict[str, types.ModuleType], write: Callable[[str], None], stdin: Any
+) -> types.ModuleType:
+    """``sys``; it says truly that this is CPython.  ``stdin`` is for ``asyncio`` to read from."""
 
     def print_exception(error: BaseException, file: Any = None) -> None:
         text = "".join(traceback.format_exception(error))
@@ -148,6 +150,8 @@ def sys_module(modules: dict[str, types.ModuleType], write: Callable[[str], None
         byteorder=sys.byteorder,
         maxsize=sys.maxsize,
         print_exception=print_exception,
+        stdin=stdin,
+        stdout=types.SimpleNamespace(write=write),
         exit=leave,
     )
 
@@ -175,7 +179,7 @@ def socket_module() -> types.ModuleType:
                 raise OSError(95, "a blocking socket would stop the virtual clock")
 
         def connect(self, address: tuple[str, int]) -> None:
-            self._peer = address
+            """Wherever to: nobody is there."""
 
         def send(self, data: bytes) -> int:
             return len(data)
@@ -184,7 +188,7 @@ def socket_module() -> types.ModuleType:
             raise OSError(11, "nothing has come")
 
         def close(self) -> None:
-            self._peer = ("", 0)
+            """There is nothing to let go of."""
 
     return module("socket", socket=Socket, getaddrinfo=getaddrinfo, AF_INET=2, SOCK_STREAM=1, SOCK_DGRAM=2)
 

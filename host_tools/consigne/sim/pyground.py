@@ -21,7 +21,7 @@ from .board import Board
 from .clock import VirtualClock
 from .ground import PowerLost
 from .kernel import Kernel
-from .kernel_api import asyncio_module
+from .kernel_api import QuietConsole, asyncio_module
 from .modulegraph import SHIM, ModuleGraph
 from .netmemory import MemoryNetwork
 from .wire import Port
@@ -54,7 +54,7 @@ class Interpreter:
             time=device.time_module(self._clock.now_us, self._clock.spend, self._sleep_us),
             random=device.random_module(generator),
             os=device.os_module(ground.directory, generator),
-            sys=device.sys_module(given, self._write),
+            sys=device.sys_module(given, self._write, QuietConsole(self.kernel)),
             gc=device.gc_module(lambda: 0),
             socket=device.socket_module(),
             micropython=device.micropython_module(self._schedule),
