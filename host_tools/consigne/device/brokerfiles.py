@@ -51,8 +51,9 @@ def of_directory(directory: Path, locker: str) -> BrokerFiles:
     has_pair = all(file.exists() for file in pair)
     if not has_pair and not passwords.exists():
         raise DeviceError(
-            f"{directory} has nothing for {locker}: the operator makes the locker known, then runs "
-            "`consigne broker-config` on that directory again"
+            f"{directory} has nothing for {locker} yet: give this command with --ca {ca} in the place of "
+            "--broker, which makes the host know the locker, then run `consigne broker-config` on that "
+            "directory, then give this command again"
         )
     return BrokerFiles(
         password(passwords, locker) if passwords.exists() else "",
