@@ -75,7 +75,7 @@ def test_a_brokers_directory_gives_what_it_has_for_a_locker_and_says_when_that_i
     brokerconfig.write(tmp_path, ["L0001"], host="127.0.0.1")
     found = brokerfiles.gathered("L0001", tmp_path)
     assert found.password and found.ca and not found.client
-    with pytest.raises(DeviceError, match="has nothing for L0009 yet: give this command with --ca .* in the place"):
+    with pytest.raises(DeviceError, match=r"nothing for L0009 yet: give this command with --ca .*ca.crt"):
         brokerfiles.gathered("L0009", clients.parent)
     with pytest.raises(DeviceError, match="give both or neither"):
         brokerfiles.gathered("L0001", certificate=clients / "L0001.crt")
