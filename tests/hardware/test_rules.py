@@ -100,6 +100,23 @@ def test_as_many_timers_are_needed_as_there_are_lines_that_must_end_by_themselve
     assert "rmt_channels" not in {problem.rule for problem in problems(tmp_path, text)}
 
 
+def test_the_light_strip_is_one_timer_too_many_for_a_small_chip_with_a_wire_and_that_is_one_sentence(
+    tmp_path: Path,
+) -> None:
+    """The C3: arming line and lights, or arming line and the direction of a wire, not all three."""
+    text = GOOD.replace('"esp32-devkitc"', f'"{C3_TWO_WIRES}"') + "\n[strip]\npin = 7\n"
+    (problem,) = [problem for problem in problems(tmp_path, text) if problem.rule == "rmt_channels"]
+    assert problem.text == (
+        "the arming line, the direction of RS-485 wire 0 and the light strip need 3 RMT channels, "
+        "ESP32-C3-DevKitM-1 has 2"
+    )
+    assert "de = -1" in problem.advice
+    text = text.replace("de = 18", "de = -1")
+    assert "rmt_channels" not in {problem.rule for problem in problems(tmp_path, text)}
+    text = text.replace(f'"{C3_TWO_WIRES}"', '"esp32-s3-devkitc"').replace("de = -1", "de = 18")
+    assert "rmt_channels" not in {problem.rule for problem in problems(tmp_path, text)}
+
+
 @pytest.mark.parametrize("pin", [34, 35, 36, 39])
 def test_a_sensor_on_a_pin_without_pull_ups_needs_its_resistor(pin: int, tmp_path: Path) -> None:
     text = GOOD.replace("sense_pin = 34", "sense_pin = -1").replace("rx = 35", "rx = 3")

@@ -168,12 +168,16 @@ def hand_opened(cabinet: Cabinet) -> Iterator[Finding]:
 
 
 def rmt_channels(cabinet: Cabinet) -> Iterator[Finding]:
+    """Arming line, direction of each RS-485 wire and lights take a channel of the RMT each."""
     driven = [i for i, wire in enumerate(cabinet.data["rs485"]) if wire["de"] >= 0]
-    needed = 1 + (max(driven) + 1 if driven else 0)  # the arming line has channel 0, wire i has i + 1
+    is_armed = cabinet.data["locks"]["arm_pin"] >= 0
+    users = ["the arming line" if is_armed else "the channel kept for an arming line"]  # 0; wire i has i + 1
+    users += [f"the direction of RS-485 wire {i}" for i in range(max(driven) + 1 if driven else 0)]
     if "strip" in cabinet.data:
-        needed += 1  # the port's own choice, the last one
-    if needed > cabinet.board.rmt_channels:
-        text = f"{needed} RMT channels are needed, {cabinet.board.title} has {cabinet.board.rmt_channels}"
+        users.append("the light strip")  # the port's own choice, the last one
+    if len(users) > cabinet.board.rmt_channels:
+        need = f"{', '.join(users[:-1])} and {users[-1]} need {len(users)} RMT channels"
+        text = f"{need}, {cabinet.board.title} has {cabinet.board.rmt_channels}"
         if not driven:
             yield ("strip", "pin"), text, "leave the lights out, or take another board"
             return

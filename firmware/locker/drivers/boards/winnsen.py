@@ -2,7 +2,7 @@
 
 The state of one lock is asked for at a time, so a board of 24 takes 24 requests.  What protects from
 noise is that every byte of a reply but one is known beforehand, that the one is 0 or 1, and that
-``rs485`` believes a change only when two replies say so.
+``rs485`` believes a change only when two replies say so.  From one source only.
 """
 
 from micropython import const

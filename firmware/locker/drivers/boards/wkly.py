@@ -1,7 +1,8 @@
 """WKLY boards (9600 8N1): ``57 4B 4C 59 length board command data.. XOR``, length of the whole frame.
 
 The state of all locks (command 84) comes as one byte for each, 1 closed, behind their number; some
-firmware puts a result byte before that.  Both are taken: the length tells them apart.
+firmware puts a result byte before that.  Both are taken: the length tells them apart.  All this is
+from one source only, and the form of that reply is a guess of ours from its other replies.
 """
 
 from micropython import const
