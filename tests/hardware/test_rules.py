@@ -91,6 +91,50 @@ def _assert_names_the_key(text: str, line: int, key: str) -> None:
     )
 
 
+# The other ways to break a rule that has several: rule, what is there, what is put instead, the key.
+MORE_BREAKS = (
+    (
+        "sense_range",
+        "sense_pin = 34",
+        "sense_pin = 34\nupper_kohm = 100\nlower_kohm = 24",
+        "supply.lower_kohm",
+    ),
+    ("network", 'ssid = "consigne"\n', "", "network.ssid"),
+    ("i2c_bus", "sda = 21\n", "sda = 21\n\n[[i2c]]\nid = 0\nscl = 16\nsda = 23\n", "i2c[1].id"),
+    ("channel_once", "reed = 8", "reed = 0", "compartment[1].reed"),
+    ("door_neighbours", '["1", "3"]', '["2", "3"]', "compartment[1].neighbours[0]"),
+    ("keypad_keys", "cols = [4, 5, 15]", 'cols = [4, 5, 15, 0]\nkeys = "123A456B789C*0##"', "keypad.keys"),
+    (
+        "door_overlap",
+        "[buzzer]",
+        "[front]\nterminal_column = 1\nterminal_cm = 20\n\n[buzzer]",
+        "compartment[0].bottom_cm",
+    ),
+)
+
+
+@pytest.mark.parametrize(("rule", "old", "new", "key"), MORE_BREAKS)
+def test_every_way_to_break_a_rule_is_found(rule: str, old: str, new: str, key: str, tmp_path: Path) -> None:
+    found = [p for p in problems(tmp_path, changed(old, new)) if p.rule == rule]
+    assert found, f"{rule} found nothing"
+    assert f": {key}: " in str(found[0])
+
+
+def test_adc2_measures_where_the_network_is_no_wi_fi(tmp_path: Path) -> None:
+    text = changed("sense_pin = 34", "sense_pin = 13")
+    assert "adc2_wifi" in {problem.rule for problem in problems(tmp_path, text)}
+    text = text.replace('ssid = "consigne"', 'kind = "ethernet"')
+    assert "adc2_wifi" not in {problem.rule for problem in problems(tmp_path, text)}
+
+
+def test_a_pin_that_moves_at_power_up_is_never_advised_for_a_coil(tmp_path: Path) -> None:
+    """Pin 27 is free here, and good for anything but a coil."""
+    text = changed("lock = 19", "lock = 12").replace("rows = [26, 27, 32, 33]", "rows = [26, 19, 32, 33]")
+    text = text.replace("[tamper]\npin = 23\n", "")
+    (problem,) = [problem for problem in problems(tmp_path, text) if problem.rule == "coil_strapping"]
+    assert problem.advice == "take 23"
+
+
 def test_as_many_timers_are_needed_as_there_are_lines_that_must_end_by_themselves(tmp_path: Path) -> None:
     """The C3 has two RMT channels: the arming line and one wire; the second wire needs de = -1."""
     wire = "\n[[rs485]]\nuart = 2\ntx = 4\nrx = 3\nde = 7\n"
