@@ -84,3 +84,9 @@ def undisturbed() -> Iterator[bool]:
             os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
         sys.setswitchinterval(switch_s)
         gc.enable()
+
+
+def memory() -> str | None:
+    """A directory that is no disk, for ``tempfile``: a simulated flash must not wait for a real one."""
+    shared = Path("/dev/shm")
+    return str(shared) if os.access(shared, os.W_OK) else None
