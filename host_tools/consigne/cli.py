@@ -15,6 +15,7 @@ import typer
 from consigne.cabinet.commands import app as cabinet_app
 from consigne.device.commands import app as device_app
 from consigne.server.accountcommands import app as account_app
+from consigne.server.lockercommands import retire
 
 app = typer.Typer(
     name="consigne",
@@ -26,6 +27,7 @@ app = typer.Typer(
 app.add_typer(cabinet_app, name="cabinet")
 app.add_typer(account_app, name="account")
 app.add_typer(device_app, name="device")
+app.command()(retire)
 
 
 class GroundName(StrEnum):

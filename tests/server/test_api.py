@@ -8,7 +8,7 @@ from consigne import codes
 from consigne.server.service import HostService
 from consigne.server.serving import TOKEN_VARIABLE, Listening, serve
 from consigne.server.store import Store
-from host_kit import DOORS, deposited, device_key, events, occupancy, status
+from host_kit import DOORS, collected, deposited, device_key, events, occupancy, status
 
 KEY = device_key("L1")
 LAYOUT = [{"name": door.name, "size": door.size, "low": door.low} for door in DOORS]
@@ -199,3 +199,13 @@ def test_a_host_without_a_token_does_not_listen_to_the_world(tmp_path, monkeypat
         with pytest.raises(ValueError, match=TOKEN_VARIABLE):
             serve(Listening(host), service)
     service.database.close()
+
+
+def test_a_locker_is_retired_once_nothing_lies_in_it(api):
+    Store(api.host.database).commit([events("L1", 1, deposited(1, "RR123456785FR"))])
+    refused = api("POST", "/lockers/L1/retire")
+    assert refused.status_code == 409 and "RR123456785FR" in refused.json()["detail"]
+    Store(api.host.database).commit([events("L1", 1, collected(2, "RR123456785FR"))])
+    assert api("POST", "/lockers/L1/retire").json()["retired_at"]
+    assert len(api("GET", "/lockers/L1/events").json()) == 2
+    assert api("POST", "/parcels", json={"id": "A", "locker": "L1"}).status_code == 409

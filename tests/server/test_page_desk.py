@@ -1,7 +1,10 @@
 """A locker's page looks again when its own locker has news, and leaves nothing behind when it is closed."""
 
 import pytest
+from consigne.server.accounts import Account
+from consigne.server.pages.control import Control
 from consigne.server.pages.desk import Desk
+from consigne.server.roles import Role
 from consigne.server.service import HostService
 from consigne.server.store import Store
 from host_kit import event, events, register, status
@@ -30,3 +33,16 @@ def test_a_closed_page_is_told_nothing_any_more(host):
     desk.close()
     host.ingest._tell(Store(host.database).commit([status("L1", 1)]))
     assert (desk.revision, other.revision, len(host.ingest.listeners)) == (0, 1, 1)
+
+
+def test_a_locker_is_retired_on_its_page_only_by_who_types_its_name(host):
+    control = Control(host, "L1", lambda: Account("Ada", Role.OPERATOR))
+    control.retire("L2")
+    assert control.answer() == ("bad", "Type L1 beside the button to retire it: nothing was done.")
+    assert host.fleet.locker("L1")["retired_at"] is None
+    control.retire("L1")
+    assert control.answer().tone == "good" and "L1 is retired" in control.answer().words
+    assert host.fleet.locker("L1")["retired_at"]
+    assert control.trail()[0].did.startswith("retire")
+    control.open(0)
+    assert control.answer().tone == "bad" and "L1 was retired on" in control.answer().words

@@ -126,6 +126,15 @@ def expire(connection: Connection, now_s: int) -> list[str]:
     return ids
 
 
+def connected(connection: Connection, names: set[str]) -> set[str]:
+    """Those among some lockers that are known to be connected."""
+    found: set[str] = set()
+    for chunk in chunks(sorted(names)):
+        here = select(lockers.c.id).where(lockers.c.id.in_(chunk), lockers.c.up.is_(True))
+        found.update(connection.execute(here).scalars())
+    return found
+
+
 def repair_grants(connection: Connection, now_s: int) -> None:
     """Start a delta for every connected locker whose set of grants is not the host's."""
     wanting = lockers.c.up.is_(True) & lockers.c.grants_have.is_not(None)

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from consigne import codes, protocol
 from consigne.firmware_path import import_locker
-from consigne.server import audit
+from consigne.server import audit, known
 from consigne.server.database import Database
 from consigne.server.decode import Message
 from consigne.server.errors import CallerError, Conflict, Invalid, NotFound
@@ -134,10 +134,9 @@ def _too_soon(wait_s: int) -> TooMany:
 def _counter(connection: Connection, counter: str) -> Any:
     """The counter's row, locked: two clerks take turns."""
     wanted = select(lockers).where(lockers.c.id == counter, lockers.c.kind == COUNTER)
-    row = connection.execute(wanted.with_for_update()).first()
-    if row is None:
+    if connection.execute(wanted.with_for_update()).first() is None:
         raise NotFound(f"no counter {counter} is registered")
-    return row
+    return known.in_service(connection, counter)
 
 
 def _shelf(names: list[str], shelf: str) -> int:

@@ -11,12 +11,13 @@ from sqlalchemy import select, update
 from sqlalchemy.engine import Connection
 
 from consigne import protocol
-from consigne.server import audit
+from consigne.server import audit, retiring
 from consigne.server.audit import HOST
 from consigne.server.contiguity import Held
 from consigne.server.database import Database
 from consigne.server.digits import SIZES
-from consigne.server.errors import Conflict, Invalid, NotFound
+from consigne.server.errors import Conflict, Invalid
+from consigne.server.known import in_service, row_of
 from consigne.server.models import compartments, events, lockers, streams
 from consigne.server.secret import Secret
 
@@ -100,6 +101,7 @@ class Fleet:
                 values["place"] = json.dumps(asdict(place))
             audit.note(connection, by, "register", locker=id_)
             if row is not None:
+                in_service(connection, id_)
                 if not secrets.compare_digest(row.device_key.reveal(), device_key):
                     raise Conflict(f"locker {id_} is registered with another key")
                 connection.execute(update(lockers).where(lockers.c.id == id_).values(**values))
@@ -121,6 +123,8 @@ class Fleet:
         doors = [Door(str(number + 1), max(SIZES)) for number in range(shelves)]
         with self._database.read() as connection:
             row = connection.execute(select(lockers).where(lockers.c.id == id_)).first()
+            if row is not None:
+                in_service(connection, id_)
         if row is not None and row.kind != COUNTER:
             raise Conflict(f"{id_} is a locker")
         key = row.device_key.reveal() if row is not None else secrets.token_bytes(KEY_BYTES)
@@ -128,9 +132,15 @@ class Fleet:
         with self._database.write() as connection:
             connection.execute(update(lockers).where(lockers.c.id == id_).values(kind=COUNTER, up=True))
 
+    def retire(self, id_: str, by: str = HOST) -> None:
+        """Take a locker or counter out of service, see ``retiring``.  Raises ``NotFound``, ``Conflict``."""
+        with self._database.write() as connection:
+            retiring.retire(connection, id_, by, int(time.time()))
+
     def names(self) -> list[str]:
-        """The name of every locker that has a device."""
-        wanted = select(lockers.c.id).where(lockers.c.kind != COUNTER).order_by(lockers.c.id)
+        """The name of every locker that has a device and serves: those that may reach the broker."""
+        devices = (lockers.c.kind != COUNTER) & lockers.c.retired_at.is_(None)
+        wanted = select(lockers.c.id).where(devices).order_by(lockers.c.id)
         with self._database.read() as connection:
             return list(connection.execute(wanted).scalars())
 
@@ -144,7 +154,7 @@ class Fleet:
     def locker(self, id_: str) -> dict[str, Any]:
         """One locker, without its key.  Raises ``NotFound``."""
         with self._database.read() as connection:
-            return _locker(connection, _row(connection, id_))
+            return _locker(connection, row_of(connection, id_))
 
     def compartments(self, id_: str) -> list[dict[str, Any]]:
         """The compartments as the locker last told, in the order of its doors.
@@ -152,7 +162,7 @@ class Fleet:
         One that the locker has not spoken of yet has ``content`` "unknown".
         """
         with self._database.read() as connection:
-            layout = json.loads(_row(connection, id_).layout)
+            layout = json.loads(row_of(connection, id_).layout)
             wanted = select(compartments).where(compartments.c.locker == id_)
             told = {row.door: row for row in connection.execute(wanted)}
         count = max(len(layout), max(told, default=-1) + 1)
@@ -164,7 +174,7 @@ class Fleet:
             raise Invalid(f"limit is 1 to {EVENTS_PAGE_MAX}")
         wanted = select(events).where(events.c.locker == id_, events.c.id > after)
         with self._database.read() as connection:
-            _row(connection, id_)
+            row_of(connection, id_)
             rows = connection.execute(wanted.order_by(events.c.id).limit(limit))
             return [_event(row) for row in rows]
 
@@ -174,13 +184,6 @@ class Fleet:
         order = (events.c.time_s, events.c.locker, events.c.seq)
         with self._database.read() as connection:
             return [_event(row) for row in connection.execute(wanted.order_by(*order))]
-
-
-def _row(connection: Connection, id_: str) -> Any:
-    row = connection.execute(select(lockers).where(lockers.c.id == id_)).first()
-    if row is None:
-        raise NotFound(f"no locker {id_} is registered")
-    return row
 
 
 def _locker(connection: Connection, row: Any) -> dict[str, Any]:
@@ -193,6 +196,7 @@ def _locker(connection: Connection, row: Any) -> dict[str, Any]:
         "status": json.loads(row.status) if row.status else None,
         "status_at": row.status_at,
         "kind": row.kind,
+        "retired_at": row.retired_at,
         "place": json.loads(row.place),
         "digits": row.digits,
         "timezone": row.timezone,

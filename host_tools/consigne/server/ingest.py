@@ -242,6 +242,8 @@ class Ingest:
         self.counts.stored += len(outcome.stored)
         self.counts.repeated += outcome.repeated
         self.counts.deferred += outcome.deferred
+        if outcome.retired:
+            self.dropped["retired_locker"] += outcome.retired
         for (locker, epoch), numbers in outcome.conflicts.items():
             self.counts.conflicts += len(numbers)
             log.error("%s sent other events %s of journal %d than before", locker, numbers[:5], epoch)
@@ -298,8 +300,10 @@ class Ingest:
         """In the worker thread: the commands to publish and those that expired."""
         at = now_s()
         with self._database.write() as connection:
+            here = commands.connected(connection, {locker for (locker, _), _ in asked})
             for (locker, _epoch), first_missing in asked:
-                commands.issue(connection, locker, commands.AGAIN, {"seq": first_missing}, at)
+                if locker in here:  # one that is away would hear of it too late
+                    commands.issue(connection, locker, commands.AGAIN, {"seq": first_missing}, at)
             expired = commands.expire(connection, at)
             commands.repair_grants(connection, at)
             return commands.send(connection, at), expired

@@ -69,7 +69,9 @@ class HostMetrics(Collector):
     def _from_database(self) -> Iterator[Metric]:
         with self._database.read() as connection:
             up = func.count().filter(lockers.c.up.is_(True))
-            known, connected = connection.execute(select(func.count(), up).select_from(lockers)).one()
+            known, connected = connection.execute(
+                select(func.count(), up).where(lockers.c.retired_at.is_(None))
+            ).one()
             gaps = connection.execute(
                 select(func.count()).select_from(streams).where(streams.c.islands != "[]")
             ).scalar_one()

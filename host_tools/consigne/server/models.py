@@ -47,6 +47,7 @@ lockers = Table(
     # for people
     Column("kind", String(8), nullable=False, server_default="locker"),  # or "counter": a shop, no device
     Column("place", Text, nullable=False, server_default="{}"),  # JSON: {"title", "address", "hours"}
+    Column("retired_at", BigInteger),  # serves nobody since then, see retiring
 )
 
 streams = Table(

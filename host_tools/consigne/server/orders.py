@@ -14,12 +14,12 @@ from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
 from consigne.firmware_path import import_locker
-from consigne.server import commands
+from consigne.server import commands, known
 from consigne.server.audit import HOST
 from consigne.server.database import Database
 from consigne.server.errors import Conflict, Invalid, NotFound
 from consigne.server.models import commands as table
-from consigne.server.models import holders, lockers
+from consigne.server.models import holders
 from consigne.server.parcels import canonical_id
 
 _records = import_locker("core.records")
@@ -101,7 +101,7 @@ class Orders:
         for name, value in settings.items():
             _check_setting(name, value)
         with self._database.write() as connection:
-            _row(connection, locker)
+            known.in_service(connection, locker)
             wanted = {**_unanswered_settings(connection, locker), **settings}
             arguments = {"set": [[name, value] for name, value in wanted.items()]}
             return self._issue(connection, locker, commands.CONFIGURE, arguments, by, "configure")
@@ -114,7 +114,7 @@ class Orders:
         _within("hours", hours, 1, HOURS_MAX)
         rows = [[language, _lines(language, text)] for language, text in texts.items() if text.strip()]
         with self._database.write() as connection:
-            _row(connection, locker)
+            known.in_service(connection, locker)
             arguments = {"until": _now() + hours * 3600, "text": rows}
             return self._issue(connection, locker, commands.MESSAGE, arguments, by, "message")
 
@@ -137,7 +137,7 @@ class Orders:
         _within("nonce", nonce, 1, 0xFFFFFFFF)
         _within("until", until_s, _now(), 0xFFFFFFFF)
         with self._database.write() as connection:
-            _row(connection, locker)
+            known.in_service(connection, locker)
             return commands.revoke(connection, locker, _now(), nonce=(nonce, until_s), by=by)
 
     def revoke_holder(self, locker: str, role: int, action: int, holder: int, by: str = HOST) -> str:
@@ -146,7 +146,7 @@ class Orders:
         _within("action", action, 0, 5)
         _within("holder", holder, 0, COUNTERS.start - 1)
         with self._database.write() as connection:
-            _row(connection, locker)
+            known.in_service(connection, locker)
             here = (holders.c.locker == locker) & (holders.c.role == role) & (holders.c.action == action)
             used = {row.counter for row in connection.execute(select(holders.c.counter).where(here))}
             free = [number for number in COUNTERS if number not in used]
@@ -179,7 +179,7 @@ class Orders:
         subject: str | None = None,
     ) -> str:
         with self._database.write() as connection:
-            count = len(json.loads(_row(connection, locker).layout))
+            count = len(json.loads(known.in_service(connection, locker).layout))
             if not 0 <= door < (count or _records.ANY_DOOR):
                 raise Invalid(f"locker {locker} has no door {door}: they are numbered from 0")
             return self._issue(connection, locker, cmd, {"door": door, **(more or {})}, by, subject)
@@ -197,7 +197,7 @@ class Orders:
         by: str,
         subject: str | None,
     ) -> str:
-        row = _row(connection, locker)
+        row = known.in_service(connection, locker)
         if row.kind != "locker":
             raise Conflict(f"{locker} is a counter: people serve there, it takes no orders")
         if cmd in _AT_ONCE and not row.up:
@@ -211,13 +211,6 @@ def place_of(connection: Connection, locker: str, role: int, action: int, holder
     wanted = select(holders.c.counter).where(here, holders.c.holder == holder)
     newest = connection.execute(wanted.order_by(holders.c.since.desc())).first()
     return int(newest.counter) if newest is not None else holder
-
-
-def _row(connection: Connection, locker: str) -> Any:
-    row = connection.execute(select(lockers).where(lockers.c.id == locker)).first()
-    if row is None:
-        raise NotFound(f"no locker {locker} is registered")
-    return row
 
 
 def _unanswered_settings(connection: Connection, locker: str) -> dict[str, str]:

@@ -25,6 +25,7 @@ class Outcome:
 
     stored: list[Stored] = field(default_factory=list)
     repeated: int = 0
+    retired: int = 0  # messages of lockers that serve no more: nothing of them is kept or acknowledged
     deferred: int = 0  # beyond contiguity.ISLANDS_MAX: will come again
     held: dict[Stream, Held] = field(default_factory=dict)  # to acknowledge; of every stream touched
     parcels: set[str] = field(default_factory=set)

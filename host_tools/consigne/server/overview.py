@@ -75,6 +75,9 @@ class Shown:
     fleet: int
 
 
+_SERVING = lockers.c.retired_at.is_(None)
+
+
 class Overview:
     """The fleet's list.  Safe in any thread."""
 
@@ -107,7 +110,7 @@ class Overview:
         wanted = find.strip().casefold()
         columns = (lockers.c.id, lockers.c.kind, lockers.c.place, lockers.c.layout, lockers.c.up)
         with self._database.read() as connection:
-            rows = connection.execute(select(*columns).order_by(lockers.c.id)).all()
+            rows = connection.execute(select(*columns).where(_SERVING).order_by(lockers.c.id)).all()
             found = [row for row in rows if wanted in f"{row.id} {row.place}".casefold()]
             shown = found[(max(1, page) - 1) * PAGE :][:PAGE]
             free = _free_doors(connection, [row.id for row in shown])
@@ -138,7 +141,7 @@ def _lines(connection: Connection) -> list[Line]:
     columns = (*own, lockers.c.up, lockers.c.status, lockers.c.status_at)
     return [
         _line(row, contents.get(row.id, {}), alarmed.get(row.id, 0), missing.get(row.id))
-        for row in connection.execute(select(*columns))
+        for row in connection.execute(select(*columns).where(_SERVING))
     ]
 
 

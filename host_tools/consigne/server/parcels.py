@@ -13,12 +13,12 @@ from sqlalchemy.engine import Connection
 
 from consigne import codes
 from consigne.firmware_path import import_locker
-from consigne.server import audit, commands, digits, grants, notices
+from consigne.server import audit, commands, digits, grants, known, notices
 from consigne.server.audit import HOST
 from consigne.server.database import Database
 from consigne.server.digits import DAY_S, EXPECTED_DAYS, SIZES
 from consigne.server.errors import Conflict, Invalid, NotFound
-from consigne.server.models import lockers, parcels
+from consigne.server.models import parcels
 from consigne.server.projection import ENDED
 from consigne.server.secret import Secret
 
@@ -106,7 +106,7 @@ class Parcels:
         _check_asked(size, deadline_days, code, language)
         now_s = int(time.time())
         with self._database.write() as connection:
-            where = _locker(connection, locker)
+            where = known.in_service(connection, locker)
             _check_fits(where, size, low)
             before = connection.execute(select(parcels).where(parcels.c.id == id_)).first()
             asked = {"locker": locker, "size": size, "low": low, "deadline_days": deadline_days, "code": code}
@@ -198,7 +198,7 @@ class Parcels:
                 raise Conflict(f"the code of parcel {row.id} was revoked")
             if row.code == LISTED:
                 return str(row.digits.reveal().decode())
-            where = _locker(connection, row.locker)
+            where = known.in_service(connection, row.locker)
             return codes.derived_code(where.device_key.reveal(), row.id, where.digits)
 
     def extend(self, id_: str, days: int, by: str = HOST) -> Parcel:
@@ -276,13 +276,6 @@ def canonical_id(text: str) -> str:
         }
         raise Invalid(explained[reason])
     return str(id_)
-
-
-def _locker(connection: Connection, locker: str) -> Any:
-    row = connection.execute(select(lockers).where(lockers.c.id == locker)).first()
-    if row is None:
-        raise NotFound(f"no locker {locker} is registered")
-    return row
 
 
 def _row(connection: Connection, id_: str) -> Any:

@@ -8,11 +8,10 @@ from sqlalchemy import select
 
 from consigne import codes
 from consigne.firmware_path import import_locker
-from consigne.server import audit, digits, grants
+from consigne.server import audit, digits, grants, known
 from consigne.server.database import Database
 from consigne.server.errors import Conflict, Invalid, NotFound
 from consigne.server.models import grants as grants_table
-from consigne.server.models import lockers
 from consigne.server.orders import place_of
 
 TOKEN_DAYS_MAX = 366
@@ -177,9 +176,7 @@ def _new(where: Any, taken: digits.Taken, card: str) -> tuple[str, bytes]:
 
 
 def _row(connection: Any, locker: str) -> Any:
-    row = connection.execute(select(lockers).where(lockers.c.id == locker)).first()
-    if row is None:
-        raise NotFound(f"no locker {locker} is registered")
+    row = known.in_service(connection, locker)
     if row.kind != LOCKER:
         raise Conflict(f"{locker} is a counter: its clerk serves without codes and labels of ours")
     return row

@@ -18,6 +18,7 @@ from consigne.server.database import Database, insert_rows
 from consigne.server.decode import Message
 from consigne.server.models import events, lockers, streams
 from consigne.server.outcome import Outcome, Stored, Stream, held_of, now_s
+from consigne.server.retiring import retired
 
 _EVENT_COLUMNS = ("locker", "epoch", "seq", "time_s", "kind", "parcel", "data")
 
@@ -47,8 +48,13 @@ class Store:
             if isinstance(message.content, protocol.EventBatch):
                 stream = (message.locker, message.content.epoch)
                 batches.setdefault(stream, []).extend(message.content.events)
-        self._store_events(connection, batches, outcome)
-        for message in messages:
+        rows = streamrows.lock(connection, sorted(batches))
+        gone = retired(connection, {message.locker for message in messages})  # asked under that lock
+        serving = [message for message in messages if message.locker not in gone]
+        outcome.retired = len(messages) - len(serving)
+        rows = {stream: row for stream, row in rows.items() if stream[0] not in gone}
+        self._store_events(connection, rows, batches, outcome)
+        for message in serving:
             standing.apply(connection, message, outcome)
         return outcome
 
@@ -61,7 +67,8 @@ class Store:
     def open_gaps(self) -> dict[Stream, Held]:
         """Every stream of which something is known to be missing, for a host that starts."""
         with self.database.read() as connection:
-            rows = connection.execute(select(streams).where(streams.c.islands != "[]"))
+            joined = select(streams).join(lockers, lockers.c.id == streams.c.locker)
+            rows = connection.execute(joined.where(streams.c.islands != "[]", lockers.c.retired_at.is_(None)))
             return {(row.locker, row.epoch): held_of(row) for row in rows}
 
     def missing(self, known: dict[Stream, int]) -> dict[Stream, int | None]:
@@ -84,9 +91,12 @@ class Store:
     # --- events --------------------------------------------------------------------------------
 
     def _store_events(
-        self, connection: Connection, batches: dict[Stream, list[protocol.Event]], outcome: Outcome
+        self,
+        connection: Connection,
+        rows: dict[Stream, Any],
+        batches: dict[Stream, list[protocol.Event]],
+        outcome: Outcome,
     ) -> None:
-        rows = streamrows.lock(connection, sorted(batches))
         fresh_rows: list[tuple[Any, ...]] = []
         said: list[projection.Said] = []
         changed: list[dict[str, Any]] = []

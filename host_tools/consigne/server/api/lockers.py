@@ -63,6 +63,15 @@ def _lockers(fleet: Fleet, condition: Condition) -> APIRouter:
         """One locker."""
         return fleet.locker(locker)
 
+    @router.post("/{locker}/retire")
+    def retire(locker: LockerId, account: Asking) -> dict[str, Any]:
+        """Take a locker or counter out of service for ever; refused while parcels lie in it or are to come.
+
+        Its credentials, codes, orders and the accounts of its people end; its history stays to be read.
+        """
+        fleet.retire(locker, account.name)
+        return fleet.locker(locker)
+
     @router.get("/{locker}/compartments")
     def compartments(locker: LockerId) -> list[dict[str, Any]]:
         """What lies where."""

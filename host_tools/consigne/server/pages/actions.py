@@ -73,6 +73,10 @@ class OrderCard:
                 button("Restart", lambda: self._do(control.reboot), "press small")
                 self._seq = field("send events again from number", placeholder="event number")
                 button("Send again from", self._again, "press small")
+            with box("row-line"):
+                with box("grow"):
+                    self._name = field("name of the locker to retire", placeholder="its name, to be sure")
+                button("Retire for ever", lambda: self._do(self._retire), "press small")
             self._answer = Text("", "answer", "div")
             self._answer.props["role"] = "status"
             ui.timer(LOOK_EVERY_S / 2, self._show)
@@ -118,6 +122,9 @@ class OrderCard:
         text = self._seq.value.strip()
         seq = int(text) if text.isascii() and text.isdecimal() else 0
         self._do(lambda: self._control.again(seq))
+
+    def _retire(self) -> None:
+        self._control.retire(self._name.value.strip())
 
     def _show(self) -> None:
         told = self._control.answer()

@@ -16,6 +16,7 @@ from consigne.server.service import HostService
 from .wording import wording
 
 TRAIL_LINES = 30
+RETIRED_THEN = "write the broker's configuration anew, and erase the key in the locker itself"
 DETAIL_CHARACTERS_MAX = 120
 
 
@@ -54,6 +55,7 @@ class Control:
         self.timezone = ZoneInfo(host.fleet.locker(locker)["timezone"])
         self._last = ""  # the command whose answer is shown
         self._error = ""
+        self._said = ""
 
     def doors(self) -> list[tuple[int, str]]:
         """Every compartment's number and name."""
@@ -90,15 +92,28 @@ class Control:
 
     def _order(self, issue: Callable[[str], str]) -> None:
         try:
-            self._last, self._error = issue(self._who().name), ""
+            self._last, self._error, self._said = issue(self._who().name), "", ""
         except CallerError as error:
             self._error = str(error)
         self._host.kick()
+
+    def retire(self, typed: str) -> None:
+        """Take the locker out of service for ever, if its name was typed as a second thought."""
+        if typed != self._locker:
+            self._error = f"type {self._locker} beside the button to retire it: nothing was done"
+            return
+        try:
+            self._host.fleet.retire(self._locker, self._who().name)
+            self._error, self._said = "", f"{self._locker} is retired: {RETIRED_THEN}"
+        except CallerError as error:
+            self._error = str(error)
 
     def answer(self) -> Answer:
         """What became of the last order."""
         if self._error:
             return Answer("bad", f"{self._error[0].upper()}{self._error[1:]}.")
+        if self._said:
+            return Answer("good", f"{self._said}.")
         if not self._last:
             return Answer("", "")
         told = self._host.orders.get(self._locker, self._last)
