@@ -195,3 +195,33 @@ def test_an_id_that_reads_like_part_of_a_neighbour_is_found_where_it_is():
     assert few.fields(2)[:2] == (1, 4)
     assert not few._row(3) and not few._row(4)
     assert few.fields(0x50000)[0] == 0
+
+
+def with_tag(id_, begin):
+    """A grant whose tag begins with these bytes."""
+    payload = grant(id_, CODE, parcel="JD{:014d}".format(id_))
+    return payload[:19] + (begin + bytes(16))[:16] + payload[35:]
+
+
+def test_a_tag_that_reads_like_part_of_the_index_is_found_where_it_is():
+    """An entry of the index is the first two bytes of a tag and a page number: here they read alike."""
+    few = G.Grants(9)
+    for id_, begin in ((1, b"\x07\x09"), (2, b"\x00\x05"), (3, b"\x09\x00")):
+        few.put(with_tag(id_, begin), EPOCH_S)
+    assert few.find(b"\x09\x00" + bytes(14)) == (3,)
+    assert few.find(b"\x00\x00" + bytes(14)) == ()
+    few.drop(1)
+    assert few.find(b"\x09\x00" + bytes(14)) == (3,)
+
+
+def test_of_tags_that_begin_alike_on_many_pages_each_is_dropped_by_itself():
+    many = G.Grants(1024)
+    for id_ in range(1, 401):
+        many.put(with_tag(id_, b"\x01\x02" + bytes((id_ % 5,))), EPOCH_S)
+    for id_ in range(400, 0, -2):
+        many.drop(id_)
+    left = [id_ for rest in range(5) for id_ in many.find(b"\x01\x02" + bytes((rest,)) + bytes(13))]
+    assert sorted(left) == list(range(1, 401, 2))
+    for id_ in range(1, 401, 2):
+        many.drop(id_)
+    assert many._pages == many._index == []
