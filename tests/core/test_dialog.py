@@ -219,12 +219,30 @@ def test_no_room_is_said_and_the_courier_goes_on():
     assert b.screen == "full" and b.core.session.state == dialog.COURIER
 
 
+def test_a_parcel_whose_code_somebody_else_has_already_is_not_taken_in():
+    b = Bench()
+    b.give(b.grant(6, b.derived("P-2"), role=E.RESIDENT, door=0))
+    b.press(b.window(E.COURIER, E.DEPOSIT, 7) + "#")
+    b.scan("P-2")
+    assert b.screen == "code_clash" and b.pulses == []
+    b.scan("P-3")
+    assert b.screen == "which_size"
+
+
 def test_an_announced_parcel_needs_no_question_about_its_size():
     b = Bench()
     b.send((E.EV_EXPECTED, "P-7", 3, b.epoch_s + 86400))
     b.press(b.window(E.COURIER, E.DEPOSIT, 7) + "#")
     b.scan("P-7")
     assert b.screen == "fill" and b.core.session.door == 3
+
+
+def test_an_announcement_that_has_ended_says_nothing_of_the_size():
+    b = Bench()
+    b.send((E.EV_EXPECTED, "P-7", 3, b.epoch_s - 1))
+    b.press(b.window(E.COURIER, E.DEPOSIT, 7) + "#")
+    b.scan("P-7")
+    assert b.screen == "which_size"
 
 
 def test_a_courier_takes_an_uncollected_parcel_away():
@@ -235,6 +253,39 @@ def test_a_courier_takes_an_uncollected_parcel_away():
     b.scan("RR123456785FR")
     b.shut(door)
     assert b.kinds()[-1] == "returned" and b.screen == "pick_out"
+
+
+def test_a_courier_who_asks_for_a_parcel_that_was_collected_opens_nothing():
+    b = Bench()
+    door = b.deposit("RR123456785FR")
+    b.press(b.derived("RR123456785FR") + "#")
+    b.shut(door)
+    b.pass_s(10)
+    b.pulses.clear()
+    b.press(b.window(E.COURIER, E.RECALL, 7) + "#")
+    for label in ("RR123456785FR", "P-9"):
+        b.scan(label)
+        assert b.screen == "not_here" and b.pulses == []
+
+
+def test_a_technician_forced_to_open_sees_what_he_always_sees_and_an_alarm_goes_out():
+    b = Bench(site(duress=True))
+    code = b.window(E.TECHNICIAN, E.SERVICE, 1)
+    b.press(code[:-1] + str((int(code[-1]) + 1) % 10) + "#")
+    assert b.screen == "service" and b.of(E.FX_BEEP)[-1] == (E.BEEP_OK,)
+    (alarm,) = [fact for fact in b.facts if fact["kind"] == "alarm"]
+    assert (alarm["alarm"], alarm["role"], alarm["holder"]) == (2, E.TECHNICIAN, 1)
+    b = Bench(site(duress=True))
+    b.press(code + "#")
+    assert b.screen == "service" and "alarm" not in b.kinds()
+
+
+def test_a_remote_order_for_the_door_after_the_last_is_answered_and_opens_nothing():
+    b = Bench()
+    for counter, door in enumerate((len(b.site.names), 65534), 1):
+        b.send((E.EV_OPEN_ORDER, door, counter, "c"))
+        assert b.of(E.FX_REPLY)[-1] == ("c", "no_such_door")
+    assert b.pulses == []
 
 
 def test_a_technician_opens_any_compartment_by_its_name_and_nothing_is_freed():

@@ -231,6 +231,9 @@ def test_a_relay_that_went_on_although_the_order_failed_is_let_go_before_another
     rig.cabinet.doors[0].push_shut()
     rig.taken()
     rig.cabinet.expanders["mcp23017@0:32"].unconfirmed = 2
+    rig.run_until(lambda: ["refused", 4] in rig.events_seen(), 2000)
+    rig.run(5)
+    assert rig.cabinet.doors[4].strike.line.level == 0, "only the arming line keeps it shut"
     rig.run_until(lambda: ["pulsed", 0] in rig.events_seen(), 2000)
     assert rig.taken() == [["refused", 4], ["pulsed", 0]]
     assert rig.cabinet.supply.coils_on_max == 1

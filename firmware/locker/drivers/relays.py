@@ -107,10 +107,14 @@ class RelayLocks:
         line.check()
         self._selected = line  # before select(): it may take effect and still raise
         self._tries_left = _RELEASE_TRIES
-        line.select()
-        for chip in self._readable:
-            if chip.stray():
-                raise OSError(errno.EIO)
+        try:
+            line.select()
+            for chip in self._readable:
+                if chip.stray():
+                    raise OSError(errno.EIO)
+        except OSError:
+            self.busy()  # nobody will call it for a pulse that is not: let go of the line now
+            raise
         self._arm.write_pulses(durations, levels)
 
     def busy(self) -> bool:
