@@ -12,6 +12,8 @@ from pathlib import Path
 import device_kit as kit
 import pytest
 from consigne.device import brokerfiles
+from consigne.device.board import Board
+from consigne.device.scripts import script
 from consigne.device.troubles import DeviceError
 from consigne.server import brokerconfig
 from consigne.server.broker import free_port
@@ -77,6 +79,8 @@ def test_a_brokers_directory_gives_what_it_has_for_a_locker_and_says_when_that_i
     assert found.password and found.ca and not found.client
     with pytest.raises(DeviceError, match=r"nothing for L0009 yet: give this command with --ca .*ca.crt"):
         brokerfiles.gathered("L0009", clients.parent)
+    with pytest.raises(DeviceError, match="nothing for L0009 yet"):
+        brokerfiles.gathered("L0009", tmp_path)
     with pytest.raises(DeviceError, match="give both or neither"):
         brokerfiles.gathered("L0001", certificate=clients / "L0001.crt")
 
@@ -97,6 +101,19 @@ def mosquitto(at, port):
     finally:
         process.terminate()
         process.wait()
+
+
+def doctors_broker(board):
+    """What the doctor finds of the broker."""
+    with Board(board.port) as line:
+        line.enter_service()
+        line.run(script("doctor"))
+        line.call_loaded("settings()")
+        found = line.call_loaded("network(10)")[-1]
+        board.log.clear()
+        line.restart()
+    board.wait_for(lambda: any("ready" in line for _, _, line in board.log), 20)
+    return found
 
 
 @pytest.mark.alone
@@ -122,5 +139,7 @@ def test_provisioned_with_a_certificate_a_locker_gets_in_where_no_password_count
         assert done.returncode == 0, done.stdout + done.stderr
         with mosquitto(at, port) as log:
             eventually(lambda: "as L0001 (" in log.read_text() and "u'L0001'" in log.read_text(), "it is in")
+            assert doctors_broker(board) == ["broker", "pass", "takes L0001"]
+        assert doctors_broker(board)[1] == "fail", "nobody listens any more"
         mpremote(board, "fs", "cp", ":client.der", tmp_path / "client.der")
         assert (tmp_path / "client.der").read_bytes() == expected.client.certificate

@@ -49,14 +49,15 @@ def of_directory(directory: Path, locker: str) -> BrokerFiles:
     ca, passwords, own = directory / "ca.crt", directory / "credentials.json", directory / "clients" / locker
     pair = own.with_name(f"{locker}.crt"), own.with_name(f"{locker}.key")
     has_pair = all(file.exists() for file in pair)
-    if not has_pair and not passwords.exists():
+    has_password = passwords.exists() and locker in _passwords(passwords)
+    if not has_pair and not has_password:
         raise DeviceError(
             f"{directory} has nothing for {locker} yet: give this command with --ca {ca} in the place of "
             "--broker, which makes the host know the locker, then run `consigne broker-config` on that "
             "directory, then give this command again"
         )
     return BrokerFiles(
-        password(passwords, locker) if passwords.exists() else "",
+        password(passwords, locker) if has_password else "",
         authority(ca) if ca.exists() else None,
         client(*pair, locker) if has_pair else None,
     )
@@ -84,14 +85,18 @@ def gathered(
 def password(file: Path, locker: str) -> str:
     """The locker's password in the ``credentials.json`` that ``consigne broker-config`` wrote."""
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))[locker]
-    except (OSError, ValueError, TypeError):
-        raise DeviceError(f"{file} is not the credentials.json of `consigne broker-config`") from None
+        return str(_passwords(file)[locker])
     except KeyError:
         raise DeviceError(
             f"{file} has no password for {locker}: register it, run `consigne broker-config` again"
         ) from None
-    return str(found)
+
+
+def _passwords(file: Path) -> dict[str, str]:
+    try:
+        return dict(json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        raise DeviceError(f"{file} is not the credentials.json of `consigne broker-config`") from None
 
 
 def authority(file: Path) -> bytes:

@@ -37,7 +37,7 @@ _ADVICE = {
     "display": "check its supply, SDA and SCL, and the address on the back",
     "scanner": "check its supply, TX and RX (they cross), and the baud rate",
     "network": "check the name and password of the Wi-Fi, the aerial, the cable",
-    "broker": "check the broker's address and port, its certificate and --ca",
+    "broker": "does it run, at this address and port? if so `consigne device provision` again with --broker",
     "clock": "check SDA, SCL and the battery; `consigne device provision` sets it",
     "sensor": "check this reed switch, its magnet and its wire",
     "lock": "check the latch, its plug, the supply under load; is the parcel pressing on the door?",

@@ -10,9 +10,15 @@ import os
 import sys
 import time
 
-OURS = ("boot.py", "main.py", "config.json", "identity.json", "ca.der", "production", "app")
+OURS = (
+    "boot.py", "main.py", "config.json", "identity.json", "ca.der", "client.der", "client_key.der",
+    "production", "app",
+)  # fmt: skip
 
 _OPENS_MS = 5_000
+_BROKER_S = 20
+_KEEPALIVE_S = 30
+_CONNECT_BYTES = 320  # a name of 32, a user of 64, a password of 128
 _LOOK_MS = 300  # a reed switch has debounced by then
 _NOT_SHUT = -1
 _STUCK = -2
@@ -254,17 +260,43 @@ async def _network(wanted, seconds):
 
 
 async def _broker(wanted):
+    """As the locker itself will: TLS, CONNECT, and what CONNACK says.  A line alone can be one that nobody
+    took: MicroPython's ``open_connection`` does not wait for an answer."""
     try:
-        context = None
-        if wanted["tls"]:
-            from locker.net.tls import client_context
-
-            with open("ca.der", "rb") as file:
-                context = client_context(file.read())
-        _, writer = await asyncio.wait_for(
-            asyncio.open_connection(wanted["broker"], wanted["port"], ssl=context), 15
-        )
-        writer.close()
-        say("broker", "pass", "reached")
-    except (TimeoutError, OSError, ValueError) as error:
+        told = await asyncio.wait_for(_connack(wanted), _BROKER_S)
+        say("broker", "fail" if told else "pass", told or "takes {}".format(patient.identity.locker))
+    except EOFError:
+        say("broker", "fail", "it hangs up")
+    except (asyncio.TimeoutError, OSError, ValueError) as error:  # noqa: UP041 - not a builtin on the board
         say("broker", "fail", "{}: {}".format(type(error).__name__, error))
+
+
+async def _connack(wanted):
+    from locker.net.mqtt_packet import Packet
+
+    context = None
+    if wanted["tls"]:
+        from locker.net.tls import client_context
+
+        context = client_context(_content("ca.der"), _content("client.der"), _content("client_key.der"))
+    reader, writer = await asyncio.open_connection(wanted["broker"], wanted["port"], ssl=context)
+    try:
+        who = patient.identity
+        packet = Packet(_CONNECT_BYTES)
+        name, user, word = who.locker.encode(), who.mqtt_user.encode(), who.mqtt_password.encode()
+        writer.write(packet.connect(name, _KEEPALIVE_S, user, word, b"", b""))
+        await writer.drain()
+        code = (await reader.readexactly(4))[3]
+    finally:
+        writer.close()
+    if code in (4, 5):  # MQTT 3.1.1, 3.2.2.3
+        return "it does not let {} in".format(who.locker)
+    return "it refuses: {}".format(code) if code else ""
+
+
+def _content(name):
+    try:
+        with open(name, "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
