@@ -296,13 +296,23 @@ def test_a_power_cut_after_the_attempt_costs_the_try_though_it_was_never_compare
         assert _left(desk)[0] == left
 
 
+def test_a_token_shown_after_a_power_cut_gives_no_try_back_that_was_cut_off():
+    """Wrong digits, the plug before the answer, one's own token: else guesses would cost nothing."""
+    desk = Desk()
+    for left in (19, 18, 17):
+        desk.record(R.ATTEMPT, VIA_KEYPAD)
+        desk.restart()
+        desk.record(R.ACCEPTED, VIA_SCANNER, 1, 1, 7, 4, "")
+        assert _left(desk)[0] == left
+
+
 def test_a_long_silence_between_two_looks_at_the_ticks_earns_nothing():
     desk = Desk()
     _drain(desk)
     # Half the range of ticks and more cannot be told from a step back.
     throttle = desk.access.throttle
-    throttle.credit(ticks_add(desk.ms, -5))
-    assert throttle.may_try(desk.ms)[0] == 0
+    throttle.credit(ticks_add(desk.ms, -2 * T.TRY_MS))
+    assert throttle.milli_tries() == 0
 
 
 def test_a_state_beyond_the_bucket_is_cut_to_it():
