@@ -4,10 +4,17 @@ With ``panel`` the only place that knows which drivers there are.  Each is impor
 asked for: what is not wired takes no heap.
 """
 
+from time import ticks_diff, ticks_ms
+
+from micropython import const
+
 from .drivers import board
 from .drivers.banks import Banks
 from .drivers.reeds import Reeds
 from .panel import Panel
+
+_HOUR_MS = const(3_600_000)
+_TOLD_MAX = const(30)  # reports an hour: a part with a loose plug falls silent and answers again for days
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,10 +22,14 @@ if TYPE_CHECKING:
 
 
 class Parts:
-    """``report(text)``, once somebody has set it, hears of parts that fall silent."""
+    """``report(text)``, once somebody has set it, hears of parts that fall silent, at a bounded rate: each
+    report is a record, and must not push what happened to parcels out of the journal.
+    """
 
     def __init__(self, raw):
         self.report = print
+        self._told = 0  # in the hour that began at
+        self._hour_ms = ticks_ms()
         buses = board.buses(raw["i2c"])
         banks = Banks(raw["doors"], raw["expanders"], buses, raw["board"], raw["shifts"])
         reeds = banks.pin_reeds + banks.chip_reeds
@@ -45,4 +56,11 @@ class Parts:
         self.panel = Panel(raw, buses, self._hear)
 
     def _hear(self, text):
-        self.report(text)
+        now_ms = ticks_ms()
+        if not 0 <= ticks_diff(now_ms, self._hour_ms) < _HOUR_MS:
+            self._told, self._hour_ms = 0, now_ms
+        self._told += 1
+        if self._told < _TOLD_MAX:
+            self.report(text)
+        elif self._told == _TOLD_MAX:
+            self.report("parts: too many faults to tell this hour")

@@ -399,3 +399,22 @@ def test_an_opening_seen_only_after_the_sensor_was_out_of_order_says_nothing_of_
     b.signal(0, D.SEEN_OPEN)
     (opened,) = [fact for fact in b.facts if fact["kind"] == "opened"]
     assert opened["after_ms"] == 0
+
+
+def test_a_sensor_that_falls_silent_again_and_again_fills_no_journal_and_its_silence_is_told_each_hour():
+    """A loose plug on a board of 50 locks: every few seconds fifty faults, and fifty doors that are back."""
+    b = Bench()
+    for door in (0, 1):
+        b.signal(door, D.SEEN_CLOSED)
+    for _ in range(200):
+        for door in (0, 1):
+            b.cabinet.sensor_fault(door, D.FAULT_SENSOR_SILENT, b.now())
+            b.signal(door, D.SEEN_CLOSED)
+    assert b.kinds() == ["door_fault"] * 6
+    b.cabinet.sensor_fault(1, D.FAULT_SENSOR_SILENT, b.now())
+    b.cabinet.hour()
+    assert [(fact["door"], fact["fault"]) for fact in b.facts[6:]] == [(1, D.FAULT_SENSOR_SILENT)]
+    assert b.order(1, D.FOR_SERVICE) == C.OUT_OF_ORDER
+    b.cabinet.hour()
+    b.cabinet.sensor_fault(0, D.FAULT_CHATTER, b.now())
+    assert b.kinds()[7:] == ["door_fault"]

@@ -490,6 +490,17 @@ def test_good_tokens_are_taken_in_the_middle_of_a_flood_of_false_ones():
     assert b.screen == "service" and b.kinds()[-1] == "accepted"
 
 
+def test_a_sensor_that_is_still_out_of_order_after_an_hour_is_told_again():
+    b = Bench()
+    for _ in range(5):
+        b.send((E.EV_SENSOR_FAULT, 2, D.FAULT_SENSOR_SILENT))
+    assert b.kinds().count("door_fault") == 3
+    b.pass_s(3600)
+    assert b.kinds().count("door_fault") == 4
+    b.pass_s(3600)
+    assert b.kinds().count("door_fault") == 4
+
+
 def test_the_floor_of_the_time_is_journaled_every_hour():
     b = Bench()
     b.pass_s(3601)

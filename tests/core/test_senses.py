@@ -111,3 +111,18 @@ def test_warmth_is_told_at_both_ends():
         bench.send((E.EV_SENSE, E.SENSE_HEAT, celsius))
     told = [what for _, what in _facts(bench, R.FAULT)]
     assert told == ["60 C inside", "55 C inside again", "-20 C inside", "-15 C inside again"]
+
+
+def test_a_worn_switch_that_comes_and_goes_for_hours_fills_no_journal_and_is_heard_all_the_same():
+    bench = _bench()
+    for turn in range(300):
+        bench.send((E.EV_SENSE, E.SENSE_LID, turn % 2 == 0))
+    assert len(_facts(bench, R.ALARM)) + len(_facts(bench, R.FAULT)) == 20
+    assert bench.of(E.FX_BEEP).count((E.BEEP_ALARM,)) == 150
+    assert bench.core.senses.complaints() == []
+    bench.pass_s(3600)
+    assert _facts(bench, R.FAULT)[-1] == (senses.FAULT_CABINET, "cabinet: 280 more changes")
+    bench.send((E.EV_SENSE, E.SENSE_LID, True))
+    assert len(_facts(bench, R.ALARM)) == 11
+    bench.pass_s(3600)
+    assert len(_facts(bench, R.FAULT)) == 11

@@ -75,6 +75,21 @@ def test_a_silent_board_puts_its_own_doors_out_of_order_and_the_others_open(tmp_
     locker.stop()
 
 
+def test_a_board_with_a_loose_plug_fills_no_journal(tmp_path: Path) -> None:
+    """It comes and goes for minutes; what happened to parcels must not make room for that."""
+    locker, host = started(tmp_path)
+    board_ = locker.cabinet.boards[f"8a@1:{ADDRESS['8a']}"]
+    for _ in range(50):
+        board_.silent = not board_.silent
+        locker.run_for(6)
+    told = host.kinds()
+    assert told.count("door_fault") == 2 * 3
+    assert 20 < told.count("fault") <= 30
+    host.command("open", door=2)
+    locker.wait_for(lambda: locker.doors[2].is_open, 5)
+    locker.stop()
+
+
 def test_a_bus_full_of_noise_is_told_board_by_board_and_the_doors_on_pins_open(tmp_path: Path) -> None:
     locker, host = started(tmp_path)
     wire = locker.cabinet.boards[f"winnsen@1:{ADDRESS['winnsen']}"].wire

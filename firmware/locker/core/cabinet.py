@@ -40,6 +40,9 @@ _TAKE_MS = const(800)
 _DOUBT_MS = const(5_000)  # longer than a sensor is watched before it is called chattering
 _STUCK_MS = const(30_000)  # somebody pulling at a door that stuck: still our order
 _REMIND_MS = const(30_000)
+# Of one sensor in an hour: a loose plug on a board of 50 locks would else fill the journal in another hour,
+# and what happened to parcels would have to make room.
+_FAULTS_TOLD_MAX = const(3)
 _LEFT_OPEN_REMINDERS = const(4)  # after two minutes it is an event, not a hint
 
 
@@ -114,8 +117,10 @@ class Cabinet(Compartments):
 
     def sensor_fault(self, index, fault, now):
         """The sensor cannot be believed, nor, when it chatters, the opening it has just told of."""
-        self._record(R.DOOR_FAULT, index, fault)
         d = self.doors[index]
+        d.faults, d.fault = d.faults + 1, fault
+        if d.faults <= _FAULTS_TOLD_MAX:
+            self._record(R.DOOR_FAULT, index, fault)
         told = d.opened_ms if fault == D.FAULT_CHATTER and d.content == D.TAKEN else None
         if told is not None and 0 <= ticks_diff(now[0], told) < _DOUBT_MS:
             self._do_lapse(index, d, now)
@@ -126,6 +131,14 @@ class Cabinet(Compartments):
         for i, d in enumerate(self.doors):
             if d.deadline_ms is not None and ticks_diff(d.deadline_ms, now[0]) <= 0:
                 self.signal(i, D.LATE, now)
+
+    def hour(self):
+        """An hour has passed: faults are told again, first of all those that were not and have not ended."""
+        for i, d in enumerate(self.doors):
+            if d.faults:
+                if d.faults > _FAULTS_TOLD_MAX and d.phase == D.FAULTY:
+                    self._record(R.DOOR_FAULT, i, d.fault)
+                d.faults = 0
 
     # --- actions of the table ------------------------------------------------------------------------
 

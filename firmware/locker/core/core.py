@@ -222,6 +222,9 @@ class Core:
             self.orders.timer(event[1], now)
         else:
             self.record(R.TIME_FLOOR, now[1])
+            self.cabinet.hour()
+            if self.senses:
+                self.senses.hour()
             untold = self.access.untold_tokens()
             if untold:
                 self.record(R.FAULT, _FAULT_SCANNER, "scanner: {} more refused tokens".format(untold))

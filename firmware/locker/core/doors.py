@@ -87,6 +87,7 @@ BLOCKED_STUCK = const(4)  # did not open although pulsed three times
 BLOCK_NAMES = ("free", "forced", "reported", "operator", "stuck")
 
 # --- faults of a door's parts -----------------------------------------------------------------------------
+FAULT_NONE = const(0)
 FAULT_CHATTER = const(1)  # the sensor changes faster than a door can
 FAULT_SENSOR_SILENT = const(2)  # the board that reads the sensor does not answer
 FAULT_LOCK_SILENT = const(3)  # the board that drives the strike does not answer
@@ -122,4 +123,6 @@ class Door:
     opened_ms = None
     open_ms = 0  # open since
     reminders = 0
+    faults = 0  # of its sensor, in this hour
+    fault = FAULT_NONE  # the newest
     deadline_ms = None

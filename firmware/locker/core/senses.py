@@ -20,6 +20,9 @@ _RECOVERED_MV = const(300)  # above the limit: no more weak
 _HOT_C = const(60)  # the glass of a display is good for so much
 _COLD_C = const(-20)
 _EASED_C = const(5)
+_TOLD_MAX = const(
+    20
+)  # records of lid, mains, supply and warmth an hour: a worn contact comes and goes for days
 _UNIT_MV = const(100)  # of what a record keeps
 
 _LID, _MAINS, _WEAK, _WARMTH = range(4)
@@ -32,6 +35,7 @@ class Senses:
         self._core = core
         self._weak_mv = weak_mv
         self._amiss = ["", "", "", ""]  # what the status says of each sense
+        self._told = 0  # in this hour
         self._idle_mv = 0
         self._kept = bytearray(doors if weak_mv else 0)  # lowest, as journaled, in _UNIT_MV; 0: not known
         self._recent = bytearray(2 * doors if weak_mv else 0)  # the same in mV, eased upwards
@@ -89,7 +93,8 @@ class Senses:
 
     def _lid(self, is_open):
         if is_open:
-            self._core.record(R.ALARM, ALARM_LID, 0, 0, R.ANY_DOOR)
+            if self._is_worth_telling():
+                self._core.record(R.ALARM, ALARM_LID, 0, 0, R.ANY_DOOR)
             self._core.effect((E.FX_BEEP, E.BEEP_ALARM))
             self._amiss[_LID] = "lid open"
         elif self._amiss[_LID]:
@@ -117,7 +122,20 @@ class Senses:
 
     def _tell(self, sense, amiss, over):
         self._amiss[sense] = amiss
-        self._core.record(R.FAULT, FAULT_CABINET, amiss or over)
+        if self._is_worth_telling():
+            self._core.record(R.FAULT, FAULT_CABINET, amiss or over)
+
+    def _is_worth_telling(self):
+        """Count a change; the status knows of it also when it gets no record."""
+        self._told += 1
+        return self._told <= _TOLD_MAX
+
+    def hour(self):
+        """An hour has passed: changes get records again; how many got none gets one."""
+        untold = self._told - _TOLD_MAX
+        self._told = 0
+        if untold > 0:
+            self._core.record(R.FAULT, FAULT_CABINET, "cabinet: {} more changes".format(untold))
 
     # --- questions ----------------------------------------------------------------------------------
 
