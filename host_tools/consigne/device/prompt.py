@@ -29,7 +29,7 @@ def enter(line: SerialLine, code: str | None, patience_s: float = PATIENCE_S) ->
     if CLOSED not in heard:
         raise troubles.no_micropython(line.port)
     if code is None:
-        raise troubles.locked(line.port)
+        raise troubles.locked(line.port, heard)
     _type_code(line, code)
 
 

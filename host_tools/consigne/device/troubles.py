@@ -1,6 +1,9 @@
 """What goes wrong between a laptop and a board, each as one sentence that says what to do."""
 
 import errno
+import re
+
+_NUMBER = re.compile(rb"the code to number (\d{3} \d{3} \d{3})")
 
 
 class DeviceError(Exception):
@@ -45,7 +48,13 @@ def no_micropython(port: str) -> DeviceError:
     )
 
 
-def locked(port: str) -> LockedError:
+def locked(port: str, heard: bytes) -> LockedError:
+    """``heard`` is what the console said: while its clock is not set it asks for the code to a number."""
+    if numbers := _NUMBER.findall(heard):
+        return LockedError(
+            f"{port}: the console is closed (production) and the clock is not set; give --code with "
+            f"the operator's code to number {numbers[-1].decode()}, from the locker's page or API"
+        )
     return LockedError(
         f"{port}: the console is closed (production); "
         "give --code with the technician's code of this hour, from the operator's page or API"
