@@ -10,6 +10,7 @@ from pathlib import Path
 from ..firmware_path import firmware_dir
 from ..sim.process import interpreter
 from . import attack
+from .machine import undisturbed
 
 GOALS = {
     "access.check_vs_hmac_10": "<= 6",
@@ -38,7 +39,8 @@ def _costs() -> dict[str, float]:
     """Time in HMACs of the same interpreter, heap in bytes; see ``probe_access.py``."""
     probe = Path(__file__).with_name("probe_access.py")
     command = [interpreter(), "-X", "heapsize=4m", str(probe), str(firmware_dir())]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    with undisturbed():
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
     seen = json.loads(done.stdout)
     return {
         "access.hmac_us": seen["hmac_us"],

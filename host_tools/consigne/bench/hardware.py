@@ -16,6 +16,7 @@ from ..cabinet.rules import RULES
 from ..firmware_path import firmware_dir
 from ..sim.learnground import SimTechnician, UnknownCabinet
 from ..sim.process import interpreter
+from .machine import undisturbed
 from .unknown import unknown_cabinet
 
 GOALS = {
@@ -74,7 +75,8 @@ def _compiled() -> dict[str, float]:
         probe = Path(__file__).with_name("probe_hardware.py")
         asked = [str(probe), str(firmware_dir()), str(file), str(_ROUNDS)]
         command = [interpreter(), "-X", "heapsize=256k", *asked]
-        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+        with undisturbed():
+            done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     doors, times_us = json.loads(done.stdout)
     if doors != 96:
         raise AssertionError(f"{doors} doors were read")

@@ -29,6 +29,7 @@ from ..firmware_path import firmware_dir
 from ..sim.locker import SimLocker
 from ..sim.process import interpreter
 from . import locker, narrow
+from .machine import undisturbed
 
 GOALS = {"heap.peak_bytes": "<= 160000"}
 if narrow.interpreter():
@@ -87,11 +88,11 @@ def plays(
 def smallest_kb(
     template: Path, identity: dict[str, Any], wanted: dict[str, Any], kind: type[SimLocker] = SimLocker
 ) -> int:
-    """By bisection, to ``STEP_KB``."""
+    """By bisection, to ``STEP_KB``; too small is what was so twice: a busy machine has faults too."""
     low, high = 0, MAX_KB
     while high - low > STEP_KB:
         middle = (low + high) // 2
-        if plays(template, identity, middle, wanted, kind):
+        if any(plays(template, identity, middle, wanted, kind) for _ in range(2)):
             high = middle
         else:
             low = middle
@@ -131,7 +132,7 @@ def run() -> dict[str, float]:
         grounds.append(("_32bit", program, narrow.NarrowLocker))
     identity = cabinet.identity()
     numbers: dict[str, float] = {}
-    with tempfile.TemporaryDirectory() as directory:
+    with undisturbed(), tempfile.TemporaryDirectory() as directory:
         template = Path(directory, "journal.bin")
         locker.fill_journal(template, bytes.fromhex(identity["device_key"]))
         for width, program, kind in grounds:

@@ -14,6 +14,7 @@ from ..firmware_path import firmware_dir, import_locker
 from ..sim.flash import NorFlash
 from ..sim.process import interpreter
 from . import locker
+from .machine import undisturbed
 
 R = import_locker("core.records")
 Config = import_locker("config")
@@ -114,7 +115,8 @@ def _interpreter() -> dict[str, float]:
     probe = Path(__file__).with_name("probe_journal.py")
     host_tools = Path(__file__).resolve().parents[2]
     command = [interpreter(), "-X", "heapsize=64m", str(probe), str(firmware_dir()), str(host_tools)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
+    with undisturbed():
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
     seen: dict[str, Any] = json.loads(done.stdout)
     return {
         "journal.append_us": seen["append_us"],
