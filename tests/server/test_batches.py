@@ -1,16 +1,19 @@
 """How many statements a batch takes: few, and no more of them when more lockers and parcels are in it."""
 
+import time
 from contextlib import contextmanager
 
 import pytest
 from consigne.server import commands
+from consigne.server.condition import Condition
 from consigne.server.database import insert_rows
 from consigne.server.decode import KeyRing
+from consigne.server.fleet import Fleet
 from consigne.server.models import events as events_table
 from consigne.server.models import grants
 from consigne.server.parcels import Parcels
 from consigne.server.store import Store
-from host_kit import T0, collected, deposited, event, events, register
+from host_kit import T0, collected, deposited, event, events, register, status
 from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError, IntegrityError
@@ -103,6 +106,28 @@ def test_lockers_that_speak_for_the_first_time_cost_no_statements_of_their_own(d
         keys.learn(names)
         assert all(keys.get(name) is not None for name in names)
     assert len(seen) == 1
+
+
+def test_a_fleet_that_comes_back_says_its_statuses_in_a_few_statements(database):
+    names = [f"N{n:03}" for n in range(MANY)]
+    register(database, names)
+    now_s = int(time.time())
+    health = {"taken": 8, "samples": [[now_s, 9, 61_000, -60, 12_100]], "latches": [[0, 80, 84, 0, 0]]}
+    told = {"seq": 1, "ack": 0, "grants": 0, "digest": 0, "t": now_s, "health": health}
+    few = commit_counted(database, [status("L1", 1, **told)])
+    many = commit_counted(database, [status(name, 1, **told) for name in names])
+    assert len(many) == len(few) <= MOST
+    fleet, condition = Fleet(database), Condition(database)
+    assert all(fleet.locker(name)["connected"] for name in names)
+    assert all(len(condition.samples(name)) == len(condition.latches(name)) == 1 for name in names)
+
+
+def test_of_several_statuses_in_one_batch_the_last_counts_and_what_was_told_stays(database):
+    goodbye = status("L1", 1, up=False)
+    Store(database).commit([status("L1", 1, fw="1.0"), status("L2", 1, fw="1.0"), goodbye])
+    shown = [Fleet(database).locker(name) for name in ("L1", "L2")]
+    assert [one["connected"] for one in shown] == [False, True]
+    assert [one["status"]["firmware"] for one in shown] == ["1.0", "1.0"]
 
 
 def test_a_listed_code_ends_where_its_parcel_is_not_and_no_other_parcels_code_with_it(database):

@@ -95,7 +95,7 @@ def locker(database):
 
 def host_digest(database):
     with database.read() as connection:
-        return grants.digest(connection, "L1", NOW_S)
+        return grants.digests(connection, {"L1": NOW_S})["L1"]
 
 
 def test_host_and_locker_reckon_the_same_digest_and_then_nothing_is_sent(database, locker):

@@ -120,7 +120,7 @@ def test_a_latchs_trend_has_one_point_a_day_and_the_next_to_fail_stands_first(da
         parsed = status("L1", 1, health=told).content.health
         for minutes in (0, 15):
             with database.write() as connection:
-                condition.keep(connection, "L1", parsed, T0 + day * 86_400 + minutes * 60)
+                condition.keep(connection, [("L1", parsed)], T0 + day * 86_400 + minutes * 60)
     worst, well = Condition(database).latches("L1")
     assert (worst.door, [ms for _, ms in worst.trend]) == (4, [90, 140, 190])
     assert worst.slower > 2 and well.slower == 1.0
@@ -133,7 +133,7 @@ def test_samples_are_kept_once_told_from_floor_times_not_and_forgotten_after_two
     health = Telemetry(3, [tuple(row) for row in rows], [])
     for _ in range(2):
         with database.write() as connection:
-            condition.keep(connection, "L1", health, now_s)
+            condition.keep(connection, [("L1", health)], now_s)
     told = Condition(database).samples("L1")
     assert [one["time_s"] for one in told] == [now_s - 900, now_s]
     assert (told[0]["supply_mv"], told[1]["supply_mv"], told[1]["free_bytes"]) == (12_100, None, None)

@@ -144,16 +144,11 @@ def repair_grants(connection: Connection, now_s: int) -> None:
             issue(connection, row.id, GRANTS, {}, now_s)
 
 
-def mend_grants(connection: Connection, locker: str, status: protocol.Status, now_s: int) -> None:
+def begin_grants_anew(connection: Connection, locker: str, now_s: int) -> None:
     """Have a locker whose set of grants is not the host's, though its version is, sent all of it.
 
-    What a locker must refuse would differ for ever: no more than ``WHOLE_SETS_PER_HOUR``.  One that
-    does not know the time cannot say what has ended.
+    What a locker must refuse would differ for ever: no more than ``WHOLE_SETS_PER_HOUR``.
     """
-    if status.grants is None or status.digest is None or status.trust != 1 or status.time_s is None:
-        return
-    if not grants.differ(connection, locker, status.grants, status.digest, status.time_s):
-        return
     here = (commands.c.locker == locker) & (commands.c.cmd == GRANTS) & (commands.c.state == DONE)
     whole = here & commands.c.arguments.like('{"from": 0,%') & (commands.c.answered_at > now_s - 3600)
     if len(connection.execute(select(commands.c.id).where(whole)).all()) < WHOLE_SETS_PER_HOUR:

@@ -3,13 +3,14 @@
 Written as a status arrives, bounded by ``forget``.  Nothing here is custody: what is missing is missing.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
-from consigne.server.database import Database, insert
+from consigne.server.database import Database, chunks, insert
 from consigne.server.models import latches, samples
 from consigne.telemetry import Telemetry
 
@@ -19,27 +20,39 @@ DAY_S = 86_400
 _EARLIEST_S = 1_577_836_800  # 2020: before it a locker has no clock
 _AHEAD_S = 3_600
 _WEAK = 0x80  # locker/core/health.py
+_OF_LATCH = ("usual_ms", "recent_ms", "trouble", "weak")
 
 
-def keep(connection: Connection, locker: str, health: Telemetry, now_s: int) -> None:
-    """Store what came with a status; what was stored before is left as it is."""
-    rows = [_sample(locker, row) for row in health.samples if _EARLIEST_S <= row[0] <= now_s + _AHEAD_S]
+def keep(connection: Connection, told: Sequence[tuple[str, Telemetry]], now_s: int) -> None:
+    """Store what came with some lockers' statuses; samples that were stored before are left as they are."""
+    rows = [
+        _sample(locker, row)
+        for locker, health in told
+        for row in health.samples
+        if _EARLIEST_S <= row[0] <= now_s + _AHEAD_S
+    ]
     if rows:
         connection.execute(insert(connection, samples).on_conflict_do_nothing(), rows)
-    today = now_s // DAY_S
-    here = (latches.c.locker == locker) & (latches.c.day == today)
-    known = {row.door: tuple(row)[3:] for row in connection.execute(select(latches).where(here))}
-    names = ("usual_ms", "recent_ms", "trouble", "weak")
+    _keep_latches(connection, told, now_s // DAY_S)
+
+
+def _keep_latches(connection: Connection, told: Sequence[tuple[str, Telemetry]], today: int) -> None:
+    known: dict[tuple[str, int], tuple[Any, ...]] = {}
+    for chunk in chunks(sorted({locker for locker, health in told if health.latches})):
+        here = latches.c.locker.in_(chunk) & (latches.c.day == today)
+        for row in connection.execute(select(latches).where(here)):
+            known[row.locker, row.door] = tuple(getattr(row, name) for name in _OF_LATCH)
     changed = []
-    for door, usual_ms, recent_ms, trouble, state in health.latches:
-        told = (usual_ms, recent_ms, trouble, bool(state & _WEAK))
-        if door >= 0 and known.get(door) != told:
-            changed.append(
-                {"locker": locker, "door": door, "day": today, **dict(zip(names, told, strict=True))}
-            )
+    for locker, health in told:
+        for door, usual_ms, recent_ms, trouble, state in health.latches:
+            values = (usual_ms, recent_ms, trouble, bool(state & _WEAK))
+            if door >= 0 and known.get((locker, door)) != values:
+                known[locker, door] = values
+                latch = dict(zip(_OF_LATCH, values, strict=True))
+                changed.append({"locker": locker, "door": door, "day": today, **latch})
     if changed:
         statement = insert(connection, latches)
-        newer = {name: statement.excluded[name] for name in names}
+        newer = {name: statement.excluded[name] for name in _OF_LATCH}
         key = ["locker", "door", "day"]
         connection.execute(statement.on_conflict_do_update(index_elements=key, set_=newer), changed)
 

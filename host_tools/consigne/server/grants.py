@@ -126,24 +126,17 @@ def adopt(connection: Connection, locker: str, have: int) -> None:
         connection.execute(update(parcels).where(parcels.c.id == row.id).values(**values))
 
 
-def digest(connection: Connection, locker: str, at_s: int) -> int:
-    """What ``Grants.digest`` of a locker says that holds the host's set, as of a moment."""
-    live = (grants.c.locker == locker) & grants.c.dropped.is_(None) & (grants.c.not_after > at_s)
-    total = 0
-    for row in connection.execute(select(grants).where(live)):
-        fixed = (row.id, row.not_before, row.not_after, row.role, row.action, row.holder, row.door, row.uses)
-        total ^= locker_grants.fingerprint(records.pack(records.GRANT, *fixed, row.tag.reveal(), row.parcel))
-    return total
-
-
-def differ(connection: Connection, locker: str, have: int, told: int, at_s: int) -> bool:
-    """Whether a locker stands at the host's version and yet has not the host's set.
-
-    ``told`` is its digest as of ``at_s``, its own time.
-    """
-    mine = lockers.c.id == locker
-    version = connection.execute(select(lockers.c.grants_version).where(mine)).scalar_one()
-    return bool(have == version and told != digest(connection, locker, at_s))
+def digests(connection: Connection, asked: dict[str, int]) -> dict[str, int]:
+    """What ``Grants.digest`` of lockers says that hold the host's sets, each as of a moment of its own."""
+    totals = dict.fromkeys(asked, 0)
+    for chunk in chunks(sorted(asked)):
+        live = grants.c.locker.in_(chunk) & grants.c.dropped.is_(None)
+        for row in connection.execute(select(grants).where(live)):
+            if row.not_after > asked[row.locker]:
+                fixed = (row.id, row.not_before, row.not_after, row.role, row.action, row.holder, row.door)
+                packed = records.pack(records.GRANT, *fixed, row.uses, row.tag.reveal(), row.parcel)
+                totals[row.locker] ^= locker_grants.fingerprint(packed)
+    return totals
 
 
 def _pieces(connection: Connection, locker: str, have: int, now_s: int) -> list[tuple[int, str, Any]]:

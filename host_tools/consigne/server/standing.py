@@ -1,29 +1,22 @@
-"""What a locker says beside its events: its status, its compartments, its answers and questions.
+"""What a locker says beside its events and its status: its compartments, its answers and questions.
 
 Runs inside the transaction that stores the events, after them.
 """
-
-import json
-from dataclasses import asdict
-from typing import Any
 
 from sqlalchemy import func, select, update
 from sqlalchemy.engine import Connection
 
 from consigne import protocol
-from consigne.server import commands, condition, grants
-from consigne.server.contiguity import Held
+from consigne.server import commands, grants
 from consigne.server.decode import Message
 from consigne.server.models import compartments, lockers, streams
-from consigne.server.outcome import Outcome, held_of, now_s
+from consigne.server.outcome import Outcome, now_s
 
 
 def apply(connection: Connection, message: Message, outcome: Outcome) -> None:
-    """Keep what a message says that is not of events; adds to ``outcome``."""
+    """Keep what a message says that is neither of events nor a status; adds to ``outcome``."""
     content = message.content
-    if isinstance(content, protocol.Status):
-        _apply_status(connection, message.locker, content, outcome)
-    elif isinstance(content, protocol.Occupancy):
+    if isinstance(content, protocol.Occupancy):
         _apply_occupancy(connection, message.locker, content, outcome)
     elif isinstance(content, protocol.Reply):
         if commands.answered(connection, message.locker, content.id, content.result):
@@ -47,33 +40,6 @@ def _superseded(connection: Connection, locker: str, epoch: int) -> bool:
     return connection.execute(select(streams.c.epoch).where(here)).first() is not None
 
 
-def _apply_status(connection: Connection, locker: str, status: protocol.Status, outcome: Outcome) -> None:
-    if _superseded(connection, locker, status.epoch):
-        return
-    values: dict[str, Any] = {"up": status.up, "status_at": now_s()}
-    if status.up:
-        values["status"] = json.dumps(_status_dict(status))
-    connection.execute(update(lockers).where(lockers.c.id == locker).values(**values))
-    outcome.lockers.add(locker)
-    if status.health is not None:
-        condition.keep(connection, locker, status.health, now_s())
-    if status.grants is not None:
-        grants.adopt(connection, locker, status.grants)
-        commands.mend_grants(connection, locker, status, now_s())
-    if not status.up or status.seq is None:
-        return
-    stream = (locker, status.epoch)
-    held = outcome.held.get(stream)
-    if held is None:
-        here = (streams.c.locker == locker) & (streams.c.epoch == status.epoch)
-        row = connection.execute(select(streams).where(here)).first()
-        held = held_of(row) if row is not None else Held()
-    if (status.ack or 0) < held.contiguous:
-        outcome.held[stream] = held  # the last acknowledgement did not arrive
-    if status.seq - 1 > held.highest:
-        outcome.behind[stream] = held.contiguous + 1
-
-
 def _apply_occupancy(
     connection: Connection, locker: str, occupancy: protocol.Occupancy, outcome: Outcome
 ) -> None:
@@ -94,18 +60,3 @@ def _apply_occupancy(
     if rows:
         connection.execute(compartments.insert(), rows)
     outcome.lockers.add(locker)
-
-
-def _status_dict(status: protocol.Status) -> dict[str, Any]:
-    return {
-        "epoch": status.epoch,
-        "seq": status.seq,
-        "ack": status.ack,
-        "grants": status.grants,
-        "trust": status.trust,
-        "time_s": status.time_s,
-        "firmware": status.firmware,
-        "journal": status.journal,
-        "faults": status.faults,
-        "health": asdict(status.health) if status.health is not None else None,
-    }

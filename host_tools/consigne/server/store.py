@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from sqlalchemy.engine import Connection
 
 from consigne import protocol
-from consigne.server import alarms, commands, notices, projection, repeats, standing, streamrows
+from consigne.server import alarms, commands, notices, projection, repeats, standing, statuses, streamrows
 from consigne.server.contiguity import Held
 from consigne.server.database import Database, insert_rows
 from consigne.server.decode import Message
@@ -54,6 +54,9 @@ class Store:
         outcome.retired = len(messages) - len(serving)
         rows = {stream: row for stream, row in rows.items() if stream[0] not in gone}
         self._store_events(connection, rows, batches, outcome)
+        said = [(one.locker, one.content) for one in serving if isinstance(one.content, protocol.Status)]
+        if said:
+            statuses.apply(connection, said, outcome)
         for message in serving:
             standing.apply(connection, message, outcome)
         return outcome
