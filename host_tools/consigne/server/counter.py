@@ -20,7 +20,7 @@ from consigne.server.decode import Message
 from consigne.server.errors import CallerError, Conflict, Invalid, NotFound
 from consigne.server.fleet import COUNTER
 from consigne.server.models import lockers, parcels, streams
-from consigne.server.parcels import canonical_id
+from consigne.server.parcelview import canonical_id
 from consigne.server.patience import Patience
 from consigne.server.store import Store
 

@@ -1,9 +1,9 @@
 """Between the broker and the database: receive, commit, then acknowledge.
 
 One asyncio task and one worker thread.  The MQTT callback only appends to a bounded queue; the
-thread decodes and commits whatever has gathered, in one transaction; then the task publishes what
-that commit allows: cumulative acknowledgements, requests for what is missing, commands.  A batch
-grows by itself while the disk is busy, which is what makes many events a second cheap.
+thread decodes and commits whatever has gathered (``storing``), in one transaction; then the task
+publishes what that commit allows: cumulative acknowledgements, requests for what is missing, commands.
+A batch grows by itself while the disk is busy, which is what makes many events a second cheap.
 """
 
 import asyncio
@@ -16,18 +16,18 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from enum import Enum, auto
 
-from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from consigne import codes, protocol
 from consigne.server import commands
 from consigne.server.contiguity import Gaps
 from consigne.server.counts import Counts
 from consigne.server.database import Database
-from consigne.server.decode import Decoder, KeyRing, Message
-from consigne.server.inbox import LOST, Inbox, Received
+from consigne.server.decode import KeyRing
+from consigne.server.inbox import Inbox
 from consigne.server.mqtt import HostClient
 from consigne.server.outcome import Outcome, now_s
-from consigne.server.store import Store
+from consigne.server.storing import DATABASES_OWN, Storing
 
 log = logging.getLogger(__name__)
 
@@ -70,8 +70,8 @@ class Ingest:
         self.keys = KeyRing(database)
         self._database = database
         self._client = client
-        self._decoder = Decoder(self.keys)
-        self._store = Store(database)
+        self._storing = Storing(database, self.keys, self.counts)
+        self._store = self._storing.store
         self._gaps = Gaps()
         self._inbox = Inbox()
         self._wake = asyncio.Event()
@@ -82,7 +82,7 @@ class Ingest:
     @property
     def dropped(self) -> Counter[str]:
         """Messages not let through, by reason."""
-        return self._decoder.dropped
+        return self._storing.dropped
 
     def total(self) -> tuple[Counts, Counter[str]]:
         """What this process and its workers did: the counts, and the messages dropped by reason."""
@@ -135,7 +135,7 @@ class Ingest:
         try:
             while self._inbox:
                 await self._turn()
-        except (OperationalError, InterfaceError) as error:
+        except DATABASES_OWN as error:
             log.error("%d messages not committed at the end: %s", len(self._inbox), error)
         self._worker.shutdown()
 
@@ -188,52 +188,13 @@ class Ingest:
         loop = asyncio.get_running_loop()
         began_s = time.monotonic()
         try:
-            outcomes = await loop.run_in_executor(self._worker, self._work, taken)
-        except (OperationalError, InterfaceError):  # locked, full, gone: not the messages' fault
+            outcomes = await loop.run_in_executor(self._worker, self._storing.keep, taken)
+        except DATABASES_OWN:
             self._inbox.put_back(taken)
             raise
         self.counts.commit_s += time.monotonic() - began_s
         for outcome in outcomes:
             self._answer(outcome)
-
-    def _work(self, taken: list[Received]) -> list[Outcome]:
-        """In the worker thread: decode and commit, in the order of arrival."""
-        if LOST not in taken:
-            return self._commit(taken)
-        at = taken.index(LOST)
-        outcomes = self._commit(taken[:at])
-        self._store.forget_presence()
-        return outcomes + self._work(taken[at + 1 :])
-
-    def _commit(self, taken: list[Received]) -> list[Outcome]:
-        messages = self._decoder.decode_all(taken)
-        if not messages:
-            return []
-        try:
-            return [self._store.commit(messages)]
-        except Exception as error:
-            if _is_databases_own(error):
-                raise
-            self.counts.failed_commits += 1
-            log.exception("a batch of %d messages failed: trying them one by one", len(messages))
-        return self._commit_singly(messages)
-
-    def _commit_singly(self, messages: list[Message]) -> list[Outcome]:
-        """Keep one message that cannot be stored from holding up all others.
-
-        Any exception is caught, a defect of ours too: what one locker says must not stop the fleet. The
-        message is logged with its traceback, counted, and not acknowledged, so it is not lost either.
-        """
-        outcomes = []
-        for message in messages:
-            try:
-                outcomes.append(self._store.commit([message]))
-            except Exception as error:
-                if _is_databases_own(error):
-                    raise
-                self._decoder.dropped["not_storable"] += 1
-                log.exception("a message of %s is not stored", message.locker)
-        return outcomes
 
     # --- answering -------------------------------------------------------------------------------
 
@@ -307,8 +268,3 @@ class Ingest:
             expired = commands.expire(connection, at)
             commands.repair_grants(connection, at)
             return commands.send(connection, at), expired
-
-
-def _is_databases_own(error: Exception) -> bool:
-    """Whether the database itself is locked, full or gone: the messages are good and are tried again."""
-    return isinstance(error, (OperationalError, InterfaceError))

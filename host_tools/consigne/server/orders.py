@@ -20,7 +20,7 @@ from consigne.server.database import Database
 from consigne.server.errors import Conflict, Invalid, NotFound
 from consigne.server.models import commands as table
 from consigne.server.models import holders
-from consigne.server.parcels import canonical_id
+from consigne.server.parcelview import canonical_id
 
 _records = import_locker("core.records")
 _messages = import_locker("net.messages")

@@ -5,11 +5,9 @@ Where a parcel is, is never decided here: that is concluded from the events (``p
 
 import json
 import time
-from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select, update
-from sqlalchemy.engine import Connection
+from sqlalchemy import select, update
 
 from consigne import codes
 from consigne.firmware_path import import_locker
@@ -17,40 +15,15 @@ from consigne.server import audit, commands, digits, grants, known, notices
 from consigne.server.audit import HOST
 from consigne.server.database import Database
 from consigne.server.digits import DAY_S, EXPECTED_DAYS, SIZES
-from consigne.server.errors import Conflict, Invalid, NotFound
+from consigne.server.errors import Conflict, Invalid
 from consigne.server.models import parcels
+from consigne.server.parcelview import PAGE_MAX, Parcel, canonical_id, page, parcel_of, row_of
 from consigne.server.projection import ENDED
 from consigne.server.secret import Secret
 
-_labels = import_locker("core.labels")
-
 LANGUAGES: tuple[str, ...] = import_locker("texts").LANGUAGES
-DERIVED, LISTED, NONE = "derived", "listed", "none"
-_IN_A_LOCKER = ("in_locker", "forced")
-_NEWEST_FIRST = (func.coalesce(parcels.c.announced_at, 0).desc(), parcels.c.id)
+DERIVED, LISTED = "derived", "listed"
 DEADLINE_DAYS_MAX = 60
-PAGE_MAX = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Parcel:
-    """One parcel.  Times are Unix seconds; ``collect_by`` is known once it lies in a locker."""
-
-    id: str
-    locker: str
-    state: str
-    size: int
-    low: bool
-    code: str
-    revoked: bool
-    door: int | None
-    announced_at: int | None
-    expected_until: int | None
-    deposited_at: int | None
-    collect_by: int | None
-    overdue: bool
-    ended_at: int | None
-    carrier: int | None
 
 
 class Parcels:
@@ -116,7 +89,7 @@ class Parcels:
                 and before.state == "announced"
                 and asked.items() <= before._mapping.items()
             ):
-                return _parcel(before)  # asked again, the first answer was lost on its way
+                return parcel_of(before)  # asked again, the first answer was lost on its way
             if before is not None:
                 _check_before(before, id_, carrier, code)
             values: dict[str, Any] = {**asked, "state": "announced"}
@@ -136,12 +109,12 @@ class Parcels:
                 connection.execute(update(parcels).where(parcels.c.id == id_).values(**values))
             audit.note(connection, by, "announce", locker=locker, parcel=id_)
             notices.plan(connection, [id_], now_s)
-            return _parcel(connection.execute(select(parcels).where(parcels.c.id == id_)).one())
+            return parcel_of(connection.execute(select(parcels).where(parcels.c.id == id_)).one())
 
     def get(self, id_: str) -> Parcel:
         """One parcel.  Raises ``NotFound``."""
         with self._database.read() as connection:
-            return _parcel(_row(connection, id_))
+            return parcel_of(row_of(connection, id_))
 
     def list(
         self,
@@ -164,24 +137,11 @@ class Parcels:
         after
             The last parcel of the page before.
         """
-        wanted = select(parcels).order_by(*_NEWEST_FIRST)
-        if locker is not None:
-            wanted = wanted.where(parcels.c.locker == locker)
-        if carrier is not None:
-            wanted = wanted.where(parcels.c.carrier == carrier)
-        if open_only:
-            wanted = wanted.where(parcels.c.state.not_in(ENDED))
-        if overdue:
-            end_s = parcels.c.deposited_at + parcels.c.deadline_days * DAY_S
-            there = parcels.c.state.in_(_IN_A_LOCKER) & (parcels.c.deadline_days > 0)
-            wanted = wanted.where(there, end_s < int(time.time()))
         with self._database.read() as connection:
-            if after:
-                last = _row(connection, after)
-                at = func.coalesce(parcels.c.announced_at, 0)
-                same = (at == (last.announced_at or 0)) & (parcels.c.id > last.id)
-                wanted = wanted.where((at < (last.announced_at or 0)) | same)
-            return [_parcel(row) for row in connection.execute(wanted.limit(min(limit, PAGE_MAX)))]
+            return page(
+                connection, locker, open_only=open_only, overdue=overdue, carrier=carrier, after=after,
+                limit=limit,
+            )  # fmt: skip
 
     def code(self, id_: str, by: str | None = None) -> str:
         """The digits that collect a parcel; ``by`` is the account that is shown them, for the trail.
@@ -189,7 +149,7 @@ class Parcels:
         Raises ``NotFound``, and ``Conflict`` when it has none (any more).
         """
         with self._database.write() if by else self._database.read() as connection:
-            row = _row(connection, id_)
+            row = row_of(connection, id_)
             if by:
                 audit.note(connection, by, "show code", locker=row.locker, parcel=row.id)
             if row.state in ENDED:
@@ -204,7 +164,7 @@ class Parcels:
     def extend(self, id_: str, days: int, by: str = HOST) -> Parcel:
         """Give the customer more days; the derived code and a listed one work as long as it lies there."""
         with self._database.write() as connection:
-            row = _row(connection, id_)
+            row = row_of(connection, id_)
             if row.state in ENDED:
                 raise Conflict(f"parcel {row.id} is {row.state}: there is nothing to extend")
             total = row.deadline_days + days
@@ -217,10 +177,10 @@ class Parcels:
                 values["grant"] = digits.prolong(connection, row, days)
             connection.execute(update(parcels).where(parcels.c.id == row.id).values(**values))
             audit.note(connection, by, "extend", locker=row.locker, parcel=row.id, detail=f"{days} days more")
-            longer = _row(connection, row.id)
+            longer = row_of(connection, row.id)
             if longer.contact is not None:
                 notices.postpone(connection, longer, int(time.time()))
-            return _parcel(longer)
+            return parcel_of(longer)
 
     def revoke(self, id_: str, by: str = HOST) -> Parcel:
         """Make the code of a parcel worthless; one that has not come is cancelled.
@@ -229,7 +189,7 @@ class Parcels:
         """
         now_s = int(time.time())
         with self._database.write() as connection:
-            row = _row(connection, id_)
+            row = row_of(connection, id_)
             if row.state in ENDED:
                 raise Conflict(f"parcel {row.id} is {row.state}: there is nothing to revoke")
             values: dict[str, Any] = {"revoked": True}
@@ -241,7 +201,7 @@ class Parcels:
             commands.revoke(connection, row.locker, now_s, parcel=(row.id, until_s), by=by)
             connection.execute(update(parcels).where(parcels.c.id == row.id).values(**values))
             notices.plan(connection, [row.id], now_s)
-            return _parcel(_row(connection, row.id))
+            return parcel_of(row_of(connection, row.id))
 
 
 def _check_asked(size: int, deadline_days: int, code: str, language: str) -> None:
@@ -265,50 +225,8 @@ def _check_before(before: Any, id_: str, carrier: int | None, code: str) -> None
         raise Conflict(f"the derived code of {id_} was revoked: announce it with code 'listed'")
 
 
-def canonical_id(text: str) -> str:
-    """A parcel's id as a locker knows it.  Raises ``Invalid`` for what no label can say."""
-    reason, id_ = _labels.parcel_id(text)
-    if reason:
-        explained = {
-            _labels.R_LABEL_LENGTH: "a parcel id has 1 to 40 characters",
-            _labels.R_LABEL_CHARS: "a parcel id is made of printable ASCII characters",
-            _labels.R_LABEL_CHECK: "the check digit of the parcel id is wrong: was it misread?",
-        }
-        raise Invalid(explained[reason])
-    return str(id_)
-
-
-def _row(connection: Connection, id_: str) -> Any:
-    row = connection.execute(select(parcels).where(parcels.c.id == canonical_id(id_))).first()
-    if row is None:
-        raise NotFound(f"no parcel {id_} is known")
-    return row
-
-
 def _check_fits(where: Any, size: int, low: bool) -> None:
     doors = json.loads(where.layout)
     if doors and not any(door["size"] >= size and (door["low"] or not low) for door in doors):
         kind = "low compartment" if low else "compartment"
         raise Invalid(f"locker {where.id} has no {kind} of size {SIZES[size]} or larger")
-
-
-def _parcel(row: Any) -> Parcel:
-    here = row.state in _IN_A_LOCKER and row.deposited_at is not None and row.deadline_days
-    collect_by = row.deposited_at + row.deadline_days * DAY_S if here else None
-    return Parcel(
-        id=row.id,
-        locker=row.locker,
-        state=row.state,
-        size=row.size,
-        low=row.low,
-        code=row.code,
-        revoked=row.revoked,
-        door=row.door if row.state != "announced" else None,
-        announced_at=row.announced_at,
-        expected_until=row.expected_until,
-        deposited_at=row.deposited_at,
-        collect_by=collect_by,
-        overdue=collect_by is not None and collect_by < time.time(),
-        ended_at=row.ended_at,
-        carrier=row.carrier,
-    )

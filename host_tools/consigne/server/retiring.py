@@ -17,9 +17,9 @@ from consigne.server.errors import Conflict
 from consigne.server.models import accounts, compartments, lockers, parcels, sessions, streams
 from consigne.server.models import commands as commands_table
 from consigne.server.models import grants as grants_table
+from consigne.server.parcelview import IN_A_LOCKER
 from consigne.server.secret import Secret
 
-_INSIDE = ("in_locker", "forced")
 _PARCEL, _BEING_FILLED = 1, 3  # of models.compartments.content, see fleet.CONTENT_NAMES
 _NAMED = 3  # parcels in a refusal
 
@@ -64,7 +64,7 @@ def _stop_events(connection: Connection, locker: str) -> None:
 
 def _refuse_while_used(connection: Connection, locker: str) -> None:
     here = parcels.c.locker == locker
-    inside = select(parcels.c.id, parcels.c.door).where(here, parcels.c.state.in_(_INSIDE))
+    inside = select(parcels.c.id, parcels.c.door).where(here, parcels.c.state.in_(IN_A_LOCKER))
     rows = connection.execute(inside.order_by(parcels.c.id)).all()
     if rows:
         raise Conflict(f"{locker} still holds {_count(rows)}: have them collected or taken back first")

@@ -6,7 +6,8 @@ from fastapi import Depends, Request
 
 from consigne.server.accounts import Account
 from consigne.server.errors import CallerError, NotFound
-from consigne.server.parcels import Parcel, Parcels
+from consigne.server.parcels import Parcels
+from consigne.server.parcelview import Parcel
 from consigne.server.roles import Role
 
 

@@ -12,7 +12,8 @@ from consigne.server.api.access import Asking, only, own_parcel
 from consigne.server.api.bodies import ExtendBody, ParcelBody
 from consigne.server.fleet import Fleet
 from consigne.server.notices import Outbox
-from consigne.server.parcels import PAGE_MAX, Parcels
+from consigne.server.parcels import Parcels
+from consigne.server.parcelview import PAGE_MAX
 from consigne.server.roles import Role
 
 _SENDERS = only(Role.OPERATOR, Role.CARRIER, Role.MERCHANT)  # who knows the customer, and may see codes

@@ -7,7 +7,7 @@ from nicegui import ui
 
 from consigne.server.accounts import Account
 from consigne.server.errors import CallerError
-from consigne.server.parcels import Parcel
+from consigne.server.parcelview import Parcel
 from consigne.server.service import HostService
 
 from .dress import Text, box, button, field, set_class

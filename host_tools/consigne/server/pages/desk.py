@@ -10,7 +10,7 @@ from consigne.firmware_path import import_locker
 from consigne.server.accounts import Account
 from consigne.server.errors import CallerError
 from consigne.server.outcome import Outcome
-from consigne.server.parcels import Parcel
+from consigne.server.parcelview import Parcel
 from consigne.server.service import HostService
 
 from .compartments import Believed
