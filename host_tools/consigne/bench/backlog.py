@@ -37,9 +37,8 @@ EVENTS = LOCKERS * EVENTS_EACH
 ROUNDS = 2
 TIMEOUT_S = 120.0
 _LOOK_S = 0.02
-_UNLIMITED = (
-    "allow_anonymous true\nmax_queued_messages 0"  # mosquitto keeps 1,000 otherwise, and drops the rest
-)
+# mosquitto keeps 1,000 messages otherwise and drops the rest; in flight as ``server.brokerconfig`` has it
+_SETTINGS = "allow_anonymous true\nmax_queued_messages 0\nmax_inflight_messages 200"
 _ALL_SENT = "consigne-bench/all-sent"
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
@@ -99,7 +98,7 @@ def _frames(keys: dict[str, bytes]) -> list[Frame]:
 
 
 async def _drain(url: str, keys: dict[str, bytes], frames: list[Frame], count: int, into: Drained) -> None:
-    broker = Mosquitto(settings=_UNLIMITED)
+    broker = Mosquitto(settings=_SETTINGS)
     await broker.start()
     database = Database(url)
     _register(database, keys)

@@ -39,7 +39,7 @@ GOALS = {
     "server.postgresql.events_per_s": ">= 6000",
     "server.postgresql.ack_p99_ms": "<= 1000",
     "server.postgresql.ack_p99_ms_workers_2": "<= 1000",
-    "server.postgresql.workers_2_vs_1": ">= 1.2",
+    "server.postgresql.workers_2_vs_1": ">= 1.1",
 }
 
 NAMES = [f"B{n:04}" for n in range(20)]
