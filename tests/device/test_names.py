@@ -84,9 +84,9 @@ def test_a_program_with_shorter_names_does_what_it_did(tmp_path: Path) -> None:
 def test_what_is_private_loses_its_name_and_what_is_looked_up_keeps_it() -> None:
     short = shorten(FILES)
     together = b"".join(short.values())
-    for name in (b"_corners", b"_area", b"_lid_open", b"by_how_much", b"_check", b"factor"):
+    for name in (b"_corners", b"_area", b"_lid_open", b"by_how_much", b"_check", b"factor", b"_PLAN"):
         assert name not in together, name
-    for name in (b"_do_grow", b"_on_a", b"_count", b"_made", b"lid_open=1", b"public", b"_name"):
+    for name in (b"_do_grow", b"_on_a", b"_made", b"lid_open=1", b"public", b"_name"):
         assert name in together, name
 
 
@@ -102,6 +102,106 @@ def test_names_that_meet_in_a_class_and_its_bases_stay_apart() -> None:
         sorted(set(assigned)) == sorted({"_name", "public", assigned[0], assigned[-1]})
         and len(set(assigned)) == 4
     )
+
+
+WORDS = b"""
+class Refused(ValueError):
+    pass
+
+
+class Unknown(Refused):
+    pass
+
+
+class Book:
+    pages = 3
+
+
+def spelt(word):
+    if not word:
+        raise Unknown(word)
+    return "-".join(word)
+
+
+def counted(word):
+    return len(word) * Book.pages
+
+
+def close(word):
+    return word + "."
+"""
+READER = b"""
+from .parts.words import (
+    Refused,
+    Book,
+    spelt,
+)
+
+
+def main(word):
+    try:
+        return spelt(word), Book.pages
+    except Refused as error:
+        return type(error).__name__
+"""
+COUNTER = b"""
+from app import reader
+
+from ..parts.words import close, counted
+
+
+def count(word, file):
+    file.close()
+    return reader.main(word), reader.main(""), counted(word), close(word)
+"""
+LIBRARY = {
+    "app/__init__.py": b"",
+    "app/parts/__init__.py": b"",
+    "app/parts/words.py": WORDS,
+    "app/parts/counter.py": COUNTER,
+    "app/reader.py": READER,
+}
+
+
+def test_what_is_imported_by_name_works_under_a_shorter_one(tmp_path: Path) -> None:
+    statement = "import io; from app.parts import counter; print(counter.count('abc', io.StringIO()))"
+    plain = run(LIBRARY, tmp_path / "plain", statement)
+    assert "a-b-c" in plain
+    assert run(shorten(LIBRARY), tmp_path / "short", statement) == plain
+
+
+def test_imported_names_go_but_those_that_are_told_or_mean_something_else_stay() -> None:
+    short = shorten(LIBRARY)
+    together = b"".join(short.values())
+    for name in (b"spelt", b"counted", b"Book"):
+        assert name not in together, name
+    for name in (b"Refused", b"Unknown", b"close", b"pages", b"main", b"count("):
+        assert name in together, name
+
+
+def test_names_that_meet_in_a_file_stay_apart() -> None:
+    words = ast.parse(shorten(LIBRARY)["app/parts/words.py"])
+    names = [node.name for node in words.body if isinstance(node, ast.ClassDef | ast.FunctionDef)]
+    assert len(set(names)) == 6
+
+
+def test_what_a_program_beside_the_application_takes_from_it_stays(tmp_path: Path) -> None:
+    script = b"from app.parts import words; from app.parts.words import spelt; print(spelt('ab'), words.Book)"
+    short = shorten(LIBRARY, [script])
+    assert run(short, tmp_path, script.decode()) == "a-b <class 'Book'>\n"
+    assert b"counted" not in b"".join(short.values())
+
+
+def test_a_module_is_imported_by_the_one_name_that_it_has() -> None:
+    short = shorten(LIBRARY)
+    assert b"from app.parts.words import (" in short["app/reader.py"]
+    assert b"from app.parts.words import" in short["app/parts/counter.py"]
+
+
+def test_the_private_parts_of_somebody_elses_module_keep_their_names() -> None:
+    program = b"import asyncio\n\n\ndef _queue():\n    return asyncio.core._io_queue, _queue\n"
+    text = shorten({"main.py": program})["main.py"]
+    assert b"asyncio.core._io_queue" in text and b"_queue()" not in text
 
 
 @pytest.fixture(scope="module")

@@ -14,9 +14,11 @@ import json
 
 SERVED_S = 3  # every task has begun, the display has been written
 NAMES = 2_600  # interned first, so that no import has to enlarge the table of interned names
+# Each name a text of its own: what is looked up by a text keeps its name (``device/names.py``).
 HELD = (
-    "access._grants", "access._live", "access._windows", "access._parcels", "access._tokens",
-    "access._folds", "access", "cabinet.doors", "cabinet.health", "cabinet", "session", "orders", "names",
+    ("access", "_grants"), ("access", "_live"), ("access", "_windows"), ("access", "_parcels"),
+    ("access", "_tokens"), ("access", "_folds"), ("access",), ("cabinet", "doors"), ("cabinet", "health"),
+    ("cabinet",), ("session",), ("orders",), ("names",),
 )  # fmt: skip
 
 
@@ -56,12 +58,12 @@ def intern(count):
 
 def drop(thing, path):
     """What is set free when nobody refers to this any more."""
-    *way, last = path.split(".")
-    for name in way:
+    for name in path[:-1]:
         thing = getattr(thing, name)
+    getattr(thing, path[-1])  # AttributeError: there is no such thing any more, and this table is old
     before = taken()
-    setattr(thing, last, None)
-    print(json.dumps(["held", path, before - taken()]))
+    setattr(thing, path[-1], None)
+    print(json.dumps(["held", ".".join(path), before - taken()]))
 
 
 async def weigh(core):

@@ -53,7 +53,7 @@ class Module:
         start, end = self.start(node), self.end(node)
         self.edit(start, end, text.encode() + b"\n" * self.source.count(b"\n", start, end))
 
-    def start(self, node: ast.stmt | ast.expr | ast.arg) -> int:
+    def start(self, node: ast.stmt | ast.expr | ast.arg | ast.alias) -> int:
         """Where in the source a node begins."""
         return self._line_starts[node.lineno - 1] + node.col_offset
 
@@ -159,7 +159,7 @@ def _put_in(module: Module, by_name: dict[str, Module]) -> None:
     imports = [node for node in module.nodes if isinstance(node, ast.ImportFrom)]
     bound = _bound(module)
     for node in imports:
-        origin = _origin(module, node)
+        origin = origin_of(module, node)
         for item in node.names:
             known = item.asname or item.name
             if bound[known]:
@@ -181,7 +181,7 @@ def _put_in(module: Module, by_name: dict[str, Module]) -> None:
             module.replace(node, start + kept if left else "pass")
 
 
-def _origin(module: Module, node: ast.ImportFrom) -> str:
+def origin_of(module: Module, node: ast.ImportFrom) -> str:
     """The dotted name of the module that an import takes names from."""
     if not node.level:
         return node.module or ""

@@ -3,11 +3,14 @@
 Every different identifier of an application takes an entry in the interpreter's table of strings, 11 bytes
 of heap (7 on an ESP32), and the table grows by doubling: the 1,261st name costs 14 kB at once (9 kB
 on an ESP32).  A private name, ``_like_this``, and a parameter that nobody names in a call mean something in
-one place only, so the same few short names can stand for all of them.  Files and lines in a traceback
-stay what they are; only "in _x" is not the source's name.
+one place only, so the same few short names can stand for all of them.  So it is with what one file
+defines and others import by name, as long as no two that share a name meet in a file.  Files and lines in
+a traceback stay what they are; only "in _x" is not the source's name.
 
-What must stay: names in texts, since they may be looked up (``"_do_" + action``), names that are imported,
-and whatever is also used in another meaning.
+What must stay: names in texts, since they may be looked up (``"_do_" + action``), exceptions, whose names
+are told, what programs beside the application import, and whatever is also used in another meaning.
+
+A module that is imported as ``.drivers.keypad`` is one more name beside its own, so it is called by its own.
 """
 
 import ast
@@ -17,21 +20,26 @@ from collections.abc import Iterable, Iterator
 from itertools import count
 from string import ascii_lowercase
 
-from .fold import Module
+from .fold import Module, origin_of
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
-_PRIVATE = re.compile(r"_[a-z]\w*[a-z0-9]$")
+_PRIVATE = re.compile(r"_[A-Za-z]\w*[A-Za-z0-9]$")
+_IMPORTED_FROM = re.compile(rb"from\s+(\.+[\w.]+)")
 
 
-def shorten(sources: dict[str, bytes]) -> dict[str, bytes]:
-    """The same files, by the same paths, with shorter and fewer names."""
+def shorten(sources: dict[str, bytes], beside: Iterable[bytes] = ()) -> dict[str, bytes]:
+    """The same files, by the same paths, with shorter and fewer names.
+
+    ``beside`` are programs that use the application and are not part of it: what they mention stays.
+    """
     modules = {path: Module(path, source) for path, source in sources.items()}
-    fixed = _fixed(modules.values())
-    prefixes = tuple(text for text in fixed if re.fullmatch("_[a-z]+_", text))  # of names put together
-    private = {}
+    told = _exceptions(modules.values()).union(*map(_mentioned, beside))
+    fixed = _fixed(modules.values()) | told
+    shared = _imported(modules) - fixed
+    fixed |= {item.name for _, item in _imports(modules.values())} - shared
+    private = _private(modules, fixed)
     for path, module in modules.items():
-        found = {name for name in _used(module) - fixed if _PRIVATE.match(name)}
-        private[path] = {name for name in found if not name.startswith(prefixes)}
+        private[path] |= _used(module) & shared
     taken = fixed.union(*(_used(module) for module in modules.values()))
     shorts = _share(private, _units(modules), taken)
     for path, module in modules.items():
@@ -39,6 +47,7 @@ def shorten(sources: dict[str, bytes]) -> dict[str, bytes]:
         local = _parameters(module) - fixed - everywhere.keys() - _bound_outside(module)
         free = _letters(_used(module) | fixed)
         _rename(module, everywhere, {name: next(free) for name in sorted(local)})
+        _say_in_full(module, modules)
     return {path: module.result() for path, module in modules.items()}
 
 
@@ -46,7 +55,7 @@ def shorten(sources: dict[str, bytes]) -> dict[str, bytes]:
 
 
 def _used(module: Module) -> set[str]:
-    """All identifiers of a file but those of imports and of named arguments."""
+    """All identifiers of a file but those of modules and of named arguments."""
     out = {node.id for node in module.names}
     for node in module.nodes:
         if isinstance(node, ast.Attribute):
@@ -55,7 +64,85 @@ def _used(module: Module) -> set[str]:
             out.add(node.arg)
         elif isinstance(node, Definition):
             out.add(node.name)
+        elif isinstance(node, ast.ImportFrom):
+            out |= {item.name for item in node.names}
     return out
+
+
+def _private(modules: dict[str, Module], fixed: set[str]) -> dict[str, set[str]]:
+    """The private names of each file, by its path; not those of the interpreter's modules that it uses."""
+    given = set().union(*map(_given, modules.values()))
+    prefixes = tuple(text for text in fixed if re.fullmatch("_[a-z]+_", text))  # of names put together
+    out = {}
+    for path, module in modules.items():
+        found = {name for name in _used(module) & given - fixed if _PRIVATE.match(name)}
+        out[path] = {name for name in found if not name.startswith(prefixes)}
+    return out
+
+
+def _given(module: Module) -> set[str]:
+    """Names that a file gives to something: to a value, an attribute, a parameter, a function or a class."""
+    out = {node.name for node in module.nodes if isinstance(node, Definition)} | _parameters(module)
+    for node in module.nodes:
+        if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Store):
+            out.add(node.id if isinstance(node, ast.Name) else node.attr)
+    return out
+
+
+def _imports(modules: Iterable[Module]) -> Iterator[tuple[str, ast.alias]]:
+    """Each name that is imported, after the dotted name of the module that it is taken from."""
+    for module in modules:
+        for node in module.nodes:
+            if isinstance(node, ast.ImportFrom):
+                yield from ((origin_of(module, node), item) for item in node.names)
+
+
+def _imported(modules: dict[str, Module]) -> set[str]:
+    """Names that one file defines at its top and others import, and that mean nothing else anywhere."""
+    defined = {module.name: _defined_at_top(module) for module in modules.values()}
+    out, other = set(), {module.name.split(".")[-1] for module in modules.values()}
+    for home, item in _imports(modules.values()):
+        if item.asname is None and item.name in defined.get(home, ()):
+            out.add(item.name)
+        else:
+            other.add(item.name)
+    for module in modules.values():
+        other |= {node.attr for node in module.nodes if isinstance(node, ast.Attribute)} | _parameters(module)
+    return out - other
+
+
+def _defined_at_top(module: Module) -> set[str]:
+    out = {node.name for node in module.tree.body if isinstance(node, Definition)}
+    for statement in module.tree.body:
+        if isinstance(statement, ast.Assign):
+            out |= {
+                node.id
+                for target in statement.targets
+                for node in ast.walk(target)
+                if isinstance(node, ast.Name)
+            }
+    return out
+
+
+def _exceptions(modules: Iterable[Module]) -> set[str]:
+    """Classes with a base that the application does not define, and those that inherit from them."""
+    bases = {
+        node.name: {ast.unparse(base).split(".")[-1] for base in node.bases}
+        for module in modules
+        for node in module.nodes
+        if isinstance(node, ast.ClassDef)
+    }
+    out = {name for name, above in bases.items() if above - bases.keys()}
+    while more := {name for name, above in bases.items() if above & out} - out:
+        out |= more
+    return out
+
+
+def _mentioned(program: bytes) -> set[str]:
+    """What a program takes from modules: names that it imports, and attributes."""
+    nodes = list(ast.walk(ast.parse(program)))
+    out = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    return out.union(item.name for node in nodes if isinstance(node, ast.ImportFrom) for item in node.names)
 
 
 def _fixed(modules: Iterable[Module]) -> set[str]:
@@ -66,11 +153,13 @@ def _fixed(modules: Iterable[Module]) -> set[str]:
             out.add(node.value)
         elif isinstance(node, ast.keyword) and node.arg:
             out.add(node.arg)
-        elif isinstance(node, ast.alias):
-            out |= {node.name, node.asname or node.name}
+        elif isinstance(node, ast.Import):
+            out |= {name for item in node.names for name in (item.name, item.asname or item.name)}
+        elif isinstance(node, ast.alias) and node.asname:
+            out |= {node.name, node.asname}
         elif isinstance(node, ast.Global | ast.Nonlocal):
             out |= set(node.names)
-        elif isinstance(node, ast.ExceptHandler | ast.ClassDef):
+        elif isinstance(node, ast.ExceptHandler):
             out.add(node.name or "")
         elif isinstance(node, ast.JoinedStr):  # Python 3.11 does not tell where its parts lie
             out |= {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
@@ -150,6 +239,19 @@ def _rename(module: Module, everywhere: dict[str, str], local: dict[str, str]) -
         elif isinstance(node, ast.Attribute) and node.attr in everywhere:
             end = module.end(node)
             module.edit(end - len(node.attr), end, everywhere[node.attr].encode())
+        elif isinstance(node, ast.alias) and node.name in everywhere:
+            start = module.start(node)
+            module.edit(start, start + len(node.name), everywhere[node.name].encode())
         elif isinstance(node, Definition) and node.name in everywhere:
             start = module.source.index(node.name.encode(), module.start(node))
             module.edit(start, start + len(node.name), everywhere[node.name].encode())
+
+
+def _say_in_full(module: Module, modules: dict[str, Module]) -> None:
+    """Have it import the application's modules by the name that they have anyhow."""
+    names = {other.name for other in modules.values()}
+    for node in module.nodes:
+        if isinstance(node, ast.ImportFrom) and node.level and "." in (node.module or ""):
+            written = _IMPORTED_FROM.match(module.source, module.start(node))
+            if written and origin_of(module, node) in names:
+                module.edit(written.start(1), written.end(1), origin_of(module, node).encode())

