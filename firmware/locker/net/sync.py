@@ -1,11 +1,9 @@
 """The locker's half of DESIGN 7: the journal goes up, what the host says comes down.
 
 Events are read from the journal at a cursor and published in batches, many in flight; only the
-host's acknowledgement lets go of them.  The cursor goes back to what is acknowledged with every new
-connection, when the host asks for it, and when the host has been silent for too long, so whatever a
-broker or a host forgot is sent again.  Status and occupancy are retained, always whole and always
-the latest, so they are simply published when they changed.  Nothing here waits for the network with
-anything in hand that could be lost.
+host's acknowledgement lets go of them.  What a broker or a host forgot is sent again: ``cursor.py``.
+Status and occupancy are retained, always whole and always the latest, so they are simply published when
+they changed.  Nothing here waits for the network with anything in hand that could be lost.
 """
 
 import asyncio
@@ -18,16 +16,10 @@ from micropython import const
 
 from ..core import codes, records
 from ..core.events import EV_LINK, TRUST_SET
+from .cursor import BATCH_EVENTS, Cursor
 from .inbox import Inbox
 from .mqtt_conversation import NotConnected
 
-_BATCH_EVENTS = const(24)  # of at most 170 bytes of JSON each: they fit a packet of 4 KiB
-# Sent again when the host asks: more would mostly be what it has, and a host that is behind would drown in
-# it.  It asks on for what is still missing.
-_STRETCH_EVENTS = const(1024)
-_HOST_WINDOW_EVENTS = const(4096)  # sent and not acknowledged by the host
-_STALL_MOST_MS = const(900_000)
-_PROBES = const(8)  # a host that lives misses a few, one that is gone is not to be bothered for long
 _STATUS_EVERY_MS = const(900_000)  # so that the host sees the newest seq when events were lost
 _OCCUPANCY_EVERY_MS = const(500)  # a door moves several times in a visit
 # An answer to "what time is it?" that was held up would set an old time: it counts for a moment only.
@@ -54,9 +46,7 @@ class Sync:
     faults), ``counter()`` the newest command counter journaled, ``now()`` as in ``core/events.py``,
     ``failed()`` the id of the command that a fault of ours broke off last ("": none).
 
-    After ``stall_s`` without an acknowledgement of what was sent, one batch of it is sent again, and all
-    once that is acknowledged.  After ``_PROBES`` such tries it waits twice as long each time, up to 15
-    minutes.
+    ``stall_s`` as in ``Cursor``.
 
     Call ``wake`` after an event was journaled or an acknowledgement taken, ``occupancy_changed`` and
     ``status_changed`` when they did.  None of them blocks.
@@ -92,13 +82,7 @@ class Sync:
             prefix, device_key, journal, sink, counter, failed, now, self.reply, self._again, self._answers
         )
         self._wake = asyncio.Event()
-        self._cursor = 0  # newest seq sent, or the last before what is to be sent again
-        self._edge = 0  # newest seq sent, while a stretch is being sent again
-        self._stretch_end = 0  # of the stretch being sent again, 0: none
-        self._acknowledged = 0  # as last seen in the journal
-        self._moved_ms = 0  # when the host last acknowledged something, or the cursor went back
-        self._stall_first_ms = self._stall_ms = stall_s * 1000
-        self._probes = 0  # the host is silent: one batch at a time, to see whether it is back
+        self._cursor = Cursor(journal, stall_s)
         self._status_due = self._occupancy_due = False
         self._status_ms = self._occupancy_ms = 0
         self._replies = []  # (id, result), at most _REPLIES_MAX, the oldest dropped
@@ -145,10 +129,7 @@ class Sync:
             await self._client.wait_up()
             session = self._client.session()
             self._sink((EV_LINK, True))
-            self._go_back(self._journal.acknowledged)
-            self._acknowledged = self._journal.acknowledged
-            self._probes = 0
-            self._stall_ms = self._stall_first_ms
+            self._cursor.begin()
             self._status_due = self._occupancy_due = True
             # Once after a start, for what local time is; then only who needs to know: an answer is a record.
             self._ask_time = self._ask_time or self._now()[2] != TRUST_SET
@@ -156,7 +137,8 @@ class Sync:
             try:
                 while session == self._client.session():
                     self._inbox.report()
-                    self._watch_host()
+                    # Perhaps a silent host believes that nobody is here, and asks for nothing.
+                    self._status_due = self._cursor.is_stalled() or self._status_due
                     self._watch_time()
                     if not await self._publish_one():
                         await self._rest()
@@ -172,44 +154,11 @@ class Sync:
             pass  # time to look at what depends on time
         self._wake.clear()
 
-    # --- events and their acknowledgement ---------------------------------------------------------------
-
-    def _go_back(self, seq: int) -> None:
-        self._cursor = seq
-        self._edge = self._stretch_end = 0
-        self._moved_ms = ticks_ms()
-
-    def _repeat(self, seq: int, count: int) -> None:
-        """Send ``count`` events after ``seq`` again, then go on where we are."""
-        self._moved_ms = ticks_ms()
-        edge = max(self._edge, self._cursor)
-        if seq < edge:  # what was not sent yet will be
-            self._edge, self._cursor = edge, seq
-            self._stretch_end = min(seq + count, edge)
-            self._wake.set()
+    # --- what the host asks for, and is asked -----------------------------------------------------------
 
     def _again(self, seq: int) -> None:
-        """The host misses ``seq`` and perhaps what follows."""
-        self._repeat(max(seq - 1, self._journal.acknowledged), _STRETCH_EVENTS)
-
-    def _watch_host(self) -> None:
-        """Notice what the host acknowledged, or that it has been silent for too long."""
-        acknowledged = self._journal.acknowledged
-        if acknowledged != self._acknowledged:
-            self._acknowledged = acknowledged
-            self._moved_ms = ticks_ms()
-            self._stall_ms = self._stall_first_ms
-            if self._probes:
-                self._probes = 0
-                self._go_back(acknowledged)
-        elif max(self._cursor, self._edge) <= acknowledged:
-            self._moved_ms = ticks_ms()
-        elif ticks_diff(ticks_ms(), self._moved_ms) >= self._stall_ms:
-            self._probes += 1
-            if self._probes >= _PROBES:
-                self._stall_ms = min(2 * self._stall_ms, _STALL_MOST_MS)
-            self._status_due = True  # perhaps the host believes that nobody is here, and asks for nothing
-            self._repeat(acknowledged, _BATCH_EVENTS)
+        self._cursor.again(seq)
+        self._wake.set()
 
     def _watch_time(self) -> None:
         """Ask for the time often until it is known, and then now and then."""
@@ -223,12 +172,6 @@ class Sync:
             return False
         self._nonce = -1
         return True
-
-    def _may_send(self) -> bool:
-        if self._stretch_end:
-            return True
-        ahead = _BATCH_EVENTS if self._probes else _HOST_WINDOW_EVENTS
-        return self._cursor + 1 < self._journal.next_seq and self._cursor < self._acknowledged + ahead
 
     # --- what is published, the most urgent first ---------------------------------------------------------
 
@@ -245,7 +188,7 @@ class Sync:
         # Below zero: the last one was so many days ago that the ticks have come round.
         if self._occupancy_due and not 0 <= ticks_diff(now_ms, self._occupancy_ms) < _OCCUPANCY_EVERY_MS:
             return await publish(self._topics["occupancy"], self._fill_occupancy, True)
-        if self._may_send():
+        if self._cursor.may_send():
             return await publish(self._topics["events"], self._fill_events)
         return False
 
@@ -254,7 +197,7 @@ class Sync:
         packet.put(_BLANK_HEAD)
         packet.put('{{"epoch":{},"events":['.format(self._journal.epoch).encode())
         last = 0
-        for seq, kind, time_s, payload in self._journal.unacknowledged(self._cursor, _BATCH_EVENTS):
+        for seq, kind, time_s, payload in self._journal.unacknowledged(self._cursor.seq, BATCH_EVENTS):
             row = json.dumps([seq, time_s, describe(kind, payload)], separators=_COMPACT).encode()
             if len(row) + 3 > packet.room():
                 break
@@ -266,10 +209,7 @@ class Sync:
             return False
         packet.put(b"]}")
         self._seal(packet, start, "events")
-        self._cursor = last
-        if self._stretch_end and last >= self._stretch_end:
-            self._cursor = max(last, self._edge)
-            self._edge = self._stretch_end = 0
+        self._cursor.sent(last)
         return True
 
     def _fill_occupancy(self, packet) -> bool:

@@ -1,0 +1,94 @@
+"""Which events go to the host next: a cursor in the journal, and when it goes back.
+
+It goes back to what the host has acknowledged with every new connection, to what the host asks for again,
+and, a batch at a time, when the host has been silent for too long.  What follows is then sent again.
+"""
+
+from time import ticks_diff, ticks_ms
+
+from micropython import const
+
+BATCH_EVENTS = const(24)  # of at most 170 bytes of JSON each: they fit a packet of 4 KiB
+# Sent again when the host asks: more would mostly be what it has, and a host that is behind would drown in
+# it.  It asks on for what is still missing.
+_STRETCH_EVENTS = const(1024)
+_HOST_WINDOW_EVENTS = const(4096)  # sent and not acknowledged by the host
+_STALL_MOST_MS = const(900_000)
+_PROBES = const(8)  # a host that lives misses a few, one that is gone is not to be bothered for long
+
+
+class Cursor:
+    """``seq`` is the newest event sent, or the last before what is to be sent again.
+
+    After ``stall_s`` without an acknowledgement of what was sent, one batch of it is sent again, and all
+    once that is acknowledged.  After ``_PROBES`` such tries it waits twice as long each time, up to 15
+    minutes.
+    """
+
+    def __init__(self, journal, stall_s):
+        self.seq = 0
+        self._journal = journal
+        self._edge = 0  # newest seq sent, while a stretch is being sent again
+        self._stretch_end = 0  # of the stretch being sent again, 0: none
+        self._acknowledged = 0  # as last seen in the journal
+        self._moved_ms = 0  # when the host last acknowledged something, or the cursor went back
+        self._stall_first_ms = self._stall_ms = stall_s * 1000
+        self._probes = 0  # the host is silent: one batch at a time, to see whether it is back
+
+    def begin(self):
+        """A new connection: whatever is not acknowledged may have been lost."""
+        self._go_back(self._journal.acknowledged)
+        self._acknowledged = self._journal.acknowledged
+        self._probes = 0
+        self._stall_ms = self._stall_first_ms
+
+    def again(self, seq):
+        """The host misses ``seq`` and perhaps what follows."""
+        self._repeat(max(seq - 1, self._journal.acknowledged), _STRETCH_EVENTS)
+
+    def is_stalled(self):
+        """Notice what the host acknowledged; true, once each time, when it has been silent for too long."""
+        acknowledged = self._journal.acknowledged
+        if acknowledged != self._acknowledged:
+            self._acknowledged = acknowledged
+            self._moved_ms = ticks_ms()
+            self._stall_ms = self._stall_first_ms
+            if self._probes:
+                self._probes = 0
+                self._go_back(acknowledged)
+        elif max(self.seq, self._edge) <= acknowledged:
+            self._moved_ms = ticks_ms()
+        elif ticks_diff(ticks_ms(), self._moved_ms) >= self._stall_ms:
+            self._probes += 1
+            if self._probes >= _PROBES:
+                self._stall_ms = min(2 * self._stall_ms, _STALL_MOST_MS)
+            self._repeat(acknowledged, BATCH_EVENTS)
+            return True
+        return False
+
+    def may_send(self):
+        """Whether there is an event to send, and the host may be sent it yet."""
+        if self._stretch_end:
+            return True
+        ahead = BATCH_EVENTS if self._probes else _HOST_WINDOW_EVENTS
+        return self.seq + 1 < self._journal.next_seq and self.seq < self._acknowledged + ahead
+
+    def sent(self, last):
+        """Events up to ``last`` are on their way."""
+        self.seq = last
+        if self._stretch_end and last >= self._stretch_end:
+            self.seq = max(last, self._edge)
+            self._edge = self._stretch_end = 0
+
+    def _go_back(self, seq):
+        self.seq = seq
+        self._edge = self._stretch_end = 0
+        self._moved_ms = ticks_ms()
+
+    def _repeat(self, seq, count):
+        """Send ``count`` events after ``seq`` again, then go on where we are."""
+        self._moved_ms = ticks_ms()
+        edge = max(self._edge, self.seq)
+        if seq < edge:  # what was not sent yet will be
+            self._edge, self.seq = edge, seq
+            self._stretch_end = min(seq + count, edge)
