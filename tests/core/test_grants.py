@@ -204,14 +204,15 @@ def with_tag(id_, begin):
 
 
 def test_a_tag_that_reads_like_part_of_the_index_is_found_where_it_is():
-    """An entry of the index is the first two bytes of a tag and a page number: here they read alike."""
+    """An entry of the index is the second and third byte of a tag and a page number: here they read alike."""
     few = G.Grants(9)
-    for id_, begin in ((1, b"\x07\x09"), (2, b"\x00\x05"), (3, b"\x09\x00")):
+    for id_, begin in ((1, b"\x08\x07\x09"), (2, b"\x00\x00\x05"), (3, b"\x08\x09\x00")):
         few.put(with_tag(id_, begin), EPOCH_S)
-    assert few.find(b"\x09\x00" + bytes(14)) == (3,)
-    assert few.find(b"\x00\x00" + bytes(14)) == ()
+    assert few.find(b"\x08\x09\x00" + bytes(13)) == (3,)
+    assert few.find(b"\x00\x09\x00" + bytes(13)) == ()
+    assert few.find(b"\x08\x00\x00" + bytes(13)) == ()
     few.drop(1)
-    assert few.find(b"\x09\x00" + bytes(14)) == (3,)
+    assert few.find(b"\x08\x09\x00" + bytes(13)) == (3,)
 
 
 def test_of_tags_that_begin_alike_on_many_pages_each_is_dropped_by_itself():
@@ -224,4 +225,5 @@ def test_of_tags_that_begin_alike_on_many_pages_each_is_dropped_by_itself():
     assert sorted(left) == list(range(1, 401, 2))
     for id_ in range(1, 401, 2):
         many.drop(id_)
-    assert many._pages == many._index == []
+    assert many._pages == []
+    assert not any(many._index)

@@ -34,8 +34,8 @@ _LENGTH = const(0x7F)  # a payload has at most 75 bytes
 _STALE = const(0x80)
 _USES_MAX = const(255)
 
-# A piece of the index: of each row the first bytes of its tag and the number of its page, in no order.
-_PIECE_BYTES = const(384)
+# The index: a tag's first byte says in which piece its next two bytes and the number of its page are.
+_PIECES = const(8)
 _ENTRY = const(3)
 _SHORT = const(2)
 
@@ -73,7 +73,7 @@ class Grants:
     def __init__(self, grants_max):
         self._grants_max = grants_max
         self._pages = []
-        self._index = []  # pieces, each full but the last
+        self._index = [bytearray() for _ in range(_PIECES)]  # entries in no order
         self._found = ()  # the row found last: whoever asks for it asks more than once
         self._rows = 0
         self._sum = None  # XOR of all fingerprints, once somebody has asked: a replay needs it not
@@ -127,24 +127,19 @@ class Grants:
         page[at + 1] = uses
         page[at + _ROW_HEAD : at + size] = payload
         _use(page, at + size)
-        last, at = divmod(self._rows * _ENTRY, _PIECE_BYTES)
-        if not at:
-            self._index.append(bytearray(_PIECE_BYTES))
-        piece = self._index[last]
-        piece[at : at + _SHORT] = tag_of(payload)[:_SHORT]
-        piece[at + _SHORT] = number
+        tag = tag_of(payload)
+        self._index[tag[0] % _PIECES].extend(bytes((tag[1], tag[2], number)))
         self._rows += 1
 
     def _entries(self, tag):
         """Yield ``(piece, at)`` of each entry of the index that begins as this tag does."""
-        left = self._rows * _ENTRY
-        for piece in self._index:
-            at = piece.find(tag[:_SHORT], 0, left)
-            while at >= 0:
-                if not at % _ENTRY:
-                    yield piece, at
-                at = piece.find(tag[:_SHORT], at + 1, left)
-            left -= _PIECE_BYTES
+        piece = self._index[tag[0] % _PIECES]
+        short = tag[1 : 1 + _SHORT]
+        at = piece.find(short)
+        while at >= 0:
+            if not at % _ENTRY:
+                yield piece, at
+            at = piece.find(short, at + 1)
 
     def _remove(self, page, at):
         number = [other is page for other in self._pages].index(True)
@@ -153,10 +148,9 @@ class Grants:
         while piece[entry + _SHORT] != number:
             piece, entry = next(entries)
         self._rows -= 1
-        last, last_at = divmod(self._rows * _ENTRY, _PIECE_BYTES)
-        piece[entry : entry + _ENTRY] = self._index[last][last_at : last_at + _ENTRY]
-        if not last_at:
-            self._index.pop()
+        last = len(piece) - _ENTRY
+        piece[entry : entry + _ENTRY] = piece[last:]
+        piece[last:] = b""
         end = _used(page)
         size = _ROW_HEAD + (page[at] & _LENGTH)
         page[at : end - size] = page[at + size : end]
