@@ -1,13 +1,16 @@
 """What happens to a virtual board in the middle of something: cable, power, reset, full disk, slow line."""
 
+import runpy
 import struct
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 from consigne.sim.flash import HALF_ERASED, TORN
-from consigne.sim.virtualboard import image, slip
+from consigne.sim.shim import _ops
+from consigne.sim.virtualboard import ground, image, slip
 from consigne.sim.virtualboard.loader import SYNC
 from virtual_kit import Port, board_at, esptool, eventually, mpremote, tool
 
@@ -110,6 +113,55 @@ def test_a_reset_in_the_middle_of_a_program_starts_the_board_anew(tmp_path):
         board.reset()
         port.until(b"rst:0x1 (POWERON_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)\r\n")
         port.until(b">>> ")
+
+
+class Interrupted:
+    """A partition whose operations are carried out, and the first time interrupted before they return."""
+
+    def __init__(self):
+        self.done = []
+
+    def _operation(self, *arguments):
+        self.done.append(arguments)
+        if len(self.done) == 1:
+            raise KeyboardInterrupt
+        return len(self.done)
+
+    readblocks = writeblocks = ioctl = _operation
+
+
+@pytest.mark.parametrize("operation", ["readblocks", "writeblocks", "ioctl"])
+def test_littlefs_never_hears_of_ctrl_c_and_the_program_does_later(monkeypatch, operation):
+    """It comes where a board has C; littlefs, left in the middle of it, wrote over what it had not read."""
+    posted = []
+    monkeypatch.setitem(sys.modules, "_link", SimpleNamespace(post=lambda *what: posted.append(what)))
+    monkeypatch.setitem(sys.modules, "_ops", _ops)
+    monkeypatch.setattr(time, "sleep_us", lambda us: None, raising=False)
+    disk = runpy.run_path(str(ground.ONBOARD / "disk.py"))["Disk"](Interrupted())
+    assert getattr(disk, operation)(7, b"bytes") == 2 and posted == [(_ops.CONSOLE_AGAIN, 0)]
+    assert getattr(disk, operation)(8) == 3 and len(posted) == 1
+
+
+def test_ctrl_c_stops_a_program_that_reads_files_without_end_and_harms_none(tmp_path):
+    with board_at(tmp_path) as board, Port(board) as port:
+
+        def run(code):
+            port.write(code + b"\x04")
+            return port.until(b"\x04>")
+
+        port.write(b"\r\x03\x01")
+        port.until(b"raw REPL; CTRL-B to exit\r\n>")
+        run(b"import os\nfor n in range(8):\n with open('keep%d' % n, 'w') as f: f.write(400 * 'kept')")
+        for number in range(12):
+            look = b"os.stat('keep%d'); open('keep%d').read()" % (number % 8, 7 - number % 8)
+            port.write(b"print(1)\nwhile True:\n %s\n sum(range(200))\n\x04" % look)
+            port.until(b"OK1\r\n")
+            time.sleep(0.01 + 0.0013 * number)  # anywhere in it
+            port.write(b"\x03")
+            assert b"KeyboardInterrupt" in port.until(b"\x04>")
+            run(b"open('new', 'w').close()")
+        kept = run(b"print(sum(open('keep%d' % n).read() == 400 * 'kept' for n in range(8)))")
+        assert kept.startswith(b"OK8\r\n"), kept[-300:]
 
 
 def test_a_button_pressed_twice_starts_the_board_once(tmp_path):

@@ -14,7 +14,8 @@ RMT_PLAY = 6  # channel; u16 each: duration, level in bit 15
 RMT_STOP = 7  # channel
 WDT_FEED = 8
 RESET = 9
-SOFT_RESET = 10  # 1 when the prompt is in raw mode; a board with a console only
+SOFT_RESET = 10  # 1 when the prompt is in raw mode; a board with a console only, as the next
+CONSOLE_AGAIN = 11  # interrupt the program once more: it came where a board has C
 
 FIRST_ASK = 32
 PIN_SETUP = 32  # pin; mode, pull, value, each 255 for "leave"

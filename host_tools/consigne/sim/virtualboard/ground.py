@@ -214,6 +214,7 @@ class SerialGround(MicroPythonGround):
         return {
             ops.CONSOLE_WRITE: self._console_write,
             ops.CONSOLE_INTERRUPT: self._console_interrupt,
+            ops.CONSOLE_AGAIN: self._console_again,
             ops.SOFT_RESET: self._soft_reset,
         }
 
@@ -223,6 +224,14 @@ class SerialGround(MicroPythonGround):
 
     def _console_interrupt(self, number: int, payload: bytes) -> None:
         self._interrupt_char = number
+
+    def _console_again(self, number: int, payload: bytes) -> None:
+        if self._interrupt_char != NO_CHAR:
+            self._interrupt()
+
+    def _interrupt(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGUSR2)
 
     def _soft_reset(self, number: int, payload: bytes) -> None:
         super().kill()
@@ -261,8 +270,7 @@ class SerialGround(MicroPythonGround):
         taken = self._put(before)
         if not found:
             return taken
-        assert self._process is not None
-        self._process.send_signal(signal.SIGUSR2)
+        self._interrupt()
         return len(before) + 1
 
     def _put(self, data: bytes) -> int:

@@ -1,13 +1,15 @@
 """SLIP framing (RFC 1055) as the serial protocol of Espressif's loaders uses it: 0xC0 on both sides."""
 
-END, ESCAPE = 0xC0, 0xDB
 FRAME_BYTES_MAX = 0x1_0000
+_END = b"\xc0"
+_ESCAPE = b"\xdb"
+_ESCAPED_END = b"\xdb\xdc"
+_ESCAPED_ESCAPE = b"\xdb\xdd"
 
 
 def pack(payload: bytes) -> bytes:
     """One frame."""
-    escaped = payload.replace(b"\xdb", b"\xdb\xdd").replace(b"\xc0", b"\xdb\xdc")
-    return b"\xc0" + escaped + b"\xc0"
+    return _END + payload.replace(_ESCAPE, _ESCAPED_ESCAPE).replace(_END, _ESCAPED_END) + _END
 
 
 class Reader:
@@ -19,7 +21,7 @@ class Reader:
     def feed(self, data: bytes) -> list[bytes]:
         frames = []
         while data:
-            head, found, data = data.partition(b"\xc0")
+            head, found, data = data.partition(_END)
             if self._frame is not None:
                 self._frame += head
             if not found:
@@ -35,4 +37,4 @@ class Reader:
 
     @staticmethod
     def _unescaped(frame: bytes) -> bytes:
-        return frame.replace(b"\xdb\xdc", b"\xc0").replace(b"\xdb\xdd", b"\xdb")
+        return frame.replace(_ESCAPED_END, _END).replace(_ESCAPED_ESCAPE, _ESCAPE)

@@ -22,6 +22,7 @@ import _ops  # noqa: E402
 import esp32  # noqa: E402
 import machine  # noqa: E402
 import standins  # noqa: E402
+from disk import Disk  # noqa: E402
 from friendly import friendly_prompt  # noqa: E402
 from program import CTRL_A, DONE, EXIT, Terminal, run_file  # noqa: E402
 from rawprompt import raw_prompt  # noqa: E402
@@ -33,11 +34,12 @@ def mount():
         vfs.umount(place)
     found = esp32.Partition.find(esp32.Partition.TYPE_DATA, label="vfs")
     if found:
+        disk = Disk(found[0])
         try:
-            vfs.mount(found[0], "/")
+            vfs.mount(disk, "/")
         except OSError:
-            vfs.VfsLfs2.mkfs(found[0])
-            vfs.mount(found[0], "/")
+            vfs.VfsLfs2.mkfs(disk)
+            vfs.mount(disk, "/")
             with open("/boot.py", "w") as f:
                 f.write("# This file is executed on every boot (including wake-boot from deepsleep)\n")
         os.chdir("/")
