@@ -94,7 +94,8 @@ class Bench:
 
     def table(self) -> Table:
         """All numbers that have a goal."""
-        table = Table(Column("number", no_wrap=True), "value", "goal", "")
+        names = ("number", "value", "goal", "")
+        table = Table(*(Column(name, no_wrap=True) for name in names), box=None)  # fits into 80 columns
         for key, value in sorted(self.numbers.items()):
             if key in self.goals:
                 mark = "[green]ok" if meets(value, self.goals[key]) else "[red]missed"
