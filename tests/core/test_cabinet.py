@@ -418,3 +418,45 @@ def test_a_sensor_that_falls_silent_again_and_again_fills_no_journal_and_its_sil
     b.cabinet.hour()
     b.cabinet.sensor_fault(0, D.FAULT_CHATTER, b.now())
     assert b.kinds()[7:] == ["door_fault"]
+
+
+def test_a_door_that_swings_in_the_wind_fills_no_journal_and_is_blocked_heard_and_told_each_hour():
+    b = _with_parcel()
+    for _ in range(100):
+        b.cabinet.signal(0, D.SEEN_OPEN, b.now())
+        b.cabinet.signal(0, D.SEEN_CLOSED, b.now())
+    assert b.kinds() == ["forced", "closed"] * 5
+    assert [note for note in b.cabinet.notes if note == (0, C.NOTE_ALARM)] == [(0, C.NOTE_ALARM)] * 100
+    assert b.cabinet.doors[0].block == D.BLOCKED_FORCED and b.cabinet.doors[0].content == D.PARCEL
+    b.cabinet.signal(0, D.SEEN_OPEN, b.now())
+    assert b.order(0, D.FOR_SERVICE) == C.IS_OPEN
+    b.cabinet.hour()
+    assert b.kinds()[10:] == ["forced"] and b.cabinet.doors[0].seen_open
+    b.cabinet.signal(0, D.SEEN_CLOSED, b.now())
+    assert b.kinds()[10:] == ["forced", "closed"]
+    b.cabinet.hour()
+    assert b.kinds()[12:] == []
+    b.record(R.RELEASED, 0, D.BLOCKED_FORCED)
+    b.cabinet.signal(0, D.SEEN_OPEN, b.now())
+    assert b.kinds()[13:] == ["forced"]
+
+
+def test_a_swinging_door_that_was_released_by_the_operator_is_blocked_again_at_once():
+    b = _with_parcel()
+    for _ in range(20):
+        b.cabinet.signal(0, D.SEEN_OPEN, b.now())
+        b.cabinet.signal(0, D.SEEN_CLOSED, b.now())
+    b.record(R.RELEASED, 0, D.BLOCKED_FORCED)
+    b.cabinet.signal(0, D.SEEN_OPEN, b.now())
+    assert b.cabinet.doors[0].block == D.BLOCKED_FORCED
+
+
+def test_a_swinging_door_found_open_after_a_restart_is_told_anew():
+    b = _with_parcel()
+    for _ in range(20):
+        b.cabinet.signal(0, D.SEEN_OPEN, b.now())
+        b.cabinet.signal(0, D.SEEN_CLOSED, b.now())
+    b.cabinet.signal(0, D.SEEN_OPEN, b.now())
+    b = b.restart()
+    b.signal(0, D.SEEN_OPEN)
+    assert b.kinds() == ["forced"]

@@ -43,6 +43,7 @@ _REMIND_MS = const(30_000)
 # Of one sensor in an hour: a loose plug on a board of 50 locks would else fill the journal in another hour,
 # and what happened to parcels would have to make room.
 _FAULTS_TOLD_MAX = const(3)
+_FORCED_TOLD_MAX = const(5)  # of one door in an hour: with a broken latch it swings in the wind for days
 _LEFT_OPEN_REMINDERS = const(4)  # after two minutes it is an event, not a hint
 
 
@@ -133,12 +134,16 @@ class Cabinet(Compartments):
                 self.signal(i, D.LATE, now)
 
     def hour(self):
-        """An hour has passed: faults are told again, first of all those that were not and have not ended."""
+        """An hour has passed: doors are told of again, first of all what was not told and has not ended."""
         for i, d in enumerate(self.doors):
             if d.faults:
                 if d.faults > _FAULTS_TOLD_MAX and d.phase == D.FAULTY:
                     self._record(R.DOOR_FAULT, i, d.fault)
                 d.faults = 0
+            if d.forced:
+                d.forced = 0
+                if d.phase == D.FORCED and not d.seen_open:
+                    self._record_forced(i, d)
 
     # --- actions of the table ------------------------------------------------------------------------
 
@@ -205,9 +210,14 @@ class Cabinet(Compartments):
         self._note(index, NOTE_OPENED)
 
     def _do_forced(self, index, d, now):
-        self._record(R.FORCED, index, d.parcel if d.content else "")
+        d.forced += 1
+        if d.forced <= _FORCED_TOLD_MAX or not d.block:
+            self._record_forced(index, d)
         self._note(index, NOTE_ALARM)
         self._watch_open(d, now)
+
+    def _record_forced(self, index, d):
+        self._record(R.FORCED, index, d.parcel if d.content else "")
 
     def _watch_open(self, d, now):
         d.open_ms = now[0]
@@ -224,7 +234,8 @@ class Cabinet(Compartments):
             self._note(index, NOTE_ALARM)
 
     def _do_closed(self, index, d, now):
-        self._record(R.CLOSED, index, d.purpose)
+        if d.seen_open:  # else its opening, one of many by force, was not told
+            self._record(R.CLOSED, index, d.purpose)
         told = d.opened_ms if d.content == D.TAKEN else None
         if told is not None and 0 <= ticks_diff(now[0], told) < _TAKE_MS:  # below 0: days ago
             self._do_lapse(index, d, now)  # the parcel is still there, and its code good

@@ -125,4 +125,5 @@ class Door:
     reminders = 0
     faults = 0  # of its sensor, in this hour
     fault = FAULT_NONE  # the newest
+    forced = 0  # times in this hour
     deadline_ms = None
