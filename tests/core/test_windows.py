@@ -5,7 +5,7 @@ from locker.core import codes
 from locker.core import reasons as W
 from locker.core import records as R
 from locker.core import windows as V
-from locker.core.events import TRUST_FLOOR, TRUST_SET
+from locker.core.events import TRUST_FLOOR, TRUST_SET, VIA_KEYPAD
 from locker.core.livecodes import LiveCodes
 from locker.core.revoked import Counters
 
@@ -188,3 +188,23 @@ def test_the_last_slot_of_2106_does_not_wrap():
     desk = Desk()
     desk.epoch_s = 4_294_967_295
     assert desk.why(window(*HOUR_CODE, 4_294_967_295)) == W.R_OK
+
+
+def test_a_technician_before_a_locker_without_time_is_let_in_by_the_answer_to_its_number_and_by_no_other():
+    """The console draws a number, the operator reads the code of that number out; see ``console.py``."""
+    padded = codes.pads(codes.derive(KEY, codes.LABEL_WINDOW))
+    answers = {
+        who: codes.window_digits(padded, *who, V.answer_slot(123_456), 8) for who in ((3, 4, 1), (1, 1, 7))
+    }
+    for trust, who, number, reason in (
+        (TRUST_FLOOR, (3, 4, 1), 123_456, W.R_OK),
+        (TRUST_FLOOR, (3, 4, 1), 123_457, W.R_WRONG),
+        (TRUST_FLOOR, (3, 4, 1), -1, W.R_WRONG),  # nobody drew a number: typed at the keypad
+        (TRUST_FLOOR, (1, 1, 7), 123_456, W.R_WRONG),
+        (TRUST_SET, (3, 4, 1), 123_456, W.R_WRONG),
+    ):
+        desk = Desk(trust=trust)
+        desk.record(R.ATTEMPT, VIA_KEYPAD)
+        verdict = desk.access.check_digits(answers[who], desk.now, number)
+        assert verdict[0] == reason, (trust, who, number)
+        assert reason != W.R_OK or verdict[1:4] == who
