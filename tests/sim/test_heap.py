@@ -7,10 +7,11 @@ import pytest
 from consigne.bench import heap, locker
 from consigne.demo import cabinet
 
-# On the 64-bit interpreter and with 25 kB of the simulator's own modules: an ESP32 needs little more than
-# half.  Measured: 212 and 262 kB.  What takes it beyond the line is a decision, and is made here.
-OFFLINE_KB = 216
-ONLINE_KB = 272
+# On the 64-bit interpreter and with 25 kB of the simulator's modules; with an ESP32's pointers it is little
+# more than half, which `make bench` measures.  Measured here: 192 and 258 kB.  What takes it beyond the line
+# is a decision, and is made here.
+OFFLINE_KB = 200
+ONLINE_KB = 268
 
 
 @pytest.mark.alone
