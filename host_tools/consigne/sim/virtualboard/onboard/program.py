@@ -4,6 +4,7 @@ While a program runs, the harness turns Ctrl-C into KeyboardInterrupt, as the se
 a board; while the prompt waits, Ctrl-C is a character like another.
 """
 
+import gc
 import io
 import os
 import sys
@@ -63,6 +64,7 @@ def execute(terminal, names, source, name, kind, end=b""):
     try:
         code = compile(source if isinstance(source, str) else str(source, "utf8"), name, kind)
         source = None
+        gc.collect()  # what reading blocks in Python left: on a board it is C, and the heap is in one piece
         terminal.interrupts(3)
         exec(code, names)
         code = None
