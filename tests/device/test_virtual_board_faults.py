@@ -139,7 +139,7 @@ def test_littlefs_never_hears_of_ctrl_c_and_the_program_does_later(monkeypatch, 
     monkeypatch.setattr(time, "sleep_us", lambda us: None, raising=False)
     disk = runpy.run_path(str(ground.ONBOARD / "disk.py"))["Disk"](Interrupted())
     assert getattr(disk, operation)(7, b"bytes") == 2 and posted == [(_ops.CONSOLE_AGAIN, 0)]
-    assert getattr(disk, operation)(8) == 3 and len(posted) == 1
+    assert getattr(disk, operation)(8, b"bytes") == 3 and len(posted) == 1
 
 
 def test_ctrl_c_stops_a_program_that_reads_files_without_end_and_harms_none(tmp_path):
@@ -162,6 +162,25 @@ def test_ctrl_c_stops_a_program_that_reads_files_without_end_and_harms_none(tmp_
             run(b"open('new', 'w').close()")
         kept = run(b"print(sum(open('keep%d' % n).read() == 400 * 'kept' for n in range(8)))")
         assert kept.startswith(b"OK8\r\n"), kept[-300:]
+
+
+def test_files_that_a_program_dropped_do_the_board_no_harm(tmp_path):
+    with board_at(tmp_path) as board, Port(board) as port:
+
+        def run(code):
+            port.write(code + b"\x04")
+            return port.until(b"\x04>")
+
+        port.write(b"\r\x03\x01")
+        port.until(b"raw REPL; CTRL-B to exit\r\n>")
+        run(b"f = open('named', 'w'); f.write('by its name')")
+        run(b"f = open('other', 'w')")  # as mpremote does after a cable was pulled
+        assert run(b"print(open('named').read())").startswith(b"OKby its name\r\n")
+        run(b"def drop():\n open('unnamed', 'w').write('by nobody')\ndrop(); import gc; gc.collect()")
+        run(b"for n in range(20):\n with open('n%d' % n, 'w') as g: g.write('new')")
+        said = run(b"print(''.join(open('n%d' % n).read() for n in range(20)), open('named').read())")
+        assert said.startswith(b"OK" + 20 * b"new" + b" by its name\r\n"), said
+        assert not any(what == "ended" for _, what, _ in board.log)
 
 
 def test_a_button_pressed_twice_starts_the_board_once(tmp_path):

@@ -3,6 +3,9 @@
 Here the block device is Python, and a KeyboardInterrupt raised in it leaves littlefs in the middle of what
 it did: with a block in its cache that it never read, so that the next write took ``identity.json`` along.
 So one that comes meanwhile is asked for again, for when littlefs is through.
+
+Nor is littlefs ever left by MemoryError: the collector, which lets nothing allocate, closes what a program
+dropped, and littlefs would keep the file in its list although its memory is free.  It is told so instead.
 """
 
 import time
@@ -10,6 +13,7 @@ import time
 import _link
 import _ops
 
+_NO_MEMORY = -12  # LFS_ERR_NOMEM, ENOMEM
 _WAIT_US = 400  # for the signal; it is raised at the next jump, and there is none from here to littlefs
 
 
@@ -19,23 +23,29 @@ class Disk:
 
     # No jump outside of ``try``: an interrupt is raised at a jump, and the next one is littlefs's caller's.
 
-    def readblocks(self, *where):
+    def readblocks(self, block_num, buf, offset=0):
         try:
-            return self._partition.readblocks(*where)
+            return self._partition.readblocks(block_num, buf, offset)
         except KeyboardInterrupt:
-            return _whole(self._partition.readblocks, where)
+            return _whole(self._partition.readblocks, (block_num, buf, offset))
+        except MemoryError:
+            return _NO_MEMORY
 
-    def writeblocks(self, *where):
+    def writeblocks(self, block_num, buf, offset=None):
         try:
-            return self._partition.writeblocks(*where)
+            return self._partition.writeblocks(block_num, buf, offset)
         except KeyboardInterrupt:
-            return _whole(self._partition.writeblocks, where)
+            return _whole(self._partition.writeblocks, (block_num, buf, offset))
+        except MemoryError:
+            return _NO_MEMORY
 
-    def ioctl(self, *what):
+    def ioctl(self, cmd, arg):
         try:
-            return self._partition.ioctl(*what)
+            return self._partition.ioctl(cmd, arg)
         except KeyboardInterrupt:
-            return _whole(self._partition.ioctl, what)
+            return _whole(self._partition.ioctl, (cmd, arg))
+        except MemoryError:
+            return _NO_MEMORY
 
 
 def _whole(operation, arguments):

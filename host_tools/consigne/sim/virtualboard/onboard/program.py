@@ -61,6 +61,7 @@ def execute(terminal, names, source, name, kind, end=b""):
     ``end`` is sent after what the program prints, and again after what is told of its error.
     """
     error = None
+    held = open_files(names)
     try:
         code = compile(source if isinstance(source, str) else str(source, "utf8"), name, kind)
         source = None
@@ -72,6 +73,7 @@ def execute(terminal, names, source, name, kind, end=b""):
     except BaseException as caught:  # noqa: BLE001 - whatever a program raises ends here
         error = caught
         terminal.quiet()
+    let_go(held, names)
     if end:
         terminal.out(end)
     wants_exit = isinstance(error, SystemExit)
@@ -80,6 +82,25 @@ def execute(terminal, names, source, name, kind, end=b""):
     if end:
         terminal.out(end)
     return EXIT if wants_exit else DONE if error is None else FAILED
+
+
+def open_files(names):
+    """The files among a program's names; on a board the collector closes those that are names no more."""
+    return [value for value in names.values() if type(value).__name__ in ("FileIO", "TextIOWrapper")]
+
+
+def let_go(files, names=None):
+    """Close those of ``files`` that are not among ``names`` any more.
+
+    The collector could not: closing one programs the flash, which is Python here, and needs memory.
+    """
+    kept = () if names is None else open_files(names)
+    for file in files:
+        if file not in kept:
+            try:
+                file.close()
+            except OSError as error:
+                print(error)
 
 
 def tell(error):

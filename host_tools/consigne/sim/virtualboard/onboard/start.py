@@ -24,7 +24,7 @@ import machine  # noqa: E402
 import standins  # noqa: E402
 from disk import Disk  # noqa: E402
 from friendly import friendly_prompt  # noqa: E402
-from program import CTRL_A, DONE, EXIT, Terminal, run_file  # noqa: E402
+from program import CTRL_A, DONE, EXIT, Terminal, let_go, open_files, run_file  # noqa: E402
 from rawprompt import raw_prompt  # noqa: E402
 
 
@@ -46,17 +46,6 @@ def mount():
     standins.mount_rom()
 
 
-def let_go(names):
-    """Close the files among a program's names, as a board's soft reset closes whatever is open.
-
-    The collector could not: closing one programs the flash, which is Python here, and needs memory.
-    """
-    for value in names.values():
-        if type(value).__name__ in ("FileIO", "TextIOWrapper"):
-            value.close()
-    names.clear()
-
-
 def serve(terminal, is_raw, banner, machine_name):
     """Programs, then the prompt, until a soft reset; returns whether it was the raw one."""
     names = {"__name__": "__main__"}
@@ -74,7 +63,8 @@ def serve(terminal, is_raw, banner, machine_name):
             terminal.out('Type "help()" for more information.\r\n')
             ended = friendly_prompt(terminal, names)
             is_raw = ended == CTRL_A
-    let_go(names)
+    let_go(open_files(names))  # as a board's soft reset closes whatever is open
+    names.clear()
     print("MPY: soft reboot")
     return is_raw
 
