@@ -23,6 +23,7 @@ from consigne.device import (
 )
 from consigne.device import provision as provisioning
 from consigne.device.board import Board
+from consigne.device.brokerfiles import BrokerFiles
 from consigne.device.hostapi import Host
 from consigne.device.rombootloader import RomBootLoader
 from consigne.device.troubles import DeviceError
@@ -178,22 +179,22 @@ def test_tls_without_an_authority_and_wifi_without_a_password(wanted):
     with pytest.raises(DeviceError, match="give its authority with --ca"):
         provisioning._check("port", surveyed(), dataclasses.replace(wanted, config=config))
     config["network"] = {**network, "tls": False}
-    none = dataclasses.replace(wanted.secrets, wifi_password="")
+    none = dataclasses.replace(wanted, config=config, wifi_password="")
     with pytest.raises(DeviceError, match="CONSIGNE_WIFI_PASSWORD"):
-        provisioning._check("port", surveyed(), dataclasses.replace(wanted, config=config, secrets=none))
+        provisioning._check("port", surveyed(), none)
 
 
 def test_a_cabinet_file_that_is_wrong_says_where(tmp_path):
     file = kit.cabinet_file(tmp_path)
     file.write_text(file.read_text().replace("i2c", "i2d", 1))
     with pytest.raises(DeviceError, match=r"cabinet\.toml") as told:
-        commands._wanted("L1", file, None, None, "UTC", False)
+        commands._wanted("L1", file, BrokerFiles(), "UTC", False)
     assert not isinstance(told.value, CabinetError)
 
 
 def test_secrets_are_in_no_text_that_python_makes_of_them(wanted):
-    shown = repr(wanted) + str(wanted.secrets)
-    assert kit.WIFI_PASSWORD not in shown and wanted.secrets.mqtt_password not in shown
+    shown = repr(wanted) + str(wanted.broker)
+    assert kit.WIFI_PASSWORD not in shown and wanted.broker.password not in shown
 
 
 # --- image files -----------------------------------------------------------------------------------------
