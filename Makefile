@@ -40,7 +40,7 @@ demo: $(RUNS) ## a whole locker, broker and database, with a page to press its k
 test: $(READY) system ## everything is tested; nothing is skipped
 	@$(BIN)/micropython -X heapsize=256k tests/core/run.py
 	@$(BIN)/python -m pytest -q -n 2 -m "not alone"
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m alone --reruns 2
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m alone --reruns 2 -rfER
 
 check: $(READY) $(STUBS) ## lint, types of host and firmware, duplicates of truth
 	@$(BIN)/ruff check .
