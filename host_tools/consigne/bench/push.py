@@ -61,6 +61,8 @@ def new_board(folder: Path, files: dict[str, bytes] | None, *, paced: bool) -> V
 def _timed(folder: Path, files: dict[str, bytes]) -> tuple[float, float]:
     """``(a full push against the time of its bytes alone, seconds of a push with one file changed)``.
 
+    It is below 1 where deflating saves more than erasing, programming and verifying cost.
+
     From the board in service to the new application verified; the second from the board that serves, and
     the slowest of three, with a file at the front of the image, in its middle and at its end.
     """
