@@ -117,7 +117,7 @@ def main(
     out: Annotated[Path, typer.Option(help="Where the numbers go")] = Path("build/bench.json"),
     limit: Annotated[float, typer.Option(help="Seconds that one part may take")] = LIMIT_S,
 ) -> None:
-    """Measure, print, write.  Says which goals are missed; exits with 1 when a part fails: then numbers lack."""
+    """Measure, print, write.  Says which goals are missed; exits with 1 when a part fails."""
     console = Console(stderr=True)
     chosen = list(only or PARTS)
     if unknown := [part for part in chosen if part not in PARTS]:
