@@ -115,6 +115,18 @@ def test_a_reset_in_the_middle_of_a_program_starts_the_board_anew(tmp_path):
         port.until(b">>> ")
 
 
+def raw_prompt(port):
+    """Enter it; a function that runs a program there and gives all that was said."""
+
+    def run(code):
+        port.write(code + b"\x04")
+        return port.until(b"\x04>")
+
+    port.write(b"\r\x03\x01")
+    port.until(b"raw REPL; CTRL-B to exit\r\n>")
+    return run
+
+
 class Interrupted:
     """A partition whose operations are carried out, and the first time interrupted before they return."""
 
@@ -144,13 +156,7 @@ def test_littlefs_never_hears_of_ctrl_c_and_the_program_does_later(monkeypatch, 
 
 def test_ctrl_c_stops_a_program_that_reads_files_without_end_and_harms_none(tmp_path):
     with board_at(tmp_path) as board, Port(board) as port:
-
-        def run(code):
-            port.write(code + b"\x04")
-            return port.until(b"\x04>")
-
-        port.write(b"\r\x03\x01")
-        port.until(b"raw REPL; CTRL-B to exit\r\n>")
+        run = raw_prompt(port)
         run(b"import os\nfor n in range(8):\n with open('keep%d' % n, 'w') as f: f.write(400 * 'kept')")
         for number in range(12):
             look = b"os.stat('keep%d'); open('keep%d').read()" % (number % 8, 7 - number % 8)
@@ -166,13 +172,7 @@ def test_ctrl_c_stops_a_program_that_reads_files_without_end_and_harms_none(tmp_
 
 def test_files_that_a_program_dropped_do_the_board_no_harm(tmp_path):
     with board_at(tmp_path) as board, Port(board) as port:
-
-        def run(code):
-            port.write(code + b"\x04")
-            return port.until(b"\x04>")
-
-        port.write(b"\r\x03\x01")
-        port.until(b"raw REPL; CTRL-B to exit\r\n>")
+        run = raw_prompt(port)
         run(b"f = open('named', 'w'); f.write('by its name')")
         run(b"f = open('other', 'w')")  # as mpremote does after a cable was pulled
         assert run(b"print(open('named').read())").startswith(b"OKby its name\r\n")
