@@ -15,7 +15,8 @@ from consigne import codes
 from consigne.device import prompt
 from consigne.firmware_path import firmware_dir
 from consigne.sim.flash import NorFlash
-from locker import config, console, controller
+from console_kit import Terminal
+from locker import config, controller
 from locker.core import core, records
 from locker.core import events as E
 from locker.core.timekeeping import Clock
@@ -62,7 +63,7 @@ class Supervisor:
         self.ended = why
 
 
-class Bench:
+class Bench(Terminal):
     """A controller over a real journal, and its console."""
 
     def __init__(self, clock_is_set=True, duress=False):
@@ -78,17 +79,7 @@ class Bench:
         )
         self.controller.now = lambda: (0, *clock.now(0)[1:])
         self.supervisor = Supervisor()
-        self.said = ""
-        self.console = console.Console(self.controller, self.supervisor, "0.1.0; journal: clean", self.hear)
-
-    def hear(self, text):
-        self.said += text
-
-    def type(self, text):
-        self.said = ""
-        for byte in text.encode():
-            self.console.key(byte)
-        return self.said
+        self.attach(self.controller, self.supervisor, "0.1.0; journal: clean")
 
     def records(self):
         found = []

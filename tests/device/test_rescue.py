@@ -13,6 +13,7 @@ from consigne import codes
 from consigne.device.board import Board
 from consigne.device.troubles import LockedError
 from consigne.sim.flash import NorFlash
+from console_kit import Terminal
 from locker import rescue
 from locker.core import records as R
 from locker.journal.log import Journal
@@ -41,25 +42,13 @@ def board(tmp_path, monkeypatch):
     return SimpleNamespace(files=tmp_path, flash=flash, journal=journal)
 
 
-class Line:
+class Line(Terminal):
     """A console on what the rescue has put together."""
 
     def __init__(self):
-        from locker import console
-
         self.rescue = rescue.Rescue("SystemExit: cannot start: config.json.doors: expected list")
         self.rescue.open()
-        self.said = ""
-        self.console = console.Console(self.rescue, self.rescue, "0.1.0 did not start", self.hear)
-
-    def hear(self, text):
-        self.said += text
-
-    def type(self, text):
-        self.said = ""
-        for byte in text.encode():
-            self.console.key(byte)
-        return self.said
+        self.attach(self.rescue, self.rescue, "0.1.0 did not start")
 
 
 def number(said):
