@@ -137,7 +137,7 @@ class SerialGround(MicroPythonGround):
         self._board.partitions = table
         self._board.flash.clear()
         self._board.flash.update(regions(self._flash, table))
-        self._board.note("boot", f"{program.project} {program.banner}".strip())
+        self._board.note("boot", f"MicroPython {program.banner}" if program.banner else program.project)
         if program.banner:
             self._banner = program.banner
             self._interpret()

@@ -21,10 +21,40 @@ _DESCRIPTION = struct.Struct("<II8s32s32s16s16s32s32s80s")
 _DESCRIPTION_MAGIC = 0xABCD5432
 _SEGMENTS_MAX = 16
 _BANNER = re.compile(rb"MicroPython (v\d[^;\0]* on \d{4}-\d\d-\d\d)")
+_MACHINE = re.compile(rb"; ([ -~]+ with ESP32[ -~]*)\0")
 _DROM, _IRAM = 0x3F40_0020, 0x4008_0000
-_FLASH_4MB_40MHZ, _DIO = 0x20, 0x02
+_DIO = 0x02
 
-ESP32 = 0
+ESP32, ESP32S3, ESP32C3 = 0, 9, 5
+OFFICIAL, OFFICIAL_PSRAM, ROMFS = "official", "official-psram", "romfs"
+QUAD, OCTAL = "quad", "octal"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way in which MicroPython is built for a chip.
+
+    ``machine`` is ``MICROPY_BANNER_MACHINE``; ``psram`` the kind of PSRAM that it drives (empty: none),
+    as ``ports/esp32/boards/*/mpconfigvariant*.cmake`` and ``sdkconfig.spiram*`` choose it; ``romfs``
+    whether it has ``vfs.VfsRom`` and ``vfs.rom_ioctl``.
+    """
+
+    machine: str
+    psram: str = ""
+    romfs: bool = False
+
+
+VARIANTS = {
+    (ESP32, OFFICIAL): Variant("Generic ESP32 module with ESP32"),
+    (ESP32, OFFICIAL_PSRAM): Variant("Generic ESP32 module with SPIRAM with ESP32", QUAD),
+    (ESP32, ROMFS): Variant("Consigne on ESP32 without PSRAM with ESP32", romfs=True),
+    (ESP32S3, OFFICIAL): Variant("Generic ESP32S3 module with ESP32S3", QUAD),
+    (ESP32S3, OFFICIAL_PSRAM): Variant("Generic ESP32S3 module with Octal-SPIRAM with ESP32S3", OCTAL),
+    (ESP32S3, ROMFS): Variant("Consigne on ESP32-S3 without PSRAM with ESP32S3", romfs=True),
+    (ESP32C3, OFFICIAL): Variant("ESP32C3 module with ESP32C3"),
+    (ESP32C3, ROMFS): Variant("Consigne on ESP32-C3 with ESP32C3", romfs=True),
+}
+"""By chip and kind; no official image has ROMFS, and the C3 takes no PSRAM."""
 
 
 class ImageError(ValueError):
@@ -35,14 +65,15 @@ class ImageError(ValueError):
 class Image:
     """What an image says of itself.
 
-    ``project`` is empty when it has no description; ``banner`` (``v1.26.1 on 2025-09-11``) when it is
-    not MicroPython.
+    ``project`` is empty when its description names none, as MicroPython's does not; ``banner`` (``v1.26.1 on 2025-09-11``) when it is
+    not MicroPython.  ``variant`` is what its byte strings tell: names that only such a build holds.
     """
 
     chip_id: int
     size: int
     project: str
     banner: str
+    variant: Variant
 
 
 def check(data: bytes, chip_id: int = ESP32) -> Image:
@@ -74,7 +105,31 @@ def check(data: bytes, chip_id: int = ESP32) -> Image:
             raise ImageError("the program is damaged: its SHA-256 does not fit")
         at += 32
     banner = _BANNER.search(data[:at])
-    return Image(found_chip, at, _project(first), banner[1].decode() if banner else "")
+    told = banner[1].decode() if banner else ""
+    return Image(found_chip, at, _project(first), told, _variant(data[:at]))
+
+
+def _variant(program: bytes) -> Variant:
+    machine = _MACHINE.search(program)
+    psram = next((kind for kind in (OCTAL, QUAD) if _psram_tag(kind) in program), "")
+    return Variant(machine[1].decode() if machine else "", psram, b"\0VfsRom\0" in program)
+
+
+def _psram_tag(kind: str) -> bytes:
+    """The log tag of ESP-IDF's driver (``components/esp_psram/<chip>/esp_psram_impl_<kind>.c``)."""
+    return b"\0" + kind.encode() + b"_psram\0"
+
+
+def _strings(variant: Variant) -> bytes:
+    """What tells a program of this variant from others."""
+    out = b"; " + variant.machine.encode() + b"\0"
+    if variant.psram:
+        out += _psram_tag(variant.psram)
+        out += b"PSRAM enabled but initialization failed. Bailing out.\0"
+        out += b"External RAM failed memory test!\0"
+    if variant.romfs:
+        out += b"\0VfsRom\0\0rom_ioctl\0"
+    return out
 
 
 def _xor(data: bytes) -> int:
@@ -101,24 +156,30 @@ def build(
     chip_id: int = ESP32,
     size: int = 0x1_0000,
     date: str = "2026-11-22",
+    kind: str = ROMFS,
+    flash_bytes: int = layout.FLASH_BYTES,
 ) -> bytes:
     """A program of about ``size`` bytes that passes ``check`` and ``esptool image-info``.
 
     ``version`` as MicroPython writes it, ``v1.26.1``; with the project ``micropython`` the program carries
-    its banner.  The rest is noise that depends on project and version only, so that images differ and
+    its banner and what its ``kind`` is known by; ``flash_bytes`` is the flash that the header says it is
+    for.  The rest is noise that depends on project and version only, so that images differ and
     compress about as programs do.
     """
+    # MicroPython's says neither (CONFIG_APP_EXCLUDE_PROJECT_VER_VAR, _NAME_VAR in boards/sdkconfig.base).
+    names = (b"", b"") if project == "micropython" else (version.encode(), project.encode())
     description = _DESCRIPTION.pack(
-        _DESCRIPTION_MAGIC, 0, b"", version.encode(), project.encode(), b"12:00:00", b"Nov 22 2026",
+        _DESCRIPTION_MAGIC, 0, b"", *names, b"12:00:00", b"Nov 22 2026",
         b"v5.4.2", hashlib.sha256((project + version).encode()).digest(), b"",
     )  # fmt: skip
     noise = bytearray()
     while len(noise) < size * 3 // 4:
         noise += hashlib.sha256(f"{project} {version} {len(noise)}".encode()).digest() + bytes(32)
     if project == "micropython":
-        noise[:0] = f"MicroPython {version} on {date}\0".encode()
+        variant = VARIANTS.get((chip_id, kind), Variant("a module with ESP32, of another make"))
+        noise[:0] = f"MicroPython {version} on {date}\0".encode() + _strings(variant)
     segments = ((_DROM, description + noise), (_IRAM, noise[-(size // 4) :]))
-    body = _HEADER.pack(MAGIC, len(segments), _DIO, _FLASH_4MB_40MHZ, _IRAM + 4)
+    body = _HEADER.pack(MAGIC, len(segments), _DIO, _size_code(flash_bytes) << 4, _IRAM + 4)
     body += _EXTENDED.pack(0xEE, b"", chip_id, 0, 0, 399, b"", 1)
     checksum = _CHECKSUM_SEED
     for address, data in segments:
@@ -129,6 +190,11 @@ def build(
     return body + hashlib.sha256(body).digest()
 
 
+def _size_code(flash_bytes: int) -> int:
+    """As ``esp_image_spi_flash_size_t`` numbers them: 0 is 1 MiB, and each next one is twice that."""
+    return (flash_bytes >> 20).bit_length() - 1
+
+
 STOCK = (
     *layout.PARTITIONS[:2],
     layout.Partition("factory", layout.APP, 0x00, 0x1_0000, 0x1F_0000),
@@ -137,13 +203,23 @@ STOCK = (
 """The partition table of MicroPython's ESP32_GENERIC for 4 MiB: no romfs, no journal."""
 
 
-def release(version: str, chip_id: int = ESP32, size: int = 0x1_0000) -> bytes:
-    """What micropython.org offers for download: boot loader, stock table and program, for 0x1000 (ESP32)."""
+def release(
+    version: str,
+    chip_id: int = ESP32,
+    size: int = 0x1_0000,
+    kind: str = ROMFS,
+    flash_bytes: int = layout.FLASH_BYTES,
+) -> bytes:
+    """What micropython.org offers for download: boot loader, stock table and program, for 0x1000 (ESP32).
+
+    ``kind``: ``OFFICIAL``, ``OFFICIAL_PSRAM``, or ``ROMFS``, which one builds oneself.
+    """
     start = boot_offset(chip_id)
-    out = build(version, "bootloader", chip_id, 0x4000).ljust(layout.TABLE_OFFSET - start, b"\xff")
+    loader = build(version, "bootloader", chip_id, 0x4000, flash_bytes=flash_bytes)
+    out = loader.ljust(layout.TABLE_OFFSET - start, b"\xff")
     out += layout.binary(STOCK)
     out = out.ljust(layout.partition("factory").offset - start, b"\xff")
-    return out + build(version, "micropython", chip_id, size)
+    return out + build(version, "micropython", chip_id, size, kind=kind, flash_bytes=flash_bytes)
 
 
 def boot_offset(chip_id: int) -> int:
