@@ -21,12 +21,18 @@ def test_pins_that_carry_the_flash_or_do_not_exist_refuse(board: Board, number: 
         board.pad(number)
 
 
-@pytest.mark.parametrize(("mode", "pull"), [(OUT, None), (OPEN_DRAIN, None), (IN, PULL_UP)])
-def test_pins_34_to_39_are_inputs_without_pulls(board: Board, mode: int, pull: int | None) -> None:
+@pytest.mark.parametrize("mode", [OUT, OPEN_DRAIN])
+def test_pins_34_to_39_cannot_be_driven(board: Board, mode: int) -> None:
     for number in range(34, 40):
-        with pytest.raises(ValueError, match="pin"):
-            board.pad(number).configure(mode, pull, None)
+        with pytest.raises(ValueError, match="pin can only be input"):
+            board.pad(number).configure(mode, None, None)
         board.pad(number).configure(IN, None, None)
+
+
+def test_a_pull_up_asked_for_on_pins_34_to_39_is_not_there_and_nobody_is_told(board: Board) -> None:
+    for number in (34, 39, 33):
+        board.pad(number).configure(IN, PULL_UP, None)
+    assert [board.pin(number).level for number in (34, 39, 33)] == [0, 0, 1]
 
 
 def test_an_output_is_latched_before_it_drives_so_a_relay_does_not_click(board: Board) -> None:

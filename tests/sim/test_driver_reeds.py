@@ -64,6 +64,20 @@ def test_a_door_opened_by_hand_is_known_within_500_ms_without_the_interrupt_wire
         assert rig.taken() == [[OPEN, number, True]]
 
 
+def test_a_door_is_known_at_once_where_a_resistor_pulls_the_interrupt_line_up(tmp_path):
+    config = {
+        **CONFIG,
+        "doors": CONFIG["doors"][4:],
+        "expanders": [{"kind": "mcp23017", "i2c": 0, "address": 32, "int_pin": 39}],
+    }
+    rig = started(tmp_path, config)
+    for number in range(DOORS - 4):
+        rig.taken()
+        rig.cabinet.doors[number].force_open()
+        rig.run(60)
+        assert rig.taken() == [[OPEN, number, True]]
+
+
 def test_an_interrupt_that_was_lost_costs_a_second_and_no_report(tmp_path):
     rig = started(tmp_path)
     rig.taken()

@@ -46,7 +46,7 @@ STREAM = (
 )
 ANSWERS = (
     answer(0)
-    + answer(ops.BAD_VALUE, b"pin 34 can only be input")
+    + answer(ops.BAD_VALUE, b"pin can only be input")
     + answer(0)
     + answer(0, b"\xffcontent\xff")
     + answer(2)

@@ -46,20 +46,21 @@ class Banks:
         self.relays = tuple(_relay(door["lock"], chips) for door in doors)
         self.pin_reeds = []
         on_chip = {}
+        no_pull = INPUT_ONLY.get(board, ())
         for number in range(len(doors)):
             reed = doors[number]["reed"]
             closed_level = doors[number]["closed_level"]
             channel = reed["channel"]
             if reed["bank"] == "gpio":
-                pulled = channel not in INPUT_ONLY.get(board, ())
-                self.pin_reeds.append(PinReed(number, channel, closed_level, pulled))
+                self.pin_reeds.append(PinReed(number, channel, closed_level, channel not in no_pull))
             elif reed["bank"] in chips:
                 on_chip.setdefault(reed["bank"], []).append((number, channel, closed_level))
         self.chip_reeds = []
         for expander in expanders:
             name = bank_name(expander)
             if name in on_chip:
-                self.chip_reeds.append(ChipReeds(chips[name], _int_pin(expander), on_chip[name]))
+                pin = _int_pin(expander)
+                self.chip_reeds.append(ChipReeds(chips[name], pin, on_chip[name], pin not in no_pull))
 
 
 def _expander(kind):

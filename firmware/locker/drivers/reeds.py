@@ -68,14 +68,16 @@ class PinReed:
 class ChipReeds:
     """All switches on one ``Mcp23017`` or ``Pcf8574``."""
 
-    def __init__(self, chip, int_pin, wired):
-        """``int_pin``: the pin of the controller that INT pulls low, or None.
+    def __init__(self, chip, int_pin, wired, pulled: bool = True):
+        """``int_pin``: the pin of the controller that INT pulls low, or None; ``pulled`` as for ``PinReed``.
 
         ``wired``: tuples ``(door, channel, closed_level)``.  Chips may share one ``int_pin``.
         """
         self._chip = chip
         self._wired = b"".join(bytes(three) for three in wired)  # a tuple for each would be 3 kB for 48 doors
-        self._int = None if int_pin is None else Pin(int_pin, Pin.IN, Pin.PULL_UP)
+        self._int = None
+        if int_pin is not None:
+            self._int = Pin(int_pin, Pin.IN, Pin.PULL_UP) if pulled else Pin(int_pin, Pin.IN)
         self._flag = None
         self.doors = bytes(door for door, _, _ in wired)
         self.interrupts = int_pin is not None

@@ -36,8 +36,8 @@ def config(broker_port: int) -> dict[str, Any]:
     """The device's ``config.json``; its broker listens on the loopback at ``broker_port``."""
     own = copy.deepcopy(_CONFIG)
     own["network"] = {**own.get("network", {}), "broker": "127.0.0.1", "port": broker_port, "tls": False}
-    own["network"].setdefault("kind", "wifi")
-    own["network"].setdefault("ssid", "consigne")
+    if own["network"].setdefault("kind", "wifi") == "wifi":
+        own["network"].setdefault("ssid", "consigne")
     return own
 
 

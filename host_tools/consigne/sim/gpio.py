@@ -2,7 +2,9 @@
 
 A pad has one owner at a time: the peripheral that was configured last, as in the chip's output
 matrix.  Pins 6..11 carry the flash and refuse; 34..39 are inputs without pulls (ESP32 datasheet,
-"GPIO pins"; MicroPython's port raises ValueError for both).
+"GPIO pins").  To drive one of those is a ``ValueError``; a pull asked for there is not made and nobody is
+told, for the port does not look at what ``gpio_pullup_en`` answers (``ports/esp32/machine_pin.c``,
+``machine_pin_obj_init_helper``).
 """
 
 from collections.abc import Callable, Sequence
@@ -22,15 +24,12 @@ IRQ_RISING, IRQ_FALLING = 1, 2
 CHIP = "esp32"
 
 
-def check_pin(number: int, output: bool = False, pulled: bool = False) -> None:
+def check_pin(number: int, output: bool = False) -> None:
     """Raise ValueError where the ESP32 port does."""
     if not 0 <= number < PIN_COUNT or number in MISSING or number in FLASH:
         raise ValueError(f"invalid pin {number}")
-    if number in INPUT_ONLY:
-        if output:
-            raise ValueError(f"pin {number} can only be input")
-        if pulled:
-            raise ValueError(f"pin {number} has no pull resistors")
+    if output and number in INPUT_ONLY:
+        raise ValueError("pin can only be input")
 
 
 class Pad:
@@ -69,7 +68,7 @@ class Pad:
         """``machine.Pin(...)``: None leaves mode or value as they are; ``pull`` 0 is none, None unchanged."""
         if mode not in (None, IN, OUT, OPEN_DRAIN):
             raise ValueError("invalid pin mode")
-        check_pin(self.number, output=mode in (OUT, OPEN_DRAIN), pulled=bool(pull))
+        check_pin(self.number, output=mode in (OUT, OPEN_DRAIN))
         self._booting = False
         if mode is not None:
             self.mode = mode
@@ -77,7 +76,7 @@ class Pad:
             self.net.set_tone(None)
         if value is not None:
             self.value = value
-        if pull is not None:
+        if pull is not None and self.number not in INPUT_ONLY:
             self.net.pull(CHIP, {PULL_UP: 1, PULL_DOWN: 0}.get(pull))
         self._drive()
 

@@ -93,6 +93,8 @@ class Cabinet:
             pin = self.board.pin(expander["int_pin"])
             interrupt.on_change(lambda level: pin.drive(chip, None if level else 0))
             interrupt.pull("trace", 1)
+            if expander["int_pin"] in INPUT_ONLY:  # INT is an open drain: there the wiring has a resistor
+                pin.pull("resistor", 1)
 
     def _net(self, place: Mapping[str, Any]) -> Net:
         if place["bank"] == "gpio":
