@@ -3,8 +3,8 @@
 Imported only when a network is configured: without one it takes no heap.
 """
 
-# asyncio loads its streams when they are first asked for; that must not be when the heap is full.
-from asyncio import open_connection  # noqa: F401
+# asyncio loads these when they are first asked for; that must not be when the heap is full.
+from asyncio import open_connection, wait_for  # noqa: F401
 
 from .drivers import board
 from .net.mqtt import Client, Settings

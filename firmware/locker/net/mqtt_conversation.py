@@ -65,6 +65,7 @@ class Conversation:
         self.heard_ms = self.sent_ms = self._full_ms = 0
         self._packet = Packet(tx_bytes)
         self._decoder = Decoder(rx_bytes)
+        self._arrived = memoryview(bytearray(_READ_BYTES))  # what was read last
         self._lock = asyncio.Lock()  # held while the packet's buffer is in use
         self._reader = self._writer = None
         self._stage = _CONNECTING
@@ -114,13 +115,15 @@ class Conversation:
             await self._send(packet)
 
     async def _serve(self) -> None:
-        decoder = self._decoder
+        decoder, arrived = self._decoder, self._arrived
         while True:
-            data = await self._reader.read(_READ_BYTES)
-            if not data:
+            count = await self._reader.readinto(arrived)
+            if count is None:  # TLS: the rest of a record is still to come
+                continue
+            if not count:
                 raise EOFError("closed by the server")
             self.heard_ms = ticks_ms()
-            decoder.feed(data)
+            decoder.feed(arrived[:count])
             packet = decoder.next()
             while packet:
                 if self._stage == _CONNECTING:

@@ -29,7 +29,10 @@ from .pyground import VirtualGround
 
 FLASH_BYTES = 1 << 20
 LOG_LINES = 20_000
-HEAP_KB = 256  # with pointers twice as wide as a board's, and 25 kB of modules that are C there
+HEAP_KB = 384
+"""With pointers twice as wide as a board's, and 25 kB of modules that are C there, ninety-six doors on lock
+boards and a network take 280; an official image with PSRAM has megabytes.  How little is enough is measured
+with heaps of their own (``tests/sim/test_heap.py``, ``bench.heap``)."""
 STEP_S = 0.005  # between two looks of ``wait_for``
 
 Line = tuple[int, str, str]
