@@ -3,7 +3,8 @@
 The ``romfs`` partition holds two slots for the application.  A slot begins with a sector that is
 written last: magic, checksum, generation, length and SHA-256 of the image behind it (the host's half
 is ``consigne.device.slots``).  What is not exactly as it was sealed does not count, so an update that
-broke off leaves the application that ran.  The image is mapped memory: its bytecode runs in place.
+broke off leaves the application that ran.  An interpreter with ROMFS has the partition in mapped memory:
+bytecode runs in place.  The official images have none: ``slotfs.py`` reads the same image.
 
 Leaves ``consigne`` for ``main.py`` and for ``consigne device``: ``(service, production, slot,
 generation)``; slot -1: no whole application.  A file ``production`` keeps the console closed; a file
@@ -29,6 +30,7 @@ from hashlib import sha256
 from struct import unpack_from
 
 import vfs
+from esp32 import Partition
 
 _SLOTS = 2
 _IMAGE_AT = 4096
@@ -53,38 +55,62 @@ def _there(name):
         return False
 
 
-def _whole(slot):
-    """``(generation, image)`` of a slot that is as it was sealed, else ``None``."""
-    magic, crc, generation, length, files, _, digest = unpack_from(_HEAD, slot)
+def _sealed(sector, room):
+    """``(generation, length, digest)`` by the sector that a slot begins with, None where it is not whole."""
+    magic, crc, generation, length, files, _, digest = unpack_from(_HEAD, sector)
     end = _HEAD_BYTES + files * _FILE_BYTES
-    if magic != b"CGA1" or end > _IMAGE_AT or crc32(slot[8:end]) != crc:
+    if magic != b"CGA1" or end > _IMAGE_AT or crc32(memoryview(sector)[8:end]) != crc:
         return None
-    image = slot[_IMAGE_AT : _IMAGE_AT + length]
-    if len(image) != length or sha256(image).digest() != digest:
-        return None
-    return generation, image
+    return (generation, length, digest) if length <= room - _IMAGE_AT else None
+
+
+def _whole(flash, begin, length, digest):
+    """The image as a file system; None when it is not as it was sealed."""
+    if hasattr(vfs, "VfsRom") and hasattr(vfs, "rom_ioctl"):
+        # The segment is a Partition, which has the buffer protocol only (ports/esp32/esp32_partition.c).
+        image = memoryview(vfs.rom_ioctl(2, 0))[begin : begin + length]
+        if sha256(image).digest() != digest:
+            return None
+        return vfs.VfsRom(image)  # pyright: ignore[reportAttributeAccessIssue] - newer than the stubs
+    from slotfs import open_image
+
+    return open_image(flash, begin, length, digest)
 
 
 def _mount():
     """Mount the application and put it first on the path; ``(slot, generation)``."""
-    best = -1
-    newest = image = None
-    rom = vfs.rom_ioctl(2, 0) if hasattr(vfs, "rom_ioctl") else 0
-    if isinstance(rom, memoryview):  # else the number of an error
-        room = len(rom) // _SLOTS
-        for i in range(_SLOTS):
-            found = _whole(rom[i * room : (i + 1) * room])
-            if found and (newest is None or found[0] > newest):
-                best, (newest, image) = i, found
-    if image is None:
+    found = Partition.find(Partition.TYPE_DATA, label="romfs")
+    if not found:
         return -1, 0
-    vfs.mount(vfs.VfsRom(image), "/app")  # pyright: ignore[reportAttributeAccessIssue] - newer than the stubs
-    sys.path.insert(0, "/app")
-    return best, newest
+    flash = found[0]
+    room = flash.info()[3] // _SLOTS
+    sector = bytearray(_IMAGE_AT)
+    sealed = []
+    for slot in range(_SLOTS):
+        flash.readblocks(slot * room // _IMAGE_AT, sector)
+        seal = _sealed(sector, room)
+        if seal:
+            sealed.append((seal[0], -slot, seal))
+    for generation, slot, (_, length, digest) in sorted(sealed, reverse=True):  # the newest whole one
+        image = _whole(flash, -slot * room + _IMAGE_AT, length, digest)
+        if image:
+            vfs.mount(image, "/app")
+            sys.path.insert(0, "/app")
+            return -slot, generation
+    return -1, 0
 
 
-consigne = (_taken("service"), _there("production")) + _mount()
+def _tried():
+    """What ``_mount`` returns.  Whatever it raises, ``main.py`` is run: it keeps the console closed."""
+    try:
+        return _mount()
+    except Exception as error:  # noqa: BLE001
+        sys.print_exception(error)
+        return -1, 0
+
+
+consigne = (_taken("service"), _there("production")) + _tried()
 if consigne[0] or not consigne[1]:
     micropython.kbd_intr(3)
-del _taken, _there, _whole, _mount, _HEAD, os, vfs, crc32, sha256, unpack_from
+del _taken, _there, _sealed, _whole, _mount, _tried, _HEAD, os, vfs, Partition, crc32, sha256, unpack_from
 gc.collect()  # the application wants the heap in one piece

@@ -53,6 +53,9 @@ def main():
 
     gc.collect()
     locker = Locker(site, parts, options, identity.device_key, online)
+    slotfs = sys.modules.get("slotfs")
+    if slotfs:
+        slotfs.release()  # all is imported: the image that boot.py kept in the heap has done its work
     gc.collect()
     asyncio.run(locker.run())
 

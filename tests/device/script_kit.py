@@ -1,8 +1,8 @@
 """The scripts of ``consigne.device.onboard`` on CPython, over flash that can be cut at any operation.
 
 The laptop's half is the real one; between them is a wire that can be cut at any byte.  What a script
-imports of MicroPython is given by stand-ins as thin as can be: a partition over ``NorFlash``, mapped
-memory over its bytes, the console as two queues.  The same scripts on the real interpreter, behind a real
+imports of MicroPython is given by stand-ins as thin as can be: a partition over ``NorFlash``, the console
+as two queues.  The same scripts on the real interpreter, behind a real
 serial port, are tried in ``test_device_virtual.py``.
 """
 
@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import io
 import json
+import pickle
 import queue
 import runpy
 import sys
@@ -178,10 +179,7 @@ class ScriptBoard:
             "sys": console,
             "machine": SimpleNamespace(reset=_reset),
             "micropython": SimpleNamespace(kbd_intr=lambda char: None),
-            "vfs": SimpleNamespace(rom_ioctl=lambda op, segment: memoryview(self.flash.data)),
-            "esp32": SimpleNamespace(
-                Partition=SimpleNamespace(TYPE_DATA=1, find=lambda kind, label: [self.flash])
-            ),
+            "esp32": _esp32(self.flash),
             "deflate": SimpleNamespace(DeflateIO=_Inflated, RAW=1),
             "select": SimpleNamespace(poll=_Poll, POLLIN=1),
         }
@@ -209,24 +207,52 @@ def _reset():
     raise Reset
 
 
-def booted(board):
-    """What ``firmware/boot.py`` itself makes of this flash: ``(slot, generation)``."""
-    mounted = []
-    fake_vfs = types.ModuleType("vfs")
-    fake_vfs.rom_ioctl = lambda op, segment: memoryview(board.flash.data)
-    fake_vfs.VfsRom = bytes
-    fake_vfs.mount = lambda image, place: mounted.append(place)
-    real = {name: sys.modules.get(name) for name in ("vfs", "micropython")}
+@contextlib.contextmanager
+def _modules(**stand_ins):
+    """These modules in the place of real ones, and ``sys.path`` for ``slotfs``, until the end."""
+    real = {name: sys.modules.get(name) for name in (*stand_ins, "slotfs")}
     path = list(sys.path)
-    sys.modules["vfs"] = fake_vfs
-    sys.modules["micropython"] = types.SimpleNamespace(kbd_intr=lambda char: None)
+    sys.modules.update(stand_ins)
+    sys.modules.pop("slotfs", None)
+    sys.path.insert(0, str(firmware_dir()))
     try:
-        names = runpy.run_path(str(firmware_dir() / "boot.py"))
+        yield
     finally:
         sys.path[:] = path
         for name, module in real.items():
-            if module is None:
-                del sys.modules[name]
-            else:
+            sys.modules.pop(name, None)
+            if module is not None:
                 sys.modules[name] = module
-    return names["consigne"][2:]
+
+
+def boot(flash, kind, free_bytes=2 << 20):
+    """``firmware/boot.py`` on this flash and an image of this kind: ``((slot, generation), file system)``.
+
+    The file system is None while no slot is whole, the image's bytes on an interpreter with ROMFS.
+    """
+    mounted = []
+    fake_vfs = types.ModuleType("vfs")
+    fake_vfs.mount = lambda image, place: mounted.append(image)
+    if kind == "romfs":
+        # As the port's Partition: it has the buffer protocol, and neither length nor slices.
+        fake_vfs.rom_ioctl = lambda op, segment: pickle.PickleBuffer(flash.data)
+        fake_vfs.VfsRom = bytes
+    micropython = SimpleNamespace(kbd_intr=lambda char: None, const=lambda value: value)
+    memory = SimpleNamespace(mem_free=lambda: free_bytes, collect=lambda: None)
+    with _modules(vfs=fake_vfs, micropython=micropython, gc=memory, esp32=_esp32(flash)):
+        names = runpy.run_path(str(firmware_dir() / "boot.py"))
+    return names["consigne"][2:], mounted[0] if mounted else None
+
+
+def _esp32(flash):
+    """``esp32`` whose one partition is ``romfs`` in this flash."""
+    flash.info = lambda: (1, 0x8F, 0, ROM_BYTES, "romfs", False)
+    return SimpleNamespace(Partition=SimpleNamespace(TYPE_DATA=1, find=lambda kind, label: [flash]))
+
+
+def booted(board):
+    """What ``boot.py`` itself makes of this flash, the same under every image: ``(slot, generation)``."""
+    found, mounted = boot(board.flash, "official-psram")
+    in_place, image = boot(board.flash, "romfs")
+    assert in_place == found and (image is None) == (mounted is None)
+    return found

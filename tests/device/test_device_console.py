@@ -250,6 +250,7 @@ def test_a_ctrl_c_that_came_before_the_first_line_ends_neither_file(file, monkey
         "micropython": SimpleNamespace(kbd_intr=kbd_intr),
         "machine": SimpleNamespace(),
         "vfs": SimpleNamespace(),
+        "esp32": SimpleNamespace(Partition=SimpleNamespace(TYPE_DATA=1, find=lambda kind, label: [])),
     }.items():
         monkeypatch.setitem(sys.modules, name, module)
     runpy.run_path(str(firmware_dir() / file))

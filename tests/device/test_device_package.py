@@ -27,7 +27,7 @@ def test_the_package_names_every_file_once_and_each_exists():
     urls = json.loads((FIRMWARE / packaging.PACKAGE).read_text())["urls"]
     assert len({target for target, _ in urls}) == len(urls) == len(rom.sources(FIRMWARE))
     assert all((FIRMWARE / source).is_file() for _, source in urls)
-    assert not {"boot.py", "start.py", "locker/ports.py"} & {target for target, _ in urls}
+    assert not {"slotfs.py", "boot.py", "start.py", "locker/ports.py"} & {target for target, _ in urls}
 
 
 def test_the_manifest_runs_as_micropythons_build_runs_it():
@@ -45,7 +45,7 @@ def test_the_manifest_runs_as_micropythons_build_runs_it():
 def test_every_boot_file_compiles_for_the_device():
     with tempfile.TemporaryDirectory() as work:
         made = rom.compiled({name: FIRMWARE / name for name in rom.BOOT_FILES.values()}, Path(work))
-    assert set(made) == {"boot.mpy", "start.mpy"}
+    assert set(made) == {"slotfs.mpy", "boot.mpy", "start.mpy"}
 
 
 def test_a_production_lines_image_is_a_whole_flash_and_holds_no_secret(tmp_path):
@@ -67,7 +67,7 @@ def test_a_production_lines_image_is_a_whole_flash_and_holds_no_secret(tmp_path)
     lfs = LittleFS(block_size=4096, block_count=vfs.size // 4096, mount=False)
     lfs.context.buffer[:] = flash[vfs.offset : vfs.end]
     lfs.mount()
-    assert sorted(lfs.listdir("/")) == ["boot.py", "main.py"]
+    assert sorted(lfs.listdir("/")) == ["boot.py", "main.py", "slotfs.py"]
     assert set(flash[layout.partition("journal").offset :]) == {0xFF}
 
 

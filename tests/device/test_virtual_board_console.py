@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from consigne.device import layout
+from consigne.sim.virtualboard.board import install
 from virtual_kit import Port, board_at, eventually, mpremote
 
 
@@ -262,11 +263,49 @@ def test_a_package_is_installed_from_an_index_on_the_laptop(board, index):
     assert "thing 2.1" in mpremote(board, "exec", "import thing; print(thing.NAME)", "+", "rm", "-r", ":lib")
 
 
-def test_an_image_deployed_into_the_rom_partition_is_imported_from_there(board, tmp_path):
-    (tmp_path / "inrom.py").write_text("NAME = 'in place'\n")
-    assert "ROMFS image deployed" in mpremote(board, "romfs", "deploy", tmp_path)
-    said = mpremote(board, "exec", "import inrom, sys; print(inrom.NAME, inrom.__file__, sys.path)")
-    assert "in place /rom/inrom.mpy ['', '.frozen', '/lib', '/rom', '/rom/lib']" in said
+def test_an_image_deployed_into_the_rom_partition_is_imported_from_there(tmp_path):
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "inrom.py").write_text("NAME = 'in place'\n")
+    install(tmp_path / "flash.bin", kind="romfs")
+    with board_at(tmp_path) as board:
+        assert "ROMFS image deployed" in mpremote(board, "romfs", "deploy", tmp_path / "files")
+        said = mpremote(board, "exec", "import inrom, sys; print(inrom.NAME, inrom.__file__, sys.path)")
+        assert "in place /rom/inrom.mpy ['', '.frozen', '/lib', '/rom', '/rom/lib']" in said
+        said = mpremote(board, "romfs", "query")
+        assert "524288 bytes (128 blocks of 4096 bytes each)" in said and "ROMFS image size" in said
+
+
+LOOK_AT_SEGMENT = """
+import vfs, esp32
+part = vfs.rom_ioctl(2, 1)
+assert part is vfs.rom_ioctl(2, 0) and vfs.rom_ioctl(1) == 1 and vfs.rom_ioctl(3, 0, 4096) == -22
+assert len(memoryview(part)) == part.info()[3] == part.ioctl(4, 0) * part.ioctl(5, 0)
+for wrong in (len, lambda part: part[:3], lambda part: memoryview(esp32.Partition("romfs"))):
+    try:
+        wrong(part)
+    except TypeError as error:
+        print(error)
+part.ioctl(6, 1)
+part.writeblocks(1, b"abc", 5)
+print(bytes(memoryview(part)[4096 + 4 : 4096 + 9]))
+"""
+
+
+def test_the_rom_segment_is_a_partition_that_has_a_buffer_but_neither_length_nor_slices(tmp_path):
+    """As the port has it: ``ports/esp32/esp32_partition.c``."""
+    install(tmp_path / "flash.bin", kind="romfs")
+    with board_at(tmp_path) as board:
+        said = mpremote(board, "exec", LOOK_AT_SEGMENT)
+    assert "no len()" in said and "isn't subscriptable" in said and "buffer protocol" in said
+    assert r"b'\xffabc\xff'" in said
+
+
+def test_an_official_image_has_no_romfs_at_all(board):
+    told = "import vfs; print([hasattr(vfs, name) for name in ('VfsRom', 'rom_ioctl', 'VfsLfs2')])"
+    assert mpremote(board, "exec", told).strip() == "[False, False, True]"
+    assert "ROMFS is not enabled on this device" in mpremote(board, "romfs", "query")
+    told = "import sys; print(sys.implementation[2], sys.implementation[4])"
+    assert "Generic ESP32 module with SPIRAM with ESP32 ESP32_GENERIC-SPIRAM" in mpremote(board, "exec", told)
 
 
 def test_the_board_waits_for_nobody_who_does_not_read(board):

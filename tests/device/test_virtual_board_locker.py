@@ -53,7 +53,7 @@ def push(board, folder):
 
 def test_pushed_by_mpremote_and_reset_it_serves_a_customer_and_still_has_its_prompt(tmp_path, journal):
     content, door = journal
-    install(tmp_path / "flash.bin")
+    install(tmp_path / "flash.bin", kind="romfs")
     with board_at(tmp_path, config()) as board:
         board.flash.overwrite(layout.partition("journal").offset, content)
         push(board, tmp_path)

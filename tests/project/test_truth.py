@@ -50,7 +50,9 @@ def test_the_device_gets_only_what_it_has_and_imports_run_one_way(path: Path) ->
         if path.name != "ports.py":
             assert top not in ABSENT_ON_DEVICE, f"{top} is not on the device"
         if top in HARDWARE:
-            assert part == "drivers" or path.name.startswith(("link", "start.py")), f"{top} is for drivers"
+            assert part == "drivers" or path.name.startswith(("link", "start.py", "boot.py")), (
+                f"{top} is for drivers"
+            )
         if part == "core":
             assert not re.match(r"locker\.(drivers|net|journal|controller|texts|config)", name), name
         elif part:

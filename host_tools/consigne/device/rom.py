@@ -20,11 +20,13 @@ from . import names as naming
 from .fold import fold
 from .names import shorten
 
-LEFT_OUT = ("ports.py", "manifest.py", "boot.py", "start.py")
+LEFT_OUT = ("ports.py", "manifest.py", "boot.py", "start.py", "slotfs.py")
 """For the type checker and packaging only, or on the board's own file system (``BOOT_FILES``)."""
 
-BOOT_FILES = {"boot.py": "boot.py", "main.py": "start.py"}
-"""What lies on the board's file system besides its settings: name there, name in ``firmware/``."""
+BOOT_FILES = {"slotfs.py": "slotfs.py", "boot.py": "boot.py", "main.py": "start.py"}
+"""What lies on the board's file system besides its settings: name there, name in ``firmware/``.
+
+In the order in which they are written: what ``boot.py`` imports comes before it."""
 
 ONBOARD = Path(__file__).with_name("onboard")
 """Scripts that run on the board and use the application there."""

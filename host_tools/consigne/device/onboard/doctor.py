@@ -11,8 +11,8 @@ import sys
 import time
 
 OURS = (
-    "boot.py", "main.py", "config.json", "identity.json", "ca.der", "client.der", "client_key.der",
-    "production", "app",
+    "slotfs.py", "boot.py", "main.py", "config.json", "identity.json", "ca.der", "client.der",
+    "client_key.der", "production", "app",
 )  # fmt: skip
 
 _OPENS_MS = 5_000

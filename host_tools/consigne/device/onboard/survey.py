@@ -7,10 +7,12 @@ import struct
 import sys
 from binascii import b2a_base64, crc32
 
-import vfs
+from esp32 import Partition
 
 SECTOR = 4096
-FILES = ("boot.py", "main.py", "config.json", "identity.json", "identity.new", "ca.der", "production")
+FILES = (
+    "slotfs.py", "boot.py", "main.py", "config.json", "identity.json", "identity.new", "ca.der", "production",
+)  # fmt: skip
 
 
 def digest_of(name):
@@ -30,15 +32,21 @@ def is_ours():
         return False
 
 
+def rom_flash():
+    """The partition of the slots, None on a board that was not flashed with ours."""
+    found = Partition.find(Partition.TYPE_DATA, label="romfs")
+    return found[0] if found else None
+
+
 def survey():
-    rom = vfs.rom_ioctl(2, 0) if hasattr(vfs, "rom_ioctl") else -95
+    flash = rom_flash()
     print(
         json.dumps(
             {
                 "version": sys.implementation[1][:3],
                 "machine": sys.implementation[2],
                 "platform": sys.platform,
-                "rom_bytes": rom if isinstance(rom, int) else len(rom),
+                "rom_bytes": flash.info()[3] if flash else 0,
                 "ours": is_ours(),
                 "started": globals().get("consigne"),
                 "free_bytes": os.statvfs("/")[0] * os.statvfs("/")[3],
@@ -50,21 +58,33 @@ def survey():
 
 def slots(slot_bytes, count):
     """What each slot holds: generation, -1 unless it is whole; then the seal of the newest."""
-    rom = vfs.rom_ioctl(2, 0)
+    flash = rom_flash()
+    sector = bytearray(SECTOR)
     generations = []
+    newest = b""
     for slot in range(count):
-        sector = rom[slot * slot_bytes : slot * slot_bytes + SECTOR]
+        flash.readblocks(slot * slot_bytes // SECTOR, sector)
         generation, length = struct.unpack_from("<II", sector, 8)
-        image = rom[
-            slot * slot_bytes + SECTOR : slot * slot_bytes + SECTOR + min(length, slot_bytes - SECTOR)
-        ]
-        good = crc32(sector[8 : sealed(sector)]) == struct.unpack_from("<I", sector, 4)[0]
-        good = good and hashlib.sha256(image).digest() == sector[20:52]
+        seal = bytes(sector[: sealed(sector)])
+        good = crc32(seal[8:]) == struct.unpack_from("<I", seal, 4)[0]
+        good = good and digest_of_image(flash, slot * slot_bytes + SECTOR, length, sector) == seal[20:52]
         generations.append(generation if good else -1)
+        if slot == generations.index(max(generations)):
+            newest = seal
     print(json.dumps(generations))
-    newest = generations.index(max(generations))
-    seal = rom[newest * slot_bytes :]
-    print(json.dumps([b2a_base64(seal[: sealed(seal)]).decode().strip()]))
+    print(json.dumps([b2a_base64(newest).decode().strip()]))
+
+
+def digest_of_image(flash, begin, length, sector):
+    """SHA-256 of what lies in the partition from ``begin``, None if it reaches beyond it."""
+    if begin + length > flash.info()[3]:
+        return None
+    reckoned = hashlib.sha256()
+    for at in range(0, length, SECTOR):
+        view = memoryview(sector)[: min(SECTOR, length - at)]
+        flash.readblocks((begin + at) // SECTOR, view)
+        reckoned.update(view)
+    return reckoned.digest()
 
 
 def sealed(sector):
@@ -73,6 +93,11 @@ def sealed(sector):
 
 
 def sums(slot, slot_bytes, sectors):
-    rom = vfs.rom_ioctl(2, 0)
-    first = slot * slot_bytes + SECTOR
-    print([crc32(rom[first + i * SECTOR : first + (i + 1) * SECTOR]) for i in range(sectors)])
+    flash = rom_flash()
+    first = slot * slot_bytes // SECTOR + 1
+    sector = bytearray(SECTOR)
+    found = []
+    for i in range(sectors):
+        flash.readblocks(first + i, sector)
+        found.append(crc32(sector))
+    print(found)

@@ -23,12 +23,6 @@ from .flash import open_flash
 from .ground import SerialGround
 from .netcable import NetCable
 
-# Prompt and stand-ins are C on a board, with their names in its ROM.  Here they take 24 kB, and 330 of the
-# first 1270 interned names; the application's push the table of names to its next size, 14 kB in one piece,
-# while imports have cut the heap up.  With 296 kB the demo's cabinet did not start, with 344 kB it did; 96
-# doors and a script of `device` beside them need more, and a start after some broken ones a larger table in
-# one piece (384 kB once did not have it).  How little a board needs is for ``bench/heap.py`` to say.
-HEAP_KB = 512
 BARE: Mapping[str, Any] = {"doors": []}
 
 
@@ -50,6 +44,10 @@ class VirtualBoard(SimLocker):
         Serve the port as ``rfc2217://...``, with the modem lines that reset the chip; not as a terminal.
     paced
         Bytes take their time at the baud rate, flash takes its own; without it both are as fast as they can.
+    psram
+        The board has PSRAM; an image that knows how uses it.
+    heap_kb
+        Python's heap; 0: what such a board has under such an image.
     """
 
     def __init__(
@@ -63,7 +61,8 @@ class VirtualBoard(SimLocker):
         paced: bool = False,
         unique_id: bytes = b"\x24\x0a\xc4\x00\x00\x01",
         flash_bytes: int = layout.FLASH_BYTES,
-        heap_kb: int = HEAP_KB,
+        psram: bool = True,
+        heap_kb: int = 0,
         seed: int = 0,
     ) -> None:
         self._flash_file = flash_file
@@ -71,6 +70,7 @@ class VirtualBoard(SimLocker):
         self._chip = CHIPS[chip]
         self._cable: SerialCable = NetCable() if lines else Cable(link)
         self._paced = paced
+        self._psram = psram
         self._unique_id = unique_id
         super().__init__(config or BARE, {}, flash_file.parent, heap_kb=heap_kb, seed=seed)
 
@@ -85,8 +85,9 @@ class VirtualBoard(SimLocker):
     def _interpreter(self, firmware: Path | None, heap_kb: int) -> MicroPythonGround:
         self.board.unique_id = self._unique_id
         self.serial = SerialGround(
-            self.board, self.directory, heap_kb, self.flash, self._chip, self._cable, self._paced
-        )
+            self.board, self.directory, heap_kb, self.flash, self._chip, self._cable, self._paced,
+            self._psram,
+        )  # fmt: skip
         return self.serial
 
     def __enter__(self) -> Self:
@@ -169,10 +170,14 @@ class VirtualBoard(SimLocker):
         return self.call(lambda: self.serial.in_loader)
 
 
-def install(flash_file: Path, version: str = "v1.28.0", chip: str = "esp32") -> None:
-    """Write into ``flash_file`` what ``device flash`` leaves: MicroPython, the partition table, no files."""
-    kind = CHIPS[chip]
+def install(
+    flash_file: Path, version: str = "v1.28.0", chip: str = "esp32", kind: str = image.OFFICIAL_PSRAM
+) -> None:
+    """Write into ``flash_file`` what ``device flash`` leaves: MicroPython, the partition table, no files.
+
+    ``kind``: which build of MicroPython, of those in ``image.VARIANTS``.
+    """
     flash = open_flash(flash_file)
-    flash.overwrite(kind.boot_offset, image.release(version, kind.image_id))
+    flash.overwrite(CHIPS[chip].boot_offset, image.release(version, CHIPS[chip].image_id, kind=kind))
     flash.overwrite(layout.TABLE_OFFSET, layout.binary())
     flash.close()

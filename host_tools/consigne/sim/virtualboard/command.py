@@ -32,6 +32,12 @@ def virtual(
     micropython: Annotated[
         str, typer.Option(help="Begin with a new flash that holds MicroPython of this version, e.g. v1.28.0.")
     ] = "",
+    image: Annotated[
+        str,
+        typer.Option(
+            help="Which build of it: official-psram, as downloaded for a board with PSRAM; romfs, one's own."
+        ),
+    ] = "official-psram",
     paced: Annotated[
         bool, typer.Option(help="Serial line and flash take the time they take on a board.")
     ] = False,
@@ -45,13 +51,16 @@ def virtual(
         raise typer.Exit(1)
     from .board import VirtualBoard, install
     from .chips import CHIPS
+    from .image import KINDS
 
     if chip not in CHIPS:
         raise typer.BadParameter(f"there is no chip '{chip}'; choose one of {', '.join(CHIPS)}")
+    if image not in KINDS:
+        raise typer.BadParameter(f"there is no image '{image}'; choose one of {', '.join(KINDS)}")
     config = _wired(cabinet) if cabinet else None
     if micropython:
         flash.unlink(missing_ok=True)
-        install(flash, micropython, chip)
+        install(flash, micropython, chip, image)
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())

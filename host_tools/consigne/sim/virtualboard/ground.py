@@ -28,6 +28,13 @@ from .netcable import NetCable
 ONBOARD = Path(__file__).with_name("onboard")
 STDIN_BYTES = 260  # of the ESP32 port's ring buffer for its console
 NO_CHAR = 255
+# Prompt and stand-ins are C on a board, with their names in its ROM.  Here they take 24 kB, and 330 of the
+# first 1270 interned names; the application's push the table of names to its next size, 14 kB in one piece,
+# while imports have cut the heap up.  With 296 kB the demo's cabinet did not start, with 344 kB it did; 96
+# doors and a script of `device` beside them need more, and a start after some broken ones a larger table in
+# one piece (384 kB once did not have it).  How little a board needs is for ``bench/heap.py`` to say.
+HEAP_KB = 512
+PSRAM_HEAP_KB = 2048  # the least PSRAM that is sold: an N8R2
 BAUD = 115_200  # of the ROM's messages and of the port's console
 # pyserial waits 50 ms for the answer to each line it sets over the network, so what is to happen at once
 # takes so long: the strap is looked at later than on a board, where 10 kOhm and 1 uF at EN make it 10 ms.
@@ -41,6 +48,7 @@ class SerialGround(MicroPythonGround):
     ``download`` is the strapping pin: with it the next reset enters the ROM's loader.  A pseudo-terminal
     has no line that could pull it, so there the loader's SYNC itself, and the port's closing, take the
     place of the two resets that ``esptool`` cannot make (it says "Chip was NOT reset" then).
+    ``heap_kb`` 0: as much as Python gets on such a board, by the image and whether there is PSRAM.
     """
 
     def __init__(
@@ -52,6 +60,7 @@ class SerialGround(MicroPythonGround):
         chip: Chip,
         cable: SerialCable,
         paced: bool,
+        psram: bool,
     ) -> None:
         super().__init__(board, directory, None, heap_kb)
         self._flash = flash
@@ -64,13 +73,14 @@ class SerialGround(MicroPythonGround):
             cable.on_lines = self._lines_changed
         self.download = False
         self._paced = paced
+        self._psram = psram
         self._booted = False
         self._held = False  # EN is low
         self._rising = False  # ... and was, just before
         self._loader: Loader | None = None
         self._retry: Timer | None = None
         self._raw = False
-        self._banner = ""
+        self._program: image.Image | None = None
         self._interrupt_char = NO_CHAR
         self._pipe = (-1, -1)
 
@@ -139,7 +149,7 @@ class SerialGround(MicroPythonGround):
         self._board.flash.update(regions(self._flash, table))
         self._board.note("boot", f"MicroPython {program.banner}" if program.banner else program.project)
         if program.banner:
-            self._banner = program.banner
+            self._program = program
             self._interpret()
 
     def _interpret(self) -> None:
@@ -149,12 +159,16 @@ class SerialGround(MicroPythonGround):
         self._port.flash_takes_time = self._paced
 
     def _command(self) -> list[str]:
-        assert self._flash.path is not None
+        assert self._flash.path is not None and self._program is not None
         files = [str(rom.image(LAUNCHER.parent)), str(rom.image(ONBOARD)), self._flash.path]
         mode = "raw" if self._raw else "friendly"
         script = str(ONBOARD / "start.py")
-        arguments = [mode, self._banner, self._chip.machine]
-        return [sys.executable, str(ROM_BOOT), str(self._heap_kb), script, *files, "--", *arguments]
+        variant = self._program.variant
+        calls = "romfs" if variant.romfs else ""
+        names = [variant.machine or self._chip.machine, variant.build]
+        arguments = [mode, self._program.banner, *names, calls]
+        heap_kb = self._heap_kb or (PSRAM_HEAP_KB if self._psram and variant.psram else HEAP_KB)
+        return [sys.executable, str(ROM_BOOT), str(heap_kb), script, *files, "--", *arguments]
 
     def kill(self) -> None:
         if self._retry is not None:

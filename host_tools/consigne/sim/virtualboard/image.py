@@ -22,6 +22,7 @@ _DESCRIPTION_MAGIC = 0xABCD5432
 _SEGMENTS_MAX = 16
 _BANNER = re.compile(rb"MicroPython (v\d[^;\0]* on \d{4}-\d\d-\d\d)")
 _MACHINE = re.compile(rb"; ([ -~]+ with ESP32[ -~]*)\0")
+_BUILD = re.compile(rb"\0((?:ESP32_GENERIC|CONSIGNE_ESP32)[A-Z0-9_-]*)\0")
 _DROM, _IRAM = 0x3F40_0020, 0x4008_0000
 _DIO = 0x02
 
@@ -34,27 +35,35 @@ QUAD, OCTAL = "quad", "octal"
 class Variant:
     """One way in which MicroPython is built for a chip.
 
-    ``machine`` is ``MICROPY_BANNER_MACHINE``; ``psram`` the kind of PSRAM that it drives (empty: none),
-    as ``ports/esp32/boards/*/mpconfigvariant*.cmake`` and ``sdkconfig.spiram*`` choose it; ``romfs``
-    whether it has ``vfs.VfsRom`` and ``vfs.rom_ioctl``.
+    ``machine`` is ``MICROPY_BANNER_MACHINE``, ``build`` ``MICROPY_BOARD_BUILD_NAME``; ``psram`` the kind of
+    PSRAM that it drives (empty: none), as ``ports/esp32/boards/*/mpconfigvariant*.cmake`` and
+    ``sdkconfig.spiram*`` choose it; ``romfs`` whether it has ``vfs.VfsRom`` and ``vfs.rom_ioctl``.
     """
 
     machine: str
+    build: str
     psram: str = ""
     romfs: bool = False
 
 
 VARIANTS = {
-    (ESP32, OFFICIAL): Variant("Generic ESP32 module with ESP32"),
-    (ESP32, OFFICIAL_PSRAM): Variant("Generic ESP32 module with SPIRAM with ESP32", QUAD),
-    (ESP32, ROMFS): Variant("Consigne on ESP32 without PSRAM with ESP32", romfs=True),
-    (ESP32S3, OFFICIAL): Variant("Generic ESP32S3 module with ESP32S3", QUAD),
-    (ESP32S3, OFFICIAL_PSRAM): Variant("Generic ESP32S3 module with Octal-SPIRAM with ESP32S3", OCTAL),
-    (ESP32S3, ROMFS): Variant("Consigne on ESP32-S3 without PSRAM with ESP32S3", romfs=True),
-    (ESP32C3, OFFICIAL): Variant("ESP32C3 module with ESP32C3"),
-    (ESP32C3, ROMFS): Variant("Consigne on ESP32-C3 with ESP32C3", romfs=True),
+    (ESP32, OFFICIAL): Variant("Generic ESP32 module with ESP32", "ESP32_GENERIC"),
+    (ESP32, OFFICIAL_PSRAM): Variant(
+        "Generic ESP32 module with SPIRAM with ESP32", "ESP32_GENERIC-SPIRAM", QUAD
+    ),
+    (ESP32, ROMFS): Variant("Consigne on ESP32 without PSRAM with ESP32", "CONSIGNE_ESP32", romfs=True),
+    (ESP32S3, OFFICIAL): Variant("Generic ESP32S3 module with ESP32S3", "ESP32_GENERIC_S3", QUAD),
+    (ESP32S3, OFFICIAL_PSRAM): Variant(
+        "Generic ESP32S3 module with Octal-SPIRAM with ESP32S3", "ESP32_GENERIC_S3-SPIRAM_OCT", OCTAL
+    ),
+    (ESP32S3, ROMFS): Variant(
+        "Consigne on ESP32-S3 without PSRAM with ESP32S3", "CONSIGNE_ESP32_S3", romfs=True
+    ),
+    (ESP32C3, OFFICIAL): Variant("ESP32C3 module with ESP32C3", "ESP32_GENERIC_C3"),
+    (ESP32C3, ROMFS): Variant("Consigne on ESP32-C3 with ESP32C3", "CONSIGNE_ESP32_C3", romfs=True),
 }
 """By chip and kind; no official image has ROMFS, and the C3 takes no PSRAM."""
+KINDS = tuple(sorted({kind for _, kind in VARIANTS}))
 
 
 class ImageError(ValueError):
@@ -65,8 +74,9 @@ class ImageError(ValueError):
 class Image:
     """What an image says of itself.
 
-    ``project`` is empty when its description names none, as MicroPython's does not; ``banner`` (``v1.26.1 on 2025-09-11``) when it is
-    not MicroPython.  ``variant`` is what its byte strings tell: names that only such a build holds.
+    ``project`` is empty when its description names none, as MicroPython's does not; ``banner``
+    (``v1.26.1 on 2025-09-11``) when it is not MicroPython.  ``variant`` is what its byte strings tell: names
+    that only such a build holds.
     """
 
     chip_id: int
@@ -112,7 +122,13 @@ def check(data: bytes, chip_id: int = ESP32) -> Image:
 def _variant(program: bytes) -> Variant:
     machine = _MACHINE.search(program)
     psram = next((kind for kind in (OCTAL, QUAD) if _psram_tag(kind) in program), "")
-    return Variant(machine[1].decode() if machine else "", psram, b"\0VfsRom\0" in program)
+    build = _BUILD.search(program)
+    return Variant(
+        machine[1].decode() if machine else "",
+        build[1].decode() if build else "",
+        psram,
+        b"\0VfsRom\0" in program,
+    )
 
 
 def _psram_tag(kind: str) -> bytes:
@@ -122,7 +138,7 @@ def _psram_tag(kind: str) -> bytes:
 
 def _strings(variant: Variant) -> bytes:
     """What tells a program of this variant from others."""
-    out = b"; " + variant.machine.encode() + b"\0"
+    out = b"; " + variant.machine.encode() + b"\0" + variant.build.encode() + b"\0"
     if variant.psram:
         out += _psram_tag(variant.psram)
         out += b"PSRAM enabled but initialization failed. Bailing out.\0"
@@ -156,7 +172,7 @@ def build(
     chip_id: int = ESP32,
     size: int = 0x1_0000,
     date: str = "2026-11-22",
-    kind: str = ROMFS,
+    kind: str = OFFICIAL_PSRAM,
     flash_bytes: int = layout.FLASH_BYTES,
 ) -> bytes:
     """A program of about ``size`` bytes that passes ``check`` and ``esptool image-info``.
@@ -176,7 +192,7 @@ def build(
     while len(noise) < size * 3 // 4:
         noise += hashlib.sha256(f"{project} {version} {len(noise)}".encode()).digest() + bytes(32)
     if project == "micropython":
-        variant = VARIANTS.get((chip_id, kind), Variant("a module with ESP32, of another make"))
+        variant = VARIANTS.get((chip_id, kind), Variant("a module with ESP32, of another make", "ANOTHER"))
         noise[:0] = f"MicroPython {version} on {date}\0".encode() + _strings(variant)
     segments = ((_DROM, description + noise), (_IRAM, noise[-(size // 4) :]))
     body = _HEADER.pack(MAGIC, len(segments), _DIO, _size_code(flash_bytes) << 4, _IRAM + 4)
@@ -207,7 +223,7 @@ def release(
     version: str,
     chip_id: int = ESP32,
     size: int = 0x1_0000,
-    kind: str = ROMFS,
+    kind: str = OFFICIAL_PSRAM,
     flash_bytes: int = layout.FLASH_BYTES,
 ) -> bytes:
     """What micropython.org offers for download: boot loader, stock table and program, for 0x1000 (ESP32).

@@ -20,7 +20,7 @@ import vfs
 
 _real_sys, _real_os, _real_vfs, _real_micropython = sys, os, vfs, micropython
 _ROMFS_MAGIC = b"\xd2\xcd\x31"
-_WRITE_BYTES_MIN = 4
+_EINVAL = 22
 _CHUNK_BYTES = 4096
 _NOT_THERE = ("getenv", "putenv", "unsetenv", "system", "VfsPosix")
 
@@ -56,11 +56,11 @@ class _Sys:
     platform = "esp32"
     stdout = stderr = _TextOut()
 
-    def __init__(self, banner, machine_name):
+    def __init__(self, banner, machine_name, build):
         numbers = banner.split(" ")[0][1:].split("-")[0].split(".") + ["0"]
         version = tuple(int(n) for n in numbers[:3]) + ("",)
         bytecode = _real_sys.implementation._mpy & 0x3FF | 10 << 10  # arch xtensawin
-        _Sys.implementation = _Implementation("micropython", version, machine_name, bytecode, "ESP32_GENERIC")
+        _Sys.implementation = _Implementation("micropython", version, machine_name, bytecode, build)
         _Sys.version = "3.4.0; MicroPython " + banner
 
     def __getattr__(self, name):
@@ -84,38 +84,54 @@ class _Os:
         return getattr(_real_os, name)
 
 
-class _Vfs:
-    """``vfs.rom_ioctl`` of the port: one segment, the partition labelled "romfs", mapped into memory."""
+class _RomPartition(memoryview, esp32.Partition):
+    """What ``vfs.rom_ioctl(2, n)`` gives (``ports/esp32/esp32_partition.c``): the one partition that has the
+    buffer protocol, read only, with the flash mapped into memory; it has no length and no slices.
+    """
 
     def __init__(self, flash_at):
-        _Vfs._flash_at = flash_at
+        address, size = esp32.Partition("romfs").info()[2:4]
+        super().__init__(uctypes.bytearray_at(flash_at + address, size))
+        esp32.Partition.__init__(self, "romfs")
 
-    def rom_ioctl(self, op, *args):
-        """1: segments; 2: memory of one; 3: erase, returns the least bytes to write; 4: write; 5: done."""
-        found = esp32.Partition.find(esp32.Partition.TYPE_DATA, label="romfs")
-        if op == 1:
-            return len(found)
-        if not found or not args or args[0] != 0:
-            return -22
-        part = found[0]
-        address, size = part.info()[2:4]
-        if op == 2:
-            return memoryview(uctypes.bytearray_at(_Vfs._flash_at + address, size))
-        if op == 3:
-            if args[1] > size:
-                return -22
-            for block in range((args[1] + 4095) // 4096):
-                part.ioctl(6, block)
-            return _WRITE_BYTES_MIN
-        if op == 4:
-            part.writeblocks(args[1] // 4096, args[2], args[1] % 4096)
-            return 0
-        return 0 if op == 5 else -22
+    def __len__(self):
+        raise TypeError("object of type 'Partition' has no len()")
+
+    def __getitem__(self, index):
+        raise TypeError("'Partition' object isn't subscriptable")
+
+    __setitem__ = __delitem__ = __getitem__
+
+
+class _Vfs:
+    """``vfs`` without what the unix port alone has, and without ROMFS."""
+
+    _missing = _NOT_THERE + ("VfsRom", "rom_ioctl")
 
     def __getattr__(self, name):
-        if name in _NOT_THERE:
+        if name in self._missing:
             raise AttributeError(name)
         return getattr(_real_vfs, name)
+
+
+class _RomVfs(_Vfs):
+    """``vfs`` of a build with ``MICROPY_VFS_ROM``."""
+
+    _missing = _NOT_THERE
+    _segment = None
+
+    def __init__(self, flash_at):
+        _RomVfs._flash_at = flash_at
+
+    def rom_ioctl(self, op, *args):
+        """``mp_vfs_rom_ioctl`` of ``ports/esp32/esp32_partition.c``.  1: number of segments; 2: the segment,
+        whichever is asked for; all else is not there, since the segment writes for itself.
+        """
+        if _RomVfs._segment is None and esp32.Partition.find(esp32.Partition.TYPE_DATA, label="romfs"):
+            _RomVfs._segment = _RomPartition(self._flash_at)
+        if op == 1:
+            return 0 if self._segment is None else 1
+        return -_EINVAL if op != 2 or self._segment is None else self._segment
 
 
 class _Micropython:
@@ -127,19 +143,22 @@ class _Micropython:
         return getattr(_real_micropython, name)
 
 
-def install(banner, machine_name, flash_at):
+def install(banner, machine_name, build, has_romfs, flash_at):
     """Put everything in its place; ``flash_at`` is where in memory the flash is mapped."""
     modules = _real_sys.modules
-    modules["sys"] = _Sys(banner, machine_name)
+    modules["sys"] = _Sys(banner, machine_name, build)
     modules["os"] = modules["uos"] = _Os(banner, machine_name)
-    modules["vfs"] = _Vfs(flash_at)
+    modules["vfs"] = _RomVfs(flash_at) if has_romfs else _Vfs()
     modules["micropython"] = _Micropython()
     modules["machine"], modules["network"], modules["esp32"] = machine, network, esp32
 
 
 def mount_rom():
-    """As ``mp_init`` does: a ROMFS at the start of the partition appears at /rom and on the path."""
-    rom = _real_sys.modules["vfs"].rom_ioctl(2, 0)
-    if rom != -22 and bytes(rom[:3]) == _ROMFS_MAGIC:
+    """As ``mp_init`` does (``extmod/vfs.c``, ``mp_vfs_mount_romfs_protected``): a ROMFS at the start of the
+    partition appears at /rom and on the path.
+    """
+    vfs = _real_sys.modules["vfs"]
+    rom = vfs.rom_ioctl(2, 0) if isinstance(vfs, _RomVfs) else -_EINVAL
+    if rom != -_EINVAL and bytes(memoryview(rom)[:3]) == _ROMFS_MAGIC:
         _real_vfs.mount(_real_vfs.VfsRom(rom), "/rom")
         _real_sys.path.extend(("/rom", "/rom/lib"))

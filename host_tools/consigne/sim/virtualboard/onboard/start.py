@@ -2,7 +2,8 @@
 
 Runs on the unix port inside ``romboot.py``.  Arguments: address and size in memory of the shims' image, of
 this folder's and of the chip's flash; ``friendly`` or ``raw``, the prompt before a soft reset; version and
-date of MicroPython as the image in the flash has them, and the name of the board.
+date of MicroPython as the image in the flash has them, the names of board and build;
+``romfs`` if it has that.
 """
 
 import os
@@ -71,8 +72,9 @@ def serve(terminal, is_raw, banner, machine_name):
 
 flash_at, was_raw = int(sys.argv[5]), sys.argv[7] == "raw"
 settings = tuple(sys.argv[8:10])
+build, calls = sys.argv[10:12]
 sys.argv.clear()
-standins.install(*settings, flash_at)
+standins.install(*settings, build, calls == "romfs", flash_at)
 sys.path[:] = ["", ".frozen", "/lib"]
 mount()
 port = Terminal(sys.modules["sys"].stdout.buffer.write, sys.modules["micropython"].kbd_intr)
