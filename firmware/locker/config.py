@@ -188,7 +188,8 @@ def checked(given, where="config.json"):
     if raw["network"]:
         from . import confignetwork
 
-        raw["network"] = _check_part(raw, "network", confignetwork.KINDS, where)
+        tables = confignetwork.tables(raw["network"])
+        raw["network"] = _check_part(raw, "network", tables, where)
     _check_meaning(raw, where)
     return raw
 

@@ -8,7 +8,7 @@ _WIFI = {
     "port": (int, 1, 65_535, 8883),
     "tls": (bool, 0, 1, True),
 }
-_ETHERNET = {
+_RMII = {
     "kind": (str, 1, 16, None),
     "phy": (str, 1, 16, None),  # the chip beside the controller, see net/link_lan.py
     "phy_addr": (int, 0, 31, 0),
@@ -21,22 +21,48 @@ _ETHERNET = {
     "port": (int, 1, 65_535, 8883),
     "tls": (bool, 0, 1, True),
 }
-KINDS = {"wifi": _WIFI, "ethernet": _ETHERNET}
-PHYS = ("lan8720", "lan8710", "ip101", "rtl8201")
+_SPI = {
+    "kind": (str, 1, 16, None),
+    "phy": (str, 1, 16, None),
+    "spi": (int, 1, 2, 1),  # number of the bus, the chip's alone
+    "sck": (int, 0, 48, None),
+    "mosi": (int, 0, 48, None),
+    "miso": (int, 0, 48, None),
+    "cs": (int, 0, 48, None),
+    "int": (int, 0, 48, None),
+    "reset": (int, -1, 48, -1),  # -1: the board resets it
+    "broker": (str, 1, 253, None),
+    "port": (int, 1, 65_535, 8883),
+    "tls": (bool, 0, 1, True),
+}
+KINDS = ("wifi", "ethernet")
+PHYS = ("lan8720", "lan8710", "ip101", "rtl8201", "w5500")
+SPI_PHYS = ("w5500",)  # controllers of their own, for a chip that has none
+_SPI_BUSES = {"esp32": 2, "esp32s3": 2, "esp32c3": 1}
 
 # The pins that the Ethernet port of an ESP32 has for good (Technical Reference Manual, "Ethernet MAC").
-_RMII = (("txd0", 19), ("tx_en", 21), ("txd1", 22), ("rxd0", 25), ("rxd1", 26), ("crs_dv", 27))
+_RMII_PINS = (("txd0", 19), ("tx_en", 21), ("txd1", 22), ("rxd0", 25), ("rxd1", 26), ("crs_dv", 27))
 _CLOCK_OUT = (0, 16, 17)
+
+
+def tables(network):
+    """The table of each kind, of Ethernet that of its chip."""
+    return {"wifi": _WIFI, "ethernet": _SPI if network.get("phy") in SPI_PHYS else _RMII}
 
 
 def pins(raw):
     """Every pin that the Ethernet port is wired to, -1 for one that is not: (use, pin)."""
     network = raw["network"]
-    if network["kind"] == "ethernet":
-        for key in ("mdc", "mdio", "power", "ref_clk"):
+    if network["kind"] != "ethernet":
+        return
+    if network["phy"] in SPI_PHYS:
+        for key in ("sck", "mosi", "miso", "cs", "int", "reset"):
             yield "network." + key, network[key]
-        for name, pin in _RMII:
-            yield "network ({})".format(name), pin
+        return
+    for key in ("mdc", "mdio", "power", "ref_clk"):
+        yield "network." + key, network[key]
+    for name, pin in _RMII_PINS:
+        yield "network ({})".format(name), pin
 
 
 def problem(raw):
@@ -44,10 +70,17 @@ def problem(raw):
     network = raw["network"]
     if network["kind"] != "ethernet":
         return ""
-    if raw["board"] != "esp32":
-        return "network.kind: an {} has no Ethernet port".format(raw["board"])
     if network["phy"] not in PHYS:
         return "network.phy: '{}' has no driver, known are {}".format(network["phy"], ", ".join(PHYS))
+    if network["phy"] in SPI_PHYS:
+        buses = _SPI_BUSES.get(raw["board"], 1)
+        if network["spi"] > buses:
+            return "network.spi: an {} has no SPI {}".format(raw["board"], network["spi"])
+        return ""
+    if raw["board"] != "esp32":
+        return "network.phy: an {} has no Ethernet port, but can drive a {} by SPI".format(
+            raw["board"], " or ".join(SPI_PHYS)
+        )
     allowed = _CLOCK_OUT if network["ref_clk_out"] else (0,)
     if network["ref_clk"] not in allowed:
         return "network.ref_clk: the clock can be at pin {}, found {}".format(

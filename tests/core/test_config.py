@@ -196,12 +196,41 @@ def test_ethernet_keeps_its_pins_for_itself():
 
 def test_an_ethernet_chip_that_we_cannot_drive_or_clock_is_refused():
     for key, bad, word in (
-        ("phy", "w5500", "no driver"),
+        ("phy", "w5600", "no driver"),
         ("ref_clk", 4, "0 or 16 or 17"),
         ("ref_clk_out", False, "pin 0"),
         ("mdc", 34, "allowed are"),
     ):
         assert word in _complaint(_on_ethernet(**{key: bad})), key
+
+
+def _on_w5500(**changes):
+    raw = _raw()
+    wiring = {"phy": "w5500", "sck": 17, "mosi": 18, "miso": 19, "cs": 3, "int": 39}
+    raw["network"] = {"kind": "ethernet", "broker": "lockers.example"}
+    raw["network"].update(wiring)
+    raw["network"].update(changes)
+    return raw
+
+
+def test_an_ethernet_chip_on_spi_keeps_its_own_pins_and_leaves_those_of_the_chips_controller():
+    from locker.confignetwork import pins
+
+    raw = _on_w5500()
+    assert not _complaint(raw)
+    assert sorted(pin for _, pin in pins(raw) if pin >= 0) == [3, 17, 18, 19, 39]
+
+
+def test_an_ethernet_chip_on_spi_wants_its_interrupt_and_a_bus_that_the_chip_has():
+    raw = _on_w5500()
+    del raw["network"]["int"]
+    assert "key 'int' is missing" in _complaint(raw)
+    for key, bad, word in (
+        ("spi", 3, "1 to 2"),
+        ("mdc", 23, "unknown key 'mdc'"),
+        ("cs", 23, "used already"),
+    ):
+        assert word in _complaint(_on_w5500(**{key: bad})), key
 
 
 def _on_chips(**changes):

@@ -1,9 +1,17 @@
-"""The Ethernet link: a LAN8720 or its like beside the chip (``ports.Link``)."""
+"""The Ethernet link (``ports.Link``): a PHY such as the LAN8720 beside an ESP32, or a W5500 on SPI.
+
+The interface is made once in the life of the chip.  The port makes its netif before it looks for the
+Ethernet chip, and ESP-IDF refuses a second one (``ports/esp32/network_lan.c``, ``get_lan``): made again after
+a failure it panics as soon as that chip answers.  So a failure is told and stays until the board is
+restarted; the locker serves without.  After a soft reset the port gives the interface that it has, whatever
+is asked for; a W5500 has lost its interrupt by then (``machine_pins_deinit``), and a packet is found within
+a second.
+"""
 
 import asyncio
 
 import network
-from machine import Pin
+from machine import SPI, Pin
 from micropython import const
 
 from .backoff import Backoff
@@ -17,11 +25,36 @@ _POLL_S = 0.25
 # negotiation that broke off: then the interface is stopped and started, at first after half a minute.
 _RETRY_FIRST_S = const(30)
 _RETRY_MOST_S = const(600)
-# A PHY that does not answer is looked for seldom: the look stops the chip for 100 ms and more.
-_ABSENT_FIRST_S = const(300)
-_ABSENT_MOST_S = const(3600)
+_FOR_EVER_S = const(3600)  # between two looks at nothing
 
 _INTERFACE = "LAN"  # by its name: the type checker's stub of it is empty
+
+
+def _pin(number: int):
+    return Pin(number) if number >= 0 else None
+
+
+def _rmii(wiring):
+    """What ``network.LAN`` wants to know of a PHY."""
+    return {
+        "mdc": Pin(wiring["mdc"]),
+        "mdio": Pin(wiring["mdio"]),
+        "power": _pin(wiring["power"]),
+        "phy_addr": wiring["phy_addr"],
+        "ref_clk": Pin(wiring["ref_clk"]),
+        "ref_clk_mode": Pin.OUT if wiring["ref_clk_out"] else Pin.IN,
+    }
+
+
+def _spi(wiring):
+    """... of a W5500.  It has no address, the port wants one; the clock is the port's, 20 MHz."""
+    return {
+        "spi": SPI(wiring["spi"], sck=Pin(wiring["sck"]), mosi=Pin(wiring["mosi"]), miso=Pin(wiring["miso"])),
+        "cs": Pin(wiring["cs"]),
+        "int": Pin(wiring["int"]),
+        "reset": _pin(wiring["reset"]),
+        "phy_addr": 0,
+    }
 
 
 class LanLink:
@@ -30,32 +63,23 @@ class LanLink:
     def __init__(self, wiring, hostname: str, report):
         """``wiring``: the configuration's ``network``.
 
-        ``report(text)`` hears once of a PHY that is absent, and once when it is there after all.  The
-        PHY is powered and looked for at once, at start, when nobody waits yet.
+        ``report(text)`` hears when there will be no Ethernet, and why.  The chip is powered and looked for
+        at once, at start, when nobody waits yet.
         """
         network.hostname(hostname)
-        self._wiring = wiring
-        self._report = report
-        self._told = False
         self._lan: ports.Interface | None = None
-        self._open()
-
-    def _open(self) -> None:
-        wiring = self._wiring
+        phy = wiring["phy"]
         try:
-            self._lan = getattr(network, _INTERFACE)(
-                mdc=Pin(wiring["mdc"]),
-                mdio=Pin(wiring["mdio"]),
-                power=Pin(wiring["power"]) if wiring["power"] >= 0 else None,
-                phy_type=getattr(network, "PHY_" + wiring["phy"].upper()),
-                phy_addr=wiring["phy_addr"],
-                ref_clk=Pin(wiring["ref_clk"]),
-                ref_clk_mode=Pin.OUT if wiring["ref_clk_out"] else Pin.IN,
-            )
-        except OSError:
-            if not self._told:
-                self._told = True
-                self._report("ethernet: no answer from the " + wiring["phy"])
+            wires = _spi(wiring) if "spi" in wiring else _rmii(wiring)
+            self._lan = getattr(network, _INTERFACE)(phy_type=getattr(network, "PHY_" + phy.upper()), **wires)
+        except OSError as error:  # of the chip, or of its SPI bus
+            print(error)
+            report("ethernet: no answer from the " + phy)
+        except ValueError as error:  # a pin, which a board with PSRAM may lack
+            print(error)
+            report("ethernet: a pin is not on this board")
+        except AttributeError:
+            report("ethernet: no {} in this image".format(phy))
 
     def is_up(self) -> bool:
         return self._lan is not None and self._lan.isconnected()
@@ -70,12 +94,8 @@ class LanLink:
 
     async def run(self) -> None:
         """Keep it up; never returns."""
-        absent = Backoff(_ABSENT_FIRST_S, _ABSENT_MOST_S)
         while self._lan is None:
-            await asyncio.sleep(absent.next_s())
-            self._open()
-        if self._told:
-            self._report("ethernet answers")
+            await asyncio.sleep(_FOR_EVER_S)
         backoff = Backoff(_RETRY_FIRST_S, _RETRY_MOST_S)
         while True:
             if await self._came_up(backoff.next_s()):

@@ -25,7 +25,7 @@ _WINNSEN_BYTES = 13
 _OTHER_BYTES = 20
 _THINKS_MS = 5.0
 _KNOWN_MS = 460.0
-_NETWORKS: tuple[str, ...] = tuple(import_locker("confignetwork").KINDS)
+_NETWORKS: tuple[str, ...] = import_locker("confignetwork").KINDS
 
 
 def _i2c_parts(cabinet: Cabinet) -> Iterator[tuple[Key, str, int, int]]:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from ..device import layout
-from .buses import I2CBus, Uart
+from .buses import I2CBus, Spi, Uart
 from .clock import Clock, Timer
 from .ethernet import Ethernet
 from .gpio import PIN_COUNT, Pad, Pwm, Rmt, check_pin
@@ -80,7 +80,7 @@ class Board:
         self.flash: dict[str, Flash] = {}
         self.partitions = layout.PARTITIONS  # where each of them lies
         self.radio = Radio(clock)
-        self.ethernet = Ethernet(clock, self.pad)
+        self.ethernet = Ethernet(clock, self.pad, self.panic)
         self.powered = False
         self.cause = POWER_ON
         self.log: Callable[[int, str, str], Any] = lambda at_us, what, detail: None
@@ -90,6 +90,7 @@ class Board:
         self._pads = [Pad(number, self._pin_changed) for number in range(PIN_COUNT)]
         self._buses: dict[int, I2CBus] = {}
         self._uarts: dict[int, Uart] = {}
+        self._spis: dict[int, Spi] = {}
         self._rmts: dict[int, Rmt] = {}
         self._pwms: dict[int, Pwm] = {}
         self._watchdog: Timer | None = None
@@ -128,6 +129,14 @@ class Board:
             if bus.pins == (scl, sda):
                 return bus
         return I2CBus(f"i2c at {scl}/{sda}")
+
+    def spi(self, number: int) -> Spi:
+        """SPI ``number`` as the port counts them; ValueError for one that an ESP32 has not."""
+        if number not in (1, 2):
+            raise ValueError(f"SPI({number}) doesn't exist")
+        if number not in self._spis:
+            self._spis[number] = Spi(self.pad, lambda spi: self.ethernet.bus is spi)
+        return self._spis[number]
 
     def rmt(self, number: int, pin: int, resolution_hz: int, idle_level: int) -> None:
         """Set up RMT channel ``number`` (0..7) on a pin."""
@@ -212,6 +221,11 @@ class Board:
         self.note("reset", CAUSE_NAMES[cause])
         self.on_reset(cause)
 
+    def panic(self) -> None:
+        """What the firmware cannot catch: the chip says why on its console and starts again."""
+        self.note("panic", "LoadProhibited")
+        self.reset(HARD)
+
     def soft_reset(self) -> None:
         """The interpreter starts anew: levels, link and watchdog stay, interrupts and tones end."""
         for pad in self._pads:
@@ -232,6 +246,7 @@ class Board:
             rmt.stop()
         self._rmts.clear()
         self._pwms.clear()
+        self._spis.clear()
         for pad in self._pads:
             pad.reset()
         for uart in self._uarts.values():

@@ -1,10 +1,11 @@
-"""The serial buses of a board: I2C with devices that may not answer, UARTs with baud timing."""
+"""The serial buses of a board: I2C with devices that may not answer, UARTs with baud timing, SPI's pins."""
 
 import errno
 from collections.abc import Callable
 from typing import Any, Protocol
 
 from .clock import Clock, Timer
+from .gpio import IN, Channel, Pad
 
 BAUD_TOLERANCE = 0.04  # beyond this a UART samples the wrong bits
 
@@ -65,6 +66,54 @@ class I2CBus:
         if len(data) != count:
             raise ValueError(f"device 0x{address:02x} gave {len(data)} bytes of {count}")
         return data
+
+
+class Spi:
+    """One SPI controller: its pins, and whether it can be set up anew (``ports/esp32/machine_hw_spi.c``).
+
+    Its settings outlive a soft reset.  While another driver has a device on it, it cannot be given up, so set
+    up otherwise it is lost until the chip restarts.
+    """
+
+    def __init__(self, pad: Callable[[int], Pad], shared: Callable[["Spi"], bool]) -> None:
+        """``shared(self)``: whether another driver has a device on it."""
+        self._pad = pad
+        self._shared = shared
+        self.pins = (-1, -1, -1)
+        """SCK, MOSI, MISO; -1 for one that is not led out."""
+        self._settings: tuple[Any, ...] = ()
+        self._is_up = False
+        self._channels: list[Channel] = []
+
+    @property
+    def holds(self) -> bool:
+        """Whether its pins are still its own."""
+        ours = all(channel.pad.owned_by(channel) for channel in self._channels)
+        return ours and (self.pins[2] < 0 or self._pad(self.pins[2]).mode == IN)
+
+    def open(self, pins: tuple[int, int, int], settings: tuple[Any, ...]) -> None:
+        """As ``machine.SPI(...)``; nothing happens when it is set up so already."""
+        if self._is_up and (pins, settings) == (self.pins, self._settings):
+            return
+        was_up, self._is_up = self._is_up, False
+        self.pins, self._settings = pins, settings
+        if self._shared(self):
+            raise OSError("SPI bus already freed" if was_up else "SPI host already in use")
+        self._channels = [Channel(self._pad(pin)) for pin in pins[:2] if pin >= 0]
+        if pins[2] >= 0:
+            self._pad(pins[2]).configure(IN, None, None)
+        self._is_up = True
+
+    def close(self) -> None:
+        """As ``SPI.deinit()``."""
+        if not self._is_up:
+            return
+        self._is_up = False
+        if self._shared(self):
+            raise OSError("SPI bus already freed")
+        for channel in self._channels:
+            if channel.pad.owned_by(channel):
+                channel.pad.configure(IN, None, None)
 
 
 class Uart:

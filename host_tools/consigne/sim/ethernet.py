@@ -1,14 +1,22 @@
-"""The Ethernet controller of the chip: ``network.LAN`` of the ESP32 port seen from below.
+"""The Ethernet interface of the chip: ``network.LAN`` of the ESP32 port seen from below.
 
 States and their numbers are those of ``network.LAN.status()``.  What is at the other end of its
-pins is a ``Phy``, and at the end of that a cable.
+pins is a ``Phy``, and at the end of that a cable: a PHY on the chip's own controller by RMII, or a chip
+with a controller of its own, a W5500, on an SPI bus.
+
+The interface is made once (``ports/esp32/network_lan.c``, ``get_lan``): its netif comes before the chip
+is looked for, and stays when that does not answer.  A second one has the same key, which ESP-IDF refuses
+(``esp_netif_lwip.c``, ``esp_netif_new``); when the chip then answers, ``esp_netif_attach`` writes through
+the null pointer, and the ESP32 restarts.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
+from .buses import Spi
 from .clock import Clock, Timer
-from .gpio import IN, OUT, Channel, Pad
+from .gpio import IN, INPUT_ONLY, OUT, PULL_UP, Channel, Pad
 
 ETH_INITIALIZED, ETH_STARTED, ETH_STOPPED, ETH_CONNECTED, ETH_DISCONNECTED, ETH_GOT_IP = range(6)
 
@@ -20,16 +28,43 @@ NEGOTIATION_US = 2_000_000  # 10/100 Mbit, half or full duplex
 DHCP_US = 500_000
 LINK_CHECK_US = 2_000_000  # ESP-IDF asks the PHY every two seconds
 POWER_SETTLES_US = 100_000  # the port waits so long behind the power pin, and everybody with it
+SOFTWARE_RESET_US = 100_000  # a W5500 without its version is asked for so long (``sw_reset_timeout_ms``)
+
+
+@dataclass(frozen=True)
+class RmiiWires:
+    """A PHY's wires: its address and management pins, where its clock of 50 MHz is and who gives it."""
+
+    address: int
+    mdc: int
+    mdio: int
+    ref_clk: int
+    from_chip: bool
+
+
+@dataclass(frozen=True)
+class SpiWires:
+    """A W5500's wires; ``reset`` is -1 where the reset line is not the controller's."""
+
+    sck: int
+    mosi: int
+    miso: int
+    cs: int
+    interrupt: int
+    reset: int = -1
+
+
+Wires = RmiiWires | SpiWires
 
 
 class Phy(Protocol):
     """The chip between the controller and the cable."""
 
-    def answers(self, address: int, mdc: int, mdio: int) -> bool:
-        """Whether it is found at this address through these management pins."""
+    def answers(self, wires: Wires) -> bool:
+        """Whether it is found through these wires."""
 
-    def clocked(self, ref_clk: int, from_chip: bool) -> bool:
-        """Whether its 50 MHz clock is there when the chip gives it, or takes it, at this pin."""
+    def clocked(self, wires: Wires) -> bool:
+        """Whether the clock that it and the controller share is there."""
 
     def negotiate(self) -> None:
         """Begin anew with whatever is at the other end of the cable."""
@@ -42,16 +77,21 @@ class Phy(Protocol):
 
 
 class Ethernet:
-    """The controller.  ``phy`` is what is wired to it, None for a board without."""
+    """The interface.  ``phy`` is what is wired to it, None without one; ``panic()`` restarts the ESP32."""
 
-    def __init__(self, clock: Clock, pad: Callable[[int], Pad]) -> None:
+    def __init__(self, clock: Clock, pad: Callable[[int], Pad], panic: Callable[[], Any]) -> None:
         self._clock = clock
         self._pad = pad
+        self._panic = panic
         self.phy: Phy | None = None
         self.active = False
         self.status = ETH_INITIALIZED
         self.opened = False
+        self.bus: Spi | None = None
+        """The SPI bus that a chip of ours is a device of, and which is not given up while it is."""
+        self._has_netif = False
         self._channels: list[Channel] = []
+        self._inputs: tuple[int, ...] = ()
         self._clock_is_good = False
         self._check: Timer | None = None
         self._lease: Timer | None = None
@@ -66,24 +106,51 @@ class Ethernet:
         """Call ``watcher(connected)`` when the link comes or goes."""
         self._watchers.append(watcher)
 
-    def open(self, address: int, mdc: int, mdio: int, power: int, ref_clk: int, from_chip: bool) -> int:
-        """``network.LAN(...)``; -1 for ``power`` is none.  Returns how long it takes (us).
+    def power(self, pin: int) -> int:
+        """Switch the chip's supply on; returns how long that takes to settle (us), 0 for no pin (-1)."""
+        if self.opened or pin < 0:
+            return 0
+        self._pad(pin).configure(OUT, None, 1)
+        return POWER_SETTLES_US
 
-        Raises OSError when no PHY answers.  Opened before, it stays as it is.
+    def open_rmii(self, wires: RmiiWires) -> None:
+        """``network.LAN(...)`` for a PHY on the chip's own controller; OSError when it does not answer."""
+        if self.opened:
+            return
+        pins = [*RMII_OUT, wires.mdc, wires.mdio, *([wires.ref_clk] if wires.from_chip else [])]
+        self._install(wires, pins, RMII_IN)
+
+    def open_spi(self, bus: Spi, cs: int, interrupt: int, reset: int) -> int:
+        """``network.LAN(...)`` for a W5500 on ``bus``, -1 for no pin; returns how long it takes (us).
+
+        OSError when it does not answer, and without an interrupt pin: ESP-IDF then wants a time to poll
+        by, which the port does not give (``esp_eth_mac_w5500.c``, ``esp_eth_mac_new_w5500``).
         """
         if self.opened:
             return 0
-        if power >= 0:
-            self._pad(power).configure(OUT, None, 1)
-        self._channels = [Channel(self._pad(pin)) for pin in (*RMII_OUT, mdc, mdio)]
-        if from_chip:
-            self._channels.append(Channel(self._pad(ref_clk)))
-        if self.phy is None or not self.phy.answers(address, mdc, mdio):
+        if interrupt < 0:
+            self._has_netif = True
+            raise OSError("esp_eth_driver_install failed with invalid argument")
+        self.bus = bus
+        pull = None if interrupt in INPUT_ONLY else PULL_UP  # ESP-IDF goes on without, and so does the port
+        self._pad(interrupt).configure(IN, pull, None)
+        if reset >= 0:
+            self._pad(reset).configure(OUT, None, 1)
+        self._install(SpiWires(*bus.pins, cs, interrupt, reset), [cs], (interrupt,))
+        return SOFTWARE_RESET_US // 10
+
+    def _install(self, wires: Wires, outputs: list[int], inputs: tuple[int, ...]) -> None:
+        had_netif, self._has_netif = self._has_netif, True
+        self._channels = [Channel(self._pad(pin)) for pin in outputs]
+        self._inputs = inputs
+        if self.phy is None or not self.phy.answers(wires):
             raise OSError("esp_eth_driver_install failed")
-        self._clock_is_good = self.phy.clocked(ref_clk, from_chip)
+        if had_netif:
+            self._panic()
+            return
+        self._clock_is_good = self.phy.clocked(wires)
         self.opened = True
         self.status = ETH_INITIALIZED
-        return POWER_SETTLES_US if power >= 0 else 0
 
     def activate(self, active: bool) -> None:
         if not self.opened:
@@ -101,7 +168,9 @@ class Ethernet:
         """As after a reset of the chip: nothing is open."""
         self._stop()
         self._channels = []
-        self.active = self.opened = False
+        self._inputs = ()
+        self.bus = None
+        self.active = self.opened = self._has_netif = False
         self._set(ETH_INITIALIZED)
 
     def _stop(self) -> None:
@@ -111,9 +180,10 @@ class Ethernet:
         self._check = self._lease = None
 
     def _wires_hold(self) -> bool:
-        """Whether every RMII pin is still the controller's: another use of one ends all traffic."""
+        """Whether every pin is still the interface's: another use of one ends all traffic."""
         ours = all(channel.pad.owned_by(channel) for channel in self._channels)
-        return ours and all(self._pad(pin).mode == IN for pin in RMII_IN)
+        ours = ours and (self.bus is None or self.bus.holds)
+        return ours and all(self._pad(pin).mode == IN for pin in self._inputs)
 
     def _look(self) -> None:
         """The question to the PHY every two seconds."""

@@ -13,7 +13,7 @@ from typing import Any
 from . import modules as device
 
 SHIM = Path(__file__).with_name("shim")
-SHIM_MODULES = ("machine", "network", "esp32", "_ops", "_calendar", "_signals")
+SHIM_MODULES = ("machine", "network", "esp32", "_ops", "_calendar", "_signals", "_spi")
 _compiled: dict[tuple[Path, int], types.CodeType] = {}
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from ..device import layout
 from .board import HARD, Board
 from .buses import I2CBus
+from .ethernet import RmiiWires
 from .flash import PAGE_BYTES, SECTOR_BYTES, PowerCut
 from .gpio import OUT
 from .ground import PowerLost
@@ -49,7 +50,8 @@ class Port:
                 "pin_write pin_irq uart_write uart_irq pwm_set rmt_play rmt_stop wdt_feed reset "
                 "pin_setup levels i2c_write i2c_read i2c_scan uart_open uart_read uart_any rmt_open "
                 "rmt_busy wdt_start info adc_read partition partitions flash_read flash_write flash_ioctl "
-                "wlan_active wlan_join wlan_leave wlan_status lan_open lan_active lan_status bitstream"
+                "wlan_active wlan_join wlan_leave wlan_status lan_open lan_active lan_status bitstream "
+                "spi_open spi_close"
             ).split()
         }
         self._handlers.update(more or {})
@@ -120,6 +122,15 @@ class Port:
 
     def _i2c_scan(self, number: int, payload: bytes) -> bytes:
         return bytes(self.board.bus_at(payload[0], payload[1]).scan())
+
+    def _spi_open(self, number: int, payload: bytes) -> None:
+        sck, mosi, miso = (-1 if pin == ops.LEAVE else pin for pin in payload[:3])
+        self._levels_known = False
+        self.board.spi(number).open((sck, mosi, miso), struct.unpack("<IBBBB", payload[3:]))
+
+    def _spi_close(self, number: int, payload: bytes) -> None:
+        self._levels_known = False
+        self.board.spi(number).close()
 
     def _uart_open(self, number: int, payload: bytes) -> None:
         baud, tx, rx, rxbuf, frame_bits = struct.unpack("<IBBHB", payload)
@@ -245,18 +256,25 @@ class Port:
 
     # --- wired network -------------------------------------------------------------------------------------
     def _lan_open(self, number: int, payload: bytes) -> None:
-        mdc, mdio, power, ref_clk, from_chip = payload
-        no_power = power == ops.LEAVE
+        by_spi, *pins = (-1 if value == ops.LEAVE else value for value in payload)
         ethernet = self.board.ethernet
         self._levels_known = False
-        self.busy_us = ethernet.open(number, mdc, mdio, -1 if no_power else power, ref_clk, bool(from_chip))
+        self.busy_us = ethernet.power(pins[0])
+        if by_spi:
+            bus, cs, interrupt, reset = pins[1:]
+            self.busy_us += ethernet.open_spi(self.board.spi(bus), cs, interrupt, reset)
+        else:
+            mdc, mdio, ref_clk, from_chip = pins[1:]
+            if mdc < 0 or mdio < 0:
+                raise ValueError("mdc and mdio must be specified")
+            ethernet.open_rmii(RmiiWires(number, mdc, mdio, ref_clk, bool(from_chip)))
 
     def _lan_active(self, number: int, payload: bytes) -> None:
         self.board.ethernet.activate(bool(number))
 
     def _lan_status(self, number: int, payload: bytes) -> bytes:
         ethernet = self.board.ethernet
-        return bytes((ethernet.active, ethernet.status, ethernet.connected))
+        return bytes((ethernet.active, ethernet.status, ethernet.connected, ethernet.opened))
 
 
 class Framing:

@@ -15,6 +15,7 @@ from .mains import Contact, Rail
 from .mcp23017 import Mcp23017
 from .panel import AnyScanner, Buzzer, Display, Keypad, Lamp, display, keypad, scanner
 from .pcf8574 import Pcf8574
+from .w5500 import W5500
 from .ws2812 import Strip
 
 
@@ -54,7 +55,9 @@ class Cabinet:
         self.lamp = Lamp(board, board.pin(led["pin"])) if led else None
         self._add_senses(config.get("senses") or {}, seed)
         network = config.get("network") or {}
-        self.phy = Lan8720(board, network) if network.get("kind") == "ethernet" else None
+        self.phy: Lan8720 | W5500 | None = None
+        if network.get("kind") == "ethernet":
+            self.phy = (W5500 if network["phy"] == "w5500" else Lan8720)(board, network)
 
     def _add_senses(self, given: Mapping[str, Any], seed: int) -> None:
         """``clock``, ``lid``, ``mains``, ``rail`` and ``strip``: None where there is none."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..board import Board, Part
+from ..ethernet import RmiiWires, Wires
 
 
 class Lan8720(Part):
@@ -37,12 +38,15 @@ class Lan8720(Part):
     def _powered(self) -> bool:
         return self.board.powered and (self._power is None or self._power.level == 1)
 
-    def answers(self, address: int, mdc: int, mdio: int) -> bool:
+    def answers(self, wires: Wires) -> bool:
+        if not isinstance(wires, RmiiWires) or not self._powered() or self.dead:
+            return False
         wired = tuple(self.wiring[key] for key in ("phy_addr", "mdc", "mdio"))
-        return self._powered() and not self.dead and wired == (address, mdc, mdio)
+        return wired == (wires.address, wires.mdc, wires.mdio)
 
-    def clocked(self, ref_clk: int, from_chip: bool) -> bool:
-        return (ref_clk, from_chip) == (self.wiring["ref_clk"], self.wiring["ref_clk_out"])
+    def clocked(self, wires: Wires) -> bool:
+        wired = self.wiring["ref_clk"], self.wiring["ref_clk_out"]
+        return isinstance(wires, RmiiWires) and wired == (wires.ref_clk, wires.from_chip)
 
     def negotiate(self) -> None:
         self.deadlocked = False

@@ -324,3 +324,12 @@ def reset_cause():
 
 def unique_id():
     return _link.ask(_ops.INFO, 0)[1:]
+
+
+def __getattr__(name):
+    """``SPI``, whose heap only a board with an Ethernet chip on it has to spare."""
+    if name == "SPI":
+        from _spi import SPI
+
+        return SPI
+    raise AttributeError(name)

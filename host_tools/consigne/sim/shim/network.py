@@ -10,7 +10,8 @@ STAT_IDLE, STAT_CONNECTING, STAT_GOT_IP = 1000, 1001, 1010
 STAT_NO_AP_FOUND, STAT_WRONG_PASSWORD, STAT_BEACON_TIMEOUT = 201, 202, 200
 
 ETH_INITIALIZED, ETH_STARTED, ETH_STOPPED, ETH_CONNECTED, ETH_DISCONNECTED, ETH_GOT_IP = range(6)
-PHY_LAN8710, PHY_LAN8720, PHY_IP101, PHY_RTL8201 = range(4)
+PHY_LAN8710, PHY_LAN8720, PHY_IP101, PHY_RTL8201, PHY_DP83848, PHY_KSZ8041, PHY_KSZ8081 = range(7)
+PHY_W5500 = 102
 
 
 class WLAN:
@@ -67,9 +68,16 @@ def _pin(pin):
 
 
 class LAN:
-    """The one Ethernet interface; made a second time it is as it was."""
+    """The one Ethernet interface, static in the port: made once, it is as it was, whatever is asked for.
 
-    def __init__(
+    A PHY of the chip's own controller, or a W5500 (``ports/esp32/network_lan.c``, ``get_lan``).
+    """
+
+    def __init__(self, *args, **kwargs):
+        if not _link.ask(_ops.LAN_STATUS, 0)[3]:
+            self._make(*args, **kwargs)
+
+    def _make(
         self,
         id=None,
         *,
@@ -79,6 +87,9 @@ class LAN:
         power=None,
         phy_addr,
         phy_type,
+        spi=None,
+        cs=None,
+        int=None,
         ref_clk_mode=-1,
         ref_clk=None,
     ):
@@ -86,14 +97,20 @@ class LAN:
             raise ValueError("invalid LAN interface identifier")
         if not 0 <= phy_addr <= 31:
             raise ValueError("invalid phy address")
-        if not 0 <= phy_type <= PHY_RTL8201:
+        if phy_type == PHY_W5500:
+            from machine import SPI
+
+            if not isinstance(spi, SPI):
+                raise ValueError("expecting a SPI object")
+            pins = (1, _pin(power), spi._id, _pin(cs), _pin(int), _pin(reset))
+        elif not 0 <= phy_type <= PHY_KSZ8081:
             raise ValueError("invalid phy type")
-        if mdc is None or mdio is None:
-            raise ValueError("mdc and mdio must be specified")
-        if ref_clk is None or reset is not None:
-            raise ValueError("the simulated port wants ref_clk and has no reset")
-        pins = bytes((_pin(mdc), _pin(mdio), _pin(power), _pin(ref_clk), ref_clk_mode not in (-1, 1)))
-        _link.ask(_ops.LAN_OPEN, phy_addr, pins)
+        elif ref_clk is None or reset is not None:
+            raise ValueError("the simulated PHYs want ref_clk and have no reset")
+        else:
+            from_chip = ref_clk_mode not in (-1, 1)
+            pins = (0, _pin(power), _pin(mdc), _pin(mdio), _pin(ref_clk), from_chip)
+        _link.ask(_ops.LAN_OPEN, phy_addr, bytes(pins))
 
     def active(self, is_active=None):
         if is_active is not None:
