@@ -31,10 +31,10 @@ _NEVER = 1 << 40
 _TECHNICIAN_TOML = '\n[[holder]]\nrole = "technician"\naction = "service"\nnumber = 1\n'
 
 
-def micropython_file(folder, version="v1.28.0", chip_id=0):
-    """What one downloads for this chip."""
+def micropython_file(folder, version="v1.28.0", chip_id=0, **more):
+    """What one downloads for this chip, or builds."""
     file = folder / f"micropython-{version}-{chip_id}.bin"
-    file.write_bytes(chip_image.release(version, chip_id))
+    file.write_bytes(chip_image.release(version, chip_id, **more))
     return file
 
 

@@ -13,7 +13,8 @@ import serial
 from mpremote.transport import TransportError, TransportExecError
 from mpremote.transport_serial import SerialTransport
 
-from consigne.device import prompt, troubles
+from consigne.device import memory, prompt, troubles
+from consigne.device.memory import Memory
 from consigne.device.scripts import script
 from consigne.device.serialline import SerialLine
 
@@ -31,6 +32,8 @@ class Board:
         self.line = SerialLine(port)
         self._code = code
         self._patience_s = patience_s
+        self.served: Memory | None = None
+        """What was left when ``enter_service`` interrupted a serving board; None when it did not serve."""
 
     def __enter__(self) -> Self:
         self.line.open()
@@ -60,7 +63,9 @@ class Board:
     def enter_service(self) -> dict[str, Any]:
         """Have the raw REPL of a board that does not serve; what ``survey`` said of it."""
         self.enter()
+        left = self.memory()
         if self.run(_SERVES).strip() == "True":
+            self.served = left
             self.restart(service=True)
         found = self.survey()
         if found["ours"] and not (found["started"] and found["started"][0]):
@@ -108,6 +113,10 @@ class Board:
             raise troubles.DeviceError(
                 f"{self.port}: the board's answer came garbled; check the cable, then try again"
             ) from None
+
+    def memory(self) -> Memory | None:
+        """What memory is left now; None when the board cannot tell."""
+        return Memory.parsed(self.run(memory.ASK))
 
     def survey(self) -> dict[str, Any]:
         """What the board is; see ``onboard/survey.py``."""

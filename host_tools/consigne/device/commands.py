@@ -13,14 +13,14 @@ from serial.tools import list_ports
 
 from consigne.cabinet.compiler import compile_file, device_json
 from consigne.cabinet.problems import CabinetError
-from consigne.device import application, brokerfiles, erase, image, interpreter, look, packaging
+from consigne.device import application, brokerfiles, erase, fitness, image, interpreter, look, packaging
 from consigne.device import flash as flashing
 from consigne.device import provision as provisioning
 from consigne.device import push as pushing
 from consigne.device.board import Board
 from consigne.device.hostapi import Host
 from consigne.device.options import Code, Ports, chosen_ports, done, fail, one_port
-from consigne.device.rombootloader import BAUD, RomBootLoader
+from consigne.device.rombootloader import ANY, BAUD, RomBootLoader
 from consigne.device.several import Bar, console, errors, on_each
 from consigne.device.troubles import DeviceError
 from consigne.firmware_path import firmware_dir
@@ -34,7 +34,7 @@ app = typer.Typer(
 look.add_to(app)
 app.command()(virtual)
 
-_Chip = Annotated[str, typer.Option(help="The board's chip.")]
+_Chip = Annotated[str, typer.Option(help="The board's chip, found out unless it is given.")]
 _Baud = Annotated[int, typer.Option(help="Baud rate for the chip's own boot loader.")]
 _Options = Annotated[
     list[str] | None,
@@ -56,11 +56,20 @@ def flash(
     micropython: Annotated[Path, typer.Argument(help="MicroPython's .bin for this chip, v1.25 or later.")],
     port: Ports = None,
     fresh: Annotated[bool, typer.Option(help="Also forget settings, keys and journal.")] = False,
+    psram: Annotated[
+        bool | None,
+        typer.Option(
+            "--psram/--no-psram", help="What an ESP32 module's label says: a WROVER has it, a WROOM has not."
+        ),
+    ] = None,
     code: Code = None,
     baud: _Baud = BAUD,
     esptool: _Options = None,
 ) -> None:
-    """MicroPython, partition table, application: a bare board becomes one that can be provisioned."""
+    """MicroPython, partition table, application: a bare board becomes one that can be provisioned.
+
+    Board and image are looked at first; nothing is written that cannot run.
+    """
     try:
         image_file = interpreter.read(micropython)
         built = application.build()
@@ -68,8 +77,8 @@ def flash(
         raise fail(error) from None
 
     def job(name: str, bar: Bar) -> str:
-        loader = RomBootLoader(name, image_file.chip, baud, tuple(esptool or ()))
-        return flashing.flash(loader, image_file, built, code, fresh=fresh, bar=bar)
+        loader = RomBootLoader(name, ANY, baud, tuple(esptool or ()))
+        return flashing.flash(loader, image_file, built, code, fresh=fresh, psram=psram, bar=bar)
 
     done(on_each(chosen_ports(port), job))
 
@@ -172,11 +181,13 @@ def image_command(
 ) -> None:
     """A whole flash in one file, for a production line; each board gets its own key by `provision`."""
     try:
-        parts = image.parts(interpreter.read(micropython), application.build(), fresh=True)
+        read = interpreter.read(micropython)
+        parts = image.parts(read, application.build(), fresh=True)
     except DeviceError as error:
         raise fail(error) from None
     out.write_bytes(image.whole_flash(parts))
     console.print(f"{out}: write it with `esptool write-flash 0 {out}`, or a programmer", highlight=False)
+    console.print(f"for boards with an {fitness.kind_of(read)}; {fitness.serves(read)}", highlight=False)
 
 
 @app.command("package")
@@ -190,7 +201,7 @@ def package_command() -> None:
 def erase_command(
     port: Ports = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    chip: _Chip = "esp32",
+    chip: _Chip = ANY,
     baud: _Baud = BAUD,
     esptool: _Options = None,
 ) -> None:

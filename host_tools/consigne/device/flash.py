@@ -1,16 +1,17 @@
 """``consigne device flash``: a bare board gets interpreter, partition table, application and boot files.
 
 What a board knows of itself is kept unless ``fresh``: a board that has a file system keeps its keys and its
-journal, and its boot files are then brought up to date over the console.
+journal, and its boot files are then brought up to date over the console.  Before anything is written, board
+and image are looked at: ``fitness.py``.
 """
 
-from consigne.device import image, interpreter, layout, push
+from consigne.device import fitness, image, interpreter, layout, push
 from consigne.device.application import Application
 from consigne.device.board import Board
 from consigne.device.interpreter import Interpreter
 from consigne.device.rombootloader import RomBootLoader
 from consigne.device.several import Bar
-from consigne.device.troubles import LockedError
+from consigne.device.troubles import DeviceError, LockedError
 
 _SUPERBLOCKS_BYTES = 2 * layout.SECTOR_BYTES  # littlefs keeps its name in one of two blocks
 _NAME_AT = 8
@@ -23,10 +24,16 @@ def flash(
     code: str | None,
     *,
     fresh: bool,
+    psram: bool | None = None,
     bar: Bar,
 ) -> str:
-    """Flash one board; what to say of it."""
-    bar.say("looking at its file system")
+    """Flash one board; what to say of it.
+
+    ``psram`` is what the module's label says, for a chip that cannot know it.
+    """
+    bar.say("looking at the board")
+    chip = fitness.told_by_label(loader.port, loader.look(), psram)
+    serves = fitness.check(loader.port, micropython, chip)
     fresh = fresh or not has_file_system(loader)
     parts = image.parts(micropython, built, fresh=fresh)
     bar.say("writing " + ", ".join(part.what for part in parts))
@@ -37,17 +44,38 @@ def flash(
         with Board(loader.port, code) as board:
             found = board.enter_service()
             interpreter.require(loader.port, tuple(found["version"]))
+            memory = board.memory()
             done = push.push(board, built)
             board.restart()
     except LockedError:
         return told + "; its console is closed, so its boot files stay as they are"
-    return f"{told}, starts (generation {done.generation})" + ("" if fresh else "; keys and journal kept")
+    fitness.started(loader.port, micropython, chip, memory)
+    kept = "" if fresh else "; keys and journal kept"
+    return f"{told}, starts (generation {done.generation}){kept}; {serves}"
 
 
 def has_file_system(loader: RomBootLoader) -> bool:
-    """Whether littlefs lies in our ``vfs`` partition."""
+    """Whether littlefs lies in our ``vfs`` partition.
+
+    Raises ``DeviceError`` when it lies where an earlier table of ours put it: it would be lost unasked.
+    """
+    if _moved(loader.read(layout.TABLE_OFFSET, layout.TABLE_BYTES, restart=False)):
+        raise DeviceError(
+            f"{loader.port}: this board has an earlier partition table of Consigne, so its keys and journal "
+            "cannot be kept; collect what lies in its doors, then give --fresh and provision it again"
+        )
     start = loader.read(layout.partition("vfs").offset, _SUPERBLOCKS_BYTES, restart=False)
     return any(
         start[at + _NAME_AT : at + _NAME_AT + 8] == b"littlefs"
         for at in range(0, len(start), layout.SECTOR_BYTES)
     )
+
+
+def _moved(table: bytes) -> bool:
+    """Whether a table of Consigne's, which alone has a journal, has its files or journal elsewhere."""
+    try:
+        found = {place.label: place for place in layout.parse(table)}
+    except layout.LayoutError:
+        return False
+    ours = [found.get(label) for label in ("vfs", "journal")]
+    return "journal" in found and ours != [layout.partition(label) for label in ("vfs", "journal")]

@@ -2,7 +2,8 @@
 
 It is the boot loader, a partition table and the interpreter in one file; it goes to 0x1000 on an ESP32
 and to 0 on its newer siblings.  The boot loader says for which chip it is; each half carries a checksum
-and a SHA-256 of its own; the interpreter's banner says its version.
+and a SHA-256 of its own; the interpreter's banner says its version, and byte strings tell what it was built
+with.
 """
 
 import re
@@ -17,28 +18,44 @@ from consigne.device import layout
 from consigne.device.troubles import DeviceError
 
 VERSION_MIN = (1, 25, 0)
-"""The first with ``vfs.rom_ioctl`` and VfsRom on the ESP32 (micropython#16857)."""
+"""The oldest whose port was read for what the firmware calls; the first that can be built with ROMFS."""
+QUAD, OCTAL = "quad", "octal"
+"""How PSRAM is wired; a driver for the one does not find the other."""
 
 _APP_AT = layout.partition("factory").offset
-_VERSION = re.compile(rb"v(\d+)\.(\d+)(?:\.(\d+))?")
-_BANNER = re.compile(rb"MicroPython v(\d+)\.(\d+)(?:\.(\d+))?[-+.\w ]* on \d{4}-\d\d-\d\d")
-_DESCRIPTION_AT = 32  # esp_app_desc_t: behind the header and the first segment's head
-_DESCRIPTION_MAGIC = 0xABCD5432
+# MICROPY_GIT_TAG (py/makeversionhdr.py) is a release's tag, "-dirty" behind it when somebody built it with
+# files changed, or a nightly's: "v1.29.0-preview.52.g0123abc", earlier "v1.20.0-450-g0123abc".
+_TAG = rb"v(\d+)\.(\d+)(?:\.(\d+))?([-+.\w]*)"
+_BANNER = re.compile(rb"MicroPython " + _TAG + rb" on \d{4}-\d\d-\d\d")
+_MACHINE = re.compile(rb"; ([ -~]+) with ESP32[ -~]*\0")  # MICROPY_HW_BOARD_NAME
+_RELEASE = (b"", b"-dirty")
 _MAGIC = 0xE9
-_CHIP_ID_AT = 12  # esp_image_header_t
+_SIZE_AT, _CHIP_ID_AT = 3, 12  # esp_image_header_t
+_ROMFS = (b"\0rom_ioctl\0", b"\0VfsRom\0")  # both names are interned only where they are compiled in
+_PSRAM = {QUAD: b"quad_psram\0", OCTAL: b"octal_psram\0"}
+"""Log tags of ESP-IDF's drivers (components/esp_psram/esp32*/esp_psram_impl_quad.c, .._octal.c)."""
 # esp_chip_id_t -> esptool's name, where the boot loader lies
 _CHIPS = {0: ("esp32", 0x1000), 9: ("esp32s3", 0), 5: ("esp32c3", 0)}
 
 
 @dataclass(frozen=True, slots=True)
 class Interpreter:
-    """``boot_loader`` goes to ``offset``, ``program`` into the partition ``factory``."""
+    """``boot_loader`` goes to ``offset``, ``program`` into the partition ``factory``.
+
+    ``board`` is the name it was built under; ``psram`` the kind it drives, empty for none; ``romfs`` whether
+    it executes an application in place; ``flash_bytes`` the flash it takes for granted: a smaller one does
+    not start ("Detected size .. smaller", components/spi_flash/esp_flash_spi_init.c).
+    """
 
     chip: str
     offset: int
     version: tuple[int, int, int]
     boot_loader: bytes
     program: bytes
+    board: str
+    psram: str
+    romfs: bool
+    flash_bytes: int
 
     @property
     def version_text(self) -> str:
@@ -69,7 +86,19 @@ def read(file: Path) -> Interpreter:
     room = layout.partition("factory").size
     if len(app) > room:
         raise DeviceError(f"{file} has {len(app) - room} bytes more than the partition 'factory' holds")
-    return Interpreter(chip, offset, version, data[: layout.TABLE_OFFSET - offset].rstrip(b"\xff"), app)
+    boot_loader = data[: layout.TABLE_OFFSET - offset].rstrip(b"\xff")
+    machine = _MACHINE.search(app)
+    return Interpreter(
+        chip,
+        offset,
+        version,
+        boot_loader,
+        app,
+        board=machine[1].decode() if machine else "",
+        psram=next((kind for kind, tag in _PSRAM.items() if tag in app), ""),
+        romfs=all(name in app for name in _ROMFS),
+        flash_bytes=1 << (data[_SIZE_AT] >> 4) << 20,
+    )
 
 
 def _check_sums(file: Path, chip: str, part: bytes) -> None:
@@ -85,21 +114,20 @@ def _check_sums(file: Path, chip: str, part: bytes) -> None:
 
 
 def _version(file: Path, app: bytes) -> tuple[int, int, int]:
-    """By ESP-IDF's description of the application, else by the interpreter's own banner."""
-    magic, told, project = struct.unpack_from("<I12x32s32s", app.ljust(_DESCRIPTION_AT + 80), _DESCRIPTION_AT)
-    found = None
-    if magic == _DESCRIPTION_MAGIC and project.rstrip(b"\0") == b"micropython":
-        found = _VERSION.match(told)
-    found = found or _BANNER.search(app)
+    """By its banner: ESP-IDF's description of a program is left blank in MicroPython's."""
+    found = _BANNER.search(app)
     if found is None:
         raise DeviceError(f"{file} is an image for this chip, but not of MicroPython")
     version = (int(found[1]), int(found[2]), int(found[3] or 0))
     require(str(file), version)
+    if found[4] not in _RELEASE:
+        tag = found[0].split()[1].decode()
+        raise DeviceError(f"{file} is a nightly build, {tag}; take a release: without 'preview' in its name")
     return version
 
 
 def require(where: str, version: tuple[int, ...]) -> None:
-    """Raises ``DeviceError`` for a MicroPython too old to run the application in place."""
+    """Raises ``DeviceError`` for a MicroPython older than what was read and tried."""
     if tuple(version) < VERSION_MIN:
         told = ".".join(map(str, version))
         least = ".".join(map(str, VERSION_MIN))

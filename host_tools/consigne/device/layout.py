@@ -1,7 +1,8 @@
 """Where everything lies in the board's flash, and the partition table that says so to the chip.
 
 The stock table of MicroPython's ESP32 image has no spare data partition, so flashing writes this one
-in its place: the interpreter's own partitions where it expects them, then ``romfs`` with two slots for
+in its place: the interpreter's own partitions where and as large as in MicroPython's own tables
+(``ports/esp32/partitions-4MiB*.csv``: what was built for those fits here), then ``romfs`` with two slots for
 the application (an update never touches the slot that runs), ``vfs`` for the technician's files, and
 ``journal``.  The table is ESP-IDF's binary format (docs.espressif.com, "Partition Tables"): 32 bytes an
 entry, an MD5 of them behind the last, 0xFF to the end.
@@ -11,7 +12,9 @@ import hashlib
 import struct
 from dataclasses import dataclass
 
-FLASH_BYTES = 0x40_0000  # 4 MiB, what an ESP32-WROOM-32E carries at least
+FLASH_BYTES = 0x40_0000
+"""4 MiB, what an ESP32-WROOM-32E carries at least.  Larger flashes (N8R8, N16R8) are used as far as
+this: one table and one production file serve every board, and nothing of Consigne's is short of room."""
 SECTOR_BYTES = 0x1000
 BOOTLOADER_OFFSET = 0x1000  # of the ESP32; its newer siblings have it at 0
 TABLE_OFFSET = 0x8000
@@ -53,9 +56,9 @@ class Partition:
 PARTITIONS: tuple[Partition, ...] = (
     Partition("nvs", DATA, _NVS, 0x9000, 0x6000),
     Partition("phy_init", DATA, _PHY, 0xF000, 0x1000),
-    Partition("factory", APP, _FACTORY, 0x1_0000, 0x1D_0000),
-    Partition("romfs", DATA, _ROMFS, 0x1E_0000, SLOT_COUNT * SLOT_BYTES),
-    Partition("vfs", DATA, _FAT, 0x26_0000, 0xA_0000),
+    Partition("factory", APP, _FACTORY, 0x1_0000, 0x1F_0000),
+    Partition("romfs", DATA, _ROMFS, 0x20_0000, SLOT_COUNT * SLOT_BYTES),
+    Partition("vfs", DATA, _FAT, 0x28_0000, 0x8_0000),
     Partition("journal", DATA, _JOURNAL, 0x30_0000, 0x10_0000),
 )
 

@@ -27,7 +27,7 @@ def enter(line: SerialLine, code: str | None, patience_s: float = PATIENCE_S) ->
     if heard is None:
         return
     if CLOSED not in heard:
-        raise troubles.no_micropython(line.port)
+        raise troubles.no_micropython(line.port, heard)
     if code is None:
         raise troubles.locked(line.port, heard)
     _type_code(line, code)
@@ -36,13 +36,16 @@ def enter(line: SerialLine, code: str | None, patience_s: float = PATIENCE_S) ->
 def await_start(line: SerialLine) -> None:
     """Have the raw REPL of a board that was just reset for service."""
     until = time.monotonic() + START_S
+    heard = b""
     while time.monotonic() < until:
         try:
-            if _ask(line, ANSWER_S, interrupts=False) is None:
+            answer = _ask(line, ANSWER_S, interrupts=False)
+            if answer is None:
                 return
+            heard += answer
         except troubles.CableError:  # a chip with USB of its own takes its port along
             line.reopen(until)
-    raise troubles.no_micropython(line.port)
+    raise troubles.no_micropython(line.port, heard)
 
 
 def _ask(line: SerialLine, wait_s: float, *, interrupts: bool) -> bytes | None:

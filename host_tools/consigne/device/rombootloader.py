@@ -1,4 +1,4 @@
-"""The chip's own boot loader, through esptool: write parts of the flash, read one back.
+"""The chip's own boot loader, through esptool: what chip it is, write parts of the flash, read one back.
 
 esptool runs as a process of its own for each port, so that several boards go at once and a board that
 hangs harms no other.  What it writes it checks by the MD5 that the chip reckons.  A part is written in
@@ -21,6 +21,27 @@ PIECE_BYTES = 0x4_0000
 BAUD = 460_800
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
 _OTHER_CHIP = re.compile(r"This chip is (\S+?),? not (\S+?)\.")
+_SAID = re.compile(r"^(Chip type|Features|Detected flash size):\s+(.+?)\s*$")
+_SIZE = re.compile(r"(\d+)\s*(KB|MB)")
+_EMBEDDED = re.compile(r"Embedded PSRAM(?: (\d+)MB)?")
+# Packages with PSRAM whose size no eFuse tells (esptool's targets/esp32.py, get_chip_description).
+_WITH_2_MB = ("ESP32-PICO-V3-02", "ESP32-D0WDR2-V3")
+ANY = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """What a board's chip says of itself.
+
+    ``name`` as esptool calls the kind, ``kind`` with package and revision.  ``psram_bytes`` is what lies in
+    the chip's package; None where none does and a module may carry one beside it: only what runs there can
+    find it (an ESP32-WROVER's chip is the one of an ESP32-WROOM).
+    """
+
+    name: str
+    kind: str
+    flash_bytes: int
+    psram_bytes: int | None
 
 
 @dataclass(frozen=True)
@@ -28,9 +49,27 @@ class RomBootLoader:
     """One board.  ``options`` go to esptool before the command (``--no-stub``, ``--before no-reset``)."""
 
     port: str
-    chip: str
+    chip: str = ANY
     baud: int = BAUD
     options: tuple[str, ...] = field(default=())
+
+    def look(self) -> Chip:
+        """Which chip it is and what it has; nothing is written.  Raises ``DeviceError``."""
+        said: dict[str, str] = {}
+
+        def note(line: str) -> None:
+            if found := _SAID.match(line):
+                said[found[1]] = found[2]
+
+        self._run(["flash-id"], note, _after(False))
+        size = _SIZE.match(said.get("Detected flash size", ""))
+        if "Chip type" not in said or size is None:
+            raise troubles.DeviceError(
+                f"{self.port}: the size of the flash cannot be read; check the supply, else replace the board"
+            )
+        kind = said["Chip type"]
+        flash_bytes = int(size[1]) << (20 if size[2] == "MB" else 10)
+        return Chip(_name(kind), kind, flash_bytes, _psram_bytes(kind, said.get("Features", "")))
 
     def write(self, parts: list[Part], progress: Progress) -> None:
         """Write, and check by MD5; then let the chip start.  Raises ``DeviceError``."""
@@ -95,6 +134,21 @@ class RomBootLoader:
             return troubles.cable_pulled(port)
         told = [line.strip(" │") for line in said.splitlines() if line.strip(" │╭╮╰╯─")]
         return troubles.DeviceError(f"{port}: esptool says {told[-1] if told else 'nothing'!r}; try again")
+
+
+def _name(kind: str) -> str:
+    """``esp32s3`` of ``ESP32-S3 (QFN56) (revision v0.2)``, ``esp32`` of ``ESP32-D0WD-V3 (revision v3.1)``."""
+    family = re.match(r"ESP32-?([SCHP][1-9]\d*)|ESP32", kind)
+    return f"esp32{(family[1] or '').lower()}" if family else kind.split()[0].lower()
+
+
+def _psram_bytes(kind: str, features: str) -> int | None:
+    found = _EMBEDDED.search(features)
+    if found and found[1]:
+        return int(found[1]) << 20
+    if found or kind.startswith(_WITH_2_MB):
+        return 2 << 20
+    return None if _name(kind) == "esp32" else 0
 
 
 def _after(restart: bool) -> list[str]:

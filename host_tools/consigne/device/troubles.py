@@ -41,7 +41,20 @@ def port_trouble(port: str, error: OSError) -> DeviceError:
     return DeviceError(f"{port} cannot be opened: {error}")
 
 
-def no_micropython(port: str) -> DeviceError:
+# What ESP-IDF says on a console that never comes to MicroPython (components/esp_system/port/cpu_start.c,
+# components/spi_flash/esp_flash_spi_init.c), and what it means.
+_PANICS = {
+    b"External RAM failed memory test": "its PSRAM fails the test at each start: replace the board",
+    b"smaller than the size in the binary image header": "its MicroPython is for a larger flash; "
+    "flash it with `consigne device flash`",
+}
+
+
+def no_micropython(port: str, heard: bytes = b"") -> DeviceError:
+    """``heard`` is what the console said instead."""
+    for said, told in _PANICS.items():
+        if said in heard:
+            return DeviceError(f"{port}: {told}")
     return DeviceError(
         f"{port}: no MicroPython answers; flash the board with `consigne device flash`, "
         "or check that this is the board's port and that nothing holds its BOOT button"

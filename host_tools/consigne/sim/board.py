@@ -20,6 +20,7 @@ from .buses import I2CBus, Spi, Uart
 from .clock import Clock, Timer
 from .ethernet import Ethernet
 from .gpio import PIN_COUNT, Pad, Pwm, Rmt, check_pin
+from .idfheap import IdfHeap
 from .nets import Net
 from .radio import Radio
 
@@ -81,6 +82,7 @@ class Board:
         self.partitions = layout.PARTITIONS  # where each of them lies
         self.radio = Radio(clock)
         self.ethernet = Ethernet(clock, self.pad, self.panic)
+        self.heap = IdfHeap(self.radio)
         self.powered = False
         self.cause = POWER_ON
         self.log: Callable[[int, str, str], Any] = lambda at_us, what, detail: None
@@ -252,4 +254,5 @@ class Board:
         for uart in self._uarts.values():
             uart.close()
         self.radio.reset()
+        self.heap.restarted()
         self.ethernet.reset()

@@ -51,7 +51,7 @@ class Port:
                 "pin_setup levels i2c_write i2c_read i2c_scan uart_open uart_read uart_any rmt_open "
                 "rmt_busy wdt_start info adc_read partition partitions flash_read flash_write flash_ioctl "
                 "wlan_active wlan_join wlan_leave wlan_status lan_open lan_active lan_status bitstream "
-                "spi_open spi_close"
+                "spi_open spi_close heaps"
             ).split()
         }
         self._handlers.update(more or {})
@@ -240,8 +240,12 @@ class Port:
             raise PowerLost(str(cut)) from cut
 
     # --- radio ---------------------------------------------------------------------------------------------
+    def _heaps(self, number: int, payload: bytes) -> bytes:
+        return b"".join(struct.pack("<IIII", *piece) for piece in self.board.heap.pieces())
+
     def _wlan_active(self, number: int, payload: bytes) -> None:
         self.board.radio.activate(bool(number))
+        self.board.heap.moved()
 
     def _wlan_join(self, number: int, payload: bytes) -> None:
         split = 1 + payload[0]

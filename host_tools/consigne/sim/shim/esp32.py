@@ -7,6 +7,19 @@ import _link
 import _ops
 
 _APB_HZ = 80000000
+HEAP_DATA, HEAP_EXEC = 4, 1  # MALLOC_CAP_8BIT, MALLOC_CAP_EXEC
+
+
+def idf_heap_info(capabilities):
+    """A list of tuples: total, free, largest block, least free so far.
+
+    As ``ports/esp32/modesp32.c``, esp32_idf_heap_info; heaps for code alone, which no program here has, are
+    an empty list.
+    """
+    if not capabilities & HEAP_DATA:
+        return []
+    answer = _link.ask(_ops.HEAPS, 0)
+    return [struct.unpack_from("<IIII", answer, at) for at in range(0, len(answer), 16)]
 
 
 class RMT:

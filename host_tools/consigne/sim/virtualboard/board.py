@@ -22,6 +22,7 @@ from .chips import CHIPS
 from .flash import open_flash
 from .ground import SerialGround
 from .netcable import NetCable
+from .psram import Psram, usual
 
 BARE: Mapping[str, Any] = {"doors": []}
 
@@ -42,10 +43,10 @@ class VirtualBoard(SimLocker):
         A path that always leads to the port of now, also after the cable was out.
     lines
         Serve the port as ``rfc2217://...``, with the modem lines that reset the chip; not as a terminal.
+    psram
+        None for what such a board usually has (``psram.usual``); ``Psram()`` for none.
     paced
         Bytes take their time at the baud rate, flash takes its own; without it both are as fast as they can.
-    psram
-        The board has PSRAM; an image that knows how uses it.
     heap_kb
         Python's heap; 0: what such a board has under such an image.
     """
@@ -59,9 +60,9 @@ class VirtualBoard(SimLocker):
         link: Path | None = None,
         lines: bool = False,
         paced: bool = False,
+        psram: Psram | None = None,
         unique_id: bytes = b"\x24\x0a\xc4\x00\x00\x01",
         flash_bytes: int = layout.FLASH_BYTES,
-        psram: bool = True,
         heap_kb: int = 0,
         seed: int = 0,
     ) -> None:
@@ -70,7 +71,7 @@ class VirtualBoard(SimLocker):
         self._chip = CHIPS[chip]
         self._cable: SerialCable = NetCable() if lines else Cable(link)
         self._paced = paced
-        self._psram = psram
+        self._psram = usual(chip) if psram is None else psram
         self._unique_id = unique_id
         super().__init__(config or BARE, {}, flash_file.parent, heap_kb=heap_kb, seed=seed)
 
@@ -85,9 +86,8 @@ class VirtualBoard(SimLocker):
     def _interpreter(self, firmware: Path | None, heap_kb: int) -> MicroPythonGround:
         self.board.unique_id = self._unique_id
         self.serial = SerialGround(
-            self.board, self.directory, heap_kb, self.flash, self._chip, self._cable, self._paced,
-            self._psram,
-        )  # fmt: skip
+            self.board, self.directory, heap_kb, self.flash, self._chip, self._psram, self._cable, self._paced
+        )
         return self.serial
 
     def __enter__(self) -> Self:

@@ -13,6 +13,9 @@ from ..board import POWER_ON, SOFT, WATCHDOG
 DETECT = 0x4000_1000  # reads as a different number on every chip that has no GET_SECURITY_INFO
 XTAL_HZ = 40_000_000
 ROM_BAUD = 115_200
+_PACKAGE_D0WD, _PACKAGE_D0WDR2 = 1, 7
+_CAP_OF_MB = {0: 0, 8: 1, 2: 2, 16: 3, 4: 4}  # PSRAM_CAP of the S3's eFuse
+_VENDOR_AP_3V3 = 1
 _CAUSES = {  # EN and power look the same; machine.reset() goes through it here
     POWER_ON: (0x1, "POWERON_RESET"),
     SOFT: (0xC, "SW_CPU_RESET"),
@@ -33,24 +36,32 @@ class Chip:
     status_bytes: int
     knows: frozenset[int]
 
-    def registers(self, mac: bytes) -> dict[int, int]:
-        """What can be read before anything was written: identity, revision, clock."""
+    def registers(self, mac: bytes, psram_bytes: int = 0, packaged: bool = True) -> dict[int, int]:
+        """What can be read before anything was written: identity, revision, clock, PSRAM in the package.
+
+        ``packaged`` is False where PSRAM is a chip beside this one, as in an ESP32-WROVER: no eFuse knows.
+        """
         low, high = int.from_bytes(mac[2:], "big"), int.from_bytes(mac[:2], "big")
         rom = self.rom_class
         found = {DETECT: getattr(rom, "MAGIC_VALUE", None) or 0, rom.UART_CLKDIV_REG: XTAL_HZ // ROM_BAUD}
         if self.name == "esp32":
             efuse = rom.EFUSE_RD_REG_BASE
+            package = _PACKAGE_D0WDR2 if psram_bytes and packaged else _PACKAGE_D0WD
             found.update(
                 {
                     efuse + 4: low,
                     efuse + 8: high,
-                    efuse + 12: 1 << 9 | 1 << 13 | 1 << 15,  # package D0WD, 240 MHz, revision bit 0
+                    efuse + 12: package << 9 | 1 << 13 | 1 << 15,  # ..., 240 MHz, revision bit 0
                     efuse + 20: 1 << 20 | 1 << 24,  # revision bit 1, v3.1
                     rom.APB_CTL_DATE_ADDR: 1 << 31,  # revision bit 2
                 }
             )
         elif self.name == "esp32s3":
             found.update({rom.MAC_EFUSE_REG: low, rom.MAC_EFUSE_REG + 4: high})
+            if psram_bytes and packaged:
+                cap = _CAP_OF_MB[psram_bytes >> 20]
+                found[rom.EFUSE_BLOCK1_ADDR + 16] = (cap & 3) << 3 | _VENDOR_AP_3V3 << 7
+                found[rom.EFUSE_BLOCK1_ADDR + 20] = cap >> 2 << 19
         return found
 
     def boot_message(self, cause: int, download: bool) -> bytes:

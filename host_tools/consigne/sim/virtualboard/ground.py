@@ -24,6 +24,7 @@ from .flash import regions
 from .line import Line
 from .loader import SYNC, Loader
 from .netcable import NetCable
+from .psram import ABORTED, Psram, too_small
 
 ONBOARD = Path(__file__).with_name("onboard")
 STDIN_BYTES = 260  # of the ESP32 port's ring buffer for its console
@@ -58,13 +59,14 @@ class SerialGround(MicroPythonGround):
         heap_kb: int,
         flash: NorFlash,
         chip: Chip,
+        psram: Psram,
         cable: SerialCable,
         paced: bool,
-        psram: bool,
     ) -> None:
         super().__init__(board, directory, None, heap_kb)
         self._flash = flash
         self._chip = chip
+        self._psram = psram
         self._cable = cable
         self.line = Line(board.clock, cable)
         self.line.on_bytes = self._received
@@ -73,7 +75,6 @@ class SerialGround(MicroPythonGround):
             cable.on_lines = self._lines_changed
         self.download = False
         self._paced = paced
-        self._psram = psram
         self._booted = False
         self._held = False  # EN is low
         self._rising = False  # ... and was, just before
@@ -111,7 +112,13 @@ class SerialGround(MicroPythonGround):
         if self.download:
             self.download = False
             self._loader = Loader(
-                self._chip, self._board.unique_id, self._flash, self.line.send, self._leave, self._baud
+                self._chip,
+                self._board.unique_id,
+                self._psram,
+                self._flash,
+                self.line.send,
+                self._leave,
+                self._baud,
             )
             self.line.send(self._chip.boot_message(self._board.cause, download=True))
             return
@@ -150,7 +157,18 @@ class SerialGround(MicroPythonGround):
         self._board.note("boot", f"MicroPython {program.banner}" if program.banner else program.project)
         if program.banner:
             self._program = program
+            size, told = self._psram.started(program.variant.psram)
+            told = too_small(len(data), image.flash_bytes(data[chip.boot_offset :])) or told
+            self.line.send(told)
+            if told.endswith(ABORTED):
+                self._retry = self._board.clock.call_in(RETRY_US, self._abort)
+                return
+            self._board.heap.psram_bytes = size
             self._interpret()
+
+    def _abort(self) -> None:
+        """ESP-IDF gave up before any program ran, and resets."""
+        self._board.reset(HARD)
 
     def _interpret(self) -> None:
         self._interrupt_char = NO_CHAR
@@ -167,7 +185,7 @@ class SerialGround(MicroPythonGround):
         calls = "romfs" if variant.romfs else ""
         names = [variant.machine or self._chip.machine, variant.build]
         arguments = [mode, self._program.banner, *names, calls]
-        heap_kb = self._heap_kb or (PSRAM_HEAP_KB if self._psram and variant.psram else HEAP_KB)
+        heap_kb = self._heap_kb or (PSRAM_HEAP_KB if self._board.heap.psram_bytes else HEAP_KB)
         return [sys.executable, str(ROM_BOOT), str(heap_kb), script, *files, "--", *arguments]
 
     def kill(self) -> None:

@@ -22,7 +22,7 @@ _DESCRIPTION_MAGIC = 0xABCD5432
 _SEGMENTS_MAX = 16
 _BANNER = re.compile(rb"MicroPython (v\d[^;\0]* on \d{4}-\d\d-\d\d)")
 _MACHINE = re.compile(rb"; ([ -~]+ with ESP32[ -~]*)\0")
-_BUILD = re.compile(rb"\0((?:ESP32_GENERIC|CONSIGNE_ESP32)[A-Z0-9_-]*)\0")
+_BUILD = re.compile(rb"\0(ESP32_(?:GENERIC|CONSIGNE)[A-Z0-9_-]*)\0")
 _DROM, _IRAM = 0x3F40_0020, 0x4008_0000
 _DIO = 0x02
 
@@ -51,16 +51,16 @@ VARIANTS = {
     (ESP32, OFFICIAL_PSRAM): Variant(
         "Generic ESP32 module with SPIRAM with ESP32", "ESP32_GENERIC-SPIRAM", QUAD
     ),
-    (ESP32, ROMFS): Variant("Consigne on ESP32 without PSRAM with ESP32", "CONSIGNE_ESP32", romfs=True),
+    (ESP32, ROMFS): Variant("Consigne on ESP32 without PSRAM with ESP32", "ESP32_CONSIGNE", romfs=True),
     (ESP32S3, OFFICIAL): Variant("Generic ESP32S3 module with ESP32S3", "ESP32_GENERIC_S3", QUAD),
     (ESP32S3, OFFICIAL_PSRAM): Variant(
         "Generic ESP32S3 module with Octal-SPIRAM with ESP32S3", "ESP32_GENERIC_S3-SPIRAM_OCT", OCTAL
     ),
     (ESP32S3, ROMFS): Variant(
-        "Consigne on ESP32-S3 without PSRAM with ESP32S3", "CONSIGNE_ESP32_S3", romfs=True
+        "Consigne on ESP32-S3 without PSRAM with ESP32S3", "ESP32_CONSIGNE_S3", romfs=True
     ),
     (ESP32C3, OFFICIAL): Variant("ESP32C3 module with ESP32C3", "ESP32_GENERIC_C3"),
-    (ESP32C3, ROMFS): Variant("Consigne on ESP32-C3 with ESP32C3", "CONSIGNE_ESP32_C3", romfs=True),
+    (ESP32C3, ROMFS): Variant("Consigne on ESP32-C3 with ESP32C3", "ESP32_CONSIGNE_C3", romfs=True),
 }
 """By chip and kind; no official image has ROMFS, and the C3 takes no PSRAM."""
 KINDS = tuple(sorted({kind for _, kind in VARIANTS}))
@@ -204,6 +204,11 @@ def build(
         checksum ^= _xor(padded)
     body += bytes(15 - len(body) % 16) + bytes((checksum,))
     return body + hashlib.sha256(body).digest()
+
+
+def flash_bytes(data: bytes) -> int:
+    """The flash that the header of an image is for."""
+    return 1 << (data[3] >> 4) << 20
 
 
 def _size_code(flash_bytes: int) -> int:

@@ -17,6 +17,7 @@ from esptool.loader import StubFlasher
 from ..flash import SECTOR_BYTES, NorFlash
 from . import slip
 from .chips import ROM_BAUD, XTAL_HZ, Chip
+from .psram import Psram
 from .spi import SpiController
 
 SYNC_BODY = b"\x07\x07\x12\x20" + 32 * b"\x55"
@@ -50,6 +51,7 @@ class Loader:
         self,
         chip: Chip,
         mac: bytes,
+        psram: Psram,
         flash: NorFlash,
         send: Callable[[bytes], None],
         run: Callable[[], None],
@@ -61,7 +63,7 @@ class Loader:
         self._run = run
         self._baud = baud
         self._reader = slip.Reader()
-        self._registers = chip.registers(mac)
+        self._registers = chip.registers(mac, psram.size, psram.packaged)
         self._spi = SpiController(chip, flash)
         self._stub = False
         self._ram: dict[int, bytearray] = {}

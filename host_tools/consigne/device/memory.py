@@ -1,0 +1,57 @@
+"""What memory a board has left: Python's heap, and the chip's own that Wi-Fi and TLS live on."""
+
+import ast
+from dataclasses import dataclass
+from typing import Self
+
+ASK = """
+import gc
+try:
+ import esp32
+ print([gc.mem_free(), gc.mem_alloc(), esp32.idf_heap_info(esp32.HEAP_DATA)])
+except (AttributeError, ImportError, MemoryError):
+ print(None)
+"""
+"""Run on the board.  Nothing is swept before: sweeping would give areas back that Python had taken."""
+_INTERNAL_MAX = 1 << 20
+"""No chip has a piece of internal memory as large as this, and no PSRAM is smaller."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Bytes; ``heaps`` as ``esp32.idf_heap_info`` has them: total, free, largest block, least free so far."""
+
+    python_free: int
+    python_used: int
+    heaps: tuple[tuple[int, int, int, int], ...]
+
+    @classmethod
+    def parsed(cls, text: str) -> Self | None:
+        """Of what ``ASK`` printed; None from a board that cannot tell."""
+        try:
+            told = ast.literal_eval(text.strip())
+            return None if told is None else cls(told[0], told[1], tuple(told[2]))
+        except (ValueError, SyntaxError, IndexError, TypeError):
+            return None
+
+    @property
+    def psram_bytes(self) -> int:
+        """Of PSRAM that the chip found and tested; 0 without."""
+        return sum(heap[0] for heap in self.heaps if heap[0] > _INTERNAL_MAX)
+
+    @property
+    def internal_free(self) -> int:
+        return sum(heap[1] for heap in self._internal)
+
+    @property
+    def internal_largest(self) -> int:
+        return max((heap[2] for heap in self._internal), default=0)
+
+    @property
+    def internal_least(self) -> int:
+        """The least that was free since the chip started, or a little less: each piece has its own least."""
+        return sum(heap[3] for heap in self._internal)
+
+    @property
+    def _internal(self) -> list[tuple[int, int, int, int]]:
+        return [heap for heap in self.heaps if heap[0] <= _INTERNAL_MAX]
