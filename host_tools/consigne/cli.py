@@ -79,6 +79,10 @@ def demo(
     ] = None,
     log: Annotated[Path | None, typer.Option(help="File to write what the cabinet does into.")] = None,
     cabinet: Annotated[Path | None, typer.Option(help="Another cabinet file than the demo's.")] = None,
+    always_open: Annotated[
+        bool,
+        typer.Option("--always-open", help="Serve customers day and night, whatever hours the file has."),
+    ] = False,
 ) -> None:
     """A cabinet on your desk: the real firmware on MicroPython, a broker, a host, a database."""
     _choose(cabinet)
@@ -89,7 +93,7 @@ def demo(
     from consigne.demo import page
 
     try:
-        page.run(port=port, open_browser=browser, keep=keep, log=log)
+        page.run(port=port, open_browser=browser, keep=keep, log=log, always_open=always_open)
     except page.PortTaken as error:
         raise typer.BadParameter(str(error)) from None
 
@@ -103,6 +107,10 @@ def sim(
     context: typer.Context,
     ground: Annotated[GroundName, typer.Option(help="What runs the firmware.")] = GroundName.MICROPYTHON,
     cabinet: Annotated[Path | None, typer.Option(help="Another cabinet file than the demo's.")] = None,
+    always_open: Annotated[
+        bool,
+        typer.Option("--always-open", help="Serve customers day and night, whatever hours the file has."),
+    ] = False,
 ) -> None:
     """Try one thing: carry out steps at a cabinet and print what it did, with times.
 
@@ -120,7 +128,7 @@ def sim(
         raise typer.BadParameter(str(error)) from None
     if not wanted:
         raise typer.BadParameter("no step given; see consigne sim --help")
-    raise typer.Exit(trial.run(wanted, ground.value))
+    raise typer.Exit(trial.run(wanted, ground.value, always_open))
 
 
 @app.command()

@@ -4,11 +4,13 @@ import asyncio
 import json
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
-from consigne.demo import cabinet, headless
+from consigne.demo import cabinet, headless, stage, steps, trial
 from consigne.demo.stage import Stage
+from consigne.sim.locker import SimLocker
 
 CONSIGNE = str(Path(sys.executable).with_name("consigne"))
 
@@ -37,6 +39,18 @@ def test_a_demo_that_gets_nowhere_says_what_it_waited_for(
     told = capsys.readouterr()
     assert told.out == ""
     assert "waiting for the locker to connect and have its clock set" in told.err
+
+
+def test_a_firmware_that_cannot_start_is_told_in_its_consoles_words_at_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(stage, "SimLocker", partial(SimLocker, heap_kb=96))
+    assert headless.run() == 1
+    assert trial.run([steps.Step(steps.WAIT, "1")], "micropython") == 1
+    told = capsys.readouterr()
+    first, second = told.err.splitlines()
+    assert first.startswith("consigne: the firmware ended: MemoryError")
+    assert second.startswith("consigne sim: the firmware ended: MemoryError")
 
 
 def test_a_kept_demo_goes_on_where_it_stopped(tmp_path: Path) -> None:

@@ -32,9 +32,14 @@ COURIER_HOLDER: int = next(
 )
 
 
-def config(broker_port: int) -> dict[str, Any]:
-    """The device's ``config.json``; its broker listens on the loopback at ``broker_port``."""
+def config(broker_port: int, always_open: bool = False) -> dict[str, Any]:
+    """The device's ``config.json``; its broker listens on the loopback at ``broker_port``.
+
+    ``always_open``: customers are served day and night, whatever hours the file has.
+    """
     own = copy.deepcopy(_CONFIG)
+    if always_open:
+        own.pop("hours", None)
     own["network"] = {**own.get("network", {}), "broker": "127.0.0.1", "port": broker_port, "tls": False}
     if own["network"].setdefault("kind", "wifi") == "wifi":
         own["network"].setdefault("ssid", "consigne")

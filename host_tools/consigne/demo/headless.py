@@ -24,7 +24,7 @@ from consigne.sim.process import interpreter
 from . import cabinet
 from .blackbox import Recorded, read_journal
 from .front import LockerFront
-from .stage import Stage
+from .stage import FirmwareEnded, Stage, check_running
 
 _events = import_locker("core.events")
 _cabinet = import_locker("core.cabinet")
@@ -63,8 +63,9 @@ class Proof:
         self.wrong: list[str] = []
 
     async def until(self, what: str, condition: Callable[[], bool]) -> None:
-        """Wait until ``condition()``; raises ``Overdue`` naming ``what`` at the deadline."""
+        """Wait until ``condition()``; raises ``Overdue`` naming ``what``, or ``FirmwareEnded``."""
         while not condition():
+            check_running(self._locker)
             if time.monotonic() > self._deadline_s:
                 shown = " / ".join(line.strip() for line in self._locker.display())
                 raise Overdue(f"gave up after {DEADLINE_S:.0f} s waiting for {what}; display: {shown}")
@@ -191,7 +192,7 @@ class Proof:
 
 
 async def _prove() -> tuple[dict[str, Any], list[str]]:
-    async with Stage() as stage:
+    async with Stage(always_open=True) as stage:
         proof = Proof(stage)
         return await proof.run(), proof.wrong
 
@@ -210,7 +211,7 @@ def run() -> int:
     began_s = time.monotonic()
     try:
         report, wrong = asyncio.run(_prove())
-    except (Overdue, BrokerError, TimeoutError, OSError) as error:
+    except (Overdue, FirmwareEnded, BrokerError, TimeoutError, OSError) as error:
         print(f"consigne: {error}", file=sys.stderr)
         return 1
     seconds = {"seconds": round(time.monotonic() - began_s, 2)}

@@ -18,6 +18,7 @@ from consigne.server.pages.desk import Desk
 from consigne.server.pages.dress import box, dress
 from consigne.server.pages.operator import OperatorView
 from consigne.server.pages.ticket import Hands
+from consigne.sim.locker import Line, SimLocker
 
 from . import cabinet
 from .front import LockerFront
@@ -80,9 +81,12 @@ def listen(port: int) -> socket.socket:
     return listening
 
 
-async def serve(listening: socket.socket, open_browser: bool, keep: Path | None, log: TextIO | None) -> None:
+async def serve(
+    listening: socket.socket, open_browser: bool, keep: Path | None, log: TextIO | None, always_open: bool
+) -> None:
     """Put the demo up, show it until interrupted, take it down."""
-    async with Stage(keep, log) as stage:
+    async with Stage(keep, log, always_open) as stage:
+        stage.locker.listeners.append(lambda line: _complain(stage.locker, line))
         app = stage.host.app()
         add_pages(app, stage)
         address = f"http://127.0.0.1:{listening.getsockname()[1]}/"
@@ -92,11 +96,19 @@ async def serve(listening: socket.socket, open_browser: bool, keep: Path | None,
         await uvicorn.Server(uvicorn.Config(app, log_level="warning")).serve([listening])
 
 
-def run(port: int, open_browser: bool, keep: Path | None, log: Path | None) -> None:
+def _complain(locker: SimLocker, line: Line) -> None:
+    """Say it in the terminal too when the firmware ends."""
+    if line[1] in ("ended", "failure"):
+        print(f"consigne: the firmware ended: {locker.last_words[-1]}", file=sys.stderr, flush=True)
+
+
+def run(
+    port: int, open_browser: bool, keep: Path | None, log: Path | None, always_open: bool = False
+) -> None:
     """The body of ``consigne demo``."""
     sys.setswitchinterval(SWITCH_S)
     with contextlib.ExitStack() as stack:
         stack.enter_context(contextlib.suppress(KeyboardInterrupt))
         listening = stack.enter_context(listen(port))
         lines = stack.enter_context(log.open("w", buffering=1, encoding="utf-8")) if log is not None else None
-        asyncio.run(serve(listening, open_browser, keep, lines))
+        asyncio.run(serve(listening, open_browser, keep, lines, always_open))

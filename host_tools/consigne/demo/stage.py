@@ -14,6 +14,16 @@ from consigne.sim.locker import Line, SimLocker
 from . import cabinet
 
 
+class FirmwareEnded(RuntimeError):
+    """The firmware did not start, or came to an end; the text says why in its console's words."""
+
+
+def check_running(locker: SimLocker) -> None:
+    """Raises ``FirmwareEnded`` when nothing runs on the board although it has power."""
+    if locker.last_words:
+        raise FirmwareEnded(f"the firmware ended: {locker.last_words[-1]}")
+
+
 class Stage:
     """Everything the demo consists of; an asynchronous context.
 
@@ -23,6 +33,8 @@ class Stage:
         Where flash, identity and database are kept; a temporary one when None.
     log
         Where to write what the cabinet does, line by line with its time.
+    always_open
+        Customers are served day and night, whatever hours the cabinet's file has.
 
     Attributes
     ----------
@@ -30,14 +42,17 @@ class Stage:
         The running parts.
     """
 
-    def __init__(self, directory: Path | None = None, log: TextIO | None = None) -> None:
+    def __init__(
+        self, directory: Path | None = None, log: TextIO | None = None, always_open: bool = False
+    ) -> None:
         self._temporary = tempfile.TemporaryDirectory(prefix="consigne-demo-") if directory is None else None
         self.directory = directory or Path(self._temporary.name if self._temporary else "")
         self.directory.mkdir(parents=True, exist_ok=True)
         identity = self._identity()
         self.broker = EmbeddedBroker()
         self.host = HostService(f"sqlite:///{self.directory / 'host.db'}", self.broker.host, self.broker.port)
-        self.locker = SimLocker(cabinet.config(self.broker.port), identity, self.directory / "board")
+        config = cabinet.config(self.broker.port, always_open)
+        self.locker = SimLocker(config, identity, self.directory / "board")
         if log is not None:
             self.locker.listeners.append(lambda line: log.write(f"{told(line)}\n"))
         self.device_key = bytes.fromhex(identity["device_key"])

@@ -23,7 +23,7 @@ from consigne.sim.locker import SimLocker
 
 from . import cabinet, steps
 from .front import LockerFront
-from .stage import Stage, told
+from .stage import FirmwareEnded, Stage, check_running, told
 
 _events = import_locker("core.events")
 
@@ -38,6 +38,8 @@ SETTLE_S = {
     steps.POWER: 3.0,
 }
 SILENT = ("key", "pin")  # what the person did is told as a step
+STIRS = ("relay", "door")  # after such a line more is to come
+QUIET_S, QUIET_S_MAX = 0.5, 5.0  # a step ends when none came for so long; however, after so long
 
 
 class Trial:
@@ -57,6 +59,7 @@ class Trial:
         self._locker, self._key, self._sleep = locker, device_key, sleep
         self._front = LockerFront(locker)
         self._glass: list[str] = []
+        self._stirred_us = 0
         locker.listeners.append(self._heard)
 
     def tell(self, what: str, detail: str) -> None:
@@ -64,6 +67,8 @@ class Trial:
         print(told((self._locker.clock.now_us(), what, detail)), flush=True)
 
     def _heard(self, line: tuple[int, str, str]) -> None:
+        if line[1] in STIRS:
+            self._stirred_us = line[0]
         if line[1] not in SILENT:
             print(told(line), flush=True)
 
@@ -80,23 +85,37 @@ class Trial:
             before = glass
 
     def until_ready(self, ready: Callable[[], bool]) -> None:
-        """Wait until the locker is connected and its clock set.  Raises ``TimeoutError``."""
+        """Wait until the locker is connected and its clock set; ``TimeoutError`` or ``FirmwareEnded``."""
         for _ in range(round(READY_S / LOOK_EVERY_S)):
+            check_running(self._locker)
             if ready():
                 return
             self.pass_time(LOOK_EVERY_S)
         raise TimeoutError(f"the locker did not connect within {READY_S:.0f} s")
 
     def run(self, wanted: Sequence[steps.Step]) -> bool:
-        """Carry out the steps; False when the firmware or the simulation ended badly."""
+        """Carry out the steps; False when the firmware ended meanwhile and was started again.
+
+        Raises ``FirmwareEnded`` when it is not running any more.
+        """
         for what, value in wanted:
+            check_running(self._locker)
             text = steps.fill_in(value, self._code_for)
             self.tell("-", f"--{what} {text}")
             self._do(what, text)
             self.pass_time(float(text) if what == steps.WAIT else SETTLE_S[what])
+            self._until_quiet()
+        check_running(self._locker)
         for trouble in self._locker.failures + self._locker.ends:
             self.tell("trouble", trouble)
         return not (self._locker.failures or self._locker.ends)
+
+    def _until_quiet(self) -> None:
+        """On a busy machine a door may spring open late."""
+        for _ in range(round(QUIET_S_MAX / LOOK_EVERY_S)):
+            if self._locker.clock.now_us() - self._stirred_us >= QUIET_S * 1e6:
+                return
+            self.pass_time(LOOK_EVERY_S)
 
     def _code_for(self, name: str) -> str:
         if name == "courier":
@@ -148,8 +167,8 @@ def event_words(seq: int, event: dict[str, Any]) -> str:
 # --- the MicroPython ground -------------------------------------------------------------------------
 
 
-async def _on_micropython(wanted: Sequence[steps.Step]) -> bool:
-    async with Stage() as stage:
+async def _on_micropython(wanted: Sequence[steps.Step], always_open: bool) -> bool:
+    async with Stage(always_open=always_open) as stage:
         trial = Trial(stage.locker, stage.device_key, time.sleep)
 
         def committed(outcome: Outcome) -> None:
@@ -170,23 +189,22 @@ async def _on_micropython(wanted: Sequence[steps.Step]) -> bool:
 
 
 @contextmanager
-def _virtual_locker() -> Iterator[tuple[SimLocker, Host, bytes]]:
+def _virtual_locker(always_open: bool) -> Iterator[tuple[SimLocker, Host, bytes]]:
     identity = cabinet.identity()
     key = bytes.fromhex(identity["device_key"])
     clock = VirtualClock()
     host = Host(clock, key, locker=cabinet.LOCKER)
     with tempfile.TemporaryDirectory(prefix="consigne-sim-") as directory:
-        locker = SimLocker(
-            cabinet.config(1883), identity, Path(directory), "virtual", clock=clock, network=host.network
-        )
+        config = cabinet.config(1883, always_open)
+        locker = SimLocker(config, identity, Path(directory), "virtual", clock=clock, network=host.network)
         try:
             yield locker, host, key
         finally:
             locker.stop()
 
 
-def _on_virtual(wanted: Sequence[steps.Step]) -> bool:
-    with _virtual_locker() as (locker, host, key):
+def _on_virtual(wanted: Sequence[steps.Step], always_open: bool) -> bool:
+    with _virtual_locker(always_open) as (locker, host, key):
         trial = Trial(locker, key, locker.run_for)
         told_seqs: set[int] = set()
 
@@ -205,11 +223,17 @@ def _on_virtual(wanted: Sequence[steps.Step]) -> bool:
         return trial.run(wanted)
 
 
-def run(wanted: Sequence[steps.Step], ground: str) -> int:
+def run(wanted: Sequence[steps.Step], ground: str, always_open: bool = False) -> int:
     """The body of ``consigne sim``; the exit status."""
     try:
-        fine = _on_virtual(wanted) if ground == "virtual" else asyncio.run(_on_micropython(wanted))
+        if ground == "virtual":
+            fine = _on_virtual(wanted, always_open)
+        else:
+            fine = asyncio.run(_on_micropython(wanted, always_open))
     except (steps.StepError, TimeoutError, ValueError, KeyError) as error:
         print(f"consigne sim: {error}", file=sys.stderr)
         return 2
+    except FirmwareEnded as error:
+        print(f"consigne sim: {error}", file=sys.stderr)
+        return 1
     return 0 if fine else 1

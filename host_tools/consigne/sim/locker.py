@@ -29,6 +29,7 @@ from .pyground import VirtualGround
 
 FLASH_BYTES = 1 << 20
 LOG_LINES = 20_000
+LAST_WORDS = 12  # lines of the console
 HEAP_KB = 384
 """With pointers twice as wide as a board's, and 25 kB of modules that are C there, ninety-six doors on lock
 boards and a network take 280; an official image with PSRAM has megabytes.  How little is enough is measured
@@ -52,6 +53,12 @@ class SimLocker:
         ``NetCut``.  ``"virtual"``: CPython, on ``clock``, against ``network``.
     firmware
         Another directory with a ``main.py``; by default the firmware itself.
+
+    Attributes
+    ----------
+    last_words
+        The console's last lines when the firmware has ended: why it did.  Empty while it runs, and
+        without power.
     """
 
     def __init__(
@@ -72,6 +79,8 @@ class SimLocker:
         self.log: deque[Line] = deque(maxlen=LOG_LINES)
         self.ends: list[str] = []
         self.failures: list[str] = []
+        self.last_words: tuple[str, ...] = ()
+        self._console: deque[str] = deque(maxlen=LAST_WORDS)  # since the firmware's start
         self.listeners: list[Callable[[Line], Any]] = []
         self.netcut: NetCut | None = None
         self._memory_network = network
@@ -169,9 +178,14 @@ class SimLocker:
             self.flash.power_on()
             self.board.power_on()
             self.board.note("power", "on")
-            self.ground.start()
+            self._start()
 
         self.call(act)
+
+    def _start(self) -> None:
+        self._console.clear()
+        self.last_words = ()
+        self.ground.start()
 
     def cut_power(self) -> None:
         """Power goes, in the middle of whatever was happening; nothing happens when it is off already."""
@@ -184,6 +198,7 @@ class SimLocker:
         if self._restart is not None:
             self._restart.cancel()
         self.board.power_off()
+        self.last_words = ()
         self.board.note("power", "off")
 
     def stop(self) -> None:
@@ -205,15 +220,17 @@ class SimLocker:
             self._restart.cancel()  # reset again before it had started
         if self._restart is not None:
             self._restart.cancel()
-        self._restart = self.clock.call_in(RESTART_US, self.ground.start)
+        self._restart = self.clock.call_in(RESTART_US, self._start)
 
     def _ended(self, text: str) -> None:
         self.ends.append(text)
+        self.last_words = tuple(self._console) or (text,)
         self.board.note("ended", text)
 
     def _failed(self, text: str) -> None:
         """The simulation itself failed, or the firmware said something the board cannot do."""
         self.failures.append(text)
+        self.last_words = (*self._console, text)
         self.board.note("failure", text)
 
     # --- people -----------------------------------------------------------------------------------
@@ -291,5 +308,7 @@ class SimLocker:
     def _logged(self, at_us: int, what: str, detail: str) -> None:
         line = (at_us, what, detail)
         self.log.append(line)
+        if what == "stdout" and detail:
+            self._console.append(detail)
         for listener in tuple(self.listeners):
             listener(line)
