@@ -105,6 +105,7 @@ freeze(
         "locker/journal/writer.py",
         "locker/net/__init__.py",
         "locker/net/backoff.py",
+        "locker/net/certificate.py",
         "locker/net/cursor.py",
         "locker/net/inbox.py",
         "locker/net/link.py",

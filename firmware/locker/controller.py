@@ -63,6 +63,7 @@ class Controller:
         self._pulse_turns = 0
         self.timer_turns = 0
         self._rested = {}  # door -> tick from which its lock may be pulsed again
+        self.time_told = False  # the host has said what time it is, since this start
         self.time_set = None  # a function that hears of each time the host has set, in epoch seconds
         self.failed = ""  # why nothing may be decided any more: a record that was not durable
         self._is_ahead = False  # an event was carried out in part: the state may be ahead of the journal
@@ -142,6 +143,7 @@ class Controller:
         if self._clock.set(now_ms, body["t"]) != R_OK:
             self.sink((E.EV_COMMAND, body["n"], IN_THE_PAST, body["id"]))
             return
+        self.time_told = True
         if self.time_set:
             self.time_set(body["t"])
         if trust == E.TRUST_FLOOR:

@@ -77,7 +77,7 @@ class Online:
         from .net.tls import Tls, client_context
 
         context = client_context(_content(_CA_FILE), _content(_CERTIFICATE_FILE), _content(_KEY_FILE))
-        return Tls(context, controller.now, board.set_calendar)
+        return Tls(context, controller.now, board.set_calendar, lambda: controller.time_told)
 
     def _join(self, core, journal, controller, supervisor, status, report, supply_mv):
         network, identity = self._network, self._identity

@@ -13,6 +13,7 @@ import time
 from binascii import hexlify, unhexlify
 
 from consigne.sim.flash import NorFlash
+from consigne.sim.shim._calendar import RTC
 from locker.core import records
 from locker.core.events import EV_COMMAND, EV_LINK, EV_OPEN_ORDER, EV_REJECTED, TRUST_FLOOR, TRUST_SET
 from locker.journal.log import Journal
@@ -64,10 +65,12 @@ class Locker:
         self.link = Link()
         self.busy = False
         self.doors = [[0, 0, None] for _ in range(options.get("doors", 12))]
-        self.trust = TRUST_FLOOR if options.get("floor") else TRUST_SET
-        self.epoch_s = START_S
+        self.trust = TRUST_FLOOR if "floor" in options else TRUST_SET
+        self.epoch_s = options.get("floor", options.get("chip", START_S))
+        self.told = "chip" not in options and "floor" not in options  # the host has said the time
+        self.skipped_ms = 0  # of waiting, for a test that has no patience
         self.counter = 0
-        self.calendar = []  # what TLS had the chip's calendar set to; this interpreter's is the machine's
+        self.calendar = []  # what TLS had the chip's calendar set to
         self.deaf = False  # take no acknowledgements
         self.heap_bytes_max = self.heap_bytes_start = 0
         self.journal = Journal(NorFlash(options.get("flash_bytes", 1 << 20), options.get("flash")))
@@ -114,10 +117,16 @@ class Locker:
         from locker.net.tls import Tls, client_context
 
         own = [content(options[name]) for name in ("certificate", "key") if name in options]
-        return Tls(client_context(content(options["ca"]), *own), self.now, self.calendar.append)
+        context = client_context(content(options["ca"]), *own)
+        return Tls(context, self.now, self.set_calendar, lambda: self.told)
+
+    def set_calendar(self, epoch_s):
+        self.calendar.append(epoch_s)
+        year, month, day, hour, minute, second, weekday = time.gmtime(epoch_s)[:7]
+        RTC().datetime((year, month, day, weekday, hour, minute, second, 0))
 
     def now(self):
-        return (time.ticks_ms(), self.epoch_s, self.trust)
+        return (time.ticks_add(time.ticks_ms(), self.skipped_ms), self.epoch_s, self.trust)
 
     def append(self, kind, *values):
         self.journal.append(kind, records.pack(kind, *values), START_S)
@@ -197,7 +206,11 @@ class Requests:
         self.locker.link.plugged = plugged
 
     def set_time(self, epoch_s):
-        self.locker.epoch_s, self.locker.trust = epoch_s, TRUST_SET
+        """What a host's answer does that the clock takes."""
+        self.locker.epoch_s, self.locker.trust, self.locker.told = epoch_s, TRUST_SET, True
+
+    def wait(self, seconds):
+        self.locker.skipped_ms += seconds * 1000
 
     def busy(self, busy):
         self.locker.busy = busy

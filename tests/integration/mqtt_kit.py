@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import gmqtt
+from consigne.sim.chipclock import DESCRIPTOR, ChipClock
+from consigne.sim.process import ROM_BOOT
 from locker.core import codes
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -128,14 +130,20 @@ class Amqtt:
 class Device(Process):
     """The client and the sync on MicroPython, see ``mqtt_device.py``."""
 
-    def __init__(self, port: int, heap: str = "4m", **options: Any):
+    def __init__(self, port: int, heap_kb: int = 4096, **options: Any):
         options.update(port=port, locker=options.get("locker", LOCKER), device_key=DEVICE_KEY.hex())
-        environment = {**os.environ, "MICROPYPATH": f"{ROOT}/firmware:{ROOT}/host_tools:.frozen"}
+        self.clock = ChipClock()
+        environment = {
+            **os.environ,
+            "MICROPYPATH": f"{ROOT}/firmware:{ROOT}/host_tools:.frozen",
+            DESCRIPTOR: str(self.clock.descriptor),
+        }
         super().__init__(
-            str(Path(sys.executable).parent / "micropython"),
-            "-X",
-            f"heapsize={heap}",
+            sys.executable,
+            str(ROM_BOOT),
+            str(heap_kb),
             str(Path(__file__).with_name("mqtt_device.py")),
+            pass_fds=(self.clock.descriptor,),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -1,11 +1,14 @@
 """Names and TLS on MicroPython: whom the locker asks, whom it believes, and what it keeps."""
 
 import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from mqtt_kit import START_S, Device, Mosquitto, ended, eventually
+from mqtt_kit import PATIENCE_S, START_S, Device, Mosquitto, ended, eventually
 from mqtt_servers import NameServer
 
 
@@ -17,34 +20,38 @@ CURVE = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 DAY_S = 86_400
 
 
-def make_ca(folder: Path) -> None:
+ALWAYS = ("20200101000000Z", "20991231235959Z")
+
+
+def make_ca(folder: Path, first: str = ALWAYS[0], last: str = ALWAYS[1]) -> None:
     """A CA in ``folder``, its certificate also as DER."""
     folder.mkdir(exist_ok=True)
-    openssl(folder, "req", "-x509", *CURVE, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=test CA")
-    openssl(folder, "x509", "-in", "ca.pem", "-outform", "DER", "-out", "ca.der")
     (folder / "index").touch()
+    (folder / "index.attr").write_text("unique_subject = no\n")
     (folder / "serial").write_text("01\n")
+    _certify(folder, "ca", "test CA", first, last, "basicConstraints=critical,CA:TRUE", "-selfsign")
 
 
 def sign(folder: Path, who: str, name: str, first: str, last: str) -> None:
     """A certificate ``who``.pem for ``name`` by the CA of the folder; key and certificate also as DER."""
-    openssl(folder, "req", *CURVE, "-keyout", f"{who}.key", "-out", f"{who}.csr", "-subj", f"/CN={name}")
-    (folder / "ca.conf").write_text(
-        "[ca]\ndefault_ca=own\n[own]\nnew_certs_dir=.\ndatabase=index\nserial=serial\ndefault_md=sha256\n"
-        f"policy=any\n[any]\ncommonName=supplied\n[names]\nsubjectAltName=DNS:{name}\n"
-    )
-    openssl(
-        folder, "ca", "-batch", "-config", "ca.conf", "-extensions", "names", "-in", f"{who}.csr",
-        "-cert", "ca.pem", "-keyfile", "ca.key", "-out", f"{who}.pem",
-        "-startdate", first, "-enddate", last, "-notext",
-    )  # fmt: skip
-    openssl(folder, "x509", "-in", f"{who}.pem", "-outform", "DER", "-out", f"{who}.der")
+    _certify(folder, who, name, first, last, f"subjectAltName=DNS:{name}", "-cert", "ca.pem")
     openssl(folder, "ec", "-in", f"{who}.key", "-outform", "DER", "-out", f"{who}_key.der")
 
 
-def make_certificates(
-    folder: Path, name: str, first: str = "20200101000000Z", last: str = "20991231235959Z"
-) -> None:
+def _certify(folder: Path, who: str, name: str, first: str, last: str, extension: str, *by: str) -> None:
+    openssl(folder, "req", *CURVE, "-keyout", f"{who}.key", "-out", f"{who}.csr", "-subj", f"/CN={name}")
+    (folder / "ca.conf").write_text(
+        "[ca]\ndefault_ca=own\n[own]\nnew_certs_dir=.\ndatabase=index\nserial=serial\ndefault_md=sha256\n"
+        f"policy=any\n[any]\ncommonName=supplied\n[extensions]\n{extension}\n"
+    )
+    openssl(
+        folder, "ca", "-batch", "-config", "ca.conf", "-extensions", "extensions", "-in", f"{who}.csr",
+        "-keyfile", "ca.key", "-out", f"{who}.pem", "-startdate", first, "-enddate", last, "-notext", *by,
+    )  # fmt: skip
+    openssl(folder, "x509", "-in", f"{who}.pem", "-outform", "DER", "-out", f"{who}.der")
+
+
+def make_certificates(folder: Path, name: str, first: str = ALWAYS[0], last: str = ALWAYS[1]) -> None:
     """A CA and a server certificate for ``name``, valid from ``first`` to ``last``."""
     make_ca(folder)
     sign(folder, "server", name, first, last)
@@ -81,59 +88,147 @@ def device_of(folder: Path, broker: Mosquitto, names: NameServer, **options: Any
     return Device(broker.port, ca=str(folder / "ca.der"), retry_s=0.01, retry_most_s=0.5, **common, **options)
 
 
-@pytest.mark.parametrize(
-    "first,last,words",
-    [
-        ("20200101000000Z", "20210101000000Z", "EXPIRED"),
-        ("20980101000000Z", "20990101000000Z", "IN THE FUTURE"),
-    ],
-)
-def test_a_certificate_is_refused_outside_its_dates(
-    tmp_path: Path, first: str, last: str, words: str
-) -> None:
-    make_certificates(tmp_path, "broker.test", first, last)
-    broker = tls_broker(tmp_path)
+def at(epoch_s: int) -> str:
+    """A time as ``openssl ca`` takes it."""
+    return time.strftime("%Y%m%d%H%M%SZ", time.gmtime(epoch_s))
+
+
+@contextmanager
+def one_device(folder: Path, **options: Any) -> Iterator[Device]:
+    """A device and a broker whose certificates lie in ``folder``."""
+    broker = tls_broker(folder)
     names = NameServer({"broker.test": "127.0.0.1"})
-    device = device_of(tmp_path, broker, names)
+    device = device_of(folder, broker, names, **options)
     with ended(broker, names, device):
-        assert words in refusal(device)
-        eventually(lambda: len(device.state()["calendar"]) >= 3, "tried again")
-        assert set(device.state()["calendar"]) == {START_S}, "by the time that is known, whatever it says"
+        yield device
 
 
-def test_on_the_floor_a_certificate_of_the_future_is_tried_a_month_later_and_an_expired_one_is_not(
-    tmp_path: Path,
+EARLIEST_S = 1_704_067_200  # 2024-01-01, core/timekeeping.py
+EXPIRED, FUTURE = "The certificate validity has expired", "The certificate validity starts in the future"
+TOOK_DATE = f"OSError: TLS: \n{FUTURE}\n"
+AGAIN = "OSError: the certificate is to be judged by the true date"
+# (of the CA, of the broker's) in days from START_S; the floor (0: an empty journal); the calendars, in days
+UNKNOWN_TIME = {
+    "began years before the earliest time": ((-2000, 9000), (-1500, 900), 0, ["earliest"]),
+    "began yesterday": ((-2000, 9000), (-1, 89), 0, ["earliest", -1]),
+    "ends tomorrow": ((-2000, 9000), (-89, 1), 0, ["earliest", -89]),
+    "of a CA that is younger": ((-1, 9000), (-20, 70), 0, ["earliest", -1]),
+    "a day long": ((-2000, 9000), (-0.5, 0.5), 0, ["earliest", -0.5]),
+    "a floor of years ago": ((-2000, 9000), (-1, 89), START_S - 900 * DAY_S, [-900, -1]),
+    "a floor of yesterday": ((-2000, 9000), (-30, 60), START_S - DAY_S, [-1]),
+    "begins after 2038": ((-2000, 20000), (4200, 4290), 0, ["earliest", 4200]),
+}
+
+
+@pytest.mark.parametrize("case", UNKNOWN_TIME)
+def test_a_board_that_does_not_know_the_time_comes_online_and_judges_again_when_it_does(
+    tmp_path: Path, case: str
 ) -> None:
-    make_certificates(tmp_path, "broker.test", "20980101000000Z")
-    make_certificates(tmp_path / "old", "broker.test", last="20210101000000Z")
-    future, expired = tls_broker(tmp_path), tls_broker(tmp_path / "old")
-    names = NameServer({"broker.test": "127.0.0.1"})
-    hopeful = device_of(tmp_path, future, names, floor=True)
-    hopeless = device_of(tmp_path / "old", expired, names, floor=True)
-    with ended(future, expired, names, hopeful, hopeless):
-        eventually(lambda: len(hopeful.state()["calendar"]) >= 4, "four tries")
-        assert hopeful.state()["calendar"][:4] == [START_S + 30 * DAY_S * month for month in range(4)]
-        hopeful.ask("set_time", START_S + 5)
-        eventually(lambda: hopeful.state()["calendar"][-1] == START_S + 5, "back to the time that is known")
-        eventually(lambda: len(hopeless.state()["calendar"]) >= 3, "three tries")
-        assert set(hopeless.state()["calendar"]) == {START_S}
+    ca, broker, floor_s, wanted = UNKNOWN_TIME[case]
+    make_ca(tmp_path, *[at(START_S + round(day * DAY_S)) for day in ca])
+    sign(tmp_path, "server", "broker.test", *[at(START_S + round(day * DAY_S)) for day in broker])
+    dates = [EARLIEST_S if day == "earliest" else START_S + round(day * DAY_S) for day in wanted]
+    with one_device(tmp_path, floor=floor_s) as device:
+        device.wait_up()
+        assert device.state()["calendar"] == dates
+        assert device.state()["errors"] == [TOOK_DATE] * (len(dates) - 1)
+        true_s = START_S + round((broker[0] + broker[1]) / 2 * DAY_S)
+        device.ask("set_time", true_s)
+        again = abs(dates[-1] - true_s) >= DAY_S
+        if again:
+            eventually(lambda: device.state()["errors"][-1:] == [AGAIN], "judged by the true date")
+            eventually(lambda: len(device.state()["calendar"]) > len(dates), "connecting again")
+        device.wait_up()
+        assert device.state()["calendar"] == dates + [true_s] * again
+        assert abs(device.clock.unix_s() - device.state()["calendar"][-1]) < PATIENCE_S
 
 
-def test_a_certificate_believed_on_the_floor_is_judged_again_once_the_time_is_known(tmp_path: Path) -> None:
+def refused(device: Device, words: str, tries: int = 3) -> list[int]:
+    """The dates by which it tried, having been refused for ``words`` alone."""
+    eventually(lambda: len(device.state()["errors"]) >= tries, "tried again")
+    state = device.state()
+    assert set(state["errors"]) == {f"OSError: TLS: \n{words}\n"} and not state["up"]
+    return sorted(set(state["calendar"]))
+
+
+def test_whoever_knows_the_time_takes_no_certificate_outside_its_dates(tmp_path: Path) -> None:
+    for folder, dates, words in (
+        (tmp_path / "old", (at(START_S - 90 * DAY_S), at(START_S - DAY_S)), EXPIRED),
+        (tmp_path / "new", (at(START_S + DAY_S), at(START_S + 90 * DAY_S)), FUTURE),
+    ):
+        make_certificates(folder, "broker.test", *dates)
+        with one_device(folder) as device:
+            assert refused(device, words) == [START_S]
+        with one_device(folder, chip=START_S) as device:
+            assert refused(device, words) == [START_S], "a clock chip's time counts like the host's"
+
+
+def test_what_had_expired_on_the_floor_stays_refused_and_so_do_dates_that_never_meet(tmp_path: Path) -> None:
+    make_certificates(tmp_path / "old", "broker.test", last=at(START_S - DAY_S))
+    with one_device(tmp_path / "old", floor=START_S) as device:
+        assert refused(device, EXPIRED) == [START_S]
+    make_ca(tmp_path / "never", at(START_S), at(START_S + 10 * DAY_S))
+    sign(tmp_path / "never", "server", "broker.test", at(START_S + 20 * DAY_S), at(START_S + 30 * DAY_S))
+    with one_device(tmp_path / "never", floor=0) as device:
+        assert refused(device, FUTURE) == [EARLIEST_S]
+
+
+def test_a_stranger_moves_no_calendar(tmp_path: Path) -> None:
     make_certificates(tmp_path, "broker.test")
-    broker = tls_broker(tmp_path)
+    make_certificates(tmp_path / "other", "broker.test", at(START_S + DAY_S))
+    broker = tls_broker(tmp_path / "other")
     names = NameServer({"broker.test": "127.0.0.1"})
-    device = device_of(tmp_path, broker, names, floor=True)
-    near = device_of(tmp_path, broker, names, floor=True, locker="L2")
-    with ended(broker, names, device, near):
+    device = device_of(tmp_path, broker, names, floor=START_S)
+    with ended(broker, names, device):
+        eventually(lambda: len(device.state()["calendar"]) >= 3, "tried again")
+        assert "not correctly signed" in device.state()["error"] and FUTURE in device.state()["error"]
+        assert set(device.state()["calendar"]) == {START_S}
+
+
+@pytest.mark.parametrize("wrong_days", [365, -365], ids=["ahead", "behind"])
+def test_a_clock_chip_that_is_wrong_by_a_year_keeps_nobody_offline_for_more_than_an_hour(
+    tmp_path: Path, wrong_days: int
+) -> None:
+    first_s, last_s = START_S - 30 * DAY_S, START_S + 60 * DAY_S
+    make_certificates(tmp_path, "broker.test", at(first_s), at(last_s))
+    chip_s = START_S + wrong_days * DAY_S
+    with one_device(tmp_path, chip=chip_s) as device:
+        assert refused(device, EXPIRED if wrong_days > 0 else FUTURE) == [chip_s]
+        device.ask("wait", 3500)
+        tries = len(device.state()["errors"])
+        eventually(lambda: len(device.state()["errors"]) > tries + 1, "still refused")
+        assert set(device.state()["calendar"]) == {chip_s}
+        device.ask("wait", 101)
         device.wait_up()
-        near.wait_up()
-        device.ask("set_time", START_S + 100 * DAY_S)
-        near.ask("set_time", START_S + 3600)
-        eventually(lambda: device.state()["calendar"][1:] == [START_S + 100 * DAY_S], "judged again")
+        assert device.state()["calendar"][-1] == (last_s - 3600 if wrong_days > 0 else first_s)
+        time.sleep(1.2)  # a look at the state of the connection
+        assert device.state()["up"], "nobody has said another time yet"
+
+
+def test_a_host_that_was_wrong_by_a_year_keeps_nobody_offline_for_more_than_a_day(tmp_path: Path) -> None:
+    make_certificates(tmp_path, "broker.test", at(START_S - 30 * DAY_S), at(START_S + 60 * DAY_S))
+    with one_device(tmp_path) as device:
         device.wait_up()
-        assert device.state()["errors"] == ["OSError: the certificate is to be judged by the true date"]
-        assert near.state()["errors"] == [], "an hour makes no difference to a certificate"
+        device.ask("set_time", START_S + 365 * DAY_S)
+        device.ask("plug", False)
+        eventually(lambda: not device.state()["up"], "the link is down")
+        device.ask("plug", True)
+        eventually(lambda: EXPIRED in device.state()["error"], "refused")
+        device.ask("wait", 86_000)
+        tries = len(device.state()["errors"])
+        eventually(lambda: len(device.state()["errors"]) > tries + 1, "still refused")
+        assert set(device.state()["calendar"]) == {START_S, START_S + 365 * DAY_S}
+        device.ask("wait", 401)
+        device.wait_up()
+
+
+def test_an_hour_makes_no_difference_to_a_certificate(tmp_path: Path) -> None:
+    make_certificates(tmp_path, "broker.test")
+    with one_device(tmp_path, floor=START_S) as device:
+        device.wait_up()
+        device.ask("set_time", START_S + 3600)
+        time.sleep(1.2)  # a look at the state of the connection
+        assert device.state()["up"] and device.state()["errors"] == []
 
 
 def test_a_broker_that_wants_a_certificate_gets_ours_and_takes_no_other(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ CAUSE_WATCHDOG = const(3)
 CAUSE_SOFTWARE = const(4)
 
 _FROM_1970_TO_2000_S = const(946_684_800)
+_CALENDAR_END_S = const(3_094_168_447)  # 2068-01-19: up to v1.26 ``gmtime`` takes no more seconds since 2000
 _CAUSES = (
     (machine.PWRON_RESET, CAUSE_POWER),
     (machine.HARD_RESET, CAUSE_BUTTON),
@@ -41,10 +42,12 @@ def buses(entries) -> dict:
 
 
 def set_calendar(epoch_s: int) -> None:
-    """Set the chip's calendar, by which TLS judges a certificate's dates, to a Unix time.
+    """Set the chip's calendar, by which TLS judges a certificate's dates, to a Unix time, 2000 or later:
+    the port makes of earlier ones dates far in the future (``ports/esp32/machine_rtc.c``).
 
     The epoch of an ESP32's ``time`` may begin in 2000; the calendar itself has none.
     """
+    epoch_s = min(epoch_s, _CALENDAR_END_S)
     if time.gmtime(0)[0] == 2000:
         epoch_s -= _FROM_1970_TO_2000_S
     year, month, day, hour, minute, second, weekday = time.gmtime(epoch_s)[:7]

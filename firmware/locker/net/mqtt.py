@@ -123,7 +123,7 @@ class Client:
             if not isinstance(error, (OSError, EOFError, ProtocolError, ServerRefused)):
                 raise error
             self.last_error = "{}: {}".format(type(error).__name__, error)
-            other_date = settings.tls and settings.tls.failed(self.last_error)
+            other_date = settings.tls and settings.tls.ended(self.last_error, was_up)
             if was_up or other_date:
                 backoff.reset()
             # A socket whose connecting was cancelled is only closed when it is collected, and an

@@ -1,45 +1,64 @@
 """TLS for the client: whom to trust, who we are, and by which date a certificate is judged.
 
 The server must show a certificate that ``ca`` signed, for the name the client was told to connect to,
-valid at the date of the chip's calendar, which mbedTLS reads.  What that calendar is set to follows from
-what is known of the time:
+valid at the date of the chip's calendar, which mbedTLS reads.  A chip wakes in the year 2000, so each
+handshake sets the calendar before.  What to follows from what is known of the time:
 
-| the clock is | not after | not before | so |
-|---|---|---|---|
-| set: host, clock chip | holds now | holds now | the calendar is set anew for each connection |
-| on the floor | holds at the floor | holds then, or a month later, or two .. | the true time is later |
-| set since it connected, a day off | by the true date | by the true date | the connection is made again |
+| the clock is | not after | not before |
+|---|---|---|
+| told by the host since the start | holds now | holds now |
+| set by a clock chip | holds now | holds now |
+| on the floor | holds at the floor | may come later |
+| wrong, it seems | must hold together at some time | |
 
-The floor is the newest time in the journal: what had expired by then is refused for ever; what was "in
-the future" then may be valid now, so the next try is made by a date one month on.
+It seems wrong when dates have been all that kept the locker offline for an hour, or for a day where the host
+has told the time.
 
-So a locker that was dark for a year connects to a broker whose certificate is three months old, asks for
-the time, and then judges that certificate again.  What somebody gains who holds an expired certificate's
-key and meets a locker that does not know the time: a connection, and nothing else.  Commands, and the
-answer to "what time is it?", are signed with the locker's own key.
+The floor is the newest time in the journal, and never before ``EARLIEST_S``; the true time is later.
+So what had expired by then is refused, and what was "in the future" then is tried again by another
+date.  Which one the certificates say themselves: mbedTLS shows each of the chain to ``_seen`` before it
+gives its verdict.  The earliest date at which all of them are valid is the next one to try, so the
+second handshake succeeds, or none would.  Nothing is decided by what was read: mbedTLS judges
+by the new date again, and another date is only tried for a chain that is signed and named
+rightly, and wrong in nothing but its dates.
+
+As soon as the host has told the time a connection made by another date is made again, a day off or
+more, and judged by the true one: three handshakes at most for a board that has never known the time.
+
+A clock may be wrong too: a chip that was set a year ahead, a host that was.  By it each certificate
+has expired, and without a connection nobody can ever say so; hence the last row.
+
+What somebody gains who holds an expired certificate's key, stands between locker and broker, and meets
+a locker that does not know the time, or keeps it offline for a day: a connection, and nothing else.
+Commands, and the answer to "what time is it?", are signed with the locker's own key.
 """
 
-import ssl
+from time import ticks_diff
 
+import tls
 from micropython import const
 
-from ..core.events import TRUST_SET
+from ..core.events import TRUST_FLOOR
+from ..core.timekeeping import EARLIEST_S
+from .certificate import validity
 
 _DAY_S = const(86400)
-_STEP_S = const(2592000)  # 30 days: the shortest-lived certificates in use are valid for 90
-_STEPS_MAX = const(600)  # 49 years; then from the floor again
-_FUTURE = "in the future"  # mbedTLS of a certificate that is not valid yet
+_HOUR_S = const(3600)
+_DAY_MS = const(86400000)
+_HOUR_MS = const(3600000)
+# What mbedTLS says when dates are all that is wrong (library/x509_crt.c, mbedtls_x509_crt_verify_info).
+_DATES = ("The certificate validity has expired", "The certificate validity starts in the future")
 
 
 def client_context(ca: bytes, certificate: bytes = b"", key: bytes = b""):
-    """An ``ssl.SSLContext`` that trusts ``ca`` alone and shows ``certificate``, if there is one.
+    """A ``tls.SSLContext`` that trusts ``ca`` alone and shows ``certificate``, if there is one.
 
     All are in DER: MicroPython's mbedTLS is built without PEM.  Raises ``ValueError`` for what it
     cannot read, and for a certificate without its key or the other way round.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.verify_mode = ssl.CERT_REQUIRED
-    context.load_verify_locations(cadata=ca)
+    context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
+    context.verify_mode = tls.CERT_REQUIRED  # pyright: ignore
+    context.load_verify_locations(ca)
     if bool(certificate) != bool(key):
         raise ValueError("a client certificate and its key go together")
     if certificate:
@@ -47,37 +66,91 @@ def client_context(ca: bytes, certificate: bytes = b"", key: bytes = b""):
     return context
 
 
+def _only_dates(error: str) -> bool:
+    """Whether an error of the handshake names dates, and nothing else."""
+    lines = [line for line in error.split("\n")[1:] if line]  # the first says whose error it is
+    for line in lines:
+        if line not in _DATES:
+            return False
+    return bool(lines)
+
+
 class Tls:
     """A context and the calendar it is used by.
 
-    ``now()`` as in ``core/events.py``, ``set_calendar(epoch_s)`` sets the chip's.
+    ``now()`` as in ``core/events.py``, ``set_calendar(epoch_s)`` sets the chip's, ``is_told()`` is true
+    when the host has told the time since the start.
     """
 
-    def __init__(self, context, now, set_calendar):
+    def __init__(self, context, now, set_calendar, is_told):
         self.context = context
         self._now = now
         self._set_calendar = set_calendar
-        self._steps = 0  # months after the floor at which the next certificate is judged
+        self._is_told = is_told
+        self._other_s = 0  # by which date to judge instead of the one that is known; 0: by that
         self._judged_s = 0  # the calendar at the last handshake
-        self._judged_trust = TRUST_SET
+        self._known = (TRUST_FLOOR, False)  # of the time, then
+        self._refused_ms = None  # since when dates were all that kept us offline
+        self._is_late = False  # ... for so long that the clock may be what is wrong
+        self._begin_s = self._end_s = 0  # when the chain that was shown last is valid
+        context.verify_callback = self._seen
 
     def prepare(self) -> None:
         """Set the calendar for the handshake that comes now."""
-        _, epoch_s, self._judged_trust = self._now()
-        if self._judged_trust == TRUST_SET:
-            self._steps = 0
-        self._judged_s = epoch_s + self._steps * _STEP_S
+        _, epoch_s, trust = self._now()
+        known = trust, self._is_told()
+        if known != self._known:
+            self._known = known
+            self._other_s = 0
+            self._refused_ms = None
+            self._is_late = False
+        self._begin_s, self._end_s = 0, 1 << 62
+        self._judged_s = self._other_s or max(epoch_s, EARLIEST_S)
         self._set_calendar(self._judged_s)
 
-    def failed(self, text: str) -> bool:
-        """Why a connection ended; true when another date may do, so that it is worth trying at once."""
-        if _FUTURE not in text or self._judged_trust == TRUST_SET:
-            self._steps = 0
+    def _seen(self, certificate, depth) -> int:
+        """Called by mbedTLS for each certificate of the chain.  0: nothing is said about it.
+
+        What is raised here would jump out of the middle of mbedTLS.
+        """
+        try:
+            begin_s, end_s = validity(certificate)
+        except Exception:  # noqa: BLE001
+            return 0
+        self._begin_s = max(self._begin_s, begin_s)
+        self._end_s = min(self._end_s, end_s)
+        return 0
+
+    def ended(self, error: str, was_up: bool) -> bool:
+        """Why a connection ended; true when another date will do, so that it is worth trying at once."""
+        before_s, self._other_s = self._other_s, 0
+        if was_up and not before_s:  # a certificate was good by the date that is known
+            self._refused_ms = None
+            self._is_late = False
+        if was_up or not _only_dates(error):
             return False
-        self._steps = (self._steps + 1) % _STEPS_MAX
-        return True
+        now_ms, epoch_s, _ = self._now()
+        if self._refused_ms is None:
+            self._refused_ms = now_ms
+        patience_ms = _DAY_MS if self._known[1] else _HOUR_MS
+        self._is_late = self._is_late or ticks_diff(now_ms, self._refused_ms) >= patience_ms
+        self._other_s = self._another(max(epoch_s, EARLIEST_S))
+        return self._other_s != before_s
+
+    def _another(self, known_s: int) -> int:
+        """A date at which the chain that was refused is valid; 0 when there is none, or none is needed."""
+        begin_s, end_s = self._begin_s, self._end_s
+        if begin_s > end_s or end_s < EARLIEST_S:
+            return 0
+        if begin_s > known_s:
+            return begin_s if self._is_late or self._known[0] == TRUST_FLOOR else 0
+        if end_s < known_s and self._is_late:
+            return max(begin_s, end_s - _HOUR_S)  # not its last second: a handshake takes a few
+        return 0
 
     def doubtful(self) -> bool:
         """Whether the certificate was judged by a date that is known to be wrong by now."""
         _, epoch_s, trust = self._now()
-        return self._judged_trust != TRUST_SET == trust and abs(epoch_s - self._judged_s) >= _DAY_S
+        if not self._is_told() or self._known == (trust, True):
+            return False
+        return abs(epoch_s - self._judged_s) >= _DAY_S

@@ -7,6 +7,7 @@ listed here, and is not in ``SHARED``, a device does not have: importing it rais
 import builtins
 import os
 import random
+import ssl
 import sys
 import time
 import traceback
@@ -19,9 +20,7 @@ PERIOD = 1 << 30  # of ticks_ms and ticks_us on a 32-bit port
 TICKS_START_MS = PERIOD - 20_000  # so that every run sees them wrap 20 s after it started
 EPOCH_2000_S = 946_684_800  # an ESP32 without a clock chip wakes up on 2000-01-01
 
-SHARED = (
-    "array binascii cmath collections errno hashlib heapq io json math platform re select ssl struct".split()
-)
+SHARED = "array binascii cmath collections errno hashlib heapq io json math platform re select struct".split()
 
 
 def module(name: str, **members: Any) -> types.ModuleType:
@@ -77,6 +76,26 @@ def time_module(
         localtime=gmtime,
         mktime=mktime,
     )
+
+
+class TlsContext:
+    """``tls.SSLContext`` where no network speaks TLS: certificates can be loaded, connections not be made."""
+
+    verify_mode = 0
+    verify_callback: Callable[[memoryview, int], int] | None = None
+
+    def __init__(self, protocol: int) -> None:
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+    def load_verify_locations(self, cadata: bytes) -> None:
+        try:
+            self._context.load_verify_locations(cadata=cadata)
+        except (ssl.SSLError, ValueError):
+            raise ValueError("invalid cert") from None
+
+
+def tls_module() -> types.ModuleType:
+    return module("tls", SSLContext=TlsContext, PROTOCOL_TLS_CLIENT=0, CERT_REQUIRED=2)
 
 
 def random_module(generator: random.Random) -> types.ModuleType:

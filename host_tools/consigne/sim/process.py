@@ -19,7 +19,8 @@ from typing import Any, TypeVar
 
 from ..device import rom
 from ..firmware_path import firmware_dir
-from .board import Board
+from .board import POWER_ON, Board
+from .chipclock import DESCRIPTOR, ChipClock
 from .clock import RealClock
 from .ground import PowerLost
 from .wire import Framing, Handlers, Port, push_frame
@@ -58,6 +59,7 @@ class MicroPythonGround:
         self._port: Port | None = None
         self._unsent = bytearray()
         self._line = bytearray()
+        self.chip_clock = ChipClock()
         self.on_end: Callable[[str], None] = lambda text: None
 
     @property
@@ -66,14 +68,20 @@ class MicroPythonGround:
         return self._process.pid if self._process else None
 
     def start(self) -> None:
+        if self._board.cause == POWER_ON:
+            self.chip_clock.power_on()
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         with theirs:
             self._process = subprocess.Popen(
                 self._command(),
                 cwd=self._directory,
-                env={**os.environ, "CONSIGNE_BOARD_FD": str(theirs.fileno())},
-                pass_fds=(theirs.fileno(),),
+                env={
+                    **os.environ,
+                    "CONSIGNE_BOARD_FD": str(theirs.fileno()),
+                    DESCRIPTOR: str(self.chip_clock.descriptor),
+                },
+                pass_fds=(theirs.fileno(), self.chip_clock.descriptor),
                 stdin=self._stdin(),
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

@@ -57,6 +57,7 @@ class Interpreter:
             sys=device.sys_module(given, self._write, QuietConsole(self.kernel)),
             gc=device.gc_module(lambda: 0),
             socket=device.socket_module(),
+            tls=device.tls_module(),
             micropython=device.micropython_module(self._schedule),
             _link=device.module("_link", ask=self._ask, post=self._post, subscribe=self._subscribe),
         )

@@ -5,6 +5,8 @@ the unix port is a library in this process, so it can be told where each file li
 gets ``<address> <bytes>`` of each as its arguments, and mounts images with ``vfs.VfsRom``.  The memory is
 that of the file: what another process writes there is seen, and nothing can be written here.
 
+Where the environment names a chip's clock, mbedTLS goes by that (``chipclock.py``).
+
 ``SIGUSR2`` is what Ctrl-C is on a board's serial port: KeyboardInterrupt at the next jump or in the system
 call that waits.  (SIGINT of this build jumps out of whatever C function runs.)
 """
@@ -15,6 +17,7 @@ import os
 import signal
 import sys
 
+import chipclock  # type: ignore[import-not-found]  # it lies beside this file
 import micropython_run  # type: ignore[import-not-found]
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
@@ -54,6 +57,7 @@ def main() -> None:
     end = rest.index("--") if "--" in rest else len(rest)
     places = [value for path in rest[:end] for value in mapped(path)]
     take_interrupts()
+    chipclock.redirect(micropython_run.__file__)
     micropython_run.run_main(["micropython", "-X", f"heapsize={heap_kb}k", script, *places, *rest[end + 1 :]])
 
 
