@@ -81,7 +81,7 @@ def time_module(
 class TlsContext:
     """``tls.SSLContext`` where no network speaks TLS: certificates can be loaded, connections not be made."""
 
-    verify_mode = 0
+    verify_mode = 2  # CERT_REQUIRED
     verify_callback: Callable[[memoryview, int], int] | None = None
 
     def __init__(self, protocol: int) -> None:
