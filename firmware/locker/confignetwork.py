@@ -38,7 +38,7 @@ _SPI = {
 KINDS = ("wifi", "ethernet")
 PHYS = ("lan8720", "lan8710", "ip101", "rtl8201", "w5500")
 SPI_PHYS = ("w5500",)  # controllers of their own, for a chip that has none
-_SPI_BUSES = {"esp32": 2, "esp32s3": 2, "esp32c3": 1}
+SPI_BUSES = {"esp32": 2, "esp32s3": 2, "esp32c3": 1}
 
 # The pins that the Ethernet port of an ESP32 has for good (Technical Reference Manual, "Ethernet MAC").
 _RMII_PINS = (("txd0", 19), ("tx_en", 21), ("txd1", 22), ("rxd0", 25), ("rxd1", 26), ("crs_dv", 27))
@@ -73,7 +73,7 @@ def problem(raw):
     if network["phy"] not in PHYS:
         return "network.phy: '{}' has no driver, known are {}".format(network["phy"], ", ".join(PHYS))
     if network["phy"] in SPI_PHYS:
-        buses = _SPI_BUSES.get(raw["board"], 1)
+        buses = SPI_BUSES.get(raw["board"], 1)
         if network["spi"] > buses:
             return "network.spi: an {} has no SPI {}".format(raw["board"], network["spi"])
         return ""

@@ -9,8 +9,9 @@ import yaml
 from consigne.cabinet.compiler import open_cabinet
 from consigne.cabinet.drawings import draw, texts, to_yaml
 from consigne.cabinet.harness import sheets
+from consigne.cabinet.newfile import new_file
 from consigne.cabinet.power import bill
-from consigne.cabinet.profiles import hardware_dir
+from consigne.cabinet.profiles import hardware_dir, profiles
 from file_kit import GOOD, changed, opened
 from PIL import Image
 
@@ -99,3 +100,16 @@ def test_a_cabinet_that_is_reached_by_ethernet_has_its_cable_and_a_transceiver_w
     assert controller["connectors"]["Network"]["pinlabels"] == ["RJ45"]
     assert controller["connectors"]["RS-485 1"]["pinlabels"] == ["3V3", "GND", "DI", "RO"]
     assert {item.part: item.count for item in bill(cabinet)}["transceiver_auto"] == 1
+
+
+def test_a_w5500_is_drawn_with_every_wire_and_is_among_the_parts(tmp_path: Path) -> None:
+    module = "\n[ethernet]\nsck = 4\nmosi = 5\nmiso = 6\ncs = 7\nint = 8\nreset = 9\n"
+    text = new_file(profiles()["esp32-s3-devkitc"], 4, "8a", 4).replace(
+        'kind = "wifi"\nssid = "change me"', 'kind = "ethernet"'
+    )
+    cabinet = opened(tmp_path, text + module)
+    controller = sheets(cabinet)["controller"]
+    wires = ["3V3", "GND", "SCLK", "MOSI", "MISO", "SCSn", "INTn", "RSTn", "RJ45"]
+    assert controller["connectors"]["Ethernet"]["pinlabels"] == wires
+    assert "RJ45" not in controller["connectors"]["Controller"]["pinlabels"]
+    assert {item.part: item.count for item in bill(cabinet)}["w5500"] == 1

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
-from consigne.cabinet.compiler import device_config
+from consigne.cabinet.compiler import compile_cabinet, device_config
+from consigne.cabinet.newfile import new_file
+from consigne.cabinet.profiles import profiles
 from consigne.cabinet.rules import RULES
 from file_kit import GOOD, changed, line_of, opened, problems
 
@@ -38,6 +40,11 @@ BREAKS = {
     "board_range": ("address = 2\n", "address = 33\n", "lock_board[1].address"),
     "wire_baud": ("baud = 9600", "baud = 19200", "lock_board[0].kind"),
     "network": ('ssid = "consigne"', 'kind = "ethernet"', "network.kind"),
+    "ethernet": (
+        "[network]\n",
+        "[ethernet]\nsck = 0\nmosi = 1\nmiso = 3\ncs = 37\nint = 38\n[network]\n",
+        "ethernet",
+    ),
     "door_bank": ('on = "A"', 'on = "B"', "compartment[1].on"),
     "bank_name": ('name = "right"', 'name = "left"', "lock_board[1].name"),
     "door_channel": ("lock = 3\n", "lock = 50\n", "compartment[2].lock"),
@@ -206,6 +213,58 @@ def test_the_device_is_told_how_the_boards_ethernet_chip_is_wired(tmp_path: Path
         "kind": "ethernet", "phy": "lan8720", "mdc": 23, "mdio": 18, "power": 12, "ref_clk": 17
     }  # fmt: skip
     assert "ssid" not in network
+
+
+def on_s3(ethernet: str) -> str:
+    """Four doors on a lock board, on a board with a chip that has no Ethernet controller."""
+    text = new_file(profiles()["esp32-s3-devkitc"], 4, "8a", 4)
+    kind = 'kind = "wifi"\nssid = "change me"'
+    assert kind in text
+    return text.replace(kind, 'kind = "ethernet"') + ethernet
+
+
+MODULE = "\n[ethernet]\nspi = 2\nsck = 4\nmosi = 5\nmiso = 6\ncs = 7\nint = 8\nreset = 9\n"
+
+
+def test_a_w5500_on_a_chip_without_an_ethernet_controller_is_compiled_for_the_device(tmp_path: Path) -> None:
+    cabinet = opened(tmp_path, on_s3(MODULE))
+    pins = [use.pin for use in cabinet.uses if use.key[0] == "ethernet"]
+    assert pins == [4, 5, 6, 7, 8, 9]
+    config, _ = compile_cabinet(cabinet)
+    network = config["network"]
+    wiring = {"phy": "w5500", "spi": 2, "sck": 4, "mosi": 5, "miso": 6, "cs": 7, "int": 8, "reset": 9}
+    assert {key: network[key] for key in wiring} == wiring and network["kind"] == "ethernet"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "rule", "said"),
+    [
+        (MODULE, "", "network", "wire a W5500"),
+        ("int = 8\n", "", "form", "without it the firmware hears of no packet"),
+        ("cs = 7", "cs = 6", "pin_once", "ethernet.miso"),
+        ('phy = "w5500"', 'phy = "lan8720"', "form", "'lan8720' is not known"),
+        ("spi = 2", "spi = 3", "form", "1 to 2"),
+    ],
+)
+def test_a_w5500_wired_wrongly_is_told(old: str, new: str, rule: str, said: str, tmp_path: Path) -> None:
+    module = MODULE.replace("[ethernet]\n", '[ethernet]\nphy = "w5500"\n')
+    text = on_s3(MODULE if old == MODULE else module)
+    assert old in text
+    found = problems(tmp_path, text.replace(old, new))
+    assert any(said in str(problem) and problem.rule == rule for problem in found), [str(p) for p in found]
+
+
+def test_a_w5500_is_refused_on_a_bus_that_the_chip_has_not_and_beside_a_chip_that_the_board_has(
+    tmp_path: Path,
+) -> None:
+    pins = "\n[ethernet]\nspi = 2\nsck = 4\nmosi = 5\nmiso = 6\ncs = 7\nint = 10\n"
+    text = GOOD.replace('ssid = "consigne"', 'kind = "ethernet"') + pins
+    on_c3 = text.replace('"esp32-devkitc"', f'"{C3_TWO_WIRES}"')
+    (problem,) = [problem for problem in problems(tmp_path, on_c3) if problem.rule == "ethernet"]
+    assert problem.text == "ESP32-C3-DevKitM-1 has no SPI 2"
+    olimex = text.replace('"esp32-devkitc"', '"olimex-esp32-poe"')
+    (problem,) = [problem for problem in problems(tmp_path, olimex) if problem.rule == "ethernet"]
+    assert "of its own" in problem.text
 
 
 def on_stations(*counts: int) -> str:

@@ -106,11 +106,11 @@ def device_config(cabinet: Cabinet) -> dict[str, Any]:
 
 
 def _network(cabinet: Cabinet) -> dict[str, Any]:
-    """How the host is reached; where the board has an Ethernet chip its profile knows the wiring."""
+    """How the host is reached; how an Ethernet chip is wired, its profile or the file knows."""
     network = cabinet.data["network"]
     host = _only(network, "kind", "broker", "port", "tls")
     if network["kind"] == "ethernet":
-        return {**host, **cabinet.board.ethernet}
+        return {**host, **cabinet.ethernet}
     return {**host, "ssid": network["ssid"]}
 
 

@@ -51,9 +51,28 @@ def _controller(cabinet: Cabinet) -> dict[str, Any]:
             cores.append((f"GPIO{wire['de']}", "DE, /RE"))
         made.cable("signal", board, _transceiver(made, number, wire), cores)
     if cabinet.data.get("network", {}).get("kind") == "ethernet":
+        socket = _ethernet_module(made, cabinet, board) if "ethernet" in cabinet.data else board
         network = made.connector("Network", "switch, 100 Mbit/s")
-        made.cable("Cat 5e, at most 100 m", board, network, [("RJ45", "RJ45")])
+        made.cable("Cat 5e, at most 100 m", socket, network, [("RJ45", "RJ45")])
     return made.document(title(cabinet, "controller"))
+
+
+def _ethernet_module(made: Harness, cabinet: Cabinet, board: str) -> str:
+    wired = cabinet.data["ethernet"]
+    name = made.connector(
+        "Ethernet", f"{wired['phy'].upper()} module, SPI at 20 MHz", "wires of 10 cm at most"
+    )
+    lines = [
+        ("sck", "SCLK"),
+        ("mosi", "MOSI"),
+        ("miso", "MISO"),
+        ("cs", "SCSn"),
+        ("int", "INTn"),
+        ("reset", "RSTn"),
+    ]
+    wires = [(f"GPIO{wired[key]}", label) for key, label in lines if wired[key] >= 0]
+    made.cable("signal", board, name, [("3V3", "3V3"), ("GND", "GND"), *wires])
+    return name
 
 
 def _transceiver(made: Harness, number: int, wire: dict[str, Any]) -> str:

@@ -72,6 +72,13 @@ SHIFT = Role("a shift register's line", output=True)
 ENABLE = Role("the shift registers' enable", output=True, rest="high")
 BACK = Role("the shift registers' end", rest="unknown")
 STRIP = Role("the lights' data line", output=True)
+SPI = Role("an SPI line", output=True)
+SELECT = Role("the Ethernet module's select", output=True, rest="high")
+MISO = Role("the Ethernet module's MISO")
+RESET = Role("the Ethernet module's reset", output=True, rest="high")
+
+
+_ETHERNET = {"sck": SPI, "mosi": SPI, "miso": MISO, "cs": SELECT, "int": INTERRUPT, "reset": RESET}
 
 
 @dataclass(frozen=True)
@@ -106,6 +113,15 @@ class Cabinet:
         self.sheet = sheet
         self.data = data
         self.board = board
+
+    @property
+    def ethernet(self) -> dict[str, Any]:
+        """How the Ethernet chip is wired, in the words of the device's ``network``; empty without one.
+
+        It is the board's own, or that of a module that the file wires to the board.
+        """
+        wiring: dict[str, Any] = self.data.get("ethernet") or self.board.ethernet
+        return wiring
 
     @property
     def compartments(self) -> list[dict[str, Any]]:
@@ -152,6 +168,8 @@ class Cabinet:
             yield Use(wire["rx"], HEAR, ("rs485", i, "rx"))
             yield Use(wire["de"], DIRECTION, ("rs485", i, "de"))
         yield from self._panel_uses()
+        for line, role in _ETHERNET.items():
+            yield Use(data.get("ethernet", {}).get(line, -1), role, ("ethernet", line))
         yield from self._door_uses()
 
     def _chain_uses(self) -> Iterator[Use]:

@@ -92,6 +92,7 @@ def bill(cabinet: Cabinet) -> list[Item]:
         ),
         *(_item(_by_kind(data, part), 1, "panel") for part in _PANEL),
         _item("clock", int("clock" in data), "time without a network"),
+        _item("w5500", int("ethernet" in data), "network"),
         _item("tamper", int("tamper" in data), "service lid"),
         _item("mains", int("mains" in data), "knows when the mains are gone"),
         _item("light", max(lights(cabinet)) + 1 if "strip" in data else 0, "show the door"),

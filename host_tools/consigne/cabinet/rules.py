@@ -54,6 +54,11 @@ RULES = (
         rules_buses.rmt_channels,
     ),
     Rule("network", "The network is one that the board and the firmware have.", rules_buses.network),
+    Rule(
+        "ethernet",
+        "An Ethernet module is on a bus that the chip has, and is what is used.",
+        rules_buses.ethernet,
+    ),
     Rule("door_bank", "A door is wired to something that is declared.", rules_doors.bank),
     Rule("bank_name", "Two expanders or lock boards have two names.", rules_doors.bank_name),
     Rule("door_channel", "A channel is one that the board or expander has.", rules_doors.channel),

@@ -25,6 +25,7 @@ _WINNSEN_BYTES = 13
 _OTHER_BYTES = 20
 _THINKS_MS = 5.0
 _KNOWN_MS = 460.0
+SPI_BUSES: dict[str, int] = import_locker("confignetwork").SPI_BUSES
 _NETWORKS: tuple[str, ...] = import_locker("confignetwork").KINDS
 
 
@@ -188,12 +189,28 @@ def rmt_channels(cabinet: Cabinet) -> Iterator[Finding]:
         )
 
 
+def ethernet(cabinet: Cabinet) -> Iterator[Finding]:
+    """A module on the SPI pins, where the file wires one."""
+    wired = cabinet.data.get("ethernet")
+    if wired is None:
+        return
+    buses = SPI_BUSES.get(cabinet.board.chip, 1)
+    if cabinet.board.ethernet:
+        yield ("ethernet",), f"{cabinet.board.title} has an Ethernet chip of its own", "take [ethernet] out"
+    elif cabinet.data.get("network", {}).get("kind") != "ethernet":
+        yield ("ethernet",), "the module is wired, and the network is another", 'write kind = "ethernet"'
+    if wired["spi"] > buses:
+        yield ("ethernet", "spi"), f"{cabinet.board.title} has no SPI {wired['spi']}", "write spi = 1"
+
+
 def network(cabinet: Cabinet) -> Iterator[Finding]:
     if "network" not in cabinet.data:
         return
     wanted = cabinet.data["network"]
-    if wanted["kind"] not in cabinet.board.network:
-        yield ("network", "kind"), f"{cabinet.board.title} has no {wanted['kind']}", 'write kind = "wifi"'
+    has = [*cabinet.board.network, *(["ethernet"] if "ethernet" in cabinet.data else [])]
+    if wanted["kind"] not in has:
+        advice = 'write kind = "wifi", or wire a W5500 and tell how in [ethernet]'
+        yield ("network", "kind"), f"{cabinet.board.title} has no {wanted['kind']}", advice
     elif wanted["kind"] not in _NETWORKS:
         text = f"the firmware has no driver for {wanted['kind']}"
         yield ("network", "kind"), text, f"write kind = {' or '.join(map(repr, _NETWORKS))}"

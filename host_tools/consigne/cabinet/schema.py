@@ -125,6 +125,16 @@ TABLES: dict[str, Table] = {
         "port": Field(int, "of the broker", 8883, 1, 65_535),
         "tls": Field(bool, "speak TLS with it", True),
     },
+    "ethernet": {
+        "phy": Field(str, "chip of a module on the controller's SPI pins", "w5500", choices=("w5500",)),
+        "spi": Field(int, "SPI bus of the controller, the module's alone", 1, 1, 2),
+        "sck": _pin("its SCLK"),
+        "mosi": _pin("its MOSI"),
+        "miso": _pin("its MISO"),
+        "cs": _pin("its SCSn"),
+        "int": _pin("its INTn: without it the firmware hears of no packet"),
+        "reset": _pin("its RSTn, -1: the module resets itself", -1),
+    },
     "front": {
         "width_cm": Field(float, "of a compartment", 45.0, 10, 200),
         "terminal_column": Field(int, "where display, keypad and scanner are; 0: apart", 0, 0, 40),
