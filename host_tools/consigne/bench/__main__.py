@@ -27,6 +27,7 @@ from .part import LIMIT_S, Measured, measure, write_whole
 PARTS = {
     "latency": "from the last key to the relay",
     "locker": "from power to ready",
+    "boot": "from the application's slot to ready",
     "heap": "the smallest heap that serves",
     "journal": "ten years of flash, and its speed",
     "access": "deciding codes, and guessing them",

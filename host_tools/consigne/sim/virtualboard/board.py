@@ -19,7 +19,7 @@ from ..process import MicroPythonGround
 from . import image
 from .cable import Cable, SerialCable
 from .chips import CHIPS
-from .flash import open_flash
+from .flash import Region, open_flash
 from .ground import SerialGround
 from .netcable import NetCable
 from .psram import Psram, usual
@@ -164,6 +164,13 @@ class VirtualBoard(SimLocker):
             self.board.reset(HARD)
 
         self.call(act)
+
+    @property
+    def slot_reads(self) -> int:
+        """How often the application's partition was read since the chip started."""
+        region = self.call(lambda: self.board.flash["romfs"])
+        assert isinstance(region, Region)
+        return region.reads
 
     @property
     def in_loader(self) -> bool:

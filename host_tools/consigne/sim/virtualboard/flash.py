@@ -7,12 +7,16 @@ from ..flash import SECTOR_BYTES, NorFlash
 
 
 class Region:
-    """One partition of a flash: blocks are counted from its start, and nothing beyond it is reached."""
+    """One partition of a flash: blocks are counted from its start, and nothing beyond it is reached.
+
+    ``reads`` counts the calls of ``readblocks`` since the chip started.
+    """
 
     def __init__(self, flash: NorFlash, place: layout.Partition) -> None:
         self._flash = flash
         self._first = place.offset // SECTOR_BYTES
         self._blocks = place.size // SECTOR_BYTES
+        self.reads = 0
 
     def _check(self, block: int, offset: int, length: int) -> None:
         if block < 0 or offset < 0 or block * SECTOR_BYTES + offset + length > self._blocks * SECTOR_BYTES:
@@ -20,6 +24,7 @@ class Region:
 
     def readblocks(self, block: int, buf: bytearray, offset: int = 0) -> None:
         self._check(block, offset, len(buf))
+        self.reads += 1
         self._flash.readblocks(self._first + block, buf, offset)
 
     def writeblocks(self, block: int, buf: bytes, offset: int | None = None) -> None:
