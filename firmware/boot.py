@@ -92,7 +92,7 @@ def _mount():
         if seal:
             sealed.append((seal[0], -slot, seal))
     for generation, slot, (_, length, digest) in sorted(sealed, reverse=True):  # the newest whole one
-        image = _whole(flash, -slot * room + _IMAGE_AT, length, digest)
+        image = _tried(_whole, flash, -slot * room + _IMAGE_AT, length, digest)
         if image:
             vfs.mount(image, "/app")
             sys.path.insert(0, "/app")
@@ -100,16 +100,15 @@ def _mount():
     return -1, 0
 
 
-def _tried():
-    """What ``_mount`` returns.  Whatever it raises, ``main.py`` is run: it keeps the console closed."""
+def _tried(function, *arguments):
+    """What it returns, None if it raises: the other slot starts then, or ``main.py`` keeps the console."""
     try:
-        return _mount()
+        return function(*arguments)
     except Exception as error:  # noqa: BLE001
-        sys.print_exception(error)
-        return -1, 0
+        print("consigne: an application cannot be read: {}: {}".format(type(error).__name__, error))
 
 
-consigne = (_taken("service"), _there("production")) + _tried()
+consigne = (_taken("service"), _there("production")) + (_tried(_mount) or (-1, 0))
 if consigne[0] or not consigne[1]:
     micropython.kbd_intr(3)
 del _taken, _there, _sealed, _whole, _mount, _tried, _HEAD, os, vfs, Partition, crc32, sha256, unpack_from

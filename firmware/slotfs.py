@@ -25,6 +25,7 @@ _MAGIC_BYTES = const(3)
 _IS_DIRECTORY = const(0x4000)
 _IS_FILE = const(0x8000)
 _ENOENT = const(2)
+_ENODEV = const(19)
 _EISDIR = const(21)
 _EROFS = const(30)
 _EOPNOTSUPP = const(95)
@@ -33,7 +34,10 @@ _opened = []
 
 
 def open_image(flash, begin, length, digest):
-    """The file system in ``length`` bytes from ``begin`` in a partition; None for another SHA-256."""
+    """The file system in ``length`` bytes from ``begin`` in a partition; None for another SHA-256.
+
+    Raises ``OSError`` when it is no ROMFS image.
+    """
     slot = SlotFs(flash, begin, length)
     if slot.check() != digest:
         return None
@@ -83,7 +87,9 @@ class SlotFs:
         return memoryview(data)
 
     def list_names(self):
-        """Walk the records once; what is damaged is not listed."""
+        """Walk the records once.  Raises ``OSError`` where they do not begin as those of an image."""
+        if bytes(self._read(0, _MAGIC_BYTES)) != b"\xd2\xcd\x31":
+            raise OSError(_ENODEV)
         lines = [""]
         inside = [(self._length, "")]  # directories that the walk is in: end, path
         name = ""

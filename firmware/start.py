@@ -23,6 +23,21 @@ import machine
 _PAUSE_S = 10  # what failed at once would fail at once again
 _BROKEN_OFF = (False, False, -1, 0)  # boot.py failed: newer interpreters do not run this file then
 
+
+def _why_not(error):
+    """In one sentence what an operator can mend; empty where only the traceback says it."""
+    if isinstance(error, MemoryError):
+        return (
+            "this board has too little memory for the application; "
+            "take one with PSRAM, or a MicroPython with ROMFS"
+        )
+    if isinstance(error, ValueError) and "mpy" in str(error):
+        return "the application is for another MicroPython; run `consigne device flash`"
+    if isinstance(error, SystemExit):  # it said why; let pass, it would start the interpreter anew
+        return "see above"
+    return ""
+
+
 service, _, slot, _ = globals().get("consigne", _BROKEN_OFF)
 production = "production" in os.listdir("/")
 if service or not production:
@@ -39,8 +54,8 @@ else:
         why = error
         if production:
             sys.print_exception(error)
-        elif isinstance(error, SystemExit):  # it said why; let pass, it would start the interpreter anew
-            print("consigne: not serving")
+        elif _why_not(error):
+            print("consigne: not serving:", _why_not(error))
         else:
             raise
     if production:
