@@ -11,6 +11,7 @@ from consigne.device import application, layout, rom, slots
 from consigne.firmware_path import firmware_dir
 from consigne.sim.flash import NorFlash
 from consigne.sim.process import interpreter
+from consigne.sim.virtualboard.psram import Psram
 from script_kit import ROM_BYTES, boot
 
 OFFICIAL, ROMFS = "official-psram", "romfs"
@@ -215,7 +216,7 @@ def test_a_board_whose_memory_is_too_small_says_so_in_a_sentence_and_stays_what_
     identity = {"locker": "L0001", "device_key": "11" * 32, "wifi_password": ""}
     files = {"config.json": json.dumps(config).encode(), "identity.json": json.dumps(identity).encode()}
     before = kit.ready_flash(tmp_path, files=files)
-    with kit.board_with(before, tmp_path, sim, psram=False, heap_kb=360) as board:
+    with kit.board_with(before, tmp_path, sim, psram=Psram(), heap_kb=360) as board:
         told = sentence(board, "not serving")
         assert "too little memory for the application; take one with PSRAM" in told
         assert "Traceback" not in "".join(board.output())
