@@ -84,7 +84,7 @@ class _Os:
         return getattr(_real_os, name)
 
 
-class _RomPartition(memoryview, esp32.Partition):
+class Partition(memoryview, esp32.Partition):
     """What ``vfs.rom_ioctl(2, n)`` gives (``ports/esp32/esp32_partition.c``): the one partition that has the
     buffer protocol, read only, with the flash mapped into memory; it has no length and no slices.
     """
@@ -128,7 +128,7 @@ class _RomVfs(_Vfs):
         whichever is asked for; all else is not there, since the segment writes for itself.
         """
         if _RomVfs._segment is None and esp32.Partition.find(esp32.Partition.TYPE_DATA, label="romfs"):
-            _RomVfs._segment = _RomPartition(self._flash_at)
+            _RomVfs._segment = Partition(self._flash_at)
         if op == 1:
             return 0 if self._segment is None else 1
         return -_EINVAL if op != 2 or self._segment is None else self._segment
