@@ -69,12 +69,12 @@ def code_of(door: int) -> str:
     return f"{10_000_000 + door * 1_234_567 % 90_000_000:08d}"
 
 
-def fill_journal(path: Path, device_key: bytes) -> None:
-    """A journal with all grants and events in it, as months of service would leave it."""
+def fill_journal(path: Path, device_key: bytes, grants: int = GRANTS, events_unsent: int = EVENTS) -> None:
+    """A journal with so many grants and events in it, as months of service would leave it."""
     flash = NorFlash(FLASH_BYTES, str(path))
     journal = log.Journal(flash)
     journal.open()
-    for number in range(GRANTS):
+    for number in range(grants):
         door = number if number < DOORS else records.ANY_DOOR
         tag = codes.listed_tag(device_key, code_of(number))
         parcel = "" if number < DOORS else f"JD{number:016d}"
@@ -84,7 +84,7 @@ def fill_journal(path: Path, device_key: bytes) -> None:
         row = (number + 1, NOW_S, until_s, *who, door, uses, tag, parcel)
         journal.append(records.GRANT, records.pack(records.GRANT, *row), NOW_S)
     journal.append(records.GRANTS_VERSION, records.pack(records.GRANTS_VERSION, 1), NOW_S)
-    for number in range(EVENTS):
+    for number in range(events_unsent):
         fields = (1, events.RESIDENT, events.COLLECT, 0, number, f"JD{number:016d}")
         payload = records.pack(records.ACCEPTED, *fields)
         journal.append(records.ACCEPTED, payload, NOW_S + number)
@@ -98,11 +98,13 @@ def locker(
     heap_kb: int,
     wanted: dict[str, Any],
     kind: type[SimLocker] = SimLocker,
+    firmware: Path | None = None,
 ) -> Iterator[SimLocker]:
     """A locker so configured on a copy of the prepared flash; stopped at the end."""
     with tempfile.TemporaryDirectory() as directory:
         shutil.copy(template, Path(directory, "journal.bin"))
-        sim = kind(wanted, identity, Path(directory), heap_kb=heap_kb)
+        Path(directory, "ca.der").write_bytes(b"\x30\x00")  # looked at by an ``ssl`` of C only
+        sim = kind(wanted, identity, Path(directory), heap_kb=heap_kb, firmware=firmware)
         try:
             yield sim
         finally:

@@ -6,6 +6,7 @@ floats and tables of names are then the ESP32's.  What an ESP32 does otherwise a
 in several areas and grows, and its drivers are C (``heap.simulator_32bit_bytes``).
 """
 
+import tempfile
 from pathlib import Path
 
 from ..device import rom
@@ -26,17 +27,33 @@ class NarrowGround(MicroPythonGround):
     """Runs the firmware on the 32-bit interpreter, from images in mapped memory."""
 
     def _command(self) -> list[str]:
+        return self._from_images([rom.image(LAUNCHER.parent), rom.image(self._firmware)])
+
+    def _from_images(self, images: list[Path], *more: str) -> list[str]:
+        """The interpreter with these images in mapped memory; ``more`` follows where they lie."""
         program = interpreter()
         assert program is not None
-        images = [rom.image(LAUNCHER.parent), rom.image(self._firmware)]
-        mapped = ":".join(f"{at:x}={image}" for at, image in zip(FLASH_AT, images, strict=True))
+        mapped = ":".join(f"{at:x}={image}" for at, image in zip(FLASH_AT, images, strict=False))
         places = [
             str(number)
-            for at, image in zip(FLASH_AT, images, strict=True)
+            for at, image in zip(FLASH_AT, images, strict=False)
             for number in (at, image.stat().st_size)
         ]
         heap = f"heapsize={self._heap_kb}k"
-        return ["env", f"CONSIGNE_FLASH={mapped}", program, "-X", heap, str(LAUNCHER), *places]
+        return ["env", f"CONSIGNE_FLASH={mapped}", program, "-X", heap, str(LAUNCHER), *places, *more]
+
+
+class LoadedGround(NarrowGround):
+    """The same with the firmware as compiled files, which an import loads into the heap."""
+
+    def _command(self) -> list[str]:
+        files = self._directory / "application"
+        with tempfile.TemporaryDirectory() as work:
+            for name, content in rom.compiled(rom.sources(self._firmware), Path(work)).items():
+                path = files / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+        return self._from_images([rom.image(LAUNCHER.parent)], str(files.resolve()))
 
 
 class NarrowLocker(SimLocker):
@@ -44,3 +61,10 @@ class NarrowLocker(SimLocker):
 
     def _interpreter(self, firmware: Path | None, heap_kb: int) -> MicroPythonGround:
         return NarrowGround(self.board, self.directory, firmware, heap_kb)
+
+
+class LoadedLocker(SimLocker):
+    """The same with its application loaded into the heap, as on a board's official image."""
+
+    def _interpreter(self, firmware: Path | None, heap_kb: int) -> MicroPythonGround:
+        return LoadedGround(self.board, self.directory, firmware, heap_kb)

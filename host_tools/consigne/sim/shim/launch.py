@@ -2,7 +2,8 @@
 
 Runs in the device's directory, with the board's socket in ``CONSIGNE_BOARD_FD``.  The arguments are
 either two directories, the shims' and the firmware's, or address and size of two ROMFS images of the
-same (``romboot.py``): then bytecode is executed in place, as from a board's flash.
+same (``romboot.py``): then bytecode is executed in place, as from a board's flash.  Address and size of the
+shims with a directory of the firmware: that is loaded into the heap, as where a board cannot map its flash.
 """
 
 import sys
@@ -13,9 +14,11 @@ import vfs
 if len(sys.argv) == 3:
     shim, firmware = sys.argv[1:]
 else:
-    shim, firmware = "/shim", "/rom"
+    shim, firmware = "/shim", sys.argv[3]
     vfs.mount(vfs.VfsRom(uctypes.bytearray_at(int(sys.argv[1]), int(sys.argv[2]))), shim)
-    vfs.mount(vfs.VfsRom(uctypes.bytearray_at(int(sys.argv[3]), int(sys.argv[4]))), firmware)
+    if len(sys.argv) == 5:
+        firmware = "/rom"
+        vfs.mount(vfs.VfsRom(uctypes.bytearray_at(int(sys.argv[3]), int(sys.argv[4]))), firmware)
 sys.path[:] = [shim, firmware, ".frozen"]
 
 import _loop  # noqa: E402, F401  (the path comes first)

@@ -1,0 +1,24 @@
+"""``ssl`` for the 32-bit interpreter, which is built without: what is sent goes as it is.
+
+On a board TLS is C, and takes its memory outside Python's heap; here its absence must not spare the heap what
+the application keeps for it.
+"""
+# mypy: ignore-errors
+# (a module for MicroPython, copied beside the application by ``heap.py``)
+
+PROTOCOL_TLS_CLIENT = 0
+CERT_REQUIRED = 2
+
+
+class SSLContext:
+    def __init__(self, _protocol):
+        self.verify_mode = 0
+
+    def load_verify_locations(self, cadata):
+        pass
+
+    def load_cert_chain(self, certificate, key):
+        pass
+
+    def wrap_socket(self, sock, **_options):
+        return sock
