@@ -6,7 +6,7 @@ import sys
 
 import device_kit as kit
 import pytest
-from consigne.device import application, fitness, flash, interpreter, layout, rombootloader
+from consigne.device import application, doctor, fitness, flash, interpreter, layout, rombootloader
 from consigne.device.board import Board
 from consigne.device.memory import Memory
 from consigne.device.rombootloader import Chip, RomBootLoader
@@ -351,6 +351,44 @@ def test_what_a_board_has_left_is_read_from_the_ports_own_list():
     assert (found.internal_free, found.internal_largest, found.internal_least) == (84_524, 66_000, 75_000)
     assert (found.python_free, found.psram_bytes) == (103_936, 0)
     assert Memory.parsed("None\r\n") is None and Memory.parsed("Traceback") is None
+
+
+def left(least=60_000, python_free=40_000, psram=0):
+    heaps = [
+        (113_840, 66_268, 66_000, least),
+        *([(psram, psram - 60_000, psram - 60_000, 1)] if psram else []),
+    ]
+    return Memory(python_free, 90_000, tuple(heaps))
+
+
+def test_the_doctor_says_what_is_left_while_it_serves():
+    found = {one.part: one for one in doctor.memory_left("Consigne on ESP32", left(), left())}
+    assert {one.state for one in found.values()} == {"pass"}
+    assert found["internal memory"].told == "66268 bytes free, 66000 in one piece, 60000 at the least"
+    assert found["Python's memory"].told == "90000 bytes used while it served, 40000 more to be had"
+    assert [one.part for one in doctor.memory_left("ESP32", left(), None)] == ["PSRAM"]
+
+
+@pytest.mark.parametrize(
+    ("served", "part", "advice"),
+    [
+        (left(least=7_999), "internal memory", "Wi-Fi and TLS have no room"),
+        (left(python_free=15_999), "Python's memory", "too little for a busy hour"),
+    ],
+)
+def test_the_doctor_warns_where_little_is_left(served, part, advice):
+    found = {one.part: one for one in doctor.memory_left("ESP32", left(), served)}
+    assert found[part].state == "warn" and advice in found[part].advice
+
+
+def test_the_doctor_names_psram_that_was_built_for_and_is_not_there():
+    names = "Generic ESP32 module with SPIRAM with ESP32"
+    lost, there = (
+        doctor.memory_left(names, left(), None)[0],
+        doctor.memory_left(names, left(psram=4 * MIB), None)[0],
+    )
+    assert lost.state == "fail" and "which image it takes" in lost.advice
+    assert (there.state, there.told, there.advice) == ("pass", "4.0 MB", "")
 
 
 @pytest.mark.parametrize(("psram", "seen"), [(Psram(), 0), (Psram(4 * MIB), 4 * MIB)])

@@ -186,6 +186,8 @@ def test_doctor_names_the_part_that_fails_and_what_to_do(tmp_path, ready, site):
         )
     assert status == 1
     rows = {row.split("│")[1].strip(): row for row in told.splitlines() if row.count("│") == 5}
+    assert "pass" in rows["PSRAM"] and "MB" in rows["PSRAM"]
+    assert "at the least" in rows["internal memory"] and "while it served" in rows["Python's memory"]
     assert "fail" in rows["display"] and "SDA and SCL" in rows["display"]
     assert "fail" in rows["door 3 lock"] and "latch" in rows["door 3 lock"]
     assert "pass" in rows["door 1 lock"] and "pass" in rows["keypad"] and "pass" in rows["clock"]

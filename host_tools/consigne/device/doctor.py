@@ -13,6 +13,7 @@ from rich.table import Table
 
 from consigne.device import hostapi, interpreter, push
 from consigne.device.board import Board
+from consigne.device.memory import Memory
 from consigne.device.scripts import script
 from consigne.device.troubles import DeviceError
 
@@ -20,12 +21,19 @@ REST_MS = 3_000
 HANDS_S = 60
 NETWORK_S = 30
 PASS, WARN, FAIL = "pass", "warn", "fail"
+INTERNAL_LEAST_BYTES = 8_000
+"""Of ESP-IDF's heaps, at the worst since the start: with 8,400 an emulated ESP32 went on by Wi-Fi and TLS."""
+PYTHON_LEAST_BYTES = 16_000
+"""What Python had free or could still take: our choice, a seventh of what it has in all without PSRAM."""
 _COLOURS = {PASS: "green", WARN: "yellow", FAIL: "red"}
 
 _ADVICE = {
     "MicroPython": "flash a newer one with `consigne device flash`",
     "application": "`consigne device push`",
     "memory": "this board has little memory left: report it with the cabinet file",
+    "internal memory": "Wi-Fi and TLS have no room to connect again: fewer grants, or a board with PSRAM",
+    "Python's memory": "too little for a busy hour: take a board with PSRAM, or fewer doors and grants",
+    "PSRAM": "the board is broken, or has none: `consigne device flash` says which image it takes then",
     "console": "provision with --production before it serves customers",
     "webrepl": "remove webrepl_cfg.py: whoever is on the network can take the board over",
     "files": "remove what is not Consigne's with `mpremote fs rm`",
@@ -79,7 +87,7 @@ def examine(board: Board, scope: Scope, tell: Callable[[str], None]) -> list[Fin
     """All findings of a board that ``Board.enter_service`` was called for; ``tell`` hears what goes on."""
     hostapi.check_sane(time.time())
     found = board.survey()
-    out = [_interpreter(found)]
+    out = [_interpreter(found), *memory_left(found["machine"], board.memory(), board.served)]
     push.check_board(board.port, found)
     board.run(script("doctor"))
     out += _ask(board, "software()") + _ask(board, "openness()")
@@ -111,6 +119,29 @@ def _interpreter(found: dict[str, Any]) -> Finding:
     except DeviceError:
         return Finding("MicroPython", FAIL, version)
     return Finding("MicroPython", PASS, f"{version}, {found['machine']}")
+
+
+def memory_left(machine: str, now: Memory | None, served: Memory | None) -> list[Finding]:
+    """What is left while it serves; of a board that did not (``served`` None) only whether it has PSRAM.
+
+    ``machine`` as MicroPython names it: the official images for an ESP32 and an octal S3 name their PSRAM.
+    """
+    if now is None:
+        return []
+    if now.psram_bytes:
+        out = [Finding("PSRAM", PASS, f"{now.psram_bytes / (1 << 20):.1f} MB")]
+    else:
+        out = [Finding("PSRAM", FAIL if "SPIRAM" in machine else PASS, "none found")]
+    if served is None:
+        return out
+    least = INTERNAL_LEAST_BYTES
+    state = PASS if served.internal_least >= least else WARN
+    told = f"{served.internal_free} bytes free, {served.internal_largest} in one piece"
+    out.append(Finding("internal memory", state, f"{told}, {served.internal_least} at the least"))
+    state = PASS if served.python_free >= PYTHON_LEAST_BYTES else WARN
+    told = f"{served.python_used} bytes used while it served, {served.python_free} more to be had"
+    out.append(Finding("Python's memory", state, told))
+    return out
 
 
 def _clock(board: Board) -> Finding:

@@ -19,7 +19,9 @@ _INTERNAL_MAX = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Bytes; ``heaps`` as ``esp32.idf_heap_info`` has them: total, free, largest block, least free so far."""
+    """Bytes.  ``python_free`` is with what Python could still grow by (py/modgc.c, gc_mem_free);
+    ``heaps`` as ``esp32.idf_heap_info`` has them: total, free, largest block, least free so far.
+    """
 
     python_free: int
     python_used: int
