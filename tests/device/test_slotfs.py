@@ -16,7 +16,7 @@ from script_kit import ROM_BYTES, boot
 
 OFFICIAL, ROMFS = "official-psram", "romfs"
 KINDS = (OFFICIAL, ROMFS)
-KEPT, BY_BLOCK = "2500k", "700k"  # heaps in which the image is kept, and in which it is not
+KEPT, BY_BLOCK = "2500k", "1000k"  # heaps in which the image is kept, and in which it is not
 
 # Runs on MicroPython, where both file systems are: everything that one says of the image, the other says too.
 COMPARE = """
