@@ -6,7 +6,7 @@ import sys
 
 import device_kit as kit
 import pytest
-from consigne.device import application, doctor, fitness, flash, interpreter, layout, rombootloader
+from consigne.device import application, doctor, erase, fitness, flash, interpreter, layout, rombootloader
 from consigne.device.board import Board
 from consigne.device.memory import Memory
 from consigne.device.rombootloader import Chip, RomBootLoader
@@ -338,6 +338,20 @@ def test_a_board_with_an_earlier_table_keeps_its_keys_until_told_otherwise(tmp_p
     ):
         flash.has_file_system(RomBootLoader(board.port))
     assert kit.flash_of(tmp_path) == data
+
+
+@pytest.mark.parametrize("has_vfs", [True, False], ids=["with vfs", "without"])
+def test_erase_finds_the_keys_of_a_board_with_micropythons_stock_table(tmp_path, has_vfs):
+    data = bytearray(b"\xff" * layout.FLASH_BYTES)
+    table = chip_image.STOCK if has_vfs else chip_image.STOCK[:3]
+    data[layout.TABLE_OFFSET : layout.TABLE_OFFSET + layout.TABLE_BYTES] = layout.binary(table)
+    for at in (0x20_0000, 0x21_F000, layout.FLASH_BYTES - 16):
+        data[at : at + 10] = b"device_key"
+    data[0x1_0000:0x1_0004] = b"code"
+    with kit.board_with(bytes(data), tmp_path) as board:
+        erase.erase(RomBootLoader(board.port), lambda done, total: None)
+    left = kit.flash_of(tmp_path)
+    assert b"device_key" not in left and left[0x1_0000:0x1_0004] == b"code"
 
 
 # --- what is left -------------------------------------------------------------------------------------------

@@ -16,8 +16,31 @@ SECRET_PARTITIONS = ("nvs", "vfs", "journal")
 
 def erase(loader: RomBootLoader, progress: Progress) -> None:
     """Erase, and have the chip read it back.  Raises ``DeviceError`` when a region still holds anything."""
-    parts = [
-        Part(label, layout.partition(label).offset, b"\xff" * layout.partition(label).size)
-        for label in SECRET_PARTITIONS
-    ]
+    parts = []
+    end = 0
+    for place in sorted(_secret(loader), key=lambda place: place.offset):  # two tables' places may overlap
+        if place.end > end:
+            start = max(place.offset, end)
+            end = place.end
+            parts.append(Part(place.label, start, b"\xff" * (end - start)))
     loader.write(parts, progress)
+
+
+def _secret(loader: RomBootLoader) -> list[layout.Partition]:
+    """Where secrets lie by our table, and by the board's own: an earlier one of ours, or MicroPython's stock.
+
+    The stock table of v1.26 and later has no ``vfs``: the interpreter adds one, from the last partition to
+    the end of the flash (``ports/esp32/main.c``, boardctrl_startup).
+    """
+    ours = [layout.partition(label) for label in SECRET_PARTITIONS]
+    try:
+        table = layout.parse(loader.read(layout.TABLE_OFFSET, layout.TABLE_BYTES, restart=False))
+    except layout.LayoutError:
+        return ours
+    found = [place for place in table if place.label in SECRET_PARTITIONS]
+    if not any(place.label == "vfs" for place in found):
+        end = max(place.end for place in table)
+        size = loader.look().flash_bytes - end
+        if size > 0:
+            found.append(layout.Partition("vfs", layout.DATA, 0, end, size))
+    return ours + found
