@@ -58,6 +58,7 @@ PROMISED = {
         "server.postgresql.events_per_s",
         "server.postgresql.ack_p99_ms",
     ),
+    "tls": ("tls.attempts_without_time_max", "tls.online_without_time_s"),
     "push": ("device.push_ratio", "device.push_changed_s", "device.app_bytes"),
     "cuts": ("device.cuts_survived",),
 }

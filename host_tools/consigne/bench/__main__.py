@@ -33,6 +33,7 @@ PARTS = {
     "access": "deciding codes, and guessing them",
     "mqtt": "events to a broker and to the database",
     "replay": "ten thousand recorded commands",
+    "tls": "online without a clock",
     "sync": "events through a network that loses and repeats",
     "hardware": "rules of wiring, configuration, wizard",
     "doors": "coils, keys, lock boards",

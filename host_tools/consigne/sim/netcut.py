@@ -37,6 +37,7 @@ class NetCut:
     def __init__(self, target: tuple[str, int], port: int = 0) -> None:
         self.target = target
         self.mode = UP
+        self.accepted = 0  # connections so far, and whatever became of them
         self._listener = self._listen(port)
         self.port: int = self._listener.getsockname()[1]
         self._bell_out, self._bell_in = socket.socketpair()
@@ -128,6 +129,7 @@ class NetCut:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_RESET)
             client.close()
             return
+        self.accepted += 1
         pair = _Pair(client, server)
         self._pairs.append(pair)
         for one in pair.peer:
