@@ -11,6 +11,7 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 import uvicorn
 from consigne.cabinet.compiler import compile_cabinet, device_json, open_cabinet, spelled_out
 from consigne.cabinet.profiles import hardware_dir
@@ -22,12 +23,18 @@ from consigne.server.models import lockers
 from consigne.server.service import HostService
 from consigne.sim.virtualboard import image as chip_image
 from consigne.sim.virtualboard.board import VirtualBoard
+from consigne.sim.virtualboard.psram import Psram
 from littlefs import LittleFS, LittleFSError
 from sqlalchemy import select
 
 TOKEN = "a token for tests"
 WIFI_PASSWORD = "the password of the wifi"
 _NEVER = 1 << 40
+OFFICIAL, ROMFS = chip_image.OFFICIAL_PSRAM, chip_image.ROMFS
+BOARD_OF = {OFFICIAL: {}, ROMFS: {"psram": Psram()}}
+"""Kinds of image, and the boards that they are for, as ``board_with`` takes it."""
+both_kinds = pytest.mark.parametrize("kind", BOARD_OF)
+"""A test on an official image, which loads the application, and on one that executes it in place."""
 _TECHNICIAN_TOML = '\n[[holder]]\nrole = "technician"\naction = "service"\nnumber = 1\n'
 
 

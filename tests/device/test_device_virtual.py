@@ -33,8 +33,14 @@ def consigne(*words, env=None):
 
 
 @pytest.fixture(scope="module")
-def ready(tmp_path_factory):
-    return kit.ready_flash(tmp_path_factory.mktemp("ready"))
+def ready_by_kind(tmp_path_factory):
+    """Flash with an application, by kind of image."""
+    return {kind: kit.ready_flash(tmp_path_factory.mktemp("ready"), kind) for kind in kit.BOARD_OF}
+
+
+@pytest.fixture(scope="module")
+def ready(ready_by_kind):
+    return ready_by_kind[kit.OFFICIAL]
 
 
 @pytest.fixture(scope="module")
@@ -58,13 +64,18 @@ def made_locker(board, config, url, name="L0001", **more):
     board.wait_for(said(board, "ready"), 20)
 
 
-def test_a_bare_board_serves_a_customer_after_three_commands(tmp_path, site):
+@kit.both_kinds
+def test_a_bare_board_serves_a_customer_after_three_commands(tmp_path, site, kind):
     file, _, sim = site
-    with kit.running_host(tmp_path) as (url, host), kit.board_with(None, tmp_path, sim) as board:
-        status, told = consigne("flash", kit.micropython_file(tmp_path), "-p", board.port)
+    image = kit.micropython_file(tmp_path, kind=kind)
+    with (
+        kit.running_host(tmp_path) as (url, host),
+        kit.board_with(None, tmp_path, sim, **kit.BOARD_OF[kind]) as board,
+    ):
+        status, told = consigne("flash", image, "-p", board.port)
         assert status == 0, told
         # Given again it finds all in place.
-        status, told = consigne("flash", kit.micropython_file(tmp_path), "-p", board.port)
+        status, told = consigne("flash", image, "-p", board.port)
         assert status == 0 and "keys and journal kept" in told
         words = ["provision", "L0001", "--cabinet", file, "--host", url, "--token", kit.TOKEN]
         status, told = consigne(*words, "-p", board.port, env=kit.environment())
@@ -79,6 +90,18 @@ def test_a_bare_board_serves_a_customer_after_three_commands(tmp_path, site):
         board.wait_for(lambda: "size" in " ".join(board.display()).lower(), 10)
         board.type("1")
         board.wait_for(lambda: any(door.is_open for door in board.doors), 10)
+        board.push_shut(next(i for i, door in enumerate(board.doors) if door.is_open))
+        board.wait_for(lambda: not any(door.is_open for door in board.doors), 10)
+        # Every part is well, and an update goes into the other slot.
+        status, told = consigne("doctor", "-p", board.port, env=kit.environment(COLUMNS="200"))
+        assert status == 0 and "generation 1 in slot 0" in told, told
+        with Board(board.port) as line:
+            line.enter_service()
+            done = push.push(line, kit.changed(application.build(), 1, random.Random(1)))
+            line.restart()
+        assert (done.slot, done.generation) == (1, 2)
+        board.log.clear()
+        board.wait_for(said(board, "ready"), 20)
 
 
 def test_two_boards_are_done_at_once(tmp_path, ready):
@@ -107,9 +130,13 @@ def test_keys_of_board_and_host_agree_wherever_provisioning_is_cut(tmp_path, rea
         assert len(Fleet(host.database).lockers()) == 1
 
 
-def test_a_closed_console_lets_no_tool_in_and_erase_leaves_nothing(tmp_path, ready, site):
+@kit.both_kinds
+def test_a_closed_console_lets_no_tool_in_and_erase_leaves_nothing(tmp_path, ready_by_kind, site, kind):
     _, config, sim = site
-    with kit.running_host(tmp_path) as (url, host), kit.board_with(ready, tmp_path, sim) as board:
+    with (
+        kit.running_host(tmp_path) as (url, host),
+        kit.board_with(ready_by_kind[kind], tmp_path, sim, **kit.BOARD_OF[kind]) as board,
+    ):
         made_locker(board, config, url, production=True)
         tried = subprocess.run(
             ["mpremote", "connect", board.port, "fs", "cat", ":identity.json"],
@@ -194,11 +221,12 @@ def test_doctor_names_the_part_that_fails_and_what_to_do(tmp_path, ready, site):
     assert "not in production" in rows["console"]
 
 
-def test_an_update_cut_anywhere_on_the_real_interpreter_ends_well(tmp_path, ready):
+@kit.both_kinds
+def test_an_update_cut_anywhere_on_the_real_interpreter_ends_well(tmp_path, ready_by_kind, kind):
     seed = random.randrange(1 << 30)
     print(f"seed {seed}")
     rng = random.Random(seed)
-    with kit.board_with(ready, tmp_path) as board:
+    with kit.board_with(ready_by_kind[kind], tmp_path, **kit.BOARD_OF[kind]) as board:
         generation = 1
         for number in range(2):
             wanted = kit.changed(application.build(), number, rng)

@@ -128,11 +128,12 @@ def test_without_a_journal_that_takes_records_no_code_is_compared(board):
 
 
 @pytest.mark.alone
-def test_a_board_that_cannot_start_says_so_and_starts_for_service_with_the_operators_code(tmp_path):
+@kit.both_kinds
+def test_a_board_that_cannot_start_says_so_and_starts_for_service_with_the_operators_code(tmp_path, kind):
     config, sim = kit.compiled(kit.cabinet_file(tmp_path))
     config["doors"][0]["size"] = 9
-    ready = kit.ready_flash(tmp_path)
-    with kit.board_with(ready, tmp_path, sim) as board:
+    ready = kit.ready_flash(tmp_path, kind)
+    with kit.board_with(ready, tmp_path, sim, **kit.BOARD_OF[kind]) as board:
         with Board(board.port) as line:
             line.enter_service()
             line.write_file("config.json", json.dumps(config).encode())
