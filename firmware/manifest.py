@@ -1,6 +1,6 @@
 """What is frozen into an interpreter of one's own; made by `consigne device package`.
 
-make -C ports/esp32 BOARD=ESP32_GENERIC FROZEN_MANIFEST=/path/to/firmware/manifest.py
+make -C ports/esp32 BOARD_DIR=/path/to/firmware/boards/ESP32_CONSIGNE BOARD_VARIANT=FROZEN
 """
 
 # ruff: noqa: F821

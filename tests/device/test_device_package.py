@@ -19,6 +19,7 @@ def test_package_and_manifest_are_current():
     for name, made in (
         (packaging.PACKAGE, packaging.package(FIRMWARE)),
         (packaging.MANIFEST, packaging.manifest(FIRMWARE)),
+        (packaging.TABLE, packaging.table()),
     ):
         assert (FIRMWARE / name).read_text() == made, f"{name} is not current: run `consigne device package`"
 

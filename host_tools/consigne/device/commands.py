@@ -192,7 +192,7 @@ def image_command(
 
 @app.command("package")
 def package_command() -> None:
-    """Bring firmware/package.json (mip) and firmware/manifest.py (frozen) up to date."""
+    """Bring package.json (mip), manifest.py (frozen) and boards/partitions.csv of the firmware up to date."""
     for made in packaging.write(firmware_dir()):
         console.print(str(made), highlight=False)
 

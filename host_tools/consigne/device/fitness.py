@@ -20,7 +20,7 @@ _OCTAL_FROM = 8 << 20  # the S3's packages: 2 MB are wired to four lines, 8 and 
 _MIB = 1 << 20
 _OF_A_MODULE = 4 * _MIB  # a WROVER has 2 to 8 MB, of which an ESP32 reaches 4
 _NAMES = {"esp32": "ESP32", "esp32s3": "ESP32-S3", "esp32c3": "ESP32-C3"}
-_BUILT = {"esp32": "ESP32_CONSIGNE", "esp32s3": "ESP32_CONSIGNE_S3", "esp32c3": "ESP32_CONSIGNE_C3"}
+BUILT = {"esp32": "ESP32_CONSIGNE", "esp32s3": "ESP32_CONSIGNE_S3", "esp32c3": "ESP32_CONSIGNE_C3"}
 
 
 def told_by_label(port: str, chip: Chip, psram: bool | None) -> Chip:
@@ -84,7 +84,7 @@ def _has(chip: Chip) -> str:
 
 def image_for(chip: Chip) -> str:
     """Which image goes with this chip, as the end of a sentence."""
-    built = f"one built from firmware/boards/{_BUILT[chip.name]}"
+    built = f"one built from firmware/boards/{BUILT[chip.name]}"
     if chip.psram_bytes == 0:
         return f"take {built}"
     if chip.name == "esp32":

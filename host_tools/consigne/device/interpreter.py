@@ -58,6 +58,11 @@ class Interpreter:
     flash_bytes: int
 
     @property
+    def closed(self) -> bool:
+        """Whether it was built without any console: variant CLOSED of ``firmware/boards``."""
+        return self.board == "Consigne closed"
+
+    @property
     def version_text(self) -> str:
         return ".".join(str(part) for part in self.version)
 

@@ -78,6 +78,17 @@ def slot_offset(slot: int) -> int:
     return partition("romfs").offset + slot * SLOT_BYTES
 
 
+def csv(table: tuple[Partition, ...] = PARTITIONS) -> str:
+    """The table as ESP-IDF's build reads it (docs.espressif.com, "Partition Tables")."""
+    kinds = {APP: "app", DATA: "data"}
+    names = {(APP, _FACTORY): "factory", (DATA, _NVS): "nvs", (DATA, _PHY): "phy", (DATA, _FAT): "fat"}
+    out = "# Name, Type, SubType, Offset, Size, Flags\n"
+    for p in table:
+        subtype = names.get((p.type, p.subtype), hex(p.subtype))
+        out += f"{p.label}, {kinds[p.type]}, {subtype}, {p.offset:#x}, {p.size:#x},\n"
+    return out
+
+
 def binary(table: tuple[Partition, ...] = PARTITIONS) -> bytes:
     """The table as the chip reads it at ``TABLE_OFFSET``: ``TABLE_BYTES`` bytes."""
     entries = b"".join(

@@ -1,18 +1,19 @@
-"""``package.json`` and ``manifest.py`` in ``firmware/``: the application for other ways to install.
+"""``package.json``, ``manifest.py``, ``boards/partitions.csv`` in ``firmware/``: for other ways to install.
 
 ``package.json`` is what ``mip`` reads: ``mpremote mip install`` copies the sources onto a board with memory
 to spare (PSRAM).  ``manifest.py`` is what MicroPython's build reads: it freezes the application into an
-interpreter of one's own.  Both list what ``rom.sources`` lists, so neither can forget a file.
+interpreter of one's own.  Both list what ``rom.sources`` lists, so neither can forget a file.  The table of
+partitions is for the boards of ``boards/``.
 """
 
 import json
 import sys
 from pathlib import Path
 
-from consigne.device import rom
+from consigne.device import layout, rom
 from consigne.firmware_path import import_locker
 
-PACKAGE, MANIFEST = "package.json", "manifest.py"
+PACKAGE, MANIFEST, TABLE = "package.json", "manifest.py", "boards/partitions.csv"
 
 
 def package(firmware: Path) -> str:
@@ -26,7 +27,7 @@ def manifest(firmware: Path) -> str:
     lines = [
         '"""What is frozen into an interpreter of one\'s own; made by `consigne device package`.',
         "",
-        "make -C ports/esp32 BOARD=ESP32_GENERIC FROZEN_MANIFEST=/path/to/firmware/manifest.py",
+        "make -C ports/esp32 BOARD_DIR=/path/to/firmware/boards/ESP32_CONSIGNE BOARD_VARIANT=FROZEN",
         '"""',
         "",
         "# ruff: noqa: F821",
@@ -51,9 +52,14 @@ def _version() -> str:
     return version
 
 
+def table() -> str:
+    """The text of ``boards/partitions.csv``: the table that ``flash`` writes, for a build of one's own."""
+    return "# Made by `consigne device package` of device/layout.py.\n" + layout.csv()
+
+
 def write(firmware: Path) -> list[Path]:
-    """Write both files; which."""
-    made = {PACKAGE: package(firmware), MANIFEST: manifest(firmware)}
+    """Write them; which."""
+    made = {PACKAGE: package(firmware), MANIFEST: manifest(firmware), TABLE: table()}
     for name, text in made.items():
         (firmware / name).write_text(text, encoding="utf-8")
     return [firmware / name for name in made]

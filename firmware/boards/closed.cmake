@@ -1,0 +1,9 @@
+# Variant CLOSED: no prompt, neither on the UART nor on the chip's own USB.
+
+set(SDKCONFIG_DEFAULTS ${SDKCONFIG_DEFAULTS} "${CONSIGNE_BOARDS}/sdkconfig.closed")
+list(APPEND MICROPY_DEF_BOARD
+    MICROPY_HW_BOARD_NAME="Consigne closed"
+    MICROPY_HW_ENABLE_UART_REPL=0
+    MICROPY_HW_ENABLE_USBDEV=0
+    MICROPY_HW_ESP_USB_SERIAL_JTAG=0
+)
