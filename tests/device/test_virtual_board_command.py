@@ -36,6 +36,27 @@ def test_it_prints_the_port_presses_keys_and_ends_with_ctrl_c(tmp_path):
         process.kill()
 
 
+def test_a_build_with_romfs_is_there_for_the_asking(tmp_path):
+    options = ["--micropython", "v1.28.0", "--link", "port", "--image", "romfs"]
+    process = subprocess.Popen(
+        [*COMMAND, "flash.bin", *options], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline().strip() == "port"
+        done = tool("mpremote", "connect", tmp_path / "port", "exec", "import vfs; print(vfs.rom_ioctl(1))")
+        assert done.stdout.strip() == "1", done
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_an_unknown_image_is_refused_with_those_there_are(tmp_path):
+    command = [*COMMAND, str(tmp_path / "flash.bin"), "--image", "nightly"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 2 and "official-psram" in done.stderr and "romfs" in done.stderr
+
+
 def test_an_unknown_chip_is_refused_with_those_there_are(tmp_path):
     command = [*COMMAND, str(tmp_path / "flash.bin"), "--chip", "rp2040"]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=30)

@@ -1,14 +1,14 @@
 """An application slot as it lies in the ``romfs`` partition; ``firmware/boot.py`` is the device's half.
 
-A slot is one sector that seals it, then a ROMFS image whose bytecode runs in place.  The seal is written
+A slot is one sector that seals it, then a ROMFS image: an interpreter with ROMFS runs its bytecode in
+place, an official one loads it through ``firmware/slotfs.py``.  The seal is written
 last, so what a cut leaves behind has none, or one that does not fit.  It also lists where each file's
 content lies, so that an update sends only what changed and copies the rest from the slot that runs.
 
-Why not ``vfs.rom_ioctl`` for writing, as ``mpremote romfs deploy`` does: it erases from the start of the
-partition (``MP_VFS_ROM_IOCTL_WRITE_PREPARE`` takes a length only, until micropython#19348), which is the
-slot that may be running.  ``esp32.Partition`` erases and programs any sector, and the mapped memory that
-``rom_ioctl(2, 0)`` gives shows it.  Since a slot begins with the seal, MicroPython finds no ROMFS at
-the start of the partition and mounts nothing on its own.
+``mpremote romfs deploy`` would write from the start of the partition, which may be the slot that runs, and
+official images have no ``vfs.rom_ioctl``.  ``esp32.Partition`` reads, erases and programs any sector on
+both.  Since a slot begins with the seal, MicroPython finds no ROMFS at the start of the partition and mounts
+nothing on its own.
 """
 
 import hashlib

@@ -35,7 +35,8 @@ def virtual(
     image: Annotated[
         str,
         typer.Option(
-            help="Which build of it: official-psram, as downloaded for a board with PSRAM; romfs, one's own."
+            help="Which build of it: official-psram, as downloaded for a board with PSRAM, or official, for "
+            "one without; romfs, one's own, which executes in place."
         ),
     ] = "official-psram",
     paced: Annotated[
@@ -51,7 +52,8 @@ def virtual(
         raise typer.Exit(1)
     from .board import VirtualBoard, install
     from .chips import CHIPS
-    from .image import KINDS
+    from .image import KINDS, OFFICIAL_PSRAM
+    from .psram import Psram
 
     if chip not in CHIPS:
         raise typer.BadParameter(f"there is no chip '{chip}'; choose one of {', '.join(CHIPS)}")
@@ -61,11 +63,12 @@ def virtual(
     if micropython:
         flash.unlink(missing_ok=True)
         install(flash, micropython, chip, image)
+    psram = None if image == OFFICIAL_PSRAM else Psram()  # the others are for boards without
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
     console = Console(highlight=False)
-    with VirtualBoard(flash, config, chip=chip, link=link, paced=paced) as board:
+    with VirtualBoard(flash, config, chip=chip, link=link, paced=paced, psram=psram) as board:
         console.print(f"[bold]{escape(board.port)}[/bold]")
         board.listeners.append(
             lambda line: console.print(f"[dim]{line[0] / 1e6:9.3f}[/dim] {line[1]} {escape(line[2])}")
