@@ -63,7 +63,7 @@ def _bus(lines: tuple[Net, Net], ohms: str, rails: blocks.Rails) -> None:
 def _controller(cabinet: Cabinet, rails: blocks.Rails) -> dict[int, Net]:
     """The controller board as it plugs in; the net of each pin that the cabinet file claims."""
     used = {use.pin: use for use in cabinet.uses}
-    numbers = sorted(cabinet.board.pins - cabinet.board.flash)
+    numbers = sorted(cabinet.board.pins - cabinet.board.chip.flash)
     header = [Pin(num=f"GPIO{n}", name=f"GPIO{n}", func=_function(used.get(n))) for n in numbers]
     header += [Pin(num=name, name=name, func=kind) for name, kind in HEADER.items()]
     board = Part(name="Controller", tool=SKIDL, ref_prefix="U", pins=header, value=cabinet.board.title)

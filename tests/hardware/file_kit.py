@@ -9,7 +9,7 @@ from consigne.cabinet.rules import judge
 
 GOOD = """\
 format = 1
-board = "esp32-devkitc"
+board = "esp32-devkitc-ve"
 
 [locks]
 arm_pin = 25
@@ -29,7 +29,6 @@ sda = 21
 [[expander]]
 name = "A"
 address = 0x20
-int_pin = 14
 
 [[rs485]]
 uart = 1
@@ -56,8 +55,8 @@ cols = [4, 5, 15]
 
 [scanner]
 uart = 2
-tx = 17
-rx = 16
+tx = 14
+rx = 39
 
 [display]
 address = 0x27

@@ -37,7 +37,7 @@ class Site:
         config, warnings = compile_cabinet(cabinet)
         assert warnings == []
         self.config = spelled_out(cabinet, config)
-        self.unknown = UnknownCabinet(self.config, 1)
+        self.unknown = UnknownCabinet(self.config, 1, cabinet.psram)
         self.parts = self.unknown.cabinet
         self.technician = SimTechnician(self.unknown)
         self.said: list[str] = []
@@ -79,16 +79,16 @@ class Site:
 
 
 def on_boards(doors: int, kind: str = "8a", per_board: int = 24) -> str:
-    return new_file(profiles()["esp32-devkitc"], doors, kind, per_board)
+    return new_file(profiles()["esp32-devkitc-ve"], doors, kind, per_board)
 
 
 def on_chips(doors: int) -> str:
-    return new_file(profiles()["esp32-devkitc"], doors, None, 24)
+    return new_file(profiles()["esp32-devkitc-ve"], doors, None, 24)
 
 
 def on_other_chips() -> str:
     """Four doors on a PCF8574, whose relays are active low; eight on shift registers, sensors elsewhere."""
-    data = usual_wiring(profiles()["esp32-devkitc"])
+    data = usual_wiring(profiles()["esp32-s3-devkitc-n8r8"])
     data["lock_board"] = data["rs485"] = []
     data["expander"] = [
         {"name": "P", "kind": "pcf8574", "i2c": 0, "address": 0x21},
@@ -108,4 +108,4 @@ def _free(data: dict[str, Any], count: int) -> list[int]:
     sheet = Sheet(Path())
     whole = {**data, "compartment": [], "shift_register": [], "lock_board": [], "expander": []}
     used = {use.pin for use in Cabinet(sheet, whole, board).uses}
-    return sorted(suitable(board, RELAY, used, False))[:count]
+    return sorted(suitable(board, RELAY, used))[:count]

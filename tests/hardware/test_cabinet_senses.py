@@ -32,7 +32,7 @@ chips = 2
 """
 SENSES = """
 [mains]
-pin = 39
+pin = 5
 [strip]
 pin = 15
 per = "column"
@@ -56,7 +56,7 @@ def test_a_cabinet_with_every_chip_and_sense_is_compiled_and_the_firmware_takes_
     assert read["doors"][2]["lock"] == {"bank": "74hc595@33", "channel": 3}
     assert read["doors"][2]["reed"]["bank"] == "pcf8574@0:33"
     senses = read["senses"]
-    assert senses["clock"]["kind"] == "ds3231" and senses["mains"] == {"pin": 39, "lost_level": 1}
+    assert senses["clock"]["kind"] == "ds3231" and senses["mains"] == {"pin": 5, "lost_level": 1}
     assert senses["supply"] == {"pin": 34, "ratio_milli": 7667, "weak_mv": 10_200}
     columns = [door["column"] for door in open_cabinet(tmp_path / "cabinet.toml").compartments]
     assert senses["strip"]["lights"] == [sorted(set(columns)).index(column) for column in columns]
@@ -88,7 +88,7 @@ def test_the_bill_names_the_chips_and_a_light_for_each_column(tmp_path: Path) ->
         ("address = 0x21", "address = 0x27", "i2c_address", "expander"),
         ("enable = 32", "enable = 2", "pin_strapping", "shift_register[0].enable"),
         ("latch = 33", "latch = 39", "pin_input_only", "shift_register[0].latch"),
-        ("pin = 39", "pin = 36", "pin_once", "mains.pin"),
+        ("pin = 5", "pin = 36", "pin_once", "mains.pin"),
         ("[clock]", "[clock]\ni2c = 1", "i2c_bus", "clock.i2c"),
     ],
 )

@@ -78,7 +78,7 @@ def test_the_numbers_of_the_hardware_are_met() -> None:
 @pytest.mark.parametrize(
     ("doors", "boards"), [(1, None), (8, None), (56, None), (24, "8a"), (96, "cu48"), (240, "8a")]
 )
-@pytest.mark.parametrize("name", ["esp32-devkitc", "esp32-s3-devkitc"])
+@pytest.mark.parametrize("name", ["esp32-devkitc-ve", "esp32-s3-devkitc-n8r8", "esp32-s3-devkitc-n16r8"])
 def test_a_file_to_begin_with_breaks_no_rule(
     name: str, doors: int, boards: str | None, tmp_path: Path
 ) -> None:
@@ -101,7 +101,7 @@ def test_a_board_with_few_pins_gets_parts_that_need_few(
 
 def test_what_does_not_fit_is_said_before_a_file_is_written(tmp_path: Path) -> None:
     for name, doors, boards, per_board in (
-        ("esp32-c3-devkitm", 8, None, 24), ("esp32-devkitc", 57, None, 24), ("esp32-devkitc", 24, "8b", 24),
+        ("esp32-c3-devkitm", 57, None, 24), ("esp32-devkitc", 57, None, 24), ("esp32-devkitc", 24, "8b", 24),
         ("esp32-devkitc", 24, "cu16", 24), ("esp32-c3-devkitm", 24, "8a", 24),
         ("esp32-devkitc", 240, "cu16", 12),
     ):  # fmt: skip
@@ -144,7 +144,7 @@ def test_the_front_says_what_each_door_is_wired_to_when_it_is_asked(tmp_path: Pa
     cabinet = open_cabinet(hardware_dir() / "cabinets" / "demo.toml")
     console = Console(record=True, width=100, file=(tmp_path / "front").open("w"))
     console.print(terminal_text(cabinet, 100, with_wiring=True))
-    assert "│ 1 gpio 13/34" in console.export_text() and "gpio" not in svg(cabinet)
+    assert "│ 1 gpio 4/15" in console.export_text() and "gpio" not in svg(cabinet)
     assert ">A 5/13</text>" in svg(cabinet, with_wiring=True)
 
 

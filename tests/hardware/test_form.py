@@ -147,7 +147,8 @@ def test_a_table_without_which_the_firmware_does_not_start_is_missed(name: str, 
         ("[locks]", "[lock]", "locks"), ("arm_pin", "arm_pni", "arm_pin"),
         ("[display]", "[dispaly]", "display"),
         ('kind = "8a"\nuart = 1\naddress = 2', 'kind = "8a"\nuart = 1\nadress = 2', "address"),
-        ('board = "esp32-devkitc"', 'board = "esp32-devkit"', "esp32-devkitc"), ('"XL"', '"XXL"', "XL"),
+        ('board = "esp32-devkitc-ve"', 'board = "esp32-devkitc-vee"', "esp32-devkitc-ve"),
+        ('"XL"', '"XXL"', "XL"),
         ('on = "A"', 'on = "a"', "A"),     ],
 )  # fmt: skip
 def test_what_is_misspelt_gets_the_nearest_known_word(old: str, new: str, near: str, tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def test_boards_of_the_other_speed_are_learned_too(kind: str, tmp_path: Path) ->
 
 
 def test_relays_and_sensors_at_the_controllers_own_pins_are_found(tmp_path: Path) -> None:
-    text = on_chips(8).replace('on = "A"\nlock = 0\nreed = 8\n', "lock = 23\nreed = 36\npull_up = true\n")
+    text = on_chips(8).replace('on = "A"\nlock = 0\nreed = 8\n', "lock = 33\nreed = 36\npull_up = true\n")
     site = Site(tmp_path, text)
     learning = site.learning()
     learning.find(site.technician, 8, with_pins=True)

@@ -13,7 +13,8 @@ from file_kit import GOOD, changed, line_of, opened, problems
 BREAKS = {
     "pin_exists": ("lock = 19", "lock = 20", "compartment[0].lock"),
     "pin_flash": ("lock = 19", "lock = 7", "compartment[0].lock"),
-    "pin_psram": ('board = "esp32-devkitc"', 'board = "esp32-devkitc"\npsram = true', "scanner.tx"),
+    "pin_psram": ("lock = 19", "lock = 16", "compartment[0].lock"),
+    "psram_said": ("format = 1", "format = 1\npsram = false", "psram"),
     "pin_taken": ("lock = 19", "lock = 3", "compartment[0].lock"),
     "pin_once": ("lock = 19", "lock = 25", "compartment[0].lock"),
     "pin_input_only": ("lock = 19", "lock = 39", "compartment[0].lock"),
@@ -70,7 +71,7 @@ def test_the_good_cabinet_breaks_no_rule(tmp_path: Path) -> None:
 def test_no_rule_is_without_a_test_that_breaks_it() -> None:
     names = [rule.name for rule in RULES]
     assert len(set(names)) == len(names)
-    assert set(names) == BREAKS.keys() | {"rmt_channels", "hand_opened"}
+    assert set(names) == BREAKS.keys() | {"rmt_channels", "hand_opened", "board_pins", "pin_wired"}
 
 
 @pytest.mark.parametrize("rule", BREAKS)
@@ -107,7 +108,7 @@ MORE_BREAKS = (
         "supply.lower_kohm",
     ),
     ("network", 'ssid = "consigne"\n', "", "network.ssid"),
-    ("i2c_bus", "sda = 21\n", "sda = 21\n\n[[i2c]]\nid = 0\nscl = 16\nsda = 23\n", "i2c[1].id"),
+    ("i2c_bus", "sda = 21\n", "sda = 21\n\n[[i2c]]\nid = 0\nscl = 0\nsda = 23\n", "i2c[1].id"),
     ("channel_once", "reed = 8", "reed = 0", "compartment[1].reed"),
     ("door_neighbours", '["1", "3"]', '["2", "3"]', "compartment[1].neighbours[0]"),
     ("keypad_keys", "cols = [4, 5, 15]", 'cols = [4, 5, 15, 0]\nkeys = "123A456B789C*0##"', "keypad.keys"),
@@ -145,7 +146,7 @@ def test_a_pin_that_moves_at_power_up_is_never_advised_for_a_coil(tmp_path: Path
 def test_as_many_timers_are_needed_as_there_are_lines_that_must_end_by_themselves(tmp_path: Path) -> None:
     """The C3 has two RMT channels: the arming line and one wire; the second wire needs de = -1."""
     wire = "\n[[rs485]]\nuart = 2\ntx = 4\nrx = 3\nde = 7\n"
-    text = GOOD.replace('"esp32-devkitc"', f'"{C3_TWO_WIRES}"') + wire
+    text = GOOD.replace('"esp32-devkitc-ve"', f'"{C3_TWO_WIRES}"') + wire
     assert "rmt_channels" in {problem.rule for problem in problems(tmp_path, text)}
     text = text.replace("de = 7", "de = -1")
     assert "rmt_channels" not in {problem.rule for problem in problems(tmp_path, text)}
@@ -155,7 +156,7 @@ def test_the_light_strip_is_one_timer_too_many_for_a_small_chip_with_a_wire_and_
     tmp_path: Path,
 ) -> None:
     """The C3: arming line and lights, or arming line and the direction of a wire, not all three."""
-    text = GOOD.replace('"esp32-devkitc"', f'"{C3_TWO_WIRES}"') + "\n[strip]\npin = 7\n"
+    text = GOOD.replace('"esp32-devkitc-ve"', f'"{C3_TWO_WIRES}"') + "\n[strip]\npin = 7\n"
     (problem,) = [problem for problem in problems(tmp_path, text) if problem.rule == "rmt_channels"]
     assert problem.text == (
         "the arming line, the direction of RS-485 wire 0 and the light strip need 3 RMT channels, "
@@ -195,8 +196,8 @@ def test_the_advice_names_only_pins_that_break_no_rule(tmp_path: Path) -> None:
 
 
 def test_ethernet_takes_its_wiring_from_the_board_and_its_pins_are_nobody_elses(tmp_path: Path) -> None:
-    text = GOOD.replace('"esp32-devkitc"', '"olimex-esp32-poe"')
-    text = text.replace('ssid = "consigne"', 'kind = "ethernet"')
+    text = GOOD.replace('"esp32-devkitc-ve"', '"olimex-esp32-poe"')
+    text = text.replace('ssid = "consigne"', 'kind = "ethernet"').replace("tx = 14", "tx = 17")
     found = problems(tmp_path, text)
     assert [problem for problem in found if problem.rule == "network"] == []
     taken = {problem.text for problem in found if problem.rule == "pin_taken"}
@@ -204,7 +205,7 @@ def test_ethernet_takes_its_wiring_from_the_board_and_its_pins_are_nobody_elses(
 
 
 def test_the_device_is_told_how_the_boards_ethernet_chip_is_wired(tmp_path: Path) -> None:
-    text = GOOD.replace('"esp32-devkitc"', '"olimex-esp32-poe"')
+    text = GOOD.replace('"esp32-devkitc-ve"', '"olimex-esp32-poe"')
     network = device_config(opened(tmp_path, text.replace('ssid = "consigne"', 'kind = "ethernet"')))[
         "network"
     ]
@@ -259,10 +260,10 @@ def test_a_w5500_is_refused_on_a_bus_that_the_chip_has_not_and_beside_a_chip_tha
 ) -> None:
     pins = "\n[ethernet]\nspi = 2\nsck = 4\nmosi = 5\nmiso = 6\ncs = 7\nint = 10\n"
     text = GOOD.replace('ssid = "consigne"', 'kind = "ethernet"') + pins
-    on_c3 = text.replace('"esp32-devkitc"', f'"{C3_TWO_WIRES}"')
+    on_c3 = text.replace('"esp32-devkitc-ve"', f'"{C3_TWO_WIRES}"')
     (problem,) = [problem for problem in problems(tmp_path, on_c3) if problem.rule == "ethernet"]
     assert problem.text == "ESP32-C3-DevKitM-1 has no SPI 2"
-    olimex = text.replace('"esp32-devkitc"', '"olimex-esp32-poe"')
+    olimex = text.replace('"esp32-devkitc-ve"', '"olimex-esp32-poe"')
     (problem,) = [problem for problem in problems(tmp_path, olimex) if problem.rule == "ethernet"]
     assert "of its own" in problem.text
 

@@ -14,8 +14,8 @@ from file_kit import GOOD, changed, opened, problems
 KINDS = import_locker("configpanel").KINDS
 # Each kind as a cabinet file says it, in the place of the usual one.
 WIEGAND = '[keypad]\nkind = "wiegand"\nd0 = 26\nd1 = 27\n'
-MHET = '[scanner]\nkind = "mhet"\nuart = 2\ntx = 17\nrx = 16\n'
-LINE = '[scanner]\nkind = "line"\nuart = 2\ntx = 17\nrx = 16\nbaud = 115200\n'
+MHET = '[scanner]\nkind = "mhet"\nuart = 2\ntx = 14\nrx = 39\n'
+LINE = '[scanner]\nkind = "line"\nuart = 2\ntx = 14\nrx = 39\nbaud = 115200\n'
 OLED = '[display]\nkind = "ssd1306"\n'
 
 

@@ -18,7 +18,7 @@ def test_a_person_clicks_the_doors_that_open_and_the_file_is_written(
     chromium: Browser, tmp_path: Path
 ) -> None:
     truth, out = tmp_path / "truth.toml", tmp_path / "learned.toml"
-    truth.write_text(new_file(profiles()["esp32-devkitc"], DOORS, None, 24))
+    truth.write_text(new_file(profiles()["esp32-s3-devkitc-n8r8"], DOORS, None, 24))
     command = [str(Path(sys.executable).with_name("consigne")), "cabinet", "learn", str(out)]
     command += ["--sim", str(truth), "--web-port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:

@@ -27,6 +27,16 @@ def config(**changes: Any) -> dict[str, Any]:
     return {**cabinet.config(1883), "network": {}, **changes}
 
 
+# An ESP32 on a bench, for programs that use its pins one by one: an expander and a display on its bus.
+BENCH: dict[str, Any] = {
+    "board": "esp32",
+    "i2c": [{"id": 0, "scl": 22, "sda": 21, "freq_hz": 100_000}],
+    "expanders": [{"kind": "mcp23017", "i2c": 0, "address": 32, "int_pin": -1}],
+    "display": {"kind": "hd44780", "i2c": 0, "address": 39, "columns": 20, "rows": 4},
+    "doors": [],
+}
+
+
 def script(directory: Path, text: str) -> Path:
     """A firmware that is one ``main.py``."""
     directory.mkdir(exist_ok=True)
@@ -42,9 +52,9 @@ def play(
     done: str = "done",
     timeout_s: float = 10,
 ) -> list[str]:
-    """Run a small firmware on a board with the demo's parts; returns what it printed until ``done``."""
+    """Run a small firmware on a board on a bench; returns what it printed until ``done``."""
     locker = SimLocker(
-        config(), IDENTITY, tmp_path / f"device-{ground}", ground, firmware=script(tmp_path / "fw", text)
+        BENCH, IDENTITY, tmp_path / f"device-{ground}", ground, firmware=script(tmp_path / "fw", text)
     )
     try:
         locker.call(lambda: act(locker))

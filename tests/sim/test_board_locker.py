@@ -18,7 +18,7 @@ def mixed() -> dict:
     """Doors 0 and 1 on pins, then two on each board."""
     given = cabinet.config(1883)
     given["expanders"] = []
-    given["rs485"] = [{"uart": 1, "tx": 19, "rx": 36, "de": 23}]
+    given["rs485"] = [{"uart": 1, "tx": 6, "rx": 17, "de": 7}]
     given["boards"] = [{"kind": kind, "uart": 1, "address": ADDRESS[kind]} for kind in MAKES]
     given["doors"] = given["doors"][:2] + [
         {

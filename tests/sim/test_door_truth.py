@@ -31,19 +31,24 @@ def config(wiring: str) -> dict[str, Any]:
     given: dict[str, Any] = {**cabinet.config(1883), "expanders": []}
     if wiring in BOARDS:
         bank = f"{wiring}@1:{ADDRESS[wiring]}"
-        given["rs485"] = [{"uart": 1, "tx": 19, "rx": 36, "de": 23, "baud": BAUD.get(wiring, 9600)}]
+        given["rs485"] = [{"uart": 1, "tx": 4, "rx": 15, "de": 5, "baud": BAUD.get(wiring, 9600)}]
         given["boards"] = [board(wiring)]
         lines = [(bank, n, bank, n) for n in range(FULL.get(wiring, 8))]
     elif wiring == "gpio":
-        lines = [("gpio", lock, "gpio", reed) for lock, reed in zip((13, 18, 19), (34, 35, 36), strict=True)]
+        lines = [("gpio", lock, "gpio", reed) for lock, reed in zip((4, 5, 6), (15, 16, 17), strict=True)]
     elif wiring == "mcp23017":
         given["expanders"] = RIG["expanders"]
         lines = [("mcp23017@0:32", n, "mcp23017@0:32", n + 8) for n in range(4)]
     else:
         chip = on_relay_chip(wiring)
-        given.update(expanders=[{**e, "int_pin": -1} for e in chip["expanders"]], shifts=chip["shifts"])
+        shifts = [{**chain, "data": 4, "clock": 5, "enable": 6} for chain in chip["shifts"]]
+        given.update(expanders=[{**e, "int_pin": -1} for e in chip["expanders"]], shifts=shifts)
         doors = [(door["lock"], door["reed"]) for door in chip["doors"][1:]]
-        lines = [(lock["bank"], lock["channel"], reed["bank"], reed["channel"]) for lock, reed in doors]
+        pins = dict(zip((34, 35, 36, 39), (15, 16, 17, 7), strict=True))
+        lines = [
+            (lock["bank"], lock["channel"], reed["bank"], pins.get(reed["channel"], reed["channel"]))
+            for lock, reed in doors
+        ]
     given["doors"] = [
         {
             "name": str(n + 1),

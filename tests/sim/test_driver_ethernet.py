@@ -309,7 +309,7 @@ def locker_on(chip: dict[str, Any], host: Host, clock: VirtualClock, directory: 
         network={**chip, "broker": "10.0.0.2", "port": 1883, "tls": False},
     )
     config["rs485"][0].update(tx=5, rx=36)
-    return SimLocker(config, IDENTITY, directory, "virtual", clock=clock, network=host.network)
+    return SimLocker(config, IDENTITY, directory, "virtual", clock=clock, network=host.network, psram="")
 
 
 @pytest.mark.parametrize("chip", [LAN, W5500], ids=["lan8720", "w5500"])

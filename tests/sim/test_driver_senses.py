@@ -32,7 +32,10 @@ def config(senses: dict[str, Any] = SENSES) -> dict[str, Any]:
     keypad = {"kind": "matrix", "rows": [26, 27, 32, 33], "cols": [4, 18, 19], "keys": "123456789*0#"}
     doors = [{**door, "size": 1} for door in RIG["doors"][4:]]
     network = demo.config(1883)["network"]
-    return demo_config(**given, doors=doors, keypad=keypad, led={"pin": 12}, senses=senses, network=network)
+    given["scanner"] = {**RIG["scanner"], "tx": 13, "rx": 23}
+    return demo_config(
+        **given, board="esp32", doors=doors, keypad=keypad, led={"pin": 12}, senses=senses, network=network
+    )
 
 
 class Sensing:

@@ -94,7 +94,7 @@ from locker.panel import _keypad
 
 asyncio.run(_keypad(config["keypad"], report).run(sink))
 """
-WIEGAND = {"kind": "wiegand", "d0": 26, "d1": 27, "bits": 8, "gap_ms": 40}
+WIEGAND = {"kind": "wiegand", "d0": 39, "d1": 40, "bits": 8, "gap_ms": 40}
 
 
 def with_boards(boards: int, doors: int) -> dict[str, Any]:
@@ -114,7 +114,7 @@ def with_boards(boards: int, doors: int) -> dict[str, Any]:
     }
 
 
-CHAIN = {"kind": "74hc595", "data": 2, "clock": 4, "latch": 15, "enable": 5, "back": -1, "chips": 2}
+CHAIN = {"kind": "74hc595", "data": 39, "clock": 40, "latch": 41, "enable": 42, "back": -1, "chips": 2}
 PCF = {"kind": "pcf8574", "i2c": 0, "address": 0x21, "int_pin": -1}
 
 
@@ -137,13 +137,13 @@ def mixed(pulses: tuple[int, ...], forever: bool) -> dict[str, Any]:
     """The demo's twelve doors on pins and an expander, two more on a lock board, three on other chips."""
     demo = cabinet.config(1)
     boards = with_boards(1, 2)
-    boards["rs485"][0].update(tx=12, rx=16, de=17)
+    boards["rs485"][0].update(tx=11, rx=12, de=13)
     return {
         **{key: demo[key] for key in ("board", "arm_pin", "i2c")},
         **boards,
         "expanders": [*demo["expanders"], PCF],
         "shifts": [CHAIN],
-        "doors": demo["doors"] + boards["doors"] + on_chips("74hc595@15", 2),
+        "doors": demo["doors"] + boards["doors"] + on_chips("74hc595@41", 2),
         "pulses": list(pulses),
         "forever": forever,
     }
@@ -195,8 +195,8 @@ def crowded_pulses() -> dict[str, float]:
 def boots() -> dict[str, float]:
     """Power cuts and resets of every kind at all moments of the start of the whole firmware."""
     demo = {**cabinet.config(1), "network": {}}
-    chain = {**CHAIN, "data": 13, "clock": 18, "latch": 19, "enable": 23}
-    doors = [{**door, "size": 1} for door in on_chips("74hc595@19", 4)]
+    chain = {**CHAIN, "data": 4, "clock": 5, "latch": 6, "enable": 7}
+    doors = [{**door, "size": 1} for door in on_chips("74hc595@6", 4)]
     return worst(_boots(demo), _boots({**demo, "expanders": [PCF], "shifts": [chain], "doors": doors}))
 
 
@@ -227,7 +227,8 @@ def keys() -> dict[str, float]:
     lost = invented = 0
     for part, noise_per_s in ((cabinet.config(1)["keypad"], 10), (WIEGAND, 0)):
         for seed in range(KEY_SEEDS):
-            with Stand(KEYPAD, {"arm_pin": 25, "doors": [], "keypad": part}, seed) as stand:
+            given = {"board": cabinet.config(1)["board"], "arm_pin": -1, "doors": [], "keypad": part}
+            with Stand(KEYPAD, given, seed) as stand:
                 stand.run(50)
                 keypad = stand.cabinet.keypad
                 if keypad is None:

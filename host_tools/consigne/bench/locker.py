@@ -46,7 +46,7 @@ def config() -> dict[str, Any]:
     """48 doors on six MCP23017: three chips of relays, three of reeds."""
     base = cabinet.config(1)
     base["expanders"] = [
-        {"kind": "mcp23017", "i2c": 0, "address": 32 + chip, "int_pin": (-1, -1, -1, 13, 18, 19)[chip]}
+        {"kind": "mcp23017", "i2c": 0, "address": 32 + chip, "int_pin": (-1, -1, -1, 4, 5, 6)[chip]}
         for chip in range(6)
     ]
     base["doors"] = [

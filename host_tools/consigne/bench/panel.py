@@ -63,7 +63,7 @@ async def main():
 
 asyncio.run(main())
 """
-_WIEGAND = {"kind": "wiegand", "d0": 26, "d1": 27, "bits": 8, "gap_ms": WIEGAND_GAP_MS}
+_WIEGAND = {"kind": "wiegand", "d0": 39, "d1": 40, "bits": 8, "gap_ms": WIEGAND_GAP_MS}
 _OLED = {"kind": "ssd1306", "i2c": 0, "address": 0x3C}
 _PANELS: tuple[dict[str, Any], ...] = (
     {},

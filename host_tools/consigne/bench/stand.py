@@ -40,7 +40,7 @@ class Stand:
 
     def __init__(self, program: str, config: dict[str, Any], seed: int = 1) -> None:
         self.clock = VirtualClock()
-        self.board = Board(self.clock)
+        self.board = Board.of(config, self.clock)
         self.cabinet = Cabinet(self.board, config, seed)
         self.events: list[tuple[int, list[Any]]] = []
         self.ended: list[str] = []

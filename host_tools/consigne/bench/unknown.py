@@ -22,7 +22,7 @@ def unknown_cabinet(seed: int) -> str:
     numbers = [str(n + 1) for n in range(DOORS)]
     random.Random(seed).shuffle(numbers)
     unused = iter(numbers)
-    data = usual_wiring(profiles()["esp32-devkitc"])
+    data = usual_wiring(profiles()["esp32-s3-devkitc-n8r8"])
     data["lock_board"] = []
     places = []
     for kind, address, doors, is_reversed, closed in BOARDS:

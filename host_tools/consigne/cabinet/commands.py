@@ -97,7 +97,7 @@ def new(
     doors: Annotated[int, typer.Option(help="How many.", min=1, max=240)] = 8,
     board: Annotated[
         str, typer.Option(help="Controller board, a name from `consigne cabinet boards`.")
-    ] = "esp32-devkitc",
+    ] = "esp32-s3-devkitc-n8r8",
     lock_boards: Annotated[
         str | None, typer.Option(help="Family of lock boards; none: relays on expanders.")
     ] = None,
@@ -120,10 +120,18 @@ def new(
 @app.command()
 def boards() -> None:
     """The controller boards that are known."""
-    table = Table("name", "board", "pins", "network")
+    table = Table("name", "PSRAM", "pins", "network", "MicroPython image")
+    for column in (table.columns[0], table.columns[4]):
+        column.no_wrap = True
     for profile in profiles().values():
-        free = len(profile.pins - profile.flash - profile.taken.keys())
-        table.add_row(profile.name, profile.title, str(free), ", ".join(profile.network))
+        known = profile.chip.image_pins(profile.psram) - profile.chip.flash
+        table.add_row(
+            profile.name,
+            f"{profile.psram_mb} MB" if profile.psram else "none",
+            str(len(profile.pins & known - profile.taken.keys())),
+            ", ".join(profile.network),
+            profile.image or "one built with ROMFS",
+        )
     Console().print(table)
 
 

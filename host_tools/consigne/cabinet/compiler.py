@@ -74,7 +74,7 @@ def device_config(cabinet: Cabinet) -> dict[str, Any]:
     locks = data["locks"]
     config: dict[str, Any] = {
         "format": 1,
-        "board": cabinet.board.chip,
+        "board": cabinet.board.chip.name,
         **{key: data[key] for key in ("name", "language", "digits", "duress", "watchdog_ms")},
         **{key: locks[key] for key in ("pulse_ms", "rest_ms", "reopen_s", "arm_pin")},
         "i2c": [_only(bus, "id", "scl", "sda", "freq_hz") for bus in data["i2c"]],

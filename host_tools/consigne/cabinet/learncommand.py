@@ -9,6 +9,7 @@ import typer
 from rich.console import Console as Screen
 from rich.table import Table
 
+from .compiler import open_cabinet
 from .console import ReplConsole
 from .learn import AGAIN, BACK, NONE, STOP, TWO, Stopped, Technician
 from .learned import NotOurs, Progress, in_words
@@ -76,7 +77,9 @@ def learn(
     wiring: Annotated[
         Path | None, typer.Option(help="A cabinet file with the controller's pins, buses and panel.")
     ] = None,
-    board: Annotated[str, typer.Option(help="Controller board, where no --wiring says.")] = "esp32-devkitc",
+    board: Annotated[
+        str, typer.Option(help="Controller board, where no --wiring says.")
+    ] = "esp32-s3-devkitc-n8r8",
     addresses: Annotated[int, typer.Option(help="Highest address to look at.", min=1, max=254)] = 8,
     pins: Annotated[bool, typer.Option(help="Look for locks and sensors at free pins too.")] = False,
     prove: Annotated[bool, typer.Option(help="At the end open every door once more.")] = True,
@@ -146,7 +149,7 @@ def _reached(
     elif sim is not None:
         from ..sim.learnground import SimTechnician, UnknownCabinet
 
-        site = UnknownCabinet(simulated(sim))
+        site = UnknownCabinet(simulated(sim), psram=open_cabinet(sim).psram)
         yield Learning.over_console(progress, site.console, typer.echo), SimTechnician(site)
 
 

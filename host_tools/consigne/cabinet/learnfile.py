@@ -102,7 +102,7 @@ def _baud(boards: list[FoundBoard], wire: Data) -> int:
 
 def _place(door: FoundDoor, names: dict[str, str], board: Profile) -> Place:
     on, reed_on = names[door.lock[0]], names[door.reed[0]]
-    is_bare = reed_on == "gpio" and door.reed[1] in board.input_only
+    is_bare = reed_on == "gpio" and door.reed[1] in board.chip.input_only
     elsewhere = "" if reed_on == on else reed_on
     return Place(door.number, on, door.lock[1], door.reed[1], door.closed_level, elsewhere, is_bare)
 

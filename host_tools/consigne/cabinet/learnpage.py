@@ -105,7 +105,7 @@ class LearnPage:
 
     def __init__(self, sim: Path, out: Path, progress: Progress, addresses_max: int, with_pins: bool) -> None:
         self.cells = cells(open_cabinet(sim).compartments)
-        self.site = UnknownCabinet(simulated(sim))
+        self.site = UnknownCabinet(simulated(sim), psram=open_cabinet(sim).psram)
         self.technician = PageTechnician(self.site)
         self.progress = progress
         self.done = False

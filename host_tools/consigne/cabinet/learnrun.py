@@ -149,10 +149,10 @@ def _free_pins(wiring: dict[str, Any]) -> tuple[list[int], list[int]]:
     used = set(_pins_in(wiring))
 
     def can(role: Role) -> set[int]:
-        return suitable(board, role, used, wiring["psram"])
+        return suitable(board, role, used)
 
     sensors = can(REED)
-    bare = {pin for pin in board.input_only & board.pins if pin not in used | board.taken.keys()}
+    bare = {pin for pin in board.chip.input_only & board.pins if pin not in used | board.taken.keys()}
     return sorted(sensors & can(RELAY)), sorted(bare)
 
 

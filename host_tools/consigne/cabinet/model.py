@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from consigne.firmware_path import import_locker
 
+from .chips import OCTAL, QUAD
 from .problems import Key
 from .profiles import Profile
 from .reading import Sheet
@@ -57,7 +58,7 @@ RELAY = Role("a lock's relay", output=True, rest="low", coil=True)
 ARM = Role("the arming line", output=True, rest="low", coil=True)
 REED = Role("a door's sensor", rest="unknown", pulled=True)
 I2C = Role("an I2C line", output=True, rest="high")
-INTERRUPT = Role("an interrupt line", rest="high")
+INTERRUPT = Role("an interrupt line", rest="high", pulled=True)
 ROW = Role("a keypad row", output=True)
 COLUMN = Role("a keypad column", pulled=True)
 WIEGAND = Role("a Wiegand line", rest="high", pulled=True)
@@ -127,6 +128,20 @@ class Cabinet:
     def compartments(self) -> list[dict[str, Any]]:
         entries: list[dict[str, Any]] = self.data["compartment"]
         return entries
+
+    @property
+    def psram(self) -> str:
+        """How PSRAM hangs on its chip, "" for none: as the profile says, or else as the file does."""
+        said = self.data.get("psram")
+        if said and not self.board.psram:
+            kinds = self.board.chip.psram
+            return OCTAL if OCTAL in kinds else QUAD if QUAD in kinds else ""
+        return self.board.psram
+
+    @property
+    def psram_pins(self) -> frozenset[int]:
+        """Pins that carry the PSRAM, and that MicroPython for it leaves out."""
+        return self.board.chip.psram.get(self.psram, frozenset())
 
     @cached_property
     def banks(self) -> list[Bank]:

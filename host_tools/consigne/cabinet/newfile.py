@@ -46,7 +46,7 @@ class _Pins:
     used: set[int] = field(default_factory=lambda: {0})  # on all of them the button for the download mode
 
     def take(self, role: Role) -> int:
-        can = suitable(self.board, role, self.used, False)
+        can = suitable(self.board, role, self.used)
         if not can:
             raise NoRoom(f"{self.board.title} has too few pins: none is left for {role.words}")
         pin = min(can, key=lambda pin: (self._worth(pin), pin))
@@ -54,7 +54,7 @@ class _Pins:
         return pin
 
     def _worth(self, pin: int) -> int:
-        return sum(pin in suitable(self.board, role, set(), False) for role in _ROLES)
+        return sum(pin in suitable(self.board, role, set()) for role in _ROLES)
 
 
 def new_file(board: Profile, doors: int, lock_boards: str | None, per_board: int) -> str:
@@ -62,21 +62,26 @@ def new_file(board: Profile, doors: int, lock_boards: str | None, per_board: int
 
     ``lock_boards``: a family such as ``"8a"``, each board with ``per_board`` doors; None: MCP23017
     expanders with eight relays and eight sensors each.  A board with few pins gets a keypad that needs two
-    of them and a transceiver that finds its direction by itself.  Raises ``NoRoom``.
+    of them and a transceiver that finds its direction by itself; one with fewer still, expanders that are
+    asked instead of telling.  Raises ``NoRoom``.
     """
-    try:
-        return _new_file(board, doors, lock_boards, per_board, is_small=False)
-    except NoRoom:
-        return _new_file(board, doors, lock_boards, per_board, is_small=True)
+    for is_small, is_told in ((False, True), (True, True), (True, False)):
+        try:
+            return _new_file(board, doors, lock_boards, per_board, is_small, is_told)
+        except NoRoom as error:
+            why = error
+    raise why
 
 
-def _new_file(board: Profile, doors: int, lock_boards: str | None, per_board: int, is_small: bool) -> str:
+def _new_file(
+    board: Profile, doors: int, lock_boards: str | None, per_board: int, is_small: bool, is_told: bool
+) -> str:
     pins = _Pins(board)
     arm = -1 if lock_boards and is_small else pins.take(model.ARM)
     if lock_boards:
         heads, places = _on_boards(board, pins, doors, lock_boards, per_board, is_small)
     else:
-        heads, places = _on_chips(pins, doors)
+        heads, places = _on_chips(pins, doors, is_told)
     i2c = f"[[i2c]]\nid = 0\nscl = {pins.take(model.I2C)}\nsda = {pins.take(model.I2C)}\n"
     columns = -(-len(places) // len(_COLUMN))
     terminal = columns // 2 + 1
@@ -121,7 +126,7 @@ def _keypad(pins: _Pins, is_small: bool) -> str:
     return f'rows = {rows}\ncols = {cols}\nkeys = "123456789*0#"\n'
 
 
-def _on_chips(pins: _Pins, doors: int) -> tuple[list[str], list[Place]]:
+def _on_chips(pins: _Pins, doors: int, is_told: bool) -> tuple[list[str], list[Place]]:
     chips = -(-doors // _DOORS_PER_CHIP)
     if chips > _CHIPS_MAX:
         raise NoRoom(f"{_CHIPS_MAX * _DOORS_PER_CHIP} doors fit on expanders: use lock boards for {doors}")
@@ -129,7 +134,7 @@ def _on_chips(pins: _Pins, doors: int) -> tuple[list[str], list[Place]]:
     places: list[Place] = []
     for chip in range(chips):
         name = chr(ord("A") + chip)
-        wired = f"int_pin = {pins.take(model.INTERRUPT)}\n" if chip == 0 else ""
+        wired = f"int_pin = {pins.take(model.INTERRUPT)}\n" if chip == 0 and is_told else ""
         heads.append(f'[[expander]]\nname = "{name}"\nkind = "mcp23017"\naddress = {0x20 + chip:#x}\n{wired}')
         for lock, reed in zip(CHIP_LOCKS, CHIP_REEDS, strict=True):
             places.append(Place(str(len(places) + 1), name, lock, reed))

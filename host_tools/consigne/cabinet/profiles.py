@@ -6,6 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from .chips import CHIPS, Chip
+
 _HERE = Path(__file__).resolve().parent
 
 
@@ -19,33 +21,49 @@ def hardware_dir() -> Path:
 
 @dataclass(frozen=True)
 class Profile:
-    """One board.
+    """One board, as it is ordered.
 
-    ``pins``: on its headers.  ``taken``: pin -> what the board itself uses it for.  ``strapping``: pin ->
-    the level it must have at reset, "low", "high" or "any".  ``glitch``: pin -> what it does at
-    power-up before the firmware runs.  ``ethernet``: how its Ethernet chip is wired, in the words of the
-    device's ``network``; empty without one.  ``milliamps_5v``: what it draws at most.
+    ``module``: what carries the chip, with ``flash_mb`` and ``psram_mb`` megabytes; ``psram``: how the latter
+    hangs on it, "" for none.  ``pins``: on its headers.  ``taken``: pin -> what the board itself uses it
+    for.  ``wired``: pin -> the keys of a cabinet file that it may serve, where the board has wired it to a
+    part.  ``strapping``: pin -> the level it must have at reset, "low", "high" or "any".  ``glitch``: pin ->
+    what it does at power-up before the firmware runs.  ``ethernet``: how its Ethernet chip is wired, in the
+    words of the device's ``network``; empty without one.  ``milliamps_5v``: what it draws at most.
     """
 
     name: str
     title: str
-    chip: str
+    chip: Chip
+    module: str
+    flash_mb: int
+    psram_mb: int
+    psram: str
     pins: frozenset[int]
-    flash: frozenset[int]
-    psram: frozenset[int]
-    input_only: frozenset[int]
     taken: dict[int, str]
+    wired: dict[int, tuple[str, ...]]
     strapping: dict[int, str]
     glitch: dict[int, str]
-    adc1: frozenset[int]
-    adc2: frozenset[int]
     uarts: tuple[int, ...]
     i2c: tuple[int, ...]
-    rmt_channels: int
     network: tuple[str, ...]
     ethernet: dict[str, Any]
     milliamps_5v: int
     source: str
+
+    @property
+    def image(self) -> str:
+        """The official MicroPython image for it; "" when it needs one that is built with ROMFS."""
+        return self.chip.image(self.psram)
+
+    @property
+    def own_pins(self) -> dict[int, str]:
+        """Pins by which the board reaches its Ethernet chip -> what they are."""
+        pins = {key: pin for key, pin in self.ethernet.items() if key in ETHERNET_PINS and pin >= 0}
+        return {pin: self.taken.get(pin, f"the Ethernet chip's {key}") for key, pin in pins.items()}
+
+
+ETHERNET_PINS = ("mdc", "mdio", "power", "ref_clk", "sck", "mosi", "miso", "cs", "int", "reset")
+"""Keys of ``ethernet`` that name a pin."""
 
 
 @cache
@@ -60,19 +78,18 @@ def load(path: Path) -> Profile:
     return Profile(
         name=path.stem,
         title=raw["title"],
-        chip=raw["chip"],
+        chip=CHIPS[raw["chip"]],
+        module=raw["module"],
+        flash_mb=raw["flash_mb"],
+        psram_mb=raw["psram_mb"],
+        psram=raw.get("psram", ""),
         pins=frozenset(raw["pins"]),
-        flash=frozenset(raw["flash"]),
-        psram=frozenset(raw["psram"]),
-        input_only=frozenset(raw["input_only"]),
         taken=_by_pin(raw["taken"]),
+        wired={pin: tuple(keys.split(", ")) for pin, keys in _by_pin(raw.get("wired", {})).items()},
         strapping=_by_pin(raw["strapping"]),
         glitch=_by_pin(raw["glitch"]),
-        adc1=frozenset(raw["adc1"]),
-        adc2=frozenset(raw["adc2"]),
         uarts=tuple(raw["uarts"]),
         i2c=tuple(raw["i2c"]),
-        rmt_channels=raw["rmt_channels"],
         network=tuple(raw["network"]),
         ethernet=raw.get("ethernet", {}),
         milliamps_5v=raw["milliamps_5v"],

@@ -176,9 +176,9 @@ def rmt_channels(cabinet: Cabinet) -> Iterator[Finding]:
     users += [f"the direction of RS-485 wire {i}" for i in range(max(driven) + 1 if driven else 0)]
     if "strip" in cabinet.data:
         users.append("the light strip")  # the port's own choice, the last one
-    if len(users) > cabinet.board.rmt_channels:
+    if len(users) > cabinet.board.chip.rmt_channels:
         need = f"{', '.join(users[:-1])} and {users[-1]} need {len(users)} RMT channels"
-        text = f"{need}, {cabinet.board.title} has {cabinet.board.rmt_channels}"
+        text = f"{need}, {cabinet.board.title} has {cabinet.board.chip.rmt_channels}"
         if not driven:
             yield ("strip", "pin"), text, "leave the lights out, or take another board"
             return
@@ -194,7 +194,7 @@ def ethernet(cabinet: Cabinet) -> Iterator[Finding]:
     wired = cabinet.data.get("ethernet")
     if wired is None:
         return
-    buses = SPI_BUSES.get(cabinet.board.chip, 1)
+    buses = SPI_BUSES.get(cabinet.board.chip.name, 1)
     if cabinet.board.ethernet:
         yield ("ethernet",), f"{cabinet.board.title} has an Ethernet chip of its own", "take [ethernet] out"
     elif cabinet.data.get("network", {}).get("kind") != "ethernet":

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Set
 
 from .model import Cabinet, Role, Use
 from .problems import Key, spell
-from .profiles import Profile
+from .profiles import Profile, profiles
 
 Finding = tuple[Key, str, str]
 
@@ -13,20 +13,60 @@ def exists(cabinet: Cabinet) -> Iterator[Finding]:
     board = cabinet.board
     for use in cabinet.uses:
         # Other rules speak of these: there the reason is better.
-        if use.pin not in board.pins | board.flash | board.psram | board.taken.keys():
+        if use.pin not in board.pins | board.chip.flash | cabinet.psram_pins | board.taken.keys():
             yield use.key, f"{board.title} has no pin {use.pin}", _take_another(cabinet, use)
 
 
 def flash(cabinet: Cabinet) -> Iterator[Finding]:
     for use in cabinet.uses:
-        if use.pin in cabinet.board.flash:
+        if use.pin in cabinet.board.chip.flash:
             yield use.key, f"pin {use.pin} belongs to the flash memory", _take_another(cabinet, use)
 
 
 def psram(cabinet: Cabinet) -> Iterator[Finding]:
     for use in cabinet.uses:
-        if cabinet.data["psram"] and use.pin in cabinet.board.psram:
-            yield use.key, f"pin {use.pin} belongs to the PSRAM", _take_another(cabinet, use)
+        if use.pin in cabinet.psram_pins - cabinet.board.chip.flash:
+            text = f"pin {use.pin} belongs to the PSRAM, and MicroPython for it knows no such pin"
+            yield use.key, text, _take_another(cabinet, use)
+
+
+def psram_said(cabinet: Cabinet) -> Iterator[Finding]:
+    said, board = cabinet.data["psram"], cabinet.board
+    if said is None or said == bool(board.psram):
+        return
+    with_it = [other.name for other in profiles().values() if other.chip is board.chip and other.psram]
+    if not said:
+        yield ("psram",), f"{board.title} has PSRAM ({board.module})", "remove this line: the profile says it"
+    elif with_it:
+        text = f"{board.title} carries {board.module}, which has no PSRAM"
+        yield ("psram",), text, f"name the board that you have: {' or '.join(with_it)}"
+    else:
+        yield ("psram",), f"there is no {board.chip.name} with PSRAM", "remove this line"
+
+
+def board_pins(cabinet: Cabinet) -> Iterator[Finding]:
+    """The board's own wiring is judged like the file's, where the file has it used."""
+    board = cabinet.board
+    if cabinet.data.get("network", {}).get("kind") != "ethernet":
+        return
+    known = board.chip.image_pins(cabinet.psram) - board.chip.flash
+    for pin, what in board.own_pins.items():
+        if pin not in known:
+            text = f"{what} of {board.title} is pin {pin}, which MicroPython for PSRAM does not know"
+            yield ("network", "kind"), text, 'take a board made for PSRAM, or write kind = "wifi"'
+
+
+def wired(cabinet: Cabinet) -> Iterator[Finding]:
+    for use in cabinet.uses:
+        serves = cabinet.board.wired.get(use.pin)
+        if serves is not None and _plain(use.key) not in serves:
+            text = f"{cabinet.board.title} has pin {use.pin} wired for {' or '.join(serves)}"
+            yield use.key, text, _take_another(cabinet, use)
+
+
+def _plain(key: Key) -> str:
+    """A key as profiles write it: ``compartment.reed``, whichever compartment."""
+    return ".".join(part for part in key if isinstance(part, str))
 
 
 def taken(cabinet: Cabinet) -> Iterator[Finding]:
@@ -46,14 +86,14 @@ def once(cabinet: Cabinet) -> Iterator[Finding]:
 
 def input_only(cabinet: Cabinet) -> Iterator[Finding]:
     for use in cabinet.uses:
-        if use.role.output and use.pin in cabinet.board.input_only:
+        if use.role.output and use.pin in cabinet.board.chip.input_only:
             text = f"pin {use.pin} can only read, and {use.role.words} is driven"
             yield use.key, text, _take_another(cabinet, use)
 
 
 def pull_up(cabinet: Cabinet) -> Iterator[Finding]:
     for use in cabinet.uses:
-        if not use.role.pulled or use.pin not in cabinet.board.input_only or use.pull_up:
+        if not use.role.pulled or use.pin not in cabinet.board.chip.input_only or use.pull_up:
             continue
         text = f"pin {use.pin} has no pull-up inside and floats when the contact is open"
         if use.key[0] == "compartment":
@@ -98,36 +138,41 @@ def armed(cabinet: Cabinet) -> Iterator[Finding]:
 
 def adc(cabinet: Cabinet) -> Iterator[Finding]:
     for use in cabinet.uses:
-        if use.role.analog and use.pin not in cabinet.board.adc1 | cabinet.board.adc2:
+        if use.role.analog and use.pin not in cabinet.board.chip.adc1 | cabinet.board.chip.adc2:
             yield use.key, f"pin {use.pin} cannot measure", _take_another(cabinet, use)
 
 
 def adc2(cabinet: Cabinet) -> Iterator[Finding]:
     network = cabinet.data.get("network")
     for use in cabinet.uses:
-        if use.role.analog and use.pin in cabinet.board.adc2 and network and network["kind"] == "wifi":
+        if use.role.analog and use.pin in cabinet.board.chip.adc2 and network and network["kind"] == "wifi":
             text = f"pin {use.pin} is on ADC2, which does not measure while Wi-Fi runs"
             yield use.key, text, _take_another(cabinet, use)
 
 
-def suitable(board: Profile, role: Role, used: Set[int], psram: bool) -> set[int]:
-    """The pins of a board that are free and that no rule forbids for this role."""
-    no = board.flash | board.taken.keys() | used
-    if psram:
-        no |= board.psram
+def suitable(board: Profile, role: Role, used: Set[int], psram: str | None = None) -> set[int]:
+    """The pins of a board that are free and that no rule forbids for this role.
+
+    ``psram``: what its module has; None: as its profile says.  Pins that the board has wired to a part are
+    left out: they serve that part.
+    """
+    chip = board.chip
+    no = chip.flash | board.taken.keys() | board.wired.keys() | used
     if role.output or role.pulled:
-        no |= board.input_only
+        no |= chip.input_only
     if role.coil:
         no |= board.strapping.keys() | board.glitch.keys()
     if role.rest != "open":
         no |= {pin for pin, level in board.strapping.items() if level not in ("any", role.rest)}
-    return set((board.adc1 if role.analog else board.pins) - no)
+    can = board.pins & chip.image_pins(board.psram if psram is None else psram)
+    return set((can & chip.adc1 if role.analog else can) - no)
 
 
 def _take_another(cabinet: Cabinet, use: Use) -> str:
     """Advice: which pins are left for this."""
     used = {other.pin for other in cabinet.uses}
-    pins = sorted(suitable(cabinet.board, use.role, used, cabinet.data["psram"]))
+    wired = {pin for pin, serves in cabinet.board.wired.items() if _plain(use.key) in serves} - used
+    pins = sorted(suitable(cabinet.board, use.role, used, cabinet.psram) | wired)
     if not pins:
         return f"no pin of {cabinet.board.title} is left for it: use an expander or a lock board"
     return f"take {'one of ' if len(pins) > 1 else ''}{', '.join(str(pin) for pin in pins)}"

@@ -55,7 +55,7 @@ SITE: Table = {
         choices=("locker", "counter", "residence", "shop", "mall", "seller"),
     ),
     "hours": Field(str, 'when customers are served, "1-5 08:00-19:30, 6 09:00-13:00"', "", 0, 120),
-    "psram": Field(bool, "the module has PSRAM", False),
+    "psram": Field(bool, "the module has PSRAM; the board's profile says so already", None),
     "watchdog_ms": Field(int, "restart when nothing moves for so long", 8000, 1000, 60_000),
 }
 

@@ -12,22 +12,21 @@ simulated ground.  Whatever happens here happens on one thread, the one that run
     board.pin(25).on_change(coil.armed)        # a part watches a wire
 """
 
-from collections.abc import Callable
+import errno
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from ..cabinet.chips import CHIPS, OCTAL, QUAD
 from ..device import layout
 from .buses import I2CBus, Spi, Uart
 from .clock import Clock, Timer
 from .ethernet import Ethernet
-from .gpio import PIN_COUNT, Pad, Pwm, Rmt, check_pin
+from .gpio import Pad, Pwm, Rmt
 from .idfheap import IdfHeap
 from .nets import Net
 from .radio import Radio
 
 POWER_ON, HARD, WATCHDOG, SOFT = 1, 2, 3, 5  # machine.reset_cause() of the ESP32 port
-# Driven while the chip boots (0, 1, 5 and 14 on most boards; relays on 26 and 27 were seen to fire).
-BOOT_SIGNALS = (0, 1, 5, 14, 26, 27)
-BOOT_SIGNAL_US = 5_000
 CAUSE_NAMES = {POWER_ON: "power", HARD: "hard reset", WATCHDOG: "watchdog", SOFT: "soft reset"}
 
 
@@ -62,6 +61,12 @@ class Flash(Protocol):
 class Board:
     """The chip, its supply and everything attached to it.
 
+    Parameters
+    ----------
+    chip, psram
+        A name in ``cabinet.chips.CHIPS``, and how PSRAM hangs on it, "" for none: the image is made for that,
+        so its pins are not there.
+
     Attributes
     ----------
     log
@@ -74,8 +79,16 @@ class Board:
         Called when any pin changed its level without an interrupt.
     """
 
-    def __init__(self, clock: Clock, unique_id: bytes = b"\x24\x0a\xc4\x00\x00\x01") -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        unique_id: bytes = b"\x24\x0a\xc4\x00\x00\x01",
+        *,
+        chip: str = "esp32",
+        psram: str = "",
+    ) -> None:
         self.clock = clock
+        self.chip = CHIPS[chip]
         self.unique_id = unique_id
         self.parts: list[Part] = []
         self.flash: dict[str, Flash] = {}
@@ -89,7 +102,10 @@ class Board:
         self.on_reset: Callable[[int], Any] = lambda cause: None
         self.on_interrupt: Callable[[str, int, int], Any] = lambda kind, number, value: None
         self.on_input: Callable[[], Any] = lambda: None
-        self._pads = [Pad(number, self._pin_changed) for number in range(PIN_COUNT)]
+        known = self.chip.image_pins(psram) - self.chip.flash
+        self._pads = {
+            number: Pad(number, self._pin_changed, number in self.chip.input_only) for number in sorted(known)
+        }
         self._buses: dict[int, I2CBus] = {}
         self._uarts: dict[int, Uart] = {}
         self._spis: dict[int, Spi] = {}
@@ -98,15 +114,26 @@ class Board:
         self._watchdog: Timer | None = None
         self.watchdog_ms = 0
 
+    @classmethod
+    def of(cls, config: Mapping[str, Any], clock: Clock, psram: str | None = None) -> "Board":
+        """The board that a device's configuration is made for.
+
+        ``psram`` None: as much as its chip can have.  Such an image has the fewest pins: what is right there
+        is right without.
+        """
+        chip = CHIPS[config.get("board", "esp32")]
+        if psram is None:
+            psram = OCTAL if OCTAL in chip.psram else QUAD if QUAD in chip.psram else ""
+        return cls(clock, chip=chip.name, psram=psram)
+
     def note(self, what: str, detail: str = "") -> None:
         """Write a line into the log with the time of now."""
         self.log(self.clock.now_us(), what, detail)
 
     # --- what parts and harness reach for ------------------------------------------------------------
     def pin(self, number: int) -> Net:
-        """The net at a pin of the chip; ValueError for a pin that does not exist or carries the flash."""
-        check_pin(number)
-        return self._pads[number].net
+        """The net at a pin of the chip; ValueError for a pin that is not there or carries flash or PSRAM."""
+        return self.pad(number).net
 
     def i2c(self, number: int) -> I2CBus:
         if number not in (0, 1):
@@ -114,15 +141,17 @@ class Board:
         return self._buses.setdefault(number, I2CBus(f"i2c{number}"))
 
     def uart(self, number: int) -> Uart:
-        if number not in (0, 1, 2):
-            raise ValueError(f"an ESP32 has no UART {number}")
+        if not 0 <= number < self.chip.uarts:
+            raise ValueError(f"an {self.chip.name} has no UART {number}")
         if number not in self._uarts:
             self._uarts[number] = Uart(self.clock, f"uart{number}")
         return self._uarts[number]
 
     # --- what the firmware's side reaches for -----------------------------------------------------------
     def pad(self, number: int) -> Pad:
-        check_pin(number)
+        """As ``machine.Pin`` looks for it: ``ports/esp32/machine_pin.c, machine_pin_find``."""
+        if number not in self._pads:
+            raise ValueError(f"invalid pin {number}")
         return self._pads[number]
 
     def bus_at(self, scl: int, sda: int) -> I2CBus:
@@ -141,15 +170,23 @@ class Board:
         return self._spis[number]
 
     def rmt(self, number: int, pin: int, resolution_hz: int, idle_level: int) -> None:
-        """Set up RMT channel ``number`` (0..7) on a pin."""
-        if not 0 <= number < 8:
-            raise ValueError("RMT channels are 0 to 7")
+        """Set up an RMT channel of the chip on a pin."""
+        if not 0 <= number < self.chip.rmt_channels:
+            raise ValueError(f"RMT channels that send are 0 to {self.chip.rmt_channels - 1}")
         if number in self._rmts:
             self._rmts[number].stop()
         self._rmts[number] = Rmt(self.clock, self.pad(pin), resolution_hz, idle_level)
 
     def rmt_channel(self, number: int) -> Rmt:
         return self._rmts[number]
+
+    def measured_v(self, number: int) -> float:
+        """What ``machine.ADC`` measures: ValueError where no ADC is, OSError where Wi-Fi has taken it."""
+        if number not in self.chip.adc1 | self.chip.adc2:
+            raise ValueError("invalid pin")
+        if number in self.chip.adc2 and self.radio.active:
+            raise OSError(errno.ETIMEDOUT)
+        return self.pin(number).volts
 
     def pwm(self, pin: int) -> Pwm:
         """The PWM of a pin, made and given the pin when it is not its owner already."""
@@ -161,7 +198,7 @@ class Board:
     def levels(self) -> int:
         """All pins at once: bit n is the level of GPIO n."""
         bits = 0
-        for pad in self._pads:
+        for pad in self._pads.values():
             bits |= pad.net.level << pad.number
         return bits
 
@@ -202,9 +239,10 @@ class Board:
 
     def _boot_signals(self) -> None:
         """What the ROM does to some pins before any firmware runs: a relay there fires."""
-        for number in BOOT_SIGNALS:
-            self._pads[number].drive_at_boot()
-            self.clock.call_in(BOOT_SIGNAL_US, self._pads[number].end_boot)
+        for number, high_us in self.chip.boot_us.items():
+            if number in self._pads:
+                self._pads[number].drive_at_boot()
+                self.clock.call_in(high_us, self._pads[number].end_boot)
 
     def power_off(self) -> None:
         """Take the supply away: the chip stops in the middle of whatever it was doing."""
@@ -230,7 +268,7 @@ class Board:
 
     def soft_reset(self) -> None:
         """The interpreter starts anew: levels, link and watchdog stay, interrupts and tones end."""
-        for pad in self._pads:
+        for pad in self._pads.values():
             pad.triggers = 0
         for number in self._pwms:
             self._pads[number].reset()
@@ -249,7 +287,7 @@ class Board:
         self._rmts.clear()
         self._pwms.clear()
         self._spis.clear()
-        for pad in self._pads:
+        for pad in self._pads.values():
             pad.reset()
         for uart in self._uarts.values():
             uart.close()

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from .buses import Spi
 from .clock import Clock, Timer
-from .gpio import IN, INPUT_ONLY, OUT, PULL_UP, Channel, Pad
+from .gpio import IN, OUT, PULL_UP, Channel, Pad
 
 ETH_INITIALIZED, ETH_STARTED, ETH_STOPPED, ETH_CONNECTED, ETH_DISCONNECTED, ETH_GOT_IP = range(6)
 
@@ -132,8 +132,7 @@ class Ethernet:
             self._has_netif = True
             raise OSError("esp_eth_driver_install failed with invalid argument")
         self.bus = bus
-        pull = None if interrupt in INPUT_ONLY else PULL_UP  # ESP-IDF goes on without, and so does the port
-        self._pad(interrupt).configure(IN, pull, None)
+        self._pad(interrupt).configure(IN, PULL_UP, None)
         if reset >= 0:
             self._pad(reset).configure(OUT, None, 1)
         self._install(SpiWires(*bus.pins, cs, interrupt, reset), [cs], (interrupt,))

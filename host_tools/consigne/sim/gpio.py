@@ -1,10 +1,10 @@
-"""The pins of an ESP32 and the peripherals that take them over: GPIO, PWM and RMT.
+"""The pins of a chip and the peripherals that take them over: GPIO, PWM and RMT.
 
 A pad has one owner at a time: the peripheral that was configured last, as in the chip's output
-matrix.  Pins 6..11 carry the flash and refuse; 34..39 are inputs without pulls (ESP32 datasheet,
-"GPIO pins").  To drive one of those is a ``ValueError``; a pull asked for there is not made and nobody is
-told, for the port does not look at what ``gpio_pullup_en`` answers (``ports/esp32/machine_pin.c``,
-``machine_pin_obj_init_helper``).
+matrix.  Which pins there are is for ``cabinet.chips`` to say; those that carry flash or PSRAM refuse.  Some
+pins of the ESP32 are inputs without pulls: to drive one is a ``ValueError``; a pull asked for there is not
+made and nobody is told, for the port does not look at what ``gpio_pullup_en`` answers
+(``ports/esp32/machine_pin.c, machine_pin_obj_init_helper``).
 """
 
 from collections.abc import Callable, Sequence
@@ -13,31 +13,21 @@ from typing import Any
 from .clock import Clock, Timer
 from .nets import Net
 
-PIN_COUNT = 40
-MISSING = frozenset((20, 24, 28, 29, 30, 31))  # not bonded out on any ESP32 module
-FLASH = frozenset(range(6, 12))
-INPUT_ONLY = frozenset(range(34, 40))
-
 IN, OUT, OPEN_DRAIN = 1, 3, 7  # the values of machine.Pin on the ESP32 port
 PULL_DOWN, PULL_UP = 1, 2
 IRQ_RISING, IRQ_FALLING = 1, 2
-CHIP = "esp32"
-
-
-def check_pin(number: int, output: bool = False) -> None:
-    """Raise ValueError where the ESP32 port does."""
-    if not 0 <= number < PIN_COUNT or number in MISSING or number in FLASH:
-        raise ValueError(f"invalid pin {number}")
-    if output and number in INPUT_ONLY:
-        raise ValueError("pin can only be input")
+CHIP = "chip"  # who drives and pulls a net from inside
 
 
 class Pad:
     """One pin seen from inside the chip."""
 
-    def __init__(self, number: int, changed: Callable[[int, int, bool], Any]) -> None:
+    def __init__(
+        self, number: int, changed: Callable[[int, int, bool], Any], is_input_only: bool = False
+    ) -> None:
         """``changed(number, level, is_interrupt)`` is told of every change of level."""
         self.number = number
+        self.is_input_only = is_input_only
         self.net = Net(f"gpio{number}")
         self.net.on_change(self._level_changed)
         self._changed = changed
@@ -68,7 +58,8 @@ class Pad:
         """``machine.Pin(...)``: None leaves mode or value as they are; ``pull`` 0 is none, None unchanged."""
         if mode not in (None, IN, OUT, OPEN_DRAIN):
             raise ValueError("invalid pin mode")
-        check_pin(self.number, output=mode in (OUT, OPEN_DRAIN))
+        if mode in (OUT, OPEN_DRAIN):
+            self._check_output()
         self._booting = False
         if mode is not None:
             self.mode = mode
@@ -76,9 +67,13 @@ class Pad:
             self.net.set_tone(None)
         if value is not None:
             self.value = value
-        if pull is not None and self.number not in INPUT_ONLY:
+        if pull is not None and not self.is_input_only:
             self.net.pull(CHIP, {PULL_UP: 1, PULL_DOWN: 0}.get(pull))
         self._drive()
+
+    def _check_output(self) -> None:
+        if self.is_input_only:
+            raise ValueError("pin can only be input")
 
     def write(self, value: int) -> None:
         """Set the output latch; it shows on the pin only while GPIO owns it as an output."""
@@ -101,7 +96,7 @@ class Pad:
 
     # --- a peripheral takes the pad over ------------------------------------------------------------
     def hand_to(self, channel: "Channel", level: int) -> None:
-        check_pin(self.number, output=True)
+        self._check_output()
         self._booting = False
         self.mode = OUT
         self._owner = channel

@@ -81,11 +81,14 @@ class SimConsole:
 
 
 class UnknownCabinet:
-    """The physics of a device's configuration, with names for the banks (``compiler.spelled_out``)."""
+    """The physics of a device's configuration, with names for the banks (``compiler.spelled_out``).
 
-    def __init__(self, config: Mapping[str, Any], seed: int = 0) -> None:
+    ``psram`` as in ``Board.of``.
+    """
+
+    def __init__(self, config: Mapping[str, Any], seed: int = 0, psram: str | None = None) -> None:
         self.clock = VirtualClock()
-        self.board = Board(self.clock)
+        self.board = Board.of(config, self.clock, psram)
         self.cabinet = Cabinet(self.board, config, seed)
         self.opened_us: dict[str, int] = {}  # when each door sprang last
         for door in self.cabinet.doors:

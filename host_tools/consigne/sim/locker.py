@@ -53,6 +53,8 @@ class SimLocker:
         ``NetCut``.  ``"virtual"``: CPython, on ``clock``, against ``network``.
     firmware
         Another directory with a ``main.py``; by default the firmware itself.
+    psram
+        How PSRAM hangs on the chip, "" for none: as in ``Board.of``.
 
     Attributes
     ----------
@@ -73,6 +75,7 @@ class SimLocker:
         firmware: Path | None = None,
         heap_kb: int = HEAP_KB,
         seed: int = 0,
+        psram: str | None = None,
     ) -> None:
         self.name = str(identity.get("locker", "locker"))
         self.directory = directory
@@ -91,7 +94,7 @@ class SimLocker:
         self.thread: BoardThread | None = None
         if ground == "micropython":
             real = RealClock()
-            self.board = Board(real)
+            self.board = Board.of(config, real, psram)
             self.flash = self._open_flash()
             process = self._interpreter(firmware, heap_kb)
             self.ground: MicroPythonGround | VirtualGround = process
@@ -99,7 +102,7 @@ class SimLocker:
             self.thread.on_power_lost = self._power_lost
             self.thread.start()
         elif ground == "virtual":
-            self.board = Board(clock or VirtualClock())
+            self.board = Board.of(config, clock or VirtualClock(), psram)
             self.flash = self._open_flash()
             self.ground = VirtualGround(self.board, directory, firmware, network, seed)
             self.ground.on_power_lost = self._power_lost

@@ -100,7 +100,7 @@ class Port:
         return self.board.levels().to_bytes(8, "little")
 
     def _adc_read(self, number: int, payload: bytes) -> bytes:
-        return struct.pack("<I", round(self.board.pin(number).volts * 1_000_000))
+        return struct.pack("<I", round(self.board.measured_v(number) * 1_000_000))
 
     # --- buses -------------------------------------------------------------------------------------------
     def _i2c_write(self, number: int, payload: bytes) -> None:

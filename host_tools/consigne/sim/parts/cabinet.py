@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..board import Board
-from ..gpio import INPUT_ONLY
 from ..nets import Net
 from .doors import Door, Reed, Strike, Supply
 from .ds3231 import Ds3231
@@ -78,7 +77,7 @@ class Cabinet:
 
     def _contact(self, pin: int, closed: bool) -> Contact:
         """A contact in its state of rest: the lid shut, the mains there."""
-        return Contact(self.board, self.board.pin(pin), closed, pin in INPUT_ONLY)
+        return Contact(self.board, self.board.pin(pin), closed, pin in self.board.chip.input_only)
 
     def _add_expander(self, expander: Mapping[str, Any]) -> None:
         bus, address = expander["i2c"], expander["address"]
@@ -96,7 +95,9 @@ class Cabinet:
             pin = self.board.pin(expander["int_pin"])
             interrupt.on_change(lambda level: pin.drive(chip, None if level else 0))
             interrupt.pull("trace", 1)
-            if expander["int_pin"] in INPUT_ONLY:  # INT is an open drain: there the wiring has a resistor
+            if (
+                expander["int_pin"] in self.board.chip.input_only
+            ):  # INT is an open drain: there the wiring has a resistor
                 pin.pull("resistor", 1)
 
     def _net(self, place: Mapping[str, Any]) -> Net:
@@ -110,7 +111,7 @@ class Cabinet:
         name = door["name"]
         strike = self._strike(name, door["lock"], seed)
         reed = door["reed"]
-        outside_pull_up = reed["bank"] == "gpio" and reed["channel"] in INPUT_ONLY
+        outside_pull_up = reed["bank"] == "gpio" and reed["channel"] in self.board.chip.input_only
         sensor = Reed(self.board, self._net(reed), door["closed_level"], seed, outside_pull_up)
         return Door(self.board, name, strike, sensor)
 

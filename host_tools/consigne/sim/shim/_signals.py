@@ -11,16 +11,18 @@ def _number(pin):
 
 
 class ADC:
-    """An analogue input (ADC1 on pins 32 to 39; ADC2 cannot be read while Wi-Fi runs)."""
+    """An analogue input (``ports/esp32/machine_adc.c, madc_obj``); ADC2 measures while Wi-Fi is off."""
 
     ATTN_0DB, ATTN_2_5DB, ATTN_6DB, ATTN_11DB = 0, 1, 2, 3
     _FULL_UV = (950000, 1250000, 1750000, 2450000)
 
     def __init__(self, pin, *, atten=0):
         self._pin = _number(pin)
-        if not 32 <= self._pin <= 39:
-            raise ValueError("invalid pin")
         self._atten = atten
+        try:
+            self.read_uv()  # only the board knows which pins can
+        except OSError:
+            pass  # it can, but not now
 
     def atten(self, atten):
         self._atten = atten

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from ...cabinet.chips import CHIPS as BOARDS
 from ...device import layout
 from ..board import HARD
 from ..flash import NorFlash
@@ -73,7 +74,10 @@ class VirtualBoard(SimLocker):
         self._paced = paced
         self._psram = usual(chip) if psram is None else psram
         self._unique_id = unique_id
-        super().__init__(config or BARE, {}, flash_file.parent, heap_kb=heap_kb, seed=seed)
+        bare = {**BARE, "board": chip} if chip in BOARDS else BARE
+        super().__init__(
+            config or bare, {}, flash_file.parent, heap_kb=heap_kb, seed=seed, psram=self._psram.kind
+        )
 
     def _write_files(
         self, config: Mapping[str, Any], identity: Mapping[str, Any], real_network: bool
