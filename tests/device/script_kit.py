@@ -212,8 +212,8 @@ def _modules(**stand_ins):
     """These modules in the place of real ones, and ``sys.path`` for ``slotfs``, until the end."""
     real = {name: sys.modules.get(name) for name in (*stand_ins, "slotfs")}
     path = list(sys.path)
-    sys.modules.update(stand_ins)
     sys.modules.pop("slotfs", None)
+    sys.modules.update(stand_ins)
     sys.path.insert(0, str(firmware_dir()))
     try:
         yield
@@ -225,10 +225,11 @@ def _modules(**stand_ins):
                 sys.modules[name] = module
 
 
-def boot(flash, kind, free_bytes=2 << 20):
+def boot(flash, kind, **modules):
     """``firmware/boot.py`` on this flash and an image of this kind: ``((slot, generation), file system)``.
 
     The file system is None while no slot is whole, the image's bytes on an interpreter with ROMFS.
+    ``modules``: others in the place of real ones, None for one that is not there.
     """
     mounted = []
     fake_vfs = types.ModuleType("vfs")
@@ -238,8 +239,8 @@ def boot(flash, kind, free_bytes=2 << 20):
         fake_vfs.rom_ioctl = lambda op, segment: pickle.PickleBuffer(flash.data)
         fake_vfs.VfsRom = bytes
     micropython = SimpleNamespace(kbd_intr=lambda char: None, const=lambda value: value)
-    memory = SimpleNamespace(mem_free=lambda: free_bytes, collect=lambda: None)
-    with _modules(vfs=fake_vfs, micropython=micropython, gc=memory, esp32=_esp32(flash)):
+    memory = SimpleNamespace(mem_free=lambda: 2 << 20, collect=lambda: None)
+    with _modules(vfs=fake_vfs, micropython=micropython, gc=memory, esp32=_esp32(flash), **modules):
         names = runpy.run_path(str(firmware_dir() / "boot.py"))
     return names["consigne"][2:], mounted[0] if mounted else None
 

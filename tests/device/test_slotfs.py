@@ -13,9 +13,10 @@ from consigne.sim.flash import NorFlash
 from consigne.sim.process import interpreter
 from consigne.sim.virtualboard.psram import Psram
 from script_kit import ROM_BYTES, boot
+from virtual_kit import Port
 
-OFFICIAL, ROMFS = "official-psram", "romfs"
-KINDS = (OFFICIAL, ROMFS)
+OFFICIAL = kit.OFFICIAL
+KINDS = tuple(kit.BOARD_OF)
 KEPT, BY_BLOCK = "2500k", "1000k"  # heaps in which the image is kept, and in which it is not
 
 # Runs on MicroPython, where both file systems are: everything that one says of the image, the other says too.
@@ -183,6 +184,13 @@ def test_a_sealed_slot_of_another_format_is_told_and_the_other_one_starts(pair, 
     assert capsys.readouterr().out == "consigne: an application cannot be read: OSError: 19\n"
 
 
+def test_a_boot_file_that_is_gone_leaves_the_console_to_main_py(pair, capsys):
+    """Had ``boot.py`` ended with the exception, the interpreter would show its prompt, in production too."""
+    assert boot(flash_with(*pair), OFFICIAL, slotfs=None) == ((-1, 0), None)
+    told = capsys.readouterr().out.splitlines()
+    assert len(told) == 2 and all(line.startswith("consigne: an application cannot be read") for line in told)
+
+
 def test_a_seal_that_reaches_beyond_its_slot_does_not_count(pair):
     seal = slots.Seal(9, layout.SLOT_BYTES, bytes(32), ())
     flash = flash_with(pair[0])
@@ -209,19 +217,52 @@ def sentence(board, word):
     return next(line for line in board.output() if word in line)
 
 
+IDENTITY = {"locker": "L0001", "device_key": "11" * 32, "wifi_password": ""}
+
+
+@pytest.fixture
+def locker(tmp_path):
+    """``(the cabinet for the simulator, the flash of its board by kind of image)``, provisioned."""
+    config, sim = kit.compiled(kit.cabinet_file(tmp_path))
+    files = {"config.json": json.dumps(config).encode(), "identity.json": json.dumps(IDENTITY).encode()}
+    return sim, lambda kind: kit.ready_flash(tmp_path, kind, files=files)
+
+
 @pytest.mark.alone
-def test_a_board_whose_memory_is_too_small_says_so_in_a_sentence_and_stays_what_it_was(tmp_path):
-    file = kit.cabinet_file(tmp_path)
-    config, sim = kit.compiled(file)
-    identity = {"locker": "L0001", "device_key": "11" * 32, "wifi_password": ""}
-    files = {"config.json": json.dumps(config).encode(), "identity.json": json.dumps(identity).encode()}
-    before = kit.ready_flash(tmp_path, files=files)
+def test_while_it_serves_nothing_of_the_image_is_left_in_the_heap(tmp_path, locker):
+    sim, flash_of = locker
+    blocks = -(-len(application.build().image) // layout.SECTOR_BYTES)
+    with kit.board_with(flash_of(OFFICIAL), tmp_path, sim) as board:
+        board.wait_for(lambda: "ready" in board.output(), 20)
+        assert blocks <= board.slot_reads <= 1.2 * blocks
+        with Port(board) as port:
+            port.write(b"\x03")
+            port.until(b">>> ")
+            port.write(b"import slotfs; print([slot.image for slot in slotfs._opened])\r")
+            assert b"\r\n[None]\r\n" in port.until(b"]\r\n>>> ")
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_board_both_of_whose_slots_are_bad_says_what_to_do(tmp_path, locker, kind):
+    sim, flash_of = locker
+    flash = bytearray(flash_of(kind))
+    flash[layout.slot_offset(0) + 9_000] ^= 1
+    with kit.board_with(bytes(flash), tmp_path, sim, **kit.BOARD_OF[kind]) as board:
+        assert "run `consigne device flash`" in sentence(board, "no whole application on this board")
+        assert "Traceback" not in "".join(board.output())
+
+
+@pytest.mark.alone
+def test_a_board_whose_memory_is_too_small_says_so_in_a_sentence_and_stays_what_it_was(tmp_path, locker):
+    sim, flash_of = locker
+    before = flash_of(OFFICIAL)
     with kit.board_with(before, tmp_path, sim, psram=Psram(), heap_kb=360) as board:
         told = sentence(board, "not serving")
         assert "too little memory for the application; take one with PSRAM" in told
         assert "Traceback" not in "".join(board.output())
     after = kit.flash_of(tmp_path)
-    assert kit.identity_on(after) == identity
+    assert kit.identity_on(after) == IDENTITY
     for part in (layout.partition(label) for label in ("factory", "romfs")):
         assert after[part.offset : part.end] == before[part.offset : part.end], part.label
     with kit.board_with(None, tmp_path, sim) as board:
