@@ -204,7 +204,7 @@ def test_a_watchdog_that_nobody_feeds_resets_the_board_also_from_the_prompt(tmp_
 
 def test_a_full_disk_is_told_by_mpremote(tmp_path):
     with board_at(tmp_path) as board:
-        program = "f = open('filler', 'wb')\nfor i in range(150): f.write(bytes(4096))\nf.close()"
+        program = "f = open('filler', 'wb')\nfor i in range(118): f.write(bytes(4096))\nf.close()"
         mpremote(board, "exec", program)
         (tmp_path / "more").write_bytes(bytes(60_000))
         done = tool("mpremote", "connect", board.port, "fs", "cp", tmp_path / "more", ":more")
