@@ -43,7 +43,8 @@ def say(part, state, told):
 def software():
     started = globals().get("consigne")
     if started and started[2] >= 0:
-        say("application", "pass", "generation {} in slot {}".format(started[3], started[2]))
+        how = "loaded into memory" if "slotfs" in sys.modules else "executed in place"
+        say("application", "pass", "generation {} in slot {}, {}".format(started[3], started[2], how))
     else:
         say("application", "fail", "no whole application")
     gc.collect()
