@@ -136,3 +136,27 @@ def test_a_pin_that_the_board_has_wired_serves_that_part_and_is_advised_for_it(t
     twice = text.replace("rx = 39", "rx = 36")
     (found,) = [problem for problem in problems(tmp_path, twice) if problem.rule == "pin_once"]
     assert "39" in found.advice
+
+
+def test_a_board_without_psram_is_told_what_it_has_no_room_for(tmp_path: Path) -> None:
+    online = changed('board = "esp32-devkitc-ve"', 'board = "esp32-devkitc"')
+    (found,) = problems(tmp_path, online)
+    assert found.rule == "board_memory" and found.is_warning and found.place.line == 2
+    assert "no room for doors and a network" in found.text and "esp32-s3-devkitc-n8r8" in found.advice
+    assert problems(tmp_path, _offline(online)) == []
+    text = new_file(PROFILES["esp32-devkitc"], 49, "8a", 24)
+    (found,) = problems(tmp_path, _offline(text))
+    assert found.rule == "board_memory" and "49 doors were never seen to fit, 48 were" in found.text
+    assert problems(tmp_path, new_file(PROFILES["esp32-devkitc-ve"], 49, "8a", 24)) == []
+
+
+def _offline(text: str) -> str:
+    """A file without its network."""
+    before, _, after = text.partition("[network]\n")
+    return before + after[after.index("\n[") :]
+
+
+def test_the_image_of_a_board_without_psram_is_one_of_the_definitions_to_build_it_from() -> None:
+    definitions = hardware_dir().parent / "firmware" / "boards"
+    for board in PROFILES.values():
+        assert board.image or (definitions / board.chip.built_image / "mpconfigboard.cmake").is_file()

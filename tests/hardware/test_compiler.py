@@ -93,7 +93,7 @@ def test_a_board_with_few_pins_gets_parts_that_need_few(
     doors: int, boards: str | None, tmp_path: Path
 ) -> None:
     file = tmp_path / "cabinet.toml"
-    file.write_text(new_file(profiles()["olimex-esp32-poe"], doors, boards, 24))
+    file.write_text(new_file(profiles()["olimex-esp32-poe-iso-wrover"], doors, boards, 24))
     config, warnings = compile_file(file)
     assert len(config["doors"]) == doors and warnings == []
     assert config["keypad"]["kind"] == "wiegand" and config["network"]["kind"] == "ethernet"

@@ -39,6 +39,12 @@ class Chip:
         """The official image for a module with this PSRAM; "" where there is none that can serve."""
         return _OFFICIAL.get((self.name, psram), "")
 
+    @property
+    def built_image(self) -> str:
+        """The definition in ``firmware/boards`` from which the image for a module without PSRAM is built."""
+        kind = self.name.removeprefix("esp32").upper()
+        return f"ESP32_CONSIGNE_{kind}" if kind else "ESP32_CONSIGNE"
+
 
 _OFFICIAL = {
     ("esp32", QUAD): "ESP32_GENERIC-SPIRAM",

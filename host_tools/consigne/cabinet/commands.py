@@ -120,19 +120,14 @@ def new(
 @app.command()
 def boards() -> None:
     """The controller boards that are known."""
-    table = Table("name", "PSRAM", "pins", "network", "MicroPython image")
-    for column in (table.columns[0], table.columns[4]):
-        column.no_wrap = True
     for profile in profiles().values():
         known = profile.chip.image_pins(profile.psram) - profile.chip.flash
-        table.add_row(
-            profile.name,
-            f"{profile.psram_mb} MB" if profile.psram else "none",
-            str(len(profile.pins & known - profile.taken.keys())),
-            ", ".join(profile.network),
-            profile.image or "one built with ROMFS",
-        )
-    Console().print(table)
+        pins = len(profile.pins & known - profile.taken.keys())
+        psram = f"{profile.psram_mb} MB of PSRAM" if profile.psram else "no PSRAM"
+        image = profile.image or f"{profile.chip.built_image}, built as firmware/boards/README.md says"
+        typer.echo(f"{profile.name}: {profile.title}")
+        typer.echo(f"  {profile.module}, {psram}, {pins} pins, {' or '.join(profile.network)}")
+        typer.echo(f"  MicroPython: {image}")
 
 
 @app.command()

@@ -45,8 +45,10 @@ class _Pins:
     board: Profile
     used: set[int] = field(default_factory=lambda: {0})  # on all of them the button for the download mode
 
-    def take(self, role: Role) -> int:
-        can = suitable(self.board, role, self.used)
+    def take(self, role: Role, serves: str) -> int:
+        """A pin for a key of the file: the one that the board has wired for it, or any other."""
+        wired = {pin for pin, keys in self.board.wired.items() if serves in keys} - self.used
+        can = wired or suitable(self.board, role, self.used)
         if not can:
             raise NoRoom(f"{self.board.title} has too few pins: none is left for {role.words}")
         pin = min(can, key=lambda pin: (self._worth(pin), pin))
@@ -77,12 +79,14 @@ def _new_file(
     board: Profile, doors: int, lock_boards: str | None, per_board: int, is_small: bool, is_told: bool
 ) -> str:
     pins = _Pins(board)
-    arm = -1 if lock_boards and is_small else pins.take(model.ARM)
+    arm = -1 if lock_boards and is_small else pins.take(model.ARM, "locks.arm_pin")
     if lock_boards:
         heads, places = _on_boards(board, pins, doors, lock_boards, per_board, is_small)
     else:
         heads, places = _on_chips(pins, doors, is_told)
-    i2c = f"[[i2c]]\nid = 0\nscl = {pins.take(model.I2C)}\nsda = {pins.take(model.I2C)}\n"
+    i2c = (
+        f"[[i2c]]\nid = 0\nscl = {pins.take(model.I2C, 'i2c.scl')}\nsda = {pins.take(model.I2C, 'i2c.sda')}\n"
+    )
     columns = -(-len(places) // len(_COLUMN))
     terminal = columns // 2 + 1
     armed = f"arm_pin = {arm}\n" if arm >= 0 else ""
@@ -108,8 +112,8 @@ def _network(board: Profile) -> str:
 
 def _panel(board: Profile, pins: _Pins, is_small: bool) -> str:
     uart = board.uarts[-1]
-    rx, tx = pins.take(model.HEAR), pins.take(model.SEND)
-    buzzer, lamp = pins.take(model.PANEL), pins.take(model.PANEL)
+    rx, tx = pins.take(model.HEAR, "scanner.rx"), pins.take(model.SEND, "scanner.tx")
+    buzzer, lamp = pins.take(model.PANEL, "buzzer.pin"), pins.take(model.PANEL, "lamp.pin")
     return (
         f"[keypad]\n{_keypad(pins, is_small)}\n"
         f'[scanner]\nkind = "gm65"\nuart = {uart}\ntx = {tx}\nrx = {rx}\n\n'
@@ -120,9 +124,10 @@ def _panel(board: Profile, pins: _Pins, is_small: bool) -> str:
 
 def _keypad(pins: _Pins, is_small: bool) -> str:
     if is_small:
-        return f'kind = "wiegand"\nd0 = {pins.take(model.WIEGAND)}\nd1 = {pins.take(model.WIEGAND)}\n'
-    cols = [pins.take(model.COLUMN) for _ in range(3)]
-    rows = [pins.take(model.ROW) for _ in range(4)]
+        zeros, ones = (pins.take(model.WIEGAND, f"keypad.{line}") for line in ("d0", "d1"))
+        return f'kind = "wiegand"\nd0 = {zeros}\nd1 = {ones}\n'
+    cols = [pins.take(model.COLUMN, "keypad.cols") for _ in range(3)]
+    rows = [pins.take(model.ROW, "keypad.rows") for _ in range(4)]
     return f'rows = {rows}\ncols = {cols}\nkeys = "123456789*0#"\n'
 
 
@@ -134,7 +139,9 @@ def _on_chips(pins: _Pins, doors: int, is_told: bool) -> tuple[list[str], list[P
     places: list[Place] = []
     for chip in range(chips):
         name = chr(ord("A") + chip)
-        wired = f"int_pin = {pins.take(model.INTERRUPT)}\n" if chip == 0 and is_told else ""
+        wired = (
+            f"int_pin = {pins.take(model.INTERRUPT, 'expander.int_pin')}\n" if chip == 0 and is_told else ""
+        )
         heads.append(f'[[expander]]\nname = "{name}"\nkind = "mcp23017"\naddress = {0x20 + chip:#x}\n{wired}')
         for lock, reed in zip(CHIP_LOCKS, CHIP_REEDS, strict=True):
             places.append(Place(str(len(places) + 1), name, lock, reed))
@@ -166,8 +173,8 @@ def _on_boards(
 
 
 def _wire(board: Profile, pins: _Pins, baud: int, is_small: bool) -> str:
-    tx, rx = pins.take(model.SEND), pins.take(model.HEAR)
-    direction = "" if is_small else f"de = {pins.take(model.DIRECTION)}\n"
+    tx, rx = pins.take(model.SEND, "rs485.tx"), pins.take(model.HEAR, "rs485.rx")
+    direction = "" if is_small else f"de = {pins.take(model.DIRECTION, 'rs485.de')}\n"
     return f"[[rs485]]\nuart = {board.uarts[0]}\ntx = {tx}\nrx = {rx}\n{direction}baud = {baud}\n"
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from . import rules_buses, rules_doors, rules_pins, rules_service, rules_supply
+from . import rules_board, rules_buses, rules_doors, rules_pins, rules_service, rules_supply
 from .model import Cabinet
 from .problems import Key, Problem
 
@@ -23,8 +23,8 @@ RULES = (
     Rule("pin_exists", "A pin is on the board's headers.", rules_pins.exists),
     Rule("pin_flash", "No pin is one of the flash memory's.", rules_pins.flash),
     Rule("pin_psram", "No pin is one of the PSRAM's, if there is one.", rules_pins.psram),
-    Rule("psram_said", "What a file says of PSRAM is what its board has.", rules_pins.psram_said),
-    Rule("board_pins", "The board's own wiring is on pins that MicroPython knows.", rules_pins.board_pins),
+    Rule("psram_said", "What a file says of PSRAM is what its board has.", rules_board.psram_said),
+    Rule("board_pins", "The board's own wiring is on pins that MicroPython knows.", rules_board.board_pins),
     Rule("pin_wired", "A pin that the board has wired to a part serves that part.", rules_pins.wired),
     Rule("pin_taken", "No pin is one that the board itself uses.", rules_pins.taken),
     Rule("pin_once", "A pin has one use.", rules_pins.once),
@@ -80,6 +80,12 @@ RULES = (
     Rule("coil_volts", "The supply has the voltage of the coils.", rules_supply.volts),
     Rule("sense_range", "The pin that measures the supply stays in its range.", rules_supply.sense),
     Rule("power_budget", "The supply carries one coil and everything else.", rules_supply.budget),
+    Rule(
+        "board_memory",
+        "The board has room for the doors and the network at once.",
+        rules_board.memory,
+        is_warning=True,
+    ),
     Rule(
         "expander_inputs",
         "An MCP23017 reads nothing at GPA7 and GPB7, which are outputs by its newer data sheet.",

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Set
 
 from .model import Cabinet, Role, Use
 from .problems import Key, spell
-from .profiles import Profile, profiles
+from .profiles import Profile
 
 Finding = tuple[Key, str, str]
 
@@ -28,32 +28,6 @@ def psram(cabinet: Cabinet) -> Iterator[Finding]:
         if use.pin in cabinet.psram_pins - cabinet.board.chip.flash:
             text = f"pin {use.pin} belongs to the PSRAM, and MicroPython for it knows no such pin"
             yield use.key, text, _take_another(cabinet, use)
-
-
-def psram_said(cabinet: Cabinet) -> Iterator[Finding]:
-    said, board = cabinet.data["psram"], cabinet.board
-    if said is None or said == bool(board.psram):
-        return
-    with_it = [other.name for other in profiles().values() if other.chip is board.chip and other.psram]
-    if not said:
-        yield ("psram",), f"{board.title} has PSRAM ({board.module})", "remove this line: the profile says it"
-    elif with_it:
-        text = f"{board.title} carries {board.module}, which has no PSRAM"
-        yield ("psram",), text, f"name the board that you have: {' or '.join(with_it)}"
-    else:
-        yield ("psram",), f"there is no {board.chip.name} with PSRAM", "remove this line"
-
-
-def board_pins(cabinet: Cabinet) -> Iterator[Finding]:
-    """The board's own wiring is judged like the file's, where the file has it used."""
-    board = cabinet.board
-    if cabinet.data.get("network", {}).get("kind") != "ethernet":
-        return
-    known = board.chip.image_pins(cabinet.psram) - board.chip.flash
-    for pin, what in board.own_pins.items():
-        if pin not in known:
-            text = f"{what} of {board.title} is pin {pin}, which MicroPython for PSRAM does not know"
-            yield ("network", "kind"), text, 'take a board made for PSRAM, or write kind = "wifi"'
 
 
 def wired(cabinet: Cabinet) -> Iterator[Finding]:
