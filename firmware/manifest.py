@@ -87,6 +87,7 @@ freeze(
         "locker/drivers/ssd1306.py",
         "locker/drivers/strip.py",
         "locker/drivers/switches.py",
+        "locker/drivers/tca9554.py",
         "locker/drivers/textdisplay.py",
         "locker/drivers/waiting.py",
         "locker/drivers/watchdog.py",

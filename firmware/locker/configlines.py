@@ -2,10 +2,11 @@
 
 from . import configpanel
 
-# kind -> channels, addresses (NXP's and Microchip's data sheets; 0x38 and on is the PCF8574A)
+# kind -> channels, addresses (the makers' data sheets; 0x38 and on are the PCF8574A and the TCA9554A)
 EXPANDERS = {
     "mcp23017": (16, tuple(range(0x20, 0x28))),
     "pcf8574": (8, tuple(range(0x20, 0x28)) + tuple(range(0x38, 0x40))),
+    "tca9554": (8, tuple(range(0x20, 0x28)) + tuple(range(0x38, 0x40))),
 }
 CHAINS = ("74hc595",)
 

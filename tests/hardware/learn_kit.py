@@ -87,16 +87,18 @@ def on_chips(doors: int) -> str:
 
 
 def on_other_chips() -> str:
-    """Four doors on a PCF8574, whose relays are active low; eight on shift registers, sensors elsewhere."""
+    """Four doors on a PCF8574, whose relays are active low; four on a TCA9554; eight on shift registers."""
     data = usual_wiring(profiles()["esp32-s3-devkitc-n8r8"])
     data["lock_board"] = data["rs485"] = []
     data["expander"] = [
         {"name": "P", "kind": "pcf8574", "i2c": 0, "address": 0x21},
+        {"name": "T", "kind": "tca9554", "i2c": 0, "address": 0x22},
         {"name": "M", "kind": "mcp23017", "i2c": 0, "address": 0x20},
     ]
     pins = dict(zip(("data", "clock", "latch", "enable"), _free(data, 4), strict=True))
     data["shift_register"] = [{"name": "S", "kind": "74hc595", "chips": 2, **pins}]
     places = [Place(str(9 - n), "P", n, 4 + n, n % 2) for n in range(4)]
+    places += [Place(str(30 + n), "T", 4 + n, n) for n in range(4)]
     places += [Place(str(20 + n), "S", 15 - n, n if n < 7 else 8, 0, "M") for n in range(8)]
     data["front"] = {"terminal_column": 3, "terminal_cm": 85.0}
     return "\n".join([to_toml(data), *compartments(places, 3)])

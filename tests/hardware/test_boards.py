@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 from consigne.cabinet.chips import CHIPS, OCTAL, QUAD
 from consigne.cabinet.compiler import compile_file, open_cabinet
+from consigne.cabinet.harness import sheets
 from consigne.cabinet.newfile import new_file
+from consigne.cabinet.power import bill
 from consigne.cabinet.profiles import Profile, hardware_dir, profiles
 from file_kit import GOOD, changed, problems
 
@@ -160,3 +162,25 @@ def test_the_image_of_a_board_without_psram_is_one_of_the_definitions_to_build_i
     definitions = hardware_dir().parent / "firmware" / "boards"
     for board in PROFILES.values():
         assert board.image or (definitions / board.chip.built_image / "mpconfigboard.cmake").is_file()
+
+
+def test_a_boards_own_relays_need_an_arming_line_that_the_board_has_not(tmp_path: Path) -> None:
+    """A relay stays closed for as long as nobody opens it: only an arming switch ends the pulse by itself."""
+    text = (hardware_dir() / "cabinets" / "waveshare-8.toml").read_text()
+    (found,) = problems(tmp_path, text.replace("arm_pin = 1\n", ""))
+    assert found.rule == "coil_armed" and not found.is_warning
+    assert {problem.rule for problem in problems(tmp_path, text.replace("arm_pin = 1", "arm_pin = 46"))} >= {
+        "pin_wired",
+        "coil_strapping",
+    }
+
+
+def test_what_a_board_has_aboard_is_neither_bought_nor_wired(tmp_path: Path) -> None:
+    cabinet = open_cabinet(hardware_dir() / "cabinets" / "waveshare-8.toml")
+    parts = {item.part for item in bill(cabinet)}
+    assert not parts & {"tca9554", "driver", "buzzer", "w5500"} and {"arming", "diode", "reed"} <= parts
+    drawn = sheets(cabinet)
+    assert not {"Buzzer", "Expander RO", "Ethernet"} & drawn["controller"]["connectors"].keys()
+    relays = drawn["doors"]["connectors"]["Relays RO"]
+    assert "NO 1" in relays["pinlabels"] and "COM of each to GND" in str(relays)
+    assert "DI1" in drawn["doors"]["connectors"]["Controller"]["pinlabels"]

@@ -64,7 +64,9 @@ def test_every_claimed_pin_and_every_lock_and_sensor_has_its_core(file: Path) ->
     # Lock boards need no arming line; they end their pulses themselves.
     boards_only = not any(door["on"] in ("gpio", "A") for door in cabinet.compartments)
     unused = {cabinet.data["locks"]["arm_pin"]} if boards_only else set()
-    assert {f"GPIO{use.pin}" for use in cabinet.uses} - {f"GPIO{pin}" for pin in unused} <= pins
+    unused |= {use.pin for use in cabinet.uses if use.key[0] in cabinet.board.aboard}
+    claimed = {use.pin for use in cabinet.uses} - unused
+    assert {cabinet.board.terminals.get(pin, f"GPIO{pin}") for pin in claimed} <= pins
     for door in cabinet.compartments:
         number = door["number"]
         assert f"door {number}" in doors or {f"{number} coil", f"{number} reed"} <= doors

@@ -17,7 +17,7 @@ from sim_kit import EPOCH_S, IDENTITY, KEY
 from test_driver_relay_chips import config as on_relay_chip
 
 BOARDS = tuple(sorted(POLARITY))
-WIRINGS = ("gpio", "mcp23017", "pcf8574", "74hc595", *BOARDS)
+WIRINGS = ("gpio", "mcp23017", "pcf8574", "tca9554", "74hc595", *BOARDS)
 BAUD = {"cu48": 19200, "cu16": 19200}
 FULL = {"winnsen": 24}  # what is asked lock by lock is slow when it is full
 STUCK_S = 42  # three pulses, and half a minute in which somebody may pull at the door

@@ -1,4 +1,4 @@
-"""Relays on a PCF8574 and on 74HC595 shift registers: no click before a pulse, and none beside it."""
+"""Relays on a PCF8574, a TCA9554 and 74HC595 shift registers: no click before a pulse, and none beside it."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,10 +8,11 @@ import pytest
 from consigne.sim.board import HARD, SOFT, WATCHDOG
 from consigne.sim.parts.hc595 import Hc595
 from consigne.sim.parts.pcf8574 import Pcf8574
+from consigne.sim.parts.tca9554 import Tca9554
 from driver_rig import MicroPythonRig, VirtualRig, at_each_step, watched
 
 PCF, CHAIN = "pcf8574@0:32", "74hc595@18"
-BANKS = {"pcf8574": PCF, "74hc595": CHAIN}
+BANKS = {"pcf8574": PCF, "tca9554": "tca9554@0:32", "74hc595": CHAIN}
 
 
 def config(kind: str, back: int = -1) -> dict[str, Any]:
@@ -20,7 +21,7 @@ def config(kind: str, back: int = -1) -> dict[str, Any]:
     on_chip = [
         {
             "name": str(number + 2),
-            "lock": {"bank": bank, "channel": number if kind == "pcf8574" else 5 * number},
+            "lock": {"bank": bank, "channel": 5 * number if kind == "74hc595" else number},
             "reed": {"bank": "gpio", "channel": (34, 35, 36, 39)[number]}
             if kind == "74hc595"
             else {"bank": bank, "channel": number + 4},
@@ -34,7 +35,7 @@ def config(kind: str, back: int = -1) -> dict[str, Any]:
         "board": "esp32",
         "arm_pin": 25,
         "i2c": [{"id": 0, "scl": 22, "sda": 21, "freq_hz": 100_000}],
-        "expanders": [{"kind": kind, "i2c": 0, "address": 32, "int_pin": 32}] if kind == "pcf8574" else [],
+        "expanders": [{"kind": kind, "i2c": 0, "address": 32, "int_pin": 32}] if kind != "74hc595" else [],
         "shifts": [chain] if kind == "74hc595" else [],
         "doors": [{"name": "1", "closed_level": 0, **on_pin}, *on_chip],
         "doors_to_pulse": [2, 0, 4],
@@ -139,7 +140,7 @@ def at_steps(
     tmp_path: Path, kind: str, happen: Callable[[VirtualRig], object]
 ) -> Iterator[tuple[int, VirtualRig]]:
     """A rig for each step of boot and a pulse on the chip; bit by bit a chain takes hundreds."""
-    stride = 2 if kind == "pcf8574" else 13
+    stride = 13 if kind == "74hc595" else 2
     return at_each_step(
         tmp_path, lambda path: rig_with(path, kind, doors_to_pulse=[2]), happen, 1_600, 20, stride
     )
@@ -191,10 +192,13 @@ def chip_of(rig: VirtualRig) -> Any:
     return chip
 
 
-def test_a_silent_pcf8574_takes_its_own_doors_out_of_service_and_no_others(tmp_path: Path) -> None:
-    rig = rig_with(tmp_path, "pcf8574")
+@pytest.mark.parametrize(("kind", "part"), [("pcf8574", Pcf8574), ("tca9554", Tca9554)])
+def test_a_silent_chip_takes_its_own_doors_out_of_service_and_no_others(
+    tmp_path: Path, kind: str, part: type
+) -> None:
+    rig = rig_with(tmp_path, kind)
     chip = chip_of(rig)
-    assert isinstance(chip, Pcf8574)
+    assert isinstance(chip, part)
     chip.silent = True
     rig.run(4_000)
     told = rig.events_seen()
@@ -215,8 +219,9 @@ def test_while_a_relay_line_is_shorted_to_ground_nothing_is_pulsed(tmp_path: Pat
     assert not any(door.is_open for door in rig.cabinet.doors)
 
 
-def test_a_door_opened_by_hand_is_known_by_the_interrupt_of_its_pcf8574(tmp_path: Path) -> None:
-    rig = rig_with(tmp_path, "pcf8574", doors_to_pulse=[])
+@pytest.mark.parametrize("kind", ["pcf8574", "tca9554"])
+def test_a_door_opened_by_hand_is_known_by_the_interrupt_of_its_chip(tmp_path: Path, kind: str) -> None:
+    rig = rig_with(tmp_path, kind, doors_to_pulse=[])
     rig.run(400)
     for number in (1, 4):
         rig.taken()

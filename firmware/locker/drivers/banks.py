@@ -68,6 +68,10 @@ def _expander(kind):
         from .pcf8574 import Pcf8574
 
         return Pcf8574
+    if kind == "tca9554":
+        from .tca9554 import Tca9554
+
+        return Tca9554
     from .mcp23017 import Mcp23017
 
     return Mcp23017

@@ -39,7 +39,7 @@ class GpioRelay:
 
 
 class ExpanderRelay:
-    """A relay line on a channel of a chip (``Mcp23017``, ``Pcf8574``, ``Hc595``)."""
+    """A relay line on a channel of a chip (``Mcp23017``, ``Pcf8574``, ``Tca9554``, ``Hc595``)."""
 
     def __init__(self, chip, channel: int):
         self._chip = chip

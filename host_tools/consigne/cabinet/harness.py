@@ -97,6 +97,8 @@ def _panel(made: Harness, cabinet: Cabinet, board: str, converter: str) -> None:
     serial = [(f"GPIO{data['scanner']['tx']}", "RX"), (f"GPIO{data['scanner']['rx']}", "TX")]
     made.cable("signal", board, scanner, serial)
     for part, words in (("buzzer", "Buzzer"), ("lamp", "Lamp")):
+        if part in cabinet.board.aboard:
+            continue
         name = made.connector(words, "with transistor", "base resistor to ground: off while the chip starts")
         made.cable("power", converter, name, [("5V", "5V"), ("GND", "GND")])
         made.cable("signal", board, name, [(f"GPIO{data[part]['pin']}", "IN")])
@@ -158,7 +160,7 @@ def _buses(made: Harness, cabinet: Cabinet, board: str, converter: str) -> None:
                 else:
                     made.cable("I2C", board, name, [("3V3", "3V3"), ("GND", "GND"), *lines])
         for entry in cabinet.data["expander"]:
-            if entry["i2c"] == bus["id"]:
+            if entry["i2c"] == bus["id"] and entry["kind"] not in cabinet.board.aboard:
                 name = made.connector(
                     f"Expander {entry['name']}", f"{entry['kind'].upper()} at 0x{entry['address']:02x}"
                 )

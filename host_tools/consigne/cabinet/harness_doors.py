@@ -7,7 +7,7 @@ in the drawing is a cable of its own.
 from typing import Any
 
 from .cores import Harness, board_name, title
-from .model import Bank, Cabinet, reed_bank
+from .model import CHAINS, Bank, Cabinet, reed_bank
 
 
 def own_banks(cabinet: Cabinet) -> list[Bank]:
@@ -57,35 +57,44 @@ def _place(cabinet: Cabinet, bank: Bank) -> tuple[str, str]:
 
 
 def _driven(made: Harness, cabinet: Cabinet, bank: Bank, power: str, arming: str) -> None:
-    """Doors whose coils the controller or an expander switches, through drivers."""
+    """Doors whose coils the controller or an expander switches, through drivers or the board's own relays."""
     doors = _doors(cabinet, bank)
-    source = made.connector(*_place(cabinet, bank))
     suffix = "" if bank.name == "gpio" else f" {bank.name}"
-    drivers = made.connector(
-        f"Drivers{suffix}", "one for each coil", "each input has a resistor that holds it off"
-    )
+    is_aboard = bank.device_name.partition("@")[0] in cabinet.board.aboard
+    if is_aboard:
+        source = drivers = made.connector(
+            f"Relays{suffix}", f"of {cabinet.board.title}", "COM of each to GND, NO to the coil"
+        )
+    else:
+        source = made.connector(*_place(cabinet, bank))
+        drivers = made.connector(
+            f"Drivers{suffix}", "one for each coil", "each input has a resistor that holds it off"
+        )
     behind = made.connector(
         _doors_name(doors),
         "lock and reed contact of each",
         "a flyback diode at each coil; reeds close to GND",
     )
-    made.cable(
-        "signal", source, drivers, [(_line(bank, door["lock"]), f"IN {door['number']}") for door in doors]
-    )
+    if not is_aboard:
+        cores = [(_line(cabinet, bank, door["lock"]), f"IN {door['number']}") for door in doors]
+        made.cable("signal", source, drivers, cores)
     made.cable("1.5 mm2", power, drivers, [("GND", "GND")])
     made.cable("1.5 mm2", arming, behind, [("ARMED", "coils ARMED")])
-    made.cable(
-        "0.75 mm2", drivers, behind, [(f"OUT {door['number']}", f"{door['number']} coil") for door in doors]
-    )
-    reeds = _reeds(bank, [door for door in doors if reed_bank(door) == bank.name])
+    outputs = [f"NO {door['lock'] + 1}" if is_aboard else f"OUT {door['number']}" for door in doors]
+    coils = [f"{door['number']} coil" for door in doors]
+    made.cable("0.75 mm2", drivers, behind, list(zip(outputs, coils, strict=True)))
+    reeds = _reeds(cabinet, bank, [door for door in doors if reed_bank(door) == bank.name])
     if reeds:
         made.cable("signal", source, behind, [*reeds, ("GND", "reeds GND")])
 
 
-def _reeds(bank: Bank, doors: list[dict[str, Any]]) -> list[tuple[str, str]]:
+def _reeds(cabinet: Cabinet, bank: Bank, doors: list[dict[str, Any]]) -> list[tuple[str, str]]:
     """The cores from sensors to what reads them."""
     return [
-        (_line(bank, door["reed"]) + (" 10k up" if door["pull_up"] else ""), f"{door['number']} reed")
+        (
+            _line(cabinet, bank, door["reed"]) + (" 10k up" if door["pull_up"] else ""),
+            f"{door['number']} reed",
+        )
         for door in doors
     ]
 
@@ -100,13 +109,16 @@ def _sensors_elsewhere(made: Harness, cabinet: Cabinet) -> None:
             name, kind = _place(cabinet, bank)
             source = name if made.has(name) else made.connector(name, kind)
             behind = _doors_name(_doors(cabinet, lock_bank))
-            made.cable("signal", source, behind, [*_reeds(bank, doors), ("GND", "reeds GND")])
+            made.cable("signal", source, behind, [*_reeds(cabinet, bank, doors), ("GND", "reeds GND")])
 
 
-def _line(bank: Bank, channel: int) -> str:
+def _line(cabinet: Cabinet, bank: Bank, channel: int) -> str:
     """What a channel is called where it is screwed on."""
     if bank.name == "gpio":
-        return f"GPIO{channel}"
-    if bank.device_name.startswith("mcp23017"):
+        return cabinet.board.terminals.get(channel, f"GPIO{channel}")
+    kind = bank.device_name.partition("@")[0]
+    if kind == "mcp23017":
         return f"GP{'AB'[channel // 8]}{channel % 8}"
-    return f"channel {channel}" if bank.key[0] == "lock_board" else f"{channel}"
+    return (
+        f"channel {channel}" if bank.key[0] == "lock_board" else f"{'Q' if kind in CHAINS else 'P'}{channel}"
+    )

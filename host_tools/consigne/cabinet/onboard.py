@@ -22,6 +22,7 @@ QUIET_MS = 20  # without a byte: the frame has ended
 STEADY_TRIES = 10
 WATCHDOG_MS = 600000
 IODIR, GPPU, GPIO, OLAT = 0x00, 0x0C, 0x12, 0x14  # registers of an MCP23017, IOCON.BANK = 0
+TCA_OUTPUT, TCA_DIRECTION = 0x01, 0x03  # of a TCA9554
 
 for channel in globals().get("held", ()):
     channel.deinit()
@@ -85,6 +86,11 @@ def exchange(uart, baud, frame):
     print("".join("{:02x}".format(value) for value in heard))
 
 
+def eight(bus, address):
+    """A TCA9554 that nobody has set up says 0xFF at its direction; a PCF8574 pulls P2 to P7 low there."""
+    return "tca9554" if bus.readfrom_mem(address, TCA_DIRECTION, 1) == b"\xff" else "pcf8574"
+
+
 def scan(bus, scl, sda, freq):
     """Prints (address, kind) of everything on an I2C bus; kind is "" where it cannot be told."""
     buses[bus] = I2C(bus, scl=Pin(scl), sda=Pin(sda), freq=freq)
@@ -95,9 +101,9 @@ def scan(bus, scl, sda, freq):
             # An MCP23017 that nobody has set up has all pins inputs and its other registers at 0; a
             # PCF8574 has no registers, it says the levels of its pins again and again.
             registers = buses[bus].readfrom_mem(address, IODIR, 4)
-            kind = "pcf8574" if registers == bytes(registers[:1]) * 4 else "mcp23017"
+            kind = eight(buses[bus], address) if registers == bytes(registers[:1]) * 4 else "mcp23017"
         elif 0x38 <= address < 0x40:
-            kind = "pcf8574"  # a PCF8574A; a display that lives there is known to the wiring
+            kind = eight(buses[bus], address)  # a display that lives there is known to the wiring
         found.append((address, kind))
     print(found)
 
@@ -196,6 +202,31 @@ class Pcf8574:
         self._bus.writeto(self._address, b"\xff")
 
 
+class Tca9554(Mcp23017):
+    """Eight pins, all inputs; the level is cleared first, so that no output rises."""
+
+    def _set_up(self):
+        for register, value in ((TCA_OUTPUT, 0), (TCA_DIRECTION, 0xFF)):
+            self._put(register, value)
+
+    def _put(self, register, value):
+        self._bus.writeto_mem(self._address, register, bytes((value,)))
+
+    def _channels(self):
+        return range(8)
+
+    def levels(self):
+        return self._bus.readfrom_mem(self._address, 0, 1)[0]
+
+    def drive(self, channel):
+        self._put(TCA_OUTPUT, 1 << channel)
+        self._put(TCA_DIRECTION, 0xFF & ~(1 << channel))
+
+    def release(self, _channel):
+        self._put(TCA_OUTPUT, 0)
+        self._put(TCA_DIRECTION, 0xFF)
+
+
 class Chain:
     """Shift registers: outputs that are on only while OE# is low, and nothing to read."""
 
@@ -228,7 +259,7 @@ class Chain:
         self._shift(0)
 
 
-KINDS = {"gpio": Pins, "mcp23017": Mcp23017, "pcf8574": Pcf8574, "74hc595": Chain}
+KINDS = {"gpio": Pins, "mcp23017": Mcp23017, "pcf8574": Pcf8574, "tca9554": Tca9554, "74hc595": Chain}
 
 
 def open_bank(name, *settings):

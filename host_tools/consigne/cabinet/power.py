@@ -97,7 +97,7 @@ def bill(cabinet: Cabinet) -> list[Item]:
         _item("mains", int("mains" in data), "knows when the mains are gone"),
         _item("light", max(lights(cabinet)) + 1 if "strip" in data else 0, "show the door"),
     ]  # fmt: skip
-    return [item for item in items if item.count]
+    return [item for item in items if item.count and item.part not in cabinet.board.aboard]
 
 
 def budget(cabinet: Cabinet) -> Budget:

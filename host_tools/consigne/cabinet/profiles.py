@@ -28,7 +28,9 @@ class Profile:
     for.  ``wired``: pin -> the keys of a cabinet file that it may serve, where the board has wired it to a
     part.  ``strapping``: pin -> the level it must have at reset, "low", "high" or "any".  ``glitch``: pin ->
     what it does at power-up before the firmware runs.  ``ethernet``: how its Ethernet chip is wired, in the
-    words of the device's ``network``; empty without one.  ``milliamps_5v``: what it draws at most.
+    words of the device's ``network``; empty without one.  ``terminals``: pin -> what is printed where it is
+    screwed on, if not its number.  ``aboard``: parts of ``parts.toml`` that it has itself, so that nobody
+    buys or wires them.  ``milliamps_5v``: what it draws at most, those included.
     """
 
     name: str
@@ -47,6 +49,8 @@ class Profile:
     i2c: tuple[int, ...]
     network: tuple[str, ...]
     ethernet: dict[str, Any]
+    terminals: dict[int, str]
+    aboard: frozenset[str]
     milliamps_5v: int
     source: str
 
@@ -92,6 +96,8 @@ def load(path: Path) -> Profile:
         i2c=tuple(raw["i2c"]),
         network=tuple(raw["network"]),
         ethernet=raw.get("ethernet", {}),
+        terminals=_by_pin(raw.get("terminals", {})),
+        aboard=frozenset(raw.get("aboard", ())),
         milliamps_5v=raw["milliamps_5v"],
         source=raw["source"],
     )

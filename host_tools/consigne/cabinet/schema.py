@@ -158,7 +158,7 @@ LISTS: dict[str, tuple[int, Table]] = {
         16,
         {
             "name": Field(str, "how compartments call it", low=1, high=16),
-            "kind": Field(str, "chip", "mcp23017", choices=("mcp23017", "pcf8574")),
+            "kind": Field(str, "chip", "mcp23017", choices=("mcp23017", "pcf8574", "tca9554")),
             "i2c": Field(int, "bus it is on", 0, 0, 1),
             "address": Field(int, "on that bus", low=8, high=119),
             "int_pin": _pin("its INTA or INT, -1: not wired", -1),

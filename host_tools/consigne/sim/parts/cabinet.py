@@ -14,6 +14,7 @@ from .mains import Contact, Rail
 from .mcp23017 import Mcp23017
 from .panel import AnyScanner, Buzzer, Display, Keypad, Lamp, display, keypad, scanner
 from .pcf8574 import Pcf8574
+from .tca9554 import Tca9554
 from .w5500 import W5500
 from .ws2812 import Strip
 
@@ -31,7 +32,7 @@ class Cabinet:
         self.board = board
         for bus in config.get("i2c", ()):
             board.i2c(bus["id"]).wire(scl=bus["scl"], sda=bus["sda"])
-        self.expanders: dict[str, Mcp23017 | Pcf8574 | Hc595] = {}
+        self.expanders: dict[str, Mcp23017 | Pcf8574 | Tca9554 | Hc595] = {}
         for expander in config.get("expanders", ()):
             self._add_expander(expander)
         for chain in config.get("shifts", ()):
@@ -81,12 +82,15 @@ class Cabinet:
 
     def _add_expander(self, expander: Mapping[str, Any]) -> None:
         bus, address = expander["i2c"], expander["address"]
-        chip: Mcp23017 | Pcf8574
+        chip: Mcp23017 | Pcf8574 | Tca9554
         if expander["kind"] == "mcp23017":
             chip = Mcp23017(self.board, bus, address)
             interrupt = chip.inta  # INTB is not wired: port B is told because the firmware mirrors the two
         elif expander["kind"] == "pcf8574":
             chip = Pcf8574(self.board, bus, address)
+            interrupt = chip.interrupt
+        elif expander["kind"] == "tca9554":
+            chip = Tca9554(self.board, bus, address)
             interrupt = chip.interrupt
         else:
             raise ValueError(f"no model of an expander {expander['kind']!r}")
