@@ -52,6 +52,43 @@ def cells(compartments: Sequence[dict[str, Any]]) -> list[Cell]:
     return [Cell(door["number"], door["size"], door["column"], door["bottom_cm"]) for door in compartments]
 
 
+@dataclass(frozen=True)
+class Places:
+    """Where everything stands on a front: what every drawing of it is made from.
+
+    Heights in cm above the floor, columns from 1 at the left.  ``terminal``: its column, lower and upper
+    edge; None where it stands apart from the doors.
+    """
+
+    doors: tuple[Cell, ...]
+    terminal: tuple[int, float, float] | None
+    width_cm: float
+
+    @property
+    def columns(self) -> int:
+        return max(self.terminal[0] if self.terminal else 0, *(door.column for door in self.doors))
+
+    @property
+    def low(self) -> float:
+        """The lowest edge of a door."""
+        return min(door.bottom for door in self.doors)
+
+    @property
+    def high(self) -> float:
+        """The highest edge of a door or of the terminal."""
+        return max(self.terminal[2] if self.terminal else 0.0, *(door.top for door in self.doors))
+
+
+def places(cabinet: Cabinet) -> Places:
+    """Where the doors and the terminal of a cabinet stand."""
+    front = cabinet.data.get("front") or {"width_cm": 45.0, "terminal_column": 0}
+    terminal = None
+    if front["terminal_column"]:
+        low = front["terminal_cm"]
+        terminal = front["terminal_column"], low, low + TERMINAL_HEIGHT_CM
+    return Places(tuple(cells(cabinet.compartments)), terminal, front["width_cm"])
+
+
 def wiring_words(door: dict[str, Any]) -> str:
     """What a door's lock and sensor are wired to, as short as it fits into the door."""
     lock, reed = f"{door['on']} {door['lock']}", f"{reed_bank(door)} {door['reed']}"
@@ -100,15 +137,13 @@ def terminal_text(cabinet: Cabinet, width: int = 80, with_wiring: bool = False) 
 
 def _boxes(cabinet: Cabinet, with_wiring: bool) -> list[_Box]:
     boxes = []
-    for cell, door in zip(cells(cabinet.compartments), cabinet.compartments, strict=True):
+    front = places(cabinet)
+    for cell, door in zip(front.doors, cabinet.compartments, strict=True):
         more = wiring_words(door) if with_wiring else f"{cell.size}{' low' if cell.is_low else ''}"
         style = _LOW_STYLE if cell.is_low else _HIGH_STYLE
         boxes.append(_Box(cell.column, cell.bottom, cell.top, f"{cell.number} {more}", style))
-    front = cabinet.data.get("front")
-    if front and front["terminal_column"]:
-        low = front["terminal_cm"]
-        top = low + TERMINAL_HEIGHT_CM
-        boxes.append(_Box(front["terminal_column"], low, top, "terminal", _TERMINAL_STYLE))
+    if front.terminal:
+        boxes.append(_Box(*front.terminal, "terminal", _TERMINAL_STYLE))
     return boxes
 
 

@@ -2,7 +2,7 @@
 
 from xml.sax.saxutils import escape
 
-from .front import TERMINAL_HEIGHT_CM, Cell, cells, summary, wiring_words
+from .front import Cell, places, summary, wiring_words
 from .model import Cabinet
 from .schema import REACH_CM
 
@@ -54,16 +54,13 @@ def svg(cabinet: Cabinet, with_wiring: bool = False) -> str:
 
     ``with_wiring``: each door says what its lock and its sensor are wired to.
     """
-    placed = cells(cabinet.compartments)
-    front = cabinet.data.get("front") or {"width_cm": 45.0, "terminal_column": 0, "terminal_cm": 90.0}
-    terminal = front["terminal_column"]
-    top = front["terminal_cm"] + TERMINAL_HEIGHT_CM if terminal else 0.0
-    high = max(top, *(cell.top for cell in placed)) + 4
-    page = _Page(max(terminal, *(cell.column for cell in placed)), front["width_cm"], high)
+    front = places(cabinet)
+    placed = front.doors
+    high = front.high + 4
+    page = _Page(front.columns, front.width_cm, high)
     page.text(_LEFT_PX, 26, cabinet.data["name"], 20, more='font-weight="600"')
     page.text(_LEFT_PX, 45, summary(cabinet), 12, _SOFT)
-    lowest = min(cell.bottom for cell in placed)
-    page.rect(_LEFT_PX - 8, page.y(high - 1), page.right - _LEFT_PX + 16, (high - lowest + 1) * _PX, _BODY,
+    page.rect(_LEFT_PX - 8, page.y(high - 1), page.right - _LEFT_PX + 16, (high - front.low + 1) * _PX, _BODY,
               'rx="6" stroke="#7d8a90"')  # fmt: skip
     for cell in placed:
         x, y, wide, tall = page.box(cell.column, cell.bottom, cell.top)
@@ -72,8 +69,8 @@ def svg(cabinet: Cabinet, with_wiring: bool = False) -> str:
     _ruler(page, high)  # below what is written on the doors
     for cell, door in zip(placed, cabinet.compartments, strict=True):
         _door(page, cell, wiring_words(door) if with_wiring else "")
-    if terminal:
-        _terminal(page, page.box(terminal, front["terminal_cm"], top))
+    if front.terminal:
+        _terminal(page, page.box(*front.terminal))
     width, height = f"{page.width:g}", f"{page.floor + _FOOT_PX:g}"
     size = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
     return "\n".join(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from consigne.cabinet.compiler import compile_cabinet, open_cabinet, spelled_out
+from consigne.cabinet.front import Places, places
 from consigne.cabinet.profiles import hardware_dir
 
 LOCKER = "L0001"
@@ -24,6 +25,7 @@ _CONFIG = spelled_out(_CABINET, compile_cabinet(_CABINET)[0])
 SIZES: tuple[int, ...] = tuple(
     door["size"] for door in _CONFIG["doors"]
 )  # 1 S .. 4 XL, in the order of the doors
+PLACES: Places = places(_CABINET)
 DIGITS: int = _CONFIG["digits"]
 LANGUAGE: str = _CONFIG["language"]
 KEYS: str = _CONFIG["keypad"].get("keys", "123456789*0#")  # a Wiegand keypad has these

@@ -3,7 +3,10 @@
 What lies in a compartment is known here alone: no sensor of a real cabinet sees a parcel.
 """
 
-from consigne.server.pages.front import DoorPlate, DoorView, Drawn, FrontView
+from collections.abc import Sequence
+
+from consigne.cabinet.front import Places
+from consigne.server.pages.front import DoorPlate, DoorView, Drawn, FrontView, Place
 from consigne.sim.locker import SimLocker
 from consigne.sim.netmemory import CUT, UP
 from consigne.sim.parts.panel import Display
@@ -12,6 +15,19 @@ from . import cabinet
 
 KEY_HOLD_MS = 140  # long enough for a machine that has much else to do
 KEY_PERIOD_US = 220_000  # a calm finger; keys asked for faster than this wait their turn
+
+
+def plates(places: Places, sizes: Sequence[int]) -> tuple[DoorPlate, ...]:
+    """The doors as they stand on a front."""
+    return tuple(
+        DoorPlate(door.number, size, Place(door.column, door.bottom, door.top))
+        for door, size in zip(places.doors, sizes, strict=True)
+    )
+
+
+def terminal(places: Places) -> Place | None:
+    """Where the terminal stands among the doors."""
+    return Place(*places.terminal) if places.terminal else None
 
 
 class LockerFront:
@@ -32,7 +48,8 @@ class LockerFront:
         if display is None or keypad is None:
             raise ValueError("the demo's cabinet has a display and a keypad")
         self.locker = locker
-        self.plates = tuple(DoorPlate(door["name"], door["size"]) for door in cabinet.layout())
+        self.plates = plates(cabinet.PLACES, cabinet.SIZES)
+        self.terminal = terminal(cabinet.PLACES)
         self.keys = cabinet.KEYS
         self.columns, self.rows = display.columns, display.rows
         self.key_period_s = KEY_PERIOD_US / 1e6
@@ -62,6 +79,7 @@ class LockerFront:
                 DoorView(door.is_open, door.strike.current, parcel)
                 for door, parcel in zip(parts.doors, self._parcels, strict=True)
             ),
+            last_words=self.locker.last_words,
         )
 
     def _drawn(self) -> tuple[Drawn, ...]:

@@ -1,14 +1,14 @@
-"""The cabinet's front: bays in columns, doors that swing, and what lies behind them."""
+"""The cabinet's front: bays where its doors stand, doors that swing, and what lies behind them."""
 
 from collections.abc import Sequence
 from typing import Protocol
 
 from nicegui import ui
 
-from .arrange import COLUMNS, TERMINAL_COLUMN, arrange, height_of
+from .arrange import Area, arrange
 from .dress import Text, box, set_class
 from .front import DoorView, Front, FrontView, size_name
-from .terminal import Terminal
+from .terminal import Terminal, height_px
 
 
 class Part(Protocol):
@@ -17,14 +17,24 @@ class Part(Protocol):
     def show(self, view: FrontView) -> None: ...
 
 
+REVEAL = """
+const bay = getHtmlElement(%d), steel = bay.closest(".columns"), terminal = steel.querySelector(".terminal");
+const covered = terminal.offsetWidth < steel.clientWidth / 2 ? terminal.offsetWidth : 0;
+const left = bay.offsetLeft - covered, right = bay.offsetLeft + bay.offsetWidth - steel.clientWidth;
+if (steel.scrollLeft > left) steel.scrollTo({ left: left - 40, behavior: "smooth" });
+else if (steel.scrollLeft < right) steel.scrollTo({ left: right + 40, behavior: "smooth" });
+"""
+"""Scrolls a front that is too wide until a door is seen beside the terminal; nothing on any other."""
+
+
 class Bay:
     """One compartment: its door, its inside, and what a hand can do there."""
 
-    def __init__(self, front: Front, door: int, hinge_right: bool) -> None:
+    def __init__(self, front: Front, door: int, area: Area, hinge_right: bool) -> None:
         self._front, self._door = front, door
         plate = front.plates[door]
         classes = "bay hinge-right" if hinge_right else "bay"
-        self._bay = box(classes).style(f"flex-grow: {height_of(plate.size)}")
+        self._bay = box(classes).style(f"grid-area: {area.css}")
         self._bay.props["data-door"] = plate.name
         self._view: DoorView | None = None
         with self._bay:
@@ -54,8 +64,10 @@ class Bay:
         """Draw the compartment as ``view`` has it."""
         if view == self._view:
             return
-        self._view = view
+        self._view, before = view, self._view
         set_class(self._bay, "open", view.is_open)
+        if before and view.is_open and not before.is_open:
+            ui.run_javascript(REVEAL % self._bay.id)
         set_class(self._bay, "coil", view.coil)
         set_class(self._bay, "full", view.parcel)
         self._hint.set_text("take the parcel out" if view.parcel else "put a parcel in")
@@ -65,24 +77,48 @@ class CabinetView:
     """A whole cabinet on a page; ``show`` brings it up to date."""
 
     def __init__(self, front: Front) -> None:
-        self._front = front
-        self._bays: dict[int, Bay] = {}
-        self._cabinet = box("cabinet")
-        columns = arrange([plate.size for plate in front.plates])
-        with self._cabinet, box("columns"):
-            for column, doors in enumerate(columns):
-                with box("column-of-bays"):
-                    if column == TERMINAL_COLUMN:
-                        self._terminal = Terminal(front)
-                    for door in doors:
-                        self._bays[door] = Bay(front, door, column == COLUMNS - 1)
+        grid = arrange([plate.place for plate in front.plates], front.terminal)
+        self._cabinet = box("cabinet apart" if grid.is_apart else "cabinet")
+        with self._cabinet:
+            self._ended = Ended()
+            with box("front"), box("columns").style(grid.css(height_px(front))):
+                inside = f"--inside-area: {grid.clear.css}" if grid.clear else ""
+                self._terminal = Terminal(front, inside)
+                if grid.terminal:
+                    with box("terminal-here").style(f"grid-area: {grid.terminal.css}"):
+                        Text("terminal")
+                self._bays = [
+                    Bay(front, door, area, 1 < grid.columns == area.column - 1)
+                    for door, area in enumerate(grid.doors)
+                ]
 
     def show(self, view: FrontView) -> None:
         """Draw what changed since the last view."""
         set_class(self._cabinet, "dark", not view.powered)
+        self._ended.show(view)
         self._terminal.show(view)
-        for door, seen in enumerate(view.doors):
-            self._bays[door].show(seen)
+        for bay, seen in zip(self._bays, view.doors, strict=True):
+            bay.show(seen)
+
+
+class Ended:
+    """Says that the firmware has ended, and why; takes no room while it runs."""
+
+    def __init__(self) -> None:
+        self._shown: tuple[str, ...] = ()
+        self._card = box("ended").props("role=alert")
+
+    def show(self, view: FrontView) -> None:
+        """Show the console's last lines, or nothing."""
+        if view.last_words == self._shown:
+            return
+        self._shown = view.last_words
+        self._card.clear()
+        if self._shown:
+            with self._card:
+                Text(f"The firmware ended: {self._shown[-1]}", "why", "div")
+                Text("\n".join(self._shown), "console", "pre")
+                Text("To start it again, turn the power off and on.", "advice", "div")
 
 
 def keep_drawn(front: Front, parts: Sequence[Part]) -> ui.timer:

@@ -29,6 +29,7 @@ class Drawn(NamedTuple):
 class FrontView(NamedTuple):
     """Everything of the front that changes.
 
+    ``last_words`` are the console's last lines when the firmware has ended, none while it runs.
     ``lines`` are the display's rows as written to its glass, each as long as the display has
     columns; ``drawn`` are the characters among them that are not in its ROM.  ``lit`` is the
     backlight.  ``scanned`` counts what was held to the scanner since the start.
@@ -43,19 +44,30 @@ class FrontView(NamedTuple):
     horn: bool
     scanned: int
     doors: tuple[DoorView, ...]
+    last_words: tuple[str, ...] = ()
+
+
+class Place(NamedTuple):
+    """Where something stands on the front: columns from 1 at the left, heights above the floor."""
+
+    column: int
+    bottom_cm: float
+    top_cm: float
 
 
 class DoorPlate(NamedTuple):
-    """What is painted on a door: its name and its size, 1 (S) to 4 (XL)."""
+    """What is painted on a door: its name and its size, 1 (S) to 4 (XL); and where it stands."""
 
     name: str
     size: int
+    place: Place
 
 
 class Front(Protocol):
     """One cabinet: a simulated one, with the real firmware behind it."""
 
     plates: tuple[DoorPlate, ...]
+    terminal: Place | None  # None: it stands apart from the doors
     keys: str  # the keypad's characters, row by row
     columns: int
     rows: int

@@ -6,6 +6,7 @@ from nicegui.events import KeyEventArguments
 from .dress import HORN, LOOK, Text, box, button, set_class
 from .front import Drawn, Front, FrontView
 
+BODY_PX, ROW_PX = 340, 20
 KEYBOARD = {"Enter": "#", "Backspace": "*", "Escape": "*"}
 
 
@@ -32,13 +33,18 @@ class Lcd(ui.element, component=LOOK / "lcd.js"):  # type: ignore[misc, call-arg
         self.update()
 
 
-class Terminal:
-    """The part of the front that people talk to."""
+def height_px(front: Front) -> float:
+    """How high the terminal is at most (see ``look/terminal.css``): what its display has not, and its rows."""
+    return BODY_PX + ROW_PX * front.rows
 
-    def __init__(self, front: Front) -> None:
+
+class Terminal:
+    """The part of the front that people talk to; ``style`` says where it goes."""
+
+    def __init__(self, front: Front, style: str = "") -> None:
         self._front = front
         self._scanned = 0
-        with box("terminal"):
+        with box("terminal").style(style):
             with box("top"):
                 self._lamp = box("lamp")
                 Text("STATUS")

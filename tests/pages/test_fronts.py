@@ -1,0 +1,104 @@
+"""Every shipped cabinet on the page, in a window and on a phone: nothing covers anything, all is in reach."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from consigne.cabinet.newfile import new_file
+from consigne.cabinet.profiles import hardware_dir, profiles
+from consigne.server.broker import free_port
+from fronts_kit import WORDS
+from playwright.sync_api import Browser, Page, expect
+
+FILES = sorted((hardware_dir() / "cabinets").glob("*.toml"))
+WINDOWS = {"window": (1280, 800), "phone": (390, 844)}
+
+# Of all that can be pressed: what is not hit in its middle once it was scrolled to, and what is too low.
+COVERED = """(finger) => {
+  const wrong = [];
+  const here = ".key, .lcd, .scan-window, .toggle, .press, .bay .face.front";
+  for (const element of document.querySelectorAll(here)) {
+    element.scrollIntoView({ block: "center", inline: "center", behavior: "instant" });
+    const { left, top, width, height } = element.getBoundingClientRect();
+    const hit = document.elementFromPoint(left + width / 2, top + height / 2);
+    const name = element.className + " " + element.textContent;
+    const small = Math.min(height, width) < finger;
+    if (!hit || !(element.contains(hit) || hit.contains(element)))
+      wrong.push(`${name} is covered by ${hit ? hit.className : "nothing"}`);
+    if (small && element.matches(".face")) wrong.push(`${name}: ${width} x ${height}`);
+  }
+  return wrong;
+}"""
+FINGER_PX = 40
+# The doors' places within the steel, each as (name, left, top, right, bottom).
+DOORS = """() => {
+  const steel = document.querySelector(".columns").getBoundingClientRect();
+  return [...document.querySelectorAll(".bay")].map((bay) => {
+    const { left, top, right, bottom } = bay.getBoundingClientRect();
+    return [bay.dataset.door, left - steel.left, top - steel.top, right - steel.left, bottom - steel.top];
+  });
+}"""
+OVERFLOW = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the pages; two doors are the smallest cabinet."""
+    small = tmp_path_factory.mktemp("fronts") / "two.toml"
+    small.write_text(new_file(profiles()["esp32-devkitc"], 2, None, 24))
+    port = free_port()
+    command = [sys.executable, str(Path(__file__).with_name("fronts_kit.py")), str(port)]
+    with subprocess.Popen([*command, *map(str, FILES), str(small)], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"listening\n"
+        yield f"http://127.0.0.1:{port}/"
+        process.terminate()
+
+
+def shown(chromium: Browser, address: str, size: tuple[int, int] = (1280, 800)) -> Page:
+    page = chromium.new_page(viewport={"width": size[0], "height": size[1]})
+    page.goto(address)
+    expect(page.locator(".lcd")).to_have_attribute("data-lines", re.compile("Type your code"))
+    return page
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+@pytest.mark.parametrize("name", [file.stem for file in FILES] + ["two"])
+def test_nothing_of_a_shipped_cabinet_covers_another_and_all_can_be_touched(
+    pages: str, chromium: Browser, name: str, window: str
+) -> None:
+    page = shown(chromium, pages + name, WINDOWS[window])
+    doors = page.evaluate(DOORS)
+    overlaps = [
+        (one[0], two[0]) for at, one in enumerate(doors) for two in doors[:at]
+        if one[1] < two[3] and two[1] < one[3] and one[2] < two[4] and two[2] < one[4]
+    ]  # fmt: skip
+    assert overlaps == []
+    assert page.evaluate(COVERED, FINGER_PX) == []
+    assert page.evaluate(OVERFLOW) <= 0, "the page itself is never wider than its window"
+    page.close()
+
+
+def test_a_door_that_opens_out_of_sight_is_brought_into_sight(pages: str, chromium: Browser) -> None:
+    page = shown(chromium, pages + "boards-96")
+    page.get_by_label("pry door 96 open").dispatch_event("click")
+    inside = page.get_by_label("inside of door 96", exact=True)
+    expect(inside).to_be_in_viewport(ratio=0.99)
+    page.get_by_label("pry door 1 open", exact=True).dispatch_event("click")
+    expect(page.get_by_label("inside of door 1", exact=True)).to_be_in_viewport(ratio=0.99)
+    page.close()
+
+
+def test_a_firmware_that_ended_is_told_in_its_consoles_words_until_the_power_goes(
+    pages: str, chromium: Browser
+) -> None:
+    page = shown(chromium, pages + "ended")
+    told = page.get_by_role("alert")
+    expect(told).to_contain_text(f"The firmware ended: {WORDS[-1]}")
+    expect(told).to_contain_text(WORDS[0])
+    page.get_by_role("switch", name="Power").click()
+    expect(told).to_be_hidden()
+    page.close()
