@@ -34,7 +34,7 @@ class Lcd(ui.element, component=LOOK / "lcd.js"):  # type: ignore[misc, call-arg
 
 
 def height_px(front: Front) -> float:
-    """How high the terminal is at most (see ``look/terminal.css``): what its display has not, and its rows."""
+    """How high the terminal is at most, by ``look/terminal.css``: its display and all the rest."""
     return BODY_PX + ROW_PX * front.rows
 
 
