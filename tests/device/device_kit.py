@@ -132,10 +132,14 @@ def _on_esp32(text):
     )
 
 
-def cabinet_file(folder, *, board="esp32-devkitc-ve", technician=True, network=False, clock=True):
-    """The demo's cabinet as a file of the site, offline and with a clock chip unless told otherwise."""
-    text = _on_esp32((hardware_dir() / "cabinets" / "demo.toml").read_text())
-    text = text.replace('board = "esp32-devkitc-ve"', f'board = "{board}"')
+def cabinet_file(folder, *, reference=False, technician=True, network=False, clock=True):
+    """The demo's cabinet as a file of the site, offline and with a clock chip unless told otherwise.
+
+    On an ESP32; with ``reference`` as it is shipped, on an ESP32-S3.
+    """
+    text = (hardware_dir() / "cabinets" / "demo.toml").read_text()
+    if not reference:
+        text = _on_esp32(text)
     if not network:
         head, _, rest = text.partition("[network]")
         text = head + rest[rest.index("\n[") :] if rest else head

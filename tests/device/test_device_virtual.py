@@ -105,6 +105,28 @@ def test_a_bare_board_serves_a_customer_after_three_commands(tmp_path, site, kin
         board.wait_for(said(board, "ready"), 20)
 
 
+def test_the_reference_an_esp32_s3_with_octal_psram_serves_after_the_same_commands(tmp_path):
+    file = kit.cabinet_file(tmp_path, reference=True)
+    _, sim = kit.compiled(file)
+    image = kit.micropython_file(tmp_path, chip_id=9)
+    with (
+        kit.running_host(tmp_path) as (url, host),
+        kit.board_with(None, tmp_path, sim, chip="esp32s3") as board,
+    ):
+        status, told = consigne("flash", image, "-p", board.port)
+        assert status == 0 and "with PSRAM it serves everything" in told, told
+        words = ["provision", "L0001", "--cabinet", file, "--host", url, "--token", kit.TOKEN]
+        status, told = consigne(*words, "-p", board.port, env=kit.environment())
+        assert status == 0, told
+        board.wait_for(said(board, "ready"), 20)
+        board.type(
+            codes.window_code(kit.key_of(host, "L0001"), 1, 1, 7, int(time.time())) + "#", keys_per_s=3
+        )
+        board.wait_for(lambda: "Scan the next" in " ".join(board.display()), 10)
+        status, told = consigne("doctor", "-p", board.port, env=kit.environment(COLUMNS="200"))
+        assert status == 0 and "generation 1 in slot 0" in told, told
+
+
 def test_two_boards_are_done_at_once(tmp_path, ready):
     one, two = tmp_path / "one", tmp_path / "two"
     one.mkdir(), two.mkdir()

@@ -25,7 +25,7 @@ def virtual(
     cabinet: Annotated[
         Path | None, typer.Option(help="A cabinet file: its parts are wired to the board. Else a bare board.")
     ] = None,
-    chip: Annotated[str, typer.Option(help="esp32, esp32s3 or esp8266.")] = "esp32",
+    chip: Annotated[str, typer.Option(help="esp32, esp32s3 or esp8266; else the cabinet's, or esp32.")] = "",
     link: Annotated[
         Path | None, typer.Option(help="A path that always leads to the port, also after a restart.")
     ] = None,
@@ -55,11 +55,12 @@ def virtual(
     from .image import KINDS, OFFICIAL_PSRAM
     from .psram import Psram
 
+    config = _wired(cabinet) if cabinet else None
+    chip = chip or (config["board"] if config else "esp32")
     if chip not in CHIPS:
         raise typer.BadParameter(f"there is no chip '{chip}'; choose one of {', '.join(CHIPS)}")
     if image not in KINDS:
         raise typer.BadParameter(f"there is no image '{image}'; choose one of {', '.join(KINDS)}")
-    config = _wired(cabinet) if cabinet else None
     if micropython:
         flash.unlink(missing_ok=True)
         install(flash, micropython, chip, image)
