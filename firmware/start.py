@@ -1,4 +1,8 @@
-"""``main.py`` on the board's file system: serve, unless ``boot.py`` says that this start is for service.
+"""``main.py`` on the board's file system: serve, unless this start is for service.
+
+``boot.py`` says so, and where the application is.  Where there is no ``boot.py`` of ours the application lies
+as files in ``/lib``, put there by ``mpremote mip install`` (``package.json`` lists this file too): no slots
+to update into, and a console that stays open.
 
 In production there is no way past the end of this file but a restart: whatever happens to the
 application, nobody gets the interpreter's prompt.  When it does not start, ``locker/rescue.py`` says why
@@ -33,12 +37,31 @@ def _why_not(error):
         )
     if isinstance(error, ValueError) and "mpy" in str(error):
         return "the application is for another MicroPython; run `consigne device flash`"
+    if isinstance(error, OSError) and "journal" in str(error):
+        return (
+            "this board has no partition for the journal; "
+            "write partitions.bin of `consigne device files` to 0x8000 with esptool"
+        )
     if isinstance(error, SystemExit):  # it said why; let pass, it would start the interpreter anew
         return "see above"
     return ""
 
 
-service, _, slot, _ = globals().get("consigne", _BROKEN_OFF)
+def _plain():
+    """``consigne`` as ``boot.py`` would leave it, for an application in ``/lib``; None when there is none."""
+    try:
+        os.stat("/lib/locker/main.py")
+    except OSError:
+        return None
+    try:
+        os.remove("service")
+        return True, False, 0, 0
+    except OSError:
+        return False, False, 0, 0
+
+
+plain = None if "consigne" in globals() else _plain()
+service, _, slot, _ = globals().get("consigne") or plain or _BROKEN_OFF
 production = "production" in os.listdir("/")
 if service or not production:
     micropython.kbd_intr(3)
@@ -49,7 +72,8 @@ elif slot < 0:
 else:
     why = None
     try:
-        import main  # noqa: F401 - the application's own, first on the path, serves while it is imported
+        # The application's own ``main``, first on the path or in its package, serves while it is imported.
+        __import__("locker.main" if plain else "main")
     except BaseException as error:
         why = error
         if production:

@@ -13,7 +13,17 @@ from serial.tools import list_ports
 
 from consigne.cabinet.compiler import compile_file, device_json
 from consigne.cabinet.problems import CabinetError
-from consigne.device import application, brokerfiles, erase, fitness, image, interpreter, look, packaging
+from consigne.device import (
+    application,
+    brokerfiles,
+    erase,
+    fitness,
+    image,
+    interpreter,
+    look,
+    packaging,
+    plain,
+)
 from consigne.device import flash as flashing
 from consigne.device import provision as provisioning
 from consigne.device import push as pushing
@@ -40,6 +50,24 @@ _Options = Annotated[
     list[str] | None,
     typer.Option("--esptool", help="Passed to esptool as it is, such as --esptool=--no-stub."),
 ]
+
+_Locker = Annotated[str, typer.Argument(help="Its name: A-Z a-z 0-9 _ -")]
+_Cabinet = Annotated[Path, typer.Option(help="The cabinet file of this site.", exists=True)]
+_Host = Annotated[str, typer.Option(envvar="CONSIGNE_HOST", help="Address of the host's API.")]
+_Token = Annotated[str | None, typer.Option(envvar="CONSIGNE_TOKEN", help="The host's API token.")]
+_Broker = Annotated[
+    Path | None,
+    typer.Option(help="Directory of `consigne broker-config`: all below is found there.", exists=True),
+]
+_Credentials = Annotated[
+    Path | None, typer.Option(help="credentials.json of `consigne broker-config`.", exists=True)
+]
+_Ca = Annotated[Path | None, typer.Option(help="The broker's authority, PEM or DER.", exists=True)]
+_ClientCertificate = Annotated[
+    Path | None, typer.Option(help="Shown to a broker that wants one, PEM or DER.", exists=True)
+]
+_ClientKey = Annotated[Path | None, typer.Option(help="Its key, PEM or DER.", exists=True)]
+_Timezone = Annotated[str, typer.Option(help="IANA name, such as Europe/Paris.")]
 
 
 @app.command()
@@ -107,24 +135,17 @@ def push(port: Ports = None, code: Code = None) -> None:
 
 @app.command()
 def provision(
-    locker: Annotated[str, typer.Argument(help="Its name: A-Z a-z 0-9 _ -")],
-    cabinet: Annotated[Path, typer.Option(help="The cabinet file of this site.", exists=True)],
-    host: Annotated[str, typer.Option(envvar="CONSIGNE_HOST", help="Address of the host's API.")],
+    locker: _Locker,
+    cabinet: _Cabinet,
+    host: _Host,
     port: Ports = None,
-    token: Annotated[str | None, typer.Option(envvar="CONSIGNE_TOKEN", help="The host's API token.")] = None,
-    broker: Annotated[
-        Path | None,
-        typer.Option(help="Directory of `consigne broker-config`: all below is found there.", exists=True),
-    ] = None,
-    credentials: Annotated[
-        Path | None, typer.Option(help="credentials.json of `consigne broker-config`.", exists=True)
-    ] = None,
-    ca: Annotated[Path | None, typer.Option(help="The broker's authority, PEM or DER.", exists=True)] = None,
-    client_certificate: Annotated[
-        Path | None, typer.Option(help="Shown to a broker that wants one, PEM or DER.", exists=True)
-    ] = None,
-    client_key: Annotated[Path | None, typer.Option(help="Its key, PEM or DER.", exists=True)] = None,
-    timezone: Annotated[str, typer.Option(help="IANA name, such as Europe/Paris.")] = "UTC",
+    token: _Token = None,
+    broker: _Broker = None,
+    credentials: _Credentials = None,
+    ca: _Ca = None,
+    client_certificate: _ClientCertificate = None,
+    client_key: _ClientKey = None,
+    timezone: _Timezone = "UTC",
     production: Annotated[
         bool, typer.Option(help="Close the console to all but a technician's code.")
     ] = False,
@@ -155,6 +176,37 @@ def provision(
         return f"{locker}: {', '.join(told)}"
 
     done(on_each([name], job))
+
+
+@app.command()
+def files(
+    locker: _Locker,
+    folder: Annotated[Path, typer.Argument(help="Where to write them; made if it is not there.")],
+    cabinet: _Cabinet,
+    host: _Host,
+    token: _Token = None,
+    broker: _Broker = None,
+    credentials: _Credentials = None,
+    ca: _Ca = None,
+    client_certificate: _ClientCertificate = None,
+    client_key: _ClientKey = None,
+    timezone: _Timezone = "UTC",
+) -> None:
+    """What a board of this locker needs, as files for `mpremote fs cp`; see MPREMOTE.md.
+
+    The Wi-Fi password is read from CONSIGNE_WIFI_PASSWORD, or asked for.
+    """
+    try:
+        found = brokerfiles.gathered(locker, broker, credentials, ca, client_certificate, client_key)
+        wanted = _wanted(locker, cabinet, found, timezone, False)
+        names, new = plain.write(folder, Host(host, token), wanted)
+    except DeviceError as error:
+        raise fail(error) from None
+    told = "registered at the host" if new else "the host knows it"
+    told += f"; {folder} holds its key, remove it when the board serves"
+    console.print(f"{locker}: {told}", highlight=False, soft_wrap=True)
+    paths = " ".join(str(folder / name) for name in names)
+    console.print(f"copy with: mpremote fs cp {paths} :", highlight=False, soft_wrap=True)
 
 
 def _wanted(

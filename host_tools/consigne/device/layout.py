@@ -63,6 +63,15 @@ PARTITIONS: tuple[Partition, ...] = (
 )
 
 
+PLAIN: tuple[Partition, ...] = (
+    *PARTITIONS[:3],
+    Partition("vfs", DATA, _FAT, 0x20_0000, 0x10_0000),
+    PARTITIONS[-1],
+)
+"""For a board whose application lies as files in its file system (``mpremote mip install``): no slots, but
+room for the sources.  The journal lies where it always does."""
+
+
 def partition(label: str, table: tuple[Partition, ...] = PARTITIONS) -> Partition:
     """The partition of that label.  Raises ``LayoutError`` when the table has none."""
     for entry in table:

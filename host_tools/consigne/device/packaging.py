@@ -1,9 +1,12 @@
 """``package.json``, ``manifest.py``, ``boards/partitions.csv`` in ``firmware/``: for other ways to install.
 
-``package.json`` is what ``mip`` reads: ``mpremote mip install`` copies the sources onto a board with memory
-to spare (PSRAM).  ``manifest.py`` is what MicroPython's build reads: it freezes the application into an
-interpreter of one's own.  Both list what ``rom.sources`` lists, so neither can forget a file.  The table of
-partitions is for the boards of ``boards/``.
+``package.json`` is what ``mip`` reads: ``mpremote mip install`` copies the sources to ``/lib`` of a board
+with memory to spare (PSRAM).  There the application's ``main.py`` is a module of its package, and
+``start.py`` goes where a board looks for its ``main.py``: one folder up.
+
+``manifest.py`` is what MicroPython's build reads: it freezes the application into an interpreter of one's
+own.  Both list what ``rom.sources`` lists, so neither can forget a file.  The table of partitions is for the
+boards of ``boards/``.
 """
 
 import json
@@ -18,7 +21,9 @@ PACKAGE, MANIFEST, TABLE = "package.json", "manifest.py", "boards/partitions.csv
 
 def package(firmware: Path) -> str:
     """The text of ``package.json``; its addresses are relative to itself."""
-    rows = ",\n".join("    " + json.dumps([name, name]) for name in rom.sources(firmware))
+    targets = {name: "locker/main.py" if name == "main.py" else name for name in rom.sources(firmware)}
+    pairs = [*((target, name) for name, target in targets.items()), ("../main.py", "start.py")]
+    rows = ",\n".join("    " + json.dumps(pair) for pair in pairs)
     return f'{{\n  "version": "{_version()}",\n  "deps": [],\n  "urls": [\n{rows}\n  ]\n}}\n'
 
 

@@ -46,7 +46,7 @@ def provision(board: Board, host: Host, wanted: Wanted, say: Say) -> bool:
     found = board.survey()
     _check(board.port, found, wanted)
     identity = _identity(board, found, wanted, say)
-    new = host.register(_registration(wanted, identity["device_key"]))
+    new = host.register(registration(wanted, identity["device_key"]))
     say("registered at the host" if new else "the host knows it")
     board.write_file("/config.json", wanted.config_text)
     _write_broker_files(board, wanted.broker)
@@ -98,8 +98,16 @@ def _check(port: str, found: dict[str, Any], wanted: Wanted) -> None:
             f"{port}: the cabinet file is for an {wanted.config['board']}, this board is an {chip}; "
             "take the file of this cabinet, or change its key 'board'"
         )
+    check_wanted(wanted, bool(found["files"].get("ca.der")))
+
+
+def check_wanted(wanted: Wanted, has_ca: bool = False) -> None:
+    """What is missing for this cabinet, wherever its board is; ``has_ca``: that has its broker's authority.
+
+    Raises ``DeviceError``.
+    """
     network = wanted.config.get("network")
-    if network and network["tls"] and wanted.broker.ca is None and not found["files"].get("ca.der"):
+    if network and network["tls"] and wanted.broker.ca is None and not has_ca:
         raise troubles.DeviceError("the cabinet speaks TLS with its broker: give its authority with --ca")
     if wanted.broker.client and not (network and network["tls"]):
         raise troubles.DeviceError(
@@ -133,16 +141,7 @@ def _identity(board: Board, found: dict[str, Any], wanted: Wanted, say: Say) -> 
             f"{board.port}: this board is {held['locker']} already; give that name, "
             "or take it out of service first with `consigne device erase`"
         )
-    held = held or {}
-    key = held.get("device_key") or secrets.token_bytes(KEY_BYTES).hex()
-    password = wanted.broker.password or held.get("mqtt_password", "")
-    identity = {
-        "locker": wanted.locker,
-        "device_key": key,
-        "mqtt_user": wanted.locker if password else "",
-        "mqtt_password": password,
-        "wifi_password": wanted.wifi_password,
-    }
+    identity = identity_of(wanted, held)
     if not held:
         board.write_file("/identity.new", json.dumps(identity).encode())
         say("key drawn and on the board")
@@ -151,20 +150,42 @@ def _identity(board: Board, found: dict[str, Any], wanted: Wanted, say: Say) -> 
     return identity
 
 
-def _held(board: Board, name: str) -> dict[str, Any]:
+def identity_of(wanted: Wanted, held: dict[str, Any] | None) -> dict[str, Any]:
+    """What ``identity.json`` shall say: with the key of ``held``, or a new one."""
+    known = held or {}
+    password = wanted.broker.password or known.get("mqtt_password", "")
+    return {
+        "locker": wanted.locker,
+        "device_key": known.get("device_key") or secrets.token_bytes(KEY_BYTES).hex(),
+        "mqtt_user": wanted.locker if password else "",
+        "mqtt_password": password,
+        "wifi_password": wanted.wifi_password,
+    }
+
+
+def read_identity(text: bytes) -> dict[str, Any] | None:
+    """What an ``identity.json`` says; None when it is not readable."""
     try:
-        value = json.loads(board.read_file("/" + name) or b"")
+        value = json.loads(text)
         if len(bytes.fromhex(value["device_key"])) == KEY_BYTES and isinstance(value["locker"], str):
             return dict(value)
     except (ValueError, KeyError, TypeError):
         pass
+    return None
+
+
+def _held(board: Board, name: str) -> dict[str, Any]:
+    value = read_identity(board.read_file("/" + name) or b"")
+    if value is not None:
+        return value
     raise troubles.DeviceError(
         f"{board.port}: {name} on the board is not readable; if it never served, take it away with "
         f"`mpremote connect {board.port} fs rm :/{name}`, else `consigne device erase` and begin anew"
     )
 
 
-def _registration(wanted: Wanted, key: str) -> dict[str, Any]:
+def registration(wanted: Wanted, key: str) -> dict[str, Any]:
+    """What the host is told of the locker."""
     doors = [
         {"name": door["name"], "size": door["size"], "low": door.get("low", False)}
         for door in wanted.config["doors"]
