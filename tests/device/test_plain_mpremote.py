@@ -15,6 +15,7 @@ from consigne.device import layout
 from consigne.firmware_path import firmware_dir
 from consigne.server.broker import free_port
 from consigne.sim.virtualboard import image as chip_image
+from consigne.sim.virtualboard.psram import Psram
 from littlefs import LittleFS
 from test_device_virtual import consigne, said
 from virtual_kit import esptool, eventually, mpremote, tool
@@ -172,6 +173,7 @@ def test_mpremote_does_in_service_what_a_technician_expects(made, site, tmp_path
         ),
         ("identity", "cannot start: identity.json"),
         ("config", "cannot start: config.json"),
+        ("psram", "too little memory for the application; take one with PSRAM"),
     ],
 )
 def test_what_is_missing_is_said_once_and_the_prompt_stays(made, site, tmp_path, spoil, told):
@@ -180,11 +182,12 @@ def test_what_is_missing_is_said_once_and_the_prompt_stays(made, site, tmp_path,
     if spoil == "table":
         without = layout.binary(layout.PLAIN[:-1])
         flash[layout.TABLE_OFFSET : layout.TABLE_OFFSET + len(without)] = without
-    else:
+    elif spoil != "psram":
         lfs = files_on(flash, place.offset, place.size)
         lfs.remove(f"{spoil}.json")
         flash[place.offset : place.end] = lfs.context.buffer
-    with kit.board_with(bytes(flash), tmp_path, site[1]) as board:
+    psram = Psram() if spoil == "psram" else None
+    with kit.board_with(bytes(flash), tmp_path, site[1], psram=psram) as board:
         board.wait_for(said(board, "not serving"), 30)
         lines = " ".join(line for _, what, line in board.log if what == "stdout")
         assert told in lines and "Traceback" not in lines

@@ -143,6 +143,15 @@ def test_a_board_that_does_not_know_the_time_comes_online_and_judges_again_when_
         assert abs(device.clock.unix_s() - device.state()["calendar"][-1]) < PATIENCE_S
 
 
+def test_with_a_clock_chip_that_is_right_one_handshake_is_enough(tmp_path: Path) -> None:
+    make_certificates(tmp_path, "broker.test", at(START_S - DAY_S), at(START_S + 89 * DAY_S))
+    with one_device(tmp_path, chip=START_S) as device:
+        device.wait_up()
+        device.ask("set_time", START_S + 2)
+        time.sleep(1.2)  # a look at the state of the connection
+        assert device.state()["up"] and device.state()["calendar"] == [START_S]
+
+
 def refused(device: Device, words: str, tries: int = 3) -> list[int]:
     """The dates by which it tried, having been refused for ``words`` alone."""
     eventually(lambda: len(device.state()["errors"]) >= tries, "tried again")
