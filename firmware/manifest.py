@@ -129,6 +129,7 @@ freeze(
         "locker/serving.py",
         "locker/site.py",
         "locker/supervisor.py",
+        "locker/sweeping.py",
         "locker/texts.py",
         "main.py",
     ),

@@ -7,7 +7,6 @@ kept by the two tasks at the end; who watches over them is ``supervisor``.
 """
 
 import asyncio
-import gc
 from time import ticks_add, ticks_diff, ticks_ms
 
 from micropython import const
@@ -21,6 +20,10 @@ from .core.reasons import R_OK
 from .journal.log import JournalFailed, JournalFull
 from .supervisor import HOST
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .sweeping import Sweeper
+
 _SLICE_MS = const(100)  # the longest a deadline is overlooked
 _HOUSEKEEPING_MS = const(1_000)
 _PULSE_POLL_MS = const(20)
@@ -33,6 +36,7 @@ _OCCUPANCY_KINDS = (
     R.NOT_OPENED, R.FORCED, R.BLOCKED, R.RELEASED, R.DOOR_FAULT,
 )  # fmt: skip
 _UNHURRIED = (dialog.IDLE, dialog.TAKE, dialog.FILL, dialog.DONE, dialog.MESSAGE)
+_TOUCHES = (E.EV_KEY, E.EV_CARD, E.EV_SCAN)
 _STATUS_KINDS = (R.GRANTS_VERSION, R.FAULT, R.TIME_SET, R.LOST, R.ALARM)
 
 
@@ -65,6 +69,7 @@ class Controller:
         self._rested = {}  # door -> tick from which its lock may be pulsed again
         self.time_told = False  # the host has said what time it is, since this start
         self.time_set = None  # a function that hears of each time the host has set, in epoch seconds
+        self.sweeper: Sweeper | None = None  # a ``sweeping.Sweeper``, once all that stays is there
         self.failed = ""  # why nothing may be decided any more: a record that was not durable
         self._is_ahead = False  # an event was carried out in part: the state may be ahead of the journal
 
@@ -121,8 +126,8 @@ class Controller:
         finally:
             self._busy = False
         self.core.access.warm(self.now())  # after the relay: what the next code will need
-        if event[0] == E.EV_KEY:
-            gc.collect()  # while the finger moves on, so that no pause falls between last key and relay
+        if self.sweeper:  # never before: no pause falls between last key and relay
+            self.sweeper.behind(event[0] in _TOUCHES)
 
     def from_host(self, event):
         """``sink`` for the sync: also what ``Inbox`` has for the shell."""
@@ -291,7 +296,20 @@ class Controller:
             if ticks_diff(now_ms, housekeeping) >= _HOUSEKEEPING_MS and self._may_stall():
                 housekeeping = now_ms
                 self._keep_house()
+            self.sweep_if_due()
             await asyncio.sleep_ms(wait_ms)
+
+    def sweep_if_due(self):
+        """Sweep the heap if it is time and nobody would notice."""
+        if self.sweeper and self._may_stall():
+            self.sweeper.turn()
+
+    def sweep_soon(self):
+        if self.sweeper:
+            self.sweeper.want()
+
+    def free_bytes(self):  # behind the newest sweep; -1: not known
+        return self.sweeper.free_bytes if self.sweeper else -1
 
     def _keep_house(self):
         """What stops the chip for tens of milliseconds is done while nobody waits."""
@@ -300,7 +318,6 @@ class Controller:
         self._forget_rests()
         if not self._snapshot_if_due():
             self._journal.maintain()
-        gc.collect()  # a scanned code may come next: it shall find the heap swept
 
     def _forget_rests(self):
         """After six days, half the range of ticks, a rest that is long over would seem to lie ahead."""

@@ -90,7 +90,10 @@ class Online:
             identity.mqtt_password,
             self._tls(controller) if network["tls"] else None,
         )
-        client = Client(settings, link, Resolver(link.name_server), controller.is_idle, self._conversation)
+        resolver = Resolver(link.name_server)
+        client = Client(
+            settings, link, resolver, controller.is_idle, self._conversation, controller.sweep_soon
+        )
         sync = Sync(
             client,
             journal,
@@ -105,7 +108,9 @@ class Online:
         )
         controller.attach_sync(sync)
         latches = core.cabinet.health
-        self._telemetry = Telemetry(controller.now, link.rssi, latches.snapshot, len(core.names), supply_mv)
+        self._telemetry = Telemetry(
+            controller.now, link.rssi, latches.snapshot, len(core.names), supply_mv, controller.free_bytes
+        )
         supervisor.spare("telemetry", self._telemetry.run)
         supervisor.spare("link", link.run)
         supervisor.spare("mqtt", client.run)

@@ -53,10 +53,21 @@ class Keypad(Protocol):
         One with a card reader also ``(EV_CARD, text)``, and ``(EV_SCAN_GARBLED,)`` for a card read badly.
         """
 
+    def is_receiving(self) -> bool:
+        """Whether a key or a card is arriving: a standstill now would break it."""
+        ...
+
+    def standstill(self, is_over: bool) -> None:
+        """The interpreter is about to stand still for many milliseconds, or did: something may be lost."""
+
 
 class Scanner(Protocol):
     async def run(self, sink: Sink) -> None:
         """Report ``(EV_SCAN, text)`` and ``(EV_SCAN_GARBLED,)``."""
+
+    def is_receiving(self) -> bool:
+        """Whether a code is arriving."""
+        ...
 
 
 class Display(Protocol):

@@ -15,6 +15,7 @@ from .drivers.flash import journal_partition
 from .drivers.watchdog import Watchdog
 from .journal.log import Journal
 from .supervisor import HOST, SERVICE, Supervisor
+from .sweeping import Sweeper
 
 _FAULT_TASK = 1  # records.FAULT: a task ended
 _FAULT_PART = 2  # a part does not answer, or does again
@@ -62,6 +63,7 @@ class Locker:
             online.join(
                 core, self._journal, controller, supervisor, self._status, self._part_report, supply_mv
             )
+        self._sweep(parts, panel)
 
     def _supervise(self, parts, panel):
         controller, supervisor = self._controller, self._supervisor
@@ -108,6 +110,13 @@ class Locker:
     def _part_report(self, text):
         print("part:", text)
         self._controller.fact(R.FAULT, _FAULT_PART, text[: R.PARCEL_ID_BYTES_MAX])  # ASCII, one byte each
+
+    def _sweep(self, parts, panel):
+        """From now on the heap is swept by rule: what stays is there, so its time can be measured."""
+        more = (panel.scanner,) if panel.scanner else ()
+        self._controller.sweeper = Sweeper(panel.keypad, more, parts.wires)
+        for wire in parts.wires:
+            wire.between = self._controller.sweep_if_due
 
     async def run(self):
         """Serve until a critical part fails; then restart the board.

@@ -1,7 +1,9 @@
 """The controller board itself: its buses and why it started."""
 
+import gc
 import time
 
+import esp32
 import machine
 from micropython import const
 
@@ -29,6 +31,16 @@ def boot_cause() -> int:
         if theirs == cause:
             return ours
     return CAUSE_UNKNOWN
+
+
+def heap_room() -> int:
+    """How many bytes Python can allocate before it must sweep or grow.
+
+    ``gc.mem_free`` counts the block as well by which the heap could grow (``py/modgc.c``, gc_mem_free).
+    """
+    free = gc.mem_free()
+    growth = max([heap[2] for heap in esp32.idf_heap_info(esp32.HEAP_DATA)] + [0])
+    return free - growth if free > growth else free
 
 
 def buses(entries) -> dict:

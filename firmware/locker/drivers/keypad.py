@@ -57,6 +57,13 @@ class MatrixKeypad:
                     self.turns = self.turns + 1 & 0xFFFF  # nothing is read, but the task lives
             await self._follow(sink)
 
+    def is_receiving(self) -> bool:
+        """Whether keys are down, or not yet known to be up."""
+        return any(self._down) or any(self._level_ms)
+
+    def standstill(self, is_over: bool) -> None:
+        """Nothing is lost: the next scan finds which keys are down."""
+
     def _on_edge(self, _pin) -> None:
         self._flag.set()
 

@@ -41,6 +41,10 @@ CONFIRMED = const(3)  # the board is there
 FAILED = const(4)  # it is not
 
 
+def _nothing() -> None:
+    pass
+
+
 class Bus:
     """The wire's boards.  ``run`` asks them round and round and carries out one order at a time."""
 
@@ -58,6 +62,12 @@ class Bus:
         self._on_until_ms = None  # the tick at which a coil is off again; None: none is on
         self.order_state = NO_ORDER
         self.turns = 0  # requests
+        self.between = _nothing  # called between two exchanges
+        self._exchanges = False
+
+    def is_receiving(self) -> bool:
+        """Whether a request and its reply are under way."""
+        return self._exchanges
 
     # --- orders ------------------------------------------------------------------------------------
 
@@ -109,14 +119,19 @@ class Bus:
         while True:
             started_ms = time.ticks_ms()
             for board in self._boards:
+                self._exchanges = True
                 await self._serve_first()
                 if not board.silent or time.ticks_diff(time.ticks_ms(), board.next_ms) >= 0:
                     await self._ask(board)
+                self._exchanges = False
+                self.between()
             left_ms = _CYCLE_MS - time.ticks_diff(time.ticks_ms(), started_ms)
             while left_ms > 0:
                 await asyncio.sleep_ms(min(left_ms, _PAUSE_MS))
                 left_ms -= _PAUSE_MS
+                self._exchanges = True
                 await self._serve_first()
+                self._exchanges = False
 
     async def _serve_first(self) -> None:
         """What does not wait for its turn: an order, and a board that said by itself that a door moved."""

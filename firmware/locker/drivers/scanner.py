@@ -79,6 +79,10 @@ class LineScanner:
         """
         return True
 
+    def is_receiving(self) -> bool:
+        """Whether bytes have come that are not yet understood."""
+        return self._in_burst or self._uart.any() > 0
+
     def _on_idle(self, _uart) -> None:
         self._flag.set()
 

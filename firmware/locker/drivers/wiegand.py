@@ -25,6 +25,7 @@ _CARDS = {26: 8, 34: 16, 37: 16}  # bits -> bits of the facility
 _FRAME_MAX = const(37)
 _GLUED_MAX = const(3)  # keys in one frame: typed ahead while the interpreter stood still
 _RING = const(128)  # bits that may wait for ``run``, a power of two; more refuse the frame they are of
+_KEPT_BITS = const(8)  # by the interpreter's queue, while it stands still
 _FIRST = const(2)  # beside a bit: a pause came before it
 _REST_MS = const(2_000)  # a sign of life, and a look at the lines, while nobody presses anything
 _BROKEN_REST_MS = const(1_000)  # broken frames are told once until they stop for so long
@@ -52,7 +53,8 @@ class WiegandKeypad:
         self._ring = bytearray(_RING)
         self._put = 0  # moved by the handlers only
         self._got = 0  # moved by run only
-        self._spilled = False  # the ring was full
+        self._spilled = False  # the ring was full, or bits were lost before they came to it
+        self._before = 0  # ``_put`` when a standstill began
         self._edge_ms = time.ticks_ms()
         self._frame = bytearray(_FRAME_MAX)
         self._count = 0
@@ -76,6 +78,25 @@ class WiegandKeypad:
             else:
                 self._look()
             self.turns = self.turns + 1 & 0xFFFF
+
+    def is_receiving(self) -> bool:
+        """Whether bits of a frame have come that is not complete."""
+        if self._got != self._put or self._count:
+            return True
+        return 0 <= time.ticks_diff(time.ticks_ms(), self._edge_ms) <= self._gap_ms
+
+    def standstill(self, is_over: bool) -> None:
+        """As many bits as an ESP32 keeps, or more, in one standstill: others of that frame may be lost.
+
+        What is left of it could have the length of another card, or of keys.
+        """
+        if not is_over:
+            self._before = self._put
+            return
+        for _ in range(2):
+            pass  # interrupts that waited are handled at the next jump: here
+        if (self._put - self._before & _RING - 1) >= _KEPT_BITS:
+            self._spilled = True
 
     # --- in interrupts: nothing is allocated here -----------------------------------------------------
 
@@ -128,6 +149,8 @@ class WiegandKeypad:
     def _end(self, sink) -> None:
         """The frame is complete: a card, keys, or broken."""
         count, self._count = self._count, 0
+        if not count:
+            return
         if self._spilled:
             self._spilled = False
             self._refuse(count, sink)

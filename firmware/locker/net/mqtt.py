@@ -61,15 +61,16 @@ class Client:
     ``link`` is a ``ports.Link``, ``resolver`` has ``async address(host) -> str``.  ``is_idle()`` is
     asked before a connection is made, for a TLS handshake stops an ESP32 for a moment: not while a
     customer is at the door.  ``conversation`` holds the large buffers: it is made at boot, while the
-    heap is in one piece.
+    heap is in one piece.  ``sweep()`` frees what nothing refers to any more, at once or soon.
     """
 
-    def __init__(self, settings, link, resolver, is_idle, conversation):
+    def __init__(self, settings, link, resolver, is_idle, conversation, sweep=gc.collect):
         self._settings = settings
         self._link = link
         self._resolver = resolver
         self._is_idle = is_idle
         self._conversation = conversation
+        self._sweep = sweep
         self.last_error = ""  # why the last try or connection ended, for status and people
 
     def attach(self, will_topic: bytes, will: bytes, topics, on_message) -> None:
@@ -128,7 +129,7 @@ class Client:
                 backoff.reset()
             # A socket whose connecting was cancelled is only closed when it is collected, and an
             # ESP32 has a handful of them.
-            gc.collect()
+            self._sweep()
 
     async def _wait_idle(self) -> None:
         for _ in range(_IDLE_WAIT_S):

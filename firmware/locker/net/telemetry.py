@@ -5,7 +5,6 @@ a newer one.  Samples are numbered, so the host sees how many it never got.
 """
 
 import asyncio
-import gc
 from time import ticks_diff
 
 from micropython import const
@@ -14,23 +13,23 @@ _EVERY_S = const(900)
 _SAMPLES_MAX = const(8)  # two hours of them; with a network a status leaves every quarter of an hour
 _LATCHES_MAX = const(64)  # so that a status fits its packet
 
-_free_bytes = getattr(gc, "mem_free", None)  # CPython, in simulations, does not count
-
 
 class Telemetry:
     """``now()`` as in ``core/events.py``; ``rssi()`` in dBm, 0 without a link; ``supply_mv()`` in
-    millivolts, 0 or no function where nothing measures it.
+    millivolts, 0 or no function where nothing measures it; ``free_bytes()`` what was free when the heap was
+    swept last.
 
     ``latch(door)`` gives a tuple of numbers for each of ``doors`` doors, ``core/health.py`` has their
     meaning, and ``None`` for one that nothing is known of.
     """
 
-    def __init__(self, now, rssi, latch, doors, supply_mv=None):
+    def __init__(self, now, rssi, latch, doors, supply_mv=None, free_bytes=None):
         self._now = now
         self._rssi = rssi
         self._latch = latch
         self._doors = doors
         self._supply_mv = supply_mv
+        self._free_bytes = free_bytes
         self._samples = []
         self._taken = 0
         self._up_ms = 0
@@ -44,10 +43,7 @@ class Telemetry:
         now_ms, epoch_s, _ = self._now()
         self._up_ms += ticks_diff(now_ms, self._last_ms)
         self._last_ms = now_ms
-        free_bytes = -1
-        if _free_bytes:
-            gc.collect()
-            free_bytes = _free_bytes()
+        free_bytes = self._free_bytes() if self._free_bytes else -1
         if len(self._samples) >= _SAMPLES_MAX:
             self._samples.pop(0)
         supply_mv = self._supply_mv() if self._supply_mv else 0

@@ -16,6 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from .heap import Heap
+
 PERIOD = 1 << 30  # of ticks_ms and ticks_us on a 32-bit port
 TICKS_START_MS = PERIOD - 20_000  # so that every run sees them wrap 20 s after it started
 EPOCH_2000_S = 946_684_800  # an ESP32 without a clock chip wakes up on 2000-01-01
@@ -175,9 +177,17 @@ def sys_module(
     )
 
 
-def gc_module(collect: Callable[[], int]) -> types.ModuleType:
-    """``gc``; the numbers of free and used bytes are CPython's business, so there are none."""
-    return module("gc", collect=collect, enable=lambda: None, disable=lambda: None, threshold=lambda *_: -1)
+def gc_module(heap: Heap) -> types.ModuleType:
+    """``gc`` of a heap that is reckoned."""
+    return module(
+        "gc",
+        collect=heap.collect,
+        mem_alloc=heap.mem_alloc,
+        mem_free=heap.mem_free,
+        enable=lambda: None,
+        disable=lambda: None,
+        threshold=lambda *_: -1,
+    )
 
 
 def socket_module() -> types.ModuleType:

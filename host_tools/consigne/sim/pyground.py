@@ -20,12 +20,16 @@ from . import modules as device
 from .board import Board
 from .clock import VirtualClock
 from .ground import PowerLost
+from .heap import Heap
 from .kernel import Kernel
 from .kernel_api import QuietConsole, asyncio_module
 from .modulegraph import SHIM, ModuleGraph
 from .netmemory import MemoryNetwork
+from .shim import _ops
 from .wire import Port
 
+SCHEDULED_MAX = 8
+"""Interrupts that wait while the interpreter stands still: ``MICROPY_SCHEDULER_DEPTH`` of the ESP32 port."""
 SPEND_US_MAX = 1_000  # shorter waits of a bus or the flash only move the clock
 
 
@@ -48,6 +52,9 @@ class Interpreter:
 
     def _make_graph(self, generator: random.Random) -> ModuleGraph:
         ground = self._ground
+        ground.heap.start(
+            self._clock.now_us, self._stall, lambda: max(piece[2] for piece in ground.board.heap.pieces())
+        )
         given: dict[str, types.ModuleType] = {}
         given.update(
             asyncio=asyncio_module(self.kernel, ground.network),
@@ -55,7 +62,7 @@ class Interpreter:
             random=device.random_module(generator),
             os=device.os_module(ground.directory, generator),
             sys=device.sys_module(given, self._write, QuietConsole(self.kernel)),
-            gc=device.gc_module(lambda: 0),
+            gc=device.gc_module(ground.heap),
             socket=device.socket_module(),
             tls=device.tls_module(),
             micropython=device.micropython_module(self._schedule),
@@ -118,6 +125,15 @@ class Interpreter:
             while self._clock.now_us() < until_us:
                 self._wait(until_us)
 
+    def _stall(self, duration_us: int) -> None:
+        """Stand still: interrupts wait, as many as there is room for."""
+        self._depth += 1
+        try:
+            self._sleep_us(duration_us)
+        finally:
+            self._depth -= 1
+        self._deliver_waiting()
+
     def _idle(self, until_us: int | None) -> None:
         self._idling = True
         try:
@@ -161,18 +177,22 @@ class Interpreter:
             self._sleep_us(self.port.busy_us)
         elif self.port.busy_us:
             self._clock.spend(self.port.busy_us)
-        if not self._depth:
-            while self._pushes:
-                self._deliver(*self._pushes.pop(0))
+        self._deliver_waiting()
         return answer
 
+    def _deliver_waiting(self) -> None:
+        while self._pushes and not self._depth:
+            self._deliver(*self._pushes.pop(0))
+
     def _push(self, op: int, number: int, value: int) -> None:
-        if self._depth:
-            self._pushes.append((op, number, value))
-        else:
+        if not self._depth:
             self._deliver(op, number, value)
+        elif op == _ops.PUSH_LEVELS or len(self._pushes) < SCHEDULED_MAX:
+            self._pushes.append((op, number, value))
 
     def _deliver(self, op: int, number: int, value: int) -> None:
+        if op != _ops.PUSH_LEVELS:
+            self._ground.heap.interrupted()
         handler = self._handlers.get(op)
         if handler is None:  # machine was never imported: no interrupt is set up
             return
@@ -223,6 +243,7 @@ class VirtualGround:
         self.directory = directory
         self.firmware = firmware or firmware_dir()
         self.network = network
+        self.heap = Heap()
         self._random = random.Random(seed)
         self.interpreter: Interpreter | None = None
         self.on_end: Callable[[str], None] = lambda text: None

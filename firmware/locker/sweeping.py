@@ -1,0 +1,114 @@
+"""When the heap is swept: by what was allocated, and while nobody waits and nothing is arriving.
+
+A sweep stops the interpreter, longer the more objects live and the larger the heap is: some 5 ms on a chip
+without PSRAM, 18 to 30 ms and more with it.  Meanwhile an ESP32 keeps eight interrupts and drops the rest
+(``MICROPY_SCHEDULER_DEPTH`` in ``ports/esp32/mpconfigport.h``): of a card's bits, 1 to 2 ms apart, most.
+Left alone the interpreter sweeps when nothing is free any more, so in the middle of anything;
+``gc.threshold`` makes it do that sooner, not elsewhere.
+
+How long it takes here is measured at the start, with all there that stays:
+
+- A short one follows each key, card and code at once, when the relay has moved and the next is far away; and
+  comes each second while nobody is being served, so that a code finds the heap swept.
+- A longer one waits until a third of what was free is used up and nobody has touched anything for longer than
+  it takes.  To see how much is used walks through the heap as well, in a fraction of the time: that is done
+  once a second, and behind an event when those since the last look may have filled it.
+- Where somebody presses keys without such a pause, it comes behind a key before the heap is full.
+
+A card may be shown in the very milliseconds of a sweep all the same: the keypad is told, and refuses it.
+"""
+
+import gc
+from time import ticks_diff, ticks_ms, ticks_us
+
+from micropython import const
+
+from .drivers.board import heap_room
+
+_SHORT_MS = const(10)  # less than lies between two keys, or between a frame and the next
+_PAUSE_MS = const(150)  # besides the time of a sweep: who types on has pressed the next key by then
+_LOOK_MS = const(1_000)
+_EVENT_BYTES = const(12_288)  # more than any event of a person allocates: the last key of a code 10,400
+_OVERDUE_MS = const(10_000)  # then a wire with lock boards is not waited for: its replies lie in the UART
+
+
+class Sweeper:
+    """The only one who sweeps while the locker serves.
+
+    ``keypad`` is a ``ports.Keypad``, ``panel`` what else people use and ``wires`` those with lock boards: of
+    each ``is_receiving()`` is asked.
+    """
+
+    def __init__(self, keypad, panel=(), wires=()):
+        self._keypad = keypad
+        self._panel = (keypad,) + panel
+        self._wires = wires
+        self._touched_ms = self._looked_ms = ticks_ms()
+        self._due_ms = 0  # since when ``_is_due``: more is used than should be
+        self._wanted = False
+        gc.collect()
+        began_us = ticks_us()
+        gc.collect()
+        self.sweep_ms = ticks_diff(ticks_us(), began_us) // 1000 + 1
+        self._room = heap_room()
+        self._note()
+
+    def _note(self):
+        self._live = gc.mem_alloc()
+        self.free_bytes = gc.mem_free()  # as after each sweep, for the status
+        self._left = self._events_left(0)
+        self._is_due = False
+        self._wanted = False
+
+    def sweep(self):
+        """Now; ``turn`` and ``behind`` know when."""
+        self._keypad.standstill(False)
+        gc.collect()
+        self._keypad.standstill(True)
+        self._note()
+
+    def want(self):
+        """Something is only let go of when the heap is swept: do it at the next good moment."""
+        self._wanted = True
+
+    def behind(self, touched: bool):
+        """An event was carried out; ``touched``: somebody pressed a key, or showed a card or a code."""
+        if touched:
+            self._touched_ms = ticks_ms()
+            if self.sweep_ms <= _SHORT_MS:
+                self.sweep()
+                return
+        self._left -= 1
+        if self._left <= 0:
+            self._left = self._events_left(self._used())
+            if not self._left:
+                self.sweep()
+
+    def _used(self):
+        return gc.mem_alloc() - self._live
+
+    def _events_left(self, used):
+        """How many events surely find room, with an eighth of it left for what goes on besides."""
+        return max(0, 7 * self._room // 8 - used) // _EVENT_BYTES
+
+    def turn(self):
+        """To be called often while a standstill would be no harm but for what is arriving."""
+        now_ms = ticks_ms()
+        if 0 <= ticks_diff(now_ms, self._touched_ms) <= self.sweep_ms + _PAUSE_MS:
+            return
+        self._look(now_ms)
+        if not self._is_due or self._arriving(self._panel):
+            return
+        is_overdue = not 0 <= ticks_diff(now_ms, self._due_ms) < _OVERDUE_MS
+        if is_overdue or not self._arriving(self._wires):
+            self.sweep()
+
+    def _look(self, now_ms):
+        if self._is_due or 0 <= ticks_diff(now_ms, self._looked_ms) < _LOOK_MS:
+            return
+        self._looked_ms = self._due_ms = now_ms
+        is_short = self.sweep_ms <= _SHORT_MS
+        self._is_due = self._wanted or is_short or self._used() >= self._room // 3
+
+    def _arriving(self, parts):
+        return any(part.is_receiving() for part in parts)
