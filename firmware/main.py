@@ -3,7 +3,7 @@
 The order matters for people: every relay line is held off first, then the journal says what is true,
 and only then anybody is listened to.  It matters for the heap too: the parsed configuration and its
 checks are the largest things that are needed for a moment only, so they come while little else is
-there, and are gone before what stays is imported.
+there, and are gone before what stays is imported.  Between the two the radio takes its memory.
 """
 
 import asyncio
@@ -17,6 +17,8 @@ _SETTING_UP = (
     "config", "configpanel", "configlines", "configboards", "confignetwork", "configsenses",
     "site", "parts", "panel", "drivers.banks",
 )  # fmt: skip
+
+_HOSTNAME_TAIL = 23  # with what goes before it 32 characters, the most that ``network.hostname`` takes
 
 
 def read():
@@ -38,6 +40,22 @@ def read():
     return Site(raw), Parts(raw), (raw["rest_ms"], raw["watchdog_ms"]), raw["network"], identity
 
 
+def claim(network, identity, report):
+    """The link, made before Python's heap grows: the radio's share of the chip's own memory is in one piece.
+
+    On a chip without PSRAM the heap grows by whole areas, up to the largest block that is left
+    (``py/gc.c``, gc_try_add_heap); what the radio misses then is an abort of the chip.
+    """
+    hostname = "consigne-" + identity.locker[-_HOSTNAME_TAIL:]
+    if network["kind"] == "ethernet":
+        from locker.net.link_lan import LanLink
+
+        return LanLink(network, hostname, report)
+    from locker.net.link import WifiLink
+
+    return WifiLink(network["ssid"], identity.wifi_password, hostname)
+
+
 def main():
     """Serve, for as long as the board does."""
     site, parts, options, network, identity = read()
@@ -45,9 +63,11 @@ def main():
     gc.collect()  # after each import: what loading leaves behind must not part what stays
     online = None
     if network:
+        told = []
+        link = claim(network, identity, told.append)
         from locker.online import Online
 
-        online = Online(network, identity, len(site.names))
+        online = Online(network, identity, len(site.names), link, told)
         gc.collect()
     from locker.serving import Locker
 

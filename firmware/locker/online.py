@@ -1,4 +1,4 @@
-"""The network's share of a locker: link, MQTT client, sync and telemetry, put together.
+"""The network's share of a locker: its link, MQTT client, sync and telemetry, put together.
 
 Imported only when a network is configured: without one it takes no heap.
 """
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 _CA_FILE = "ca.der"  # who signs the broker's certificate
 _CERTIFICATE_FILE = "client.der"  # ours, where the broker wants one
 _KEY_FILE = "client_key.der"
-_HOSTNAME_TAIL = 23  # with what goes before it 32 characters, the most that ``network.hostname`` takes
 
 
 def _content(name):
@@ -33,14 +32,17 @@ def _content(name):
 
 
 class Online:
-    """``network`` as in the configuration, ``identity`` a ``site.Identity``.
+    """``network`` as in the configuration, ``identity`` a ``site.Identity``, ``link`` a ``ports.Link`` and
+    ``told`` what it had to report when it was made.
 
     The conversation's buffers are made here, while the heap is in one piece; the rest in ``join``.
     """
 
-    def __init__(self, network, identity, doors):
+    def __init__(self, network, identity, doors, link, told):
         self._network = network
         self._identity = identity
+        self._link: ports.Link = link
+        self._told = told
         self._conversation = Conversation(tx_bytes=packet_bytes(doors))
         self._telemetry = None
 
@@ -51,8 +53,10 @@ class Online:
         ``supply_mv()`` measures the supply, where something can.
         Without a good CA this locker serves offline all the same.
         """
+        for text in self._told:
+            report(text)
         try:
-            self._join(core, journal, controller, supervisor, status, report, supply_mv)
+            self._join(core, journal, controller, supervisor, status, supply_mv)
         except (OSError, ValueError) as error:  # no CA, or not one
             report("no network without a good {}".format(_CA_FILE))
             print(error)
@@ -61,17 +65,6 @@ class Online:
         """For the status: how the locker fares."""
         return self._telemetry.body() if self._telemetry else {}
 
-    def _link(self, report) -> "ports.Link":
-        network = self._network
-        hostname = "consigne-" + self._identity.locker[-_HOSTNAME_TAIL:]
-        if network["kind"] == "ethernet":
-            from .net.link_lan import LanLink
-
-            return LanLink(network, hostname, report)
-        from .net.link import WifiLink
-
-        return WifiLink(network["ssid"], self._identity.wifi_password, hostname)
-
     def _tls(self, controller):
         """Never in clear text because something is missing: without a good CA there is no network."""
         from .net.tls import Tls, client_context
@@ -79,9 +72,9 @@ class Online:
         context = client_context(_content(_CA_FILE), _content(_CERTIFICATE_FILE), _content(_KEY_FILE))
         return Tls(context, controller.now, board.set_calendar, lambda: controller.time_told)
 
-    def _join(self, core, journal, controller, supervisor, status, report, supply_mv):
+    def _join(self, core, journal, controller, supervisor, status, supply_mv):
         network, identity = self._network, self._identity
-        link = self._link(report)
+        link = self._link
         settings = Settings(
             network["broker"],
             network["port"],

@@ -19,6 +19,10 @@ class WifiLink:
     def __init__(self, ssid: str, password: str, hostname: str):
         network.hostname(hostname)
         self._wlan = network.WLAN(network.STA_IF)
+        try:
+            self._wlan.active(True)  # takes its memory now, while there is some in one piece
+        except OSError:
+            pass  # ``run`` tries again
         self._ssid = ssid
         self._password = password
 
