@@ -184,3 +184,19 @@ def test_what_a_board_has_aboard_is_neither_bought_nor_wired(tmp_path: Path) -> 
     relays = drawn["doors"]["connectors"]["Relays RO"]
     assert "NO 1" in relays["pinlabels"] and "COM of each to GND" in str(relays)
     assert "DI1" in drawn["doors"]["connectors"]["Controller"]["pinlabels"]
+
+
+def test_what_a_board_has_on_its_own_bus_keeps_its_address(tmp_path: Path) -> None:
+    text = (hardware_dir() / "cabinets" / "waveshare-8.toml").read_text()
+    second = '[[expander]]\nname = "X"\nkind = "mcp23017"\naddress = 0x20\n\n[keypad]\n'
+    alone = text.replace(
+        'kind = "tca9554" # on the board\naddress = 0x20', 'kind = "mcp23017"\naddress = 0x20'
+    )
+    (found,) = [p for p in problems(tmp_path, alone) if p.rule == "i2c_address"]
+    assert "0x20 is taken by the tca9554 of Waveshare" in found.text and "0x21" in found.advice
+    assert "0x20" not in found.advice
+    moved = text.replace("[keypad]\n", second.replace("0x20", "0x21"))
+    assert "i2c_address" not in {problem.rule for problem in problems(tmp_path, moved)}
+    begun = new_file(PROFILES["waveshare-esp32-s3-eth-8di-8ro"], 8, None, 24)
+    assert "address = 0x21" in begun and "scl = 41" in begun and "pin = 46" in begun
+    assert problems(tmp_path, begun) == []

@@ -10,6 +10,7 @@ from consigne.sim.parts.gm65 import Gm65, SetupCode, crc
 from consigne.sim.parts.hd44780 import CharacterDisplay
 from consigne.sim.parts.keypad import MatrixKeypad
 from consigne.sim.parts.mcp23017 import Mcp23017
+from consigne.sim.parts.tca9554 import DIRECTION, INPUT, OUTPUT, POLARITY, Tca9554
 from driver_rig import CONFIG
 
 IODIRA, IODIRB, IPOLA, GPINTENA, GPINTENB, DEFVALA, INTCONA, IOCON, GPPUA = 0, 1, 2, 4, 5, 6, 8, 10, 12
@@ -400,3 +401,25 @@ def test_a_cabinet_is_built_from_a_configuration(board):
         Cabinet(Board(VirtualClock()), {"arm_pin": 25, "doors": CONFIG["doors"]})
     with pytest.raises(ValueError, match="no model"):
         Cabinet(Board(VirtualClock()), {**CONFIG, "scanner": {**CONFIG["scanner"], "kind": "parrot"}})
+
+
+def test_a_tca9554_wakes_with_inputs_over_a_latch_of_ones_and_its_pointer_stays(board):
+    board.i2c(0).wire(scl=22, sda=21)
+    chip = Tca9554(board, 0, 0x20)
+    chip.interrupt.pull("resistor", 1)
+    assert [net.level for net in chip.nets] == [1] * 8  # its own pull-ups
+    assert [read(chip, register, 3) for register in (OUTPUT, POLARITY, DIRECTION)] == [
+        b"\xff\xff\xff", b"\0\0\0", b"\xff\xff\xff",
+    ]  # fmt: skip
+    chip.write(bytes((DIRECTION, 0x0F)))
+    assert [net.level for net in chip.nets][4:] == [1] * 4, "made outputs over a latch of ones"
+    chip.write(bytes((OUTPUT, 0x00, 0x50)))  # the second goes to the same register
+    assert [net.level for net in chip.nets][4:] == [1, 0, 1, 0]
+    assert read(chip, INPUT) == b"\x5f"
+    chip.nets[1].drive("hand", 0)
+    assert chip.interrupt.level == 0 and read(chip, INPUT, 2) == b"\x5d\x5d"
+    assert chip.interrupt.level == 1
+    chip.write(bytes((POLARITY, 0x02)))
+    assert read(chip, INPUT) == b"\x5f"
+    chip.brown_out()
+    assert read(chip, DIRECTION) == b"\xff" and read(chip, OUTPUT) == b"\xff"

@@ -18,7 +18,7 @@ _DOORS_PER_CHIP = 8
 # GPA7 and GPB7 can only drive: locks there, sensors at the others.
 CHIP_LOCKS = (0, 1, 2, 3, 4, 5, 7, 15)
 CHIP_REEDS = (8, 9, 10, 11, 12, 13, 14, 6)
-_CHIPS_MAX = 7  # of eight addresses the display has one
+_CHIP_ADDRESSES = range(0x20, 0x27)  # the display has 0x27
 
 
 class NoRoom(ValueError):
@@ -133,8 +133,9 @@ def _keypad(pins: _Pins, is_small: bool) -> str:
 
 def _on_chips(pins: _Pins, doors: int, is_told: bool) -> tuple[list[str], list[Place]]:
     chips = -(-doors // _DOORS_PER_CHIP)
-    if chips > _CHIPS_MAX:
-        raise NoRoom(f"{_CHIPS_MAX * _DOORS_PER_CHIP} doors fit on expanders: use lock boards for {doors}")
+    free = [address for address in _CHIP_ADDRESSES if address not in pins.board.addresses]
+    if chips > len(free):
+        raise NoRoom(f"{len(free) * _DOORS_PER_CHIP} doors fit on expanders: use lock boards for {doors}")
     heads: list[str] = []
     places: list[Place] = []
     for chip in range(chips):
@@ -142,7 +143,7 @@ def _on_chips(pins: _Pins, doors: int, is_told: bool) -> tuple[list[str], list[P
         wired = (
             f"int_pin = {pins.take(model.INTERRUPT, 'expander.int_pin')}\n" if chip == 0 and is_told else ""
         )
-        heads.append(f'[[expander]]\nname = "{name}"\nkind = "mcp23017"\naddress = {0x20 + chip:#x}\n{wired}')
+        heads.append(f'[[expander]]\nname = "{name}"\nkind = "mcp23017"\naddress = {free[chip]:#x}\n{wired}')
         for lock, reed in zip(CHIP_LOCKS, CHIP_REEDS, strict=True):
             places.append(Place(str(len(places) + 1), name, lock, reed))
     return heads, places[:doors]

@@ -29,8 +29,9 @@ class Profile:
     part.  ``strapping``: pin -> the level it must have at reset, "low", "high" or "any".  ``glitch``: pin ->
     what it does at power-up before the firmware runs.  ``ethernet``: how its Ethernet chip is wired, in the
     words of the device's ``network``; empty without one.  ``terminals``: pin -> what is printed where it is
-    screwed on, if not its number.  ``aboard``: parts of ``parts.toml`` that it has itself, so that nobody
-    buys or wires them.  ``milliamps_5v``: what it draws at most, those included.
+    screwed on, if not its number.  ``addresses``: of its own parts on I2C -> what they are.  ``aboard``: parts
+    of ``parts.toml`` that it has itself, so that nobody buys or wires them.  ``milliamps_5v``: what it draws at
+    most, those included.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Profile:
     network: tuple[str, ...]
     ethernet: dict[str, Any]
     terminals: dict[int, str]
+    addresses: dict[int, str]
     aboard: frozenset[str]
     milliamps_5v: int
     source: str
@@ -97,6 +99,7 @@ def load(path: Path) -> Profile:
         network=tuple(raw["network"]),
         ethernet=raw.get("ethernet", {}),
         terminals=_by_pin(raw.get("terminals", {})),
+        addresses={int(address, 0): what for address, what in raw.get("addresses", {}).items()},
         aboard=frozenset(raw.get("aboard", ())),
         milliamps_5v=raw["milliamps_5v"],
         source=raw["source"],

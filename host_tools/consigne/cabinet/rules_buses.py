@@ -53,13 +53,24 @@ def i2c_bus(cabinet: Cabinet) -> Iterator[Finding]:
 
 def i2c_address(cabinet: Cabinet) -> Iterator[Finding]:
     taken: dict[tuple[int, int], Key] = {}
+    own = cabinet.board.addresses
     for key, kind, bus, address in _i2c_parts(cabinet):
+        if address in own and own[address] != kind and _is_own_bus(cabinet, bus):
+            free = [f"0x{a:02x}" for a in ADDRESSES[kind] if a not in own]
+            text = f"0x{address:02x} is taken by the {own[address]} of {cabinet.board.title}"
+            yield (*key, "address"), text, f"set it to {', '.join(free)}"
         other = taken.setdefault((bus, address), key)
         if other != key:
             used = {a for b, a in taken if b == bus}
             free = [f"0x{a:02x}" for a in ADDRESSES[kind] if a not in used]
             advice = f"set it to {', '.join(free)}" if free else "put it on the other bus"
             yield (*key, "address"), f"0x{address:02x} of bus {bus} is taken by {spell(other)}", advice
+
+
+def _is_own_bus(cabinet: Cabinet, bus: int) -> bool:
+    """Whether a bus of the file is the one that the board's own parts are on."""
+    lines = [entry["scl"] for entry in cabinet.data["i2c"] if entry["id"] == bus]
+    return any("i2c.scl" in cabinet.board.wired.get(scl, ()) for scl in lines)
 
 
 def i2c_range(cabinet: Cabinet) -> Iterator[Finding]:
