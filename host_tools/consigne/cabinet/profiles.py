@@ -29,9 +29,9 @@ class Profile:
     part.  ``strapping``: pin -> the level it must have at reset, "low", "high" or "any".  ``glitch``: pin ->
     what it does at power-up before the firmware runs.  ``ethernet``: how its Ethernet chip is wired, in the
     words of the device's ``network``; empty without one.  ``terminals``: pin -> what is printed where it is
-    screwed on, if not its number.  ``addresses``: of its own parts on I2C -> what they are.  ``aboard``: parts
-    of ``parts.toml`` that it has itself, so that nobody buys or wires them.  ``milliamps_5v``: what it draws at
-    most, those included.
+    screwed on, if not its number.  ``addresses``: of its own parts on I2C -> what they are.  ``aboard``:
+    parts of ``parts.toml`` that it has itself, so that nobody buys or wires them.  ``milliamps_5v``: what it
+    draws at most, those included.
     """
 
     name: str
