@@ -217,7 +217,7 @@ async def main():
     print(len(uart.read()), uart.read(), uart.readinto(buf))
     try:
         UART(1, 9600, rxbuf=64)
-    except ValueError:
+    except OSError:  # ESP_FAIL of ESP-IDF, whose driver wants more than the hardware's FIFO
         print("refused")
     print("done")
 asyncio.run(main())
@@ -256,7 +256,8 @@ print("done")
 """,
     )
     assert output == [
-        "256 4096 (1048576, 'journal', False)", "bytearray(b'\\xff0000\\xf0')", "True", "232 []", "errno 22",
+        "256 4096 (1048576, 'journal', False)", "bytearray(b'\\xff0000\\xf0')", "True", "232 []",
+        "errno -260",
     ]  # fmt: skip
 
 
@@ -294,7 +295,7 @@ print(rmt.wait_done(), rmt.wait_done(timeout=500), rmt.source_freq(), rmt.clock_
 rmt.write_pulses([10000, 100, 50], 1)
 print(rmt.wait_done(timeout=500))
 try:
-    rmt.write_pulses([40000], 1)
+    rmt.write_pulses([], 1)
 except ValueError:
     print("refused")
 print("done")

@@ -57,9 +57,11 @@ class I2CBus:
         return device
 
     def write(self, address: int, data: bytes) -> None:
-        """Raise OSError ENODEV without a device, EIO when the data is refused."""
+        """Raise OSError ENODEV without an acknowledge, of the address or of a byte: the port's driver knows
+        no difference (``ports/esp32/machine_i2c.c, machine_hw_i2c_transfer``).
+        """
         if not self._device(address).write(data):
-            raise OSError(errno.EIO, "data not acknowledged")
+            raise OSError(errno.ENODEV, "data not acknowledged")
 
     def read(self, address: int, count: int) -> bytes:
         data = self._device(address).read(count)

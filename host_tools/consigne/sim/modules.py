@@ -141,6 +141,7 @@ def os_module(directory: Path, generator: random.Random) -> types.ModuleType:
         rename=lambda old, new: os.replace(_inside(directory, old), _inside(directory, new)),
         mkdir=lambda name: os.mkdir(_inside(directory, name)),
         rmdir=lambda name: os.rmdir(_inside(directory, name)),
+        statvfs=lambda name: tuple(os.statvfs(_inside(directory, name)))[:10],
         getcwd=lambda: "/",
         sep="/",
     )

@@ -14,12 +14,14 @@ class Radio:
     """A station.  ``air`` is the outside: whether the access point can be heard.
 
     The states and their numbers are those of ``network.WLAN.status()`` on the ESP32 port.
-    ``ssid`` and ``password`` None accept any; ``rssi_dbm`` is what the station reports.
+    ``ssid`` and ``password`` None accept any; ``rssi_dbm`` is what the station reports.  ``let_go``: the
+    access point has let go of the station, and the event by which the port learns it has not come yet.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self.air = True
+        self.let_go = False
         self.rssi_dbm = -60
         self.ssid: str | None = None
         self.password: str | None = None
@@ -32,6 +34,11 @@ class Radio:
     @property
     def connected(self) -> bool:
         return self.status == STAT_GOT_IP
+
+    @property
+    def associated(self) -> bool:
+        """Whether the driver knows an access point (``esp_wifi_sta_get_ap_info``)."""
+        return self.connected and not self.let_go
 
     def on_change(self, watcher: Callable[[bool], Any]) -> None:
         """Call ``watcher(connected)`` when the link comes or goes."""
@@ -60,7 +67,7 @@ class Radio:
     def connect(self, ssid: str, password: str) -> None:
         """Start joining; the outcome shows in ``status`` a little later."""
         if not self.active:
-            raise OSError("WiFi not started")
+            raise OSError("Wifi Not Started")
         self._wanted = ssid, password
         self._stop()
         self._join()

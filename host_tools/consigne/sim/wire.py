@@ -67,9 +67,9 @@ class Port:
         try:
             return handler(number, payload) or b""
         except OSError as error:
-            if error.errno is None:  # OSError(5) has an errno on MicroPython only
-                code = error.args[0] if error.args and isinstance(error.args[0], int) else errno.EIO
-                raise OSError(code, str(error)) from error
+            if error.errno is None and error.args and isinstance(error.args[0], int):
+                # ``OSError(5)`` has an errno on MicroPython only
+                raise OSError(error.args[0], str(error)) from error
             raise
 
     # --- interrupts and the freshness of input levels ------------------------------------------------
@@ -256,7 +256,8 @@ class Port:
 
     def _wlan_status(self, number: int, payload: bytes) -> bytes:
         radio = self.board.radio
-        return struct.pack("<BBHb", radio.active, radio.connected, radio.status, radio.rssi_dbm)
+        rssi_dbm = radio.rssi_dbm if radio.associated else ops.NOBODY
+        return struct.pack("<BBHb", radio.active, radio.connected, radio.status, rssi_dbm)
 
     # --- wired network -------------------------------------------------------------------------------------
     def _lan_open(self, number: int, payload: bytes) -> None:
@@ -312,7 +313,9 @@ class Framing:
         except ValueError as error:
             status, answer = ops.BAD_VALUE, str(error).encode()
         except OSError as error:
-            status, answer = error.errno or errno.EIO, b""
+            status, answer = error.errno or ops.BAD_OS, b""
+            if error.errno is None:  # a text alone, as ``mp_raise_msg`` of the port
+                answer = struct.pack("<i", 0) + str(error).encode()
         return struct.pack("<BBH", status, ops.ANSWER, len(answer)) + answer
 
 

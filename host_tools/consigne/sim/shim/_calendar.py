@@ -78,6 +78,9 @@ def _days(year, month):
 class RTC:
     """The calendar: year, month, day, weekday (0 is Monday), hour, minute, second, microsecond."""
 
+    def __init__(self):
+        """It takes nothing: without this MicroPython would let anything pass."""
+
     def datetime(self, when=None):
         """Read, or set: the weekday is not looked at, and nothing is checked."""
         if when is None:

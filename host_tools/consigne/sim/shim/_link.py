@@ -143,6 +143,8 @@ def ask(op, number, payload=b"", into=None):
         _deliver()
     if status == _ops.BAD_VALUE:
         raise ValueError(data.decode())
+    if status == _ops.BAD_OS:
+        raise OSError(*[part for part in (struct.unpack_from("<i", data)[0], data[4:].decode()) if part])
     if status:
         raise OSError(status)
     return bytes(data) if into is None else None

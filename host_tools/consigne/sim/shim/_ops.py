@@ -2,8 +2,9 @@
 
 A message is ``op, number, length (u16, little endian)`` and the payload.  Ops below ``FIRST_ASK``
 are posts, nobody answers; from there on they are questions, answered with ``status, 255, length``
-and a payload.  Status 0 is success, ``BAD_VALUE`` a ValueError whose text is the payload, anything
-else an errno.  Pushes come from the board unasked: ``op, number, 1, value``, with op from ``FIRST_PUSH``.
+and a payload.  Status 0 is success, ``BAD_VALUE`` a ValueError whose text is the payload, ``BAD_OS`` an
+OSError whose i32 errno, 0 for none, and text are the payload, anything else an errno.  Pushes come from
+the board unasked: ``op, number, 1, value``, with op from ``FIRST_PUSH``.
 """
 
 PIN_WRITE = 1  # pin; level
@@ -39,7 +40,7 @@ WLAN_ACTIVE = 49  # 0, 1
 WLAN_JOIN = 50  # u8 length of ssid, ssid, password
 WLAN_LEAVE = 51
 PWM_SET = 53  # pin; u32 Hz, u16 duty; a frequency of 0 gives the pin back
-WLAN_STATUS = 52  # -> active, connected, u16 status, i8 dBm
+WLAN_STATUS = 52  # -> active, connected, u16 status, i8 dBm or NOBODY
 LAN_OPEN = 54  # PHY address; 0, power, mdc, mdio, clock, whether it is given; 1, power, SPI, cs, int, reset
 LAN_ACTIVE = 55  # 0, 1
 LAN_STATUS = 56  # -> active, status, connected, made
@@ -58,5 +59,7 @@ PUSH_LEVELS = 130  # an input changed since LEVELS was answered
 
 ANSWER = 255  # in the place of the number
 BAD_VALUE = 255
+BAD_OS = 254
 LEAVE = 255
+NOBODY = 127
 WHOLE_BLOCK = 0xFFFFFFFF

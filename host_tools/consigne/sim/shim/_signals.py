@@ -7,7 +7,7 @@ import _ops
 
 
 def _number(pin):
-    return pin if isinstance(pin, int) else pin.id()
+    return pin if isinstance(pin, int) else pin._id
 
 
 class ADC:
@@ -39,4 +39,6 @@ def bitstream(pin, encoding, timing, data):
     """Send bytes as pulses: ``timing`` has high and low of a 0, of a 1, in ns.  Returns when it is done."""
     if encoding != 0:
         raise ValueError("encoding")
+    if len(timing) != 4:
+        raise ValueError("requested length 4 but object has length {}".format(len(timing)))
     _link.ask(_ops.BITSTREAM, _number(pin), struct.pack("<HHHH", *timing) + bytes(data))

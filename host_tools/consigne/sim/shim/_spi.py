@@ -12,7 +12,7 @@ def _number(pin, default):
         return LEAVE
     if isinstance(pin, int):
         return default if pin == LEAVE else pin
-    return pin.id()
+    return pin._id
 
 
 class SPI:

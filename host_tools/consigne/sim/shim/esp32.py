@@ -5,6 +5,7 @@ import time
 
 import _link
 import _ops
+from machine import Pin
 
 _APB_HZ = 80000000
 HEAP_DATA, HEAP_EXEC = 4, 1  # MALLOC_CAP_8BIT, MALLOC_CAP_EXEC
@@ -25,33 +26,38 @@ def idf_heap_info(capabilities):
 class RMT:
     """The remote-control peripheral as a transmitter that times itself.
 
-    Durations are 1 to 32767 ticks of ``clock_div / 80 MHz`` each.
+    Durations are 15 bits of ticks of ``clock_div / 80 MHz`` each; 0 ends a pattern.
     """
 
-    def __init__(self, channel, *, pin=None, clock_div=8, idle_level=False, tx_carrier=None):
-        if not 0 <= channel <= 7:
-            raise ValueError("invalid channel")
+    def __init__(self, id=-1, *, pin, clock_div=8, idle_level=False, tx_carrier=None):
         if not 1 <= clock_div <= 255:
             raise ValueError("clock_div must be between 1 and 255")
-        if pin is None or tx_carrier is not None:
-            raise ValueError("the simulated RMT takes a pin and no carrier")
-        self._channel = channel
+        if tx_carrier is not None:
+            raise NotImplementedError("the simulated RMT has no carrier")
+        self._channel = id
         self._clock_div = clock_div
+        self._open = True
         _link.ask(
             _ops.RMT_OPEN,
-            channel,
-            struct.pack("<BBI", pin.id(), bool(idle_level), _APB_HZ // clock_div),
+            id,
+            struct.pack("<BBI", Pin(pin)._id, bool(idle_level), _APB_HZ // clock_div),
         )
 
     @staticmethod
     def source_freq():
         return _APB_HZ
 
+    def _check(self):
+        if not self._open:
+            raise OSError("already deinitialized")
+
     def clock_div(self):
+        self._check()
         return self._clock_div
 
     def wait_done(self, *, timeout=0):
         """True when nothing is being sent, waiting up to ``timeout`` ms for it."""
+        self._check()
         start = time.ticks_ms()
         while _link.ask(_ops.RMT_BUSY, self._channel)[0]:
             if time.ticks_diff(time.ticks_ms(), start) >= timeout:
@@ -62,32 +68,32 @@ class RMT:
     def write_pulses(self, duration, data=True):
         """Send levels for durations in ticks; waits while an earlier pattern is being sent.
 
-        ``data`` is the first level of an alternating pattern, or a list of levels; then
-        ``duration`` is one duration for all of them, or a list as long as ``data``.
+        ``data`` is the first level of an alternating pattern, or levels as a tuple or list; then
+        ``duration`` is one duration for all of them, or as many.
         """
-        if isinstance(data, (bool, int)):
+        self._check()
+        if not isinstance(data, (tuple, list)):
             level = bool(data)
-            pairs = []
-            for ticks in duration:
-                pairs.append((ticks, level))
-                level = not level
+            data = [level ^ (n & 1) for n in range(len(duration))]
         elif isinstance(duration, int):
-            pairs = [(duration, level) for level in data]
-        else:
-            if len(duration) != len(data):
-                raise ValueError("duration and data must have same length")
-            pairs = [(duration[i], data[i]) for i in range(len(data))]
-        out = bytearray(2 * len(pairs))
-        for index, (ticks, level) in enumerate(pairs):
-            if not 0 < ticks < 32768:
-                raise ValueError("invalid duration")
-            struct.pack_into("<H", out, 2 * index, ticks | (0x8000 if level else 0))
+            duration = (duration,) * len(data)
+        if len(duration) != len(data):
+            raise ValueError("duration and data must have same length")
+        if not data:
+            raise ValueError("No pulses")
+        out = b""
+        for ticks, level in zip(duration, data):
+            if not ticks & 0x7FFF:
+                break
+            out += struct.pack("<H", ticks & 0x7FFF | (0x8000 if level else 0))
         while not self.wait_done(timeout=1000):
             pass
         _link.post(_ops.RMT_PLAY, self._channel, out)
 
     def deinit(self):
-        _link.post(_ops.RMT_STOP, self._channel)
+        if self._open:
+            self._open = False
+            _link.post(_ops.RMT_STOP, self._channel)
 
 
 class Partition:
@@ -118,17 +124,36 @@ class Partition:
         size = self._blocks * self._block_size
         return (self._type, self._subtype, self._address, size, self._label.decode(), False)
 
+    def _reach(self, block, offset, length):
+        """ESP-IDF's errors for what lies outside (``esp_partition_read`` and its like)."""
+        size = self._blocks * self._block_size
+        start = block * self._block_size + offset
+        if not 0 <= start <= size:
+            raise OSError(-258, "ESP_ERR_INVALID_ARG")
+        if start + length > size:
+            raise OSError(-260, "ESP_ERR_INVALID_SIZE")
+
     def readblocks(self, block_num, buf, offset=0):
+        if isinstance(buf, bytes):
+            raise TypeError("object with buffer protocol required")  # one that can be written
+        self._reach(block_num, offset, len(buf))
         place = struct.pack("<III", block_num, offset, len(buf))
         _link.ask(_ops.FLASH_READ, 0, place + self._label, buf)
 
     def writeblocks(self, block_num, buf, offset=None):
         """With an offset, program without erasing; without, erase the blocks first."""
+        self._reach(block_num, offset or 0, len(buf))
+        if offset is None and len(buf) % self._block_size:
+            raise OSError(-260, "ESP_ERR_INVALID_SIZE")  # of the erase
         place = _ops.WHOLE_BLOCK if offset is None else offset
         head = struct.pack("<IIB", block_num, place, len(self._label)) + self._label
         _link.ask(_ops.FLASH_WRITE, 0, head + bytes(buf))
 
     def ioctl(self, cmd, arg):
-        """4: number of blocks, 5: bytes in a block, 6: erase block ``arg``."""
+        """4: number of blocks, 5: bytes in a block, 6: erase block ``arg``; None for any other."""
+        if not 1 <= cmd <= 6:
+            return None
+        if cmd == 6:
+            self._reach(arg, 0, self._block_size)
         answer = _link.ask(_ops.FLASH_IOCTL, cmd, struct.pack("<I", arg) + self._label)
         return struct.unpack("<i", answer)[0]

@@ -29,21 +29,20 @@ class Pin:
     _fresh = False
     _reads = 0
 
-    def __init__(self, id, mode=-1, pull=-1, *, value=None):
-        self._id = id.id() if isinstance(id, Pin) else id
+    def __init__(self, id, mode=None, pull=-1, *, value=None, drive=None, hold=None):
+        self._id = id._id if isinstance(id, Pin) else id
+        if not isinstance(self._id, int) or not 0 <= self._id < LEAVE:
+            raise ValueError("invalid pin")
         self.init(mode, pull, value=value)
 
-    def init(self, mode=-1, pull=-1, *, value=None):
+    def init(self, mode=None, pull=-1, *, value=None, drive=None, hold=None):
         Pin._fresh = False
         code = LEAVE if pull == -1 else pull or 0
         _link.ask(
             _ops.PIN_SETUP,
             self._id,
-            bytes((LEAVE if mode == -1 else mode, code, LEAVE if value is None else int(bool(value)))),
+            bytes((LEAVE if mode is None else mode, code, LEAVE if value is None else int(bool(value)))),
         )
-
-    def id(self):
-        return self._id
 
     def value(self, level=None):
         if level is None:
@@ -68,7 +67,7 @@ class Pin:
     def toggle(self):
         self.value(not self.value())
 
-    def irq(self, handler=None, trigger=3):
+    def irq(self, handler=None, trigger=3, wake=None):
         """Call ``handler(pin)`` at the edges in ``trigger``; None switches it off."""
         if handler is None:
             Pin._handlers.pop(self._id, None)
@@ -76,6 +75,7 @@ class Pin:
         else:
             Pin._handlers[self._id] = handler, self
         _link.post(_ops.PIN_IRQ, self._id, bytes((trigger,)))
+        return self  # in the place of the interrupt's object
 
 
 def _pin_interrupt(number, level):
@@ -94,7 +94,8 @@ _link.subscribe(_ops.PUSH_LEVELS, _levels_changed)
 
 
 def _number(pin):
-    return pin.id() if isinstance(pin, Pin) else pin
+    """As ``machine_pin_get_id``: a number is looked up, and refused, as a Pin is."""
+    return (pin if isinstance(pin, Pin) else Pin(pin))._id
 
 
 class Signal:
@@ -161,6 +162,8 @@ class SoftI2C:
 
     @staticmethod
     def _memory(memaddr, addrsize):
+        if addrsize & 7 or addrsize > 32:
+            raise ValueError("invalid addrsize")
         return memaddr.to_bytes(addrsize // 8, "big")
 
 
@@ -186,16 +189,16 @@ class UART:
 
     IRQ_RXIDLE = 0x1000
     _PINS = ((1, 3), (10, 9), (17, 16))
+    _KNOWN = 0x1003  # IRQ_RX, IRQ_BREAK and IRQ_RXIDLE
     _handlers = {}
 
-    def __init__(self, id, baudrate=115200, **settings):
-        if id not in (0, 1, 2):
+    def __init__(self, id, *args, **settings):
+        if not 0 <= id <= 2:
             raise ValueError("UART({}) does not exist".format(id))
         self._id = id
         self._tx, self._rx = self._PINS[id]
         self._rxbuf = 256
-        self._bits, self._parity, self._stop = 8, None, 1
-        self.init(baudrate, **settings)
+        self.init(*args, **settings)
 
     def init(
         self,
@@ -211,13 +214,17 @@ class UART:
         timeout=0,
         timeout_char=0,
     ):
+        if not 5 <= bits <= 8:
+            raise ValueError("invalid data bits")
+        if stop not in (1, 2):
+            raise ValueError("invalid stop bits")
         if tx is not None:
             self._tx = _number(tx)
         if rx is not None:
             self._rx = _number(rx)
         if rxbuf is not None:
-            if rxbuf <= 128:  # not larger than the hardware FIFO
-                raise ValueError("rxbuf must be larger than 128")
+            if rxbuf <= 128:  # not larger than the hardware's FIFO
+                raise OSError(1, "ESP_FAIL")
             self._rxbuf = rxbuf
         frame = 1 + bits + (parity is not None) + stop
         _link.ask(
@@ -246,10 +253,15 @@ class UART:
         return len(buf)
 
     def irq(self, handler=None, trigger=0, hard=False):
+        if trigger & ~self._KNOWN:
+            raise ValueError("trigger 0x{:04x} unsupported".format(trigger & ~self._KNOWN))
+        if hard:
+            raise ValueError("hard IRQ is not supported")
         if handler is not None and trigger != self.IRQ_RXIDLE:
-            raise ValueError("trigger 0x{:04x} unsupported".format(trigger))
+            raise NotImplementedError("the simulated UART has IRQ_RXIDLE alone")
         UART._handlers[self._id] = handler, self
         _link.post(_ops.UART_IRQ, self._id, b"\x01" if handler else b"\x00")
+        return self  # in the place of the interrupt's object
 
 
 def _uart_interrupt(number, value):
@@ -264,30 +276,32 @@ _link.subscribe(_ops.PUSH_UART, _uart_interrupt)
 class PWM:
     """A square wave on a pin."""
 
-    def __init__(self, dest, freq=None, duty_u16=None):
+    def __init__(self, dest, freq=-1, *, duty_u16=-1):
         self._pin = _number(dest)
         self._freq, self._duty = 5000, 32768
-        self.init(freq=freq, duty_u16=duty_u16)
+        self.init(freq, duty_u16=duty_u16)
 
-    def init(self, *, freq=None, duty_u16=None):
-        if freq is not None:
-            if not 1 <= freq <= 40000000:
-                raise ValueError("frequency must be from 1Hz to 40MHz")
-            self._freq = freq
-        if duty_u16 is not None:
-            self._duty = max(0, min(65535, duty_u16))
+    def init(self, freq=-1, *, duty_u16=-1):
+        self._set(self._freq if freq == -1 else freq, self._duty if duty_u16 == -1 else duty_u16)
+
+    def _set(self, freq, duty_u16):
+        if not 1 <= freq <= 40000000:
+            raise ValueError("frequency must be from 1Hz to 40MHz")
+        if not 0 <= duty_u16 <= 65535:
+            raise ValueError("duty_u16 must be from 0 to 65535")
+        self._freq, self._duty = freq, duty_u16
         _link.ask(_ops.PWM_SET, self._pin, struct.pack("<IH", self._freq, self._duty))
 
     def freq(self, value=None):
         if value is None:
             return self._freq
-        self.init(freq=value)
+        self._set(value, self._duty)
         return None
 
     def duty_u16(self, value=None):
         if value is None:
             return self._duty
-        self.init(duty_u16=value)
+        self._set(self._freq, value)
         return None
 
     def deinit(self):
@@ -299,7 +313,9 @@ class WDT:
 
     def __init__(self, id=0, timeout=5000):
         if id != 0:
-            raise ValueError("WDT({}) doesn't exist".format(id))
+            raise ValueError
+        if timeout <= 0:
+            raise ValueError("WDT timeout too short")
         _link.ask(_ops.WDT_START, 0, struct.pack("<I", timeout))
 
     def feed(self):

@@ -4,6 +4,7 @@ import struct
 
 import _link
 import _ops
+from machine import Pin
 
 STA_IF, AP_IF = 0, 1
 STAT_IDLE, STAT_CONNECTING, STAT_GOT_IP = 1000, 1001, 1010
@@ -20,8 +21,10 @@ class WLAN:
     _settings = {"hostname": "mpy-esp32", "pm": 1, "reconnects": -1, "txpower": 20}
 
     def __init__(self, interface=0):
+        if interface == AP_IF:
+            raise NotImplementedError("the simulated board is a station only")
         if interface != STA_IF:
-            raise ValueError("the simulated board is a station only")
+            raise ValueError("invalid WLAN interface identifier")
 
     def _state(self):
         return struct.unpack("<BBHb", _link.ask(_ops.WLAN_STATUS, 0))
@@ -32,20 +35,33 @@ class WLAN:
         _link.ask(_ops.WLAN_ACTIVE, bool(is_active))
         return bool(is_active)
 
-    def connect(self, ssid=None, key="", *, bssid=None):
-        name = ssid.encode()
-        _link.ask(_ops.WLAN_JOIN, 0, bytes((len(name),)) + name + (key or "").encode())
+    def connect(self, *ssid_key, bssid=None):
+        """The names of the first two are none: they are given by their place."""
+        ssid, key = ssid_key
+        self._started()
+        name = ssid.encode()[:32]
+        _link.ask(_ops.WLAN_JOIN, 0, bytes((len(name),)) + name + (key or "").encode()[:64])
 
     def disconnect(self):
+        self._started()
         _link.ask(_ops.WLAN_LEAVE, 0)
+
+    def _started(self):
+        if not self._state()[0]:
+            raise OSError("Wifi Not Started")
 
     def isconnected(self):
         return bool(self._state()[1])
 
     def status(self, param=None):
-        if param == "rssi":
-            return self._state()[3]
-        return self._state()[2]
+        if param is None:
+            return self._state()[2]
+        if param != "rssi":
+            raise ValueError("unknown status param")
+        rssi_dbm = self._state()[3]
+        if rssi_dbm == _ops.NOBODY:
+            raise OSError("Wifi Not Connected")
+        return rssi_dbm
 
     def config(self, param=None, **settings):
         """Read one setting, or set some; a name the port does not know raises ValueError."""
@@ -64,7 +80,7 @@ class WLAN:
 
 
 def _pin(pin):
-    return _ops.LEAVE if pin is None else pin.id()
+    return _ops.LEAVE if pin is None else Pin(pin)._id
 
 
 class LAN:
@@ -95,6 +111,7 @@ class LAN:
     ):
         if id not in (None, 0):
             raise ValueError("invalid LAN interface identifier")
+        mdc, mdio, reset, power, cs, int = [_pin(pin) for pin in (mdc, mdio, reset, power, cs, int)]
         if not 0 <= phy_addr <= 31:
             raise ValueError("invalid phy address")
         if phy_type == PHY_W5500:
@@ -102,14 +119,16 @@ class LAN:
 
             if not isinstance(spi, SPI):
                 raise ValueError("expecting a SPI object")
-            pins = (1, _pin(power), spi._id, _pin(cs), _pin(int), _pin(reset))
+            pins = (1, power, spi._id, cs, int, reset)
         elif not 0 <= phy_type <= PHY_KSZ8081:
             raise ValueError("invalid phy type")
-        elif ref_clk is None or reset is not None:
+        elif _ops.LEAVE in (mdc, mdio):
+            raise ValueError("mdc and mdio must be specified")
+        elif ref_clk is None or reset != _ops.LEAVE:
             raise ValueError("the simulated PHYs want ref_clk and have no reset")
         else:
             from_chip = ref_clk_mode not in (-1, 1)
-            pins = (0, _pin(power), _pin(mdc), _pin(mdio), _pin(ref_clk), from_chip)
+            pins = (0, power, mdc, mdio, _pin(ref_clk), from_chip)
         _link.ask(_ops.LAN_OPEN, phy_addr, bytes(pins))
 
     def active(self, is_active=None):

@@ -11,6 +11,7 @@ from collections import namedtuple
 
 import _link
 import _ops
+import _spi  # noqa: F401 - machine's, made when it is asked for; by then the path is the program's
 import esp32
 import machine
 import micropython
