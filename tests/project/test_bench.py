@@ -59,6 +59,7 @@ PROMISED = {
         "server.postgresql.ack_p99_ms",
     ),
     "tls": ("tls.attempts_without_time_max", "tls.online_without_time_s"),
+    "contract": ("contract.calls_without_row", "contract.stand_in_differences"),
     "push": ("device.push_ratio", "device.push_changed_s", "device.app_bytes"),
     "cuts": ("device.cuts_survived",),
 }

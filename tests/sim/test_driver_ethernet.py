@@ -229,7 +229,7 @@ def test_a_pin_that_the_board_has_not_is_told_in_a_sentence(tmp_path: Path) -> N
     rig = VirtualRig(tmp_path, program, SPI_CONFIG)
     rig.run(60_000)
     assert rig.taken() == [["report", "ethernet: a pin is not on this board"], DOWN]
-    assert "invalid pin 29" in rig.prints
+    assert "invalid pin" in rig.prints
 
 
 def test_an_image_without_the_driver_is_told_in_a_sentence(tmp_path: Path) -> None:

@@ -142,7 +142,7 @@ class Board:
 
     def uart(self, number: int) -> Uart:
         if not 0 <= number < self.chip.uarts:
-            raise ValueError(f"an {self.chip.name} has no UART {number}")
+            raise ValueError(f"UART({number}) does not exist")
         if number not in self._uarts:
             self._uarts[number] = Uart(self.clock, f"uart{number}")
         return self._uarts[number]
@@ -151,7 +151,7 @@ class Board:
     def pad(self, number: int) -> Pad:
         """As ``machine.Pin`` looks for it: ``ports/esp32/machine_pin.c, machine_pin_find``."""
         if number not in self._pads:
-            raise ValueError(f"invalid pin {number}")
+            raise ValueError("invalid pin")
         return self._pads[number]
 
     def bus_at(self, scl: int, sda: int) -> I2CBus:

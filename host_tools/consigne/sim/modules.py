@@ -37,7 +37,7 @@ def ticks_diff(a: int, b: int) -> int:
 
 
 def ticks_add(ticks: int, delta: int) -> int:
-    if not -PERIOD // 2 <= delta < PERIOD // 2:
+    if not -PERIOD // 2 < delta < PERIOD // 2:
         raise OverflowError("ticks interval overflow")
     return (ticks + delta) & (PERIOD - 1)
 

@@ -44,6 +44,8 @@ def _ticks_ms() -> int:
 
 
 def _ticks_add(ticks: int, delta: int) -> int:
+    if not -_PERIOD // 2 < delta < _PERIOD // 2:
+        raise OverflowError("ticks interval overflow")
     return (ticks + delta) % _PERIOD
 
 

@@ -16,20 +16,22 @@ class ADC:
     ATTN_0DB, ATTN_2_5DB, ATTN_6DB, ATTN_11DB = 0, 1, 2, 3
     _FULL_UV = (950000, 1250000, 1750000, 2450000)
 
-    def __init__(self, pin, *, atten=0):
+    def __init__(self, pin, *, atten=3):
         self._pin = _number(pin)
-        self._atten = atten
+        self.atten(atten)
         try:
             self.read_uv()  # only the board knows which pins can
         except OSError:
             pass  # it can, but not now
 
     def atten(self, atten):
+        if not 0 <= atten <= 3:
+            raise ValueError("invalid attenuation")
         self._atten = atten
 
     def read_uv(self):
         measured = struct.unpack("<I", _link.ask(_ops.ADC_READ, self._pin))[0]
-        return min(measured, self._FULL_UV[self._atten])
+        return min(measured, self._FULL_UV[self._atten]) // 1000 * 1000  # the calibration speaks in mV
 
     def read_u16(self):
         return self.read_uv() * 65535 // self._FULL_UV[self._atten]
