@@ -77,7 +77,10 @@ def main():
     if slotfs:
         slotfs.release()  # all is imported: the image that boot.py kept in the heap has done its work
     gc.collect()
-    asyncio.run(locker.run())
+    try:
+        asyncio.run(locker.run())
+    finally:
+        locker.rest()
 
 
 main()

@@ -2,7 +2,7 @@
 
 import gc
 import os
-from time import ticks_diff, ticks_ms
+from time import sleep_ms, ticks_diff, ticks_ms
 
 from . import VERSION, forget
 from .controller import Controller
@@ -19,6 +19,8 @@ from .sweeping import Sweeper
 
 _FAULT_TASK = 1  # records.FAULT: a task ended
 _FAULT_PART = 2  # a part does not answer, or does again
+_LONGEST_PULSE_MS = 1_100  # drivers/relays.py has 1 s at most
+_LOOK_MS = 20
 _START_MS = 60_000  # what ends within this time of its start has not started
 
 
@@ -32,6 +34,7 @@ class Locker:
         rest_ms, watchdog_ms = options
         panel = parts.panel
         parts.report = self._part_report
+        self._locks = parts.locks
         self._journal = Journal(journal_partition())
         found = self._journal.open()
         # What was found is kept as plain values: the code that found it is not needed again.
@@ -117,6 +120,22 @@ class Locker:
         self._controller.sweeper = Sweeper(panel.keypad, more, parts.wires)
         for wire in parts.wires:
             wire.between = self._controller.sweep_if_due
+
+    def rest(self):
+        """All coils off, and no pulse under way: a new start of the interpreter would stop it, and an ESP32
+        panics (``ports/esp32/esp32_rmt.c``, ``esp32_rmt_deactivate``, MicroPython 1.27 and 1.28).
+        """
+        self._locks.off()
+        began_ms = ticks_ms()
+        while ticks_diff(ticks_ms(), began_ms) < _LONGEST_PULSE_MS:
+            try:
+                if not self._locks.busy():
+                    return
+                sleep_ms(_LOOK_MS)
+            except OSError:
+                return  # a lock board that does not answer ends its pulse by itself
+            except KeyboardInterrupt:
+                pass  # the second one does not hurry it
 
     async def run(self):
         """Serve until a critical part fails; then restart the board.

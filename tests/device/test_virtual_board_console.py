@@ -203,7 +203,7 @@ def test_a_program_that_ends_itself_starts_the_board_anew(port):
     port.write(b"import machine; machine.soft_reset()\r")
     assert b"MPY: soft reboot" in port.until(b">>> ")
     port.write(b"import machine; machine.reset()\r")
-    assert b"rst:0x1 (POWERON_RESET),boot:0x13" in port.until(b">>> ")
+    assert b"rst:0xc (SW_CPU_RESET),boot:0x13" in port.until(b">>> ")
 
 
 def test_the_partitions_are_those_of_the_table_in_the_flash(board, port):

@@ -7,18 +7,18 @@ import esp32
 import machine
 from micropython import const
 
-# records.BOOT: why the board started
+# records.BOOT: why the board started (``ports/esp32/modmachine.c``, ``mp_machine_reset_cause``).  In journals
+# of earlier firmware 2 stood for a button: it was CAUSE_SOFTWARE, for the button is the line of power-up.
 CAUSE_UNKNOWN = const(0)
-CAUSE_POWER = const(1)
-CAUSE_BUTTON = const(2)
+CAUSE_POWER = const(1)  # power, its failing (brown-out), or the reset button
 CAUSE_WATCHDOG = const(3)
-CAUSE_SOFTWARE = const(4)
+CAUSE_SOFTWARE = const(4)  # the board was told to start anew, or its interpreter broke: a fault is journaled
 
 _FROM_1970_TO_2000_S = const(946_684_800)
 _CALENDAR_END_S = const(3_094_168_447)  # 2068-01-19: up to v1.26 ``gmtime`` takes no more seconds since 2000
 _CAUSES = (
     (machine.PWRON_RESET, CAUSE_POWER),
-    (machine.HARD_RESET, CAUSE_BUTTON),
+    (machine.HARD_RESET, CAUSE_SOFTWARE),
     (machine.WDT_RESET, CAUSE_WATCHDOG),
     (machine.SOFT_RESET, CAUSE_SOFTWARE),
 )

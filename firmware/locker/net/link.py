@@ -34,8 +34,11 @@ class WifiLink:
         return self._wlan.ifconfig()[3] if self._wlan.isconnected() else ""
 
     def rssi(self) -> int:
-        """How strong the access point is heard, in dBm; 0 while there is no link."""
-        return self._wlan.status("rssi") if self._wlan.isconnected() else 0
+        """How strong the access point is heard, in dBm; 0 while there is none."""
+        try:
+            return self._wlan.status("rssi") if self._wlan.isconnected() else 0
+        except OSError:  # it has just let go of us, and the event by which the port learns it is on its way
+            return 0
 
     async def run(self) -> None:
         """Keep it up; never returns."""

@@ -25,6 +25,7 @@ IODIR, GPPU, GPIO, OLAT = 0x00, 0x0C, 0x12, 0x14  # registers of an MCP23017, IO
 TCA_OUTPUT, TCA_DIRECTION = 0x01, 0x03  # of a TCA9554
 
 for channel in globals().get("held", ()):
+    channel.wait_done(timeout=PULSE_MS_MAX)  # an ESP32 panics when a long pulse is stopped
     channel.deinit()
 held = []  # RMT channels: given back when this is sent once more
 ticks_per_s = RMT.source_freq() // CLOCK_DIV
@@ -303,6 +304,7 @@ def pulse(name, channel, duration_ms):
             time.sleep_ms(5)
     finally:
         banks[name].release(channel)
+        arm[0].wait_done(timeout=PULSE_MS_MAX)  # also after Ctrl+C: a soft reset would stop it
     print("done")
 
 

@@ -27,6 +27,7 @@ from .nets import Net
 from .radio import Radio
 
 POWER_ON, HARD, WATCHDOG, SOFT = 1, 2, 3, 5  # machine.reset_cause() of the ESP32 port
+RMT_WAIT_US = 300_000  # the interrupt watchdog of ESP-IDF
 CAUSE_NAMES = {POWER_ON: "power", HARD: "hard reset", WATCHDOG: "watchdog", SOFT: "soft reset"}
 
 
@@ -261,13 +262,34 @@ class Board:
         self.note("reset", CAUSE_NAMES[cause])
         self.on_reset(cause)
 
-    def panic(self) -> None:
+    def press_reset(self) -> None:
+        """The button at EN, or a modem line that drives it: the line of power-up, and looks like it."""
+        self.reset(POWER_ON)
+
+    def panic(self, why: str = "LoadProhibited") -> None:
         """What the firmware cannot catch: the chip says why on its console and starts again."""
-        self.note("panic", "LoadProhibited")
+        self.note("panic", why)
         self.reset(HARD)
 
-    def soft_reset(self) -> None:
-        """The interpreter starts anew: levels, link and watchdog stay, interrupts and tones end."""
+    def stop_rmt(self, rmt: Rmt) -> bool:
+        """``RMT.deinit``, also by its finaliser: from MicroPython v1.27 on an ESP32 whose ESP-IDF is older
+        than 5.5.2 waits for the end with interrupts off, and its interrupt watchdog bites
+        (``ports/esp32/esp32_rmt.c, esp32_rmt_deactivate``).  False when the chip has panicked.
+        """
+        if self.chip.name == "esp32" and rmt.left_us > RMT_WAIT_US:
+            self.panic("an RMT was stopped that had long to go")
+            return False
+        rmt.stop()
+        return True
+
+    def soft_reset(self) -> bool:
+        """The interpreter starts anew: levels, link and watchdog stay, interrupts, tones and RMTs end.
+
+        False when it came to a panic instead.
+        """
+        if not all(self.stop_rmt(rmt) for rmt in self._rmts.values()):
+            return False
+        self._rmts.clear()
         for pad in self._pads.values():
             pad.triggers = 0
         for number in self._pwms:
@@ -277,6 +299,7 @@ class Board:
             uart.idle_watcher = None
         self.cause = SOFT
         self.note("reset", CAUSE_NAMES[SOFT])
+        return True
 
     def _quiet(self) -> None:
         if self._watchdog is not None:

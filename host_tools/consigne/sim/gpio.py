@@ -162,6 +162,11 @@ class Rmt(Channel):
         self._steps.append(self._clock.call_at(start_us + length_us, self.output, self._idle_level))
         return length_us
 
+    @property
+    def left_us(self) -> int:
+        """How long it goes on sending."""
+        return max((step.at_us - self._clock.now_us() for step in self._steps if step.pending), default=0)
+
     def stop(self) -> None:
         """Stop where it is: the line returns to idle."""
         for step in self._steps:

@@ -179,7 +179,7 @@ class Port:
         return bytes((self.board.rmt_channel(number).busy,))
 
     def _rmt_stop(self, number: int, payload: bytes) -> None:
-        self.board.rmt_channel(number).stop()
+        self.board.stop_rmt(self.board.rmt_channel(number))
 
     def _wdt_start(self, number: int, payload: bytes) -> None:
         self.board.start_watchdog(int.from_bytes(payload, "little"))

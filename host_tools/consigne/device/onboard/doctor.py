@@ -16,6 +16,7 @@ OURS = (
 )  # fmt: skip
 
 _OPENS_MS = 5_000
+_PULSE_MS_MAX = 1_500
 _BROKER_S = 20
 _KEEPALIVE_S = 30
 _CONNECT_BYTES = 320  # a name of 32, a user of 64, a password of 128
@@ -220,7 +221,10 @@ def pulse(door):
         patient.parts.locks.off()
         return time.ticks_diff(opened[0], started) if opened else _STUCK
 
-    after_ms = asyncio.run(spring())
+    try:
+        after_ms = asyncio.run(spring())
+    finally:
+        come_to_rest()
     name = "door {} lock".format(patient.raw["doors"][door]["name"])
     if after_ms >= 0:
         journal.append(R.OPENED, R.pack(R.OPENED, door, D.FOR_SERVICE, after_ms, 0, ""), journal.time_floor)
@@ -229,6 +233,16 @@ def pulse(door):
         told = "not seen open" if after_ms == _STUCK else "stands open, or its sensor is silent"
         journal.append(R.NOT_OPENED, R.pack(R.NOT_OPENED, door, D.FOR_SERVICE, ""), journal.time_floor)
         say(name, "fail", told)
+
+
+def come_to_rest():
+    """All coils off, and wait for a pulse that was left: an ESP32 panics when a soft reset stops it."""
+    locks = patient.parts.locks
+    locks.off()
+    for _ in range(_PULSE_MS_MAX // 10):
+        if not locks.busy():
+            return
+        time.sleep_ms(10)
 
 
 def network(seconds):

@@ -181,10 +181,8 @@ class I2C(SoftI2C):
 
 
 class UART:
-    """A serial port.  ``irq`` with ``IRQ_RXIDLE`` tells when a burst has ended.
-
-    It is no stream that ``asyncio`` could poll: read it when the interrupt or a look at ``any``
-    says that there is something.
+    """A serial port, no stream that ``asyncio`` could poll: read it when ``irq`` with ``IRQ_RXIDLE`` tells
+    that a burst has ended, or when ``any`` says that there is something.
     """
 
     IRQ_RXIDLE = 0x1000

@@ -12,7 +12,6 @@ from typing import Any, Self
 
 from ...cabinet.chips import CHIPS as BOARDS
 from ...device import layout
-from ..board import HARD
 from ..flash import NorFlash
 from ..locker import SimLocker
 from ..netmemory import CUT, UP
@@ -158,14 +157,14 @@ class VirtualBoard(SimLocker):
         self.call(self._press_reset)
 
     def _press_reset(self) -> None:
-        self.board.reset(HARD)
+        self.board.press_reset()
 
     def enter_loader(self) -> None:
         """Press EN while BOOT is held: the ROM's loader waits."""
 
         def act() -> None:
             self.serial.download = True
-            self.board.reset(HARD)
+            self.board.press_reset()
 
         self.call(act)
 

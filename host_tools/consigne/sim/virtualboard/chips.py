@@ -8,7 +8,7 @@ from typing import Any
 
 from esptool.targets import ESP32ROM, ESP32S3ROM, ESP8266ROM
 
-from ..board import POWER_ON, SOFT, WATCHDOG
+from ..board import HARD, POWER_ON, WATCHDOG
 
 DETECT = 0x4000_1000  # reads as a different number on every chip that has no GET_SECURITY_INFO
 XTAL_HZ = 40_000_000
@@ -16,9 +16,9 @@ ROM_BAUD = 115_200
 _PACKAGE_D0WD, _PACKAGE_D0WDR2 = 1, 7
 _CAP_OF_MB = {0: 0, 8: 1, 2: 2, 16: 3, 4: 4}  # PSRAM_CAP of the S3's eFuse
 _VENDOR_AP_3V3 = 1
-_CAUSES = {  # EN and power look the same; machine.reset() goes through it here
+_CAUSES = {  # EN and power look the same; a soft reset does not come by the ROM
     POWER_ON: (0x1, "POWERON_RESET"),
-    SOFT: (0xC, "SW_CPU_RESET"),
+    HARD: (0xC, "SW_CPU_RESET"),
     WATCHDOG: (0x8, "TG1WDT_SYS_RESET"),
 }
 

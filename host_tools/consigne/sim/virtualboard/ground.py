@@ -214,7 +214,7 @@ class SerialGround(MicroPythonGround):
     def _closed(self) -> None:
         """Nobody has the port open any more."""
         if self.in_loader and not self._cable.has_lines:
-            self._board.reset(HARD)
+            self._board.press_reset()
 
     def _lines_changed(self) -> None:
         """EN stops the chip and starts it; IO0 is looked at when EN has risen."""
@@ -228,7 +228,7 @@ class SerialGround(MicroPythonGround):
         elif self._held:
             self._held = False
             self._rising = True
-            self._board.reset(HARD)
+            self._board.press_reset()
 
     # --- the console ------------------------------------------------------------------------------------
     def _stdin(self) -> int:
@@ -267,9 +267,9 @@ class SerialGround(MicroPythonGround):
 
     def _soft_reset(self, number: int, payload: bytes) -> None:
         super().kill()
-        self._board.soft_reset()
-        self._raw = bool(number)
-        self._interpret()
+        if self._board.soft_reset():
+            self._raw = bool(number)
+            self._interpret()
 
     def _printed(self, data: bytes) -> None:
         super()._printed(data)
@@ -281,7 +281,7 @@ class SerialGround(MicroPythonGround):
             return len(data)
         if self._loader is None and SYNC in data and not self._cable.has_lines:
             self.download = True
-            self._board.reset(HARD)
+            self._board.press_reset()
             return len(data)
         if self._loader is not None:
             try:

@@ -1,0 +1,145 @@
+"""Where the firmware once relied on what no board does: causes of a start, lost links, stopped pulses."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from consigne.cabinet.compiler import compile_cabinet, open_cabinet, spelled_out
+from consigne.firmware_path import firmware_dir
+from consigne.sim.locker import SimLocker
+from sim_kit import BENCH, IDENTITY
+
+Start = Callable[..., SimLocker]
+ESP32_FILE = firmware_dir().parent / "hardware" / "cabinets" / "offline-4.toml"
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Start a locker of the application's own modules on an ESP32, with another ``main.py``."""
+    started: list[SimLocker] = []
+
+    def begin(text: str, config: dict[str, Any] = BENCH) -> SimLocker:
+        firmware = tmp_path / "firmware"
+        firmware.mkdir()
+        (firmware / "locker").symlink_to(firmware_dir() / "locker")
+        (firmware / "application.py").symlink_to(firmware_dir() / "main.py")
+        (firmware / "main.py").write_text(text)
+        locker = SimLocker(config, IDENTITY, tmp_path / "device", "virtual", firmware=firmware)
+        started.append(locker)
+        locker.start()
+        return locker
+
+    yield begin
+    for locker in started:
+        assert not locker.failures
+        locker.stop()
+
+
+CAUSES = """
+from locker.drivers import board
+from locker.drivers.watchdog import Watchdog
+names = {board.CAUSE_POWER: "power", board.CAUSE_WATCHDOG: "watchdog", board.CAUSE_SOFTWARE: "software"}
+print("cause", names.get(board.boot_cause()))
+"""
+
+
+@pytest.mark.parametrize(
+    ("ending", "act", "expected"),
+    [
+        ("board.restart()", lambda board: None, "software"),
+        ("", lambda board: board.panic(), "software"),
+        ("Watchdog(1000)", lambda board: None, "watchdog"),
+        ("", lambda board: board.press_reset(), "power"),
+    ],
+    ids=["a restart", "a panic", "a watchdog", "the button"],
+)
+def test_the_journal_says_why_the_board_started_as_the_port_tells_it(
+    start: Start, ending: str, act: Callable[..., None], expected: str
+) -> None:
+    once = f"if board.boot_cause() == board.CAUSE_POWER:\n    {ending}\n" if ending else ""
+    locker = start(CAUSES + once)
+    locker.run_for(1)
+    act(locker.board)
+    locker.run_for(5)
+    told = [line for line in locker.output() if line.startswith("cause")]
+    assert told[:2] == ["cause power", f"cause {expected}"]
+
+
+RSSI = """
+import asyncio
+from locker.net.link import WifiLink
+async def main():
+    link = WifiLink("net", "secret", "consigne")
+    asyncio.create_task(link.run())
+    for _ in range(8):
+        await asyncio.sleep(1)
+        print("rssi", link.is_up(), link.rssi())
+asyncio.run(main())
+"""
+
+
+def test_an_access_point_that_lets_go_between_two_looks_costs_nobody_his_task(start: Start) -> None:
+    locker = start(RSSI)
+    locker.run_for(2.5)
+    locker.board.radio.let_go = True
+    locker.run_for(2)
+    locker.board.radio.let_go = False
+    locker.run_for(2)
+    told = [line for line in locker.output() if line.startswith("rssi")]
+    assert {"rssi True -60", "rssi True 0"} == set(told[1:6])
+    assert told[-1] == "rssi True -60"
+
+
+PULSE = """
+import sys
+from time import ticks_diff, ticks_ms
+from locker import serving
+
+presses = [1, 1]
+
+def sleep_ms(ms, real=serving.sleep_ms):
+    if presses:
+        presses.pop()
+        raise KeyboardInterrupt
+    real(ms)
+
+async def run(self):
+    self._locks.start(0, 1000)
+    raise KeyboardInterrupt
+
+serving.sleep_ms = sleep_ms
+serving.Locker.run = run
+began = ticks_ms()
+try:
+    import application
+except KeyboardInterrupt:
+    print("prompt", presses, ticks_diff(ticks_ms(), began) >= 990)
+"""
+
+
+def test_whoever_presses_ctrl_c_during_a_pulse_gets_the_prompt_when_it_is_over(start: Start) -> None:
+    """And Ctrl-D then starts the interpreter anew; stopping the pulse would panic the chip."""
+    cabinet = open_cabinet(ESP32_FILE)
+    spelled = spelled_out(cabinet, compile_cabinet(cabinet)[0])
+    assert spelled["board"] == "esp32"
+    locker = start(PULSE, spelled)
+    locker.wait_for(lambda: any(line.startswith("prompt") for line in locker.output()), 10)
+    assert "prompt [] True" in locker.output()
+    assert locker.board.soft_reset()
+    assert not any(what == "panic" for _, what, _ in locker.log)
+
+
+@pytest.mark.parametrize(("ms", "panics"), [(250, False), (1000, True)])
+def test_a_soft_reset_in_the_middle_of_a_long_pulse_panics_an_esp32(
+    start: Start, ms: int, panics: bool
+) -> None:
+    locker = start(
+        "from esp32 import RMT\nfrom machine import Pin\n"
+        "arm = RMT(0, pin=Pin(25, Pin.OUT, value=0), clock_div=255)\n"
+        f"arm.write_pulses(({ms * 31},) * 10, (True,) * 10)\nprint('playing')\n"
+        "import time\ntime.sleep(60)\n"
+    )
+    locker.wait_for(lambda: "playing" in locker.output(), 5)
+    assert locker.board.soft_reset() is not panics
+    assert any(what == "panic" for _, what, _ in locker.log) is panics
