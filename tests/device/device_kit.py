@@ -104,12 +104,12 @@ def micropython_file(folder, version="v1.28.0", chip_id=0, **more):
     return file
 
 
-def ready_flash(folder, kind=chip_image.OFFICIAL_PSRAM, built=None, files=None):
+def ready_flash(folder, kind=chip_image.OFFICIAL_PSRAM, built=None, files=None, chip_id=0):
     """The flash of a board that ``device flash`` was done with: a fresh copy is quicker than the command.
 
     ``built``: another application than this one; ``files``: what lies on the board besides.
     """
-    micropython = interpreter.read(micropython_file(folder, kind=kind))
+    micropython = interpreter.read(micropython_file(folder, chip_id=chip_id, kind=kind))
     return image.whole_flash(image.parts(micropython, built or application.build(), fresh=True, files=files))
 
 

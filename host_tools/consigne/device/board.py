@@ -7,6 +7,7 @@ without its watchdog, which nothing can stop once it runs, and with every relay 
 
 import hashlib
 import json
+import time
 from typing import Any, Self
 
 import serial
@@ -16,7 +17,7 @@ from mpremote.transport_serial import SerialTransport
 from consigne.device import memory, prompt, troubles
 from consigne.device.memory import Memory
 from consigne.device.scripts import script
-from consigne.device.serialline import SerialLine
+from consigne.device.serialline import RETURN_S, SerialLine
 
 _RESETS = "consigne: reset"
 _FILE_CHUNK_BYTES = 512
@@ -28,15 +29,24 @@ _SERVES = "import gc\ngc.collect()\nprint('consigne' in globals() and not consig
 class Board:
     """One board.  Use it as a context manager; every method may raise ``DeviceError``."""
 
-    def __init__(self, port: str, code: str | None = None, patience_s: float = prompt.PATIENCE_S) -> None:
+    def __init__(
+        self,
+        port: str,
+        code: str | None = None,
+        patience_s: float = prompt.PATIENCE_S,
+        *,
+        resets: bool = False,
+    ) -> None:
+        """``resets``: the chip was reset just now, so its port may be away for a moment."""
         self.line = SerialLine(port)
         self._code = code
         self._patience_s = patience_s
+        self._resets = resets
         self.served: Memory | None = None
         """What was left when ``enter_service`` interrupted a serving board; None when it did not serve."""
 
     def __enter__(self) -> Self:
-        self.line.open()
+        self.line.open(time.monotonic() + RETURN_S if self._resets else 0.0)
         return self
 
     def __exit__(self, *_: object) -> None:

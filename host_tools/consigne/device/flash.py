@@ -48,7 +48,7 @@ def flash(
         return f"{told}, keys and journal kept; it has no console, so its start was not seen; {serves}"
     bar.say("starting")
     try:
-        with Board(loader.port, code) as board:
+        with Board(loader.port, code, resets=True) as board:
             found = board.enter_service()
             interpreter.require(loader.port, tuple(found["version"]))
             memory = board.memory()

@@ -23,7 +23,7 @@ CLOSED = b"technician's code"
 
 def enter(line: SerialLine, code: str | None, patience_s: float = PATIENCE_S) -> None:
     """Have the raw REPL, whatever the board does.  ``LockedError``: it is closed and ``code`` is None."""
-    heard = _ask(line, patience_s, interrupts=True)
+    heard = _ask_past_a_reset(line, patience_s)
     if heard is None:
         return
     if CLOSED not in heard:
@@ -33,23 +33,38 @@ def enter(line: SerialLine, code: str | None, patience_s: float = PATIENCE_S) ->
     _type_code(line, code)
 
 
+def _ask_past_a_reset(line: SerialLine, wait_s: float) -> bytes | None:
+    """None when the raw REPL answers, else what was heard instead.
+
+    A port that goes away meanwhile may be that of a chip that was reset just before.
+    """
+    until = time.monotonic() + wait_s
+    heard = bytearray()
+    while True:
+        try:
+            there = _ask(line, until - time.monotonic(), heard, interrupts=True)
+            return None if there else bytes(heard)
+        except troubles.CableError:
+            line.reopen(until)
+
+
 def await_start(line: SerialLine) -> None:
     """Have the raw REPL of a board that was just reset for service."""
     until = time.monotonic() + START_S
     heard = b""
     while time.monotonic() < until:
+        answer = bytearray()
         try:
-            answer = _ask(line, ANSWER_S, interrupts=False)
-            if answer is None:
+            if _ask(line, ANSWER_S, answer, interrupts=False):
                 return
-            heard += answer
         except troubles.CableError:  # a chip with USB of its own takes its port along
             line.reopen(until)
+        heard += answer
     raise troubles.no_micropython(line.port, heard)
 
 
-def _ask(line: SerialLine, wait_s: float, *, interrupts: bool) -> bytes | None:
-    """None when the raw REPL answers, else what was heard instead.
+def _ask(line: SerialLine, wait_s: float, heard: bytearray, *, interrupts: bool) -> bool:
+    """Whether the raw REPL answers; what was heard instead is added to ``heard``.
 
     ``interrupts``: a program may be running.  Else Ctrl-C could only stop ``boot.py``, and is not sent.
 
@@ -57,18 +72,17 @@ def _ask(line: SerialLine, wait_s: float, *, interrupts: bool) -> bytes | None:
     ``enter_raw_repl`` asks once, and prints what it did not understand; here that decides.
     """
     until = time.monotonic() + wait_s
-    heard = b""
     asked = 0
     while time.monotonic() < until and CLOSED not in heard:
         heard += _ask_once(line, interrupts)
         asked += 1
         if heard.endswith(_RAW_REPL) and _in_step(line):
             line.transport.in_raw_repl = True
-            return None
+            return True
         if interrupts and asked % _ASKS_BEFORE_HUSH == 0:
             with line.told():  # it may be taking our questions for the rest of an update that broke off
                 heard += line.transport.read_until(1, CLOSED, timeout=_HUSH_S, timeout_overall=_HUSH_S)
-    return heard
+    return False
 
 
 def _in_step(line: SerialLine) -> bool:

@@ -9,16 +9,19 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from consigne.device import troubles
 from consigne.device.image import Part
+from consigne.device.serialline import RETURN_S, await_port
 
 Progress = Callable[[int, int], None]
 PIECE_BYTES = 0x4_0000
 BAUD = 460_800
+_AGAIN_S = 0.5
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
 _OTHER_CHIP = re.compile(r"This chip is (\S+?),? not (\S+?)\.")
 _SAID = re.compile(r"^(Chip type|Features|Detected flash size):\s+(.+?)\s*$")
@@ -52,6 +55,7 @@ class RomBootLoader:
     chip: str = ANY
     baud: int = BAUD
     options: tuple[str, ...] = field(default=())
+    _found: list[str] = field(default_factory=list, compare=False, repr=False)
 
     def look(self) -> Chip:
         """Which chip it is and what it has; nothing is written.  Raises ``DeviceError``."""
@@ -93,11 +97,32 @@ class RomBootLoader:
             return file.read_bytes()
 
     def _run(self, command: list[str], on_line: Callable[[str], None], more: list[str] | None = None) -> None:
+        """One command, again where it came to nothing because the port went with a reset.
+
+        That is the reset after the command before, or the one into the loader where MicroPython's own USB
+        gives way to the ROM's: esptool ends there (a ``SerialException``), the loader waits.
+        """
+        until = time.monotonic() + RETURN_S
+        while True:
+            if self._found:
+                await_port(self.port, until)
+            said = self._esptool([*(more or []), *self.options, *command], on_line)
+            if said is None:
+                self._found.append(self.port)
+                return
+            trouble = self._trouble(said)
+            went = bool(self._found) or isinstance(trouble, troubles.CableError)
+            if not went or "Connected to" in said or time.monotonic() > until:
+                raise trouble
+            time.sleep(_AGAIN_S)
+
+    def _esptool(self, arguments: list[str], on_line: Callable[[str], None]) -> str | None:
+        """None when it did what it was told, else what it said."""
         start = [sys.executable, "-m", "esptool", "--chip", self.chip, "--port", self.port]
-        start += ["--baud", str(self.baud), *(more or []), *self.options]
         process = subprocess.Popen(
-            start + command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
-        )
+            [*start, "--baud", str(self.baud), *arguments],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
         assert process.stdout is not None
         said = []
         try:
@@ -108,8 +133,7 @@ class RomBootLoader:
             if process.poll() is None:
                 process.terminate()
             status = process.wait()
-        if status:
-            raise self._trouble("\n".join(said))
+        return "\n".join(said) if status else None
 
     def _trouble(self, said: str) -> troubles.DeviceError:
         port = self.port
@@ -130,7 +154,9 @@ class RomBootLoader:
             return troubles.DeviceError(
                 f"{port}: the flash does not keep what is written; check the supply, else replace the board"
             )
-        if "stopped responding" in lowered or "lost" in lowered or "disconnected" in lowered:
+        if any(
+            word in lowered for word in ("stopped responding", "lost", "disconnected", "serial exception")
+        ):
             return troubles.cable_pulled(port)
         told = [line.strip(" │") for line in said.splitlines() if line.strip(" │╭╮╰╯─")]
         return troubles.DeviceError(f"{port}: esptool says {told[-1] if told else 'nothing'!r}; try again")

@@ -1,12 +1,20 @@
-"""A serial port with a board behind it: opened, closed, opened again; its troubles in one sentence each."""
+"""A serial port with a board behind it: opened, closed, opened again; its troubles in one sentence each.
+
+A chip with USB of its own (ESP32-S3, C3) takes its port along when it is reset, and brings it back up to
+twice: once for its ROM, once when MicroPython starts its own USB (``ports/esp32/main.c``, mp_usbd_init).  Who
+still holds the old one gets the new one under another name.
+"""
 
 import contextlib
+import os
+import re
 import time
 from collections.abc import Iterator
 
 import serial
 from mpremote.transport import TransportError, TransportExecError
 from mpremote.transport_serial import SerialTransport
+from serial.tools import list_ports
 
 from consigne.device import troubles
 
@@ -14,6 +22,34 @@ BAUD = 115_200
 READ_S = 2.0
 """How long one read waits for bytes, unless somebody wants it otherwise."""
 _REOPEN_S = 0.1
+RETURN_S = 6.0
+"""How long a port may be away: two enumerations, and what a computer takes to make its name."""
+
+
+def await_port(port: str, until: float) -> None:
+    """Let a port that is a file come back, until ``time.monotonic()`` is past ``until``; then say nothing."""
+    while os.sep in port and "://" not in port and not os.path.exists(port) and time.monotonic() < until:
+        time.sleep(_REOPEN_S)
+
+
+def owner(port: str) -> str:
+    """Who is behind a port, by the serial number of its USB device; empty where there is none.
+
+    It is the chip's address, told with colons by the ROM's USB and without by MicroPython's.
+    """
+    for found in list_ports.comports():
+        if found.device == os.path.realpath(port) or found.device == port:
+            return _plain(found.serial_number)
+    return ""
+
+
+def port_of(who: str) -> str | None:
+    """The port that this owner has now."""
+    return next((found.device for found in list_ports.comports() if _plain(found.serial_number) == who), None)
+
+
+def _plain(serial_number: str | None) -> str:
+    return re.sub(r"[^0-9a-z]", "", (serial_number or "").lower())
 
 
 class SerialLine:
@@ -22,8 +58,21 @@ class SerialLine:
     def __init__(self, port: str) -> None:
         self.port = port
         self._transport: SerialTransport | None = None
+        self._owner = ""
 
-    def open(self) -> None:
+    def open(self, until: float = 0.0) -> None:
+        """Open it; where it is away, try again until ``time.monotonic()`` is past ``until``."""
+        while True:
+            try:
+                self._open()
+                break
+            except troubles.DeviceError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(_REOPEN_S)
+        self._owner = owner(self.port)
+
+    def _open(self) -> None:
         try:
             self._transport = SerialTransport(self.port, baudrate=BAUD, timeout=READ_S)
         except TransportError:
@@ -43,18 +92,28 @@ class SerialLine:
         if self._transport is not None:
             with contextlib.suppress(OSError):
                 self._transport.close()
+            # mpremote gives up where the lines of a port that is gone cannot be set, and holds on to its name
+            with contextlib.suppress(OSError):
+                self._transport.serial.close()
             self._transport = None
 
     def reopen(self, until: float) -> None:
-        """Close it and open it again, which may need until ``time.monotonic()`` is past ``until``."""
+        """Close it and open it again, under whatever name its owner has now.
+
+        Raises ``CableError`` when it is away for longer than ``RETURN_S``, or ``time.monotonic()`` is past
+        ``until``.
+        """
         self.close()
+        until = min(until, time.monotonic() + RETURN_S)
         while True:
             try:
-                return self.open()
+                return self._open()
             except troubles.DeviceError as error:
                 if time.monotonic() > until:
-                    raise troubles.cable_pulled(self.port) from error
+                    raise troubles.port_gone(self.port) from error
                 time.sleep(_REOPEN_S)
+                if self._owner and not os.path.exists(self.port):
+                    self.port = port_of(self._owner) or self.port
 
     @property
     def transport(self) -> SerialTransport:

@@ -24,6 +24,14 @@ def cable_pulled(port: str) -> CableError:
     )
 
 
+def port_gone(port: str) -> CableError:
+    """A port that did not come back after a reset."""
+    return CableError(
+        f"{port}: the board went away and its port did not come back; check cable and supply, see "
+        "`consigne device ports` for the name it has now, then give the same command again"
+    )
+
+
 def port_trouble(port: str, error: OSError) -> DeviceError:
     """A serial port that cannot be opened."""
     number = getattr(error, "errno", None)

@@ -5,6 +5,7 @@ with VirtualBoard(Path("flash.bin"), config) as board:
     board.type("90210417#")
 """
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -17,13 +18,14 @@ from ..locker import SimLocker
 from ..netmemory import CUT, UP
 from ..process import MicroPythonGround
 from . import image
-from .cable import Cable, SerialCable
+from .cable import Cable, SerialCable, UsbCable
 from .chips import CHIPS
 from .flash import Region, open_flash
 from .ground import SerialGround
 from .netcable import NetCable
 from .psram import Psram, usual
 
+_ENUMERATED_S = 10.0
 BARE: Mapping[str, Any] = {"doors": []}
 
 
@@ -43,6 +45,9 @@ class VirtualBoard(SimLocker):
         A path that always leads to the port of now, also after the cable was out.
     lines
         Serve the port as ``rfc2217://...``, with the modem lines that reset the chip; not as a terminal.
+    usb
+        The port is the chip's own: each reset takes it away, and it comes back under another name.  None: an
+        ESP32-S3's is, an ESP32 has an adapter.
     psram
         None for what such a board usually has (``psram.usual``); ``Psram()`` for none.
     paced
@@ -60,6 +65,7 @@ class VirtualBoard(SimLocker):
         link: Path | None = None,
         lines: bool = False,
         paced: bool = False,
+        usb: bool | None = None,
         psram: Psram | None = None,
         unique_id: bytes = b"\x24\x0a\xc4\x00\x00\x01",
         flash_bytes: int = layout.FLASH_BYTES,
@@ -69,7 +75,8 @@ class VirtualBoard(SimLocker):
         self._flash_file = flash_file
         self._flash_bytes = flash_bytes
         self._chip = CHIPS[chip]
-        self._cable: SerialCable = NetCable() if lines else Cable(link)
+        kind = UsbCable if (chip == "esp32s3" if usb is None else usb) else Cable
+        self._cable: SerialCable = NetCable() if lines else kind(link)
         self._paced = paced
         self._psram = usual(chip) if psram is None else psram
         self._unique_id = unique_id
@@ -106,6 +113,8 @@ class VirtualBoard(SimLocker):
         """Plug the cable in and give the cabinet its supply."""
         self.plug_cable()
         super().start()
+        if isinstance(self._cable, UsbCable):
+            self.wait_for(lambda: self._cable.port and os.path.exists(self._cable.port), _ENUMERATED_S)
 
     def stop(self) -> None:
         super().stop()

@@ -13,7 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from ..clock import Clock, Timer
+
 CHUNK_BYTES = 4096
+USB_AWAY_US = 200_000  # from the end of one USB device to the next one that is named
 
 
 class SerialCable(Protocol):
@@ -134,3 +137,44 @@ class Cable:
             return 0
         except OSError:  # closed just now
             return len(data)
+
+
+class UsbCable(Cable):
+    """The cable of a chip with USB of its own: there is a port only while the chip has one to show.
+
+    ``renamed`` and ``appear`` are the chip's, ``pull`` and ``plug`` the hand's; ``of_program``: the device on
+    the bus is MicroPython's, not the ROM's.
+    """
+
+    of_program = False
+
+    def __init__(self, link: Path | None = None) -> None:
+        super().__init__(link)
+        self._in_hand = False
+        self._shown = True
+
+    def plug(self) -> None:
+        self._in_hand = True
+        if self._shown:
+            super().plug()
+
+    def pull(self) -> None:
+        self._in_hand = False
+        super().pull()
+
+    def renamed(self, clock: Clock, then: Callable[[], None], *, of_program: bool) -> Timer:
+        """The chip's USB goes, comes back as another device, under another name, and then ``then()``."""
+        self.of_program = of_program
+        self._shown = False
+        super().pull()
+
+        def back() -> None:
+            self.appear()
+            then()
+
+        return clock.call_in(USB_AWAY_US, back)
+
+    def appear(self) -> None:
+        self._shown = True
+        if self._in_hand:
+            super().plug()

@@ -70,7 +70,8 @@ def virtual(
         signal.signal(number, lambda *_: stopped.set())
     console = Console(highlight=False)
     with VirtualBoard(flash, config, chip=chip, link=link, paced=paced, psram=psram) as board:
-        console.print(f"[bold]{escape(board.port)}[/bold]")
+        port = board.port
+        console.print(f"[bold]{escape(port)}[/bold]")
         board.listeners.append(
             lambda line: console.print(f"[dim]{line[0] / 1e6:9.3f}[/dim] {line[1]} {escape(line[2])}")
         )
@@ -79,6 +80,9 @@ def virtual(
             threading.Thread(target=_press_keys, args=(board, keys, console), daemon=True).start()
         glass: list[str] = []
         while not stopped.wait(GLASS_S):
+            if board.port != port:  # the chip's own USB after a reset
+                port = board.port
+                console.print(f"[bold]{escape(port)}[/bold]")
             shown = board.display()
             if shown != glass and any(line.strip() for line in shown):
                 console.print(Panel(escape("\n".join(shown)), expand=False))

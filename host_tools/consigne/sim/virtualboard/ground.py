@@ -18,7 +18,7 @@ from ..process import LAUNCHER, ROM_BOOT, MicroPythonGround
 from ..shim import _ops as ops
 from ..wire import Handlers
 from . import image
-from .cable import SerialCable
+from .cable import SerialCable, UsbCable
 from .chips import Chip
 from .flash import regions
 from .line import Line
@@ -40,6 +40,7 @@ BAUD = 115_200  # of the ROM's messages and of the port's console
 # pyserial waits 50 ms for the answer to each line it sets over the network, so what is to happen at once
 # takes so long: the strap is looked at later than on a board, where 10 kOhm and 1 uF at EN make it 10 ms.
 STRAP_US = 60_000
+PANIC_US = 100_000  # from a panic's last word to the reset
 RETRY_US = 1_000_000  # between two attempts of the ROM to find something to start
 
 
@@ -94,7 +95,13 @@ class SerialGround(MicroPythonGround):
     def start(self) -> None:
         if self._held:
             return
-        if self._rising:
+        if isinstance(self._cable, UsbCable) and self.download and not self._cable.of_program:
+            self._cable.appear()  # from the ROM into its loader: the device on the bus stays
+            self._start()
+        elif isinstance(self._cable, UsbCable):
+            self.line.clear()
+            self._retry = self._cable.renamed(self._board.clock, self._start, of_program=False)
+        elif self._rising:
             self._rising = False
             self._retry = self._board.clock.call_in(STRAP_US, self._look_at_strap)
         else:
@@ -159,16 +166,20 @@ class SerialGround(MicroPythonGround):
             self._program = program
             size, told = self._psram.started(program.variant.psram)
             told = too_small(len(data), image.flash_bytes(data[chip.boot_offset :])) or told
-            self.line.send(told)
             if told.endswith(ABORTED):
-                self._retry = self._board.clock.call_in(RETRY_US, self._abort)
+                self._retry = self._board.clock.call_in(RETRY_US, self._abort, told)
                 return
+            self.line.send(told)
             self._board.heap.psram_bytes = size
-            self._interpret()
+            if isinstance(self._cable, UsbCable):
+                self._retry = self._cable.renamed(self._board.clock, self._interpret, of_program=True)
+            else:
+                self._interpret()
 
-    def _abort(self) -> None:
-        """ESP-IDF gave up before any program ran, and resets."""
-        self._board.reset(HARD)
+    def _abort(self, told: bytes) -> None:
+        """ESP-IDF gives up before any program ran, says so, and resets."""
+        self.line.send(told)
+        self._retry = self._board.clock.call_in(PANIC_US, self._board.reset, HARD)
 
     def _interpret(self) -> None:
         self._interrupt_char = NO_CHAR
