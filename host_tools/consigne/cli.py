@@ -35,6 +35,7 @@ class GroundName(StrEnum):
 
     MICROPYTHON = "micropython"
     VIRTUAL = "virtual"
+    BOARD = "board"
 
 
 def _print_version(wanted: bool) -> None:
@@ -105,7 +106,13 @@ def demo(
 )
 def sim(
     context: typer.Context,
-    ground: Annotated[GroundName, typer.Option(help="What runs the firmware.")] = GroundName.MICROPYTHON,
+    ground: Annotated[
+        GroundName,
+        typer.Option(
+            help="What runs the firmware: MicroPython, CPython under virtual time, or a virtual board that "
+            "was flashed with the image that the cabinet's board takes."
+        ),
+    ] = GroundName.MICROPYTHON,
     cabinet: Annotated[Path | None, typer.Option(help="Another cabinet file than the demo's.")] = None,
     always_open: Annotated[
         bool,

@@ -5,6 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+from consigne.bench import cabinets
+
 CONSIGNE = str(Path(sys.executable).with_name("consigne"))
 ERRAND = (
     "--keys", "{courier}#", "--scan", "RR123456785FR", "--keys", "2", "--shut", "open", "--keys", "#",
@@ -72,6 +75,9 @@ FRONT = """
 import tempfile
 from pathlib import Path
 
+import pytest
+from consigne.bench import cabinets
+
 from consigne.demo import cabinet
 from consigne.demo.front import LockerFront
 from consigne.sim.locker import SimLocker
@@ -121,3 +127,37 @@ def test_a_wrong_cabinet_file_is_told_and_nothing_is_played() -> None:
     done = sim("--cabinet", __file__, "--keys", "1")
     assert done.returncode == 1
     assert "mend the TOML" in done.stderr
+
+
+@pytest.mark.parametrize("file", cabinets.files(), ids=lambda file: file.stem)
+def test_a_parcel_goes_in_and_out_of_every_shipped_cabinet_in_virtual_time(file: Path) -> None:
+    played = cabinets.play(file, "virtual")
+    assert played.amiss == "", played.printed
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (None, "No such file or directory; give the path of a file"),
+        (b"\xff", "is not UTF-8 at byte 0; save it as UTF-8"),
+        (b'format = 1\nboard = "esp32-devkitd"\n', "no profile of a board 'esp32-devkitd'"),
+        (Path(SHOP).read_bytes().replace(b"arm_pin = ", b"arm_pin = 9999 # "), "locks.arm_pin"),
+    ],
+)
+def test_a_cabinet_file_that_cannot_be_played_is_told_in_a_sentence_by_sim_and_demo(
+    tmp_path: Path, content: bytes | None, sentence: str
+) -> None:
+    file = tmp_path / "mine.toml"
+    if content is not None:
+        file.write_bytes(content)
+    for words in (("sim", "--keys", "1"), ("demo", "--headless")):
+        done = subprocess.run(
+            [CONSIGNE, *words, "--cabinet", str(file)],
+            capture_output=True,
+            check=False,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 1
+        assert sentence in done.stderr
+        assert "Traceback" not in done.stderr and done.stdout == ""

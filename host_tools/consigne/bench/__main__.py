@@ -36,6 +36,7 @@ PARTS = {
     "tls": "online without a clock",
     "sync": "events through a network that loses and repeats",
     "hardware": "rules of wiring, configuration, wizard",
+    "cabinets": "every shipped cabinet file, played",
     "doors": "coils, keys, lock boards",
     "cycles": "doors with faults at random",
     "panel": "keys while the display is written",

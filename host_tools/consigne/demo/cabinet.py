@@ -26,6 +26,7 @@ SIZES: tuple[int, ...] = tuple(
     door["size"] for door in _CONFIG["doors"]
 )  # 1 S .. 4 XL, in the order of the doors
 PLACES: Places = places(_CABINET)
+PSRAM: str = _CABINET.psram  # how it hangs on the chip, "" for none
 DIGITS: int = _CONFIG["digits"]
 LANGUAGE: str = _CONFIG["language"]
 KEYS: str = _CONFIG["keypad"].get("keys", "123456789*0#")  # a Wiegand keypad has these

@@ -3,18 +3,21 @@
 What lies in a compartment is known here alone: no sensor of a real cabinet sees a parcel.
 """
 
+from collections import deque
 from collections.abc import Sequence
 
 from consigne.cabinet.front import Places
 from consigne.server.pages.front import DoorPlate, DoorView, Drawn, FrontView, Place
-from consigne.sim.locker import SimLocker
+from consigne.sim.locker import Line, SimLocker
 from consigne.sim.netmemory import CUT, UP
 from consigne.sim.parts.panel import Display
 
 from . import cabinet
 
-KEY_HOLD_MS = 140  # long enough for a machine that has much else to do
-KEY_PERIOD_US = 220_000  # a calm finger; keys asked for faster than this wait their turn
+KEY_HOLD_MS = 140
+KEY_HOLD_MS_MAX = 1_000  # a finger waits for the tone: on a machine that has much else to do it may be late
+KEY_LOOK_MS = 20
+KEY_GAP_MS = 120  # a calm finger: keys asked for faster than that wait their turn
 
 
 def plates(places: Places, sizes: Sequence[int]) -> tuple[DoorPlate, ...]:
@@ -41,6 +44,8 @@ class LockerFront:
         Seconds from one key to the next when keys are asked for faster than a finger moves.
     scanned
         How often something was held to the scanner.
+    is_typing
+        Whether a key is down, or others wait for their turn.
     """
 
     def __init__(self, locker: SimLocker) -> None:
@@ -52,13 +57,16 @@ class LockerFront:
         self.terminal = terminal(cabinet.PLACES)
         self.keys = cabinet.KEYS
         self.columns, self.rows = display.columns, display.rows
-        self.key_period_s = KEY_PERIOD_US / 1e6
+        self.key_period_s = (KEY_HOLD_MS + KEY_GAP_MS) / 1e3
         self.scanned = 0
         self._display: Display = display
         self._keypad = keypad
         self._parcels = [False] * len(self.plates)
         self._networked = True
-        self._finger_free_us = 0
+        self._keys: deque[str] = deque()
+        self.is_typing = False
+        self._is_told = False
+        locker.listeners.append(self._heard)
 
     def view(self) -> FrontView:
         """What an eye sees now; taken on the board's thread, so nothing moves meanwhile."""
@@ -93,10 +101,28 @@ class LockerFront:
         self.locker.call(lambda: self._press(key))
 
     def _press(self, key: str) -> None:
-        clock = self.locker.clock
-        start_us = max(clock.now_us(), self._finger_free_us)
-        self._finger_free_us = start_us + KEY_PERIOD_US
-        clock.call_at(start_us, self._keypad.press, key, KEY_HOLD_MS)
+        self._keys.append(key)
+        if not self.is_typing:
+            self._next_key()
+
+    def _next_key(self) -> None:
+        self.is_typing = bool(self._keys)
+        if self._keys:
+            key = self._keys.popleft()
+            self._is_told = False
+            self._keypad.down(key)
+            self.locker.clock.call_in(KEY_HOLD_MS * 1000, self._hold, key, KEY_HOLD_MS)
+
+    def _hold(self, key: str, held_ms: int) -> None:
+        if self._is_told or held_ms >= KEY_HOLD_MS_MAX or not self.locker.powered:
+            self._keypad.up(key)
+            self.locker.clock.call_in(KEY_GAP_MS * 1000, self._next_key)  # counted from when it is really up
+        else:
+            self.locker.clock.call_in(KEY_LOOK_MS * 1000, self._hold, key, held_ms + KEY_LOOK_MS)
+
+    def _heard(self, line: Line) -> None:
+        if line[1] == "buzzer":
+            self._is_told = True
 
     def type_code(self, digits: str) -> None:
         """Press the digits one after another, then ``#``."""
@@ -126,6 +152,11 @@ class LockerFront:
             self.locker.restore_power()
         elif not on:
             self.locker.cut_power()
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether what happens can reach the host."""
+        return self._networked and self.locker.powered
 
     def set_network(self, on: bool) -> None:
         """Unplug the network, Wi-Fi and all, or plug it in again."""

@@ -11,7 +11,7 @@ from consigne.server.fleet import Door
 from consigne.server.service import HostService
 from consigne.sim.locker import Line, SimLocker
 
-from . import cabinet
+from . import cabinet, official
 
 
 class FirmwareEnded(RuntimeError):
@@ -35,6 +35,8 @@ class Stage:
         Where to write what the cabinet does, line by line with its time.
     always_open
         Customers are served day and night, whatever hours the cabinet's file has.
+    flashed
+        The firmware starts as on a board that was flashed (``official``): from the application's slot.
 
     Attributes
     ----------
@@ -43,7 +45,11 @@ class Stage:
     """
 
     def __init__(
-        self, directory: Path | None = None, log: TextIO | None = None, always_open: bool = False
+        self,
+        directory: Path | None = None,
+        log: TextIO | None = None,
+        always_open: bool = False,
+        flashed: bool = False,
     ) -> None:
         self._temporary = tempfile.TemporaryDirectory(prefix="consigne-demo-") if directory is None else None
         self.directory = directory or Path(self._temporary.name if self._temporary else "")
@@ -52,7 +58,12 @@ class Stage:
         self.broker = EmbeddedBroker()
         self.host = HostService(f"sqlite:///{self.directory / 'host.db'}", self.broker.host, self.broker.port)
         config = cabinet.config(self.broker.port, always_open)
-        self.locker = SimLocker(config, identity, self.directory / "board")
+        board = self.directory / "board"
+        self.locker = (
+            official.flashed(config, identity, board, cabinet.PSRAM)
+            if flashed
+            else SimLocker(config, identity, board, psram=cabinet.PSRAM)
+        )
         if log is not None:
             self.locker.listeners.append(lambda line: log.write(f"{told(line)}\n"))
         self.device_key = bytes.fromhex(identity["device_key"])

@@ -1,7 +1,8 @@
 """``consigne sim``: carry out a few steps at a cabinet and tell, line by line, what it did.
 
-On the MicroPython ground time is real, and a real broker and host stand behind the cabinet; on the
-virtual ground time jumps, and the host is a small one in memory.
+On the MicroPython ground time is real, and a real broker and host stand behind the cabinet; so it is on the
+ground called board, where the firmware starts as on a board that was flashed, from the application's slot.
+On the virtual ground time jumps, and the host is a small one in memory.
 """
 
 import asyncio
@@ -26,6 +27,7 @@ from .front import LockerFront
 from .stage import FirmwareEnded, Stage, check_running, told
 
 _events = import_locker("core.events")
+_doors = import_locker("core.cabinet")
 
 READY_S = 20.0  # until the locker is connected and knows the time
 LOOK_EVERY_S = 0.05  # at the display
@@ -39,7 +41,10 @@ SETTLE_S = {
 }
 SILENT = ("key", "pin")  # what the person did is told as a step
 STIRS = ("relay", "door")  # after such a line more is to come
-QUIET_S, QUIET_S_MAX = 0.5, 5.0  # a step ends when none came for so long; however, after so long
+QUIET_S = 0.5  # a step ends when none came for so long
+KNOWN_S_MAX = 10.0  # and when the host knows what the doors did; if it hears of them
+HAND_S = 1.5 * _doors._TAKE_MS / 1000
+"""To put a parcel in or take it out: more than the time below which the firmware counts a door as stuck."""
 
 
 class Trial:
@@ -59,7 +64,8 @@ class Trial:
         self._locker, self._key, self._sleep = locker, device_key, sleep
         self._front = LockerFront(locker)
         self._glass: list[str] = []
-        self._stirred_us = 0
+        self._stirred_us = self._opened_us = 0
+        self._untold: dict[str, bool] = {}
         locker.listeners.append(self._heard)
 
     def tell(self, what: str, detail: str) -> None:
@@ -69,8 +75,22 @@ class Trial:
     def _heard(self, line: tuple[int, str, str]) -> None:
         if line[1] in STIRS:
             self._stirred_us = line[0]
+        if line[1] == "door":
+            name, _, moved = line[2].partition(" ")
+            self._untold[name] = moved != "pushed shut"
         if line[1] not in SILENT:
             print(told(line), flush=True)
+
+    def heard_of(self, seq: int, event: dict[str, Any]) -> None:
+        """The host has heard of an event: print it."""
+        self.tell("mqtt", event_words(seq, event))
+        if event["kind"] in ("opened", "forced", "closed"):
+            is_open = event["kind"] != "closed"
+            name = self._locker.doors[event["door"]].name
+            if self._untold.get(name) == is_open:
+                del self._untold[name]
+            if is_open:
+                self._opened_us = self._locker.clock.now_us()
 
     def pass_time(self, seconds: float) -> None:
         """Let time pass and tell what the display shows whenever it has come to rest."""
@@ -91,7 +111,10 @@ class Trial:
             if ready():
                 return
             self.pass_time(LOOK_EVERY_S)
-        raise TimeoutError(f"the locker did not connect within {READY_S:.0f} s")
+        said = self._locker.output()[-1:] or ["nothing"]
+        raise TimeoutError(
+            f"the locker did not connect within {READY_S:.0f} s; its console said last: {said[0]}"
+        )
 
     def run(self, wanted: Sequence[steps.Step]) -> bool:
         """Carry out the steps; False when the firmware ended meanwhile and was started again.
@@ -111,9 +134,21 @@ class Trial:
         return not (self._locker.failures or self._locker.ends)
 
     def _until_quiet(self) -> None:
-        """On a busy machine a door may spring open late."""
-        for _ in range(round(QUIET_S_MAX / LOOK_EVERY_S)):
-            if self._locker.clock.now_us() - self._stirred_us >= QUIET_S * 1e6:
+        """Until the doors have come to rest and the host knows of it, which may be late on a busy machine."""
+        self._until(self._is_quiet)
+        self._untold.clear()
+        rest_s = HAND_S - (self._locker.clock.now_us() - self._opened_us) / 1e6
+        if self._opened_us and rest_s > 0:
+            self.pass_time(rest_s)
+
+    def _is_quiet(self) -> bool:
+        rested = self._locker.clock.now_us() - self._stirred_us >= QUIET_S * 1e6
+        return rested and not (self._untold and self._front.is_heard)
+
+    def _until(self, condition: Callable[[], bool]) -> None:
+        """Let time pass until a condition is true; not for ever."""
+        for _ in range(round(KNOWN_S_MAX / LOOK_EVERY_S)):
+            if condition():
                 return
             self.pass_time(LOOK_EVERY_S)
 
@@ -134,6 +169,7 @@ class Trial:
             for key in text:
                 self._front.press(key)
             self.pass_time(len(text) * self._front.key_period_s)
+            self._until(lambda: not self._front.is_typing)
         elif what == steps.SCAN:
             self._front.scan(text)
         elif what == steps.SHUT:
@@ -167,13 +203,13 @@ def event_words(seq: int, event: dict[str, Any]) -> str:
 # --- the MicroPython ground -------------------------------------------------------------------------
 
 
-async def _on_micropython(wanted: Sequence[steps.Step], always_open: bool) -> bool:
-    async with Stage(always_open=always_open) as stage:
+async def _on_micropython(wanted: Sequence[steps.Step], always_open: bool, flashed: bool) -> bool:
+    async with Stage(always_open=always_open, flashed=flashed) as stage:
         trial = Trial(stage.locker, stage.device_key, time.sleep)
 
         def committed(outcome: Outcome) -> None:
             for one in outcome.stored:
-                trial.tell("mqtt", event_words(one.event.seq, one.event.data))
+                trial.heard_of(one.event.seq, one.event.data)
 
         stage.host.listen(committed)
 
@@ -196,7 +232,10 @@ def _virtual_locker(always_open: bool) -> Iterator[tuple[SimLocker, Host, bytes]
     host = Host(clock, key, locker=cabinet.LOCKER)
     with tempfile.TemporaryDirectory(prefix="consigne-sim-") as directory:
         config = cabinet.config(1883, always_open)
-        locker = SimLocker(config, identity, Path(directory), "virtual", clock=clock, network=host.network)
+        locker = SimLocker(
+            config, identity, Path(directory), "virtual",
+            clock=clock, network=host.network, psram=cabinet.PSRAM,
+        )  # fmt: skip
         try:
             yield locker, host, key
         finally:
@@ -213,7 +252,7 @@ def _on_virtual(wanted: Sequence[steps.Step], always_open: bool) -> bool:
             for seq, _, what in json.loads(body or b'{"events":[]}')["events"]:
                 if seq not in told_seqs:
                     told_seqs.add(seq)
-                    trial.tell("mqtt", event_words(seq, what))
+                    trial.heard_of(seq, what)
 
         host.broker.subscribe(f"consigne/1/{cabinet.LOCKER}/events", event)
         locker.start()
@@ -229,7 +268,7 @@ def run(wanted: Sequence[steps.Step], ground: str, always_open: bool = False) ->
         if ground == "virtual":
             fine = _on_virtual(wanted, always_open)
         else:
-            fine = asyncio.run(_on_micropython(wanted, always_open))
+            fine = asyncio.run(_on_micropython(wanted, always_open, ground == "board"))
     except (steps.StepError, TimeoutError, ValueError, KeyError) as error:
         print(f"consigne sim: {error}", file=sys.stderr)
         return 2

@@ -20,6 +20,7 @@ sys.path[:] = ["/.shim", "/.onboard", ".frozen"]
 import _link  # noqa: E402
 import _loop  # noqa: E402, F401
 import _ops  # noqa: E402
+import _spi  # noqa: E402, F401 - later, when machine asks for it, nothing of the shims can be found
 import esp32  # noqa: E402
 import machine  # noqa: E402
 import standins  # noqa: E402

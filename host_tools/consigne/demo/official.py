@@ -1,0 +1,39 @@
+"""The demo's cabinet as it is on a board: MicroPython, files and the application's slot in one flash.
+
+The image is the official one for a board with PSRAM, which loads the application; for a board without, it is
+one's own build with ROMFS, which executes it in place.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from consigne.device import application, image, interpreter
+from consigne.sim.virtualboard import image as chip_image
+from consigne.sim.virtualboard.board import VirtualBoard
+from consigne.sim.virtualboard.chips import CHIPS
+from consigne.sim.virtualboard.psram import Psram
+
+RELEASE = "v1.28.0"
+
+
+def flashed(
+    config: Mapping[str, Any], identity: Mapping[str, Any], directory: Path, psram: str
+) -> VirtualBoard:
+    """A virtual board as ``device flash`` and ``device provision`` leave it, in this cabinet.
+
+    ``psram``: how the board's PSRAM is wired (``cabinet.profiles``), "" for a board without.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    chip = str(config["board"])
+    kind = chip_image.OFFICIAL_PSRAM if psram else chip_image.ROMFS
+    download, flash = directory / "micropython.bin", directory / "flash.bin"
+    download.write_bytes(chip_image.release(RELEASE, CHIPS[chip].image_id, kind=kind))
+    files = {
+        "config.json": json.dumps(config).encode(),
+        "identity.json": json.dumps(identity).encode(),
+    }
+    parts = image.parts(interpreter.read(download), application.build(), fresh=True, files=files)
+    flash.write_bytes(image.whole_flash(parts))
+    return VirtualBoard(flash, config, chip=chip, psram=None if psram else Psram())

@@ -1,0 +1,26 @@
+"""Every file in ``hardware/cabinets`` is played in real time: on MicroPython, and on a flashed board."""
+
+import pytest
+from consigne.bench import cabinets
+from consigne.bench.cabinets import Play
+
+pytestmark = pytest.mark.alone
+
+REAL = ("micropython", "board")
+FILES = {file.stem: file for file in cabinets.files()}
+
+
+@pytest.fixture(scope="module")
+def plays() -> dict[tuple[str, str], Play]:
+    """All of them, some at once: nearly all their time is waiting.  A test takes its own out."""
+    every = [(file, ground) for file in FILES.values() for ground in REAL]
+    return {(play.file.stem, play.ground): play for play in cabinets.play_all(every)}
+
+
+@pytest.mark.parametrize("ground", REAL)
+@pytest.mark.parametrize("name", FILES)
+def test_a_parcel_goes_in_and_out_of_a_shipped_cabinet(
+    plays: dict[tuple[str, str], Play], name: str, ground: str
+) -> None:
+    played = plays.pop((name, ground), None) or cabinets.play(FILES[name], ground)  # again, and alone
+    assert played.amiss == "", played.printed
