@@ -9,6 +9,8 @@ from consigne.cabinet.harness import sheets
 from consigne.cabinet.newfile import new_file
 from consigne.cabinet.power import bill
 from consigne.cabinet.profiles import Profile, hardware_dir, profiles
+from consigne.device import fitness
+from consigne.device.rombootloader import Chip
 from file_kit import GOOD, changed, problems
 
 CABINETS = sorted((hardware_dir() / "cabinets").glob("*.toml"))
@@ -200,3 +202,12 @@ def test_what_a_board_has_on_its_own_bus_keeps_its_address(tmp_path: Path) -> No
     begun = new_file(PROFILES["waveshare-esp32-s3-eth-8di-8ro"], 8, None, 24)
     assert "address = 0x21" in begun and "scl = 41" in begun and "pin = 46" in begun
     assert problems(tmp_path, begun) == []
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_the_profile_and_device_flash_name_the_same_image(name: str) -> None:
+    board = PROFILES[name]
+    found = Chip(board.chip.name, "", board.flash_mb << 20, board.psram_mb << 20)
+    told = fitness.image_for(found)
+    image, _, variant = (board.image or board.chip.built_image).partition("-")
+    assert image in told and (f"variant {variant}," in told if variant else "variant S" not in told)

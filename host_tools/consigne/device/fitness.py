@@ -7,6 +7,7 @@ Wi-Fi and TLS need; an image of ``firmware/boards`` executes it in place.
 
 import dataclasses
 
+from consigne.cabinet.chips import CHIPS
 from consigne.device import interpreter, layout
 from consigne.device.interpreter import Interpreter
 from consigne.device.memory import Memory
@@ -20,7 +21,7 @@ _OCTAL_FROM = 8 << 20  # the S3's packages: 2 MB are wired to four lines, 8 and 
 _MIB = 1 << 20
 _OF_A_MODULE = 4 * _MIB  # a WROVER has 2 to 8 MB, of which an ESP32 reaches 4
 _NAMES = {"esp32": "ESP32", "esp32s3": "ESP32-S3", "esp32c3": "ESP32-C3"}
-BUILT = {"esp32": "ESP32_CONSIGNE", "esp32s3": "ESP32_CONSIGNE_S3", "esp32c3": "ESP32_CONSIGNE_C3"}
+BUILT = {name: chip.built_image for name, chip in CHIPS.items()}
 
 
 def told_by_label(port: str, chip: Chip, psram: bool | None) -> Chip:
