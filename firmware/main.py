@@ -53,7 +53,7 @@ def claim(network, identity, report):
         return LanLink(network, hostname, report)
     from locker.net.link import WifiLink
 
-    return WifiLink(network["ssid"], identity.wifi_password, hostname)
+    return WifiLink(network["ssid"], identity.wifi_password, hostname, report)
 
 
 def main():

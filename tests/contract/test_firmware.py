@@ -19,7 +19,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     """Start a locker of the application's own modules on an ESP32, with another ``main.py``."""
     started: list[SimLocker] = []
 
-    def begin(text: str, config: dict[str, Any] = BENCH) -> SimLocker:
+    def begin(text: str, config: dict[str, Any] = BENCH, out_of_memory: bool = False) -> SimLocker:
         firmware = tmp_path / "firmware"
         firmware.mkdir()
         (firmware / "locker").symlink_to(firmware_dir() / "locker")
@@ -27,6 +27,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         (firmware / "main.py").write_text(text)
         locker = SimLocker(config, IDENTITY, tmp_path / "device", "virtual", firmware=firmware)
         started.append(locker)
+        locker.board.radio.without_memory = out_of_memory
         locker.start()
         return locker
 
@@ -89,6 +90,40 @@ def test_an_access_point_that_lets_go_between_two_looks_costs_nobody_his_task(st
     told = [line for line in locker.output() if line.startswith("rssi")]
     assert {"rssi True -60", "rssi True 0"} == set(told[1:6])
     assert told[-1] == "rssi True -60"
+
+
+def test_a_radio_that_finds_no_memory_is_told_once_and_the_board_serves_on(start: Start) -> None:
+    locker = start(RSSI, out_of_memory=True)
+    locker.run_for(10)
+    assert "wi-fi: the driver did not start" in locker.output()
+    assert [line for line in locker.output() if line.startswith("rssi")] == ["rssi False 0"] * 8
+    assert not any(what in ("panic", "reset") for _, what, _ in locker.log)
+
+
+LATE_MEMORY = """
+import asyncio
+from locker.net.link import WifiLink
+async def main():
+    link = WifiLink("net", "secret", "consigne")
+    print("made")
+    await asyncio.sleep(1)
+    asyncio.create_task(link.run())
+    for _ in range(8):
+        await asyncio.sleep(1)
+    print("up", link.is_up())
+asyncio.run(main())
+"""
+
+
+def test_a_radio_that_finds_memory_later_is_started_then(start: Start) -> None:
+    locker = start(LATE_MEMORY)
+    locker.board.radio.set_up()
+    locker.board.radio.without_memory = True
+    locker.wait_for(lambda: "made" in locker.output())
+    locker.run_for(3)
+    locker.board.radio.without_memory = False
+    locker.run_for(8)
+    assert "up True" in locker.output()
 
 
 PULSE = """

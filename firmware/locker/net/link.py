@@ -11,39 +11,64 @@ _JOIN_S = const(20)  # association and DHCP; slow access points take some ten se
 _POLL_S = 0.25
 _RETRY_FIRST_S = const(2)
 _RETRY_MOST_S = const(120)
+_FOR_EVER_S = const(3600)  # between two looks at nothing
+
+# RuntimeError is what the port makes of an error of the driver's that it has no word for
+# (``ports/esp32/network_common.c``, ``esp_exceptions_helper``).
+_REFUSALS = (OSError, RuntimeError)
 
 
 class WifiLink:
-    """A station on one access point's network; ``hostname`` is what DHCP servers list it as."""
+    """A station on one access point's network; ``hostname`` is what DHCP servers list it as.
 
-    def __init__(self, ssid: str, password: str, hostname: str):
+    The driver is set up once in the life of the chip: when it found no memory, a second try meets the netif
+    of the first, at which ESP-IDF aborts (``ports/esp32/network_wlan.c``, ``esp_initialise_wifi``).  So that
+    failure is told, and the locker serves without a network until it is restarted.
+    """
+
+    def __init__(self, ssid: str, password: str, hostname: str, report=print):
+        """``report(text)`` hears when there will be no Wi-Fi."""
         network.hostname(hostname)
-        self._wlan = network.WLAN(network.STA_IF)
-        try:
-            self._wlan.active(True)  # takes its memory now, while there is some in one piece
-        except OSError:
-            pass  # ``run`` tries again
+        self._wlan = None
         self._ssid = ssid
         self._password = password
+        try:
+            self._wlan = network.WLAN(network.STA_IF)
+        except _REFUSALS as error:
+            print(error)
+            report("wi-fi: the driver did not start")
+        self._activate()  # takes its memory now, while there is some in one piece
+
+    def _activate(self) -> bool:
+        if self._wlan is None:
+            return False
+        try:
+            return bool(self._wlan.active(True))
+        except _REFUSALS:
+            return False
 
     def is_up(self) -> bool:
-        return self._wlan.isconnected()
+        return self._wlan is not None and self._wlan.isconnected()
 
     def name_server(self) -> str:
         """The address of the name server that DHCP gave; "" while there is none."""
-        return self._wlan.ifconfig()[3] if self._wlan.isconnected() else ""
+        return self._wlan.ifconfig()[3] if self.is_up() else ""
 
     def rssi(self) -> int:
         """How strong the access point is heard, in dBm; 0 while there is none."""
         try:
-            return self._wlan.status("rssi") if self._wlan.isconnected() else 0
-        except OSError:  # it has just let go of us, and the event by which the port learns it is on its way
+            return self._wlan.status("rssi") if self.is_up() else 0
+        except _REFUSALS:  # it has just let go of us, and the event by which the port learns it is on its way
             return 0
 
     async def run(self) -> None:
         """Keep it up; never returns."""
-        self._wlan.active(True)
+        while self._wlan is None:
+            await asyncio.sleep(_FOR_EVER_S)
         backoff = Backoff(_RETRY_FIRST_S, _RETRY_MOST_S)
+        while not self._activate():
+            await asyncio.sleep(backoff.next_s())
+        backoff.reset()
         while True:
             if await self._join():
                 backoff.reset()
@@ -55,7 +80,7 @@ class WifiLink:
     async def _join(self) -> bool:
         try:
             self._wlan.connect(self._ssid, self._password)
-        except OSError:
+        except _REFUSALS:
             return False  # the radio is busy; ``run`` leaves, waits and tries again
         waited_s = 0
         while not self._wlan.isconnected():
@@ -68,5 +93,5 @@ class WifiLink:
     def _leave(self) -> None:
         try:
             self._wlan.disconnect()  # or the driver's own retries disturb the next ``connect``
-        except OSError:
+        except _REFUSALS:
             pass  # there was nothing to leave

@@ -22,6 +22,9 @@ class Radio:
         self._clock = clock
         self.air = True
         self.let_go = False
+        self.without_memory = False
+        """Whether the chip's own memory is too small for what the driver takes next."""
+        self._has_netif = self._is_set_up = False
         self.rssi_dbm = -60
         self.ssid: str | None = None
         self.password: str | None = None
@@ -50,6 +53,21 @@ class Radio:
             for watcher in self._watchers:
                 watcher(self.connected)
 
+    def set_up(self) -> bool:
+        """``network.WLAN()``: the driver takes its memory once.  OSError when there is none, and the chip
+        aborts, which this says by True, when it is tried again: the netif is there already
+        (``ports/esp32/network_wlan.c``, ``esp_initialise_wifi``).
+        """
+        if self._is_set_up:
+            return False
+        again, self._has_netif = self._has_netif, True
+        if again:
+            return True
+        if self.without_memory:
+            raise OSError("WiFi Out of Memory")
+        self._is_set_up = True
+        return False
+
     def set_air(self, up: bool) -> None:
         """The access point comes or goes.  A station that was told to connect comes back by itself."""
         self.air = up
@@ -60,6 +78,8 @@ class Radio:
             self._join()
 
     def activate(self, active: bool) -> None:
+        if active and not self.active and self.without_memory:
+            raise OSError("WiFi Out of Memory")
         self.active = active
         if not active:
             self.disconnect()
@@ -78,6 +98,7 @@ class Radio:
         self._set(STAT_IDLE)
 
     def reset(self) -> None:
+        self._has_netif = self._is_set_up = False
         self.active = False
         self.disconnect()
 

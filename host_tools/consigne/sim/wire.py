@@ -244,7 +244,12 @@ class Port:
         return b"".join(struct.pack("<IIII", *piece) for piece in self.board.heap.pieces())
 
     def _wlan_active(self, number: int, payload: bytes) -> None:
-        self.board.radio.activate(bool(number))
+        radio = self.board.radio
+        if number == 2:
+            if radio.set_up():
+                self.board.panic("esp_netif_create_default_wifi_sta")
+        else:
+            radio.activate(bool(number))
         self.board.heap.moved()
 
     def _wlan_join(self, number: int, payload: bytes) -> None:

@@ -25,6 +25,7 @@ class WLAN:
             raise NotImplementedError("the simulated board is a station only")
         if interface != STA_IF:
             raise ValueError("invalid WLAN interface identifier")
+        _link.ask(_ops.WLAN_ACTIVE, 2)
 
     def _state(self):
         return struct.unpack("<BBHb", _link.ask(_ops.WLAN_STATUS, 0))
