@@ -23,7 +23,10 @@ N8R2 = Chip("esp32s3", "ESP32-S3 (QFN56) (revision v0.2)", 8 * MIB, 2 * MIB)
 N8 = Chip("esp32s3", "ESP32-S3 (QFN56) (revision v0.2)", 8 * MIB, 0)
 C3 = Chip("esp32c3", "ESP32-C3 (QFN32) (revision v0.4)", 4 * MIB, 0)
 EVERYTHING = "with PSRAM it serves everything"
-SMALL = "without PSRAM it serves what fits into 112,000 bytes beside Wi-Fi and TLS"
+SMALL = (
+    "without PSRAM it serves up to 48 doors without a network; with one, only what fits into 112,000 bytes "
+    "beside Wi-Fi and TLS"
+)
 OFFLINE = "without PSRAM and ROMFS it serves a small cabinet without a network only"
 
 

@@ -8,6 +8,7 @@ Wi-Fi and TLS need; an image of ``firmware/boards`` executes it in place.
 import dataclasses
 
 from consigne.cabinet.chips import CHIPS
+from consigne.cabinet.rules_board import DOORS_OFFLINE
 from consigne.device import interpreter, layout
 from consigne.device.interpreter import Interpreter
 from consigne.device.memory import Memory
@@ -71,7 +72,10 @@ def serves(image: Interpreter) -> str:
     if image.psram:
         return "with PSRAM it serves everything"
     if image.romfs:
-        return f"without PSRAM it serves what fits into {HEAP_ONLINE_BYTES:,} bytes beside Wi-Fi and TLS"
+        return (
+            f"without PSRAM it serves up to {DOORS_OFFLINE} doors without a network; with one, only what "
+            f"fits into {HEAP_ONLINE_BYTES:,} bytes beside Wi-Fi and TLS"
+        )
     return "without PSRAM and ROMFS it serves a small cabinet without a network only"
 
 
