@@ -107,6 +107,7 @@ class Finder:
         self._fields: dict[tuple[str, str], set[Value]] = {}
         self._uses: set[Use] = set()
         self._families: dict[str, list[str]] = {}
+        self._inside: dict[ast.AST, _Scope] = {}  # of comprehensions and class bodies
         self._changed = False
 
     def uses(self) -> list[Use]:
@@ -122,6 +123,8 @@ class Finder:
                 self._run(function)
             if not self._changed:
                 break
+        else:
+            raise RuntimeError("the finder does not come to an end")
         return sorted(self._uses, key=lambda use: (use.file, use.line, use.name, use.keywords))
 
     # --- what there is ---------------------------------------------------------------------------------
@@ -218,7 +221,7 @@ class Finder:
     _do_asyncfunctiondef = _do_functiondef
 
     def _do_classdef(self, node: ast.ClassDef, file: _File, scope: _Scope) -> None:
-        inner = _Scope(scope)
+        inner = self._scope_in(node, scope)
         self._statements(node.body, file, inner)
         for key in [value[1] for value in scope.find(node.name) if value[0] == "class"]:
             for name, values in inner.names.items():
@@ -327,6 +330,12 @@ class Finder:
             to |= new
             self._changed = True
 
+    def _scope_in(self, node: ast.AST, scope: _Scope) -> _Scope:
+        """The same each time: else what it learns would be new for ever."""
+        return self._inside.setdefault(
+            node, _Scope(scope, function=scope.function, self_class=scope.self_class)
+        )
+
     # --- expressions -----------------------------------------------------------------------------------
     def _evaluate(self, node: ast.expr, file: _File, scope: _Scope) -> set[Value]:
         handler = getattr(self, "_" + type(node).__name__.lower(), None)
@@ -389,7 +398,7 @@ class Finder:
     def _comprehension(
         self, loops: list[ast.comprehension], made: list[ast.expr], file: _File, scope: _Scope
     ) -> set[Value]:
-        inner = _Scope(scope, function=scope.function, self_class=scope.self_class)
+        inner = self._scope_in(loops[0], scope)
         for loop in loops:
             self._assign(loop.target, _items(self._evaluate(loop.iter, file, inner)), file, inner)
             for condition in loop.ifs:

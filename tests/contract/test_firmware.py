@@ -126,6 +126,45 @@ def test_a_radio_that_finds_memory_later_is_started_then(start: Start) -> None:
     assert "up True" in locker.output()
 
 
+NAMES = """
+import asyncio, socket
+from locker.net import names
+
+class Server(socket.socket):
+    error = 0
+    def send(self, data):
+        if Server.error:
+            raise OSError(Server.error)
+        self.asked = data
+        return len(data)
+    def recv(self, count):
+        head = self.asked[:2] + bytes((0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0))
+        return head + self.asked[12:] + bytes((0xC0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 10, 0, 0, 9))
+
+socket.socket = Server
+
+async def main():
+    resolver = names.Resolver(lambda: "192.168.4.1")
+    print("found", await resolver.address("broker.example"))
+    for Server.error in (12, 23, 118):
+        print("found", await resolver.address("broker.example"))
+    try:
+        await resolver.address("other.example")
+    except OSError as error:
+        print("found nothing:", error)
+    print("done")
+asyncio.run(main())
+"""
+
+
+def test_a_network_that_takes_no_question_keeps_no_locker_from_the_broker_it_knows(start: Start) -> None:
+    """lwIP may be out of buffers (ENOMEM) or sockets (ENFILE), or know no way (EHOSTUNREACH)."""
+    locker = start(NAMES)
+    locker.wait_for(lambda: "done" in locker.output() or locker.ends, 30)
+    told = [line for line in locker.output() if line.startswith("found")]
+    assert told == ["found 10.0.0.9"] * 4 + ["found nothing: no address for other.example"]
+
+
 PULSE = """
 import sys
 from time import ticks_diff, ticks_ms

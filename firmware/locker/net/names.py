@@ -106,9 +106,16 @@ class Resolver:
         raise OSError("no address for " + host)
 
     async def _ask(self, asked: bytes) -> str:
+        """What the name server says; "" when it says nothing, or cannot be asked now."""
         server = self._name_server()
         if not is_address(server):
             return ""
+        try:
+            return await self._exchange(server, asked)
+        except OSError:  # no socket or buffer left, no route, or ICMP says that nobody listens there
+            return ""
+
+    async def _exchange(self, server: str, asked: bytes) -> str:
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         try:
             sock.setblocking(False)
