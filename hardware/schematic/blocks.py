@@ -18,6 +18,7 @@ from templates import (
     JUMPER,
     LED,
     MOSFET,
+    POWER_MOSFET,
     RESISTOR,
     TRANSCEIVER,
     terminal,
@@ -60,18 +61,34 @@ def between(part, value: str, first: Net, second: Net) -> None:
     made[2] += second
 
 
+def surge(volts: float) -> str:
+    """The one-way suppressor that stands off a supply of so many volts and 15 % more."""
+    return f"SMBJ{next(stand for stand in (13, 15, 16, 28, 33, 58) if stand >= 1.15 * volts)}A"
+
+
 @block
 def power_input(cabinet_volts: float, fuse: str) -> Rails:
-    """Terminal, fuse, surge protection (a reversed supply blows the fuse through it) and 5 V."""
+    """Terminal, fuse, protection against a reversed supply and against surges, 5 V.
+
+    The P-channel MOSFET has its drain at the inlet: its own diode lets the supply in, which then turns the
+    whole switch on.  Reversed, its gate is at the level of its source and nothing flows: neither fuse nor
+    suppressor has to give way.
+    """
     rails = Rails(Net("SUPPLY"), Net("ARMED"), Net("5V"), Net("3V3"), Net("GND"))
     rails.supply.drive = pin_drives.POWER
     rails.ground.drive = pin_drives.POWER
     source = terminal(f"Supply {cabinet_volts:g} V", "+", "-")
-    inlet = Net("INLET")
+    inlet, fused, gate = Net("INLET"), Net("FUSED"), Net("POLARITY_GATE")
     inlet += source["+"]
     rails.ground += source["-"]
-    between(FUSE, fuse, inlet, rails.supply)
-    between(DIODE, "SMBJ15A", rails.supply, rails.ground)
+    between(FUSE, fuse, inlet, fused)
+    switch = POWER_MOSFET(value="IRF4905")
+    switch["D"] += fused
+    switch["S"] += rails.supply
+    switch["G"] += gate
+    between(RESISTOR, "100k", gate, rails.ground)
+    between(DIODE, "BZX84C12", rails.supply, gate)  # the gate stands 20 V
+    between(DIODE, surge(cabinet_volts), rails.supply, rails.ground)
     between(CAPACITOR, "1000u 35V", rails.supply, rails.ground)
     converter = CONVERTER(value="TSR 2-2450")
     converter["VIN"] += rails.supply
@@ -223,6 +240,21 @@ def tamper(line: Net, rails: Rails) -> None:
     outside += plug["1"]
     rails.ground += plug["2"]
     switch_input(outside, line, rails)
+
+
+@block
+def shifter(lines: tuple[Net, Net], rails: Rails) -> tuple[Net, Net]:
+    """The bus at 5 V, for a display whose PCF8574 has its supply there and wants 3.5 V for a high."""
+    out = []
+    for line, name in zip(lines, ("SCL_5V", "SDA_5V"), strict=True):
+        high = Net(name)
+        switch = MOSFET(value="BSS138")
+        switch["G"] += rails.three
+        switch["S"] += line
+        switch["D"] += high
+        between(RESISTOR, "10k", rails.five, high)
+        out.append(high)
+    return out[0], out[1]
 
 
 @block

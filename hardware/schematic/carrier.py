@@ -11,14 +11,16 @@ import argparse
 import builtins
 import sys
 from collections import Counter, defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 import blocks
 from consigne.cabinet import model
 from consigne.cabinet.compiler import compile_cabinet, open_cabinet
 from consigne.cabinet.model import Cabinet
+from consigne.cabinet.rules_buses import LOGIC_VOLTS
 from layouts import SHEETS
-from sheet import Block, Netlist, Sheet
+from sheet import Block, Netlist, Sheet, TitleBlock
 from sheet import joined as joined_on
 from skidl import ERC, SKIDL, Net, Part, Pin
 from skidl.logger import erc_logger
@@ -50,7 +52,9 @@ def build(cabinet: Cabinet) -> None:
         blocks.tamper(pins[data["tamper"]["pin"]], rails)
     blocks.buzzer(pins[data["buzzer"]["pin"]], rails)
     blocks.lamp(pins[data["lamp"]["pin"]], rails)
-    _plugs(cabinet, lines, pins, rails)
+    display = data["display"]
+    at_five = display["kind"] == "hd44780" and display["volts"] > LOGIC_VOLTS
+    _plugs(cabinet, blocks.shifter(lines, rails) if at_five else lines, pins, rails)
 
 
 @blocks.block
@@ -64,8 +68,12 @@ def _controller(cabinet: Cabinet, rails: blocks.Rails) -> dict[int, Net]:
     """The controller board as it plugs in; the net of each pin that the cabinet file claims."""
     used = {use.pin: use for use in cabinet.uses}
     numbers = sorted(cabinet.board.pins - cabinet.board.chip.flash)
-    header = [Pin(num=f"GPIO{n}", name=f"GPIO{n}", func=_function(used.get(n))) for n in numbers]
-    header += [Pin(num=name, name=name, func=kind) for name, kind in HEADER.items()]
+    places = cabinet.board.header
+    header = [
+        Pin(num=places.get(f"GPIO{n}", f"GPIO{n}"), name=f"GPIO{n}", func=_function(used.get(n)))
+        for n in numbers
+    ]
+    header += [Pin(num=places.get(name, name), name=name, func=kind) for name, kind in HEADER.items()]
     board = Part(name="Controller", tool=SKIDL, ref_prefix="U", pins=header, value=cabinet.board.title)
     board["5V"] += rails.five
     board["3V3"] += rails.three
@@ -127,34 +135,42 @@ def joined() -> dict[str, list[str]]:
 
 def netlist() -> Netlist:
     """The circuit as the drawing needs it: nothing of SKiDL's."""
+    numbers = {f"{part.ref}.{pin.name}": str(pin.num) for part in CIRCUIT.parts for pin in part.pins}
     parts = {
         part.ref: (part.name, str(part.value), tuple(pin.name for pin in part.pins)) for part in CIRCUIT.parts
     }
-    return Netlist(parts, {pin: name for name, pins in joined().items() for pin in pins})
+    return Netlist(parts, {pin: name for name, pins in joined().items() for pin in pins}, numbers)
 
 
-def drawn(canvas: str) -> dict[str, Sheet]:
-    """Every sheet by its name, drawn; ``ValueError`` when a part is on none."""
+def drawn(canvas: str, block: TitleBlock) -> dict[str, Sheet]:
+    """Every sheet by its name, drawn, with its title block."""
     circuit = netlist()
     made: dict[str, list[Block]] = defaultdict(list)
     for name, parts in blocks.MADE:
         made[name].append(Block(circuit, [part.ref for part in parts]))
     out = {}
-    for name, (title, lay_out) in SHEETS.items():
-        out[name] = Sheet(title, circuit, canvas)
+    wanted = {name: sheet for name, sheet in SHEETS.items() if name not in ("shifter",) or made[name]}
+    for number, (name, (title, lay_out)) in enumerate(wanted.items(), 1):
+        out[name] = Sheet(title, circuit, canvas, replace(block, sheet=f"{number} of {len(wanted)}"))
         lay_out(out[name], made)
     return out
 
 
-def draw(out: Path, kinds: list[str]) -> list[str]:
+def draw(out: Path, kinds: list[str], block: TitleBlock) -> list[str]:
     """Write each sheet in these kinds of files; what the drawings join otherwise than the netlist."""
     unlike = []
     for kind in kinds:
-        sheets = drawn(CANVASES[kind])
+        sheets = drawn(CANVASES[kind], block)
         for name, sheet in sheets.items():
             sheet.save(out / f"carrier-{name}.{kind}")
         unlike += differences(list(sheets.values()))
     return unlike
+
+
+def title_block(cabinet: Cabinet) -> TitleBlock:
+    """What the cabinet file says of itself: the same file gives the same drawing on any day."""
+    data = cabinet.data
+    return TitleBlock("Consigne carrier board", cabinet.sheet.file.name, data["revision"], data["revised"])
 
 
 def differences(sheets: list[Sheet]) -> list[str]:
@@ -184,7 +200,7 @@ def main() -> int:
     (given.out / "carrier-parts.csv").write_text(f"count,part,value\n{rows}")
     wrong = erc_logger.error.count + erc_logger.warning.count
     if not wrong:  # a circuit that is wrong is not drawn
-        unlike = draw(given.out, given.draw)
+        unlike = draw(given.out, given.draw, title_block(cabinet))
         print("".join(f"{text}\n" for text in unlike), end="")
         wrong = len(unlike)
     print(f"{len(CIRCUIT.parts)} parts, {len(nets)} nets, {wrong} findings")

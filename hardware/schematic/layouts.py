@@ -45,7 +45,7 @@ def contact(sheet: Sheet, block: Block, at: Point, outside: str, line: str) -> N
 
 
 def power(sheet: Sheet, blocks: Blocks) -> None:
-    """Terminal, fuse, surge protection, converter; below it the measurement of the supply."""
+    """Terminal, fuse, protection, converter; below it the measurement of the supply."""
     (block,) = blocks["power_input"]
     pins = sheet.chip(block.part("J", "INLET"), (0, -1.5), 1.6, right=("+", "-"))
     x, y = pins["+"]
@@ -53,23 +53,42 @@ def power(sheet: Sheet, blocks: Blocks) -> None:
     sheet.wire((x, y), (x + 0.8, y))
     sheet.wire(pins["-"], (x + 0.4, pins["-"][1]), (x + 0.4, y - 2.2))
     sheet.name("GND", (x + 0.4, y - 2.2))
-    sheet.wire((x + 2.8, y), (x + 12.2, y))
-    sheet.name("SUPPLY", (x + 3.6, y))
-    diode = block.part("D")
-    sheet.two(diode, (x + 4.8, y), (x + 4.8, y - 2.2), "K")
-    sheet.name("GND", (x + 4.8, y - 2.2))
-    for column in (7.0, 9.8):
+    x = _polarity(sheet, block, (x + 2.8, y)) - 3.6
+    sheet.wire((x + 3.6, y), (x + 14.2, y))
+    sheet.name("SUPPLY", (x + 4.4, y))
+    surge = block.part("D", "SUPPLY", "GND")
+    sheet.two(surge, (x + 5.6, y), (x + 5.6, y - 2.2), "K")
+    sheet.name("GND", (x + 5.6, y - 2.2))
+    for column in (8.4, 11.4):
         sheet.two(block.part("C", "SUPPLY", "GND"), (x + column, y), (x + column, y - 2.2))
         sheet.name("GND", (x + column, y - 2.2))
     chip = block.part("U")
-    pins = sheet.chip(chip, (x + 12.8, y - 1), 2.6, left=("VIN",), right=("VOUT",), bottom=("GND",))
+    pins = sheet.chip(chip, (x + 14.8, y - 1), 2.6, left=("VIN",), right=("VOUT",), bottom=("GND",))
     sheet.name("GND", pins["GND"])
     out = pins["VOUT"]
     sheet.wire(out, (out[0] + 2.4, y))
     sheet.two(block.part("C", "5V", "GND"), (out[0] + 1.0, y), (out[0] + 1.0, y - 2.2))
     sheet.name("GND", (out[0] + 1.0, y - 2.2))
     sheet.name("5V", (out[0] + 2.4, y))
-    _sense(sheet, blocks["sense"][0], (x + 3.6, y - 5.2))
+    _sense(sheet, blocks["sense"][0], (x + 5.6, y - 5.2))
+
+
+def _polarity(sheet: Sheet, block: Block, at: Point) -> float:
+    """The switch that only a supply with the right polarity turns on; the x where SUPPLY begins."""
+    x, y = at
+    switch = block.part("Q")
+    gate_at = (x + 1.6, y - 2.6)
+    sheet.wire((x, y), (x + 0.8, y), (x + 0.8, y - 4.6))
+    drain, source = sheet.fet(switch, gate_at)
+    sheet.wire((x + 0.8, y - 4.6), (drain[0], y - 4.6), drain)
+    sheet.wire(source, (source[0], y), (source[0] + 4.4, y))
+    gate = sheet.netlist.net(switch, "G")
+    bend = (gate_at[0] - 0.3, gate_at[1])
+    sheet.wire(gate_at, bend, (bend[0], y - 6.0), (source[0] + 2.4, y - 6.0))
+    sheet.two(block.part("D", gate), (source[0] + 2.4, y), (source[0] + 2.4, y - 6.0), "K")
+    sheet.two(block.part("R", gate), (source[0] + 2.4, y - 6.0), (source[0] + 2.4, y - 7.8))
+    sheet.name("GND", (source[0] + 2.4, y - 7.8))
+    return source[0] + 4.4
 
 
 def _sense(sheet: Sheet, block: Block, at: Point) -> None:
@@ -254,6 +273,23 @@ def panel(sheet: Sheet, blocks: Blocks) -> None:
     contact(sheet, block, pins["1"], sheet.netlist.net(plug, "1"), line)
 
 
+def shifter(sheet: Sheet, blocks: Blocks) -> None:
+    """The two lines of the bus from 3.3 V to the display's 5 V."""
+    (block,) = blocks["shifter"]
+    for number, high in enumerate(("SCL_5V", "SDA_5V")):
+        x, y = 9.0 * number, 0.0
+        switch = block.part("Q", high)
+        drain, source = sheet.fet(switch, (x + 1.4, y))
+        sheet.wire((x, y), (x + 1.4, y))
+        sheet.name("3V3", (x, y))
+        sheet.wire(source, (source[0], y - 1.6), (source[0] - 1.6, y - 1.6))
+        sheet.name(sheet.netlist.net(switch, "S"), (source[0] - 1.6, y - 1.6))
+        sheet.wire(drain, (drain[0], y + 1.6), (drain[0] + 2.2, y + 1.6))
+        sheet.two(block.part("R", high), (drain[0], y + 3.4), (drain[0], y + 1.6))
+        sheet.name("5V", (drain[0], y + 3.4))
+        sheet.name(high, (drain[0] + 2.2, y + 1.6), "right")
+
+
 def controller(sheet: Sheet, blocks: Blocks) -> None:
     """The controller board as it plugs in, and the plugs of display, scanner and keypad."""
     (block,) = blocks["controller"]
@@ -289,5 +325,6 @@ SHEETS: dict[str, tuple[str, Callable[[Sheet, Blocks], None]]] = {
     "rs485": ("RS-485 to lock boards", rs485),
     "clock": ("Clock with battery", clock),
     "panel": ("Buzzer, lamp, lid switch", panel),
+    "shifter": ("Level shifter of the display's bus", shifter),
     "controller": ("Controller board and the plugs of the panel", controller),
 }

@@ -15,21 +15,43 @@ import schemdraw.elements as elm
 
 Point = tuple[float, float]
 RAILS = ("SUPPLY", "ARMED", "5V", "3V3")
-_TEXT, _SMALL = 11, 9
+_TEXT, _SMALL, _TINY = 11, 9, 6.5
+_BLOCK_WIDE = 9.4
 _SYMBOLS = {
     "R": elm.ResistorIEC, "C": elm.Capacitor, "Fuse": elm.FuseIEC, "LED": elm.LED, "Battery": elm.BatteryCell,
     "Buzzer": elm.RBox, "Jumper": elm.Switch,
 }  # fmt: skip
-_DIODES = {"SMBJ": elm.DiodeTVS, "SMAJ": elm.DiodeTVS, "BZX": elm.Zener}
-_P_CHANNEL = ("IRLML9301",)
+_P_CHANNEL = ("IRLML9301", "IRF4905")
+
+
+def _diode(value: str) -> type:
+    """Suppressors end in A when they work one way (a Zener's symbol), in CA when both."""
+    if value.startswith(("SMBJ", "SMAJ")):
+        return elm.DiodeTVS if value.endswith("CA") else elm.Zener
+    return elm.Zener if value.startswith("BZX") else elm.Diode
+
+
+@dataclass(frozen=True)
+class TitleBlock:
+    """What every sheet says of itself in its corner."""
+
+    project: str
+    file: str
+    revision: str
+    revised: str
+    sheet: str = ""
 
 
 @dataclass(frozen=True)
 class Netlist:
-    """``parts``: ref -> (name, value, names of its pins); ``nets``: ``"R1.2"`` -> net, if it has one."""
+    """``parts``: ref -> (name, value, names of its pins); ``nets``: ``"R1.2"`` -> net, if it has one.
+
+    ``numbers``: ``"U1.VDD"`` -> the number of that pin on its package or plug.
+    """
 
     parts: dict[str, tuple[str, str, tuple[str, ...]]]
     nets: dict[str, str]
+    numbers: dict[str, str]
 
     def net(self, ref: str, pin: str) -> str:
         return self.nets[f"{ref}.{pin}"]
@@ -73,7 +95,7 @@ def _round(x: float, y: float) -> Point:
 class Sheet:
     """One drawing; positions in schemdraw's units, y upwards."""
 
-    def __init__(self, title: str, netlist: Netlist, canvas: str) -> None:
+    def __init__(self, title: str, netlist: Netlist, canvas: str, block: TitleBlock) -> None:
         self.netlist = netlist
         self.pins: dict[str, Point] = {}
         self._wires: list[tuple[Point, Point]] = []
@@ -81,15 +103,14 @@ class Sheet:
         self._drawing = schemdraw.Drawing(show=False, canvas=canvas)
         self._drawing.config(fontsize=_TEXT, lw=1.4, font="sans-serif")
         self._title = title
+        self._block = block
 
     # --- symbols -------------------------------------------------------------------------------------
     def two(self, ref: str, start: Point, end: Point, first: str = "") -> None:
         """A part with two pins; ``first`` is the pin at ``start``, else the one it lists first."""
         name, value, pins = self.netlist.parts[ref]
         order = list(pins) if first in ("", pins[0]) else list(reversed(pins))
-        symbol = _SYMBOLS.get(name) or next(
-            (kind for prefix, kind in _DIODES.items() if value.startswith(prefix)), elm.Diode
-        )
+        symbol = _SYMBOLS.get(name) or _diode(value)
         polar = name in ("Diode", "LED")
         # The symbols of diodes point from anode to cathode, batteries have + (the long line) first.
         backwards = (polar and order[0] == "K") or (name == "Battery" and order[0] == "-")
@@ -133,7 +154,7 @@ class Sheet:
         points = {}
         for side, pins in sides.items():
             for number, pin in enumerate(pins):
-                points[pin] = self._lead(at, (width, high), side, number, len(pins), spacing, pin)
+                points[pin] = self._lead(at, (width, high), side, number, len(pins), spacing, (ref, pin))
                 self._pin(ref, pin, points[pin])
                 if pin not in wanted:
                     self._drawing.add(elm.NoConnect().theta(0).at(points[pin]).scale(0.6))
@@ -142,28 +163,37 @@ class Sheet:
         return points
 
     def _lead(
-        self, at: Point, size: Point, side: str, number: int, count: int, spacing: float, name: str
+        self, at: Point, size: Point, side: str, number: int, count: int, spacing: float, pin: tuple[str, str]
     ) -> Point:
-        """Draw one pin of a box and its name inside; returns its end."""
+        """Draw one pin of a box, its name inside and its number beside; returns its end."""
         x, y = at
         width, high = size
+        ref, name = pin
+        printed = self.netlist.numbers.get(f"{ref}.{name}", name)
         if side in ("left", "right"):
             row = y + high - (number + 1) * spacing
             edge, out = (x, x - 0.6) if side == "left" else (x + width, x + width + 0.6)
             start, end = (edge, row), (out, row)
             where = (edge + (0.15 if side == "left" else -0.3), row)
             self.text(where, name, side, "center")
+            beside = (edge + (-0.16 if side == "left" else 0.1), row + 0.06)
+            align = ("right" if side == "left" else "left", "bottom")
         else:
             column = x + width * (number + 1) / (count + 1)
             edge, out = (y + high, y + high + 0.6) if side == "top" else (y, y - 0.6)
             start, end = (column, edge), (column, out)
             self.text((column, edge + (-0.35 if side == "top" else 0.2)), name, "center", side)
+            beside, align = (column - 0.12, (edge + out) / 2 + 0.04), ("right", "center")
+        if printed != name:
+            self.text(beside, printed, *align, size=_TINY)
         self._drawing.add(elm.Line().endpoints(start, end))
         return _round(*end)
 
-    def text(self, at: Point, words: str, halign: str = "left", valign: str = "center") -> None:
+    def text(
+        self, at: Point, words: str, halign: str = "left", valign: str = "center", size: float = _SMALL
+    ) -> None:
         self._drawing.add(
-            elm.Label().theta(0).at(at).label(words, fontsize=_SMALL, halign=halign, valign=valign, ofst=0)
+            elm.Label().theta(0).at(at).label(words, fontsize=size, halign=halign, valign=valign, ofst=0)
         )
 
     # --- wires and labels ----------------------------------------------------------------------------
@@ -242,12 +272,30 @@ class Sheet:
             if ends[point] + 2 * through >= 3:
                 self._drawing.add(elm.Dot(radius=0.07).at(point))
 
-    def save(self, file: Path) -> None:
-        self._dots()
+    def _corner(self) -> None:
+        """The title on top, the title block at the lower right."""
         box = self._drawing.get_bbox()
         self._drawing.add(
             elm.Label().theta(0).at((box.xmin, box.ymax + 0.9)).label(self._title, fontsize=15, halign="left")
         )
+        block = self._block
+        rows = [
+            block.project,
+            self._title,
+            f"{block.file}   revision {block.revision}   {block.revised}",
+            f"sheet {block.sheet}",
+        ]
+        wide, row = _BLOCK_WIDE, 0.62
+        left = max(box.xmax - wide, box.xmin)
+        top = box.ymin - 0.8
+        for number, words in enumerate(rows):
+            low = top - (number + 1) * row
+            self._drawing.add(elm.Rect(corner1=(0, 0), corner2=(wide, row)).theta(0).at((left, low)))
+            self.text((left + 0.2, low + row / 2), words)
+
+    def save(self, file: Path) -> None:
+        self._dots()
+        self._corner()
         self._drawing.save(str(file), transparent=False, dpi=90)
 
 

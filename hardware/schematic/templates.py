@@ -33,6 +33,9 @@ JUMPER = two_pins("Jumper", "JP")
 MOSFET = template("MOSFET", "Q", ("1", "G", IN), ("2", "S", PASSIVE), ("3", "D", PASSIVE))
 """SOT-23.  A gate must be driven, and held by a resistor while nobody drives it."""
 
+POWER_MOSFET = template("MOSFET", "Q", ("1", "G", IN), ("2", "D", PASSIVE), ("3", "S", PASSIVE))
+"""TO-220."""
+
 CONVERTER = template(
     "Converter", "U", ("1", "VIN", POWER_IN), ("2", "GND", POWER_IN), ("3", "VOUT", POWER_OUT)
 )  # TSR 2-2450 and the like: three pins

@@ -60,6 +60,7 @@ rx = 39
 
 [display]
 address = 0x27
+shifter = true
 
 [clock]
 

@@ -1,8 +1,11 @@
 """The carrier board: no electrical rule is broken, no lock fires by itself, and its files are current."""
 
+import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from consigne.cabinet.compiler import open_cabinet
@@ -25,6 +28,29 @@ def _build(folder: Path, sabotage: str = "", after: str = "") -> subprocess.Comp
 def _nets() -> dict[str, list[str]]:
     lines = (SCHEMATIC / "carrier.net").read_text().splitlines()[1:]
     return {name: pins.split() for name, _, pins in (line.partition(": ") for line in lines)}
+
+
+def _build_only(program: str) -> str:
+    """What a program prints that has the modules of the schematic."""
+    load = f"import sys; sys.path.insert(0, {str(SCHEMATIC)!r}); import blocks"
+    command = [sys.executable, "-c", f"{load}\n{program}"]
+    with TemporaryDirectory() as folder:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=True)
+    return done.stdout
+
+
+@cache
+def _values() -> dict[str, str]:
+    """Ref -> value, as the sheets have it beside each part."""
+    out = {}
+    for path in SCHEMATIC.glob("carrier-*.svg"):
+        texts = re.findall(r">([A-Z]+[0-9]+)</tspan>\s*<tspan[^>]*>([^<]+)<", path.read_text())
+        out.update(dict(texts))
+    return out
+
+
+def _value(pin: str) -> str:
+    return _values()[pin.partition(".")[0]]
 
 
 def _parts_between(first: str, second: str, prefix: str) -> list[str]:
@@ -79,7 +105,8 @@ slips = [
 ]
 for slip in slips:
     with slip:
-        print("unlike:", len(carrier.differences(list(carrier.drawn("svg").values()))))
+        corner = carrier.TitleBlock("board", "file", "A", "2026-11-29")
+        print("unlike:", len(carrier.differences(list(carrier.drawn("svg", corner).values()))))
 """
 
 
@@ -113,21 +140,84 @@ def test_every_coil_has_its_diode_and_its_supply_behind_the_arming_switch() -> N
         (plug,) = _parts_between("ARMED", f"COIL_{door}", "J")
         assert f"{plug}.ARMED" in nets["ARMED"]
     feeds = [pin for pin in nets["ARMED"] if not pin.startswith(("D", "J"))]
-    assert feeds == ["Q1.D"] and "Q1.S" in nets["SUPPLY"], "nothing but the arming switch feeds the coils"
+    assert len(feeds) == 1 and _value(feeds[0]) == "IRLML9301", (
+        "nothing but the arming switch feeds the coils"
+    )
+    assert feeds[0].replace(".D", ".S") in nets["SUPPLY"]
 
 
 def test_no_switch_is_on_while_nothing_drives_it() -> None:
     """Each gate of a low-side switch is held to ground over 10 kOhm, the arming switch's to the supply."""
     nets = _nets()
     gates = {pin: name for name, pins in nets.items() for pin in pins if pin.endswith(".G")}
-    assert len(gates) == 12
-    for pin, name in gates.items():
-        if pin == "Q1.G":
+    switched = {pin: name for pin, name in gates.items() if _value(pin) not in ("BSS138", "IRF4905")}
+    assert len(switched) == 12
+    for pin, name in switched.items():
+        if _value(pin) == "IRLML9301":
             assert _parts_between("SUPPLY", name, "R")
             continue
         line = name.removesuffix("_GATE")
         assert _parts_between(line, name, "R") and _parts_between(line, "GND", "R"), name
-    assert _parts_between("GPIO16", "GND", "R"), "the transceiver listens while nobody drives its enable"
+    (wire,) = open_cabinet(CABINET).data["rs485"]
+    enable = f"GPIO{wire['de']}"
+    assert _parts_between(enable, "GND", "R"), "the transceiver listens while nobody drives its enable"
+
+
+def test_a_reversed_supply_reaches_nothing_and_blows_nothing() -> None:
+    """Behind fuse and inlet there is the drain of a P-channel MOSFET and nothing else."""
+    nets = _nets()
+    behind = [pin for pin in nets["FUSED"] if not pin.startswith("F")]
+    assert [_value(pin) for pin in behind] == ["IRF4905"] and behind[0].endswith(".D")
+    switch = behind[0].partition(".")[0]
+    assert f"{switch}.S" in nets["SUPPLY"]
+    gate = next(name for name, pins in nets.items() if f"{switch}.G" in pins)
+    assert _parts_between(gate, "GND", "R")
+    (clamp,) = _parts_between("SUPPLY", gate, "D")
+    assert f"{clamp}.K" in nets["SUPPLY"]
+
+
+def test_the_suppressor_of_the_supply_works_one_way_and_is_drawn_so() -> None:
+    nets = _nets()
+    (surge,) = _parts_between("SUPPLY", "GND", "D")
+    assert _value(surge) == "SMBJ15A" and f"{surge}.K" in nets["SUPPLY"]
+    made = _build_only(
+        "import sheet; import schemdraw.elements as elm\n"
+        "print([sheet._diode(v) is elm.DiodeTVS for v in ('SMBJ15A', 'SMBJ28A', 'SMAJ12CA')])\n"
+        "print(blocks.surge(12), blocks.surge(24), blocks.surge(5))"
+    )
+    assert made.splitlines() == ["[False, False, True]", "SMBJ15A SMBJ28A SMBJ13A"]
+
+
+def test_the_display_at_five_volts_is_behind_a_level_shifter() -> None:
+    """Its PCF8574 takes 3.5 V for a high: the bus at its plug is pulled to 5 V, ours never is."""
+    nets = _nets()
+    for line, high in (("scl", "SCL_5V"), ("sda", "SDA_5V")):
+        low = f"GPIO{open_cabinet(CABINET).data['i2c'][0][line]}"
+        (switch,) = _parts_between(low, high, "Q")
+        assert f"{switch}.S" in nets[low] and f"{switch}.D" in nets[high] and f"{switch}.G" in nets["3V3"]
+        assert _parts_between("5V", high, "R") and _parts_between("3V3", low, "R")
+        assert not _parts_between("5V", low, "R")
+        assert [pin for pin in nets[high] if pin.startswith("J")], "the display's plug"
+
+
+def test_each_sheet_says_what_it_is_of_which_revision_and_from_which_day() -> None:
+    data = open_cabinet(CABINET).data
+    sheets = sorted(SCHEMATIC.glob("carrier-*.svg"))
+    for path in sheets:
+        drawn = path.read_text()
+        corner = f"carrier.toml   revision {data['revision']}   {data['revised']}"
+        assert corner in drawn and f" of {len(sheets)}<" in drawn, path
+    assert data["revision"] != "-" and data["revised"]
+
+
+def test_plugs_and_chips_have_their_pin_numbers() -> None:
+    drawn = (SCHEMATIC / "carrier-controller.svg").read_text()
+    header = open_cabinet(CABINET).board.header
+    for use in open_cabinet(CABINET).uses:
+        assert f">{header[f'GPIO{use.pin}']}<" in drawn, use
+    for name, count in (("clock", 16), ("rs485", 8)):
+        drawn = (SCHEMATIC / f"carrier-{name}.svg").read_text()
+        assert all(f">{number}<" in drawn for number in range(1, count + 1)), name
 
 
 def test_every_pin_of_the_cabinet_file_is_wired() -> None:

@@ -26,6 +26,8 @@ BREAKS = {
     "adc_pin": ("sense_pin = 34", "sense_pin = 19", "supply.sense_pin"),
     "adc2_wifi": ("sense_pin = 34", "sense_pin = 13", "supply.sense_pin"),
     "i2c_bus": ("[display]\n", "[display]\ni2c = 1\n", "display.i2c"),
+    "display_level": ("shifter = true", "shifter = false", "display.volts"),
+    "revision": ("format = 1", 'format = 1\nrevision = "B"\nrevised = "29.11.2026"', "revised"),
     "i2c_address": ("address = 0x27", "address = 0x20", "display.address"),
     "i2c_range": ("address = 0x20", "address = 0x30", "expander[0].address"),
     "i2c_rise": ("sda = 21", "sda = 21\ncable_m = 3", "i2c[0].pull_up_ohm"),

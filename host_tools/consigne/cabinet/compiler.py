@@ -88,7 +88,7 @@ def device_config(cabinet: Cabinet) -> dict[str, Any]:
         "doors": _doors(cabinet),
         "keypad": data["keypad"],
         "scanner": data["scanner"],
-        "display": data["display"],
+        "display": {key: value for key, value in data["display"].items() if key not in ("volts", "shifter")},
         "buzzer": data["buzzer"],
         "led": data["lamp"],
         "holders": [_holder(entry) for entry in data["holder"]],

@@ -11,6 +11,8 @@ from . import model, senses
 from .cores import Harness, board_name, title
 from .harness_doors import door_sheet, own_banks
 from .model import Cabinet, Use
+from .power import has_shifter
+from .rules_buses import LOGIC_VOLTS
 
 
 def sheets(cabinet: Cabinet) -> dict[str, dict[str, Any]]:
@@ -149,16 +151,7 @@ def _buses(made: Harness, cabinet: Cabinet, board: str, converter: str) -> None:
         for part in ("display", "clock"):
             entry = cabinet.data.get(part)
             if entry and entry["i2c"] == bus["id"]:
-                backpack = entry["kind"] == "hd44780"
-                note = "pull-ups of the backpack removed; those of the bus go to 3.3 V" if backpack else ""
-                name = made.connector(
-                    part.capitalize(), f"{entry['kind'].upper()} at 0x{entry['address']:02x}", note
-                )
-                if backpack:
-                    made.cable("power", converter, name, [("5V", "5V"), ("GND", "GND")])
-                    made.cable("I2C", board, name, lines)
-                else:
-                    made.cable("I2C", board, name, [("3V3", "3V3"), ("GND", "GND"), *lines])
+                _on_bus(made, cabinet, part, lines, board, converter)
         for entry in cabinet.data["expander"]:
             if entry["i2c"] == bus["id"] and entry["kind"] not in cabinet.board.aboard:
                 name = made.connector(
@@ -168,6 +161,29 @@ def _buses(made: Harness, cabinet: Cabinet, board: str, converter: str) -> None:
                 if entry["int_pin"] >= 0:
                     cores.append((f"GPIO{entry['int_pin']}", "INTA"))
                 made.cable("I2C", board, name, cores)
+
+
+def _on_bus(
+    made: Harness, cabinet: Cabinet, part: str, lines: list[tuple[str, str]], board: str, converter: str
+) -> None:
+    """Display or clock; a display at 5 V behind its level shifter."""
+    entry = cabinet.data[part]
+    at_five = entry["kind"] == "hd44780" and entry["volts"] > LOGIC_VOLTS
+    shifted = part == "display" and has_shifter(cabinet)
+    name = made.connector(part.capitalize(), f"{entry['kind'].upper()} at 0x{entry['address']:02x}")
+    if not shifted:
+        rails = [("3V3", "3V3"), ("GND", "GND")]
+        if at_five:  # only what breaks a rule
+            made.cable("power", converter, name, [("5V", "5V"), ("GND", "GND")])
+            rails = []
+        made.cable("I2C", board, name, [*rails, *lines])
+        return
+    shifter = made.connector(
+        "Level shifter", "2 x BSS138", "the bus keeps its pull-ups to 3.3 V, the display those to 5 V"
+    )
+    made.cable("I2C", board, shifter, [("3V3", "3V3"), ("GND", "GND"), *lines])
+    made.cable("power", converter, shifter, [("5V", "5V")])
+    made.cable("I2C", shifter, name, [("5V", "5V"), ("GND", "GND"), ("5V SDA", "SDA"), ("5V SCL", "SCL")])
 
 
 def _board_sheet(cabinet: Cabinet) -> dict[str, Any]:

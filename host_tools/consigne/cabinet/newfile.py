@@ -117,7 +117,7 @@ def _panel(board: Profile, pins: _Pins, is_small: bool) -> str:
     return (
         f"[keypad]\n{_keypad(pins, is_small)}\n"
         f'[scanner]\nkind = "gm65"\nuart = {uart}\ntx = {tx}\nrx = {rx}\n\n'
-        '[display]\nkind = "hd44780"\naddress = 0x27\n\n'
+        '[display]\nkind = "hd44780"\naddress = 0x27\nshifter = true\n\n'
         f"[buzzer]\npin = {buzzer}\n\n[lamp]\npin = {lamp}\n"
     )
 

@@ -61,6 +61,12 @@ def _by_kind(data: dict[str, Any], part: str) -> str:
     return kind if kind in _parts() else part
 
 
+def has_shifter(cabinet: Cabinet) -> bool:
+    """Whether a level shifter stands before the display."""
+    display = cabinet.data["display"]
+    return bool(display["kind"] == "hd44780" and display["shifter"])
+
+
 def bill(cabinet: Cabinet) -> list[Item]:
     """Every part of the cabinet's electrics, those with a count of 0 left out."""
     data, doors = cabinet.data, cabinet.compartments
@@ -71,6 +77,7 @@ def bill(cabinet: Cabinet) -> list[Item]:
         Item("board", f"Controller {cabinet.board.title}", 1, "controller", 5.0, cabinet.board.milliamps_5v),
         _item("supply", 1, "all", f"Power supply {supply['volts']:g} V, {supply['amps']:g} A, protected"),
         _item("fuse", 1, "supply"),
+        _item("polarity", 1, "supply"),
         _item("converter", 1, "controller, panel"),
         _item("lock", len(doors), "doors", f"Electric lock {locks['volts']:g} V, {locks['amps']:g} A"),
         _item("diode", own, "coils that the controller drives"),
@@ -91,6 +98,7 @@ def bill(cabinet: Cabinet) -> list[Item]:
             for kind in sorted({board["kind"] for board in boards.values()})
         ),
         *(_item(_by_kind(data, part), 1, "panel") for part in _PANEL),
+        _item("shifter", int(has_shifter(cabinet)), "display"),
         _item("clock", int("clock" in data), "time without a network"),
         _item("w5500", int("ethernet" in data), "network"),
         _item("tamper", int("tamper" in data), "service lid"),

@@ -32,6 +32,7 @@ class Profile:
     screwed on, if not its number.  ``addresses``: of its own parts on I2C -> what they are.  ``aboard``:
     parts of ``parts.toml`` that it has itself, so that nobody buys or wires them.  ``milliamps_5v``: what it
     draws at most, those included.
+    ``header``: "GPIO4" or a rail -> where it is led out, as "J3-13"; empty where nobody has written it down.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Profile:
     aboard: frozenset[str]
     milliamps_5v: int
     source: str
+    header: dict[str, str]
 
     @property
     def image(self) -> str:
@@ -103,7 +105,18 @@ def load(path: Path) -> Profile:
         aboard=frozenset(raw.get("aboard", ())),
         milliamps_5v=raw["milliamps_5v"],
         source=raw["source"],
+        header=_places(raw["header"]) if "header" in raw else {},
     )
+
+
+def _places(name: str) -> dict[str, str]:
+    """ "GPIO4" or a rail -> the first place where it is led out."""
+    headers = tomllib.loads((hardware_dir() / "headers.toml").read_text(encoding="utf-8"))[name]
+    out: dict[str, str] = {}
+    for header, ends in headers.items():
+        for number, end in enumerate(ends, 1):
+            out.setdefault(f"GPIO{end}" if isinstance(end, int) else end, f"{header}-{number}")
+    return out
 
 
 def _by_pin(table: dict[str, str]) -> dict[int, str]:

@@ -44,6 +44,11 @@ RULES = (
     Rule("i2c_address", "Two parts of a bus have two addresses.", rules_buses.i2c_address),
     Rule("i2c_range", "A part has an address it can be set to.", rules_buses.i2c_range),
     Rule("i2c_rise", "Pull-ups are strong enough for clock rate and cables.", rules_buses.i2c_rise),
+    Rule(
+        "display_level",
+        "The bus is high enough for the display, or a level shifter makes it so.",
+        rules_buses.display_level,
+    ),
     Rule("uart_exists", "A UART is one that the chip has free.", rules_buses.uart_exists),
     Rule("uart_once", "A UART serves one wire.", rules_buses.uart_once),
     Rule("board_kind", "A lock board is of a family that the firmware speaks with.", rules_buses.board_kind),
@@ -69,6 +74,7 @@ RULES = (
     Rule("door_number", "Two doors have two numbers.", rules_doors.number),
     Rule("door_overlap", "Two doors of a column do not overlap.", rules_doors.overlap),
     Rule("door_neighbours", "Doors that are said to touch do touch.", rules_doors.neighbours),
+    Rule("revision", "The revision on the drawings has a day.", rules_doors.revised),
     Rule("keypad_keys", "Every crossing of the keypad has a key, and a code can be typed.", rules_doors.keys),
     Rule("service_hours", "Opening hours can be read, where there are any.", rules_service.hours),
     Rule(

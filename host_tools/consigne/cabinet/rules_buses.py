@@ -25,6 +25,9 @@ _WINNSEN_BYTES = 13
 _OTHER_BYTES = 20
 _THINKS_MS = 5.0
 _KNOWN_MS = 460.0
+LOGIC_VOLTS = 3.3
+"""Of the controller's pins and so of its buses."""
+_HIGH_SHARE = 0.7
 SPI_BUSES: dict[str, int] = import_locker("confignetwork").SPI_BUSES
 _NETWORKS: tuple[str, ...] = import_locker("confignetwork").KINDS
 
@@ -101,6 +104,19 @@ def _uarts(cabinet: Cabinet) -> Iterator[tuple[Key, int]]:
     yield ("scanner", "uart"), cabinet.data["scanner"]["uart"]
     for i, wire in enumerate(cabinet.data["rs485"]):
         yield ("rs485", i, "uart"), wire["uart"]
+
+
+def display_level(cabinet: Cabinet) -> Iterator[Finding]:
+    """A PCF8574 takes 0.7 of its own supply for a high (data sheet, VIH): at 5 V more than the bus has."""
+    display = cabinet.data["display"]
+    if display["kind"] != "hd44780" or display["shifter"]:
+        return
+    wanted = _HIGH_SHARE * display["volts"]
+    if wanted > LOGIC_VOLTS:
+        need = f"its PCF8574 at {display['volts']:g} V takes {wanted:.1f} V for a high"
+        text = f"{need}, the bus has {LOGIC_VOLTS:g} V"
+        advice = "put a level shifter (2 x BSS138) into its lines: shifter = true; or take one for 3.3 V"
+        yield ("display", "volts"), text, advice
 
 
 def uart_exists(cabinet: Cabinet) -> Iterator[Finding]:

@@ -1,6 +1,7 @@
 """Rules about compartments, what they are wired to, and the keypad before them."""
 
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 from .front import TERMINAL_HEIGHT_CM, cells
@@ -56,6 +57,22 @@ def channel_once(cabinet: Cabinet) -> Iterator[Finding]:
             if other != key:
                 text = f"channel {door[line]} of '{bank.name}' is used already by {spell(other)}"
                 yield key, text, "take a free channel, or correct the other"
+
+
+def revised(cabinet: Cabinet) -> Iterator[Finding]:
+    """What stands in the title block of every drawing: only the file itself can know."""
+    revision, day = cabinet.data["revision"], cabinet.data["revised"]
+    if day:
+        try:
+            date.fromisoformat(day)
+        except ValueError:
+            yield ("revised",), f"'{day}' is no day", "write it as 2026-11-29"
+    if (revision == "-") != (not day):
+        yield (
+            ("revised",),
+            "a revision has a day, and a day is that of a revision",
+            "write revision and revised",
+        )
 
 
 def number(cabinet: Cabinet) -> Iterator[Finding]:

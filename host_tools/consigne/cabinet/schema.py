@@ -42,6 +42,8 @@ def _pin(meaning: str, default: Any = REQUIRED) -> Field:
 SITE: Table = {
     "format": Field(int, "version of this format", low=1, high=1),
     "board": Field(str, "controller board: the name of a profile", low=1, high=32),
+    "revision": Field(str, "of this file, as it stands on its drawings", "-", 1, 8),
+    "revised": Field(str, "the day of that revision, as 2026-11-29", "", 0, 10),
     "name": Field(str, "what the display greets with", "Consigne", 1, 20),
     "language": Field(
         str, "language of the display until somebody chooses", "en", choices=("en", "fr", "de")
@@ -108,6 +110,8 @@ TABLES: dict[str, Table] = {
         "kind": Field(str, "family", "hd44780", choices=("hd44780", "ssd1306")),
         "i2c": Field(int, "bus it is on", 0, 0, 1),
         "address": Field(int, "on that bus", 0x27, 8, 119),
+        "volts": Field(float, "of its supply and its lines", 5.0, 3, 5.5),
+        "shifter": Field(bool, "a level shifter stands between its lines and the bus of 3.3 V", False),
         "columns": Field(int, "characters of a line", 20, 20, 20),
         "rows": Field(int, "lines", 4, 4, 4),
     },
