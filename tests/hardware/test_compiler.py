@@ -154,8 +154,10 @@ def test_a_sensor_on_another_board_than_its_lock_is_compiled_drawn_and_shown(tmp
     assert config["doors"][1]["lock"] == [1, 0] and config["doors"][1]["reed"] == [2, 8]
     assert "A 0 left 8" in svg(cabinet, with_wiring=True)
     routes = sheets(cabinet)["doors"]["connections"]
-    (start,) = [start for start, _, end in routes if end == {"Door 2": ["2 reed", "reeds GND"]}]
-    assert start == {"Lock board left": ["channel 8", "GND"]}
+    (start,) = [start for start, _, end in routes if end == {"Door 2": ["reed", "reed GND"]}]
+    assert start == {"Lock board left": ["8 sensor", "8 sensor GND"]}
+    (start,) = [start for start, _, end in routes if end == {"Door 2": ["coil +", "coil -"]}]
+    assert start == {"Terminals A": ["2 ARMED", "2 coil"]}
 
 
 def test_the_command_checks_shows_and_begins_a_file(tmp_path: Path) -> None:

@@ -1,5 +1,8 @@
 """What is drawn and reckoned under ``hardware/`` is current, complete, and a picture of the cabinet file."""
 
+import csv
+import io
+import math
 import shutil
 import subprocess
 from pathlib import Path
@@ -7,8 +10,11 @@ from pathlib import Path
 import pytest
 import yaml
 from consigne.cabinet.compiler import open_cabinet
+from consigne.cabinet.cores import board_name
 from consigne.cabinet.drawings import draw, texts, to_yaml
 from consigne.cabinet.harness import sheets
+from consigne.cabinet.material import cores_csv, parts_list
+from consigne.cabinet.model import Cabinet
 from consigne.cabinet.newfile import new_file
 from consigne.cabinet.power import bill
 from consigne.cabinet.profiles import hardware_dir, profiles
@@ -48,28 +54,154 @@ def test_nothing_is_drawn_of_a_cabinet_that_is_gone() -> None:
 
 
 @pytest.mark.parametrize("file", CABINETS, ids=lambda file: file.stem)
-def test_every_claimed_pin_and_every_lock_and_sensor_has_its_core(file: Path) -> None:
+def test_every_claimed_pin_has_its_core(file: Path) -> None:
     cabinet = open_cabinet(file)
-    pins = set()
-    doors = set()
-    for document in sheets(cabinet).values():
-        pins |= {
-            label.split()[0]
-            for label in document["connectors"].get("Controller", {"pinlabels": []})["pinlabels"]
-        }
-        doors |= {
-            label for name, entry in document["connectors"].items() if name.startswith("Door")
-            for label in entry["pinlabels"]
-        }  # fmt: skip
+    pins = {
+        label.split()[0]
+        for document in sheets(cabinet).values()
+        for label in document["connectors"].get("Controller", {"pinlabels": []})["pinlabels"]
+    }
     # Lock boards need no arming line; they end their pulses themselves.
     boards_only = not any(door["on"] in ("gpio", "A") for door in cabinet.compartments)
     unused = {cabinet.data["locks"]["arm_pin"]} if boards_only else set()
     unused |= {use.pin for use in cabinet.uses if use.key[0] in cabinet.board.aboard}
     claimed = {use.pin for use in cabinet.uses} - unused
     assert {cabinet.board.terminals.get(pin, f"GPIO{pin}") for pin in claimed} <= pins
+
+
+def cores(cabinet: Cabinet) -> list[dict[str, str]]:
+    """The list of cores; the two columns of one name are told apart."""
+    header, *rows = csv.reader(io.StringIO(cores_csv(cabinet)))
+    assert header[-4:] == ["from", "terminal", "to", "terminal"]
+    names = [*header[:-4], "from", "from_terminal", "to", "to_terminal"]
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+@pytest.mark.parametrize("file", CABINETS, ids=lambda file: file.stem)
+def test_each_door_has_a_cable_and_each_of_its_cores_colour_function_and_both_ends(file: Path) -> None:
+    cabinet = open_cabinet(file)
+    listed = cores(cabinet)
+    assert all(
+        row[key] for row in listed for key in ("cable", "metres", "colour", "from_terminal", "to_terminal")
+    )
+    boards = {entry["name"]: board_name(entry) for entry in cabinet.data["lock_board"]}
+    ends: set[tuple[str, str]] = set()
     for door in cabinet.compartments:
         number = door["number"]
-        assert f"door {number}" in doors or {f"{number} coil", f"{number} reed"} <= doors
+        cable = [row for row in listed if row["cable"] == f"D{number}"]
+        functions = [(row["colour"], row["function"]) for row in cable]
+        assert functions == [("WH", "coil +"), ("BN", "coil -"), ("GN", "reed"), ("YE", "reed GND")]
+        assert {row["to"] for row in cable} == {f"Door {number}"}
+        starts = [(row["from"], row["from_terminal"]) for row in cable]
+        assert len(set(starts)) == 4 and not ends & set(starts), f"door {number} shares a terminal"
+        ends |= set(starts)
+        if door["on"] in boards:
+            lock = door["lock"]
+            assert starts[:2] == [
+                (boards[door["on"]], f"{lock} lock + ({lock}.1)"),
+                (boards[door["on"]], f"{lock} lock - ({lock}.2)"),
+            ]
+        else:
+            assert starts[1][1].startswith(f"{number} coil")
+            (feed,) = [row for row in listed if row["to_terminal"] == starts[1][1]]
+            assert feed["from_terminal"] in (f"OUT {number}", f"NO {door['lock'] + 1}")
+
+
+@pytest.mark.parametrize("file", CABINETS, ids=lambda file: file.stem)
+def test_no_two_cables_bear_one_name_and_what_is_listed_is_what_is_drawn(file: Path) -> None:
+    cabinet = open_cabinet(file)
+    drawn = [
+        (name, entry) for document in sheets(cabinet).values() for name, entry in document["cables"].items()
+    ]
+    names = [name for name, _ in drawn]
+    assert len(set(names)) == len(names)
+    listed = cores(cabinet)
+    for name, entry in drawn:
+        rows = [row for row in listed if row["cable"] == name]
+        assert [row["colour"] for row in rows] == entry["colors"]
+        assert {f"{row['metres']} m" for row in rows} == {entry["length"]}
+
+
+def test_a_cable_is_as_long_as_the_way_along_the_front(tmp_path: Path) -> None:
+    """Door 2 stands in the terminal's column, 105 cm below it; the lock board a column beside."""
+    front = "[front]\nterminal_column = 1\nterminal_cm = 114\nwidth_cm = 50\n\n[buzzer]"
+    text = changed("[buzzer]", front)
+    cabinet = opened(tmp_path, text)
+    lengths = {row["cable"]: float(row["metres"]) for row in cores(cabinet)}
+    assert lengths["D2"] == pytest.approx(1.05 + 0.6, abs=0.051)
+    wider = opened(tmp_path, text.replace("width_cm = 50", "width_cm = 100"))
+    grown = {row["cable"]: float(row["metres"]) for row in cores(wider)}
+    assert grown["D2"] == lengths["D2"]
+    pair = next(
+        row["cable"] for row in cores(cabinet) if row["to"] == "Lock board left" and row["to_terminal"] == "A"
+    )
+    assert grown[pair] == pytest.approx(lengths[pair] + 0.5, abs=0.01), "the board is a column beside"
+
+
+def test_the_parts_list_has_the_cable_and_what_is_at_its_ends(tmp_path: Path) -> None:
+    cabinet = opened(tmp_path, GOOD)
+    listed = cores(cabinet)
+    parts = {item.title: item.count for item in parts_list(cabinet)}
+    doors = {row["cable"]: float(row["metres"]) for row in listed if row["cable"].startswith("D")}
+    assert len(doors) == 4 and parts["LiYY 4 x 0.5 mm2, metres"] == math.ceil(round(sum(doors.values()), 6))
+    by_part = {item.part: item.count for item in parts_list(cabinet)}
+    own = sum(door["on"] in ("gpio", "A") for door in cabinet.compartments)
+    assert by_part["terminal"] == 4 * own and by_part["door_plug"] == 4 and by_part["door_contact"] == 32
+    thick = [row for row in listed if row["type"] == "H07V-K 1.5 mm2"]
+    assert parts["Ferrule 1.5 mm2"] == 2 * len(thick)
+    display = [row for row in listed if row["to"] == "Display"]
+    assert len(display) == 4 and parts["Connector, 4 pins, 2.5 mm, crimp (JST XH or like), with header"] >= 2
+
+
+def test_more_doors_than_fit_are_drawn_a_dozen_on_a_sheet() -> None:
+    drawn = sheets(open_cabinet(HARDWARE / "cabinets" / "boards-96.toml"))
+    doors = [name for name in drawn if name.startswith("doors")]
+    assert doors == [f"doors-{number}" for number in range(1, 9)]
+    for name in doors:
+        assert sum(connector.startswith("Door ") for connector in drawn[name]["connectors"]) == 12
+
+
+@pytest.mark.parametrize("file", CABINETS, ids=lambda file: file.stem)
+def test_each_drawing_says_its_file_revision_and_day_in_its_corner(file: Path) -> None:
+    cabinet = open_cabinet(file)
+    data = cabinet.data
+    assert data["revision"] != "-" and data["revised"]
+    for name, document in sheets(cabinet).items():
+        drawn = (
+            (HARDWARE / "wiring" / f"{file.stem}-{name}.svg")
+            .read_text(encoding="utf-8")
+            .replace("&#160;", " ")
+        )
+        drawn = drawn.replace("&#45;", "-")
+        assert f">{document['metadata']['title']}<" in drawn
+        assert f">{file.name}<" in drawn and f">revision {data['revision']}   {data['revised']}<" in drawn
+    front = (HARDWARE / "wiring" / f"{file.stem}-front.svg").read_text(encoding="utf-8")
+    assert f"{file.name}, revision {data['revision']} {data['revised']}" in front
+
+
+def test_the_controllers_pins_have_the_numbers_of_its_headers() -> None:
+    cabinet = open_cabinet(HARDWARE / "cabinets" / "demo.toml")
+    drawn = sheets(cabinet)["controller"]["connectors"]["Controller"]
+    assert len(set(drawn["pins"])) == len(drawn["pins"])
+    printed = dict(zip((label.split()[0] for label in drawn["pinlabels"]), drawn["pins"], strict=True))
+    assert printed == {label: cabinet.board.header[label] for label in printed}
+    assert all(pin.startswith(("J1-", "J3-")) for pin in printed.values())
+
+
+def test_everything_behind_the_supply_is_behind_fuse_and_protection() -> None:
+    for file in CABINETS:
+        listed = cores(open_cabinet(file))
+        assert {row["to"] for row in listed if row["from"] == "Supply"} == {"Input"}
+        assert {item.part for item in parts_list(open_cabinet(file))} >= {"fuse", "polarity"}
+
+
+def test_a_display_at_five_volts_is_reached_through_its_level_shifter_alone(tmp_path: Path) -> None:
+    listed = cores(opened(tmp_path, GOOD))
+    assert {row["from"] for row in listed if row["to"] == "Display"} == {"Level shifter"}
+    assert "shifter" in {item.part for item in parts_list(opened(tmp_path, GOOD))}
+    direct = opened(tmp_path, GOOD.replace("shifter = true", "volts = 3.3"))
+    assert {row["from"] for row in cores(direct) if row["to"] == "Display"} == {"Controller"}
+    assert "shifter" not in {item.part for item in parts_list(direct)}
 
 
 def test_what_is_written_is_yaml_that_says_the_same(tmp_path: Path) -> None:

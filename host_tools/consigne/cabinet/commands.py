@@ -15,9 +15,10 @@ from .drawings import draw as draw_all
 from .front import terminal_text
 from .frontsvg import svg
 from .learncommand import learn
+from .material import parts_list
 from .model import Cabinet
 from .newfile import NoRoom, new_file
-from .power import bill, budget
+from .power import budget
 from .problems import CabinetError
 from .profiles import profiles
 from .rules import RULES
@@ -188,7 +189,7 @@ def parts(
     file: _File, form: Annotated[Form, typer.Option("--as", help="A table, or JSON.")] = Form.TEXT
 ) -> None:
     """The bill of materials."""
-    items = bill(_opened(file))
+    items = parts_list(_opened(file))
     if form is Form.JSON:
         typer.echo(
             json.dumps([{"count": i.count, "part": i.title, "for": i.used_for} for i in items], indent=1)

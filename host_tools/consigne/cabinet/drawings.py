@@ -15,8 +15,9 @@ from PIL import Image
 
 from .frontsvg import svg
 from .harness import sheets
+from .material import cores_csv, parts_list
 from .model import Cabinet
-from .power import bill, budget
+from .power import budget
 
 _COLOURS_MAX = 64
 
@@ -30,6 +31,7 @@ def texts(cabinet: Cabinet) -> dict[str, str]:
     stem = cabinet.sheet.file.stem
     out = {f"wiring/{stem}-{name}.yml": to_yaml(document) for name, document in sheets(cabinet).items()}
     out[f"wiring/{stem}-front.svg"] = svg(cabinet)
+    out[f"wiring/{stem}-cores.csv"] = cores_csv(cabinet)
     out[f"bom/{stem}.csv"] = _bill_csv(cabinet)
     out[f"bom/{stem}-power.csv"] = _power_csv(cabinet)
     return out
@@ -100,7 +102,7 @@ def _scalar(value: object) -> str:
     return (
         text
         if text.isidentifier() and text.lower() not in ("y", "n", "on", "off", "yes", "no")
-        else f"'{text}'"
+        else "'" + text.replace("'", "''") + "'"
     )
 
 
@@ -108,7 +110,7 @@ def _bill_csv(cabinet: Cabinet) -> str:
     out = io.StringIO()
     rows = csv.writer(out, lineterminator="\n")
     rows.writerow(("count", "part", "for"))
-    rows.writerows((item.count, item.title, item.used_for) for item in bill(cabinet))
+    rows.writerows((item.count, item.title, item.used_for) for item in parts_list(cabinet))
     return out.getvalue()
 
 

@@ -71,7 +71,10 @@ def svg(cabinet: Cabinet, with_wiring: bool = False) -> str:
         _door(page, cell, wiring_words(door) if with_wiring else "")
     if front.terminal:
         _terminal(page, page.box(*front.terminal))
-    width, height = f"{page.width:g}", f"{page.floor + _FOOT_PX:g}"
+    data = cabinet.data
+    corner = f"{cabinet.sheet.file.name}, revision {data['revision']} {data['revised']}"
+    page.text(page.right, page.floor + _FOOT_PX + 2, corner, 11, _SOFT, 'text-anchor="end"')
+    width, height = f"{page.width:g}", f"{page.floor + _FOOT_PX + 12:g}"
     size = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
     return "\n".join(
         [

@@ -1,36 +1,50 @@
 """The wiring of a cabinet as WireViz understands it: connectors, cables, and which core goes where.
 
-Up to three sheets: the controller with its panel, the wires to lock boards, and the doors.  Doors of
-one expander or lock board are drawn as one connector; where a lock board's cores go to doors, each
-core in the drawing is a cable of its own.  Lengths depend on the site and are not drawn.
+The controller with its panel, the wires to lock boards, and the doors, a dozen on a sheet: each door has its
+cable, each core of that its colour, function and both ends.  Lengths are those that the front asks for.
 """
 
 from typing import Any
 
-from . import model, senses
-from .cores import Harness, board_name, title
-from .harness_doors import door_sheet, own_banks
+from . import lengths, model, senses
+from .cores import Harness, board_name
+from .harness_doors import door_sheets, own_banks
 from .model import Cabinet, Use
 from .power import has_shifter
 from .rules_buses import LOGIC_VOLTS
 
+_PATCH_M = 5.0  # to the network's socket; what the site asks for
+
 
 def sheets(cabinet: Cabinet) -> dict[str, dict[str, Any]]:
     """The WireViz documents of a cabinet, by the name of the sheet."""
-    out = {"controller": _controller(cabinet), "doors": door_sheet(cabinet)}
+    return {name: made.document() for name, made in harnesses(cabinet).items()}
+
+
+def harnesses(cabinet: Cabinet) -> dict[str, Harness]:
+    """The same as connectors and cables."""
+    out = {"controller": _controller(cabinet)}
     if cabinet.data["lock_board"]:
-        out["boards"] = _board_sheet(cabinet)
-    return out
+        out["boards"] = _board_sheet(cabinet, _count(out))
+    return {**out, **door_sheets(cabinet, _count(out))}
 
 
-def _controller(cabinet: Cabinet) -> dict[str, Any]:
-    made = Harness(cabinet.data["supply"]["volts"])
+def _count(made: dict[str, Harness]) -> int:
+    return sum(len(harness.cables) for harness in made.values())
+
+
+def _controller(cabinet: Cabinet) -> Harness:
+    made = Harness(cabinet, "controller")
     volts = cabinet.data["supply"]["volts"]
-    power = made.connector("Supply", f"{volts:g} V, {cabinet.data['supply']['amps']:g} A, fused")
+    supply = made.connector("Supply", f"{volts:g} V, {cabinet.data['supply']['amps']:g} A")
+    power = made.connector(
+        "Input", "fuse, then a P-channel MOSFET", "a supply the wrong way round does nothing"
+    )
     converter = made.connector("Converter", f"{volts:g} V to 5 V")
     board = made.connector("Controller", cabinet.board.title)
-    made.cable("0.75 mm2", power, converter, [("SUPPLY", "SUPPLY"), ("GND", "GND")])
-    made.cable("0.75 mm2", converter, board, [("5V", "5V"), ("GND", "GND")])
+    made.cable("supply", supply, power, [("SUPPLY", "SUPPLY"), ("GND", "GND")], lengths.SUPPLY_M)
+    made.cable("feed", power, converter, [("SUPPLY", "SUPPLY"), ("GND", "GND")])
+    made.cable("feed", converter, board, [("5V", "5V"), ("GND", "GND")])
     _panel(made, cabinet, board, converter)
     if cabinet.data["supply"]["sense_pin"] >= 0:
         divider = made.connector(
@@ -45,7 +59,7 @@ def _controller(cabinet: Cabinet) -> dict[str, Any]:
         arming = made.connector(
             "Arming", "switch in series with every coil", "on for the time of a pulse only"
         )
-        made.cable("1.5 mm2", power, arming, [("SUPPLY", "SUPPLY"), ("GND", "GND")])
+        made.cable("supply", power, arming, [("SUPPLY", "SUPPLY"), ("GND", "GND")])
         made.cable("signal", board, arming, [(_pin(cabinet, model.ARM), "ENABLE")])
     for number, wire in enumerate(cabinet.data["rs485"], 1):
         cores = [("3V3", "3V3"), ("GND", "GND"), (f"GPIO{wire['tx']}", "DI"), (f"GPIO{wire['rx']}", "RO")]
@@ -55,8 +69,8 @@ def _controller(cabinet: Cabinet) -> dict[str, Any]:
     if cabinet.data.get("network", {}).get("kind") == "ethernet":
         socket = _ethernet_module(made, cabinet, board) if "ethernet" in cabinet.data else board
         network = made.connector("Network", "switch, 100 Mbit/s")
-        made.cable("Cat 5e, at most 100 m", socket, network, [("RJ45", "RJ45")])
-    return made.document(title(cabinet, "controller"))
+        made.cable("patch", socket, network, [("RJ45", "RJ45")], _PATCH_M)
+    return made
 
 
 def _ethernet_module(made: Harness, cabinet: Cabinet, board: str) -> str:
@@ -186,18 +200,22 @@ def _on_bus(
     made.cable("I2C", shifter, name, [("5V", "5V"), ("GND", "GND"), ("5V SDA", "SDA"), ("5V SCL", "SCL")])
 
 
-def _board_sheet(cabinet: Cabinet) -> dict[str, Any]:
+def _board_sheet(cabinet: Cabinet, begun: int) -> Harness:
     """Each wire from its transceiver to its first board, from there to the next; supplies in a star."""
-    made = Harness(cabinet.data["supply"]["volts"])
-    power = made.connector("Supply", f"{cabinet.data['supply']['volts']:g} V")
+    made = Harness(cabinet, "lock boards", begun)
+    power = made.connector("Input", f"{cabinet.data['supply']['volts']:g} V, behind fuse and protection")
+    home = lengths.controller(cabinet)
     for number, wire in enumerate(cabinet.data["rs485"], 1):
-        before = _transceiver(made, number, wire)
+        before, place = _transceiver(made, number, wire), home
         on_wire = [entry for entry in cabinet.data["lock_board"] if entry["uart"] == wire["uart"]]
         for entry in on_wire:
             note = "120 Ohm between A and B" if entry is on_wire[-1] else ""
             what = f"family {entry['kind']}, address {entry['address']}"
             name = made.connector(board_name(entry), what, note)
-            made.cable("twisted pair", before, name, [("A", "A"), ("B", "B"), ("GND", "GND")])
-            made.cable("1.5 mm2", power, name, [("SUPPLY", "SUPPLY"), ("GND", "supply GND")])
-            before = name
-    return made.document(title(cabinet, "lock boards"))
+            here = lengths.lock_board(cabinet, entry["name"])
+            lines = [("A", "A"), ("B", "B"), ("GND", "GND")]
+            made.cable("pair", before, name, lines, lengths.length_m(place, here))
+            supply = [("SUPPLY", "SUPPLY"), ("GND", "supply GND")]
+            made.cable("supply", power, name, supply, lengths.length_m(home, here))
+            before, place = name, here
+    return made

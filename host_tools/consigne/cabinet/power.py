@@ -50,7 +50,8 @@ def _parts() -> dict[str, dict[str, Any]]:
     return tomllib.loads((hardware_dir() / "parts.toml").read_text(encoding="utf-8"))
 
 
-def _item(part: str, count: int, used_for: str, title: str = "") -> Item:
+def part_item(part: str, count: int, used_for: str, title: str = "") -> Item:
+    """A line of the bill, as ``parts.toml`` knows the part."""
     known = _parts()[part]
     return Item(part, title or known["title"], count, used_for, known["volts"], known["milliamps"])
 
@@ -75,35 +76,35 @@ def bill(cabinet: Cabinet) -> list[Item]:
     locks, supply = data["locks"], data["supply"]
     items = [
         Item("board", f"Controller {cabinet.board.title}", 1, "controller", 5.0, cabinet.board.milliamps_5v),
-        _item("supply", 1, "all", f"Power supply {supply['volts']:g} V, {supply['amps']:g} A, protected"),
-        _item("fuse", 1, "supply"),
-        _item("polarity", 1, "supply"),
-        _item("converter", 1, "controller, panel"),
-        _item("lock", len(doors), "doors", f"Electric lock {locks['volts']:g} V, {locks['amps']:g} A"),
-        _item("diode", own, "coils that the controller drives"),
-        _item("driver", own, "coils that the controller drives"),
-        _item("arming", 1 if own else 0, "in series with those coils"),
-        _item("reed", len(doors), "doors"),
+        part_item("supply", 1, "all", f"Power supply {supply['volts']:g} V, {supply['amps']:g} A, protected"),
+        part_item("fuse", 1, "supply"),
+        part_item("polarity", 1, "supply"),
+        part_item("converter", 1, "controller, panel"),
+        part_item("lock", len(doors), "doors", f"Electric lock {locks['volts']:g} V, {locks['amps']:g} A"),
+        part_item("diode", own, "coils that the controller drives"),
+        part_item("driver", own, "coils that the controller drives"),
+        part_item("arming", 1 if own else 0, "in series with those coils"),
+        part_item("reed", len(doors), "doors"),
         *(
-            _item(kind, sum(e["kind"] == kind for e in data["expander"]),
+            part_item(kind, sum(e["kind"] == kind for e in data["expander"]),
                   ", ".join(e["name"] for e in data["expander"] if e["kind"] == kind))
             for kind in EXPANDERS
         ),
-        *(_item(c["kind"], c["chips"], c["name"]) for c in data["shift_register"]),
-        _item("transceiver", sum(w["de"] >= 0 for w in data["rs485"]), "wires to lock boards"),
-        _item("transceiver_auto", sum(w["de"] < 0 for w in data["rs485"]), "wires to lock boards"),
+        *(part_item(c["kind"], c["chips"], c["name"]) for c in data["shift_register"]),
+        part_item("transceiver", sum(w["de"] >= 0 for w in data["rs485"]), "wires to lock boards"),
+        part_item("transceiver_auto", sum(w["de"] < 0 for w in data["rs485"]), "wires to lock boards"),
         *(
-            _item("lock_board", sum(b["kind"] == kind for b in boards.values()),
+            part_item("lock_board", sum(b["kind"] == kind for b in boards.values()),
                   ", ".join(n for n, b in boards.items() if b["kind"] == kind), f"Lock board, family {kind}")
             for kind in sorted({board["kind"] for board in boards.values()})
         ),
-        *(_item(_by_kind(data, part), 1, "panel") for part in _PANEL),
-        _item("shifter", int(has_shifter(cabinet)), "display"),
-        _item("clock", int("clock" in data), "time without a network"),
-        _item("w5500", int("ethernet" in data), "network"),
-        _item("tamper", int("tamper" in data), "service lid"),
-        _item("mains", int("mains" in data), "knows when the mains are gone"),
-        _item("light", max(lights(cabinet)) + 1 if "strip" in data else 0, "show the door"),
+        *(part_item(_by_kind(data, part), 1, "panel") for part in _PANEL),
+        part_item("shifter", int(has_shifter(cabinet)), "display"),
+        part_item("clock", int("clock" in data), "time without a network"),
+        part_item("w5500", int("ethernet" in data), "network"),
+        part_item("tamper", int("tamper" in data), "service lid"),
+        part_item("mains", int("mains" in data), "knows when the mains are gone"),
+        part_item("light", max(lights(cabinet)) + 1 if "strip" in data else 0, "show the door"),
     ]  # fmt: skip
     return [item for item in items if item.count and item.part not in cabinet.board.aboard]
 
