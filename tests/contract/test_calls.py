@@ -23,6 +23,13 @@ def test_no_row_is_left_of_a_call_that_nobody_makes_any_more(found: list[Use]) -
     assert [row.name for part in read() for row in part.rows if row.name not in made] == []
 
 
+def test_what_a_line_cannot_show_is_shown_by_a_test_that_is_there() -> None:
+    named = [
+        place.strip() for part in read() for row in part.rows for place in row.seen.split(",") if row.seen
+    ]
+    assert named and [place for place in named if not (ROOT / place).is_file()] == []
+
+
 def test_the_files_are_read_from_where_the_board_gets_them() -> None:
     names = {name for name, _, _ in device_sources(ROOT)}
     assert {"boot", "start", "main", "locker.serving", "locker.drivers.relays", "onboard.doctor"} <= names

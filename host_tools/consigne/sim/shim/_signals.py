@@ -19,10 +19,7 @@ class ADC:
     def __init__(self, pin, *, atten=3):
         self._pin = _number(pin)
         self.atten(atten)
-        try:
-            self.read_uv()  # only the board knows which pins can
-        except OSError:
-            pass  # it can, but not now
+        self.read_uv()  # only the board knows which pins can
 
     def atten(self, atten):
         if not 0 <= atten <= 3:
