@@ -41,6 +41,13 @@ DOORS = """() => {
     return [bay.dataset.door, left - steel.left, top - steel.top, right - steel.left, bottom - steel.top];
   });
 }"""
+# Where the open leaf ends at the right: at the edge of what scrolls, at the latest.
+LEAF_ENDS = """() => {
+  const steel = document.querySelector(".columns"), edge = steel.getBoundingClientRect().right;
+  const { right } = document.querySelector(".bay.open .face.back").getBoundingClientRect();
+  return getComputedStyle(steel).overflowX === "auto" ? Math.min(right, edge) : right;
+}"""
+CARD_BEGINS = "() => document.querySelector('.stage > .card').getBoundingClientRect().left"
 OVERFLOW = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -79,6 +86,24 @@ def test_nothing_of_a_shipped_cabinet_covers_another_and_all_can_be_touched(
     assert overlaps == []
     assert page.evaluate(COVERED, FINGER_PX) == []
     assert page.evaluate(OVERFLOW) <= 0, "the page itself is never wider than its window"
+    page.close()
+
+
+@pytest.mark.parametrize("name", [*(file.stem for file in FILES), "two"])
+def test_an_open_door_hides_nothing_beside_the_cabinet_and_is_shut_with_a_finger(
+    pages: str, chromium: Browser, name: str
+) -> None:
+    page = shown(chromium, pages + name)
+    page.emulate_media(reduced_motion="reduce")
+    door = page.locator(".bay.hinge-right, .bay").last
+    label = door.get_attribute("data-door")
+    page.get_by_label(f"pry door {label} open", exact=True).dispatch_event("click")
+    shut = page.get_by_label(f"push door {label} shut", exact=True)
+    expect(shut).to_be_visible()
+    page.wait_for_timeout(100)  # the leaf swings for 10 ms
+    assert page.evaluate(LEAF_ENDS) <= page.evaluate(CARD_BEGINS)
+    shut.click()
+    expect(shut).to_be_hidden()
     page.close()
 
 

@@ -43,6 +43,9 @@ class Bay:
             with self._inside:
                 box("parcel-in")
                 self._hint = Text("", "hint")
+            shut = Text("shut", "plain shut", "button").props("type=button")
+            shut.props["aria-label"] = f"push door {plate.name} shut"
+            shut.on("click", self._push)  # where the open leaf is too narrow an edge for a finger
             self._leaf = box("leaf").on("click", self._push)
             self._leaf.props["aria-label"] = f"door {plate.name}"
             with self._leaf:
