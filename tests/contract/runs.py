@@ -127,7 +127,7 @@ def _at_prompt(kind: str, text: str) -> list[str]:
         install(flash, kind=kind)
         with VirtualBoard(flash) as board, serial.Serial(board.port, 115_200, timeout=_PATIENCE_S) as port:
             board.call(lambda: _wire(board))
-            port.write(b"\r\x03\x01")
+            port.write(b"\r\x01")  # no Ctrl-C: nothing runs that it could interrupt but the board's start
             port.read_until(b"raw REPL; CTRL-B to exit\r\n>")
             port.write(text.encode() + b"\x04")
             out = port.read_until(b"\x04>").decode(errors="replace")
