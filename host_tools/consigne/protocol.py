@@ -41,7 +41,7 @@ FROM_LOCKER = (EVENTS, STATUS, OCCUPANCY, REPLIES)
 FRAME_BYTES_MAX = 65_536
 DOORS_MAX = 1_000
 COMMAND_BODY_BYTES_MAX = 4_096
-"""Body of a command at most, in bytes; half of what a locker takes (``locker/net/messages.py``)."""
+"""Body of a command at most, in bytes: what a locker takes (``locker/net/messages.py``)."""
 
 COMMAND_FIELDS = {
     "again": ("seq",),

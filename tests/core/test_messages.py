@@ -53,7 +53,7 @@ def refusal(body, parse=m.parse_command):
 
 
 def test_every_command_has_an_example_that_is_understood():
-    assert sorted(EXAMPLES) == sorted(m.COMMANDS)
+    assert sorted(EXAMPLES) == sorted(m.commands())
     for name in EXAMPLES:
         assert m.parse_command(json.dumps(command(name)).encode()) == command(name)
 
@@ -142,9 +142,9 @@ def every_wrong(spec):
 
 def test_each_field_is_held_to_its_type_and_its_bounds_at_every_depth():
     tried = 0
-    for name in m.COMMANDS:
-        for field in m.COMMANDS[name]:
-            spec = m.COMMANDS[name][field]
+    for name in m.commands():
+        for field in m.commands()[name]:
+            spec = m.commands()[name][field]
             assert m.fits(spec, right_value(spec)), (name, field)
             for value in every_wrong(spec):
                 assert not m.fits(spec, value), (name, field, value)
@@ -183,12 +183,18 @@ def test_a_body_is_measured_before_it_is_parsed():
     assert refusal(b"[" + b"1," * 4000 + b"1]") == (m.R_SIZE, False)
 
 
-def test_the_largest_delta_of_grants_fits_its_own_bounds():
+def test_a_delta_of_grants_as_long_as_the_host_makes_them_is_taken():
     row = [4294967295, 1790000000, 1790086400, 6, 5, 65535, 65535, 255, TAG, "RR123456785FR"]
-    body = command("grants", add=[row] * 64, drop=[4294967295] * 64, expect=[])
+    body = command("grants", add=[row] * 30, drop=[4294967295] * 30, expect=[])
     data = json.dumps(body, separators=(",", ":")).encode()
-    assert len(data) <= m.BODY_BYTES_MAX
-    assert len(m.parse_command(data)["add"]) == 64
+    assert 3600 < len(data) <= m.BODY_BYTES_MAX
+    assert len(m.parse_command(data)["add"]) == 30
+
+
+def test_a_parcel_id_is_as_long_as_a_record_of_one():
+    spec = m.commands()["reserve"]["parcel"]
+    assert spec == ("text", 1, records.PARCEL_ID_BYTES_MAX)
+    assert m.specs("p=may_be_parcel") == {"p": ("text", 0, records.PARCEL_ID_BYTES_MAX)}
 
 
 def test_grants_only_move_forward():

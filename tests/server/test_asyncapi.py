@@ -61,7 +61,7 @@ def test_events_in_examples_are_exactly_what_a_locker_would_say():
 def test_every_command_of_the_locker_is_described_and_no_other():
     described = set(DOCUMENT["components"]["schemas"]["command"]["properties"]["cmd"]["enum"])
     shown = {case.values[1]["cmd"] for case in EXAMPLES if case.values[0] == "command"}
-    assert described == shown == set(messages.COMMANDS)
+    assert described == shown == set(messages.commands())
 
 
 def test_addresses_are_the_topics_in_use():

@@ -164,9 +164,13 @@ def test_the_locker_takes_every_command_the_host_makes(body):
     assert messages.parse_command(body)["id"] == "0123456789abcdef"
 
 
+def test_the_host_sends_no_command_that_is_longer_than_a_locker_takes():
+    assert protocol.COMMAND_BODY_BYTES_MAX == messages.BODY_BYTES_MAX
+
+
 def test_host_and_locker_know_the_same_commands_with_the_same_arguments():
     assert {name: set(fields) for name, fields in protocol.COMMAND_FIELDS.items()} == {
-        name: set(fields) for name, fields in messages.COMMANDS.items()
+        name: set(fields) for name, fields in messages.commands().items()
     }
     assert set(commands.LIFETIME_S) == set(protocol.COMMAND_FIELDS)
 

@@ -8,7 +8,7 @@ from time import ticks_diff, ticks_ms
 
 from micropython import const
 
-BATCH_EVENTS = const(24)  # of at most 170 bytes of JSON each: they fit a packet of 4 KiB
+BATCH_EVENTS = const(24)  # of at most 170 bytes of JSON each, and only as many as fit the packet
 # Sent again when the host asks: more would mostly be what it has, and a host that is behind would drown in
 # it.  It asks on for what is still missing.
 _STRETCH_EVENTS = const(1024)

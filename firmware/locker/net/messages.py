@@ -15,9 +15,9 @@ from ..core import records
 from ..core.events import EV_COMMAND, EV_EXPECTED, EV_GRANTS, EV_OPEN_ORDER, EV_ORDER, EV_REVOKE
 from ..core.labels import parcel_possible
 
-BODY_BYTES_MAX = const(8192)
+BODY_BYTES_MAX = const(4096)  # ``consigne/protocol.py``: the host sends no longer ones
 # Counted before parsing: every bracket becomes an object, every comma a value, and the heap of a
-# locker must hold them all.  64 grants of 10 fields are 66 brackets and 650 commas.
+# locker must hold them all.  A grant has 10 fields.
 _BRACKETS_MAX = const(200)
 _COMMAS_MAX = const(1200)
 
@@ -50,58 +50,45 @@ R_NAMES = (
     "failed",
 )
 
-_U8 = ("int", 0, 255)
-_U16 = ("int", 0, 65535)
-_U32 = ("int", 0, 4294967295)
-_EPOCH = ("int", 1577836800, 4294967295)  # from 2020 on
-_OFFSET = ("int", -50400, 50400)  # of local time, seconds
-_ROLE = ("int", 0, 6)
-_ACTION = ("int", 0, 5)
-_PARCEL = ("text", 1, records.PARCEL_ID_BYTES_MAX)
-_PARCEL_OR_NONE = ("text", 0, records.PARCEL_ID_BYTES_MAX)
-_TAG_BYTES = const(16)
-_TAG_COLUMN = const(8)
-_DOOR = ("int", 0, 65534)
-_SIZE = ("int", 0, 31)  # 0: any; 1 to 4: S to XL; 16 more: a low compartment, please
+_TAG_COLUMN = const(8)  # of a grant
 
-# id, not_before, not_after, role, action, holder, door, uses, tag, parcel: as records.spec(GRANT)
-_GRANT_ROW = (
-    "row",
-    (_U32, _U32, _U32, _ROLE, _ACTION, _U16, _U16, _U8, ("hex", _TAG_BYTES), _PARCEL_OR_NONE),
-)
+# Types by name.  ``int:0:6`` is a whole number within these bounds, ``text:1:16`` so many bytes of UTF-8,
+# ``hex:16`` so many bytes in lower-case digits, ``64*u8`` a list of at most so many, ``(u8,u16)`` a row.
+_TYPES = """u8 int:0:255
+u16 int:0:65535
+u32 int:0:4294967295
+seq int:1:4294967295
+epoch int:1577836800:4294967295
+offset int:-50400:50400
+role int:0:6
+action int:0:5
+door int:0:65534
+size int:0:31
+parcel text:1:40
+may_be_parcel text:0:40
+grant (u32,u32,u32,role,action,u16,u16,u8,hex:16,may_be_parcel)"""
 
-# Every command's fields; the host's half is ``consigne/protocol.py``, tested against this.
-ENVELOPE = {"id": ("text", 1, 36), "n": ("int", 1, 4294967295), "exp": _EPOCH, "cmd": ("text", 1, 16)}
-COMMANDS = {
-    "again": {"seq": ("int", 1, 4294967295)},
-    "grants": {
-        "from": _U32,
-        "to": _U32,
-        "more": ("int", 0, 1),
-        "add": ("list", 64, _GRANT_ROW),
-        "drop": ("list", 200, _U32),
-        "expect": ("list", 64, ("row", (_PARCEL, _SIZE, _EPOCH))),
-    },
-    "block": {"door": _DOOR},
-    # [name, value]: orders.SETTINGS
-    "configure": {"set": ("list", 8, ("row", (("text", 1, 16), _PARCEL_OR_NONE)))},
-    "identify": {"seconds": ("int", 1, 60)},
-    # [language, "first line|second line"]
-    "message": {"until": _EPOCH, "text": ("list", 4, ("row", (("text", 2, 2), _PARCEL_OR_NONE)))},
-    "open": {"door": _DOOR},
-    "reboot": {},
-    "release": {"door": _DOOR},
-    "reserve": {"door": _DOOR, "until": _EPOCH, "parcel": _PARCEL},
-    "revoke": {
-        "parcels": ("list", 64, ("row", (_PARCEL, _EPOCH))),
-        "nonces": ("list", 64, ("row", (_U32, _EPOCH))),
-        "holders": ("list", 16, ("row", (_ROLE, _ACTION, _U16, _U16))),
-    },
-    # The answer to the question with this nonce; local time is UTC + offset_s until next_s (0: for ever),
-    # from then on UTC + next_offset_s.
-    "time": {"t": _EPOCH, "offset_s": _OFFSET, "next_s": _U32, "next_offset_s": _OFFSET, "nonce": _U32},
-}
-ACK = {"epoch": _U32, "seq": _U32}
+# Every command's fields; the host's half is ``consigne/protocol.py``, tested against this.  Text takes no
+# heap on a device: what a command needs is made of it when it comes.
+#   epoch: from 2020 on; offset: of local time, in seconds; grant: as ``records.spec(GRANT)``
+#   size: 0 any, 1 to 4 S to XL, 16 more: a low compartment, please
+#   set: rows of name and value, ``orders.SETTINGS``; text: rows of language and "first line|second line"
+#   time: the answer to the question with this nonce; local time is UTC + offset_s until next_s (0: for ever),
+#   from then on UTC + next_offset_s
+ENVELOPE = "id=text:1:36 n=seq exp=epoch cmd=text:1:16"
+ACK = "epoch=u32 seq=u32"
+_COMMANDS = """again seq=seq
+grants from=u32 to=u32 more=int:0:1 add=64*grant drop=200*u32 expect=64*(parcel,size,epoch)
+block door=door
+configure set=8*(text:1:16,may_be_parcel)
+identify seconds=int:1:60
+message until=epoch text=4*(text:2:2,may_be_parcel)
+open door=door
+reboot
+release door=door
+reserve door=door until=epoch parcel=parcel
+revoke parcels=64*(parcel,epoch) nonces=64*(u32,epoch) holders=16*(role,action,u16,u16)
+time t=epoch offset_s=offset next_s=u32 next_offset_s=offset nonce=u32"""
 # Those that become several events; the others are for ``core/orders.py`` as they are.
 _FOLLOWED = ("again", "grants", "revoke", "time")
 _REVOKED = (
@@ -118,6 +105,39 @@ class Refused(Exception):
         super().__init__(R_NAMES[reason])
         self.reason = reason
         self.command_id = command_id
+
+
+def _row(table: str, name: str):
+    """What stands behind a name in a table; None when it is not there."""
+    for line in table.split("\n"):
+        first, _, rest = line.partition(" ")
+        if first == name:
+            return rest
+    return None
+
+
+def _spec(text: str):
+    """A type as ``fits`` wants it: ``("int", least, most)``, ``("list", most, spec)``, ``("row", specs)``."""
+    if text[0] == "(":
+        return ("row", tuple([_spec(part) for part in text[1:-1].split(",")]))
+    count, _, each = text.partition("*")
+    if each:
+        return ("list", int(count), _spec(each))
+    parts = text.split(":")
+    if len(parts) == 1:
+        return _spec(_row(_TYPES, text) or "")
+    return (parts[0],) + tuple([int(bound) for bound in parts[1:]])
+
+
+def specs(fields: str) -> dict:
+    """The types of these fields, by their names."""
+    return {name: _spec(kind) for name, _, kind in [field.partition("=") for field in fields.split()]}
+
+
+def commands() -> dict:
+    """The fields of every command, by its name."""
+    rows = [line.partition(" ") for line in _COMMANDS.split("\n")]
+    return {name: specs(fields) for name, _, fields in rows}
 
 
 def fits(spec, value) -> bool:
@@ -175,22 +195,23 @@ def _check(body: dict, table: dict, command_id: str) -> None:
 def parse_ack(data) -> tuple:
     """``(epoch, seq)`` of an acknowledgement."""
     body = parse_object(data)
-    _check(body, ACK, "")
+    _check(body, specs(ACK), "")
     return body["epoch"], body["seq"]
 
 
 def parse_command(data) -> dict:
-    """A command that fits ``ENVELOPE`` and its row of ``COMMANDS``.
+    """A command that fits ``ENVELOPE`` and its row of ``_COMMANDS``.
 
     Its id is in ``Refused`` only when the envelope itself was right.
     """
     body = parse_object(data)
-    _check({name: body[name] for name in body if name in ENVELOPE}, ENVELOPE, "")
+    envelope = specs(ENVELOPE)
+    _check({name: body[name] for name in body if name in envelope}, envelope, "")
     command_id = body["id"]
-    fields = COMMANDS.get(body["cmd"])
+    fields = _row(_COMMANDS, body["cmd"])
     if fields is None:
         raise Refused(R_UNKNOWN, command_id)
-    _check({name: body[name] for name in body if name not in ENVELOPE}, fields, command_id)
+    _check({name: body[name] for name in body if name not in envelope}, specs(fields), command_id)
     if body["cmd"] == "grants" and body["to"] <= body["from"]:
         raise Refused(R_FIELDS, command_id)
     return body

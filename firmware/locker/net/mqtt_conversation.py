@@ -53,7 +53,7 @@ class Conversation:
     packets may be unacknowledged before ``publish`` waits.
     """
 
-    def __init__(self, rx_bytes: int = 8448, tx_bytes: int = 4352, window: int = 32):
+    def __init__(self, rx_bytes: int = 4352, tx_bytes: int = 4352, window: int = 32):
         self.will_topic = self.will = b""
         self.topics = ()
         self.on_message = None

@@ -33,8 +33,10 @@ _COMPACT = (",", ":")
 
 
 def packet_bytes(doors: int) -> int:
-    """How long a packet may become: a batch of events, or the occupancy of a cabinet with long parcel ids."""
-    return max(4352, 64 * doors + 512)
+    """How long a packet may become: sixteen of the longest events, or the status, or the occupancy of a
+    cabinet with long parcel ids.  Events that do not fit are the next batch's.
+    """
+    return max(2816, 64 * doors + 512)
 
 
 class Sync:

@@ -54,7 +54,7 @@ CONNECTED_S = 30.0
 # Doors, grants, unsent events: of a board whose application is loaded into PSRAM, and of one without.
 LARGE = locker.DOORS, locker.GRANTS, locker.EVENTS
 SMALL = 12, 50, 200
-SSL = Path(__file__).with_name("narrow_ssl.py")
+TLS = Path(__file__).with_name("narrow_tls.py")
 PROBE = Path(__file__).with_name("probe_heap.py")
 # What a board has in C: the shims, and what they bring with them.
 SHIMS = "import gc, machine, esp32, network; gc.collect(); print('heap', gc.mem_alloc())\n"
@@ -75,7 +75,7 @@ class Secured:
     """A network whose broker answers, and is spoken to by TLS, which is C and not in Python's heap."""
 
     firmware: Path
-    """With an ``ssl`` that a 32-bit interpreter has not: it hands the bytes on as they are."""
+    """With a ``tls`` that a 32-bit interpreter has not: it hands the bytes on as they are."""
     wanted: dict[str, Any]
 
 
@@ -89,7 +89,7 @@ def secured(doors: int) -> Iterator[Secured]:
     with tempfile.TemporaryDirectory() as directory:
         firmware = Path(directory, "firmware")
         shutil.copytree(firmware_dir(), firmware, ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copy(SSL, firmware / "ssl.py")
+        shutil.copy(TLS, firmware / "tls.py")
         try:
             yield Secured(firmware, {**whole, "doors": whole["doors"][:doors], "network": network})
         finally:

@@ -103,7 +103,7 @@ def locker(
     """A locker so configured on a copy of the prepared flash; stopped at the end."""
     with tempfile.TemporaryDirectory() as directory:
         shutil.copy(template, Path(directory, "journal.bin"))
-        Path(directory, "ca.der").write_bytes(b"\x30\x00")  # looked at by an ``ssl`` of C only
+        Path(directory, "ca.der").write_bytes(b"\x30\x00")  # looked at by a ``tls`` of C only
         sim = kind(wanted, identity, Path(directory), heap_kb=heap_kb, firmware=firmware)
         try:
             yield sim

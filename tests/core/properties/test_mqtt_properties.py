@@ -187,9 +187,9 @@ def fitting(spec: tuple[Any, ...]) -> st.SearchStrategy[Any]:
 
 @st.composite
 def commands(draw: st.DrawFn) -> dict[str, Any]:
-    name = draw(st.sampled_from(sorted(m.COMMANDS)))
-    body = {field: draw(fitting(spec)) for field, spec in m.COMMANDS[name].items()}
-    body.update({field: draw(fitting(spec)) for field, spec in m.ENVELOPE.items()})
+    name = draw(st.sampled_from(sorted(m.commands())))
+    body = {field: draw(fitting(spec)) for field, spec in m.commands()[name].items()}
+    body.update({field: draw(fitting(spec)) for field, spec in m.specs(m.ENVELOPE).items()})
     body["cmd"] = name
     if name == "grants" and body["to"] <= body["from"]:
         body["from"], body["to"] = 0, max(1, body["from"])
@@ -202,7 +202,7 @@ def test_every_command_that_fits_the_table_becomes_events(body: dict[str, Any]) 
     assert events and all(isinstance(event, tuple) for event in events)
 
 
-every_field = {field for fields in m.COMMANDS.values() for field in fields} | set(m.ENVELOPE)
+every_field = {field for fields in m.commands().values() for field in fields} | set(m.specs(m.ENVELOPE))
 
 
 @given(commands(), st.sampled_from(sorted(every_field)), json_values)

@@ -1,4 +1,4 @@
-"""``ssl`` for the 32-bit interpreter, which is built without: what is sent goes as it is.
+"""``tls`` for the 32-bit interpreter, which is built without: what is sent goes as it is.
 
 On a board TLS is C, and takes its memory outside Python's heap; here its absence must not spare the heap what
 the application keeps for it.
@@ -14,7 +14,7 @@ class SSLContext:
     def __init__(self, _protocol):
         self.verify_mode = 0
 
-    def load_verify_locations(self, cadata):
+    def load_verify_locations(self, cafile=None, cadata=None):
         pass
 
     def load_cert_chain(self, certificate, key):
