@@ -1,12 +1,15 @@
 """``consigne sim``: steps in, what the cabinet did out."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from consigne.bench import cabinets
+from consigne.cabinet.newfile import new_file
+from consigne.cabinet.profiles import profiles
 
 CONSIGNE = str(Path(sys.executable).with_name("consigne"))
 ERRAND = (
@@ -77,6 +80,8 @@ from pathlib import Path
 
 import pytest
 from consigne.bench import cabinets
+from consigne.cabinet.newfile import new_file
+from consigne.cabinet.profiles import profiles
 
 from consigne.demo import cabinet
 from consigne.demo.front import LockerFront
@@ -161,3 +166,13 @@ def test_a_cabinet_file_that_cannot_be_played_is_told_in_a_sentence_by_sim_and_d
         assert done.returncode == 1
         assert sentence in done.stderr
         assert "Traceback" not in done.stderr and done.stdout == ""
+
+
+def test_a_chip_of_which_there_is_no_virtual_board_is_told_in_a_sentence(tmp_path: Path) -> None:
+    file = tmp_path / "c3.toml"
+    text = new_file(profiles()["esp32-c3-devkitm"], 2, None, 24)
+    file.write_text(re.sub(r"\[network\][^[]*", "", text))  # without PSRAM there is no room for one
+    done = sim("--ground", "board", "--cabinet", str(file), "--keys", "1")
+    assert done.returncode == 2
+    assert "there is no virtual board with an esp32c3" in done.stderr
+    assert sim("--ground", "virtual", "--cabinet", str(file), "--keys", "1").returncode == 0

@@ -23,10 +23,13 @@ def flashed(
 ) -> VirtualBoard:
     """A virtual board as ``device flash`` and ``device provision`` leave it, in this cabinet.
 
-    ``psram``: how the board's PSRAM is wired (``cabinet.profiles``), "" for a board without.
+    ``psram``: how the board's PSRAM is wired (``cabinet.profiles``), "" for a board without.  ``ValueError``
+    for a chip of which there is no virtual board.
     """
-    directory.mkdir(parents=True, exist_ok=True)
     chip = str(config["board"])
+    if chip not in CHIPS:
+        raise ValueError(f"there is no virtual board with an {chip}; take --ground micropython or virtual")
+    directory.mkdir(parents=True, exist_ok=True)
     kind = chip_image.OFFICIAL_PSRAM if psram else chip_image.ROMFS
     download, flash = directory / "micropython.bin", directory / "flash.bin"
     download.write_bytes(chip_image.release(RELEASE, CHIPS[chip].image_id, kind=kind))
