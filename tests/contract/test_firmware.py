@@ -4,9 +4,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import consigne.cabinet
 import pytest
 from consigne.cabinet.compiler import compile_cabinet, open_cabinet, spelled_out
+from consigne.device import doctor
 from consigne.firmware_path import firmware_dir
+from consigne.sim.board import Board
+from consigne.sim.clock import VirtualClock
+from consigne.sim.learnground import SimConsole
 from consigne.sim.locker import SimLocker
 from sim_kit import BENCH, IDENTITY
 
@@ -24,6 +29,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         firmware.mkdir()
         (firmware / "locker").symlink_to(firmware_dir() / "locker")
         (firmware / "application.py").symlink_to(firmware_dir() / "main.py")
+        (firmware / "doctor.py").symlink_to(Path(doctor.__file__).with_name("onboard") / "doctor.py")
         (firmware / "main.py").write_text(text)
         locker = SimLocker(config, IDENTITY, tmp_path / "device", "virtual", firmware=firmware)
         started.append(locker)
@@ -202,6 +208,48 @@ def test_whoever_presses_ctrl_c_during_a_pulse_gets_the_prompt_when_it_is_over(s
     assert "prompt [] True" in locker.output()
     assert locker.board.soft_reset()
     assert not any(what == "panic" for _, what, _ in locker.log)
+
+
+DOCTOR = """
+import doctor
+doctor.settings()
+doctor.wiring()
+
+class Interrupted:
+    def run(coroutine):
+        doctor.patient.parts.locks.start(0, 1000)
+        raise KeyboardInterrupt
+
+doctor.asyncio = Interrupted
+try:
+    doctor.pulse(0)
+except KeyboardInterrupt:
+    print("pulse over:", not doctor.patient.parts.locks.busy())
+"""
+
+
+def test_a_technician_who_breaks_off_the_doctor_finds_no_pulse_under_way(start: Start) -> None:
+    cabinet = open_cabinet(ESP32_FILE)
+    locker = start(DOCTOR, spelled_out(cabinet, compile_cabinet(cabinet)[0]))
+    locker.wait_for(lambda: any(line.startswith("pulse over") for line in locker.output()), 10)
+    assert "pulse over: True" in locker.output()
+
+
+def test_the_wizard_sent_anew_during_a_pulse_waits_for_its_end() -> None:
+    clock = VirtualClock()
+    board = Board(clock)
+    log: list[str] = []
+    board.log = lambda at_us, what, detail: log.append(what)
+    board.power_on()
+    console = SimConsole(board, clock)
+    program = Path(consigne.cabinet.__file__).with_name("onboard.py").read_text()
+    console.exec(program)
+    console.exec("begin(25)\narm[0].write_pulses((31000,) * 10, (True,) * 10)")
+    began_us = clock.now_us()
+    assert board.pin(25).level == 1
+    console.exec(program)
+    assert (board.pin(25).level, clock.now_us() - began_us > 950_000) == (0, True)
+    assert "panic" not in log
 
 
 @pytest.mark.parametrize(("ms", "panics"), [(250, False), (1000, True)])
