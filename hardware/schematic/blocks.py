@@ -121,7 +121,7 @@ def arming(gate: Net, rails: Rails) -> None:
     switch["G"] += middle
     switch["S"] += rails.supply
     switch["D"] += rails.armed
-    between(RESISTOR, "4k7", middle, rails.supply)
+    between(RESISTOR, "4.7k", middle, rails.supply)
     between(DIODE, "BZX84C12", rails.supply, middle)  # the gate stands 20 V
 
 
