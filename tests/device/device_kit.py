@@ -85,6 +85,7 @@ rx = 34
 [display]
 kind = "hd44780"
 address = 0x27
+shifter = true
 
 [buzzer]
 pin = 2
