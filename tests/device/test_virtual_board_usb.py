@@ -121,8 +121,8 @@ def listing(board, monkeypatch, known=True):
     """What a computer lists: the device's number, as the ROM tells it, at the name of now."""
 
     def comports():
-        number = ADDRESS if known else None
-        return [SimpleNamespace(device=board.port, serial_number=number)]
+        number = ADDRESS if known else "0001"
+        return [SimpleNamespace(device=board.port, serial_number=number)] if board.plugged else []
 
     monkeypatch.setattr(serialline.list_ports, "comports", comports)
 
@@ -167,6 +167,33 @@ def test_the_roms_and_micropythons_way_to_tell_the_chips_address_are_one_owner(m
     assert serialline.port_of(serialline._plain(ADDRESS)) == "/dev/ttyACM1"
     listed[0].serial_number = ADDRESS
     assert serialline.owner("/dev/ttyACM1") == "240ac4000001" and serialline.owner("/dev/ttyUSB0") == ""
+    listed[0].serial_number = "0001"  # of an adapter
+    assert serialline.owner("/dev/ttyACM1") == ""
+
+
+def test_a_name_that_another_board_has_now_is_left_alone(tmp_path, monkeypatch):
+    """Two boards that were reset at once: what was meant for one must not reach the other."""
+    one, other = tmp_path / "one", tmp_path / "other"
+    one.mkdir(), other.mkdir()
+    install(one / "flash.bin"), install(other / "flash.bin")
+    with (
+        virtual_kit.VirtualBoard(one / "flash.bin") as ours,
+        virtual_kit.VirtualBoard(other / "flash.bin") as theirs,
+    ):
+        names = {ADDRESS: ours.port, "24:0A:C4:00:00:02": theirs.port}
+        monkeypatch.setattr(
+            serialline.list_ports,
+            "comports",
+            lambda: [SimpleNamespace(device=port, serial_number=who) for who, port in names.items()],
+        )
+        with Board(theirs.port, who=serialline.owner(ours.port)) as line:
+            assert line.port == ours.port
+        del names[ADDRESS]
+        with (
+            pytest.raises(DeviceError, match="its port did not come back"),
+            Board(theirs.port, who="240ac4000001"),
+        ):
+            raise AssertionError("it was opened")
 
 
 def test_a_name_that_is_no_file_is_not_waited_for():

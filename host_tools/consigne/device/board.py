@@ -36,9 +36,10 @@ class Board:
         patience_s: float = prompt.PATIENCE_S,
         *,
         resets: bool = False,
+        who: str = "",
     ) -> None:
-        """``resets``: the chip was reset just now, so its port may be away for a moment."""
-        self.line = SerialLine(port)
+        """``resets``: the chip was reset just now, so its port may be away; ``who`` had it then."""
+        self.line = SerialLine(port, who)
         self._code = code
         self._patience_s = patience_s
         self._resets = resets

@@ -10,6 +10,7 @@ from consigne.device.application import Application
 from consigne.device.board import Board
 from consigne.device.interpreter import Interpreter
 from consigne.device.rombootloader import RomBootLoader
+from consigne.device.serialline import owner
 from consigne.device.several import Bar
 from consigne.device.troubles import DeviceError, LockedError
 
@@ -32,6 +33,7 @@ def flash(
     ``psram`` is what the module's label says, for a chip that cannot know it.
     """
     bar.say("looking at the board")
+    who = owner(loader.port)
     chip = fitness.told_by_label(loader.port, loader.look(), psram)
     serves = fitness.check(loader.port, micropython, chip)
     fresh = fresh or not has_file_system(loader)
@@ -48,7 +50,7 @@ def flash(
         return f"{told}, keys and journal kept; it has no console, so its start was not seen; {serves}"
     bar.say("starting")
     try:
-        with Board(loader.port, code, resets=True) as board:
+        with Board(loader.port, code, resets=True, who=who) as board:
             found = board.enter_service()
             interpreter.require(loader.port, tuple(found["version"]))
             memory = board.memory()

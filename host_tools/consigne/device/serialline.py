@@ -33,9 +33,10 @@ def await_port(port: str, until: float) -> None:
 
 
 def owner(port: str) -> str:
-    """Who is behind a port, by the serial number of its USB device; empty where there is none.
+    """Which chip is behind a port: the address that its own USB tells; empty behind an adapter.
 
-    It is the chip's address, told with colons by the ROM's USB and without by MicroPython's.
+    The ROM's USB tells it with colons, MicroPython's without.  Adapters have other numbers, often the same
+    for all of their make.
     """
     for found in list_ports.comports():
         if found.device == os.path.realpath(port) or found.device == port:
@@ -45,20 +46,23 @@ def owner(port: str) -> str:
 
 def port_of(who: str) -> str | None:
     """The port that this owner has now."""
-    return next((found.device for found in list_ports.comports() if _plain(found.serial_number) == who), None)
+    there = list_ports.comports()
+    return next((found.device for found in there if _plain(found.serial_number) == who), None)
 
 
 def _plain(serial_number: str | None) -> str:
-    return re.sub(r"[^0-9a-z]", "", (serial_number or "").lower())
+    address = re.sub(r"[^0-9a-z]", "", (serial_number or "").lower())
+    return address if re.fullmatch(r"[0-9a-f]{12}", address) else ""
 
 
 class SerialLine:
     """mpremote's own transport on ``port``; every method may raise ``DeviceError``."""
 
-    def __init__(self, port: str) -> None:
+    def __init__(self, port: str, who: str = "") -> None:
+        """``who``: its ``owner``, of a board that was reset since it was looked up."""
         self.port = port
         self._transport: SerialTransport | None = None
-        self._owner = ""
+        self._owner = who
 
     def open(self, until: float = 0.0) -> None:
         """Open it; where it is away, try again until ``time.monotonic()`` is past ``until``."""
@@ -70,9 +74,16 @@ class SerialLine:
                 if time.monotonic() > until:
                     raise
                 time.sleep(_REOPEN_S)
-        self._owner = owner(self.port)
+        self._owner = self._owner or owner(self.port)
 
     def _open(self) -> None:
+        # Two boards that were reset at once may have changed their names: what was meant for one must not
+        # reach the other.
+        if self._owner and owner(self.port) != self._owner:
+            found = port_of(self._owner)
+            if found is None:
+                raise troubles.port_gone(self.port)
+            self.port = found
         try:
             self._transport = SerialTransport(self.port, baudrate=BAUD, timeout=READ_S)
         except TransportError:
@@ -112,8 +123,6 @@ class SerialLine:
                 if time.monotonic() > until:
                     raise troubles.port_gone(self.port) from error
                 time.sleep(_REOPEN_S)
-                if self._owner and not os.path.exists(self.port):
-                    self.port = port_of(self._owner) or self.port
 
     @property
     def transport(self) -> SerialTransport:

@@ -130,6 +130,11 @@ class VirtualBoard(SimLocker):
         """What ``mpremote connect`` and ``esptool --port`` take."""
         return self._cable.port
 
+    @property
+    def plugged(self) -> bool:
+        """Whether there is a port."""
+        return self._cable.plugged
+
     def pull_cable(self) -> None:
         """Whoever has the port open loses it; the board runs on."""
         self.call(self._pull)
