@@ -11,6 +11,7 @@ from consigne.cabinet.newfile import new_file
 from consigne.cabinet.profiles import hardware_dir, profiles
 from consigne.server.broker import free_port
 from fronts_kit import WORDS
+from person import LOOK_MS
 from playwright.sync_api import Browser, Page, expect
 
 FILES = sorted((hardware_dir() / "cabinets").glob("*.toml"))
@@ -68,7 +69,9 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def shown(chromium: Browser, address: str, size: tuple[int, int] = (1280, 800)) -> Page:
     page = chromium.new_page(viewport={"width": size[0], "height": size[1]})
     page.goto(address)
-    expect(page.locator(".lcd")).to_have_attribute("data-lines", re.compile("Type your code"))
+    expect(page.locator(".lcd")).to_have_attribute(
+        "data-lines", re.compile("Type your code"), timeout=LOOK_MS
+    )
     return page
 
 
@@ -99,11 +102,11 @@ def test_an_open_door_hides_nothing_beside_the_cabinet_and_is_shut_with_a_finger
     label = door.get_attribute("data-door")
     page.get_by_label(f"pry door {label} open", exact=True).dispatch_event("click")
     shut = page.get_by_label(f"push door {label} shut", exact=True)
-    expect(shut).to_be_visible()
+    expect(shut).to_be_visible(timeout=LOOK_MS)
     page.wait_for_timeout(100)  # the leaf swings for 10 ms
     assert page.evaluate(LEAF_ENDS) <= page.evaluate(CARD_BEGINS)
     shut.click()
-    expect(shut).to_be_hidden()
+    expect(shut).to_be_hidden(timeout=LOOK_MS)
     page.close()
 
 
@@ -111,9 +114,9 @@ def test_a_door_that_opens_out_of_sight_is_brought_into_sight(pages: str, chromi
     page = shown(chromium, pages + "boards-96")
     page.get_by_label("pry door 96 open").dispatch_event("click")
     inside = page.get_by_label("inside of door 96", exact=True)
-    expect(inside).to_be_in_viewport(ratio=0.99)
+    expect(inside).to_be_in_viewport(ratio=0.99, timeout=LOOK_MS)
     page.get_by_label("pry door 1 open", exact=True).dispatch_event("click")
-    expect(page.get_by_label("inside of door 1", exact=True)).to_be_in_viewport(ratio=0.99)
+    expect(page.get_by_label("inside of door 1", exact=True)).to_be_in_viewport(ratio=0.99, timeout=LOOK_MS)
     page.close()
 
 
@@ -122,8 +125,8 @@ def test_a_firmware_that_ended_is_told_in_its_consoles_words_until_the_power_goe
 ) -> None:
     page = shown(chromium, pages + "ended")
     told = page.get_by_role("alert")
-    expect(told).to_contain_text(f"The firmware ended: {WORDS[-1]}")
+    expect(told).to_contain_text(f"The firmware ended: {WORDS[-1]}", timeout=LOOK_MS)
     expect(told).to_contain_text(WORDS[0])
     page.get_by_role("switch", name="Power").click()
-    expect(told).to_be_hidden()
+    expect(told).to_be_hidden(timeout=LOOK_MS)
     page.close()
