@@ -18,6 +18,9 @@ from consigne.device.troubles import DeviceError
 HEAP_ONLINE_BYTES = 112_000
 """What Python can have without PSRAM beside Wi-Fi and one TLS connection, as seen on an emulated ESP32: two
 areas of 56,000 bytes; a third would take what is left (``ports/esp32/gccollect.c``, gc_get_max_new_split)."""
+HEAP_12_DOORS_ONLINE_BYTES = 128_000
+"""What a locker of 12 doors, 50 grants and 200 unsent events takes online, executed in place
+(``heap.in_place_online_bytes`` of ``make bench``)."""
 _OCTAL_FROM = 8 << 20  # the S3's packages: 2 MB are wired to four lines, 8 and 16 MB to eight
 _MIB = 1 << 20
 _OF_A_MODULE = 4 * _MIB  # a WROVER has 2 to 8 MB, of which an ESP32 reaches 4
@@ -74,7 +77,8 @@ def serves(image: Interpreter) -> str:
     if image.romfs:
         return (
             f"without PSRAM it serves up to {DOORS_OFFLINE} doors without a network; with one, only what "
-            f"fits into {HEAP_ONLINE_BYTES:,} bytes beside Wi-Fi and TLS"
+            f"fits into {HEAP_ONLINE_BYTES:,} bytes beside Wi-Fi and TLS, and 12 doors take "
+            f"{HEAP_12_DOORS_ONLINE_BYTES:,}: take a board with PSRAM"
         )
     return "without PSRAM and ROMFS it serves a small cabinet without a network only"
 
