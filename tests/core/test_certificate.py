@@ -1,55 +1,56 @@
-"""The dates of a certificate, as the device reads them, are those that the laptop's library reads."""
+"""Certificates written here byte by byte: what the device reads of their dates, on both interpreters."""
 
-import datetime
-
-import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from hypothesis import given
-from hypothesis import strategies as st
 from locker.net.certificate import validity
 
-KEY = ec.generate_private_key(ec.SECP256R1())
-SECOND = datetime.timedelta(seconds=1)
-moments = st.datetimes(datetime.datetime(1950, 1, 1), datetime.datetime(9999, 12, 31, 23, 59, 59)).map(
-    lambda moment: moment.replace(microsecond=0)
-)
+SEQUENCE, CONTEXT_0, INTEGER, UTC_TIME, GENERALIZED_TIME = 0x30, 0xA0, 0x02, 0x17, 0x18
 
 
-def certificate(first: datetime.datetime, last: datetime.datetime, name: str = "broker.test") -> bytes:
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(subject)
-    builder = (
-        builder.public_key(KEY.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(first)
-        .not_valid_after(last)
-    )
-    return builder.sign(KEY, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+def element(tag, content):
+    """DER (X.690, 8.1): a length above 127 takes a byte that says how many bytes it has."""
+    size = len(content)
+    if size < 0x80:
+        head = bytes((tag, size))
+    elif size < 0x100:
+        head = bytes((tag, 0x81, size))
+    else:
+        head = bytes((tag, 0x82, size >> 8, size & 0xFF))
+    return head + content
 
 
-def unix_s(moment: datetime.datetime) -> int:
-    return int((moment - datetime.datetime(1970, 1, 1)) / SECOND)
+def certificate(first, last, name_bytes=8, version=b"\x02"):
+    """As far as its dates; key and signature mean nothing.  ``first`` and ``last`` are elements."""
+    signed = element(CONTEXT_0, element(INTEGER, version)) if version else b""
+    signed += element(INTEGER, b"\x01") + element(SEQUENCE, b"") + element(SEQUENCE, bytes(name_bytes))
+    signed += element(SEQUENCE, first + last) + element(SEQUENCE, b"") + element(SEQUENCE, bytes(90))
+    return element(SEQUENCE, element(SEQUENCE, signed) + element(SEQUENCE, b""))
 
 
-@given(moments, moments, st.text(min_size=1, max_size=60))
-def test_the_dates_are_those_in_the_certificate(first, last, name) -> None:
-    first, last = sorted((first, last))
-    assert validity(memoryview(certificate(first, last, name))) == (unix_s(first), unix_s(last))
+def utc(digits):
+    return element(UTC_TIME, digits + b"Z")
 
 
-@pytest.mark.parametrize(
-    "moment",
-    ["1950-01-01 00:00:00", "2000-02-29 00:00:00", "2049-12-31 23:59:59", "2100-03-01 00:00:00"],
-)
-def test_where_centuries_and_the_two_kinds_of_time_meet(moment) -> None:
-    there = datetime.datetime.fromisoformat(moment)
-    assert validity(certificate(there, there + SECOND)) == (unix_s(there), unix_s(there) + 1)
+def generalized(digits):
+    return element(GENERALIZED_TIME, digits + b"Z")
 
 
-def test_one_of_the_first_version_has_no_number_before_its_serial() -> None:
-    """X.509 version 1 leaves the optional field away: what is signed begins with the serial number."""
-    whole = certificate(datetime.datetime(2026, 1, 1), datetime.datetime(2026, 4, 1))
-    at = whole.index(b"\xa0\x03\x02\x01\x02")
-    assert validity(whole[:at] + whole[at + 5 :]) == validity(whole)
+def test_both_kinds_of_time_and_their_border_between_2049_and_2050():
+    der = certificate(utc(b"491231235959"), generalized(b"20500101000000"))
+    assert validity(der) == (2524607999, 2524608000)
+
+
+def test_two_digits_from_50_on_are_of_the_last_century():
+    der = certificate(utc(b"700101000000"), utc(b"000229120000"))
+    assert validity(der) == (0, 951825600)
+
+
+def test_a_century_without_a_leap_day_and_the_last_moment_there_is():
+    der = certificate(generalized(b"21000301000000"), generalized(b"99991231235959"))
+    assert validity(der) == (4107542400, 253402300799)
+
+
+def test_a_long_name_and_a_first_version_move_the_dates():
+    first, last = utc(b"260101000000"), utc(b"260401000000")
+    expected = (1767225600, 1775001600)
+    for name_bytes in (0, 127, 128, 300):
+        for version in (b"\x02", b""):
+            assert validity(memoryview(certificate(first, last, name_bytes, version))) == expected
