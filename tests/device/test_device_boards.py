@@ -6,7 +6,8 @@ import subprocess
 
 import device_kit as kit
 import pytest
-from consigne.device import application, fitness, flash, interpreter, layout
+from consigne.cabinet.chips import CHIPS
+from consigne.device import application, flash, interpreter, layout
 from consigne.device.rombootloader import RomBootLoader
 from consigne.device.troubles import DeviceError
 from consigne.firmware_path import firmware_dir
@@ -236,7 +237,7 @@ def test_headers_are_balanced_and_include_what_is_there(board):
 def test_the_page_names_every_board_and_variant_and_builds_one_that_exists():
     page = (BOARDS / "README.md").read_text()
     made = {path.parent.name for path in BOARDS.glob("*/mpconfigboard.cmake")}
-    assert made == set(TARGETS) == set(fitness.BUILT.values())
+    assert made == set(TARGETS) == {chip.built_image for chip in CHIPS.values()}
     assert all(f"`{name}`" in page for name in (*made, "FROZEN", "CLOSED"))
     assert set(re.findall(r"boards/(ESP32_\w+)", page)) <= made
     variants = {path.name for board in made for path in (BOARDS / board).glob("mpconfigvariant_*.cmake")}

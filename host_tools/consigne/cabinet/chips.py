@@ -40,6 +40,11 @@ class Chip:
         return _OFFICIAL.get((self.name, psram), "")
 
     @property
+    def most_psram(self) -> str:
+        """The PSRAM that takes most of its pins; "" for a chip that can have none."""
+        return max(self.psram, key=lambda kind: len(self.psram[kind]), default="")
+
+    @property
     def built_image(self) -> str:
         """The definition in ``firmware/boards`` from which the image for a module without PSRAM is built."""
         kind = self.name.removeprefix("esp32").upper()

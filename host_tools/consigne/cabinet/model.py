@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 from consigne.firmware_path import import_locker
 
-from .chips import OCTAL, QUAD
 from .problems import Key
 from .profiles import Profile
 from .reading import Sheet
@@ -134,8 +133,7 @@ class Cabinet:
         """How PSRAM hangs on its chip, "" for none: as the profile says, or else as the file does."""
         said = self.data.get("psram")
         if said and not self.board.psram:
-            kinds = self.board.chip.psram
-            return OCTAL if OCTAL in kinds else QUAD if QUAD in kinds else ""
+            return self.board.chip.most_psram
         return self.board.psram
 
     @property

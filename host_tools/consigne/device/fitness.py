@@ -7,9 +7,9 @@ Wi-Fi and TLS need; an image of ``firmware/boards`` executes it in place.
 
 import dataclasses
 
-from consigne.cabinet.chips import CHIPS
+from consigne.cabinet.chips import CHIPS, OCTAL, QUAD
 from consigne.cabinet.rules_board import DOORS_OFFLINE
-from consigne.device import interpreter, layout
+from consigne.device import layout
 from consigne.device.interpreter import Interpreter
 from consigne.device.memory import Memory
 from consigne.device.rombootloader import Chip
@@ -25,7 +25,6 @@ _OCTAL_FROM = 8 << 20  # the S3's packages: 2 MB are wired to four lines, 8 and 
 _MIB = 1 << 20
 _OF_A_MODULE = 4 * _MIB  # a WROVER has 2 to 8 MB, of which an ESP32 reaches 4
 _NAMES = {"esp32": "ESP32", "esp32s3": "ESP32-S3", "esp32c3": "ESP32-C3"}
-BUILT = {name: chip.built_image for name, chip in CHIPS.items()}
 
 
 def told_by_label(port: str, chip: Chip, psram: bool | None) -> Chip:
@@ -93,19 +92,18 @@ def _has(chip: Chip) -> str:
 
 def image_for(chip: Chip) -> str:
     """Which image goes with this chip, as the end of a sentence."""
-    built = f"one built from firmware/boards/{BUILT[chip.name]}"
+    built = f"one built from firmware/boards/{CHIPS[chip.name].built_image}"
     if chip.psram_bytes == 0:
         return f"take {built}"
-    if chip.name == "esp32":
-        official = "ESP32_GENERIC, variant SPIRAM, from micropython.org/download"
-        return f"take {official}" + ("" if chip.psram_bytes else f" (a WROVER), or {built} (a WROOM)")
-    variant = ", variant SPIRAM_OCT," if _psram_of(chip) == interpreter.OCTAL else " without a variant"
-    return f"take ESP32_GENERIC_S3{variant} from micropython.org/download"
+    name, _, variant = CHIPS[chip.name].image(_psram_of(chip)).partition("-")
+    which = f", variant {variant}," if variant else " without a variant"
+    official = f"take {name}{which} from micropython.org/download"
+    return official if chip.psram_bytes else f"{official} (a WROVER), or {built} (a WROOM)"
 
 
 def _psram_of(chip: Chip) -> str:
     octal = chip.name == "esp32s3" and (chip.psram_bytes or 0) >= _OCTAL_FROM
-    return interpreter.OCTAL if octal else interpreter.QUAD
+    return OCTAL if octal else QUAD
 
 
 def _wrong_chip(image: Interpreter, chip: Chip) -> str:
@@ -142,7 +140,7 @@ def _wrong_memory(image: Interpreter, chip: Chip) -> str:
 
 
 def _lines(kind: str) -> str:
-    return "eight lines (octal)" if kind == interpreter.OCTAL else "four lines (quad)"
+    return "eight lines (octal)" if kind == OCTAL else "four lines (quad)"
 
 
 def kind_of(image: Interpreter) -> str:

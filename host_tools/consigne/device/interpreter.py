@@ -14,13 +14,12 @@ from pathlib import Path
 from esptool.bin_image import LoadFirmwareImage
 from esptool.util import FatalError
 
+from consigne.cabinet.chips import OCTAL, QUAD
 from consigne.device import layout
 from consigne.device.troubles import DeviceError
 
 VERSION_MIN = (1, 25, 0)
 """The oldest whose port was read for what the firmware calls; the first that can be built with ROMFS."""
-QUAD, OCTAL = "quad", "octal"
-"""How PSRAM is wired; a driver for the one does not find the other."""
 
 _APP_AT = layout.partition("factory").offset
 # MICROPY_GIT_TAG (py/makeversionhdr.py) is a release's tag, "-dirty" behind it when somebody built it with

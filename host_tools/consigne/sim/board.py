@@ -15,7 +15,7 @@ simulated ground.  Whatever happens here happens on one thread, the one that run
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from ..cabinet.chips import CHIPS, OCTAL, QUAD
+from ..cabinet.chips import CHIPS
 from ..device import layout
 from .buses import I2CBus, Spi, Uart
 from .clock import Clock, Timer
@@ -122,9 +122,7 @@ class Board:
         is right without.
         """
         chip = CHIPS[config.get("board", "esp32")]
-        if psram is None:
-            psram = OCTAL if OCTAL in chip.psram else QUAD if QUAD in chip.psram else ""
-        return cls(clock, chip=chip.name, psram=psram)
+        return cls(clock, chip=chip.name, psram=chip.most_psram if psram is None else psram)
 
     def note(self, what: str, detail: str = "") -> None:
         """Write a line into the log with the time of now."""

@@ -10,6 +10,7 @@ import re
 import struct
 from dataclasses import dataclass
 
+from ...cabinet.chips import OCTAL, QUAD
 from ...device import layout
 
 MAGIC = 0xE9
@@ -28,7 +29,6 @@ _DIO = 0x02
 
 ESP32, ESP32S3, ESP32C3 = 0, 9, 5
 OFFICIAL, OFFICIAL_PSRAM, ROMFS = "official", "official-psram", "romfs"
-QUAD, OCTAL = "quad", "octal"
 
 
 @dataclass(frozen=True)

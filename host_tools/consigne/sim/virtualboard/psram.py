@@ -7,7 +7,7 @@ its test fails: abort, so the chip starts again and again), ``components/spi_fla
 
 from dataclasses import dataclass
 
-from . import image
+from ...cabinet.chips import OCTAL, QUAD
 
 _MIB = 1 << 20
 ABORTED = (
@@ -34,7 +34,7 @@ class Psram:
         """How it is wired: the S3's packages with 8 and 16 MB by eight lines, all others by four."""
         if not self.size:
             return ""
-        return image.OCTAL if self.packaged and self.size >= 8 * _MIB else image.QUAD
+        return OCTAL if self.packaged and self.size >= 8 * _MIB else QUAD
 
     def started(self, driver: str) -> tuple[int, bytes]:
         """The bytes that a program with this ``driver`` (empty: none) finds, and what is said meanwhile."""
