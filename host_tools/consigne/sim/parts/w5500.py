@@ -3,32 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ..board import Board, Part
+from ..board import Board
 from ..ethernet import SpiWires, Wires
+from .ethernetchip import EthernetChip
 
 
-class W5500(Part):
-    """One chip, wired where the configuration's ``network`` says.
-
-    Attributes
-    ----------
-    cable
-        Whether the cable is in, with a switch at its other end.
-    dhcp
-        Whether somebody on that network gives addresses.
-    dead
-        Fault: it does not answer on its bus.
-    deadlocked
-        Fault: its negotiation broke off, and it stays without a link until it is told to begin anew.
-    """
+class W5500(EthernetChip):
+    """One chip; a pin may hold it in reset."""
 
     def __init__(self, board: Board, wiring: Mapping[str, Any]) -> None:
-        super().__init__(board)
-        self.cable = True
-        self.dhcp = True
-        self.dead = False
-        self.deadlocked = False
-        self.wiring = wiring
+        super().__init__(board, wiring)
         reset = wiring["reset"]
         self._reset = board.pin(reset) if reset >= 0 else None
         if self._reset is not None:
@@ -42,19 +26,12 @@ class W5500(Part):
     def power_off(self) -> None:
         self.board.pin(self.wiring["int"]).drive("W5500", None)
 
-    def _runs(self) -> bool:
-        return self.board.powered and not self.dead and (self._reset is None or self._reset.level == 1)
+    def runs(self) -> bool:
+        return super().runs() and (self._reset is None or self._reset.level == 1)
 
     def answers(self, wires: Wires) -> bool:
         keys = ("sck", "mosi", "miso", "cs", "int", "reset")
-        return self._runs() and wires == SpiWires(*(self.wiring[key] for key in keys))
+        return self.runs() and wires == SpiWires(*(self.wiring[key] for key in keys))
 
     def clocked(self, wires: Wires) -> bool:
         return True  # it has a crystal of its own
-
-    def negotiate(self) -> None:
-        self.deadlocked = False
-
-    @property
-    def linked(self) -> bool:
-        return self._runs() and self.cable and not self.deadlocked
