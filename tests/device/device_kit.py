@@ -98,6 +98,16 @@ _ESP32_PINS = {"5": "18", "6": "19", "7": "23", "16": "35", "17": "36", "18": "3
 _TECHNICIAN_TOML = '\n[[holder]]\nrole = "technician"\naction = "service"\nnumber = 1\n'
 
 
+class NoBar:
+    """A progress bar that nobody sees."""
+
+    def say(self, text):
+        pass
+
+    def advance(self, done, total):
+        pass
+
+
 def micropython_file(folder, version="v1.28.0", chip_id=0, **more):
     """What one downloads for this chip, or builds."""
     file = folder / f"micropython-{version}-{chip_id}.bin"

@@ -258,10 +258,6 @@ def test_the_virtual_boards_image_with_romfs_is_that_of_these_definitions(chip_i
     assert (variant.machine, variant.build) == (f"{name} with {mcu}", board)
 
 
-def bar():
-    return type("Bar", (), {"say": lambda self, text: None, "advance": lambda self, done, total: None})()
-
-
 def test_an_image_without_a_console_goes_only_onto_a_board_that_is_somebody(tmp_path, monkeypatch):
     closed = chip_image.Variant("Consigne closed with ESP32", "ESP32_CONSIGNE-CLOSED", romfs=True)
     monkeypatch.setitem(chip_image.VARIANTS, (0, "closed"), closed)
@@ -273,8 +269,8 @@ def test_an_image_without_a_console_goes_only_onto_a_board_that_is_somebody(tmp_
         with pytest.raises(
             DeviceError, match="no console, so nobody could provision the board; flash it with the"
         ):
-            flash.flash(loader, image, built, None, fresh=False, bar=bar())
+            flash.flash(loader, image, built, None, fresh=False, bar=kit.NoBar())
         assert set(kit.flash_of(tmp_path)) == {0xFF}
     with kit.board_with(kit.ready_flash(tmp_path), tmp_path, psram=Psram()) as board:
-        told = flash.flash(RomBootLoader(board.port), image, built, None, fresh=False, bar=bar())
+        told = flash.flash(RomBootLoader(board.port), image, built, None, fresh=False, bar=kit.NoBar())
     assert "keys and journal kept; it has no console" in told

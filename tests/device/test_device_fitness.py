@@ -280,13 +280,9 @@ def test_an_image_for_a_larger_flash_writes_nothing(tmp_path):
     assert set(kit.flash_of(tmp_path)) == {0xFF}
 
 
-def bar():
-    return type("Bar", (), {"say": lambda self, text: None, "advance": lambda self, done, total: None})()
-
-
 def flashed(board, image, **more):
     return flash.flash(
-        RomBootLoader(board.port), image, application.build(), None, fresh=True, bar=bar(), **more
+        RomBootLoader(board.port), image, application.build(), None, fresh=True, bar=kit.NoBar(), **more
     )
 
 

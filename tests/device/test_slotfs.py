@@ -149,7 +149,7 @@ def spoiled(flash, at):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_one_damaged_byte_anywhere_leaves_the_other_slot_to_start(pair, kind, capsys):
+def test_one_damaged_byte_anywhere_leaves_the_other_slot_to_start(pair, kind):
     rng = random.Random(5)
     begin = layout.SLOT_BYTES
     end = begin + slots.SEAL_BYTES + len(pair[1])

@@ -177,7 +177,7 @@ def test_a_boards_own_relays_need_an_arming_line_that_the_board_has_not(tmp_path
     }
 
 
-def test_what_a_board_has_aboard_is_neither_bought_nor_wired(tmp_path: Path) -> None:
+def test_what_a_board_has_aboard_is_neither_bought_nor_wired() -> None:
     cabinet = open_cabinet(hardware_dir() / "cabinets" / "waveshare-8.toml")
     parts = {item.part for item in bill(cabinet)}
     assert not parts & {"tca9554", "driver", "buzzer", "w5500"} and {"arming", "diode", "reed"} <= parts

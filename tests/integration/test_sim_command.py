@@ -78,11 +78,6 @@ FRONT = """
 import tempfile
 from pathlib import Path
 
-import pytest
-from consigne.bench import cabinets
-from consigne.cabinet.newfile import new_file
-from consigne.cabinet.profiles import profiles
-
 from consigne.demo import cabinet
 from consigne.demo.front import LockerFront
 from consigne.sim.locker import SimLocker

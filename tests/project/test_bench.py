@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from consigne.bench import cycles, journal, latency
+from consigne.bench import cycles, journal, latency, narrow
 from consigne.bench.__main__ import PARTS, Bench
 from consigne.bench.goals import meets
 from consigne.bench.part import measure
@@ -17,7 +17,12 @@ from rich.console import Console
 # What is promised of the product, and the part that says whether it holds.
 PROMISED = {
     "latency": ("latency.key_to_relay_after_debounce_p99_ms",),
-    "heap": ("heap.peak_bytes",),
+    "heap": (
+        "heap.peak_bytes",
+        *(("heap.loaded_bytes", "heap.in_place_online_bytes") if narrow.interpreter() else ()),
+    ),
+    "boot": ("boot.import_reads", "boot.loaded_vs_in_place"),
+    "cabinets": ("cabinets.run_cpython", "cabinets.run_micropython", "cabinets.run_official"),
     "journal": (
         "journal.program_bytes_per_record_byte",
         "journal.erases_per_1000_records",
@@ -60,8 +65,18 @@ PROMISED = {
     ),
     "tls": ("tls.attempts_without_time_max", "tls.online_without_time_s"),
     "contract": ("contract.calls_without_row", "contract.stand_in_differences"),
-    "push": ("device.push_ratio", "device.push_changed_s", "device.app_bytes"),
-    "cuts": ("device.cuts_survived",),
+    "push": (
+        "device.push_ratio",
+        "device.push_ratio_romfs",
+        "device.push_changed_s",
+        "device.app_bytes",
+    ),
+    "cuts": (
+        "device.cuts_survived",
+        "device.cuts_not_survived",
+        "device.cuts_survived_romfs",
+        "device.cuts_not_survived_romfs",
+    ),
 }
 
 

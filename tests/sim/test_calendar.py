@@ -2,7 +2,9 @@
 
 import pytest
 from consigne.sim.chipclock import FROM_1970_TO_2000_S, ChipClock
+from consigne.sim.locker import SimLocker
 from consigne.sim.shim import _calendar
+from sim_kit import BENCH, IDENTITY, script
 
 # What was set, what reads back, and what platform_mbedtls_time (ports/esp32/main.c) makes of it: from
 # shared/timeutils of v1.28.0, compiled with an mp_uint_t of 32 bits and an mp_timestamp_t of 64 as for an
@@ -51,6 +53,33 @@ def test_a_tuple_of_another_length_is_refused_with_the_ports_words(rtc) -> None:
         rtc.datetime((2026, 11, 29, 0, 1, 2, 3))
 
 
-def test_a_chip_whose_power_came_wakes_in_2000_and_one_that_was_reset_knows_the_time() -> None:
+def test_the_chips_time_begins_with_the_year_2000() -> None:
     clock = ChipClock()
     assert clock.unix_s() - FROM_1970_TO_2000_S in (0, 1)
+
+
+YEARS = """
+import machine
+rtc = machine.RTC()
+print("year", rtc.datetime()[0])
+if machine.reset_cause() == machine.PWRON_RESET:
+    rtc.datetime((2026, 11, 29, 0, 1, 2, 3, 0))
+    machine.reset()
+"""
+
+
+def test_a_chip_whose_power_came_wakes_in_2000_and_one_that_was_reset_knows_the_time(tmp_path) -> None:
+    locker = SimLocker(BENCH, IDENTITY, tmp_path / "device", firmware=script(tmp_path / "fw", YEARS))
+
+    def years() -> list[str]:
+        return [line for line in locker.output() if line.startswith("year")]
+
+    try:
+        locker.start()
+        locker.wait_for(lambda: len(years()) == 2, 10)
+        locker.cut_power()
+        locker.start()
+        locker.wait_for(lambda: len(years()) == 4, 10)
+    finally:
+        locker.stop()
+    assert years() == ["year 2000", "year 2026"] * 2
