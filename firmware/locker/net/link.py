@@ -11,7 +11,7 @@ _JOIN_S = const(20)  # association and DHCP; slow access points take some ten se
 _POLL_S = 0.25
 _RETRY_FIRST_S = const(2)
 _RETRY_MOST_S = const(120)
-_FOR_EVER_S = const(3600)  # between two looks at nothing
+_FOR_EVER_S = const(3600)  # of a task that has nothing to do, and must not end: that would be a fault
 
 # RuntimeError is what the port makes of an error of the driver's that it has no word for
 # (``ports/esp32/network_common.c``, ``esp_exceptions_helper``).

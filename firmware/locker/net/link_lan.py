@@ -25,7 +25,7 @@ _POLL_S = 0.25
 # negotiation that broke off: then the interface is stopped and started, at first after half a minute.
 _RETRY_FIRST_S = const(30)
 _RETRY_MOST_S = const(600)
-_FOR_EVER_S = const(3600)  # between two looks at nothing
+_FOR_EVER_S = const(3600)  # of a task that has nothing to do, and must not end: that would be a fault
 
 _INTERFACE = "LAN"  # by its name: the type checker's stub of it is empty
 

@@ -16,7 +16,7 @@ OURS = (
 )  # fmt: skip
 
 _OPENS_MS = 5_000
-_PULSE_MS_MAX = 1_500
+_PULSE_OVER_MS = 1_500  # more than the longest pulse: drivers/relays.py has 1 s at most
 _BROKER_S = 20
 _KEEPALIVE_S = 30
 _CONNECT_BYTES = 320  # a name of 32, a user of 64, a password of 128
@@ -239,7 +239,7 @@ def come_to_rest():
     """All coils off, and wait for a pulse that was left: an ESP32 panics when a soft reset stops it."""
     locks = patient.parts.locks
     locks.off()
-    for _ in range(_PULSE_MS_MAX // 10):
+    for _ in range(_PULSE_OVER_MS // 10):
         if not locks.busy():
             return
         time.sleep_ms(10)
