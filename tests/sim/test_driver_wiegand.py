@@ -250,3 +250,40 @@ def test_on_the_devices_interpreter_the_interrupt_handlers_allocate_nothing(tmp_
     with MicroPythonRig(tmp_path, HANDLERS) as rig:
         rig.wait_for(lambda: any(line.startswith("kept") for line in rig.prints))
         assert [line for line in rig.prints if line.startswith("kept")] == ["kept 127 True"]
+
+
+WAITING = """
+import micropython
+from locker.drivers.wiegand import WiegandKeypad
+
+part = config["keypad"]
+keypad = WiegandKeypad(part["d0"], part["d1"], part["bits"], part["gap_ms"], report)
+edges = [keypad._on_one if bit == "1" else keypad._on_zero for bit in config["bits"]]
+edges.reverse()
+
+
+def edge(waiting):
+    edges.pop()(None)
+    if waiting:  # the interpreter runs one of those that wait at each jump, as it does here
+        micropython.schedule(edge, waiting - 1)
+
+
+keypad.standstill(False)
+micropython.schedule(edge, 7)
+keypad.standstill(True)
+while edges:
+    edge(0)
+asyncio.run(keypad.run(sink))
+"""
+
+
+@pytest.mark.alone
+def test_on_the_devices_interpreter_a_card_that_lost_its_middle_in_a_standstill_is_not_read_as_a_shorter_one(
+    tmp_path,
+):
+    """Of the 34 bits of a card 8 were kept and 8 lost: what is left has the length and parity of another."""
+    left = "".join(str(bit) for bit in card_bits(26, 17, 4711))
+    part = {"kind": "wiegand", "d0": 26, "d1": 27, "bits": 4, "gap_ms": 40}
+    with MicroPythonRig(tmp_path, WAITING, {**CONFIG, "keypad": part, "bits": left}) as rig:
+        rig.wait_for(lambda: bool(rig.events_seen()))
+        assert rig.events_seen() == [[GARBLED]]

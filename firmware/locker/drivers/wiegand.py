@@ -93,8 +93,8 @@ class WiegandKeypad:
         if not is_over:
             self._before = self._put
             return
-        for _ in range(2):
-            pass  # interrupts that waited are handled at the next jump: here
+        for _ in range(_KEPT_BITS):
+            pass  # of the interrupts that waited one is handled at each jump (py/scheduler.c)
         if (self._put - self._before & _RING - 1) >= _KEPT_BITS:
             self._spilled = True
 
