@@ -303,3 +303,54 @@ def test_a_locker_without_a_network_changes_to_winter_time(tmp_path: Path, clock
     locker.run_for(3600)
     assert locker.display()[0].startswith("Bakery         03:0"), locker.display()
     locker.stop()
+
+
+# Between locker and broker stands somebody who shows certificates that the authority did sign.
+SHOWN = """
+from locker.core.events import TRUST_FLOOR
+from locker.net.tls import Tls
+from tls import PROTOCOL_TLS_CLIENT, SSLContext
+
+YEAR_S = 31536000
+
+
+class Shown(Tls):
+    def prepare(self):
+        print("tried")
+        super().prepare()
+        for begin_s, end_s in options["shown"]:
+            if not begin_s * YEAR_S <= self._judged_s < end_s * YEAR_S:
+                self._begin_s, self._end_s = begin_s * YEAR_S, end_s * YEAR_S
+                word = "starts in the future" if self._judged_s < self._begin_s else "has expired"
+                raise OSError("TLS: \\nThe certificate validity " + word + "\\n")
+        self.context = None  # it is taken; what comes behind it is for the server to say
+
+
+context = SSLContext(PROTOCOL_TLS_CLIENT)
+tls = Shown(context, lambda: (time.ticks_ms(), 0, TRUST_FLOOR), lambda _: None, lambda: False)
+settings = Settings("10.0.0.1", 1883, "L0001", tls=tls)
+"""
+PLAIN = 'settings = Settings("10.0.0.1", 1883, "L0001")\n'
+SHOWN_YEARS = {
+    "one in the future, and the broker then refuses": [(60, 61)],
+    "two that never hold together": [(60, 61), (62, 63)],
+}
+
+
+@pytest.mark.parametrize("case", SHOWN_YEARS)
+def test_dates_that_are_refused_make_nobody_hammer_the_broker(
+    tmp_path: Path, clock: VirtualClock, case: str
+) -> None:
+    """Each handshake stops an ESP32 for seconds: one every 5 minutes, or two."""
+    network = MemoryNetwork(clock)
+    network.listen(1883, Door(clock))
+    locker = make(tmp_path, clock, network, shown=SHOWN_YEARS[case])
+    assert PLAIN in FIRMWARE
+    (tmp_path / "firmware" / "main.py").write_text(FIRMWARE.replace(PLAIN, SHOWN))
+    locker.start()
+    locker.run_for(HOUR_S)
+    before = locker.output().count("tried")
+    locker.run_for(10 * HOUR_S)
+    locker.stop()
+    assert before > 10
+    assert 10 * 10 < locker.output().count("tried") - before < 10 * 40

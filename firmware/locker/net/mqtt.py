@@ -112,8 +112,9 @@ class Client:
         settings = self._settings
         conversation = self._conversation
         backoff = Backoff(settings.retry_first_s, settings.retry_most_s)
+        wait_s = backoff.next_s()
         while True:
-            await asyncio.sleep(backoff.next_s())
+            await asyncio.sleep(wait_s)
             if not self._link.is_up():
                 backoff.reset()
                 while not self._link.is_up():
@@ -125,8 +126,10 @@ class Client:
                 raise error
             self.last_error = "{}: {}".format(type(error).__name__, error)
             other_date = settings.tls and settings.tls.ended(self.last_error, was_up)
-            if was_up or other_date:
+            if was_up:
                 backoff.reset()
+            # A try by another date comes soon, and between two others: it makes nobody less patient.
+            wait_s = settings.retry_first_s if other_date else backoff.next_s()
             # A socket whose connecting was cancelled is only closed when it is collected, and an
             # ESP32 has a handful of them.
             self._sweep()

@@ -18,9 +18,9 @@ The floor is the newest time in the journal, and never before ``EARLIEST_S``; th
 So what had expired by then is refused, and what was "in the future" then is tried again by another
 date.  Which one the certificates say themselves: mbedTLS shows each of the chain to ``_seen`` before it
 gives its verdict.  The earliest date at which all of them are valid is the next one to try, so the
-second handshake succeeds, or none would.  What was read decides nothing: mbedTLS judges again by the new
-date, and another date is tried only for a chain that is signed and named rightly and is wrong in nothing
-but its dates.
+second handshake succeeds, or none would: it comes soon, and waits grow behind it as they do else.  What
+was read decides nothing: mbedTLS judges again by the new date, and another date is tried only for a chain
+that is signed and named rightly and is wrong in nothing but its dates.
 
 As soon as the host has told the time a connection made by another date is made again, a day off or
 more, and judged by the true one: three handshakes at most for a board that has never known the time.
@@ -123,7 +123,10 @@ class Tls:
         return 0
 
     def ended(self, error: str, was_up: bool) -> bool:
-        """Why a connection ended; true when another date will do, so that it is worth trying at once."""
+        """Why a connection ended; true when another date than the known one may do, and is worth a try soon.
+
+        Never twice in turn: whoever shows a chain for each date would be asked for ever.
+        """
         before_s, self._other_s = self._other_s, 0
         if was_up and not before_s:  # a certificate was good by the date that is known
             self._refused_ms = None
@@ -136,7 +139,7 @@ class Tls:
         patience_ms = _DAY_MS if self._known[1] else _HOUR_MS
         self._is_late = self._is_late or ticks_diff(now_ms, self._refused_ms) >= patience_ms
         self._other_s = self._another(max(epoch_s, EARLIEST_S))
-        return self._other_s != before_s
+        return bool(self._other_s) and not before_s
 
     def _another(self, known_s: int) -> int:
         """A date at which the chain that was refused is valid; 0 when there is none, or none is needed."""
