@@ -6,6 +6,7 @@ import re
 import runpy
 import sys
 import tempfile
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -217,6 +218,57 @@ def test_who_only_looks_is_told_what_failed_and_nothing_secret(bench):
     assert "0.1.0; journal: clean; clock set; faults: display; last: display: OSError: 19; serving" in said
     assert bench.records() == [] and KEY.hex() not in said
     assert "right" in bench.type(code(3, 4, 1) + "\r")
+
+
+class Wire:
+    """A serial line to a bench's console: seconds pass while it is read; ``at_s`` says what happens when."""
+
+    port = "PORT"
+
+    def __init__(self, bench, at_s):
+        self.bench, self.at_s, self.now_s, self.unread = bench, at_s, 0.0, b""
+        self.transport = self.serial = self
+
+    def told(self):
+        return nullcontext()
+
+    def write(self, data):
+        self.unread += self.bench.type(data.decode()).encode()
+
+    def read_until(self, _, ending, timeout=10, timeout_overall=None):
+        head, found, tail = self.unread.partition(ending)
+        self.unread = tail
+        if not found:
+            self.now_s += min(timeout, timeout_overall)
+            self.at_s.pop(int(self.now_s), lambda: None)()
+        return head + found
+
+
+def tool_types(bench, digits, monkeypatch, **at_s):
+    """The technician's commands give a code to a console; how many seconds they took."""
+    wire = Wire(bench, at_s.get("at_s", {}))
+    monkeypatch.setattr(prompt, "time", SimpleNamespace(monotonic=lambda: wire.now_s))
+    monkeypatch.setattr(prompt, "await_start", lambda _: None)
+    prompt._type_code(wire, digits)
+    return wire.now_s
+
+
+def test_the_second_of_two_commands_waits_until_the_restarted_board_knows_the_time(timeless, monkeypatch):
+    def told_the_time():
+        timeless.controller.now = lambda: (0, NOW_S, E.TRUST_SET)
+
+    took_s = tool_types(timeless, code(3, 4, 1), monkeypatch, at_s={4: told_the_time})
+    assert timeless.supervisor.ended == "service" and 4 <= took_s < 6
+    assert [record["kind"] for record in timeless.records()].count("attempt") == 1
+
+
+def test_the_code_to_a_number_is_typed_where_no_time_comes_and_no_command_waits_where_it_is_known(
+    timeless, bench, monkeypatch
+):
+    answer = codes.console_code(KEY, 1, number(timeless.type("\r")))
+    assert tool_types(timeless, answer, monkeypatch) >= prompt.CLOCK_S
+    assert timeless.supervisor.ended == "service"
+    assert tool_types(bench, code(3, 4, 1), monkeypatch) < 2
 
 
 @pytest.mark.parametrize("tool", ["\x03", "\x01", "\r", "\n", "\r\x03\r\x01"])

@@ -12,6 +12,8 @@ PATIENCE_S = 9.0
 """How long a console is asked before nobody is there: a board that was just plugged in starts first."""
 START_S = 15.0
 """From a reset to the interpreter's prompt, at most; the checks of both slots included."""
+CLOCK_S = 15.0
+"""How long the host may take to tell a started board the time; before that no code of the hour counts."""
 _HUSH_S = 3.5
 """Longer than ``onboard/receive.py`` bears silence: then it gives the board back."""
 _ASKS_BEFORE_HUSH = 8
@@ -19,6 +21,8 @@ _ASK_S = 0.25
 _RAW_REPL = b"raw REPL; CTRL-B to exit\r\n"
 CLOSED = b"technician's code"
 """Part of what a closed console answers to anything; see ``firmware/locker/console.py``."""
+_WAITS_FOR_TIME = b"clock not set", b"serving"
+"""Both in its answer to ``?``: it may come online yet, where one that did not start never knows the time."""
 
 
 def enter(line: SerialLine, code: str | None, patience_s: float = PATIENCE_S) -> None:
@@ -107,11 +111,24 @@ def _ask_once(line: SerialLine, interrupts: bool) -> bytes:
     return heard
 
 
+def _await_clock(line: SerialLine) -> None:
+    """Give a board that has just been started its time; a code typed before that would be a try lost."""
+    until = time.monotonic() + CLOCK_S
+    while time.monotonic() < until:
+        line.transport.read_until(1, CLOSED, timeout=_ASK_S, timeout_overall=_ASK_S)  # earlier prompts
+        line.transport.serial.write(b"?")
+        told = line.transport.read_until(1, b"serving", timeout=_ASK_S, timeout_overall=ANSWER_S)
+        line.transport.read_until(1, b"\n", timeout=_ASK_S, timeout_overall=_ASK_S)
+        if not all(words in told for words in _WAITS_FOR_TIME):
+            return
+
+
 def _type_code(line: SerialLine, code: str) -> None:
     port = line.transport.serial
     with line.told():
         port.write(b"\r")
         line.transport.read_until(1, CLOSED, timeout_overall=ANSWER_S)
+        _await_clock(line)
         port.write(code.encode() + b"\r")
         answer = line.transport.read_until(1, b"\n", timeout_overall=ANSWER_S)
         answer += line.transport.read_until(1, b"\n", timeout_overall=ANSWER_S)
