@@ -184,6 +184,15 @@ def test_tls_without_an_authority_and_wifi_without_a_password(wanted):
         provisioning._check("port", surveyed(), none)
 
 
+def test_an_authority_for_a_broker_that_the_cabinet_reaches_in_clear(wanted):
+    network = {"kind": "wifi", "ssid": "x", "broker": "b", "port": 1883, "tls": False}
+    config, files = {**wanted.config, "network": network}, BrokerFiles("password", b"authority")
+    with pytest.raises(DeviceError, match=r"in clear, at port 1883, .* set tls = true and the TLS port"):
+        provisioning._check("port", surveyed(), dataclasses.replace(wanted, config=config, broker=files))
+    alone = dataclasses.replace(wanted, config=config, broker=BrokerFiles("password"))
+    provisioning._check("port", surveyed(), alone)
+
+
 def test_a_cabinet_file_that_is_wrong_says_where(tmp_path):
     file = kit.cabinet_file(tmp_path)
     file.write_text(file.read_text().replace("i2c", "i2d", 1))

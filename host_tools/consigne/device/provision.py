@@ -114,6 +114,11 @@ def check_wanted(wanted: Wanted, has_ca: bool = False) -> None:
             "a client certificate is shown in TLS only, which the cabinet file does not ask for: "
             "set tls = true in its [network], or leave the certificate out"
         )
+    if network and wanted.broker.ca is not None and not network["tls"]:
+        raise troubles.DeviceError(
+            f"the cabinet file reaches its broker in clear, at port {network['port']}; --ca and --broker are "
+            "for TLS: set tls = true and the TLS port (8883) in its [network], or give --credentials alone"
+        )
     if network and network["kind"] == "wifi" and not wanted.wifi_password:
         raise troubles.DeviceError("the cabinet is on Wi-Fi: give the password in CONSIGNE_WIFI_PASSWORD")
     holders = [tuple(holder[:2]) for holder in wanted.config["holders"]]

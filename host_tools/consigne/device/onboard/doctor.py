@@ -279,6 +279,7 @@ async def _network(wanted, seconds):
 async def _broker(wanted):
     """As the locker itself will: TLS, CONNECT, and what CONNACK says.  A line alone can be one that nobody
     took: MicroPython's ``open_connection`` does not wait for an answer."""
+    where = "{}:{}{}".format(wanted["broker"], wanted["port"], " (TLS)" if wanted["tls"] else "")
     tls = None
     while True:
         try:
@@ -289,12 +290,12 @@ async def _broker(wanted):
             say("broker", "fail" if told else "pass", told or "takes {}".format(patient.identity.locker))
             return
         except EOFError:
-            say("broker", "fail", "it hangs up")
+            say("broker", "fail", "{} hangs up".format(where))
             return
         except (asyncio.TimeoutError, OSError, ValueError) as error:  # noqa: UP041 - not a builtin on the board
             text = "{}: {}".format(type(error).__name__, error)
             if not tls or not tls.ended(text, False):
-                say("broker", "fail", text)
+                say("broker", "fail", "{}: {}".format(where, text))
                 return
 
 
