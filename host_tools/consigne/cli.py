@@ -232,7 +232,9 @@ def broker_config(
     count = brokerconfig.write(
         directory, names, host=host, port=port, certificate=pair, client_certificates=client_certificates
     )
-    typer.echo(f"{count} lockers; start with: mosquitto -c {directory.resolve() / 'mosquitto.conf'}")
+    typer.echo(f"{count} lockers")
+    at = directory.resolve()
+    typer.echo(brokerconfig.what_next(at, host, port, client_certificates=client_certificates))
 
 
 def _address(option: str, text: str) -> tuple[str, int]:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import shutil
 import ssl
 import subprocess
@@ -289,6 +290,19 @@ def test_the_command_takes_the_lockers_from_the_hosts_database(directory):
         "L7",
         "L8",
     }
+
+
+@pytest.mark.parametrize("more", [[], ["--client-certificates"]])
+def test_who_has_a_brokers_directory_is_told_how_broker_and_host_start_with_it(directory, more):
+    url = f"sqlite:///{directory.parent / 'host.db'}"
+    words = ["broker-config", str(directory), "--host", "b.example", "--database", url, *more]
+    said = CliRunner().invoke(app, words).output
+    files = re.findall(rf"{re.escape(str(directory.resolve()))}/[\w./-]+", said)
+    assert len(files) >= 3 and all(Path(file).exists() for file in files), said
+    assert "consigne serve --broker b.example:8883 --ca " in said
+    assert ("CONSIGNE_MQTT_USER=consigne-host" in said) != ("--client-certificate " in said)
+    brokerconfig.write(directory.parent / "own", [], host="b", certificate=(Path("a"), Path("b")))
+    assert "--broker b:1 --tls" in brokerconfig.what_next(directory.parent / "own", "b", 1)
 
 
 def test_a_certificate_of_ones_own_is_used(directory):

@@ -79,6 +79,22 @@ max_queued_messages 20000
 """
 
 
+def what_next(directory: Path, host: str, port: int, *, client_certificates: bool = False) -> str:
+    """How broker and host are started with a directory that was just written."""
+    own = directory / "clients" / HOST_USER
+    ca = directory / "ca.crt"
+    serve = f"consigne serve --broker {host}:{port} " + (f"--ca {ca}" if ca.exists() else "--tls")
+    if client_certificates:
+        serve += f" --client-certificate {own}.crt --client-key {own}.key"
+    else:
+        file = directory / "credentials.json"
+        serve = f"CONSIGNE_MQTT_USER={HOST_USER} CONSIGNE_MQTT_PASSWORD=(see {file}) {serve}"
+    return f"""\
+broker: mosquitto -c {directory / "mosquitto.conf"}
+        (running already: kill -HUP; started by root: chown -R mosquitto {directory}, its user then)
+host:   {serve}"""
+
+
 def write(
     directory: Path,
     lockers: Iterable[str],
