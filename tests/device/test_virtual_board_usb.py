@@ -8,13 +8,15 @@ from types import SimpleNamespace
 import device_kit as kit
 import pytest
 import virtual_kit
-from consigne.device import application, push, serialline
+from consigne.device import application, layout, push, serialline
 from consigne.device.board import Board
 from consigne.device.rombootloader import RomBootLoader
 from consigne.device.serialline import SerialLine, await_port
 from consigne.device.troubles import CableError, DeviceError
 from consigne.sim.virtualboard import image as chip_image
 from consigne.sim.virtualboard.board import install
+from consigne.sim.virtualboard.chips import CHIPS
+from consigne.sim.virtualboard.flash import open_flash
 from consigne.sim.virtualboard.psram import Psram
 
 pytestmark = pytest.mark.alone  # real processes against the wall's clock
@@ -44,6 +46,17 @@ def settled(board):
     """The port of MicroPython, not of the ROM."""
     board.wait_for(lambda: board.serial.pid, 10)
     return virtual_kit.eventually(lambda: target(board), "the port is there")
+
+
+def test_who_starts_a_board_is_given_the_port_that_stays(tmp_path):
+    """The ROM's device is there while the program is checked, which takes the longer the larger it is."""
+    flash = open_flash(tmp_path / "flash.bin")
+    flash.overwrite(0, chip_image.release("v1.28.0", CHIPS["esp32s3"].image_id, size=0x1E_0000))
+    flash.overwrite(layout.TABLE_OFFSET, layout.binary())
+    flash.close()
+    for _ in range(3):
+        with kit.board_with(None, tmp_path, chip="esp32s3") as made:
+            assert made.serial.pid and target(made)
 
 
 def test_a_reset_takes_the_port_and_another_one_comes(board):

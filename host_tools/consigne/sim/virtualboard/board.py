@@ -5,7 +5,6 @@ with VirtualBoard(Path("flash.bin"), config) as board:
     board.type("90210417#")
 """
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -114,7 +113,8 @@ class VirtualBoard(SimLocker):
         self.plug_cable()
         super().start()
         if isinstance(self._cable, UsbCable):
-            self.wait_for(lambda: self._cable.port and os.path.exists(self._cable.port), _ENUMERATED_S)
+            # Asked on the board's thread: between the ROM's device and the program's it cannot look.
+            self.wait_for(lambda: self.plugged, _ENUMERATED_S)
 
     def stop(self) -> None:
         super().stop()
@@ -133,7 +133,7 @@ class VirtualBoard(SimLocker):
     @property
     def plugged(self) -> bool:
         """Whether there is a port."""
-        return self._cable.plugged
+        return self.call(lambda: self._cable.plugged)
 
     def pull_cable(self) -> None:
         """Whoever has the port open loses it; the board runs on."""
