@@ -187,7 +187,7 @@ def test_tls_without_an_authority_and_wifi_without_a_password(wanted):
 def test_an_authority_for_a_broker_that_the_cabinet_reaches_in_clear(wanted):
     network = {"kind": "wifi", "ssid": "x", "broker": "b", "port": 1883, "tls": False}
     config, files = {**wanted.config, "network": network}, BrokerFiles("password", b"authority")
-    with pytest.raises(DeviceError, match=r"in clear, at port 1883, .* set tls = true and the TLS port"):
+    with pytest.raises(DeviceError, match=r"in clear, at port 1883; .* set tls = true and the TLS port"):
         provisioning._check("port", surveyed(), dataclasses.replace(wanted, config=config, broker=files))
     alone = dataclasses.replace(wanted, config=config, broker=BrokerFiles("password"))
     provisioning._check("port", surveyed(), alone)
