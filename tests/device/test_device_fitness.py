@@ -90,6 +90,39 @@ def test_the_largest_image_of_micropythons_own_table_fits_and_nothing_larger(tmp
         read(tmp_path, size=ours.size + 4096)
 
 
+def other(tmp_path, data):
+    file = tmp_path / "other.bin"
+    file.write_bytes(data)
+    return interpreter.read(file)
+
+
+def test_what_lies_behind_the_program_says_nothing_of_it_and_is_not_written(tmp_path):
+    whole = kit.micropython_file(tmp_path, kind=OFFICIAL).read_bytes()
+    planted = b"\0rom_ioctl\0\0VfsRom\0quad_psram\0; Consigne closed with ESP32\0"
+    assert other(tmp_path, whole + planted) == other(tmp_path, whole)
+    outdated = kit.micropython_file(tmp_path, "v1.24.1", kind=OFFICIAL).read_bytes()
+    with pytest.raises(DeviceError, match="too old"):
+        other(tmp_path, outdated + b"MicroPython v1.28.0 on 2026-04-01")
+
+
+def test_a_program_behind_the_boot_loader_of_another_chip_is_refused(tmp_path):
+    esp32 = kit.micropython_file(tmp_path).read_bytes()
+    s3 = kit.micropython_file(tmp_path, chip_id=ESP32S3).read_bytes()
+    program = layout.partition("factory").offset
+    with pytest.raises(DeviceError, match="boot loader of one chip and the program of another") as error:
+        other(tmp_path, esp32[: program - 0x1000] + s3[program:])
+    assert is_one_sentence(str(error.value))
+
+
+def test_an_image_cut_anywhere_is_refused_in_a_sentence(tmp_path):
+    whole = kit.micropython_file(tmp_path).read_bytes()
+    program = layout.partition("factory").offset - 0x1000
+    for length in (0, 31, 32, 4096, program, program + 23, program + 30, *range(len(whole) - 52, len(whole))):
+        with pytest.raises(DeviceError, match=r"is damaged|is not a MicroPython image") as error:
+            other(tmp_path, whole[:length])
+        assert is_one_sentence(str(error.value))
+
+
 # --- what goes together -------------------------------------------------------------------------------------
 
 

@@ -84,12 +84,16 @@ def read(file: Path) -> Interpreter:
         )
     chip, offset = _CHIPS[chip_id]
     app = data[_APP_AT - offset :]
-    for part in (data, app):
-        _check_sums(file, chip, part)
-    version = _version(file, app)
+    _sound(file, chip, data)
     room = layout.partition("factory").size
     if len(app) > room:
         raise DeviceError(f"{file} has {len(app) - room} bytes more than the partition 'factory' holds")
+    app = app[: _sound(file, chip, app)]  # what lies behind its end is not checked by the chip either
+    if app[_CHIP_ID_AT : _CHIP_ID_AT + 2] != data[_CHIP_ID_AT : _CHIP_ID_AT + 2]:
+        raise DeviceError(
+            f"{file} holds the boot loader of one chip and the program of another; download it again"
+        )
+    version = _version(file, app)
     boot_loader = data[: layout.TABLE_OFFSET - offset].rstrip(b"\xff")
     machine = _MACHINE.search(app)
     return Interpreter(
@@ -105,16 +109,20 @@ def read(file: Path) -> Interpreter:
     )
 
 
-def _check_sums(file: Path, chip: str, part: bytes) -> None:
+def _sound(file: Path, chip: str, part: bytes) -> int:
+    """How many bytes this half has; its checksum, and SHA-256 if there is one, must be right."""
     damaged = DeviceError(f"{file} is damaged or was cut short; download it again")
     try:
         image = LoadFirmwareImage(chip, part)
-    except (FatalError, IndexError, ValueError, EOFError, struct.error) as error:
-        raise damaged from error
+    except (FatalError, IndexError, TypeError, ValueError, EOFError, struct.error) as error:
+        raise damaged from error  # TypeError: cut right before the checksum
     if image.checksum != image.calculate_checksum():
         raise damaged
-    if getattr(image, "append_digest", False) and image.stored_digest != image.calc_digest:
+    if not image.append_digest:
+        return len(part)
+    if image.stored_digest != image.calc_digest:
         raise damaged
+    return int(image.data_length) + len(image.stored_digest)
 
 
 def _version(file: Path, app: bytes) -> tuple[int, int, int]:
