@@ -8,8 +8,9 @@ from types import SimpleNamespace
 import device_kit as kit
 import pytest
 import virtual_kit
-from consigne.device import application, layout, push, serialline
+from consigne.device import application, layout, push, rombootloader, serialline
 from consigne.device.board import Board
+from consigne.device.image import Part
 from consigne.device.rombootloader import RomBootLoader
 from consigne.device.serialline import SerialLine, await_port
 from consigne.device.troubles import CableError, DeviceError
@@ -207,6 +208,29 @@ def test_a_name_that_another_board_has_now_is_left_alone(tmp_path, monkeypatch):
             Board(theirs.port, who="240ac4000001"),
         ):
             raise AssertionError("it was opened")
+
+
+def test_what_esptool_writes_reaches_no_board_that_has_the_name_of_another_since_a_reset(monkeypatch):
+    """Two boards flashed at once: esptool opens its port anew for each command, by its name."""
+    ours, theirs = "240ac4000001", "240ac4000002"
+    names = {ours: "/dev/ttyACM0", theirs: "/dev/ttyACM1"}
+    monkeypatch.setattr(
+        serialline.list_ports,
+        "comports",
+        lambda: [SimpleNamespace(device=port, serial_number=who) for who, port in names.items()],
+    )
+    monkeypatch.setattr(rombootloader, "RETURN_S", 0.1)
+    opened = []
+    monkeypatch.setattr(RomBootLoader, "_esptool", lambda self, port, *rest: opened.append(port))
+    loader = RomBootLoader("/dev/ttyACM0")
+    loader.write([Part("first", 0, b"x")], lambda done, total: None)
+    names.update({ours: "/dev/ttyACM1", theirs: "/dev/ttyACM0"})
+    loader.write([Part("second", 0, b"x")], lambda done, total: None)
+    assert opened == ["/dev/ttyACM0", "/dev/ttyACM1"]
+    del names[ours]
+    with pytest.raises(CableError, match="its port did not come back"):
+        loader.write([Part("third", 0, b"x")], lambda done, total: None)
+    assert len(opened) == 2
 
 
 def test_a_name_that_is_no_file_is_not_waited_for():

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from consigne.device import troubles
 from consigne.device.image import Part
-from consigne.device.serialline import RETURN_S, await_port
+from consigne.device.serialline import RETURN_S, await_port, owner, port_of
 
 Progress = Callable[[int, int], None]
 PIECE_BYTES = 0x4_0000
@@ -56,6 +56,7 @@ class RomBootLoader:
     baud: int = BAUD
     options: tuple[str, ...] = field(default=())
     _found: list[str] = field(default_factory=list, compare=False, repr=False)
+    _owner: list[str] = field(default_factory=list, compare=False, repr=False)
 
     def look(self) -> Chip:
         """Which chip it is and what it has; nothing is written.  Raises ``DeviceError``."""
@@ -103,10 +104,12 @@ class RomBootLoader:
         gives way to the ROM's: esptool ends there (a ``SerialException``), the loader waits.
         """
         until = time.monotonic() + RETURN_S
+        if not self._owner:
+            self._owner.append(owner(self.port))
         while True:
             if self._found:
                 await_port(self.port, until)
-            said = self._esptool([*(more or []), *self.options, *command], on_line)
+            said = self._esptool(self._name_now(until), [*(more or []), *self.options, *command], on_line)
             if said is None:
                 self._found.append(self.port)
                 return
@@ -116,9 +119,20 @@ class RomBootLoader:
                 raise trouble
             time.sleep(_AGAIN_S)
 
-    def _esptool(self, arguments: list[str], on_line: Callable[[str], None]) -> str | None:
+    def _name_now(self, until: float) -> str:
+        """Its port's name: one that a reset gave to another board gets nothing that is meant for this one."""
+        who = self._owner[0]
+        while who and owner(self.port) != who:
+            if found := port_of(who):
+                return found
+            if time.monotonic() > until:
+                raise troubles.port_gone(self.port)
+            time.sleep(_AGAIN_S)
+        return self.port
+
+    def _esptool(self, port: str, arguments: list[str], on_line: Callable[[str], None]) -> str | None:
         """None when it did what it was told, else what it said."""
-        start = [sys.executable, "-m", "esptool", "--chip", self.chip, "--port", self.port]
+        start = [sys.executable, "-m", "esptool", "--chip", self.chip, "--port", port]
         process = subprocess.Popen(
             [*start, "--baud", str(self.baud), *arguments],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
