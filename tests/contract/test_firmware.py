@@ -73,6 +73,16 @@ def test_the_journal_says_why_the_board_started_as_the_port_tells_it(
     assert told[:2] == ["cause power", f"cause {expected}"]
 
 
+def test_a_time_beyond_what_every_release_can_reckon_with_is_its_last_one(start: Start) -> None:
+    """Up to v1.26 ``gmtime`` takes no more seconds; a host may still say any time up to 2106."""
+    text = "import machine\nfrom locker.drivers import board\n"
+    text += "for epoch_s in (1795914123, 4294967295):\n    board.set_calendar(epoch_s)\n"
+    locker = start(text + "    print('date', machine.RTC().datetime()[:3])\n")
+    locker.run_for(1)
+    told = [line for line in locker.output() if line.startswith("date")]
+    assert told == ["date (2026, 11, 29)", "date (2068, 1, 19)"]
+
+
 RSSI = """
 import asyncio
 from locker.net.link import WifiLink

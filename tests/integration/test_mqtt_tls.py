@@ -1,9 +1,13 @@
 """Names and TLS on MicroPython: whom the locker asks, whom it believes, and what it keeps."""
 
+import contextlib
+import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -83,9 +87,53 @@ def test_tls_connects_only_to_the_right_name_signed_by_the_right_ca(tmp_path: Pa
         assert "TRUST" in refusal(wrong_ca)
 
 
-def device_of(folder: Path, broker: Mosquitto, names: NameServer, **options: Any) -> Device:
+def device_of(folder: Path, broker: Any, names: NameServer, **options: Any) -> Device:
     common = {"host": "broker.test", "name_server": "127.0.0.1", "name_port": names.port}
     return Device(broker.port, ca=str(folder / "ca.der"), retry_s=0.01, retry_most_s=0.5, **common, **options)
+
+
+@dataclass
+class InPieces:
+    """A way to a server on which whatever that sends comes in pieces of seven bytes, each a while after the
+    other: of a TLS record a part is there, and the rest is not."""
+
+    target: int
+
+    def __post_init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self._listener.accept()
+                near.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                far = socket.create_connection(("127.0.0.1", self.target))
+                threading.Thread(target=self._pass_on, args=(near, far, 65536, 0), daemon=True).start()
+                threading.Thread(target=self._pass_on, args=(far, near, 7, 0.002), daemon=True).start()
+
+    def _pass_on(self, source: socket.socket, to: socket.socket, piece_bytes: int, pause_s: float) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(piece_bytes):
+                to.sendall(data)
+                time.sleep(pause_s)
+            to.shutdown(socket.SHUT_WR)
+
+    def kill(self) -> None:
+        self._listener.close()
+
+
+def test_a_record_of_which_the_rest_is_still_to_come_ends_no_connection(tmp_path: Path) -> None:
+    make_certificates(tmp_path, "broker.test")
+    broker = tls_broker(tmp_path)
+    way = InPieces(broker.port)
+    names = NameServer({"broker.test": "127.0.0.1"})
+    device = device_of(tmp_path, way, names)
+    with ended(broker, names, way, device):
+        device.wait_up()
+        time.sleep(0.5)  # SUBACKs, each a record of many pieces
+        assert device.state()["up"] and device.state()["errors"] == []
 
 
 def at(epoch_s: int) -> str:

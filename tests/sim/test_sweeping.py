@@ -4,6 +4,8 @@ import random
 from pathlib import Path
 
 import pytest
+from board_kit import BOARDS, board
+from board_kit import cabinet as on_wire
 from consigne.bench import locker as full
 from consigne.demo import cabinet
 from consigne.sim.locker import SimLocker
@@ -177,6 +179,98 @@ def test_scanned_codes_as_long_as_they_may_be_arrive_whole_beside_sweeps(
         assert rig.taken() == [[SCAN, text]]
         rig.run(2_500)
     assert len(rig.ground.heap.sweeps) > 40
+
+
+WIRE = BOARDS.replace(
+    "async def main():",
+    """
+class Still:
+    def is_receiving(self):
+        return False
+
+    def standstill(self, is_over):
+        pass
+
+
+from locker.sweeping import Sweeper
+
+sweeper = Sweeper(Still(), (), made.buses)
+exchanging = [0]
+
+
+def noted(collect=sweeper.sweep):
+    exchanging[0] += any(bus.is_receiving() for bus in made.buses)
+    sink(("swept", exchanging[0]))
+    collect()
+
+
+sweeper.sweep = noted
+for bus in made.buses:
+    bus.between = sweeper.turn
+
+
+async def turns():
+    while True:
+        sweeper.turn()
+        await asyncio.sleep_ms(7)
+
+
+async def main():
+    asyncio.create_task(turns())""",
+)
+
+
+@pytest.mark.parametrize("boards", [1, 3])
+def test_no_sweep_falls_within_an_exchange_with_a_lock_board_and_none_is_lost(
+    tmp_path: Path, boards: int
+) -> None:
+    """The boards are asked round and round: a sweep comes between two questions."""
+    kinds = ("8a", "winnsen", "wkly")[:boards]
+    rig = VirtualRig(tmp_path, WIRE, on_wire(*[board(kind) for kind in kinds]))
+    rig.ground.heap.sweep_us = SWEEPS_US[1]
+    rig.ground.heap.bytes_per_s = BUSY_BYTES_PER_S
+    rig.run(60_000)
+    events = rig.taken()
+    swept = [event[1] for event in events if event[0] == "swept"]
+    assert len(swept) > 10 and swept[-1] == 0
+    assert not [event for event in events if event[0] == "report"], "a board did not answer, or garbled"
+
+
+BABBLING = """
+from locker.sweeping import Sweeper
+
+
+class Part:
+    def __init__(self, receives):
+        self.receives = receives
+
+    def is_receiving(self):
+        return self.receives
+
+    def standstill(self, is_over):
+        pass
+
+
+async def main():
+    sweeper = Sweeper(Part(False), (), (Part(True),))
+    while True:
+        sweeper.turn()
+        await asyncio.sleep_ms(100)
+
+
+asyncio.run(main())
+"""
+
+
+def test_a_wire_on_which_something_is_always_heard_holds_a_sweep_up_for_ten_seconds_at_most(
+    tmp_path: Path,
+) -> None:
+    rig = VirtualRig(tmp_path, BABBLING)
+    rig.ground.heap.sweep_us = SWEEPS_US[0]
+    rig.ground.heap.bytes_per_s = BUSY_BYTES_PER_S
+    rig.run(60_000)
+    later_us = rig.ground.heap.sweeps[2:]  # two measure how long one takes
+    assert 3 <= len(later_us) <= 6
 
 
 @pytest.mark.parametrize("sweep_us", [5_000, *SWEEPS_US])

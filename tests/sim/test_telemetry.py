@@ -20,6 +20,7 @@ def test_a_locker_tells_how_it_fares_and_counts_what_nobody_heard(tmp_path: Path
     try:
         first = told(host.status)
         assert first.taken == 1 and first.samples[0][3] in (0, -60)
+        assert first.samples[0][2] > 0, "what the newest sweep of the heap left free"
         locker.network(CUT)
         locker.run_for(6 * 3600)
         locker.network(UP)
