@@ -104,6 +104,7 @@ class ScriptBoard:
         self.wire = Wire()
         self.transport = self
         self.files = {}
+        self.mounted = -1  # the slot that it started from
         self.died = None
         self._thread = None
 
@@ -123,11 +124,13 @@ class ScriptBoard:
         self.flash.power_on()
         self.wire = Wire()
         self.died = None
+        self.mounted = booted(self)[0]
 
     # --- the laptop's view ----------------------------------------------------------------------------
 
     def survey(self):
-        return {"rom_bytes": ROM_BYTES, "files": dict(self.files)}
+        started = [True, False, self.mounted, 0]
+        return {"rom_bytes": ROM_BYTES, "files": dict(self.files), "started": started}
 
     def write_file(self, name, data):
         self.files[name.lstrip("/")] = hashlib.sha256(data).hexdigest()

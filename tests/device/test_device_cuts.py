@@ -9,7 +9,7 @@ import pytest
 from consigne.device import application, plan, push, rom, slots
 from consigne.device.troubles import DeviceError
 from consigne.sim.flash import DONE, DROPPED, HALF_ERASED, NOT_DONE, TORN
-from script_kit import ScriptBoard, booted
+from script_kit import ScriptBoard, Wire, booted
 
 CUTS_AT_BYTES = 100
 CUTS_AT_FLASH = 100
@@ -125,6 +125,35 @@ def test_an_update_that_broke_off_goes_on_behind_what_is_right_already():
         push.push(board, everything)
     board.power_on()
     assert push.push(board, everything).sent_bytes < 0.6 * total
+
+
+@pytest.mark.parametrize("seed", [6, 7])
+def test_pushes_without_a_start_between_them_never_write_what_runs(seed):
+    """A push given again before the board has started: the last one that ran stays until a newer is whole."""
+    rng = random.Random(seed)
+    board = ScriptBoard()
+    ran, second, third = versions(rng, 3)
+    push.push(board, ran)
+    board.power_on()
+    mounted = board.mounted
+    held = board.slots()[mounted]
+    push.push(board, second)
+    assert running(board) == second.image
+    board.wire = Wire()
+    board.wire.cut_at = rng.randrange(100, 2000)
+    with pytest.raises(DeviceError, match="same command again"):
+        push.push(board, third)
+    assert board.slots()[mounted] == held
+    board.power_on()
+    assert running(board) == ran.image
+    push.push(board, third)
+    for again in (second, ran, third, third):
+        board.wire = Wire()
+        done = push.push(board, again)
+        assert running(board) == again.image and board.slots()[mounted] == held
+        assert done.slot != mounted
+    board.power_on()
+    assert running(board) == third.image and push.push(board, third).sent_bytes == 0
 
 
 def test_only_what_changed_is_sent():

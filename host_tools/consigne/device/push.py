@@ -2,8 +2,8 @@
 
 The order is what makes it safe to interrupt: the other slot's seal is erased, its sectors are written,
 the board reckons the SHA-256 over the whole image, and only then the new seal is written, with a higher
-generation.  Until then every start takes the slot that ran.  A second try finds the sectors that are
-right already and goes on behind them.
+generation.  Until then every start takes the slot that ran, also when several are pushed without a start
+between them.  A second try finds the sectors that are right already and goes on behind them.
 """
 
 import base64
@@ -27,6 +27,7 @@ WINDOW_BYTES = 256
 WRITTEN_S = 12.0
 _SENT = 0xFFFF_FFFF
 _WINDOW_BITS = 12
+_NOT_STARTED = (False, False, -1, 0)  # as boot.py has it
 _WRITE, _SEAL, _END = 1, 2, 3
 
 Progress = Callable[[int, int], None]
@@ -54,12 +55,12 @@ def push(board: Board, application: Application, progress: Progress = _ignore) -
     for name, data in application.boot_files.items():
         if found["files"].get(name) != _hex(data):
             board.write_file("/" + name, data)
-    running, old = running_slot(board)
+    running, old, newest = running_slot(board, (found.get("started") or _NOT_STARTED)[2])
     digest = slots.seal(application.image, 0).digest
-    if old is not None and old.digest == digest:
+    if old is not None and old.digest == digest and old.generation == newest:
         return Pushed(running, old.generation, 0, 0)
     target = 0 if old is None else 1 - running
-    generation = (old.generation if old else 0) + 1
+    generation = newest + 1
     sectors = len(plan.sectors_of(application.image))
     sums = board.call_loaded(f"sums({target}, {layout.SLOT_BYTES}, {sectors})")[0]
     steps = plan.plan(application.image, old, sums)
@@ -78,15 +79,20 @@ def check_board(port: str, found: dict[str, Any]) -> None:
         )
 
 
-def running_slot(board: Board) -> tuple[int, slots.Seal | None]:
-    """The slot that the board starts from and its seal; ``(0, None)`` while none is whole.
+def running_slot(board: Board, mounted: int) -> tuple[int, slots.Seal | None, int]:
+    """The slot that the board started from, its seal, the newest generation; ``(0, None, 0)``: none is whole.
 
-    ``onboard/survey.py`` must have been loaded, as ``Board.survey`` does.
+    Where it started from none it is the newest.  What was pushed since the start is newer than what runs, and
+    has never run: it is what a further push writes over.  ``onboard/survey.py`` must have been loaded, as
+    ``Board.survey`` does.
     """
-    generations, newest = board.call_loaded(f"slots({layout.SLOT_BYTES}, {layout.SLOT_COUNT})")
-    if max(generations) < 0:
-        return 0, None
-    return generations.index(max(generations)), slots.parse(base64.b64decode(newest[0]))
+    call = f"slots({layout.SLOT_BYTES}, {layout.SLOT_COUNT}, {mounted})"
+    generations, sealed = board.call_loaded(call)
+    newest = max(generations)
+    if newest < 0:
+        return 0, None, 0
+    running = mounted if mounted >= 0 and generations[mounted] >= 0 else generations.index(newest)
+    return running, slots.parse(base64.b64decode(sealed[0])), newest
 
 
 def _hex(data: bytes) -> str:

@@ -56,12 +56,14 @@ def survey():
     )
 
 
-def slots(slot_bytes, count):
-    """What each slot holds: generation, -1 unless it is whole; then the seal of the newest."""
+def slots(slot_bytes, count, mounted=-1):
+    """What each slot holds: generation, -1 unless it is whole; then the seal of the mounted one, else of the
+    newest.
+    """
     flash = rom_flash()
     sector = bytearray(SECTOR)
     generations = []
-    newest = b""
+    newest = running = b""
     for slot in range(count):
         flash.readblocks(slot * slot_bytes // SECTOR, sector)
         generation, length = struct.unpack_from("<II", sector, 8)
@@ -71,8 +73,10 @@ def slots(slot_bytes, count):
         generations.append(generation if good else -1)
         if slot == generations.index(max(generations)):
             newest = seal
+        if good and slot == mounted:
+            running = seal
     print(json.dumps(generations))
-    print(json.dumps([b2a_base64(newest).decode().strip()]))
+    print(json.dumps([b2a_base64(running or newest).decode().strip()]))
 
 
 def digest_of_image(flash, begin, length, sector):
