@@ -262,6 +262,42 @@ def test_the_wizard_sent_anew_during_a_pulse_waits_for_its_end() -> None:
     assert "panic" not in log
 
 
+BROKEN_OFF = """
+class Bank:
+    def drive(self, channel):
+        pass
+
+    def release(self, channel):
+        print("released while sending:", not arm[0].wait_done())
+
+presses = [1]
+
+def sleep_ms(ms, real=time.sleep_ms):
+    if presses:
+        presses.pop()
+        raise KeyboardInterrupt
+    real(ms)
+
+banks["spare"] = Bank()
+time.sleep_ms = sleep_ms
+begin(25)
+try:
+    pulse("spare", 0, 1000)
+except KeyboardInterrupt:
+    print("broken off")
+"""
+
+
+def test_the_wizard_broken_off_waits_for_the_end_of_the_pulse_and_releases_the_relay_then() -> None:
+    clock = VirtualClock()
+    board = Board(clock)
+    board.power_on()
+    console = SimConsole(board, clock)
+    console.exec(Path(consigne.cabinet.__file__).with_name("onboard.py").read_text())
+    assert console.exec(BROKEN_OFF).splitlines() == ["released while sending: False", "broken off"]
+    assert board.pin(25).level == 0
+
+
 @pytest.mark.parametrize(("ms", "panics"), [(250, False), (1000, True)])
 def test_a_soft_reset_in_the_middle_of_a_long_pulse_panics_an_esp32(
     start: Start, ms: int, panics: bool

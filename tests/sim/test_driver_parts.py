@@ -421,5 +421,9 @@ def test_a_tca9554_wakes_with_inputs_over_a_latch_of_ones_and_its_pointer_stays(
     assert chip.interrupt.level == 1
     chip.write(bytes((POLARITY, 0x02)))
     assert read(chip, INPUT) == b"\x5f"
+    chip.write(bytes((OUTPUT, 0xA0)))
+    assert [net.level for net in chip.nets][4:] == [0, 1, 0, 1] and chip.interrupt.level == 1, (
+        "outputs tell nobody"
+    )
     chip.brown_out()
     assert read(chip, DIRECTION) == b"\xff" and read(chip, OUTPUT) == b"\xff"

@@ -28,6 +28,9 @@ def first_calls(sim: SimLocker, relays: set[int]) -> list[str]:
             kind = "" if relays else "relays off"
         if kind and kind not in seen:
             seen.append(kind)
+            if kind == "radio":
+                loaded = ground.interpreter._graph.modules
+                assert not {"locker.online", "locker.serving", "locker.core.core"} & loaded.keys()
         return handle(op, number, payload)
 
     port.handle = noted

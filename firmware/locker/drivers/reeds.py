@@ -66,7 +66,7 @@ class PinReed:
 
 
 class ChipReeds:
-    """All switches on one ``Mcp23017`` or ``Pcf8574``."""
+    """All switches on one chip: ``Mcp23017``, ``Pcf8574``, ``Tca9554``."""
 
     def __init__(self, chip, int_pin, wired, pulled: bool = True):
         """``int_pin``: the pin of the controller that INT pulls low, or None; ``pulled`` as for ``PinReed``.

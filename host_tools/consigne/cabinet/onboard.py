@@ -303,8 +303,10 @@ def pulse(name, channel, duration_ms):
         while not arm[0].wait_done():
             time.sleep_ms(5)
     finally:
-        banks[name].release(channel)
-        arm[0].wait_done(timeout=PULSE_MS_MAX)  # also after Ctrl+C: a soft reset would stop it
+        try:
+            arm[0].wait_done(timeout=PULSE_MS_MAX)  # also after Ctrl+C: a soft reset would stop it
+        finally:
+            banks[name].release(channel)  # last: a relay's contacts never break the coil's current
     print("done")
 
 
