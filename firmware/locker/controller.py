@@ -295,7 +295,7 @@ class Controller:
                     wait_ms = left_ms
             if ticks_diff(now_ms, housekeeping) >= _HOUSEKEEPING_MS and self._may_stall():
                 housekeeping = now_ms
-                self._keep_house()
+                self.sweeper.beside(self._keep_house) if self.sweeper else self._keep_house()
             self.sweep_if_due()
             await asyncio.sleep_ms(wait_ms)
 

@@ -16,6 +16,7 @@ How long it takes here is measured at the start, with all there that stays:
 - Where somebody presses keys without such a pause, it comes behind a key before the heap is full.
 
 A card may be shown in the very milliseconds of a sweep all the same: the keypad is told, and refuses it.
+An erase of flash ahead of need stops the chip as well, and keeps to the same.
 """
 
 import gc
@@ -30,6 +31,7 @@ _PAUSE_MS = const(150)  # besides the time of a sweep: who types on has pressed 
 _LOOK_MS = const(1_000)
 _EVENT_BYTES = const(12_288)  # more than any event of a person allocates: the last key of a code 10,400
 _OVERDUE_MS = const(10_000)  # then a wire with lock boards is not waited for: its replies lie in the UART
+_PUT_OFF_MAX = const(10)  # times in turn
 
 
 class Sweeper:
@@ -46,6 +48,7 @@ class Sweeper:
         self._touched_ms = self._looked_ms = ticks_ms()
         self._due_ms = 0  # since when ``_is_due``: more is used than should be
         self._wanted = False
+        self._put_off = 0  # how often ``beside`` did nothing, in turn
         gc.collect()
         began_us = ticks_us()
         gc.collect()
@@ -102,6 +105,19 @@ class Sweeper:
         is_overdue = not 0 <= ticks_diff(now_ms, self._due_ms) < _OVERDUE_MS
         if is_overdue or not self._arriving(self._wires):
             self.sweep()
+
+    def beside(self, work):
+        """Call what stops the chip as a sweep does, such as an erase of flash; not while something arrives.
+
+        To be called once a second; a key that is stuck puts it off for a while only.
+        """
+        if self._arriving(self._panel) and self._put_off < _PUT_OFF_MAX:
+            self._put_off += 1
+            return
+        self._put_off = 0
+        self._keypad.standstill(False)
+        work()
+        self._keypad.standstill(True)
 
     def _look(self, now_ms):
         if self._is_due or 0 <= ticks_diff(now_ms, self._looked_ms) < _LOOK_MS:

@@ -1,6 +1,8 @@
 """The shell round the core when carrying out breaks off in the middle: nothing more is decided."""
 
+import types
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -114,3 +116,26 @@ def test_a_state_that_is_ahead_of_the_journal_gets_into_no_snapshot(bench: Bench
     bench.controller._keep_house()
     bench.controller.sink((EV_DOOR, 4, True))
     assert bench.kinds() == ["boot"]
+
+
+def test_flash_is_erased_ahead_of_need_beside_what_arrives_not_in_its_midst(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The sweeper knows whether a card is arriving, and tells the keypad what an erase may have cost."""
+    bench, asked = Bench(), list[Callable[[], None]]()
+    maintained: list[bool] = []
+    bench.journal.maintain = lambda: maintained.append(True)
+    bench.controller.sweeper = SimpleNamespace(beside=asked.append, turn=lambda: None)
+    times_ms = iter((0, 1_000))
+    module = import_locker("controller")
+    monkeypatch.setattr(module, "ticks_ms", lambda: next(times_ms, 1_000))
+    monkeypatch.setattr(module, "asyncio", SimpleNamespace(sleep_ms=suspended))
+    bench.controller.run_timers().send(None)
+    assert len(asked) == 1 and not maintained
+    asked[0]()
+    assert maintained
+
+
+@types.coroutine
+def suspended(_ms: int) -> Any:
+    yield

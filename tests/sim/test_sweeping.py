@@ -49,9 +49,18 @@ async def main():
 asyncio.run(main())
 """
 
+# Flash is erased ahead of need every now and then, which stops the chip like a sweep, instead of sweeping.
+HOUSE = PANEL.replace(
+    "        sweeper.turn()\n        await asyncio.sleep_ms(100)",
+    """
+        sweeper.beside(gc.collect)
+        await asyncio.sleep_ms(1_000)""",
+).replace("from locker", "import gc\nfrom locker", 1)
+STANDSTILLS = pytest.mark.parametrize("program", [PANEL, HOUSE], ids=["sweep", "erase"])
+
 
 def rig_with(
-    tmp_path: Path, sweep_us: int, bits: int = 4, wiegand: bool = True, baud: int = 9600
+    tmp_path: Path, sweep_us: int, bits: int = 4, wiegand: bool = True, baud: int = 9600, program: str = PANEL
 ) -> VirtualRig:
     config = {
         **CONFIG,
@@ -59,7 +68,7 @@ def rig_with(
     }
     if wiegand:
         config["keypad"] = {"kind": "wiegand", "d0": 26, "d1": 27, "bits": bits, "gap_ms": 40}
-    rig = VirtualRig(tmp_path, PANEL, config)
+    rig = VirtualRig(tmp_path, program, config)
     rig.ground.heap.sweep_us = sweep_us
     rig.ground.heap.bytes_per_s = BUSY_BYTES_PER_S
     rig.run(1_000)
@@ -70,13 +79,14 @@ def begun_within(rig: VirtualRig, from_us: int, to_us: int) -> list[int]:
     return [at_us for at_us in rig.ground.heap.sweeps if from_us < at_us <= to_us]
 
 
+@STANDSTILLS
 @pytest.mark.parametrize("sweep_us", SWEEPS_US)
 @pytest.mark.parametrize("interval_us", [1_000, 2_000])
 @pytest.mark.parametrize("bits", [26, 34, 37])
 def test_no_sweep_begins_within_a_card_and_each_card_shown_beside_one_is_read(
-    tmp_path: Path, bits: int, interval_us: int, sweep_us: int
+    tmp_path: Path, bits: int, interval_us: int, sweep_us: int, program: str
 ) -> None:
-    rig = rig_with(tmp_path, sweep_us)
+    rig = rig_with(tmp_path, sweep_us, program=program)
     rig.cabinet.keypad.interval_us = interval_us
     draw = random.Random(bits * interval_us)
     read = 0
@@ -96,13 +106,14 @@ def test_no_sweep_begins_within_a_card_and_each_card_shown_beside_one_is_read(
     assert len(rig.ground.heap.sweeps) > 25
 
 
+@STANDSTILLS
 @pytest.mark.parametrize("sweep_us", SWEEPS_US)
 @pytest.mark.parametrize("interval_us", [1_000, 2_000])
 @pytest.mark.parametrize("bits", [26, 34, 37])
 def test_a_card_shown_in_the_middle_of_a_sweep_is_refused_never_read_as_another_and_read_the_next_time(
-    tmp_path: Path, bits: int, interval_us: int, sweep_us: int
+    tmp_path: Path, bits: int, interval_us: int, sweep_us: int, program: str
 ) -> None:
-    rig = rig_with(tmp_path, sweep_us)
+    rig = rig_with(tmp_path, sweep_us, program=program)
     rig.cabinet.keypad.interval_us = interval_us
     sweeps = rig.ground.heap.sweeps
     refused = 0
