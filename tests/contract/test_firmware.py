@@ -116,6 +116,24 @@ def test_a_radio_that_finds_no_memory_is_told_once_and_the_board_serves_on(start
     assert not any(what in ("panic", "reset") for _, what, _ in locker.log)
 
 
+TWICE = """
+import network
+for _ in range(2):
+    try:
+        network.WLAN()
+    except OSError as error:
+        print("refused:", error)
+"""
+
+
+def test_the_port_sets_its_driver_up_once_and_aborts_at_a_second_try(start: Start) -> None:
+    """Why the link never tries again: the stand-in must do as the port does, or nobody would notice."""
+    locker = start(TWICE, out_of_memory=True)
+    locker.run_for(0.5)
+    assert "refused: WiFi Out of Memory" in locker.output()
+    assert any(what == "panic" for _, what, _ in locker.log)
+
+
 LATE_MEMORY = """
 import asyncio
 from locker.net.link import WifiLink

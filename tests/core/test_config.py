@@ -233,6 +233,14 @@ def test_an_ethernet_chip_on_spi_wants_its_interrupt_and_a_bus_that_the_chip_has
         assert word in _complaint(_on_w5500(**{key: bad})), key
 
 
+def test_an_ethernet_chip_on_spi_wants_a_bus_that_this_very_chip_has():
+    from locker.confignetwork import problem
+
+    network = _on_w5500(spi=2)["network"]
+    assert problem({"board": "esp32c3", "network": network}) == "network.spi: an esp32c3 has no SPI 2"
+    assert problem({"board": "esp32s3", "network": network}) == ""
+
+
 def _on_chips(**changes):
     """Door 1 on a shift register, door 2 on a PCF8574."""
     raw = _raw()

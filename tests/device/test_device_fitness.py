@@ -330,6 +330,17 @@ def test_an_esp32_whose_psram_is_not_there_is_told_once_it_has_started(tmp_path)
     assert is_one_sentence(str(error.value))
 
 
+def test_psram_that_the_chip_has_and_the_interpreter_does_not_find_is_told_as_a_broken_board(tmp_path):
+    image = read(tmp_path, ESP32S3)
+    with pytest.raises(
+        DeviceError, match="has 8 MB of PSRAM and it does not answer: the board is broken"
+    ) as error:
+        fitness.started("port", image, N8R8, left())
+    assert is_one_sentence(str(error.value))
+    fitness.started("port", image, N8R8, left(psram=8 * MIB))
+    fitness.started("port", image, N8R8, None)
+
+
 def test_psram_that_fails_its_test_at_start_is_told(tmp_path):
     broken = Psram(8 * MIB, packaged=True, broken=True)
     with (
@@ -384,6 +395,16 @@ def test_erase_finds_the_keys_of_a_board_with_micropythons_stock_table(tmp_path,
         erase.erase(RomBootLoader(board.port), lambda done, total: None)
     left = kit.flash_of(tmp_path)
     assert b"device_key" not in left and left[0x1_0000:0x1_0004] == b"code"
+
+
+def test_erase_finds_the_keys_at_the_end_of_a_flash_that_is_larger_than_ours(tmp_path):
+    """Where a table has no ``vfs`` the interpreter's file system reaches to the end of the chip."""
+    data = bytearray(b"\xff" * 8 * MIB)
+    data[layout.TABLE_OFFSET : layout.TABLE_OFFSET + layout.TABLE_BYTES] = layout.binary(chip_image.STOCK[:3])
+    data[-16:-6] = b"device_key"
+    with kit.board_with(bytes(data), tmp_path, flash_bytes=8 * MIB) as board:
+        erase.erase(RomBootLoader(board.port), lambda done, total: None)
+    assert b"device_key" not in kit.flash_of(tmp_path)
 
 
 # --- what is left -------------------------------------------------------------------------------------------

@@ -115,6 +115,8 @@ def test_psram_on_a_board_that_has_none_is_told_with_the_boards_that_have(tmp_pa
     assert "ESP32-WROOM-32E, which has no PSRAM" in found.text and "esp32-devkitc-ve" in found.advice
     text = changed("format = 1", "format = 1\npsram = true")
     assert "psram_said" not in {problem.rule for problem in problems(tmp_path, text)}
+    (found,) = problems(tmp_path, changed("format = 1", "format = 1\npsram = false"))
+    assert "has PSRAM (ESP32-WROVER-E)" in found.text and "remove this line" in found.advice
     text = text.replace("esp32-devkitc-ve", "esp32-c3-devkitm")
     assert "there is no esp32c3 with PSRAM" in {p.text for p in problems(tmp_path, text)}
 
@@ -199,6 +201,9 @@ def test_what_a_board_has_on_its_own_bus_keeps_its_address(tmp_path: Path) -> No
     assert "0x20" not in found.advice
     moved = text.replace("[keypad]\n", second.replace("0x20", "0x21"))
     assert "i2c_address" not in {problem.rule for problem in problems(tmp_path, moved)}
+    bus = "[[i2c]]\nid = 1\nscl = 47\nsda = 48\n\n"
+    elsewhere = text.replace("[keypad]\n", bus + second.replace('"mcp23017"', '"mcp23017"\ni2c = 1'))
+    assert "i2c_address" not in {problem.rule for problem in problems(tmp_path, elsewhere)}, "another bus"
     begun = new_file(PROFILES["waveshare-esp32-s3-eth-8di-8ro"], 8, None, 24)
     assert "address = 0x21" in begun and "scl = 41" in begun and "pin = 46" in begun
     assert problems(tmp_path, begun) == []

@@ -109,6 +109,8 @@ def _assert_names_the_key(text: str, line: int, key: str) -> None:
 
 # The other ways to break a rule that has several: rule, what is there, what is put instead, the key.
 MORE_BREAKS = (
+    ("revision", "format = 1", 'format = 1\nrevision = "B"', "revised"),
+    ("revision", "format = 1", 'format = 1\nrevised = "2026-11-29"', "revised"),
     (
         "sense_range",
         "sense_pin = 34",
