@@ -51,6 +51,15 @@ def values_of(name: str, seq: int) -> tuple[int, int, int, int, str]:
     return seq % DOORS, seq % 7, seq % 60_000, seq, f"{name}{seq:010}"
 
 
+class _Reader(asyncio.StreamReader):
+    """What a connection is read from, with the method of MicroPython's streams that CPython's lack."""
+
+    async def readinto(self, buffer: memoryview) -> int:
+        data = await self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
 class _Wire:
     """A network interface that is always there."""
 
@@ -144,6 +153,7 @@ async def _tell(lockers: dict[str, NetLocker]) -> None:
 
 async def main(directory: Path, port: int, first: int, count: int, last: int) -> None:
     """Run them until killed; raises what one of them dies of."""
+    setattr(asyncio.streams, "StreamReader", _Reader)  # noqa: B010 - of which ``open_connection`` makes one
     lockers = {
         name: NetLocker(name, directory, port, last) for name in map(name_of, range(first, first + count))
     }
