@@ -247,6 +247,46 @@ def test_no_sweep_falls_within_an_exchange_with_a_lock_board_and_none_is_lost(
     assert not [event for event in events if event[0] == "report"], "a board did not answer, or garbled"
 
 
+QUEUE = """
+import gc
+from machine import Pin
+
+count = [0]
+
+
+def edge(pin):
+    count[0] += 1
+
+
+pin = Pin(4, Pin.IN)
+pin.irq(edge, Pin.IRQ_RISING)
+
+
+async def main():
+    await asyncio.sleep_ms(50)
+    gc.collect()
+    await asyncio.sleep_ms(50)
+    sink(("counted", count[0]))
+    await asyncio.sleep(60)
+
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(("edges", "kept"), [(3, 3), (8, 8), (20, 8)])
+def test_the_simulated_interpreter_keeps_as_many_interrupts_through_a_sweep_as_an_esp32(
+    tmp_path: Path, edges: int, kept: int
+) -> None:
+    rig = VirtualRig(tmp_path, QUEUE)
+    rig.ground.heap.sweep_us = 100_000
+    for number in range(edges):
+        for level in (1, 0):
+            rig.clock.call_in(70_000 + 2_000 * number - 1_000 * level, rig.board.pin(4).drive, "test", level)
+    rig.run(400)
+    assert rig.taken() == [["counted", kept]]
+
+
 BABBLING = """
 from locker.sweeping import Sweeper
 
