@@ -111,3 +111,18 @@ def test_boards_speak_with_drivers_on_micropython_too(tmp_path: Path) -> None:
         rig.wait_for(lambda: ["pulsed", 5] in rig.events_seen() and rig.doors_told()[5])
         assert [n for n, is_open in rig.doors_told().items() if is_open] == [5]
         assert rig.call(lambda: rig.cabinet.supply.coils_on_max) == 1
+
+
+def test_boards_that_are_asked_without_a_pause_leave_room_for_a_sweep_before_the_heap_is_full(
+    tmp_path: Path,
+) -> None:
+    locker = SimLocker({**mixed(), "network": {}}, IDENTITY, tmp_path, "virtual")
+    heap = locker.ground.heap
+    heap.sweep_us, heap.bytes_per_s = 100_000, 20_000
+    locker.start()
+    locker.wait_for(lambda: "ready" in locker.output(), 30)
+    begun = len(heap.sweeps)
+    locker.run_for(60)
+    assert len(heap.sweeps) > begun + 15 and not heap.overrun
+    assert not [line for line in locker.output() if line.startswith("part:")], "each board was understood"
+    locker.stop()
