@@ -3,6 +3,7 @@
 import random
 
 import pytest
+from consigne.sim.flash import NorFlash
 from consigne.sim.parts.wiegand import CODES, card_bits, key_bits
 from driver_rig import CONFIG, MicroPythonRig, VirtualRig
 
@@ -287,3 +288,34 @@ def test_on_the_devices_interpreter_a_card_that_lost_its_middle_in_a_standstill_
     with MicroPythonRig(tmp_path, WAITING, {**CONFIG, "keypad": part, "bits": left}) as rig:
         rig.wait_for(lambda: bool(rig.events_seen()))
         assert rig.events_seen() == [[GARBLED]]
+
+
+ERASING = """
+from esp32 import Partition
+from locker.drivers.wiegand import WiegandKeypad
+
+part = config["keypad"]
+keypad = WiegandKeypad(part["d0"], part["d1"], part["bits"], part["gap_ms"], report)
+flash = Partition.find(Partition.TYPE_DATA, label="journal")[0]
+
+
+async def main():
+    asyncio.create_task(keypad.run(sink))
+    await asyncio.sleep_ms(100)
+    flash.ioctl(6, 0)
+    print("kept", keypad._put)
+    await asyncio.sleep_ms(10_000)
+
+
+asyncio.run(main())
+"""
+
+
+def test_while_flash_is_erased_as_many_bits_wait_as_a_chip_keeps(tmp_path):
+    """The interpreter is within the port's C code: a handler runs when that has returned."""
+    part = {"kind": "wiegand", "d0": 26, "d1": 27, "bits": 4, "gap_ms": 40}
+    rig = VirtualRig(tmp_path, ERASING, {**CONFIG, "keypad": part})
+    rig.board.flash["journal"] = NorFlash(64 * 1024)
+    rig.board.clock.call_in(105_000, rig.cabinet.keypad.raw, card_bits(34, 17, 4711))
+    rig.run(1_000)
+    assert rig.prints == ["kept 8"]

@@ -174,7 +174,7 @@ class Interpreter:
         if self.dead:
             raise PowerLost
         if self.port.busy_us > SPEND_US_MAX:
-            self._sleep_us(self.port.busy_us)
+            self._stall(self.port.busy_us)
         elif self.port.busy_us:
             self._clock.spend(self.port.busy_us)
         self._deliver_waiting()
