@@ -25,7 +25,7 @@ C3 = Chip("esp32c3", "ESP32-C3 (QFN32) (revision v0.4)", 4 * MIB, 0)
 EVERYTHING = "with PSRAM it serves everything"
 SMALL = (
     "without PSRAM it serves up to 48 doors without a network; with one, only what fits into 112,000 bytes "
-    "beside Wi-Fi and TLS, and 12 doors take 128,000: take a board with PSRAM"
+    "beside Wi-Fi and TLS, and 12 doors take 129,000: take a board with PSRAM"
 )
 OFFLINE = "without PSRAM and ROMFS it serves a small cabinet without a network only"
 
