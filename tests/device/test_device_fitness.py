@@ -1,5 +1,6 @@
 """Board and image are looked at before anything is written: what goes together, what is said, what stays."""
 
+import dataclasses
 import hashlib
 import subprocess
 import sys
@@ -28,6 +29,7 @@ SMALL = (
     "beside Wi-Fi and TLS, and 12 doors take 129,000: take a board with PSRAM"
 )
 OFFLINE = "without PSRAM and ROMFS it serves a small cabinet without a network only"
+IF_WROVER = "; if its module is a WROVER, take ESP32_GENERIC, variant SPIRAM, from micropython.org/download"
 
 
 def read(tmp_path, chip_id=ESP32, kind=OFFICIAL_PSRAM, version="v1.28.0", **more):
@@ -136,7 +138,8 @@ def test_an_image_cut_anywhere_is_refused_in_a_sentence(tmp_path):
         (WROVER, ESP32, ROMFS, SMALL),
         (N8, ESP32S3, ROMFS, SMALL),
         (C3, ESP32C3, ROMFS, SMALL),
-        (WROVER, ESP32, OFFICIAL, OFFLINE),
+        (WROVER, ESP32, OFFICIAL, OFFLINE + IF_WROVER),
+        (dataclasses.replace(WROVER, psram_bytes=0), ESP32, OFFICIAL, OFFLINE),
         (C3, ESP32C3, OFFICIAL, OFFLINE),
     ],
 )

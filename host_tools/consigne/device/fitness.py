@@ -47,7 +47,9 @@ def check(port: str, image: Interpreter, chip: Chip) -> str:
     wrong = _wrong_chip(image, chip) or _wrong_flash(image, chip) or _wrong_memory(image, chip)
     if wrong:
         raise DeviceError(f"{port}: {wrong}")
-    return serves(image)
+    # An ESP32 does not know of its PSRAM, and an image without the driver for it cannot ask.
+    unknown = chip.psram_bytes is None and not image.psram and not image.romfs
+    return serves(image) + ("; if its module is a WROVER, " + image_for(_as_wrover(chip)) if unknown else "")
 
 
 def started(port: str, image: Interpreter, chip: Chip, memory: Memory | None) -> None:
@@ -99,6 +101,10 @@ def image_for(chip: Chip) -> str:
     which = f", variant {variant}," if variant else " without a variant"
     official = f"take {name}{which} from micropython.org/download"
     return official if chip.psram_bytes else f"{official} (a WROVER), or {built} (a WROOM)"
+
+
+def _as_wrover(chip: Chip) -> Chip:
+    return dataclasses.replace(chip, psram_bytes=_OF_A_MODULE)
 
 
 def _psram_of(chip: Chip) -> str:
