@@ -99,16 +99,19 @@ def test_a_board_is_started_for_service_and_pushed_to_across_the_gap(tmp_path):
         assert done.generation == 1
 
 
-def test_a_port_that_is_away_just_after_a_reset_is_waited_for(board):
+@pytest.mark.parametrize("resets", [True, False], ids=["by this command", "by the one before"])
+def test_a_port_that_is_away_just_after_a_reset_is_waited_for(board, monkeypatch, resets):
     settled(board)
     board.pull_cable()
-    with pytest.raises(DeviceError, match="no such port"), Board(board.port):
-        raise AssertionError("it was opened")
     later = threading.Timer(0.5, board.plug_cable)
     later.start()
-    with Board(board.port, resets=True) as line:
+    with Board(board.port, resets=resets) as line:
         line.enter()
     later.join()
+    board.pull_cable()
+    monkeypatch.setattr(serialline, "RETURN_S", 0.1)
+    with pytest.raises(DeviceError, match="no such port"), Board(board.port):
+        raise AssertionError("it was opened")
 
 
 def test_the_way_into_the_loader_takes_the_port_along_and_is_gone_twice(board):

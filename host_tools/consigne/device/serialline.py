@@ -24,6 +24,8 @@ READ_S = 2.0
 _REOPEN_S = 0.1
 RETURN_S = 6.0
 """How long a port may be away: two enumerations, and what a computer takes to make its name."""
+_ADAPTER = re.compile(r"/(tty(S|USB|AMA)|(cu|tty)\.(usbserial|SLAB_|wch))")
+"""Names of ports that no reset of the chip behind them takes away: what is not there is not plugged in."""
 
 
 def await_port(port: str, until: float) -> None:
@@ -65,7 +67,13 @@ class SerialLine:
         self._owner = who
 
     def open(self, until: float = 0.0) -> None:
-        """Open it; where it is away, try again until ``time.monotonic()`` is past ``until``."""
+        """Open it; where it fails, try again until ``time.monotonic()`` is past ``until``.
+
+        A port that a chip takes along is waited for in any case: the command before this one may have
+        ended with a reset.
+        """
+        if not _ADAPTER.search(self.port):
+            await_port(self.port, time.monotonic() + RETURN_S)
         while True:
             try:
                 self._open()
