@@ -461,6 +461,14 @@ def test_the_doctor_names_psram_that_was_built_for_and_is_not_there():
     assert (there.state, there.told, there.advice) == ("pass", "4.0 MB", "")
 
 
+def test_the_doctor_warns_of_a_network_on_a_board_that_has_no_memory_for_it():
+    (found,) = doctor.network_memory(left(), wanted=True)
+    assert found.state == "warn" and "a board with PSRAM" in found.advice
+    assert "Python has 112,000 bytes, and 12 doors take 129,000" in found.told
+    assert not doctor.network_memory(left(), wanted=False)
+    assert not doctor.network_memory(left(psram=4 * MIB), wanted=True)
+
+
 @pytest.mark.parametrize(("psram", "seen"), [(Psram(), 0), (Psram(4 * MIB), 4 * MIB)])
 def test_the_interpreter_on_the_board_tells_whether_it_has_psram(tmp_path, psram, seen):
     (tmp_path / "flash.bin").write_bytes(

@@ -11,7 +11,7 @@ from typing import Any
 
 from rich.table import Table
 
-from consigne.device import hostapi, interpreter, push
+from consigne.device import fitness, hostapi, interpreter, push
 from consigne.device.board import Board
 from consigne.device.memory import Memory
 from consigne.device.scripts import script
@@ -34,6 +34,7 @@ _ADVICE = {
     "internal memory": "Wi-Fi and TLS have no room to connect again: fewer grants, or a board with PSRAM",
     "Python's memory": "too little for a busy hour: take a board with PSRAM, or fewer doors and grants",
     "PSRAM": "the board is broken, or has none: `consigne device flash` says which image it takes then",
+    "network memory": "take a board with PSRAM and its official image, or a cabinet file without [network]",
     "console": "provision with --production before it serves customers",
     "webrepl": "remove webrepl_cfg.py: whoever is on the network can take the board over",
     "files": "remove what is not Consigne's with `mpremote fs rm`",
@@ -87,7 +88,8 @@ def examine(board: Board, scope: Scope, tell: Callable[[str], None]) -> list[Fin
     """All findings of a board that ``Board.enter_service`` was called for; ``tell`` hears what goes on."""
     hostapi.check_sane(time.time())
     found = board.survey()
-    out = [_interpreter(found), *memory_left(found["machine"], board.memory(), board.served)]
+    memory = board.memory()
+    out = [_interpreter(found), *memory_left(found["machine"], memory, board.served)]
     push.check_board(board.port, found)
     board.run(script("doctor"))
     out += _ask(board, "software()") + _ask(board, "openness()")
@@ -98,7 +100,8 @@ def examine(board: Board, scope: Scope, tell: Callable[[str], None]) -> list[Fin
     out += settings + _ask(board, "journal()")
     if any(finding.state == FAIL for finding in settings):
         return out
-    out.append(_clock(board))
+    wanted = board.call_loaded("print(json.dumps([bool(patient.raw['network'])]))")[0][0]
+    out += network_memory(memory, wanted) + [_clock(board)]
     tell("parts at rest: please do not touch anything")
     out += _ask(board, "wiring()") + _ask(board, f"rest({REST_MS})")
     if scope.hands:
@@ -142,6 +145,17 @@ def memory_left(machine: str, now: Memory | None, served: Memory | None) -> list
     told = f"{served.python_used} bytes used while it served, {served.python_free} more to be had"
     out.append(Finding("Python's memory", state, told))
     return out
+
+
+def network_memory(now: Memory | None, wanted: bool) -> list[Finding]:
+    """Whether a board has the memory for a network, where its settings want one."""
+    if now is None or now.psram_bytes or not wanted:
+        return []
+    told = (
+        f"no PSRAM: beside Wi-Fi and TLS Python has {fitness.HEAP_ONLINE_BYTES:,} bytes, "
+        f"and 12 doors take {fitness.HEAP_12_DOORS_ONLINE_BYTES:,}"
+    )
+    return [Finding("network memory", WARN, told)]
 
 
 def _clock(board: Board) -> Finding:
