@@ -1,7 +1,6 @@
 """The board definitions for chips without PSRAM, as far as that can be known without ESP-IDF."""
 
 import re
-import shutil
 import subprocess
 
 import device_kit as kit
@@ -172,9 +171,6 @@ def test_each_board_names_only_files_that_are_there(tmp_path, board, variant):
         assert frozen == firmware_dir() / "manifest.py" and frozen.is_file()
 
 
-@pytest.mark.skipif(
-    not shutil.which("cmake"), reason="there is no cmake here: our reading of it stands alone"
-)
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("board", TARGETS)
 def test_cmake_itself_reads_them_as_we_do(tmp_path, board, variant):
