@@ -126,3 +126,51 @@ def names(files: dict[str, bytes]) -> int:
             elif isinstance(node, ast.Name):
                 found.add(node.id)
     return len(found)
+
+
+TYPED = b"""from .events import KEY
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .shapes import Grant, only_a_type
+
+    _check: Grant = only_a_type()
+
+PLAIN: "Grant | None" = None
+count: int
+
+
+def first(
+    grants: "list[Grant]", at: int = KEY, *rest: "Grant", **named: "Grant"
+) -> tuple[
+    "Grant",
+    int,
+]:
+    seen: int = at
+    return grants[seen], 1 // (at - 1)
+
+
+class Kept:
+    grant: "Grant"
+
+    def __init__(self, grant: "Grant") -> None:
+        self.grant: "Grant" = grant
+"""
+
+
+def test_what_only_a_type_checker_reads_never_reaches_a_device(tmp_path: Path) -> None:
+    files = {
+        "app/__init__.py": b"",
+        "app/events.py": b"def only_a_type():\n    return 1\n\n\nKEY = 1\n",
+        "app/typed.py": TYPED,
+        "main.py": b"from app.typed import PLAIN, Kept, first\n",
+    }
+    folded = fold(files)
+    for word in (b"Grant", b"TYPE_CHECKING", b"only_a_type", b"tuple"):
+        assert not any(word in text for text in folded.values()), word
+    assert folded["app/typed.py"].count(b"\n") == TYPED.count(b"\n")
+    statement = "from app import typed; print(typed.first([5, 6, 7], 2), typed.PLAIN, typed.Kept(3).grant)"
+    assert run(folded, tmp_path, statement) == "(7, 1) None 3\n"
+    line = TYPED.decode().splitlines().index("    return grants[seen], 1 // (at - 1)") + 1
+    failing = "from app import typed; typed.first([5, 6])"
+    assert f'typed.py", line {line}, in first' in run(folded, tmp_path, failing)

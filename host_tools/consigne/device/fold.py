@@ -8,7 +8,9 @@ here for the whole application before it sees it:
 - a name in capitals that is assigned once, at the top of its module, to an integer, a string or a
   bool, is replaced by its value where it is used: as ``NAME``, as ``module.NAME``, or imported;
 - an import of which nothing is left, and constants and functions at the top of a module that nothing
-  in the application mentions any more (the host reads them, from the sources), are left out.
+  in the application mentions any more (the host reads them, from the sources), are left out;
+- annotations, and what stands under ``if TYPE_CHECKING:``, are left out before anything else.  The compiler
+  makes no code of them, but a name that only a type mentions would count as used.
 
 Lines keep their numbers, so a traceback points into the sources.  The sources never change: tests
 run them as they are on CPython, and folded on MicroPython.
@@ -66,6 +68,10 @@ class Module:
         """Put ``text`` in the place of these bytes of the source."""
         self._edits[start, end] = text
 
+    def cut(self, start: int, end: int) -> None:
+        """Take these bytes out; what follows stays on its line, and the statement goes on."""
+        self.edit(start, end, b"\\\n" * self.source.count(b"\n", start, end))
+
     def result(self) -> bytes:
         """The source with all that was replaced."""
         out = bytearray(self.source)
@@ -76,7 +82,7 @@ class Module:
 
 def fold(sources: dict[str, bytes]) -> dict[str, bytes]:
     """The same files, by the same paths, with constants put in and what nobody mentions left out."""
-    modules = {path: Module(path, source) for path, source in sources.items()}
+    modules = _untyped(sources)
     by_name = {module.name: module for module in modules.values()}
     for module in modules.values():
         _put_in(module, by_name)
@@ -94,10 +100,43 @@ def fold_script(script: bytes, sources: dict[str, bytes]) -> bytes:
 
     It may use the application's constants, but of functions only what the application itself mentions.
     """
-    modules = [Module(path, source) for path, source in sources.items()]
-    program = Module("__main__.py", script)
-    _put_in(program, {module.name: module for module in modules})
+    modules = _untyped(sources | {"__main__.py": script})
+    program = modules.pop("__main__.py")
+    _put_in(program, {module.name: module for module in modules.values()})
     return program.result()
+
+
+# --- types ----------------------------------------------------------------------------------------------
+
+
+def _untyped(sources: dict[str, bytes]) -> dict[str, Module]:
+    """Each file, by its path, without what only a type checker reads."""
+    modules = {path: Module(path, source) for path, source in sources.items()}
+    for leave_out in (_leave_checks_out, _leave_annotations_out):
+        for module in modules.values():
+            leave_out(module)
+        modules = {path: Module(path, module.result()) for path, module in modules.items()}
+    return modules
+
+
+def _leave_checks_out(module: Module) -> None:
+    for statement in module.tree.body:
+        test = statement.test if isinstance(statement, ast.If) and not statement.orelse else None
+        if isinstance(test, ast.Name) and test.id == "TYPE_CHECKING":
+            module.replace(statement, "pass")
+
+
+def _leave_annotations_out(module: Module) -> None:
+    for node in module.nodes:
+        if isinstance(node, ast.arg) and node.annotation:
+            module.cut(module.start(node) + len(node.arg.encode()), module.end(node.annotation))
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.returns:
+            arrow = module.source.rindex(b"->", 0, module.start(node.returns))
+            module.cut(arrow, module.end(node.returns))
+        elif isinstance(node, ast.AnnAssign) and node.value:
+            module.cut(module.end(node.target), module.end(node.annotation))
+        elif isinstance(node, ast.AnnAssign):
+            module.replace(node, "pass")
 
 
 # --- which names are constants --------------------------------------------------------------------------
