@@ -22,9 +22,7 @@ import sys
 
 from micropython import const
 
-from .core import events as E
-from .core import reasons
-from .core import records as R
+from .core import events, reasons, records
 from .core.access import ACTION, DURESS, HOLDER, REASON, REF, ROLE
 from .core.labels import CODE_DIGITS_MAX
 from .core.session import ALARM_DURESS
@@ -97,7 +95,7 @@ class Console:
         controller, supervisor = self._controller, self._supervisor
         return "{}; clock {}; faults: {}; last: {}; {}".format(
             self._about,
-            "set" if controller.now()[2] == E.TRUST_SET else "not set",
+            "set" if controller.now()[2] == events.TRUST_SET else "not set",
             ", ".join(supervisor.faults) or "none",
             supervisor.last or "none",
             "stopped: " + controller.failed if controller.failed else "serving",
@@ -106,7 +104,7 @@ class Console:
     def _answerable(self):
         """The number that may be answered now; -1 while the clock is set."""
         _, epoch_s, trust = self._controller.now()
-        if trust == E.TRUST_SET:
+        if trust == events.TRUST_SET:
             self._number = -1
         elif self._number < 0 or epoch_s - self._drawn_s >= _NUMBER_S:
             self._number = int.from_bytes(os.urandom(4), "big") % ANSWER_NUMBERS
@@ -131,24 +129,30 @@ class Console:
         self._number = -1  # good for one try
         earned = access.throttle_due(now)
         if earned:
-            self._fact(R.THROTTLE_STATE, *earned)
-        self._fact(R.ATTEMPT, E.VIA_CONSOLE)
+            self._fact(records.THROTTLE_STATE, *earned)
+        self._fact(records.ATTEMPT, events.VIA_CONSOLE)
         verdict = access.check_digits(digits, now, number)
         reason = verdict[REASON]
-        if reason == reasons.R_OK and (verdict[ROLE], verdict[ACTION]) != (E.TECHNICIAN, E.SERVICE):
+        if reason == reasons.R_OK and (verdict[ROLE], verdict[ACTION]) != (events.TECHNICIAN, events.SERVICE):
             reason = reasons.R_ACTION
         if reason != reasons.R_OK:
             return self._refuse(reason, access.may_try(now)[0])
         self._fact(
-            R.ACCEPTED, E.VIA_CONSOLE, verdict[ROLE], verdict[ACTION], verdict[HOLDER], verdict[REF], ""
+            records.ACCEPTED,
+            events.VIA_CONSOLE,
+            verdict[ROLE],
+            verdict[ACTION],
+            verdict[HOLDER],
+            verdict[REF],
+            "",
         )
         if verdict[DURESS]:
-            self._fact(R.ALARM, ALARM_DURESS, verdict[ROLE], verdict[HOLDER], R.ANY_DOOR)
+            self._fact(records.ALARM, ALARM_DURESS, verdict[ROLE], verdict[HOLDER], records.ANY_DOOR)
         self._start_for_service()
         return "right; starting for service"
 
     def _refuse(self, reason, left):
-        self._fact(R.REFUSED, reason, E.VIA_CONSOLE)
+        self._fact(records.REFUSED, reason, events.VIA_CONSOLE)
         if self._answerable() >= 0:
             return "not taken, {} tries left: {}".format(left, self._no_clock())
         return "wrong code; {} tries left".format(left)
@@ -157,7 +161,7 @@ class Console:
         """Durable first, then true: as the core's own records."""
         controller = self._controller
         controller.fact(kind, *values)
-        controller.core.apply(kind, controller.now()[1], R.pack(kind, *values))
+        controller.core.apply(kind, controller.now()[1], records.pack(kind, *values))
 
     def _start_for_service(self):
         with open("service", "w"):

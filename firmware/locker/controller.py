@@ -12,9 +12,7 @@ from time import ticks_add, ticks_diff, ticks_ms
 from micropython import const
 
 from . import texts
-from .core import dialog
-from .core import events as E
-from .core import records as R
+from .core import dialog, events, records
 from .core.orders import FAILED, IN_THE_PAST
 from .core.reasons import R_OK
 from .journal.log import JournalFailed, JournalFull
@@ -32,12 +30,13 @@ _TIME_FROM_HOST = const(1)
 
 # What the host's retained pictures show; a record of these kinds makes them stale.
 _OCCUPANCY_KINDS = (
-    R.OPENED, R.CLOSED, R.DEPOSITED, R.COLLECTED, R.RETURNED, R.DEPOSIT_UNDONE,
-    R.NOT_OPENED, R.FORCED, R.BLOCKED, R.RELEASED, R.DOOR_FAULT,
+    records.OPENED, records.CLOSED, records.DEPOSITED, records.COLLECTED, records.RETURNED,
+    records.DEPOSIT_UNDONE, records.NOT_OPENED, records.FORCED, records.BLOCKED, records.RELEASED,
+    records.DOOR_FAULT,
 )  # fmt: skip
 _UNHURRIED = (dialog.IDLE, dialog.TAKE, dialog.FILL, dialog.DONE, dialog.MESSAGE)
-_TOUCHES = (E.EV_KEY, E.EV_CARD, E.EV_SCAN)
-_STATUS_KINDS = (R.GRANTS_VERSION, R.FAULT, R.TIME_SET, R.LOST, R.ALARM)
+_TOUCHES = (events.EV_KEY, events.EV_CARD, events.EV_SCAN)
+_STATUS_KINDS = (records.GRANTS_VERSION, records.FAULT, records.TIME_SET, records.LOST, records.ALARM)
 
 
 class Controller:
@@ -138,7 +137,7 @@ class Controller:
             self._take_time(event[1])
         elif event[0] == "failed":
             # Its last word, also where it was spent already: the host hears it when the locker is back.
-            self.fact(R.COMMAND, event[1], FAILED, event[2])
+            self.fact(records.COMMAND, event[1], FAILED, event[2])
         else:
             self.sink(event)
 
@@ -146,23 +145,23 @@ class Controller:
         """The host answers what time it is: a time that the clock refuses changes nothing."""
         now_ms, before_s, trust = self.now()
         if self._clock.set(now_ms, body["t"]) != R_OK:
-            self.sink((E.EV_COMMAND, body["n"], IN_THE_PAST, body["id"]))
+            self.sink((events.EV_COMMAND, body["n"], IN_THE_PAST, body["id"]))
             return
         self.time_told = True
         if self.time_set:
             self.time_set(body["t"])
-        if trust == E.TRUST_FLOOR:
-            self.sink((E.EV_TIME, before_s, _TIME_FROM_HOST))
-        self.sink((E.EV_ORDER, body))
+        if trust == events.TRUST_FLOOR:
+            self.sink((events.EV_TIME, before_s, _TIME_FROM_HOST))
+        self.sink((events.EV_ORDER, body))
 
     def fact(self, kind, *values):
         """Journal something that needs no decision: a part or a task that failed."""
         if not self.failed:
-            self._fx_record((E.FX_RECORD, kind, R.pack(kind, *values)))
+            self._fx_record((events.FX_RECORD, kind, records.pack(kind, *values)))
 
     def _carry_out(self, effects):
         for fx in effects:
-            getattr(self, _EFFECTS[fx[0]])(fx)
+            self._EFFECTS[fx[0]](self, fx)
 
     # --- effects out -------------------------------------------------------------------------------
 
@@ -229,7 +228,7 @@ class Controller:
         """Nothing may be decided any more: all coils off, and say so."""
         self.failed = why
         self._locks.off()
-        self._lamp.set(E.LED_FAULT)
+        self._lamp.set(events.LED_FAULT)
         self._display.show(texts.render("out_of_service", (), self.core.session.language))
 
     # --- pulses --------------------------------------------------------------------------------------
@@ -242,7 +241,7 @@ class Controller:
         try:
             self._locks.start(door, pulse_ms)
         except OSError:
-            self.sink((E.EV_PULSE_FAILED, door))
+            self.sink((events.EV_PULSE_FAILED, door))
             return
         self._pulsing = door
 
@@ -258,12 +257,12 @@ class Controller:
             while self._pulsing >= 0 or self._pulses:
                 await asyncio.sleep_ms(_PULSE_POLL_MS)
                 self._pulse_turns = self._pulse_turns + 1 & 0xFFFF
-                what = E.EV_PULSED
+                what = events.EV_PULSED
                 try:
                     if self._locks.busy():
                         continue
                 except OSError:
-                    what = E.EV_PULSE_FAILED
+                    what = events.EV_PULSE_FAILED
                 if self._pulsing >= 0:
                     door, self._pulsing = self._pulsing, -1
                     self._rested[door] = ticks_add(ticks_ms(), self._rest_ms)
@@ -290,7 +289,7 @@ class Controller:
                 left_ms = ticks_diff(deadline, now_ms)
                 if left_ms <= 0:
                     self._deadlines.pop(which)
-                    self.sink((E.EV_TIMER, which))
+                    self.sink((events.EV_TIMER, which))
                 elif left_ms < wait_ms:
                     wait_ms = left_ms
             if ticks_diff(now_ms, housekeeping) >= _HOUSEKEEPING_MS and self._may_stall():
@@ -335,16 +334,15 @@ class Controller:
             self._journal.snapshot(self.core.snapshot(), self.now()[1])
         return due
 
-
-_EFFECTS = {
-    E.FX_RECORD: "_fx_record",
-    E.FX_PULSE: "_fx_pulse",
-    E.FX_SHOW: "_fx_show",
-    E.FX_BEEP: "_fx_beep",
-    E.FX_LED: "_fx_led",
-    E.FX_TIMER: "_fx_timer",
-    E.FX_THEN: "_fx_then",
-    E.FX_ASK_GRANTS: "_fx_ask_grants",
-    E.FX_REPLY: "_fx_reply",
-    E.FX_RESTART: "_fx_restart",
-}
+    _EFFECTS = {
+        events.FX_RECORD: _fx_record,
+        events.FX_PULSE: _fx_pulse,
+        events.FX_SHOW: _fx_show,
+        events.FX_BEEP: _fx_beep,
+        events.FX_LED: _fx_led,
+        events.FX_TIMER: _fx_timer,
+        events.FX_THEN: _fx_then,
+        events.FX_ASK_GRANTS: _fx_ask_grants,
+        events.FX_REPLY: _fx_reply,
+        events.FX_RESTART: _fx_restart,
+    }

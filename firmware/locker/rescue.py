@@ -98,18 +98,19 @@ class Rescue:
 
     def apply(self, kind, time_s, payload, seq=0):
         """Fold what tries and counters are made of.  Nothing else: it may be what the start failed at."""
-        from .core import records as R
+        from .core import records
 
         if kind in (
-            R.BOOT, R.ATTEMPT, R.ACCEPTED, R.REFUSED, R.THROTTLE_STATE, R.HOLDER_COUNTER,
+            records.BOOT, records.ATTEMPT, records.ACCEPTED, records.REFUSED, records.THROTTLE_STATE,
+            records.HOLDER_COUNTER,
         ):  # fmt: skip
             self.access.apply(kind, time_s, payload)
 
     def fact(self, kind, *values):
         """Journal it; what is not durable raises, and then no code is compared."""
-        from .core import records as R
+        from .core import records
 
-        self._journal.append(kind, R.pack(kind, *values), self.now()[1])
+        self._journal.append(kind, records.pack(kind, *values), self.now()[1])
 
     def now(self):
         return self._clock.now(ticks_ms())

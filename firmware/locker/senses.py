@@ -8,8 +8,7 @@ from time import ticks_add, ticks_diff, ticks_ms
 
 from micropython import const
 
-from .core import events as E
-from .core import senses
+from .core import events, senses
 from .core.reasons import R_OK
 from .core.timekeeping import EARLIEST_S
 from .drivers.switches import Switch
@@ -46,8 +45,8 @@ class Senses:
         from .drivers.banks import INPUT_ONLY
 
         no_pull = INPUT_ONLY.get(raw["board"], ())
-        self._add_switch(given["tamper"], "open_level", E.SENSE_LID, _LID_HOLD_MS, no_pull)
-        self._add_switch(given["mains"], "lost_level", E.SENSE_MAINS, _MAINS_HOLD_MS, no_pull)
+        self._add_switch(given["tamper"], "open_level", events.SENSE_LID, _LID_HOLD_MS, no_pull)
+        self._add_switch(given["mains"], "lost_level", events.SENSE_MAINS, _MAINS_HOLD_MS, no_pull)
         if given["supply"]:
             from .drivers.gauge import Gauge
 
@@ -111,7 +110,7 @@ class Senses:
         if self._chip_told:
             self._hear(self._chip_told)
         if self._before_s >= 0:
-            self._controller.sink((E.EV_TIME, self._before_s, _TIME_FROM_CHIP))
+            self._controller.sink((events.EV_TIME, self._before_s, _TIME_FROM_CHIP))
 
     def door_sink(self, sink):
         """A sink for the doors' sensors that shows the lights what they say, too."""
@@ -121,7 +120,7 @@ class Senses:
 
         def told(event):
             sink(event)
-            if event[0] == E.EV_DOOR:
+            if event[0] == events.EV_DOOR:
                 strip.seen(event[1], event[2])
 
         return told
@@ -165,13 +164,13 @@ class Senses:
             await asyncio.sleep_ms(_LOOK_MS)
 
     def _switched(self, what, active):
-        if what == E.SENSE_MAINS and self._strip is not None:
+        if what == events.SENSE_MAINS and self._strip is not None:
             self._strip.save(active)
-        self._controller.sink((E.EV_SENSE, what, active))
+        self._controller.sink((events.EV_SENSE, what, active))
 
     def _look_at_supply(self):
         if not self._controller.is_pulsing():
-            self._controller.sink((E.EV_SENSE, E.SENSE_SUPPLY, self._gauge.read_mv()))
+            self._controller.sink((events.EV_SENSE, events.SENSE_SUPPLY, self._gauge.read_mv()))
 
     def _look_at_warmth(self):
         try:
@@ -181,7 +180,7 @@ class Senses:
             return
         if self._chip_told == _SILENT:
             self._look_at_clock()  # it is back; and what it knows?
-        self._controller.sink((E.EV_SENSE, E.SENSE_HEAT, degrees))
+        self._controller.sink((events.EV_SENSE, events.SENSE_HEAT, degrees))
 
     def _look_at_clock(self):
         epoch_s = self._ask_chip(self._clock.now(ticks_ms())[1])

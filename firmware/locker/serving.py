@@ -6,8 +6,7 @@ from time import sleep_ms, ticks_diff, ticks_ms
 
 from . import VERSION, forget
 from .controller import Controller
-from .core import events as E
-from .core import records as R
+from .core import events, records
 from .core.core import Core
 from .core.timekeeping import Clock
 from .drivers import board
@@ -108,11 +107,13 @@ class Locker:
 
     def _task_report(self, name, text):
         print("fault:", name, text)
-        self._controller.fact(R.FAULT, _FAULT_TASK, name)
+        self._controller.fact(records.FAULT, _FAULT_TASK, name)
 
     def _part_report(self, text):
         print("part:", text)
-        self._controller.fact(R.FAULT, _FAULT_PART, text[: R.PARCEL_ID_BYTES_MAX])  # ASCII, one byte each
+        self._controller.fact(
+            records.FAULT, _FAULT_PART, text[: records.PARCEL_ID_BYTES_MAX]
+        )  # ASCII, one byte each
 
     def _sweep(self, parts, panel):
         """From now on the heap is swept by rule: what stays is there, so its time can be measured."""
@@ -147,7 +148,7 @@ class Locker:
         if self._read_only:
             self._controller.stop(self._journal_text)
         else:
-            self._controller.sink((E.EV_BOOT, board.boot_cause()) + self._boot)
+            self._controller.sink((events.EV_BOOT, board.boot_cause()) + self._boot)
             if self._senses:
                 self._senses.started()
         print("ready")

@@ -33,7 +33,7 @@ def other_phases(action: str) -> list[str]:
     found = []
     for node in ast.walk(ast.parse("if True:\n" + source)):
         value = node.value if isinstance(node, ast.Return) else None
-        if isinstance(value, ast.Attribute) and isinstance(value.value, ast.Name) and value.value.id == "D":
+        if isinstance(value, ast.Attribute) and ast.unparse(value.value) == "doors":
             found.append(getattr(doors, value.attr))
     return sorted(found)
 

@@ -4,7 +4,7 @@ from locker.drivers.boards import codec
 from locker.drivers.rs485board import Board
 
 # kind -> (address, request for everything or for lock 0, command that opens the first lock, a reply, its
-# inputs from channel 0 on).  Frames of facts/hardware.md and of makers' documents, checks worked out by hand.
+# inputs from channel 0 on).  Frames of makers' documents, checks worked out by hand.
 FRAMES = {
     "8a": (1, "80 01 00 33 B2", "8A 01 01 11 9B", "80 01 05 00 80 33 37", (1, 0, 1, 0, 0, 0, 0, 0)),
     "cu48": (0, "02 00 00 50 03 55", "02 00 00 51 03 56", "02 00 00 65 05 00 00 00 00 80 03 EF", (1, 0, 1)),

@@ -1,4 +1,4 @@
-"""The cryptography: published vectors, the golden vectors of DESIGN, and forms that must be refused."""
+"""The cryptography: published vectors, vectors of another implementation, and forms that must be refused."""
 
 import json
 from binascii import unhexlify

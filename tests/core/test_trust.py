@@ -1,4 +1,4 @@
-"""The table of DESIGN 6: what each kind of code may do, with a clock that is set and one that is not."""
+"""What each kind of code may do, with a clock that is set and one that is not."""
 
 from access_kit import EPOCH_S
 from locker.core import reasons as W

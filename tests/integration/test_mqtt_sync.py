@@ -51,7 +51,7 @@ def settle(host: Host, device: Device, counter: int) -> None:
 
 
 def test_a_fortnight_offline_drains_without_the_heap_growing(broker: Mosquitto, device: Device) -> None:
-    count = 14 * 400  # events; DESIGN 4
+    count = 14 * 400  # events
     device.ask("plug", False)
     eventually(lambda: not device.state()["up"], "the link is down")
     device.ask("append", count)

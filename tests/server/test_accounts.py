@@ -115,7 +115,7 @@ def test_a_carrier_prints_return_labels_for_its_own_parcels_alone(api):
 
 
 def raw_body(token):
-    """The signed part of a token (DESIGN 5), without its MAC."""
+    """The signed part of a token, without its MAC."""
     text = token.removeprefix("CG1")
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))[:-16]
 

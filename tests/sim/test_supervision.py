@@ -300,12 +300,12 @@ def broken(tmp_path: Path, defect: str) -> Path:
 
 
 POISONED = """
-from locker.core import core, orders
+from locker.core import core, events, orders
 
 def fails(self, *_):
     raise KeyError("a case that nobody thought of")
 
-core.Core._on_grants = orders.Orders._identify = fails
+core.Core._HANDLERS[events.EV_GRANTS] = orders.Orders._BY_NAME["identify"] = fails
 """
 
 

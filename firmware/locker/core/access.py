@@ -1,4 +1,4 @@
-"""Who may open what: digits and tokens in, one verdict out, offline (DESIGN 5).
+"""Who may open what: digits and tokens in, one verdict out, offline.
 
 ``Access`` folds the records it owns and ignores the others, so the core hands it every record.  It
 never opens anything: a verdict says what a code stands for; whether the parcel is there, and which
@@ -14,10 +14,7 @@ import struct
 
 from micropython import const
 
-from . import codes, grants, livecodes, trust
-from . import events as E
-from . import reasons as W
-from . import records as R
+from . import codes, events, grants, livecodes, reasons, records, trust
 from .labels import CODE_DIGITS_MAX, CODE_DIGITS_MIN, all_digits, parcel_possible
 from .parcelcodes import ParcelCodes
 from .revoked import Counters, Parcels
@@ -31,14 +28,14 @@ _EACH_EVENT = const(2)  # codes to prepare, two HMACs each
 _ALL_CELLS = const(64)
 _LOST_TOKEN_S = const(31_622_400)  # a year
 
-_DURESS_ROLES = (E.CLERK, E.TECHNICIAN)
+_DURESS_ROLES = (events.CLERK, events.TECHNICIAN)
 
 # The parts of a verdict.
 REASON, ROLE, ACTION, HOLDER, DOOR, REF, PARCEL, DURESS = range(8)
 
 
 def _refused(reason) -> tuple:
-    return (reason, 0, 0, 0, R.ANY_DOOR, 0, "", False)
+    return (reason, 0, 0, 0, records.ANY_DOOR, 0, "", False)
 
 
 class Access:
@@ -72,21 +69,21 @@ class Access:
         self._used_nonce = 0  # of the newest TOKEN_USED, until the OPENED that it is for
         self._floor_s = 0  # newest time in any record: what has ended by then has ended for good
         self._folds = {
-            R.GRANT: self._fold_grant,
-            R.GRANT_DROP: self._fold_grant_drop,
-            R.GRANTS_VERSION: self._fold_grants_version,
-            R.GRANTS_RESET: self._fold_grants_reset,
-            R.GRANT_SPENT: self._fold_grant_spent,
-            R.REVOKE_PARCEL: self._fold_revoke_parcel,
-            R.REVOKE_NONCE: self._fold_revoke_nonce,
-            R.HOLDER_COUNTER: self._fold_holder_counter,
-            R.TOKEN_USED: self._fold_token_used,
-            R.OPENED: self._fold_opened,
-            R.ATTEMPT: self._fold_attempt,
-            R.REFUSED: self._fold_refused,
-            R.ACCEPTED: self._fold_accepted,
-            R.BOOT: self._fold_boot,
-            R.THROTTLE_STATE: self._fold_throttle_state,
+            records.GRANT: self._fold_grant,
+            records.GRANT_DROP: self._fold_grant_drop,
+            records.GRANTS_VERSION: self._fold_grants_version,
+            records.GRANTS_RESET: self._fold_grants_reset,
+            records.GRANT_SPENT: self._fold_grant_spent,
+            records.REVOKE_PARCEL: self._fold_revoke_parcel,
+            records.REVOKE_NONCE: self._fold_revoke_nonce,
+            records.HOLDER_COUNTER: self._fold_holder_counter,
+            records.TOKEN_USED: self._fold_token_used,
+            records.OPENED: self._fold_opened,
+            records.ATTEMPT: self._fold_attempt,
+            records.REFUSED: self._fold_refused,
+            records.ACCEPTED: self._fold_accepted,
+            records.BOOT: self._fold_boot,
+            records.THROTTLE_STATE: self._fold_throttle_state,
         }
 
     # --- the fold ----------------------------------------------------------------------------------
@@ -102,38 +99,38 @@ class Access:
         self._grants.put(payload, self._floor_s)
 
     def _fold_grant_drop(self, kind, payload):
-        self._grants.drop(R.unpack(kind, payload)[0])
+        self._grants.drop(records.unpack(kind, payload)[0])
 
     def _fold_grants_version(self, kind, payload):
-        self.grants_version = R.unpack(kind, payload)[0]
+        self.grants_version = records.unpack(kind, payload)[0]
 
     def _fold_grants_reset(self, kind, payload):
         self._grants.reset()
 
     def _fold_grant_spent(self, kind, payload):
-        self._grants.spend(R.unpack(kind, payload)[0])
+        self._grants.spend(records.unpack(kind, payload)[0])
 
     def _fold_revoke_parcel(self, kind, payload):
-        until, parcel = R.unpack(kind, payload)
+        until, parcel = records.unpack(kind, payload)
         self._revoked_parcels.add(parcel, until)
 
     def _fold_revoke_nonce(self, kind, payload):
-        nonce, until = R.unpack(kind, payload)
+        nonce, until = records.unpack(kind, payload)
         self._tokens.revoked.add(nonce, until, self._floor_s)
 
     def _fold_holder_counter(self, kind, payload):
-        role, action, holder, counter = R.unpack(kind, payload)
+        role, action, holder, counter = records.unpack(kind, payload)
         who = (role, action, holder)
         self._counters.put(who, counter)
         self._windows.cut_off(who)
 
     def _fold_token_used(self, kind, payload):
-        nonce, until = R.unpack(kind, payload)
+        nonce, until = records.unpack(kind, payload)
         self._tokens.use(nonce, until, self._floor_s)
         self._used_nonce = nonce
 
     def _fold_opened(self, kind, payload):
-        door, _, _, ref, _ = R.unpack(kind, payload)
+        door, _, _, ref, _ = records.unpack(kind, payload)
         # A grant may have the number of a token: it was the token's opening if TOKEN_USED came just before.
         if ref and ref != self._used_nonce:
             self._grants.opened(ref, door)
@@ -152,36 +149,39 @@ class Access:
         self.throttle.restarted()
 
     def _fold_throttle_state(self, kind, payload):
-        self.throttle.state(R.unpack(kind, payload)[0])
+        self.throttle.state(records.unpack(kind, payload)[0])
 
     def snapshot(self):
         """Yield ``(kind, payload)`` of records that fold to the present state."""
-        yield R.GRANTS_VERSION, R.pack(R.GRANTS_VERSION, self.grants_version)
+        yield records.GRANTS_VERSION, records.pack(records.GRANTS_VERSION, self.grants_version)
         yield from self._grants.snapshot(self._floor_s)
         yield from self._revoked_parcels.snapshot()
         yield from self._tokens.snapshot()
         yield from self._counters.snapshot()
-        yield R.THROTTLE_STATE, R.pack(R.THROTTLE_STATE, self.throttle.milli_tries(), self._floor_s)
+        yield (
+            records.THROTTLE_STATE,
+            records.pack(records.THROTTLE_STATE, self.throttle.milli_tries(), self._floor_s),
+        )
 
     # --- what the host sends ---------------------------------------------------------------------------
 
     def admit(self, kind, payload):
         """``R_OK``, or why this GRANT, REVOKE_* or HOLDER_COUNTER from the host must not be journaled."""
-        if kind == R.GRANT:
+        if kind == records.GRANT:
             return self._grants.admit(payload, self._doors, self._floor_s)
-        fixed_bytes = struct.calcsize(R.fixed_format(kind))
+        fixed_bytes = struct.calcsize(records.fixed_format(kind))
         if len(payload) < fixed_bytes:
-            return W.R_PAYLOAD
-        if kind == R.REVOKE_PARCEL:
+            return reasons.R_PAYLOAD
+        if kind == records.REVOKE_PARCEL:
             if not parcel_possible(payload[fixed_bytes:]):
-                return W.R_PARCEL
-            room = self._revoked_parcels.room(R.unpack(kind, payload)[1], self._floor_s)
-        elif kind == R.HOLDER_COUNTER:
-            role, action, holder, _ = R.unpack(kind, payload)
+                return reasons.R_PARCEL
+            room = self._revoked_parcels.room(records.unpack(kind, payload)[1], self._floor_s)
+        elif kind == records.HOLDER_COUNTER:
+            role, action, holder, _ = records.unpack(kind, payload)
             room = self._counters.room((role, action, holder))
         else:
             room = True  # a full list of nonces makes room by its horizon
-        return W.R_OK if room else W.R_FULL
+        return reasons.R_OK if room else reasons.R_FULL
 
     def grants_digest(self, time_s):
         """What host and locker compare: ``Grants.digest``."""
@@ -239,19 +239,23 @@ class Access:
         floor of the time is known.  Needs an ATTEMPT record folded before, for each.
         """
         paid = self.throttle.take()
-        if paid != W.R_OK:
+        if paid != reasons.R_OK:
             return _refused(paid)
         is_card = text.startswith("W")
         if not is_card and (len(text) != self._digits or not all_digits(text)):
-            return _refused(W.R_NOT_DIGITS)
+            return _refused(reasons.R_NOT_DIGITS)
         self._windows.fill(now[1], _ALL_CELLS)
         self._parcels.prepare_all()
         verdict = self._decide(text, now, number)
         if self._duress and not is_card:  # the next card of a series asks for no help
             lowered = self._decide(text[:-1] + str((int(text[-1]) + 9) % 10), now, number)
-            if verdict[REASON] == W.R_WRONG and lowered[REASON] == W.R_OK and lowered[ROLE] in _DURESS_ROLES:
+            if (
+                verdict[REASON] == reasons.R_WRONG
+                and lowered[REASON] == reasons.R_OK
+                and lowered[ROLE] in _DURESS_ROLES
+            ):
                 verdict = lowered[:DURESS] + (True,)
-        if verdict[REASON] == W.R_OK:
+        if verdict[REASON] == reasons.R_OK:
             self._tokens.forget(verdict[REF])  # a token with that number: from now on the grant is meant
         return verdict
 
@@ -288,23 +292,23 @@ class Access:
 
     def _decide(self, text, now, number):
         tag = codes.listed_tag(self._listed, text)
-        best = _refused(W.R_WRONG)
+        best = _refused(reasons.R_WRONG)
         for ref in self._refs(tag):
             verdict = self._judge(ref, now)
-            if verdict[REASON] == W.R_OK == best[REASON]:
+            if verdict[REASON] == reasons.R_OK == best[REASON]:
                 if not verdict[PARCEL] or verdict[PARCEL] != best[PARCEL] or verdict[ACTION] != best[ACTION]:
-                    return _refused(W.R_AMBIGUOUS)
-            elif best[REASON] == W.R_WRONG or verdict[REASON] < best[REASON]:
+                    return _refused(reasons.R_AMBIGUOUS)
+            elif best[REASON] == reasons.R_WRONG or verdict[REASON] < best[REASON]:
                 best = verdict  # what is good, else always the same of several reasons
-        if best[REASON] != W.R_OK and number >= 0 and now[2] != E.TRUST_SET:
+        if best[REASON] != reasons.R_OK and number >= 0 and now[2] != events.TRUST_SET:
             return self._answered(tag, number) or best
         return best
 
     def _answered(self, tag, number):
         for i, (role, action, holder) in enumerate(self._windows.holders):
-            is_technician = (role, action) == (E.TECHNICIAN, E.SERVICE)
+            is_technician = (role, action) == (events.TECHNICIAN, events.SERVICE)
             if is_technician and codes.same(tag, self._windows.answer_tag(i, number)):
-                return (W.R_OK, role, action, holder, R.ANY_DOOR, 0, "", False)
+                return (reasons.R_OK, role, action, holder, records.ANY_DOOR, 0, "", False)
         return None
 
     def _refs(self, tag):
@@ -325,20 +329,20 @@ class Access:
         if door >= 0:
             parcel = self._parcels.parcel(door)
             if self._revoked_parcels.has(parcel, now[1]):
-                return _refused(W.R_REVOKED)
-            return (W.R_OK, E.CUSTOMER, E.COLLECT, 0, door, 0, parcel, False)
+                return _refused(reasons.R_REVOKED)
+            return (reasons.R_OK, events.CUSTOMER, events.COLLECT, 0, door, 0, parcel, False)
         role, action, holder, not_before, not_after = self._windows.code(livecodes.cell_of(ref))
         reason = trust.judge(trust.WINDOW, action, not_before, not_after, now)
-        if reason == W.R_OK:
-            return (reason, role, action, holder, R.ANY_DOOR, 0, "", False)
+        if reason == reasons.R_OK:
+            return (reason, role, action, holder, records.ANY_DOOR, 0, "", False)
         # A neighbouring slot that does not count is as unknown as any other slot.
-        return _refused(reason if reason == W.R_NO_CLOCK else W.R_WRONG)
+        return _refused(reason if reason == reasons.R_NO_CLOCK else reasons.R_WRONG)
 
     def _judge_grant(self, id_, now):
         not_before, not_after, role, action, holder, door, uses, parcel = self._grants.fields(id_)
         reason = trust.judge(trust.LISTED, action, not_before, not_after, now)
-        if reason == W.R_OK and self._grants.spent(id_, uses):
-            reason = W.R_DONE_BEFORE
-        if reason != W.R_OK:
+        if reason == reasons.R_OK and self._grants.spent(id_, uses):
+            reason = reasons.R_DONE_BEFORE
+        if reason != reasons.R_OK:
             return _refused(reason)
         return (reason, role, action, holder, door, id_, parcel, False)

@@ -10,8 +10,7 @@ from time import ticks_add, ticks_diff
 
 from micropython import const
 
-from . import doors as D
-from . import records as R
+from . import doors, records
 from .compartments import Compartments
 from .events import FX_PULSE
 from .health import FAULT_LATCH
@@ -33,7 +32,7 @@ OUT_OF_ORDER = const(3)
 
 _OPEN_WAIT_MS = const(2_000)  # from the coil's end to giving the pulse up; also the lock's rest
 _QUEUE_WAIT_MS = const(15_000)  # a pulse that never comes round, in a queue of pulses
-_PULSES_MAX = const(3)  # hardware.md: again after a rest, twice at most
+_PULSES_MAX = const(3)  # a latch that is jammed gets a rest and two more
 # Nobody takes a parcel out in less: it sprang and was pushed shut, or the reed lied.  A third of a second of
 # a hand, and half a second that a board which is asked lock by lock may be late with either news.
 _TAKE_MS = const(800)
@@ -74,11 +73,11 @@ class Cabinet(Compartments):
     def readiness(self, index):
         """What ``order`` would answer now."""
         phase = self.doors[index].phase
-        if D.step(phase, D.ORDER):
+        if doors.step(phase, doors.ORDER):
             return ORDERED
-        if phase in (D.OPEN, D.FORCED):
+        if phase in (doors.OPEN, doors.FORCED):
             return IS_OPEN
-        return IS_BUSY if phase == D.ORDERED else OUT_OF_ORDER
+        return IS_BUSY if phase == doors.ORDERED else OUT_OF_ORDER
 
     def order(self, index, purpose, role, holder, ref, parcel, now):
         """Order a door open.  Answers ``ORDERED`` or why not; the pulse is recorded first."""
@@ -88,23 +87,23 @@ class Cabinet(Compartments):
             d.pulses = 0
             d.ordered_ms = now[0]
             self._business = (purpose, role, holder, ref, parcel)
-            self.signal(index, D.ORDER, now)
+            self.signal(index, doors.ORDER, now)
         return answer
 
     def undo_deposit(self, index):
         """The person will not leave the parcel here after all; the door is still open."""
-        if self.doors[index].content == D.FILLING:
-            self._record(R.DEPOSIT_UNDONE, index, self.doors[index].parcel)
+        if self.doors[index].content == doors.FILLING:
+            self._record(records.DEPOSIT_UNDONE, index, self.doors[index].parcel)
 
     def report_problem(self, index, role, holder, alarm):
         """Somebody says the parcel is missing or wrong: nobody gets this compartment unseen."""
-        self._record(R.ALARM, alarm, role, holder, index)
-        self._record(R.BLOCKED, index, D.BLOCKED_REPORTED)
+        self._record(records.ALARM, alarm, role, holder, index)
+        self._record(records.BLOCKED, index, doors.BLOCKED_REPORTED)
 
     def signal(self, index, signal, now):
         """Move one door as ``doors.TABLE`` says; an action may name another phase than the table."""
         d = self.doors[index]
-        step = D.step(d.phase, signal)
+        step = doors.step(d.phase, signal)
         if step is None:
             return
         phase, action = step
@@ -121,28 +120,28 @@ class Cabinet(Compartments):
         d = self.doors[index]
         d.faults, d.fault = d.faults + 1, fault
         if d.faults <= _FAULTS_TOLD_MAX:
-            self._record(R.DOOR_FAULT, index, fault)
-        told = d.opened_ms if fault == D.FAULT_CHATTER and d.content == D.TAKEN else None
+            self._record(records.DOOR_FAULT, index, fault)
+        told = d.opened_ms if fault == doors.FAULT_CHATTER and d.content == doors.TAKEN else None
         if told is not None and 0 <= ticks_diff(now[0], told) < _DOUBT_MS:
             self._do_lapse(index, d, now)
-        self.signal(index, D.SENSOR_FAULT, now)
+        self.signal(index, doors.SENSOR_FAULT, now)
 
     def tick(self, now):
         """Signal ``LATE`` to every door whose deadline has passed."""
         for i, d in enumerate(self.doors):
             if d.deadline_ms is not None and ticks_diff(d.deadline_ms, now[0]) <= 0:
-                self.signal(i, D.LATE, now)
+                self.signal(i, doors.LATE, now)
 
     def hour(self):
         """An hour has passed: doors are told of again, first of all what was not told and has not ended."""
         for i, d in enumerate(self.doors):
             if d.faults:
-                if d.faults > _FAULTS_TOLD_MAX and d.phase == D.FAULTY:
-                    self._record(R.DOOR_FAULT, i, d.fault)
+                if d.faults > _FAULTS_TOLD_MAX and d.phase == doors.FAULTY:
+                    self._record(records.DOOR_FAULT, i, d.fault)
                 d.faults = 0
             if d.forced:
                 d.forced = 0
-                if d.phase == D.FORCED and not d.seen_open:
+                if d.phase == doors.FORCED and not d.seen_open:
                     self._record_forced(i, d)
 
     # --- actions of the table ------------------------------------------------------------------------
@@ -156,18 +155,18 @@ class Cabinet(Compartments):
             self._pulse(index, d, business, now)
             self._note(index, NOTE_AGAIN)
             return None
-        if d.purpose == D.FOR_DEPOSIT:  # another compartment will be given, so this order ends now
+        if d.purpose == doors.FOR_DEPOSIT:  # another compartment will be given, so this order ends now
             self._give_up(index, d, now)
             self._note(index, NOTE_STUCK)
-            return D.CLOSED
+            return doors.CLOSED
         d.deadline_ms = ticks_add(now[0], _STUCK_MS)
         self._note(index, NOTE_STUCK)
-        return D.STUCK
+        return doors.STUCK
 
     def _pulse(self, index, d, business, now):
         d.pulses += 1
         purpose, role, holder, ref, parcel = business
-        self._record(R.PULSE, index, purpose, d.pulses, role, holder, ref, parcel)
+        self._record(records.PULSE, index, purpose, d.pulses, role, holder, ref, parcel)
         self._effect((FX_PULSE, index, self._pulse_ms))
         d.deadline_ms = ticks_add(now[0], _QUEUE_WAIT_MS)
 
@@ -175,24 +174,24 @@ class Cabinet(Compartments):
         d.deadline_ms = ticks_add(now[0], _OPEN_WAIT_MS)
 
     def _do_lapse(self, index, d, now):
-        self._latch_record(index, R.NOT_OPENED, index, d.purpose, d.parcel)
+        self._latch_record(index, records.NOT_OPENED, index, d.purpose, d.parcel)
 
     def _latch_record(self, index, kind, *values):
         """A record that tells how well a latch springs; another one when it has just become weak."""
         was_weak = self.health.is_weak(index)
         self._record(kind, *values)
         if self.health.is_weak(index) and not was_weak:
-            self._record(R.FAULT, FAULT_LATCH, self.health.text(index))
+            self._record(records.FAULT, FAULT_LATCH, self.health.text(index))
 
     def _give_up(self, index, d, now):
         """This door is not offered to the next parcel before it has been seen to open again."""
-        was_deposit = d.purpose == D.FOR_DEPOSIT
+        was_deposit = d.purpose == doors.FOR_DEPOSIT
         self._do_lapse(index, d, now)
         if was_deposit and not d.block:
-            self._record(R.BLOCKED, index, D.BLOCKED_STUCK)
+            self._record(records.BLOCKED, index, doors.BLOCKED_STUCK)
 
     def _do_no_driver(self, index, d, now):
-        self._record(R.DOOR_FAULT, index, D.FAULT_LOCK_SILENT)
+        self._record(records.DOOR_FAULT, index, doors.FAULT_LOCK_SILENT)
         self._give_up(index, d, now)
         self._note(index, NOTE_BROKEN)
 
@@ -201,11 +200,11 @@ class Cabinet(Compartments):
 
     def _do_opened(self, index, d, now):
         after_ms = min(65535, ticks_diff(now[0], d.ordered_ms)) if d.pulses else 0
-        self._latch_record(index, R.OPENED, index, d.purpose, after_ms, d.ref, d.parcel)
-        if d.content == D.TAKEN:
+        self._latch_record(index, records.OPENED, index, d.purpose, after_ms, d.ref, d.parcel)
+        if d.content == doors.TAKEN:
             d.opened_ms = now[0]
-        if d.block == D.BLOCKED_STUCK:
-            self._record(R.RELEASED, index, D.BLOCKED_STUCK)
+        if d.block == doors.BLOCKED_STUCK:
+            self._record(records.RELEASED, index, doors.BLOCKED_STUCK)
         self._watch_open(d, now)
         self._note(index, NOTE_OPENED)
 
@@ -217,7 +216,7 @@ class Cabinet(Compartments):
         self._watch_open(d, now)
 
     def _record_forced(self, index, d):
-        self._record(R.FORCED, index, d.parcel if d.content else "")
+        self._record(records.FORCED, index, d.parcel if d.content else "")
 
     def _watch_open(self, d, now):
         d.open_ms = now[0]
@@ -227,7 +226,7 @@ class Cabinet(Compartments):
     def _do_remind(self, index, d, now):
         d.reminders += 1
         if d.reminders == _LEFT_OPEN_REMINDERS:
-            self._record(R.LEFT_OPEN, index, ticks_diff(now[0], d.open_ms) // 1000)
+            self._record(records.LEFT_OPEN, index, ticks_diff(now[0], d.open_ms) // 1000)
         d.deadline_ms = ticks_add(now[0], _REMIND_MS)
         self._note(index, NOTE_REMIND)
         if d.reminders == _LEFT_OPEN_REMINDERS:
@@ -235,8 +234,8 @@ class Cabinet(Compartments):
 
     def _do_closed(self, index, d, now):
         if d.seen_open:  # else its opening, one of many by force, was not told
-            self._record(R.CLOSED, index, d.purpose)
-        told = d.opened_ms if d.content == D.TAKEN else None
+            self._record(records.CLOSED, index, d.purpose)
+        told = d.opened_ms if d.content == doors.TAKEN else None
         if told is not None and 0 <= ticks_diff(now[0], told) < _TAKE_MS:  # below 0: days ago
             self._do_lapse(index, d, now)  # the parcel is still there, and its code good
             self._note(index, NOTE_STUCK)
@@ -249,7 +248,7 @@ class Cabinet(Compartments):
         if d.ordered:
             self._do_lapse(index, d, now)
         if d.seen_open:
-            self._record(R.CLOSED, index, d.purpose)
+            self._record(records.CLOSED, index, d.purpose)
         self._settle(index, d)
 
     def _do_settle_open(self, index, d, now):
@@ -261,16 +260,16 @@ class Cabinet(Compartments):
             self._do_opened(index, d, now)
             return None
         self._do_forced(index, d, now)
-        return D.FORCED
+        return doors.FORCED
 
     def _settle(self, index, d):
         """The door is closed: what was begun while it was open is now a fact."""
-        if d.content == D.FILLING:
-            self._record(R.DEPOSITED, index, d.holder, d.role, d.parcel)
-        elif d.content == D.TAKEN and d.purpose == D.FOR_RECALL:
-            self._record(R.RETURNED, index, d.holder, d.role, d.parcel)
-        elif d.content == D.TAKEN:
-            self._record(R.COLLECTED, index, d.ref, d.parcel)
+        if d.content == doors.FILLING:
+            self._record(records.DEPOSITED, index, d.holder, d.role, d.parcel)
+        elif d.content == doors.TAKEN and d.purpose == doors.FOR_RECALL:
+            self._record(records.RETURNED, index, d.holder, d.role, d.parcel)
+        elif d.content == doors.TAKEN:
+            self._record(records.COLLECTED, index, d.ref, d.parcel)
 
     def _note(self, index, note):
         self.notes.append((index, note))

@@ -1,4 +1,4 @@
-"""The cryptography of DESIGN 5 and 7, written once for the locker and for the host.
+"""The cryptography of codes and MQTT frames, written once for the locker and for the host.
 
 Everything is HMAC-SHA256 (RFC 2104, FIPS 180-4) over ``hashlib.sha256``; MicroPython has no
 ``hmac``.  All keys come from the locker's 32-byte device key.  A key that is used often is kept as
@@ -74,7 +74,7 @@ def same(a, b):
 
 
 def derive(device_key, label):
-    """``key(label)`` of DESIGN 5: 32 bytes.  ``label`` is one of the ``LABEL_`` strings."""
+    """A key for one purpose, 32 bytes.  ``label`` is one of the ``LABEL_`` strings."""
     if len(device_key) != KEY_BYTES:
         raise ValueError("device key of {} bytes".format(len(device_key)))
     return mac(device_key, label.encode())
@@ -84,7 +84,7 @@ def derive(device_key, label):
 
 
 def to_digits(code_mac, digits):
-    """``D`` of DESIGN 5: the first 64 bits of a MAC as ``digits`` decimal digits."""
+    """The first 64 bits of a MAC, modulo a power of ten, as ``digits`` decimal digits."""
     number = int.from_bytes(code_mac[:8], "big") % 10**digits
     return "{:0{}d}".format(number, digits)
 

@@ -5,12 +5,11 @@ Nothing in here orders, waits or writes; ``cabinet.Cabinet`` does, on top of thi
 
 from micropython import const
 
-from . import doors as D
-from . import records as R
+from . import doors, records
 from .events import TRUST_SET
 from .health import Health
 
-_REMOTE_OPENS_MAX = const(10)  # DESIGN 7: at most 10 remote opens ...
+_REMOTE_OPENS_MAX = const(10)  # so many remote opens ...
 _REMOTE_SPAN_S = const(600)  # ... in 10 minutes
 
 
@@ -22,7 +21,7 @@ class Compartments:
     """
 
     def __init__(self, sizes, low, reopen_s):
-        self.doors = [D.Door() for _ in sizes]
+        self.doors = [doors.Door() for _ in sizes]
         self._sizes = sizes
         self._low = low
         self.reopen_s = reopen_s
@@ -33,23 +32,25 @@ class Compartments:
 
     def apply(self, kind, time_s, payload):
         """Fold one record.  Records of other kinds, and doors this cabinet lacks, change nothing."""
-        if kind == R.REMOTE_STATE:
-            self._count_remote(R.unpack(kind, payload)[0])
-        name = _APPLY.get(kind)
-        if name is None:
+        if kind == records.REMOTE_STATE:
+            self._count_remote(records.unpack(kind, payload)[0])
+        fold = self._FOLDS.get(kind)
+        if fold is None:
             return
-        values = R.unpack(kind, payload)
+        values = records.unpack(kind, payload)
         if values[0] < len(self.doors):
-            getattr(self, name)(self.doors[values[0]], time_s, values)
+            fold(self, self.doors[values[0]], time_s, values)
 
     def _apply_pulse(self, door, time_s, values):
         index, purpose, number, role, holder, ref, parcel = values
         self.health.pulsed(index, number)
         door.ordered = True
         door.purpose, door.role, door.holder, door.ref = purpose, role, holder, ref
-        if purpose in (D.FOR_COLLECT, D.FOR_DEPOSIT, D.FOR_RECALL):
+        if purpose in (doors.FOR_COLLECT, doors.FOR_DEPOSIT, doors.FOR_RECALL):
             door.parcel = parcel
-        if purpose == D.FOR_REMOTE and number == 1:  # else the same opening once more, of a latch that sticks
+        if (
+            purpose == doors.FOR_REMOTE and number == 1
+        ):  # else the same opening once more, of a latch that sticks
             self._count_remote(time_s)
 
     def _count_remote(self, time_s):
@@ -61,47 +62,47 @@ class Compartments:
     def _apply_opened(self, door, time_s, values):
         door.seen_open, door.ordered = True, False
         self.health.opened(values[0], values[2])
-        if door.purpose in (D.FOR_COLLECT, D.FOR_RECALL):
-            door.content, door.opened_at = D.TAKEN, time_s
-        elif door.purpose == D.FOR_DEPOSIT:
-            door.content = D.FILLING
+        if door.purpose in (doors.FOR_COLLECT, doors.FOR_RECALL):
+            door.content, door.opened_at = doors.TAKEN, time_s
+        elif door.purpose == doors.FOR_DEPOSIT:
+            door.content = doors.FILLING
 
     def _apply_closed(self, door, time_s, values):
         door.seen_open = False
-        if door.content in (D.EMPTY, D.PARCEL):  # else the next record says what became of it
-            door.purpose = D.NO_PURPOSE
+        if door.content in (doors.EMPTY, doors.PARCEL):  # else the next record says what became of it
+            door.purpose = doors.NO_PURPOSE
 
     def _apply_deposited(self, door, time_s, values):
-        door.content, door.purpose, door.parcel = D.PARCEL, D.NO_PURPOSE, values[-1]
+        door.content, door.purpose, door.parcel = doors.PARCEL, doors.NO_PURPOSE, values[-1]
         for other in self.doors:
             if other.reserved and (other is door or other.reserved == values[-1]):
                 other.reserved = ""
 
     def _apply_emptied(self, door, time_s, values):
-        door.content, door.purpose = D.EMPTY, D.NO_PURPOSE
+        door.content, door.purpose = doors.EMPTY, doors.NO_PURPOSE
 
     def _apply_undone(self, door, time_s, values):
-        door.content, door.purpose, door.parcel = D.EMPTY, D.NO_PURPOSE, ""
+        door.content, door.purpose, door.parcel = doors.EMPTY, doors.NO_PURPOSE, ""
 
     def _apply_not_opened(self, door, time_s, values):
         door.ordered = False
-        if door.content == D.TAKEN:  # closed before anybody could take it out; what for is not forgotten
-            door.content = D.PARCEL
+        if door.content == doors.TAKEN:  # closed before anybody could take it out; what for is not forgotten
+            door.content = doors.PARCEL
             return
         self.health.not_opened(values[0])
-        if door.purpose == D.FOR_DEPOSIT:
+        if door.purpose == doors.FOR_DEPOSIT:
             door.parcel = ""
-        door.purpose = D.NO_PURPOSE
+        door.purpose = doors.NO_PURPOSE
 
     def _apply_forced(self, door, time_s, values):
         door.seen_open = True
-        door.block = door.block or D.BLOCKED_FORCED
+        door.block = door.block or doors.BLOCKED_FORCED
 
     def _apply_blocked(self, door, time_s, values):
         door.block = values[1]
 
     def _apply_released(self, door, time_s, values):
-        door.block = D.NOT_BLOCKED
+        door.block = doors.NOT_BLOCKED
 
     def _apply_reserved(self, door, time_s, values):
         _, door.reserved_until, door.reserved = values
@@ -119,7 +120,7 @@ class Compartments:
         against the next remote open: a snapshot and a restart gain none.
         """
         for time_s in self._remote_opens:
-            yield R.REMOTE_STATE, R.pack(R.REMOTE_STATE, time_s)
+            yield records.REMOTE_STATE, records.pack(records.REMOTE_STATE, time_s)
         for i, d in enumerate(self.doors):
             seen = (1 if d.seen_open else 0) | (2 if d.ordered else 0)
             if d.content or seen or d.block or d.parcel or d.opened_at:
@@ -135,12 +136,12 @@ class Compartments:
                     d.opened_at,
                     d.parcel,
                 )
-                yield R.DOOR_STATE, R.pack(R.DOOR_STATE, *state)
+                yield records.DOOR_STATE, records.pack(records.DOOR_STATE, *state)
             latch = self.health.snapshot(i)
             if latch:
-                yield R.LATCH_STATE, R.pack(R.LATCH_STATE, *latch)
+                yield records.LATCH_STATE, records.pack(records.LATCH_STATE, *latch)
             if d.reserved:
-                yield R.RESERVED, R.pack(R.RESERVED, i, d.reserved_until, d.reserved)
+                yield records.RESERVED, records.pack(records.RESERVED, i, d.reserved_until, d.reserved)
 
     # --- questions ----------------------------------------------------------------------------------
 
@@ -149,7 +150,7 @@ class Compartments:
         last = -1
         for i, d in enumerate(self.doors):
             if d.parcel == parcel and parcel:
-                if d.content != D.EMPTY:
+                if d.content != doors.EMPTY:
                     return i
                 last = i
         return last
@@ -163,7 +164,7 @@ class Compartments:
         """
         best, best_rank = -1, 99
         for i, d in enumerate(self.doors):
-            if d.content or d.block or d.ordered or d.phase != D.CLOSED or self._sizes[i] < size:
+            if d.content or d.block or d.ordered or d.phase != doors.CLOSED or self._sizes[i] < size:
                 continue
             if d.reserved and time_s < d.reserved_until:
                 if d.reserved == parcel:
@@ -182,7 +183,7 @@ class Compartments:
         """
         _, epoch_s, trust = now
         d = self.doors[index]
-        if d.content != D.EMPTY or not d.parcel or not d.opened_at:
+        if d.content != doors.EMPTY or not d.parcel or not d.opened_at:
             return False
         if d.opened_ms is None and trust != TRUST_SET:
             return False
@@ -197,25 +198,24 @@ class Compartments:
         """One ``[content, seen, parcel]`` for each door, as the host is told; 4 means blocked."""
         out = []
         for d in self.doors:
-            content = 4 if d.block and d.content == D.EMPTY else d.content
-            seen = 2 if d.phase in (D.UNKNOWN, D.FAULTY) else (1 if d.seen_open else 0)
+            content = 4 if d.block and d.content == doors.EMPTY else d.content
+            seen = 2 if d.phase in (doors.UNKNOWN, doors.FAULTY) else (1 if d.seen_open else 0)
             out.append([content, seen, d.parcel if d.content else None])
         return out
 
-
-_APPLY = {
-    R.PULSE: "_apply_pulse",
-    R.OPENED: "_apply_opened",
-    R.CLOSED: "_apply_closed",
-    R.DEPOSITED: "_apply_deposited",
-    R.COLLECTED: "_apply_emptied",
-    R.RETURNED: "_apply_emptied",
-    R.DEPOSIT_UNDONE: "_apply_undone",
-    R.NOT_OPENED: "_apply_not_opened",
-    R.FORCED: "_apply_forced",
-    R.BLOCKED: "_apply_blocked",
-    R.RELEASED: "_apply_released",
-    R.RESERVED: "_apply_reserved",
-    R.DOOR_STATE: "_apply_state",
-    R.LATCH_STATE: "_apply_latch",
-}
+    _FOLDS = {
+        records.PULSE: _apply_pulse,
+        records.OPENED: _apply_opened,
+        records.CLOSED: _apply_closed,
+        records.DEPOSITED: _apply_deposited,
+        records.COLLECTED: _apply_emptied,
+        records.RETURNED: _apply_emptied,
+        records.DEPOSIT_UNDONE: _apply_undone,
+        records.NOT_OPENED: _apply_not_opened,
+        records.FORCED: _apply_forced,
+        records.BLOCKED: _apply_blocked,
+        records.RELEASED: _apply_released,
+        records.RESERVED: _apply_reserved,
+        records.DOOR_STATE: _apply_state,
+        records.LATCH_STATE: _apply_latch,
+    }

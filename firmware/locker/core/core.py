@@ -1,6 +1,6 @@
 """The whole decision: ``handle(event, now) -> effects``, and the fold that restores it.
 
-``Core`` reads no clock, awaits nothing and touches no pin (DESIGN 2).  Each lasting fact goes
+``Core`` reads no clock, awaits nothing and touches no pin.  Each lasting fact goes
 through ``record``: it becomes an ``FX_RECORD`` effect *and* is folded into the state with the same
 ``apply`` that replays the journal, so what runs and what would be recovered cannot differ.  The
 shell carries the effects out in order and stops at the first record that will not be durable.
@@ -8,11 +8,7 @@ shell carries the effects out in order and stops at the first record that will n
 
 from micropython import const
 
-from . import cabinet as C
-from . import dialog, orders
-from . import doors as D
-from . import events as E
-from . import records as R
+from . import cabinet, dialog, doors, events, orders, records
 from .access import Access
 from .reasons import R_OK
 from .session import Session
@@ -29,10 +25,10 @@ _EXPECTED_MAX = const(256)
 _FAULT_SCANNER = const(5)  # records.FAULT: many tokens were refused (3 is health.py's, 4 senses.py's)
 
 _OF_ORDER = {
-    C.ORDERED: orders.OK,
-    C.IS_OPEN: orders.IS_OPEN,
-    C.IS_BUSY: orders.BUSY,
-    C.OUT_OF_ORDER: orders.OUT_OF_ORDER,
+    cabinet.ORDERED: orders.OK,
+    cabinet.IS_OPEN: orders.IS_OPEN,
+    cabinet.IS_BUSY: orders.BUSY,
+    cabinet.OUT_OF_ORDER: orders.OUT_OF_ORDER,
 }
 
 
@@ -50,7 +46,7 @@ class Core:
 
     ``site`` is the validated configuration (``site.Site``): ``names``, ``sizes``, ``low``,
     ``digits``, ``holders``, ``duress``, ``pulse_ms``, ``reopen_s``, ``language``, ``languages``,
-    ``site_name``.  ``device_key`` is the 32-byte key of DESIGN 5.
+    ``site_name``.  ``device_key`` is the locker's own, 32 bytes: all codes are derived from it.
     """
 
     def __init__(self, site, device_key):
@@ -59,7 +55,7 @@ class Core:
         self.digits = site.digits
         self.site_name = site.site_name
         self.access = Access(device_key, site.digits, site.holders, site.duress, len(site.names))
-        self.cabinet = C.Cabinet(
+        self.cabinet = cabinet.Cabinet(
             site.sizes, site.low, site.pulse_ms, site.reopen_s, self._door_record, self.effect
         )
         self.hours = site.hours
@@ -70,7 +66,7 @@ class Core:
         self.failed_command = ""  # id of the newest that broke off; a snapshot forgets it
         self._expected = {}  # parcel -> (size, until epoch s), at most _EXPECTED_MAX
         self._fx = []
-        self._now = (0, 0, E.TRUST_FLOOR)
+        self._now = (0, 0, events.TRUST_FLOOR)
 
     # --- the fold ------------------------------------------------------------------------------------
 
@@ -81,29 +77,29 @@ class Core:
         self.orders.apply(kind, payload)
         if self.senses:
             self.senses.apply(kind, payload)
-        if kind == R.DEPOSITED:
-            values = R.unpack(kind, payload)
+        if kind == records.DEPOSITED:
+            values = records.unpack(kind, payload)
             self.access.bind(values[0], values[-1])
             self._expected.pop(values[-1], None)
-        elif kind == R.DOOR_STATE:
-            values = R.unpack(kind, payload)
-            if values[-1] and values[1] in (D.PARCEL, D.TAKEN, D.EMPTY):
+        elif kind == records.DOOR_STATE:
+            values = records.unpack(kind, payload)
+            if values[-1] and values[1] in (doors.PARCEL, doors.TAKEN, doors.EMPTY):
                 self.access.bind(values[0], values[-1])
-        elif kind == R.PULSE:
-            values = R.unpack(kind, payload)
-            if values[1] == D.FOR_DEPOSIT:
+        elif kind == records.PULSE:
+            values = records.unpack(kind, payload)
+            if values[1] == doors.FOR_DEPOSIT:
                 self.access.unbind(values[0])
-        elif kind in (R.EXPECTED, R.EXPECTED_DROP):
-            self._apply_expected(kind, R.unpack(kind, payload))
-        elif kind in (R.COMMAND, R.COMMAND_STATE):
-            values = R.unpack(kind, payload)
+        elif kind in (records.EXPECTED, records.EXPECTED_DROP):
+            self._apply_expected(kind, records.unpack(kind, payload))
+        elif kind in (records.COMMAND, records.COMMAND_STATE):
+            values = records.unpack(kind, payload)
             self.command_counter = max(self.command_counter, values[0])
-            if kind == R.COMMAND and values[1] == orders.FAILED:
+            if kind == records.COMMAND and values[1] == orders.FAILED:
                 self.failed_command = values[-1]
 
     def _apply_expected(self, kind, values):
         parcel = values[-1]
-        if kind == R.EXPECTED_DROP:
+        if kind == records.EXPECTED_DROP:
             self._expected.pop(parcel, None)
         elif len(self._expected) < _EXPECTED_MAX or parcel in self._expected:
             self._expected[parcel] = values[:2]
@@ -116,27 +112,27 @@ class Core:
         if self.senses:
             yield from self.senses.snapshot()
         for parcel, (size, until) in self._expected.items():
-            yield R.EXPECTED, R.pack(R.EXPECTED, size, until, parcel)
+            yield records.EXPECTED, records.pack(records.EXPECTED, size, until, parcel)
         if self.command_counter:
-            yield R.COMMAND_STATE, R.pack(R.COMMAND_STATE, self.command_counter)
+            yield records.COMMAND_STATE, records.pack(records.COMMAND_STATE, self.command_counter)
 
     # --- for the parts of the core ----------------------------------------------------------------------
 
     def record(self, kind, *values):
         """Make a fact: into the effects, and into the state."""
-        payload = R.pack(kind, *values)
-        self._fx.append((E.FX_RECORD, kind, payload))
+        payload = records.pack(kind, *values)
+        self._fx.append((events.FX_RECORD, kind, payload))
         self.apply(kind, self._now[1], payload)
 
     def _door_record(self, kind, *values):
         """``record`` for the doors.  A token is spent when its door was seen open: first that."""
-        if kind == R.OPENED:
+        if kind == records.OPENED:
             ref = values[3]
             end = self.access.token_end(ref)
             if not end and not self.cabinet.doors[values[0]].pulses:
                 end = self.access.lost_token_end(ref)
             if end:
-                self.record(R.TOKEN_USED, ref, end)
+                self.record(records.TOKEN_USED, ref, end)
         self.record(kind, *values)
 
     def effect(self, effect):
@@ -158,29 +154,29 @@ class Core:
         """Decide on one event; ``now`` and the effects are described in ``events``."""
         self._fx = []
         self._now = now
-        getattr(self, _HANDLERS[event[0]])(event, now)
+        self._HANDLERS[event[0]](self, event, now)
         self._tell_session(now)
         left = self.cabinet.deadline(now)
-        self.effect((E.FX_TIMER, DOORS_TIMER, -1 if left is None else left))
+        self.effect((events.FX_TIMER, DOORS_TIMER, -1 if left is None else left))
         return self._fx
 
     def _tell_session(self, now):
         notes = self.cabinet.notes
         while notes:
             door, note = notes.pop(0)
-            if note == C.NOTE_ALARM:
-                self.effect((E.FX_BEEP, E.BEEP_ALARM))
+            if note == cabinet.NOTE_ALARM:
+                self.effect((events.FX_BEEP, events.BEEP_ALARM))
                 continue
-            if note == C.NOTE_REMIND and door != self.session.door:
-                self.effect((E.FX_BEEP, E.BEEP_REMIND))
+            if note == cabinet.NOTE_REMIND and door != self.session.door:
+                self.effect((events.FX_BEEP, events.BEEP_REMIND))
             self.session.door_note(door, note, now)
 
     def _on_boot(self, event, now):
-        self.record(R.BOOT, *event[1:])
-        self.orders.led(E.LED_READY)
+        self.record(records.BOOT, *event[1:])
+        self.orders.led(events.LED_READY)
         self.orders.watch_notice(now)
         self.orders.watch_clock(now)
-        self.effect((E.FX_TIMER, FLOOR_TIMER, _FLOOR_MS))
+        self.effect((events.FX_TIMER, FLOOR_TIMER, _FLOOR_MS))
         self.session.home()
 
     def _on_key(self, event, now):
@@ -202,16 +198,16 @@ class Core:
         self.session.check(event[1], now)
 
     def _on_door(self, event, now):
-        self.cabinet.signal(event[1], D.SEEN_OPEN if event[2] else D.SEEN_CLOSED, now)
+        self.cabinet.signal(event[1], doors.SEEN_OPEN if event[2] else doors.SEEN_CLOSED, now)
 
     def _on_sensor_fault(self, event, now):
         self.cabinet.sensor_fault(event[1], event[2], now)
 
     def _on_pulsed(self, event, now):
-        self.cabinet.signal(event[1], D.PULSED, now)
+        self.cabinet.signal(event[1], doors.PULSED, now)
 
     def _on_pulse_failed(self, event, now):
-        self.cabinet.signal(event[1], D.PULSE_FAILED, now)
+        self.cabinet.signal(event[1], doors.PULSE_FAILED, now)
 
     def _on_timer(self, event, now):
         if event[1] == dialog.TIMER:
@@ -221,17 +217,17 @@ class Core:
         elif event[1] != FLOOR_TIMER:
             self.orders.timer(event[1], now)
         else:
-            self.record(R.TIME_FLOOR, now[1])
+            self.record(records.TIME_FLOOR, now[1])
             self.cabinet.hour()
             if self.senses:
                 self.senses.hour()
             untold = self.access.untold_tokens()
             if untold:
-                self.record(R.FAULT, _FAULT_SCANNER, "scanner: {} more refused tokens".format(untold))
+                self.record(records.FAULT, _FAULT_SCANNER, "scanner: {} more refused tokens".format(untold))
             earned = self.access.throttle_due(now)
             if earned:  # tries that a restart would otherwise take back
-                self.record(R.THROTTLE_STATE, *earned)
-            self.effect((E.FX_TIMER, FLOOR_TIMER, _FLOOR_MS))
+                self.record(records.THROTTLE_STATE, *earned)
+            self.effect((events.FX_TIMER, FLOOR_TIMER, _FLOOR_MS))
 
     def _on_grants(self, event, now):
         """A delta of the versioned set; one that does not start where we stand is asked for again.
@@ -240,33 +236,33 @@ class Core:
         """
         _, from_version, to_version, added, dropped, more = event
         if not from_version:
-            self.record(R.GRANTS_RESET, to_version)
+            self.record(records.GRANTS_RESET, to_version)
         elif from_version != self.access.grants_version:
-            self.effect((E.FX_ASK_GRANTS, self.access.grants_version))
+            self.effect((events.FX_ASK_GRANTS, self.access.grants_version))
             return
         for grant in dropped:
-            self.record(R.GRANT_DROP, grant)
+            self.record(records.GRANT_DROP, grant)
         for payload in added:
-            self._admit(R.GRANT, payload)
+            self._admit(records.GRANT, payload)
         if not more:
             for grant in self.access.stale_grants():
-                self.record(R.GRANT_DROP, grant)
-        self.record(R.GRANTS_VERSION, to_version)
+                self.record(records.GRANT_DROP, grant)
+        self.record(records.GRANTS_VERSION, to_version)
 
     def _admit(self, kind, payload):
         """Journal what the host sent if it makes sense, else journal why it did not."""
         reason = self.access.admit(kind, payload)
         if reason == R_OK:
-            self.record(kind, *R.unpack(kind, payload))
+            self.record(kind, *records.unpack(kind, payload))
         else:
-            self.record(R.REFUSED, reason, E.VIA_COMMAND)
+            self.record(records.REFUSED, reason, events.VIA_COMMAND)
 
     def _on_expected(self, event, now):
         _, parcel, size, until = event
         if len(self._expected) >= _EXPECTED_MAX and parcel not in self._expected:
             oldest = min(self._expected, key=lambda p: self._expected[p][1])
-            self.record(R.EXPECTED_DROP, oldest)
-        self.record(R.EXPECTED, size, until, parcel)
+            self.record(records.EXPECTED_DROP, oldest)
+        self.record(records.EXPECTED, size, until, parcel)
 
     def _on_open_order(self, event, now):
         _, door, counter, command_id = event
@@ -279,7 +275,7 @@ class Core:
         # The counter is spent before the door moves: a replay after a power cut finds it used.
         self.orders.spend(counter, result, command_id)
         if result == orders.OK:
-            self.cabinet.order(door, D.FOR_REMOTE, 0, 0, 0, self.cabinet.doors[door].parcel, now)
+            self.cabinet.order(door, doors.FOR_REMOTE, 0, 0, 0, self.cabinet.doors[door].parcel, now)
 
     def _on_command(self, event, now):
         """A command that needs no decision of ours was carried out: its counter is spent."""
@@ -289,14 +285,14 @@ class Core:
         self.orders.order(event[1], now)
 
     def _on_rejected(self, event, now):
-        self.record(R.REJECTED, *event[1:])
+        self.record(records.REJECTED, *event[1:])
 
     def _on_revoke(self, event, now):
         self._admit(event[1], event[2])
 
     def _on_time(self, event, now):
         _, before_s, source = event
-        self.record(R.TIME_SET, source, before_s)
+        self.record(records.TIME_SET, source, before_s)
 
     def _on_sense(self, event, now):
         if self.senses:
@@ -307,31 +303,30 @@ class Core:
             self.senses.pulsed(*event[1:])
 
     def _on_link(self, event, now):
-        self.orders.led(E.LED_READY if event[1] else E.LED_ATTENTION)
+        self.orders.led(events.LED_READY if event[1] else events.LED_ATTENTION)
 
-
-_HANDLERS = {
-    E.EV_KEY: "_on_key",
-    E.EV_KEYS_TOGETHER: "_on_keys_together",
-    E.EV_SCAN: "_on_scan",
-    E.EV_SCAN_GARBLED: "_on_scan_garbled",
-    E.EV_DOOR: "_on_door",
-    E.EV_SENSOR_FAULT: "_on_sensor_fault",
-    E.EV_PULSED: "_on_pulsed",
-    E.EV_PULSE_FAILED: "_on_pulse_failed",
-    E.EV_TIMER: "_on_timer",
-    E.EV_CHECK: "_on_check",
-    E.EV_GRANTS: "_on_grants",
-    E.EV_EXPECTED: "_on_expected",
-    E.EV_OPEN_ORDER: "_on_open_order",
-    E.EV_LINK: "_on_link",
-    E.EV_TIME: "_on_time",
-    E.EV_BOOT: "_on_boot",
-    E.EV_COMMAND: "_on_command",
-    E.EV_REJECTED: "_on_rejected",
-    E.EV_REVOKE: "_on_revoke",
-    E.EV_ORDER: "_on_order",
-    E.EV_SENSE: "_on_sense",
-    E.EV_SUPPLY: "_on_supply",
-    E.EV_CARD: "_on_card",
-}
+    _HANDLERS = {
+        events.EV_KEY: _on_key,
+        events.EV_KEYS_TOGETHER: _on_keys_together,
+        events.EV_SCAN: _on_scan,
+        events.EV_SCAN_GARBLED: _on_scan_garbled,
+        events.EV_DOOR: _on_door,
+        events.EV_SENSOR_FAULT: _on_sensor_fault,
+        events.EV_PULSED: _on_pulsed,
+        events.EV_PULSE_FAILED: _on_pulse_failed,
+        events.EV_TIMER: _on_timer,
+        events.EV_CHECK: _on_check,
+        events.EV_GRANTS: _on_grants,
+        events.EV_EXPECTED: _on_expected,
+        events.EV_OPEN_ORDER: _on_open_order,
+        events.EV_LINK: _on_link,
+        events.EV_TIME: _on_time,
+        events.EV_BOOT: _on_boot,
+        events.EV_COMMAND: _on_command,
+        events.EV_REJECTED: _on_rejected,
+        events.EV_REVOKE: _on_revoke,
+        events.EV_ORDER: _on_order,
+        events.EV_SENSE: _on_sense,
+        events.EV_SUPPLY: _on_supply,
+        events.EV_CARD: _on_card,
+    }

@@ -7,7 +7,7 @@ that means nothing there.
 
 from micropython import const
 
-from . import events as E
+from . import events
 
 # --- states ------------------------------------------------------------------------------------------
 IDLE = "idle"
@@ -150,15 +150,15 @@ class Dialog:
         self.low = False
         self.menu = IDLE  # where to go back to: COURIER, PICK_OUT or SERVICE
         self.count = 0
-        self.via = E.VIA_KEYPAD
+        self.via = events.VIA_KEYPAD
 
     def _go(self, state, ms, screen, *args):
         self.state = state
-        self._core.effect((E.FX_TIMER, TIMER, ms))
+        self._core.effect((events.FX_TIMER, TIMER, ms))
         self.show(screen, *args)
 
     def show(self, screen, *args):
-        self._core.effect((E.FX_SHOW, screen, args, self.language))
+        self._core.effect((events.FX_SHOW, screen, args, self.language))
 
     def _say(self, screen, *args):
         """A message that ends by itself; the dialog is over."""
@@ -166,7 +166,7 @@ class Dialog:
         self._go(MESSAGE, MESSAGE_MS, screen, *args)
 
     def _fail(self, screen, *args):
-        self._core.effect((E.FX_BEEP, E.BEEP_ERROR))
+        self._core.effect((events.FX_BEEP, events.BEEP_ERROR))
         self._say(screen, *args)
 
     def _name(self):

@@ -1,6 +1,6 @@
 """One compartment's door: what it holds, what it is doing, and the table that moves it.
 
-A door has three truths (DESIGN 2): *ordered* (we pulsed), *seen* (the reed switch said open, then
+A door has three truths: *ordered* (we pulsed), *seen* (the reed switch said open, then
 closed) and *content* (what we therefore believe is inside).  ``TABLE`` is the whole behaviour: phase,
 signal, next phase, action.  A pair that is not in the table changes nothing.
 The actions are methods of ``cabinet.Cabinet``.

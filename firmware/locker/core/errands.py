@@ -6,10 +6,7 @@ really did.  It may be left at any moment (the person walks off, the power goes)
 
 from micropython import const
 
-from . import cabinet as C
-from . import doors as D
-from . import events as E
-from . import labels, reasons, screens
+from . import cabinet, doors, events, labels, reasons, screens
 from .dialog import (
     COURIER,
     DONE,
@@ -38,33 +35,33 @@ class Errands(Dialog):
 
     def _serve(self, action, door, parcel, now):
         """The code is good: do what it is for."""
-        if action in (E.DEPOSIT, E.RETURN):
+        if action in (events.DEPOSIT, events.RETURN):
             self.menu = COURIER
             if parcel:
                 self._do_label(now, parcel)
             else:
                 self._do_back(now)
-        elif action in (E.RECALL, E.HANDOVER) and not 0 <= door < len(self._core.names):
+        elif action in (events.RECALL, events.HANDOVER) and not 0 <= door < len(self._core.names):
             self.menu = PICK_OUT
             self._do_back(now)
-        elif action == E.SERVICE:
+        elif action == events.SERVICE:
             self.menu = SERVICE
             self._do_back(now)
         else:
             self.door = door
             self.parcel = parcel
-            self._order(D.FOR_RECALL if action == E.RECALL else D.FOR_COLLECT, now)
+            self._order(doors.FOR_RECALL if action == events.RECALL else doors.FOR_COLLECT, now)
 
     def _order(self, purpose, now):
         """Order ``self.door`` open for ``self.who``, and say so."""
         d = self._core.cabinet.doors[self.door]
-        if purpose == D.FOR_COLLECT and d.content == D.EMPTY and self.parcel:
-            purpose = D.FOR_REOPEN
+        if purpose == doors.FOR_COLLECT and d.content == doors.EMPTY and self.parcel:
+            purpose = doors.FOR_REOPEN
         role, holder, ref = self.who
         answer = self._core.cabinet.order(self.door, purpose, role, holder, ref, self.parcel or d.parcel, now)
-        if answer == C.ORDERED:
+        if answer == cabinet.ORDERED:
             self._go(OPENING, _OPENING_MS, screens.OPENING, self._name())
-        elif answer == C.OUT_OF_ORDER:
+        elif answer == cabinet.OUT_OF_ORDER:
             self._fail(screens.BROKEN, self._name())
         else:
             self._fail(screens.IS_OPEN, self._name())
@@ -73,9 +70,9 @@ class Errands(Dialog):
 
     def _do_door_opened(self, now):
         purpose = self._core.cabinet.doors[self.door].purpose
-        if purpose == D.FOR_DEPOSIT:
+        if purpose == doors.FOR_DEPOSIT:
             self._go(FILL, _DOOR_OPEN_MS, screens.FILL, self._name())
-        elif purpose == D.FOR_SERVICE:
+        elif purpose == doors.FOR_SERVICE:
             self._go(TAKE, _DOOR_OPEN_MS, screens.CLOSE_IT, self._name())
         else:
             self._go(TAKE, _DOOR_OPEN_MS, screens.TAKE, self._name())
@@ -84,8 +81,10 @@ class Errands(Dialog):
         self.show(screens.AGAIN, self._name())
 
     def _do_door_stuck(self, now):
-        self._core.effect((E.FX_BEEP, E.BEEP_ERROR))
-        if self._core.cabinet.doors[self.door].purpose == D.NO_PURPOSE:  # a deposit: given up, try elsewhere
+        self._core.effect((events.FX_BEEP, events.BEEP_ERROR))
+        if (
+            self._core.cabinet.doors[self.door].purpose == doors.NO_PURPOSE
+        ):  # a deposit: given up, try elsewhere
             self._give_compartment(self.size, now)
             return
         self._go(STUCK, _STUCK_MS, screens.STUCK, self._name())
@@ -107,11 +106,11 @@ class Errands(Dialog):
         self._say(screens.REPORTED, self._name())
 
     def _do_say_close_it(self, now):
-        self._core.effect((E.FX_BEEP, E.BEEP_REMIND))
+        self._core.effect((events.FX_BEEP, events.BEEP_REMIND))
         self.show(screens.CLOSE_IT, self._name())
 
     def _do_taken(self, now):
-        self._core.effect((E.FX_BEEP, E.BEEP_OK))
+        self._core.effect((events.FX_BEEP, events.BEEP_OK))
         if self.menu != IDLE:
             self.count += 1
             self._do_back(now)
@@ -120,7 +119,7 @@ class Errands(Dialog):
 
     def _do_reopen(self, now):
         if self._core.cabinet.can_reopen(self.door, now):
-            self._order(D.FOR_COLLECT, now)
+            self._order(doors.FOR_COLLECT, now)
         else:
             self._fail(screens.DONE_BEFORE)
 
@@ -138,10 +137,10 @@ class Errands(Dialog):
 
     def _complain(self, screen, *args):
         """Something is wrong with this parcel; who has a menu goes on with the next."""
-        if self.who[0] == E.CUSTOMER:
+        if self.who[0] == events.CUSTOMER:
             self._fail(screen, *args)
             return
-        self._core.effect((E.FX_BEEP, E.BEEP_ERROR))
+        self._core.effect((events.FX_BEEP, events.BEEP_ERROR))
         self._go(self.menu, _MENU_MS, screen, *args)
 
     def _do_say_bad_scan_stay(self, now):
@@ -153,7 +152,7 @@ class Errands(Dialog):
             self._complain(screens.BAD_LABEL)
             return
         at = self._core.cabinet.find(parcel)
-        if at >= 0 and self._core.cabinet.doors[at].content != D.EMPTY:
+        if at >= 0 and self._core.cabinet.doors[at].content != doors.EMPTY:
             self._complain(screens.ALREADY_HERE, self._core.names[at])
             return
         if self._core.access.collides(parcel):
@@ -178,7 +177,7 @@ class Errands(Dialog):
             return
         self.size = size
         self.door = door
-        self._order(D.FOR_DEPOSIT, now)
+        self._order(doors.FOR_DEPOSIT, now)
 
     def _do_larger(self, now):
         """Does not fit: this compartment stays empty, the next one is larger."""
@@ -192,10 +191,10 @@ class Errands(Dialog):
         self._go(FILL, _DOOR_OPEN_MS, screens.TAKE_BACK, self._name())
 
     def _do_filled(self, now):
-        if self._core.cabinet.doors[self.door].content == D.PARCEL:
-            self._core.effect((E.FX_BEEP, E.BEEP_OK))
+        if self._core.cabinet.doors[self.door].content == doors.PARCEL:
+            self._core.effect((events.FX_BEEP, events.BEEP_OK))
             self.count += 1
-            if self.who[0] == E.CUSTOMER:  # a return: one parcel, no menu
+            if self.who[0] == events.CUSTOMER:  # a return: one parcel, no menu
                 self._say(screens.THANKS)
                 return
             self._do_back(now)
@@ -212,11 +211,11 @@ class Errands(Dialog):
     def _do_pick_out(self, now, text):
         _, parcel = labels.parcel_id(text)
         door = self._core.cabinet.find(parcel)
-        if door < 0 or self._core.cabinet.doors[door].content != D.PARCEL:
+        if door < 0 or self._core.cabinet.doors[door].content != doors.PARCEL:
             self._complain(screens.NOT_HERE)
             return
         self.door, self.parcel = door, parcel
-        self._order(D.FOR_RECALL, now)
+        self._order(doors.FOR_RECALL, now)
 
     def _do_type_door(self, now, digit):
         self.typed = (self.typed + digit)[-4:]
@@ -236,4 +235,4 @@ class Errands(Dialog):
             return
         self.door = self._core.names.index(self.typed)
         self.parcel = ""
-        self._order(D.FOR_SERVICE, now)
+        self._order(doors.FOR_SERVICE, now)

@@ -8,11 +8,11 @@ from 0 in here; what people read adds one or uses the compartment's own name.
 
 from micropython import const
 
-# --- how far the clock may be believed (DESIGN 6) ------------------------------------------------
+# --- how far the clock may be believed -------------------------------------------------------------
 TRUST_FLOOR = const(0)  # only the newest time in the journal is known
 TRUST_SET = const(1)  # host, NTP, or a clock chip whose oscillator never stopped
 
-# --- roles and actions (DESIGN 5) ------------------------------------------------------------------
+# --- roles and actions -------------------------------------------------------------------------------
 CUSTOMER, COURIER, CLERK, TECHNICIAN, RESIDENT, MERCHANT, PARTNER = range(7)
 COLLECT, DEPOSIT, RETURN, RECALL, SERVICE, HANDOVER = range(6)
 

@@ -13,14 +13,13 @@ from hashlib import sha256
 
 from micropython import const
 
-from . import events as E
-from . import records as R
+from . import events, records
 from .labels import parcel_possible
 from .reasons import R_ACTION, R_DOOR, R_FULL, R_OK, R_PARCEL, R_PAYLOAD, R_WINDOW
 
 UNLIMITED = const(0)  # in the field uses
 
-_FIXED = R.fixed_format(R.GRANT)
+_FIXED = records.fixed_format(records.GRANT)
 _FIXED_BYTES = struct.calcsize(_FIXED)
 _TAG_AT = const(19)
 _TAG_END = const(35)
@@ -56,11 +55,11 @@ def check(payload, doors):
     id_, not_before, not_after, role, action, _, door, _, _ = struct.unpack_from(_FIXED, payload, 0)
     if not id_:
         return R_PAYLOAD
-    if role > E.PARTNER or action > E.HANDOVER:
+    if role > events.PARTNER or action > events.HANDOVER:
         return R_ACTION
     if not_before > not_after:
         return R_WINDOW
-    if door != R.ANY_DOOR and door >= doors:
+    if door != records.ANY_DOOR and door >= doors:
         return R_DOOR
     if not parcel_possible(payload[_FIXED_BYTES:]):
         return R_PARCEL
@@ -253,7 +252,7 @@ class Grants:
         if not row or row[0][row[1]] & _LENGTH > _FIXED_BYTES:
             return
         values = struct.unpack_from(_FIXED, row[0], row[1] + _ROW_HEAD)
-        if values[7] != UNLIMITED and values[6] in (door, R.ANY_DOOR):
+        if values[7] != UNLIMITED and values[6] in (door, records.ANY_DOOR):
             self.spend(id_)
 
     def spend(self, id_):
@@ -269,7 +268,7 @@ class Grants:
 
     def fields(self, id_):
         """``(not_before, not_after, role, action, holder, door, uses, parcel id)``."""
-        values = R.unpack(R.GRANT, self.get(id_))
+        values = records.unpack(records.GRANT, self.get(id_))
         return values[1:8] + values[9:]
 
     def snapshot(self, time_s):
@@ -280,7 +279,7 @@ class Grants:
                 any_stale = True
                 yield from _records(page, at, time_s)
         if any_stale:
-            yield R.GRANTS_RESET, R.pack(R.GRANTS_RESET, 0)
+            yield records.GRANTS_RESET, records.pack(records.GRANTS_RESET, 0)
         for page, at in self._all():
             if not page[at] & _STALE:
                 yield from _records(page, at, time_s)
@@ -313,6 +312,9 @@ def _not_after(page, at):
 
 def _records(page, at, time_s):
     payload = _payload(page, at)
-    yield R.GRANT, payload
+    yield records.GRANT, payload
     for _ in range(page[at + 1]):
-        yield R.GRANT_SPENT, R.pack(R.GRANT_SPENT, struct.unpack_from(">I", payload, 0)[0], time_s)
+        yield (
+            records.GRANT_SPENT,
+            records.pack(records.GRANT_SPENT, struct.unpack_from(">I", payload, 0)[0], time_s),
+        )

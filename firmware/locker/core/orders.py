@@ -7,10 +7,7 @@ only after that anything is heard or seen.  What an order changed is folded back
 
 from micropython import const
 
-from . import dialog, screens
-from . import doors as D
-from . import events as E
-from . import records as R
+from . import dialog, doors, events, records, screens
 from .labels import all_digits
 from .timekeeping import MINUTE_S, LocalTime
 
@@ -50,28 +47,28 @@ class Orders:
         self._notices = {}  # number of the language -> (until epoch s, text)
         self.local = LocalTime()
         self._sign_ms = 0  # still to beep and blink
-        self._led = E.LED_READY
+        self._led = events.LED_READY
         self._looks = 0  # at whether it is a good moment to restart
 
     # --- the fold ----------------------------------------------------------------------------------
 
     def apply(self, kind, payload):
         """Fold one record; other kinds change nothing."""
-        if kind == R.SETTING:
-            which, value = R.unpack(kind, payload)
+        if kind == records.SETTING:
+            which, value = records.unpack(kind, payload)
             if value:
                 self._settings[which] = value
             else:
                 self._settings.pop(which, None)
             self._configure(which, value)
-        elif kind == R.NOTICE:
-            language, until, text = R.unpack(kind, payload)
+        elif kind == records.NOTICE:
+            language, until, text = records.unpack(kind, payload)
             if text and language < len(self._site.languages):
                 self._notices[language] = (until, text)
             else:
                 self._notices.pop(language, None)
-        elif kind == R.LOCAL_TIME:
-            self.local.told = R.unpack(kind, payload)
+        elif kind == records.LOCAL_TIME:
+            self.local.told = records.unpack(kind, payload)
 
     def _configure(self, which, value):
         site = self._site
@@ -85,29 +82,29 @@ class Orders:
     def snapshot(self):
         """Yield ``(kind, payload)`` of records that fold to the present state."""
         for which, value in self._settings.items():
-            yield R.SETTING, R.pack(R.SETTING, which, value)
+            yield records.SETTING, records.pack(records.SETTING, which, value)
         for language, (until, text) in self._notices.items():
-            yield R.NOTICE, R.pack(R.NOTICE, language, until, text)
+            yield records.NOTICE, records.pack(records.NOTICE, language, until, text)
         if self.local.told:
-            yield R.LOCAL_TIME, R.pack(R.LOCAL_TIME, *self.local.told)
+            yield records.LOCAL_TIME, records.pack(records.LOCAL_TIME, *self.local.told)
 
     # --- for the core ------------------------------------------------------------------------------------
 
     def order(self, body, now):
         """Carry out one command; unknown names are a fault of the program."""
-        result = getattr(self, _ORDERS[body["cmd"]])(body, now)
+        result = self._BY_NAME[body["cmd"]](self, body, now)
         self.spend(body["n"], result, body["id"])
 
     def spend(self, counter, result, command_id):
         """The command with this counter has been decided."""
-        self._core.record(R.COMMAND, counter, result, command_id)
-        self._core.effect((E.FX_REPLY, command_id, RESULT_NAMES[result]))
+        self._core.record(records.COMMAND, counter, result, command_id)
+        self._core.effect((events.FX_REPLY, command_id, RESULT_NAMES[result]))
 
     def led(self, state):
         """The lamp's state from now on, as soon as the sign that somebody looks for is over."""
         self._led = state
         if self._sign_ms <= 0:
-            self._core.effect((E.FX_LED, state))
+            self._core.effect((events.FX_LED, state))
 
     def timer(self, which, now):
         """One of this module's timers."""
@@ -138,28 +135,28 @@ class Orders:
         ends = [until for until, _ in self._notices.values() if until > now[1]]
         if ends:
             left_s = min(min(ends) - now[1], _NOTICE_LOOK_S)
-            self._core.effect((E.FX_TIMER, NOTICE_TIMER, left_s * 1000))
+            self._core.effect((events.FX_TIMER, NOTICE_TIMER, left_s * 1000))
 
     def heading(self, name, now):
         """The first line while nobody is there: the site's name, and the clock where both fit.
 
         No clock is better than a wrong one: it shows only a time that is trusted.
         """
-        clock = self.local.clock(now[1]) if now[2] == E.TRUST_SET else ""
+        clock = self.local.clock(now[1]) if now[2] == events.TRUST_SET else ""
         if not clock or len(name) + 1 + len(clock) > _LINE_CHARS:
             return name
         return name + " " * (_LINE_CHARS - len(name) - len(clock)) + clock
 
     def watch_clock(self, now):
         """Look again when the clock on the display goes on."""
-        if self.local.told and now[2] == E.TRUST_SET:
-            self._core.effect((E.FX_TIMER, CLOCK_TIMER, (MINUTE_S - now[1] % MINUTE_S) * 1000))
+        if self.local.told and now[2] == events.TRUST_SET:
+            self._core.effect((events.FX_TIMER, CLOCK_TIMER, (MINUTE_S - now[1] % MINUTE_S) * 1000))
 
     def _time(self, body, now):
         """The clock is set; what local time is stays for when the host is away."""
         told = (body["offset_s"], body["next_s"], body["next_offset_s"])
         if told != self.local.told:
-            self._core.record(R.LOCAL_TIME, *told)
+            self._core.record(records.LOCAL_TIME, *told)
         self._refresh()
         self.watch_clock(now)
         return OK
@@ -167,15 +164,15 @@ class Orders:
     # --- compartments ------------------------------------------------------------------------------------
 
     def _door(self, index):
-        doors = self._core.cabinet.doors
-        return doors[index] if index < len(doors) else None
+        all_doors = self._core.cabinet.doors
+        return all_doors[index] if index < len(all_doors) else None
 
     def _block(self, body, now):
         door = self._door(body["door"])
         if door is None:
             return NO_SUCH_DOOR
         if not door.block:
-            self._core.record(R.BLOCKED, body["door"], D.BLOCKED_OPERATOR)
+            self._core.record(records.BLOCKED, body["door"], doors.BLOCKED_OPERATOR)
         return OK
 
     def _release(self, body, now):
@@ -184,9 +181,9 @@ class Orders:
         if door is None:
             return NO_SUCH_DOOR
         if door.block:
-            self._core.record(R.RELEASED, body["door"], door.block)
+            self._core.record(records.RELEASED, body["door"], door.block)
         if door.reserved:
-            self._core.record(R.RESERVED, body["door"], 0, "")
+            self._core.record(records.RESERVED, body["door"], 0, "")
         return OK
 
     def _reserve(self, body, now):
@@ -202,8 +199,8 @@ class Orders:
             return NOT_FREE
         for i, other in enumerate(self._core.cabinet.doors):
             if other.reserved == parcel and i != index:
-                self._core.record(R.RESERVED, i, 0, "")
-        self._core.record(R.RESERVED, index, body["until"], parcel)
+                self._core.record(records.RESERVED, i, 0, "")
+        self._core.record(records.RESERVED, index, body["until"], parcel)
         return OK
 
     # --- settings and the message on the display ---------------------------------------------------------
@@ -213,7 +210,7 @@ class Orders:
         if not all(self._may_set(name, value) for name, value in body["set"]):
             return UNFIT
         for name, value in body["set"]:
-            self._core.record(R.SETTING, SETTINGS.index(name), value)
+            self._core.record(records.SETTING, SETTINGS.index(name), value)
         self._refresh()
         return OK
 
@@ -240,7 +237,7 @@ class Orders:
         for number in range(len(languages)):
             text = texts.get(number, "")
             if text or number in self._notices:
-                self._core.record(R.NOTICE, number, body["until"] if text else 0, text)
+                self._core.record(records.NOTICE, number, body["until"] if text else 0, text)
         self._refresh()
         self.watch_notice(now)
         return OK
@@ -254,41 +251,40 @@ class Orders:
     def _identify(self, body, now):
         """Beep and blink, so that somebody among many lockers finds this one."""
         self._sign_ms = body["seconds"] * 1000
-        self._core.effect((E.FX_TIMER, SIGN_TIMER, 0))
+        self._core.effect((events.FX_TIMER, SIGN_TIMER, 0))
         return OK
 
     def _sign(self):
         if self._sign_ms <= 0:
-            self._core.effect((E.FX_LED, self._led))
+            self._core.effect((events.FX_LED, self._led))
             return
-        self._core.effect((E.FX_BEEP, E.BEEP_REMIND))
-        self._core.effect((E.FX_LED, E.LED_BUSY))
+        self._core.effect((events.FX_BEEP, events.BEEP_REMIND))
+        self._core.effect((events.FX_LED, events.LED_BUSY))
         wait_ms = min(self._sign_ms, _SIGN_MS)
         self._sign_ms -= wait_ms
-        self._core.effect((E.FX_TIMER, SIGN_TIMER, wait_ms))
+        self._core.effect((events.FX_TIMER, SIGN_TIMER, wait_ms))
 
     def _reboot(self, body, now):
         self._looks = 0
-        self._core.effect((E.FX_TIMER, RESTART_TIMER, _RESTART_FIRST_MS))
+        self._core.effect((events.FX_TIMER, RESTART_TIMER, _RESTART_FIRST_MS))
         return OK
 
     def _restart(self):
         """Not while somebody is being served, never while a door is on its way."""
         self._looks += 1
         served = self._core.session.state != dialog.IDLE and self._looks < _RESTART_PATIENCE
-        if served or any(door.phase == D.ORDERED for door in self._core.cabinet.doors):
-            self._core.effect((E.FX_TIMER, RESTART_TIMER, _RESTART_AGAIN_MS))
+        if served or any(door.phase == doors.ORDERED for door in self._core.cabinet.doors):
+            self._core.effect((events.FX_TIMER, RESTART_TIMER, _RESTART_AGAIN_MS))
         else:
-            self._core.effect((E.FX_RESTART,))
+            self._core.effect((events.FX_RESTART,))
 
-
-_ORDERS = {
-    "block": "_block",
-    "release": "_release",
-    "reserve": "_reserve",
-    "configure": "_set",
-    "message": "_message",
-    "identify": "_identify",
-    "reboot": "_reboot",
-    "time": "_time",
-}
+    _BY_NAME = {
+        "block": _block,
+        "release": _release,
+        "reserve": _reserve,
+        "configure": _set,
+        "message": _message,
+        "identify": _identify,
+        "reboot": _reboot,
+        "time": _time,
+    }

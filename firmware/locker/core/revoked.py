@@ -8,7 +8,7 @@ import struct
 
 from micropython import const
 
-from . import records as R
+from . import records
 
 PARCELS_MAX = const(64)
 COUNTERS_MAX = const(32)
@@ -58,7 +58,7 @@ class Nonces:
 
     def snapshot(self, kind):
         if self.horizon:
-            yield kind, R.pack(kind, 0, self.horizon)
+            yield kind, records.pack(kind, 0, self.horizon)
         for at in range(0, self._end, _ENTRY_BYTES):
             yield kind, bytes(self._buf[at : at + _ENTRY_BYTES])
 
@@ -110,7 +110,7 @@ class Parcels:
 
     def snapshot(self):
         for parcel, until in self._until.items():
-            yield R.REVOKE_PARCEL, R.pack(R.REVOKE_PARCEL, until, parcel)
+            yield records.REVOKE_PARCEL, records.pack(records.REVOKE_PARCEL, until, parcel)
 
 
 class Counters:
@@ -135,4 +135,4 @@ class Counters:
 
     def snapshot(self):
         for who, counter in self._counters.items():
-            yield R.HOLDER_COUNTER, R.pack(R.HOLDER_COUNTER, *who, counter)
+            yield records.HOLDER_COUNTER, records.pack(records.HOLDER_COUNTER, *who, counter)

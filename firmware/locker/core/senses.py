@@ -9,8 +9,7 @@ import struct
 
 from micropython import const
 
-from . import events as E
-from . import records as R
+from . import events, records
 
 ALARM_LID = const(3)  # records.ALARM: 1 is errands.py's, 2 session.py's
 FAULT_CABINET = const(4)  # records.FAULT: 1 and 2 are the shell's, 3 is health.py's
@@ -44,11 +43,11 @@ class Senses:
 
     def apply(self, kind, payload):
         """Fold one record; kinds of others change nothing."""
-        if kind == R.SUPPLY:
-            door, _, lowest_mv = R.unpack(kind, payload)
+        if kind == records.SUPPLY:
+            door, _, lowest_mv = records.unpack(kind, payload)
             self._keep(door, lowest_mv // _UNIT_MV)
-        elif kind == R.SUPPLY_STATE:
-            self._keep(*R.unpack(kind, payload))
+        elif kind == records.SUPPLY_STATE:
+            self._keep(*records.unpack(kind, payload))
 
     def _keep(self, door, units):
         if door < len(self._kept):
@@ -59,18 +58,18 @@ class Senses:
         """Yield ``(kind, payload)`` of every door whose supply was measured."""
         for door in range(len(self._kept)):
             if self._kept[door]:
-                yield R.SUPPLY_STATE, R.pack(R.SUPPLY_STATE, door, self._kept[door])
+                yield records.SUPPLY_STATE, records.pack(records.SUPPLY_STATE, door, self._kept[door])
 
     # --- events -------------------------------------------------------------------------------------
 
     def sense(self, what, value):
         """``EV_SENSE``."""
-        if what == E.SENSE_LID:
+        if what == events.SENSE_LID:
             self._lid(value)
-        elif what == E.SENSE_MAINS:
+        elif what == events.SENSE_MAINS:
             self._tell(_MAINS, "mains lost" if value else "", "mains back")
-            self._core.orders.led(E.LED_ATTENTION if value else E.LED_READY)
-        elif what == E.SENSE_SUPPLY:
+            self._core.orders.led(events.LED_ATTENTION if value else events.LED_READY)
+        elif what == events.SENSE_SUPPLY:
             self._idle_mv = value
             self._judge_supply()
         else:
@@ -87,15 +86,15 @@ class Senses:
         struct.pack_into("<H", self._recent, 2 * door, min(lowest_mv, 65_535))
         if not self._kept[door] or abs(lowest_mv - self._kept[door] * _UNIT_MV) >= _SAG_STEP_MV:
             recorded_mv = min(lowest_mv, 65_535)
-            self._core.record(R.SUPPLY, door, min(idle_mv, 65_535), recorded_mv)
+            self._core.record(records.SUPPLY, door, min(idle_mv, 65_535), recorded_mv)
             struct.pack_into("<H", self._recent, 2 * door, recorded_mv)
         self._judge_supply()
 
     def _lid(self, is_open):
         if is_open:
             if self._is_worth_telling():
-                self._core.record(R.ALARM, ALARM_LID, 0, 0, R.ANY_DOOR)
-            self._core.effect((E.FX_BEEP, E.BEEP_ALARM))
+                self._core.record(records.ALARM, ALARM_LID, 0, 0, records.ANY_DOOR)
+            self._core.effect((events.FX_BEEP, events.BEEP_ALARM))
             self._amiss[_LID] = "lid open"
         elif self._amiss[_LID]:
             self._tell(_LID, "", "lid closed")
@@ -123,7 +122,7 @@ class Senses:
     def _tell(self, sense, amiss, over):
         self._amiss[sense] = amiss
         if self._is_worth_telling():
-            self._core.record(R.FAULT, FAULT_CABINET, amiss or over)
+            self._core.record(records.FAULT, FAULT_CABINET, amiss or over)
 
     def _is_worth_telling(self):
         """Count a change; the status knows of it also when it gets no record."""
@@ -135,7 +134,7 @@ class Senses:
         untold = self._told - _TOLD_MAX
         self._told = 0
         if untold > 0:
-            self._core.record(R.FAULT, FAULT_CABINET, "cabinet: {} more changes".format(untold))
+            self._core.record(records.FAULT, FAULT_CABINET, "cabinet: {} more changes".format(untold))
 
     # --- questions ----------------------------------------------------------------------------------
 

@@ -6,10 +6,7 @@ are its lines of the dialog's table.  See ``SERVICES.md`` for what each kind is 
 
 from micropython import const
 
-from . import cabinet as C
-from . import doors as D
-from . import events as E
-from . import reasons, screens
+from . import cabinet, doors, events, reasons, screens
 from .dialog import COURIER, DIGIT, HASH, IDLE, PICK_OUT, STAR, TIMEOUT
 from .session import Session
 
@@ -33,7 +30,7 @@ class Attended(Session):
         ``None`` while hours or local time are not known: a clock that is not set sends nobody away.
         """
         local = self._core.orders.local
-        if not self._core.hours or local.told is None or now[2] != E.TRUST_SET:
+        if not self._core.hours or local.told is None or now[2] != events.TRUST_SET:
             return None
         time_s = now[1] + local.offset_s(now[1])
         opens, closes = self._core.hours[(time_s // _DAY_S + _THURSDAY) % 7]
@@ -54,7 +51,7 @@ class Attended(Session):
         return self._closed(now) or super().greeting(now)
 
     def _permit(self, role, action, now):
-        return reasons.R_CLOSED if role == E.CUSTOMER and self._closed(now) else reasons.R_OK
+        return reasons.R_CLOSED if role == events.CUSTOMER and self._closed(now) else reasons.R_OK
 
     def _refuse(self, reason, now):
         closed = self._closed(now) if reason == reasons.R_CLOSED else None
@@ -76,7 +73,7 @@ class Counter(Attended):
     _asked = (-1, "")  # the door and the parcel that wait for the clerk
 
     def _serve(self, action, door, parcel, now):
-        if action != E.COLLECT:
+        if action != events.COLLECT:
             super()._serve(action, door, parcel, now)
             return
         self._asked = door, parcel
@@ -84,7 +81,7 @@ class Counter(Attended):
 
     def _do_identity_seen(self, now):
         door, parcel = self._asked
-        super()._serve(E.COLLECT, door, parcel, now)
+        super()._serve(events.COLLECT, door, parcel, now)
 
 
 class Shop(Attended):
@@ -95,7 +92,7 @@ class Shop(Attended):
     _is_all = False
 
     def _serve(self, action, door, parcel, now):
-        self._may_all = action == E.HANDOVER
+        self._may_all = action == events.HANDOVER
         self._is_all = False
         super()._serve(action, door, parcel, now)
 
@@ -109,11 +106,10 @@ class Shop(Attended):
         self._is_all = digit == _NEXT and self._may_all
         if not self._is_all:
             return
-        cabinet = self._core.cabinet
-        for door, d in enumerate(cabinet.doors):
-            if d.content == D.PARCEL and cabinet.readiness(door) == C.ORDERED:
+        for door, d in enumerate(self._core.cabinet.doors):
+            if d.content == doors.PARCEL and self._core.cabinet.readiness(door) == cabinet.ORDERED:
                 self.door, self.parcel = door, d.parcel
-                self._order(D.FOR_RECALL, now)
+                self._order(doors.FOR_RECALL, now)
                 return
         self._do_goodbye(now)
 
@@ -161,7 +157,7 @@ class Residence(Session):
 
     def _lies(self, parcel):
         at = self._core.cabinet.find(parcel)
-        return at >= 0 and self._core.cabinet.doors[at].content != D.EMPTY
+        return at >= 0 and self._core.cabinet.doors[at].content != doors.EMPTY
 
     def _find(self, parcel):
         """Where a parcel lies; of a home's several, the first that still does."""

@@ -6,10 +6,7 @@ state stands in ``dialog.TABLE``.
 
 from micropython import const
 
-from . import doors as D
-from . import events as E
-from . import labels, reasons, screens
-from . import records as R
+from . import doors, events, labels, reasons, records, screens
 from .dialog import (
     CARD,
     CHECKING,
@@ -119,7 +116,7 @@ class Session(Errands):
             self._clear()
         if len(self.typed) < labels.CODE_DIGITS_MAX:
             self.typed += digit
-        self._core.effect((E.FX_BEEP, E.BEEP_KEY))
+        self._core.effect((events.FX_BEEP, events.BEEP_KEY))
         self._go(TYPING, _TYPING_MS, screens.TYPING, self.typed)
 
     def _do_erase(self, now):
@@ -130,13 +127,13 @@ class Session(Errands):
         self._go(TYPING, _TYPING_MS, screens.TYPING, self.typed)
 
     def _do_submit(self, now):
-        self._try(self.typed, E.VIA_KEYPAD, now)
+        self._try(self.typed, events.VIA_KEYPAD, now)
 
     def _do_scanned_code(self, now, text):
-        self._try(text, E.VIA_SCANNER, now)
+        self._try(text, events.VIA_SCANNER, now)
 
     def _do_card(self, now, text):
-        self._guess(text, E.VIA_KEYPAD, now)
+        self._guess(text, events.VIA_KEYPAD, now)
 
     def _try(self, digits, via, now):
         if len(digits) != self._core.digits:
@@ -145,20 +142,20 @@ class Session(Errands):
         self._guess(digits, via, now)
 
     def _guess(self, digits, via, now):
-        """One guess: recorded first, compared only when the record is durable (DESIGN 2)."""
+        """One guess: recorded first, compared only when the record is durable."""
         if self._core.access.may_try(now)[1]:
             self._clear()
-            self._core.effect((E.FX_BEEP, E.BEEP_ERROR))
+            self._core.effect((events.FX_BEEP, events.BEEP_ERROR))
             self.count = _LOCKED_SHOWN_S
             self._do_count_down(now)
             return
         self.via = via
         earned = self._core.access.throttle_due(now)
         if earned:
-            self._core.record(R.THROTTLE_STATE, *earned)
-        self._core.record(R.ATTEMPT, via)
+            self._core.record(records.THROTTLE_STATE, *earned)
+        self._core.record(records.ATTEMPT, via)
         self.state = CHECKING
-        self._core.effect((E.FX_THEN, (E.EV_CHECK, digits)))
+        self._core.effect((events.FX_THEN, (events.EV_CHECK, digits)))
 
     def _do_count_down(self, now):
         wait_s = self._core.access.may_try(now)[1]
@@ -170,7 +167,7 @@ class Session(Errands):
 
     def _do_token(self, now, text):
         self._clear()
-        self.via = E.VIA_SCANNER
+        self.via = events.VIA_SCANNER
         self._decide(self._core.access.check_token(text, now), now)
 
     def check(self, digits, now):
@@ -187,23 +184,23 @@ class Session(Errands):
 
     def _decide(self, verdict, now):
         reason, role, action, holder, door, ref, parcel, duress = verdict
-        if reason == reasons.R_OK and action != E.SERVICE and not self.proven:
+        if reason == reasons.R_OK and action != events.SERVICE and not self.proven:
             reason = reasons.R_NOT_PROVEN
-        if reason == reasons.R_OK and parcel and action in (E.COLLECT, E.RECALL, E.HANDOVER):
+        if reason == reasons.R_OK and parcel and action in (events.COLLECT, events.RECALL, events.HANDOVER):
             door = self._find(parcel)
             reason = self._parcel_reason(door, now)
-        elif reason == reasons.R_OK and action == E.COLLECT and not 0 <= door < len(self._core.names):
+        elif reason == reasons.R_OK and action == events.COLLECT and not 0 <= door < len(self._core.names):
             reason = reasons.R_NOT_HERE
         if reason == reasons.R_OK:
             reason = self._permit(role, action, now)
         if reason != reasons.R_OK:
             self._refuse(reason, now)
             return
-        self._core.record(R.ACCEPTED, self.via, role, action, holder, ref, parcel)
+        self._core.record(records.ACCEPTED, self.via, role, action, holder, ref, parcel)
         if duress:
-            self._core.record(R.ALARM, ALARM_DURESS, role, holder, R.ANY_DOOR)
+            self._core.record(records.ALARM, ALARM_DURESS, role, holder, records.ANY_DOOR)
         self.who = (role, holder, ref)
-        self._core.effect((E.FX_BEEP, E.BEEP_OK))
+        self._core.effect((events.FX_BEEP, events.BEEP_OK))
         self._serve(action, door, parcel, now)
 
     def greeting(self, now) -> tuple:
@@ -220,21 +217,23 @@ class Session(Errands):
     def _parcel_reason(self, door, now):
         if door < 0:
             return reasons.R_NOT_HERE
-        if self._core.cabinet.doors[door].content == D.EMPTY and not self._core.cabinet.can_reopen(door, now):
+        if self._core.cabinet.doors[door].content == doors.EMPTY and not self._core.cabinet.can_reopen(
+            door, now
+        ):
             return reasons.R_DONE_BEFORE
         return reasons.R_OK
 
     def _record_refusal(self, reason):
         """Of each try, as its end; of tokens, which cost no try, only so many (``Tokens.tells_refused``)."""
         if self.state == CHECKING or self._core.access.tells_refused_token():
-            self._core.record(R.REFUSED, reason, self.via)
+            self._core.record(records.REFUSED, reason, self.via)
 
     def _refuse(self, reason, now):
         self._record_refusal(reason)
         left = self._core.access.may_try(now)[0]
         if reason in _SAY:
             self._fail(_SAY[reason])
-        elif self.via == E.VIA_KEYPAD and left <= _FEW_TRIES:
+        elif self.via == events.VIA_KEYPAD and left <= _FEW_TRIES:
             self._fail(screens.FEW_TRIES, left)
         else:
             self._fail(screens.WRONG_CODE)

@@ -6,7 +6,7 @@ either direction gains nothing.  The journal knows each spent try before the com
 that has been credited since reaches it as ``THROTTLE_STATE``.  What replay restores is therefore
 never more than what was there when the power went.
 
-Why 20 minutes a try and not the 15 of DESIGN 5: a full bucket and 24 hours of refill are then
+Why 20 minutes a try and not 15: a full bucket and 24 hours of refill are then
 20 + 72 = 92 tries instead of 116; against 100 live codes of 8 digits that is 0.92e-4 a day
 instead of 1.16e-4, which would miss the goal of 1e-4.
 """

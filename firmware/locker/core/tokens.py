@@ -6,10 +6,7 @@ What is known after: which nonces were used or revoked, until the tokens have en
 
 from micropython import const
 
-from . import codes, trust
-from . import events as E
-from . import reasons as W
-from . import records as R
+from . import codes, events, reasons, records, trust
 from .labels import parcel_possible
 from .revoked import Nonces
 
@@ -19,7 +16,7 @@ _ACCEPTED_MAX = const(8)  # a door may open long after its token was shown, and 
 _TOLD_MAX = const(10)  # refusals worth a record until ``untold`` is asked, each hour
 
 # The role of who shows a token, by its action: the token itself does not carry one.
-_ROLES = (E.CUSTOMER, E.COURIER, E.CUSTOMER, E.COURIER, E.TECHNICIAN, E.CLERK)
+_ROLES = (events.CUSTOMER, events.COURIER, events.CUSTOMER, events.COURIER, events.TECHNICIAN, events.CLERK)
 
 
 def _sense(fields, doors):
@@ -30,14 +27,14 @@ def _sense(fields, doors):
     """
     kind, action, _, door, not_before, not_after, nonce, parcel = fields
     if kind != codes.TOKEN_KIND or not nonce:
-        return W.R_TOKEN_KIND
-    if action > E.HANDOVER:
-        return W.R_ACTION
-    if door != R.ANY_DOOR and not 1 <= door <= doors:
-        return W.R_DOOR
+        return reasons.R_TOKEN_KIND
+    if action > events.HANDOVER:
+        return reasons.R_ACTION
+    if door != records.ANY_DOOR and not 1 <= door <= doors:
+        return reasons.R_DOOR
     if not parcel_possible(parcel):
-        return W.R_PARCEL
-    return W.R_WINDOW if not_before > not_after else W.R_OK
+        return reasons.R_PARCEL
+    return reasons.R_WINDOW if not_before > not_after else reasons.R_OK
 
 
 class Tokens:
@@ -56,31 +53,31 @@ class Tokens:
         """``(reason, verdict)``; the verdict is ``None`` unless the reason is ``R_OK``."""
         raw = codes.token_raw(text)
         if raw is None:
-            return W.R_TOKEN_FORM, None
+            return reasons.R_TOKEN_FORM, None
         if not codes.token_authentic(self._padded, raw):
-            return W.R_TOKEN_FORGED, None
+            return reasons.R_TOKEN_FORGED, None
         fields = codes.token_fields(raw)
         _, action, holder, door, not_before, not_after, nonce, parcel = fields
         reason = _sense(fields, self._doors)
-        if reason == W.R_OK:
+        if reason == reasons.R_OK:
             reason = trust.judge(trust.TOKEN, action, not_before, not_after, now)
-        if reason == W.R_OK:
+        if reason == reasons.R_OK:
             parcel = str(parcel, "utf-8")
             reason = self._spent(nonce, not_after, parcel, now[1])
-        if reason != W.R_OK:
+        if reason != reasons.R_OK:
             return reason, None
         self.forget(nonce)
         self._accepted.append((nonce, not_after))
         if len(self._accepted) > _ACCEPTED_MAX:
             self._accepted.pop(0)
-        if door != R.ANY_DOOR:
+        if door != records.ANY_DOOR:
             door -= 1
         return reason, (reason, _ROLES[action], action, holder, door, nonce, parcel, False)
 
     def _spent(self, nonce, not_after, parcel, epoch_s):
         if self.revoked.has(nonce, not_after) or self._revoked_parcels.has(parcel, epoch_s):
-            return W.R_REVOKED
-        return W.R_DONE_BEFORE if self.used.has(nonce, not_after) else W.R_OK
+            return reasons.R_REVOKED
+        return reasons.R_DONE_BEFORE if self.used.has(nonce, not_after) else reasons.R_OK
 
     def tells_refused(self):
         """Count a refused token; whether it gets a record.
@@ -114,5 +111,5 @@ class Tokens:
         return 0
 
     def snapshot(self):
-        yield from self.revoked.snapshot(R.REVOKE_NONCE)
-        yield from self.used.snapshot(R.TOKEN_USED)
+        yield from self.revoked.snapshot(records.REVOKE_NONCE)
+        yield from self.used.snapshot(records.TOKEN_USED)

@@ -1,4 +1,4 @@
-"""What each kind of code may do in each state of the clock: the one table of DESIGN 6.
+"""What each kind of code may do in each state of the clock, in one table.
 
 ``set`` means that host, NTP or a clock chip said the time; on ``floor`` only the newest time in the
 journal is known, and the true time may be later.  So on ``floor`` an end that has passed has
@@ -8,7 +8,7 @@ hour cannot be judged at all.
 
 from micropython import const
 
-from . import events as E
+from . import events
 from .reasons import R_ACTION, R_EXPIRED, R_NO_CLOCK, R_NOT_YET, R_OK
 
 LISTED = const(0)  # can be taken back by the host; may outlive its end only until the clock is set
@@ -42,7 +42,7 @@ def judge(kind, action, not_before, not_after, now):
     bit = 1 << action
     if not set_actions & bit:
         return R_ACTION
-    actions, dates = (set_actions, set_dates) if trust == E.TRUST_SET else (floor_actions, floor_dates)
+    actions, dates = (set_actions, set_dates) if trust == events.TRUST_SET else (floor_actions, floor_dates)
     if dates & _ENDS and epoch_s > not_after:
         return R_EXPIRED
     if not actions & bit:

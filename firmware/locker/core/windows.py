@@ -8,8 +8,7 @@ person never waits for it.
 
 from micropython import const
 
-from . import codes, livecodes
-from . import events as E
+from . import codes, events, livecodes
 
 HOLDERS_MAX = const(16)
 _EMPTY = const(-1)
@@ -17,11 +16,11 @@ _ANSWER_SLOT = 1 << 31  # no slot of a real hour or day: those end with the cloc
 ANSWER_NUMBERS = const(1_000_000_000)
 
 SLOT_S = {
-    E.COURIER: codes.DAY_S,
-    E.CLERK: codes.DAY_S,
-    E.TECHNICIAN: codes.HOUR_S,
-    E.MERCHANT: codes.DAY_S,
-    E.PARTNER: codes.DAY_S,
+    events.COURIER: codes.DAY_S,
+    events.CLERK: codes.DAY_S,
+    events.TECHNICIAN: codes.HOUR_S,
+    events.MERCHANT: codes.DAY_S,
+    events.PARTNER: codes.DAY_S,
 }
 
 
@@ -47,7 +46,7 @@ class Windows:
         if len(self.holders) > HOLDERS_MAX:
             raise ValueError("{} holders".format(len(self.holders)))
         for role, action, _ in self.holders:
-            if role not in SLOT_S or not 0 <= action <= E.HANDOVER:
+            if role not in SLOT_S or not 0 <= action <= events.HANDOVER:
                 raise ValueError("role {} has no window codes for action {}".format(role, action))
         self._digits = digits
         self._window_pads = window_pads

@@ -1,4 +1,4 @@
-"""The locker's half of DESIGN 7: the journal goes up, what the host says comes down.
+"""The locker's half of the protocol with the host: the journal goes up, what the host says comes down.
 
 Events are read from the journal at a cursor and published in batches, many in flight; only the
 host's acknowledgement lets go of them.  What a broker or a host forgot is sent again: ``cursor.py``.

@@ -16,7 +16,7 @@ buffer and looks for replies in what has been heard.  ``rs485`` does the talking
 - ``coil_ms(pulse_ms)``: how long the board then keeps the coil on;
 - ``GAP_MS``: how long the wire must be quiet before the next request.
 
-Sources of the frames: ``facts/hardware.md``, vendors' documents and independent drivers.
+Sources of the frames: vendors' documents and independent drivers.
 """
 
 # kind -> (module, class, lowest and highest address, locks, inputs): also what the configuration allows.
