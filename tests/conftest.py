@@ -13,7 +13,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what must not share the cores: real processes, and the firmware on the real interpreter."""
     for item in items:
         folder = Path(str(item.fspath)).parent.name
-        if folder in ALONE or (folder == "sim" and "micropython" in item.nodeid):
+        if folder in ALONE or (folder in ("sim", "drivers") and "micropython" in item.nodeid):
             item.add_marker(pytest.mark.alone)
 
 

@@ -18,7 +18,7 @@ import blocks
 from consigne.cabinet import model
 from consigne.cabinet.compiler import compile_cabinet, open_cabinet
 from consigne.cabinet.model import Cabinet
-from consigne.cabinet.rules_buses import LOGIC_VOLTS
+from consigne.cabinet.rules.buses import LOGIC_VOLTS
 from layouts import SHEETS
 from sheet import Block, Netlist, Sheet, TitleBlock
 from sheet import joined as joined_on

@@ -14,8 +14,8 @@ import typer
 
 from consigne.cabinet.commands import app as cabinet_app
 from consigne.device.commands import app as device_app
-from consigne.server.accountcommands import app as account_app
-from consigne.server.lockercommands import retire
+from consigne.server.fleet.cli import retire
+from consigne.server.people.cli import app as account_app
 
 app = typer.Typer(
     name="consigne",
@@ -61,7 +61,7 @@ def _choose(file: Path | None) -> None:
 
     os.environ["CONSIGNE_CABINET"] = str(file)
     try:
-        import consigne.demo.cabinet  # noqa: F401 - read once, now
+        import consigne.sim.reference  # noqa: F401 - read once, now
     except CabinetError as error:
         for problem in error.problems:
             typer.echo(str(problem), err=True)
@@ -175,9 +175,9 @@ def serve(
 ) -> None:
     """The host: takes the lockers' events, keeps the database, serves pages and HTTP API."""
     from consigne.server import serving
-    from consigne.server.migrations import OtherSchema
+    from consigne.server.ingest.sharing import CannotShare
     from consigne.server.service import HostService
-    from consigne.server.sharing import CannotShare
+    from consigne.server.storage.migrations import OtherSchema
 
     broker_host, broker_port = _address("--broker", broker)
     listen_host, listen_port = _address("--listen", listen)
@@ -221,20 +221,20 @@ def broker_config(
     ] = False,
 ) -> None:
     """Configure mosquitto: TLS, a credential for each locker, each in its own branch alone."""
-    from consigne.server import brokerconfig
-    from consigne.server.database import Database
-    from consigne.server.fleet import Fleet
+    from consigne.broker import config
+    from consigne.server.fleet.fleet import Fleet
+    from consigne.server.storage.database import Database
 
     if (certificate is None) != (key is None):
         raise typer.BadParameter("--certificate and --key belong together")
     names = Fleet(Database(database)).names()
     pair = (certificate, key) if certificate and key else None
-    count = brokerconfig.write(
+    count = config.write(
         directory, names, host=host, port=port, certificate=pair, client_certificates=client_certificates
     )
     typer.echo(f"{count} lockers")
     at = directory.resolve()
-    typer.echo(brokerconfig.what_next(at, host, port, client_certificates=client_certificates))
+    typer.echo(config.what_next(at, host, port, client_certificates=client_certificates))
 
 
 def _address(option: str, text: str) -> tuple[str, int]:

@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import consigne.cabinet
+import consigne.learn
 import pytest
 from consigne.cabinet.compiler import compile_cabinet, open_cabinet, spelled_out
 from consigne.device import doctor
-from consigne.firmware_path import firmware_dir
-from consigne.sim.board import Board
-from consigne.sim.clock import VirtualClock
-from consigne.sim.learnground import SimConsole
+from consigne.firmware.source import firmware_dir
+from consigne.learn.ground import SimConsole
+from consigne.sim.board.board import Board
+from consigne.sim.grounds.clock import VirtualClock
 from consigne.sim.locker import SimLocker
 from sim_kit import BENCH, IDENTITY
 
@@ -270,7 +270,7 @@ def test_the_wizard_sent_anew_during_a_pulse_waits_for_its_end() -> None:
     board.log = lambda at_us, what, detail: log.append(what)
     board.power_on()
     console = SimConsole(board, clock)
-    program = Path(consigne.cabinet.__file__).with_name("onboard.py").read_text()
+    program = Path(consigne.learn.__file__).with_name("onboard.py").read_text()
     console.exec(program)
     console.exec("begin(25)\narm[0].write_pulses((31000,) * 10, (True,) * 10)")
     began_us = clock.now_us()
@@ -311,7 +311,7 @@ def test_the_wizard_broken_off_waits_for_the_end_of_the_pulse_and_releases_the_r
     board = Board(clock)
     board.power_on()
     console = SimConsole(board, clock)
-    console.exec(Path(consigne.cabinet.__file__).with_name("onboard.py").read_text())
+    console.exec(Path(consigne.learn.__file__).with_name("onboard.py").read_text())
     assert console.exec(BROKEN_OFF).splitlines() == ["released while sending: False", "broken off"]
     assert board.pin(25).level == 0
 

@@ -16,12 +16,13 @@ import pytest
 import uvicorn
 from consigne.cabinet.compiler import compile_cabinet, device_json, open_cabinet, spelled_out
 from consigne.cabinet.profiles import hardware_dir
-from consigne.device import application, flashfile, image, interpreter, layout, rom
+from consigne.device import flashfile, image, interpreter
 from consigne.device.brokerfiles import BrokerFiles
 from consigne.device.provision import Wanted
-from consigne.firmware_path import firmware_dir
-from consigne.server.models import lockers
+from consigne.firmware import application, layout, rom
+from consigne.firmware.source import firmware_dir
 from consigne.server.service import HostService
+from consigne.server.storage.models import lockers
 from consigne.sim.virtualboard import image as chip_image
 from consigne.sim.virtualboard.board import VirtualBoard
 from consigne.sim.virtualboard.psram import Psram

@@ -21,10 +21,10 @@ import zlib
 from collections import deque
 from types import SimpleNamespace
 
-from consigne.device import layout
 from consigne.device.scripts import script
-from consigne.firmware_path import firmware_dir
-from consigne.sim.flash import NorFlash, PowerCut
+from consigne.firmware import layout
+from consigne.firmware.source import firmware_dir
+from consigne.sim.board.flash import NorFlash, PowerCut
 
 ROM_BYTES = layout.SLOT_COUNT * layout.SLOT_BYTES
 

@@ -6,10 +6,11 @@ import subprocess
 import device_kit as kit
 import pytest
 from consigne.cabinet.chips import CHIPS
-from consigne.device import application, flash, interpreter, layout
+from consigne.device import flash, interpreter
+from consigne.device.errors import DeviceError
 from consigne.device.rombootloader import RomBootLoader
-from consigne.device.troubles import DeviceError
-from consigne.firmware_path import firmware_dir
+from consigne.firmware import application, layout
+from consigne.firmware.source import firmware_dir
 from consigne.sim.virtualboard import image as chip_image
 from consigne.sim.virtualboard.psram import Psram
 

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import device_kit as kit
 import pytest
+from consigne.broker import config
+from consigne.broker.broker import free_port
 from consigne.device import brokerfiles
 from consigne.device.board import Board
+from consigne.device.errors import DeviceError
 from consigne.device.scripts import script
-from consigne.device.troubles import DeviceError
-from consigne.server import brokerconfig
-from consigne.server.broker import free_port
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -30,7 +30,7 @@ SBIN = os.environ["PATH"] + ":/usr/sbin:/usr/local/sbin"
 def clients(tmp_path_factory):
     """A broker's directory with certificates for two lockers; where they lie."""
     at = tmp_path_factory.mktemp("broker")
-    brokerconfig.write(at, ["L0001", "L0002"], host="127.0.0.1", client_certificates=True)
+    config.write(at, ["L0001", "L0002"], host="127.0.0.1", client_certificates=True)
     return at / "clients"
 
 
@@ -74,7 +74,7 @@ def test_a_locked_key_and_one_of_a_kind_that_a_board_cannot_use_are_refused(clie
 def test_a_brokers_directory_gives_what_it_has_for_a_locker_and_says_when_that_is_nothing(tmp_path, clients):
     found = brokerfiles.gathered("L0002", clients.parent)
     assert found.client and found.ca and not found.password
-    brokerconfig.write(tmp_path, ["L0001"], host="127.0.0.1")
+    config.write(tmp_path, ["L0001"], host="127.0.0.1")
     found = brokerfiles.gathered("L0001", tmp_path)
     assert found.password and found.ca and not found.client
     with pytest.raises(DeviceError, match=r"nothing for L0009 yet: give this command with --ca .*ca.crt"):
@@ -128,7 +128,7 @@ def test_provisioned_with_a_certificate_a_locker_gets_in_where_no_password_count
         kit.board_with(kit.ready_flash(tmp_path), tmp_path, kit.compiled(file)[1]) as board,
     ):
         at = Path(folder, "broker")
-        brokerconfig.write(at, ["L0001"], host="127.0.0.1", port=port, client_certificates=True)
+        config.write(at, ["L0001"], host="127.0.0.1", port=port, client_certificates=True)
         expected = brokerfiles.gathered("L0001", at)
         words = ["provision", "L0001", "--cabinet", file, "--host", url, "--token", kit.TOKEN]
         done = subprocess.run(

@@ -12,10 +12,10 @@ from types import SimpleNamespace
 
 import device_kit as kit
 import pytest
-from consigne import codes
 from consigne.device import prompt
-from consigne.firmware_path import firmware_dir
-from consigne.sim.flash import NorFlash
+from consigne.firmware.source import firmware_dir
+from consigne.protocol import codes
+from consigne.sim.board.flash import NorFlash
 from console_kit import Terminal
 from locker import config, controller
 from locker.core import core, records

@@ -6,9 +6,10 @@ A seed in a test's name replays all of its cuts.
 import random
 
 import pytest
-from consigne.device import application, plan, push, rom, slots
-from consigne.device.troubles import DeviceError
-from consigne.sim.flash import DONE, DROPPED, HALF_ERASED, NOT_DONE, TORN
+from consigne.device import plan, push
+from consigne.device.errors import DeviceError
+from consigne.firmware import application, rom, slots
+from consigne.sim.board.flash import DONE, DROPPED, HALF_ERASED, NOT_DONE, TORN
 from script_kit import ScriptBoard, Wire, booted
 
 CUTS_AT_BYTES = 100

@@ -7,11 +7,12 @@ import sys
 
 import device_kit as kit
 import pytest
-from consigne.device import application, doctor, erase, fitness, flash, interpreter, layout, rombootloader
+from consigne.device import doctor, erase, fitness, flash, interpreter, rombootloader
 from consigne.device.board import Board
+from consigne.device.errors import DeviceError
 from consigne.device.memory import Memory
 from consigne.device.rombootloader import Chip, RomBootLoader
-from consigne.device.troubles import DeviceError
+from consigne.firmware import application, layout
 from consigne.sim.virtualboard import image as chip_image
 from consigne.sim.virtualboard.image import ESP32, ESP32C3, ESP32S3, OFFICIAL, OFFICIAL_PSRAM, ROMFS
 from consigne.sim.virtualboard.psram import Psram

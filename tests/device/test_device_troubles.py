@@ -10,23 +10,14 @@ import device_kit as kit
 import pytest
 import serial
 from consigne.cabinet.problems import CabinetError
-from consigne.device import (
-    application,
-    commands,
-    flashfile,
-    hostapi,
-    interpreter,
-    journal,
-    push,
-    slots,
-    troubles,
-)
+from consigne.device import commands, errors, flashfile, hostapi, interpreter, journal, push
 from consigne.device import provision as provisioning
 from consigne.device.board import Board
 from consigne.device.brokerfiles import BrokerFiles
+from consigne.device.errors import DeviceError
 from consigne.device.hostapi import Host
 from consigne.device.rombootloader import RomBootLoader
-from consigne.device.troubles import DeviceError
+from consigne.firmware import application, slots
 from consigne.sim.virtualboard import image as chip_image
 from consigne.sim.virtualboard.board import VirtualBoard, install
 
@@ -87,15 +78,15 @@ def test_a_cable_that_is_pulled(tmp_path):
 
 
 def test_several_boards_and_none_named(monkeypatch):
-    from consigne.device import several
+    from consigne.device import parallel
 
     ports = [type("Port", (), {"device": name, "vid": 1})() for name in ("/dev/ttyUSB1", "/dev/ttyUSB0")]
-    monkeypatch.setattr(several.list_ports, "comports", lambda: ports)
+    monkeypatch.setattr(parallel.list_ports, "comports", lambda: ports)
     with pytest.raises(DeviceError, match=r"say which with --port .*ttyUSB0, /dev/ttyUSB1"):
-        several.choose(None)
-    monkeypatch.setattr(several.list_ports, "comports", list)
+        parallel.choose(None)
+    monkeypatch.setattr(parallel.list_ports, "comports", list)
     with pytest.raises(DeviceError, match="no board is plugged in; check the cable"):
-        several.choose(None)
+        parallel.choose(None)
 
 
 # --- the board ---------------------------------------------------------------------------------------
@@ -119,7 +110,7 @@ def test_a_micropython_too_old_on_the_board(tmp_path):
 def test_a_board_with_the_stock_partitions(tmp_path):
     install(tmp_path / "flash.bin")
     data = bytearray(kit.flash_of(tmp_path))
-    from consigne.device import layout
+    from consigne.firmware import layout
 
     data[layout.TABLE_OFFSET : layout.TABLE_OFFSET + 0xC00] = layout.binary(chip_image.STOCK)
     with kit.board_with(bytes(data), tmp_path) as board, Board(board.port) as line:
@@ -258,7 +249,7 @@ def test_another_program_for_the_same_chip(tmp_path):
 
 
 def test_flash_that_ends_within_the_journal(tmp_path):
-    from consigne.device import layout
+    from consigne.firmware import layout
 
     data = bytearray(b"\xff" * 0x38_0000)
     data[layout.TABLE_OFFSET : layout.TABLE_OFFSET + 0xC00] = layout.binary()
@@ -274,7 +265,7 @@ def test_a_journal_of_noise_is_told_and_raises_nothing():
 
 
 def test_an_application_that_fits_no_slot():
-    from consigne.device import rom
+    from consigne.firmware import rom
 
     with pytest.raises(slots.TooLarge, match="more than a slot holds"):
         slots.seal(rom.pack({"main.mpy": bytes(300_000)}), 1)
@@ -336,4 +327,4 @@ def test_what_esptool_says_in_a_technicians_words(said, told):
     ],
 )
 def test_what_the_board_raises_in_a_technicians_words(raised, told):
-    assert told in str(troubles.from_board("port", raised)) and is_one_sentence(told)
+    assert told in str(errors.from_board("port", raised)) and is_one_sentence(told)

@@ -8,14 +8,15 @@ import time
 
 import device_kit as kit
 import pytest
-from consigne import codes
-from consigne.device import application, erase, journal, push
+from consigne.device import erase, journal, push
 from consigne.device import provision as provisioning
 from consigne.device.board import Board
+from consigne.device.errors import DeviceError
 from consigne.device.hostapi import Host
 from consigne.device.rombootloader import RomBootLoader
-from consigne.device.troubles import DeviceError
-from consigne.server.fleet import Fleet
+from consigne.firmware import application
+from consigne.protocol import codes
+from consigne.server.fleet.fleet import Fleet
 
 pytestmark = pytest.mark.alone  # real processes against the wall's clock
 

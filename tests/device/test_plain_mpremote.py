@@ -10,10 +10,10 @@ from pathlib import Path
 
 import device_kit as kit
 import pytest
-from consigne import codes
-from consigne.device import layout
-from consigne.firmware_path import firmware_dir
-from consigne.server.broker import free_port
+from consigne.broker.broker import free_port
+from consigne.firmware import layout
+from consigne.firmware.source import firmware_dir
+from consigne.protocol import codes
 from consigne.sim.virtualboard import image as chip_image
 from consigne.sim.virtualboard.psram import Psram
 from littlefs import LittleFS

@@ -9,10 +9,10 @@ from types import SimpleNamespace
 import device_kit as kit
 import pytest
 import serial
-from consigne import codes
 from consigne.device.board import Board
-from consigne.device.troubles import LockedError
-from consigne.sim.flash import NorFlash
+from consigne.device.errors import LockedError
+from consigne.protocol import codes
+from consigne.sim.board.flash import NorFlash
 from console_kit import Terminal
 from locker import rescue
 from locker.core import records as R

@@ -12,7 +12,7 @@ import sys
 import time
 from binascii import hexlify, unhexlify
 
-from consigne.sim.flash import NorFlash
+from consigne.sim.board.flash import NorFlash
 from consigne.sim.shim._calendar import RTC
 from locker.core import records
 from locker.core.events import EV_COMMAND, EV_LINK, EV_OPEN_ORDER, EV_REJECTED, TRUST_FLOOR, TRUST_SET

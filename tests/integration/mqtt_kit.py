@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import gmqtt
-from consigne.sim.chipclock import DESCRIPTOR, ChipClock
-from consigne.sim.process import ROM_BOOT
+from consigne.sim.grounds.chipclock import DESCRIPTOR, ChipClock
+from consigne.sim.grounds.process import ROM_BOOT
 from locker.core import codes
 
 ROOT = Path(__file__).resolve().parents[2]

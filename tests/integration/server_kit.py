@@ -4,10 +4,10 @@ import asyncio
 import random
 from contextlib import asynccontextmanager
 
-from consigne.bench.talker import Talker
-from consigne.server.fleet import Door
-from consigne.server.models import events as events_table
+from consigne.server.fleet.fleet import Door
 from consigne.server.service import HostService
+from consigne.server.storage.models import events as events_table
+from lab.bench.talker import Talker
 from sqlalchemy import select
 
 KEYS = {f"L{n}": random.Random(n).randbytes(32) for n in range(1, 5)}

@@ -8,8 +8,9 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from consigne.demo import cabinet, headless, stage, steps, trial
+from consigne.demo import headless, stage, steps, trial
 from consigne.demo.stage import Stage
+from consigne.sim import reference
 from consigne.sim.locker import SimLocker
 
 CONSIGNE = str(Path(sys.executable).with_name("consigne"))
@@ -58,7 +59,7 @@ def test_a_kept_demo_goes_on_where_it_stopped(tmp_path: Path) -> None:
         async with Stage(tmp_path / "kept") as stage:
             proof = headless.Proof(stage)
             await proof.until("the locker to connect", proof.is_ready)
-            events = stage.host.fleet.events(cabinet.LOCKER, limit=1000)
+            events = stage.host.fleet.events(reference.LOCKER, limit=1000)
             boots = [event["seq"] for event in events if event["kind"] == "boot"]
             return events[0]["epoch"], boots
 

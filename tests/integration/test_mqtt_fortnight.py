@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from consigne.demo import cabinet
-from consigne.sim.clock import VirtualClock
-from consigne.sim.host import Host
+from consigne.sim import reference
+from consigne.sim.grounds.clock import VirtualClock
 from consigne.sim.locker import SimLocker
+from consigne.sim.network.host import Host
 
 KEY = bytes(range(32))
 EPOCH_S = 1_800_000_000
@@ -38,7 +38,7 @@ def test_a_fortnight_offline_at_four_hundred_events_a_day_is_all_there_after_rec
     host = Host(clock, KEY)
     identity = {"locker": "L0001", "device_key": KEY.hex(), "mqtt_user": "", "mqtt_password": ""}
     locker = SimLocker(
-        cabinet.config(1883), {**identity, "wifi_password": ""}, tmp_path, "virtual",
+        reference.config(1883), {**identity, "wifi_password": ""}, tmp_path, "virtual",
         clock=clock, network=host.network,
     )  # fmt: skip
     host.know_time(EPOCH_S)

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from consigne.demo import cabinet
-from consigne.firmware_path import firmware_dir
-from consigne.sim.clock import VirtualClock
-from consigne.sim.host import Host
+from consigne.firmware.source import firmware_dir
+from consigne.sim import reference
+from consigne.sim.board.radio import STAT_IDLE
+from consigne.sim.grounds.clock import VirtualClock
 from consigne.sim.locker import SimLocker
-from consigne.sim.netbroker import Faults
-from consigne.sim.netmemory import Link, MemoryNetwork
-from consigne.sim.radio import STAT_IDLE
+from consigne.sim.network.broker import Faults
+from consigne.sim.network.host import Host
+from consigne.sim.network.memory import Link, MemoryNetwork
 
 KEY = bytes(range(32))
 IDENTITY = {"locker": "L0001", "device_key": KEY.hex()}
@@ -116,7 +116,7 @@ def make(
     (firmware / "locker").symlink_to(firmware_dir() / "locker")
     (firmware / "main.py").write_text(FIRMWARE)
     locker = SimLocker(
-        {**cabinet.config(1883), "network": {}}, IDENTITY, folder / "device", "virtual",
+        {**reference.config(1883), "network": {}}, IDENTITY, folder / "device", "virtual",
         clock=clock, network=network, firmware=firmware, seed=seed,
     )  # fmt: skip
     settings = {"wifi_password": "right", "device_key": KEY.hex(), "events": 0, "pause_s": 1, **options}
@@ -238,7 +238,7 @@ def test_no_event_is_lost_or_changed_by_a_broker_that_loses_a_third_and_repeats_
 
 def whole_firmware(folder: Path, clock: VirtualClock, host: Host) -> SimLocker:
     identity = {**IDENTITY, "mqtt_user": "", "mqtt_password": "", "wifi_password": ""}
-    config = {**cabinet.config(1883), "name": "Bakery"}
+    config = {**reference.config(1883), "name": "Bakery"}
     return SimLocker(config, identity, folder / "whole", "virtual", clock=clock, network=host.network)
 
 

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import gmqtt
 import pytest
-from consigne import protocol
+from consigne.broker import config
+from consigne.broker.broker import Mosquitto
 from consigne.cli import app
-from consigne.server import brokerconfig
-from consigne.server.broker import Mosquitto
-from consigne.server.database import Database
-from consigne.server.fleet import Fleet
+from consigne.protocol import messages
+from consigne.server.fleet.fleet import Fleet
 from consigne.server.service import HostService
+from consigne.server.storage.database import Database
 from server_kit import go, until
 from typer.testing import CliRunner
 
@@ -33,7 +33,7 @@ class Configured(Mosquitto):
         self.at = at
         self.client_certificates = client_certificates
         more = {"port": self.port, "client_certificates": client_certificates}
-        brokerconfig.write(at, lockers, host="127.0.0.1", **more)
+        config.write(at, lockers, host="127.0.0.1", **more)
         if os.getuid() == 0:  # started by root, mosquitto becomes its own user
             for path in [at.parent, at, *at.iterdir()]:
                 shutil.chown(path, "mosquitto")
@@ -107,7 +107,7 @@ def directory():
 
 
 def topics(locker):
-    return [protocol.topic(locker, name) for name in (*protocol.FROM_LOCKER, protocol.ACK, protocol.COMMANDS)]
+    return [messages.topic(locker, name) for name in (*messages.FROM_LOCKER, messages.ACK, messages.COMMANDS)]
 
 
 @pytest.mark.parametrize("client_certificates", [False, True], ids=["passwords", "certificates"])
@@ -118,29 +118,29 @@ def test_a_locker_cannot_read_or_write_anothers_branch(directory, client_certifi
         await broker.start()
         try:
             peers = {}
-            for user in ("L1", "L2", brokerconfig.HOST_USER):
+            for user in ("L1", "L2", config.HOST_USER):
                 peers[user] = await Peer(user).connect(broker, *broker.credentials(user))
             thief, victim, host = peers.values()
             await thief.subscribe(*topics("L2"), "#", "consigne/#", "consigne/1/+/commands", "$SYS/#")
             await victim.subscribe(
-                protocol.topic("L2", protocol.COMMANDS), protocol.topic("L2", protocol.ACK)
+                messages.topic("L2", messages.COMMANDS), messages.topic("L2", messages.ACK)
             )
-            await host.subscribe(*[f"{protocol.ROOT}/+/{name}" for name in protocol.FROM_LOCKER])
+            await host.subscribe(*[f"{messages.ROOT}/+/{name}" for name in messages.FROM_LOCKER])
             for topic in topics("L2"):
                 thief.client.publish(topic, b"forged", qos=1, retain=True)
-            for name in (protocol.COMMANDS, protocol.ACK):
-                thief.client.publish(protocol.topic("L1", name), b"to myself", qos=1)
-                host.client.publish(protocol.topic("L2", name), b"from the host", qos=1)
-            for name in protocol.FROM_LOCKER:
-                victim.client.publish(protocol.topic("L2", name), b"honest", qos=1)
-                thief.client.publish(protocol.topic("L1", name), b"own", qos=1)
+            for name in (messages.COMMANDS, messages.ACK):
+                thief.client.publish(messages.topic("L1", name), b"to myself", qos=1)
+                host.client.publish(messages.topic("L2", name), b"from the host", qos=1)
+            for name in messages.FROM_LOCKER:
+                victim.client.publish(messages.topic("L2", name), b"honest", qos=1)
+                thief.client.publish(messages.topic("L1", name), b"own", qos=1)
             await until(lambda: len(host.heard) >= 8 and len(victim.heard) >= 2)
             assert sorted(host.heard) == sorted(
-                [(protocol.topic("L2", name), b"honest") for name in protocol.FROM_LOCKER]
-                + [(protocol.topic("L1", name), b"own") for name in protocol.FROM_LOCKER]
+                [(messages.topic("L2", name), b"honest") for name in messages.FROM_LOCKER]
+                + [(messages.topic("L1", name), b"own") for name in messages.FROM_LOCKER]
             )
             assert {payload for _, payload in victim.heard} == {b"from the host"}
-            mine = protocol.topic("L1", protocol.COMMANDS)
+            mine = messages.topic("L1", messages.COMMANDS)
             await thief.subscribe(mine)
             host.client.publish(mine, b"for you", qos=1)
             await until(lambda: (mine, b"for you") in thief.heard)
@@ -175,7 +175,7 @@ def test_only_who_has_the_password_gets_in_and_only_over_tls_of_our_authority(di
 
 def test_a_certificate_says_who_somebody_is_whatever_name_they_give(directory):
     broker = Configured(directory, client_certificates=True)
-    brokerconfig.write(directory.parent / "other", ["L1"], host="127.0.0.1", client_certificates=True)
+    config.write(directory.parent / "other", ["L1"], host="127.0.0.1", client_certificates=True)
 
     async def run():
         await broker.start()
@@ -186,13 +186,13 @@ def test_a_certificate_says_who_somebody_is_whatever_name_they_give(directory):
             for tls in (broker.trust(), foreign):
                 assert await answer_to_connect(broker, tls) is None
             assert await answer_to_connect(broker, broker.trust("L1")) == b"\x20\x02\x00\x00"
-            liar = await Peer("liar").connect(broker, brokerconfig.HOST_USER, "x", broker.trust("L1"))
-            host = await Peer("host").connect(broker, *broker.credentials(brokerconfig.HOST_USER))
-            await host.subscribe(f"{protocol.ROOT}/+/{protocol.EVENTS}")
+            liar = await Peer("liar").connect(broker, config.HOST_USER, "x", broker.trust("L1"))
+            host = await Peer("host").connect(broker, *broker.credentials(config.HOST_USER))
+            await host.subscribe(f"{messages.ROOT}/+/{messages.EVENTS}")
             for locker in ("L2", "L1"):
-                liar.client.publish(protocol.topic(locker, protocol.EVENTS), b"said by L1", qos=1)
+                liar.client.publish(messages.topic(locker, messages.EVENTS), b"said by L1", qos=1)
             await until(lambda: host.heard)
-            assert host.heard == [(protocol.topic("L1", protocol.EVENTS), b"said by L1")]
+            assert host.heard == [(messages.topic("L1", messages.EVENTS), b"said by L1")]
             for peer in (liar, host):
                 await peer.client.disconnect()
         finally:
@@ -202,7 +202,7 @@ def test_a_certificate_says_who_somebody_is_whatever_name_they_give(directory):
 
 
 def test_a_locker_that_is_not_named_any_more_is_let_in_no_more_by_its_certificate(directory):
-    brokerconfig.write(directory, ["L1", "L2"], host="127.0.0.1", client_certificates=True)
+    config.write(directory, ["L1", "L2"], host="127.0.0.1", client_certificates=True)
     kept = (directory / "clients" / "L1.crt").read_bytes()
     broker = Configured(directory, ["L1"], client_certificates=True)
     assert (directory / "clients" / "L1.crt").read_bytes() == kept
@@ -226,8 +226,8 @@ def test_the_host_shows_its_certificate_too(directory):
         await broker.start()
         host = HostService(
             f"sqlite:///{directory.parent / 'host.db'}", broker.host, broker.port, tls=True,
-            ca=str(directory / "ca.crt"), certificate=str(clients / f"{brokerconfig.HOST_USER}.crt"),
-            key=str(clients / f"{brokerconfig.HOST_USER}.key"),
+            ca=str(directory / "ca.crt"), certificate=str(clients / f"{config.HOST_USER}.crt"),
+            key=str(clients / f"{config.HOST_USER}.key"),
         )  # fmt: skip
         try:
             await host.start()
@@ -240,19 +240,19 @@ def test_the_host_shows_its_certificate_too(directory):
 
 
 def test_a_second_run_keeps_passwords_and_authority_and_shuts_out_who_left(directory):
-    brokerconfig.write(directory, ["L1", "L2"], host="broker.example")
+    config.write(directory, ["L1", "L2"], host="broker.example")
     before = json.loads((directory / "credentials.json").read_text())
     authority = (directory / "ca.crt").read_bytes()
-    brokerconfig.write(directory, ["L1", "L3"], host="broker.example")
+    config.write(directory, ["L1", "L3"], host="broker.example")
     after = json.loads((directory / "credentials.json").read_text())
     assert after["L1"] == before["L1"] and "L2" not in after and len(after["L3"]) == 32
     users = [line.split(":")[0] for line in (directory / "passwords").read_text().splitlines()]
-    assert users == [brokerconfig.HOST_USER, "L1", "L3"]
+    assert users == [config.HOST_USER, "L1", "L3"]
     assert (directory / "ca.crt").read_bytes() == authority
 
 
 def test_what_is_secret_is_readable_by_its_owner_alone_and_hashes_are_no_passwords(directory):
-    brokerconfig.write(directory, ["L1"], host="broker.example")
+    config.write(directory, ["L1"], host="broker.example")
     for name in ("ca.key", "server.key", "credentials.json", "passwords", "acl"):
         assert (directory / name).stat().st_mode & 0o077 == 0, name
     assert (
@@ -264,15 +264,15 @@ def test_what_is_secret_is_readable_by_its_owner_alone_and_hashes_are_no_passwor
 def test_the_hash_is_the_one_mosquitto_passwd_makes(tmp_path):
     path = tmp_path / "passwords"
     subprocess.run(["mosquitto_passwd", "-c", "-b", str(path), "L1", "secret"], check=True)
-    theirs, ours = path.read_text().strip().split("$"), brokerconfig.password_line("L1", "secret").split("$")
+    theirs, ours = path.read_text().strip().split("$"), config.password_line("L1", "secret").split("$")
     assert [len(part) for part in ours[3:]] == [len(part) for part in theirs[3:]]
     assert ours[:3] == theirs[:3]
 
 
-@pytest.mark.parametrize("name", ["", "L 1", "a/b", "+", "#", "L1\nuser x", "x" * 33, brokerconfig.HOST_USER])
+@pytest.mark.parametrize("name", ["", "L 1", "a/b", "+", "#", "L1\nuser x", "x" * 33, config.HOST_USER])
 def test_a_name_that_would_bend_the_access_list_is_refused(directory, name):
     with pytest.raises(ValueError, match="not the name of a locker"):
-        brokerconfig.write(directory, [name], host="broker.example")
+        config.write(directory, [name], host="broker.example")
 
 
 def test_the_command_takes_the_lockers_from_the_hosts_database(directory):
@@ -286,7 +286,7 @@ def test_the_command_takes_the_lockers_from_the_hosts_database(directory):
     )
     assert done.exit_code == 0 and done.output.startswith("2 lockers"), done.output
     assert set(json.loads((directory / "credentials.json").read_text())) == {
-        brokerconfig.HOST_USER,
+        config.HOST_USER,
         "L7",
         "L8",
     }
@@ -301,14 +301,14 @@ def test_who_has_a_brokers_directory_is_told_how_broker_and_host_start_with_it(d
     assert len(files) >= 3 and all(Path(file).exists() for file in files), said
     assert "consigne serve --broker b.example:8883 --ca " in said
     assert ("CONSIGNE_MQTT_USER=consigne-host" in said) != ("--client-certificate " in said)
-    brokerconfig.write(directory.parent / "own", [], host="b", certificate=(Path("a"), Path("b")))
-    assert "--broker b:1 --tls" in brokerconfig.what_next(directory.parent / "own", "b", 1)
+    config.write(directory.parent / "own", [], host="b", certificate=(Path("a"), Path("b")))
+    assert "--broker b:1 --tls" in config.what_next(directory.parent / "own", "b", 1)
 
 
 def test_a_certificate_of_ones_own_is_used(directory):
-    brokerconfig.write(directory.parent / "given", [], host="b.example")
+    config.write(directory.parent / "given", [], host="b.example")
     given = (directory.parent / "given" / "server.crt", directory.parent / "given" / "server.key")
-    brokerconfig.write(directory, [], host="b.example", certificate=given)
+    config.write(directory, [], host="b.example", certificate=given)
     text = (directory / "mosquitto.conf").read_text()
     assert f"certfile {given[0]}\n" in text and f"keyfile {given[1]}\n" in text
     assert not (directory / "server.key").exists()

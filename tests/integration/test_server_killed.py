@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from consigne.server.broker import Mosquitto
+from consigne.broker.broker import Mosquitto
 from server_kit import T0, broker_of, go, host_at, stored, talker, until
 from sqlalchemy import event
 
@@ -44,7 +44,7 @@ serve(Listening(port=0), HostService(sys.argv[1], "127.0.0.1", int(sys.argv[2]))
 """
 BETWEEN_COMMIT_AND_ACK = """
 import os, signal
-from consigne.server.ingest import Ingest
+from consigne.server.ingest.ingest import Ingest
 def die(self, stream, seq):
     os.kill(os.getpid(), signal.SIGKILL)
 Ingest._acknowledge = die

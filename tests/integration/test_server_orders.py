@@ -3,12 +3,12 @@
 import asyncio
 import time
 
-from consigne.demo import cabinet
 from consigne.demo.headless import HAND_S
 from consigne.demo.stage import Stage
+from consigne.sim import reference
 from server_kit import go, until
 
-LOCKER = cabinet.LOCKER
+LOCKER = reference.LOCKER
 ORDERS = {
     "block": lambda orders: orders.block(LOCKER, 3, "Ada"),
     "release": lambda orders: orders.release(LOCKER, 3, "Ada"),
@@ -17,7 +17,7 @@ ORDERS = {
     "message": lambda orders: orders.message(LOCKER, {"fr": "Fermé lundi|réparation"}, 24, "Ada"),
     "identify": lambda orders: orders.identify(LOCKER, 1, "Ada"),
     "again": lambda orders: orders.again(LOCKER, 1, "Ada"),
-    "revoke": lambda orders: orders.revoke_holder(LOCKER, 1, 1, cabinet.COURIER_HOLDER, "Ada"),
+    "revoke": lambda orders: orders.revoke_holder(LOCKER, 1, 1, reference.COURIER_HOLDER, "Ada"),
     "open": lambda orders: orders.open(LOCKER, 2, "Ada"),
     "reboot": lambda orders: orders.reboot(LOCKER, "Ada"),
 }
@@ -62,7 +62,7 @@ def test_a_residents_standing_code_opens_and_a_couriers_new_one_once_the_old_one
         async with Stage() as stage:
             host = stage.host
             await knows_the_time(host)
-            courier = {"role": 1, "action": 1, "holder": cabinet.COURIER_HOLDER}
+            courier = {"role": 1, "action": 1, "holder": reference.COURIER_HOLDER}
             old = host.passes.window_code(LOCKER, **courier)["code"]
             command = host.orders.revoke_holder(LOCKER, by="Ada", **courier)
             host.kick()

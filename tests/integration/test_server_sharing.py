@@ -3,10 +3,10 @@
 import asyncio
 
 import pytest
+from consigne.broker.broker import EmbeddedBroker, Mosquitto, free_port
 from consigne.cli import app
-from consigne.server import sharing
-from consigne.server.broker import EmbeddedBroker, Mosquitto, free_port
-from consigne.server.sharing import CannotShare
+from consigne.server.ingest import sharing
+from consigne.server.ingest.sharing import CannotShare
 from server_kit import broker_of, go
 from typer.testing import CliRunner
 

@@ -3,12 +3,12 @@
 import json
 
 import pytest
-from consigne.firmware_path import import_locker
-from consigne.server.database import Database
-from consigne.server.fleet import Fleet
-from consigne.server.models import events
-from consigne.sim.flash import NorFlash
-from consigne.soak import lockers, rows, sync
+from consigne.firmware.source import import_locker
+from consigne.server.fleet.fleet import Fleet
+from consigne.server.storage.database import Database
+from consigne.server.storage.models import events
+from consigne.sim.board.flash import NorFlash
+from lab.soak import lockers, rows, sync
 
 EVENTS = 20_000
 records = import_locker("core.records")

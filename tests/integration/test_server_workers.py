@@ -5,11 +5,11 @@ import os
 import signal
 from contextlib import asynccontextmanager
 
-from consigne.bench.talker import Faults
-from consigne.server.broker import Mosquitto
-from consigne.server.fleet import Door
-from consigne.server.models import lockers
+from consigne.broker.broker import Mosquitto
+from consigne.server.fleet.fleet import Door
 from consigne.server.service import HostService
+from consigne.server.storage.models import lockers
+from lab.bench.talker import Faults
 from server_kit import KEYS, T0, broker_of, go, stored, talker, until
 from sqlalchemy import select
 

@@ -1,8 +1,8 @@
 """Every file in ``hardware/cabinets`` is played in real time: on MicroPython, and on a flashed board."""
 
 import pytest
-from consigne.bench import cabinets
-from consigne.bench.cabinets import Play
+from lab.bench import cabinets
+from lab.bench.cabinets import Play
 
 pytestmark = pytest.mark.alone
 

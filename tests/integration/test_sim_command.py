@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from consigne.bench import cabinets
 from consigne.cabinet.newfile import new_file
 from consigne.cabinet.profiles import profiles
+from lab.bench import cabinets
 
 CONSIGNE = str(Path(sys.executable).with_name("consigne"))
 ERRAND = (

@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from consigne.bench import tls
+from lab.bench import tls
 
 
 @pytest.mark.parametrize("case", ["began yesterday", "ends in an hour"])

@@ -1,6 +1,6 @@
 """A journal on a small flash, for tests that run on both interpreters."""
 
-from consigne.sim.flash import SECTOR_BYTES, NorFlash
+from consigne.sim.board.flash import SECTOR_BYTES, NorFlash
 from locker.core import records as R
 from locker.journal.log import Journal
 

@@ -1,16 +1,16 @@
 """Power cut at every operation of the flows that matter: the real core on the real journal.
 
-What must hold is written in ``consigne.soak.powercut.invariants``.  Here: every single cut of the
+What must hold is written in ``lab.soak.powercut.invariants``.  Here: every single cut of the
 short flows in every variant, and shares, drawn with a fixed seed, of the cuts while a sector is
-reclaimed and of the pairs; ``consigne.soak.journal`` runs them all.  A case that fails names itself:
-``consigne.soak.powercut.cuts.run_case("pick-up/set/open/3.2.17")`` lives through it again.
+reclaimed and of the pairs; ``lab.soak.journal`` runs them all.  A case that fails names itself:
+``lab.soak.powercut.cuts.run_case("pick-up/set/open/3.2.17")`` lives through it again.
 """
 
 import random
 
 import pytest
-from consigne.soak.powercut import cuts
-from consigne.soak.powercut.flows import FLOWS
+from lab.soak.powercut import cuts
+from lab.soak.powercut.flows import FLOWS
 
 SEED = 20261121
 RECLAIM_CUTS = 4_000

@@ -3,7 +3,7 @@
 import struct
 from binascii import crc32
 
-from consigne.sim.flash import SECTOR_BYTES, TORN, PowerCut
+from consigne.sim.board.flash import SECTOR_BYTES, TORN, PowerCut
 from flash_kit import EPOCH_S, EVENT, INTERNAL, SECTORS, fill, flash, opened, raises, replayed, unsent
 from locker.core import records as R
 from locker.journal import report as P

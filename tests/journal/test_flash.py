@@ -1,7 +1,7 @@
 """The NOR flash model behaves as flash does; everything else here stands on it.  Both interpreters."""
 
-from consigne.sim import flash as nor
-from consigne.sim.flash import PAGE_BYTES, SECTOR_BYTES, NorFlash, PowerCut
+from consigne.sim.board import flash as nor
+from consigne.sim.board.flash import PAGE_BYTES, SECTOR_BYTES, NorFlash, PowerCut
 from flash_kit import raises
 
 

@@ -1,11 +1,11 @@
 """The journal behaves as its model through any order of work, cuts and rot.
 
-A share of the examples; all 2,000 of 100 steps are part of ``consigne.soak.journal``.
+A share of the examples; all 2,000 of 100 steps are part of ``lab.soak.journal``.
 """
 
-from consigne.soak.powercut.machine import JournalMachine
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
+from lab.soak.powercut.machine import JournalMachine
 
 
 def test_the_journal_reads_as_its_model_whatever_is_done_and_whatever_happens():

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from consigne.demo import screenshots
+from lab import screenshots
 from person import Person
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import httpx
-from consigne.bench.talker import Talker
-from consigne.server.accounts import Accounts
-from consigne.server.broker import Mosquitto, free_port
-from consigne.server.database import Database
-from consigne.server.fleet import Fleet, Place
-from consigne.server.roles import Role
+from consigne.broker.broker import Mosquitto, free_port
+from consigne.server.fleet.fleet import Fleet, Place
+from consigne.server.people.accounts import Accounts
+from consigne.server.people.roles import Role
+from consigne.server.storage.database import Database
 from host_kit import DOORS, device_key, fill
+from lab.bench.talker import Talker
 
 PASSWORD = "correct horse battery"
 START_S = 30.0

@@ -7,12 +7,12 @@ from typing import Any
 
 import uvicorn
 from consigne.cabinet.compiler import compile_cabinet, open_cabinet
-from consigne.cabinet.front import places
+from consigne.cabinet.draw.front import places
 from consigne.demo.front import plates, terminal
-from consigne.server.pages.bench import Bench
-from consigne.server.pages.cabinet import CabinetView, keep_drawn
-from consigne.server.pages.dress import box, dress
-from consigne.server.pages.front import DoorView, FrontView
+from consigne.demo.pages.bench import Bench
+from consigne.demo.pages.cabinet import CabinetView, keep_drawn
+from consigne.demo.pages.front import DoorView, FrontView
+from consigne.ui.components import box, dress
 from fastapi import FastAPI
 from nicegui import ui
 

@@ -9,12 +9,12 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "server")]
 
 from conftest import CHROMIUM_ARGUMENTS  # noqa: E402
-from consigne.demo.screenshots import chromium, save  # noqa: E402
-from consigne.server import condition  # noqa: E402
-from consigne.server.database import Database  # noqa: E402
-from consigne.server.models import alarms, compartments, lockers  # noqa: E402
-from consigne.telemetry import Telemetry  # noqa: E402
+from consigne.protocol.telemetry import Telemetry  # noqa: E402
+from consigne.server.fleet import condition  # noqa: E402
+from consigne.server.storage.database import Database  # noqa: E402
+from consigne.server.storage.models import alarms, compartments, lockers  # noqa: E402
 from desk_kit import PASSWORD, Served, serving  # noqa: E402
+from lab.screenshots import chromium, save  # noqa: E402
 from playwright.sync_api import sync_playwright  # noqa: E402
 from sqlalchemy import update  # noqa: E402
 

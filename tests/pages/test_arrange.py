@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 from consigne.cabinet.compiler import open_cabinet
-from consigne.cabinet.front import places
-from consigne.cabinet.frontsvg import svg
+from consigne.cabinet.draw.front import places
+from consigne.cabinet.draw.frontsvg import svg
 from consigne.cabinet.profiles import hardware_dir
 from consigne.demo.front import plates, terminal
-from consigne.server.pages.arrange import Area, Grid, arrange
-from consigne.server.pages.front import Place
+from consigne.demo.pages.arrange import Area, Grid, arrange
+from consigne.demo.pages.front import Place
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from consigne.broker.broker import free_port
 from consigne.cabinet.newfile import new_file
 from consigne.cabinet.profiles import hardware_dir, profiles
-from consigne.server.broker import free_port
 from fronts_kit import WORDS
 from person import LOOK_MS
 from playwright.sync_api import Browser, Page, expect

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from consigne.firmware_path import import_locker
+from consigne.firmware.source import import_locker
 from consigne.server.pages.wording import wording
 
 records = import_locker("core.records")

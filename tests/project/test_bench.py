@@ -7,11 +7,11 @@ import time
 from pathlib import Path
 
 import pytest
-from consigne.bench import cycles, journal, latency, narrow
-from consigne.bench.__main__ import PARTS, Bench
-from consigne.bench.goals import meets
-from consigne.bench.part import measure
-from consigne.soak import doors
+from lab.bench import cycles, journal, latency, narrow
+from lab.bench.__main__ import PARTS, Bench
+from lab.bench.goals import meets
+from lab.bench.part import measure
+from lab.soak import doors
 from rich.console import Console
 
 # What is promised of the product, and the part that says whether it holds.
@@ -82,7 +82,7 @@ PROMISED = {
 
 @pytest.mark.parametrize("part", PARTS)
 def test_what_is_promised_is_measured_by_the_bench(part: str) -> None:
-    goals = importlib.import_module(f"consigne.bench.{part}").GOALS
+    goals = importlib.import_module(f"lab.bench.{part}").GOALS
     assert set(PROMISED.get(part, ())) <= set(goals)
     for goal in goals.values():
         meets(0, goal)  # raises for one that cannot be compared
@@ -109,7 +109,7 @@ def test_a_part_that_fails_is_named_and_what_came_before_and_after_is_kept(tmp_p
     assert set(bench.failed) == {"no_such_part"}
     assert bench.missed() == ["before.number"]
     said = terminal.getvalue()
-    assert "No module named 'consigne.bench.no_such_part'" in said  # its own words, to find the cause
+    assert "No module named 'lab.bench.no_such_part'" in said  # its own words, to find the cause
     assert "no_such_part failed" in said
     assert [path.name for path in tmp_path.iterdir()] == ["bench.json"]
 

@@ -1,12 +1,12 @@
 """The page that shows what a door does shows what it does."""
 
-from consigne import diagram
-from consigne.firmware_path import firmware_dir
+from consigne.firmware.source import firmware_dir
+from lab import diagram
 
 
 def test_the_doors_page_is_the_one_drawn_from_the_table() -> None:
     shown = (firmware_dir() / diagram.PAGE).read_text(encoding="utf-8")
-    assert shown == diagram.page(), "run: python -m consigne.diagram"
+    assert shown == diagram.page(), "run: python -m lab.diagram"
 
 
 def test_every_row_of_the_table_is_an_arrow_and_every_action_is_there() -> None:

@@ -5,10 +5,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from consigne.bench.postgres import Postgres
-from consigne.server import models
-from consigne.server.database import Database
+from consigne.server.storage import models
+from consigne.server.storage.database import Database
 from host_kit import register
+from lab.bench.postgres import Postgres
 
 # A test's database need not outlive a power cut; what outlives a kill does not depend on these.
 _FAST = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off"

@@ -6,12 +6,12 @@ import random
 import time
 from contextlib import contextmanager
 
-from consigne import protocol
-from consigne.server.database import Database
-from consigne.server.decode import Message
-from consigne.server.fleet import Door, Fleet
-from consigne.server.models import compartments, lockers
-from consigne.server.secret import Secret
+from consigne.protocol import messages
+from consigne.server.fleet.fleet import Door, Fleet
+from consigne.server.ingest.decode import Message
+from consigne.server.people.secret import Secret
+from consigne.server.storage.database import Database
+from consigne.server.storage.models import compartments, lockers
 
 T0 = 1_790_000_000
 DOORS = [Door(str(n + 1), 1 + n // 3, low=n < 2) for n in range(12)]
@@ -47,8 +47,8 @@ def event(seq, kind="closed", time_s=None, **fields):
 
 def events(locker, epoch, *rows):
     """A verified message of events."""
-    body = protocol.dump({"epoch": epoch, "events": list(rows)})
-    return Message(locker, protocol.parse_events(body))
+    body = messages.dump({"epoch": epoch, "events": list(rows)})
+    return Message(locker, messages.parse_events(body))
 
 
 def deposited(seq, parcel, door=4, **more):
@@ -61,12 +61,12 @@ def collected(seq, parcel, door=4, **more):
 
 def status(locker, epoch, **fields):
     values = {"up": True, "epoch": epoch, "trust": 1, **fields}
-    return Message(locker, protocol.parse_status(protocol.dump(values)))
+    return Message(locker, messages.parse_status(messages.dump(values)))
 
 
 def occupancy(locker, epoch, seq, doors):
-    body = protocol.dump({"epoch": epoch, "seq": seq, "t": T0, "doors": doors})
-    return Message(locker, protocol.parse_occupancy(body))
+    body = messages.dump({"epoch": epoch, "seq": seq, "t": T0, "doors": doors})
+    return Message(locker, messages.parse_occupancy(body))
 
 
 def fill(database, count):

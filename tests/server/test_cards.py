@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from consigne import codes
-from consigne.firmware_path import import_locker
-from consigne.server import grants
-from consigne.server.database import Database
+from consigne.firmware.source import import_locker
+from consigne.protocol import codes
+from consigne.server.access import grants
+from consigne.server.access.passes import Passes
 from consigne.server.errors import Conflict, Invalid
-from consigne.server.passes import Passes
+from consigne.server.storage.database import Database
 from host_kit import database_at, device_key
 
 _access = import_locker("core.access")

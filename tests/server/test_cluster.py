@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 from consigne.server import serving
-from consigne.server.database import Database
-from consigne.server.fleet import Fleet
-from consigne.server.store import Store
+from consigne.server.fleet.fleet import Fleet
+from consigne.server.ingest.store import Store
+from consigne.server.storage.database import Database
 from host_kit import event, events, register
 from sqlalchemy import text
 

@@ -4,8 +4,8 @@ import asyncio
 
 import httpx
 import pytest
+from consigne.server.ingest.store import Store
 from consigne.server.service import HostService
-from consigne.server.store import Store
 from host_kit import device_key, event, events, register, status
 from prometheus_client.parser import text_string_to_metric_families
 

@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from consigne import codes
 from consigne.cabinet.compiler import compile_cabinet, open_cabinet, spelled_out
 from consigne.cabinet.profiles import hardware_dir
-from consigne.sim.clock import VirtualClock
-from consigne.sim.host import Host
+from consigne.protocol import codes
+from consigne.sim.grounds.clock import VirtualClock
 from consigne.sim.locker import SimLocker
+from consigne.sim.network.host import Host
 from consigne.sim.parts.ssd1306 import GraphicDisplay
 from consigne.sim.parts.wiegand import WiegandKeypad
 from sim_kit import EPOCH_S, IDENTITY, KEY

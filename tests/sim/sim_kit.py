@@ -4,11 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from consigne.demo import cabinet
-from consigne.sim.clock import VirtualClock
-from consigne.sim.host import Host
+from consigne.sim import reference
+from consigne.sim.grounds.clock import VirtualClock
 from consigne.sim.locker import SimLocker
-from consigne.sim.netbroker import Faults
+from consigne.sim.network.broker import Faults
+from consigne.sim.network.host import Host
 
 KEY = bytes(range(32))
 IDENTITY = {
@@ -24,7 +24,7 @@ GROUNDS = ("virtual", "micropython")
 
 def config(**changes: Any) -> dict[str, Any]:
     """The demo's cabinet; without a network unless one is asked for."""
-    return {**cabinet.config(1883), "network": {}, **changes}
+    return {**reference.config(1883), "network": {}, **changes}
 
 
 # An ESP32 on a bench, for programs that use its pins one by one: an expander and a display on its bus.
@@ -75,7 +75,7 @@ def connected_locker(
     clock = VirtualClock()
     host = Host(clock, KEY, faults)
     locker = SimLocker(
-        cabinet.config(1883),
+        reference.config(1883),
         IDENTITY,
         tmp_path / "device",
         "virtual",

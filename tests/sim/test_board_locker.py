@@ -4,10 +4,10 @@ from pathlib import Path
 
 from board_kit import ADDRESS, BOARDS, POLARITY, board
 from board_kit import cabinet as bare_cabinet
-from consigne.demo import cabinet
-from consigne.sim.clock import VirtualClock
-from consigne.sim.host import Host
+from consigne.sim import reference
+from consigne.sim.grounds.clock import VirtualClock
 from consigne.sim.locker import SimLocker
+from consigne.sim.network.host import Host
 from driver_rig import MicroPythonRig
 from sim_kit import EPOCH_S, IDENTITY, KEY
 
@@ -16,7 +16,7 @@ MAKES = ("8a", "winnsen", "modbus")
 
 def mixed() -> dict:
     """Doors 0 and 1 on pins, then two on each board."""
-    given = cabinet.config(1883)
+    given = reference.config(1883)
     given["expanders"] = []
     given["rs485"] = [{"uart": 1, "tx": 6, "rx": 17, "de": 7}]
     given["boards"] = [{"kind": kind, "uart": 1, "address": ADDRESS[kind]} for kind in MAKES]

@@ -1,7 +1,7 @@
 """The chip's calendar: what a date that is set becomes, for whoever reads it and for mbedTLS."""
 
 import pytest
-from consigne.sim.chipclock import FROM_1970_TO_2000_S, ChipClock
+from consigne.sim.grounds.chipclock import FROM_1970_TO_2000_S, ChipClock
 from consigne.sim.locker import SimLocker
 from consigne.sim.shim import _calendar
 from sim_kit import BENCH, IDENTITY, script

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from consigne.demo import cabinet
-from consigne.firmware_path import import_locker
-from consigne.sim.flash import NorFlash
+from consigne.firmware.source import import_locker
+from consigne.sim import reference
+from consigne.sim.board.flash import NorFlash
 from sim_kit import KEY
 
 NOW_S = 1_790_000_000
@@ -62,7 +62,7 @@ class Bench:
         self.journal = import_locker("journal.log").Journal(self.flash)
         self.journal.open()
         site = import_locker("site").Site(
-            import_locker("config").checked({**cabinet.config(1), "network": {}})
+            import_locker("config").checked({**reference.config(1), "network": {}})
         )
         self.core = import_locker("core.core").Core(site, KEY)
         clock = import_locker("core.timekeeping").Clock(NOW_S, 0)

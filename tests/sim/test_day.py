@@ -1,7 +1,7 @@
 """A day at the locker: nobody finds another's parcel, no event is lost, no full compartment is given out."""
 
 import pytest
-from consigne.soak import locker
+from lab.soak import locker
 
 
 @pytest.mark.parametrize("seed", (1, 2))

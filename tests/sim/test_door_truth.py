@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 from board_kit import ADDRESS, POLARITY, board
-from consigne import codes
-from consigne.demo import cabinet
-from consigne.sim.clock import VirtualClock
-from consigne.sim.host import Host
+from consigne.protocol import codes
+from consigne.sim import reference
+from consigne.sim.grounds.clock import VirtualClock
 from consigne.sim.locker import SimLocker
+from consigne.sim.network.host import Host
 from consigne.sim.parts.hc595 import Hc595
 from driver_rig import CONFIG as RIG
 from sim_kit import EPOCH_S, IDENTITY, KEY
@@ -28,7 +28,7 @@ CODE = codes.derived_code(KEY, PARCEL)
 
 def config(wiring: str) -> dict[str, Any]:
     """The demo's panel, and doors of one wiring."""
-    given: dict[str, Any] = {**cabinet.config(1883), "expanders": []}
+    given: dict[str, Any] = {**reference.config(1883), "expanders": []}
     if wiring in BOARDS:
         bank = f"{wiring}@1:{ADDRESS[wiring]}"
         given["rs485"] = [{"uart": 1, "tx": 4, "rx": 15, "de": 5, "baud": BAUD.get(wiring, 9600)}]

@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from consigne.soak import doors
+from lab.soak import doors
 
 CYCLES = 20_000
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
+from consigne.sim.board.nets import Switch
 from consigne.sim.locker import SimLocker
-from consigne.sim.nets import Switch
 from sim_kit import GROUNDS, play
 
 

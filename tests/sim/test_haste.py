@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from consigne import codes
+from consigne.protocol import codes
 from sim_kit import EPOCH_S, KEY, connected_locker
 
 CODES = (

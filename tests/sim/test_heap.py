@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from consigne.bench import heap, locker
-from consigne.demo import cabinet
+from consigne.sim import reference
+from lab.bench import heap, locker
 
 # On the 64-bit interpreter and with 25 kB of the simulator's modules; with an ESP32's pointers it is little
 # more than half, which `make bench` measures.  Measured here: 192 and 258 kB.  What takes it beyond the line
@@ -23,7 +23,7 @@ ONLINE_KB = 268
 def test_48_doors_start_and_serve_in_the_heap_there_is(
     tmp_path: Path, wanted: dict[str, Any], heap_kb: int
 ) -> None:
-    identity = cabinet.identity()
+    identity = reference.identity()
     template = tmp_path / "journal.bin"
     locker.fill_journal(template, bytes.fromhex(identity["device_key"]))
     assert heap.plays(template, identity, heap_kb, wanted)

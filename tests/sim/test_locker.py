@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
-from consigne import codes
-from consigne.demo import cabinet
-from consigne.sim.clock import VirtualClock
+from consigne.protocol import codes
+from consigne.sim import reference
+from consigne.sim.grounds.clock import VirtualClock
 from consigne.sim.locker import SimLocker
-from consigne.sim.netbroker import Faults
-from consigne.sim.netmemory import BLACKHOLE, CUT, UP
+from consigne.sim.network.broker import Faults
+from consigne.sim.network.memory import BLACKHOLE, CUT, UP
 from sim_kit import EPOCH_S, GROUNDS, IDENTITY, KEY, Host, config, connected_locker
 
 PARCEL = "RR123456785FR"
@@ -160,7 +160,7 @@ def test_many_lockers_live_on_one_clock_and_die_alone(tmp_path: Path) -> None:
         identity = {**IDENTITY, "locker": f"L{number}"}
         host = Host(clock, KEY, locker=f"L{number}")
         locker = SimLocker(
-            cabinet.config(1883),
+            reference.config(1883),
             identity,
             tmp_path / f"L{number}",
             "virtual",

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from consigne.firmware_path import import_locker
+from consigne.firmware.source import import_locker
 
 DAY_MS = 86_400_000
 START_MS = 1_073_000_000  # shortly before the ticks wrap

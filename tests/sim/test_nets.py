@@ -1,7 +1,7 @@
 """Wires: who wins when several things act on one net."""
 
 import pytest
-from consigne.sim.nets import Net, Switch
+from consigne.sim.board.nets import Net, Switch
 
 
 def test_a_driver_wins_over_pulls_and_a_free_net_keeps_its_level() -> None:

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from consigne.sim.clock import VirtualClock
+from consigne.sim.grounds.clock import VirtualClock
 from consigne.sim.locker import SimLocker
-from consigne.sim.netbroker import Broker, Faults
-from consigne.sim.netconnection import matches
-from consigne.sim.netcut import NetCut
-from consigne.sim.netmemory import BLACKHOLE, CUT, REFUSE, UP, Link, MemoryNetwork
+from consigne.sim.network.broker import Broker, Faults
+from consigne.sim.network.connection import matches
+from consigne.sim.network.cut import NetCut
+from consigne.sim.network.memory import BLACKHOLE, CUT, REFUSE, UP, Link, MemoryNetwork
 from sim_kit import IDENTITY, config, script
 
 # --- the proxy ---------------------------------------------------------------------------------------

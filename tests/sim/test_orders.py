@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from consigne.bench.replay import Thief
-from consigne.sim.host import Host
+from consigne.sim.network.host import Host
+from lab.bench.replay import Thief
 from sim_kit import EPOCH_S, connected_locker
 
 

@@ -1,7 +1,7 @@
 """A key that is pressed while the display is being written is never lost."""
 
 import pytest
-from consigne.bench import panel
+from lab.bench import panel
 
 PANELS = dict(zip(("matrix hd44780", "matrix ssd1306", "wiegand hd44780", "wiegand ssd1306"), panel._PANELS,
                   strict=True))  # fmt: skip

@@ -1,7 +1,7 @@
 """A whole locker with a Wiegand keypad, an MH-ET scanner and an SSD1306, served by hands."""
 
 import pytest
-from consigne import codes
+from consigne.protocol import codes
 from consigne.sim.locker import SimLocker
 from panel_kit import keypad, oled, shop, shop_config, window_code
 from sim_kit import EPOCH_S, IDENTITY, KEY

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from consigne import codes
-from consigne.demo import cabinet
-from consigne.firmware_path import firmware_dir, import_locker
-from consigne.sim.clock import VirtualClock
-from consigne.sim.flash import NorFlash
-from consigne.sim.host import Host
+from consigne.firmware.source import firmware_dir, import_locker
+from consigne.protocol import codes
+from consigne.sim import reference
+from consigne.sim.board.flash import NorFlash
+from consigne.sim.grounds.clock import VirtualClock
 from consigne.sim.locker import SimLocker
+from consigne.sim.network.host import Host
 from sim_kit import EPOCH_S, GROUNDS, IDENTITY, KEY, config, connected_locker, play
 
 TASKS = """
@@ -227,7 +227,7 @@ def test_an_expander_that_falls_silent_takes_its_own_doors_out_and_no_others(tmp
 
 
 def test_without_its_ca_the_locker_serves_offline_and_never_speaks_in_clear_text(tmp_path: Path) -> None:
-    network = {**cabinet.config(1883)["network"], "tls": True}
+    network = {**reference.config(1883)["network"], "tls": True}
     host = Host(VirtualClock(), KEY)
     locker = SimLocker(
         config(network=network),
@@ -251,7 +251,7 @@ def test_a_locker_with_the_longest_name_has_a_network(tmp_path: Path) -> None:
     identity = {**IDENTITY, "locker": "station-north-east-locker-number"}
     assert len(identity["locker"]) == 32
     locker = SimLocker(
-        cabinet.config(1883), identity, tmp_path / "device", "virtual", clock=clock, network=host.network
+        reference.config(1883), identity, tmp_path / "device", "virtual", clock=clock, network=host.network
     )
     locker.start()
     locker.wait_for(lambda: "ready" in locker.output(), 5)

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from board_kit import BOARDS, board
 from board_kit import cabinet as on_wire
-from consigne.bench import locker as full
-from consigne.demo import cabinet
+from consigne.sim import reference
 from consigne.sim.locker import SimLocker
 from consigne.sim.parts.wiegand import card_bits
 from driver_rig import CONFIG, VirtualRig
+from lab.bench import locker as full
 
 KEY, TOGETHER, SCAN, GARBLED, CARD = 1, 2, 3, 4, 21
 SCAN_US = 35_000  # from a finger to what the driver sees of it
@@ -326,7 +326,7 @@ def test_a_wire_on_which_something_is_always_heard_holds_a_sweep_up_for_ten_seco
 
 @pytest.mark.parametrize("sweep_us", [5_000, *SWEEPS_US])
 def test_no_sweep_falls_between_the_last_key_and_the_relay(tmp_path: Path, sweep_us: int) -> None:
-    identity = cabinet.identity()
+    identity = reference.identity()
     full.fill_journal(tmp_path / "journal.bin", bytes.fromhex(identity["device_key"]))
     sim = SimLocker(full.config(), identity, tmp_path, "virtual")
     heap = sim.ground.heap

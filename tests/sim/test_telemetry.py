@@ -2,15 +2,15 @@
 
 from pathlib import Path
 
-from consigne import protocol
-from consigne.sim.netcut import CUT, UP
-from consigne.telemetry import Telemetry
+from consigne.protocol import messages
+from consigne.protocol.telemetry import Telemetry
+from consigne.sim.network.cut import CUT, UP
 from sim_kit import connected_locker
 
 
 def told(status: dict[str, object]) -> Telemetry:
     """The telemetry in a status as the host parses it."""
-    health = protocol.parse_status(protocol.dump(status)).health
+    health = messages.parse_status(messages.dump(status)).health
     assert health is not None
     return health
 

@@ -3,12 +3,12 @@
 import struct
 
 import pytest
-from consigne.sim.board import Board
-from consigne.sim.clock import VirtualClock
-from consigne.sim.flash import NorFlash
-from consigne.sim.gpio import OUT
+from consigne.sim.board.board import Board
+from consigne.sim.board.flash import NorFlash
+from consigne.sim.board.gpio import OUT
+from consigne.sim.board.wire import ERASE_US, Framing, Port
+from consigne.sim.grounds.clock import VirtualClock
 from consigne.sim.shim import _ops as ops
-from consigne.sim.wire import ERASE_US, Framing, Port
 
 Pushes = list[tuple[int, int, int]]
 

@@ -9,19 +9,20 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from consigne.learn.command import learn
+
 from .compiler import compile_cabinet, device_json, open_cabinet
-from .drawings import CannotDraw
-from .drawings import draw as draw_all
-from .front import terminal_text
-from .frontsvg import svg
-from .learncommand import learn
-from .material import parts_list
+from .draw.drawings import CannotDraw
+from .draw.drawings import draw as draw_all
+from .draw.front import terminal_text
+from .draw.frontsvg import svg
+from .draw.material import parts_list
+from .draw.power import budget
 from .model import Cabinet
 from .newfile import NoRoom, new_file
-from .power import budget
 from .problems import CabinetError
 from .profiles import profiles
-from .rules import RULES
+from .rules.table import RULES
 from .schema import LISTS, REQUIRED, SITE, TABLES
 from .schema_panel import VARIANTS
 

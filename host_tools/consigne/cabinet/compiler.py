@@ -8,16 +8,16 @@ import json
 from pathlib import Path
 from typing import Any
 
-from consigne.firmware_path import import_locker
+from consigne.firmware.source import import_locker
 
+from .draw.front import cells
 from .form import check_form
-from .front import cells
 from .model import Cabinet, reed_bank
 from .problems import CabinetError, Place, Problem, nearest
 from .profiles import profiles
 from .reading import Sheet, read
-from .rules import judge
-from .rules_service import week
+from .rules.service import week
+from .rules.table import judge
 from .schema import SIZES
 from .senses import device_senses
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from consigne.firmware_path import import_locker
+from consigne.firmware.source import import_locker
 
 from .problems import Key
 from .profiles import Profile

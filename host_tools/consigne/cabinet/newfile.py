@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from . import model
 from .model import KINDS, Role
 from .profiles import Profile
-from .rules_pins import suitable
+from .rules.pins import suitable
 from .schema import HEIGHTS_CM
 
 _ROLES = (

@@ -2,8 +2,8 @@
 
 from typing import Any, NamedTuple
 
-from consigne.firmware_path import import_locker
-from consigne.sim.flash import NorFlash
+from consigne.firmware.source import import_locker
+from consigne.sim.board.flash import NorFlash
 
 _log = import_locker("journal.log")
 _records = import_locker("core.records")

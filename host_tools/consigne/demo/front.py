@@ -6,13 +6,13 @@ What lies in a compartment is known here alone: no sensor of a real cabinet sees
 from collections import deque
 from collections.abc import Sequence
 
-from consigne.cabinet.front import Places
-from consigne.server.pages.front import DoorPlate, DoorView, Drawn, FrontView, Place
+from consigne.cabinet.draw.front import Places
+from consigne.sim import reference
 from consigne.sim.locker import Line, SimLocker
-from consigne.sim.netmemory import CUT, UP
+from consigne.sim.network.memory import CUT, UP
 from consigne.sim.parts.panel import Display
 
-from . import cabinet
+from .pages.front import DoorPlate, DoorView, Drawn, FrontView, Place
 
 KEY_HOLD_MS = 140
 KEY_HOLD_MS_MAX = 1_000  # a finger waits for the tone: on a machine that has much else to do it may be late
@@ -53,9 +53,9 @@ class LockerFront:
         if display is None or keypad is None:
             raise ValueError("the demo's cabinet has a display and a keypad")
         self.locker = locker
-        self.plates = plates(cabinet.PLACES, cabinet.SIZES)
-        self.terminal = terminal(cabinet.PLACES)
-        self.keys = cabinet.KEYS
+        self.plates = plates(reference.PLACES, reference.SIZES)
+        self.terminal = terminal(reference.PLACES)
+        self.keys = reference.KEYS
         self.columns, self.rows = display.columns, display.rows
         self.key_period_s = (KEY_HOLD_MS + KEY_GAP_MS) / 1e3
         self.scanned = 0

@@ -16,12 +16,12 @@ from typing import Any
 
 from sqlalchemy import select
 
-from consigne.firmware_path import import_locker
-from consigne.server import models
-from consigne.server.broker import BrokerError
-from consigne.sim.process import interpreter
+from consigne.broker.broker import BrokerError
+from consigne.firmware.source import import_locker
+from consigne.server.storage import models
+from consigne.sim import reference
+from consigne.sim.grounds.process import interpreter
 
-from . import cabinet
 from .blackbox import Recorded, read_journal
 from .front import LockerFront
 from .stage import FirmwareEnded, Stage, check_running
@@ -75,7 +75,7 @@ class Proof:
         """Deposit both parcels, collect one, cut the network, collect the other, bring it back."""
         await self.until("the locker to connect and have its clock set", self.is_ready)
         for parcel, size in PARCELS:
-            self._host.parcels.announce(parcel, cabinet.LOCKER, size=size)
+            self._host.parcels.announce(parcel, reference.LOCKER, size=size)
         self._host.kick()
         await self.until("the locker to hear of the parcels", self._has_grants)
         await self._deposit()
@@ -107,7 +107,7 @@ class Proof:
 
     async def _deposit(self) -> None:
         window = self._host.passes.window_code(
-            cabinet.LOCKER, role=_events.COURIER, action=_events.DEPOSIT, holder=cabinet.COURIER_HOLDER
+            reference.LOCKER, role=_events.COURIER, action=_events.DEPOSIT, holder=reference.COURIER_HOLDER
         )
         await self._type(window["code"])
         for left, (parcel, _) in enumerate(PARCELS):
@@ -141,11 +141,11 @@ class Proof:
 
     def _shows(self, screen: str, *arguments: Any) -> bool:
         """Whether the glass shows exactly this screen of the firmware's texts."""
-        wanted = _texts.render(screen, arguments, cabinet.LANGUAGE)
+        wanted = _texts.render(screen, arguments, reference.LANGUAGE)
         return [line.rstrip() for line in self._locker.display()] == [line.rstrip() for line in wanted]
 
     def _known(self) -> dict[str, Any]:
-        return self._host.fleet.locker(cabinet.LOCKER)
+        return self._host.fleet.locker(reference.LOCKER)
 
     def is_ready(self) -> bool:
         """Whether the locker is connected and knows the time."""

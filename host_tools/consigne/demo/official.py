@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from consigne.device import application, image, interpreter
+from consigne.device import image, interpreter
+from consigne.firmware import application
 from consigne.sim.virtualboard import image as chip_image
 from consigne.sim.virtualboard.board import VirtualBoard
 from consigne.sim.virtualboard.chips import CHIPS

@@ -12,16 +12,16 @@ import uvicorn
 from fastapi import FastAPI
 from nicegui import ui
 
-from consigne.server.pages.bench import Bench, Thing
-from consigne.server.pages.cabinet import CabinetView, keep_drawn
 from consigne.server.pages.desk import Desk
-from consigne.server.pages.dress import box, dress
 from consigne.server.pages.operator import OperatorView
 from consigne.server.pages.ticket import Hands
+from consigne.sim import reference
 from consigne.sim.locker import Line, SimLocker
+from consigne.ui.components import box, dress
 
-from . import cabinet
 from .front import LockerFront
+from .pages.bench import Bench, Thing
+from .pages.cabinet import CabinetView, keep_drawn
 from .stage import Stage
 
 THINGS_MAX = 6
@@ -47,7 +47,7 @@ def things_at_hand(desk: Desk) -> list[Thing]:
 def add_pages(app: FastAPI, stage: Stage) -> None:
     """Put the demo's page at ``/`` of the host's application."""
     front = LockerFront(stage.locker)
-    desk = Desk(stage.host, cabinet.LOCKER, cabinet.COURIER_HOLDER)
+    desk = Desk(stage.host, reference.LOCKER, reference.COURIER_HOLDER)
     hands = Hands(front.type_code, front.scan)
 
     def demo() -> None:

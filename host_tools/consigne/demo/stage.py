@@ -6,12 +6,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO
 
-from consigne.server.broker import EmbeddedBroker
-from consigne.server.fleet import Door
+from consigne.broker.broker import EmbeddedBroker
+from consigne.server.fleet.fleet import Door
 from consigne.server.service import HostService
+from consigne.sim import reference
 from consigne.sim.locker import Line, SimLocker
 
-from . import cabinet, official
+from . import official
 
 
 class FirmwareEnded(RuntimeError):
@@ -57,12 +58,12 @@ class Stage:
         identity = self._identity()
         self.broker = EmbeddedBroker()
         self.host = HostService(f"sqlite:///{self.directory / 'host.db'}", self.broker.host, self.broker.port)
-        config = cabinet.config(self.broker.port, always_open)
+        config = reference.config(self.broker.port, always_open)
         board = self.directory / "board"
         self.locker = (
-            official.flashed(config, identity, board, cabinet.PSRAM)
+            official.flashed(config, identity, board, reference.PSRAM)
             if flashed
-            else SimLocker(config, identity, board, psram=cabinet.PSRAM)
+            else SimLocker(config, identity, board, psram=reference.PSRAM)
         )
         if log is not None:
             self.locker.listeners.append(lambda line: log.write(f"{told(line)}\n"))
@@ -73,7 +74,7 @@ class Stage:
         path = self.directory / "identity.json"
         if not path.exists():
             path.touch(mode=0o600)
-            path.write_text(json.dumps(cabinet.identity()))
+            path.write_text(json.dumps(reference.identity()))
         known: dict[str, str] = json.loads(path.read_text())
         return known
 
@@ -81,11 +82,11 @@ class Stage:
         try:
             await self.broker.start()
             self.host.fleet.register(
-                cabinet.LOCKER,
+                reference.LOCKER,
                 self.device_key,
-                digits=cabinet.DIGITS,
+                digits=reference.DIGITS,
                 timezone="Europe/Paris",
-                doors=[Door(**door) for door in cabinet.layout()],
+                doors=[Door(**door) for door in reference.layout()],
             )
             await self.host.start()
             await self.host.ready()

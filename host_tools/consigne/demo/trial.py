@@ -15,14 +15,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from consigne import codes
-from consigne.firmware_path import import_locker
-from consigne.server.outcome import Outcome
-from consigne.sim.clock import VirtualClock
-from consigne.sim.host import Host
+from consigne.firmware.source import import_locker
+from consigne.protocol import codes
+from consigne.server.ingest.outcome import Outcome
+from consigne.sim import reference
+from consigne.sim.grounds.clock import VirtualClock
 from consigne.sim.locker import SimLocker
+from consigne.sim.network.host import Host
 
-from . import cabinet, steps
+from . import steps
 from .front import LockerFront
 from .stage import FirmwareEnded, Stage, check_running, told
 
@@ -158,11 +159,11 @@ class Trial:
                 self._key,
                 _events.COURIER,
                 _events.DEPOSIT,
-                cabinet.COURIER_HOLDER,
+                reference.COURIER_HOLDER,
                 int(time.time()),
-                cabinet.DIGITS,
+                reference.DIGITS,
             )
-        return codes.derived_code(self._key, name, cabinet.DIGITS)
+        return codes.derived_code(self._key, name, reference.DIGITS)
 
     def _do(self, what: str, text: str) -> None:
         if what == steps.KEYS:
@@ -214,7 +215,7 @@ async def _on_micropython(wanted: Sequence[steps.Step], always_open: bool, flash
         stage.host.listen(committed)
 
         def ready() -> bool:
-            known = stage.host.fleet.locker(cabinet.LOCKER)
+            known = stage.host.fleet.locker(reference.LOCKER)
             return bool(known["connected"] and (known["status"] or {}).get("trust") == _events.TRUST_SET)
 
         await asyncio.to_thread(trial.until_ready, ready)
@@ -226,15 +227,15 @@ async def _on_micropython(wanted: Sequence[steps.Step], always_open: bool, flash
 
 @contextmanager
 def _virtual_locker(always_open: bool) -> Iterator[tuple[SimLocker, Host, bytes]]:
-    identity = cabinet.identity()
+    identity = reference.identity()
     key = bytes.fromhex(identity["device_key"])
     clock = VirtualClock()
-    host = Host(clock, key, locker=cabinet.LOCKER)
+    host = Host(clock, key, locker=reference.LOCKER)
     with tempfile.TemporaryDirectory(prefix="consigne-sim-") as directory:
-        config = cabinet.config(1883, always_open)
+        config = reference.config(1883, always_open)
         locker = SimLocker(
             config, identity, Path(directory), "virtual",
-            clock=clock, network=host.network, psram=cabinet.PSRAM,
+            clock=clock, network=host.network, psram=reference.PSRAM,
         )  # fmt: skip
         try:
             yield locker, host, key
@@ -254,7 +255,7 @@ def _on_virtual(wanted: Sequence[steps.Step], always_open: bool) -> bool:
                     told_seqs.add(seq)
                     trial.heard_of(seq, what)
 
-        host.broker.subscribe(f"consigne/1/{cabinet.LOCKER}/events", event)
+        host.broker.subscribe(f"consigne/1/{reference.LOCKER}/events", event)
         locker.start()
         trial.until_ready(lambda: bool(host.status))
         host.know_time(int(time.time()))

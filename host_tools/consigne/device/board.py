@@ -14,10 +14,10 @@ import serial
 from mpremote.transport import TransportError, TransportExecError
 from mpremote.transport_serial import SerialTransport
 
-from consigne.device import memory, prompt, troubles
-from consigne.device.memory import Memory
-from consigne.device.scripts import script
-from consigne.device.serialline import RETURN_S, SerialLine
+from . import errors, memory, prompt
+from .memory import Memory
+from .scripts import script
+from .serialline import RETURN_S, SerialLine
 
 _RESETS = "consigne: reset"
 _FILE_CHUNK_BYTES = 512
@@ -83,7 +83,7 @@ class Board:
             self.restart(service=True)  # boot.py is new, or broke off: it has not run yet
             found = self.survey()
             if not (found["started"] and found["started"][0]):
-                raise troubles.DeviceError(f"{self.port}: the board did not start for service; try again")
+                raise errors.DeviceError(f"{self.port}: the board did not start for service; try again")
         return found
 
     def restart(self, *, service: bool = False) -> None:
@@ -121,7 +121,7 @@ class Board:
         try:
             return [json.loads(line) for line in out.splitlines() if line.strip()[:1] in _JSON_BEGINS]
         except ValueError:
-            raise troubles.DeviceError(
+            raise errors.DeviceError(
                 f"{self.port}: the board's answer came garbled; check the cable, then try again"
             ) from None
 
@@ -144,7 +144,7 @@ class Board:
             except FileNotFoundError:
                 return None
             except OSError as error:
-                raise troubles.from_board(self.port, f"OSError: {error.errno}") from None
+                raise errors.from_board(self.port, f"OSError: {error.errno}") from None
         return data
 
     def write_file(self, name: str, data: bytes) -> None:
@@ -160,9 +160,9 @@ class Board:
                 self.run("try:\n f.close()\nexcept OSError:\n pass")
                 self.remove_file(beside)
                 code = error.errno or 0
-                raise troubles.from_board(self.port, "ENOSPC" if code == 28 else f"OSError: {code}") from None
+                raise errors.from_board(self.port, "ENOSPC" if code == 28 else f"OSError: {code}") from None
         if held != hashlib.sha256(data).digest():
-            raise troubles.DeviceError(f"{self.port}: {name} came garbled; check the cable, then try again")
+            raise errors.DeviceError(f"{self.port}: {name} came garbled; check the cable, then try again")
         self.run(f"import os\nos.rename({beside!r}, {name!r})")
 
     def remove_file(self, name: str) -> None:

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
-from consigne.device.troubles import DeviceError
+from .errors import DeviceError
 
 _PEM = b"-----BEGIN"
 

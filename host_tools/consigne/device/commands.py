@@ -13,35 +13,27 @@ from serial.tools import list_ports
 
 from consigne.cabinet.compiler import compile_file, device_json
 from consigne.cabinet.problems import CabinetError
-from consigne.device import (
-    application,
-    brokerfiles,
-    erase,
-    fitness,
-    image,
-    interpreter,
-    look,
-    packaging,
-    plain,
-)
-from consigne.device import flash as flashing
-from consigne.device import provision as provisioning
-from consigne.device import push as pushing
-from consigne.device.board import Board
-from consigne.device.hostapi import Host
-from consigne.device.options import Code, Ports, chosen_ports, done, fail, one_port
-from consigne.device.rombootloader import ANY, BAUD, RomBootLoader
-from consigne.device.several import Bar, console, errors, on_each
-from consigne.device.troubles import DeviceError
-from consigne.firmware_path import firmware_dir
+from consigne.firmware import application, packaging
+from consigne.firmware.source import firmware_dir
 from consigne.sim.virtualboard.command import virtual
+
+from . import brokerfiles, erase, fitness, image, inspect, interpreter, plain
+from . import flash as flashing
+from . import provision as provisioning
+from . import push as pushing
+from .board import Board
+from .errors import DeviceError
+from .hostapi import Host
+from .options import Code, Ports, chosen_ports, done, fail, one_port
+from .parallel import Bar, console, errors, on_each
+from .rombootloader import ANY, BAUD, RomBootLoader
 
 app = typer.Typer(
     help="A locker's board: flash, provision, update, examine, take out of service.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-look.add_to(app)
+inspect.add_to(app)
 app.command()(virtual)
 
 _Chip = Annotated[str, typer.Option(help="The board's chip, found out unless it is given.")]

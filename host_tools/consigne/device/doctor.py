@@ -11,11 +11,11 @@ from typing import Any
 
 from rich.table import Table
 
-from consigne.device import fitness, hostapi, interpreter, push
-from consigne.device.board import Board
-from consigne.device.memory import Memory
-from consigne.device.scripts import script
-from consigne.device.troubles import DeviceError
+from . import fitness, hostapi, interpreter, push
+from .board import Board
+from .errors import DeviceError
+from .memory import Memory
+from .scripts import script
 
 REST_MS = 3_000
 HANDS_S = 60

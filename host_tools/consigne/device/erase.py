@@ -7,9 +7,10 @@ file system: the chip reckons the MD5 of what it reads back, and it must be that
 Interpreter and application stay.
 """
 
-from consigne.device import layout
-from consigne.device.image import Part
-from consigne.device.rombootloader import Progress, RomBootLoader
+from consigne.firmware import layout
+
+from .image import Part
+from .rombootloader import Progress, RomBootLoader
 
 SECRET_PARTITIONS = ("nvs", "vfs", "journal")
 

@@ -8,12 +8,13 @@ Wi-Fi and TLS need; an image of ``firmware/boards`` executes it in place.
 import dataclasses
 
 from consigne.cabinet.chips import CHIPS, OCTAL, QUAD
-from consigne.cabinet.rules_board import DOORS_OFFLINE
-from consigne.device import layout
-from consigne.device.interpreter import Interpreter
-from consigne.device.memory import Memory
-from consigne.device.rombootloader import Chip
-from consigne.device.troubles import DeviceError
+from consigne.cabinet.rules.board import DOORS_OFFLINE
+from consigne.firmware import layout
+
+from .errors import DeviceError
+from .interpreter import Interpreter
+from .memory import Memory
+from .rombootloader import Chip
 
 HEAP_ONLINE_BYTES = 112_000
 """What Python can have without PSRAM beside Wi-Fi and one TLS connection, as seen on an emulated ESP32: two

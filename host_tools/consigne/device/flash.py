@@ -5,14 +5,16 @@ journal, and its boot files are then brought up to date over the console.  Befor
 and image are looked at: ``fitness.py``.
 """
 
-from consigne.device import fitness, image, interpreter, layout, push
-from consigne.device.application import Application
-from consigne.device.board import Board
-from consigne.device.interpreter import Interpreter
-from consigne.device.rombootloader import RomBootLoader
-from consigne.device.serialline import owner
-from consigne.device.several import Bar
-from consigne.device.troubles import DeviceError, LockedError
+from consigne.firmware import layout
+from consigne.firmware.application import Application
+
+from . import fitness, image, interpreter, push
+from .board import Board
+from .errors import DeviceError, LockedError
+from .interpreter import Interpreter
+from .parallel import Bar
+from .rombootloader import RomBootLoader
+from .serialline import owner
 
 _SUPERBLOCKS_BYTES = 2 * layout.SECTOR_BYTES  # littlefs keeps its name in one of two blocks
 _NAME_AT = 8

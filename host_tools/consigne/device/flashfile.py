@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from consigne.device import layout
-from consigne.device.troubles import DeviceError
+from consigne.firmware import layout
+
+from .errors import DeviceError
 
 
 def partition_in(file: Path, label: str) -> bytes:

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any
 
-from consigne.device.troubles import DeviceError
-from consigne.firmware_path import import_locker
+from consigne.firmware.source import import_locker
+
+from .errors import DeviceError
 
 CLOCK_OFF_MAX_S = 120
 """A certificate or an hourly code can fail from here on."""

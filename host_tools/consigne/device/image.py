@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from littlefs import LittleFS
 
-from consigne.device import layout, slots
-from consigne.device.application import Application
-from consigne.device.interpreter import Interpreter
+from consigne.firmware import layout, slots
+from consigne.firmware.application import Application
+
+from .interpreter import Interpreter
 
 _LFS_IO_BYTES = 32  # MicroPython's VfsLfs2 reads and programs in these units unless told otherwise
 _LFS_DISK_VERSION = 0x0002_0000  # 2.0, which every littlefs 2 mounts

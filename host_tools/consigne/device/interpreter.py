@@ -15,8 +15,9 @@ from esptool.bin_image import LoadFirmwareImage
 from esptool.util import FatalError
 
 from consigne.cabinet.chips import OCTAL, QUAD
-from consigne.device import layout
-from consigne.device.troubles import DeviceError
+from consigne.firmware import layout
+
+from .errors import DeviceError
 
 VERSION_MIN = (1, 25, 0)
 """The oldest whose port was read for what the firmware calls; the first that can be built with ROMFS."""

@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from consigne.device import layout, troubles
-from consigne.device.board import Board
-from consigne.device.scripts import script
-from consigne.firmware_path import import_locker
+from consigne.firmware import layout
+from consigne.firmware.source import import_locker
+
+from . import errors
+from .board import Board
+from .scripts import script
 
 _records = import_locker("core.records")
 _format = import_locker("journal.format")
@@ -90,7 +92,7 @@ def read_partition(board: Board, progress: Callable[[int, int], None]) -> bytes:
     """The journal partition of a board that does not serve; blank sectors cost a few bytes only."""
     found = board.call("partition", "size('journal')")[0]
     if found is None:
-        raise troubles.DeviceError(
+        raise errors.DeviceError(
             f"{board.port}: this board has no journal partition; flash it with `consigne device flash`"
         )
     count = found // SECTOR
@@ -111,7 +113,7 @@ def _sector(board: Board, number: int) -> bytes:
     except ValueError:
         data = b""
     if len(data) != SECTOR:
-        raise troubles.DeviceError(
+        raise errors.DeviceError(
             f"{board.port}: sector {number} came garbled; check the cable, then try again"
         )
     return data

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from consigne.device.several import choose, errors
-from consigne.device.troubles import DeviceError
+from .errors import DeviceError
+from .parallel import choose, errors
 
 Ports = Annotated[
     list[str] | None, typer.Option("--port", "-p", help="Serial port; several are done at once.")

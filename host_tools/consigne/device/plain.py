@@ -10,16 +10,11 @@ import json
 import os
 from pathlib import Path
 
-from consigne.device import layout
-from consigne.device.hostapi import Host
-from consigne.device.provision import (
-    Wanted,
-    check_wanted,
-    identity_of,
-    read_identity,
-    registration,
-)
-from consigne.device.troubles import DeviceError
+from consigne.firmware import layout
+
+from .errors import DeviceError
+from .hostapi import Host
+from .provision import Wanted, check_wanted, identity_of, read_identity, registration
 
 IDENTITY, TABLE = "identity.json", "partitions.bin"
 

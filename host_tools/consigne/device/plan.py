@@ -9,7 +9,7 @@ from binascii import crc32
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from consigne.device import layout, slots
+from consigne.firmware import layout, slots
 
 COPY_BYTES_MIN = 24
 """A piece costs 6 bytes on the wire; what is shorter than this is sent with its neighbours."""

@@ -3,8 +3,8 @@
 import secrets
 import time
 
-from consigne.device import troubles
-from consigne.device.serialline import READ_S, SerialLine
+from . import errors
+from .serialline import READ_S, SerialLine
 
 ANSWER_S = 3.0
 """How long one question may take."""
@@ -31,9 +31,9 @@ def enter(line: SerialLine, code: str | None, patience_s: float = PATIENCE_S) ->
     if heard is None:
         return
     if CLOSED not in heard:
-        raise troubles.no_micropython(line.port, heard)
+        raise errors.no_micropython(line.port, heard)
     if code is None:
-        raise troubles.locked(line.port, heard)
+        raise errors.locked(line.port, heard)
     _type_code(line, code)
 
 
@@ -48,7 +48,7 @@ def _ask_past_a_reset(line: SerialLine, wait_s: float) -> bytes | None:
         try:
             there = _ask(line, until - time.monotonic(), heard, interrupts=True)
             return None if there else bytes(heard)
-        except troubles.CableError:
+        except errors.CableError:
             line.reopen(until)
 
 
@@ -61,10 +61,10 @@ def await_start(line: SerialLine) -> None:
         try:
             if _ask(line, ANSWER_S, answer, interrupts=False):
                 return
-        except troubles.CableError:  # a chip with USB of its own takes its port along
+        except errors.CableError:  # a chip with USB of its own takes its port along
             line.reopen(until)
         heard += answer
-    raise troubles.no_micropython(line.port, heard)
+    raise errors.no_micropython(line.port, heard)
 
 
 def _ask(line: SerialLine, wait_s: float, heard: bytearray, *, interrupts: bool) -> bool:
@@ -134,5 +134,5 @@ def _type_code(line: SerialLine, code: str) -> None:
         answer += line.transport.read_until(1, b"\n", timeout_overall=ANSWER_S)
     if b"service" not in answer:
         told = answer.decode(errors="replace").strip().splitlines()
-        raise troubles.LockedError(f"{line.port}: {told[-1] if told else 'the code was not taken'}")
+        raise errors.LockedError(f"{line.port}: {told[-1] if told else 'the code was not taken'}")
     await_start(line)

@@ -14,9 +14,10 @@ only as far as their counter is known.
 from collections.abc import Callable
 from typing import Any
 
-from consigne.device import troubles
-from consigne.device.board import Board
-from consigne.firmware_path import import_locker
+from consigne.firmware.source import import_locker
+
+from . import errors
+from .board import Board
 
 _doors = import_locker("core.doors")
 _parcel_possible = import_locker("core.labels").parcel_possible
@@ -32,7 +33,7 @@ def ask(board: Board, ask_person: Ask, say: Say) -> str:
     told: dict[str, Any] = board.call("prove", "")[0]
     say(f"journal: {told['text']}")
     if told["read_only"]:
-        raise troubles.DeviceError(
+        raise errors.DeviceError(
             f"{board.port}: this journal takes no records; save it with "
             "`consigne device journal dump --save`, then flash the board with --fresh "
             "and provision it under a new name"
@@ -47,7 +48,7 @@ def ask(board: Board, ask_person: Ask, say: Say) -> str:
     board.run(f"bench.settle({settled!r})")
     again: dict[str, Any] = board.call("prove", "")[0]
     if not again["proven"]:
-        raise troubles.DeviceError(
+        raise errors.DeviceError(
             f"{board.port}: the journal is still not proven ({again['text']}); "
             "its flash may be worn: replace the board"
         )

@@ -14,10 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from consigne.device import interpreter, push, troubles
-from consigne.device.board import Board
-from consigne.device.brokerfiles import BrokerFiles
-from consigne.device.hostapi import CLOCK_OFF_MAX_S, Host
+from . import errors, interpreter, push
+from .board import Board
+from .brokerfiles import BrokerFiles
+from .hostapi import CLOCK_OFF_MAX_S, Host
 
 KEY_BYTES = 32
 _TECHNICIAN_SERVICE = (3, 4)
@@ -77,7 +77,7 @@ def _set_clock(board: Board, now_s: float, say: Say) -> None:
     if shown is None:
         return
     if abs(shown - now_s) > CLOCK_OFF_MAX_S:
-        raise troubles.DeviceError(
+        raise errors.DeviceError(
             f"{board.port}: the clock chip of this cabinet does not keep the time set; check its wires "
             "and its battery, or take [clock] out of the cabinet file, then give the same command again"
         )
@@ -89,12 +89,12 @@ def _check(port: str, found: dict[str, Any], wanted: Wanted) -> None:
     interpreter.require(port, tuple(found["version"]))
     push.check_board(port, found)
     if not found["started"] or found["started"][2] < 0:
-        raise troubles.DeviceError(
+        raise errors.DeviceError(
             f"{port}: no application on this board yet; use `consigne device push` first"
         )
     chip = chip_of(found["machine"])
     if chip != wanted.config["board"]:
-        raise troubles.DeviceError(
+        raise errors.DeviceError(
             f"{port}: the cabinet file is for an {wanted.config['board']}, this board is an {chip}; "
             "take the file of this cabinet, or change its key 'board'"
         )
@@ -108,22 +108,22 @@ def check_wanted(wanted: Wanted, has_ca: bool = False) -> None:
     """
     network = wanted.config.get("network")
     if network and network["tls"] and wanted.broker.ca is None and not has_ca:
-        raise troubles.DeviceError("the cabinet speaks TLS with its broker: give its authority with --ca")
+        raise errors.DeviceError("the cabinet speaks TLS with its broker: give its authority with --ca")
     if wanted.broker.client and not (network and network["tls"]):
-        raise troubles.DeviceError(
+        raise errors.DeviceError(
             "a client certificate is shown in TLS only, which the cabinet file does not ask for: "
             "set tls = true in its [network], or leave the certificate out"
         )
     if network and wanted.broker.ca is not None and not network["tls"]:
-        raise troubles.DeviceError(
+        raise errors.DeviceError(
             f"the cabinet file reaches its broker in clear, at port {network['port']}; --ca and --broker are "
             "for TLS: set tls = true and the TLS port (8883) in its [network], or give --credentials alone"
         )
     if network and network["kind"] == "wifi" and not wanted.wifi_password:
-        raise troubles.DeviceError("the cabinet is on Wi-Fi: give the password in CONSIGNE_WIFI_PASSWORD")
+        raise errors.DeviceError("the cabinet is on Wi-Fi: give the password in CONSIGNE_WIFI_PASSWORD")
     holders = [tuple(holder[:2]) for holder in wanted.config["holders"]]
     if wanted.production and _TECHNICIAN_SERVICE not in holders:
-        raise troubles.DeviceError(
+        raise errors.DeviceError(
             "in production the console opens to a technician's code only, and the cabinet file has no "
             "[[holder]] with role 'technician' and action 'service': add one"
         )
@@ -142,7 +142,7 @@ def _identity(board: Board, found: dict[str, Any], wanted: Wanted, say: Say) -> 
             held = _held(board, name)
             break
     if held is not None and held["locker"] != wanted.locker:
-        raise troubles.DeviceError(
+        raise errors.DeviceError(
             f"{board.port}: this board is {held['locker']} already; give that name, "
             "or take it out of service first with `consigne device erase`"
         )
@@ -183,7 +183,7 @@ def _held(board: Board, name: str) -> dict[str, Any]:
     value = read_identity(board.read_file("/" + name) or b"")
     if value is not None:
         return value
-    raise troubles.DeviceError(
+    raise errors.DeviceError(
         f"{board.port}: {name} on the board is not readable; if it never served, take it away with "
         f"`mpremote connect {board.port} fs rm :/{name}`, else `consigne device erase` and begin anew"
     )

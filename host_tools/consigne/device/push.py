@@ -16,10 +16,12 @@ from typing import Any
 
 from mpremote.transport import TransportError
 
-from consigne.device import layout, plan, slots, troubles
-from consigne.device.application import Application
-from consigne.device.board import Board
-from consigne.device.scripts import script
+from consigne.firmware import layout, slots
+from consigne.firmware.application import Application
+
+from . import errors, plan
+from .board import Board
+from .scripts import script
 
 UNIT_BYTES = 128
 WINDOW_BYTES = 256
@@ -73,7 +75,7 @@ def push(board: Board, application: Application, progress: Progress = _ignore) -
 def check_board(port: str, found: dict[str, Any]) -> None:
     """Whether this board can take the application at all."""
     if found["rom_bytes"] < layout.SLOT_COUNT * layout.SLOT_BYTES:
-        raise troubles.DeviceError(
+        raise errors.DeviceError(
             f"{port}: this board has no room for the application (partition 'romfs'); "
             "flash it with `consigne device flash`"
         )
@@ -129,7 +131,7 @@ class _Sender:
             self._write(struct.pack(">BBH", _END, 0, 0))
             self._board.transport.follow(timeout=WRITTEN_S)
         except (OSError, struct.error, TransportError):
-            raise troubles.cable_pulled(self._board.port) from None
+            raise errors.cable_pulled(self._board.port) from None
 
     def _frame(self, what: int, sector: int, pieces: tuple[plan.Piece, ...]) -> None:
         head = struct.pack(">BBH", what, sector, len(pieces))
@@ -165,9 +167,9 @@ class _Sender:
         if sign == b"k" and sign in expected:
             return True
         if not sign:
-            raise troubles.cable_pulled(self._board.port)
+            raise errors.cable_pulled(self._board.port)
         rest = sign + self._board.transport.read_until(1, b"\x04>", timeout=_READ_MORE_S)
-        raise troubles.from_board(self._board.port, rest.decode(errors="replace").strip("\x04> \r\n"))
+        raise errors.from_board(self._board.port, rest.decode(errors="replace").strip("\x04> \r\n"))
 
 
 _READ_MORE_S = 1.0

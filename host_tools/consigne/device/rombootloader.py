@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from consigne.device import troubles
-from consigne.device.image import Part
-from consigne.device.serialline import RETURN_S, await_port, owner, port_of
+from . import errors
+from .image import Part
+from .serialline import RETURN_S, await_port, owner, port_of
 
 Progress = Callable[[int, int], None]
 PIECE_BYTES = 0x4_0000
@@ -69,7 +69,7 @@ class RomBootLoader:
         self._run(["flash-id"], note, _after(False))
         size = _SIZE.match(said.get("Detected flash size", ""))
         if "Chip type" not in said or size is None:
-            raise troubles.DeviceError(
+            raise errors.DeviceError(
                 f"{self.port}: the size of the flash cannot be read; check the supply, else replace the board"
             )
         kind = said["Chip type"]
@@ -114,7 +114,7 @@ class RomBootLoader:
                 self._found.append(self.port)
                 return
             trouble = self._trouble(said)
-            went = bool(self._found) or isinstance(trouble, troubles.CableError)
+            went = bool(self._found) or isinstance(trouble, errors.CableError)
             if not went or "Connected to" in said or time.monotonic() > until:
                 raise trouble
             time.sleep(_AGAIN_S)
@@ -126,7 +126,7 @@ class RomBootLoader:
             if found := port_of(who):
                 return found
             if time.monotonic() > until:
-                raise troubles.port_gone(self.port)
+                raise errors.port_gone(self.port)
             time.sleep(_AGAIN_S)
         return self.port
 
@@ -149,31 +149,31 @@ class RomBootLoader:
             status = process.wait()
         return "\n".join(said) if status else None
 
-    def _trouble(self, said: str) -> troubles.DeviceError:
+    def _trouble(self, said: str) -> errors.DeviceError:
         port = self.port
         other = _OTHER_CHIP.search(said)
         if other:
-            return troubles.DeviceError(
+            return errors.DeviceError(
                 f"{port}: this board has a {other[1]}, the image is for {other[2]}; "
                 "take the MicroPython image of this board"
             )
         lowered = said.lower()
         if "could not open" in lowered or "port is busy" in lowered or "doesn't exist" in lowered:
-            return troubles.port_trouble(port, OSError(None, said))
+            return errors.port_trouble(port, OSError(None, said))
         if "failed to connect" in lowered or "no serial data" in lowered:
-            return troubles.DeviceError(
+            return errors.DeviceError(
                 f"{port}: the chip does not answer; hold BOOT while you press RESET, let go, and try again"
             )
         if "md5" in lowered:
-            return troubles.DeviceError(
+            return errors.DeviceError(
                 f"{port}: the flash does not keep what is written; check the supply, else replace the board"
             )
         if any(
             word in lowered for word in ("stopped responding", "lost", "disconnected", "serial exception")
         ):
-            return troubles.cable_pulled(port)
+            return errors.cable_pulled(port)
         told = [line.strip(" │") for line in said.splitlines() if line.strip(" │╭╮╰╯─")]
-        return troubles.DeviceError(f"{port}: esptool says {told[-1] if told else 'nothing'!r}; try again")
+        return errors.DeviceError(f"{port}: esptool says {told[-1] if told else 'nothing'!r}; try again")
 
 
 def _name(kind: str) -> str:

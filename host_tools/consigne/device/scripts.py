@@ -4,9 +4,9 @@ import ast
 from functools import cache
 from pathlib import Path
 
-from ..firmware_path import firmware_dir
-from . import rom
-from .fold import fold_script
+from consigne.firmware import rom
+from consigne.firmware.fold import fold_script
+from consigne.firmware.source import firmware_dir
 
 _ONBOARD = Path(__file__).with_name("onboard")
 

@@ -16,7 +16,7 @@ from mpremote.transport import TransportError, TransportExecError
 from mpremote.transport_serial import SerialTransport
 from serial.tools import list_ports
 
-from consigne.device import troubles
+from . import errors
 
 BAUD = 115_200
 READ_S = 2.0
@@ -78,7 +78,7 @@ class SerialLine:
             try:
                 self._open()
                 break
-            except troubles.DeviceError:
+            except errors.DeviceError:
                 if time.monotonic() > until:
                     raise
                 time.sleep(_REOPEN_S)
@@ -90,22 +90,22 @@ class SerialLine:
         if self._owner and owner(self.port) != self._owner:
             found = port_of(self._owner)
             if found is None:
-                raise troubles.port_gone(self.port)
+                raise errors.port_gone(self.port)
             self.port = found
         try:
             self._transport = SerialTransport(self.port, baudrate=BAUD, timeout=READ_S)
         except TransportError:
             raise self._why_not() from None
         except OSError as error:
-            raise troubles.port_trouble(self.port, error) from None
+            raise errors.port_trouble(self.port, error) from None
 
-    def _why_not(self) -> troubles.DeviceError:
+    def _why_not(self) -> errors.DeviceError:
         """mpremote only says that a port failed; ask the system why."""
         try:
             serial.serial_for_url(self.port, baudrate=BAUD, exclusive=True).close()
         except OSError as error:
-            return troubles.port_trouble(self.port, error)
-        return troubles.DeviceError(f"{self.port} could not be opened just now; try again")
+            return errors.port_trouble(self.port, error)
+        return errors.DeviceError(f"{self.port} could not be opened just now; try again")
 
     def close(self) -> None:
         if self._transport is not None:
@@ -127,16 +127,16 @@ class SerialLine:
         while True:
             try:
                 return self._open()
-            except troubles.DeviceError as error:
+            except errors.DeviceError as error:
                 if time.monotonic() > until:
-                    raise troubles.port_gone(self.port) from error
+                    raise errors.port_gone(self.port) from error
                 time.sleep(_REOPEN_S)
 
     @property
     def transport(self) -> SerialTransport:
         """mpremote's own object for the open port."""
         if self._transport is None:
-            raise troubles.cable_pulled(self.port)
+            raise errors.cable_pulled(self.port)
         return self._transport
 
     @contextlib.contextmanager
@@ -145,8 +145,8 @@ class SerialLine:
         try:
             yield
         except TransportExecError as error:
-            raise troubles.from_board(self.port, error.error_output) from None
+            raise errors.from_board(self.port, error.error_output) from None
         except (TransportError, OSError) as error:  # serial.SerialException is an OSError
-            if isinstance(error, troubles.DeviceError):
+            if isinstance(error, errors.DeviceError):
                 raise
-            raise troubles.cable_pulled(self.port) from error
+            raise errors.cable_pulled(self.port) from error

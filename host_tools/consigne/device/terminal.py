@@ -8,8 +8,8 @@ from types import SimpleNamespace
 from mpremote.console import Console
 from mpremote.repl import do_repl_main_loop
 
-from consigne.device import troubles
-from consigne.device.serialline import SerialLine
+from . import errors
+from .serialline import SerialLine
 
 
 def lines(line: SerialLine, until: float | None) -> Iterator[str]:
@@ -26,7 +26,7 @@ def lines(line: SerialLine, until: float | None) -> Iterator[str]:
 def attach(line: SerialLine) -> None:
     """Give the terminal to the board's prompt, by mpremote's own console, until Ctrl-]."""
     if not sys.stdin.isatty():
-        raise troubles.DeviceError("console needs a terminal; use `consigne device logs` in a pipe")
+        raise errors.DeviceError("console needs a terminal; use `consigne device logs` in a pipe")
     terminal = Console()
     line.transport.exit_raw_repl()
     terminal.enter()
@@ -42,4 +42,4 @@ def attach(line: SerialLine) -> None:
     finally:
         terminal.exit()
     if gone:
-        raise troubles.cable_pulled(line.port)
+        raise errors.cable_pulled(line.port)

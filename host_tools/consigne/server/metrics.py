@@ -12,12 +12,12 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 
-from consigne.server import notices
-from consigne.server.counts import Counts
-from consigne.server.database import Database
-from consigne.server.ingest import Ingest
-from consigne.server.models import commands, lockers, streams
-from consigne.server.overview import NEEDS, Overview
+from .fleet.overview import NEEDS, Overview
+from .ingest.counts import Counts
+from .ingest.ingest import Ingest
+from .notices import notices
+from .storage.database import Database
+from .storage.models import commands, lockers, streams
 
 _COUNTERS = {
     "messages": "MQTT messages received",

@@ -9,21 +9,21 @@ from collections.abc import Callable
 
 from fastapi import FastAPI
 
-from consigne.server import housekeeping
-from consigne.server.accounts import Accounts
-from consigne.server.alarms import Alarms
-from consigne.server.api import create_app
-from consigne.server.condition import Condition
-from consigne.server.counter import Counter
-from consigne.server.database import Database
-from consigne.server.fleet import Fleet
-from consigne.server.ingest import Ingest, Listener, Role
-from consigne.server.notifier import Channels, Notifier
-from consigne.server.orders import Orders
-from consigne.server.overview import Overview
-from consigne.server.parcels import Parcels
-from consigne.server.passes import Passes
-from consigne.server.workers import LEADERS, BrokerAccess, Workers
+from .access.passes import Passes
+from .api import create_app
+from .fleet.alarms import Alarms
+from .fleet.condition import Condition
+from .fleet.fleet import Fleet
+from .fleet.orders import Orders
+from .fleet.overview import Overview
+from .ingest.ingest import Ingest, Listener, Role
+from .ingest.workers import LEADERS, BrokerAccess, Workers
+from .notices.notifier import Channels, Notifier
+from .parcels.counter import Counter
+from .parcels.parcels import Parcels
+from .people.accounts import Accounts
+from .storage import housekeeping
+from .storage.database import Database
 
 
 class HostService:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import uvicorn
 
-from consigne.server.gate import is_loopback
-from consigne.server.notifier import Channels
-from consigne.server.pages.site import add_pages
-from consigne.server.service import HostService
+from .notices.notifier import Channels
+from .pages.site import add_pages
+from .people.gate import is_loopback
+from .service import HostService
 
 TOKEN_VARIABLE = "CONSIGNE_API_TOKEN"
 

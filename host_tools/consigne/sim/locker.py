@@ -16,16 +16,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from .board import CAUSE_NAMES, Board
-from .clock import RealClock, Timer, VirtualClock
-from .flash import NorFlash
-from .ground import RESTART_US
-from .netcut import NetCut
-from .netmemory import UP, MemoryNetwork
+from .board.board import CAUSE_NAMES, Board
+from .board.flash import NorFlash
+from .grounds.clock import RealClock, Timer, VirtualClock
+from .grounds.ground import RESTART_US
+from .grounds.process import BoardThread, MicroPythonGround
+from .grounds.pyground import VirtualGround
+from .network.cut import NetCut
+from .network.memory import UP, MemoryNetwork
 from .parts.cabinet import Cabinet
 from .parts.panel import Keypad
-from .process import BoardThread, MicroPythonGround
-from .pyground import VirtualGround
 
 FLASH_BYTES = 1 << 20
 LOG_LINES = 20_000

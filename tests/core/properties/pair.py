@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import echo
-from consigne.sim.process import interpreter
+from consigne.sim.grounds.process import interpreter
 
 ROOT = Path(__file__).resolve().parents[3]
 

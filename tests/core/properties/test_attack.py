@@ -1,10 +1,10 @@
-"""The attacker of ``bench/attack.py`` against the real core, journal and flash, a little every time."""
+"""The attacker of ``lab/attack.py`` against the real core, journal and flash, a little every time."""
 
 from __future__ import annotations
 
 import pytest
-from consigne.bench import attack
-from consigne.soak.access import GUESSES_DAY_MAX
+from lab import attack
+from lab.soak.access import GUESSES_DAY_MAX
 
 
 @pytest.mark.parametrize("strategy", attack.STRATEGIES)

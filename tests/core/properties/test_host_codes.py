@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from access_kit import EPOCH_S, KEY, Desk
-from consigne import codes
-from consigne.firmware_path import firmware_dir
+from consigne.firmware.source import firmware_dir
+from consigne.protocol import codes
 from hypothesis import given
 from hypothesis import strategies as st
 from locker.core import codes as device

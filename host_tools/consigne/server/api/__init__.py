@@ -8,22 +8,23 @@ from fastapi import FastAPI, Request, status
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
-from consigne import protocol
-from consigne.server.accounts import Accounts
-from consigne.server.alarms import Alarms
-from consigne.server.api import counters, health, lockers, orders, parcels
-from consigne.server.condition import Condition
-from consigne.server.counter import Counter
-from consigne.server.database import Database
-from consigne.server.errors import CallerError
-from consigne.server.fleet import Fleet
-from consigne.server.gate import Gate
-from consigne.server.ingest import Ingest
-from consigne.server.notices import Outbox
-from consigne.server.orders import Orders
-from consigne.server.overview import Overview
-from consigne.server.parcels import Parcels
-from consigne.server.passes import Passes
+from consigne.protocol import messages
+
+from ..access.passes import Passes
+from ..errors import CallerError
+from ..fleet.alarms import Alarms
+from ..fleet.condition import Condition
+from ..fleet.fleet import Fleet
+from ..fleet.orders import Orders
+from ..fleet.overview import Overview
+from ..ingest.ingest import Ingest
+from ..notices.notices import Outbox
+from ..parcels.counter import Counter
+from ..parcels.parcels import Parcels
+from ..people.accounts import Accounts
+from ..people.gate import Gate
+from ..storage.database import Database
+from . import counters, health, lockers, orders, parcels
 
 
 def create_app(database: Database, ingest: Ingest, *, token: str | None = None) -> FastAPI:
@@ -40,7 +41,7 @@ def create_app(database: Database, ingest: Ingest, *, token: str | None = None) 
     app = FastAPI(title="Consigne", description="Parcel lockers: announce, watch, open.")
     app.add_middleware(Gate, accounts=Accounts(database), token=token)
     app.add_exception_handler(CallerError, _caller_error)
-    app.add_exception_handler(protocol.ProtocolError, _caller_error)
+    app.add_exception_handler(messages.ProtocolError, _caller_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     fleet = Fleet(database)
     app.include_router(lockers.router(fleet, Overview(database), Condition(database), Alarms(database)))

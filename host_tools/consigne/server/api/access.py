@@ -4,11 +4,11 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
-from consigne.server.accounts import Account
-from consigne.server.errors import CallerError, NotFound
-from consigne.server.parcels import Parcels
-from consigne.server.parcelview import Parcel
-from consigne.server.roles import Role
+from ..errors import CallerError, NotFound
+from ..parcels.parcels import Parcels
+from ..parcels.view import Parcel
+from ..people.accounts import Account
+from ..people.roles import Role
 
 
 class Forbidden(CallerError):

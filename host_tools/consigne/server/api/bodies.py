@@ -5,11 +5,12 @@ from typing import Annotated
 from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field
 
-from consigne import protocol
-from consigne.server import orders
-from consigne.server.parcels import DEADLINE_DAYS_MAX, DERIVED
+from consigne.protocol import messages
 
-LockerId = Annotated[str, Path(pattern=protocol.LOCKER_PATTERN, description="Name of a locker")]
+from ..fleet import orders
+from ..parcels.parcels import DEADLINE_DAYS_MAX, DERIVED
+
+LockerId = Annotated[str, Path(pattern=messages.LOCKER_PATTERN, description="Name of a locker")]
 _DOOR = Field(ge=0, lt=65_535, description="counted from 0")
 
 
@@ -38,11 +39,11 @@ class PlaceBody(Body):
 class LockerBody(Body):
     """A locker to be registered."""
 
-    id: str = Field(pattern=protocol.LOCKER_PATTERN, examples=["L0001"])
+    id: str = Field(pattern=messages.LOCKER_PATTERN, examples=["L0001"])
     device_key: str = Field(pattern="^[0-9a-fA-F]{64}$", description="32 bytes in hexadecimal", repr=False)
     digits: int = Field(default=8, ge=6, le=10)
     timezone: str = Field(default="UTC", max_length=64, examples=["Europe/Paris"])
-    doors: list[DoorBody] = Field(default=[], max_length=protocol.DOORS_MAX)
+    doors: list[DoorBody] = Field(default=[], max_length=messages.DOORS_MAX)
     place: PlaceBody | None = None
 
 
@@ -50,7 +51,7 @@ class ParcelBody(Body):
     """A parcel to be announced."""
 
     id: str = Field(min_length=1, max_length=100, examples=["RR123456785FR"])
-    locker: str = Field(pattern=protocol.LOCKER_PATTERN)
+    locker: str = Field(pattern=messages.LOCKER_PATTERN)
     size: int = Field(default=1, ge=1, le=4, description="1 S, 2 M, 3 L, 4 XL")
     low: bool = Field(default=False, description="wants a compartment that a wheelchair reaches")
     deadline_days: int = Field(default=3, ge=1, le=DEADLINE_DAYS_MAX)
@@ -103,7 +104,7 @@ class IdentifyOrder(Body):
 class AgainOrder(Body):
     """Events to be sent again, from this number on."""
 
-    seq: int = Field(ge=1, le=protocol.U32_MAX)
+    seq: int = Field(ge=1, le=messages.U32_MAX)
 
 
 class TokenBody(Body):
@@ -136,8 +137,8 @@ class StandingBody(Body):
 class RevokeTokenBody(Body):
     """A token to be made worthless, as its making told."""
 
-    nonce: int = Field(ge=1, le=protocol.U32_MAX)
-    until: int = Field(ge=0, le=protocol.U32_MAX)
+    nonce: int = Field(ge=1, le=messages.U32_MAX)
+    until: int = Field(ge=0, le=messages.U32_MAX)
 
 
 class RevokeHolderBody(Body):

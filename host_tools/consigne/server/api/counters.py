@@ -6,19 +6,20 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, status
 from pydantic import Field
 
-from consigne import protocol
-from consigne.server.accounts import Account
-from consigne.server.api.access import Asking, Forbidden, only
-from consigne.server.api.bodies import Body, LockerId, PlaceBody
-from consigne.server.counter import Counter
-from consigne.server.fleet import SHELVES_MAX, Fleet, Place
-from consigne.server.roles import Role
+from consigne.protocol import messages
+
+from ..fleet.fleet import SHELVES_MAX, Fleet, Place
+from ..parcels.counter import Counter
+from ..people.accounts import Account
+from ..people.roles import Role
+from .access import Asking, Forbidden, only
+from .bodies import Body, LockerId, PlaceBody
 
 
 class CounterBody(Body):
     """A counter to be registered, or changed."""
 
-    id: str = Field(pattern=protocol.LOCKER_PATTERN, examples=["shop-7"])
+    id: str = Field(pattern=messages.LOCKER_PATTERN, examples=["shop-7"])
     shelves: int = Field(ge=1, le=SHELVES_MAX)
     timezone: str = Field(default="UTC", max_length=64)
     place: PlaceBody

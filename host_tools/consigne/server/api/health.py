@@ -9,11 +9,12 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from consigne.server import audit, metrics
-from consigne.server.api.access import only
-from consigne.server.database import Database
-from consigne.server.ingest import Ingest
-from consigne.server.roles import Role
+from .. import metrics
+from ..ingest.ingest import Ingest
+from ..people import audit
+from ..people.roles import Role
+from ..storage.database import Database
+from .access import only
 
 
 def router(database: Database, ingest: Ingest) -> APIRouter:

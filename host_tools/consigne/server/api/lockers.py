@@ -5,13 +5,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response, status
 
-from consigne.server.alarms import Alarms
-from consigne.server.api.access import Asking, only
-from consigne.server.api.bodies import ClearBody, LockerBody, LockerId
-from consigne.server.condition import Condition
-from consigne.server.fleet import Door, Fleet, Place
-from consigne.server.overview import PAGE, Overview
-from consigne.server.roles import Role
+from ..fleet.alarms import Alarms
+from ..fleet.condition import Condition
+from ..fleet.fleet import Door, Fleet, Place
+from ..fleet.overview import PAGE, Overview
+from ..people.roles import Role
+from .access import Asking, only
+from .bodies import ClearBody, LockerBody, LockerId
 
 
 def router(fleet: Fleet, overview: Overview, condition: Condition, alarms: Alarms) -> APIRouter:

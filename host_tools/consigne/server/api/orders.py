@@ -5,15 +5,15 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, status
 
-from consigne.server import audit
-from consigne.server.api import bodies
-from consigne.server.api.access import Asking, Forbidden, only, own_parcel
-from consigne.server.api.bodies import LockerId
-from consigne.server.database import Database
-from consigne.server.orders import Orders
-from consigne.server.parcels import Parcels
-from consigne.server.passes import Passes
-from consigne.server.roles import HOLDER_ROLES, Role
+from ..access.passes import Passes
+from ..fleet.orders import Orders
+from ..parcels.parcels import Parcels
+from ..people import audit
+from ..people.roles import HOLDER_ROLES, Role
+from ..storage.database import Database
+from . import bodies
+from .access import Asking, Forbidden, only, own_parcel
+from .bodies import LockerId
 
 _COURIER, _DEPOSIT = 1, 1
 _SENDERS_ACTIONS = (1, 2, 3)  # deposit, return, recall

@@ -6,15 +6,16 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, status
 
-from consigne import protocol
-from consigne.server.accounts import Account
-from consigne.server.api.access import Asking, only, own_parcel
-from consigne.server.api.bodies import ExtendBody, ParcelBody
-from consigne.server.fleet import Fleet
-from consigne.server.notices import Outbox
-from consigne.server.parcels import Parcels
-from consigne.server.parcelview import PAGE_MAX
-from consigne.server.roles import Role
+from consigne.protocol import messages
+
+from ..fleet.fleet import Fleet
+from ..notices.notices import Outbox
+from ..parcels.parcels import Parcels
+from ..parcels.view import PAGE_MAX
+from ..people.accounts import Account
+from ..people.roles import Role
+from .access import Asking, only, own_parcel
+from .bodies import ExtendBody, ParcelBody
 
 _SENDERS = only(Role.OPERATOR, Role.CARRIER, Role.MERCHANT)  # who knows the customer, and may see codes
 
@@ -34,7 +35,7 @@ def router(parcels: Parcels, fleet: Fleet, outbox: Outbox, kick: Callable[[], No
     @router.get("")
     def list_parcels(
         account: Asking,
-        locker: Annotated[str | None, Query(pattern=protocol.LOCKER_PATTERN)] = None,
+        locker: Annotated[str | None, Query(pattern=messages.LOCKER_PATTERN)] = None,
         open_only: bool = False,
         overdue: Annotated[
             bool, Query(description="in a locker beyond the deadline: to be taken back")

@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 from nicegui import ui
 from starlette.concurrency import run_in_threadpool
 
-from consigne.server.condition import Latch
-from consigne.server.orders import LANGUAGES, SETTINGS
+from consigne.ui.components import Text, box, button, field, set_class
 
+from ..fleet.condition import Latch
+from ..fleet.orders import LANGUAGES, SETTINGS
 from .control import Alarm, Answer, Control, Entry
-from .dress import Text, box, button, field, set_class
 from .ticket import spaced
 from .wording import ACTION_NAMES, ROLE_NAMES
 

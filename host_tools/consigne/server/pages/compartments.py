@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from nicegui import ui
 
-from .dress import Text, box
-from .front import size_name
+from consigne.demo.pages.front import size_name
+from consigne.ui.components import Text, box
 
 LOOKS = {
     "empty": "",
@@ -18,7 +18,7 @@ LOOKS = {
 
 
 class Believed(NamedTuple):
-    """One compartment; ``content`` and ``seen`` in the host's words (``server/fleet.py``)."""
+    """One compartment; ``content`` and ``seen`` in the host's words (``fleet/fleet.py``)."""
 
     name: str
     size: int

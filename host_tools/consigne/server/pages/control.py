@@ -6,13 +6,12 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from consigne.server import audit
-from consigne.server.accounts import Account
-from consigne.server.condition import Latch
-from consigne.server.errors import CallerError
-from consigne.server.orders import answer
-from consigne.server.service import HostService
-
+from ..errors import CallerError
+from ..fleet.condition import Latch
+from ..fleet.orders import answer
+from ..people import audit
+from ..people.accounts import Account
+from ..service import HostService
 from .wording import wording
 
 TRAIL_LINES = 30

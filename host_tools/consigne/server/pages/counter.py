@@ -5,12 +5,12 @@ from typing import Any
 
 from nicegui import ui
 
-from consigne.server.accounts import Account
-from consigne.server.errors import CallerError
-from consigne.server.parcelview import Parcel
-from consigne.server.service import HostService
+from consigne.ui.components import Text, box, button, field, set_class
 
-from .dress import Text, box, button, field, set_class
+from ..errors import CallerError
+from ..parcels.view import Parcel
+from ..people.accounts import Account
+from ..service import HostService
 
 LOOK_EVERY_S = 2.0
 

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
-from consigne.firmware_path import import_locker
-from consigne.server.accounts import Account
-from consigne.server.errors import CallerError
-from consigne.server.outcome import Outcome
-from consigne.server.parcelview import Parcel
-from consigne.server.service import HostService
+from consigne.firmware.source import import_locker
 
+from ..errors import CallerError
+from ..ingest.outcome import Outcome
+from ..parcels.view import Parcel
+from ..people.accounts import Account
+from ..service import HostService
 from .compartments import Believed
 from .feed import Arrived
 from .ticket import Ticket

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from nicegui import ui
 
-from .dress import Text, box
+from consigne.ui.components import Text, box
+
 from .wording import Wording
 
 LINES_MAX = 120

@@ -7,9 +7,9 @@ from urllib.parse import urlencode
 from nicegui import ui
 from starlette.concurrency import run_in_threadpool
 
-from consigne.server.overview import NEEDS, PAGE, Line, Overview, Shown
+from consigne.ui.components import Text, box
 
-from .dress import Text, box
+from ..fleet.overview import NEEDS, PAGE, Line, Overview, Shown
 
 REFRESH_S = 10.0
 URGENT = ("alarm", "offline", "latch", "journal", "lost")

@@ -8,11 +8,11 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
 
-from consigne.server.accounts import SESSION_S, Accounts
-from consigne.server.errors import CallerError
-from consigne.server.gate import COOKIE, session_of
+from consigne.ui.components import LOOK, MARK
 
-from .dress import LOOK, MARK
+from ..errors import CallerError
+from ..people.accounts import SESSION_S, Accounts
+from ..people.gate import COOKIE, session_of
 
 HOME = "/desk"
 _FORM = (Path(LOOK) / "login.html").read_text(encoding="utf-8")

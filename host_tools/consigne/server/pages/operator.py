@@ -4,9 +4,10 @@ import time
 
 from nicegui import ui
 
+from consigne.ui.components import Text, box, button
+
 from .compartments import Compartments
 from .desk import Desk, LockerLine
-from .dress import Text, box, button
 from .feed import Feed
 from .parcels import Announce, ParcelList
 from .ticket import Hands, TicketCard, spaced

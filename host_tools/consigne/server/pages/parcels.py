@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Sequence
 
-from .dress import Choice, Text, box, button, field, set_class
-from .front import SIZE_NAMES
+from consigne.demo.pages.front import SIZE_NAMES
+from consigne.ui.components import Choice, Text, box, button, field, set_class
+
 from .ticket import STATE_LOOKS, Ticket, state_words
 
 SIZES = tuple((size, SIZE_NAMES[size]) for size in range(1, len(SIZE_NAMES)))

@@ -6,21 +6,21 @@ from fastapi import FastAPI, Request
 from fastapi.responses import RedirectResponse
 from nicegui import ui
 
-from consigne.server.accounts import Account
-from consigne.server.errors import CallerError, NotFound
-from consigne.server.gate import session_of
-from consigne.server.roles import Role
-from consigne.server.service import HostService
+from consigne.ui.components import Text, box, dress
 
+from ..errors import CallerError, NotFound
+from ..people.accounts import Account
+from ..people.gate import session_of
+from ..people.roles import Role
+from ..service import HostService
 from . import login
 from .actions import Actions
 from .control import Control
 from .counter import CounterView
 from .desk import Desk
-from .dress import Text, box, dress
 from .fleet import FleetView
-from .mine import MineView
 from .operator import OperatorView
+from .sender import MineView
 
 
 class SessionEnded(CallerError):

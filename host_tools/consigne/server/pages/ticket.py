@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from nicegui import ui
 
-from .dress import Text, box, button
+from consigne.ui.components import Text, box, button
+
 from .pictures import qr_svg
 
 STATE_LOOKS = {"announced": "", "in_locker": "busy", "collected": "good", "returned": "good", "forced": "bad"}

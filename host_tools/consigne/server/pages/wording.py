@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from consigne.firmware_path import import_locker
+from consigne.firmware.source import import_locker
 
 _events = import_locker("core.events")
 _doors = import_locker("core.doors")

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ..board import Board
-from ..nets import Net
+from ..board.board import Board
+from ..board.nets import Net
 from .doors import Door, Reed, Strike, Supply
 from .ds3231 import Ds3231
 from .hc595 import Hc595

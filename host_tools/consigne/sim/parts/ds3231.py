@@ -3,7 +3,7 @@
 import calendar
 import time
 
-from ..board import Board
+from ..board.board import Board
 from .i2cpart import I2CPart
 
 CONTROL, STATUS, TEMPERATURE, COUNT = 0x0E, 0x0F, 0x11, 0x13

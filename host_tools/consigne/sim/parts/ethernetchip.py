@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ..board import Board, Part
+from ..board.board import Board, Part
 
 
 class EthernetChip(Part):

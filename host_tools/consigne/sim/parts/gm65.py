@@ -7,7 +7,7 @@ The command set is that of the maker's manual as far as ``facts/hardware.md`` co
 import random
 from dataclasses import dataclass
 
-from ..board import Board, Part
+from ..board.board import Board, Part
 
 READ, WRITE, SAVE = 7, 8, 9
 NO_CHECK = b"\xab\xcd"  # in the place of the CRC: the scanner does not verify it

@@ -3,8 +3,8 @@
 import random
 from collections.abc import Sequence
 
-from ..board import Board, Part
-from ..nets import Net
+from ..board.board import Board, Part
+from ..board.nets import Net
 
 
 class Hc595(Part):

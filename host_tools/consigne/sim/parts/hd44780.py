@@ -5,7 +5,7 @@ counter, shift and on/off (Hitachi ADE-207-272).  The backpack is the common one
 P2 E, P3 backlight, P4..P7 D4..D7.
 """
 
-from ..board import Board
+from ..board.board import Board
 from .i2cpart import I2CPart
 
 RS, RW, E, LIGHT = 0x01, 0x02, 0x04, 0x08

@@ -1,6 +1,6 @@
 """What the parts on an I2C bus have in common: an address that answers or does not, and broken transfers."""
 
-from ..board import Board, Part
+from ..board.board import Board, Part
 
 _NO_ACKNOWLEDGE = (19, "no acknowledge")  # ENODEV, as the port raises it
 

@@ -7,8 +7,8 @@ key is a consequence, not a feature.
 import random
 from collections.abc import Sequence
 
-from ..board import Board
-from ..nets import Net, Switch
+from ..board.board import Board
+from ..board.nets import Net, Switch
 from .keys import Keypad
 
 BOUNCE_US = 5_000

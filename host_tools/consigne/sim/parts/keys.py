@@ -1,6 +1,6 @@
 """One finger at a keypad, whatever its wires: it goes down and up, and no key before the last has come up."""
 
-from ..board import Part
+from ..board.board import Part
 
 
 class Keypad(Part):

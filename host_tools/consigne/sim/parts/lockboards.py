@@ -7,9 +7,9 @@ mistake would have to be made twice to stay unseen.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..board import Board, Part
-from ..clock import Timer
-from ..nets import Net
+from ..board.board import Board, Part
+from ..board.nets import Net
+from ..grounds.clock import Timer
 from .doors import Strike, Supply
 from .rs485 import Rs485
 

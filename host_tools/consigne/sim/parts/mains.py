@@ -2,8 +2,8 @@
 
 import random
 
-from ..board import Board, Part
-from ..nets import Net
+from ..board.board import Board, Part
+from ..board.nets import Net
 from .doors import Supply
 
 COIL_A = 2.2

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from ..board import Board
-from ..nets import Net
+from ..board.board import Board
+from ..board.nets import Net
 from .i2cpart import I2CChip
 
 # Register numbers with IOCON.BANK = 0; port A is even, port B odd.

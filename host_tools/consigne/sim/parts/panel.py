@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ..board import Board, Part
-from ..nets import Net
+from ..board.board import Board, Part
+from ..board.nets import Net
 from .gm65 import Gm65
 from .hd44780 import CharacterDisplay
 from .keypad import MatrixKeypad

@@ -1,7 +1,7 @@
 """The PCF8574 port expander (NXP data sheet, sections 7 and 8), and relay modules on it."""
 
-from ..board import Board, Part
-from ..nets import Net
+from ..board.board import Board, Part
+from ..board.nets import Net
 from .i2cpart import I2CChip
 
 PINS = 8

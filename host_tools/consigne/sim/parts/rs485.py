@@ -9,8 +9,8 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..board import Board, Part
-from ..nets import Net
+from ..board.board import Board, Part
+from ..board.nets import Net
 
 
 class Rs485(Part):

@@ -7,7 +7,7 @@ driver for it), not from our driver.
 import random
 from dataclasses import dataclass
 
-from ..board import Board, Part
+from ..board.board import Board, Part
 
 ACK, NAK, ENQ = b"\x06", b"\x15", b"\x05"
 SAVE = "A5F0506A"

@@ -8,9 +8,9 @@ knows them: those of ``locker/drivers/dots.py``, and the accents drawn for the H
 
 import random
 
-from consigne.firmware_path import import_locker
+from consigne.firmware.source import import_locker
 
-from ..board import Board
+from ..board.board import Board
 from .hd44780 import DRAWINGS
 from .i2cpart import I2CPart
 

@@ -1,7 +1,7 @@
 """The TCA9554 port expander (TI SCPS233, chapter 8): four registers behind a pointer that does not move."""
 
-from ..board import Board
-from ..nets import Net
+from ..board.board import Board
+from ..board.nets import Net
 from .i2cpart import I2CChip
 
 PINS = 8

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ..board import Board
-from ..ethernet import SpiWires, Wires
+from ..board.board import Board
+from ..board.ethernet import SpiWires, Wires
 from .ethernetchip import EthernetChip
 
 

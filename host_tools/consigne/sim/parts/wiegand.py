@@ -6,8 +6,8 @@ Bits and times are those of SIA AC-01 (a pulse of 20 to 100 us, one every 0.2 to
 
 import random
 
-from ..board import Board
-from ..nets import Net
+from ..board.board import Board
+from ..board.nets import Net
 from .keys import Keypad
 
 PULSE_US = 50

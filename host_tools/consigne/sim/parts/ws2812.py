@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from ..board import Board, Part
-from ..nets import Net
+from ..board.board import Board, Part
+from ..board.nets import Net
 
 # Worldsemi's data sheet of the WS2812B: how long the line is high for a 0 and for a 1, in ns.
 ZERO_NS, ONE_NS = (220, 450), (580, 1000)

@@ -10,12 +10,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from ...cabinet.chips import CHIPS as BOARDS
-from ...device import layout
-from ..flash import NorFlash
+from consigne.cabinet.chips import CHIPS as BOARDS
+from consigne.firmware import layout
+
+from ..board.flash import NorFlash
+from ..grounds.process import MicroPythonGround
 from ..locker import SimLocker
-from ..netmemory import CUT, UP
-from ..process import MicroPythonGround
+from ..network.memory import CUT, UP
 from . import image
 from .cable import Cable, SerialCable, UsbCable
 from .chips import CHIPS

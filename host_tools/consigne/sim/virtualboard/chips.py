@@ -8,7 +8,7 @@ from typing import Any
 
 from esptool.targets import ESP32ROM, ESP32S3ROM, ESP8266ROM
 
-from ..board import HARD, POWER_ON, WATCHDOG
+from ..board.board import HARD, POWER_ON, WATCHDOG
 
 DETECT = 0x4000_1000  # reads as a different number on every chip that has no GET_SECURITY_INFO
 XTAL_HZ = 40_000_000

@@ -101,8 +101,8 @@ def _press_keys(board: VirtualBoard, there_are: str, console: Console) -> None:
 
 def _wired(file: Path) -> dict[str, Any]:
     """The cabinet's wiring, as the simulator takes it; every problem of the file, and exit, otherwise."""
-    from ...cabinet.compiler import compile_cabinet, open_cabinet, spelled_out
-    from ...cabinet.problems import CabinetError
+    from consigne.cabinet.compiler import compile_cabinet, open_cabinet, spelled_out
+    from consigne.cabinet.problems import CabinetError
 
     try:
         cabinet = open_cabinet(file)

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from ...device import layout
-from ..flash import SECTOR_BYTES, NorFlash
+from consigne.firmware import layout
+
+from ..board.flash import SECTOR_BYTES, NorFlash
 
 
 class Region:

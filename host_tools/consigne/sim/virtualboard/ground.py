@@ -9,14 +9,15 @@ import termios
 from pathlib import Path
 from typing import Any
 
-from ...device import layout, rom
-from ..board import HARD, Board
-from ..clock import Timer
-from ..flash import NorFlash, PowerCut
-from ..ground import PowerLost
-from ..process import LAUNCHER, ROM_BOOT, MicroPythonGround
+from consigne.firmware import layout, rom
+
+from ..board.board import HARD, Board
+from ..board.flash import NorFlash, PowerCut
+from ..board.wire import Handlers
+from ..grounds.clock import Timer
+from ..grounds.ground import PowerLost
+from ..grounds.process import LAUNCHER, ROM_BOOT, MicroPythonGround
 from ..shim import _ops as ops
-from ..wire import Handlers
 from . import image
 from .cable import SerialCable, UsbCable
 from .chips import Chip

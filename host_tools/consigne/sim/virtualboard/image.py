@@ -10,8 +10,8 @@ import re
 import struct
 from dataclasses import dataclass
 
-from ...cabinet.chips import OCTAL, QUAD
-from ...device import layout
+from consigne.cabinet.chips import OCTAL, QUAD
+from consigne.firmware import layout
 
 MAGIC = 0xE9
 _CHECKSUM_SEED = 0xEF

@@ -14,7 +14,7 @@ from functools import cache
 
 from esptool.loader import StubFlasher
 
-from ..flash import SECTOR_BYTES, NorFlash
+from ..board.flash import SECTOR_BYTES, NorFlash
 from . import slip
 from .chips import ROM_BAUD, XTAL_HZ, Chip
 from .psram import Psram

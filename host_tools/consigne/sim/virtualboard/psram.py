@@ -7,7 +7,7 @@ its test fails: abort, so the chip starts again and again), ``components/spi_fla
 
 from dataclasses import dataclass
 
-from ...cabinet.chips import OCTAL, QUAD
+from consigne.cabinet.chips import OCTAL, QUAD
 
 _MIB = 1 << 20
 ABORTED = (

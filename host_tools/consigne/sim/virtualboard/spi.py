@@ -3,7 +3,7 @@
 It has commands of its own executed (``run_spiflash_command``) to learn the flash's identity and status.
 """
 
-from ..flash import NorFlash
+from ..board.flash import NorFlash
 from .chips import Chip
 
 USER_COMMAND = 1 << 18  # in the command register: start, and still busy

@@ -1,0 +1,1 @@
+"""Brokers for small sites, demo and tests; mosquitto's configuration; certificates."""

@@ -1,0 +1,159 @@
+"""mosquitto for production: TLS, one credential for each locker, and each in its own branch alone.
+
+``write`` makes a directory that mosquitto runs from.  Who connects is who the password says; the access
+list gives a locker the topics it speaks on to write and those spoken to it to read, and nothing of any
+other.  Passwords are made here and stand in ``credentials.json``, to be put into the lockers'
+``identity.json``; mosquitto gets their hashes only.  With client certificates there are no passwords: a key
+and a certificate for each locker stand in ``clients``.
+"""
+
+import base64
+import hashlib
+import json
+import os
+import re
+import secrets
+from collections.abc import Iterable
+from pathlib import Path
+
+from consigne.protocol import messages
+
+from . import certificates
+
+HOST_USER = "consigne-host"
+PBKDF2_ROUNDS = 101  # what mosquitto_passwd 2.0 uses; the passwords are 192 random bits, not a person's
+PACKET_EXTRA_BYTES = 128  # header and topic round a frame
+_LOCKER = re.compile(messages.LOCKER_PATTERN)
+_TO_LOCKER = (messages.ACK, messages.COMMANDS)
+
+
+def password_line(user: str, password: str) -> str:
+    """A line of ``mosquitto_passwd``'s file: PBKDF2-HMAC-SHA512, ``user:$7$rounds$salt$hash``."""
+    salt = os.urandom(12)
+    hashed = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, PBKDF2_ROUNDS)
+    return f"{user}:$7${PBKDF2_ROUNDS}${base64.b64encode(salt).decode()}${base64.b64encode(hashed).decode()}"
+
+
+def access_list() -> str:
+    """The ``acl_file``.  ``%u`` is the user name, which for a locker is its own name."""
+    lines = ["# The host hears every locker and speaks to every locker.", f"user {HOST_USER}"]
+    lines += [f"topic read {messages.ROOT}/+/{name}" for name in messages.FROM_LOCKER]
+    lines += [f"topic write {messages.ROOT}/+/{name}" for name in _TO_LOCKER]
+    lines += ["", "# A locker: its own branch, and in it only its half."]
+    lines += [f"pattern write {messages.ROOT}/%u/{name}" for name in messages.FROM_LOCKER]
+    lines += [f"pattern read {messages.ROOT}/%u/{name}" for name in _TO_LOCKER]
+    return "\n".join(lines) + "\n"
+
+
+def configuration(
+    directory: Path,
+    port: int,
+    certificate: tuple[Path, Path] | None = None,
+    *,
+    client_certificates: bool = False,
+) -> str:
+    """The ``mosquitto.conf`` of a broker that runs from ``directory``."""
+    crt, key = certificate or (directory / "server.crt", directory / "server.key")
+    who = f"password_file {directory / 'passwords'}"
+    if client_certificates:
+        who = f"""cafile {directory / "ca.crt"}
+crlfile {directory / "clients.crl"}
+require_certificate true
+use_identity_as_username true"""
+    return f"""\
+# Written by `consigne broker-config`; run `mosquitto -c {directory / "mosquitto.conf"}`.
+per_listener_settings false
+listener {port}
+certfile {crt}
+keyfile {key}
+tls_version tlsv1.2
+allow_anonymous false
+{who}
+acl_file {directory / "acl"}
+
+# Nothing relies on the broker's memory: what the host did not acknowledge comes again.
+persistence false
+# The longest frame and its topic; whoever sends more is none of ours and is thrown out.
+max_packet_size {messages.FRAME_BYTES_MAX + PACKET_EXTRA_BYTES}
+max_inflight_messages 200
+max_queued_messages 20000
+"""
+
+
+def what_next(directory: Path, host: str, port: int, *, client_certificates: bool = False) -> str:
+    """How broker and host are started with a directory that was just written."""
+    own = directory / "clients" / HOST_USER
+    ca = directory / "ca.crt"
+    serve = f"consigne serve --broker {host}:{port} " + (f"--ca {ca}" if ca.exists() else "--tls")
+    if client_certificates:
+        serve += f" --client-certificate {own}.crt --client-key {own}.key"
+    else:
+        file = directory / "credentials.json"
+        serve = f"CONSIGNE_MQTT_USER={HOST_USER} CONSIGNE_MQTT_PASSWORD=(see {file}) {serve}"
+    return f"""\
+broker: mosquitto -c {directory / "mosquitto.conf"}
+        (running already: kill -HUP; started by root: chown -R mosquitto {directory}, its user then)
+host:   {serve}"""
+
+
+def write(
+    directory: Path,
+    lockers: Iterable[str],
+    *,
+    host: str,
+    port: int = 8883,
+    certificate: tuple[Path, Path] | None = None,
+    client_certificates: bool = False,
+) -> int:
+    """Write or bring up to date a broker's directory; returns how many lockers it knows.
+
+    Credentials that are there stay as they are, new lockers get theirs, and a locker that is not named
+    any more is let in no more.
+
+    Parameters
+    ----------
+    lockers
+        Names of all lockers.
+    host
+        DNS name or IP address under which lockers reach the broker.
+    certificate
+        A certificate and its key to use; made by an authority of our own when None.
+    client_certificates
+        Lockers and the host prove who they are by a certificate of our authority, in ``clients``, instead
+        of a password; nobody without one gets as far as MQTT.
+
+    Raises
+    ------
+    ValueError
+        A name is not one of a locker, or is the host's user.
+    """
+    names = sorted(set(lockers))
+    for name in names:
+        if not _LOCKER.fullmatch(name) or name == HOST_USER:
+            raise ValueError(f"{name!r} is not the name of a locker")
+    directory = directory.resolve()
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if certificate is None:
+        certificates.make(directory, host)
+    else:
+        certificate = (certificate[0].resolve(), certificate[1].resolve())
+    users = [HOST_USER, *names]
+    if client_certificates:
+        for user in users:
+            certificates.make_client(directory, user)
+        certificates.revoke_others(directory, users)
+    else:
+        passwords = _credentials(directory / "credentials.json", users)
+        lines = [password_line(user, password) for user, password in passwords.items()]
+        certificates.write_secret(directory / "passwords", ("\n".join(lines) + "\n").encode())
+    certificates.write_secret(directory / "acl", access_list().encode())
+    text = configuration(directory, port, certificate, client_certificates=client_certificates)
+    (directory / "mosquitto.conf").write_text(text)
+    return len(names)
+
+
+def _credentials(path: Path, users: list[str]) -> dict[str, str]:
+    known = json.loads(path.read_text()) if path.exists() else {}
+    passwords = {user: known.get(user) or secrets.token_urlsafe(24) for user in users}
+    certificates.write_secret(path, (json.dumps(passwords, indent=1) + "\n").encode())
+    return passwords

@@ -1,0 +1,62 @@
+"""Where things are in a cabinet, and so how long their cables must be.
+
+The controller and its panel are behind the terminal; a lock board is in the middle of its doors; a cable
+runs level and upright along the compartments, never across.
+"""
+
+import math
+from typing import Any
+
+from ..model import Cabinet, reed_bank
+from ..schema import HEIGHTS_CM, TABLES
+from .front import TERMINAL_HEIGHT_CM
+
+Place = tuple[float, float]
+"""Metres from the left edge of the front and above the floor."""
+
+SLACK_M = 0.6
+"""To reach the terminals at both ends, with a loop at the door's hinge."""
+PANEL_M = 0.5
+"""From the controller to a part of the panel before it."""
+INSIDE_M = 0.3
+"""Between parts that stand beside the controller."""
+SUPPLY_M = 1.0
+"""From the supply, at the bottom of the terminal's column, to what stands beside the controller."""
+
+
+def _front(cabinet: Cabinet) -> dict[str, Any]:
+    usual = {key: field.default for key, field in TABLES["front"].items()}
+    return {**usual, **cabinet.data.get("front", {})}
+
+
+def controller(cabinet: Cabinet) -> Place:
+    """Behind the terminal; where that is apart, half a column left of the first."""
+    front = _front(cabinet)
+    x = (front["terminal_column"] or 0) - 0.5
+    return x * front["width_cm"] / 100, (front["terminal_cm"] + TERMINAL_HEIGHT_CM / 2) / 100
+
+
+def door(cabinet: Cabinet, entry: dict[str, Any]) -> Place:
+    """The middle of a door."""
+    x = (entry["column"] - 0.5) * _front(cabinet)["width_cm"]
+    return x / 100, (entry["bottom_cm"] + HEIGHTS_CM[entry["size"]] / 2) / 100
+
+
+def lock_board(cabinet: Cabinet, name: str) -> Place:
+    """The middle of the doors that a lock board serves; beside the controller when it serves none."""
+    served = [door(cabinet, d) for d in cabinet.compartments if name in (d["on"], reed_bank(d))]
+    if not served:
+        return controller(cabinet)
+    return sum(x for x, _ in served) / len(served), sum(y for _, y in served) / len(served)
+
+
+def bank(cabinet: Cabinet, name: str) -> Place:
+    """Where the wires of a door end: at its lock board, or beside the controller."""
+    boards = {entry["name"] for entry in cabinet.data["lock_board"]}
+    return lock_board(cabinet, name) if name in boards else controller(cabinet)
+
+
+def length_m(start: Place, end: Place) -> float:
+    """Of a cable between two places, rounded up to 0.1 m."""
+    way = abs(start[0] - end[0]) + abs(start[1] - end[1]) + SLACK_M
+    return math.ceil(round(way * 10, 6)) / 10

@@ -1,0 +1,1 @@
+"""How the firmware's sources become the application image that a board runs."""

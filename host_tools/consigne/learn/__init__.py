@@ -1,0 +1,1 @@
+"""The wizard that learns how an unknown cabinet is wired."""

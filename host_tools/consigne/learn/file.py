@@ -1,0 +1,136 @@
+"""From what was learned to a cabinet file, and from a cabinet file to what a wizard may know beforehand."""
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from consigne.cabinet.form import check_form
+from consigne.cabinet.newfile import Place, compartments, new_file
+from consigne.cabinet.problems import CabinetError
+from consigne.cabinet.profiles import Profile, profiles
+from consigne.cabinet.reading import Sheet, read
+from consigne.cabinet.schema import LISTS, REQUIRED, SITE, TABLES, Field, Table
+from consigne.cabinet.schema_panel import table_of
+
+from .learned import FoundBoard, FoundChip, FoundDoor, NotOurs, Progress
+
+_LEARNED = ("expander", "lock_board", "compartment")
+"""What the wizard finds out; all other tables are the controller's own wiring."""
+
+Data = dict[str, Any]
+
+
+def wiring_of(file: Path) -> Data:
+    """The controller's own wiring in a cabinet file: its buses, pins and panel, nothing of its doors.
+
+    Expanders keep their names and interrupt lines, should they be found.  Raises ``CabinetError``.
+    """
+    sheet = read(file)
+    sheet.data.setdefault("compartment", [])
+    data, problems = check_form(sheet)
+    problems = [problem for problem in problems if problem.place.key[:1] != ("compartment",)]
+    if problems:
+        raise CabinetError(problems)
+    return {name: value for name, value in data.items() if name not in ("compartment", "lock_board")}
+
+
+def usual_wiring(board: Profile) -> Data:
+    """The wiring that ``consigne cabinet new`` proposes for a controller with lock boards."""
+    sheet = Sheet(Path(f"{board.name}.toml"), tomllib.loads(new_file(board, 1, "8a", 1)))
+    data, _ = check_form(sheet)
+    return {name: value for name, value in data.items() if name not in _LEARNED} | {"expander": []}
+
+
+def learned_text(progress: Progress) -> str:
+    """The text of the cabinet file; sizes and places of the doors are guesses.
+
+    Raises ``NotOurs`` when boards of different speeds share a wire.
+    """
+    wiring, doors = progress.wiring, progress.doors()
+    names = {"gpio": "gpio"} | _board_names(progress.boards or []) | _chip_names(progress)
+    data = dict(wiring)
+    data["rs485"] = [dict(wire, baud=_baud(progress.boards or [], wire)) for wire in wiring["rs485"]]
+    data["lock_board"] = [
+        {
+            "name": names[board.name],
+            "kind": board.kind,
+            "uart": board.uart,
+            "address": board.address,
+            "reversed": progress.is_reversed(board.name),
+        }
+        for board in progress.boards or []
+    ]
+    used = {spot[0] for door in doors for spot in (door.lock, door.reed)}
+    data["expander"] = [_expander(wiring, c, names[c.name]) for c in progress.chips if c.name in used]
+    terminal = max(1, -(-len(doors) // 8) // 2 + 1)
+    data["front"] = {"terminal_column": terminal, "terminal_cm": 85.0}
+    troubles = "".join(f"# {text}\n" for text in progress.troubles())
+    board = profiles()[wiring["board"]]
+    places = [_place(door, names, board) for door in doors]
+    return "\n".join([troubles + to_toml(data), *compartments(places, terminal)])
+
+
+def _board_names(boards: list[FoundBoard]) -> dict[str, str]:
+    return {board.name: f"board {number}" for number, board in enumerate(boards, 1)}
+
+
+def _chip_names(progress: Progress) -> dict[str, str]:
+    """As the wiring calls an expander or a chain, else by letters."""
+    wiring = progress.wiring
+    out = {f"{e['kind']}@{e['i2c']}:{e['address']}": str(e["name"]) for e in wiring["expander"]}
+    out |= {f"{e['kind']}@{e['latch']}": str(e["name"]) for e in wiring["shift_register"]}
+    free = (letter for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" if letter not in out.values())
+    return out | {chip.name: next(free) for chip in progress.chips if chip.name not in out}
+
+
+def _expander(wiring: Data, chip: FoundChip, name: str) -> Data:
+    for entry in wiring["expander"]:
+        if (entry["kind"], entry["i2c"], entry["address"]) == (chip.kind, chip.bus, chip.address):
+            return dict(entry)
+    return {"name": name, "kind": chip.kind, "i2c": chip.bus, "address": chip.address}
+
+
+def _baud(boards: list[FoundBoard], wire: Data) -> int:
+    bauds = {board.baud for board in boards if board.uart == wire["uart"]}
+    if len(bauds) > 1:
+        raise NotOurs(
+            f"boards of {' and '.join(str(baud) for baud in sorted(bauds))} baud are on the wire of UART "
+            f"{wire['uart']}: the firmware speaks one speed on a wire, put them on two"
+        )
+    return bauds.pop() if bauds else int(wire["baud"])
+
+
+def _place(door: FoundDoor, names: dict[str, str], board: Profile) -> Place:
+    on, reed_on = names[door.lock[0]], names[door.reed[0]]
+    is_bare = reed_on == "gpio" and door.reed[1] in board.chip.input_only
+    elsewhere = "" if reed_on == on else reed_on
+    return Place(door.number, on, door.lock[1], door.reed[1], door.closed_level, elsewhere, is_bare)
+
+
+# --- writing TOML -------------------------------------------------------------------------------------
+def to_toml(data: Data) -> str:
+    """The tables of a cabinet file, what has its default anyway left out; doors are not written."""
+    parts = [_table({key: data[key] for key in SITE if key in data}, SITE)]
+    for name in TABLES:
+        if name in data:
+            parts.append(f"[{name}]\n{_table(data[name], table_of(name, data[name]))}")
+    for name, (_, table) in LISTS.items():
+        if name != "compartment":
+            parts += [f"[[{name}]]\n{_table(entry, table)}" for entry in data.get(name, [])]
+    return "\n".join(parts)
+
+
+def _table(entry: Data, table: Table) -> str:
+    return "".join(
+        f"{key} = {_value(entry[key], field)}\n"
+        for key, field in table.items()
+        if key in entry and (field.default is REQUIRED or entry[key] != field.default)
+    )
+
+
+def _value(value: Any, field: Field) -> str:
+    """JSON's text, numbers and lists are TOML's too; addresses are written as their switches say."""
+    if field.kind is float:
+        return f"{value:g}" if value % 1 else str(int(value))
+    return json.dumps(value, ensure_ascii=False)

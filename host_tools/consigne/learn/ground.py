@@ -1,0 +1,151 @@
+"""A cabinet that nobody knows, for the wizard: the physics of a cabinet file under virtual time, and the
+technician who stands before it.
+
+What the wizard sends to a console runs on the simulated board as it would on a real one.
+"""
+
+import types
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from consigne.sim.board.board import Board
+from consigne.sim.board.wire import Port
+from consigne.sim.grounds import modules as device
+from consigne.sim.grounds.clock import VirtualClock
+from consigne.sim.grounds.modulegraph import SHIM, ModuleGraph
+from consigne.sim.parts.cabinet import Cabinet
+from consigne.sim.parts.doors import Door
+
+from .console import Forgotten
+from .wizard import NONE, TWO
+
+HAND_S = 1.0  # a person needs so long to push doors shut
+LOOK_S = 2.0  # and so long to find the door that sprang
+AT_ONCE_US = 500_000  # doors that spring closer together were opened by one pulse
+
+
+class SimConsole:
+    """The prompt of a simulated board (``cabinet.console.Console``)."""
+
+    def __init__(self, board: Board, clock: VirtualClock) -> None:
+        self.calls = 0
+        self._clock = clock
+        self._port = Port(board, self._push)
+        self._handlers: dict[int, Callable[[int, int], Any]] = {}
+        self._printed: list[str] = []
+        board.on_reset = lambda cause: self._start()
+        self._start()
+
+    def _start(self) -> None:
+        """An interpreter in which nothing is defined."""
+        self._handlers.clear()
+        given: dict[str, types.ModuleType] = {
+            "time": device.time_module(self._clock.now_us, self._clock.spend, self._sleep_us),
+            "micropython": device.micropython_module(lambda function, argument: None),
+            "_link": device.module("_link", ask=self._ask, post=self._ask, subscribe=self._subscribe),
+        }
+        self._graph = ModuleGraph(given, [SHIM], {"print": self._print})
+
+    def exec(self, code: str) -> str:
+        """As a REPL does: what was printed, or what was raised, in the words of ``ReplConsole``."""
+        self.calls += 1
+        self._printed.clear()
+        try:
+            self._graph.run_text(code)
+        except NameError as error:
+            raise Forgotten(str(error)) from None
+        except Exception as error:  # noqa: BLE001 - as a REPL says it
+            raise OSError(f"the controller says {type(error).__name__}: {error}") from None
+        return "\n".join(self._printed)
+
+    def _print(self, *items: object) -> None:
+        self._printed.append(" ".join(str(item) for item in items))
+
+    def _sleep_us(self, duration_us: int) -> None:
+        self._clock.run_for(duration_us / 1_000_000)
+
+    def _subscribe(self, op: int, handler: Callable[[int, int], Any]) -> None:
+        self._handlers[op] = handler
+
+    def _push(self, op: int, number: int, value: int) -> None:
+        if op in self._handlers:  # before ``machine`` is imported nobody listens
+            self._handlers[op](number, value)
+
+    def _ask(self, op: int, number: int, payload: bytes = b"", into: Any = None) -> bytes | None:
+        answer = self._port.handle(op, number, payload)
+        if self._port.busy_us:
+            self._sleep_us(self._port.busy_us)
+        if into is None:
+            return answer
+        into[:] = answer
+        return None
+
+
+class UnknownCabinet:
+    """The physics of a device's configuration, with names for the banks (``compiler.spelled_out``).
+
+    ``psram`` as in ``Board.of``.
+    """
+
+    def __init__(self, config: Mapping[str, Any], seed: int = 0, psram: str | None = None) -> None:
+        self.clock = VirtualClock()
+        self.board = Board.of(config, self.clock, psram)
+        self.cabinet = Cabinet(self.board, config, seed)
+        self.opened_us: dict[str, int] = {}  # when each door sprang last
+        for door in self.cabinet.doors:
+            door.on_move = self._moved
+        self.board.power_on()
+        self.clock.run_for(1)
+        self.console = SimConsole(self.board, self.clock)
+
+    def _moved(self, door: Door) -> None:
+        if door.is_open:
+            self.opened_us[door.name] = self.clock.now_us()
+
+    def open_doors(self) -> set[str]:
+        return {door.name for door in self.cabinet.doors if door.is_open}
+
+    def shut_doors(self) -> None:
+        for door in self.cabinet.doors:
+            door.push_shut()
+        self.clock.run_for(HAND_S)
+
+
+class SimTechnician:
+    """Answers from what the doors do (``cabinet.learn.Technician``), and never sees a wire.
+
+    ``said`` is all that he was told or asked to do, oldest first.
+    """
+
+    def __init__(self, site: UnknownCabinet) -> None:
+        self.said: list[str] = []
+        self._site = site
+        self._known: set[str] = set()  # doors that stood open already, or are named
+
+    def which_opened(self, place: str, note: str) -> str:
+        self._site.clock.run_for(LOOK_S)
+        self._known &= self._site.open_doors()
+        new = self._site.open_doors() - self._known
+        last_us = max((self._site.opened_us[name] for name in new), default=0)
+        just = {name for name in new if self._site.opened_us[name] > last_us - AT_ONCE_US}
+        self._known |= just
+        return TWO if len(just) > 1 else just.pop() if just else NONE
+
+    def number_before(self, place: str, number: str) -> str:
+        return number
+
+    def is_earlier_wrong(self, number: str, place: str) -> bool:
+        return True  # he reads what stands on the door: this time it is right
+
+    def unnamed(self, where: str) -> str:
+        return min(self._site.open_doors() - self._known, default="")
+
+    def please(self, text: str) -> bool:
+        """Whatever is asked for: the doors that stand open are shut."""
+        self.said.append(text)
+        self._site.shut_doors()
+        self._known.clear()
+        return True
+
+    def tell(self, text: str) -> None:
+        self.said.append(text)

@@ -1,0 +1,170 @@
+"""One run of the wizard, from its first question to the cabinet file."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from consigne.cabinet.compiler import compile_cabinet, open_cabinet, spelled_out
+from consigne.cabinet.model import REED, RELAY, Cabinet, Role
+from consigne.cabinet.profiles import Profile, profiles
+from consigne.cabinet.reading import Sheet
+from consigne.cabinet.rules.pins import suitable
+
+from .boards import BoardGroup, Wire, find_boards
+from .console import ChipGroup, Console, ConsoleWire, Controller
+from .file import learned_text
+from .learned import FoundDoor, Progress
+from .wizard import Group, Technician, Wizard
+
+Say = Callable[[str], None]
+
+
+class Nothing(ValueError):
+    """Nobody answers; the text says what to look at."""
+
+
+class Learning:
+    """What was found of a cabinet, and the wizard that asks for the rest.
+
+    ``wires``: the pairs to lock boards; ``controller``: the board itself, None with an adapter of the
+    laptop's; ``say`` hears of progress.
+    """
+
+    def __init__(
+        self, progress: Progress, wires: list[Wire], controller: Controller | None, say: Say
+    ) -> None:
+        self.progress = progress
+        self._wires = {wire.uart: wire for wire in wires}
+        self._controller = controller
+        self._say = say
+        self._groups: list[Group] = []
+
+    @classmethod
+    def over_console(cls, progress: Progress, console: Console, say: Say) -> "Learning":
+        """By the controller's own wires, buses and pins."""
+        controller = Controller(console, progress.wiring)
+        wires: list[Wire] = [ConsoleWire(controller, wire["uart"]) for wire in progress.wiring["rs485"]]
+        return cls(progress, wires, controller, say)
+
+    def find(self, technician: Technician, addresses_max: int, with_pins: bool) -> None:
+        """Look for boards and expanders, unless an earlier run did.  ``Nothing`` when there is none."""
+        if self.progress.boards is None:
+            self._scan(technician, addresses_max)
+        boards = self.progress.boards or []
+        self._groups = [BoardGroup(self._wires[board.uart], board) for board in boards]
+        self._add_chips(with_pins)
+        if not self._groups:
+            raise Nothing("no lock board and no expander answers: check their power, A and B, SDA and SCL")
+
+    def _add_chips(self, with_pins: bool) -> None:
+        """What the controller itself drives and reads."""
+        wiring, chips = self.progress.wiring, self.progress.chips
+        pulled, bare = _free_pins(wiring) if with_pins else ([], [])
+        if self._controller is None or not (chips or pulled or wiring["shift_register"]):
+            return
+        if not self._controller.has_arming_line:
+            self._say("the wiring has no arming line: expanders and pins are not looked at")
+            return
+        self._groups.append(ChipGroup(self._controller, chips, wiring["shift_register"], pulled, bare))
+
+    def _scan(self, technician: Technician, addresses_max: int) -> None:
+        found = []
+        for wire in self._wires.values():
+            asked: set[str] = set()
+
+            def step(kind: str, _address: int, asked: set[str] = asked, uart: int = wire.uart) -> None:
+                if kind not in asked:
+                    asked.add(kind)
+                    self._say(f"UART {uart}: asking for boards of the family {kind}")
+
+            for board in find_boards(wire, addresses_max, step, technician.tell):
+                self._say(f"found: {board.kind} at address {board.address}, {board.locks} channels")
+                found.append(board)
+        if self._controller is not None:
+            self.progress.chips = self._controller.expanders()
+            for chip in self.progress.chips:
+                self._say(f"found: an expander {chip.kind.upper()} at 0x{chip.address:02x}")
+        if found or self.progress.chips:
+            self.progress.boards = found
+            self.progress.save()
+
+    def ask(self, technician: Technician) -> None:
+        """Open what was not opened yet.  ``Stopped``, ``OSError``: all that is known is kept."""
+        Wizard(self._groups, technician, self.progress, self._rest).run()
+
+    def _rest(self, duration_ms: int) -> None:
+        if self._controller is not None:
+            self._controller.rest(duration_ms)
+        else:
+            next(iter(self._wires.values())).rest(duration_ms)
+
+    def prove(self, technician: Technician) -> list[str]:
+        """Open every door once more by its number: its own sensor must move, and no other.
+
+        What did otherwise.  Nothing is opened when the technician does not want it.
+        """
+        doors = self.progress.doors()
+        if not technician.please("Shut every door: each is opened once more by its number."):
+            return []
+        wrong = []
+        for door in doors:
+            group = next(group for group in self._groups if _has(group, door.lock[0]))
+            watched = next(group for group in self._groups if _has(group, door.reed[0]))
+            order = door.order
+            before = watched.levels()[order]
+            group.pulse(door.lock)
+            self.progress.count()
+            after = watched.levels()[order]
+            moved = {spot for spot in before if before[spot] != after[spot]}
+            wrong += _verdict(door, before[door.reed], moved)
+        return wrong
+
+    def write(self, file: Path) -> str:
+        """The cabinet file; what was kept beside it goes."""
+        text = learned_text(self.progress)
+        with file.open("x", encoding="utf-8") as stream:
+            stream.write(text)
+        self.progress.file.unlink(missing_ok=True)
+        return text
+
+
+def _has(group: Group, bank: str) -> bool:
+    """Whether a bank is one of a group's."""
+    banks = {group.board.name} if isinstance(group, BoardGroup) else getattr(group, "banks", set())
+    return bank in banks
+
+
+def _verdict(door: FoundDoor, before: int, moved: set[Any]) -> list[str]:
+    if before != door.closed_level:
+        return [f"door {door.number} stood open, or its sensor says so: shut it and test it again"]
+    if door.reed not in moved:
+        return [f"door {door.number} did not open, or its sensor did not move"]
+    if len(moved) > 1:
+        return [f"with door {door.number} {len(moved) - 1} other sensors moved"]
+    return []
+
+
+def _free_pins(wiring: dict[str, Any]) -> tuple[list[int], list[int]]:
+    """Pins that the wiring leaves free and that may carry a lock or a sensor: with pull-ups, and without."""
+    board: Profile = profiles()[wiring["board"]]
+    used = set(_pins_in(wiring))
+
+    def can(role: Role) -> set[int]:
+        return suitable(board, role, used)
+
+    sensors = can(REED)
+    bare = {pin for pin in board.chip.input_only & board.pins if pin not in used | board.taken.keys()}
+    return sorted(sensors & can(RELAY)), sorted(bare)
+
+
+def _pins_in(wiring: dict[str, Any]) -> list[int]:
+    """Every pin that the controller's own wiring claims."""
+    data = {**wiring, "lock_board": [], "compartment": []}
+    return [use.pin for use in Cabinet(Sheet(Path()), data, profiles()[wiring["board"]]).uses]
+
+
+def simulated(file: Path) -> dict[str, Any]:
+    """What the simulator builds for a cabinet file."""
+    cabinet = open_cabinet(file)
+    config, _ = compile_cabinet(cabinet)
+    return spelled_out(cabinet, config)

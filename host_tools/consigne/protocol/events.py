@@ -1,0 +1,115 @@
+"""A locker's events as the host reads them: any JSON, kept; concluded from only when it is sound.
+
+The names and widths of the fields are those of ``locker/core/records.py``.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from consigne.firmware.source import import_locker
+
+from .untrusted import U32_MAX, ProtocolError, clean, load, whole
+
+records = import_locker("core.records")
+labels = import_locker("core.labels")
+
+EVENTS_PER_MESSAGE_MAX = 512
+EVENT_JSON_BYTES_MAX = 2_048
+_WIDTH_MAX = {"B": 0xFF, "H": 0xFFFF, "I": U32_MAX}
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event of a locker.
+
+    ``data`` is the event as the locker described it, ``kind`` its name.  ``sound`` is false when
+    the fields are not those of ``records.spec``, or the kind is not known here; such an event is
+    stored all the same, since refusing it would hold up everything after it for ever, but
+    nothing is concluded from it.
+    """
+
+    seq: int
+    time_s: int
+    kind: str
+    data: dict[str, Any]
+    sound: bool
+
+    @property
+    def text(self) -> str:
+        """The event as JSON text for the database."""
+        return json.dumps(self.data, ensure_ascii=False, separators=(",", ":"))
+
+
+@dataclass(frozen=True, slots=True)
+class EventBatch:
+    epoch: int
+    events: list[Event]
+
+
+def _field_limits() -> dict[str, tuple[dict[str, int], str]]:
+    """Kind name -> (field -> largest value, name of the text field), read off ``records.spec``."""
+    limits = {}
+    for kind in records.kinds():
+        name, fmt, names, text = records.spec(kind)
+        if kind <= records.EVENT_KIND_MAX:
+            widths = [_WIDTH_MAX[letter] for letter in fmt.lstrip(">")]
+            if len(widths) != len(names):
+                raise RuntimeError(f"records.spec of {name}: format and names do not agree")
+            limits[name] = (dict(zip(names, widths, strict=True)), text)
+    return limits
+
+
+_LIMITS = _field_limits()
+
+
+def _is_sound(data: dict[str, Any]) -> bool:
+    known = _LIMITS.get(data.get("kind", ""))
+    if known is None:
+        return False
+    fields, text = known
+    for name, most in fields.items():
+        value = data.get(name)
+        if type(value) is not int or not 0 <= value <= most:
+            return False
+    if not text:
+        return True
+    value = data.get(text)
+    return isinstance(value, str) and bool(labels.parcel_possible(value.encode()))
+
+
+def _flat(part: object) -> str | int | float | bool | None:
+    """A field as a plain value; what no event of ours has becomes text."""
+    if isinstance(part, str):
+        return clean(part)
+    if part is None or isinstance(part, (bool, int, float)):
+        return part
+    return clean(json.dumps(part))
+
+
+def _event(entry: object) -> Event:
+    if not isinstance(entry, list) or len(entry) != 3:
+        raise ProtocolError("an event is [seq, time_s, {..}]")
+    seq = whole(entry[0], "an event's number", minimum=1)
+    time_s = whole(entry[1], "an event's time")
+    data = entry[2]
+    if not isinstance(data, dict):
+        raise ProtocolError("an event's third part is not an object")
+    kind = data.get("kind")
+    if not isinstance(kind, str) or not 1 <= len(kind) <= 40:
+        kind = "unknown"
+        data = {**data, "kind": kind}
+    flat = {clean(name): _flat(part) for name, part in data.items()}
+    length = len(json.dumps(flat))
+    if length > EVENT_JSON_BYTES_MAX:
+        return Event(seq, time_s, clean(kind), {"kind": clean(kind), "too_long": length}, False)
+    return Event(seq, time_s, clean(kind), flat, flat == data and _is_sound(flat))
+
+
+def parse_events(body: bytes) -> EventBatch:
+    """``{"epoch":E,"events":[[seq, time_s, {"kind":..}], ..]}``."""
+    value = load(body)
+    entries = value.get("events")
+    if not isinstance(entries, list) or len(entries) > EVENTS_PER_MESSAGE_MAX:
+        raise ProtocolError(f"events is not a list of at most {EVENTS_PER_MESSAGE_MAX}")
+    return EventBatch(whole(value.get("epoch"), "epoch"), [_event(entry) for entry in entries])

@@ -1,0 +1,217 @@
+"""The messages between locker and host as the host sees them: topics, bounds, bodies.
+
+One description with the firmware: the names and widths of an event's fields are those of
+``locker/core/records.py``, the frames and keys those of ``consigne.protocol.codes``.  What arrives is
+untrusted even when its MAC is right (a firmware may be buggy or newer than this host), so every
+``parse_`` function checks shape and range and raises ``ProtocolError``.  The AsyncAPI document in
+``host_tools/protocol/asyncapi.yaml`` shows each message; its examples are parsed by the tests.
+"""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from consigne.firmware.source import import_locker
+
+from . import telemetry
+from .events import EVENT_JSON_BYTES_MAX, EVENTS_PER_MESSAGE_MAX, Event, EventBatch, parse_events
+from .untrusted import U32_MAX, ProtocolError, dump, load, short, whole
+
+# Said as ``protocol.X`` everywhere, wherever they live.
+__all__ = [
+    "EVENTS_PER_MESSAGE_MAX", "EVENT_JSON_BYTES_MAX", "U32_MAX", "Event", "EventBatch", "ProtocolError",
+    "dump", "load", "parse_events",
+]  # fmt: skip
+
+records = import_locker("core.records")
+
+ROOT = "consigne/1"
+LABEL_EVENT = "consigne/1/event"  # signs what a locker says
+LABEL_COMMAND = "consigne/1/command"  # signs what the host says
+
+STATUS, OCCUPANCY, EVENTS, ACK, COMMANDS, REPLIES = (
+    "status",
+    "occupancy",
+    "events",
+    "ack",
+    "commands",
+    "replies",
+)
+FROM_LOCKER = (EVENTS, STATUS, OCCUPANCY, REPLIES)
+
+FRAME_BYTES_MAX = 65_536
+DOORS_MAX = 1_000
+COMMAND_BODY_BYTES_MAX = 4_096
+"""Body of a command at most, in bytes: what a locker takes (``locker/net/messages.py``)."""
+
+COMMAND_FIELDS = {
+    "again": ("seq",),
+    "block": ("door",),
+    "configure": ("set",),
+    "grants": ("from", "to", "more", "add", "drop", "expect"),
+    "identify": ("seconds",),
+    "message": ("until", "text"),
+    "open": ("door",),
+    "reboot": (),
+    "release": ("door",),
+    "reserve": ("door", "until", "parcel"),
+    "revoke": ("parcels", "nonces", "holders"),
+    "time": ("t", "offset_s", "next_s", "next_offset_s", "nonce"),
+}
+"""Each command with the names of its arguments; their bounds stand in ``locker/net/messages.py``."""
+
+LOCKER_PATTERN = r"^[A-Za-z0-9_-]{1,32}$"
+_LOCKER = re.compile(LOCKER_PATTERN)
+
+
+def topic(locker: str, branch: str) -> str:
+    """The topic of one branch of one locker.  Raises ``ProtocolError`` for an impossible name."""
+    if not _LOCKER.match(locker):
+        raise ProtocolError("a locker's name is 1 to 32 of A-Z a-z 0-9 _ -")
+    return f"{ROOT}/{locker}/{branch}"
+
+
+def split_topic(name: str) -> tuple[str, str]:
+    """``(locker, branch)`` of a topic on which lockers speak."""
+    parts = name.split("/")
+    if len(parts) != 4 or parts[0] + "/" + parts[1] != ROOT or parts[3] not in FROM_LOCKER:
+        raise ProtocolError("not a topic on which lockers speak")
+    if not _LOCKER.match(parts[2]):
+        raise ProtocolError("not the name of a locker")
+    return parts[2], parts[3]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What a locker says of itself.  Only ``up`` and ``epoch`` are certain: a last will has no more."""
+
+    up: bool
+    epoch: int
+    seq: int | None = None
+    ack: int | None = None
+    grants: int | None = None
+    digest: int | None = None
+    trust: int | None = None
+    time_s: int | None = None
+    firmware: str = ""
+    journal: str = ""
+    faults: list[str] = field(default_factory=list)
+    health: telemetry.Telemetry | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Occupancy:
+    """All compartments at one point of the stream; ``doors`` are ``(content, seen, parcel or None)``."""
+
+    epoch: int
+    seq: int
+    time_s: int
+    doors: list[tuple[int, int, str | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer to a command."""
+
+    id: str
+    result: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A locker whose set of grants has a gap asks for all that follows version ``have``."""
+
+    have: int
+
+
+@dataclass(frozen=True, slots=True)
+class AskTime:
+    """A locker asks the time; it believes only the answer that bears its newest ``nonce``, and soon."""
+
+    nonce: int
+
+
+def _telemetry(value: object) -> telemetry.Telemetry:
+    try:
+        return telemetry.parse(value)
+    except ValueError as error:
+        raise ProtocolError(str(error)) from None
+
+
+def parse_status(body: bytes) -> Status:
+    """The retained status, or the last will ``{"up":false,"epoch":E}``."""
+    value = load(body)
+    if not isinstance(value.get("up"), bool):
+        raise ProtocolError("up is not true or false")
+
+    def optional(name: str) -> int | None:
+        return whole(value[name], name) if name in value else None
+
+    faults = value.get("faults", [])
+    if not isinstance(faults, list) or len(faults) > 100:
+        raise ProtocolError("faults is not a list of at most 100")
+    return Status(
+        up=value["up"],
+        epoch=whole(value.get("epoch"), "epoch"),
+        seq=optional("seq"),
+        ack=optional("ack"),
+        grants=optional("grants"),
+        digest=optional("digest"),
+        trust=optional("trust"),
+        time_s=optional("t"),
+        firmware=short(value.get("fw", ""), "fw"),
+        journal=short(value.get("journal", ""), "journal"),
+        faults=[short(str(fault)[:200], "a fault") for fault in faults],
+        health=_telemetry(value["health"]) if "health" in value else None,
+    )
+
+
+def parse_occupancy(body: bytes) -> Occupancy:
+    """``{"epoch":E,"seq":S,"t":..,"doors":[[content, seen, parcel or null], ..]}``."""
+    value = load(body)
+    entries = value.get("doors")
+    if not isinstance(entries, list) or len(entries) > DOORS_MAX:
+        raise ProtocolError(f"doors is not a list of at most {DOORS_MAX}")
+    doors = []
+    for entry in entries:
+        if not isinstance(entry, list) or len(entry) != 3:
+            raise ProtocolError("a door is [content, seen, parcel or null]")
+        parcel = None if entry[2] is None else short(entry[2], "a parcel", records.PARCEL_ID_BYTES_MAX)
+        doors.append((whole(entry[0], "content", 255), whole(entry[1], "seen", 255), parcel or None))
+    return Occupancy(
+        epoch=whole(value.get("epoch"), "epoch"),
+        seq=whole(value.get("seq"), "seq"),
+        time_s=whole(value.get("t", 0), "t"),
+        doors=doors,
+    )
+
+
+def parse_reply(body: bytes) -> Reply | Ask | AskTime:
+    """``{"id":..,"result":..}``, ``{"ask":"grants","have":version}`` or ``{"ask":"time","nonce":..}``."""
+    value = load(body)
+    if "ask" in value:
+        if value["ask"] == "time":
+            return AskTime(whole(value.get("nonce"), "nonce"))
+        if value["ask"] != "grants":
+            raise ProtocolError("asks for something unknown")
+        return Ask(whole(value.get("have"), "have"))
+    return Reply(short(value.get("id"), "id", 40), short(value.get("result"), "result", 40))
+
+
+def ack_body(epoch: int, seq: int) -> bytes:
+    """Everything up to ``seq`` of this epoch is committed."""
+    return dump({"epoch": epoch, "seq": seq})
+
+
+def command_body(id_: str, counter: int, exp: int, cmd: str, arguments: dict[str, Any]) -> bytes:
+    """A command.
+
+    Raises ``ProtocolError`` when a locker would refuse it for its name, for the names of its
+    arguments, or because it is longer than its buffer.
+    """
+    if set(arguments) != set(COMMAND_FIELDS.get(cmd, ("",))):
+        raise ProtocolError(f"not a command with its arguments: {cmd} {sorted(arguments)}")
+    body = dump({"id": id_, "n": counter, "exp": exp, "cmd": cmd, **arguments})
+    if len(body) > COMMAND_BODY_BYTES_MAX:
+        raise ProtocolError(f"a command of {len(body)} bytes; {COMMAND_BODY_BYTES_MAX} is the most")
+    return body

@@ -1,0 +1,1 @@
+"""Codes and grants: what a locker is told to honour, and the digits people are shown."""

@@ -1,0 +1,94 @@
+"""The digits of parcels at one locker: which are taken, and new ones drawn at random.
+
+Runs in the caller's transaction.
+"""
+
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.engine import Connection
+
+from consigne.firmware.source import import_locker
+from consigne.protocol import codes
+
+from ..errors import Conflict
+from ..ingest.projection import ENDED
+from ..people.secret import Secret
+from ..storage.models import grants as grants_table
+from ..storage.models import parcels
+from . import grants
+
+_events = import_locker("core.events")
+_records = import_locker("core.records")
+
+SIZES = {1: "S", 2: "M", 3: "L", 4: "XL"}
+DAY_S = 86_400
+EXPECTED_DAYS = 30
+"""How long a locker keeps in mind a parcel that was announced and has not come."""
+LISTED_TRIES = 100  # draws of digits before giving up; each collides with probability < 1e-4
+
+
+class Taken:
+    """The digits of every code that works, or will work, at a locker: ``digits in taken``."""
+
+    def __init__(self, connection: Connection, where: Any, now_s: int) -> None:
+        self._key = where.device_key.reveal()
+        here = (parcels.c.locker == where.id) & parcels.c.state.not_in(ENDED)
+        wanted = select(parcels.c.id, parcels.c.digits).where(here)
+        self._digits = set()
+        for row in connection.execute(wanted):
+            if row.digits is not None:
+                self._digits.add(row.digits.reveal().decode())
+            self._digits.add(codes.derived_code(self._key, row.id, where.digits))
+        live = (grants_table.c.locker == where.id) & grants_table.c.dropped.is_(None)
+        ahead = select(grants_table.c.tag).where(live, grants_table.c.not_after > now_s)
+        self._tags = {row.tag.reveal() for row in connection.execute(ahead)}
+
+    def __contains__(self, digits: str) -> bool:
+        return digits in self._digits or self.has_tag(codes.listed_tag(self._key, digits))
+
+    def has_tag(self, tag: bytes) -> bool:
+        """Whether a live grant carries this tag."""
+        return tag in self._tags
+
+
+def draw(where: Any, taken: Taken) -> str:
+    """New digits nobody else has at a locker.  Raises ``Conflict`` when there are none to be found."""
+    for _ in range(LISTED_TRIES):
+        digits = codes.new_digits(where.digits)
+        if digits not in taken:
+            return digits
+    raise Conflict(f"no free digits at locker {where.id}")
+
+
+def draw_listed(
+    connection: Connection, where: Any, id_: str, deadline_days: int, taken: Taken, now_s: int
+) -> dict[str, Any]:
+    """Draw digits nobody else has there and grant them; returns the parcel's columns."""
+    digits = draw(where, taken)
+    grant = grants.add(
+        connection,
+        where.id,
+        tag=codes.listed_tag(where.device_key.reveal(), digits),
+        not_before=now_s - DAY_S,  # a clock that is behind must not turn the customer away
+        not_after=now_s + (EXPECTED_DAYS + deadline_days) * DAY_S,
+        role=_events.CUSTOMER,
+        action=_events.COLLECT,
+        holder=0,
+        door=_records.ANY_DOOR,
+        uses=1,
+        parcel=id_,
+    )
+    return {"digits": Secret(digits.encode()), "grant": grant}
+
+
+def prolong(connection: Connection, row: Any, days: int) -> int:
+    """Have a listed code work some days longer; returns the grant that takes the old one's place."""
+    here = (grants_table.c.locker == row.locker) & (grants_table.c.id == row.grant)
+    old = connection.execute(select(grants_table).where(here)).one()
+    grants.drop(connection, row.locker, int(row.grant))
+    same = ("not_before", "role", "action", "holder", "door", "uses", "parcel")
+    fields = {name: getattr(old, name) for name in same}
+    return grants.add(
+        connection, row.locker, tag=old.tag.reveal(), not_after=old.not_after + days * DAY_S, **fields
+    )

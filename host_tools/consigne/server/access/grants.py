@@ -1,0 +1,180 @@
+"""The grants of a locker as a versioned set, and the delta a locker needs.
+
+Every change of the set, a grant or an expected parcel, takes the next version of that locker; what
+a locker at version ``have`` lacks is therefore every entry newer than ``have``.  One version holds
+one change, so a delta can be cut anywhere to fit a locker's buffer; the next piece follows when the
+locker has answered.
+Functions here run inside the caller's transaction.
+"""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import bindparam, select, tuple_, update
+from sqlalchemy.engine import Connection
+
+from consigne.firmware.source import import_locker
+
+from ..people.secret import Secret
+from ..storage.database import chunks
+from ..storage.models import grants, lockers, parcels
+
+records = import_locker("core.records")
+locker_grants = import_locker("core.grants")
+
+DELTA_BYTES_MAX = 3_600
+DELTA_ENTRIES_MAX = 60
+"""Room for the lists of one delta: a locker takes a command only up to bounds of its own
+(``locker/net/messages.py``), and the rest of the command takes under 200 bytes."""
+
+
+LOW = 16
+"""Added to the size of an expected parcel that wants a low compartment."""
+
+_DROP = (
+    update(grants)
+    .where(grants.c.locker == bindparam("the_locker"), grants.c.id == bindparam("the_id"))
+    .values(dropped=bindparam("version"))
+)
+_SET_VERSION = (
+    update(lockers).where(lockers.c.id == bindparam("the_locker")).values(grants_version=bindparam("version"))
+)
+
+
+def next_version(connection: Connection, locker: str) -> int:
+    """Take the next version of a locker's set."""
+    statement = (
+        update(lockers)
+        .where(lockers.c.id == locker)
+        .values(grants_version=lockers.c.grants_version + 1)
+        .returning(lockers.c.grants_version)
+    )
+    return int(connection.execute(statement).scalar_one())
+
+
+def add(connection: Connection, locker: str, *, tag: bytes, **fields: Any) -> int:
+    """Add a grant; returns its id, unique at this locker.
+
+    ``fields`` are the columns ``not_before``, ``not_after``, ``role``, ``action``, ``holder``,
+    ``door``, ``uses`` and ``parcel``, in the ranges of ``records.GRANT``.
+    """
+    statement = (
+        update(lockers)
+        .where(lockers.c.id == locker)
+        .values(grants_version=lockers.c.grants_version + 1, next_grant=lockers.c.next_grant + 1)
+        .returning(lockers.c.grants_version, lockers.c.next_grant)
+    )
+    version, after = connection.execute(statement).one()
+    id_ = int(after) - 1
+    connection.execute(
+        grants.insert().values(locker=locker, id=id_, tag=Secret(tag), added=version, **fields)
+    )
+    return id_
+
+
+def drop_all(connection: Connection, wanted: Iterable[tuple[str, int]]) -> None:
+    """Take grants away, each given by its locker and its id; those that are gone already stay gone."""
+    live = grants.c.dropped.is_(None)
+    found: list[Any] = []
+    for chunk in chunks(sorted(set(wanted))):
+        these = tuple_(grants.c.locker, grants.c.id).in_(chunk)
+        statement = (
+            select(grants.c.locker, grants.c.id).where(these, live).order_by(grants.c.locker, grants.c.id)
+        )
+        found.extend(connection.execute(statement).all())
+    if not found:
+        return
+    versions: dict[str, int] = {}
+    for chunk in chunks(sorted({row.locker for row in found})):
+        mine = select(lockers.c.id, lockers.c.grants_version).where(lockers.c.id.in_(chunk))
+        rows = connection.execute(mine.order_by(lockers.c.id).with_for_update())
+        versions.update({row.id: row.grants_version for row in rows})
+    dropped = []
+    for row in found:
+        versions[row.locker] += 1
+        dropped.append({"the_locker": row.locker, "the_id": row.id, "version": versions[row.locker]})
+    connection.execute(_DROP, dropped)
+    new = [{"the_locker": locker, "version": version} for locker, version in versions.items()]
+    connection.execute(_SET_VERSION, new)
+
+
+def drop(connection: Connection, locker: str, id_: int) -> None:
+    """Take one grant away."""
+    drop_all(connection, [(locker, id_)])
+
+
+def adopt(connection: Connection, locker: str, have: int) -> None:
+    """Note which version a locker has.
+
+    A locker ahead of the host means that the host's database was restored from an older copy. The
+    set then continues beyond the locker's version and every entry of it takes a new one, so that
+    the next deltas bring the locker all that the host knows.
+    """
+    mine = lockers.c.id == locker
+    version = connection.execute(select(lockers.c.grants_version).where(mine)).scalar_one()
+    connection.execute(update(lockers).where(mine).values(grants_have=have))
+    if have <= version:
+        return
+    connection.execute(update(lockers).where(mine).values(grants_version=have))
+    live = (grants.c.locker == locker) & grants.c.dropped.is_(None)
+    for row in connection.execute(select(grants.c.id).where(live)).all():
+        this = (grants.c.locker == locker) & (grants.c.id == row.id)
+        connection.execute(update(grants).where(this).values(added=next_version(connection, locker)))
+    expected = (parcels.c.locker == locker) & (parcels.c.state == "announced")
+    for row in connection.execute(select(parcels.c.id).where(expected)).all():
+        values = {"announced_version": next_version(connection, locker)}
+        connection.execute(update(parcels).where(parcels.c.id == row.id).values(**values))
+
+
+def digests(connection: Connection, asked: dict[str, int]) -> dict[str, int]:
+    """What ``Grants.digest`` of lockers says that hold the host's sets, each as of a moment of its own."""
+    totals = dict.fromkeys(asked, 0)
+    for chunk in chunks(sorted(asked)):
+        live = grants.c.locker.in_(chunk) & grants.c.dropped.is_(None)
+        for row in connection.execute(select(grants).where(live)):
+            if row.not_after > asked[row.locker]:
+                fixed = (row.id, row.not_before, row.not_after, row.role, row.action, row.holder, row.door)
+                packed = records.pack(records.GRANT, *fixed, row.uses, row.tag.reveal(), row.parcel)
+                totals[row.locker] ^= locker_grants.fingerprint(packed)
+    return totals
+
+
+def _pieces(connection: Connection, locker: str, have: int, now_s: int) -> list[tuple[int, str, Any]]:
+    """Every change after ``have`` as ``(version, list it goes into, entry)``, oldest first."""
+    out: list[tuple[int, str, Any]] = []
+    here = grants.c.locker == locker
+    added = here & (grants.c.added > have) & grants.c.dropped.is_(None) & (grants.c.not_after > now_s)
+    for row in connection.execute(select(grants).where(added)):
+        entry = [row.id, row.not_before, row.not_after, row.role, row.action, row.holder, row.door, row.uses]
+        out.append((row.added, "add", [*entry, row.tag.reveal().hex(), row.parcel]))
+    dropped = here & (grants.c.added <= have) & (grants.c.dropped > have)
+    for row in connection.execute(select(grants.c.id, grants.c.dropped).where(dropped)):
+        out.append((row.dropped, "drop", row.id))
+    announced = (parcels.c.locker == locker) & (parcels.c.state == "announced")
+    expected = announced & (parcels.c.announced_version > have) & (parcels.c.expected_until > now_s)
+    for row in connection.execute(select(parcels).where(expected)):
+        out.append((row.announced_version, "expect", [row.id, row.size + LOW * row.low, row.expected_until]))
+    return sorted(out, key=lambda piece: piece[0])
+
+
+def delta(connection: Connection, locker: str, have: int, version: int, now_s: int) -> dict[str, Any]:
+    """What brings a locker from version ``have`` towards ``version``: the body of a command.
+
+    Returns
+    -------
+    dict
+        ``from``, ``to``, ``more``, and the lists ``add``, ``drop`` and ``expect`` as the protocol has
+        them.  ``to`` is less than ``version``, and ``more`` 1, when not all fits.
+    """
+    body: dict[str, Any] = {"from": have, "to": version, "more": 0, "add": [], "drop": [], "expect": []}
+    room = DELTA_BYTES_MAX
+    reached = have
+    for count, (at, name, entry) in enumerate(_pieces(connection, locker, have, now_s)):
+        room -= len(json.dumps(entry, separators=(",", ":"), ensure_ascii=False).encode()) + 1
+        if room < 0 or count >= DELTA_ENTRIES_MAX:
+            body["to"], body["more"] = reached, 1
+            break
+        body[name].append(entry)
+        reached = at
+    return body

@@ -1,0 +1,185 @@
+"""What opens a locker without a parcel of its own: window codes of couriers and staff, tokens to print."""
+
+import json
+import time
+from typing import Any
+
+from sqlalchemy import select
+
+from consigne.firmware.source import import_locker
+from consigne.protocol import codes
+
+from ..errors import Conflict, Invalid, NotFound
+from ..fleet.orders import place_of
+from ..people import audit
+from ..storage import lookup
+from ..storage.database import Database
+from ..storage.models import grants as grants_table
+from . import digits, grants
+
+TOKEN_DAYS_MAX = 366
+STANDING_DAYS_MAX = 3_660
+LOCKER = "locker"  # models.lockers.kind
+_EVENTS = import_locker("core.events")
+_COLLECT, _SERVICE, _TECHNICIAN = _EVENTS.COLLECT, _EVENTS.SERVICE, _EVENTS.TECHNICIAN
+TOKEN_SLACK_S = 300  # a locker's clock may be behind
+_HOME = "@"  # before the number of a home: firmware/locker/core/SERVICES.md
+_IS_STANDING = (grants_table.c.parcel == "") | grants_table.c.parcel.startswith(_HOME)
+
+
+class Passes:
+    """Window codes and tokens.  ``by`` is the account that is shown one: it goes into the trail."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def window_code(
+        self, locker: str, *, role: int, action: int, holder: int, by: str | None = None
+    ) -> dict[str, Any]:
+        """The code of a courier, clerk or technician for the present slot, and when it works.
+
+        A technician whose locker knows no time: ``console_code``.
+        """
+        at_s = int(time.time())
+        with self._database.write() if by else self._database.read() as connection:
+            row = _row(connection, locker)
+            number = place_of(connection, locker, role, action, holder)
+            try:
+                text = codes.window_code(row.device_key.reveal(), role, action, number, at_s, row.digits)
+            except ValueError as error:
+                raise Invalid(str(error)) from None
+            if by:
+                detail = f"window code of role {role}, action {action}, holder {holder}"
+                audit.note(connection, by, "show code", locker=locker, detail=detail)
+        slot_s = codes.slot_s(role)
+        start_s = at_s // slot_s * slot_s
+        return {"code": text, "works_from": start_s - slot_s // 4, "works_until": start_s + slot_s * 5 // 4}
+
+    def console_code(self, locker: str, *, holder: int, number: int, by: str) -> dict[str, Any]:
+        """The code of a technician for the number on the console of a locker whose clock is not set."""
+        with self._database.write() as connection:
+            row = _row(connection, locker)
+            place = place_of(connection, locker, _TECHNICIAN, _SERVICE, holder)
+            try:
+                text = codes.console_code(row.device_key.reveal(), place, number, row.digits)
+            except ValueError as error:
+                raise Invalid(str(error)) from None
+            detail = f"console code of holder {holder} for number {number}"
+            audit.note(connection, by, "show code", locker=locker, detail=detail)
+        return {"code": text}
+
+    def token(
+        self,
+        locker: str,
+        *,
+        action: int,
+        holder: int,
+        by: str,
+        door: int = codes.ANY_DOOR,
+        parcel: str = "",
+        days: int = 1,
+    ) -> dict[str, Any]:
+        """A token to be printed or shown as a QR code; it works once, from now for some days.
+
+        Returns ``token``, and ``nonce`` and ``until`` by which it can be revoked.
+        """
+        if not 1 <= days <= TOKEN_DAYS_MAX:
+            raise Invalid(f"days is 1 to {TOKEN_DAYS_MAX}")
+        now_s = int(time.time())
+        until_s, nonce = now_s + days * 86_400, codes.new_nonce()
+        with self._database.write() as connection:
+            key = _row(connection, locker).device_key.reveal()
+            try:
+                text = codes.make_token(
+                    key, action, holder, door, now_s - TOKEN_SLACK_S, until_s, nonce, parcel
+                )
+            except ValueError as error:
+                raise Invalid(str(error)) from None
+            detail = f"nonce {nonce}, until {until_s}, action {action}, holder {holder}, door {door}"
+            audit.note(connection, by, "make token", locker=locker, parcel=parcel or None, detail=detail)
+        return {"token": text, "nonce": nonce, "until": until_s}
+
+    def standing(
+        self,
+        locker: str,
+        *,
+        role: int,
+        action: int,
+        holder: int,
+        door: int,
+        uses: int,
+        days: int,
+        by: str,
+        card: str = "",
+        home: int = 0,
+    ) -> dict[str, Any]:
+        """A code of random digits for somebody who comes again, such as a resident: shown once, here.
+
+        ``uses`` is how often it opens, 0 for without limit; ``grant`` in the answer takes it back.  It
+        works once the locker was reached.  ``card``, such as ``26:12:34567`` (bits, facility, number),
+        stands for digits at a reader on the keypad; ``home`` opens what lies there for a resident.
+        """
+        now_s = int(time.time())
+        with self._database.write() as connection:
+            row = _row(connection, locker)
+            if not 1 <= days <= STANDING_DAYS_MAX:
+                raise Invalid(f"days is 1 to {STANDING_DAYS_MAX}")
+            names_door = door != codes.ANY_DOOR
+            if names_door and door >= len(json.loads(row.layout)):
+                raise Invalid(f"locker {locker} has no door {door}: they are numbered from 0")
+            if action == _COLLECT and not names_door and not home:
+                raise Invalid("a standing code to collect with names its compartment or a home")
+            text, tag = _new(row, digits.Taken(connection, row, now_s), card)
+            grant = grants.add(
+                connection, locker, tag=tag,
+                not_before=now_s - digits.DAY_S, not_after=now_s + days * digits.DAY_S,
+                role=role, action=action, holder=holder, door=door, uses=uses,
+                parcel=f"{_HOME}{home}" if home else "",
+            )  # fmt: skip
+            detail = f"grant {grant}, role {role}, action {action}, holder {holder}, door {door}, {days} days"
+            detail += f", card {card}" * bool(card) + f", home {home}" * bool(home)
+            audit.note(connection, by, "standing code", locker=locker, detail=detail)
+        return {"grant": grant, "code": text, "until": now_s + days * digits.DAY_S}
+
+    def standing_codes(self, locker: str) -> list[dict[str, Any]]:
+        """The standing codes of a locker that have not ended; their digits are kept nowhere."""
+        live = (grants_table.c.locker == locker) & grants_table.c.dropped.is_(None)
+        wanted = select(grants_table).where(live, _IS_STANDING)
+        names = ("id", "role", "action", "holder", "door", "uses", "not_after", "parcel")
+        with self._database.read() as connection:
+            _row(connection, locker)
+            rows = connection.execute(wanted.where(grants_table.c.not_after > int(time.time()))).all()
+        return [{name: getattr(row, name) for name in names} for row in rows]
+
+    def drop_standing(self, locker: str, grant: int, by: str) -> None:
+        """Take a standing code back; the locker refuses it once it has heard."""
+        here = (grants_table.c.locker == locker) & (grants_table.c.id == grant)
+        live = here & grants_table.c.dropped.is_(None) & _IS_STANDING
+        with self._database.write() as connection:
+            if connection.execute(select(grants_table.c.id).where(live)).first() is None:
+                raise NotFound(f"locker {locker} has no standing code {grant}")
+            grants.drop(connection, locker, grant)
+            audit.note(connection, by, "drop standing code", locker=locker, detail=f"grant {grant}")
+
+
+def _new(where: Any, taken: digits.Taken, card: str) -> tuple[str, bytes]:
+    """The digits that are shown, "" for a card, and the tag that the grant carries."""
+    key = where.device_key.reveal()
+    if not card:
+        text = digits.draw(where, taken)
+        return text, codes.listed_tag(key, text)
+    try:
+        bits, facility, number = (int(part) for part in card.split(":"))
+        tag = codes.card_tag(key, bits, facility, number)
+    except ValueError as error:
+        raise Invalid(f"card {card}: {error}; write bits:facility:number, such as 26:12:34567") from None
+    if taken.has_tag(tag):
+        raise Conflict(f"card {card} has a standing code at locker {where.id} already: drop that first")
+    return "", tag
+
+
+def _row(connection: Any, locker: str) -> Any:
+    row = lookup.in_service(connection, locker)
+    if row.kind != LOCKER:
+        raise Conflict(f"{locker} is a counter: its clerk serves without codes and labels of ours")
+    return row

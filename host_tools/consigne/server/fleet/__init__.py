@@ -1,0 +1,1 @@
+"""The lockers of one operator: registered, seen, ordered about, retired."""

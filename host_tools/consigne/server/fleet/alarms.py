@@ -1,0 +1,82 @@
+"""What a person must look at: alarming events of lockers, until somebody says they are dealt with.
+
+Written in the transaction that stores the event; one event is one alarm however often it comes.
+"""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.engine import Connection
+
+from ..errors import Conflict, NotFound
+from ..ingest.outcome import Stored, now_s
+from ..people import audit
+from ..storage.database import Database, insert
+from ..storage.models import alarms
+
+ALARMING = ("alarm", "forced", "door_fault", "lost")
+KEEP_S = 400 * 86_400
+PAGE_MAX = 500
+
+
+def note(connection: Connection, stored: Iterable[Stored]) -> None:
+    """Raise an alarm for every alarming event among some that were just stored."""
+    rows = [
+        {
+            "locker": one.locker, "epoch": one.epoch, "seq": one.event.seq, "time_s": one.event.time_s,
+            "kind": one.event.kind, "data": one.event.text,
+        }
+        for one in stored
+        if one.event.sound and one.event.kind in ALARMING
+    ]  # fmt: skip
+    if rows:
+        connection.execute(insert(connection, alarms).on_conflict_do_nothing(), rows)
+
+
+class Alarms:
+    """Look at alarms, and clear them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def open(self, locker: str | None = None, limit: int = 100) -> list[dict[str, Any]]:
+        """Those nobody has dealt with, the newest first."""
+        wanted = select(alarms).where(alarms.c.cleared_at.is_(None))
+        if locker is not None:
+            wanted = wanted.where(alarms.c.locker == locker)
+        with self._database.read() as connection:
+            newest = connection.execute(wanted.order_by(alarms.c.id.desc()).limit(min(limit, PAGE_MAX)))
+            return [_alarm(row) for row in newest]
+
+    def clear(self, alarm: int, by: str, note_: str = "") -> dict[str, Any]:
+        """Say that an alarm is dealt with; ``note_`` says how."""
+        here = alarms.c.id == alarm
+        with self._database.write() as connection:
+            row = connection.execute(select(alarms).where(here)).first()
+            if row is None:
+                raise NotFound(f"there is no alarm {alarm}")
+            if row.cleared_at is not None:
+                raise Conflict(f"{row.cleared_by} has dealt with alarm {alarm} already")
+            connection.execute(update(alarms).where(here).values(cleared_at=now_s(), cleared_by=by))
+            detail = f"{row.kind}, event {row.seq}{': ' if note_ else ''}{note_}"
+            audit.note(connection, by, "clear alarm", locker=row.locker, detail=detail[:500])
+            return _alarm(connection.execute(select(alarms).where(here)).one())
+
+
+def forget(connection: Connection, at_s: int) -> None:
+    """Let go of what was dealt with long ago."""
+    connection.execute(alarms.delete().where(alarms.c.cleared_at < at_s - KEEP_S))
+
+
+def _alarm(row: Any) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "locker": row.locker,
+        "time_s": row.time_s,
+        "kind": row.kind,
+        "data": json.loads(row.data),
+        "cleared_at": row.cleared_at,
+        "cleared_by": row.cleared_by,
+    }

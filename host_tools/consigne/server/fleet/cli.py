@@ -1,0 +1,26 @@
+"""``consigne retire``: a locker that is taken down."""
+
+import getpass
+from typing import Annotated
+
+import typer
+
+from ..errors import CallerError
+from ..people.cli import DEFAULT_DATABASE, DatabaseUrl
+
+
+def retire(
+    locker: Annotated[str, typer.Argument(help="Name of the locker or counter.")],
+    database: DatabaseUrl = DEFAULT_DATABASE,
+) -> None:
+    """Take a locker out of service for ever; its codes and accounts end, its history stays."""
+    from ..storage.database import Database
+    from .fleet import Fleet
+
+    try:
+        Fleet(Database(database)).retire(locker, f"{getpass.getuser()} at the console")
+    except CallerError as error:
+        raise typer.BadParameter(str(error)) from None
+    typer.echo(f"{locker} is retired. Two more things are yours to do:")
+    typer.echo("  consigne broker-config ..  once more, so that the broker lets it in no longer")
+    typer.echo("  consigne device erase      at the locker itself: its own key still opens its doors")

@@ -1,0 +1,276 @@
+"""Commands to lockers: written down, counted, signed, expired, matched with their answers.
+
+A command is a row before it is a message.  Its counter is taken, and committed, when it is sent;
+it is never less than the host's time in seconds, so it rises even when the database was restored
+from an older copy.  A command that opens a door is sent once: lost, it expires, and a person
+decides again.  Those that only repeat what holds anyway are sent again, under a new counter, until
+they are answered or expire.
+"""
+
+import json
+import secrets
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.engine import Connection
+
+from consigne.firmware.source import import_locker
+from consigne.protocol import codes, messages
+
+from ..access import grants
+from ..ingest.outcome import Stored
+from ..parcels.localtime import next_change, offset_s
+from ..people import audit
+from ..people.audit import HOST
+from ..storage.database import chunks
+from ..storage.models import commands, lockers
+
+OPEN, TIME, GRANTS, AGAIN, REVOKE = "open", "time", "grants", "again", "revoke"
+BLOCK, RELEASE, RESERVE = "block", "release", "reserve"
+CONFIGURE, MESSAGE, IDENTIFY, REBOOT = "configure", "message", "identify", "reboot"
+WAITING, SENT, DONE, REFUSED, EXPIRED = "waiting", "sent", "done", "refused", "expired"
+LIFETIME_S = {OPEN: 30, TIME: 30, GRANTS: 30, AGAIN: 30, REVOKE: 30 * 86_400}
+LIFETIME_S |= {BLOCK: 7 * 86_400, RELEASE: 7 * 86_400, RESERVE: 86_400}
+LIFETIME_S |= {CONFIGURE: 7 * 86_400, MESSAGE: 86_400, IDENTIFY: 30, REBOOT: 30}
+RESULTS: tuple[str, ...] = import_locker("core.orders").RESULT_NAMES  # by the number in an event
+SENDING_LIFETIME_S = 60
+"""Expiry that a locker sees, from each sending, in seconds, unless the command ends sooner."""
+REPEATED = (GRANTS, REVOKE, BLOCK, RELEASE, RESERVE, CONFIGURE, MESSAGE)
+ANSWER_WITHIN_S = 10
+"""One of ``REPEATED`` is sent again when no answer came for this many seconds."""
+REFUSED_PAUSE_S = 5
+"""After a locker refused a delta the next one waits this long, unless the locker asks."""
+FAILED = "failed"
+FAILED_PAUSE_S = 900
+"""... and this long after the locker broke off and started anew: else it would, with every delta."""
+WHOLE_SETS_PER_HOUR = 3
+"""How often a locker's set of grants may begin anew because its digest is not the host's."""
+KEEP_S = 30 * 86_400
+"""How long an ended command of the host itself stays in the database."""
+KEEP_ORDERED_S = 400 * 86_400
+"""How long one that a person ordered stays: it is the trail of who did what."""
+SUPERSEDED = "superseded"
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A signed command, ready to be published."""
+
+    id: str
+    locker: str
+    topic: str
+    payload: bytes
+
+
+def issue(
+    connection: Connection,
+    locker: str,
+    cmd: str,
+    arguments: dict[str, Any],
+    now_s: int,
+    *,
+    by: str = HOST,
+    subject: str | None = None,
+) -> str:
+    """Write a command down to be sent; returns its id.
+
+    Parameters
+    ----------
+    by
+        The account that ordered it.
+    subject
+        What the command settles, such as one door's block. An older one of the same subject that was
+        not answered ends here: repeated later, it would undo what was decided since.
+    """
+    if subject is not None:
+        older = (commands.c.locker == locker) & (commands.c.subject == subject)
+        open_ = older & commands.c.state.in_((WAITING, SENT))
+        connection.execute(update(commands).where(open_).values(state=EXPIRED, result=SUPERSEDED))
+    id_ = secrets.token_hex(8)
+    row: dict[str, Any] = {
+        "id": id_,
+        "locker": locker,
+        "cmd": cmd,
+        "arguments": json.dumps(arguments),
+        "state": WAITING,
+        "by": by,
+        "subject": subject,
+    }
+    row |= {"created_at": now_s, "expires_at": now_s + LIFETIME_S[cmd]}
+    connection.execute(commands.insert().values(**row))
+    if by != HOST:
+        audit.note(connection, by, cmd, locker=locker, command=id_, detail=row["arguments"])
+    return id_
+
+
+def _on_its_way(connection: Connection, locker: str, cmd: str, now_s: int) -> bool:
+    """Whether a command of this kind is unanswered, or was refused a moment ago."""
+    open_ = commands.c.state.in_((WAITING, SENT))
+    since_s = now_s - REFUSED_PAUSE_S
+    failed = (commands.c.result == FAILED) & (commands.c.answered_at > now_s - FAILED_PAUSE_S)
+    refused = (commands.c.state == REFUSED) & ((commands.c.answered_at > since_s) | failed)
+    here = (commands.c.locker == locker) & (commands.c.cmd == cmd) & (open_ | refused)
+    return connection.execute(select(commands.c.id).where(here)).first() is not None
+
+
+def expire(connection: Connection, now_s: int) -> list[str]:
+    """End what nobody answered in time; returns the ids."""
+    over = commands.c.state.in_((WAITING, SENT)) & (commands.c.expires_at <= now_s)
+    statement = update(commands).where(over).values(state=EXPIRED).returning(commands.c.id)
+    ids = [row.id for row in connection.execute(statement)]
+    ended = commands.c.state.in_((DONE, REFUSED, EXPIRED))
+    old = (commands.c.by == HOST) & (commands.c.expires_at < now_s - KEEP_S)
+    older = commands.c.expires_at < now_s - KEEP_ORDERED_S
+    connection.execute(commands.delete().where(ended & (old | older)))
+    return ids
+
+
+def connected(connection: Connection, names: set[str]) -> set[str]:
+    """Those among some lockers that are known to be connected."""
+    found: set[str] = set()
+    for chunk in chunks(sorted(names)):
+        here = select(lockers.c.id).where(lockers.c.id.in_(chunk), lockers.c.up.is_(True))
+        found.update(connection.execute(here).scalars())
+    return found
+
+
+def repair_grants(connection: Connection, now_s: int) -> None:
+    """Start a delta for every connected locker whose set of grants is not the host's."""
+    wanting = lockers.c.up.is_(True) & lockers.c.grants_have.is_not(None)
+    stale = wanting & (lockers.c.grants_have != lockers.c.grants_version)
+    for row in connection.execute(select(lockers.c.id).where(stale)).all():
+        if not _on_its_way(connection, row.id, GRANTS, now_s):
+            issue(connection, row.id, GRANTS, {}, now_s)
+
+
+def begin_grants_anew(connection: Connection, locker: str, now_s: int) -> None:
+    """Have a locker whose set of grants is not the host's, though its version is, sent all of it.
+
+    What a locker must refuse would differ for ever: no more than ``WHOLE_SETS_PER_HOUR``.
+    """
+    here = (commands.c.locker == locker) & (commands.c.cmd == GRANTS) & (commands.c.state == DONE)
+    whole = here & commands.c.arguments.like('{"from": 0,%') & (commands.c.answered_at > now_s - 3600)
+    if len(connection.execute(select(commands.c.id).where(whole)).all()) < WHOLE_SETS_PER_HOUR:
+        connection.execute(update(lockers).where(lockers.c.id == locker).values(grants_have=0))
+
+
+def revoke(
+    connection: Connection,
+    locker: str,
+    now_s: int,
+    *,
+    parcel: tuple[str, int] | None = None,
+    nonce: tuple[int, int] | None = None,
+    holder: tuple[int, int, int, int] | None = None,
+    by: str = HOST,
+) -> str:
+    """Have a locker refuse codes; returns the id.
+
+    ``parcel`` is a parcel's id and until when its derived code and tokens are refused, ``nonce`` the same of
+    one token, ``holder`` ``(role, action, holder, counter)``: the number that takes the holder's place.
+    """
+    arguments: dict[str, Any] = {
+        "parcels": [list(parcel)] if parcel else [],
+        "nonces": [list(nonce)] if nonce else [],
+        "holders": [list(holder)] if holder else [],
+    }
+    return issue(connection, locker, REVOKE, arguments, now_s, by=by)
+
+
+def tell_time(connection: Connection, locker: str, nonce: int, now_s: int) -> None:
+    """Answer a locker that asks for the time; an answer to an older question would be refused."""
+    here = (commands.c.locker == locker) & (commands.c.cmd == TIME) & (commands.c.state == WAITING)
+    connection.execute(update(commands).where(here).values(state=EXPIRED))
+    issue(connection, locker, TIME, {"nonce": nonce}, now_s)
+
+
+def send(connection: Connection, now_s: int) -> list[Outgoing]:
+    """Sign what is to be sent now to lockers that are connected.
+
+    The counters are taken in the caller's transaction: publish only after it committed.
+    """
+    unanswered = (commands.c.state == SENT) & commands.c.cmd.in_(REPEATED)
+    again = unanswered & (commands.c.sent_at <= now_s - ANSWER_WITHIN_S)
+    of_locker = (lockers.c.device_key, lockers.c.timezone, lockers.c.command_counter)
+    versions = (lockers.c.grants_have, lockers.c.grants_version)
+    statement = (
+        select(commands, *of_locker, *versions)
+        .join(lockers, lockers.c.id == commands.c.locker)
+        .where(lockers.c.up.is_(True), (commands.c.state == WAITING) | again)
+        .order_by(commands.c.locker, commands.c.created_at)
+        .with_for_update(of=lockers)
+    )
+    taken: dict[str, int] = {}
+    out = []
+    for row in connection.execute(statement).all():
+        counter = max(taken.get(row.locker, row.command_counter) + 1, now_s)
+        taken[row.locker] = counter
+        out.append(_sign(connection, row, counter, now_s))
+        values = {"state": SENT, "counter": counter, "sent_at": now_s}
+        connection.execute(update(commands).where(commands.c.id == row.id).values(**values))
+    for locker, counter in taken.items():
+        connection.execute(update(lockers).where(lockers.c.id == locker).values(command_counter=counter))
+    return out
+
+
+def _sign(connection: Connection, row: Any, counter: int, now_s: int) -> Outgoing:
+    arguments = json.loads(row.arguments)
+    if row.cmd == GRANTS:  # made at the last moment: it carries what is true now
+        arguments = grants.delta(connection, row.locker, row.grants_have, row.grants_version, now_s)
+        note = json.dumps({"from": arguments["from"], "to": arguments["to"]})
+        connection.execute(update(commands).where(commands.c.id == row.id).values(arguments=note))
+    elif row.cmd == TIME:
+        next_s, next_offset_s = next_change(row.timezone, now_s)
+        arguments |= {"t": now_s, "offset_s": offset_s(row.timezone, now_s)}
+        arguments |= {"next_s": next_s, "next_offset_s": next_offset_s}
+    exp = min(row.expires_at, now_s + SENDING_LIFETIME_S)
+    body = messages.command_body(row.id, counter, exp, row.cmd, arguments)
+    topic = messages.topic(row.locker, messages.COMMANDS)
+    payload = codes.frame(row.device_key.reveal(), messages.LABEL_COMMAND, topic, body)
+    return Outgoing(row.id, row.locker, topic, payload)
+
+
+def answered(connection: Connection, locker: str, id_: str, result: str) -> bool:
+    """Note a locker's answer; False when it answers nothing that was asked."""
+    here = (commands.c.id == id_) & (commands.c.locker == locker)
+    row = connection.execute(select(commands).where(here)).first()
+    return row is not None and _note_answer(connection, row, result)
+
+
+def answered_by_events(connection: Connection, stored: Iterable[Stored]) -> set[str]:
+    """Note the answers that came as events: the reply was lost, the journal did not lose it.
+
+    An event ``command`` carries the id and the result, 0 for done.
+    """
+    told: dict[tuple[str, str], int] = {}
+    for locker, _, event in stored:
+        if event.kind == "command" and event.sound and event.data["id"]:
+            told.setdefault((locker, event.data["id"]), event.data["result"])
+    ids = set()
+    for chunk in chunks(sorted({id_ for _, id_ in told})):
+        for row in connection.execute(select(commands).where(commands.c.id.in_(chunk))).all():
+            number = told.get((row.locker, row.id))
+            if number is None:  # another locker's: whoever names it answers nothing
+                continue
+            result = RESULTS[number] if number < len(RESULTS) else f"reason {number}"
+            if _note_answer(connection, row, result):
+                ids.add(row.id)
+    return ids
+
+
+def _note_answer(connection: Connection, row: Any, result: str) -> bool:
+    """False when the command of this row was answered before."""
+    if row.state in (DONE, REFUSED):
+        return False
+    state = DONE if result == "ok" else REFUSED
+    values = {"state": state, "result": result, "answered_at": int(time.time())}
+    connection.execute(update(commands).where(commands.c.id == row.id).values(**values))
+    if row.cmd == GRANTS and state == DONE and row.counter is not None:
+        piece = json.loads(row.arguments)
+        # A locker that stood elsewhere asked, which moved grants_have, before it answered.
+        stood = (lockers.c.id == row.locker) & (lockers.c.grants_have == piece["from"])
+        connection.execute(update(lockers).where(stood).values(grants_have=piece["to"]))
+    return True

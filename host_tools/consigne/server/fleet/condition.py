@@ -1,0 +1,123 @@
+"""How lockers fare over time: samples of heap, signal and supply, and one row a day of each latch.
+
+Written as a status arrives, bounded by ``forget``.  Nothing here is custody: what is missing is missing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.engine import Connection
+
+from consigne.protocol.telemetry import Telemetry
+
+from ..storage.database import Database, chunks, insert
+from ..storage.models import latches, samples
+
+SAMPLES_KEEP_S = 14 * 86_400
+LATCHES_KEEP_DAYS = 180
+DAY_S = 86_400
+_EARLIEST_S = 1_577_836_800  # 2020: before it a locker has no clock
+_AHEAD_S = 3_600
+_WEAK = 0x80  # locker/core/health.py
+_OF_LATCH = ("usual_ms", "recent_ms", "trouble", "weak")
+
+
+def keep(connection: Connection, told: Sequence[tuple[str, Telemetry]], now_s: int) -> None:
+    """Store what came with some lockers' statuses; samples that were stored before are left as they are."""
+    rows = [
+        _sample(locker, row)
+        for locker, health in told
+        for row in health.samples
+        if _EARLIEST_S <= row[0] <= now_s + _AHEAD_S
+    ]
+    if rows:
+        connection.execute(insert(connection, samples).on_conflict_do_nothing(), rows)
+    _keep_latches(connection, told, now_s // DAY_S)
+
+
+def _keep_latches(connection: Connection, told: Sequence[tuple[str, Telemetry]], today: int) -> None:
+    known: dict[tuple[str, int], tuple[Any, ...]] = {}
+    for chunk in chunks(sorted({locker for locker, health in told if health.latches})):
+        here = latches.c.locker.in_(chunk) & (latches.c.day == today)
+        for row in connection.execute(select(latches).where(here)):
+            known[row.locker, row.door] = tuple(getattr(row, name) for name in _OF_LATCH)
+    changed = []
+    for locker, health in told:
+        for door, usual_ms, recent_ms, trouble, state in health.latches:
+            values = (usual_ms, recent_ms, trouble, bool(state & _WEAK))
+            if door >= 0 and known.get((locker, door)) != values:
+                known[locker, door] = values
+                latch = dict(zip(_OF_LATCH, values, strict=True))
+                changed.append({"locker": locker, "door": door, "day": today, **latch})
+    if changed:
+        statement = insert(connection, latches)
+        newer = {name: statement.excluded[name] for name in _OF_LATCH}
+        key = ["locker", "door", "day"]
+        connection.execute(statement.on_conflict_do_update(index_elements=key, set_=newer), changed)
+
+
+def forget(connection: Connection, now_s: int) -> None:
+    """Keep the history bounded: two weeks of samples, half a year of latches."""
+    connection.execute(samples.delete().where(samples.c.time_s < now_s - SAMPLES_KEEP_S))
+    connection.execute(latches.delete().where(latches.c.day < now_s // DAY_S - LATCHES_KEEP_DAYS))
+
+
+def _sample(locker: str, row: tuple[int, ...]) -> dict[str, Any]:
+    """Time, seconds since start, free heap, RSSI and, from newer firmware, supply; -1 and 0 mean unknown."""
+    supply_mv = row[4] if len(row) > 4 and row[4] >= 0 else None
+    return {
+        "locker": locker,
+        "time_s": row[0],
+        "up_s": row[1],
+        "free_bytes": row[2] if row[2] >= 0 else None,
+        "rssi_dbm": row[3] or None,
+        "supply_mv": supply_mv,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Latch:
+    """One latch as it is today, and as it was: ``trend`` are ``(Unix day, recent ms)``, oldest first."""
+
+    door: int
+    usual_ms: int
+    recent_ms: int
+    trouble: int
+    weak: bool
+    trend: list[tuple[int, int]]
+
+    @property
+    def slower(self) -> float:
+        """How many times as long as usual it takes now."""
+        return self.recent_ms / self.usual_ms if self.usual_ms else 1.0
+
+
+class Condition:
+    """Read the history."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def samples(self, locker: str, since_s: int = 0) -> list[dict[str, Any]]:
+        """Samples of a locker from a moment on, the oldest first."""
+        wanted = select(samples).where(samples.c.locker == locker, samples.c.time_s >= since_s)
+        with self._database.read() as connection:
+            rows = connection.execute(wanted.order_by(samples.c.time_s)).all()
+        names = ("time_s", "up_s", "free_bytes", "rssi_dbm", "supply_mv")
+        return [{name: getattr(row, name) for name in names} for row in rows]
+
+    def latches(self, locker: str) -> list[Latch]:
+        """Every latch of a locker that anything is known of, the one that will fail next first."""
+        wanted = select(latches).where(latches.c.locker == locker).order_by(latches.c.door, latches.c.day)
+        by_door: dict[int, list[Any]] = {}
+        with self._database.read() as connection:
+            for row in connection.execute(wanted):
+                by_door.setdefault(row.door, []).append(row)
+        out = []
+        for door, rows in by_door.items():
+            last = rows[-1]
+            trend = [(row.day, row.recent_ms) for row in rows]
+            out.append(Latch(door, last.usual_ms, last.recent_ms, last.trouble, last.weak, trend))
+        return sorted(out, key=lambda one: (not one.weak, -one.trouble, -one.slower, one.door))

@@ -1,0 +1,242 @@
+"""Lockers as the outside sees them: registered, their state, their compartments and events."""
+
+import json
+import secrets
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from sqlalchemy import select, update
+from sqlalchemy.engine import Connection
+
+from consigne.protocol import messages
+
+from ..access.digits import SIZES
+from ..errors import Conflict, Invalid
+from ..ingest.contiguity import Held
+from ..people import audit
+from ..people.audit import HOST
+from ..people.secret import Secret
+from ..storage.database import Database
+from ..storage.lookup import in_service, row_of
+from ..storage.models import compartments, events, lockers, streams
+from . import retiring
+
+KEY_BYTES = 32
+CODE_DIGITS = range(6, 11)
+EVENTS_PAGE_MAX = 1_000
+LOCKERS_PAGE_MAX = 1_000
+SHELVES_MAX = 500
+COUNTER = "counter"
+CONTENT_NAMES = ("empty", "parcel", "taken out", "being filled", "blocked")
+SEEN_NAMES = ("closed", "open", "unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """A compartment of a locker's layout: what people call it and what it takes."""
+
+    name: str
+    size: int
+    low: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where customers find a locker."""
+
+    title: str = ""  # "Gare du Nord, hall 2"
+    address: str = ""
+    hours: str = ""  # "day and night"
+
+
+class Fleet:
+    """Register lockers and look at them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def register(
+        self,
+        id_: str,
+        device_key: bytes,
+        *,
+        digits: int = 8,
+        timezone: str = "UTC",
+        doors: list[Door] | None = None,
+        place: Place | None = None,
+        by: str = HOST,
+    ) -> bool:
+        """Make a locker known, or change what is known of it; True when it is new.
+
+        Parameters
+        ----------
+        device_key
+            The 32 bytes made at provisioning.  The key of a known locker cannot be changed here:
+            codes given to customers come from it.
+        digits
+            Length of its codes, 6 to 10, as in the locker's own configuration.
+        timezone
+            IANA name; the locker is told the offset together with the time.
+        doors
+            Its layout in the order of its door numbers, if known.
+        place
+            Where it stands, for customers; what is known stays when None.
+        by
+            The account that registers it.
+        """
+        messages.topic(id_, messages.STATUS)  # the name must fit a topic
+        if len(device_key) != KEY_BYTES or len(set(device_key)) < 4:
+            raise Invalid(f"device_key is {KEY_BYTES} random bytes as {2 * KEY_BYTES} hexadecimal digits")
+        if digits not in CODE_DIGITS:
+            raise Invalid("digits is 6 to 10")
+        try:
+            ZoneInfo(timezone)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise Invalid(f"timezone {timezone!r} is not an IANA name such as Europe/Paris") from None
+        layout = json.dumps([{"name": door.name, "size": door.size, "low": door.low} for door in doors or []])
+        with self._database.write() as connection:
+            row = connection.execute(select(lockers).where(lockers.c.id == id_)).first()
+            values: dict[str, Any] = {"digits": digits, "timezone": timezone, "layout": layout}
+            if place is not None:
+                values["place"] = json.dumps(asdict(place))
+            audit.note(connection, by, "register", locker=id_)
+            if row is not None:
+                in_service(connection, id_)
+                if not secrets.compare_digest(row.device_key.reveal(), device_key):
+                    raise Conflict(f"locker {id_} is registered with another key")
+                connection.execute(update(lockers).where(lockers.c.id == id_).values(**values))
+                return False
+            values |= {"id": id_, "device_key": Secret(device_key), "registered_at": int(time.time())}
+            values |= {"grants_version": 0, "next_grant": 1, "command_counter": 0}
+            connection.execute(lockers.insert().values(**values))
+            return True
+
+    def register_counter(
+        self, id_: str, shelves: int, place: Place, *, timezone: str = "UTC", by: str = HOST
+    ) -> None:
+        """Make an attended counter known: a shop with numbered shelves and no device (see ``counter``).
+
+        Its key is drawn here and leaves the host never.  Registered again, its shelves and place change.
+        """
+        if not 1 <= shelves <= SHELVES_MAX:
+            raise Invalid(f"a counter has 1 to {SHELVES_MAX} shelves")
+        doors = [Door(str(number + 1), max(SIZES)) for number in range(shelves)]
+        with self._database.read() as connection:
+            row = connection.execute(select(lockers).where(lockers.c.id == id_)).first()
+            if row is not None:
+                in_service(connection, id_)
+        if row is not None and row.kind != COUNTER:
+            raise Conflict(f"{id_} is a locker")
+        key = row.device_key.reveal() if row is not None else secrets.token_bytes(KEY_BYTES)
+        self.register(id_, key, timezone=timezone, doors=doors, place=place, by=by)
+        with self._database.write() as connection:
+            connection.execute(update(lockers).where(lockers.c.id == id_).values(kind=COUNTER, up=True))
+
+    def retire(self, id_: str, by: str = HOST) -> None:
+        """Take a locker or counter out of service, see ``retiring``.  Raises ``NotFound``, ``Conflict``."""
+        with self._database.write() as connection:
+            retiring.retire(connection, id_, by, int(time.time()))
+
+    def names(self) -> list[str]:
+        """The name of every locker that has a device and serves: those that may reach the broker."""
+        devices = (lockers.c.kind != COUNTER) & lockers.c.retired_at.is_(None)
+        wanted = select(lockers.c.id).where(devices).order_by(lockers.c.id)
+        with self._database.read() as connection:
+            return list(connection.execute(wanted).scalars())
+
+    def lockers(self, *, after: str = "", limit: int = LOCKERS_PAGE_MAX) -> list[dict[str, Any]]:
+        """Lockers after one in the order of their names, without their keys."""
+        wanted = select(lockers).where(lockers.c.id > after).order_by(lockers.c.id)
+        with self._database.read() as connection:
+            rows = connection.execute(wanted.limit(min(limit, LOCKERS_PAGE_MAX))).all()
+            return [_locker(connection, row) for row in rows]
+
+    def locker(self, id_: str) -> dict[str, Any]:
+        """One locker, without its key.  Raises ``NotFound``."""
+        with self._database.read() as connection:
+            return _locker(connection, row_of(connection, id_))
+
+    def compartments(self, id_: str) -> list[dict[str, Any]]:
+        """The compartments as the locker last told, in the order of its doors.
+
+        One that the locker has not spoken of yet has ``content`` "unknown".
+        """
+        with self._database.read() as connection:
+            layout = json.loads(row_of(connection, id_).layout)
+            wanted = select(compartments).where(compartments.c.locker == id_)
+            told = {row.door: row for row in connection.execute(wanted)}
+        count = max(len(layout), max(told, default=-1) + 1)
+        return [_compartment(door, layout, told.get(door)) for door in range(count)]
+
+    def events(self, id_: str, *, after: int = 0, limit: int = 100) -> list[dict[str, Any]]:
+        """Events of a locker in the order of their arrival, those after ``id`` ``after``."""
+        if not 1 <= limit <= EVENTS_PAGE_MAX:
+            raise Invalid(f"limit is 1 to {EVENTS_PAGE_MAX}")
+        wanted = select(events).where(events.c.locker == id_, events.c.id > after)
+        with self._database.read() as connection:
+            row_of(connection, id_)
+            rows = connection.execute(wanted.order_by(events.c.id).limit(limit))
+            return [_event(row) for row in rows]
+
+    def events_of_parcel(self, parcel: str) -> list[dict[str, Any]]:
+        """Everything that was told about a parcel, in the order of its happening."""
+        wanted = select(events).where(events.c.parcel == parcel)
+        order = (events.c.time_s, events.c.locker, events.c.seq)
+        with self._database.read() as connection:
+            return [_event(row) for row in connection.execute(wanted.order_by(*order))]
+
+
+def _locker(connection: Connection, row: Any) -> dict[str, Any]:
+    here = (streams.c.locker == row.id) & (streams.c.epoch == row.epoch)
+    stream = connection.execute(select(streams).where(here)).first()
+    held = Held(stream.contiguous, json.loads(stream.islands)) if stream is not None else Held()
+    return {
+        "id": row.id,
+        "connected": bool(row.up),
+        "status": json.loads(row.status) if row.status else None,
+        "status_at": row.status_at,
+        "kind": row.kind,
+        "retired_at": row.retired_at,
+        "place": json.loads(row.place),
+        "digits": row.digits,
+        "timezone": row.timezone,
+        "doors": len(json.loads(row.layout)),
+        "grants": {"version": row.grants_version, "at_locker": row.grants_have},
+        "events": {
+            "epoch": row.epoch,
+            "complete_to": held.contiguous,
+            "missing": held.missing(),
+            "lost": stream.lost if stream is not None else 0,
+            "conflicts": stream.conflicts if stream is not None else 0,
+        },
+    }
+
+
+def _compartment(door: int, layout: list[dict[str, Any]], told: Any) -> dict[str, Any]:
+    known = layout[door] if door < len(layout) else {"name": str(door + 1), "size": None, "low": None}
+    out: dict[str, Any] = {"door": door, **known, "content": "unknown", "seen": "unknown"}
+    out |= {"parcel": None, "at": None}
+    if told is not None:
+        out["content"] = _name(CONTENT_NAMES, told.content)
+        out["seen"] = _name(SEEN_NAMES, told.seen)
+        out |= {"parcel": told.parcel, "at": told.time_s}
+    return out
+
+
+def _name(names: tuple[str, ...], value: int) -> str:
+    """A newer firmware may know more than this host."""
+    return names[value] if value < len(names) else f"unknown ({value})"
+
+
+def _event(row: Any) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "locker": row.locker,
+        "epoch": row.epoch,
+        "seq": row.seq,
+        "time_s": row.time_s,
+        "kind": row.kind,
+        "data": json.loads(row.data),
+    }

@@ -1,0 +1,259 @@
+"""What a person may order a locker to do: each checked here, written down with who ordered it, and sent.
+
+Every method returns the id of the command, whose fate ``Orders.get`` tells; what the locker answers is
+put into words here.  Raises ``Invalid``, ``NotFound`` or ``Conflict`` with a text for whoever asked.
+"""
+
+import json
+import secrets
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.engine import Connection
+
+from consigne.firmware.source import import_locker
+
+from ..errors import Conflict, Invalid, NotFound
+from ..parcels.view import canonical_id
+from ..people.audit import HOST
+from ..storage import lookup
+from ..storage.database import Database
+from ..storage.models import commands as table
+from ..storage.models import holders
+from . import commands
+
+_records = import_locker("core.records")
+_messages = import_locker("net.messages")
+_texts = import_locker("texts")
+_device = import_locker("core.orders")
+
+SETTINGS: tuple[str, ...] = _device.SETTINGS
+LANGUAGES: tuple[str, ...] = _texts.LANGUAGES
+LINE_CHARACTERS_MAX = 20
+LINES_MAX = 2
+NAME_CHARACTERS_MAX = 20
+REOPEN_S_MAX = 600
+IDENTIFY_S_MAX = 60
+HOURS_MAX = 24 * 60
+COUNTERS = range(32_768, 65_536)  # in a holder's place; accounts have numbers below
+_AT_ONCE = (commands.OPEN, commands.IDENTIFY, commands.REBOOT, commands.AGAIN)
+
+ANSWERS = {
+    "ok": "done",
+    "no_such_door": "the locker has no such compartment",
+    "is_open": "the compartment is open already",
+    "busy": "the compartment is being used: try again when the person has left",
+    "out_of_order": "the compartment is out of order: send a technician",
+    "too_many": "the locker refuses more remote openings for now: 10 in 10 minutes are the most",
+    "not_free": "the compartment is not free",
+    "in_the_past": "it would have ended before it began: check the time, here and there",
+    "unfit": "the locker cannot show or use that: is the language one of its own?",
+    commands.FAILED: "the locker failed at it and started anew: look at its state before you repeat it",
+    "full": "the locker's list of revocations is full: wait until older ones have ended",
+    "fields": "the locker does not understand it: is its firmware older than this host?",
+    "unknown command": "the locker does not know this command: its firmware is older than this host",
+    "stale counter": "a later command overtook it",
+    "expired": "it reached the locker too late",
+    "time unknown": "the locker does not know the time, and opens nothing it cannot date",
+    commands.SUPERSEDED: "a later order took its place",
+}
+
+
+def answer(state: str, result: str | None) -> str:
+    """What became of a command, in words."""
+    if result is not None:
+        return ANSWERS.get(result, result.replace("_", " "))
+    return {
+        commands.WAITING: "waits until the locker is connected",
+        commands.SENT: "sent, no answer yet",
+        commands.EXPIRED: "the locker did not answer in time",
+    }.get(state, state)
+
+
+class Orders:
+    """Orders to lockers."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def open(self, locker: str, door: int, by: str = HOST) -> str:
+        """Open a compartment now, numbered from 0; an order to open never waits for a locker."""
+        return self._at_door(commands.OPEN, locker, door, by)
+
+    def block(self, locker: str, door: int, by: str = HOST) -> str:
+        """Give a compartment to nobody until it is released; what lies in it can still be collected."""
+        return self._at_door(commands.BLOCK, locker, door, by, subject=f"block {door}")
+
+    def release(self, locker: str, door: int, by: str = HOST) -> str:
+        """Give a compartment to new parcels again, whoever blocked or reserved it."""
+        return self._at_door(commands.RELEASE, locker, door, by, subject=f"block {door}")
+
+    def reserve(self, locker: str, door: int, parcel: str, hours: int, by: str = HOST) -> str:
+        """Keep an empty compartment for one parcel, for 1 to ``HOURS_MAX`` hours."""
+        _within("hours", hours, 1, HOURS_MAX)
+        more = {"until": _now() + hours * 3600, "parcel": canonical_id(parcel)}
+        return self._at_door(commands.RESERVE, locker, door, by, more, subject=f"reserve {door}")
+
+    def configure(self, locker: str, settings: Mapping[str, str], by: str = HOST) -> str:
+        """Change settings (``SETTINGS``); an empty text brings back what the locker's own file says."""
+        if not settings:
+            raise Invalid(f"name at least one setting of {', '.join(SETTINGS)}")
+        for name, value in settings.items():
+            _check_setting(name, value)
+        with self._database.write() as connection:
+            lookup.in_service(connection, locker)
+            wanted = {**_unanswered_settings(connection, locker), **settings}
+            arguments = {"set": [[name, value] for name, value in wanted.items()]}
+            return self._issue(connection, locker, commands.CONFIGURE, arguments, by, "configure")
+
+    def message(self, locker: str, texts: Mapping[str, str], hours: int, by: str = HOST) -> str:
+        """Show a message in place of the site's name; no texts take one away.
+
+        ``texts`` gives for a language one or two lines, divided by ``|`` or a line's end.
+        """
+        _within("hours", hours, 1, HOURS_MAX)
+        rows = [[language, _lines(language, text)] for language, text in texts.items() if text.strip()]
+        with self._database.write() as connection:
+            lookup.in_service(connection, locker)
+            arguments = {"until": _now() + hours * 3600, "text": rows}
+            return self._issue(connection, locker, commands.MESSAGE, arguments, by, "message")
+
+    def identify(self, locker: str, seconds: int = 10, by: str = HOST) -> str:
+        """Have a locker beep and blink."""
+        _within("seconds", seconds, 1, IDENTIFY_S_MAX)
+        return self._plain(commands.IDENTIFY, locker, {"seconds": seconds}, by)
+
+    def reboot(self, locker: str, by: str = HOST) -> str:
+        """Restart a locker as soon as nobody is being served."""
+        return self._plain(commands.REBOOT, locker, {}, by)
+
+    def again(self, locker: str, seq: int, by: str = HOST) -> str:
+        """Have a locker send its events again from a number on, as far as it still has them."""
+        _within("seq", seq, 1, 0xFFFFFFFF)
+        return self._plain(commands.AGAIN, locker, {"seq": seq}, by)
+
+    def revoke_token(self, locker: str, nonce: int, until_s: int, by: str = HOST) -> str:
+        """Make one token worthless; ``until_s`` is the token's own end."""
+        _within("nonce", nonce, 1, 0xFFFFFFFF)
+        _within("until", until_s, _now(), 0xFFFFFFFF)
+        with self._database.write() as connection:
+            lookup.in_service(connection, locker)
+            return commands.revoke(connection, locker, _now(), nonce=(nonce, until_s), by=by)
+
+    def revoke_holder(self, locker: str, role: int, action: int, holder: int, by: str = HOST) -> str:
+        """Make every code of today of a courier, clerk or technician worthless; they get new ones."""
+        _within("role", role, 1, 6)
+        _within("action", action, 0, 5)
+        _within("holder", holder, 0, COUNTERS.start - 1)
+        with self._database.write() as connection:
+            lookup.in_service(connection, locker)
+            here = (holders.c.locker == locker) & (holders.c.role == role) & (holders.c.action == action)
+            used = {row.counter for row in connection.execute(select(holders.c.counter).where(here))}
+            free = [number for number in COUNTERS if number not in used]
+            counter = secrets.choice(free)
+            newest = select(func.max(holders.c.since)).where(here, holders.c.holder == holder)
+            since = max(_now(), (connection.execute(newest).scalar() or 0) + 1)
+            values = {"locker": locker, "role": role, "action": action, "holder": holder, "counter": counter}
+            connection.execute(holders.insert().values(since=since, **values))
+            return commands.revoke(connection, locker, _now(), holder=(role, action, holder, counter), by=by)
+
+    def get(self, locker: str, command: str) -> dict[str, Any]:
+        """What became of a command; ``answer`` says it in words."""
+        here = (table.c.id == command) & (table.c.locker == locker)
+        with self._database.read() as connection:
+            row = connection.execute(select(table).where(here)).first()
+        if row is None:
+            raise NotFound(f"locker {locker} was never sent a command {command}")
+        names = ("id", "cmd", "state", "result", "by", "created_at", "expires_at", "answered_at")
+        return {**{name: getattr(row, name) for name in names}, "answer": answer(row.state, row.result)}
+
+    # --- how they are written down ------------------------------------------------------------------------
+
+    def _at_door(
+        self,
+        cmd: str,
+        locker: str,
+        door: int,
+        by: str,
+        more: Mapping[str, Any] | None = None,
+        subject: str | None = None,
+    ) -> str:
+        with self._database.write() as connection:
+            count = len(json.loads(lookup.in_service(connection, locker).layout))
+            if not 0 <= door < (count or _records.ANY_DOOR):
+                raise Invalid(f"locker {locker} has no door {door}: they are numbered from 0")
+            return self._issue(connection, locker, cmd, {"door": door, **(more or {})}, by, subject)
+
+    def _plain(self, cmd: str, locker: str, arguments: dict[str, Any], by: str) -> str:
+        with self._database.write() as connection:
+            return self._issue(connection, locker, cmd, arguments, by, None)
+
+    def _issue(
+        self,
+        connection: Connection,
+        locker: str,
+        cmd: str,
+        arguments: dict[str, Any],
+        by: str,
+        subject: str | None,
+    ) -> str:
+        row = lookup.in_service(connection, locker)
+        if row.kind != "locker":
+            raise Conflict(f"{locker} is a counter: people serve there, it takes no orders")
+        if cmd in _AT_ONCE and not row.up:
+            raise Conflict(f"locker {locker} is not connected: {cmd} is done at once or not at all")
+        return commands.issue(connection, locker, cmd, arguments, _now(), by=by, subject=subject)
+
+
+def place_of(connection: Connection, locker: str, role: int, action: int, holder: int) -> int:
+    """The number that stands for a holder in window codes: its own, or the counter that replaced it."""
+    here = (holders.c.locker == locker) & (holders.c.role == role) & (holders.c.action == action)
+    wanted = select(holders.c.counter).where(here, holders.c.holder == holder)
+    newest = connection.execute(wanted.order_by(holders.c.since.desc())).first()
+    return int(newest.counter) if newest is not None else holder
+
+
+def _unanswered_settings(connection: Connection, locker: str) -> dict[str, str]:
+    """What is still on its way: the new command takes the place of the older one, so it carries it along."""
+    open_ = table.c.state.in_((commands.WAITING, commands.SENT)) & (table.c.cmd == commands.CONFIGURE)
+    wanted = select(table.c.arguments).where(open_, table.c.locker == locker).order_by(table.c.created_at)
+    return {
+        name: value for row in connection.execute(wanted) for name, value in json.loads(row.arguments)["set"]
+    }
+
+
+def _check_setting(name: str, value: str) -> None:
+    if name not in SETTINGS:
+        raise Invalid(f"there is no setting {name!r}: choose of {', '.join(SETTINGS)}")
+    if not value:
+        return
+    if name == "language" and value not in LANGUAGES:
+        raise Invalid(f"language is one of {', '.join(LANGUAGES)}")
+    if name == "name" and (len(value) > NAME_CHARACTERS_MAX or not value.isprintable()):
+        raise Invalid(f"name is at most {NAME_CHARACTERS_MAX} characters, as the display has")
+    if name == "reopen_s" and not (value.isascii() and value.isdecimal() and int(value) <= REOPEN_S_MAX):
+        raise Invalid(f"reopen_s is 0 to {REOPEN_S_MAX} seconds")
+
+
+def _lines(language: str, text: str) -> str:
+    if language not in LANGUAGES:
+        raise Invalid(f"a message's language is one of {', '.join(LANGUAGES)}, not {language!r}")
+    lines = text.strip().replace("\r\n", "\n").replace("\n", "|").split("|")
+    if len(lines) > LINES_MAX or any(len(line) > LINE_CHARACTERS_MAX for line in lines):
+        raise Invalid(f"a message is {LINES_MAX} lines of at most {LINE_CHARACTERS_MAX} characters")
+    joined = "|".join(line.strip() for line in lines)
+    if not joined.isprintable() or len(joined.encode()) > _records.PARCEL_ID_BYTES_MAX:
+        most = _records.PARCEL_ID_BYTES_MAX
+        raise Invalid(f"a message has at most {most} bytes in all; an accented letter counts as two")
+    return joined
+
+
+def _within(name: str, value: int, least: int, most: int) -> None:
+    if not least <= value <= most:
+        raise Invalid(f"{name} is {least} to {most}")
+
+
+def _now() -> int:
+    return int(time.time())

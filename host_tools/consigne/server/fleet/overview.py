@@ -1,0 +1,218 @@
+"""The whole fleet at a glance: what needs attention first, found, filtered and paged.
+
+One pass over the lockers and four counts by the database; the result serves everybody who looks for
+``FRESH_S`` seconds, so a room full of operators costs what one does.
+"""
+
+import json
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.engine import Connection
+
+from ..access.digits import SIZES
+from ..storage.database import Database
+from ..storage.models import alarms, compartments, lockers, streams
+
+PAGE = 50
+FRESH_S = 3.0
+SOUND_JOURNALS = ("clean", "fresh", "")
+_EMPTY, _BLOCKED = 0, 4  # fleet.CONTENT_NAMES
+_WEAK = 0x80  # locker/core/health.py
+_WEAK_COLUMN = 4
+
+# What may need attention, the most urgent first: name, and how many of a thing there are in words.
+NEEDS = {
+    "alarm": "{} alarm",
+    "offline": "offline",
+    "latch": "{} weak latch",
+    "blocked": "{} out of use",
+    "journal": "journal {}",
+    "lost": "{} events lost",
+    "gap": "events missing",
+    "clock": "clock not set",
+    "fault": "{}",
+    "full": "full",
+    "new": "never connected",
+}
+_URGENCY = {name: rank for rank, name in enumerate(NEEDS)}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One locker in the fleet's list; ``needs`` are ``(name of NEEDS, in words)``, the most urgent first."""
+
+    id: str
+    title: str
+    kind: str
+    connected: bool
+    heard_at: int | None
+    doors: int
+    free: int
+    firmware: str
+    needs: list[tuple[str, str]]
+    sample: tuple[int, ...] = ()  # the newest, see telemetry.Telemetry; empty when it told none
+    latches: tuple[tuple[int, ...], ...] = ()
+
+    @property
+    def urgency(self) -> int:
+        """0 for the most urgent need, larger for lesser ones and for none."""
+        return min((_URGENCY[name] for name, _ in self.needs), default=len(NEEDS))
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One page; ``counts`` has how many lockers of the whole fleet have each need, ``total`` those found."""
+
+    lines: list[Line]
+    total: int
+    counts: dict[str, int]
+    fleet: int
+
+
+_SERVING = lockers.c.retired_at.is_(None)
+
+
+class Overview:
+    """The fleet's list.  Safe in any thread."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._lock = threading.Lock()
+        self._lines: list[Line] = []
+        self._read_at_s = -FRESH_S
+
+    def page(self, find: str = "", only: str = "", page: int = 1) -> Shown:
+        """One page of the lockers whose name or title contains ``find`` and that need ``only``."""
+        lines = self._fresh()
+        counts = Counter(name for line in lines for name, _ in line.needs)
+        wanted = find.strip().casefold()
+        found = [
+            line
+            for line in lines
+            if (not wanted or wanted in line.id.casefold() or wanted in line.title.casefold())
+            and (not only or any(name == only for name, _ in line.needs))
+        ]
+        first = (max(1, page) - 1) * PAGE
+        return Shown(found[first : first + PAGE], len(found), dict(counts), len(lines))
+
+    def lines(self) -> list[Line]:
+        """Every locker, the most urgent first."""
+        return self._fresh()
+
+    def points(self, find: str = "", page: int = 1) -> list[dict[str, Any]]:
+        """Where parcels can go: what a carrier or merchant may know of the lockers and counters."""
+        wanted = find.strip().casefold()
+        columns = (lockers.c.id, lockers.c.kind, lockers.c.place, lockers.c.layout, lockers.c.up)
+        with self._database.read() as connection:
+            rows = connection.execute(select(*columns).where(_SERVING).order_by(lockers.c.id)).all()
+            found = [row for row in rows if wanted in f"{row.id} {row.place}".casefold()]
+            shown = found[(max(1, page) - 1) * PAGE :][:PAGE]
+            free = _free_doors(connection, [row.id for row in shown])
+        return [_point(row, free[row.id]) for row in shown]
+
+    def _fresh(self) -> list[Line]:
+        with self._lock:  # who comes while one reads waits for the same answer
+            if time.monotonic() - self._read_at_s >= FRESH_S:
+                with self._database.read() as connection:
+                    self._lines = sorted(_lines(connection), key=lambda line: (line.urgency, line.id))
+                self._read_at_s = time.monotonic()
+            return self._lines
+
+
+def _lines(connection: Connection) -> list[Line]:
+    counted = select(compartments.c.locker, compartments.c.content, func.count())
+    contents: dict[str, dict[int, int]] = defaultdict(dict)
+    for locker, content, number in connection.execute(counted.group_by(*counted.selected_columns[:2])):
+        contents[locker][content] = number
+    uncleared = select(alarms.c.locker, func.count()).where(alarms.c.cleared_at.is_(None))
+    alarmed = {row[0]: row[1] for row in connection.execute(uncleared.group_by(alarms.c.locker))}
+    current = lockers.c.epoch == streams.c.epoch
+    wanting = (streams.c.islands != "[]") | (streams.c.lost > 0)
+    told = select(streams.c.locker, streams.c.islands, streams.c.lost)
+    joined = told.join(lockers, lockers.c.id == streams.c.locker).where(current, wanting)
+    missing = {row.locker: row for row in connection.execute(joined)}
+    own = (lockers.c.id, lockers.c.kind, lockers.c.place)
+    columns = (*own, lockers.c.up, lockers.c.status, lockers.c.status_at)
+    return [
+        _line(row, contents.get(row.id, {}), alarmed.get(row.id, 0), missing.get(row.id))
+        for row in connection.execute(select(*columns).where(_SERVING))
+    ]
+
+
+def _line(row: Any, contents: dict[int, int], alarmed: int, missing: Any) -> Line:
+    status = json.loads(row.status) if row.status else {}
+    doors, free = sum(contents.values()), contents.get(_EMPTY, 0)
+    needs: list[tuple[str, object]] = []
+    if alarmed:
+        needs.append(("alarm", alarmed))
+    if row.kind == "locker":
+        needs += _of_device(row, status)
+    if contents.get(_BLOCKED):
+        needs.append(("blocked", contents[_BLOCKED]))
+    if missing is not None:
+        needs.append(("lost", missing.lost) if missing.lost else ("gap", ""))
+    if doors and not free:
+        needs.append(("full", ""))
+    needs.sort(key=lambda need: _URGENCY[need[0]])
+    health = status.get("health") or {}
+    samples = health.get("samples") or [()]
+    return Line(
+        id=row.id,
+        title=json.loads(row.place).get("title", ""),
+        kind=row.kind,
+        connected=bool(row.up) or row.kind != "locker",
+        heard_at=row.status_at,
+        doors=doors,
+        free=free,
+        firmware=status.get("firmware", ""),
+        needs=[(name, _words(name, value)) for name, value in needs],
+        sample=tuple(samples[-1]),
+        latches=tuple(tuple(latch) for latch in health.get("latches", ())),
+    )
+
+
+def _of_device(row: Any, status: dict[str, Any]) -> list[tuple[str, object]]:
+    """What its last status asks for; of a locker that never spoke nothing else can be said."""
+    if row.status_at is None:
+        return [("new", "")]
+    needs: list[tuple[str, object]] = []
+    if not row.up:
+        needs.append(("offline", ""))
+    weak = [latch for latch in (status.get("health") or {}).get("latches", ()) if latch[_WEAK_COLUMN] & _WEAK]
+    if weak:
+        needs.append(("latch", len(weak)))
+    if status.get("journal", "") not in SOUND_JOURNALS:
+        needs.append(("journal", status["journal"]))
+    if status.get("trust") == 0:
+        needs.append(("clock", ""))
+    if status.get("faults"):
+        needs.append(("fault", status["faults"][0]))
+    return needs
+
+
+def _words(name: str, value: object) -> str:
+    words = NEEDS[name].format(value)
+    if isinstance(value, int) and value != 1 and name in ("alarm", "latch"):
+        words += "es" if name == "latch" else "s"
+    return words
+
+
+def _free_doors(connection: Connection, ids: Sequence[str]) -> dict[str, set[int]]:
+    free: dict[str, set[int]] = defaultdict(set)
+    empty = (compartments.c.content == _EMPTY) & compartments.c.locker.in_(ids)
+    for locker, door in connection.execute(select(compartments.c.locker, compartments.c.door).where(empty)):
+        free[locker].add(door)
+    return free
+
+
+def _point(row: Any, free: set[int]) -> dict[str, Any]:
+    layout = json.loads(row.layout)
+    sizes = Counter(SIZES.get(door["size"], "?") for number, door in enumerate(layout) if number in free)
+    place = {"title": "", "address": "", "hours": "", **json.loads(row.place)}
+    return {"id": row.id, "kind": row.kind, **place, "connected": bool(row.up), "free": dict(sizes)}

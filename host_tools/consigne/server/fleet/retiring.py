@@ -1,0 +1,96 @@
+"""A locker or counter that is taken down: it serves nobody any more, and what happened there stays known.
+
+Its name is never given again, so its events, parcels, alarms and trail cannot be taken for another's.  The
+host forgets its key, so no code can be made that opens it and nothing it says is believed; the key in the
+locker itself is erased there (``consigne device erase``).
+"""
+
+import secrets
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.engine import Connection
+
+from ..access import grants
+from ..errors import Conflict
+from ..parcels.view import IN_A_LOCKER
+from ..people import audit
+from ..people.secret import Secret
+from ..storage import lookup
+from ..storage.database import chunks
+from ..storage.models import accounts, compartments, lockers, parcels, sessions, streams
+from ..storage.models import commands as commands_table
+from ..storage.models import grants as grants_table
+from . import commands
+
+_PARCEL, _BEING_FILLED = 1, 3  # of models.compartments.content, see fleet.CONTENT_NAMES
+_NAMED = 3  # parcels in a refusal
+
+
+def retire(connection: Connection, locker: str, by: str, at_s: int) -> None:
+    """Take a locker out of service in the caller's transaction.
+
+    Raises
+    ------
+    NotFound, Conflict
+        It is not registered; it was retired before; a parcel lies in it, or is announced to it.
+    """
+    _stop_events(connection, locker)
+    lookup.in_service(connection, locker)
+    _refuse_while_used(connection, locker)
+    live = (grants_table.c.locker == locker) & grants_table.c.dropped.is_(None)
+    ids = connection.execute(select(grants_table.c.id).where(live)).scalars().all()
+    grants.drop_all(connection, [(locker, id_) for id_ in ids])
+    open_ = commands_table.c.state.in_((commands.WAITING, commands.SENT))
+    waiting = update(commands_table).where(commands_table.c.locker == locker, open_)
+    connection.execute(waiting.values(state=commands.EXPIRED, result=commands.SUPERSEDED))
+    _close_accounts(connection, locker)
+    values = {"retired_at": at_s, "up": False, "device_key": Secret(secrets.token_bytes(32))}
+    connection.execute(update(lockers).where(lockers.c.id == locker).values(**values))
+    audit.note(connection, by, "retire", locker=locker, detail=f"{len(ids)} grants withdrawn")
+
+
+def retired(connection: Connection, names: set[str]) -> set[str]:
+    """Those among some lockers that were retired."""
+    found: set[str] = set()
+    for chunk in chunks(sorted(names)):
+        here = lockers.c.id.in_(chunk) & lockers.c.retired_at.is_not(None)
+        found.update(connection.execute(select(lockers.c.id).where(here)).scalars())
+    return found
+
+
+def _stop_events(connection: Connection, locker: str) -> None:
+    """Let no worker store an event of it until this transaction ends; locked in the order workers do."""
+    for table, column in ((streams, streams.c.locker), (lockers, lockers.c.id)):
+        connection.execute(select(column).select_from(table).where(column == locker).with_for_update()).all()
+
+
+def _refuse_while_used(connection: Connection, locker: str) -> None:
+    here = parcels.c.locker == locker
+    inside = select(parcels.c.id, parcels.c.door).where(here, parcels.c.state.in_(IN_A_LOCKER))
+    rows = connection.execute(inside.order_by(parcels.c.id)).all()
+    if rows:
+        raise Conflict(f"{locker} still holds {_count(rows)}: have them collected or taken back first")
+    full = compartments.c.content.in_((_PARCEL, _BEING_FILLED)) & (compartments.c.locker == locker)
+    doors = connection.execute(select(compartments.c.door).where(full)).scalars().all()
+    if doors:
+        raise Conflict(
+            f"{locker} says that something lies in {len(doors)} of its compartments: have them emptied first"
+        )
+    announced = select(parcels.c.id).where(here, parcels.c.state == "announced").order_by(parcels.c.id)
+    rows = connection.execute(announced).all()
+    if rows:
+        raise Conflict(f"{_count(rows)} still to come to {locker}: revoke them first")
+
+
+def _count(rows: Any) -> str:
+    """``2 parcels (A, B)``."""
+    names = ", ".join(row.id for row in rows[:_NAMED]) + (", .." if len(rows) > _NAMED else "")
+    return f"{len(rows)} parcel{'s' if len(rows) > 1 else ''} ({names})"
+
+
+def _close_accounts(connection: Connection, locker: str) -> None:
+    """Those of people who sat there."""
+    names = connection.execute(select(accounts.c.name).where(accounts.c.locker == locker)).scalars().all()
+    connection.execute(sessions.delete().where(sessions.c.account.in_(names)))
+    connection.execute(update(accounts).where(accounts.c.locker == locker).values(disabled=True))

@@ -1,0 +1,1 @@
+"""From the broker to the database: messages received, checked, decoded, stored, acknowledged."""

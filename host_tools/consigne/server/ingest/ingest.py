@@ -1,0 +1,271 @@
+"""Between the broker and the database: receive, commit, then acknowledge.
+
+One asyncio task and one worker thread.  The MQTT callback only appends to a bounded queue; the
+thread decodes and commits whatever has gathered (``storing``), in one transaction; then the task
+publishes what that commit allows: cumulative acknowledgements, requests for what is missing, commands.
+A batch grows by itself while the disk is busy, which is what makes many events a second cheap.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from enum import Enum, auto
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from consigne.protocol import codes, messages
+
+from ..fleet import commands
+from ..storage.database import Database
+from .contiguity import Gaps
+from .counts import Counts
+from .decode import KeyRing
+from .inbox import Inbox
+from .mqtt import HostClient
+from .outcome import Outcome, now_s
+from .worker import DATABASES_OWN, Storing
+
+log = logging.getLogger(__name__)
+
+BATCH_MESSAGES_MAX = 1_000
+BATCH_BYTES_MAX = 512 * 1024
+"""Some 4,000 events: on a machine without time to spare a larger batch would keep lockers waiting for
+seconds until its commit, and saves nothing any more."""
+FAILED_COMMIT_PAUSE_S = 1.0
+TICK_S = 1.0
+BEHIND_GRACE_S = 5.0
+"""A locker that has just connected sends what is missing by itself; ask only after this long."""
+
+SHARED_GRACE_S = 2.0
+"""With several workers a gap is usual while another worker commits what came before."""
+
+
+class Role(Enum):
+    """What one process of the host does; see ``workers``."""
+
+    ALONE = auto()  # everything
+    LEADER = auto()  # everything but storing events
+    WORKER = auto()  # storing and acknowledging events
+
+
+Listener = Callable[[Outcome], None]
+
+
+class Ingest:
+    """The receiving half of the host and the publisher of what it answers.
+
+    ``listeners`` are called in the event loop with the ``Outcome`` of every commit that changed
+    something.
+    """
+
+    def __init__(self, database: Database, client: HostClient, role: Role = Role.ALONE) -> None:
+        self._role = role
+        self.others: Callable[[], tuple[Counts, Counter[str]]] | None = None  # what workers did
+        self.counts = Counts()
+        self.listeners: list[Listener] = []
+        self.keys = KeyRing(database)
+        self._database = database
+        self._client = client
+        self._storing = Storing(database, self.keys, self.counts)
+        self._store = self._storing.store
+        self._gaps = Gaps()
+        self._inbox = Inbox()
+        self._wake = asyncio.Event()
+        self._tick_wanted = False
+        self._worker = ThreadPoolExecutor(1, "ingest")
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def dropped(self) -> Counter[str]:
+        """Messages not let through, by reason."""
+        return self._storing.dropped
+
+    def total(self) -> tuple[Counts, Counter[str]]:
+        """What this process and its workers did: the counts, and the messages dropped by reason."""
+        if self.others is None:
+            return self.counts, self.dropped
+        counts, dropped = self.others()
+        for name, value in asdict(self.counts).items():
+            setattr(counts, name, getattr(counts, name) + value)
+        return counts, dropped + self.dropped
+
+    @property
+    def waiting(self) -> int:
+        """Messages received and not yet committed."""
+        return len(self._inbox)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether what arrives is committed; false once the task has failed, which is a defect."""
+        return self._task is not None and not self._task.done()
+
+    async def wait_failed(self) -> None:
+        """Return never while all is well; raise what ended the task otherwise."""
+        if self._task is None:
+            raise RuntimeError("the ingest is not started")
+        await asyncio.shield(self._task)
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the broker is connected and the subscriptions stand."""
+        return self._client.is_connected
+
+    async def start(self) -> None:
+        """Begin; returns at once."""
+        self._client.receive = self._receive
+        if self._role is not Role.WORKER:
+            self._store.forget_presence()
+            for stream, held in self._store.open_gaps().items():
+                self._gaps.note(stream, held.first_missing, time.monotonic(), BEHIND_GRACE_S)
+            self._client.lost = self._on_lost
+        self._task = asyncio.create_task(self._run(), name="ingest")
+
+    async def stop(self) -> None:
+        """Disconnect, commit what was received, end."""
+        if self._task is None:
+            return
+        await self._client.stop()
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        self._task = None
+        try:
+            while self._inbox:
+                await self._turn()
+        except DATABASES_OWN as error:
+            log.error("%d messages not committed at the end: %s", len(self._inbox), error)
+        self._worker.shutdown()
+
+    def kick(self) -> None:
+        """Look for commands to send now.  Safe in any thread."""
+        if self._task is not None:
+            self._task.get_loop().call_soon_threadsafe(self._want_tick)
+
+    def _want_tick(self) -> None:
+        self._tick_wanted = True
+        self._wake.set()
+
+    # --- receiving -----------------------------------------------------------------------------
+
+    def _receive(self, topic: str, payload: bytes, retained: bool) -> None:
+        self.counts.messages += 1
+        if self._inbox.put((topic, payload, retained)):
+            self._wake.set()
+        else:
+            self.counts.overflow += 1
+
+    def _on_lost(self) -> None:
+        self._inbox.put_lost()
+        self._wake.set()
+
+    async def _run(self) -> None:
+        next_tick = time.monotonic()
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, next_tick - time.monotonic())):
+                    await self._wake.wait()
+            self._wake.clear()
+            try:
+                if self._inbox:
+                    await self._turn()
+                if self._tick_wanted or time.monotonic() >= next_tick:
+                    self._tick_wanted = False
+                    next_tick = time.monotonic() + TICK_S
+                    await self._tick()
+            except SQLAlchemyError as error:
+                self.counts.failed_commits += 1
+                log.error("the database refuses, trying again: %s", error)
+                await asyncio.sleep(FAILED_COMMIT_PAUSE_S)
+
+    async def _turn(self) -> None:
+        """One batch: take, commit, answer."""
+        taken = self._inbox.take(BATCH_MESSAGES_MAX, BATCH_BYTES_MAX)
+        if self._inbox:
+            self._wake.set()
+        loop = asyncio.get_running_loop()
+        began_s = time.monotonic()
+        try:
+            outcomes = await loop.run_in_executor(self._worker, self._storing.keep, taken)
+        except DATABASES_OWN:
+            self._inbox.put_back(taken)
+            raise
+        self.counts.commit_s += time.monotonic() - began_s
+        for outcome in outcomes:
+            self._answer(outcome)
+
+    # --- answering -------------------------------------------------------------------------------
+
+    def _answer(self, outcome: Outcome) -> None:
+        self.counts.commits += 1
+        self.counts.stored += len(outcome.stored)
+        self.counts.repeated += outcome.repeated
+        self.counts.deferred += outcome.deferred
+        if outcome.retired:
+            self.dropped["retired_locker"] += outcome.retired
+        for (locker, epoch), numbers in outcome.conflicts.items():
+            self.counts.conflicts += len(numbers)
+            log.error("%s sent other events %s of journal %d than before", locker, numbers[:5], epoch)
+        at = time.monotonic()
+        for stream, held in outcome.held.items():
+            if self._role is Role.ALONE:
+                self._gaps.note(stream, held.first_missing, at)
+            self._acknowledge(stream, held.contiguous)
+        if self._role is Role.WORKER:
+            return
+        for stream, first_missing in outcome.behind.items():
+            self._gaps.note(stream, first_missing, at, BEHIND_GRACE_S)
+        if outcome.lockers or any(held.islands for held in outcome.held.values()):
+            self._want_tick()
+        self._tell(outcome)
+
+    def _tell(self, outcome: Outcome) -> None:
+        """Any failure of a listener is logged and counted: it must not stop what custody depends on."""
+        for listener in self.listeners:
+            try:
+                listener(outcome)
+            except Exception:
+                self.counts.failed_listeners += 1
+                log.exception("a listener failed")
+
+    def _acknowledge(self, stream: tuple[str, int], seq: int) -> None:
+        locker, epoch = stream
+        key = self.keys.get(locker)
+        if key is None or seq == 0:
+            return
+        topic = messages.topic(locker, messages.ACK)
+        body = messages.ack_body(epoch, seq)
+        self._client.publish(topic, codes.frame(key.reveal(), messages.LABEL_COMMAND, topic, body))
+        self.counts.acknowledgements += 1
+
+    async def _tick(self) -> None:
+        """Once a second and when kicked: ask for what is missing, send commands."""
+        if self._role is Role.WORKER or not self._client.is_connected:
+            return
+        loop = asyncio.get_running_loop()
+        if self._role is Role.LEADER:
+            missing = await loop.run_in_executor(self._worker, self._store.missing, self._gaps.open())
+            for stream, first_missing in missing.items():
+                self._gaps.note(stream, first_missing, time.monotonic(), SHARED_GRACE_S)
+        asked = self._gaps.due(time.monotonic())
+        outgoing, expired = await loop.run_in_executor(self._worker, self._prepare, asked)
+        self.counts.asked_again += len(asked)
+        for command in outgoing:
+            self._client.publish(command.topic, command.payload)
+        if outgoing or expired:
+            self._tell(Outcome(commands={command.id for command in outgoing} | set(expired)))
+
+    def _prepare(self, asked: list[tuple[tuple[str, int], int]]) -> tuple[list[commands.Outgoing], list[str]]:
+        """In the worker thread: the commands to publish and those that expired."""
+        at = now_s()
+        with self._database.write() as connection:
+            here = commands.connected(connection, {locker for (locker, _), _ in asked})
+            for (locker, _epoch), first_missing in asked:
+                if locker in here:  # one that is away would hear of it too late
+                    commands.issue(connection, locker, commands.AGAIN, {"seq": first_missing}, at)
+            expired = commands.expire(connection, at)
+            commands.repair_grants(connection, at)
+            return commands.send(connection, at), expired

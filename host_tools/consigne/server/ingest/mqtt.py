@@ -1,0 +1,150 @@
+"""The host's MQTT connection: gmqtt in MQTT 3.1.1 mode, subscribed to what lockers say.
+
+The broker may come and go.  Every connection is a new gmqtt client with a clean session: nothing relies
+on a broker's memory, since an event not acknowledged is sent again by its locker, and gmqtt's own
+reconnecting would leave a session behind that the broker fills for nobody.
+"""
+
+import asyncio
+import contextlib
+import logging
+import random
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+import gmqtt
+
+from consigne.protocol import messages
+
+log = logging.getLogger(__name__)
+
+KEEPALIVE_S = 30
+CONNECT_TIMEOUT_S = 15.0
+GOODBYE_S = 3.0
+PAUSE_S = (0.5, 1.5)  # between connections, drawn evenly: several hosts must not come back together
+_NO_RECONNECT = -2  # gmqtt reconnects while failures <= this; -1 would mean for ever
+
+EVERYTHING = tuple(f"{messages.ROOT}/+/{name}" for name in messages.FROM_LOCKER)
+
+Receive = Callable[[str, bytes, bool], None]
+
+_quiet = logging.getLogger(__name__ + ".gmqtt")
+_quiet.setLevel(logging.CRITICAL)  # it calls every end of a connection an error; we log our own words
+
+
+def _ignore(topic: str, payload: bytes, retained: bool) -> None:
+    """Nobody listens yet, or any more: what is not stored is not acknowledged and comes again."""
+
+
+def _nothing() -> None:
+    """Nobody wants to know."""
+
+
+class HostClient:
+    """A connection to the broker that is made again whenever it ends.
+
+    ``receive(topic, payload, retained)`` is called in the event loop for each message and ``lost()``
+    after the last one of a connection; neither may raise.  ``connected`` is set while the broker has
+    confirmed the ``subscriptions``, which are to all that lockers say unless others are given.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        client_id: str,
+        username: str | None = None,
+        password: str | None = None,
+        tls: ssl.SSLContext | None = None,
+        subscriptions: tuple[str, ...] | None = None,
+    ) -> None:
+        self._subscriptions = subscriptions or EVERYTHING
+        self.receive: Receive = _ignore
+        self.lost: Callable[[], None] = _nothing
+        self.connected = asyncio.Event()
+        self.connections = 0
+        self._host, self._port, self._tls = host, port, tls
+        self._client_id, self._username, self._password = client_id, username, password
+        self._client: gmqtt.Client | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether messages can be sent and received now."""
+        return self.connected.is_set() and self._client is not None and self._client.is_connected
+
+    def start(self) -> None:
+        """Begin to connect; ``connected`` tells when it is done."""
+        self._task = asyncio.create_task(self._run(), name="mqtt")
+
+    async def stop(self) -> None:
+        """Disconnect and try no more."""
+        self.receive, self.lost = _ignore, _nothing
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+
+    def publish(self, topic: str, payload: bytes) -> bool:
+        """Send at QoS 1; False, and nothing is kept for later, without a connection."""
+        if self._client is None or not self.is_connected:
+            return False
+        self._client.publish(topic, payload, qos=1)
+        return True
+
+    async def _run(self) -> None:
+        while True:
+            lost = asyncio.Event()
+            client = self._client = self._new_client(lost)
+            try:
+                # not wait_for: in Python 3.11 it can swallow the cancellation by which stop() ends us
+                async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                    await self._connect(client)
+                await lost.wait()
+                log.warning("the broker at %s:%d is gone", self._host, self._port)
+            except (OSError, TimeoutError, gmqtt.MQTTConnectError) as error:
+                log.warning("no broker at %s:%d: %s", self._host, self._port, error or "no answer")
+            finally:
+                self.connected.clear()
+                self._client = None
+                self.lost()
+                with contextlib.suppress(OSError, TimeoutError):  # it is gone, or reads no more
+                    async with asyncio.timeout(GOODBYE_S):
+                        await client.disconnect()
+            await asyncio.sleep(random.uniform(*PAUSE_S))
+
+    def _new_client(self, lost: asyncio.Event) -> gmqtt.Client:
+        client = gmqtt.Client(self._client_id, clean_session=True, logger=_quiet)
+        client.set_config({"reconnect_retries": _NO_RECONNECT})
+        if self._username is not None:
+            client.set_auth_credentials(self._username, self._password)
+        client.on_connect = self._on_connect
+        client.on_message = self._on_message
+        client.on_subscribe = self._on_subscribe
+        client.on_disconnect = lambda *_: lost.set()
+        return client
+
+    async def _connect(self, client: gmqtt.Client) -> None:
+        tls = self._tls or False
+        version = gmqtt.constants.MQTTv311
+        await client.connect(self._host, self._port, ssl=tls, keepalive=KEEPALIVE_S, version=version)
+
+    def _on_connect(self, client: gmqtt.Client, flags: int, rc: int, properties: Any) -> None:
+        client.subscribe([gmqtt.Subscription(topic, qos=1) for topic in self._subscriptions])
+
+    def _on_subscribe(self, client: gmqtt.Client, mid: int, qos: Any, properties: Any) -> None:
+        if any(one >= 0x80 for one in qos):
+            log.error("the broker refuses to let us hear %s/+/..: check its access list", messages.ROOT)
+            return
+        self.connections += 1
+        self.connected.set()
+
+    def _on_message(
+        self, client: gmqtt.Client, topic: str | bytes, payload: bytes, qos: int, properties: dict[str, Any]
+    ) -> int:
+        # gmqtt gives a topic that is not UTF-8 as bytes; no locker has such a name
+        name = topic if isinstance(topic, str) else topic.decode("utf-8", "replace")
+        self.receive(name, payload, bool(properties["retain"]))
+        return 0

@@ -1,0 +1,43 @@
+"""Whether an event that came again is the same as before.
+
+It is, nearly always: a locker sends again what was not acknowledged.  A number that comes again with
+*other* content means that two journals share one epoch, for example a flash image that was copied or
+restored.  The first content stays, the locker is acknowledged all the same (holding back would stop its
+events for ever), and the conflict is counted on the stream, so that somebody looks.
+"""
+
+import json
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.engine import Connection
+
+from consigne.protocol.messages import Event
+
+from ..storage.database import chunks
+from ..storage.models import events
+
+
+def conflicts(connection: Connection, locker: str, epoch: int, repeated: Sequence[Event]) -> list[int]:
+    """The numbers among ``repeated`` whose stored event is another one, ascending.
+
+    A number without a stored event (the locker had said that it is lost) is no conflict.
+    """
+    out = set()
+    for chunk in chunks(repeated):
+        wanted = select(events.c.seq, events.c.time_s, events.c.data).where(
+            events.c.locker == locker,
+            events.c.epoch == epoch,
+            events.c.seq.in_({event.seq for event in chunk}),
+        )
+        stored = {row.seq: row for row in connection.execute(wanted)}
+        for event in chunk:
+            row = stored.get(event.seq)
+            if row is not None and not _same(event, row.time_s, row.data):
+                out.add(event.seq)
+    return sorted(out)
+
+
+def _same(event: Event, time_s: int, data: str) -> bool:
+    # the order of the fields is not content: MicroPython and CPython write them differently
+    return event.time_s == time_s and (event.text == data or json.loads(event.text) == json.loads(data))

@@ -1,0 +1,137 @@
+"""What lockers say of themselves: kept for a whole batch in a few statements.
+
+After a broker has come back every locker says its status at once, and each says it every quarter of an hour.
+Runs inside the transaction that stores the events, after them.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import BigInteger, Text, bindparam, func, select, tuple_, update
+from sqlalchemy.engine import Connection
+
+from consigne.protocol import messages
+
+from ..access import grants
+from ..fleet import commands, condition
+from ..storage.database import chunks
+from ..storage.models import lockers, streams
+from .contiguity import Held
+from .outcome import Outcome, Stream, held_of, now_s
+
+Said = tuple[str, messages.Status]  # a locker, and its status
+
+_UPDATE = (
+    update(lockers)
+    .where(lockers.c.id == bindparam("the_locker"))
+    .values(
+        up=bindparam("new_up"),
+        status_at=bindparam("new_status_at"),
+        status=func.coalesce(bindparam("new_status", type_=Text), lockers.c.status),
+        grants_have=func.coalesce(bindparam("new_grants_have", type_=BigInteger), lockers.c.grants_have),
+    )
+)
+
+
+def apply(connection: Connection, said: Sequence[Said], outcome: Outcome) -> None:
+    """Keep some statuses, in the order in which they were said; adds to ``outcome``."""
+    rows = _lockers(connection, sorted({locker for locker, _ in said}))
+    held = _streams(connection, sorted({(locker, status.epoch) for locker, status in said}))
+    heard = [one for one in said if not _superseded(rows[one[0]], one, held)]
+    if not heard:
+        return
+    at_s = now_s()
+    newest: dict[str, dict[str, Any]] = {}
+    for locker, status in heard:
+        values = newest.setdefault(
+            locker, {"the_locker": locker, "new_status": None, "new_grants_have": None}
+        )
+        values |= {"new_up": status.up, "new_status_at": at_s}
+        if status.up:
+            values["new_status"] = json.dumps(_status_dict(status))
+        if status.grants is not None and status.grants <= rows[locker].grants_version:
+            values["new_grants_have"] = status.grants
+        _events_known(locker, status, held, outcome)
+    connection.execute(_UPDATE, [newest[locker] for locker in sorted(newest)])
+    outcome.lockers.update(newest)
+    health = [(locker, status.health) for locker, status in heard if status.health is not None]
+    condition.keep(connection, health, at_s)
+    _look_at_grants(connection, rows, heard, at_s)
+
+
+def _lockers(connection: Connection, names: Sequence[str]) -> dict[str, Any]:
+    """What of each locker matters here, locked in the order of their names."""
+    rows: dict[str, Any] = {}
+    for chunk in chunks(names):
+        wanted = select(lockers.c.id, lockers.c.epoch, lockers.c.grants_version).where(
+            lockers.c.id.in_(chunk)
+        )
+        locked = wanted.order_by(lockers.c.id).with_for_update()
+        rows.update((row.id, row) for row in connection.execute(locked))
+    return rows
+
+
+def _streams(connection: Connection, wanted: Sequence[Stream]) -> dict[Stream, Held]:
+    """What is held of those that are known."""
+    found: dict[Stream, Held] = {}
+    columns = (streams.c.locker, streams.c.epoch, streams.c.contiguous, streams.c.islands)
+    for chunk in chunks(wanted):
+        here = select(*columns).where(tuple_(streams.c.locker, streams.c.epoch).in_(chunk))
+        found.update(((row.locker, row.epoch), held_of(row)) for row in connection.execute(here))
+    return found
+
+
+def _superseded(row: Any, one: Said, held: dict[Stream, Held]) -> bool:
+    """Whether this life of the journal is known and another one speaks now."""
+    locker, status = one
+    return row.epoch not in (status.epoch, None) and (locker, status.epoch) in held
+
+
+def _events_known(locker: str, status: messages.Status, held: dict[Stream, Held], outcome: Outcome) -> None:
+    """What is to be acknowledged again, or asked for, of the events that a status claims."""
+    if not status.up or status.seq is None:
+        return
+    stream = (locker, status.epoch)
+    here = outcome.held.get(stream) or held.get(stream) or Held()
+    if (status.ack or 0) < here.contiguous:
+        outcome.held[stream] = here  # the last acknowledgement did not arrive
+    if status.seq - 1 > here.highest:
+        outcome.behind[stream] = here.contiguous + 1
+
+
+def _look_at_grants(connection: Connection, rows: dict[str, Any], heard: Sequence[Said], at_s: int) -> None:
+    """Lockers ahead of the host, and those whose set differs though its version is the host's.
+
+    One that does not know the time cannot say which of its grants have ended.
+    """
+    asked: dict[str, messages.Status] = {}
+    for locker, status in heard:
+        if status.grants is None:
+            continue
+        if status.grants > rows[locker].grants_version:
+            grants.adopt(connection, locker, status.grants)
+            continue
+        here = status.grants == rows[locker].grants_version
+        if here and status.digest is not None and status.trust == 1 and status.time_s is not None:
+            asked[locker] = status
+    digests = grants.digests(connection, {locker: status.time_s or 0 for locker, status in asked.items()})
+    for locker, status in asked.items():
+        if status.digest != digests[locker]:
+            commands.begin_grants_anew(connection, locker, at_s)
+
+
+def _status_dict(status: messages.Status) -> dict[str, Any]:
+    return {
+        "epoch": status.epoch,
+        "seq": status.seq,
+        "ack": status.ack,
+        "grants": status.grants,
+        "trust": status.trust,
+        "time_s": status.time_s,
+        "firmware": status.firmware,
+        "journal": status.journal,
+        "faults": status.faults,
+        "health": asdict(status.health) if status.health is not None else None,
+    }

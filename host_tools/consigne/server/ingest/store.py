@@ -1,0 +1,179 @@
+"""One batch of messages from lockers, committed: what the host stores and may then acknowledge.
+
+``Store.commit`` is the only writer of events.  It may be given anything twice, in any order and by
+several processes at once: the unbroken run of each stream is kept in the same transaction as the
+rows, under a lock, so what it returns to be acknowledged is on the disk.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.engine import Connection
+
+from consigne.protocol import messages as protocol
+
+from ..fleet import alarms, commands
+from ..fleet.retiring import retired
+from ..notices import notices
+from ..storage.database import Database, insert_rows
+from ..storage.models import events, lockers, streams
+from . import projection, repeats, reports, standing, streamrows
+from .contiguity import Held
+from .decode import Message
+from .outcome import Outcome, Stored, Stream, held_of, now_s
+
+_EVENT_COLUMNS = ("locker", "epoch", "seq", "time_s", "kind", "parcel", "data")
+
+
+class Store:
+    """Commits what lockers say."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def commit(self, messages: Sequence[Message]) -> Outcome:
+        """Store a batch in one transaction; durable when it returns.
+
+        Raises
+        ------
+        sqlalchemy.exc.SQLAlchemyError
+            Nothing was stored; the lockers will send it again.
+        """
+        with self.database.write() as connection:
+            return self.commit_within(connection, messages)
+
+    def commit_within(self, connection: Connection, messages: Sequence[Message]) -> Outcome:
+        """As ``commit``, in the caller's transaction."""
+        outcome = Outcome()
+        batches: dict[Stream, list[protocol.Event]] = {}
+        for message in messages:
+            if isinstance(message.content, protocol.EventBatch):
+                stream = (message.locker, message.content.epoch)
+                batches.setdefault(stream, []).extend(message.content.events)
+        rows = streamrows.lock(connection, sorted(batches))
+        gone = retired(connection, {message.locker for message in messages})  # asked under that lock
+        serving = [message for message in messages if message.locker not in gone]
+        outcome.retired = len(messages) - len(serving)
+        rows = {stream: row for stream, row in rows.items() if stream[0] not in gone}
+        self._store_events(connection, rows, batches, outcome)
+        said = [(one.locker, one.content) for one in serving if isinstance(one.content, protocol.Status)]
+        if said:
+            reports.apply(connection, said, outcome)
+        for message in serving:
+            standing.apply(connection, message, outcome)
+        return outcome
+
+    def forget_presence(self) -> None:
+        """Nobody is known to be connected: the broker, who knows it, is not there."""
+        with self.database.write() as connection:
+            devices = lockers.c.up.is_(True) & (lockers.c.kind == "locker")
+            connection.execute(update(lockers).where(devices).values(up=False))
+
+    def open_gaps(self) -> dict[Stream, Held]:
+        """Every stream of which something is known to be missing, for a host that starts."""
+        with self.database.read() as connection:
+            joined = select(streams).join(lockers, lockers.c.id == streams.c.locker)
+            rows = connection.execute(joined.where(streams.c.islands != "[]", lockers.c.retired_at.is_(None)))
+            return {(row.locker, row.epoch): held_of(row) for row in rows}
+
+    def missing(self, known: dict[Stream, int]) -> dict[Stream, int | None]:
+        """The first number missing of every stream with a gap, None for those ``known`` that have none now.
+
+        ``known`` gives what was missing; a locker's status may have claimed it, without a gap to be seen.
+        """
+        found: dict[Stream, int | None] = {}
+        for stream, held in self.open_gaps().items():
+            found[stream] = held.first_missing
+        others = {stream: first for stream, first in known.items() if stream not in found}
+        with self.database.read() as connection:
+            for (locker, epoch), first in others.items():
+                here = (streams.c.locker == locker) & (streams.c.epoch == epoch)
+                row = connection.execute(select(streams.c.contiguous).where(here)).first()
+                if row is not None and row.contiguous >= first:
+                    found[locker, epoch] = None
+        return found
+
+    # --- events --------------------------------------------------------------------------------
+
+    def _store_events(
+        self,
+        connection: Connection,
+        rows: dict[Stream, Any],
+        batches: dict[Stream, list[protocol.Event]],
+        outcome: Outcome,
+    ) -> None:
+        fresh_rows: list[tuple[Any, ...]] = []
+        said: list[projection.Said] = []
+        changed: list[dict[str, Any]] = []
+        speaking: dict[str, int | None] = {}
+        again: dict[Stream, list[protocol.Event]] = {}
+        for stream, row in rows.items():
+            held = held_of(row)
+            before = held.highest
+            fresh, lost, repeated = _hold(held, batches[stream], outcome)
+            outcome.held[stream] = held
+            if not row.up:  # its status was lost; and whoever is not here is asked for nothing
+                speaking.setdefault(stream[0], None)
+                outcome.lockers.add(stream[0])
+            if held.highest > before and row.current != stream[1]:
+                speaking[stream[0]] = stream[1]  # whoever goes on is the life of the journal that counts
+            if repeated:
+                again[stream] = repeated
+            if not fresh and not lost:
+                continue
+            fresh_rows.extend(_event_row(stream, event) for event in fresh)
+            said.extend(projection.custody(*stream, fresh))
+            outcome.stored.extend(Stored(*stream, event) for event in fresh)
+            changed.append(streamrows.row_of(stream, held, row, stored=len(fresh), lost=lost))
+        streamrows.save(connection, changed)
+        streamrows.speaking(connection, speaking)
+        if fresh_rows:
+            insert_rows(connection, events, _EVENT_COLUMNS, fresh_rows)
+        self._compare(connection, again, outcome)
+        outcome.parcels = projection.apply(connection, said)
+        alarms.note(connection, outcome.stored)
+        notices.plan(connection, outcome.parcels, now_s())
+        outcome.commands |= commands.answered_by_events(connection, outcome.stored)
+
+    def _compare(
+        self, connection: Connection, again: dict[Stream, list[protocol.Event]], outcome: Outcome
+    ) -> None:
+        for stream, repeated in again.items():
+            numbers = repeats.conflicts(connection, *stream, repeated)
+            if numbers:
+                outcome.conflicts[stream] = numbers
+                here = (streams.c.locker == stream[0]) & (streams.c.epoch == stream[1])
+                more = {"conflicts": streams.c.conflicts + len(numbers)}
+                connection.execute(update(streams).where(here).values(more))
+
+
+def _hold(
+    held: Held, batch: list[protocol.Event], outcome: Outcome
+) -> tuple[list[protocol.Event], int, list[protocol.Event]]:
+    """Add a batch to what is held; returns the new events, the count of numbers lost, the repeated events."""
+    fresh, repeated = [], []
+    lost = 0
+    for event in sorted(batch, key=lambda one: one.seq):
+        if event.seq in held:
+            repeated.append(event)
+            continue
+        if event.kind == "lost" and event.sound:
+            first, last = event.data["first"], event.data["last"]
+            if 1 <= first <= last < event.seq:
+                lost += held.add_range(first, last)
+                if last not in held:  # no room for it now: the record must come again
+                    outcome.deferred += 1
+                    continue
+        if held.add(event.seq):
+            fresh.append(event)
+        else:
+            outcome.deferred += 1
+    outcome.repeated += len(repeated)
+    return fresh, lost, repeated
+
+
+def _event_row(stream: Stream, event: protocol.Event) -> tuple[Any, ...]:
+    """In the order of ``_EVENT_COLUMNS``."""
+    parcel = event.data.get("parcel") if event.sound else None
+    return (*stream, event.seq, event.time_s, event.kind, parcel or None, event.text)

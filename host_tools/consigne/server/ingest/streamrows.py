@@ -1,0 +1,96 @@
+"""The row of each stream: locked, made when the stream is new, and written back with what is held now.
+
+A whole batch takes a few statements however many lockers speak in it: after a broker has come back, all of
+them do at once.  Rows are locked and written in the order of their names, so that two ingest workers wait for
+one another and never both at once.  Functions here run inside the caller's transaction.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import BigInteger, bindparam, func, select, tuple_, update
+from sqlalchemy.engine import Connection
+
+from ..storage.database import chunks, insert
+from ..storage.models import lockers, streams
+from .contiguity import Held
+from .outcome import Stream, now_s
+
+_UPDATE_STREAM = (
+    update(streams)
+    .where(streams.c.locker == bindparam("the_locker"), streams.c.epoch == bindparam("the_epoch"))
+    .values({name: bindparam("new_" + name) for name in ("contiguous", "islands", "stored", "lost")})
+)
+_UPDATE_LOCKER = (
+    update(lockers)
+    .where(lockers.c.id == bindparam("the_locker"))
+    .values(up=True, epoch=func.coalesce(bindparam("new_epoch", type_=BigInteger), lockers.c.epoch))
+)
+
+
+def lock(connection: Connection, wanted: Sequence[Stream]) -> dict[Stream, Any]:
+    """The rows of some streams in ascending order, made where missing, locked until the commit.
+
+    Beside the stream's columns a row has ``current``, the epoch that counts now, and ``up``, whether the
+    locker is known to be connected.
+    """
+    rows = _select(connection, wanted)
+    missing = [stream for stream in wanted if stream not in rows]
+    if missing:
+        _make(connection, missing)
+        rows.update(_select(connection, missing))
+    return {stream: rows[stream] for stream in wanted}
+
+
+def save(connection: Connection, changed: Sequence[dict[str, Any]]) -> None:
+    """Write back rows made by ``row_of``."""
+    if changed:
+        connection.execute(_UPDATE_STREAM, changed)
+
+
+def speaking(connection: Connection, epochs: dict[str, int | None]) -> None:
+    """Lockers that speak, so are here; each with the life of its journal that counts now, None: as before."""
+    rows = [{"the_locker": locker, "new_epoch": epoch} for locker, epoch in sorted(epochs.items())]
+    if rows:
+        connection.execute(_UPDATE_LOCKER, rows)
+
+
+def row_of(stream: Stream, held: Held, row: Any, *, stored: int, lost: int) -> dict[str, Any]:
+    """A stream's row as ``save`` takes it: what is held now, so many more stored and lost."""
+    return {
+        "the_locker": stream[0],
+        "the_epoch": stream[1],
+        "new_contiguous": held.contiguous,
+        "new_islands": json.dumps(held.islands),
+        "new_stored": row.stored + stored,
+        "new_lost": row.lost + lost,
+    }
+
+
+def _make(connection: Connection, missing: Sequence[Stream]) -> None:
+    known: Counter[str] = Counter()
+    for chunk in chunks(sorted({locker for locker, _ in missing})):
+        counted = select(streams.c.locker, func.count()).where(streams.c.locker.in_(chunk))
+        known.update({row[0]: row[1] for row in connection.execute(counted.group_by(streams.c.locker))})
+    rows = []
+    for locker, epoch in missing:
+        new = {"locker": locker, "epoch": epoch, "rank": known[locker], "first_at": now_s()}
+        rows.append({**new, "contiguous": 0, "islands": "[]", "stored": 0, "lost": 0})
+        known[locker] += 1
+    connection.execute(insert(connection, streams).on_conflict_do_nothing(), rows)
+
+
+def _select(connection: Connection, wanted: Sequence[Stream]) -> dict[Stream, Any]:
+    rows: dict[Stream, Any] = {}
+    for chunk in chunks(wanted):
+        statement = (
+            select(streams, lockers.c.epoch.label("current"), lockers.c.up)
+            .join(lockers, lockers.c.id == streams.c.locker)
+            .where(tuple_(streams.c.locker, streams.c.epoch).in_(chunk))
+            .order_by(streams.c.locker, streams.c.epoch)
+            .with_for_update(of=streams)
+        )
+        rows.update(((row.locker, row.epoch), row) for row in connection.execute(statement))
+    return rows

@@ -1,0 +1,77 @@
+"""The ingest's worker thread: decode what arrived, commit it, and hold up nobody for one bad message."""
+
+import logging
+from collections import Counter
+
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from ..storage.database import Database
+from .counts import Counts
+from .decode import Decoder, KeyRing, Message
+from .inbox import LOST, Received
+from .outcome import Outcome
+from .store import Store
+
+log = logging.getLogger(__name__)
+
+DATABASES_OWN = (OperationalError, InterfaceError)
+"""The database itself is locked, full or gone: the messages are good and are tried again."""
+
+
+class Storing:
+    """What is received, made into rows; ``dropped`` counts, by reason, what is not let through."""
+
+    def __init__(self, database: Database, keys: KeyRing, counts: Counts) -> None:
+        self.store = Store(database)
+        self._decoder = Decoder(keys)
+        self._counts = counts
+
+    @property
+    def dropped(self) -> Counter[str]:
+        """Messages not let through, by reason."""
+        return self._decoder.dropped
+
+    def keep(self, taken: list[Received]) -> list[Outcome]:
+        """Decode and commit, in the order of arrival.
+
+        Raises
+        ------
+        DATABASES_OWN
+            Nothing of what was not committed yet is lost: give it again.
+        """
+        if LOST not in taken:
+            return self._commit(taken)
+        at = taken.index(LOST)
+        outcomes = self._commit(taken[:at])
+        self.store.forget_presence()
+        return outcomes + self.keep(taken[at + 1 :])
+
+    def _commit(self, taken: list[Received]) -> list[Outcome]:
+        messages = self._decoder.decode_all(taken)
+        if not messages:
+            return []
+        try:
+            return [self.store.commit(messages)]
+        except DATABASES_OWN:
+            raise
+        except Exception:
+            self._counts.failed_commits += 1
+            log.exception("a batch of %d messages failed: trying them one by one", len(messages))
+        return self._commit_singly(messages)
+
+    def _commit_singly(self, messages: list[Message]) -> list[Outcome]:
+        """Keep one message that cannot be stored from holding up all others.
+
+        Any exception is caught, a defect of ours too: what one locker says must not stop the fleet. The
+        message is logged with its traceback, counted, and not acknowledged, so it is not lost either.
+        """
+        outcomes = []
+        for message in messages:
+            try:
+                outcomes.append(self.store.commit([message]))
+            except DATABASES_OWN:
+                raise
+            except Exception:
+                self._decoder.dropped["not_storable"] += 1
+                log.exception("a message of %s is not stored", message.locker)
+        return outcomes

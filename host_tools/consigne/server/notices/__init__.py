@@ -1,0 +1,1 @@
+"""Messages to people: when one is due, its text in three languages, and its delivery."""

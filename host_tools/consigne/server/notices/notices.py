@@ -1,0 +1,190 @@
+"""Notices to customers as an outbox in the database: planned with the event that causes them, sent later.
+
+A notice is a row, one for each parcel, kind and stay in a locker, so an event that comes twice plans
+nothing twice.  What happens to the parcel meanwhile makes waiting notices void: a reminder for a parcel that
+was collected is never sent.  Texts are made when they are sent and kept nowhere: they hold the code.
+"""
+
+import re
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import bindparam, func, select, update
+from sqlalchemy.engine import Connection
+
+from ..errors import Invalid
+from ..ingest.projection import ENDED
+from ..storage.database import Database, chunks, insert
+from ..storage.models import notices, parcels
+
+ANNOUNCED, ARRIVED, REMINDER, EXPIRED = "announced", "arrived", "reminder", "expired"
+COLLECTED, RETURNED = "collected", "returned"
+WAITING, SENT, FAILED, VOID = "waiting", "sent", "failed", "void"
+DAY_S = 86_400
+REMIND_BEFORE_S = DAY_S
+LEASE_S = 300
+"""A notice taken by a sender that then died is tried again after this long: twice rather than never."""
+PAUSES_S = (60, 300, 1_800, 7_200, 21_600, 43_200)
+"""Between tries; after the last of them the notice has failed."""
+KEEP_S = 90 * DAY_S
+CONTACT_KEEP_S = 30 * DAY_S
+"""A customer's address is forgotten this long after the parcel is gone."""
+
+_VOID = (
+    update(notices).where(notices.c.id == bindparam("the_id"), notices.c.state == WAITING).values(state=VOID)
+)
+
+_MAIL = re.compile(r"^[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9.-]{1,120}\.[A-Za-z]{2,24}$")
+_PHONE = re.compile(r"^\+[1-9][0-9]{6,14}$")
+_ELSE = re.compile(r"^[A-Za-z0-9._%+@-]{1,100}$")
+_CHANNEL = re.compile(r"^[a-z]{1,16}$")
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A notice to be sent now; ``tries`` counts this one."""
+
+    id: int
+    parcel: str
+    kind: str
+    tries: int
+
+
+def check_contact(text: str) -> str:
+    """``mail:someone@example.org``, ``sms:+33612345678``, or ``<channel>:<name there>``; else ``Invalid``."""
+    channel, colon, to = text.partition(":")
+    shape = {"mail": _MAIL, "sms": _PHONE}.get(channel, _ELSE)
+    if not colon or not _CHANNEL.match(channel) or not shape.match(to):
+        raise Invalid("contact is mail:someone@example.org, sms:+33612345678 or <channel>:<name>")
+    return text
+
+
+def plan(connection: Connection, changed: Iterable[str], now_s: int) -> None:
+    """Bring the notices of parcels that changed in line with where the parcels are now."""
+    rows: list[Any] = []
+    ids = sorted(changed)
+    for chunk in chunks(ids):
+        here = parcels.c.id.in_(chunk) & parcels.c.contact.is_not(None)
+        rows.extend(connection.execute(select(parcels).where(here)).all())
+    _plan(connection, rows, now_s)
+
+
+def _plan(connection: Connection, rows: Sequence[Any], now_s: int) -> None:
+    """A few statements for any number of parcels."""
+    wanted = {row.id: (_stay(row), _wanted(row, now_s)) for row in rows}
+    void = []
+    for chunk in chunks(sorted(wanted)):
+        waiting = select(notices.c.id, notices.c.parcel, notices.c.kind, notices.c.stay)
+        here = notices.c.parcel.in_(chunk) & (notices.c.state == WAITING)
+        for notice in connection.execute(waiting.where(here)):
+            stay, kinds = wanted[notice.parcel]
+            if notice.stay != stay or notice.kind not in kinds:
+                void.append({"the_id": notice.id})
+    if void:
+        connection.execute(_VOID, sorted(void, key=lambda one: one["the_id"]))
+    new = [
+        {"parcel": id_, "kind": kind, "stay": stay, "state": WAITING, "next_at": at_s, "tries": 0}
+        for id_, (stay, kinds) in sorted(wanted.items())
+        for kind, at_s in kinds.items()
+        if not _is_too_late(kind, kinds, now_s)
+    ]
+    if new:
+        connection.execute(insert(connection, notices).on_conflict_do_nothing(), new)
+
+
+def _is_too_late(kind: str, wanted: dict[str, int], now_s: int) -> bool:
+    """Whether a locker that was offline told so late that a later notice says all there is to say."""
+    if kind == REMINDER:
+        return wanted[REMINDER] <= now_s
+    return kind == ARRIVED and wanted[EXPIRED] <= now_s
+
+
+def postpone(connection: Connection, row: Any, now_s: int) -> None:
+    """The deadline of a parcel in a locker has moved: remind and warn again, before the new one."""
+    for kind, at_s in _wanted(row, now_s).items():
+        if kind in (REMINDER, EXPIRED) and at_s > now_s:
+            mine = (notices.c.parcel == row.id) & (notices.c.kind == kind) & (notices.c.stay == _stay(row))
+            values = {"state": WAITING, "next_at": at_s, "tries": 0}
+            connection.execute(update(notices).where(mine).values(**values))
+    _plan(connection, [row], now_s)
+
+
+def _stay(row: Any) -> int:
+    return int(row.announced_at or 0) if row.state == "announced" else int(row.deposited_at or 0)
+
+
+def _wanted(row: Any, now_s: int) -> dict[str, int]:
+    """Which notices a parcel in its present state should have, and when each is due."""
+    if row.state == "announced":
+        return {ANNOUNCED: now_s}
+    if row.state == "in_locker" and row.deadline_days and not row.revoked:
+        end_s = row.deposited_at + row.deadline_days * DAY_S
+        wanted = {ARRIVED: now_s, EXPIRED: end_s}
+        if row.deadline_days > 1:
+            wanted[REMINDER] = end_s - REMIND_BEFORE_S
+        return wanted
+    if row.state in (COLLECTED, RETURNED):
+        return {row.state: now_s}
+    return {}
+
+
+class Outbox:
+    """What is to be sent, for the sender."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def take(self, count_max: int) -> list[Due]:
+        """The notices due now, each leased to the caller for ``LEASE_S``."""
+        now_s = int(time.time())
+        wanted = select(notices).where(notices.c.state == WAITING, notices.c.next_at <= now_s)
+        with self._database.read() as connection:  # most looks find nothing: they need no writer's lock
+            if connection.execute(wanted.limit(1)).first() is None:
+                return []
+        taken = []
+        with self._database.write() as connection:
+            for row in connection.execute(wanted.order_by(notices.c.next_at).limit(count_max)).all():
+                mine = (notices.c.id == row.id) & (notices.c.next_at == row.next_at)
+                lease = update(notices).where(mine, notices.c.state == WAITING)
+                if connection.execute(lease.values(next_at=now_s + LEASE_S, tries=row.tries + 1)).rowcount:
+                    taken.append(Due(row.id, row.parcel, row.kind, row.tries + 1))
+        return taken
+
+    def sent(self, due: Due) -> None:
+        """It was taken by its channel."""
+        self._end(due, state=SENT, sent_at=int(time.time()), error=None)
+
+    def failed(self, due: Due, error: str, *, for_ever: bool = False) -> None:
+        """It was not: try again later, unless it was the last try or never can be."""
+        if for_ever or due.tries > len(PAUSES_S):
+            self._end(due, state=FAILED, error=error)
+        else:
+            self._end(due, next_at=int(time.time()) + PAUSES_S[due.tries - 1], error=error)
+
+    def _end(self, due: Due, **values: Any) -> None:
+        mine = (notices.c.id == due.id) & (notices.c.state == WAITING)
+        with self._database.write() as connection:
+            connection.execute(update(notices).where(mine).values(**values))
+
+    def of_parcel(self, parcel: str) -> list[dict[str, Any]]:
+        """What a parcel's customer was told, and will be."""
+        wanted = select(notices).where(notices.c.parcel == parcel).order_by(notices.c.next_at, notices.c.id)
+        names = ("kind", "state", "next_at", "tries", "sent_at", "error")
+        with self._database.read() as connection:
+            return [{name: getattr(row, name) for name in names} for row in connection.execute(wanted)]
+
+
+def count(connection: Connection) -> dict[str, int]:
+    """How many notices there are in each state."""
+    counted = select(notices.c.state, func.count()).group_by(notices.c.state)
+    return {row[0]: int(row[1]) for row in connection.execute(counted)}
+
+
+def forget(connection: Connection, now_s: int) -> None:
+    """Let go of what was sent long ago, and of the addresses of customers who have their parcels."""
+    old = notices.c.state.in_((SENT, FAILED, VOID)) & (notices.c.next_at < now_s - KEEP_S)
+    connection.execute(notices.delete().where(old))
+    gone = parcels.c.state.in_(ENDED) & (parcels.c.ended_at < now_s - CONTACT_KEEP_S)
+    connection.execute(update(parcels).where(gone, parcels.c.contact.is_not(None)).values(contact=None))

@@ -1,0 +1,200 @@
+"""Sends the notices of the outbox through Apprise: mail, SMS gateways, webhooks, as the operator's file says.
+
+A customer's address never is a URL of its own: it fills ``{to}`` in a URL that the operator wrote, so
+nobody who announces a parcel can have the host connect anywhere.  Neither addresses nor passwords are logged.
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+import threading
+import tomllib
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+import apprise
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+
+from ..errors import CallerError
+from ..parcels.parcels import Parcels
+from ..storage.database import Database
+from ..storage.models import lockers, parcels
+from . import texts
+from .notices import DAY_S, Due, Outbox
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 8
+LOOK_S = 2.0
+ERROR_CHARACTERS_MAX = 200
+_NO_CODE = ("collected", "returned")
+
+
+class _Heard(logging.Handler):
+    """Keeps the last complaint of each thread's Apprise, which itself only says yes or no."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.last = threading.local()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.last.text = record.getMessage()
+
+
+_heard = _Heard()
+_theirs = logging.getLogger("apprise")
+_theirs.setLevel(logging.WARNING)  # below that it prints addresses and texts
+_theirs.propagate = False  # what matters is told in our words
+_theirs.addHandler(_heard)
+logging.getLogger("urllib3").setLevel(logging.WARNING)  # the same: an address may stand in a path
+
+
+@dataclass(frozen=True)
+class Channels:
+    """How customers are reached: a URL of Apprise with ``{to}`` for each channel, and what texts need."""
+
+    urls: Mapping[str, str]
+    phone: str = ""
+
+    @classmethod
+    def read(cls, path: Path) -> "Channels":
+        """From the operator's TOML file.
+
+        ``[channels]`` has a URL for each channel, such as
+        ``mail = "mailtos://user:password@smtp.example.org?to={to}"``; ``[texts]`` may have ``phone``.
+
+        Raises
+        ------
+        ValueError
+            It is not such a file, a URL is none of Apprise's, or others may read it: it holds passwords.
+        """
+        if path.stat().st_mode & 0o077:
+            raise ValueError(f"{path} holds passwords and others may read it: chmod 600 {path}")
+        try:
+            told = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ValueError(f"{path} is not TOML: {error}") from None
+        urls = told.get("channels")
+        if not isinstance(urls, dict) or not urls:
+            raise ValueError(f"{path} has no [channels]")
+        for name, url in urls.items():
+            if not isinstance(url, str) or apprise.Apprise.instantiate(_filled(url, "a@example.org")) is None:
+                raise ValueError(f"{path}: the URL of channel {name!r} is not one that Apprise understands")
+        return cls(urls, str(told.get("texts", {}).get("phone", "")))
+
+
+def _filled(url: str, to: str) -> str:
+    return url.replace("{to}", quote(to, safe=""))
+
+
+class NotSent(Exception):
+    """The channel did not take it; the text tells why, without address and password."""
+
+
+class Never(NotSent):
+    """It cannot be sent, now or later."""
+
+
+class Notifier:
+    """Sends what is due until stopped.  One host process does it (the leader)."""
+
+    def __init__(self, database: Database, channels: Channels) -> None:
+        self._database, self._channels = database, channels
+        self._outbox, self._parcels = Outbox(database), Parcels(database)
+        self._pool = ThreadPoolExecutor(AT_ONCE, "notices")
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin; returns at once."""
+        self._task = asyncio.create_task(self._run(), name="notices")
+
+    async def stop(self) -> None:
+        """Finish what is being sent, end."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+        await asyncio.to_thread(self._pool.shutdown)
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                if not await self.send_due():
+                    await asyncio.sleep(LOOK_S)
+            except SQLAlchemyError as error:
+                log.error("notices wait, the database refuses: %s", error)
+                await asyncio.sleep(LOOK_S)
+
+    async def send_due(self) -> int:
+        """Send what is due now, at most ``AT_ONCE`` at a time; returns how many were tried."""
+        loop = asyncio.get_running_loop()
+        due = await loop.run_in_executor(self._pool, self._outbox.take, AT_ONCE)
+        await asyncio.gather(*(loop.run_in_executor(self._pool, self._send, one) for one in due))
+        return len(due)
+
+    def _send(self, due: Due) -> None:
+        """One notice, in a thread of the pool."""
+        try:
+            self._deliver(due)
+        except NotSent as error:
+            log.warning("notice %d (%s) was not sent: %s", due.id, due.kind, error)
+            self._outbox.failed(due, str(error), for_ever=isinstance(error, Never))
+        else:
+            self._outbox.sent(due)
+
+    def _deliver(self, due: Due) -> None:
+        channel, to, title, body = self._written(due)
+        url = self._channels.urls.get(channel)
+        if url is None:
+            raise Never(f"there is no channel {channel!r} in the operator's file")
+        url = _filled(url, to)
+        sender = apprise.Apprise.instantiate(url)
+        if sender is None:
+            raise Never(f"channel {channel!r} cannot take such an address")
+        _heard.last.text = ""
+        if not sender.notify(title=title, body=body):  # in this thread, which Apprise.notify would not be
+            raise NotSent(_without_secrets(_heard.last.text or "the channel did not take it", url, to))
+
+    def _written(self, due: Due) -> tuple[str, str, str, str]:
+        """Channel, address, title and text."""
+        with self._database.read() as connection:
+            parcel = connection.execute(select(parcels).where(parcels.c.id == due.parcel)).one()
+            where = connection.execute(select(lockers).where(lockers.c.id == parcel.locker)).one()
+        if parcel.contact is None:
+            raise Never("the customer's address is forgotten already")
+        channel, _, to = parcel.contact.reveal().decode().partition(":")
+        code = ""
+        if due.kind not in _NO_CODE:
+            try:
+                code = self._parcels.code(due.parcel)
+            except CallerError as error:
+                raise Never(str(error)) from None
+        end_s = (parcel.deposited_at or 0) + parcel.deadline_days * DAY_S
+        place = json.loads(where.place)
+        values = {
+            "parcel": parcel.id,
+            "code": code,
+            "title": place.get("title") or where.id,
+            "address": place.get("address", ""),
+            "hours": place.get("hours", ""),
+            "phone": self._channels.phone,
+            "until": texts.date(end_s, where.timezone, parcel.language),
+        }
+        return channel, to, *texts.write(due.kind, parcel.language, values)
+
+
+def _without_secrets(text: str, url: str, to: str) -> str:
+    """A complaint of Apprise, fit for the database and the log."""
+    secrets = {url, to, quote(to, safe="")}
+    with contextlib.suppress(ValueError):
+        parts = urlsplit(url)
+        secrets |= {parts.password or "", parts.username or "", parts.query}
+    for secret in sorted(secrets, key=len, reverse=True):
+        if len(secret) > 2:
+            text = text.replace(secret, "..")
+    return " ".join(text.split())[:ERROR_CHARACTERS_MAX]

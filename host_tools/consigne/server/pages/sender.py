@@ -1,0 +1,197 @@
+"""A carrier's, merchant's or partner's page: announce, follow, take back, and the codes of today."""
+
+import time
+from collections.abc import Callable
+
+from nicegui import ui
+
+from consigne.ui.components import Choice, Text, box, button, field, set_class
+
+from ..errors import CallerError
+from ..parcels.view import Parcel
+from ..people.accounts import Account
+from ..people.roles import HOLDER_ROLES, Role
+from ..service import HostService
+from .parcels import SIZES
+from .pictures import qr_svg
+from .ticket import STATE_LOOKS, spaced
+
+LOOK_EVERY_S = 5.0
+SHOWN_MAX = 100
+DAYS = ((3, "3 days"), (5, "5 days"), (7, "7 days"))
+RETURN_DAYS = 14
+_DEPOSIT, _RETURN, _RECALL, _HANDOVER = 1, 2, 3, 5
+ACTIONS = {
+    Role.CARRIER: ((_DEPOSIT, "leave parcels"), (_RECALL, "take parcels back")),
+    Role.MERCHANT: ((_DEPOSIT, "leave parcels"), (_RECALL, "take parcels back"), (_HANDOVER, "hand over")),
+    Role.PARTNER: ((_HANDOVER, "take parcels to deliver"),),
+}
+
+
+class MineView:
+    """What one sender sees; ``who()`` is the account that acts."""
+
+    def __init__(self, host: HostService, account: Account, who: Callable[[], Account]) -> None:
+        self._host, self._account, self._who = host, account, who
+        self._shown: list[Parcel] = []
+        with box("wide"):
+            if not account.role.sits:
+                self._announce_card()
+            self._code_card()
+            with box("card"):
+                Text("Parcels", tag="h2")
+                self._rows = box("rows")
+        self._look()
+        ui.timer(LOOK_EVERY_S, self._look)
+
+    # --- announcing ----------------------------------------------------------------------------------------
+
+    def _announce_card(self) -> None:
+        with box("card orders"):
+            Text("Announce a parcel", tag="h2")
+            with box("row-line"):
+                with box("grow"):
+                    self._parcel = field("parcel number", placeholder="what its label says")
+                with box("grow"):
+                    self._locker = field("locker or counter", placeholder="name of the locker or counter")
+                    self._locker.on("keydown.enter", self._find)
+                button("Find", self._find, "press")
+            self._points = box("chips")
+            with box("row-line"):
+                self._size = Choice(SIZES, "size")
+                self._days = Choice(DAYS, "days to collect")
+                with box("grow"):
+                    self._contact = field(
+                        "customer's contact", placeholder="mail:someone@example.org or sms:+33612345678"
+                    )
+                button("Announce", self._announce, "press main")
+            self._label = box("return-label")
+            self._told = Text("", "answer", "div")
+            self._told.props["role"] = "status"
+
+    def _find(self) -> None:
+        self._points.clear()
+        with self._points:
+            for point in self._host.overview.points(self._locker.value.strip()[:80])[:12]:
+                free = " ".join(f"{count} {size}" for size, count in point["free"].items()) or "full"
+                label = f"{point['id']} {point['title']} · {free}"
+                button(label, lambda _, id_=point["id"]: self._locker.set_value(id_), "press small")
+
+    def _announce(self) -> None:
+        try:
+            made = self._host.parcels.announce(
+                self._parcel.value.strip(),
+                self._locker.value.strip(),
+                size=self._size.value,
+                deadline_days=self._days.value,
+                contact=self._contact.value.strip() or None,
+                carrier=self._account.holder,
+                by=self._who().name,
+            )
+            code = self._host.parcels.code(made.id, by=self._who().name)
+        except CallerError as error:
+            self._tell(f"{error}.", is_good=False)
+            return
+        self._host.kick()
+        self._tell(f"{made.id} is announced. Its code: {spaced(code)}", is_good=True)
+        self._parcel.set_value("")
+        self._contact.set_value("")
+        self._look()
+
+    def _tell(self, words: str, *, is_good: bool) -> None:
+        self._told.set_text(words[0].upper() + words[1:])
+        set_class(self._told, "good", is_good)
+        set_class(self._told, "bad", not is_good)
+
+    # --- codes of today ------------------------------------------------------------------------------------
+
+    def _code_card(self) -> None:
+        with box("card orders"):
+            Text("Code of today", tag="h2")
+            with box("row-line"):
+                self._at = field("locker of the code", self._account.locker or "", "name of the locker")
+                self._action = Choice(ACTIONS[self._account.role], "what for")
+                button("Show code", self._show_code, "press")
+            self._digits = Text("", "digits mono", "div")
+
+    def _show_code(self) -> None:
+        try:
+            told = self._host.passes.window_code(
+                self._at.value.strip(),
+                role=HOLDER_ROLES[self._account.role],
+                action=self._action.value,
+                holder=self._account.holder or 0,
+                by=self._who().name,
+            )
+        except CallerError as error:
+            self._digits.set_text(f"{error}")
+            return
+        self._digits.set_text(spaced(told["code"]))
+
+    # --- parcels -------------------------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        if self._account.role.sits:
+            parcels = self._host.parcels.list(self._account.locker, open_only=True, limit=SHOWN_MAX)
+        else:
+            parcels = self._host.parcels.list(carrier=self._account.holder, limit=SHOWN_MAX)
+        parcels.sort(key=lambda parcel: not parcel.overdue)  # what must be taken back stands first
+        if parcels == self._shown:
+            return
+        self._shown = parcels
+        self._rows.clear()
+        with self._rows:
+            if not parcels:
+                Text("Nothing yet.", "quiet", "div")
+            for parcel in parcels:
+                self._line(parcel)
+
+    def _line(self, parcel: Parcel) -> None:
+        with box().props(f'data-parcel="{parcel.id}" data-state="{parcel.state}"'):
+            Text(parcel.id, "mono grow")
+            Text(parcel.locker, "soft")
+            Text(_until(parcel), "soft num")
+            look = "bad" if parcel.overdue else STATE_LOOKS.get(parcel.state, "")
+            Text("take back" if parcel.overdue else parcel.state.replace("_", " "), f"pill {look}")
+            if self._account.role.sits:
+                return
+            if parcel.state == "in_locker":
+                button("3 days more", lambda _, id_=parcel.id: self._extend(id_), "press small")
+            elif parcel.state == "announced":
+                button("Return label", lambda _, one=parcel: self._return_label(one), "press small")
+
+    def _return_label(self, parcel: Parcel) -> None:
+        """A QR code with which the customer leaves this parcel in the locker, to be sent back."""
+        try:
+            made = self._host.passes.token(
+                parcel.locker,
+                action=_RETURN,
+                holder=self._account.holder or 0,
+                parcel=parcel.id,
+                days=RETURN_DAYS,
+                by=self._who().name,
+            )
+        except CallerError as error:
+            self._tell(f"{error}.", is_good=False)
+            return
+        self._label.clear()
+        with self._label:
+            ui.html(qr_svg(made["token"]), sanitize=False).classes("qr")
+            with box():
+                Text(parcel.id, "mono")
+                Text(f"For the customer: show it to the scanner of {parcel.locker}, put the parcel in.")
+                Text(f"Works once, for {RETURN_DAYS} days.", "faint")
+
+    def _extend(self, parcel: str) -> None:
+        try:
+            self._host.parcels.extend(parcel, 3, by=self._who().name)
+        except CallerError as error:
+            self._tell(f"{error}.", is_good=False)
+        self._look()
+
+
+def _until(parcel: Parcel) -> str:
+    if parcel.collect_by is None:
+        return ""
+    left_h = (parcel.collect_by - int(time.time())) // 3600
+    return f"{left_h // 24} d {left_h % 24} h left" if left_h >= 0 else f"{-left_h // 24} d over"

@@ -1,0 +1,1 @@
+"""Parcels: announced, followed, handed over at a counter."""

@@ -1,0 +1,166 @@
+"""An attended counter: a clerk takes parcels in, puts them on numbered shelves, hands them over for a code.
+
+A counter is a locker without a device.  What its clerk does becomes the events a locker would have sent, in
+a stream of its own, so parcels, notices, counts and the trail are the same for both.
+"""
+
+import json
+import secrets
+import time
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.engine import Connection
+
+from consigne.firmware.source import import_locker
+from consigne.protocol import codes, messages
+
+from ..errors import CallerError, Conflict, Invalid, NotFound
+from ..fleet.fleet import COUNTER
+from ..ingest.decode import Message
+from ..ingest.store import Store
+from ..people import audit
+from ..people.rate_limit import Patience
+from ..storage import lookup
+from ..storage.database import Database
+from ..storage.models import lockers, parcels, streams
+from .view import canonical_id
+
+_events = import_locker("core.events")
+_records = import_locker("core.records")
+
+EPOCH = 1  # a counter's journal is the database itself: it never begins anew
+TRIES = 20
+TRY_EVERY_S = 60.0
+_EMPTY, _PARCEL, _CLOSED = 0, 1, 0
+
+
+class TooMany(CallerError):
+    """Too many wrong codes."""
+
+    status = 429
+
+
+class Counter:
+    """Counters and what their clerks do.  ``by`` is the clerk's account."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._store = Store(database)
+        # 8 digits stand against guessing at any speed a clerk can type
+        self._patience = Patience(TRIES, TRY_EVERY_S, _too_soon)
+
+    def take_in(self, counter: str, label: str, shelf: str = "", *, by: str) -> str:
+        """A parcel comes in, announced or not; returns the name of its shelf.
+
+        ``shelf`` is where the clerk put it; the emptiest one is proposed when "".
+        """
+        parcel = canonical_id(label)
+        with self._database.write() as connection:
+            where = _counter(connection, counter)
+            row = connection.execute(select(parcels).where(parcels.c.id == parcel)).first()
+            if row is not None and row.state == "in_locker":
+                raise Conflict(f"parcel {parcel} is at {row.locker} already")
+            if row is not None and row.state == "announced" and row.locker != counter:
+                raise Conflict(f"parcel {parcel} belongs to {row.locker}, not here")
+            names = [str(door["name"]) for door in json.loads(where.layout)]
+            number = _shelf(names, shelf) if shelf else _emptiest(connection, counter, len(names))
+            fields = {"door": number, "holder": 0, "role": _events.CLERK, "parcel": parcel}
+            self._happened(connection, where, "deposited", fields)
+            audit.note(
+                connection, by, "take in", locker=counter, parcel=parcel, detail=f"shelf {names[number]}"
+            )
+            return names[number]
+
+    def find(self, counter: str, code: str) -> dict[str, Any]:
+        """The parcel that a customer's code collects, and its shelf; wrong codes are slowed down."""
+        with self._database.read() as connection:
+            where = _counter(connection, counter)
+            here = (parcels.c.locker == counter) & (parcels.c.state == "in_locker")
+            rows = connection.execute(select(parcels).where(here, parcels.c.revoked.is_(False))).all()
+        self._patience.spend(counter)
+        digits = "".join(code.split())
+        for row in rows:
+            wanted = _code_of(where, row)
+            if wanted and secrets.compare_digest(wanted.encode(), digits.encode()):
+                self._patience.forgive(counter)
+                return {"parcel": row.id, "shelf": _name(where, row.door)}
+        raise NotFound("no parcel here has this code: look again at the message and its address")
+
+    def hand_over(self, counter: str, code: str, *, by: str, paper: bool = False) -> dict[str, Any]:
+        """A customer takes the parcel of a code; ``paper``: the clerk has seen identity paper."""
+        found = self.find(counter, code)
+        detail = f"shelf {found['shelf']}, for its code{', paper seen' if paper else ''}"
+        self._leaves(counter, found["parcel"], "collected", detail, by)
+        return found
+
+    def give_back(self, counter: str, label: str, *, by: str) -> str:
+        """A courier takes a parcel away; returns the name of its shelf."""
+        return self._leaves(counter, canonical_id(label), "returned", "to a courier", by)
+
+    def _leaves(self, counter: str, parcel: str, kind: str, detail: str, by: str) -> str:
+        with self._database.write() as connection:
+            where = _counter(connection, counter)
+            row = connection.execute(select(parcels).where(parcels.c.id == parcel)).first()
+            if row is None or row.locker != counter or row.state != "in_locker":
+                raise Conflict(f"parcel {parcel} is not on a shelf here")
+            fields: dict[str, Any] = {"door": row.door, "ref": 0, "parcel": parcel}
+            if kind == "returned":
+                fields = {"door": row.door, "holder": 0, "role": _events.CLERK, "parcel": parcel}
+            self._happened(connection, where, kind, fields)
+            audit.note(connection, by, kind, locker=counter, parcel=parcel, detail=detail)
+            return _name(where, row.door)
+
+    def _happened(self, connection: Connection, where: Any, kind: str, fields: dict[str, Any]) -> None:
+        """Commit an event of the counter, and what then lies on its shelves."""
+        mine = (streams.c.locker == where.id) & (streams.c.epoch == EPOCH)
+        stream = connection.execute(select(streams.c.contiguous).where(mine).with_for_update()).first()
+        seq, now_s = (stream.contiguous if stream is not None else 0) + 1, int(time.time())
+        event = [seq, now_s, {"kind": kind, **fields}]
+        batch = messages.parse_events(messages.dump({"epoch": EPOCH, "events": [event]}))
+        self._store.commit_within(connection, [Message(where.id, batch)])
+        here = (parcels.c.locker == where.id) & (parcels.c.state == "in_locker")
+        lying = {row.door: row.id for row in connection.execute(select(parcels).where(here))}
+        doors: list[tuple[int, int, str | None]] = [
+            (_PARCEL if number in lying else _EMPTY, _CLOSED, lying.get(number))
+            for number in range(len(json.loads(where.layout)))
+        ]
+        shelves = messages.Occupancy(epoch=EPOCH, seq=seq + 1, time_s=now_s, doors=doors)
+        self._store.commit_within(connection, [Message(where.id, shelves)])
+
+
+def _too_soon(wait_s: int) -> TooMany:
+    return TooMany(f"too many wrong codes: wait {wait_s} s")
+
+
+def _counter(connection: Connection, counter: str) -> Any:
+    """The counter's row, locked: two clerks take turns."""
+    wanted = select(lockers).where(lockers.c.id == counter, lockers.c.kind == COUNTER)
+    if connection.execute(wanted.with_for_update()).first() is None:
+        raise NotFound(f"no counter {counter} is registered")
+    return lookup.in_service(connection, counter)
+
+
+def _shelf(names: list[str], shelf: str) -> int:
+    if shelf not in names:
+        raise Invalid(f"there is no shelf {shelf}: they are numbered from {names[0]} to {names[-1]}")
+    return names.index(shelf)
+
+
+def _emptiest(connection: Connection, counter: str, count: int) -> int:
+    """The shelf with the fewest parcels, the first of them."""
+    here = (parcels.c.locker == counter) & (parcels.c.state == "in_locker")
+    lying = [row.door for row in connection.execute(select(parcels.c.door).where(here))]
+    return min(range(count), key=lambda number: (lying.count(number), number))
+
+
+def _code_of(where: Any, row: Any) -> str:
+    if row.digits is not None:
+        return str(row.digits.reveal().decode())
+    if row.code == "none":  # a customer's return: nobody collects it with a code
+        return ""
+    return codes.derived_code(where.device_key.reveal(), row.id, where.digits)
+
+
+def _name(where: Any, door: int) -> str:
+    return str(json.loads(where.layout)[door]["name"])

@@ -1,0 +1,237 @@
+"""Parcels as the outside sees them: announced, given a code, revoked.
+
+Where a parcel is, is never decided here: that is concluded from the events (``projection``).
+"""
+
+import json
+import time
+from typing import Any
+
+from sqlalchemy import select, update
+
+from consigne.firmware.source import import_locker
+from consigne.protocol import codes
+
+from ..access import digits, grants
+from ..access.digits import DAY_S, EXPECTED_DAYS, SIZES
+from ..errors import Conflict, Invalid
+from ..fleet import commands
+from ..ingest.projection import ENDED
+from ..notices import notices
+from ..people import audit
+from ..people.audit import HOST
+from ..people.secret import Secret
+from ..storage import lookup
+from ..storage.database import Database
+from ..storage.models import parcels
+from .view import PAGE_MAX, Parcel, canonical_id, page, parcel_of, row_of
+
+LANGUAGES: tuple[str, ...] = import_locker("texts").LANGUAGES
+DERIVED, LISTED = "derived", "listed"
+DEADLINE_DAYS_MAX = 60
+
+
+class Parcels:
+    """Announce, look up, tell the code, revoke."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def announce(
+        self,
+        id_: str,
+        locker: str,
+        *,
+        size: int = 1,
+        low: bool = False,
+        deadline_days: int = 3,
+        code: str = DERIVED,
+        carrier: int | None = None,
+        contact: str | None = None,
+        language: str = "en",
+        by: str = HOST,
+    ) -> Parcel:
+        """Announce a parcel: the locker learns its size, and with a listed code its grant.
+
+        Announcing exactly the same again changes nothing and gives the same answer.
+
+        Parameters
+        ----------
+        id_
+            The text of its label; brought into the form a locker reads off the scanner.
+        size
+            1 S, 2 M, 3 L, 4 XL: the smallest compartment it fits.
+        low
+            Whether it wants a compartment that can be reached from a wheelchair.
+        deadline_days
+            Days to collect it, from its deposit.
+        code
+            ``derived``: known to every side without a link.  ``listed``: drawn at random, works once
+            the locker was reached.
+        carrier
+            Number of the carrier or merchant it belongs to; None for the operator.
+        contact, language
+            Where and how its customer is told (see ``notices.check_contact``).
+        by
+            The account that announces it.
+
+        Raises
+        ------
+        Invalid, NotFound, Conflict
+            With a text for whoever asked.
+        """
+        id_ = canonical_id(id_)
+        _check_asked(size, deadline_days, code, language)
+        now_s = int(time.time())
+        with self._database.write() as connection:
+            where = lookup.in_service(connection, locker)
+            _check_fits(where, size, low)
+            before = connection.execute(select(parcels).where(parcels.c.id == id_)).first()
+            asked = {"locker": locker, "size": size, "low": low, "deadline_days": deadline_days, "code": code}
+            asked |= {"carrier": carrier}
+            if (
+                before is not None
+                and before.state == "announced"
+                and asked.items() <= before._mapping.items()
+            ):
+                return parcel_of(before)  # asked again, the first answer was lost on its way
+            if before is not None:
+                _check_before(before, id_, carrier, code)
+            values: dict[str, Any] = {**asked, "state": "announced"}
+            values |= {"announced_at": now_s, "expected_until": now_s + EXPECTED_DAYS * DAY_S}
+            values |= {"revoked": False, "digits": None, "grant": None}
+            values |= {"door": None, "deposited_at": None, "ended_at": None, "language": language}
+            values["contact"] = Secret(notices.check_contact(contact).encode()) if contact else None
+            taken = digits.Taken(connection, where, now_s)
+            if code == LISTED:
+                values |= digits.draw_listed(connection, where, id_, deadline_days, taken, now_s)
+            elif codes.derived_code(where.device_key.reveal(), id_, where.digits) in taken:
+                raise Conflict("another parcel there has the same code: announce it with code 'listed'")
+            values["announced_version"] = grants.next_version(connection, locker)
+            if before is None:
+                connection.execute(parcels.insert().values(id=id_, **values))
+            else:
+                connection.execute(update(parcels).where(parcels.c.id == id_).values(**values))
+            audit.note(connection, by, "announce", locker=locker, parcel=id_)
+            notices.plan(connection, [id_], now_s)
+            return parcel_of(connection.execute(select(parcels).where(parcels.c.id == id_)).one())
+
+    def get(self, id_: str) -> Parcel:
+        """One parcel.  Raises ``NotFound``."""
+        with self._database.read() as connection:
+            return parcel_of(row_of(connection, id_))
+
+    def list(
+        self,
+        locker: str | None = None,
+        *,
+        open_only: bool = False,
+        overdue: bool = False,
+        carrier: int | None = None,
+        after: str = "",
+        limit: int = PAGE_MAX,
+    ) -> "list[Parcel]":
+        """Parcels, the newest announcement first.
+
+        Parameters
+        ----------
+        overdue
+            Only those that lie in a locker beyond their deadline: to be taken back.
+        carrier
+            Only those of one carrier or merchant.
+        after
+            The last parcel of the page before.
+        """
+        with self._database.read() as connection:
+            return page(
+                connection, locker, open_only=open_only, overdue=overdue, carrier=carrier, after=after,
+                limit=limit,
+            )  # fmt: skip
+
+    def code(self, id_: str, by: str | None = None) -> str:
+        """The digits that collect a parcel; ``by`` is the account that is shown them, for the trail.
+
+        Raises ``NotFound``, and ``Conflict`` when it has none (any more).
+        """
+        with self._database.write() if by else self._database.read() as connection:
+            row = row_of(connection, id_)
+            if by:
+                audit.note(connection, by, "show code", locker=row.locker, parcel=row.id)
+            if row.state in ENDED:
+                raise Conflict(f"parcel {row.id} is {row.state}: its code does not work any more")
+            if row.revoked:
+                raise Conflict(f"the code of parcel {row.id} was revoked")
+            if row.code == LISTED:
+                return str(row.digits.reveal().decode())
+            where = lookup.in_service(connection, row.locker)
+            return codes.derived_code(where.device_key.reveal(), row.id, where.digits)
+
+    def extend(self, id_: str, days: int, by: str = HOST) -> Parcel:
+        """Give the customer more days; the derived code and a listed one work as long as it lies there."""
+        with self._database.write() as connection:
+            row = row_of(connection, id_)
+            if row.state in ENDED:
+                raise Conflict(f"parcel {row.id} is {row.state}: there is nothing to extend")
+            total = row.deadline_days + days
+            if days < 1 or total > DEADLINE_DAYS_MAX:
+                raise Invalid(
+                    f"a parcel waits {DEADLINE_DAYS_MAX} days at most, this one {row.deadline_days} now"
+                )
+            values: dict[str, Any] = {"deadline_days": total}
+            if row.grant is not None:
+                values["grant"] = digits.prolong(connection, row, days)
+            connection.execute(update(parcels).where(parcels.c.id == row.id).values(**values))
+            audit.note(connection, by, "extend", locker=row.locker, parcel=row.id, detail=f"{days} days more")
+            longer = row_of(connection, row.id)
+            if longer.contact is not None:
+                notices.postpone(connection, longer, int(time.time()))
+            return parcel_of(longer)
+
+    def revoke(self, id_: str, by: str = HOST) -> Parcel:
+        """Make the code of a parcel worthless; one that has not come is cancelled.
+
+        The locker refuses the code once the command has reached it; until then it is on its way.
+        """
+        now_s = int(time.time())
+        with self._database.write() as connection:
+            row = row_of(connection, id_)
+            if row.state in ENDED:
+                raise Conflict(f"parcel {row.id} is {row.state}: there is nothing to revoke")
+            values: dict[str, Any] = {"revoked": True}
+            if row.state == "announced":
+                values |= {"state": "cancelled", "ended_at": now_s}
+            if row.grant is not None:
+                grants.drop(connection, row.locker, row.grant)
+            until_s = now_s + (EXPECTED_DAYS + DEADLINE_DAYS_MAX) * DAY_S
+            commands.revoke(connection, row.locker, now_s, parcel=(row.id, until_s), by=by)
+            connection.execute(update(parcels).where(parcels.c.id == row.id).values(**values))
+            notices.plan(connection, [row.id], now_s)
+            return parcel_of(row_of(connection, row.id))
+
+
+def _check_asked(size: int, deadline_days: int, code: str, language: str) -> None:
+    if size not in SIZES:
+        raise Invalid("size is 1 (S), 2 (M), 3 (L) or 4 (XL)")
+    if not 1 <= deadline_days <= DEADLINE_DAYS_MAX:
+        raise Invalid(f"deadline_days is 1 to {DEADLINE_DAYS_MAX}")
+    if code not in (DERIVED, LISTED):
+        raise Invalid("code is 'derived' or 'listed'")
+    if language not in LANGUAGES:
+        raise Invalid(f"language is one of {', '.join(LANGUAGES)}")
+
+
+def _check_before(before: Any, id_: str, carrier: int | None, code: str) -> None:
+    """Whether a parcel that is known already may be announced anew."""
+    if before.carrier != carrier:
+        raise Conflict(f"parcel {id_} was announced by somebody else")
+    if before.state not in ENDED:
+        raise Conflict(f"parcel {id_} is {before.state.replace('_', ' ')} at {before.locker} already")
+    if before.revoked and code == DERIVED:
+        raise Conflict(f"the derived code of {id_} was revoked: announce it with code 'listed'")
+
+
+def _check_fits(where: Any, size: int, low: bool) -> None:
+    doors = json.loads(where.layout)
+    if doors and not any(door["size"] >= size and (door["low"] or not low) for door in doors):
+        kind = "low compartment" if low else "compartment"
+        raise Invalid(f"locker {where.id} has no {kind} of size {SIZES[size]} or larger")

@@ -1,0 +1,116 @@
+"""How parcels are shown: one, or a page of them, and under which id they are known."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.engine import Connection
+
+from consigne.firmware.source import import_locker
+
+from ..access.digits import DAY_S
+from ..errors import Invalid, NotFound
+from ..ingest.projection import ENDED
+from ..storage.models import parcels
+
+_labels = import_locker("core.labels")
+
+IN_A_LOCKER = ("in_locker", "forced")
+PAGE_MAX = 500
+_NEWEST_FIRST = (func.coalesce(parcels.c.announced_at, 0).desc(), parcels.c.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One parcel.  Times are Unix seconds; ``collect_by`` is known once it lies in a locker."""
+
+    id: str
+    locker: str
+    state: str
+    size: int
+    low: bool
+    code: str
+    revoked: bool
+    door: int | None
+    announced_at: int | None
+    expected_until: int | None
+    deposited_at: int | None
+    collect_by: int | None
+    overdue: bool
+    ended_at: int | None
+    carrier: int | None
+
+
+def page(
+    connection: Connection,
+    locker: str | None,
+    *,
+    open_only: bool,
+    overdue: bool,
+    carrier: int | None,
+    after: str,
+    limit: int,
+) -> list[Parcel]:
+    """Parcels, the newest announcement first; see ``Parcels.list``."""
+    wanted = select(parcels).order_by(*_NEWEST_FIRST)
+    if locker is not None:
+        wanted = wanted.where(parcels.c.locker == locker)
+    if carrier is not None:
+        wanted = wanted.where(parcels.c.carrier == carrier)
+    if open_only:
+        wanted = wanted.where(parcels.c.state.not_in(ENDED))
+    if overdue:
+        end_s = parcels.c.deposited_at + parcels.c.deadline_days * DAY_S
+        there = parcels.c.state.in_(IN_A_LOCKER) & (parcels.c.deadline_days > 0)
+        wanted = wanted.where(there, end_s < int(time.time()))
+    if after:
+        last = row_of(connection, after)
+        at = func.coalesce(parcels.c.announced_at, 0)
+        same = (at == (last.announced_at or 0)) & (parcels.c.id > last.id)
+        wanted = wanted.where((at < (last.announced_at or 0)) | same)
+    return [parcel_of(row) for row in connection.execute(wanted.limit(min(limit, PAGE_MAX)))]
+
+
+def canonical_id(text: str) -> str:
+    """A parcel's id as a locker knows it.  Raises ``Invalid`` for what no label can say."""
+    reason, id_ = _labels.parcel_id(text)
+    if reason:
+        explained = {
+            _labels.R_LABEL_LENGTH: "a parcel id has 1 to 40 characters",
+            _labels.R_LABEL_CHARS: "a parcel id is made of printable ASCII characters",
+            _labels.R_LABEL_CHECK: "the check digit of the parcel id is wrong: was it misread?",
+        }
+        raise Invalid(explained[reason])
+    return str(id_)
+
+
+def row_of(connection: Connection, id_: str) -> Any:
+    """A parcel's row.  Raises ``NotFound``."""
+    row = connection.execute(select(parcels).where(parcels.c.id == canonical_id(id_))).first()
+    if row is None:
+        raise NotFound(f"no parcel {id_} is known")
+    return row
+
+
+def parcel_of(row: Any) -> Parcel:
+    """A parcel as its row says it."""
+    here = row.state in IN_A_LOCKER and row.deposited_at is not None and row.deadline_days
+    collect_by = row.deposited_at + row.deadline_days * DAY_S if here else None
+    return Parcel(
+        id=row.id,
+        locker=row.locker,
+        state=row.state,
+        size=row.size,
+        low=row.low,
+        code=row.code,
+        revoked=row.revoked,
+        door=row.door if row.state != "announced" else None,
+        announced_at=row.announced_at,
+        expected_until=row.expected_until,
+        deposited_at=row.deposited_at,
+        collect_by=collect_by,
+        overdue=collect_by is not None and collect_by < time.time(),
+        ended_at=row.ended_at,
+        carrier=row.carrier,
+    )

@@ -1,0 +1,1 @@
+"""Accounts, roles, sessions and the audit trail: who asks the host for something."""

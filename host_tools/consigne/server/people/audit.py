@@ -1,0 +1,51 @@
+"""Who did what and when: commands to lockers, codes shown, parcels announced, accounts made."""
+
+import time
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.engine import Connection
+
+from ..storage.models import audit, commands
+
+HOST = "host"
+"""Stands for whoever acts when it is no person."""
+KEEP_S = 400 * 86_400
+PAGE_MAX = 200
+
+
+def note(
+    connection: Connection,
+    by: str,
+    action: str,
+    *,
+    locker: str | None = None,
+    parcel: str | None = None,
+    command: str | None = None,
+    detail: str = "",
+) -> None:
+    """Write down that somebody did something, in the transaction in which it is done."""
+    values = {"at": int(time.time()), "by": by, "action": action, "detail": detail, "command": command}
+    connection.execute(audit.insert().values(locker=locker, parcel=parcel, **values))
+
+
+def trail(connection: Connection, locker: str | None = None, limit: int = 50) -> list[dict[str, Any]]:
+    """What people did, the newest first.
+
+    Each is a dict of ``at``, ``by``, ``action``, ``locker``, ``parcel``, ``detail`` and ``outcome``, which is
+    ``(state, result)`` of a command and None of all else.
+    """
+    fates = (commands.c.state, commands.c.result)
+    wanted = select(audit, *fates).join(commands, commands.c.id == audit.c.command, isouter=True)
+    if locker is not None:
+        wanted = wanted.where(audit.c.locker == locker)
+    out = []
+    for row in connection.execute(wanted.order_by(audit.c.id.desc()).limit(min(limit, PAGE_MAX))):
+        entry = {name: getattr(row, name) for name in ("at", "by", "action", "locker", "parcel", "detail")}
+        out.append({**entry, "outcome": (row.state, row.result) if row.state is not None else None})
+    return out
+
+
+def forget(connection: Connection, now_s: int) -> None:
+    """Let go of what is older than ``KEEP_S``."""
+    connection.execute(audit.delete().where(audit.c.at < now_s - KEEP_S))

@@ -1,0 +1,93 @@
+"""``consigne account``: who may log in at the pages and ask the API."""
+
+import getpass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import CallerError
+from .roles import Role
+
+if TYPE_CHECKING:
+    from .accounts import Accounts
+
+app = typer.Typer(help="Who may log in at the pages and ask the API.", no_args_is_help=True)
+
+DatabaseUrl = Annotated[str, typer.Option(envvar="CONSIGNE_DATABASE", help="SQLAlchemy URL of the host's.")]
+Name = Annotated[str, typer.Argument(help="Name of the account.")]
+DEFAULT_DATABASE = "sqlite:///consigne.db"
+
+
+def _accounts(database: str) -> "Accounts":
+    """Imported only when asked for: SQLAlchemy and Alembic take half a second."""
+    from ..storage.database import Database
+    from .accounts import Accounts
+
+    return Accounts(Database(database))
+
+
+def _by() -> str:
+    return f"{getpass.getuser()} at the console"
+
+
+def _carry_out(done: Any, *arguments: Any, **more: Any) -> Any:
+    try:
+        return done(*arguments, **more)
+    except CallerError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+@app.command()
+def add(
+    name: Name,
+    role: Annotated[Role, typer.Option(help="What it is for.")],
+    holder: Annotated[int | None, typer.Option(help="Number in window codes, for all but operators.")] = None,
+    locker: Annotated[str | None, typer.Option(help="A clerk's counter, a partner's locker.")] = None,
+    database: DatabaseUrl = DEFAULT_DATABASE,
+) -> None:
+    """Make an account and print its API key, once."""
+    accounts = _accounts(database)
+    key = _carry_out(accounts.add, name, role, holder=holder, locker=locker, by=_by())
+    typer.echo(f"API key, not shown again: {key}")
+    typer.echo(f"To log in at the pages it needs a password: consigne account password {name!r}")
+
+
+@app.command("list")
+def list_accounts(database: DatabaseUrl = DEFAULT_DATABASE) -> None:
+    """Every account."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("name", "role", "holder", "at", "password", "")
+    for one in _accounts(database).list():
+        state = "disabled" if one["disabled"] else ""
+        holder = "" if one["holder"] is None else str(one["holder"])
+        password = "set" if one["password"] else ""
+        table.add_row(one["name"], one["role"], holder, one["locker"] or "", password, state)
+    Console().print(table)
+
+
+@app.command()
+def password(
+    name: Name,
+    value: Annotated[str, typer.Option("--password", prompt=True, hide_input=True, confirmation_prompt=True)],
+    database: DatabaseUrl = DEFAULT_DATABASE,
+) -> None:
+    """Set a password; whoever is logged in with the old one is logged out."""
+    _carry_out(_accounts(database).set_password, name, value, by=_by())
+
+
+@app.command()
+def key(name: Name, database: DatabaseUrl = DEFAULT_DATABASE) -> None:
+    """Print a new API key, once; the old one is worthless."""
+    typer.echo(_carry_out(_accounts(database).renew_key, name, by=_by()))
+
+
+@app.command()
+def disable(
+    name: Name,
+    again: Annotated[bool, typer.Option("--enable", help="Let it in again.")] = False,
+    database: DatabaseUrl = DEFAULT_DATABASE,
+) -> None:
+    """Let an account in no more; what it did stays in the trail."""
+    _carry_out(_accounts(database).disable, name, by=_by(), disabled=not again)

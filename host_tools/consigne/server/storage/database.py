@@ -1,0 +1,157 @@
+"""The connection to the database: how it is opened and what a transaction promises.
+
+SQLite by default, in WAL mode with ``synchronous=FULL``: a commit is on the disk before the host
+acknowledges anything, and readers never wait for the writer.  PostgreSQL by URL.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psycopg
+from sqlalchemy import create_engine, event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection, Engine, make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.schema import Table
+
+from . import migrations
+
+BUSY_TIMEOUT_MS = 15_000
+IN_LIST_MAX = 400
+"""Values in one IN list: what both databases plan well, far below what either allows."""
+_One = TypeVar("_One")
+_WRITES = "consigne_writes"
+
+
+class Database:
+    """One database, brought to the newest schema when it is opened.
+
+    Parameters
+    ----------
+    url
+        As SQLAlchemy writes it: ``sqlite:////var/lib/consigne/consigne.db``,
+        ``postgresql://user:password@host/name``.  SQLite in memory is refused: it cannot
+        keep the promise behind an acknowledgement.
+
+    Raises
+    ------
+    ValueError
+        The URL names a database that is not supported.
+    consigne.server.storage.migrations.OtherSchema
+        It was made by a version of Consigne that this does not know; it is left alone.
+    sqlalchemy.exc.OperationalError
+        The database cannot be opened.
+    """
+
+    def __init__(self, url: str) -> None:
+        parsed = make_url(url)
+        if parsed.drivername == "postgresql":
+            parsed = parsed.set(drivername="postgresql+psycopg")  # the driver that comes with Consigne
+        self.backend = parsed.get_backend_name()
+        if self.backend not in ("sqlite", "postgresql"):
+            raise ValueError(f"{self.backend} is not supported: use sqlite or postgresql")
+        if self.backend == "sqlite":
+            if not parsed.database or parsed.database == ":memory:" or "mode=memory" in url:
+                raise ValueError("SQLite needs a file: what is acknowledged must be on a disk")
+            _make_private(Path(parsed.database))
+        # hide_parameters: a failing statement must not print a device key
+        ping = self.backend != "sqlite"
+        self.engine: Engine = create_engine(parsed, hide_parameters=True, pool_pre_ping=ping)
+        if self.backend == "sqlite":
+            event.listen(self.engine, "connect", _prepare_sqlite)
+            event.listen(self.engine, "begin", _begin_sqlite)
+        self._writing = self.engine.execution_options(**{_WRITES: True})
+        with self.write() as connection:
+            migrations.upgrade(connection)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A consistent view; nothing is written in it."""
+        with self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that is durable when the block ends and void when it raises.
+
+        On SQLite it takes the write lock at its beginning, so that what is read in it stays true
+        until the commit; on PostgreSQL the rows that matter are locked by who reads them.
+        """
+        with self._writing.begin() as connection:
+            yield connection
+
+    def insert(self, table: Table) -> Any:
+        """An INSERT that can say ``on_conflict_do_nothing`` or ``..._do_update``."""
+        return sqlite.insert(table) if self.backend == "sqlite" else postgresql.insert(table)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+
+def insert(connection: Connection, table: Table) -> Any:
+    """As ``Database.insert``, for whoever has only the connection."""
+    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+
+
+def chunks(wanted: Sequence[_One]) -> Iterator[Sequence[_One]]:
+    """Parts of a sequence that are short enough for an IN list, in order."""
+    for start in range(0, len(wanted), IN_LIST_MAX):
+        yield wanted[start : start + IN_LIST_MAX]
+
+
+def insert_rows(
+    connection: Connection, table: Table, names: Sequence[str], rows: Sequence[tuple[Any, ...]]
+) -> None:
+    """Insert many rows at once, as tuples in the order of the columns ``names``, of plain types alone.
+
+    On PostgreSQL it is a COPY: 6 us a row against 38 us for an INSERT executed for each (4,000 events, both
+    sides together, measured).
+
+    Raises
+    ------
+    sqlalchemy.exc.DBAPIError
+        Of the same classes as any other statement's.
+    """
+    columns = ", ".join(names)
+    if connection.dialect.name == "sqlite":
+        marks = ", ".join("?" * len(names))
+        connection.exec_driver_sql(f"INSERT INTO {table.name} ({columns}) VALUES ({marks})", list(rows))
+        return
+    statement = f"COPY {table.name} ({columns}) FROM STDIN"
+    try:
+        cursor: Any = connection.connection.cursor()
+        with cursor, cursor.copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
+    except psycopg.Error as error:
+        raise DBAPIError.instance(
+            statement, None, error, psycopg.Error, hide_parameters=True, dialect=connection.dialect
+        ) from error
+
+
+def _make_private(path: Path) -> None:
+    """The file holds device keys: make it, if it is not there, readable by its owner alone."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+
+
+def _prepare_sqlite(dbapi_connection: Any, _record: Any) -> None:
+    dbapi_connection.isolation_level = None  # SQLAlchemy's BEGIN below is the only one
+    cursor = dbapi_connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A transaction that first reads and then writes fails with "database is locked" when another
+    # wrote in between, however long it waits; taking the lock first cannot fail so.
+    writes = connection.get_execution_options().get(_WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

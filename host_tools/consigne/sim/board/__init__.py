@@ -1,0 +1,1 @@
+"""The controller board from outside: pins, buses, flash, radio, the wire to the firmware."""

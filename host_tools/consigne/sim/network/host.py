@@ -1,0 +1,102 @@
+"""A host of few words under virtual time, on the in-memory broker: what a locker must be able to count on."""
+
+import json
+from typing import Any
+
+from consigne.protocol import codes, messages
+
+from ..grounds.clock import VirtualClock
+from .broker import Broker, Faults
+from .memory import MemoryNetwork
+
+QUESTION_US = 9_000_000  # an answer later than that would be refused
+EXPIRES_S = 4_000_000_000  # its commands never do: what is tried here is the locker, not the clock
+
+
+class Host:
+    """Signs commands, reads events; acknowledges them when told to.
+
+    ``events`` by seq, of the epoch seen last; ``doubled`` counts those that came more than once and
+    were the same, ``changed`` those that came again and said something else: there must be none.
+    ``counter`` is that of the newest command.
+    """
+
+    def __init__(
+        self, clock: VirtualClock, device_key: bytes, faults: Faults | None = None, locker: str = "L0001"
+    ) -> None:
+        self._key = device_key
+        self._prefix = f"consigne/1/{locker}/"
+        self.network = MemoryNetwork(clock)
+        self.broker = Broker(clock, faults)
+        self.network.listen(1883, self.broker)
+        self.acknowledging = True
+        self.events: dict[int, dict[str, Any]] = {}
+        self.status: dict[str, Any] = {}
+        self._clock = clock
+        self._ahead_s: int | None = None  # of the virtual clock; None: it does not know the time itself
+        self._local = (0, 0, 0)
+        self._question: tuple[int, int] | None = None  # nonce, when it was asked
+        self.counter = self._contiguous = 0
+        self.doubled = self.changed = 0
+        self.broker.subscribe(self._prefix + "events", self._events)
+        self.broker.subscribe(self._prefix + "status", self._status)
+        self.broker.subscribe(self._prefix + "replies", self._replies)
+
+    def _body(self, topic: str, payload: bytes) -> dict[str, Any]:
+        body = codes.open_frame(self._key, "consigne/1/event", topic, payload)
+        assert body is not None, f"a frame on {topic} is not signed"
+        parsed: dict[str, Any] = json.loads(body)
+        return parsed
+
+    def _events(self, topic: str, payload: bytes, retained: bool) -> None:
+        body = self._body(topic, payload)
+        for seq, _, event in body["events"]:
+            known = self.events.setdefault(seq, event)
+            self.doubled += known is not event
+            self.changed += known != event
+        while self._contiguous + 1 in self.events:
+            self._contiguous += 1
+        if self.acknowledging:
+            self._send("ack", messages.ack_body(body["epoch"], self._contiguous), "consigne/1/command")
+
+    def _status(self, topic: str, payload: bytes, retained: bool) -> None:
+        self.status = self._body(topic, payload)
+
+    def _replies(self, topic: str, payload: bytes, retained: bool) -> None:
+        body = self._body(topic, payload)
+        if body.get("ask") == "time":
+            self._question = body["nonce"], self._clock.now_us()
+            self._tell_time()
+
+    def know_time(self, epoch_s: int, offset_s: int = 0, next_s: int = 0, next_offset_s: int = 0) -> None:
+        """It is this time now: from now on whoever asks is told."""
+        self._ahead_s = epoch_s - self._clock.now_us() // 1_000_000
+        self._local = (offset_s, next_s, next_offset_s)
+        self._tell_time()
+
+    def forget_time(self) -> None:
+        """Nobody is told the time any more."""
+        self._ahead_s = None
+
+    def _tell_time(self) -> None:
+        """Answer the question, if there is one that still waits for its answer."""
+        question, now_us = self._question, self._clock.now_us()
+        if self._ahead_s is None or question is None or now_us - question[1] > QUESTION_US:
+            return
+        self._question = None
+        offset_s, next_s, next_offset_s = self._local
+        local: dict[str, Any] = {"offset_s": offset_s, "next_s": next_s, "next_offset_s": next_offset_s}
+        self.command("time", t=self._ahead_s + now_us // 1_000_000, nonce=question[0], **local)
+
+    def _send(self, branch: str, body: bytes, label: str) -> None:
+        topic = self._prefix + branch
+        self.broker.publish(topic, codes.frame(self._key, label, topic, body))
+
+    def command(self, name: str, *, id: str = "", **arguments: Any) -> None:
+        """Sign and send a command; ``id``: the one of a command that is sent once more."""
+        self.counter += 1
+        body = messages.command_body(id or f"c{self.counter}", self.counter, EXPIRES_S, name, arguments)
+        self._send("commands", body, "consigne/1/command")
+
+    def kinds(self) -> list[str]:
+        return [self.events[seq]["kind"] for seq in sorted(self.events)]

@@ -1,0 +1,65 @@
+"""The demo's cabinet: ``hardware/cabinets/demo.toml``, or the file that ``CONSIGNE_CABINET`` names.
+
+What is compiled from that file is what the simulated board is built from and what the firmware
+reads, so both cannot differ.
+"""
+
+import copy
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+from consigne.cabinet.compiler import compile_cabinet, open_cabinet, spelled_out
+from consigne.cabinet.draw.front import Places, places
+from consigne.cabinet.profiles import hardware_dir
+
+LOCKER = "L0001"
+MQTT_USER = LOCKER
+VARIABLE = "CONSIGNE_CABINET"
+"""Of the environment: read once, when this module is imported."""
+
+_CABINET = open_cabinet(Path(os.environ.get(VARIABLE, "") or hardware_dir() / "cabinets" / "demo.toml"))
+_CONFIG = spelled_out(_CABINET, compile_cabinet(_CABINET)[0])
+
+SIZES: tuple[int, ...] = tuple(
+    door["size"] for door in _CONFIG["doors"]
+)  # 1 S .. 4 XL, in the order of the doors
+PLACES: Places = places(_CABINET)
+PSRAM: str = _CABINET.psram  # how it hangs on the chip, "" for none
+DIGITS: int = _CONFIG["digits"]
+LANGUAGE: str = _CONFIG["language"]
+KEYS: str = _CONFIG["keypad"].get("keys", "123456789*0#")  # a Wiegand keypad has these
+COURIER_HOLDER: int = next(
+    (h["number"] for h in _CABINET.data["holder"] if (h["role"], h["action"]) == ("courier", "deposit")), 0
+)
+
+
+def config(broker_port: int, always_open: bool = False) -> dict[str, Any]:
+    """The device's ``config.json``; its broker listens on the loopback at ``broker_port``.
+
+    ``always_open``: customers are served day and night, whatever hours the file has.
+    """
+    own = copy.deepcopy(_CONFIG)
+    if always_open:
+        own.pop("hours", None)
+    own["network"] = {**own.get("network", {}), "broker": "127.0.0.1", "port": broker_port, "tls": False}
+    if own["network"].setdefault("kind", "wifi") == "wifi":
+        own["network"].setdefault("ssid", "consigne")
+    return own
+
+
+def identity() -> dict[str, Any]:
+    """The device's ``identity.json``: keys and passwords drawn anew, as provisioning does."""
+    return {
+        "locker": LOCKER,
+        "device_key": secrets.token_hex(32),
+        "mqtt_user": MQTT_USER,
+        "mqtt_password": secrets.token_urlsafe(18),
+        "wifi_password": secrets.token_urlsafe(12),
+    }
+
+
+def layout() -> list[dict[str, Any]]:
+    """The doors as the host is told of them: name, size and whether they are low."""
+    return [{key: door[key] for key in ("name", "size", "low")} for door in _CONFIG["doors"]]

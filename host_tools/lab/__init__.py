@@ -1,0 +1,1 @@
+"""Measures and long simulations for developers; not part of the wheel."""

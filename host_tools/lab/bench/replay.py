@@ -1,0 +1,136 @@
+"""Commands that a thief has recorded: ten thousand of them against the whole firmware, under virtual time.
+
+Frames are replayed, stale (overtaken by a later counter), expired, made for another locker or another
+topic, and altered; in any order, before and after a power cut, with the cap of remote opens long
+free again.  Orders that are genuine open their doors before and after, or nothing was measured.
+"""
+
+import random
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from consigne.protocol import codes, messages
+from consigne.sim import reference
+from consigne.sim.grounds.clock import VirtualClock
+from consigne.sim.locker import SimLocker
+from consigne.sim.network.host import Host
+
+GOALS = {"sync.replayed_opens": "== 0", "sync.replayed_commands": ">= 10000"}
+
+FRAMES = 10_000
+_BATCH = 100
+_CAP_FREE_S = 700  # ten remote opens in ten minutes: see core/compartments.py
+_REPORTED_S = 2 * 3600  # by then the journal says how many frames were refused: see net/inbox.py
+_START_S = 1_800_000_000
+_KEY = bytes(range(32))
+_OTHER_KEY = bytes(range(1, 33))
+_GENUINE = 9
+_COMMANDS = "consigne/1/L0001/commands"
+
+
+def run() -> dict[str, float]:
+    """The numbers, with their keys as in ``GOALS``; takes some 10 s."""
+    with tempfile.TemporaryDirectory(prefix="consigne-bench-") as directory:
+        thief = Thief(Path(directory), seed=1)
+        opens = thief.opens(FRAMES)
+        return {"sync.replayed_opens": opens, "sync.replayed_commands": thief.refused()}
+
+
+def _frame(topic: str, key: bytes, **body: Any) -> bytes:
+    return codes.frame(key, messages.LABEL_COMMAND, topic, messages.dump(body))
+
+
+class Thief:
+    """A locker, its host, and somebody between them who can publish whatever he has heard or made up."""
+
+    def __init__(self, directory: Path, seed: int) -> None:
+        self._random = random.Random(seed)
+        self._clock = VirtualClock()
+        self._host = Host(self._clock, _KEY)
+        identity = {"locker": "L0001", "device_key": _KEY.hex(), "mqtt_user": "", "mqtt_password": ""}
+        self._locker = SimLocker(
+            reference.config(1883),
+            {**identity, "wifi_password": ""},
+            directory,
+            "virtual",
+            clock=self._clock,
+            network=self._host.network,
+            seed=seed,
+        )
+        self._pulses_made = 0  # by genuine orders
+
+    def opens(self, frames: int) -> int:
+        """How many pulses and open doors ``frames`` frames bring about that nobody ordered."""
+        locker = self._locker
+        try:
+            locker.start()
+            locker.wait_for(lambda: self._host.status.get("up"), 60)
+            self._tell_time(1)
+            heard = [self._genuine(door, 1000 * (door + 1)) for door in range(_GENUINE)]
+            made = heard + self._made_up(1000 * _GENUINE)
+            locker.run_for(_CAP_FREE_S)
+            self._publish(made, frames // 2)
+            self._host.forget_time()
+            locker.cut_power()
+            locker.run_for(5)
+            locker.restore_power()
+            locker.wait_for(lambda: self._host.kinds().count("boot") == 2, 300)
+            self._publish(made, frames // 4)  # while the time is known only to be past a floor
+            self._tell_time(20_000)
+            self._publish([*made, *heard], frames - frames // 2 - frames // 4)
+            found = len([door for door in locker.look()["doors"] if door["open"]])
+            found += self._host.kinds().count("pulse") - self._pulses_made
+            self._genuine(_GENUINE, 30_000)
+            return found
+        finally:
+            locker.stop()
+
+    def refused(self) -> int:
+        """How many frames the locker has reported that it did not believe."""
+        events = self._host.events.values()
+        return sum(event["count"] for event in events if event["kind"] == "rejected")
+
+    def _publish(self, pool: list[bytes], count: int) -> None:
+        for n in range(count):
+            self._host.broker.publish(_COMMANDS, self._random.choice(pool))
+            if n % _BATCH == _BATCH - 1:
+                self._locker.run_for(1)
+        self._locker.run_for(_REPORTED_S)
+
+    def _tell_time(self, counter: int) -> None:
+        self._host.counter = counter
+        self._host.know_time(_START_S + self._clock.now_us() // 1_000_000)
+        self._locker.wait_for(lambda: self._host.status.get("trust") == 1, 60)
+
+    def _genuine(self, door: int, counter: int) -> bytes:
+        """Have a door opened by the host, and push it shut; returns the frame that anybody may have heard."""
+        # It does not expire while this lasts: its counter alone must stop it.
+        body = {"id": f"g{door}", "n": counter, "exp": _START_S + 10**6, "cmd": "open", "door": door}
+        frame = _frame(_COMMANDS, _KEY, **body)
+        self._host.counter = counter  # what it answers later must come after
+        self._host.broker.publish(_COMMANDS, frame)
+        self._locker.wait_for(lambda: self._locker.look()["doors"][door]["open"], 30)
+        self._locker.run_for(2)  # while the coil holds the latch back, no door stays shut
+        self._locker.push_shut(door)
+        self._locker.run_for(5)
+        self._pulses_made = self._host.kinds().count("pulse")
+        return frame
+
+    def _made_up(self, newest: int) -> list[bytes]:
+        """Frames that were never delivered: overtaken, expired, for others, altered."""
+        out = []
+        other = "consigne/1/L0002/commands"
+        for door in range(12):
+            order = {"id": f"x{door}", "cmd": "open", "door": door}
+            good = {**order, "n": newest + 1 + door, "exp": _START_S + 10**6}
+            out.append(_frame(_COMMANDS, _KEY, **{**good, "n": newest - 1 - door}))
+            out.append(_frame(_COMMANDS, _KEY, **{**good, "exp": _START_S - 1 - door}))
+            out.append(_frame(other, _KEY, **good))
+            out.append(_frame(other, _OTHER_KEY, **good))
+            out.append(_frame(_COMMANDS, _OTHER_KEY, **good))
+            out.append(_frame("consigne/1/L0001/ack", _KEY, **good))
+            frame = bytearray(_frame(_COMMANDS, _KEY, **{**good, "exp": _START_S - 1}))
+            frame[self._random.randrange(len(frame))] ^= 1 << self._random.randrange(7)
+            out.append(bytes(frame))
+        return out

@@ -1,0 +1,114 @@
+"""Every cut of a story, every pair of cuts, each with everything that can be left behind.
+
+A case is a line of text, ``pick-up/set/open/3.2.17`` for the 3rd operation torn after 17 bytes with
+the clock set and the doors as they stood, and runs again from it.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+
+from consigne.sim.board import flash as nor
+from consigne.sim.board.flash import NorFlash, PowerCut
+
+from .flows import FLOWS, Flow, settle
+from .rig import E, Locker, World
+
+HALF_ERASES = 16
+
+_TRUST = {"set": E.TRUST_SET, "floor": E.TRUST_FLOOR}
+_DOORS = ("open", "shut")  # as the power left them, or pushed shut before it came back
+VARIANTS = tuple(f"{trust}/{doors}" for trust in _TRUST for doors in _DOORS)
+
+Cut = tuple[int, int, int]  # operation, aftermath, parameter
+
+
+def _parse(case: str) -> tuple[Flow, int, bool, list[Cut]]:
+    name, trust, doors, *cuts = case.split("/")
+    triples = []
+    for text in cuts:
+        operation, aftermath, parameter = text.split(".")
+        triples.append((int(operation), int(aftermath), int(parameter)))
+    return FLOWS[name], _TRUST[trust], doors == "shut", triples
+
+
+def _act(flow: Flow, world: World, cut: Cut | None) -> None:
+    """The story until the power goes; to its end without a cut."""
+    if flow.from_power_on:
+        if cut:
+            world.flash.cut(*cut)
+        locker = Locker(world)
+    else:
+        locker = Locker(world)
+        if cut:
+            world.flash.cut(*cut)
+    world.flash.trace = []
+    flow.act(locker)
+
+
+def _again(flow: Flow, world: World, trust: int) -> None:
+    flow.again(Locker(world, trust))
+
+
+def _until_cut(live: Callable[[], None], world: World, shut: bool) -> None:
+    """Live until the power goes, and bring it back."""
+    try:
+        live()
+    except PowerCut:
+        if shut:
+            world.is_open = [False] * len(world.is_open)
+    world.flash.power_on()
+
+
+def _lives(case: str, tracing: bool) -> NorFlash:
+    """Live through a case; with ``tracing`` stop before ``settle`` and trace the last part."""
+    flow, trust, shut, cuts = _parse(case)
+    world = flow.world()
+    _until_cut(lambda: _act(flow, world, cuts[0] if cuts else None), world, shut)
+    if len(cuts) > 1 or (tracing and cuts):
+        world.flash.trace = []
+        if len(cuts) > 1:
+            world.flash.cut(*cuts[1])
+        _until_cut(lambda: _again(flow, world, trust), world, shut)
+    if not tracing:
+        settle(Locker(world, trust))
+    return world.flash
+
+
+def run_case(case: str) -> None:
+    """Live through one case.  Raises ``Violation`` when an invariant does not hold."""
+    _lives(case, tracing=False)
+
+
+def _aftermaths(flash: NorFlash) -> Iterator[str]:
+    """Every cut of the operations that ``flash`` has traced, as ``operation.aftermath.parameter``."""
+    for operation, (is_erase, size, earlier_pages) in enumerate(flash.trace or []):
+        yield f"{operation}.{nor.NOT_DONE}.0"
+        yield f"{operation}.{nor.DONE}.0"
+        if is_erase:
+            yield from (f"{operation}.{nor.HALF_ERASED}.{seed}" for seed in range(HALF_ERASES))
+        else:
+            yield from (f"{operation}.{nor.TORN}.{size_done}" for size_done in range(size))
+            if earlier_pages:
+                yield f"{operation}.{nor.DROPPED}.0"
+
+
+def singles(flow: str) -> list[str]:
+    """Every single cut of a story, in every variant."""
+    cuts = list(_aftermaths(_lives(f"{flow}/{VARIANTS[0]}", tracing=True)))
+    return [f"{flow}/{variant}/{cut}" for variant in VARIANTS for cut in cuts]
+
+
+def seconds(case: str) -> list[str]:
+    """Every second cut that can follow the single cut ``case``."""
+    return [f"{case}/{cut}" for cut in _aftermaths(_lives(case, tracing=True))]
+
+
+def some_pairs(flow: str, count: int, rng: random.Random) -> list[str]:
+    """``count`` pairs of cuts of a story: the first at random, a handful of seconds for each."""
+    each = 10
+    chosen = []
+    for case in rng.choices(singles(flow), k=count // each):
+        chosen += rng.choices(seconds(case), k=each)
+    return chosen

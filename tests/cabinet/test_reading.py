@@ -1,0 +1,155 @@
+"""Files that are too large, not there, not TOML, or include one another; lines found as they are written."""
+
+import os
+import tomllib
+from pathlib import Path
+
+import pytest
+from consigne.cabinet.compiler import open_cabinet
+from consigne.cabinet.lines import lines_of
+from consigne.cabinet.problems import CabinetError, Key
+from consigne.cabinet.reading import BYTES_MAX, read
+from consigne.cabinet.rules.table import judge
+from file_kit import GOOD
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+
+def _refusal(file: Path) -> str:
+    with pytest.raises(CabinetError) as caught:
+        read(file)
+    (problem,) = caught.value.problems
+    return str(problem)
+
+
+def test_ten_megabytes_are_refused_unread(tmp_path: Path) -> None:
+    file = tmp_path / "cabinet.toml"
+    with file.open("wb") as stream:
+        os.truncate(stream.fileno(), 10_000_000)
+    assert f"has 10000000 bytes; a cabinet file has {BYTES_MAX} at most" in _refusal(file)
+
+
+def test_ten_megabytes_that_are_included_are_refused_where_they_are_named(tmp_path: Path) -> None:
+    with (tmp_path / "panel.toml").open("wb") as stream:
+        os.truncate(stream.fileno(), 10_000_000)
+    (tmp_path / "cabinet.toml").write_text('format = 1\ninclude = ["panel.toml"]\n')
+    text = _refusal(tmp_path / "cabinet.toml")
+    assert text.startswith(f"{tmp_path / 'cabinet.toml'}:2: include[0]: ") and "10000000 bytes" in text
+
+
+def test_ten_megabytes_of_valid_words_are_refused_before_they_are_parsed(tmp_path: Path) -> None:
+    file = tmp_path / "cabinet.toml"
+    file.write_text("# " + "x" * 10_000_000)
+    assert "has 10000002 bytes" in _refusal(file)
+
+
+def test_a_file_included_twice_gives_its_doors_twice_and_both_places_are_told(tmp_path: Path) -> None:
+    head, door, rest = GOOD.partition("[[compartment]]")
+    first, *others = (door + rest).split("\n\n[[compartment]]")
+    (tmp_path / "doors.toml").write_text(first + "\n")
+    for name in ("left", "right"):
+        (tmp_path / f"{name}.toml").write_text('include = ["doors.toml"]\n')
+    own = "".join(f"\n\n[[compartment]]{other}" for other in others)
+    (tmp_path / "cabinet.toml").write_text(f'include = ["left.toml", "right.toml"]\n{head}{own}')
+    found = [p for p in judge(open_cabinet(tmp_path / "cabinet.toml")) if p.rule == "door_number"]
+    (problem,) = found
+    assert problem.text == "'1' is the number of compartment[0] too"
+    assert (problem.place.file.name, problem.place.line) == ("doors.toml", 2)
+
+
+def test_what_is_not_there_not_text_or_not_toml_is_told(tmp_path: Path) -> None:
+    assert "No such file" in _refusal(tmp_path / "absent.toml")
+    assert "Is a directory" in _refusal(tmp_path)
+    file = tmp_path / "cabinet.toml"
+    file.write_bytes(b"name = '\xff'")
+    assert "not UTF-8 at byte 8" in _refusal(file)
+    file.write_text("format = 1\nboard = \n")
+    assert _refusal(file).startswith(f"{file}:2: ")
+    file.write_text("format = " + "[" * 20_000)
+    assert "nested" in _refusal(file) or "mend" in _refusal(file)
+
+
+def test_includes_that_go_round_in_a_circle_are_told_with_their_names(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text('\ninclude = ["b.toml"]\n')
+    (tmp_path / "b.toml").write_text('include = ["c.toml"]\n')
+    (tmp_path / "c.toml").write_text('include = ["a.toml"]\n')
+    text = _refusal(tmp_path / "a.toml")
+    assert "a.toml -> b.toml -> c.toml -> a.toml" in text and text.startswith(f"{tmp_path / 'c.toml'}:1: ")
+    (tmp_path / "self.toml").write_text('include = ["self.toml"]\n')
+    assert "self.toml -> self.toml" in _refusal(tmp_path / "self.toml")
+
+
+def test_a_long_chain_of_includes_ends(tmp_path: Path) -> None:
+    for i in range(40):
+        (tmp_path / f"{i}.toml").write_text(f'include = ["{i + 1}.toml"]\n')
+    assert "deep" in _refusal(tmp_path / "0.toml")
+
+
+def test_own_words_win_over_included_ones_and_lists_follow_one_another(tmp_path: Path) -> None:
+    (tmp_path / "panel.toml").write_text(
+        "digits = 6\n[supply]\namps = 3\nvolts = 24\n[[compartment]]\nnumber = '1'\n"
+    )
+    own = tmp_path / "cabinet.toml"
+    own.write_text(
+        "include = ['panel.toml']\ndigits = 8\n[supply]\namps = 5\n[[compartment]]\nnumber = '2'\n"
+    )
+    sheet = read(own)
+    assert sheet.data["digits"] == 8 and sheet.data["supply"] == {"amps": 5, "volts": 24}
+    assert [door["number"] for door in sheet.data["compartment"]] == ["1", "2"]
+    places = [
+        sheet.place(*key) for key in (("supply", "volts"), ("supply", "amps"), ("compartment", 1, "number"))
+    ]
+    assert [(place.file.name, place.line) for place in places] == [
+        ("panel.toml", 4), ("cabinet.toml", 4), ("cabinet.toml", 6)
+    ]  # fmt: skip
+
+
+def test_an_include_that_is_not_there_is_told_where_it_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "cabinet.toml"
+    file.write_text("format = 1\ninclude = [\n  'panel.toml',\n]\n")
+    assert _refusal(file).startswith(f"{file}:3: include[0]: cannot read")
+    file.write_text("include = 'panel.toml'\n")
+    assert "list of file names" in _refusal(file)
+
+
+def test_lines_are_found_in_every_way_of_writing_toml() -> None:
+    text = '''# a comment [not.a.table]
+"quoted key" = "a # b" # [no]
+long = """
+[not.a.table] = 1
+"""
+a.b = {c = 1, d = [1,
+  2]}
+[[list]]
+x = 1
+[list.sub]
+y = 1979-05-27 07:32:00 # a date with a blank
+[[list]]
+x = [
+  # between
+  {z = 'it''s'},
+  {z = 2},
+]
+'''.replace("it''s", "its")
+    tomllib.loads(text)
+    wanted: dict[Key, int] = {
+        ("quoted key",): 2, ("long",): 3, ("a", "b", "d", 1): 7,
+        ("list", 0, "x"): 9, ("list", 0, "sub", "y"): 11,
+        ("list", 1, "x"): 13, ("list", 1, "x", 0, "z"): 15, ("list", 1, "x", 1): 16,
+    }  # fmt: skip
+    found = lines_of(text)
+    assert {key: found.get(key) for key in wanted} == wanted
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.integers(0, len(GOOD) - 1),
+    st.sampled_from(["", '"', "[", "]", "=", "\n", "#", "'", "{", ".", "9", "\\"]),
+)
+def test_a_file_with_one_wrong_character_is_never_a_crash(at: int, letter: str) -> None:
+    text = GOOD[:at] + letter + GOOD[at + 1 :]
+    try:
+        tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return
+    assert max(lines_of(text).values()) <= text.count("\n") + 1

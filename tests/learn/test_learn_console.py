@@ -1,0 +1,162 @@
+"""The wizard through mpremote's real transport and the real MicroPython of a virtual board's serial port."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from consigne.cabinet.compiler import compile_file, open_cabinet, spelled_out
+from consigne.cli import app
+from consigne.learn.console import ReplConsole
+from consigne.learn.file import wiring_of
+from consigne.learn.learned import Progress
+from consigne.learn.run import Learning, simulated
+from consigne.learn.wizard import NONE, TWO, Gone
+from consigne.sim.virtualboard.board import VirtualBoard, install
+from learn_kit import on_boards, on_chips, wired
+from mpremote.transport_serial import SerialTransport
+from typer.testing import CliRunner
+
+pytestmark = pytest.mark.alone
+
+
+class Bystander:
+    """Stands before the virtual board's cabinet (``consigne.learn.wizard.Technician``)."""
+
+    def __init__(self, board: VirtualBoard) -> None:
+        self._board = board
+        self._known: set[str] = set()
+
+    def which_opened(self, place: str, note: str) -> str:
+        new = self._board.call(lambda: {d.name for d in self._board.cabinet.doors if d.is_open}) - self._known
+        self._known |= new
+        return TWO if len(new) > 1 else new.pop() if new else NONE
+
+    def please(self, text: str) -> bool:
+        self._board.call(lambda: [door.push_shut() for door in self._board.cabinet.doors])
+        self._known.clear()
+        return True
+
+    def unnamed(self, where: str) -> str:
+        return ""
+
+    def tell(self, text: str) -> None:
+        """Nothing has to be told where nothing goes wrong."""
+        raise AssertionError(text)
+
+    def number_before(self, place: str, number: str) -> str:
+        raise AssertionError("nobody went back")
+
+    def is_earlier_wrong(self, number: str, place: str) -> bool:
+        raise AssertionError(f"{number} was said twice")
+
+
+class Bench:
+    """A board, its cabinet, and a laptop with the file that the wizard writes."""
+
+    def __init__(self, folder: Path, text: str) -> None:
+        self.truth, self.out = folder / "truth.toml", folder / "learned.toml"
+        self.truth.write_text(text)
+        flash = folder / "flash.bin"
+        install(flash)
+        self.board = VirtualBoard(flash, simulated(self.truth), link=folder / "port")
+        self.technician = Bystander(self.board)
+
+    def learn(self) -> Learning:
+        """As ``consigne cabinet learn --console`` does, without the terminal."""
+        with ReplConsole(self.board.port) as console:
+            progress = Progress.beside(self.out, wiring_of(self.truth))
+            learning = Learning.over_console(progress, console, lambda text: None)
+            learning.find(self.technician, 1, with_pins=False)
+            learning.ask(self.technician)
+            assert learning.prove(self.technician) == []
+            learning.write(self.out)
+            return learning
+
+    def energised(self) -> int:
+        """Coils that draw current now; each line is low where none does."""
+        return self.board.call(lambda: self.board.cabinet.supply.coils_on)
+
+
+@pytest.fixture
+def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(tmp_path, request.param)
+    with made.board:
+        yield made
+
+
+def _wired(file: Path) -> dict[str, object]:
+    return wired(spelled_out(open_cabinet(file), compile_file(file)[0]))
+
+
+@pytest.mark.parametrize("bench", [on_chips(2)], indirect=True)
+def test_a_cable_pulled_in_the_middle_of_a_pulse_ends_it_and_the_next_laptop_goes_on(bench: Bench) -> None:
+    strike = bench.board.cabinet.doors[1].strike
+    spring = strike.on_spring
+
+    def spring_and_pull() -> None:
+        strike.on_spring = spring
+        spring()
+        bench.board._pull()  # on the board's own thread, with the coil on
+
+    bench.board.call(lambda: setattr(strike, "on_spring", spring_and_pull))
+    with pytest.raises(Gone, match="Nothing stays energised"):
+        bench.learn()
+    deadline_s = time.monotonic() + 1.0
+    while bench.energised() and time.monotonic() < deadline_s:
+        time.sleep(0.02)
+    supply = bench.board.cabinet.supply
+    assert bench.energised() == 0 and supply.coil_on_max_us < 1_000_000
+    assert bench.board.call(lambda: [d.strike.line.level for d in bench.board.cabinet.doors]) == [0, 0]
+    bench.board.plug_cable()
+    bench.technician.please("shut the door that nobody was asked for")
+    assert len(bench.learn().progress.numbered) == 2
+    assert _wired(bench.out) == _wired(bench.truth)
+
+
+@pytest.mark.parametrize("bench", [on_chips(2)], indirect=True)
+def test_a_board_that_restarts_while_somebody_looks_for_the_door_is_set_up_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patient = SerialTransport.read_until
+
+    def hasty(self: SerialTransport, *given: object, timeout: float = 10, **more: object) -> bytes:
+        """Ten seconds of silence are a second here."""
+        return patient(self, *given, timeout=min(timeout, 1.0), **more)  # type: ignore[no-any-return]
+
+    monkeypatch.setattr(SerialTransport, "read_until", hasty)
+    look = bench.technician.which_opened
+
+    def reset_and_look(place: str, note: str) -> str:
+        bench.technician.which_opened = look  # type: ignore[method-assign]
+        bench.board.reset()
+        return look(place, note)
+
+    bench.technician.which_opened = reset_and_look  # type: ignore[method-assign]
+    assert len(bench.learn().progress.numbered) == 2
+    assert _wired(bench.out) == _wired(bench.truth)
+
+
+@pytest.mark.parametrize("bench", [on_boards(1, "modbus", 8)], indirect=True)
+def test_a_lock_board_is_found_and_opened_by_the_controllers_own_wire(bench: Bench) -> None:
+    with ReplConsole(bench.board.port) as console:
+        progress = Progress.beside(bench.out, wiring_of(bench.truth))
+        learning = Learning.over_console(progress, console, lambda text: None)
+        learning.find(bench.technician, 1, with_pins=False)
+        (board,) = progress.boards or []
+        assert (board.kind, board.address, board.inputs) == ("modbus", 1, 8)
+        (group,) = learning._groups
+        before = group.levels()[0]
+        group.pulse((board.name, 0))
+        assert {spot for spot in before if before[spot] != group.levels()[0][spot]} == {(board.name, 0)}
+    assert bench.technician.which_opened("", "") == "1" and bench.energised() == 0
+
+
+@pytest.mark.parametrize("bench", [on_chips(2)], indirect=True)
+def test_the_command_asks_at_the_terminal_and_writes_the_file(bench: Bench) -> None:
+    arguments = ["cabinet", "learn", str(bench.out), "--console", bench.board.port]
+    arguments += ["--wiring", str(bench.truth), "--addresses", "1"]
+    done = CliRunner().invoke(app, arguments, input="1\nback\n1\n2\nn\n")
+    assert done.exit_code == 0 and "2 doors after 2 openings" in done.output, done.output
+    assert "expander 0x20, GPA0: number on the door that opened" in done.output
+    assert _wired(bench.out) == _wired(bench.truth)

@@ -1,0 +1,98 @@
+"""The published description is true: its examples pass its schemas, the host's parsers and the locker's."""
+
+from pathlib import Path
+
+import consigne
+import jsonschema
+import pytest
+import yaml
+from consigne.firmware.source import import_locker
+from consigne.protocol import codes
+from consigne.protocol import messages as protocol
+
+records = import_locker("core.records")
+messages = import_locker("net.messages")
+
+PATH = Path(consigne.__file__).parents[1] / "protocol" / "asyncapi.yaml"
+DOCUMENT = yaml.safe_load(PATH.read_text())
+MESSAGES = DOCUMENT["components"]["messages"]
+EXAMPLES = [
+    pytest.param(name, example["payload"], id=f"{name}-{example['name']}")
+    for name, message in MESSAGES.items()
+    for example in message["examples"]
+]
+READ_BY = {
+    "status": protocol.parse_status,
+    "occupancy": protocol.parse_occupancy,
+    "events": protocol.parse_events,
+    "reply": protocol.parse_reply,
+    "ack": messages.parse_ack,
+    "command": messages.parse_command,
+}
+
+
+def schema_of(name):
+    return {"$ref": f"#/components/schemas/{name}", "components": DOCUMENT["components"]}
+
+
+@pytest.mark.parametrize("name,payload", EXAMPLES)
+def test_an_example_passes_its_schema_and_is_read_by_whom_it_is_for(name, payload):
+    jsonschema.Draft202012Validator(schema_of(name)).validate(payload)
+    READ_BY[name](protocol.dump(payload))
+
+
+@pytest.mark.parametrize("name,payload", EXAMPLES)
+def test_no_example_passes_without_one_of_its_required_fields(name, payload):
+    validator = jsonschema.Draft202012Validator(schema_of(name))
+    for missing in ("epoch", "seq", "doors", "events", "id", "n", "exp", "cmd", "have", "result", "up"):
+        required = missing in payload and not (name == "status" and missing == "seq")
+        if required:
+            assert not validator.is_valid({key: part for key, part in payload.items() if key != missing})
+
+
+def test_events_in_examples_are_exactly_what_a_locker_would_say():
+    for _, payload in (case.values for case in EXAMPLES if case.values[0] == "events"):
+        for event in protocol.parse_events(protocol.dump(payload)).events:
+            assert event.sound, event
+            (kind,) = [number for number in records.kinds() if records.spec(number)[0] == event.kind]
+            _, _, fields, text = records.spec(kind)
+            assert set(event.data) == {"kind", *fields, *([text] if text else [])}
+
+
+def test_every_command_of_the_locker_is_described_and_no_other():
+    described = set(DOCUMENT["components"]["schemas"]["command"]["properties"]["cmd"]["enum"])
+    shown = {case.values[1]["cmd"] for case in EXAMPLES if case.values[0] == "command"}
+    assert described == shown == set(messages.commands())
+
+
+def test_addresses_are_the_topics_in_use():
+    addresses = {channel["address"] for channel in DOCUMENT["channels"].values()}
+    names = (*protocol.FROM_LOCKER, protocol.ACK, protocol.COMMANDS)
+    assert addresses == {protocol.topic("X", name).replace("/X/", "/{locker}/") for name in names}
+
+
+def test_the_frame_shown_is_the_frame_sent():
+    key = bytes(range(32))
+    topic = protocol.topic("L0001", protocol.ACK)
+    body = protocol.ack_body(3735928559, 41)
+    shown = DOCUMENT["info"]["x-frame-example"]
+    assert codes.frame(key, protocol.LABEL_COMMAND, topic, body).decode() == shown["payload"]
+    assert topic == shown["topic"]
+
+
+def test_references_lead_somewhere():
+    def references(part):
+        if isinstance(part, dict):
+            yield from ([part["$ref"]] if isinstance(part.get("$ref"), str) else [])
+            for inner in part.values():
+                yield from references(inner)
+        elif isinstance(part, list):
+            for inner in part:
+                yield from references(inner)
+
+    found = list(references(DOCUMENT))
+    assert found
+    for reference in found:
+        at = DOCUMENT
+        for step in reference.removeprefix("#/").split("/"):
+            at = at[step]

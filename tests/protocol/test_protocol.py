@@ -1,0 +1,196 @@
+"""Whatever a locker, or somebody in its place, sends: parsed right or refused, never a crash."""
+
+import json
+import random
+
+import pytest
+from consigne.firmware.source import import_locker
+from consigne.protocol import messages as protocol
+from consigne.server.fleet import commands
+from hypothesis import given
+from hypothesis import strategies as st
+
+records = import_locker("core.records")
+messages = import_locker("net.messages")
+
+PARSERS = (protocol.parse_events, protocol.parse_status, protocol.parse_occupancy, protocol.parse_reply)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(max_size=20),
+    lambda part: st.lists(part, max_size=5) | st.dictionaries(st.text(max_size=8), part, max_size=5),
+    max_leaves=20,
+)
+FIELDS = (
+    "up",
+    "epoch",
+    "seq",
+    "ack",
+    "grants",
+    "t",
+    "doors",
+    "events",
+    "id",
+    "result",
+    "ask",
+    "have",
+    "faults",
+)
+
+
+@given(st.one_of(st.binary(max_size=200), JSON.map(lambda value: json.dumps(value).encode())))
+def test_arbitrary_bytes_are_parsed_or_refused(body):
+    for parse in PARSERS:
+        try:
+            parse(body)
+        except protocol.ProtocolError as error:
+            assert str(error)
+
+
+@given(st.dictionaries(st.sampled_from(FIELDS), JSON))
+def test_right_names_with_wrong_values_are_parsed_or_refused(value):
+    body = json.dumps(value).encode()
+    for parse in PARSERS:
+        try:
+            parse(body)
+        except protocol.ProtocolError as error:
+            assert str(error)
+
+
+@given(st.lists(st.tuples(st.integers(1, 9), st.integers(0, 9), st.dictionaries(st.text(max_size=9), JSON))))
+def test_an_event_of_any_content_becomes_text_that_a_database_and_an_api_can_carry(events):
+    body = json.dumps({"epoch": 1, "events": events}).encode()
+    try:
+        batch = protocol.parse_events(body)
+    except protocol.ProtocolError as error:
+        assert "JSON" in str(error) or "number" in str(error), "only NaN and its like may be refused here"
+        return
+    for event in batch.events:
+        event.text.encode("utf-8")
+        again = json.loads(event.text)
+        assert not any("\x00" in str(part) for pair in again.items() for part in pair)
+        assert again["kind"] == event.kind
+        assert not any(isinstance(part, (dict, list)) for part in again.values())
+        json.dumps(again, allow_nan=False)
+        assert len(event.text) <= protocol.EVENT_JSON_BYTES_MAX
+
+
+@pytest.mark.parametrize("kind", [kind for kind in records.kinds() if kind <= records.EVENT_KIND_MAX])
+def test_every_event_a_locker_describes_is_sound_here(kind):
+    name, fmt, _, text = records.spec(kind)
+    most = {"B": 255, "H": 65535, "I": 2**32 - 1}
+    for values in ([0 for _ in fmt[1:]], [most[letter] for letter in fmt[1:]]):
+        texts = (["RR123456785FR"], [""]) if text else ([],)
+        for tail in texts:
+            described = records.describe(kind, records.pack(kind, *values, *tail))
+            body = protocol.dump({"epoch": 1, "events": [[1, 2, described]]})
+            event = protocol.parse_events(body).events[0]
+            assert event.sound and event.kind == name and event.data == described
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"kind": "collected", "door": 1, "parcel": "P"},  # a field is missing
+        {"kind": "collected", "door": -1, "ref": 0, "parcel": "P"},
+        {"kind": "collected", "door": 65536, "ref": 0, "parcel": "P"},
+        {"kind": "collected", "door": True, "ref": 0, "parcel": "P"},
+        {"kind": "collected", "door": "1", "ref": 0, "parcel": "P"},
+        {"kind": "collected", "door": 1, "ref": 0, "parcel": "P" * 41},
+        {"kind": "collected", "door": 1, "ref": 0, "parcel": "P\n"},
+        {"kind": "collected", "door": 1, "ref": 0, "parcel": ["P"]},
+        {"kind": "sprouted_wings", "door": 1},
+        {"kind": 7},
+        {},
+    ],
+)
+def test_an_event_that_is_not_in_the_table_is_kept_but_not_believed(data):
+    event = protocol.parse_events(protocol.dump({"epoch": 1, "events": [[1, 2, data]]})).events[0]
+    assert not event.sound and event.kind
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [
+        "consigne/1/L1/commands",  # what the host says, heard back
+        "consigne/1/L1/ack",
+        "consigne/2/L1/events",
+        "consigne/1/L1/events/more",
+        "consigne/1//events",
+        "consigne/1/L 1/events",
+        "consigne/1/" + "L" * 33 + "/events",
+        "consigne/1/L1",
+        "",
+        "$SYS/broker/uptime",
+    ],
+)
+def test_topics_on_which_no_locker_speaks_are_refused(topic):
+    with pytest.raises(protocol.ProtocolError):
+        protocol.split_topic(topic)
+
+
+def test_a_status_and_a_last_will_are_read():
+    will = protocol.parse_status(b'{"up":false,"epoch":4294967295}')
+    assert will == protocol.Status(up=False, epoch=4294967295)
+    body = b'{"up":true,"epoch":9,"seq":4,"ack":2,"grants":1,"t":5,"trust":0,"fw":"0.1.0","journal":"clean"}'
+    status = protocol.parse_status(body)
+    assert (status.seq, status.ack, status.grants, status.trust, status.time_s) == (4, 2, 1, 0, 5)
+
+
+def command(cmd, **arguments):
+    return protocol.command_body("0123456789abcdef", 1_700_000_000, 1_800_000_000, cmd, arguments)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        command("open", door=0),
+        command("again", seq=1),
+        command("block", door=3),
+        command("release", door=3),
+        command("reserve", door=3, until=1_800_000_000, parcel="RR123456785FR"),
+        command("configure", set=[["language", "fr"], ["name", ""]]),
+        command("message", until=1_800_000_000, text=[["fr", "Fermé lundi|pour réparation"]]),
+        command("identify", seconds=10),
+        command("reboot"),
+        command("time", t=1_700_000_000, offset_s=-3600, next_s=1_800_000_000, next_offset_s=0, nonce=7),
+        command("revoke", parcels=[["RR123456785FR", 1_800_000_000]], nonces=[], holders=[]),
+        command(
+            "grants",
+            **{"from": 0, "to": 2, "more": 0, "drop": [1], "expect": [["RR123456785FR", 20, 1_800_000_000]]},
+            add=[[1, 0, 1_800_000_000, 0, 0, 0, 65535, 1, "00" * 16, ""]],
+        ),
+    ],
+)
+def test_the_locker_takes_every_command_the_host_makes(body):
+    assert messages.parse_command(body)["id"] == "0123456789abcdef"
+
+
+def test_the_host_sends_no_command_that_is_longer_than_a_locker_takes():
+    assert protocol.COMMAND_BODY_BYTES_MAX == messages.BODY_BYTES_MAX
+
+
+def test_host_and_locker_know_the_same_commands_with_the_same_arguments():
+    assert {name: set(fields) for name, fields in protocol.COMMAND_FIELDS.items()} == {
+        name: set(fields) for name, fields in messages.commands().items()
+    }
+    assert set(commands.LIFETIME_S) == set(protocol.COMMAND_FIELDS)
+
+
+@pytest.mark.parametrize(
+    "cmd,arguments",
+    [("dance", {}), ("", {}), ("open", {}), ("open", {"door": 1, "wide": True}), ("reboot", {"now": 1})],
+)
+def test_what_no_locker_would_take_is_not_sent(cmd, arguments):
+    with pytest.raises(protocol.ProtocolError):
+        command(cmd, **arguments)
+
+
+def test_the_locker_takes_every_acknowledgement_the_host_makes():
+    rng = random.Random(5)
+    for _ in range(100):
+        epoch, seq = rng.getrandbits(32), rng.getrandbits(32)
+        assert messages.parse_ack(protocol.ack_body(epoch, seq)) == (epoch, seq)
+
+
+def test_a_command_longer_than_a_locker_reads_is_not_made():
+    with pytest.raises(protocol.ProtocolError):
+        command("revoke", parcels=[["P" * 40, 1_800_000_000]] * 100, nonces=[], holders=[])

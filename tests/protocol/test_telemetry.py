@@ -1,0 +1,39 @@
+"""What a locker tells of how it fares is kept with its status, or refused whole."""
+
+import pytest
+from consigne.protocol import messages, telemetry
+from consigne.server.fleet.fleet import Fleet
+from consigne.server.ingest.store import Store
+from host_kit import T0, database_at, status
+
+HEALTH = {
+    "taken": 3,
+    "samples": [[T0, 1800, 61440, -58], [T0 + 900, 2700, -1, 0]],
+    "latches": [[4, 86, 91, 0, 128]],
+}
+
+
+def test_the_newest_telemetry_stands_with_the_status(tmp_path):
+    with database_at(tmp_path / "host.db") as database:
+        Store(database).commit([status("L1", 7, seq=1, t=T0, health=HEALTH)])
+        assert Fleet(database).locker("L1")["status"]["health"] == HEALTH
+
+
+@pytest.mark.parametrize(
+    "health",
+    [
+        [],
+        {},
+        {**HEALTH, "taken": -1},
+        {**HEALTH, "samples": [[1, 2, 3]]},
+        {**HEALTH, "samples": [[1, 2, 3, "4"]]},
+        {**HEALTH, "samples": [[1, 2, 3, 2**40]]},
+        {**HEALTH, "samples": [[0, 0, 0, 0]] * (telemetry.SAMPLES_MAX + 1)},
+        {**HEALTH, "latches": [[1, 2, 3, 4]]},
+        {**HEALTH, "latches": [1]},
+        {**HEALTH, "latches": [[0] * 5] * (telemetry.LATCHES_MAX + 1)},
+    ],
+)
+def test_telemetry_of_another_shape_is_refused(health):
+    with pytest.raises(messages.ProtocolError):
+        messages.parse_status(messages.dump({"up": True, "epoch": 1, "health": health}))

@@ -1,0 +1,71 @@
+"""What arrives beside the good: one message that cannot be stored, a listener that fails, a full inbox."""
+
+import asyncio
+
+import pytest
+from consigne.protocol import codes, messages
+from consigne.server.ingest.inbox import LOST, Inbox
+from consigne.server.ingest.ingest import Ingest
+from consigne.server.ingest.mqtt import HostClient
+from host_kit import database_at, device_key, event
+
+
+def message(locker, *rows):
+    topic = messages.topic(locker, messages.EVENTS)
+    body = messages.dump({"epoch": 1, "events": list(rows)})
+    return topic, codes.frame(device_key(locker), messages.LABEL_EVENT, topic, body), False
+
+
+@pytest.fixture
+def database(tmp_path):
+    with database_at(tmp_path / "host.db", "L1", "L2", "L3") as opened:
+        yield opened
+
+
+def ingested(database, *received, listener=None):
+    """An ingest that was given these messages and has come to its end in good order."""
+
+    async def scene():
+        client = HostClient("127.0.0.1", 1, client_id="test")
+        ingest = Ingest(database, client)
+        if listener is not None:
+            ingest.listeners.append(listener)
+        await ingest.start()
+        for one in received:
+            client.receive(*one)
+        await ingest.stop()
+        return ingest
+
+    return asyncio.run(scene())
+
+
+def test_a_message_that_cannot_be_stored_holds_up_nobody_else_and_is_counted(database):
+    with database.write() as connection:  # a defect of the database that one message meets
+        connection.exec_driver_sql(
+            "CREATE TRIGGER poison BEFORE INSERT ON events WHEN NEW.locker = 'L2' "
+            "BEGIN SELECT RAISE(ABORT, 'poison'); END"
+        )
+    ingest = ingested(database, *(message(locker, event(1)) for locker in ("L1", "L2", "L3")))
+    assert ingest.counts.stored == 2
+    assert dict(ingest.dropped) == {"not_storable": 1}
+
+
+def test_a_listener_that_fails_is_counted_and_stops_no_custody(database):
+    def fails(outcome):
+        raise RuntimeError("a page is gone")
+
+    ingest = ingested(database, message("L1", event(1)), listener=fails)
+    assert (ingest.counts.stored, ingest.counts.failed_listeners) == (1, 1)
+
+
+def test_a_full_inbox_drops_the_newest_and_keeps_what_could_not_be_committed():
+    inbox = Inbox(messages_max=3, bytes_max=10)
+    assert inbox.put(("a", b"1234", False)) and inbox.put(("b", b"123456", False))
+    assert not inbox.put(("c", b"", False)), "ten bytes wait already"
+    taken = inbox.take(1, 100)
+    assert [topic for topic, _, _ in taken] == ["a"] and inbox.put(("d", b"12", False))
+    inbox.put_back(taken)
+    inbox.put_lost()
+    inbox.put_lost()
+    assert [one[0] for one in inbox.take(9, 10)] == ["a", "b"], "ten bytes are enough for one commit"
+    assert [one[0] for one in inbox.take(9, 10)] == ["d", LOST[0]]

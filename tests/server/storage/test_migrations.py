@@ -1,0 +1,125 @@
+"""How a database comes to the newest schema, whatever state it is found in."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from consigne.cli import app
+from consigne.server.fleet.fleet import Fleet
+from consigne.server.ingest.store import Store
+from consigne.server.storage import migrations, models
+from consigne.server.storage.database import Database
+from consigne.server.storage.migrations import OtherSchema
+from host_kit import device_key, event, events
+from sqlalchemy import create_engine, inspect, text
+from typer.testing import CliRunner
+
+
+@pytest.fixture
+def url(databases):
+    with databases.url() as made:
+        yield made
+
+
+def run(url, *statements):
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+    engine.dispose()
+
+
+def baseline(url):
+    """A database as the host made it before Alembic, with a locker and two events."""
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        migrations.command.upgrade(migrations._config(connection), migrations.BASELINE)
+        connection.execute(text("DROP TABLE alembic_version"))
+        connection.execute(
+            text(
+                "INSERT INTO lockers (id, device_key, digits, timezone, layout, registered_at,"
+                " grants_version, next_grant, command_counter)"
+                " VALUES ('L1', :key, 8, 'UTC', '[]', 1, 0, 1, 0)"
+            ),
+            {"key": device_key("L1")},
+        )
+        connection.execute(text("INSERT INTO streams VALUES ('L1', 1, 0, 2, '[]', 2, 0, 1)"))
+        for seq in (1, 2):
+            connection.execute(
+                text(
+                    "INSERT INTO events (locker, epoch, seq, time_s, kind, data)"
+                    " VALUES ('L1', 1, :seq, 5, 'closed', '{\"kind\":\"closed\"}')"
+                ),
+                {"seq": seq},
+            )
+    engine.dispose()
+
+
+def test_the_migrations_make_of_nothing_what_the_models_say(url):
+    database = Database(url)
+    with database.read() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+        assert compare_metadata(context, models.metadata) == []
+        assert migrations.version_of(connection) == migrations.newest()
+    database.close()
+
+
+def test_a_database_of_before_is_brought_up_to_date_and_goes_on_where_it_stood(url):
+    baseline(url)
+    database = Database(url)
+    with database.read() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), models.metadata) == []
+    outcome = Store(database).commit([events("L1", 1, event(2), event(3))])
+    assert (outcome.held["L1", 1].contiguous, outcome.repeated) == (3, 1)
+    assert len(Fleet(database).events("L1")) == 3
+    database.close()
+
+
+def test_a_newer_database_is_left_alone_and_the_person_told_what_to_do(url):
+    Database(url).close()
+    run(url, "UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(OtherSchema, match=r"schema 9999, newer than .* install"):
+        Database(url)
+
+
+@pytest.mark.parametrize(
+    "statements,told",
+    [
+        (["CREATE TABLE lockers (id INTEGER)"], "no schema number"),
+        (["CREATE TABLE about (schema INTEGER)", "INSERT INTO about VALUES (99)"], "schema 99"),
+    ],
+)
+def test_tables_that_are_not_ours_are_left_alone(url, statements, told):
+    run(url, *statements)
+    engine = create_engine(url)
+    before = inspect(engine).get_table_names()
+    with pytest.raises(OtherSchema, match=told):
+        Database(url)
+    assert inspect(engine).get_table_names() == before
+    engine.dispose()
+
+
+def test_an_upgrade_that_fails_half_way_changes_nothing(url):
+    baseline(url)
+    run(url, "CREATE INDEX streams_with_gaps ON streams (epoch)")  # in the way of 0002, after its column
+    with pytest.raises(Exception, match="streams_with_gaps"):
+        Database(url)
+    engine = create_engine(url)
+    assert "conflicts" not in {column["name"] for column in inspect(engine).get_columns("streams")}
+    engine.dispose()
+    run(url, "DROP INDEX streams_with_gaps")
+    Database(url).close()
+
+
+def test_hosts_that_start_together_migrate_once(url):
+    with ThreadPoolExecutor(4) as pool:
+        for database in list(pool.map(lambda _: Database(url), range(4))):
+            database.close()
+
+
+def test_serve_says_in_one_line_why_it_does_not_start(url):
+    Database(url).close()
+    run(url, "UPDATE alembic_version SET version_num = '9999'")
+    done = CliRunner().invoke(app, ["serve", "--database", url])
+    assert done.exit_code == 2 and "schema 9999" in " ".join(done.output.split())
