@@ -21,6 +21,7 @@ from consigne.device.brokerfiles import BrokerFiles
 from consigne.device.provision import Wanted
 from consigne.firmware import application, layout, rom
 from consigne.firmware.source import firmware_dir
+from consigne.server.api import create_app
 from consigne.server.service import HostService
 from consigne.server.storage.models import lockers
 from consigne.sim.virtualboard import image as chip_image
@@ -182,7 +183,7 @@ def running_host(folder):
     """A host with its API on the loopback, without a broker: ``(url, host)``."""
     host = HostService(f"sqlite:///{folder / 'host.db'}", broker_port=1)
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        config = uvicorn.Config(host.app(TOKEN), log_level="error", lifespan="off")
+        config = uvicorn.Config(create_app(host, token=TOKEN), log_level="error", lifespan="off")
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
         thread.start()

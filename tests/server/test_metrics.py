@@ -4,6 +4,7 @@ import asyncio
 
 import httpx
 import pytest
+from consigne.server.api import create_app
 from consigne.server.ingest.store import Store
 from consigne.server.service import HostService
 from host_kit import device_key, event, events, register, status
@@ -21,7 +22,7 @@ def host(databases):
 
 def scrape(host, token=None, **headers):
     async def ask():
-        transport = httpx.ASGITransport(app=host.app(token))
+        transport = httpx.ASGITransport(app=create_app(host, token=token))
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             return await client.get("/metrics", headers=headers)
 

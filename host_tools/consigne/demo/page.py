@@ -12,6 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 from nicegui import ui
 
+from consigne.server.api import create_app
 from consigne.server.pages.desk import Desk
 from consigne.server.pages.operator import OperatorView
 from consigne.server.pages.ticket import Hands
@@ -87,7 +88,7 @@ async def serve(
     """Put the demo up, show it until interrupted, take it down."""
     async with Stage(keep, log, always_open) as stage:
         stage.locker.listeners.append(lambda line: _complain(stage.locker, line))
-        app = stage.host.app()
+        app = create_app(stage.host)
         add_pages(app, stage)
         address = f"http://127.0.0.1:{listening.getsockname()[1]}/"
         print(f"Consigne: {address}   (Ctrl+C ends it)", flush=True)

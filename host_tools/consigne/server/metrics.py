@@ -14,9 +14,8 @@ from sqlalchemy import func, select
 
 from .fleet.overview import NEEDS, Overview
 from .ingest.counts import Counts
-from .ingest.ingest import Ingest
 from .notices import notices
-from .storage.database import Database
+from .service import HostService
 from .storage.models import commands, lockers, streams
 
 _COUNTERS = {
@@ -44,10 +43,8 @@ _SAMPLED = (
 class HostMetrics(Collector):
     """The numbers of one host."""
 
-    def __init__(self, database: Database, ingest: Ingest) -> None:
-        self._database = database
-        self._ingest = ingest
-        self._overview = Overview(database)
+    def __init__(self, host: HostService) -> None:
+        self._database, self._ingest, self._overview = host.database, host.ingest, host.overview
 
     def describe(self) -> list[Metric]:
         """Nothing: to be registered must not ask the database."""
@@ -95,10 +92,10 @@ class HostMetrics(Collector):
         yield family
 
 
-def registry(database: Database, ingest: Ingest) -> CollectorRegistry:
+def registry(host: HostService) -> CollectorRegistry:
     """A registry with these numbers alone, for ``prometheus_client.generate_latest``."""
     made = CollectorRegistry()
-    made.register(HostMetrics(database, ingest))
+    made.register(HostMetrics(host))
     return made
 
 

@@ -1,16 +1,15 @@
 """The host in one object: database, broker connection, ingest, and what the API and pages call.
 
-``HostService`` lives in one asyncio loop and is used by the demo, the tests and ``serve``.  It does not
-start a broker (see ``broker``).
+``HostService`` lives in one asyncio loop and is used by the demo, the tests and ``serve``.  It makes each
+service once; the API (``api.create_app``), the pages and the metrics are given the host and make none of
+their own, so that what a service keeps in memory, such as wrong tries, counts wherever somebody asks.
+It does not start a broker (see ``broker``).
 """
 
 import asyncio
 from collections.abc import Callable
 
-from fastapi import FastAPI
-
 from .access.passes import Passes
-from .api import create_app
 from .fleet.alarms import Alarms
 from .fleet.condition import Condition
 from .fleet.fleet import Fleet
@@ -18,6 +17,7 @@ from .fleet.orders import Orders
 from .fleet.overview import Overview
 from .ingest.ingest import Ingest, Listener, Role
 from .ingest.workers import LEADERS, BrokerAccess, Workers
+from .notices.notices import Outbox
 from .notices.notifier import Channels, Notifier
 from .parcels.counter import Counter
 from .parcels.parcels import Parcels
@@ -47,7 +47,7 @@ class HostService:
 
     Attributes
     ----------
-    fleet, parcels, orders, passes, accounts, alarms, condition, overview, counter
+    fleet, parcels, orders, passes, accounts, alarms, condition, overview, counter, outbox
         What the API does, as plain blocking methods, safe in any thread.  Call ``kick`` after one
         that leaves something to send (announce, revoke, open).
     """
@@ -78,12 +78,15 @@ class HostService:
         self.condition = Condition(self.database)
         self.overview = Overview(self.database)
         self.counter = Counter(self.database)
+        self.outbox = Outbox(self.database)
         self.workers = Workers(database_url, access, workers) if workers > 1 else None
         self.client = access.client(LEADERS if self.workers else None)
         self.ingest = Ingest(self.database, self.client, Role.LEADER if self.workers else Role.ALONE)
         if self.workers:
             self.ingest.others = self.workers.total
-        self.notifier = Notifier(self.database, channels) if channels is not None else None
+        self.notifier = (
+            Notifier(self.database, self.outbox, self.parcels, channels) if channels is not None else None
+        )
         self._tidying: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -131,7 +134,3 @@ class HostService:
         """
         self.ingest.listeners.append(listener)
         return lambda: self.ingest.listeners.remove(listener)
-
-    def app(self, token: str | None = None) -> FastAPI:
-        """The HTTP API over this host."""
-        return create_app(self.database, self.ingest, token=token)

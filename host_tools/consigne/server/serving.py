@@ -7,6 +7,7 @@ from pathlib import Path
 
 import uvicorn
 
+from .api import create_app
 from .notices.notifier import Channels
 from .pages.site import add_pages
 from .people.gate import is_loopback
@@ -45,7 +46,7 @@ def serve(listening: Listening, host: HostService) -> None:
 
 
 async def _serve(listening: Listening, host: HostService, token: str | None) -> None:
-    app = host.app(token)
+    app = create_app(host, token=token)
     add_pages(app, host, secure=listening.certificate is not None)
     config = uvicorn.Config(
         app,

@@ -5,6 +5,7 @@ import asyncio
 import httpx
 import pytest
 from consigne.protocol import codes
+from consigne.server.api import create_app
 from consigne.server.ingest.store import Store
 from consigne.server.service import HostService
 from consigne.server.serving import TOKEN_VARIABLE, Listening, serve
@@ -19,7 +20,7 @@ class Api:
 
     def __init__(self, path, token=None):
         self.host = HostService(f"sqlite:///{path}", broker_port=1)
-        self.app = self.host.app(token)
+        self.app = create_app(self.host, token=token)
 
     def __call__(self, method, path, headers=None, **more):
         async def ask():

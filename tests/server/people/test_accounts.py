@@ -6,8 +6,10 @@ import time
 
 import httpx
 import pytest
+from consigne.server.api import create_app
 from consigne.server.errors import Conflict, Invalid, NotFound
 from consigne.server.fleet.fleet import Place
+from consigne.server.parcels.counter import TRIES, TooMany
 from consigne.server.people import accounts as module
 from consigne.server.people import rate_limit
 from consigne.server.people.accounts import Accounts, NotYet
@@ -28,7 +30,7 @@ class Api:
         self.host = HostService(f"sqlite:///{path}", broker_port=1)
         register(self.host.database, ["L1", "L2"])
         self.host.fleet.register_counter("C1", 5, Place("Shop"))
-        self.app = self.host.app()
+        self.app = create_app(self.host)
         add, me = self.host.accounts.add, "test"
         self.keys = {
             "operator": add("Ada", Role.OPERATOR, by=me),
@@ -231,7 +233,7 @@ def test_no_secret_lies_in_the_database_as_it_is(api):
 def test_without_accounts_this_machine_is_let_in_and_no_name_that_only_leads_to_it(tmp_path):
     host = HostService(f"sqlite:///{tmp_path}/host.db", broker_port=1)
     api = Api.__new__(Api)
-    api.host, api.app, api.keys = host, host.app(), {}
+    api.host, api.app, api.keys = host, create_app(host), {}
     for name in ("localhost", "127.0.0.1:8080", "[::1]:8080"):
         assert api(None, "GET", "/lockers", host=name).status_code == 200
     for name in ("evil.example", "127.0.0.1.evil.example", "localhost.evil.example"):
@@ -270,3 +272,18 @@ def test_a_session_ends_by_itself(tmp_path, monkeypatch, api):
     later = time.time() + module.SESSION_S + 1
     monkeypatch.setattr(module.time, "time", lambda: later)
     assert accounts.by_session(token) is None
+
+
+def test_wrong_codes_at_the_page_and_at_the_api_are_counted_together(api):
+    half = TRIES // 2
+    for _ in range(half):
+        with pytest.raises(NotFound):
+            api.host.counter.find("C1", "12345678")  # what the counter's page calls
+    wrong = {"code": "12345678"}
+    statuses = [
+        api("clerk", "POST", "/counters/C1/hand-over", json=wrong).status_code for _ in range(TRIES - half)
+    ]
+    assert set(statuses) == {404}
+    assert api("clerk", "POST", "/counters/C1/hand-over", json=wrong).status_code == 429
+    with pytest.raises(TooMany):
+        api.host.counter.find("C1", "12345678")

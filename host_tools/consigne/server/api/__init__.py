@@ -10,45 +10,31 @@ from fastapi.responses import JSONResponse
 
 from consigne.protocol import messages
 
-from ..access.passes import Passes
 from ..errors import CallerError
-from ..fleet.alarms import Alarms
-from ..fleet.condition import Condition
-from ..fleet.fleet import Fleet
-from ..fleet.orders import Orders
-from ..fleet.overview import Overview
-from ..ingest.ingest import Ingest
-from ..notices.notices import Outbox
-from ..parcels.counter import Counter
-from ..parcels.parcels import Parcels
-from ..people.accounts import Accounts
 from ..people.gate import Gate
-from ..storage.database import Database
+from ..service import HostService
 from . import counters, health, lockers, orders, parcels
 
 
-def create_app(database: Database, ingest: Ingest, *, token: str | None = None) -> FastAPI:
-    """The application.
+def create_app(host: HostService, *, token: str | None = None) -> FastAPI:
+    """The application over one host.
 
     Parameters
     ----------
-    ingest
-        Kicked when there is a command to send; its counts are shown by ``/healthz``.
     token
         An operator's key beside those of the accounts.  Without it and without accounts, whoever asks from
         this machine is let in as an operator.
     """
     app = FastAPI(title="Consigne", description="Parcel lockers: announce, watch, open.")
-    app.add_middleware(Gate, accounts=Accounts(database), token=token)
+    app.add_middleware(Gate, accounts=host.accounts, token=token)
     app.add_exception_handler(CallerError, _caller_error)
     app.add_exception_handler(messages.ProtocolError, _caller_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
-    fleet = Fleet(database)
-    app.include_router(lockers.router(fleet, Overview(database), Condition(database), Alarms(database)))
-    app.include_router(orders.router(database, Orders(database), Passes(database), ingest.kick))
-    app.include_router(parcels.router(Parcels(database), fleet, Outbox(database), ingest.kick))
-    app.include_router(counters.router(fleet, Counter(database), ingest.kick))
-    app.include_router(health.router(database, ingest))
+    app.include_router(lockers.router(host))
+    app.include_router(orders.router(host))
+    app.include_router(parcels.router(host))
+    app.include_router(counters.router(host))
+    app.include_router(health.router(host))
     return app
 
 

@@ -1,6 +1,5 @@
 """Routes about attended counters: made by operators, used by their clerks."""
 
-from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, status
@@ -8,10 +7,10 @@ from pydantic import Field
 
 from consigne.protocol import messages
 
-from ..fleet.fleet import SHELVES_MAX, Fleet, Place
-from ..parcels.counter import Counter
+from ..fleet.fleet import SHELVES_MAX, Place
 from ..people.accounts import Account
 from ..people.roles import Role
+from ..service import HostService
 from .access import Asking, Forbidden, only
 from .bodies import Body, LockerId, PlaceBody
 
@@ -54,9 +53,10 @@ def _at_counter(counter: LockerId, account: Asking) -> Account:
 Clerk = Annotated[Account, Depends(_at_counter)]
 
 
-def router(fleet: Fleet, counter: Counter, kick: Callable[[], None]) -> APIRouter:
-    """``kick`` has what was decided sent now."""
-    made, desk = APIRouter(prefix="/counters", tags=["counters"]), counter
+def router(host: HostService) -> APIRouter:
+    """Counters and what their clerks do; whatever is to be sent is sent at once."""
+    fleet, desk, kick = host.fleet, host.counter, host.kick
+    made = APIRouter(prefix="/counters", tags=["counters"])
 
     @made.post("", status_code=status.HTTP_201_CREATED, dependencies=[only(Role.OPERATOR)])
     def register(body: CounterBody, account: Asking) -> dict[str, Any]:

@@ -10,15 +10,15 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from .. import metrics
-from ..ingest.ingest import Ingest
 from ..people import audit
 from ..people.roles import Role
-from ..storage.database import Database
+from ..service import HostService
 from .access import only
 
 
-def router(database: Database, ingest: Ingest) -> APIRouter:
+def router(host: HostService) -> APIRouter:
     """``/healthz`` needs no account; the gate lets it through."""
+    database, ingest = host.database, host.ingest
     router = APIRouter(tags=["health"])
 
     @router.get("/healthz")
@@ -49,7 +49,7 @@ def router(database: Database, ingest: Ingest) -> APIRouter:
         with database.read() as connection:
             return audit.trail(connection, limit=limit)
 
-    numbers = metrics.registry(database, ingest)
+    numbers = metrics.registry(host)
 
     @router.get("/metrics", response_class=PlainTextResponse, dependencies=[only(Role.OPERATOR)])
     def prometheus() -> Response:

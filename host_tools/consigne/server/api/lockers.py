@@ -10,15 +10,16 @@ from ..fleet.condition import Condition
 from ..fleet.fleet import Door, Fleet, Place
 from ..fleet.overview import PAGE, Overview
 from ..people.roles import Role
+from ..service import HostService
 from .access import Asking, only
 from .bodies import ClearBody, LockerBody, LockerId
 
 
-def router(fleet: Fleet, overview: Overview, condition: Condition, alarms: Alarms) -> APIRouter:
+def router(host: HostService) -> APIRouter:
     """For operators, but for ``/points``, which tells everybody where parcels can go."""
     made = APIRouter()
-    made.include_router(_lockers(fleet, condition), dependencies=[only(Role.OPERATOR)])
-    made.include_router(_fleet(overview, alarms), dependencies=[only(Role.OPERATOR)])
+    made.include_router(_lockers(host.fleet, host.condition), dependencies=[only(Role.OPERATOR)])
+    made.include_router(_fleet(host.overview, host.alarms), dependencies=[only(Role.OPERATOR)])
 
     @made.get("/points", tags=["lockers"])
     def points(
@@ -26,7 +27,7 @@ def router(fleet: Fleet, overview: Overview, condition: Condition, alarms: Alarm
         page: Annotated[int, Query(ge=1)] = 1,
     ) -> list[dict[str, Any]]:
         """Where parcels can go: place, whether it is connected, and free compartments by size."""
-        return overview.points(find, page)
+        return host.overview.points(find, page)
 
     return made
 

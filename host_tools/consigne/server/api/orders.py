@@ -10,6 +10,7 @@ from ..fleet.orders import Orders
 from ..parcels.parcels import Parcels
 from ..people import audit
 from ..people.roles import HOLDER_ROLES, Role
+from ..service import HostService
 from ..storage.database import Database
 from . import bodies
 from .access import Asking, Forbidden, only, own_parcel
@@ -21,16 +22,17 @@ _TOKEN_MAKERS = only(Role.OPERATOR, Role.CARRIER, Role.MERCHANT)
 _ACCEPTED = status.HTTP_202_ACCEPTED
 
 
-def router(database: Database, orders: Orders, passes: Passes, kick: Callable[[], None]) -> APIRouter:
-    """``kick`` has what was ordered sent now."""
+def router(host: HostService) -> APIRouter:
+    """Operators' orders and their trail, and codes for whoever may have them."""
+    orders, kick = host.orders, host.kick
     made = APIRouter(prefix="/lockers", tags=["orders and codes"])
     operators = [only(Role.OPERATOR)]
     made.include_router(_at_doors(orders, kick), dependencies=operators)
     made.include_router(_whole_lockers(orders, kick), dependencies=operators)
     made.include_router(_revocations(orders, kick), dependencies=operators)
-    made.include_router(_trail(database, orders), dependencies=operators)
-    made.include_router(_standing(passes, kick), dependencies=operators)
-    made.include_router(_codes(passes, Parcels(database)))
+    made.include_router(_trail(host.database, orders), dependencies=operators)
+    made.include_router(_standing(host.passes, kick), dependencies=operators)
+    made.include_router(_codes(host.passes, host.parcels))
     return made
 
 

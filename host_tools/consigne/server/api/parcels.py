@@ -1,6 +1,5 @@
 """Routes about parcels: operators see all, carriers and merchants theirs, clerks those of their counter."""
 
-from collections.abc import Callable
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -8,20 +7,19 @@ from fastapi import APIRouter, Query, status
 
 from consigne.protocol import messages
 
-from ..fleet.fleet import Fleet
-from ..notices.notices import Outbox
-from ..parcels.parcels import Parcels
 from ..parcels.view import PAGE_MAX
 from ..people.accounts import Account
 from ..people.roles import Role
+from ..service import HostService
 from .access import Asking, only, own_parcel
 from .bodies import ExtendBody, ParcelBody
 
 _SENDERS = only(Role.OPERATOR, Role.CARRIER, Role.MERCHANT)  # who knows the customer, and may see codes
 
 
-def router(parcels: Parcels, fleet: Fleet, outbox: Outbox, kick: Callable[[], None]) -> APIRouter:
-    """``kick`` has what was decided sent now."""
+def router(host: HostService) -> APIRouter:
+    """Everything about parcels; whatever is to be sent is sent at once."""
+    parcels, kick = host.parcels, host.kick
     router = APIRouter(prefix="/parcels", tags=["parcels"])
 
     @router.post("", status_code=status.HTTP_201_CREATED, dependencies=[_SENDERS])
@@ -79,13 +77,13 @@ def router(parcels: Parcels, fleet: Fleet, outbox: Outbox, kick: Callable[[], No
     @router.get("/{parcel:path}/notices")
     def notices(parcel: str, account: Asking) -> list[dict[str, Any]]:
         """What the customer was told, and will be; never the address, never the text."""
-        return outbox.of_parcel(own_parcel(parcels, parcel, account).id)
+        return host.outbox.of_parcel(own_parcel(parcels, parcel, account).id)
 
     @router.get("/{parcel:path}")  # the last: an id may contain a slash
     def one_parcel(parcel: str, account: Asking) -> dict[str, Any]:
         """A parcel and everything that was told about it."""
         found = own_parcel(parcels, parcel, account)
-        return {**asdict(found), "events": fleet.events_of_parcel(found.id)}
+        return {**asdict(found), "events": host.fleet.events_of_parcel(found.id)}
 
     return router
 

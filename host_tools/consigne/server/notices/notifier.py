@@ -103,9 +103,9 @@ class Never(NotSent):
 class Notifier:
     """Sends what is due until stopped.  One host process does it (the leader)."""
 
-    def __init__(self, database: Database, channels: Channels) -> None:
+    def __init__(self, database: Database, outbox: Outbox, parcels: Parcels, channels: Channels) -> None:
         self._database, self._channels = database, channels
-        self._outbox, self._parcels = Outbox(database), Parcels(database)
+        self._outbox, self._parcels = outbox, parcels
         self._pool = ThreadPoolExecutor(AT_ONCE, "notices")
         self._task: asyncio.Task[None] | None = None
 
