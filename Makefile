@@ -7,7 +7,7 @@ READY := .venv/.ready
 STUBS := typings/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help drawings demo test check format bench soak clean system
+.PHONY: help drawings docs demo test check format bench soak clean system
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  \033[1mmake %-8s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ soak: $(READY) system ## long simulations; seeds are printed (SECONDS=600 each, 
 drawings: $(READY) system ## draw hardware/: wiring, fronts, bills of materials, from the cabinet files
 	@$(BIN)/consigne cabinet draw hardware/cabinets/*.toml --out hardware
 	@mkdir -p build/skidl && cd build/skidl && ../../$(BIN)/python ../../hardware/schematic/carrier.py ../../hardware/cabinets/carrier.toml --out ../../hardware/schematic --draw svg png 2>skidl.log
+
+docs: $(READY) ## the documents as a site with a search: build/site/index.html
+	@$(BIN)/sphinx-build --fail-on-warning --keep-going --nitpicky --quiet -c docs . build/site
 
 clean: ## forget what was built and set up
 	rm -rf .venv build typings .pytest_cache .mypy_cache .ruff_cache .hypothesis

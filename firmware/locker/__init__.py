@@ -1,4 +1,7 @@
-"""The locker's firmware.  ``README.md`` in the folder above says what lives where."""
+"""The shell of the locker's firmware: starts, joins the parts, watches them.
+
+``README.md`` in the folder above says what lives where.
+"""
 
 import sys
 

@@ -1,0 +1,1 @@
+"""Decides and touches nothing: doors, codes and the dialog, as functions of events and time."""

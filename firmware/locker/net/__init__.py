@@ -1,0 +1,1 @@
+"""Speaks with the host: link, TLS, MQTT, and the sync of journal and commands."""

@@ -1,0 +1,175 @@
+"""The picture of the architecture: rooms from the top down and who imports whom, as the code has it.
+
+``python -m lab.rooms`` writes ``docs/architecture.svg``; a test compares the two.  A room is a folder of
+``host_tools/consigne``, ``lab``, the command, or a folder of the firmware; what it is for is the first
+sentence of its own docstring.
+"""
+
+import ast
+import textwrap
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "architecture.svg"
+ROOTS = {
+    "lab": ROOT / "host_tools" / "lab",
+    "consigne": ROOT / "host_tools" / "consigne",
+    "locker": ROOT / "firmware" / "locker",
+}
+ON_DEVICE = {"shim", "pyshim", "onboard"}  # folders of the host's tree that run on the board's interpreter
+
+HOST = "cli demo learn device sim server broker cabinet firmware ui protocol"
+ORDER = (
+    "lab",
+    *(f"consigne/{name}" for name in HOST.split()),
+    "locker",
+    *(f"locker/{name}" for name in ("net", "drivers", "journal", "core")),
+)
+"""From the top down: a room imports rooms below it alone."""
+
+Graph = dict[str, set[str]]
+
+
+def room_of(module: str) -> str:
+    """``consigne.sim.board.gpio`` is in ``consigne/sim``, ``locker.config`` in ``locker``."""
+    top, *rest = module.split(".")
+    if top == "lab" or not rest:
+        return top
+    return f"{top}/{rest[0]}" if top == "consigne" or (ROOTS[top] / rest[0]).is_dir() else top
+
+
+def _modules() -> dict[str, Path]:
+    found = {}
+    for top, folder in ROOTS.items():
+        for path in sorted(folder.rglob("*.py")):
+            inner = path.relative_to(folder).with_suffix("").parts
+            if not ON_DEVICE & set(inner) and not path.name.startswith("probe_"):
+                found[".".join([top, *inner]).removesuffix(".__init__")] = path
+    return found
+
+
+def _imported(tree: ast.AST, package: list[str]) -> Iterator[str]:
+    """Every name that a module imports, wherever the import stands; not what only a type checker reads."""
+    if isinstance(tree, ast.If) and isinstance(tree.test, ast.Name) and tree.test.id == "TYPE_CHECKING":
+        return
+    for node in ast.iter_child_nodes(tree):
+        yield from _imported(node, package)
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else []
+            base = ".".join([*above, *([node.module] if node.module else [])])
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def imports() -> Graph:
+    """Each room, and the rooms that it imports."""
+    modules = _modules()
+    graph: Graph = defaultdict(set)
+    for module, path in modules.items():
+        package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
+        here = room_of(module)
+        graph[here] |= set()
+        for name in _imported(ast.parse(path.read_text(encoding="utf-8")), package):
+            target = name if name in modules else name.rpartition(".")[0]
+            if target in modules and target not in ROOTS and room_of(target) != here:
+                graph[here].add(room_of(target))
+    del graph["consigne"]  # the package itself holds nothing
+    return dict(graph)
+
+
+def upwards(graph: Graph) -> list[tuple[str, str]]:
+    """Imports against the order, as (importer, imported); none in a house that is in order.
+
+    Raises
+    ------
+    ValueError
+        For a room that ``ORDER`` does not have.
+    """
+    rows = {room: ORDER.index(room) for room in graph}
+    return sorted((room, above) for room in graph for above in graph[room] if rows[above] < rows[room])
+
+
+def purpose(room: str) -> str:
+    """The first sentence of a room's docstring."""
+    top, _, name = room.partition("/")
+    path = ROOTS[top] / name
+    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    said = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
+    sentence = " ".join(said.split("\n\n")[0].split()).replace("``", "")
+    return sentence.partition(". ")[0].rstrip(".")
+
+
+def inside(room: str) -> str:
+    """The names of the folders in a room."""
+    top, _, name = room.partition("/")
+    if top == "locker" and not name:
+        return ""  # they are rooms of their own
+    folders = (path for path in (ROOTS[top] / name).glob("*/") if any(path.glob("*.py")))
+    return ", ".join(sorted(path.name for path in folders))
+
+
+# --- drawing: lengths in pixels ---------------------------------------------------------------------
+ROW, BOX, GAP, LANE, EDGE = 58, 600, 30, 24, 16
+WRONG = "#e00000"
+COLOURS = ("#1b6ca8", "#a8501b", "#2e7d4f", "#7b3fa0", "#8a6d00", "#b3304f", "#3c6e71", "#5b5b5b")
+
+
+def _box(room: str, row: int) -> Iterator[str]:
+    y = EDGE + row * ROW
+    fill = "#eef4ea" if room.startswith("locker") else "#f3f1fa" if room == "lab" else "#eaf1f8"
+    where = f"host_tools/{room}" if not room.startswith("locker") else f"firmware/{room}"
+    yield f'<rect x="{EDGE}" y="{y}" width="{BOX}" height="{ROW - 10}" rx="4" fill="{fill}" stroke="#667"/>'
+    yield f'<text x="{EDGE + 10}" y="{y + 17}"><tspan font-weight="bold">{escape(where)}</tspan>'
+    yield f'<tspan dx="10" font-size="10" fill="#557">{escape(inside(room))}</tspan></text>'
+    for number, line in enumerate(textwrap.wrap(purpose(room), 96, max_lines=2, placeholder=" ..")):
+        yield f'<text x="{EDGE + 10}" y="{y + 31 + 12 * number}" font-size="11">{escape(line)}</text>'
+
+
+def _middle(row: int) -> float:
+    return EDGE + row * ROW + (ROW - 10) / 2
+
+
+def _lane(number: int, row: int, importers: list[int]) -> Iterator[str]:
+    """A room's line rises from its own box to the highest importer; one that goes down is wrong."""
+    x = EDGE + BOX + GAP + number * LANE
+    colour = COLOURS[number % len(COLOURS)]
+    y = _middle(row) + 8  # below the line of its own imports
+    top, bottom = min(importers), max(importers)
+    yield f'<path d="M{EDGE + BOX} {y}H{x}V{_middle(top)}" fill="none" stroke="{colour}" stroke-width="2"/>'
+    if bottom > row:
+        yield f'<path d="M{x} {y}V{_middle(bottom)}" stroke="{WRONG}" stroke-width="4" stroke-dasharray="4"/>'
+    yield f'<rect x="{EDGE + BOX - 4}" y="{y - 4}" width="8" height="8" fill="{colour}"/>'
+    for above in importers:
+        yield f'<circle cx="{x}" cy="{_middle(above)}" r="4.5" fill="{colour if above < row else WRONG}"/>'
+
+
+def picture() -> str:
+    """The whole SVG: a row for each room, a line for each room that others import."""
+    graph = imports()
+    rows = {room: row for row, room in enumerate(ORDER)}
+    importers = {room: [rows[above] for above in ORDER if room in graph[above]] for room in ORDER}
+    lanes = {room: number for number, room in enumerate(room for room in ORDER if importers[room])}
+    width, height = EDGE * 2 + BOX + GAP + len(lanes) * LANE, EDGE * 2 + len(ORDER) * ROW
+    out = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
+        f'width="{width}" height="{height}" font-family="sans-serif" font-size="13" fill="#112">',
+        "<title>Rooms from the top down; a dot: the room of this row imports the room of that line</title>",
+        '<rect width="100%" height="100%" fill="white"/>',
+    ]
+    for room, row in rows.items():
+        if graph[room]:
+            end = EDGE + BOX + GAP + max(lanes[below] for below in graph[room]) * LANE
+            out.append(f'<path d="M{EDGE + BOX} {_middle(row)}H{end}" stroke="#bbc"/>')
+    for room, number in lanes.items():
+        out += _lane(number, rows[room], importers[room])
+    for room, row in rows.items():
+        out += _box(room, row)
+    return "\n".join([*out, "</svg>", ""])
+
+
+if __name__ == "__main__":
+    PAGE.write_text(picture(), encoding="utf-8")
