@@ -34,7 +34,7 @@ include_patterns = [
 exclude_patterns = [".*", "build", "typings"]
 
 myst_enable_extensions = ["colon_fence"]
-myst_heading_anchors = 3  # so that page.md#a-heading leads there, as it does on a forge
+myst_heading_anchors = 3  # a link to a heading leads there, as it does on a forge
 
 html_theme = "furo"
 html_title = f"Consigne {release}"

@@ -201,7 +201,7 @@ def test_a_reply_with_a_wrong_checksum_is_garbage_and_no_answer():
 
 
 def test_the_frames_are_those_of_the_vendor():
-    """Checksums as the maker prints them; see facts on the GM65."""
+    """Checksums as the maker's manual of the GM65 prints them."""
     assert gm65.save_settings() == bytes.fromhex("7e 00 09 01 00 00 00 de c8")
     assert gm65.crc16(bytes.fromhex("07 01 00 2a 02")) == 0xD80F
     assert gm65.crc16(bytes.fromhex("00 01 00")) == 0x3331

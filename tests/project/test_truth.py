@@ -111,24 +111,3 @@ def test_every_kind_of_record_is_described() -> None:
     assert kinds == set(records.kinds())
     names = [records.spec(kind)[0] for kind in records.kinds()]
     assert len(names) == len(set(names))
-
-
-def _markdown() -> list[Path]:
-    return _tracked("*.md")
-
-
-def test_every_link_in_the_pages_leads_somewhere() -> None:
-    broken = [
-        f"{page.relative_to(ROOT)}: {target}"
-        for page in _markdown()
-        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text())
-        if "://" not in target and not (page.parent / target).exists()
-    ]
-    assert not broken
-
-
-def test_every_make_target_that_the_pages_name_exists() -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    for page in _markdown():
-        for name in re.findall(r"`make ([a-z]+)", page.read_text()):
-            assert name in targets, f"{page.name}: make {name}"

@@ -15,7 +15,7 @@ from ..core import records
 from ..core.events import EV_COMMAND, EV_EXPECTED, EV_GRANTS, EV_OPEN_ORDER, EV_ORDER, EV_REVOKE
 from ..core.labels import parcel_possible
 
-BODY_BYTES_MAX = const(4096)  # ``consigne/protocol.py``: the host sends no longer ones
+BODY_BYTES_MAX = const(4096)  # ``consigne/protocol/messages.py``: the host sends no longer ones
 # Counted before parsing: every bracket becomes an object, every comma a value, and the heap of a
 # locker must hold them all.  A grant has 10 fields.
 _BRACKETS_MAX = const(200)
@@ -68,8 +68,8 @@ parcel text:1:40
 may_be_parcel text:0:40
 grant (u32,u32,u32,role,action,u16,u16,u8,hex:16,may_be_parcel)"""
 
-# Every command's fields; the host's half is ``consigne/protocol.py``, tested against this.  Text takes no
-# heap on a device: what a command needs is made of it when it comes.
+# Every command's fields; the host's half is ``consigne/protocol/messages.py``, tested against this.  Text
+# takes no heap on a device: what a command needs is made of it when it comes.
 #   epoch: from 2020 on; offset: of local time, in seconds; grant: as ``records.spec(GRANT)``
 #   size: 0 any, 1 to 4 S to XL, 16 more: a low compartment, please
 #   set: rows of name and value, ``orders.SETTINGS``; text: rows of language and "first line|second line"

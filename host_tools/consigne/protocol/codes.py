@@ -1,4 +1,4 @@
-"""The host's half of DESIGN 5 and 7: making what the lockers check.
+"""The host's half of codes and frames: making what the lockers check.
 
 The cryptography itself is not written here: it is ``locker/core/codes.py``, the file the lockers run.
 Here are the names, ranges and units under which the host uses it.  All functions are pure; what

@@ -35,7 +35,7 @@ class Lcd(ui.element, component=LOOK / "lcd.js"):  # type: ignore[misc, call-arg
 
 
 def height_px(front: Front) -> float:
-    """How high the terminal is at most, by ``look/terminal.css``: its display and all the rest."""
+    """How high the terminal is at most, by ``ui/terminal.css``: its display and all the rest."""
     return BODY_PX + ROW_PX * front.rows
 
 

@@ -1,7 +1,8 @@
 """A GM65 barcode scanner: its command frames, its settings, its payloads, its habits.
 
-The command set is that of the maker's manual as far as ``facts/hardware.md`` confirms it: frames
-``7E 00 type length address(2) data crc(2)`` answered with ``02 00 00 length data crc(2)``.
+The command set is that of the maker's manual as far as independent drivers confirm it
+(``hardware/README.md``, "How sure this is"): frames ``7E 00 type length address(2) data crc(2)`` answered
+with ``02 00 00 length data crc(2)``.
 """
 
 import random

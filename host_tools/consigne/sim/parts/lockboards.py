@@ -1,7 +1,7 @@
 """Lock-control boards on RS-485: their frames byte by byte, their coils, their inputs, their faults.
 
-What a board says is written here anew from ``facts/hardware.md``, not taken from the firmware: a
-mistake would have to be made twice to stay unseen.
+What a board says is written here anew from makers' documents and independent drivers (``hardware/README.md``,
+"How sure this is"), not taken from the firmware: a mistake would have to be made twice to stay unseen.
 """
 
 from collections.abc import Callable, Mapping

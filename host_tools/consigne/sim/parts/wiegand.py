@@ -1,7 +1,7 @@
 """A Wiegand keypad with a card reader: two open-collector lines, and a small processor that clocks bits out.
 
 Bits and times are those of SIA AC-01 (a pulse of 20 to 100 us, one every 0.2 to 20 ms) and of
-``facts/hardware.md``, put together here anew: the driver's reading of them is not used.
+makers' data sheets, put together here anew: the driver's reading of them is not used.
 """
 
 import random
