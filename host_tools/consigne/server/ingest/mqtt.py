@@ -23,14 +23,14 @@ KEEPALIVE_S = 30
 CONNECT_TIMEOUT_S = 15.0
 GOODBYE_S = 3.0
 PAUSE_S = (0.5, 1.5)  # between connections, drawn evenly: several hosts must not come back together
-_NO_RECONNECT = -2  # gmqtt reconnects while failures <= this; -1 would mean for ever
+NO_RECONNECT = -2  # gmqtt reconnects while failures <= this; -1 would mean for ever
 
 EVERYTHING = tuple(f"{messages.ROOT}/+/{name}" for name in messages.FROM_LOCKER)
 
 Receive = Callable[[str, bytes, bool], None]
 
-_quiet = logging.getLogger(__name__ + ".gmqtt")
-_quiet.setLevel(logging.CRITICAL)  # it calls every end of a connection an error; we log our own words
+quiet = logging.getLogger(__name__ + ".gmqtt")
+quiet.setLevel(logging.CRITICAL)  # it calls every end of a connection an error; we log our own words
 
 
 def _ignore(topic: str, payload: bytes, retained: bool) -> None:
@@ -116,8 +116,8 @@ class HostClient:
             await asyncio.sleep(random.uniform(*PAUSE_S))
 
     def _new_client(self, lost: asyncio.Event) -> gmqtt.Client:
-        client = gmqtt.Client(self._client_id, clean_session=True, logger=_quiet)
-        client.set_config({"reconnect_retries": _NO_RECONNECT})
+        client = gmqtt.Client(self._client_id, clean_session=True, logger=quiet)
+        client.set_config({"reconnect_retries": NO_RECONNECT})
         if self._username is not None:
             client.set_auth_credentials(self._username, self._password)
         client.on_connect = self._on_connect
