@@ -7,15 +7,17 @@ import sys
 
 import device_kit as kit
 import pytest
-from consigne.device import doctor, erase, fitness, flash, interpreter, rombootloader
+from consigne.device import doctor, erase, esptooljob, fitness, flash, interpreter, rombootloader
 from consigne.device.board import Board
 from consigne.device.errors import DeviceError
+from consigne.device.esptooljob import Found
 from consigne.device.memory import Memory
 from consigne.device.rombootloader import Chip, RomBootLoader
 from consigne.firmware import application, layout
 from consigne.sim.virtualboard import image as chip_image
 from consigne.sim.virtualboard.image import ESP32, ESP32C3, ESP32S3, OFFICIAL, OFFICIAL_PSRAM, ROMFS
 from consigne.sim.virtualboard.psram import Psram
+from esptool.targets import CHIP_DEFS
 
 MIB = 1 << 20
 WROVER = Chip("esp32", "ESP32-D0WD-V3 (revision v3.1)", 4 * MIB, None)
@@ -243,16 +245,13 @@ def test_the_label_of_a_module_tells_what_an_esp32_does_not_know(tmp_path):
     ],
 )
 def test_what_esptool_says_of_psram(kind, features, psram):
-    assert rombootloader._psram_bytes(kind, features) == psram
+    family = "ESP32" if "-D0WD" in kind or "-PICO" in kind else kind.split(" ")[0]
+    found = Found(family, kind, tuple(features.split(", ")), 4 * MIB)
+    assert rombootloader.psram_bytes(found) == psram
 
 
-@pytest.mark.parametrize(
-    ("kind", "name"),
-    [("ESP32-D0WD-V3 (rev", "esp32"), ("ESP32-S3 (QFN56)", "esp32s3"), ("ESP32-S0WD (rev", "esp32"),
-     ("ESP32-PICO-V3-02", "esp32"), ("ESP32-C6FH4 (QFN32)", "esp32c6"), ("ESP8266EX", "esp8266ex")],
-)  # fmt: skip
-def test_the_kind_of_a_chip_by_its_name(kind, name):
-    assert rombootloader._name(kind) == name
+def test_a_chip_is_called_as_esptool_calls_it():
+    assert {esptooljob.family(chip.CHIP_NAME) for chip in CHIP_DEFS.values()} == set(CHIP_DEFS)
 
 
 # --- on the board -------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """What a technician is told when something is wrong: one sentence, and it says what to do."""
 
 import dataclasses
+import errno
 import os
 import subprocess
 import sys
@@ -15,8 +16,9 @@ from consigne.device import provision as provisioning
 from consigne.device.board import Board
 from consigne.device.brokerfiles import BrokerFiles
 from consigne.device.errors import DeviceError
+from consigne.device.esptooljob import Cause, Failure, Job
 from consigne.device.hostapi import Host
-from consigne.device.rombootloader import RomBootLoader
+from consigne.device.rombootloader import RomBootLoader, trouble
 from consigne.firmware import application, slots
 from consigne.sim.virtualboard import image as chip_image
 from consigne.sim.virtualboard.board import VirtualBoard, install
@@ -302,19 +304,23 @@ def test_a_host_that_cannot_be_reached_or_wants_a_token(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("failure", "told"),
     [
-        ("A fatal error occurred: This chip is ESP32-S3, not ESP32. Wrong chip argument?", "has a ESP32-S3"),
-        ("A fatal error occurred: Failed to connect to ESP32: No serial data received.", "hold BOOT"),
-        (
-            "A fatal error occurred: MD5 of file does not match data in flash!",
-            "does not keep what is written",
-        ),
-        ("A serial exception error occurred: device disconnected?", "went away in the middle"),
+        (Failure(Cause.PORT, "no such file", errno.ENOENT), "no such port"),
+        (Failure(Cause.OTHER_CHIP, "ESP32-S3"), "has a ESP32-S3, the image is for esp32"),
+        (Failure(Cause.SILENT, "no serial data"), "hold BOOT"),
+        (Failure(Cause.FLASH, "MD5"), "does not keep what is written"),
+        (Failure(Cause.GONE, "disconnected"), "went away in the middle"),
+        (Failure(Cause.REFUSED, "Secure Boot V1"), "esptool says 'Secure Boot V1'"),
     ],
 )
-def test_what_esptool_says_in_a_technicians_words(said, told):
-    assert told in str(RomBootLoader("port", "esp32")._trouble(said))
+def test_what_esptool_fails_at_in_a_technicians_words(failure, told):
+    assert told in str(trouble("port", Job("port", 115_200, "esp32"), failure))
+
+
+def test_an_option_that_esptool_has_not_is_told_before_anything_is_done():
+    with pytest.raises(DeviceError, match=r"--no-stubb; known are --no-stub, --before MODE"):
+        RomBootLoader("port", options=("--no-stubb",)).look()
 
 
 @pytest.mark.parametrize(

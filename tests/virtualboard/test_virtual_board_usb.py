@@ -11,6 +11,7 @@ import virtual_kit
 from consigne.device import push, rombootloader, serialline
 from consigne.device.board import Board
 from consigne.device.errors import CableError, DeviceError
+from consigne.device.esptooljob import Outcome
 from consigne.device.image import Part
 from consigne.device.rombootloader import RomBootLoader
 from consigne.device.serialline import SerialLine, await_port
@@ -225,7 +226,12 @@ def test_what_esptool_writes_reaches_no_board_that_has_the_name_of_another_since
     )
     monkeypatch.setattr(rombootloader, "RETURN_S", 0.1)
     opened = []
-    monkeypatch.setattr(RomBootLoader, "_esptool", lambda self, port, *rest: opened.append(port))
+
+    def carry_out(job, progress):
+        opened.append(job.port)
+        return Outcome()
+
+    monkeypatch.setattr(rombootloader, "carry_out", carry_out)
     loader = RomBootLoader("/dev/ttyACM0")
     loader.write([Part("first", 0, b"x")], lambda done, total: None)
     names.update({ours: "/dev/ttyACM1", theirs: "/dev/ttyACM0"})

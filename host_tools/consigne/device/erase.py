@@ -9,8 +9,9 @@ Interpreter and application stay.
 
 from consigne.firmware import layout
 
+from .esptooljob import Progress
 from .image import Part
-from .rombootloader import Progress, RomBootLoader
+from .rombootloader import RomBootLoader
 
 SECRET_PARTITIONS = ("nvs", "vfs", "journal")
 
