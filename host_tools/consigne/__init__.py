@@ -1,0 +1,35 @@
+"""The host's side of Consigne.
+
+It uses the very modules that the lockers run: importing this package lets ``locker``, the firmware's
+package, be imported as any other, from a checkout and from an installed wheel.  What needs the chip's
+own modules (``locker.drivers`` and what starts it) still cannot be imported, except by the simulator.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def firmware_dir() -> Path:
+    """The directory that holds ``main.py`` and the package ``locker``.
+
+    In a checkout it is ``firmware/`` at the root; in an installed wheel it is the copy that the build
+    puts into this package.  Raises ``FileNotFoundError`` when there is neither.
+    """
+    for candidate in (_PACKAGE.parents[1] / "firmware", _PACKAGE / "_firmware"):
+        if (candidate / "locker").is_dir():
+            return candidate
+    raise FileNotFoundError("the firmware's source is neither beside this package nor in it")
+
+
+# Behind the installed packages: nothing of the host's may be shadowed.
+sys.path.extend(
+    directory
+    for directory in (str(_PACKAGE / "sim" / "pyshim"), str(firmware_dir()))
+    if directory not in sys.path
+)
+importlib.import_module("micropython")  # also gives ``time`` the ticks functions, before any device module

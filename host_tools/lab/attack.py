@@ -14,20 +14,14 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-from consigne.firmware.source import import_locker
 from consigne.protocol import codes
 from consigne.sim.board import flash as nor
+from locker import config, site
+from locker.core import core, dialog, records, throttle, timekeeping
+from locker.core import events as device_events
+from locker.journal import log
 
-_core = import_locker("core.core")
-_config = import_locker("config")
-_dialog = import_locker("core.dialog")
-_events = import_locker("core.events")
-_log = import_locker("journal.log")
 _NorFlash: Any = nor.NorFlash  # plain Python for both interpreters, so untyped
-_records = import_locker("core.records")
-_site_module = import_locker("site")
-_throttle = import_locker("core.throttle")
-_timekeeping = import_locker("core.timekeeping")
 
 KEY = bytes(range(32))
 DAY_S = 86_400
@@ -65,9 +59,12 @@ def _site() -> Any:
         "display": {"kind": "hd44780", "i2c": 0, "address": 39},
         "buzzer": {"pin": 2},
         "led": {"pin": 12},
-        "holders": [[_events.COURIER, _events.DEPOSIT, 7], [_events.TECHNICIAN, _events.SERVICE, 1]],
+        "holders": [
+            [device_events.COURIER, device_events.DEPOSIT, 7],
+            [device_events.TECHNICIAN, device_events.SERVICE, 1],
+        ],
     }
-    return _site_module.Site(_config.checked(given))
+    return site.Site(config.checked(given))
 
 
 @dataclass
@@ -86,22 +83,22 @@ class Locker:
         self._guess = 0
         self._command = 0
         self._nonce = 0
-        journal = _log.Journal(self.flash)
+        journal = log.Journal(self.flash)
         journal.open()
         for door in range(DOORS):
             parcel = f"P{door}"
-            journal.append(_records.DEPOSITED, _records.pack(_records.DEPOSITED, door, 7, 1, parcel), START_S)
+            journal.append(records.DEPOSITED, records.pack(records.DEPOSITED, door, 7, 1, parcel), START_S)
         for id_ in range(1, GRANTS + 1):
-            journal.append(_records.GRANT, self._grant(id_, f"{99_000_000 + id_}", 0), START_S)
-        standing = self._grant(GRANTS + 1, _STANDING, _events.RESIDENT)
-        journal.append(_records.GRANT, standing, START_S)
+            journal.append(records.GRANT, self._grant(id_, f"{99_000_000 + id_}", 0), START_S)
+        standing = self._grant(GRANTS + 1, _STANDING, device_events.RESIDENT)
+        journal.append(records.GRANT, standing, START_S)
         self.start()
 
     @staticmethod
     def _grant(id_: int, digits: str, role: int) -> bytes:
         tag = codes.listed_tag(KEY, digits)
-        payload: bytes = _records.pack(
-            _records.GRANT, id_, 0, 0xFFFF_FFFF, role, _events.COLLECT, 0, DOORS, 0, tag, ""
+        payload: bytes = records.pack(
+            records.GRANT, id_, 0, 0xFFFF_FFFF, role, device_events.COLLECT, 0, DOORS, 0, tag, ""
         )
         return payload
 
@@ -110,18 +107,18 @@ class Locker:
     def start(self) -> None:
         """Power on: everything is forgotten but the flash."""
         self.flash.power_on()
-        self._journal = _log.Journal(self.flash)
+        self._journal = log.Journal(self.flash)
         report = self._journal.open()
         if report.read_only:
             raise AssertionError(f"the journal did not survive: {report.text}")
-        self.core = _core.Core(self._site, KEY)
+        self.core = core.Core(self._site, KEY)
         self._journal.replay(self.core.apply)
         # The ticks of an ESP32 start at 0; here they are about to wrap.
         self._ticks = (self.uptime_ms - 5_000) % _TICKS_PERIOD
-        self.clock = _timekeeping.Clock(self._journal.time_floor, self._ticks)
-        self.send((_events.EV_BOOT, 1, 0, 0, "attack"))
+        self.clock = timekeeping.Clock(self._journal.time_floor, self._ticks)
+        self.send((device_events.EV_BOOT, 1, 0, 0, "attack"))
         for door in range(DOORS + 1):
-            self.send((_events.EV_DOOR, door, False))
+            self.send((device_events.EV_DOOR, door, False))
 
     def now(self) -> Any:
         return self.clock.now(self._ticks)
@@ -130,24 +127,24 @@ class Locker:
         """Time passes with the power on; the dialog's deadline fires."""
         self.uptime_ms += seconds * 1000
         self._ticks = (self._ticks + seconds * 1000) % _TICKS_PERIOD
-        if seconds >= _dialog.MESSAGE_MS // 1000:
-            self.send((_events.EV_TIMER, _dialog.TIMER))
+        if seconds >= dialog.MESSAGE_MS // 1000:
+            self.send((device_events.EV_TIMER, dialog.TIMER))
 
     def send(self, *events: Any) -> None:
         """Decide on events and carry out what follows; ``PowerCut`` when the flash dies under it."""
         inbox = list(events)
         while inbox:
             for effect in self.core.handle(inbox.pop(0), self.now()):
-                if effect[0] == _events.FX_RECORD:
+                if effect[0] == device_events.FX_RECORD:
                     self._record(effect[1], effect[2])
-                elif effect[0] == _events.FX_THEN:
-                    self.compared += effect[1][0] == _events.EV_CHECK
+                elif effect[0] == device_events.FX_THEN:
+                    self.compared += effect[1][0] == device_events.EV_CHECK
                     inbox.insert(0, effect[1])
-                elif effect[0] == _events.FX_PULSE:
+                elif effect[0] == device_events.FX_PULSE:
                     door = effect[1]
                     self.pulses.append(door)
-                    opened = (_events.EV_DOOR, door, True), (_events.EV_DOOR, door, False)
-                    inbox.extend(((_events.EV_PULSED, door), *opened))
+                    opened = (device_events.EV_DOOR, door, True), (device_events.EV_DOOR, door, False)
+                    inbox.extend(((device_events.EV_PULSED, door), *opened))
 
     def _record(self, kind: int, payload: bytes) -> None:
         time_s = self.now()[1]
@@ -155,7 +152,7 @@ class Locker:
             self._journal.snapshot(self.core.snapshot(), time_s)
         else:
             self._journal.append(kind, payload, time_s)
-        self.accepted += kind == _records.ACCEPTED
+        self.accepted += kind == records.ACCEPTED
         # The host takes the events as they come, so that the journal's room is reclaimed.
         self._journal.acknowledge(self._journal.next_seq - 1, time_s)
 
@@ -176,7 +173,7 @@ class Locker:
 
     def _type(self, digits: str) -> None:
         for key in "*" + digits + "#":
-            self.send((_events.EV_KEY, key))
+            self.send((device_events.EV_KEY, key))
 
     def cut_power(self) -> None:
         """Off and on, between two operations."""
@@ -206,8 +203,8 @@ class Locker:
     def turn_clock(self, by_s: int) -> None:
         """A clock chip or a time server that the attacker holds says another time."""
         ticks, before_s, trust = self.now()
-        if self.clock.set(ticks, before_s + by_s) == 0 and trust == _events.TRUST_FLOOR:
-            self.send((_events.EV_TIME, before_s, 1))
+        if self.clock.set(ticks, before_s + by_s) == 0 and trust == device_events.TRUST_FLOOR:
+            self.send((device_events.EV_TIME, before_s, 1))
 
     # --- honest people --------------------------------------------------------------------------------
 
@@ -217,15 +214,15 @@ class Locker:
         door = self._nonce % DOORS
         now_s = self.now()[1]
         token = codes.make_token(
-            KEY, _events.COLLECT, 0, door, now_s - 60, min(now_s + DAY_S, 0xFFFF_FFFF), self._nonce
+            KEY, device_events.COLLECT, 0, door, now_s - 60, min(now_s + DAY_S, 0xFFFF_FFFF), self._nonce
         )
         before = self.accepted
-        self.send((_events.EV_SCAN, token))
+        self.send((device_events.EV_SCAN, token))
         refused = int(self.accepted != before + 1)
         self.wait(30)
         self._command += 1
         pulses = len(self.pulses)
-        self.send((_events.EV_OPEN_ORDER, DOORS, self._command, "order"))
+        self.send((device_events.EV_OPEN_ORDER, DOORS, self._command, "order"))
         return refused + int(len(self.pulses) != pulses + 1)
 
 
@@ -299,6 +296,6 @@ def cuts(count: int, seed: int) -> tuple[int, int]:
                 locker.guess()
         while locker.guess():
             pass
-        free += max(locker.compared - _throttle.TRIES_MAX, 0)
+        free += max(locker.compared - throttle.TRIES_MAX, 0)
         made += locker.cuts
     return free, made

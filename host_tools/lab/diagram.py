@@ -7,10 +7,8 @@ import ast
 import inspect
 from pathlib import Path
 
-from consigne.firmware.source import firmware_dir, import_locker
-
-doors = import_locker("core.doors")
-cabinet = import_locker("core.cabinet")
+from consigne import firmware_dir
+from locker.core import cabinet, doors
 
 PAGE = Path("locker/core/DOORS.md")  # below the firmware's directory
 

@@ -8,10 +8,11 @@ from consigne.cabinet.compiler import compile_cabinet
 from consigne.cabinet.rules.service import week
 from consigne.cabinet.schema import REQUIRED, TABLES
 from consigne.cabinet.schema_panel import VARIANTS
-from consigne.firmware.source import import_locker
 from file_kit import GOOD, changed, opened, problems
+from locker.configpanel import KINDS
+from locker.core import services
+from locker.site import SERVICES
 
-KINDS = import_locker("configpanel").KINDS
 # Each kind as a cabinet file says it, in the place of the usual one.
 WIEGAND = '[keypad]\nkind = "wiegand"\nd0 = 26\nd1 = 27\n'
 MHET = '[scanner]\nkind = "mhet"\nuart = 2\ntx = 14\nrx = 39\n'
@@ -83,8 +84,8 @@ def test_two_parts_at_the_address_of_the_display_are_told(tmp_path: Path) -> Non
 
 
 def test_every_service_of_the_file_is_one_of_the_firmware() -> None:
-    assert schema.SITE["service"].choices == import_locker("site").SERVICES
-    others = import_locker("core.services").KINDS.keys()
+    assert schema.SITE["service"].choices == SERVICES
+    others = services.KINDS.keys()
     assert {"locker", *others} == set(schema.SITE["service"].choices)
 
 

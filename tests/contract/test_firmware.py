@@ -6,9 +6,9 @@ from typing import Any
 
 import consigne.learn
 import pytest
+from consigne import firmware_dir
 from consigne.cabinet.compiler import compile_cabinet, open_cabinet, spelled_out
 from consigne.device import doctor
-from consigne.firmware.source import firmware_dir
 from consigne.learn.ground import SimConsole
 from consigne.sim.board.board import Board
 from consigne.sim.grounds.clock import VirtualClock

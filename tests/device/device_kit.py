@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 import uvicorn
+from consigne import firmware_dir
 from consigne.cabinet.compiler import compile_cabinet, device_json, open_cabinet, spelled_out
 from consigne.cabinet.profiles import hardware_dir
 from consigne.device import flashfile, image, interpreter
 from consigne.device.brokerfiles import BrokerFiles
 from consigne.device.provision import Wanted
 from consigne.firmware import application, layout, rom
-from consigne.firmware.source import firmware_dir
 from consigne.server.api import create_app
 from consigne.server.service import HostService
 from consigne.server.storage.models import lockers

@@ -21,9 +21,9 @@ import zlib
 from collections import deque
 from types import SimpleNamespace
 
+from consigne import firmware_dir
 from consigne.device.scripts import script
 from consigne.firmware import layout
-from consigne.firmware.source import firmware_dir
 from consigne.sim.board.flash import NorFlash, PowerCut
 
 ROM_BYTES = layout.SLOT_COUNT * layout.SLOT_BYTES

@@ -5,12 +5,12 @@ import subprocess
 
 import device_kit as kit
 import pytest
+from consigne import firmware_dir
 from consigne.cabinet.chips import CHIPS
 from consigne.device import flash, interpreter
 from consigne.device.errors import DeviceError
 from consigne.device.rombootloader import RomBootLoader
 from consigne.firmware import application, layout
-from consigne.firmware.source import firmware_dir
 from consigne.sim.virtualboard import image as chip_image
 from consigne.sim.virtualboard.psram import Psram
 

@@ -12,8 +12,8 @@ from types import SimpleNamespace
 
 import device_kit as kit
 import pytest
+from consigne import firmware_dir
 from consigne.device import prompt
-from consigne.firmware.source import firmware_dir
 from consigne.protocol import codes
 from consigne.sim.board.flash import NorFlash
 from console_kit import Terminal

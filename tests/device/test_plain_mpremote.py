@@ -10,9 +10,9 @@ from pathlib import Path
 
 import device_kit as kit
 import pytest
+from consigne import firmware_dir
 from consigne.broker.broker import free_port
 from consigne.firmware import layout
-from consigne.firmware.source import firmware_dir
 from consigne.protocol import codes
 from consigne.sim.virtualboard import image as chip_image
 from consigne.sim.virtualboard.psram import Psram

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from consigne.firmware.source import firmware_dir
+from consigne import firmware_dir
 from consigne.sim.board.board import HARD, Board
 from consigne.sim.grounds.clock import RealClock, VirtualClock
 from consigne.sim.grounds.process import BoardThread, MicroPythonGround

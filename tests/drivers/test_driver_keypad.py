@@ -4,7 +4,7 @@ import random
 import subprocess
 
 import pytest
-from consigne.firmware.source import firmware_dir
+from consigne import firmware_dir
 from consigne.sim.grounds.process import interpreter
 from driver_rig import CONFIG, VirtualRig
 

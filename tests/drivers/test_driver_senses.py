@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from consigne.firmware.source import import_locker
 from consigne.sim import reference as demo
 from consigne.sim.grounds.clock import VirtualClock
 from consigne.sim.locker import SimLocker
 from consigne.sim.network.host import Host
 from driver_rig import CONFIG as RIG
 from driver_rig import MicroPythonRig, VirtualRig
+from locker import config as config_check
 from sim_kit import EPOCH_S, IDENTITY, KEY
 from sim_kit import config as demo_config
 
@@ -106,8 +106,7 @@ def sensing(tmp_path: Path) -> Iterator[Sensing]:
 
 
 def test_every_sense_is_asked_for_in_one_configuration_and_the_firmware_takes_it() -> None:
-    device = import_locker("config")
-    read = device.checked(json.loads(json.dumps(config())))
+    read = config_check.checked(json.loads(json.dumps(config())))
     assert read["senses"]["tamper"] == {"pin": 5, "open_level": 1}
 
 
@@ -122,11 +121,10 @@ def test_every_sense_is_asked_for_in_one_configuration_and_the_firmware_takes_it
     ],
 )
 def test_a_sense_that_cannot_be_is_refused(part: str, key: str, bad: Any, word: str) -> None:
-    device = import_locker("config")
     given = json.loads(json.dumps(config()))
     given["senses"][part][key] = bad
-    with pytest.raises(device.ConfigError, match=word):
-        device.checked(given)
+    with pytest.raises(config_check.ConfigError, match=word):
+        config_check.checked(given)
 
 
 # --- the clock chip ----------------------------------------------------------------------------------

@@ -8,9 +8,9 @@ import tempfile
 from pathlib import Path
 
 import device_kit as kit
+from consigne import firmware_dir
 from consigne.device import image, interpreter
 from consigne.firmware import application, layout, packaging, rom, slots
-from consigne.firmware.source import firmware_dir
 from littlefs import LittleFS
 
 FIRMWARE = firmware_dir()

@@ -5,9 +5,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from consigne import firmware_dir
 from consigne.firmware import rom
 from consigne.firmware.fold import fold, fold_script
-from consigne.firmware.source import firmware_dir
 from consigne.sim.grounds.process import interpreter
 
 EVENTS = b"""from micropython import const

@@ -4,10 +4,10 @@ import ast
 from pathlib import Path
 
 import pytest
+from consigne import firmware_dir
 from consigne.firmware import rom
 from consigne.firmware.fold import fold
 from consigne.firmware.names import shorten
-from consigne.firmware.source import firmware_dir
 from test_fold import run
 
 SHAPES = b"""

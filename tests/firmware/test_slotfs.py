@@ -7,8 +7,8 @@ import subprocess
 
 import device_kit as kit
 import pytest
+from consigne import firmware_dir
 from consigne.firmware import application, layout, rom, slots
-from consigne.firmware.source import firmware_dir
 from consigne.sim.board.flash import NorFlash
 from consigne.sim.grounds.process import interpreter
 from consigne.sim.virtualboard.psram import Psram

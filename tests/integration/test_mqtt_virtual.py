@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from consigne.firmware.source import firmware_dir
+from consigne import firmware_dir
 from consigne.sim import reference
 from consigne.sim.board.radio import STAT_IDLE
 from consigne.sim.grounds.clock import VirtualClock

@@ -3,16 +3,15 @@
 import json
 
 import pytest
-from consigne.firmware.source import import_locker
 from consigne.server.fleet.fleet import Fleet
 from consigne.server.storage.database import Database
 from consigne.server.storage.models import events
 from consigne.sim.board.flash import NorFlash
 from lab.soak import lockers, rows, sync
+from locker.core import records
+from locker.journal import log
 
 EVENTS = 20_000
-records = import_locker("core.records")
-log = import_locker("journal.log")
 
 
 @pytest.mark.parametrize("seed", [154])

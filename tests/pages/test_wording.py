@@ -3,10 +3,9 @@
 from typing import Any
 
 import pytest
-from consigne.firmware.source import import_locker
 from consigne.server.pages.wording import wording
+from locker.core import records
 
-records = import_locker("core.records")
 EVENTS = [kind for kind in records.kinds() if kind <= records.EVENT_KIND_MAX]
 NAMES = ["A1", "A2", "A3"]
 

@@ -124,7 +124,7 @@ def test_a_part_that_does_not_end_is_ended_and_named() -> None:
 
 def test_a_cabinet_that_gives_a_full_compartment_out_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     assert cycles.counted([11], 200) == {"doors.false_free": 0, "doors.fault_cycles": 200}
-    monkeypatch.setattr(doors.cabinets, "_TAKE_MS", -1)  # every flutter of a contact is a collection
+    monkeypatch.setattr(doors.cabinet, "_TAKE_MS", -1)  # every flutter of a contact is a collection
     assert cycles.counted([11], 20_000)["doors.false_free"] == 1
 
 

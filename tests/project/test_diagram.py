@@ -1,6 +1,6 @@
 """The page that shows what a door does shows what it does."""
 
-from consigne.firmware.source import firmware_dir
+from consigne import firmware_dir
 from lab import diagram
 
 

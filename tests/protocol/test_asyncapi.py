@@ -6,12 +6,10 @@ import consigne
 import jsonschema
 import pytest
 import yaml
-from consigne.firmware.source import import_locker
 from consigne.protocol import codes
 from consigne.protocol import messages as protocol
-
-records = import_locker("core.records")
-messages = import_locker("net.messages")
+from locker.core import records
+from locker.net import messages
 
 PATH = Path(consigne.__file__).parents[1] / "protocol" / "asyncapi.yaml"
 DOCUMENT = yaml.safe_load(PATH.read_text())

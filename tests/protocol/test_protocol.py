@@ -4,14 +4,12 @@ import json
 import random
 
 import pytest
-from consigne.firmware.source import import_locker
 from consigne.protocol import messages as protocol
 from consigne.server.fleet import commands
 from hypothesis import given
 from hypothesis import strategies as st
-
-records = import_locker("core.records")
-messages = import_locker("net.messages")
+from locker.core import records
+from locker.net import messages
 
 PARSERS = (protocol.parse_events, protocol.parse_status, protocol.parse_occupancy, protocol.parse_reply)
 JSON = st.recursive(

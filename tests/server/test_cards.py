@@ -6,16 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from consigne.firmware.source import import_locker
 from consigne.protocol import codes
 from consigne.server.access import grants
 from consigne.server.access.passes import Passes
 from consigne.server.errors import Conflict, Invalid
 from consigne.server.storage.database import Database
 from host_kit import database_at, device_key
+from locker.core import access as device_access
+from locker.core import records
 
-_access = import_locker("core.access")
-_records = import_locker("core.records")
 ASKED: dict[str, Any] = {"role": 4, "action": 0, "holder": 0, "uses": 0, "days": 365, "by": "Ada"}
 
 
@@ -28,13 +27,13 @@ def database(tmp_path: Path) -> Iterator[Database]:
 def _verdict(database: Database, text: str) -> Any:
     """What a locker that holds the host's set says to a code or card."""
     now_s = int(time.time())
-    access = _access.Access(device_key("L1"), doors=12)
+    access = device_access.Access(device_key("L1"), doors=12)
     with database.read() as connection:
         for entry in grants.delta(connection, "L1", 0, 99, now_s)["add"]:
             *fixed, tag, parcel = entry
-            payload = _records.pack(_records.GRANT, *fixed, bytes.fromhex(tag), parcel)
-            access.apply(_records.GRANT, now_s, payload)
-    access.apply(_records.ATTEMPT, now_s, _records.pack(_records.ATTEMPT, 1))
+            payload = records.pack(records.GRANT, *fixed, bytes.fromhex(tag), parcel)
+            access.apply(records.GRANT, now_s, payload)
+    access.apply(records.ATTEMPT, now_s, records.pack(records.ATTEMPT, 1))
     return access.check_digits(text, (0, now_s, 1))
 
 

@@ -6,9 +6,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from consigne.firmware.source import import_locker
 from consigne.sim import reference
 from consigne.sim.board.flash import NorFlash
+from locker import config, controller
+from locker.core import records
+from locker.core.core import Core
+from locker.core.timekeeping import Clock
+from locker.journal.log import Journal
+from locker.site import Site
 from sim_kit import KEY
 
 NOW_S = 1_790_000_000
@@ -59,23 +64,20 @@ class Bench:
 
     def __init__(self) -> None:
         self.flash = NorFlash(64 * 1024)
-        self.journal = import_locker("journal.log").Journal(self.flash)
+        self.journal = Journal(self.flash)
         self.journal.open()
-        site = import_locker("site").Site(
-            import_locker("config").checked({**reference.config(1), "network": {}})
-        )
-        self.core = import_locker("core.core").Core(site, KEY)
-        clock = import_locker("core.timekeeping").Clock(NOW_S, 0)
+        site = Site(config.checked({**reference.config(1), "network": {}}))
+        self.core = Core(site, KEY)
+        clock = Clock(NOW_S, 0)
         self.locks, self.display, self.lamp = Part(), Part(), Part()
         parts = self.locks, self.display, Part(), self.lamp
-        self.controller = import_locker("controller").Controller(self.core, self.journal, clock, *parts, 1500)
+        self.controller = controller.Controller(self.core, self.journal, clock, *parts, 1500)
         self.supervisor = Supervisor()
         self.controller.attach_supervisor(self.supervisor)
         self.controller.sink((EV_BOOT, 1, 0, 0, "test"))
 
     def kinds(self) -> list[str]:
         """What the journal holds, oldest first."""
-        records = import_locker("core.records")
         out: list[str] = []
         self.journal.replay(
             lambda kind, at, payload, seq: out.append(records.describe(kind, payload)["kind"])
@@ -127,9 +129,8 @@ def test_flash_is_erased_ahead_of_need_beside_what_arrives_not_in_its_midst(
     bench.journal.maintain = lambda: maintained.append(True)
     bench.controller.sweeper = SimpleNamespace(beside=asked.append, turn=lambda: None)
     times_ms = iter((0, 1_000))
-    module = import_locker("controller")
-    monkeypatch.setattr(module, "ticks_ms", lambda: next(times_ms, 1_000))
-    monkeypatch.setattr(module, "asyncio", SimpleNamespace(sleep_ms=suspended))
+    monkeypatch.setattr(controller, "ticks_ms", lambda: next(times_ms, 1_000))
+    monkeypatch.setattr(controller, "asyncio", SimpleNamespace(sleep_ms=suspended))
     bench.controller.run_timers().send(None)
     assert len(asked) == 1 and not maintained
     asked[0]()

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from consigne.firmware.source import import_locker
+from locker import controller
 
 DAY_MS = 86_400_000
 START_MS = 1_073_000_000  # shortly before the ticks wrap
@@ -17,21 +17,20 @@ def ticks_add(ms: int, later_ms: int) -> int:
 
 @pytest.mark.parametrize("days", [1, 6.5, 9, 12])
 def test_a_door_that_rested_for_days_is_pulsed(monkeypatch: pytest.MonkeyPatch, days: float) -> None:
-    module = import_locker("controller")
     clock = SimpleNamespace(ms=START_MS)
-    monkeypatch.setattr(module, "ticks_ms", lambda: clock.ms)
+    monkeypatch.setattr(controller, "ticks_ms", lambda: clock.ms)
     started: list[int] = []
     locks: Any = SimpleNamespace(busy=lambda: False, start=lambda door, ms: started.append(door))
     journal = SimpleNamespace(maintain=lambda: False)
     core = SimpleNamespace(session=SimpleNamespace(proven=False))
-    controller = module.Controller(core, journal, None, locks, None, None, None, 1500)
-    controller._rested[3] = ticks_add(clock.ms, 1500)
-    assert not controller._may_pulse(3)
+    shell = controller.Controller(core, journal, None, locks, None, None, None, 1500)
+    shell._rested[3] = ticks_add(clock.ms, 1500)
+    assert not shell._may_pulse(3)
     clock.ms = ticks_add(clock.ms, 2_000)
-    controller._keep_house()
+    shell._keep_house()
     clock.ms = ticks_add(clock.ms, int(days * DAY_MS / 2))
     clock.ms = ticks_add(clock.ms, int(days * DAY_MS / 2))
-    controller._fx_pulse((0, 3, 400))
+    shell._fx_pulse((0, 3, 400))
     assert started == [3]
 
 
@@ -39,12 +38,13 @@ def test_a_door_that_rested_for_days_is_pulsed(monkeypatch: pytest.MonkeyPatch, 
 def test_a_board_that_rested_for_days_has_no_coil_on(monkeypatch: pytest.MonkeyPatch, days: float) -> None:
     for name in ("machine", "esp32"):  # nothing of them is used: the wire is taken out below
         monkeypatch.setitem(sys.modules, name, SimpleNamespace(UART=None, Pin=None))
-    module = import_locker("drivers.rs485")
+    from locker.drivers import rs485
+
     clock = SimpleNamespace(ms=START_MS)
-    monkeypatch.setattr(module.time, "ticks_ms", lambda: clock.ms)
+    monkeypatch.setattr(rs485.time, "ticks_ms", lambda: clock.ms)
     wire = {"uart": 1, "tx": 19, "rx": 36, "de": -1, "baud": 9600}
-    monkeypatch.setattr(module, "Wire", lambda *wired: None)
-    bus = module.Bus(wire, (), 1, print)
+    monkeypatch.setattr(rs485, "Wire", lambda *wired: None)
+    bus = rs485.Bus(wire, (), 1, print)
     assert not bus.coil_is_on()
     bus._on_until_ms = ticks_add(clock.ms, 400)
     assert bus.coil_is_on()

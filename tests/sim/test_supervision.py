@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from consigne.firmware.source import firmware_dir, import_locker
+from consigne import firmware_dir
 from consigne.protocol import codes
 from consigne.sim import reference
 from consigne.sim.board.flash import NorFlash
 from consigne.sim.grounds.clock import VirtualClock
 from consigne.sim.locker import SimLocker
 from consigne.sim.network.host import Host
+from locker.core import records
+from locker.journal.log import Journal
 from sim_kit import EPOCH_S, GROUNDS, IDENTITY, KEY, config, connected_locker, play
 
 TASKS = """
@@ -422,9 +424,8 @@ def test_an_event_of_a_spare_part_that_was_not_carried_out_whole_restarts_the_lo
 
 def facts(locker: SimLocker) -> list[dict[str, Any]]:
     """What the journal holds, oldest first."""
-    journal = import_locker("journal.log").Journal(locker.flash)
+    journal = Journal(locker.flash)
     journal.open()
-    records = import_locker("core.records")
     out: list[dict[str, Any]] = []
     journal.replay(lambda kind, time_s, payload, seq: out.append(records.describe(kind, bytes(payload))))
     return out

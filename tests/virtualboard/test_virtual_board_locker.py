@@ -3,8 +3,8 @@
 import json
 
 import pytest
+from consigne import firmware_dir
 from consigne.firmware import layout, rom
-from consigne.firmware.source import firmware_dir
 from consigne.protocol import codes
 from consigne.sim.virtualboard.board import install
 from sim_kit import EPOCH_S, IDENTITY, KEY, config, connected_locker

@@ -8,7 +8,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from consigne.firmware.source import import_locker
+from locker import config as _config
+from locker.core import events
 
 from .draw.front import cells
 from .form import check_form
@@ -20,9 +21,6 @@ from .rules.service import week
 from .rules.table import judge
 from .schema import SIZES
 from .senses import device_senses
-
-_config = import_locker("config")
-_windows = import_locker("core.events")
 
 
 def open_cabinet(file: Path) -> Cabinet:
@@ -119,8 +117,8 @@ def _only(entry: dict[str, Any], *keys: str) -> dict[str, Any]:
 
 
 def _holder(entry: dict[str, Any]) -> list[int]:
-    role: int = getattr(_windows, entry["role"].upper())
-    action: int = getattr(_windows, entry["action"].upper())
+    role: int = getattr(events, entry["role"].upper())
+    action: int = getattr(events, entry["action"].upper())
     return [role, action, entry["number"]]
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from consigne.firmware.source import import_locker
+from locker.configlines import EXPANDERS
+from locker.drivers.boards import KINDS as _BOARD_KINDS
 
 from .problems import Key
 from .profiles import Profile
@@ -24,9 +25,6 @@ class BoardKind(NamedTuple):
     baud: int | None
 
 
-_BOARD_KINDS: dict[str, tuple[Any, ...]] = import_locker("drivers.boards").KINDS
-EXPANDERS: dict[str, tuple[int, tuple[int, ...]]] = import_locker("configlines").EXPANDERS
-CHAINS: tuple[str, ...] = import_locker("configlines").CHAINS
 """Port expanders that the firmware drives: their channels, and the addresses they can have."""
 
 KINDS = {

@@ -2,11 +2,10 @@
 
 from typing import Any, NamedTuple
 
-from consigne.firmware.source import import_locker
-from consigne.sim.board.flash import NorFlash
+from locker.core import records
+from locker.journal import log
 
-_log = import_locker("journal.log")
-_records = import_locker("core.records")
+from consigne.sim.board.flash import NorFlash
 
 
 class Recorded(NamedTuple):
@@ -24,13 +23,13 @@ def read_journal(flash: NorFlash) -> Recorded:
     """
     copy = NorFlash(len(flash.data))
     copy.data[:] = flash.data
-    journal = _log.Journal(copy)
+    journal = log.Journal(copy)
     journal.open()
     events: dict[int, dict[str, Any]] = {}
 
     def note(kind: int, _time_s: int, payload: memoryview, seq: int) -> None:
         if seq:
-            events[seq] = _records.describe(kind, payload)
+            events[seq] = records.describe(kind, payload)
 
     journal.replay(note)
     return Recorded(journal.epoch, journal.acknowledged, events)

@@ -14,10 +14,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from locker import texts
+from locker.core import cabinet, events, screens
 from sqlalchemy import select
 
 from consigne.broker.broker import BrokerError
-from consigne.firmware.source import import_locker
 from consigne.server.storage import models
 from consigne.sim import reference
 from consigne.sim.grounds.process import interpreter
@@ -26,14 +27,9 @@ from .blackbox import Recorded, read_journal
 from .front import LockerFront
 from .stage import FirmwareEnded, Stage, check_running
 
-_events = import_locker("core.events")
-_cabinet = import_locker("core.cabinet")
-_texts = import_locker("texts")
-_screens = import_locker("core.screens")
-
 DEADLINE_S = 90.0
 LOOK_EVERY_S = 0.02
-HAND_S = 2 * _cabinet._TAKE_MS / 1000
+HAND_S = 2 * cabinet._TAKE_MS / 1000
 """To put a parcel in or take it out: twice the time below which the firmware counts a door as stuck."""
 NOTICE_S = 2.0  # until a person notices that a key had no effect
 PARCELS = (("RR123456785FR", 1), ("JJFR00012345678901234", 2))  # label, size
@@ -95,7 +91,7 @@ class Proof:
     async def _type(self, code: str) -> None:
         """Type a code with an eye on the display: a key that was not taken is pressed again."""
         for count in range(1, len(code) + 1):
-            taken = partial(self._shows, _screens.TYPING, code[:count])
+            taken = partial(self._shows, screens.TYPING, code[:count])
             self._front.press(code[count - 1])
             patience_s = time.monotonic() + NOTICE_S
             await self.until(f"key {count} of a code", lambda: taken() or time.monotonic() > patience_s)  # noqa: B023
@@ -107,14 +103,14 @@ class Proof:
 
     async def _deposit(self) -> None:
         window = self._host.passes.window_code(
-            reference.LOCKER, role=_events.COURIER, action=_events.DEPOSIT, holder=reference.COURIER_HOLDER
+            reference.LOCKER, role=events.COURIER, action=events.DEPOSIT, holder=reference.COURIER_HOLDER
         )
         await self._type(window["code"])
         for left, (parcel, _) in enumerate(PARCELS):
-            await self.until("the courier's menu", partial(self._shows, _screens.COURIER, left))
+            await self.until("the courier's menu", partial(self._shows, screens.COURIER, left))
             self._front.scan(parcel)
-            await self._use_door(f"a door for {parcel}", _screens.FILL)
-        await self.until("the courier's menu", partial(self._shows, _screens.COURIER, len(PARCELS)))
+            await self._use_door(f"a door for {parcel}", screens.FILL)
+        await self.until("the courier's menu", partial(self._shows, screens.COURIER, len(PARCELS)))
         self._front.press("#")
         await self.until(
             "the deposits in the database", lambda: self._states() == ["in_locker"] * len(PARCELS)
@@ -122,8 +118,8 @@ class Proof:
 
     async def _collect(self, parcel: str) -> None:
         await self._type(self._host.parcels.code(parcel))
-        await self._use_door(f"the door of {parcel}", _screens.TAKE)
-        await self.until("the thanks", partial(self._shows, _screens.THANKS))
+        await self._use_door(f"the door of {parcel}", screens.TAKE)
+        await self.until("the thanks", partial(self._shows, screens.THANKS))
 
     async def _use_door(self, what: str, screen: str) -> None:
         """Wait until the display names an open door, put the parcel in or take it out, push it shut."""
@@ -141,7 +137,7 @@ class Proof:
 
     def _shows(self, screen: str, *arguments: Any) -> bool:
         """Whether the glass shows exactly this screen of the firmware's texts."""
-        wanted = _texts.render(screen, arguments, reference.LANGUAGE)
+        wanted = texts.render(screen, arguments, reference.LANGUAGE)
         return [line.rstrip() for line in self._locker.display()] == [line.rstrip() for line in wanted]
 
     def _known(self) -> dict[str, Any]:
@@ -150,7 +146,7 @@ class Proof:
     def is_ready(self) -> bool:
         """Whether the locker is connected and knows the time."""
         known = self._known()
-        return bool(known["connected"] and (known["status"] or {}).get("trust") == _events.TRUST_SET)
+        return bool(known["connected"] and (known["status"] or {}).get("trust") == events.TRUST_SET)
 
     def _has_grants(self) -> bool:
         grants = self._known()["grants"]

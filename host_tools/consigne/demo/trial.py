@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from consigne.firmware.source import import_locker
+from locker.core import cabinet, events
+
 from consigne.protocol import codes
 from consigne.server.ingest.outcome import Outcome
 from consigne.sim import reference
@@ -26,9 +27,6 @@ from consigne.sim.network.host import Host
 from . import steps
 from .front import LockerFront
 from .stage import FirmwareEnded, Stage, check_running, told
-
-_events = import_locker("core.events")
-_doors = import_locker("core.cabinet")
 
 READY_S = 20.0  # until the locker is connected and knows the time
 LOOK_EVERY_S = 0.05  # at the display
@@ -44,7 +42,7 @@ SILENT = ("key", "pin")  # what the person did is told as a step
 STIRS = ("relay", "door")  # after such a line more is to come
 QUIET_S = 0.5  # a step ends when none came for so long
 KNOWN_S_MAX = 10.0  # and when the host knows what the doors did; if it hears of them
-HAND_S = 1.5 * _doors._TAKE_MS / 1000
+HAND_S = 1.5 * cabinet._TAKE_MS / 1000
 """To put a parcel in or take it out: more than the time below which the firmware counts a door as stuck."""
 
 
@@ -157,8 +155,8 @@ class Trial:
         if name == "courier":
             return codes.window_code(
                 self._key,
-                _events.COURIER,
-                _events.DEPOSIT,
+                events.COURIER,
+                events.DEPOSIT,
                 reference.COURIER_HOLDER,
                 int(time.time()),
                 reference.DIGITS,
@@ -216,7 +214,7 @@ async def _on_micropython(wanted: Sequence[steps.Step], always_open: bool, flash
 
         def ready() -> bool:
             known = stage.host.fleet.locker(reference.LOCKER)
-            return bool(known["connected"] and (known["status"] or {}).get("trust") == _events.TRUST_SET)
+            return bool(known["connected"] and (known["status"] or {}).get("trust") == events.TRUST_SET)
 
         await asyncio.to_thread(trial.until_ready, ready)
         return await asyncio.to_thread(trial.run, wanted)
@@ -259,7 +257,7 @@ def _on_virtual(wanted: Sequence[steps.Step], always_open: bool) -> bool:
         locker.start()
         trial.until_ready(lambda: bool(host.status))
         host.know_time(int(time.time()))
-        trial.until_ready(lambda: host.status.get("trust") == _events.TRUST_SET)
+        trial.until_ready(lambda: host.status.get("trust") == events.TRUST_SET)
         return trial.run(wanted)
 
 

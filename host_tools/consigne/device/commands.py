@@ -11,10 +11,10 @@ import typer
 from rich.table import Table
 from serial.tools import list_ports
 
+from consigne import firmware_dir
 from consigne.cabinet.compiler import compile_file, device_json
 from consigne.cabinet.problems import CabinetError
 from consigne.firmware import application, packaging
-from consigne.firmware.source import firmware_dir
 from consigne.sim.virtualboard.command import virtual
 
 from . import brokerfiles, erase, fitness, image, inspect, interpreter, plain

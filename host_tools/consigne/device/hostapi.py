@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any
 
-from consigne.firmware.source import import_locker
+from locker.core.timekeeping import EARLIEST_S
 
 from .errors import DeviceError
 
 CLOCK_OFF_MAX_S = 120
 """A certificate or an hourly code can fail from here on."""
 _TIMEOUT_S = 10
-_EARLIEST_S: int = import_locker("core.timekeeping").EARLIEST_S
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,7 @@ class Host:
 
 def check_sane(now_s: float) -> None:
     """Raises ``DeviceError`` for a clock that cannot be right, host or no host."""
-    if now_s < _EARLIEST_S:
+    if now_s < EARLIEST_S:
         day = time.strftime("%Y-%m-%d", time.gmtime(now_s))
         raise DeviceError(f"this laptop believes that today is {day}; set its clock, then try again")
 

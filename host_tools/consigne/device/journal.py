@@ -10,18 +10,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from locker.core import records
+from locker.journal.format import FIRST, OWN_KINDS
+from locker.journal.reader import Reader
+from locker.journal.recovery import recover
+from locker.journal.sectors import Sectors
+
 from consigne.firmware import layout
-from consigne.firmware.source import import_locker
 
 from . import errors
 from .board import Board
 from .scripts import script
-
-_records = import_locker("core.records")
-_format = import_locker("journal.format")
-_Reader = import_locker("journal.reader").Reader
-_Sectors = import_locker("journal.sectors").Sectors
-_recover = import_locker("journal.recovery").recover
 
 SECTOR = layout.SECTOR_BYTES
 
@@ -64,17 +63,17 @@ class Dump:
 def decode(partition: bytes) -> Dump:
     """Everything that can be read; damage is told in ``state``, never raised."""
     whole = partition[: len(partition) // SECTOR * SECTOR]
-    sectors = _Sectors(_ReadOnly(whole))
-    reader = _Reader(sectors)
-    report, found = _recover(sectors, reader)
+    sectors = Sectors(_ReadOnly(whole))
+    reader = Reader(sectors)
+    report, found = recover(sectors, reader)
     entries = list(_entries(sectors, reader, found.head)) if found.head >= 0 else []
     return Dump(report.text, report.proven, found.acknowledged, found.next_seq, entries)
 
 
 def _entries(sectors: Any, reader: Any, head: int) -> Iterator[Entry]:
-    reader.start(reader.oldest(head), _format.FIRST)
+    reader.start(reader.oldest(head), FIRST)
     while reader.next_in_log(head):
-        if reader.kind >= _format.OWN_KINDS:
+        if reader.kind >= OWN_KINDS:
             continue
         yield Entry(reader.time_s, reader.seq, reader.kind, _described(reader.kind, bytes(reader.payload())))
 
@@ -82,7 +81,7 @@ def _entries(sectors: Any, reader: Any, head: int) -> Iterator[Entry]:
 def _described(kind: int, payload: bytes) -> dict[str, Any]:
     """As ``records.describe``; what a newer firmware wrote is shown by its number and length."""
     try:
-        described: dict[str, Any] = _records.describe(kind, payload)
+        described: dict[str, Any] = records.describe(kind, payload)
     except (KeyError, ValueError, struct.error):
         return {"kind": f"unknown {kind}", "bytes": len(payload)}
     return described

@@ -14,13 +14,11 @@ only as far as their counter is known.
 from collections.abc import Callable
 from typing import Any
 
-from consigne.firmware.source import import_locker
+from locker.core import doors
+from locker.core.labels import parcel_possible
 
 from . import errors
 from .board import Board
-
-_doors = import_locker("core.doors")
-_parcel_possible = import_locker("core.labels").parcel_possible
 
 EMPTY = "empty"
 UNSEEN = "unseen"
@@ -62,13 +60,13 @@ def _compartment(
     name: str, believed_so: tuple[int, str, int], ask_person: Ask, say: Say
 ) -> tuple[int, str, int]:
     content, parcel, block = believed_so
-    believed = parcel if content == _doors.PARCEL and parcel else EMPTY
+    believed = parcel if content == doors.PARCEL and parcel else EMPTY
     while True:
         answer = ask_person(f"compartment {name} (believed: {believed})").strip()
         if answer == EMPTY:
-            return _doors.EMPTY, "", block
+            return doors.EMPTY, "", block
         if answer == UNSEEN:
-            return content, parcel, _doors.BLOCKED_OPERATOR
-        if _parcel_possible(answer.encode()):
-            return _doors.PARCEL, answer, block
+            return content, parcel, doors.BLOCKED_OPERATOR
+        if parcel_possible(answer.encode()):
+            return doors.PARCEL, answer, block
         say(f"that is neither {EMPTY}, {UNSEEN} nor a parcel's number")

@@ -4,9 +4,9 @@ import ast
 from functools import cache
 from pathlib import Path
 
+from consigne import firmware_dir
 from consigne.firmware import rom
 from consigne.firmware.fold import fold_script
-from consigne.firmware.source import firmware_dir
 
 _ONBOARD = Path(__file__).with_name("onboard")
 

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from consigne import firmware_dir
 from consigne.device.errors import DeviceError
 
 from . import rom
-from .source import firmware_dir
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,11 @@ boards of ``boards/``.
 """
 
 import json
-import sys
 from pathlib import Path
 
+import locker
+
 from . import layout, rom
-from .source import import_locker
 
 PACKAGE, MANIFEST, TABLE = "package.json", "manifest.py", "boards/partitions.csv"
 
@@ -24,7 +24,7 @@ def package(firmware: Path) -> str:
     targets = {name: "locker/main.py" if name == "main.py" else name for name in rom.sources(firmware)}
     pairs = [*((target, name) for name, target in targets.items()), ("../main.py", "start.py")]
     rows = ",\n".join("    " + json.dumps(pair) for pair in pairs)
-    return f'{{\n  "version": "{_version()}",\n  "deps": [],\n  "urls": [\n{rows}\n  ]\n}}\n'
+    return f'{{\n  "version": "{locker.VERSION}",\n  "deps": [],\n  "urls": [\n{rows}\n  ]\n}}\n'
 
 
 def manifest(firmware: Path) -> str:
@@ -39,7 +39,7 @@ def manifest(firmware: Path) -> str:
         "# pyright: reportUndefinedVariable=false, reportAttributeAccessIssue=false",
         "# MicroPython's build gives the names.",
         "",
-        f'metadata(version="{_version()}", description="Parcel-locker controller", license="MIT")',
+        f'metadata(version="{locker.VERSION}", description="Parcel-locker controller", license="MIT")',
         'include("$(PORT_DIR)/boards/manifest.py")',
         "freeze(",
         '    ".",',
@@ -49,12 +49,6 @@ def manifest(firmware: Path) -> str:
         ")",
     ]
     return "\n".join(lines) + "\n"
-
-
-def _version() -> str:
-    import_locker("core")
-    version: str = sys.modules["locker"].VERSION
-    return version
 
 
 def table() -> str:

@@ -6,12 +6,11 @@ The firmware's own codecs make and read the frames, so what is found is what the
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
+from locker.drivers.boards import codec as device_codec
+
 from consigne.cabinet.model import KINDS
-from consigne.firmware.source import import_locker
 
 from .learned import FoundBoard, Spot
-
-_codec: Callable[[str, int, int, int, int, bool], Any] = import_locker("drivers.boards").codec
 
 PULSE_MS = 400
 REST_MS = 2 * PULSE_MS  # a board's own pulse, the latch, the door on its spring, the contact that bounces
@@ -93,7 +92,9 @@ def _inputs(wire: Wire, first: FoundBoard, codec: Any) -> int:
 
 
 def _probe(board: FoundBoard, is_reversed: bool = False) -> Any:
-    return _codec(board.kind, board.address, KINDS[board.kind].locks, board.inputs, PULSE_MS, is_reversed)
+    return device_codec(
+        board.kind, board.address, KINDS[board.kind].locks, board.inputs, PULSE_MS, is_reversed
+    )
 
 
 def _heard(wire: Wire, board: FoundBoard, codec: Any, number: int) -> bytes:

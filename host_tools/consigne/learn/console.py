@@ -8,9 +8,9 @@ import ast
 from pathlib import Path
 from typing import Any, Protocol
 
+from locker.configlines import EXPANDERS
 from mpremote.transport import TransportError
 
-from consigne.cabinet.model import EXPANDERS
 from consigne.device.board import Board
 from consigne.device.errors import DeviceError
 

@@ -7,7 +7,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from consigne.cabinet.model import CHAINS, KINDS
+from locker.configlines import CHAINS
+
+from consigne.cabinet.model import KINDS
 
 BAUD_OF_MODBUS = 9600
 

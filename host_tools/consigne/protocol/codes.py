@@ -9,12 +9,7 @@ from __future__ import annotations
 
 import secrets
 
-from consigne.firmware.source import import_locker
-
-_codes = import_locker("core.codes")
-_labels = import_locker("core.labels")
-_windows = import_locker("core.windows")
-_events = import_locker("core.events")
+from locker.core import codes, events, labels, windows
 
 ANY_DOOR = 65535
 _U16_MAX = 0xFFFF
@@ -23,16 +18,16 @@ _U32_MAX = 0xFFFF_FFFF
 
 def key(device_key: bytes, label: str) -> bytes:
     """``key(label)``: 32 bytes.  Raises ``ValueError`` unless ``device_key`` has 32 bytes."""
-    return bytes(_codes.derive(device_key, label))
+    return bytes(codes.derive(device_key, label))
 
 
 def _pads(device_key: bytes, label: str) -> tuple[bytes, bytes]:
-    padded: tuple[bytes, bytes] = _codes.pads(key(device_key, label))
+    padded: tuple[bytes, bytes] = codes.pads(key(device_key, label))
     return padded
 
 
 def _check_length(digits: int) -> None:
-    low, high = _labels.CODE_DIGITS_MIN, _labels.CODE_DIGITS_MAX
+    low, high = labels.CODE_DIGITS_MIN, labels.CODE_DIGITS_MAX
     if not low <= digits <= high:
         raise ValueError(f"a code has {low} to {high} digits, not {digits}")
 
@@ -50,10 +45,10 @@ def new_nonce() -> int:
 
 def listed_tag(device_key: bytes, digits: str) -> bytes:
     """What a grant carries in place of its digits: 16 bytes."""
-    if not _labels.all_digits(digits):
+    if not labels.all_digits(digits):
         raise ValueError("a code is made of the digits 0 to 9")
     _check_length(len(digits))
-    return bytes(_codes.listed_tag(_pads(device_key, _codes.LABEL_LISTED), digits))
+    return bytes(codes.listed_tag(_pads(device_key, codes.LABEL_LISTED), digits))
 
 
 def card_tag(device_key: bytes, bits: int, facility: int, number: int) -> bytes:
@@ -71,7 +66,7 @@ def card_tag(device_key: bytes, bits: int, facility: int, number: int) -> bytes:
                 f"the {what} of a card of {bits} bits is at most {(1 << width) - 1}, not {value}"
             )
     text = f"W{bits}:{facility}:{number}"
-    return bytes(_codes.listed_tag(_pads(device_key, _codes.LABEL_LISTED), text))
+    return bytes(codes.listed_tag(_pads(device_key, codes.LABEL_LISTED), text))
 
 
 def derived_code(device_key: bytes, parcel_id: str, digits: int = 8) -> str:
@@ -81,16 +76,16 @@ def derived_code(device_key: bytes, parcel_id: str, digits: int = 8) -> str:
     locker would take.
     """
     _check_length(digits)
-    if not parcel_id or not _labels.parcel_possible(parcel_id.encode()):
+    if not parcel_id or not labels.parcel_possible(parcel_id.encode()):
         raise ValueError("a parcel id is 1 to 40 bytes without control characters")
-    return str(_codes.derived_digits(_pads(device_key, _codes.LABEL_DERIVED), parcel_id, digits))
+    return str(codes.derived_digits(_pads(device_key, codes.LABEL_DERIVED), parcel_id, digits))
 
 
 def slot_s(role: int) -> int:
     """How long a window slot of this role is, in seconds.  ``ValueError`` for customers and residents."""
-    if role not in _windows.SLOT_S:
+    if role not in windows.SLOT_S:
         raise ValueError(f"role {role} has no window codes")
-    return int(_windows.SLOT_S[role])
+    return int(windows.SLOT_S[role])
 
 
 def window_code(device_key: bytes, role: int, action: int, holder: int, epoch_s: int, digits: int = 8) -> str:
@@ -105,8 +100,8 @@ def window_code(device_key: bytes, role: int, action: int, holder: int, epoch_s:
     slot = epoch_s // slot_s(role)
     if not 0 <= slot <= _U32_MAX:
         raise ValueError(f"no slot at {epoch_s} s")
-    padded = _pads(device_key, _codes.LABEL_WINDOW)
-    return str(_codes.window_digits(padded, role, action, holder, slot, digits))
+    padded = _pads(device_key, codes.LABEL_WINDOW)
+    return str(codes.window_digits(padded, role, action, holder, slot, digits))
 
 
 def console_code(device_key: bytes, holder: int, number: int, digits: int = 8) -> str:
@@ -117,11 +112,11 @@ def console_code(device_key: bytes, holder: int, number: int, digits: int = 8) -
     """
     _check_length(digits)
     _check_u16("holder", holder)
-    if not 0 <= number < _windows.ANSWER_NUMBERS:
+    if not 0 <= number < windows.ANSWER_NUMBERS:
         raise ValueError("a console's number has nine digits")
-    padded, slot = _pads(device_key, _codes.LABEL_WINDOW), _windows.answer_slot(number)
-    role, action = _events.TECHNICIAN, _events.SERVICE
-    return str(_codes.window_digits(padded, role, action, holder, slot, digits))
+    padded, slot = _pads(device_key, codes.LABEL_WINDOW), windows.answer_slot(number)
+    role, action = events.TECHNICIAN, events.SERVICE
+    return str(codes.window_digits(padded, role, action, holder, slot, digits))
 
 
 def make_token(
@@ -147,11 +142,11 @@ def make_token(
         raise ValueError("a token ends after it begins, within 1970 to 2106")
     if not 1 <= nonce <= _U32_MAX:
         raise ValueError("a nonce is 1 to 2**32 - 1")
-    if not _labels.parcel_possible(parcel_id.encode()):
+    if not labels.parcel_possible(parcel_id.encode()):
         raise ValueError("a parcel id has at most 40 bytes and no control characters")
     number = door if door == ANY_DOOR else door + 1
     return raw_token(
-        device_key, _codes.TOKEN_KIND, action, holder, number, not_before, not_after, nonce, parcel_id
+        device_key, codes.TOKEN_KIND, action, holder, number, not_before, not_after, nonce, parcel_id
     )
 
 
@@ -171,18 +166,18 @@ def raw_token(
     ``door_number`` is what stands in the token: compartments as people count them, from 1.
     """
     _check_u16("holder", holder)
-    body = _codes.token_body(kind, action, holder, door_number, not_before, not_after, nonce, parcel_id)
-    return str(_codes.token_text(_pads(device_key, _codes.LABEL_TOKEN), body))
+    body = codes.token_body(kind, action, holder, door_number, not_before, not_after, nonce, parcel_id)
+    return str(codes.token_text(_pads(device_key, codes.LABEL_TOKEN), body))
 
 
 def frame(device_key: bytes, label: str, topic: str, body: bytes) -> bytes:
     """A signed MQTT payload: 32 hexadecimal digits, a full stop, ``body``."""
-    return bytes(_codes.frame_head(key(device_key, label), topic, body)) + body
+    return bytes(codes.frame_head(key(device_key, label), topic, body)) + body
 
 
 def open_frame(device_key: bytes, label: str, topic: str, payload: bytes) -> bytes | None:
     """The body of an authentic payload on this topic, else ``None``."""
-    body: bytes | None = _codes.open_frame(key(device_key, label), topic, payload)
+    body: bytes | None = codes.open_frame(key(device_key, label), topic, payload)
     return body
 
 
@@ -192,5 +187,5 @@ def _check_u16(name: str, value: int) -> None:
 
 
 def _check_action(action: int) -> None:
-    if not 0 <= action <= _events.HANDOVER:
+    if not 0 <= action <= events.HANDOVER:
         raise ValueError(f"no action {action}")

@@ -7,12 +7,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from consigne.firmware.source import import_locker
+from locker.core import labels, records
 
 from .untrusted import U32_MAX, ProtocolError, clean, load, whole
-
-records = import_locker("core.records")
-labels = import_locker("core.labels")
 
 EVENTS_PER_MESSAGE_MAX = 512
 EVENT_JSON_BYTES_MAX = 2_048

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from consigne.firmware.source import import_locker
+from locker.core import records
 
 from . import telemetry
 from .events import EVENT_JSON_BYTES_MAX, EVENTS_PER_MESSAGE_MAX, Event, EventBatch, parse_events
@@ -23,7 +23,6 @@ __all__ = [
     "dump", "load", "parse_events",
 ]  # fmt: skip
 
-records = import_locker("core.records")
 
 ROOT = "consigne/1"
 LABEL_EVENT = "consigne/1/event"  # signs what a locker says

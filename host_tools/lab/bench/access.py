@@ -7,7 +7,7 @@ import subprocess
 from fractions import Fraction
 from pathlib import Path
 
-from consigne.firmware.source import firmware_dir
+from consigne import firmware_dir
 from consigne.sim.grounds.process import interpreter
 
 from lab import attack

@@ -8,7 +8,7 @@ all grounds.
 import importlib
 import sys
 
-from consigne.firmware.source import firmware_dir
+from consigne import firmware_dir
 
 GOALS = {"contract.calls_without_row": "== 0", "contract.stand_in_differences": "== 0"}
 

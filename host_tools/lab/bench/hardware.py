@@ -7,10 +7,10 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from consigne import firmware_dir
 from consigne.cabinet.compiler import compile_file, device_json
 from consigne.cabinet.profiles import hardware_dir
 from consigne.cabinet.rules.table import RULES
-from consigne.firmware.source import firmware_dir
 from consigne.learn.file import wiring_of
 from consigne.learn.ground import SimTechnician, UnknownCabinet
 from consigne.learn.learned import Progress

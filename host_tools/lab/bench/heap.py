@@ -27,9 +27,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from consigne import firmware_dir
 from consigne.broker.broker import EmbeddedBroker
 from consigne.firmware import rom
-from consigne.firmware.source import firmware_dir
 from consigne.sim import reference
 from consigne.sim.grounds.process import interpreter
 from consigne.sim.locker import SimLocker

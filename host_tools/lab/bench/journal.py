@@ -10,18 +10,17 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from consigne.firmware.source import firmware_dir, import_locker
+from consigne import firmware_dir
 from consigne.sim.board.flash import NorFlash
 from consigne.sim.grounds.process import interpreter
+from locker import config
+from locker.core.core import Core
+from locker.journal.log import Journal
+from locker.site import Site
 
 from . import locker
 from .machine import undisturbed
 
-R = import_locker("core.records")
-Config = import_locker("config")
-Site = import_locker("site").Site
-Core = import_locker("core.core").Core
-Journal = import_locker("journal.log").Journal
 Traffic = import_module(f"{__package__}.traffic").Traffic  # after the above, which finds it ``locker``
 
 GOALS = {
@@ -50,7 +49,7 @@ class _Life:
         self.flash = NorFlash()
         self.journal = Journal(self.flash)
         self.journal.open()
-        site = Site(Config.checked(locker.config()))
+        site = Site(config.checked(locker.config()))
         self.core = Core(site, bytes(32))
         self.traffic = Traffic()
         self.records = self.events = self.record_bytes = self.packed_bytes = self.snapshots = 0

@@ -34,7 +34,7 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-from consigne.firmware.source import firmware_dir
+from consigne import firmware_dir
 from consigne.sim import reference
 from consigne.sim.locker import Line, SimLocker
 

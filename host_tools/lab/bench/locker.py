@@ -14,18 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from consigne.demo.headless import HAND_S
-from consigne.firmware.source import import_locker
 from consigne.protocol import codes
 from consigne.sim import reference
 from consigne.sim.board.flash import NorFlash
 from consigne.sim.grounds.clock import VirtualClock
 from consigne.sim.locker import FLASH_BYTES, SimLocker
+from locker.core import events, records
+from locker.journal import log
 
 from .machine import undisturbed
-
-records = import_locker("core.records")
-events = import_locker("core.events")
-log = import_locker("journal.log")
 
 GOALS: dict[str, str] = {}
 

@@ -10,8 +10,8 @@ import secrets
 import tempfile
 from pathlib import Path
 
+from consigne import firmware_dir
 from consigne.broker.broker import Mosquitto
-from consigne.firmware.source import firmware_dir
 from consigne.server.service import HostService
 from consigne.sim.grounds.process import interpreter
 

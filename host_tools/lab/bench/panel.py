@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from consigne.firmware.source import firmware_dir
+from consigne import firmware_dir
 from consigne.sim import reference
 from consigne.sim.locker import SimLocker
 from consigne.sim.parts.keypad import MatrixKeypad

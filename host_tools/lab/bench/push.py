@@ -8,11 +8,11 @@ import tempfile
 import time
 from pathlib import Path
 
+from consigne import firmware_dir
 from consigne.device import image, interpreter, push
 from consigne.device.board import Board
 from consigne.device.serialline import BAUD
 from consigne.firmware import application, rom
-from consigne.firmware.source import firmware_dir
 from consigne.sim.virtualboard import image as chip_image
 from consigne.sim.virtualboard.board import VirtualBoard
 

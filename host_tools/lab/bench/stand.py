@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from consigne.firmware.source import firmware_dir
+from consigne import firmware_dir
 from consigne.sim.board.board import Board
 from consigne.sim.grounds.clock import VirtualClock
 from consigne.sim.grounds.pyground import VirtualGround

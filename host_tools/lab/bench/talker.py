@@ -16,10 +16,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import gmqtt
-from consigne.firmware.source import import_locker
 from consigne.protocol import codes, messages
-
-_messages = import_locker("net.messages")
+from locker.net import messages as device_messages
 
 WINDOW_EVENTS = 4_096
 CONNECT_TIMEOUT_S = 15.0
@@ -227,7 +225,7 @@ class Talker:
         if body is None:
             self.refused.append("mac")
         elif topic.endswith("/" + messages.ACK):
-            self._on_ack(*_messages.parse_ack(body))
+            self._on_ack(*device_messages.parse_ack(body))
         else:
             self._on_command(body)
         self.moved.set()
@@ -243,8 +241,8 @@ class Talker:
 
     def _on_command(self, body: bytes) -> None:
         try:
-            command = _messages.parse_command(body)
-        except _messages.Refused as refused:
+            command = device_messages.parse_command(body)
+        except device_messages.Refused as refused:
             self.refused.append(str(refused))
             return
         if command["n"] <= self.counter or command["exp"] < time.time():

@@ -14,11 +14,8 @@ import random
 import time
 from typing import Any
 
-from consigne.firmware.source import import_locker
+from locker.core import cabinet, doors, records
 
-cabinets = import_locker("core.cabinet")
-doors = import_locker("core.doors")
-records = import_locker("core.records")
 TICKS = 1 << 30
 
 DOORS = 6
@@ -61,7 +58,7 @@ class World:
 
     def boot(self) -> None:
         """The cabinet from its records, as after the power was gone; sensors are told once."""
-        self.cabinet = cabinets.Cabinet([1] * DOORS, [False] * DOORS, 400, 120, self._record, self._effect)
+        self.cabinet = cabinet.Cabinet([1] * DOORS, [False] * DOORS, 400, 120, self._record, self._effect)
         for kind, payload in self.log:
             self.cabinet.apply(kind, EPOCH_S, payload)
         self.log = list(self.cabinet.snapshot())
@@ -81,7 +78,7 @@ class World:
     def now(self) -> tuple[int, int, int]:
         return self.ms % TICKS, EPOCH_S + self.ms // 1000, 1
 
-    def signal(self, index: int, signal: int) -> None:
+    def signal(self, index: int, signal: str) -> None:
         self.cabinet.signal(index, signal, self.now())
         self.judge()
 
@@ -191,7 +188,7 @@ class World:
         purpose = doors.FOR_COLLECT if collects else doors.FOR_DEPOSIT
         self.notes.clear()
         self.customer_at = index if collects else -1
-        if self.cabinet.order(index, purpose, 0, 0, 1, parcel, self.now()) == cabinets.ORDERED:
+        if self.cabinet.order(index, purpose, 0, 0, 1, parcel, self.now()) == cabinet.ORDERED:
             self._visit(index, parcel, collects)
         self._put_right()
 
@@ -226,7 +223,7 @@ class World:
                     self.inside[index] = ""
                     self.counts["collections"] += 1
                     break
-                told = (index, cabinets.NOTE_OPENED) in self.notes
+                told = (index, cabinet.NOTE_OPENED) in self.notes
                 if not collects and told and not self.inside[index] and self._expects(index, parcel):
                     self.inside[index] = parcel
                     self.counts["deposits"] += 1

@@ -20,7 +20,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from consigne.firmware.source import import_locker
 from consigne.protocol import codes
 from consigne.sim import reference
 from consigne.sim.grounds.clock import VirtualClock
@@ -28,10 +27,8 @@ from consigne.sim.locker import SimLocker
 from consigne.sim.network.broker import Faults
 from consigne.sim.network.host import Host
 from consigne.sim.network.memory import BLACKHOLE, CUT, REFUSE, UP
-
-records = import_locker("core.records")
-log = import_locker("journal.log")
-doors = import_locker("core.doors")
+from locker.core import records
+from locker.journal import log
 
 KEY = bytes(range(32))
 EPOCH_S = 1_800_000_000

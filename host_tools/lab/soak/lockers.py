@@ -17,16 +17,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from consigne.firmware.source import import_locker
 from consigne.sim.board.flash import NorFlash
-
-records = import_locker("core.records")
-core_events = import_locker("core.events")
-log = import_locker("journal.log")
-mqtt = import_locker("net.mqtt")
-conversation = import_locker("net.mqtt_conversation")
-names = import_locker("net.names")
-sync = import_locker("net.sync")
+from locker.core import events, records
+from locker.journal import log
+from locker.net import mqtt, mqtt_conversation, names, sync
 
 AHEAD_EVENTS = 400  # journaled and not acknowledged: a locker nobody hears is left in peace
 BURST_EVENTS = 48
@@ -81,7 +75,7 @@ class NetLocker:
             "127.0.0.1", port, name, keepalive_s=KEEPALIVE_S, retry_first_s=0.2, retry_most_s=2, connect_s=5
         )
         self._client = mqtt.Client(
-            settings, _Wire(), names.Resolver(str), lambda: True, conversation.Conversation()
+            settings, _Wire(), names.Resolver(str), lambda: True, mqtt_conversation.Conversation()
         )
         self._sync = sync.Sync(
             self._client,
@@ -101,7 +95,7 @@ class NetLocker:
             self._counter = max(self._counter, records.unpack(kind, payload)[0])
 
     def _now(self) -> tuple[int, int, int]:
-        return conversation.ticks_ms(), int(time.time()), core_events.TRUST_SET
+        return mqtt_conversation.ticks_ms(), int(time.time()), events.TRUST_SET
 
     def _append(self, kind: int, *values: Any) -> None:
         self.journal.append(kind, records.pack(kind, *values), int(time.time()))
@@ -115,11 +109,11 @@ class NetLocker:
             self._sync.wake()
         elif event[0] == "time":  # asked on every connecting; this machine's clock is right as it is
             self._spend(event[1]["n"], 0, event[1]["id"])
-        elif event[0] == core_events.EV_COMMAND:
+        elif event[0] == events.EV_COMMAND:
             self._spend(*event[1:])
-        elif event[0] == core_events.EV_REJECTED:
+        elif event[0] == events.EV_REJECTED:
             self._append(records.REJECTED, *event[1:])
-        elif event[0] != core_events.EV_LINK:
+        elif event[0] != events.EV_LINK:
             raise ValueError(f"the host says what nobody asked for: {event}")
 
     def _spend(self, counter: int, result: int, command_id: str) -> None:

@@ -5,17 +5,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from consigne.firmware.source import import_locker
 from consigne.server.storage.database import Database
 from consigne.server.storage.models import commands, events, streams
 from consigne.sim.board.flash import NorFlash
+from locker.core import records
+from locker.journal import log
+from locker.net import sync
 from sqlalchemy import select
 
 from . import lockers
-
-log = import_locker("journal.log")
-records = import_locker("core.records")
-sync = import_locker("net.sync")
 
 Row = tuple[int, dict[str, Any]]  # time, the event described
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from access_kit import EPOCH_S, KEY, Desk
-from consigne.firmware.source import firmware_dir
+from consigne import firmware_dir
 from consigne.protocol import codes
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,7 +22,7 @@ VECTORS: dict[str, list[dict[str, Any]]] = json.loads(
 
 
 def test_the_host_uses_the_lockers_own_file() -> None:
-    assert codes._codes is device
+    assert codes.codes is device
     assert Path(str(device.__file__)) == firmware_dir() / "locker" / "core" / "codes.py"
 
 

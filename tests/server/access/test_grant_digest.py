@@ -4,7 +4,6 @@ import json
 import time
 
 import pytest
-from consigne.firmware.source import import_locker
 from consigne.protocol import codes
 from consigne.protocol import messages as protocol
 from consigne.server.access import grants
@@ -13,12 +12,9 @@ from consigne.server.ingest.decode import Message
 from consigne.server.ingest.store import Store
 from consigne.server.storage.models import lockers
 from host_kit import database_at, device_key
+from locker.core import access, events, records
+from locker.net import messages
 from sqlalchemy import select
-
-access = import_locker("core.access")
-records = import_locker("core.records")
-core_events = import_locker("core.events")
-messages = import_locker("net.messages")
 
 NOW_S = int(time.time())
 
@@ -52,7 +48,7 @@ class Locker:
         self.access.apply(kind, NOW_S, records.pack(kind, *values))
 
     def carry_out(self, body):
-        (event,) = [e for e in messages.core_events(body) if e[0] == core_events.EV_GRANTS]
+        (event,) = [e for e in messages.core_events(body) if e[0] == events.EV_GRANTS]
         _, first, last, added, dropped, more = event
         assert first in (0, self.access.grants_version)
         if not first:

@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from consigne.firmware.source import import_locker
 from consigne.protocol import messages as protocol
 from consigne.server.access import grants
 from consigne.server.parcels.parcels import Parcels
@@ -12,9 +11,8 @@ from host_kit import T0, database_at
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from locker.net import messages
 from sqlalchemy import select
-
-messages = import_locker("net.messages")
 
 
 @pytest.fixture

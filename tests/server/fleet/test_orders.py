@@ -4,7 +4,6 @@ import json
 import time
 
 import pytest
-from consigne.firmware.source import import_locker
 from consigne.protocol import codes
 from consigne.protocol import messages as protocol
 from consigne.server.access.passes import Passes
@@ -14,9 +13,9 @@ from consigne.server.fleet.orders import ANSWERS, Orders
 from consigne.server.ingest.store import Store
 from consigne.server.people import audit
 from host_kit import database_at, device_key, event, events, status
+from locker.core import orders as device_orders
+from locker.net import messages
 
-messages = import_locker("net.messages")
-device = import_locker("core.orders")
 KEY = device_key("L1")
 
 
@@ -73,14 +72,14 @@ def test_an_operator_can_order_whatever_the_firmware_carries_out(orders):
 
 
 def test_every_answer_of_the_firmware_has_words_for_people():
-    assert set(device.RESULT_NAMES) <= set(ANSWERS)
+    assert set(device_orders.RESULT_NAMES) <= set(ANSWERS)
 
 
-@pytest.mark.parametrize("number", range(len(device.RESULT_NAMES)))
+@pytest.mark.parametrize("number", range(len(device_orders.RESULT_NAMES)))
 def test_what_the_locker_answered_is_told_in_words_however_the_answer_came(database, orders, number):
     by_reply, by_event = orders.block("L1", 1), orders.block("L1", 2)
     sent(database)
-    name = device.RESULT_NAMES[number]
+    name = device_orders.RESULT_NAMES[number]
     with database.write() as connection:
         commands.answered(connection, "L1", by_reply, name)
     Store(database).commit([events("L1", 1, event(1, "command", counter=1, result=number, id=by_event))])

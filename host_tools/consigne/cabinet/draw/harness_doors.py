@@ -6,7 +6,9 @@ switches the coil it begins at a row of terminals, else at the lock board's plug
 
 from typing import Any
 
-from ..model import CHAINS, Bank, Cabinet, reed_bank
+from locker.configlines import CHAINS
+
+from ..model import Bank, Cabinet, reed_bank
 from . import lengths
 from .cores import DOOR_CORES, Harness, board_name
 

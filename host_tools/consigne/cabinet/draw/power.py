@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from ..model import EXPANDERS, Cabinet
+from locker.configlines import EXPANDERS
+
+from ..model import Cabinet
 from ..profiles import hardware_dir
 from ..senses import lights
 

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 
-from consigne.firmware.source import import_locker
+from locker.configlines import EXPANDERS
+from locker.confignetwork import KINDS as _NETWORKS
+from locker.confignetwork import SPI_BUSES
 
-from ..model import EXPANDERS, KINDS, Cabinet, reed_bank
+from ..model import KINDS, Cabinet, reed_bank
 from ..problems import Key, nearest, spell
 
 Finding = tuple[Key, str, str]
@@ -28,8 +30,6 @@ _KNOWN_MS = 460.0
 LOGIC_VOLTS = 3.3
 """Of the controller's pins and so of its buses."""
 _HIGH_SHARE = 0.7
-SPI_BUSES: dict[str, int] = import_locker("confignetwork").SPI_BUSES
-_NETWORKS: tuple[str, ...] = import_locker("confignetwork").KINDS
 
 
 def _i2c_parts(cabinet: Cabinet) -> Iterator[tuple[Key, str, int, int]]:

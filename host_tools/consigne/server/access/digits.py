@@ -5,10 +5,10 @@ Runs in the caller's transaction.
 
 from typing import Any
 
+from locker.core import events, records
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
-from consigne.firmware.source import import_locker
 from consigne.protocol import codes
 
 from ..errors import Conflict
@@ -17,9 +17,6 @@ from ..people.secret import Secret
 from ..storage.models import grants as grants_table
 from ..storage.models import parcels
 from . import grants
-
-_events = import_locker("core.events")
-_records = import_locker("core.records")
 
 SIZES = {1: "S", 2: "M", 3: "L", 4: "XL"}
 DAY_S = 86_400
@@ -72,10 +69,10 @@ def draw_listed(
         tag=codes.listed_tag(where.device_key.reveal(), digits),
         not_before=now_s - DAY_S,  # a clock that is behind must not turn the customer away
         not_after=now_s + (EXPECTED_DAYS + deadline_days) * DAY_S,
-        role=_events.CUSTOMER,
-        action=_events.COLLECT,
+        role=events.CUSTOMER,
+        action=events.COLLECT,
         holder=0,
-        door=_records.ANY_DOOR,
+        door=records.ANY_DOOR,
         uses=1,
         parcel=id_,
     )

@@ -11,17 +11,14 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from locker.core import grants as device_grants
+from locker.core import records
 from sqlalchemy import bindparam, select, tuple_, update
 from sqlalchemy.engine import Connection
-
-from consigne.firmware.source import import_locker
 
 from ..people.secret import Secret
 from ..storage.database import chunks
 from ..storage.models import grants, lockers, parcels
-
-records = import_locker("core.records")
-locker_grants = import_locker("core.grants")
 
 DELTA_BYTES_MAX = 3_600
 DELTA_ENTRIES_MAX = 60
@@ -136,7 +133,7 @@ def digests(connection: Connection, asked: dict[str, int]) -> dict[str, int]:
             if row.not_after > asked[row.locker]:
                 fixed = (row.id, row.not_before, row.not_after, row.role, row.action, row.holder, row.door)
                 packed = records.pack(records.GRANT, *fixed, row.uses, row.tag.reveal(), row.parcel)
-                totals[row.locker] ^= locker_grants.fingerprint(packed)
+                totals[row.locker] ^= device_grants.fingerprint(packed)
     return totals
 
 

@@ -4,9 +4,9 @@ import json
 import time
 from typing import Any
 
+from locker.core import events
 from sqlalchemy import select
 
-from consigne.firmware.source import import_locker
 from consigne.protocol import codes
 
 from ..errors import Conflict, Invalid, NotFound
@@ -20,8 +20,7 @@ from . import digits, grants
 TOKEN_DAYS_MAX = 366
 STANDING_DAYS_MAX = 3_660
 LOCKER = "locker"  # models.lockers.kind
-_EVENTS = import_locker("core.events")
-_COLLECT, _SERVICE, _TECHNICIAN = _EVENTS.COLLECT, _EVENTS.SERVICE, _EVENTS.TECHNICIAN
+_COLLECT, _SERVICE, _TECHNICIAN = events.COLLECT, events.SERVICE, events.TECHNICIAN
 TOKEN_SLACK_S = 300  # a locker's clock may be behind
 _HOME = "@"  # before the number of a home: firmware/locker/core/SERVICES.md
 _IS_STANDING = (grants_table.c.parcel == "") | grants_table.c.parcel.startswith(_HOME)

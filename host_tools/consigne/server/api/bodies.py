@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import Path
+from locker.core.orders import SETTINGS
 from pydantic import BaseModel, ConfigDict, Field
 
 from consigne.protocol import messages
@@ -85,7 +86,7 @@ class ReserveOrder(Body):
 class ConfigureOrder(Body):
     """Settings to be changed; an empty text brings back what the locker's own file says."""
 
-    set: dict[str, str] = Field(min_length=1, max_length=len(orders.SETTINGS), examples=[{"language": "fr"}])
+    set: dict[str, str] = Field(min_length=1, max_length=len(SETTINGS), examples=[{"language": "fr"}])
 
 
 class MessageOrder(Body):

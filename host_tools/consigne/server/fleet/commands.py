@@ -14,10 +14,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from locker.core.orders import RESULT_NAMES
 from sqlalchemy import select, update
 from sqlalchemy.engine import Connection
 
-from consigne.firmware.source import import_locker
 from consigne.protocol import codes, messages
 
 from ..access import grants
@@ -35,7 +35,6 @@ WAITING, SENT, DONE, REFUSED, EXPIRED = "waiting", "sent", "done", "refused", "e
 LIFETIME_S = {OPEN: 30, TIME: 30, GRANTS: 30, AGAIN: 30, REVOKE: 30 * 86_400}
 LIFETIME_S |= {BLOCK: 7 * 86_400, RELEASE: 7 * 86_400, RESERVE: 86_400}
 LIFETIME_S |= {CONFIGURE: 7 * 86_400, MESSAGE: 86_400, IDENTIFY: 30, REBOOT: 30}
-RESULTS: tuple[str, ...] = import_locker("core.orders").RESULT_NAMES  # by the number in an event
 SENDING_LIFETIME_S = 60
 """Expiry that a locker sees, from each sending, in seconds, unless the command ends sooner."""
 REPEATED = (GRANTS, REVOKE, BLOCK, RELEASE, RESERVE, CONFIGURE, MESSAGE)
@@ -255,7 +254,7 @@ def answered_by_events(connection: Connection, stored: Iterable[Stored]) -> set[
             number = told.get((row.locker, row.id))
             if number is None:  # another locker's: whoever names it answers nothing
                 continue
-            result = RESULTS[number] if number < len(RESULTS) else f"reason {number}"
+            result = RESULT_NAMES[number] if number < len(RESULT_NAMES) else f"reason {number}"
             if _note_answer(connection, row, result):
                 ids.add(row.id)
     return ids

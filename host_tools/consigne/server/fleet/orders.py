@@ -10,10 +10,11 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from locker.core import records
+from locker.core.orders import SETTINGS
+from locker.texts import LANGUAGES
 from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
-
-from consigne.firmware.source import import_locker
 
 from ..errors import Conflict, Invalid, NotFound
 from ..parcels.view import canonical_id
@@ -24,13 +25,6 @@ from ..storage.models import commands as table
 from ..storage.models import holders
 from . import commands
 
-_records = import_locker("core.records")
-_messages = import_locker("net.messages")
-_texts = import_locker("texts")
-_device = import_locker("core.orders")
-
-SETTINGS: tuple[str, ...] = _device.SETTINGS
-LANGUAGES: tuple[str, ...] = _texts.LANGUAGES
 LINE_CHARACTERS_MAX = 20
 LINES_MAX = 2
 NAME_CHARACTERS_MAX = 20
@@ -182,7 +176,7 @@ class Orders:
     ) -> str:
         with self._database.write() as connection:
             count = len(json.loads(lookup.in_service(connection, locker).layout))
-            if not 0 <= door < (count or _records.ANY_DOOR):
+            if not 0 <= door < (count or records.ANY_DOOR):
                 raise Invalid(f"locker {locker} has no door {door}: they are numbered from 0")
             return self._issue(connection, locker, cmd, {"door": door, **(more or {})}, by, subject)
 
@@ -244,8 +238,8 @@ def _lines(language: str, text: str) -> str:
     if len(lines) > LINES_MAX or any(len(line) > LINE_CHARACTERS_MAX for line in lines):
         raise Invalid(f"a message is {LINES_MAX} lines of at most {LINE_CHARACTERS_MAX} characters")
     joined = "|".join(line.strip() for line in lines)
-    if not joined.isprintable() or len(joined.encode()) > _records.PARCEL_ID_BYTES_MAX:
-        most = _records.PARCEL_ID_BYTES_MAX
+    if not joined.isprintable() or len(joined.encode()) > records.PARCEL_ID_BYTES_MAX:
+        most = records.PARCEL_ID_BYTES_MAX
         raise Invalid(f"a message has at most {most} bytes in all; an accented letter counts as two")
     return joined
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Sequence
 
+from locker.core.orders import SETTINGS
+from locker.texts import LANGUAGES
 from nicegui import ui
 from starlette.concurrency import run_in_threadpool
 
 from consigne.ui.components import Text, box, button, field, set_class
 
 from ..fleet.condition import Latch
-from ..fleet.orders import LANGUAGES, SETTINGS
 from .control import Alarm, Answer, Control, Entry
 from .ticket import spaced
 from .wording import ACTION_NAMES, ROLE_NAMES

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
-from consigne.firmware.source import import_locker
+from locker.core import events as device_events
 
 from ..errors import CallerError
 from ..ingest.outcome import Outcome
@@ -17,9 +17,6 @@ from .compartments import Believed
 from .feed import Arrived
 from .ticket import Ticket
 from .wording import wording
-
-_events = import_locker("core.events")
-_labels = import_locker("core.labels")
 
 EVENTS_AT_ONCE = 200
 PARCELS_SHOWN = 20
@@ -101,7 +98,7 @@ class Desk:
             locker=self._locker,
             up=known["connected"],
             journal=status.get("journal", ""),
-            clock_set=status.get("trust") == _events.TRUST_SET,
+            clock_set=status.get("trust") == device_events.TRUST_SET,
             faults=tuple(status.get("faults", ())),
             numbers=" · ".join(numbers),
         )
@@ -162,7 +159,7 @@ class Desk:
         if self._courier is None:
             return ""
         window = self._host.passes.window_code(
-            self._locker, role=_events.COURIER, action=_events.DEPOSIT, holder=self._courier
+            self._locker, role=device_events.COURIER, action=device_events.DEPOSIT, holder=self._courier
         )
         return str(window["code"])
 

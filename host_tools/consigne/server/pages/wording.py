@@ -3,21 +3,16 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from consigne.firmware.source import import_locker
-
-_events = import_locker("core.events")
-_doors = import_locker("core.doors")
-_reasons = import_locker("core.reasons")
-_records = import_locker("core.records")
+from locker.core import doors, events, reasons, records
 
 DOOR_NAME = "door name"  # added to an event that has a door, before it is put into words
 GOOD, DOOR, NOTE, BAD, PLAIN = "good", "door", "note", "bad", ""
 
 VIA_NAMES = {
-    _events.VIA_KEYPAD: "at the keypad",
-    _events.VIA_SCANNER: "at the scanner",
-    _events.VIA_COMMAND: "by the host",
-    _events.VIA_CONSOLE: "at the console",
+    events.VIA_KEYPAD: "at the keypad",
+    events.VIA_SCANNER: "at the scanner",
+    events.VIA_COMMAND: "by the host",
+    events.VIA_CONSOLE: "at the console",
 }
 ROLE_NAMES = ("customer", "courier", "clerk", "technician", "resident", "merchant", "partner")
 # core/errands.py, core/session.py, core/senses.py
@@ -42,12 +37,12 @@ def _door(event: Mapping[str, Any]) -> str:
 
 
 def _refused(event: Mapping[str, Any]) -> str:
-    return f"{_of(_reasons.R_NAMES, event['reason'])}, {VIA_NAMES.get(event['via'], '')}"
+    return f"{_of(reasons.R_NAMES, event['reason'])}, {VIA_NAMES.get(event['via'], '')}"
 
 
 def _alarm(event: Mapping[str, Any]) -> str:
     what = ALARM_NAMES.get(event["alarm"], "")
-    return what if event["door"] == _records.ANY_DOOR else f"{what}, {_door(event)}"
+    return what if event["door"] == records.ANY_DOOR else f"{what}, {_door(event)}"
 
 
 def _parcel(event: Mapping[str, Any]) -> str:
@@ -73,8 +68,8 @@ _WORDS: dict[str, tuple[str, str, Callable[[Mapping[str, Any]], str]]] = {
     "not_opened": (BAD, "Did not open", _door),
     "forced": (BAD, "Opened without an order", _door),
     "left_open": (NOTE, "Left open", lambda e: f"{_door(e)} for {e['after_s']} s"),
-    "door_fault": (BAD, "Door fault", lambda e: f"{_door(e)}: {_of(_doors.FAULT_NAMES, e['fault'])}"),
-    "blocked": (NOTE, "Blocked", lambda e: f"{_door(e)}: {_of(_doors.BLOCK_NAMES, e['why'])}"),
+    "door_fault": (BAD, "Door fault", lambda e: f"{_door(e)}: {_of(doors.FAULT_NAMES, e['fault'])}"),
+    "blocked": (NOTE, "Blocked", lambda e: f"{_door(e)}: {_of(doors.BLOCK_NAMES, e['why'])}"),
     "released": (PLAIN, "Released", _door),
     "command": (PLAIN, "Command", lambda e: e["id"]),
     "rejected": (BAD, "Messages not believed", lambda e: str(e["count"])),

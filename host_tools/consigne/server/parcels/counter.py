@@ -9,10 +9,10 @@ import secrets
 import time
 from typing import Any
 
+from locker.core import events
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
-from consigne.firmware.source import import_locker
 from consigne.protocol import codes, messages
 
 from ..errors import CallerError, Conflict, Invalid, NotFound
@@ -25,9 +25,6 @@ from ..storage import lookup
 from ..storage.database import Database
 from ..storage.models import lockers, parcels, streams
 from .view import canonical_id
-
-_events = import_locker("core.events")
-_records = import_locker("core.records")
 
 EPOCH = 1  # a counter's journal is the database itself: it never begins anew
 TRIES = 20
@@ -65,7 +62,7 @@ class Counter:
                 raise Conflict(f"parcel {parcel} belongs to {row.locker}, not here")
             names = [str(door["name"]) for door in json.loads(where.layout)]
             number = _shelf(names, shelf) if shelf else _emptiest(connection, counter, len(names))
-            fields = {"door": number, "holder": 0, "role": _events.CLERK, "parcel": parcel}
+            fields = {"door": number, "holder": 0, "role": events.CLERK, "parcel": parcel}
             self._happened(connection, where, "deposited", fields)
             audit.note(
                 connection, by, "take in", locker=counter, parcel=parcel, detail=f"shelf {names[number]}"
@@ -106,7 +103,7 @@ class Counter:
                 raise Conflict(f"parcel {parcel} is not on a shelf here")
             fields: dict[str, Any] = {"door": row.door, "ref": 0, "parcel": parcel}
             if kind == "returned":
-                fields = {"door": row.door, "holder": 0, "role": _events.CLERK, "parcel": parcel}
+                fields = {"door": row.door, "holder": 0, "role": events.CLERK, "parcel": parcel}
             self._happened(connection, where, kind, fields)
             audit.note(connection, by, kind, locker=counter, parcel=parcel, detail=detail)
             return _name(where, row.door)

@@ -7,9 +7,9 @@ import json
 import time
 from typing import Any
 
+from locker.texts import LANGUAGES
 from sqlalchemy import select, update
 
-from consigne.firmware.source import import_locker
 from consigne.protocol import codes
 
 from ..access import digits, grants
@@ -26,7 +26,6 @@ from ..storage.database import Database
 from ..storage.models import parcels
 from .view import PAGE_MAX, Parcel, canonical_id, page, parcel_of, row_of
 
-LANGUAGES: tuple[str, ...] = import_locker("texts").LANGUAGES
 DERIVED, LISTED = "derived", "listed"
 DEADLINE_DAYS_MAX = 60
 

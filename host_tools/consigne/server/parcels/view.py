@@ -4,17 +4,14 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from locker.core import labels
 from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
-
-from consigne.firmware.source import import_locker
 
 from ..access.digits import DAY_S
 from ..errors import Invalid, NotFound
 from ..ingest.projection import ENDED
 from ..storage.models import parcels
-
-_labels = import_locker("core.labels")
 
 IN_A_LOCKER = ("in_locker", "forced")
 PAGE_MAX = 500
@@ -74,12 +71,12 @@ def page(
 
 def canonical_id(text: str) -> str:
     """A parcel's id as a locker knows it.  Raises ``Invalid`` for what no label can say."""
-    reason, id_ = _labels.parcel_id(text)
+    reason, id_ = labels.parcel_id(text)
     if reason:
         explained = {
-            _labels.R_LABEL_LENGTH: "a parcel id has 1 to 40 characters",
-            _labels.R_LABEL_CHARS: "a parcel id is made of printable ASCII characters",
-            _labels.R_LABEL_CHECK: "the check digit of the parcel id is wrong: was it misread?",
+            labels.R_LABEL_LENGTH: "a parcel id has 1 to 40 characters",
+            labels.R_LABEL_CHARS: "a parcel id is made of printable ASCII characters",
+            labels.R_LABEL_CHECK: "the check digit of the parcel id is wrong: was it misread?",
         }
         raise Invalid(explained[reason])
     return str(id_)

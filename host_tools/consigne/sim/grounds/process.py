@@ -17,8 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from consigne import firmware_dir
 from consigne.firmware import rom
-from consigne.firmware.source import firmware_dir
 
 from ..board.board import POWER_ON, Board
 from ..board.wire import Framing, Handlers, Port, push_frame

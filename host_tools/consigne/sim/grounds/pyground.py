@@ -15,7 +15,7 @@ from typing import Any
 
 from greenlet import getcurrent, greenlet  # type: ignore[import-untyped]
 
-from consigne.firmware.source import firmware_dir
+from consigne import firmware_dir
 
 from ..board.board import Board
 from ..board.wire import Port

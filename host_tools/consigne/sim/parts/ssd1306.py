@@ -8,7 +8,7 @@ knows them: those of ``locker/drivers/dots.py``, and the accents drawn for the H
 
 import random
 
-from consigne.firmware.source import import_locker
+from locker.drivers import dots
 
 from ..board.board import Board
 from .hd44780 import DRAWINGS
@@ -35,7 +35,6 @@ _SWITCHES = {
 
 def _letters() -> dict[bytes, str]:
     """Eight rows of five dots -> the letter that an eye takes them for."""
-    dots = import_locker("drivers.dots")
     known = {}
     for char in [chr(value) for value in range(32, 127)] + list(dots._MORE):
         columns = [dots.column(dots.code(char), index) for index in range(5)]

@@ -1,6 +1,6 @@
 """``micropython`` for plain CPython imports of device code: nothing to compile, nothing to wrap.
 
-Put this directory on ``sys.path`` and import this module first (``firmware_path`` and the tests'
+Put this directory on ``sys.path`` and import this module first (``consigne`` and the tests'
 ``conftest.py`` do): it also gives ``time`` the ``ticks_`` functions that CPython lacks, with the
 period of an ESP32 (2**30).  Then ``locker.core`` imports as it is.
 """
@@ -9,10 +9,11 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def const(value: Any) -> Any:
+def const(value: T) -> T:
     """Return the value; on the device the compiler folds it."""
     return value
 

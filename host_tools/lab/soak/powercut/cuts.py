@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterator
 
 from consigne.sim.board import flash as nor
 from consigne.sim.board.flash import NorFlash, PowerCut
+from locker.core import events
 
 from .flows import FLOWS, Flow, settle
-from .rig import E, Locker, World
+from .rig import Locker, World
 
 HALF_ERASES = 16
 
-_TRUST = {"set": E.TRUST_SET, "floor": E.TRUST_FLOOR}
+_TRUST = {"set": events.TRUST_SET, "floor": events.TRUST_FLOOR}
 _DOORS = ("open", "shut")  # as the power left them, or pushed shut before it came back
 VARIANTS = tuple(f"{trust}/{doors}" for trust in _TRUST for doors in _DOORS)
 

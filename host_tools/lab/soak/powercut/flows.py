@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from locker.core import records
+
 from .invariants import Violation
-from .rig import REOPEN_S, SECTORS, Locker, R, World, grant
+from .rig import REOPEN_S, SECTORS, Locker, World, grant
 
 PARCEL = "RR123456785FR"
 NEXT = "RR987654326FR"
@@ -56,7 +58,7 @@ def settle(locker: Locker) -> None:
     locker.enter("00000000")
     locker.tell_host()
     locker.deposit(NEXT)
-    if not any(e[1] == R.DEPOSITED and R.unpack(e[1], e[3])[-1] == NEXT for e in locker.log()):
+    if not any(e[1] == records.DEPOSITED and records.unpack(e[1], e[3])[-1] == NEXT for e in locker.log()):
         raise Violation("usable", "the next parcel was not taken")
     locker.tell_host()
     locker.world.witness.check_end()
@@ -76,7 +78,7 @@ def _grants_work_once(locker: Locker) -> None:
     if not locker.world.granted:
         return
     locker.give_grants(_delta())
-    opened = any(e[1] == R.OPENED and R.unpack(e[1], e[3])[3] == 2 for e in locker.log())
+    opened = any(e[1] == records.OPENED and records.unpack(e[1], e[3])[3] == 2 for e in locker.log())
     sprang = locker.enter(LISTED)
     locker.shut()
     locker.pass_s(10)
@@ -115,10 +117,10 @@ def _with_parcel() -> World:
     return world
 
 
-def _fill(locker: Locker, records: int) -> None:
+def _fill(locker: Locker, count: int) -> None:
     """Long records: fifteen fill a sector."""
-    for _ in range(records):
-        locker.append(R.FAULT, R.pack(R.FAULT, 1, "x" * 40) + b"y" * 190)
+    for _ in range(count):
+        locker.append(records.FAULT, records.pack(records.FAULT, 1, "x" * 40) + b"y" * 190)
 
 
 def _round_the_ring() -> World:

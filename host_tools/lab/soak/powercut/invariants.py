@@ -10,11 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from consigne.firmware.source import import_locker
-
-R = import_locker("core.records")
-D = import_locker("core.doors")
-REPAIRED: int = import_locker("journal.report").REPAIRED
+from locker.core import doors, records
+from locker.journal.report import REPAIRED
 
 INVARIANTS = {
     "opening": "a door that was seen open for a parcel does not open for it again once the window has passed",
@@ -90,22 +87,22 @@ class Witness:
             raise Violation("time", f"{journal.time_floor} after {self.durable_s}")
         there = {**self.host, **{event[0]: event for event in log}}
         self._check_durable(there)
-        attempts = sum(event[1] == R.ATTEMPT for event in there.values())
-        accepted = sum(event[1] == R.ACCEPTED for event in there.values())
+        attempts = sum(event[1] == records.ATTEMPT for event in there.values())
+        accepted = sum(event[1] == records.ACCEPTED for event in there.values())
         if attempts < self.comparisons:
             raise Violation("attempts", f"{self.comparisons} comparisons, {attempts} attempts in the log")
         most = TRIES_MAX - attempts + 3 * accepted + self.uptime_ms // TRY_MS
         if tries_left > most:
             raise Violation("attempts", f"{tries_left} tries left, at most {most} were")
-        pulses = sum(event[1] == R.PULSE for event in there.values())
+        pulses = sum(event[1] == records.PULSE for event in there.values())
         if pulses < self.pulses:
             raise Violation("pulse", f"{self.pulses} pulses, {pulses} in the log")
 
     def _check_durable(self, there: dict[int, Event]) -> None:
         lost: set[int] = set()
         for event in there.values():
-            if event[1] == R.LOST:
-                first, last = R.unpack(R.LOST, event[3])
+            if event[1] == records.LOST:
+                first, last = records.unpack(records.LOST, event[3])
                 lost.update(range(first, last + 1))
         for seq, event in self.durable.items():
             if seq not in lost and there.get(seq) != event:
@@ -114,15 +111,19 @@ class Witness:
     def check_end(self) -> None:
         """The host has taken everything there is."""
         self._check_durable(self.host)
-        pulses = [R.unpack(R.PULSE, event[3]) for event in self.host.values() if event[1] == R.PULSE]
-        ordered = sum(pulse[1] == D.FOR_REMOTE for pulse in pulses)
+        pulses = [
+            records.unpack(records.PULSE, event[3])
+            for event in self.host.values()
+            if event[1] == records.PULSE
+        ]
+        ordered = sum(pulse[1] == doors.FOR_REMOTE for pulse in pulses)
         if ordered > len(self.orders):
             raise Violation("order", f"{ordered} pulses for {len(self.orders)} orders")
-        for kind, name in ((R.DEPOSITED, "deposited"), (R.COLLECTED, "collected")):
+        for kind, name in ((records.DEPOSITED, "deposited"), (records.COLLECTED, "collected")):
             told: dict[str, int] = {}
             for event in self.host.values():
                 if event[1] == kind:
-                    parcel = R.unpack(kind, event[3])[-1]
+                    parcel = records.unpack(kind, event[3])[-1]
                     told[parcel] = told.get(parcel, 0) + 1
             for parcel, times in told.items():
                 if times > 1:
@@ -135,18 +136,18 @@ class Witness:
         """
         lying = taken = False
         for _, kind, _, payload in log:
-            if kind not in (R.DEPOSITED, R.OPENED, R.NOT_OPENED, R.COLLECTED):
+            if kind not in (records.DEPOSITED, records.OPENED, records.NOT_OPENED, records.COLLECTED):
                 continue
-            values = R.unpack(kind, payload)
+            values = records.unpack(kind, payload)
             if values[-1] != parcel:
                 continue
-            if kind == R.DEPOSITED:
+            if kind == records.DEPOSITED:
                 lying = True
-            elif kind == R.OPENED and values[1] in (D.FOR_COLLECT, D.FOR_RECALL):
+            elif kind == records.OPENED and values[1] in (doors.FOR_COLLECT, doors.FOR_RECALL):
                 lying, taken = False, True
-            elif kind == R.COLLECTED:
+            elif kind == records.COLLECTED:
                 taken = False
-            elif kind == R.NOT_OPENED and taken:  # pushed shut before anything can have been taken
+            elif kind == records.NOT_OPENED and taken:  # pushed shut before anything can have been taken
                 lying, taken = True, False
         if sprang and not lying:
             raise Violation("opening", parcel)

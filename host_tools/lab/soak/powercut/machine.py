@@ -9,17 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from consigne.firmware.source import import_locker
 from consigne.sim.board import flash as nor
 from consigne.sim.board.flash import SECTOR_BYTES, NorFlash, PowerCut
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+from locker.core import records
+from locker.journal.log import Journal
+from locker.journal.report import REPAIRED
 
 from .model import ATTEMPT, KEY_VALUE, LOST, Model
-
-Journal = import_locker("journal.log").Journal
-R = import_locker("core.records")
-REPAIRED: int = import_locker("journal.report").REPAIRED
 
 SECTORS = 9
 EVERYTHING = 1 << 30
@@ -72,7 +70,7 @@ class JournalMachine(RuleBasedStateMachine):
         """
         while seen.events.get(model.next_seq, (0,))[0] == LOST:
             _, time_s, payload = seen.events[model.next_seq]
-            first, last = R.unpack(LOST, payload)
+            first, last = records.unpack(LOST, payload)
             assert first > model.acknowledged, "acknowledged events need no LOST record"
             for gone in range(first, last + 1):
                 age = sum(self.flash.erases) - self.written.get(gone, 0)

@@ -10,18 +10,15 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from consigne.firmware.source import import_locker
 from consigne.sim.board.flash import SECTOR_BYTES, NorFlash
+from locker import config
+from locker.core import codes, records
+from locker.core import events as device_events
+from locker.core.core import Core
+from locker.journal.log import Journal
+from locker.site import Site
 
 from .invariants import Event, Violation, Witness
-
-E = import_locker("core.events")
-R = import_locker("core.records")
-D = import_locker("core.doors")
-codes = import_locker("core.codes")
-Core = import_locker("core.core").Core
-config = import_locker("config")
-Journal = import_locker("journal.log").Journal
 
 _ticks_add: Callable[[int, int], int] = time.ticks_add  # type: ignore[attr-defined]  # from the shim
 
@@ -49,10 +46,10 @@ _CHECKED = config.checked(
         "display": {"kind": "hd44780", "i2c": 0, "address": 39},
         "buzzer": {"pin": 2},
         "led": {"pin": 1},
-        "holders": [[E.COURIER, E.DEPOSIT, 7]],
+        "holders": [[device_events.COURIER, device_events.DEPOSIT, 7]],
     }
 )
-SITE = import_locker("site").Site(_CHECKED)
+SITE = Site(_CHECKED)
 _WINDOW_PADS = codes.pads(codes.derive(KEY, codes.LABEL_WINDOW))
 _DERIVED_PADS = codes.pads(codes.derive(KEY, codes.LABEL_DERIVED))
 _LISTED_PADS = codes.pads(codes.derive(KEY, codes.LABEL_LISTED))
@@ -67,8 +64,19 @@ def derived_code(parcel: str) -> str:
 def grant(id_: int, digits: str, door: int) -> bytes:
     """A listed code that opens ``door`` once."""
     tag = codes.listed_tag(_LISTED_PADS, digits)
-    values = (id_, EPOCH_S - 60, EPOCH_S + 86400 * 30, E.CUSTOMER, E.COLLECT, 0, door, 1, tag, "")
-    payload: bytes = R.pack(R.GRANT, *values)
+    values = (
+        id_,
+        EPOCH_S - 60,
+        EPOCH_S + 86400 * 30,
+        device_events.CUSTOMER,
+        device_events.COLLECT,
+        0,
+        door,
+        1,
+        tag,
+        "",
+    )
+    payload: bytes = records.pack(records.GRANT, *values)
     return payload
 
 
@@ -96,7 +104,7 @@ class World:
 class Locker:
     """From power-on to power-off.  ``PowerCut`` comes out of any method that journals something."""
 
-    def __init__(self, world: World, trust: int = E.TRUST_SET) -> None:
+    def __init__(self, world: World, trust: int = device_events.TRUST_SET) -> None:
         self.world = world
         self.trust = trust
         self.screen = -1
@@ -105,17 +113,19 @@ class Locker:
         self.report = self.journal.open()
         self.core = Core(SITE, KEY)
         self.journal.replay(self.core.apply)
-        if trust == E.TRUST_FLOOR:
+        if trust == device_events.TRUST_FLOOR:
             self._floor_s = self.journal.time_floor
         world.witness.check_start(
             self.report, self.journal, self.log(), self.core.access.may_try(self.now())[0]
         )
-        self.send((E.EV_BOOT, 1, self.report.skipped_sectors, self.report.recovered_records, "test"))
+        self.send(
+            (device_events.EV_BOOT, 1, self.report.skipped_sectors, self.report.recovered_records, "test")
+        )
         for door, is_open in enumerate(world.is_open):
-            self.send((E.EV_DOOR, door, is_open))
+            self.send((device_events.EV_DOOR, door, is_open))
 
     def now(self) -> tuple[int, int, int]:
-        epoch_s = self.world.epoch_s if self.trust == E.TRUST_SET else self._floor_s
+        epoch_s = self.world.epoch_s if self.trust == device_events.TRUST_SET else self._floor_s
         return self.world.ms, epoch_s, self.trust
 
     def log(self) -> list[Event]:
@@ -130,22 +140,22 @@ class Locker:
         inbox = list(events)
         while inbox:
             event = inbox.pop(0)
-            if event[0] == E.EV_CHECK:
+            if event[0] == device_events.EV_CHECK:
                 self.world.witness.comparisons += 1
             for fx in self.core.handle(event, self.now()):
-                if fx[0] == E.FX_RECORD:
+                if fx[0] == device_events.FX_RECORD:
                     self.append(fx[1], fx[2])
-                elif fx[0] == E.FX_PULSE:
+                elif fx[0] == device_events.FX_PULSE:
                     self.world.witness.pulses += 1
                     self.world.is_open[fx[1]] = True
-                    inbox += [(E.EV_PULSED, fx[1]), (E.EV_DOOR, fx[1], True)]
-                elif fx[0] == E.FX_SHOW:
+                    inbox += [(device_events.EV_PULSED, fx[1]), (device_events.EV_DOOR, fx[1], True)]
+                elif fx[0] == device_events.FX_SHOW:
                     self.screen = fx[1]
-                elif fx[0] == E.FX_TIMER:
+                elif fx[0] == device_events.FX_TIMER:
                     self._timers.pop(fx[1], None)
                     if fx[2] >= 0:
                         self._timers[fx[1]] = fx[2]
-                elif fx[0] == E.FX_THEN:
+                elif fx[0] == device_events.FX_THEN:
                     inbox.insert(0, fx[1])
 
     def append(self, kind: int, payload: bytes) -> None:
@@ -160,19 +170,19 @@ class Locker:
         world.ms = _ticks_add(world.ms, seconds * 1000)
         world.epoch_s += seconds
         world.witness.uptime_ms += seconds * 1000
-        if self.trust == E.TRUST_FLOOR:
+        if self.trust == device_events.TRUST_FLOOR:
             self._floor_s += seconds
         for which in list(self._timers):
             self._timers[which] -= seconds * 1000
             if self._timers[which] <= 0:
                 self._timers.pop(which)
-                self.send((E.EV_TIMER, which))
+                self.send((device_events.EV_TIMER, which))
 
     # --- people -----------------------------------------------------------------------------------------
 
     def press(self, keys: str) -> None:
         for key in keys:
-            self.send((E.EV_KEY, key))
+            self.send((device_events.EV_KEY, key))
 
     def shut(self) -> None:
         """Whoever stands before an open door takes their time, and pushes it shut."""
@@ -181,7 +191,7 @@ class Locker:
         for door, is_open in enumerate(self.world.is_open):
             if is_open:
                 self.world.is_open[door] = False
-                self.send((E.EV_DOOR, door, False))
+                self.send((device_events.EV_DOOR, door, False))
 
     def enter(self, digits: str) -> bool:
         """Type a code; True when a door sprang open."""
@@ -192,8 +202,12 @@ class Locker:
     def deposit(self, parcel: str) -> None:
         """A courier with a window code leaves one parcel."""
         slot = self.now()[1] // 86400
-        self.enter(codes.window_digits(_WINDOW_PADS, E.COURIER, E.DEPOSIT, 7, slot, SITE.digits))
-        self.send((E.EV_SCAN, parcel))
+        self.enter(
+            codes.window_digits(
+                _WINDOW_PADS, device_events.COURIER, device_events.DEPOSIT, 7, slot, SITE.digits
+            )
+        )
+        self.send((device_events.EV_SCAN, parcel))
         self.press("1")
         self.shut()
         self.press("#")
@@ -210,20 +224,20 @@ class Locker:
         """The host's first delta, unless the locker has it already."""
         self.world.granted = True
         if self.core.access.grants_version == 0:
-            self.send((E.EV_GRANTS, 0, 1, payloads, [], False))
+            self.send((device_events.EV_GRANTS, 0, 1, payloads, [], False))
 
     def order(self, counter: int, door: int) -> None:
         """The operator's command, as often as the network delivers it; a counter seen is passed over."""
         self.world.witness.orders |= {counter}
         if self.core.command_counter < counter:
-            self.send((E.EV_OPEN_ORDER, door, counter, f"order {counter}"))
+            self.send((device_events.EV_OPEN_ORDER, door, counter, f"order {counter}"))
 
     def set_time(self) -> None:
         """The host says what time it is."""
-        if self.trust != E.TRUST_SET:
+        if self.trust != device_events.TRUST_SET:
             before_s = self.now()[1]
-            self.trust = E.TRUST_SET
-            self.send((E.EV_TIME, before_s, 1))
+            self.trust = device_events.TRUST_SET
+            self.send((device_events.EV_TIME, before_s, 1))
 
     def tell_host(self) -> None:
         """The host takes what it has not acknowledged, and acknowledges it."""
@@ -233,7 +247,7 @@ class Locker:
             witness.host_took([(seq, kind, time_s, bytes(payload))])
         newest = self.journal.next_seq - 1
         missing = [seq for seq in range(1, newest + 1) if seq not in witness.host]
-        lost = [R.unpack(R.LOST, e[3]) for e in witness.host.values() if e[1] == R.LOST]
+        lost = [records.unpack(records.LOST, e[3]) for e in witness.host.values() if e[1] == records.LOST]
         for seq in missing:
             if not any(first <= seq <= last for first, last in lost):
                 raise Violation("lost", f"the host waits for seq {seq} of {newest}")
