@@ -14,6 +14,7 @@ import typer
 
 from consigne.cabinet.commands import app as cabinet_app
 from consigne.device.commands import app as device_app
+from consigne.server.cli import broker_config, serve
 from consigne.server.fleet.cli import retire
 from consigne.server.people.cli import app as account_app
 
@@ -28,6 +29,8 @@ app.add_typer(cabinet_app, name="cabinet")
 app.add_typer(account_app, name="account")
 app.add_typer(device_app, name="device")
 app.command()(retire)
+app.command()(serve)
+app.command()(broker_config)
 
 
 class GroundName(StrEnum):
@@ -136,112 +139,6 @@ def sim(
     if not wanted:
         raise typer.BadParameter("no step given; see consigne sim --help")
     raise typer.Exit(trial.run(wanted, ground.value, always_open))
-
-
-@app.command()
-def serve(
-    database: Annotated[
-        str, typer.Option(envvar="CONSIGNE_DATABASE", help="SQLAlchemy URL: SQLite or PostgreSQL.")
-    ] = "sqlite:///consigne.db",
-    broker: Annotated[
-        str, typer.Option(envvar="CONSIGNE_BROKER", help="MQTT broker, host:port.")
-    ] = "127.0.0.1:1883",
-    listen: Annotated[str, typer.Option(help="Where the HTTP API listens, host:port.")] = "127.0.0.1:8080",
-    user: Annotated[str | None, typer.Option(envvar="CONSIGNE_MQTT_USER", help="MQTT user name.")] = None,
-    password: Annotated[
-        str | None, typer.Option(envvar="CONSIGNE_MQTT_PASSWORD", help="Better given in the environment.")
-    ] = None,
-    tls: Annotated[
-        bool, typer.Option(help="Speak TLS with the broker, checked against the system's authorities.")
-    ] = False,
-    ca: Annotated[
-        Path | None,
-        typer.Option(help="PEM file of the authority to trust instead; implies --tls.", exists=True),
-    ] = None,
-    client_certificate: Annotated[
-        Path | None, typer.Option(help="PEM file that shows the broker who we are.", exists=True)
-    ] = None,
-    client_key: Annotated[Path | None, typer.Option(help="PEM file of its key.", exists=True)] = None,
-    workers: Annotated[
-        int, typer.Option(help="Processes that store events, for PostgreSQL.", min=1, max=64)
-    ] = 1,
-    notices: Annotated[
-        Path | None, typer.Option(help="TOML file that says how customers are told.", exists=True)
-    ] = None,
-    certificate: Annotated[
-        Path | None, typer.Option(help="PEM file: serve HTTPS; without it leave TLS to a proxy.", exists=True)
-    ] = None,
-    key: Annotated[Path | None, typer.Option(help="PEM file of its key.", exists=True)] = None,
-) -> None:
-    """The host: takes the lockers' events, keeps the database, serves pages and HTTP API."""
-    from consigne.server import serving
-    from consigne.server.ingest.sharing import CannotShare
-    from consigne.server.service import HostService
-    from consigne.server.storage.migrations import OtherSchema
-
-    broker_host, broker_port = _address("--broker", broker)
-    listen_host, listen_port = _address("--listen", listen)
-    if (certificate is None) != (key is None):
-        raise typer.BadParameter("--certificate and --key belong together")
-    if (client_certificate is None) != (client_key is None):
-        raise typer.BadParameter("--client-certificate and --client-key belong together")
-    try:
-        host = HostService(
-            database,
-            broker_host,
-            broker_port,
-            username=user,
-            password=password,
-            tls=tls or ca is not None,
-            ca=str(ca) if ca else None,
-            certificate=str(client_certificate) if client_certificate else None,
-            key=str(client_key) if client_key else None,
-            workers=workers,
-            channels=serving.channels_of(notices),
-        )
-        serving.serve(serving.Listening(listen_host, listen_port, certificate, key), host)
-    except (ValueError, OtherSchema, CannotShare) as error:
-        raise typer.BadParameter(str(error)) from None
-
-
-@app.command("broker-config")
-def broker_config(
-    directory: Annotated[Path, typer.Argument(help="Where the configuration goes; may be there already.")],
-    host: Annotated[str, typer.Option(help="DNS name or IP address under which lockers reach the broker.")],
-    port: Annotated[int, typer.Option(help="TLS port of the broker.", min=1, max=65535)] = 8883,
-    database: Annotated[
-        str, typer.Option(envvar="CONSIGNE_DATABASE", help="The host's: every locker in it gets a password.")
-    ] = "sqlite:///consigne.db",
-    certificate: Annotated[
-        Path | None, typer.Option(help="PEM file to use instead of one of an own authority.", exists=True)
-    ] = None,
-    key: Annotated[Path | None, typer.Option(help="PEM file of its key.", exists=True)] = None,
-    client_certificates: Annotated[
-        bool, typer.Option("--client-certificates", help="A certificate for each locker, no passwords.")
-    ] = False,
-) -> None:
-    """Configure mosquitto: TLS, a credential for each locker, each in its own branch alone."""
-    from consigne.broker import config
-    from consigne.server.fleet.fleet import Fleet
-    from consigne.server.storage.database import Database
-
-    if (certificate is None) != (key is None):
-        raise typer.BadParameter("--certificate and --key belong together")
-    names = Fleet(Database(database)).names()
-    pair = (certificate, key) if certificate and key else None
-    count = config.write(
-        directory, names, host=host, port=port, certificate=pair, client_certificates=client_certificates
-    )
-    typer.echo(f"{count} lockers")
-    at = directory.resolve()
-    typer.echo(config.what_next(at, host, port, client_certificates=client_certificates))
-
-
-def _address(option: str, text: str) -> tuple[str, int]:
-    host, colon, port = text.rpartition(":")
-    if not colon or not host or not port.isdecimal() or not 0 < int(port) < 65_536:
-        raise typer.BadParameter(f"{option} {text!r} is not host:port")
-    return host.strip("[]"), int(port)
 
 
 if __name__ == "__main__":

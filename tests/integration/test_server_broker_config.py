@@ -1,6 +1,7 @@
 """What ``consigne broker-config`` writes, tried on mosquitto: who gets in, and what each may do there."""
 
 import asyncio
+import grp
 import json
 import os
 import re
@@ -298,11 +299,43 @@ def test_who_has_a_brokers_directory_is_told_how_broker_and_host_start_with_it(d
     words = ["broker-config", str(directory), "--host", "b.example", "--database", url, *more]
     said = CliRunner().invoke(app, words).output
     files = re.findall(rf"{re.escape(str(directory.resolve()))}/[\w./-]+", said)
-    assert len(files) >= 3 and all(Path(file).exists() for file in files), said
-    assert "consigne serve --broker b.example:8883 --ca " in said
-    assert ("CONSIGNE_MQTT_USER=consigne-host" in said) != ("--client-certificate " in said)
-    config.write(directory.parent / "own", [], host="b", certificate=(Path("a"), Path("b")))
-    assert "--broker b:1 --tls" in config.what_next(directory.parent / "own", "b", 1)
+    assert len(files) == 3 and all(Path(file).exists() for file in files), said
+    text = (directory / "host.env").read_text()
+    settings = dict(line.split("=", 1) for line in text.splitlines() if not line.startswith("#"))
+    assert settings.pop("CONSIGNE_BROKER") == "b.example:8883"
+    by_certificate = {"CONSIGNE_MQTT_CA", "CONSIGNE_MQTT_CERTIFICATE", "CONSIGNE_MQTT_KEY"}
+    by_password = {"CONSIGNE_MQTT_CA", "CONSIGNE_MQTT_USER", "CONSIGNE_MQTT_PASSWORD"}
+    assert set(settings) == (by_certificate if more else by_password)
+    told = {Path(value) for value in settings.values() if value.startswith("/")}
+    assert all(path.exists() for path in told) and len(told) == (3 if more else 1)
+    config.write(directory.parent / "own", [], host="::1", certificate=(Path("a"), Path("b")))
+    text = (directory.parent / "own" / "host.env").read_text()
+    assert "CONSIGNE_BROKER='[::1]:8883'\nCONSIGNE_MQTT_TLS=1\n" in text
+
+
+def test_mosquittos_group_reads_what_it_serves_with_and_no_secret_of_others(directory):
+    """Broken into, the broker gives away neither the authority nor anybody's password."""
+    mine = grp.getgrgid(os.getgid()).gr_name
+    for more in ({}, {"client_certificates": True}):
+        config.write(directory, ["L1"], host="b.example", group=mine, **more)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in directory.iterdir()}
+    read = {"mosquitto.conf", "server.crt", "server.key", "ca.crt", "clients.crl", "passwords", "acl"}
+    assert {name for name, mode in modes.items() if mode == 0o640} == read
+    assert {modes[name] for name in ("ca.key", "credentials.json", "host.env")} == {0o600}
+    assert modes["clients"] == 0o700 and directory.stat().st_mode & 0o777 == 0o750
+
+
+def test_a_group_that_is_not_there_is_said_in_one_sentence(directory):
+    words = ["broker-config", str(directory), "--host", "b", "--group", "no-such-group"]
+    done = CliRunner().invoke(app, [*words, "--database", f"sqlite:///{directory.parent / 'host.db'}"])
+    assert done.exit_code == 2 and "no such group: 'no-such-group'" in done.output
+
+
+def test_a_locker_may_be_let_in_before_the_host_knows_it(directory):
+    words = ["broker-config", str(directory), "--host", "b", "--locker", "L5", "--locker", "L6"]
+    done = CliRunner().invoke(app, [*words, "--database", f"sqlite:///{directory.parent / 'host.db'}"])
+    assert done.output.startswith("2 lockers")
+    assert set(json.loads((directory / "credentials.json").read_text())) == {config.HOST_USER, "L5", "L6"}
 
 
 def test_a_certificate_of_ones_own_is_used(directory):

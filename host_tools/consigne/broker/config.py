@@ -4,7 +4,7 @@
 list gives a locker the topics it speaks on to write and those spoken to it to read, and nothing of any
 other.  Passwords are made here and stand in ``credentials.json``, to be put into the lockers'
 ``identity.json``; mosquitto gets their hashes only.  With client certificates there are no passwords: a key
-and a certificate for each locker stand in ``clients``.
+and a certificate for each locker stand in ``clients``.  The host's own settings stand in ``host.env``.
 """
 
 import base64
@@ -13,6 +13,8 @@ import json
 import os
 import re
 import secrets
+import shlex
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -22,6 +24,8 @@ from . import certificates
 
 HOST_USER = "consigne-host"
 PBKDF2_ROUNDS = 101  # what mosquitto_passwd 2.0 uses; the passwords are 192 random bits, not a person's
+HOST_SETTINGS = "host.env"
+_READ_BY_BROKER = ("mosquitto.conf", "server.crt", "server.key", "ca.crt", "clients.crl", "passwords", "acl")
 PACKET_EXTRA_BYTES = 128  # header and topic round a frame
 _LOCKER = re.compile(messages.LOCKER_PATTERN)
 _TO_LOCKER = (messages.ACK, messages.COMMANDS)
@@ -80,20 +84,31 @@ max_queued_messages 20000
 """
 
 
-def what_next(directory: Path, host: str, port: int, *, client_certificates: bool = False) -> str:
-    """How broker and host are started with a directory that was just written."""
-    own = directory / "clients" / HOST_USER
-    ca = directory / "ca.crt"
-    serve = f"consigne serve --broker {host}:{port} " + (f"--ca {ca}" if ca.exists() else "--tls")
-    if client_certificates:
-        serve += f" --client-certificate {own}.crt --client-key {own}.key"
+def host_settings(directory: Path, host: str, port: int, password: str | None) -> str:
+    """What ``consigne serve`` needs to reach this broker, as variables for a shell or a systemd unit.
+
+    With ``password`` None the host shows its client certificate.
+    """
+    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    ca, own = directory / "ca.crt", directory / "clients" / HOST_USER
+    values = {"CONSIGNE_BROKER": address}
+    values |= {"CONSIGNE_MQTT_CA": str(ca)} if ca.exists() else {"CONSIGNE_MQTT_TLS": "1"}
+    if password is None:
+        values |= {"CONSIGNE_MQTT_CERTIFICATE": f"{own}.crt", "CONSIGNE_MQTT_KEY": f"{own}.key"}
     else:
-        file = directory / "credentials.json"
-        serve = f"CONSIGNE_MQTT_USER={HOST_USER} CONSIGNE_MQTT_PASSWORD=(see {file}) {serve}"
+        values |= {"CONSIGNE_MQTT_USER": HOST_USER, "CONSIGNE_MQTT_PASSWORD": password}
+    lines = [f"{name}={shlex.quote(value)}" for name, value in values.items()]
+    return "\n".join(["# Written by `consigne broker-config`.", *lines]) + "\n"
+
+
+def what_next(directory: Path, group: str | None = None) -> str:
+    """How broker and host are started with a directory that was just written."""
+    reads = "" if group else "; started by root it becomes the user mosquitto: add --group mosquitto"
     return f"""\
 broker: mosquitto -c {directory / "mosquitto.conf"}
-        (running already: kill -HUP; started by root: chown -R mosquitto {directory}, its user then)
-host:   {serve}"""
+        (running already: kill -HUP{reads})
+host:   set -a; . {directory / HOST_SETTINGS}; set +a; consigne serve
+        (as a unit of systemd: EnvironmentFile={directory / HOST_SETTINGS})"""
 
 
 def write(
@@ -104,6 +119,7 @@ def write(
     port: int = 8883,
     certificate: tuple[Path, Path] | None = None,
     client_certificates: bool = False,
+    group: str | None = None,
 ) -> int:
     """Write or bring up to date a broker's directory; returns how many lockers it knows.
 
@@ -121,11 +137,18 @@ def write(
     client_certificates
         Lockers and the host prove who they are by a certificate of our authority, in ``clients``, instead
         of a password; nobody without one gets as far as MQTT.
+    group
+        The group that mosquitto runs as. It may read what it serves with; the authority's key, the passwords
+        themselves and what others show stay their owner's. All files are their owner's alone when None.
 
     Raises
     ------
     ValueError
         A name is not one of a locker, or is the host's user.
+    LookupError
+        There is no such group.
+    PermissionError
+        A file cannot be written, or whoever runs this is not in that group.
     """
     names = sorted(set(lockers))
     for name in names:
@@ -138,18 +161,35 @@ def write(
     else:
         certificate = (certificate[0].resolve(), certificate[1].resolve())
     users = [HOST_USER, *names]
+    password = None
     if client_certificates:
         for user in users:
             certificates.make_client(directory, user)
         certificates.revoke_others(directory, users)
     else:
         passwords = _credentials(directory / "credentials.json", users)
-        lines = [password_line(user, password) for user, password in passwords.items()]
+        password = passwords[HOST_USER]
+        lines = [password_line(user, known) for user, known in passwords.items()]
         certificates.write_secret(directory / "passwords", ("\n".join(lines) + "\n").encode())
     certificates.write_secret(directory / "acl", access_list().encode())
     text = configuration(directory, port, certificate, client_certificates=client_certificates)
     (directory / "mosquitto.conf").write_text(text)
+    settings = host_settings(directory, host, port, password)
+    certificates.write_secret(directory / HOST_SETTINGS, settings.encode())
+    if group is not None:
+        _let_read(directory, group)
     return len(names)
+
+
+def _let_read(directory: Path, group: str) -> None:
+    """Have a group read what mosquitto reads, and nothing else of what is secret."""
+    shutil.chown(directory, group=group)
+    directory.chmod(0o750)
+    for name in _READ_BY_BROKER:
+        file = directory / name
+        if file.exists():
+            shutil.chown(file, group=group)
+            file.chmod(0o640)
 
 
 def _credentials(path: Path, users: list[str]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from .notices.notifier import Channels
 from .pages.site import add_pages
 from .people.gate import is_loopback
 from .service import HostService
+from .systemd import READY, STOPPING, feed_watchdog, notify
 
 TOKEN_VARIABLE = "CONSIGNE_API_TOKEN"
 
@@ -45,9 +47,22 @@ def serve(listening: Listening, host: HostService) -> None:
     asyncio.run(_serve(listening, host, token))
 
 
+class _Server(uvicorn.Server):
+    """Tells the service manager when requests are answered, and when no longer."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            notify(READY)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        notify(STOPPING)
+        await super().shutdown(sockets)
+
+
 async def _serve(listening: Listening, host: HostService, token: str | None) -> None:
     app = create_app(host, token=token)
-    add_pages(app, host, secure=listening.certificate is not None)
+    add_pages(app, host)
     config = uvicorn.Config(
         app,
         host=listening.host,
@@ -56,17 +71,19 @@ async def _serve(listening: Listening, host: HostService, token: str | None) -> 
         ssl_keyfile=listening.key,
     )
     await host.start()
-    server = uvicorn.Server(config)
+    server = _Server(config)
     serving = asyncio.create_task(server.serve())
     failing = asyncio.create_task(host.wait_failed())
+    feeding = asyncio.create_task(feed_watchdog())
     try:
-        done, _ = await asyncio.wait({serving, failing}, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait({serving, failing, feeding}, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()  # a host that no longer ingests must end loudly, and be started again
     finally:
         server.should_exit = True
         failing.cancel()
-        await asyncio.gather(serving, failing, return_exceptions=True)
+        feeding.cancel()
+        await asyncio.gather(serving, failing, feeding, return_exceptions=True)
         await host.stop()
 
 

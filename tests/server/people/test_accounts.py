@@ -41,10 +41,11 @@ class Api:
             "clerk": add("Marie", Role.CLERK, holder=11, locker="C1", by=me),
         }
 
-    def __call__(self, who, method, path, cookie=None, host="localhost", **more):
+    def __call__(self, who, method, path, cookie=None, host="localhost", more_headers=None, **more):
         async def ask():
             transport = httpx.ASGITransport(app=self.app)
             headers = {"Authorization": f"Bearer {self.keys[who]}"} if who else {}
+            headers |= more_headers or {}
             if cookie:
                 headers["Cookie"] = f"{COOKIE}={cookie}"
             async with httpx.AsyncClient(transport=transport, base_url=f"http://{host}") as client:
@@ -238,6 +239,9 @@ def test_without_accounts_this_machine_is_let_in_and_no_name_that_only_leads_to_
         assert api(None, "GET", "/lockers", host=name).status_code == 200
     for name in ("evil.example", "127.0.0.1.evil.example", "localhost.evil.example"):
         assert api(None, "GET", "/lockers", host=name).status_code == 401
+    for header in ("X-Forwarded-For", "X-Real-IP", "Forwarded", "Via"):
+        asked = api(None, "GET", "/lockers", host="127.0.0.1:8080", more_headers={header: "192.0.2.1"})
+        assert asked.status_code == 401, "a proxy here that asks for somebody elsewhere is nobody of here"
     host.accounts.add("Ada", Role.OPERATOR, by="test")
     assert api(None, "GET", "/lockers").status_code == 401, "from the first account on, nobody is anonymous"
     host.database.close()

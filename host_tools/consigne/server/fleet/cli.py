@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ..errors import CallerError
-from ..people.cli import DEFAULT_DATABASE, DatabaseUrl
+from ..storage.opening import DEFAULT_DATABASE, DatabaseUrl, opened
 
 
 def retire(
@@ -14,11 +14,10 @@ def retire(
     database: DatabaseUrl = DEFAULT_DATABASE,
 ) -> None:
     """Take a locker out of service for ever; its codes and accounts end, its history stays."""
-    from ..storage.database import Database
     from .fleet import Fleet
 
     try:
-        Fleet(Database(database)).retire(locker, f"{getpass.getuser()} at the console")
+        Fleet(opened(database)).retire(locker, f"{getpass.getuser()} at the console")
     except CallerError as error:
         raise typer.BadParameter(str(error)) from None
     typer.echo(f"{locker} is retired. Two more things are yours to do:")

@@ -18,8 +18,8 @@ HOME = "/desk"
 _FORM = (Path(LOOK) / "login.html").read_text(encoding="utf-8")
 
 
-def router(accounts: Accounts, *, secure: bool) -> APIRouter:
-    """``secure``: the cookie travels over TLS only."""
+def router(accounts: Accounts) -> APIRouter:
+    """A cookie that was given over HTTPS, the host's own or a proxy's, travels over HTTPS only."""
     made = APIRouter(include_in_schema=False)
 
     @made.get("/login")
@@ -28,6 +28,7 @@ def router(accounts: Accounts, *, secure: bool) -> APIRouter:
 
     @made.post("/login")
     async def log_in(
+        request: Request,
         name: Annotated[str, Form(max_length=64)],
         password: Annotated[str, Form(max_length=256)],
         next: Annotated[str, Form(max_length=300)] = HOME,
@@ -37,6 +38,7 @@ def router(accounts: Accounts, *, secure: bool) -> APIRouter:
         except CallerError as error:
             return _form(next, str(error), error.status)
         answer = RedirectResponse(_inside(next), 303)
+        secure = request.url.scheme == "https"
         answer.set_cookie(COOKIE, token, SESSION_S, httponly=True, samesite="lax", secure=secure)
         return answer
 

@@ -29,12 +29,12 @@ class SessionEnded(CallerError):
     status = 401
 
 
-def add_pages(app: FastAPI, host: HostService, *, secure: bool) -> None:
-    """Put the pages beside the API; ``secure`` when they are served over TLS.
+def add_pages(app: FastAPI, host: HostService) -> None:
+    """Put the pages beside the API.
 
     The gate has let in whoever comes here; what an account's role may not see is refused here.
     """
-    app.include_router(login.router(host.accounts, secure=secure))
+    app.include_router(login.router(host.accounts))
 
     @app.get("/", include_in_schema=False)
     def root() -> RedirectResponse:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import CallerError
+from ..storage.opening import DEFAULT_DATABASE, DatabaseUrl, opened
 from .roles import Role
 
 if TYPE_CHECKING:
@@ -13,17 +14,13 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Who may log in at the pages and ask the API.", no_args_is_help=True)
 
-DatabaseUrl = Annotated[str, typer.Option(envvar="CONSIGNE_DATABASE", help="SQLAlchemy URL of the host's.")]
 Name = Annotated[str, typer.Argument(help="Name of the account.")]
-DEFAULT_DATABASE = "sqlite:///consigne.db"
 
 
 def _accounts(database: str) -> "Accounts":
-    """Imported only when asked for: SQLAlchemy and Alembic take half a second."""
-    from ..storage.database import Database
     from .accounts import Accounts
 
-    return Accounts(Database(database))
+    return Accounts(opened(database))
 
 
 def _by() -> str:

@@ -24,6 +24,8 @@ PAGES = ("/_nicegui", "/logout")  # where a page's own POSTs go
 TOKEN_ACCOUNT = Account("api token", Role.OPERATOR)
 LOCAL = Account("this machine", Role.OPERATOR)
 _READS = ("GET", "HEAD")
+_FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
+"""What proxies add: such a request comes from elsewhere, whatever name the proxy asked for."""
 
 
 class Gate:
@@ -65,8 +67,7 @@ class Gate:
         session = session_of(headers)
         if session:
             return await run_in_threadpool(self._accounts.by_session, session), True
-        here = self._token is None and is_loopback(headers.get("host", ""))
-        if here and not await run_in_threadpool(self._accounts.any):
+        if self._token is None and _is_from_here(headers) and not await run_in_threadpool(self._accounts.any):
             return LOCAL, False
         return None, False
 
@@ -88,6 +89,10 @@ def session_of(headers: Headers) -> str:
     except CookieError:
         return ""
     return morsel.value if morsel is not None else ""
+
+
+def _is_from_here(headers: Headers) -> bool:
+    return is_loopback(headers.get("host", "")) and not any(name in headers for name in _FORWARDED)
 
 
 def is_loopback(host: str) -> bool:

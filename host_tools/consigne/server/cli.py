@@ -1,0 +1,144 @@
+"""``consigne serve``, every setting an option or from the environment, and ``consigne broker-config``."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .storage.opening import DEFAULT_DATABASE, DatabaseUrl, explained, opened
+
+_Broker = Annotated[str, typer.Option(envvar="CONSIGNE_BROKER", help="MQTT broker, host:port.")]
+_Listen = Annotated[str, typer.Option(envvar="CONSIGNE_LISTEN", help="Where HTTP is served, host:port.")]
+_User = Annotated[str | None, typer.Option(envvar="CONSIGNE_MQTT_USER", help="MQTT user name.")]
+_Password = Annotated[
+    str | None, typer.Option(envvar="CONSIGNE_MQTT_PASSWORD", help="Better given in the environment.")
+]
+_Tls = Annotated[
+    bool,
+    typer.Option(
+        envvar="CONSIGNE_MQTT_TLS",
+        help="Speak TLS with the broker, checked against the system's authorities.",
+    ),
+]
+
+
+def _file(variable: str, help: str) -> Any:
+    return typer.Option(envvar=variable, help=help, exists=True)
+
+
+_Ca = Annotated[
+    Path | None, _file("CONSIGNE_MQTT_CA", "PEM file of the authority to trust instead; implies --tls.")
+]
+_ClientCertificate = Annotated[
+    Path | None, _file("CONSIGNE_MQTT_CERTIFICATE", "PEM file that shows the broker who we are.")
+]
+_ClientKey = Annotated[Path | None, _file("CONSIGNE_MQTT_KEY", "PEM file of its key.")]
+_Workers = Annotated[
+    int,
+    typer.Option(
+        envvar="CONSIGNE_WORKERS", help="Processes that store events, for PostgreSQL.", min=1, max=64
+    ),
+]
+_Notices = Annotated[Path | None, _file("CONSIGNE_NOTICES", "TOML file that says how customers are told.")]
+_Certificate = Annotated[
+    Path | None,
+    _file("CONSIGNE_CERTIFICATE", "PEM file: serve HTTPS; without it leave TLS to a proxy."),
+]
+_Key = Annotated[Path | None, _file("CONSIGNE_KEY", "PEM file of its key.")]
+
+
+def serve(
+    database: DatabaseUrl = DEFAULT_DATABASE,
+    broker: _Broker = "127.0.0.1:1883",
+    listen: _Listen = "127.0.0.1:8080",
+    user: _User = None,
+    password: _Password = None,
+    tls: _Tls = False,
+    ca: _Ca = None,
+    client_certificate: _ClientCertificate = None,
+    client_key: _ClientKey = None,
+    workers: _Workers = 1,
+    notices: _Notices = None,
+    certificate: _Certificate = None,
+    key: _Key = None,
+) -> None:
+    """The host: takes the lockers' events, keeps the database, serves pages and HTTP API."""
+    from . import serving
+    from .ingest.sharing import CannotShare
+    from .service import HostService
+
+    broker_host, broker_port = _address("--broker", broker)
+    listen_host, listen_port = _address("--listen", listen)
+    if (certificate is None) != (key is None):
+        raise typer.BadParameter("--certificate and --key belong together")
+    if (client_certificate is None) != (client_key is None):
+        raise typer.BadParameter("--client-certificate and --client-key belong together")
+    with explained():
+        host = HostService(
+            database,
+            broker_host,
+            broker_port,
+            username=user,
+            password=password,
+            tls=tls or ca is not None,
+            ca=str(ca) if ca else None,
+            certificate=str(client_certificate) if client_certificate else None,
+            key=str(client_key) if client_key else None,
+            workers=workers,
+            channels=serving.channels_of(notices),
+        )
+    try:
+        serving.serve(serving.Listening(listen_host, listen_port, certificate, key), host)
+    except (ValueError, CannotShare) as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def broker_config(
+    directory: Annotated[Path, typer.Argument(help="Where the configuration goes; may be there already.")],
+    host: Annotated[str, typer.Option(help="DNS name or IP address under which lockers reach the broker.")],
+    port: Annotated[int, typer.Option(help="TLS port of the broker.", min=1, max=65535)] = 8883,
+    locker: Annotated[
+        list[str] | None, typer.Option(help="A locker to let in before the host knows it; may be repeated.")
+    ] = None,
+    database: DatabaseUrl = DEFAULT_DATABASE,
+    certificate: Annotated[
+        Path | None, typer.Option(help="PEM file to use instead of one of an own authority.", exists=True)
+    ] = None,
+    key: Annotated[Path | None, typer.Option(help="PEM file of its key.", exists=True)] = None,
+    client_certificates: Annotated[
+        bool, typer.Option("--client-certificates", help="A certificate for each locker, no passwords.")
+    ] = False,
+    group: Annotated[
+        str | None, typer.Option(help="The group mosquitto runs as; it may read what it needs, no more.")
+    ] = None,
+) -> None:
+    """Configure mosquitto: TLS, a credential for each locker, each in its own branch alone."""
+    from consigne.broker import config
+
+    from .fleet.fleet import Fleet
+
+    if (certificate is None) != (key is None):
+        raise typer.BadParameter("--certificate and --key belong together")
+    names = {*Fleet(opened(database)).names(), *(locker or ())}
+    pair = (certificate, key) if certificate and key else None
+    try:
+        count = config.write(
+            directory,
+            names,
+            host=host,
+            port=port,
+            certificate=pair,
+            client_certificates=client_certificates,
+            group=group,
+        )
+    except (ValueError, LookupError, PermissionError) as error:
+        raise typer.BadParameter(str(error)) from None
+    typer.echo(f"{count} lockers")
+    typer.echo(config.what_next(directory.resolve(), group=group))
+
+
+def _address(option: str, text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not port.isdecimal() or not 0 < int(port) < 65_536:
+        raise typer.BadParameter(f"{option} {text!r} is not host:port")
+    return host.strip("[]"), int(port)

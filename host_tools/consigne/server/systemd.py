@@ -1,0 +1,30 @@
+"""What the host tells the service manager that started it, as sd_notify(3) says; nothing where none did."""
+
+import asyncio
+import os
+import socket
+
+READY, STOPPING, ALIVE = "READY=1", "STOPPING=1", "WATCHDOG=1"
+
+
+def notify(state: str) -> None:
+    """Send one state to the manager.  Raises ``OSError`` when its socket is gone."""
+    path = os.environ.get("NOTIFY_SOCKET", "")
+    if not path:
+        return
+    address = "\0" + path[1:] if path.startswith("@") else path  # "@": an abstract name
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
+        line.sendto(state.encode(), address)
+
+
+async def feed_watchdog() -> None:
+    """Say from this event loop that it turns, twice in the time that the manager waits; never returns.
+
+    A loop that hangs takes no event and answers no page: the manager ends it and starts another.
+    """
+    period_us = int(os.environ.get("WATCHDOG_USEC", "0"))
+    if not period_us:
+        await asyncio.Event().wait()
+    while True:
+        notify(ALIVE)
+        await asyncio.sleep(period_us / 2e6)
