@@ -30,7 +30,7 @@ $(STUBS): $(READY)
 	@touch $@
 
 system:
-	@.ci/system-packages mosquitto postgresql chromium libatomic1 graphviz cmake
+	@.ci/system-packages mosquitto postgresql chromium libatomic1 graphviz cmake systemd
 
 demo: $(RUNS) ## a whole locker, broker and database, with a page to press its keys (HEADLESS=1: one parcel, one JSON line)
 	@$(BIN)/consigne demo $(if $(HEADLESS),--headless)

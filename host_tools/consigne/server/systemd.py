@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+from contextlib import suppress
 
 READY, STOPPING, ALIVE = "READY=1", "STOPPING=1", "WATCHDOG=1"
 
@@ -13,8 +14,10 @@ def notify(state: str) -> None:
     if not path:
         return
     address = "\0" + path[1:] if path.startswith("@") else path  # "@": an abstract name
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
-        line.sendto(state.encode(), address)
+    # A manager that is behind with its reading needs no one more "alive", and the loop must not wait for it.
+    flags = socket.MSG_DONTWAIT if state == ALIVE else 0
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line, suppress(BlockingIOError):
+        line.sendto(state.encode(), flags, address)
 
 
 async def feed_watchdog() -> None:
