@@ -5,13 +5,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..grounds.clock import Timer
+from . import packets
 from .memory import Link
 
 if TYPE_CHECKING:
     from .broker import Broker
 
-CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK = 1, 2, 3, 4, 8, 9
-UNSUBSCRIBE, UNSUBACK, PINGREQ, PINGRESP, DISCONNECT = 10, 11, 12, 13, 14
 QUEUE_MAX = 10_000  # messages kept for a session that is away; the oldest are dropped
 NOT_AUTHORISED = 5
 
@@ -40,22 +39,6 @@ def matches(topic_filter: str, topic: str) -> bool:
     return len(wanted) == len(given)
 
 
-def text(value: str) -> bytes:
-    data = value.encode()
-    return len(data).to_bytes(2, "big") + data
-
-
-def packet(kind: int, flags: int, body: bytes) -> bytes:
-    """A packet with its remaining length in seven-bit groups (2.2.3)."""
-    length = len(body)
-    out = bytearray([kind << 4 | flags])
-    while True:
-        out.append(length & 0x7F | (0x80 if length > 0x7F else 0))
-        length >>= 7
-        if not length:
-            return bytes(out) + body
-
-
 class Connection:
     """One client's connection, from CONNECT to its end."""
 
@@ -64,123 +47,82 @@ class Connection:
         self._link = link
         self._buffer = bytearray()
         self._session: Session | None = None
-        self._will: tuple[str, bytes, int, bool] | None = None
+        self._will: packets.Will | None = None
         self._keepalive_s = 0
         self._alarm: Timer | None = None
 
     # --- bytes in ---------------------------------------------------------------------------------------
     def feed(self, data: bytes) -> None:
         self._buffer += data
-        while (size := self._packet_size()) is not None:
-            start, end = size
-            head, body = self._buffer[0], bytes(self._buffer[start:end])
-            del self._buffer[:end]
-            if not self._handle(head >> 4, head & 15, body):
-                self.break_off()
-                return
+        try:
+            for packet in packets.taken(self._buffer):
+                self._handle(packet)
+                if not self._link.open:
+                    return
+        except packets.BrokenPacket:
+            self.break_off()
+            return
         self._watch()
 
-    def _packet_size(self) -> tuple[int, int] | None:
-        length = shift = 0
-        for at in range(1, min(5, len(self._buffer))):
-            length |= (self._buffer[at] & 0x7F) << shift
-            shift += 7
-            if not self._buffer[at] & 0x80:
-                end = at + 1 + length
-                return (at + 1, end) if len(self._buffer) >= end else None
-        return None
-
-    def _handle(self, kind: int, flags: int, body: bytes) -> bool:
-        """Act on one packet; False when the client broke the protocol."""
-        if (kind == CONNECT) != (self._session is None):
-            return False
-        if kind == CONNECT:
-            return self._connect(body)
-        if kind == PUBLISH:
-            self._published(flags, body)
-        elif kind == PUBACK:
-            self._session_of().in_flight.pop(int.from_bytes(body[:2], "big"), None)
-        elif kind == SUBSCRIBE:
-            self._subscribe(body)
-        elif kind == UNSUBSCRIBE:
-            self._link.send(packet(UNSUBACK, 0, body[:2]))
-            for topic, _ in self._texts(body[2:]):
+    def _handle(self, packet: packets.Raw) -> None:
+        """Act on one packet.  Raises ``BrokenPacket`` when the client broke the protocol."""
+        kind = packet.kind
+        if (kind == packets.CONNECT) != (self._session is None):
+            raise packets.BrokenPacket("order")
+        if kind == packets.CONNECT:
+            self._connect(packets.Connect.decoded(packet))
+        elif kind == packets.PUBLISH:
+            self._published(packets.Publish.decoded(packet))
+        elif kind == packets.PUBACK:
+            self._session_of().in_flight.pop(packets.acknowledged(packet), None)
+        elif kind == packets.SUBSCRIBE:
+            self._subscribe(packets.acknowledged(packet), packets.subscriptions(packet))
+        elif kind == packets.UNSUBSCRIBE:
+            self._link.send(packets.unsuback(packets.acknowledged(packet)))
+            for topic in packets.unsubscriptions(packet):
                 self._session_of().filters.pop(topic, None)
-        elif kind == PINGREQ:
-            self._link.send(packet(PINGRESP, 0, b""))
-        elif kind == DISCONNECT:
+        elif kind == packets.PINGREQ:
+            self._link.send(packets.PING_ANSWER)
+        elif kind == packets.DISCONNECT:
             self._will = None
             self._end()
             self._link.close()
         else:
-            return False
-        return True
+            raise packets.BrokenPacket("packet type")
 
     def _session_of(self) -> Session:
         assert self._session is not None
         return self._session
 
-    @staticmethod
-    def _texts(data: bytes) -> list[tuple[str, int]]:
-        """Length-prefixed texts one after another, each with the offset behind it."""
-        found, at = [], 0
-        while at + 2 <= len(data):
-            end = at + 2 + int.from_bytes(data[at : at + 2], "big")
-            found.append((data[at + 2 : end].decode(), end))
-            at = end
-        return found
-
-    def _connect(self, body: bytes) -> bool:
+    def _connect(self, asked: packets.Connect) -> None:
         """3.1; a second connection of the same client id takes over (3.1.4)."""
-        if body[:7] != b"\x00\x04MQTT\x04":
-            return False
-        flags, self._keepalive_s = body[7], int.from_bytes(body[8:10], "big")
-        fields: list[bytes] = []
-        at = 10
-        while at < len(body):
-            end = at + 2 + int.from_bytes(body[at : at + 2], "big")
-            fields.append(body[at + 2 : end])
-            at = end
-        client_id = fields.pop(0).decode()
-        if flags & 0x04:
-            self._will = (fields.pop(0).decode(), fields.pop(0), flags >> 3 & 3, bool(flags & 0x20))
-        user = fields.pop(0).decode() if flags & 0x80 else ""
-        password = fields.pop(0).decode() if flags & 0x40 else ""
-        if self._broker.users is not None and self._broker.users.get(user) != password:
-            self._will = None
-            self._link.send(packet(CONNACK, 0, bytes((0, NOT_AUTHORISED))))
-            return False
-        clean = bool(flags & 0x02)
-        old = self._broker.sessions.get(client_id)
+        self._keepalive_s = asked.keepalive_s
+        if self._broker.users is not None and self._broker.users.get(asked.user) != asked.password:
+            self._link.send(packets.connack(NOT_AUTHORISED))
+            self.break_off()
+            return
+        self._will = asked.will
+        old = self._broker.sessions.get(asked.client_id)
         if old is not None and old.connection is not None:
             old.connection.break_off()
-        kept = old if old is not None and not clean and not old.clean else None
-        session = kept or Session(client_id)
-        session.clean, session.connection = clean, self
-        self._session = self._broker.sessions[client_id] = session
-        self._link.send(packet(CONNACK, 0, bytes((int(kept is not None), 0))))
+        kept = old if old is not None and not asked.clean and not old.clean else None
+        session = kept or Session(asked.client_id)
+        session.clean, session.connection = asked.clean, self
+        self._session = self._broker.sessions[asked.client_id] = session
+        self._link.send(packets.connack(0, session_present=kept is not None))
         for packet_id, (topic, payload) in session.in_flight.items():
-            self._send_publish(topic, payload, 1, packet_id, again=True)
+            self._link.send(packets.Publish(topic, payload, packet_id, again=True).encoded())
         while session.queue:
             self.forward(*session.queue.popleft())
-        return True
 
-    def _published(self, flags: int, body: bytes) -> None:
-        end = 2 + int.from_bytes(body[:2], "big")
-        topic, qos = body[2:end].decode(), flags >> 1 & 3
-        if qos:
-            self._link.send(packet(PUBACK, 0, body[end : end + 2]))
-            end += 2
-        self._broker.publish(topic, body[end:], qos, bool(flags & 1))
+    def _published(self, message: packets.Publish) -> None:
+        if message.packet_id:
+            self._link.send(packets.puback(message.packet_id))
+        self._broker.publish(message.topic, message.payload, message.qos, message.retain)
 
-    def _subscribe(self, body: bytes) -> None:
-        filters, at = [], 2
-        while at < len(body):
-            end = at + 2 + int.from_bytes(body[at : at + 2], "big")
-            filters.append((body[at + 2 : end].decode(), min(1, body[end])))
-            at = end + 1
+    def _subscribe(self, packet_id: int, filters: list[tuple[str, int]]) -> None:
         self._session_of().filters.update(filters)
-        self._link.send(packet(SUBACK, 0, body[:2] + bytes(qos for _, qos in filters)))
+        self._link.send(packets.suback(packet_id, [qos for _, qos in filters]))
         for one, qos in filters:
             for topic, payload in list(self._broker.retained.items()):
                 if matches(one, topic):
@@ -194,20 +136,7 @@ class Connection:
             packet_id = session.next_id
             session.next_id = packet_id % 65535 + 1
             session.in_flight[packet_id] = topic, payload
-        self._send_publish(topic, payload, qos, packet_id, retained=retained)
-
-    def _send_publish(
-        self,
-        topic: str,
-        payload: bytes,
-        qos: int,
-        packet_id: int,
-        again: bool = False,
-        retained: bool = False,
-    ) -> None:
-        number = packet_id.to_bytes(2, "big") if qos else b""
-        flags = 8 * again | 2 * qos | retained
-        self._link.send(packet(PUBLISH, flags, text(topic) + number + payload))
+        self._link.send(packets.Publish(topic, payload, packet_id, retained).encoded())
 
     # --- the end ----------------------------------------------------------------------------------------
     def _watch(self) -> None:
@@ -229,8 +158,7 @@ class Connection:
         will, self._will = self._will, None
         self._end()
         if will is not None:
-            topic, payload, qos, retain = will
-            self._broker.publish(topic, payload, qos, retain)
+            self._broker.publish(will.topic, will.payload, will.qos, will.retain)
 
     def _end(self) -> None:
         if self._alarm is not None:

@@ -11,13 +11,10 @@ import asyncio
 import contextlib
 import random
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-_PUBLISH, _PUBACK, _SUBACK = 3, 4, 9
-_QOS_1 = 0x02
-_QOS_BITS = 0x06
-_DUP = 0x08
+from . import packets
+
 UNANSWERED = 0.25
 CHUNK = 65536
 
@@ -33,49 +30,6 @@ class Losses:
     repeat: float = 0.0
     lose_puback: float = 0.0
     late_s: float = 1.0
-
-
-def packets(buffer: bytearray) -> Iterator[bytes]:
-    """Take the whole packets from the front of ``buffer``, one after another (2.2.3 of the standard)."""
-    while True:
-        length = shift = 0
-        for at in range(1, min(5, len(buffer))):
-            length |= (buffer[at] & 0x7F) << shift
-            shift += 7
-            if not buffer[at] & 0x80:
-                break
-        else:
-            return
-        end = at + 1 + length
-        if len(buffer) < end:
-            return
-        yield bytes(buffer[:end])
-        del buffer[:end]
-
-
-def publish_id(packet: bytes) -> tuple[int, int]:
-    """``(offset of the body, offset of the packet id)`` of a PUBLISH; the second is 0 for QoS 0."""
-    body = 2
-    while packet[body - 1] & 0x80:
-        body += 1
-    if not packet[0] & _QOS_BITS:
-        return body, 0
-    return body, body + 2 + int.from_bytes(packet[body : body + 2], "big")
-
-
-def as_qos_0(packet: bytes) -> bytes:
-    """The same PUBLISH without an id, for a peer that need not answer."""
-    body, at = publish_id(packet)
-    if not at:
-        return packet
-    rest = packet[body:at] + packet[at + 2 :]
-    out = bytearray([packet[0] & ~(_QOS_BITS | _DUP)])
-    length = len(rest)
-    while True:
-        out.append(length & 0x7F | (0x80 if length > 0x7F else 0))
-        length >>= 7
-        if not length:
-            return bytes(out) + rest
 
 
 class LossyProxy:
@@ -160,38 +114,42 @@ class _Way:
         with contextlib.suppress(OSError):  # a broken line is what this is for
             while data := await self._reader.read(CHUNK):
                 buffer += data
-                for packet in packets(buffer):
+                for packet in packets.taken(buffer):
                     self._pass(packet)
                 await self._forward.drain()
 
-    def _pass(self, packet: bytes) -> None:
+    def _pass(self, packet: packets.Raw) -> None:
         if self._forward.is_closing():
             return
         proxy = self._proxy
-        kind, losses, draw = packet[0] >> 4, proxy.losses, proxy.random.random
-        if kind == _PUBACK and draw() < losses.lose_puback:
+        losses, draw = proxy.losses, proxy.random.random
+        if packet.kind == packets.PUBACK and draw() < losses.lose_puback:
             proxy.counts["pubacks_lost"] += 1
-        elif kind != _PUBLISH:
-            self._forward.write(packet)
-            if kind == _SUBACK:
+        elif packet.kind != packets.PUBLISH:
+            self._forward.write(packet.encoded())
+            if packet.kind == packets.SUBACK:
                 proxy.subscribed.add(self._forward)
         else:
-            proxy.counts["messages"] += 1
-            if draw() < losses.lose:
-                self._lose(packet)
-                return
-            self._forward.write(packet)
-            if draw() < losses.repeat:
-                late_s = losses.late_s * draw()
-                asyncio.get_running_loop().call_later(late_s, self._repeat, as_qos_0(packet))
+            self._pass_message(packets.Publish.decoded(packet))
 
-    def _lose(self, packet: bytes) -> None:
+    def _pass_message(self, message: packets.Publish) -> None:
+        proxy = self._proxy
+        losses, draw = proxy.losses, proxy.random.random
+        proxy.counts["messages"] += 1
+        if draw() < losses.lose:
+            self._lose(message)
+            return
+        self._forward.write(message.encoded())
+        if draw() < losses.repeat:
+            late_s = losses.late_s * draw()
+            asyncio.get_running_loop().call_later(late_s, self._repeat, message.at_qos_0())
+
+    def _lose(self, message: packets.Publish) -> None:
         self._proxy.counts["lost"] += 1
-        _, at = publish_id(packet)
-        if at and self._proxy.random.random() >= UNANSWERED:
-            self._backward.write(bytes((_PUBACK << 4, 2)) + packet[at : at + 2])
+        if message.packet_id and self._proxy.random.random() >= UNANSWERED:
+            self._backward.write(packets.puback(message.packet_id))
 
-    def _repeat(self, packet: bytes) -> None:
+    def _repeat(self, message: packets.Publish) -> None:
         if not self._forward.is_closing():
             self._proxy.counts["repeated"] += 1
-            self._forward.write(packet)
+            self._forward.write(message.encoded())
