@@ -65,7 +65,7 @@ drawings: $(READY) system ## draw hardware/: wiring, fronts, bills of materials,
 	@mkdir -p build/skidl && cd build/skidl && ../../$(BIN)/python ../../hardware/schematic/carrier.py ../../hardware/cabinets/carrier.toml --out ../../hardware/schematic --draw svg png 2>skidl.log
 
 docs: $(READY) ## the documents as a site with a search: build/site/index.html
-	@$(BIN)/sphinx-build --fail-on-warning --keep-going --nitpicky --quiet -c docs . build/site
+	@$(BIN)/sphinx-build --fresh-env --fail-on-warning --keep-going --nitpicky --quiet -c docs . build/site
 
 clean: ## forget what was built and set up
 	rm -rf .venv build typings .pytest_cache .mypy_cache .ruff_cache .hypothesis
