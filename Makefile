@@ -7,27 +7,26 @@ READY := .venv/.ready
 STUBS := typings/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help drawings docs demo test check format bench soak clean system
+.PHONY: help drawings docs demo test check format lock bench soak clean system
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  \033[1mmake %-8s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(RUNS): pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit("Consigne needs Python 3.11 or later, this is " + sys.version.split()[0] + "; name another with: make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
-	@echo "setting up .venv (a minute or two, once)"
-	@$(PYTHON) -m venv .venv
-	@$(BIN)/pip install --quiet --disable-pip-version-check --upgrade pip
-	@$(BIN)/pip install --quiet --editable .
+$(RUNS): pyproject.toml requirements/build.txt requirements/run.txt .ci/install.py
+	@$(PYTHON) .ci/install.py run
 	@touch $@
 
-$(READY): $(RUNS)
-	@echo "adding what tests and checks need (a minute or two, once)"
-	@$(BIN)/pip install --quiet --editable '.[dev]'
+$(READY): $(RUNS) requirements/dev.txt
+	@$(PYTHON) .ci/install.py dev
 	@touch $@
 
-$(STUBS): $(READY)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --upgrade --target typings --no-user 'micropython-esp32-stubs~=1.26'
+$(STUBS): $(READY) requirements/stubs.txt
+	@$(PYTHON) .ci/install.py stubs
 	@touch $@
+
+lock: ## every package that set-up installs, with its hash: requirements/ (UPGRADE=1: the newest versions)
+	@$(PYTHON) .ci/install.py lock
+	@$(BIN)/python .ci/lock.py $(if $(UPGRADE),--upgrade)
 
 system:
 	@.ci/system-packages mosquitto postgresql chromium libatomic1 graphviz cmake systemd
@@ -46,8 +45,10 @@ check: $(READY) $(STUBS) ## lint, types of host and firmware, duplicates of trut
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/mypy .ci/*.py
 	@$(BIN)/basedpyright
 	@$(BIN)/python -m pytest -q tests/project
+	@$(BIN)/python .ci/audit.py
 
 format: $(READY) ## bring the code into its format
 	@$(BIN)/ruff check --fix .

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-import httpx
+import httpx2
 from consigne.broker.broker import Mosquitto, free_port
 from consigne.server.fleet.fleet import Fleet, Place
 from consigne.server.people.accounts import Accounts
@@ -100,9 +100,9 @@ def is_healthy(address: str) -> bool:
     ends_s = time.monotonic() + START_S
     while time.monotonic() < ends_s:
         try:
-            if httpx.get(f"{address}/healthz").status_code == 200:
+            if httpx2.get(f"{address}/healthz").status_code == 200:
                 return True
-        except httpx.TransportError:
+        except httpx2.TransportError:
             pass
         time.sleep(0.1)
     return False

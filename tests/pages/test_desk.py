@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import httpx
+import httpx2
 import psutil
 import pytest
 from desk_kit import PASSWORD, Served, serving
@@ -18,9 +18,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 @contextmanager
-def client(served: Served, name: str) -> Iterator[httpx.Client]:
+def client(served: Served, name: str) -> Iterator[httpx2.Client]:
     """A browser's cookies without the browser."""
-    with httpx.Client(base_url=served.address) as made:
+    with httpx2.Client(base_url=served.address) as made:
         answer = made.post("/login", data={"name": name, "password": PASSWORD})
         assert (answer.status_code, answer.headers["location"]) == (303, "/desk")
         yield made
@@ -49,7 +49,7 @@ def test_a_fleet_of_3000_takes_the_server_less_than_a_second(served: Served) -> 
 
 
 def test_who_is_not_logged_in_is_asked_to_and_comes_back_to_this_host_alone(served: Served) -> None:
-    with httpx.Client(base_url=served.address) as nobody:
+    with httpx2.Client(base_url=served.address) as nobody:
         sent = nobody.get("/desk/locker/L1", headers={"accept": "text/html"})
         assert (sent.status_code, sent.headers["location"]) == (303, "/login?next=/desk/locker/L1")
         wrong = nobody.post("/login", data={"name": '"><script>', "password": "x"})

@@ -2,7 +2,7 @@
 
 import asyncio
 
-import httpx
+import httpx2
 import pytest
 from consigne.server.api import create_app
 from consigne.server.ingest.store import Store
@@ -22,8 +22,8 @@ def host(databases):
 
 def scrape(host, token=None, **headers):
     async def ask():
-        transport = httpx.ASGITransport(app=create_app(host, token=token))
-        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        transport = httpx2.ASGITransport(app=create_app(host, token=token))
+        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
             return await client.get("/metrics", headers=headers)
 
     return asyncio.run(ask())

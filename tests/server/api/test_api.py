@@ -2,7 +2,7 @@
 
 import asyncio
 
-import httpx
+import httpx2
 import pytest
 from consigne.protocol import codes
 from consigne.server.api import create_app
@@ -24,8 +24,8 @@ class Api:
 
     def __call__(self, method, path, headers=None, **more):
         async def ask():
-            transport = httpx.ASGITransport(app=self.app)
-            async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            transport = httpx2.ASGITransport(app=self.app)
+            async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
                 return await client.request(method, path, headers=headers, **more)
 
         return asyncio.run(ask())

@@ -4,7 +4,7 @@ import asyncio
 import base64
 import time
 
-import httpx
+import httpx2
 import pytest
 from consigne.server.api import create_app
 from consigne.server.errors import Conflict, Invalid, NotFound
@@ -43,12 +43,12 @@ class Api:
 
     def __call__(self, who, method, path, cookie=None, host="localhost", more_headers=None, **more):
         async def ask():
-            transport = httpx.ASGITransport(app=self.app)
+            transport = httpx2.ASGITransport(app=self.app)
             headers = {"Authorization": f"Bearer {self.keys[who]}"} if who else {}
             headers |= more_headers or {}
             if cookie:
                 headers["Cookie"] = f"{COOKIE}={cookie}"
-            async with httpx.AsyncClient(transport=transport, base_url=f"http://{host}") as client:
+            async with httpx2.AsyncClient(transport=transport, base_url=f"http://{host}") as client:
                 return await client.request(method, path, headers=headers, **more)
 
         return asyncio.run(ask())

@@ -1,0 +1,152 @@
+"""What is installed is what the lock says, and the lock is what pyproject.toml asks for."""
+
+import http.server
+import importlib.util
+import json
+import subprocess
+import sys
+import threading
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
+
+
+def _script(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"ci_{name}", ROOT / ".ci" / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # its dataclasses look themselves up
+    spec.loader.exec_module(module)
+    return module
+
+
+lock = _script("lock")
+audit = _script("audit")
+install = _script("install")
+
+
+def _misfits(replaced: str = "", by: str = "") -> list[str]:
+    text = (ROOT / "pyproject.toml").read_text()
+    assert replaced in text
+    locks = {path.stem: path.read_text() for path in LOCKS}
+    return list(lock.misfits(tomllib.loads(text.replace(replaced, by, 1)), locks))
+
+
+def test_the_lock_fits_what_pyproject_asks_for() -> None:
+    assert {path.stem for path in LOCKS} == set(lock.FILES)
+    assert not _misfits(), "run: make lock"
+
+
+@pytest.mark.parametrize(
+    ("replaced", "by", "said"),
+    [
+        ('"rich>=13"', '"rich>=999"', "asks for rich>=999, requirements/run.txt has "),
+        ('"rich>=13"', '"rich>=13", "left-pad"', "asks for left-pad, requirements/run.txt has no left-pad"),
+        ('    "rich>=13",\n', "", "requirements/run.txt has rich, which pyproject.toml asks for no more"),
+        ('"uvicorn>=', '"uvicorn[tea]>=', "requirements/run.txt lacks tea"),
+        ('"mypy>=', '"mypy>=99,>=', "requirements/dev.txt has "),
+        ('"hatchling>=', '"hatchling>=99,>=', "requirements/build.txt has "),
+        ('"uv>=', '"uv>=99,>=', "requirements/lock.txt has "),
+    ],
+)
+def test_a_lock_that_does_not_fit_is_told(replaced: str, by: str, said: str) -> None:
+    assert any(said in sentence for sentence in _misfits(replaced, by))
+
+
+@pytest.mark.parametrize("path", LOCKS, ids=lambda path: path.stem)
+def test_the_lock_names_a_hash_for_each_package_and_no_host(path: Path) -> None:
+    text = path.read_text()
+    for package in text.replace("\\\n", "").splitlines():
+        if "==" in package and not package.startswith((" ", "#")):
+            assert "--hash=sha256:" in package, package
+    assert "://" not in text and "--index" not in text and "--find-links" not in text
+
+
+def test_what_the_demo_installs_is_what_is_tested() -> None:
+    """Else a parcel goes in and out with other versions than those that all tests ran with."""
+    tested = {(pin.name, pin.version) for pin in lock.pins((ROOT / "requirements/dev.txt").read_text())}
+    for file in ("run", "build"):
+        pins = lock.pins((ROOT / f"requirements/{file}.txt").read_text())
+        assert pins and {(pin.name, pin.version) for pin in pins} <= tested
+
+
+def test_a_package_that_nobody_built_for_this_machine_is_one_sentence() -> None:
+    said = (
+        "ERROR: Could not find a version that satisfies greenlet==3.5.6 (from versions: none)\n"
+        "ERROR: No matching distribution found for greenlet==3.5.6\n"
+    )
+    sentence = install.explained(said)
+    assert sentence.startswith("greenlet==3.5.6 has no package built for Python 3.")
+    assert "\n" not in sentence
+    assert install.explained("ERROR: disk full\n") == "ERROR: disk full"
+
+
+@contextmanager
+def _osv(weak: dict[str, str]) -> Iterator[str]:
+    """OSV's query of one package, on the loopback; ``weak`` gives the version that mends a package."""
+
+    class Answer(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            name = asked["package"]["name"]
+            found = {"vulns": [_weakness(name, weak[name])]} if name in weak else {}
+            body = json.dumps(found).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/v1/query"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def _weakness(name: str, mended: str) -> dict[str, object]:
+    events = [{"introduced": "0"}, {"fixed": mended}]
+    package = {"name": name, "ecosystem": "PyPI"}
+    return {
+        "id": "PYSEC-2026-1",
+        "published": "2026-01-01T00:00:00Z",
+        "summary": "opens every door",
+        "affected": [{"package": package, "ranges": [{"type": "ECOSYSTEM", "events": events}]}],
+    }
+
+
+def test_a_known_weakness_fails_the_check_and_says_what_mends_it() -> None:
+    with _osv({"starlette": "99.1"}) as service:
+        ended = subprocess.run(
+            [sys.executable, ROOT / ".ci/audit.py", service], check=False, capture_output=True, text=True
+        )
+    assert ended.returncode == 1
+    version = next(
+        p.version for p in lock.pins((ROOT / "requirements/run.txt").read_text()) if p.name == "starlette"
+    )
+    assert f"starlette {version}: PYSEC-2026-1; mended in 99.1" in ended.stderr
+
+
+def test_without_a_weakness_the_check_says_how_many_packages_it_asked_for() -> None:
+    names = {pin.name for path in LOCKS for pin in lock.pins(path.read_text())}
+    with _osv({}) as service:
+        said = audit.audit(service)
+    asked = int(said.removeprefix("Known weaknesses: none in ").split()[0])
+    assert len(names) - 5 < asked <= len(names)  # a few are for other machines
+
+
+def test_a_closed_network_is_one_line_and_no_failure() -> None:
+    with _osv({}) as service:
+        pass
+    assert audit.audit(service) == f"Known weaknesses: not checked, {service} is not reached from here."
