@@ -8,7 +8,7 @@ import sys
 VERSION = "0.1.0"
 
 
-def forget(*names):
+def forget(*names: str) -> None:
     """Let go of modules of this package that only a start needs; ``gc.collect`` then frees them.
 
     ``names`` as in "drivers.banks".  What is still referred to from elsewhere stays: forgetting is

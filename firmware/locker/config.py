@@ -17,6 +17,11 @@ from .core.windows import SLOT_S
 from .site import SERVICES, Identity
 from .texts import LANGUAGES
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .ports import Value
+
+
 _FORMAT = const(1)
 _FILE_BYTES_MAX = const(32_768)
 _DOORS_MAX = const(240)
@@ -251,7 +256,7 @@ def _check_holders(holders, where):
                 where, i, role, action, number))  # fmt: skip
 
 
-def identity(given, where="identity.json"):
+def identity(given: "dict[str, Value]", where: str = "identity.json") -> Identity:
     """The ``Identity`` in a parsed file, or ``ConfigError``, which shows nothing of it."""
     known = _check(_IDENTITY, given, where, show=False)
     for c in known["locker"]:
@@ -266,7 +271,7 @@ def identity(given, where="identity.json"):
     return Identity(known)
 
 
-def load(path):
+def load(path: str) -> "dict[str, Value]":
     """The JSON object in the file ``path``, or ``ConfigError``."""
     try:
         if os.stat(path)[6] > _FILE_BYTES_MAX:

@@ -29,6 +29,13 @@ from .core.session import ALARM_DURESS
 from .core.windows import ANSWER_NUMBERS
 from .supervisor import SERVICE
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .ports import Ending, Serving, Value
+
+
 _PROMPT = "\nconsigne: this console is closed; technician's code: "
 _NO_CLOCK = "the clock is not set; ask the operator for the code to number {} {} {}"
 _NUMBER_S = const(3600)
@@ -44,7 +51,13 @@ class Console:
     ``say(text)`` writes to the console.  ``heard`` counts its bytes.
     """
 
-    def __init__(self, controller, supervisor, about, say=sys.stdout.write):
+    def __init__(
+        self,
+        controller: "Serving",
+        supervisor: "Ending",
+        about: str,
+        say: "Callable[[str], object]" = sys.stdout.write,
+    ) -> None:
         self._controller = controller
         self._supervisor = supervisor
         self._about = about
@@ -54,7 +67,7 @@ class Console:
         self._drawn_s = 0
         self.heard = 0
 
-    async def run(self):
+    async def run(self) -> None:
         """Read the console, byte by byte, for ever."""
         reader = asyncio.StreamReader(sys.stdin.buffer)
         while True:
@@ -63,7 +76,7 @@ class Console:
                 return
             self.key(byte[0])
 
-    def key(self, byte):
+    def key(self, byte: int) -> None:
         """One byte from the console."""
         self.heard += 1
         if byte in (_CR, _LF) and self._typed:
@@ -78,7 +91,7 @@ class Console:
             self._typed += chr(byte)
             self._say("*")
 
-    def prompt(self):
+    def prompt(self) -> None:
         """Ask for a code; while the time is not known, for the one to a number."""
         if self._controller.failed:
             self._say("\nconsigne: " + self._untakable())
@@ -86,12 +99,12 @@ class Console:
             self._say("\nconsigne: " + self._no_clock())
         self._say(_PROMPT)
 
-    def _untakable(self):
+    def _untakable(self) -> str:
         return "no code can be checked: {}; flash this board anew or replace it".format(
             self._controller.failed
         )
 
-    def _condition(self):
+    def _condition(self) -> str:
         controller, supervisor = self._controller, self._supervisor
         return "{}; clock {}; faults: {}; last: {}; {}".format(
             self._about,
@@ -101,7 +114,7 @@ class Console:
             "stopped: " + controller.failed if controller.failed else "serving",
         )
 
-    def _answerable(self):
+    def _answerable(self) -> int:
         """The number that may be answered now; -1 while the clock is set."""
         _, epoch_s, trust = self._controller.now()
         if trust == events.TRUST_SET:
@@ -111,11 +124,11 @@ class Console:
             self._drawn_s = epoch_s
         return self._number
 
-    def _no_clock(self):
+    def _no_clock(self) -> str:
         text = "{:09d}".format(self._number)
         return _NO_CLOCK.format(text[:3], text[3:6], text[6:])
 
-    def _try(self, digits):
+    def _try(self, digits: str) -> str:
         """What becomes of these digits, in words."""
         controller = self._controller
         access = controller.core.access
@@ -151,19 +164,19 @@ class Console:
         self._start_for_service()
         return "right; starting for service"
 
-    def _refuse(self, reason, left):
+    def _refuse(self, reason: int, left: int) -> str:
         self._fact(records.REFUSED, reason, events.VIA_CONSOLE)
         if self._answerable() >= 0:
             return "not taken, {} tries left: {}".format(left, self._no_clock())
         return "wrong code; {} tries left".format(left)
 
-    def _fact(self, kind, *values):
+    def _fact(self, kind: int, *values: "Value") -> None:
         """Durable first, then true: as the core's own records."""
         controller = self._controller
         controller.fact(kind, *values)
         controller.core.apply(kind, controller.now()[1], records.pack(kind, *values))
 
-    def _start_for_service(self):
+    def _start_for_service(self) -> None:
         with open("service", "w"):
             pass
         self._supervisor.end(SERVICE)  # first: it restarts, whatever becomes of the next line

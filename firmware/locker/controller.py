@@ -20,6 +20,34 @@ from .supervisor import HOST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .core.core import Core
+    from .core.timekeeping import Clock
+    from .journal.log import Journal
+    from .ports import (
+        BareEffect,
+        Buzzer,
+        Display,
+        EffectHandler,
+        Effects,
+        Ending,
+        Event,
+        HostEvent,
+        Lamp,
+        Locks,
+        Now,
+        NumberEffect,
+        PairEffect,
+        RecordEffect,
+        ReplyEffect,
+        ShowEffect,
+        Sync,
+        ThenEffect,
+        Ticks,
+        TimeOrder,
+        Value,
+    )
     from .sweeping import Sweeper
 
 _SLICE_MS = const(100)  # the longest a deadline is overlooked
@@ -46,7 +74,17 @@ class Controller:
     after the controller, since it needs the controller's own functions.
     """
 
-    def __init__(self, core, journal, clock, locks, display, buzzer, lamp, rest_ms):
+    def __init__(
+        self,
+        core: "Core",
+        journal: "Journal",
+        clock: "Clock",
+        locks: "Locks",
+        display: "Display",
+        buzzer: "Buzzer",
+        lamp: "Lamp",
+        rest_ms: int,
+    ) -> None:
         self.core = core
         self._journal = journal
         self._clock = clock
@@ -55,41 +93,45 @@ class Controller:
         self._buzzer = buzzer
         self._lamp = lamp
         self._rest_ms = rest_ms
-        self._sync = None
-        self._supervisor = None
-        self._inbox = []
+        self._sync: Sync | None = None
+        self._supervisor: Ending | None = None
+        self._inbox: list[Event] = []
         self._busy = False
-        self._deadlines = {}  # FX_TIMER name -> tick
-        self._pulses = []  # (door, pulse_ms) that wait for their turn: at most one for each door
+        self._deadlines: dict[int, Ticks] = {}  # FX_TIMER name -> tick
+        self._pulses: list[
+            tuple[int, int]
+        ] = []  # (door, pulse_ms) that wait for their turn: at most one for each door
         self._pulse_wanted = asyncio.Event()
         self._pulsing = -1
         self._pulse_turns = 0
         self.timer_turns = 0
-        self._rested = {}  # door -> tick from which its lock may be pulsed again
+        self._rested: dict[int, Ticks] = {}  # door -> tick from which its lock may be pulsed again
         self.time_told = False  # the host has said what time it is, since this start
-        self.time_set = None  # a function that hears of each time the host has set, in epoch seconds
+        self.time_set: Callable[[int], None] | None = (
+            None  # a function that hears of each time the host has set, in epoch seconds
+        )
         self.sweeper: Sweeper | None = None  # a ``sweeping.Sweeper``, once all that stays is there
         self.failed = ""  # why nothing may be decided any more: a record that was not durable
         self._is_ahead = False  # an event was carried out in part: the state may be ahead of the journal
 
-    def attach_sync(self, sync):
+    def attach_sync(self, sync: "Sync") -> None:
         self._sync = sync
 
-    def attach_supervisor(self, supervisor):
+    def attach_supervisor(self, supervisor: "Ending") -> None:
         self._supervisor = supervisor
 
-    def now(self):
+    def now(self) -> "Now":
         return self._clock.now(ticks_ms())
 
-    def is_idle(self):
+    def is_idle(self) -> bool:
         """Nobody stands at the keypad and no coil is on: a good moment to stop the world briefly."""
         return self.core.session.state == dialog.IDLE and self._pulsing < 0 and not self._pulses
 
-    def is_pulsing(self):
+    def is_pulsing(self) -> bool:
         """A coil may be on."""
         return self._pulsing >= 0
 
-    def _may_stall(self):
+    def _may_stall(self) -> bool:
         """Nobody notices if the chip stands still for the time of an erase: no key is being pressed and
         no coil is on.  Who takes a parcel out or puts one in is busy with other things.
         """
@@ -97,7 +139,7 @@ class Controller:
 
     # --- events in ---------------------------------------------------------------------------------
 
-    def sink(self, event):
+    def sink(self, event: "Event") -> None:
         """Decide on an event and carry out what follows.  A plain function, done when it returns.
 
         Called again from within (a driver that answers at once), it only queues.  Events beyond
@@ -128,9 +170,10 @@ class Controller:
         if self.sweeper:  # never before: no pause falls between last key and relay
             self.sweeper.behind(event[0] in _TOUCHES)
 
-    def from_host(self, event):
+    def from_host(self, event: "HostEvent") -> None:
         """``sink`` for the sync: also what ``Inbox`` has for the shell."""
         if event[0] == "ack":
+            assert self._sync
             self._journal.acknowledge(event[2], self.now()[1])
             self._sync.wake()
         elif event[0] == "time":
@@ -141,7 +184,7 @@ class Controller:
         else:
             self.sink(event)
 
-    def _take_time(self, body):
+    def _take_time(self, body: "TimeOrder") -> None:
         """The host answers what time it is: a time that the clock refuses changes nothing."""
         now_ms, before_s, trust = self.now()
         if self._clock.set(now_ms, body["t"]) != R_OK:
@@ -154,18 +197,18 @@ class Controller:
             self.sink((events.EV_TIME, before_s, _TIME_FROM_HOST))
         self.sink((events.EV_ORDER, body))
 
-    def fact(self, kind, *values):
+    def fact(self, kind: int, *values: "Value") -> None:
         """Journal something that needs no decision: a part or a task that failed."""
         if not self.failed:
             self._fx_record((events.FX_RECORD, kind, records.pack(kind, *values)))
 
-    def _carry_out(self, effects):
+    def _carry_out(self, effects: "Effects") -> None:
         for fx in effects:
             self._EFFECTS[fx[0]](self, fx)
 
     # --- effects out -------------------------------------------------------------------------------
 
-    def _fx_record(self, fx):
+    def _fx_record(self, fx: "RecordEffect") -> None:
         try:
             self._journal.append(fx[1], fx[2], self.now()[1])
         except (OSError, JournalFull, JournalFailed) as error:
@@ -180,7 +223,7 @@ class Controller:
             if fx[1] in _STATUS_KINDS:
                 self._sync.status_changed()
 
-    def _fx_pulse(self, fx):
+    def _fx_pulse(self, fx: "PairEffect") -> None:
         _, door, pulse_ms = fx
         if self._pulsing < 0 and not self._pulses and self._may_pulse(door):
             self._start(door, pulse_ms)
@@ -188,43 +231,43 @@ class Controller:
             self._pulses.append((door, pulse_ms))
         self._pulse_wanted.set()
 
-    def _fx_show(self, fx):
+    def _fx_show(self, fx: "ShowEffect") -> None:
         _, screen, args, language = fx
         self._display.show(texts.render(screen, args, language))
 
-    def _fx_beep(self, fx):
+    def _fx_beep(self, fx: "NumberEffect") -> None:
         self._buzzer.play(fx[1])
 
-    def _fx_led(self, fx):
+    def _fx_led(self, fx: "NumberEffect") -> None:
         self._lamp.set(fx[1])
 
-    def _fx_timer(self, fx):
+    def _fx_timer(self, fx: "PairEffect") -> None:
         _, which, delay_ms = fx
         if delay_ms < 0:
             self._deadlines.pop(which, None)
         else:
             self._deadlines[which] = ticks_add(ticks_ms(), delay_ms)
 
-    def _fx_then(self, fx):
+    def _fx_then(self, fx: "ThenEffect") -> None:
         self._inbox.insert(0, fx[1])
 
-    def _fx_ask_grants(self, fx):
+    def _fx_ask_grants(self, fx: "NumberEffect") -> None:
         if self._sync:
             self._sync.ask_grants(fx[1])
 
-    def _fx_reply(self, fx):
+    def _fx_reply(self, fx: "ReplyEffect") -> None:
         if self._sync:
             self._sync.reply(fx[1], fx[2])
 
-    def _fx_restart(self, fx):
+    def _fx_restart(self, fx: "BareEffect") -> None:
         self.stop("restart ordered")
         self._end(HOST)
 
-    def _end(self, why):
+    def _end(self, why: str) -> None:
         if self._supervisor:
             self._supervisor.end(why)
 
-    def stop(self, why):
+    def stop(self, why: str) -> None:
         """Nothing may be decided any more: all coils off, and say so."""
         self.failed = why
         self._locks.off()
@@ -233,11 +276,11 @@ class Controller:
 
     # --- pulses --------------------------------------------------------------------------------------
 
-    def _may_pulse(self, door):
+    def _may_pulse(self, door: int) -> bool:
         rested = self._rested.get(door)
         return not self._locks.busy() and (rested is None or ticks_diff(ticks_ms(), rested) >= 0)
 
-    def _start(self, door, pulse_ms):
+    def _start(self, door: int, pulse_ms: int) -> None:
         try:
             self._locks.start(door, pulse_ms)
         except OSError:
@@ -245,11 +288,11 @@ class Controller:
             return
         self._pulsing = door
 
-    def pulse_turns(self):
+    def pulse_turns(self) -> int | None:
         """Turns of ``run_pulses``, None while no pulse is wanted."""
         return self._pulse_turns if self._pulsing >= 0 or self._pulses else None
 
-    async def run_pulses(self):
+    async def run_pulses(self) -> None:
         """One coil at a time over the whole cabinet, with a rest for each lock."""
         while True:
             await self._pulse_wanted.wait()
@@ -269,7 +312,7 @@ class Controller:
                     self.sink((what, door))
                 self._next_pulse()
 
-    def _next_pulse(self):
+    def _next_pulse(self) -> None:
         for i, (door, pulse_ms) in enumerate(self._pulses):
             if self._may_pulse(door):
                 self._pulses.pop(i)
@@ -278,7 +321,7 @@ class Controller:
 
     # --- time ------------------------------------------------------------------------------------------
 
-    async def run_timers(self):
+    async def run_timers(self) -> None:
         """Deadlines of the core, and housekeeping of the journal while nobody is being served."""
         housekeeping = ticks_ms()
         while True:
@@ -298,19 +341,19 @@ class Controller:
             self.sweep_if_due()
             await asyncio.sleep_ms(wait_ms)
 
-    def sweep_if_due(self):
+    def sweep_if_due(self) -> None:
         """Sweep the heap if it is time and nobody would notice."""
         if self.sweeper and self._may_stall():
             self.sweeper.turn()
 
-    def sweep_soon(self):
+    def sweep_soon(self) -> None:
         if self.sweeper:
             self.sweeper.want()
 
-    def free_bytes(self):  # behind the newest sweep; -1: not known
+    def free_bytes(self) -> int:  # behind the newest sweep; -1: not known
         return self.sweeper.free_bytes if self.sweeper else -1
 
-    def _keep_house(self):
+    def _keep_house(self) -> None:
         """What stops the chip for tens of milliseconds is done while nobody waits."""
         if self.failed or self._is_ahead:
             return
@@ -318,13 +361,13 @@ class Controller:
         if not self._snapshot_if_due():
             self._journal.maintain()
 
-    def _forget_rests(self):
+    def _forget_rests(self) -> None:
         """After six days, half the range of ticks, a rest that is long over would seem to lie ahead."""
         for door, rested in list(self._rested.items()):
             if ticks_diff(ticks_ms(), rested) >= 0:
                 self._rested.pop(door)
 
-    def _snapshot_if_due(self):
+    def _snapshot_if_due(self) -> bool:
         """Between events only: within one the state is ahead of the journal.
 
         Never of a state that is not proven: the next start would believe it.
@@ -334,7 +377,7 @@ class Controller:
             self._journal.snapshot(self.core.snapshot(), self.now()[1])
         return due
 
-    _EFFECTS = {
+    _EFFECTS: "dict[int, EffectHandler]" = {
         events.FX_RECORD: _fx_record,
         events.FX_PULSE: _fx_pulse,
         events.FX_SHOW: _fx_show,

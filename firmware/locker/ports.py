@@ -1,16 +1,236 @@
-"""What a driver must offer the controller.  For the type checker only: never imported on a device.
+"""What a driver must offer the controller, and the shapes of what crosses the core's borders.
+
+For the type checker only: never imported on a device.
 
 ``sink`` is a plain function that takes one event tuple (``core/events.py``).  ``run`` methods are
 coroutines that never return while healthy; when one ends, normally or not, that is a fault and
 reaches the supervisor.  Methods that are not coroutines return at once: nobody waits for hardware
 while a customer stands there.
+
+A shape says which types an event, an effect or a record has, in order.  Its first part, the number of its
+kind, is an ``int`` to a checker like any other, so it cannot tell two kinds of the same shape apart.
 """
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from typing import Any, Protocol, TypedDict, TypeVar
 
-Event = tuple
+from _mpy_shed.time_mp import _TicksMs as Ticks
+
+# --- values ---------------------------------------------------------------------------------------------
+
+Now = tuple[Ticks, int, int]
+"""``ticks_ms``, Unix seconds, one of ``events.TRUST_``."""
+
+Bytes = bytes | bytearray | memoryview
+Payload = bytes | memoryview
+"""Of a record, as ``records.pack`` makes it."""
+Value = Any
+"""Of a field of a record: ``int``, ``str`` or ``bytes``, as ``records.spec`` says."""
+Values = tuple[Any, ...]
+"""All fields of a record, in the order of ``records.spec``."""
+Members = Iterator[tuple[int, bytes]]
+"""Kind and payload of each record of a snapshot."""
+Fold = Callable[[int, int, memoryview, int], None]
+"""Takes kind, epoch second, payload and seq of a record; the payload holds during the call."""
+Frame = TypeVar("Frame", bytes, memoryview)
+
+Holder = tuple[int, int, int]
+"""Role, action, holder: whose window codes are taken."""
+Verdict = tuple[int, int, int, int, int, int, str, bool]
+"""Reason, role, action, holder, door, ref, parcel, duress (``core/access.py``)."""
+Pads = tuple[bytes, bytes]
+"""The two padded blocks of a key (``codes.pads``)."""
+Row = tuple[bytearray, int]
+"""A grant: its page and where it begins there (``core/grants.py``)."""
+Screen = tuple[str, tuple[str | int, ...]]
+"""One of ``core/screens.py`` and its arguments."""
+TokenFields = tuple[int, int, int, int, int, int, int, bytes]
+"""Kind, action, holder, door, not before, not after, nonce, parcel (``codes.token_fields``)."""
+GrantFields = tuple[int, int, int, int, int, int, int, str]
+"""Not before, not after, role, action, holder, door, uses, parcel."""
+WindowCode = tuple[int, int, int, int, int]
+"""Role, action, holder, not before, not after."""
+Latch = tuple[int, int, int, int]
+"""Usual and recent ms from pulse to open, trouble, pulses (``core/health.py``)."""
+Header = tuple[int, int, int, int, int]
+"""Of a sector: version, sectors, epoch, sector id, seed."""
+Opening = tuple[int, int, int]
+"""Of a sector: next seq, epoch second, acknowledged seq."""
+Span = tuple[int, int, int, int]
+"""Of a snapshot: begin sector, begin offset, end sector, end offset."""
+Unsent = tuple[int, int, int, memoryview]
+"""Seq, kind, epoch second, payload."""
+Business = tuple[int, int, int, int, str]
+"""Of an order to open: purpose, role, holder, ref, parcel."""
+
+# --- events and effects ---------------------------------------------------------------------------------
+
+BareEvent = tuple[int]
+TextEvent = tuple[int, str]
+NumberEvent = tuple[int, int]
+DoorEvent = tuple[int, int, bool]
+PairEvent = tuple[int, int, int]
+SupplyEvent = tuple[int, int, int, int]
+GrantsEvent = tuple[int, int, int, list[bytes], list[int], bool]
+ExpectedEvent = tuple[int, str, int, int]
+CommandEvent = tuple[int, int, int, str]
+BootEvent = tuple[int, int, int, int, str]
+RevokeEvent = tuple[int, int, bytes]
+OrderEvent = tuple[int, "Order"]
+Event = (
+    BareEvent
+    | TextEvent
+    | NumberEvent
+    | DoorEvent
+    | PairEvent
+    | SupplyEvent
+    | GrantsEvent
+    | ExpectedEvent
+    | CommandEvent
+    | BootEvent
+    | RevokeEvent
+    | OrderEvent
+)
+"""``(events.EV_.., ...)``."""
+EventHandler = Callable[[Any, Any, Now], None]
+"""A method of ``core.Core``: of the core, an event of the shape that this kind has, and now."""
+HostEvent = tuple[Any, ...]
+"""An event, or ``("ack", epoch, seq)``, ``("time", body)``, ``("failed", n, id)`` for the shell."""
+
+BareEffect = tuple[int]
+NumberEffect = tuple[int, int]
+PairEffect = tuple[int, int, int]
+RecordEffect = tuple[int, int, Payload]
+ShowEffect = tuple[int, str, tuple[str | int, ...], str]
+ThenEffect = tuple[int, Event]
+ReplyEffect = tuple[int, str, str]
+Effect = BareEffect | NumberEffect | PairEffect | RecordEffect | ShowEffect | ThenEffect | ReplyEffect
+"""``(events.FX_.., ...)``, as the core asks for it."""
+Effects = list[tuple[Any, ...]]
+"""Effects as they are carried out: the first part of each says which of the shapes above it has."""
+EffectHandler = Callable[[Any, Any], None]
+"""A method of ``controller.Controller``: of the controller, and an effect of the shape that this kind has."""
+
 Sink = Callable[[Event], None]
+DoorFold = Callable[[Any, Any, int, Values], None]
+"""A method of ``compartments.Compartments``: of the compartments, a door, the epoch second, the values."""
+
+
+# --- what the host orders (core/orders.py), as net/messages.py found it right ------------------------------
+
+
+class Order(TypedDict):
+    """What every command has."""
+
+    cmd: str
+    n: int
+    id: str
+    exp: int
+
+
+class DoorOrder(Order):
+    door: int
+
+
+class ReserveOrder(DoorOrder):
+    parcel: str
+    until: int
+
+
+class ConfigureOrder(Order):
+    set: list[tuple[str, str]]
+
+
+class MessageOrder(Order):
+    text: list[tuple[str, str]]
+    until: int
+
+
+class IdentifyOrder(Order):
+    seconds: int
+
+
+class TimeOrder(Order):
+    t: int
+    offset_s: int
+    next_s: int
+    next_offset_s: int
+
+
+OrderHandler = Callable[[Any, Any, Now], int]
+"""A method of ``orders.Orders``: of the orders, a command as above, and now; how it ended."""
+
+# --- what else the shell consists of ----------------------------------------------------------------------
+
+
+class Sync(Protocol):
+    """What goes up to the host; absent without a network."""
+
+    def wake(self) -> None:
+        """There is something new in the journal."""
+
+    def occupancy_changed(self) -> None: ...
+
+    def status_changed(self) -> None: ...
+
+    def ask_grants(self, have_version: int) -> None: ...
+
+    def reply(self, command_id: str, result: str) -> None: ...
+
+
+class CodeChecks(Protocol):
+    """What the console wants of ``access.Access``."""
+
+    def may_try(self, now: Now) -> tuple[int, int]: ...
+
+    def throttle_due(self, now: Now) -> tuple[int, int] | None: ...
+
+    def check_digits(self, text: str, now: Now, number: int = -1) -> Verdict: ...
+
+
+class Folding(Protocol):
+    """What the console wants of ``core.Core``."""
+
+    @property
+    def access(self) -> CodeChecks: ...
+
+    def apply(self, kind: int, time_s: int, payload: Payload, seq: int = 0) -> None: ...
+
+
+class Serving(Protocol):
+    """What the console wants of ``controller.Controller``."""
+
+    @property
+    def core(self) -> Folding: ...
+
+    @property
+    def failed(self) -> str: ...
+
+    def now(self) -> Now: ...
+
+    def fact(self, kind: int, *values: Any) -> None: ...
+
+    def stop(self, why: str) -> None: ...
+
+
+class Ending(Protocol):
+    """What console and controller want of ``supervisor.Supervisor``."""
+
+    @property
+    def faults(self) -> Sequence[str]: ...
+
+    @property
+    def last(self) -> str: ...
+
+    def end(self, why: str) -> None: ...
+
+
+Make = Callable[[], Coroutine[Any, Any, None]]
+"""Begins a task anew."""
+Turns = Callable[[], int | None]
+
+
+# --- parts ------------------------------------------------------------------------------------------------
 
 
 class Locks(Protocol):
@@ -44,7 +264,15 @@ class Sensors(Protocol):
         """Report ``(EV_DOOR, door, is_open)`` for every door once, then at each change."""
 
 
-class Keypad(Protocol):
+class Receiving(Protocol):
+    """Keypad, scanner, or a wire with lock boards."""
+
+    def is_receiving(self) -> bool:
+        """Whether something is arriving: a standstill now would break it."""
+        ...
+
+
+class Keypad(Receiving, Protocol):
     turns: int  # changes every few seconds while run lives
 
     async def run(self, sink: Sink) -> None:
@@ -53,28 +281,20 @@ class Keypad(Protocol):
         One with a card reader also ``(EV_CARD, text)``, and ``(EV_SCAN_GARBLED,)`` for a card read badly.
         """
 
-    def is_receiving(self) -> bool:
-        """Whether a key or a card is arriving: a standstill now would break it."""
-        ...
-
     def standstill(self, is_over: bool) -> None:
         """The interpreter is about to stand still for many milliseconds, or did: something may be lost."""
 
 
-class Scanner(Protocol):
+class Scanner(Receiving, Protocol):
     async def run(self, sink: Sink) -> None:
         """Report ``(EV_SCAN, text)`` and ``(EV_SCAN_GARBLED,)``."""
-
-    def is_receiving(self) -> bool:
-        """Whether a code is arriving."""
-        ...
 
 
 class Display(Protocol):
     columns: int
     rows: int
 
-    def show(self, lines: tuple[str, ...]) -> None:
+    def show(self, lines: Sequence[str]) -> None:
         """Want these lines; ``run`` brings them to the glass, changed characters only."""
 
     async def run(self) -> None: ...

@@ -16,6 +16,14 @@ from micropython import const
 
 from . import VERSION, forget
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .core.access import Access
+    from .core.timekeeping import Clock
+    from .journal.log import Journal
+    from .ports import Now, Payload, Value
+
+
 _LISTEN_S = const(10)  # for a first byte; then the next start
 _PATIENCE_S = const(300)  # for the next byte
 _WATCHDOG_MS = const(8_000)  # as config.py has it; the start may have begun one that cannot be stopped
@@ -24,17 +32,22 @@ _WATCHDOG_MS = const(8_000)  # as config.py has it; the start may have begun one
 class Rescue:
     """What is left of a locker that did not start, for ``why``; also what ``Console`` asks of controller,
     core and supervisor.
+
+    ``access``, journal and clock are there once ``open`` was called, as long as nothing ``failed``.
     """
 
-    def __init__(self, why):
+    access: "Access"
+    _journal: "Journal"
+    _clock: "Clock"
+
+    def __init__(self, why: str) -> None:
         self.last = why
         self.faults = ("start",)
         self.failed = ""  # why no code can be checked
         self.core = self
-        self.access = self._journal = self._clock = None
         self._ended = False
 
-    def serve(self):
+    def serve(self) -> None:
         """Say why; return when nobody has typed for a while, or a technician's code was right."""
         sys.modules.pop("main", None)
         for name in sorted(sys.modules, reverse=True):  # what lies in a package goes before the package
@@ -48,7 +61,7 @@ class Rescue:
         self.open()
         asyncio.run(self._listen())
 
-    async def _listen(self):
+    async def _listen(self) -> None:
         from .console import Console
         from .drivers.watchdog import Watchdog
 
@@ -57,7 +70,7 @@ class Rescue:
         console = Console(self, self, about)
         print("consigne:", about)
         console.prompt()
-        reading = asyncio.create_task(console.run())
+        reading = asyncio.create_task(console.run())  # pyright: ignore[reportUnknownMemberType] - its stub
         heard, left_s = 0, _LISTEN_S
         while left_s and not self._ended and not reading.done():
             watchdog.feed()
@@ -67,14 +80,14 @@ class Rescue:
                 heard, left_s = console.heard, _PATIENCE_S
         reading.cancel()
 
-    def open(self):
+    def open(self) -> None:
         """Make ready what a code is checked with; ``failed`` says what of it cannot be had."""
         try:
             self._open()
         except Exception as error:  # noqa: BLE001 - the console must be there to say what it was
             self.failed = "{}: {}".format(type(error).__name__, error)
 
-    def _open(self):
+    def _open(self) -> None:
         from . import config
         from .core.access import Access
         from .core.timekeeping import Clock
@@ -96,7 +109,7 @@ class Rescue:
         self.access, self._journal = access, journal
         journal.replay(self.apply)
 
-    def apply(self, kind, time_s, payload, seq=0):
+    def apply(self, kind: int, time_s: int, payload: "Payload", seq: int = 0) -> None:
         """Fold what tries and counters are made of.  Nothing else: it may be what the start failed at."""
         from .core import records
 
@@ -106,17 +119,17 @@ class Rescue:
         ):  # fmt: skip
             self.access.apply(kind, time_s, payload)
 
-    def fact(self, kind, *values):
+    def fact(self, kind: int, *values: "Value") -> None:
         """Journal it; what is not durable raises, and then no code is compared."""
         from .core import records
 
         self._journal.append(kind, records.pack(kind, *values), self.now()[1])
 
-    def now(self):
+    def now(self) -> "Now":
         return self._clock.now(ticks_ms())
 
-    def stop(self, why):
+    def stop(self, why: str) -> None:
         """Nothing is served here."""
 
-    def end(self, why):
+    def end(self, why: str) -> None:
         self._ended = True

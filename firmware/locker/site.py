@@ -2,13 +2,18 @@
 
 from .texts import LANGUAGES
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .ports import Value
+
+
 SERVICES = ("locker", "counter", "residence", "shop", "mall", "seller")  # core/services.py
 
 
 class Site:
     """What the core needs of a checked configuration."""
 
-    def __init__(self, raw):
+    def __init__(self, raw: "dict[str, Value]") -> None:
         self.names = tuple(door["name"] for door in raw["doors"])
         self.sizes = bytes(door["size"] for door in raw["doors"])
         self.low = bytes(1 if door["low"] else 0 for door in raw["doors"])
@@ -27,7 +32,7 @@ class Site:
 class Identity:
     """Who this locker is.  ``device_key`` is never printed: there is no ``__repr__`` to leak it."""
 
-    def __init__(self, known):
+    def __init__(self, known: "dict[str, Value]") -> None:
         self.locker = known["locker"]
         self.device_key = known["device_key"]
         self.mqtt_user = known["mqtt_user"]

@@ -14,6 +14,13 @@ import sys
 
 from micropython import const
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .ports import Make, Turns, Watchdog
+
+
 _FEED_MS = const(1_000)
 _RESTART_MS = const(5_000)
 _STILL_MAX = const(5)  # feeds in a row without a turn of some critical task
@@ -26,33 +33,42 @@ SERVICE = "service"
 class Supervisor:
     """``report(name, text)`` hears of each fault once; ``watchdog`` is a ``ports.Watchdog``."""
 
-    def __init__(self, watchdog, report, stop):
+    def __init__(
+        self, watchdog: "Watchdog", report: "Callable[[str, str], None]", stop: "Callable[[str], None]"
+    ) -> None:
         self._watchdog = watchdog
         self._report = report
         self._stop = stop
-        self._tasks = []
-        self._turns = []  # [name, turns(), its last answer, feeds since it changed]
+        self._tasks: list[tuple[str, Make, bool]] = []
+        self._turns: list[tuple[str, Turns]] = []  # of critical tasks, and of each in the same order:
+        self._last: list[int | None] = []  # .. what turns() answered last
+        self._still: list[int] = []  # .. how often it has been fed since that changed
         self._stopped = asyncio.Event()
         self._why = ""
-        self.faults = []  # names of tasks that ended, newest last
+        self.faults: list[str] = []  # names of tasks that ended, newest last
         self.last = ""  # the newest in words
 
-    def critical(self, name, make, turns):
+    def critical(self, name: str, make: "Make", turns: "Turns") -> None:
         """Run the coroutine that ``make()`` returns; its end stops the locker, and so does its rest.
 
         ``turns()`` is a number that changes at least every few seconds while the task lives, or None
         while it has nothing to do.
         """
         self._tasks.append((name, make, True))
-        self._turns.append([name, turns, None, 0])
+        self._turns.append((name, turns))
+        self._last.append(None)
+        self._still.append(0)
 
-    def spare(self, name, make):
+    def spare(self, name: str, make: "Make") -> None:
         """Run it too, and start it again when it ends."""
         self._tasks.append((name, make, False))
 
-    async def run(self):
+    async def run(self) -> str:
         """Run all tasks and feed the watchdog until a critical one ends or ``end`` is called; say which."""
-        running = [asyncio.create_task(self._guard(*task)) for task in self._tasks]
+        running = [
+            asyncio.create_task(self._guard(*task))  # pyright: ignore[reportUnknownMemberType] - its stub
+            for task in self._tasks
+        ]
         while not self._stopped.is_set():
             self._watchdog.feed()
             await asyncio.sleep_ms(_FEED_MS)
@@ -61,23 +77,22 @@ class Supervisor:
             task.cancel()
         return self._why
 
-    def _look_for_rest(self):
-        for entry in self._turns:
-            name, turns, last, still = entry
+    def _look_for_rest(self) -> None:
+        for i, (name, turns) in enumerate(self._turns):
             now = turns()
-            entry[2] = now
-            entry[3] = still + 1 if now is not None and now == last else 0
-            if entry[3] >= _STILL_MAX and not self._stopped.is_set():
+            self._still[i] = self._still[i] + 1 if now is not None and now == self._last[i] else 0
+            self._last[i] = now
+            if self._still[i] >= _STILL_MAX and not self._stopped.is_set():
                 self._recorded(name, "stands still")
                 self._give_up(name, "stands still")
 
-    def end(self, why):
+    def end(self, why: str) -> None:
         """Let ``run`` return ``why``, for the board to be restarted; the first reason counts."""
         if not self._stopped.is_set():
             self._why = why
             self._stopped.set()
 
-    async def _guard(self, name, make, is_critical):
+    async def _guard(self, name: str, make: "Make", is_critical: bool) -> None:
         while True:
             text = "ended"
             try:
@@ -90,14 +105,14 @@ class Supervisor:
                 return
             await asyncio.sleep_ms(_RESTART_MS)
 
-    def _give_up(self, name, text):
+    def _give_up(self, name: str, text: str) -> None:
         self.end(name)  # first: the board restarts, whatever becomes of the next line
         try:
             self._stop("{} {}".format(name, text))
         except Exception as error:  # noqa: BLE001 - a part that cannot be switched off: the restart does
             sys.print_exception(error)
 
-    def _recorded(self, name, text):
+    def _recorded(self, name: str, text: str) -> bool:
         """Count and report a fault; false when it could not be reported."""
         if name in self.faults:
             self.faults.remove(name)

@@ -26,6 +26,13 @@ from micropython import const
 
 from .drivers.board import heap_room
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from .ports import Keypad, Receiving, Ticks
+
+
 _SHORT_MS = const(10)  # less than lies between two keys, or between a frame and the next
 _PAUSE_MS = const(150)  # besides the time of a sweep: who types on has pressed the next key by then
 _LOOK_MS = const(1_000)
@@ -41,7 +48,9 @@ class Sweeper:
     each ``is_receiving()`` is asked.
     """
 
-    def __init__(self, keypad, panel=(), wires=()):
+    def __init__(
+        self, keypad: "Keypad", panel: "tuple[Receiving, ...]" = (), wires: "Sequence[Receiving]" = ()
+    ) -> None:
         self._keypad = keypad
         self._panel = (keypad,) + panel
         self._wires = wires
@@ -56,25 +65,25 @@ class Sweeper:
         self._room = heap_room()
         self._note()
 
-    def _note(self):
+    def _note(self) -> None:
         self._live = gc.mem_alloc()
         self.free_bytes = gc.mem_free()  # as after each sweep, for the status
         self._left = self._events_left(0)
         self._is_due = False
         self._wanted = False
 
-    def sweep(self):
+    def sweep(self) -> None:
         """Now; ``turn`` and ``behind`` know when."""
         self._keypad.standstill(False)
         gc.collect()
         self._keypad.standstill(True)
         self._note()
 
-    def want(self):
+    def want(self) -> None:
         """Something is only let go of when the heap is swept: do it at the next good moment."""
         self._wanted = True
 
-    def behind(self, touched: bool):
+    def behind(self, touched: bool) -> None:
         """An event was carried out; ``touched``: somebody pressed a key, or showed a card or a code."""
         if touched:
             self._touched_ms = ticks_ms()
@@ -87,14 +96,14 @@ class Sweeper:
             if not self._left:
                 self.sweep()
 
-    def _used(self):
+    def _used(self) -> int:
         return gc.mem_alloc() - self._live
 
-    def _events_left(self, used):
+    def _events_left(self, used: int) -> int:
         """How many events surely find room, with an eighth of it left for what goes on besides."""
         return max(0, 7 * self._room // 8 - used) // _EVENT_BYTES
 
-    def turn(self):
+    def turn(self) -> None:
         """To be called often while a standstill would be no harm but for what is arriving."""
         now_ms = ticks_ms()
         if 0 <= ticks_diff(now_ms, self._touched_ms) <= self.sweep_ms + _PAUSE_MS:
@@ -106,7 +115,7 @@ class Sweeper:
         if is_overdue or not self._arriving(self._wires):
             self.sweep()
 
-    def beside(self, work):
+    def beside(self, work: "Callable[[], object]") -> None:
         """Call what stops the chip as a sweep does, such as an erase of flash; not while something arrives.
 
         To be called once a second; a key that is stuck puts it off for a while only.
@@ -119,12 +128,12 @@ class Sweeper:
         work()
         self._keypad.standstill(True)
 
-    def _look(self, now_ms):
+    def _look(self, now_ms: "Ticks") -> None:
         if self._is_due or 0 <= ticks_diff(now_ms, self._looked_ms) < _LOOK_MS:
             return
         self._looked_ms = self._due_ms = now_ms
         is_short = self.sweep_ms <= _SHORT_MS
         self._is_due = self._wanted or is_short or self._used() >= self._room // 3
 
-    def _arriving(self, parts):
+    def _arriving(self, parts: "Sequence[Receiving]") -> bool:
         return any(part.is_receiving() for part in parts)

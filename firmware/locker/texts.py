@@ -145,7 +145,7 @@ out_of_service=Außer Betrieb.|Ihr Paket ist|sicher.|Bitte anrufen.
 _TEXTS = (_EN, _FR, _DE)
 
 
-def words(screen, language):
+def words(screen: str, language: str) -> str:
     """The text of ``screen`` as it stands above.
 
     Raises ``KeyError`` for an unknown screen and ``ValueError`` for an unknown language: both are
@@ -158,6 +158,6 @@ def words(screen, language):
     return texts[start + len(screen) + 2 : texts.find("\n", start + 1)]
 
 
-def render(screen, args, language):
+def render(screen: str, args: tuple[str | int, ...], language: str) -> list[str]:
     """The lines of ``screen`` in ``language``: a list of four strings of at most 20 characters."""
     return [line[:COLUMNS] for line in words(screen, language).format(*args).split("|")]

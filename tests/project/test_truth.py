@@ -13,7 +13,13 @@ ROOT = Path(__file__).parents[2]
 FIRMWARE = sorted((ROOT / "firmware").rglob("*.py"))
 ABSENT_ON_DEVICE = {"typing", "enum", "dataclasses", "abc", "functools", "hmac", "logging", "contextlib"}
 HARDWARE = {"machine", "network", "esp32"}
-LINES_MAX = 350
+FUNCTION_LINES_MAX = 70
+CUSTODY = [
+    *sorted((ROOT / "firmware/locker/core").glob("*.py")),
+    *sorted((ROOT / "firmware/locker/journal").glob("*.py")),
+    *(ROOT / f"firmware/locker/{name}.py" for name in ("controller", "supervisor", "console", "rescue")),
+]
+"""The rooms in which it is decided who may open what, and what of it is remembered."""
 
 
 def _tracked(*patterns: str) -> list[Path]:
@@ -61,13 +67,51 @@ def test_the_device_gets_only_what_it_has_and_imports_run_one_way(path: Path) ->
             assert not re.match(rf"locker\.({'|'.join(others)})\b", name), name
 
 
-def test_no_file_is_longer_than_one_can_hold_in_the_head() -> None:
+def _functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def _lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """How many lines a function has, without its docstring."""
+    told = ast.get_docstring(function, clean=False) or ""
+    return (function.end_lineno or 0) - function.lineno + 1 - (len(told.splitlines()) if told else 0)
+
+
+def test_no_function_is_longer_than_one_can_hold_in_the_head() -> None:
     long = {
-        str(path.relative_to(ROOT)): lines
+        f"{path.relative_to(ROOT)}: {function.name}": _lines(function)
         for path in _tracked("firmware/*.py", "host_tools/*.py")
-        if (lines := len(path.read_text().splitlines())) > LINES_MAX
+        for function in _functions(path)
+        if _lines(function) > FUNCTION_LINES_MAX
     }
     assert not long
+
+
+def _unannotated(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[str]:
+    given = function.args
+    parts = [*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg]
+    yield from (part.arg for part in parts if part and part.arg != "self" and part.annotation is None)
+    if function.returns is None:
+        yield "what it returns"
+
+
+@pytest.mark.parametrize("path", CUSTODY, ids=lambda p: str(p.relative_to(ROOT)))
+def test_where_custody_is_decided_every_function_says_its_types(path: Path) -> None:
+    missing = {
+        f"{function.name}, line {function.lineno}": parts
+        for function in _functions(path)
+        if (parts := list(_unannotated(function)))
+    }
+    assert not missing
+
+
+def test_where_custody_is_decided_the_checker_is_strict() -> None:
+    strict = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["basedpyright"]["strict"]
+    for path in CUSTODY:
+        assert any(path.is_relative_to(ROOT / room) for room in strict), path
+        assert not re.search(r"# pyright: (basic|standard|off|ignore(?!\[))", path.read_text()), path
 
 
 def test_no_test_is_skipped_and_nothing_is_put_off() -> None:
@@ -106,7 +150,7 @@ def test_every_kind_of_record_is_described() -> None:
     kinds = {
         value
         for name, value in vars(records).items()
-        if name.isupper() and isinstance(value, int) and not name.endswith("_MAX") and name != "ANY_DOOR"
+        if name.isupper() and type(value) is int and not name.endswith("_MAX") and name != "ANY_DOOR"
     }
     assert kinds == set(records.kinds())
     names = [records.spec(kind)[0] for kind in records.kinds()]

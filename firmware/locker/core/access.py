@@ -22,6 +22,13 @@ from .throttle import Throttle
 from .tokens import Tokens
 from .windows import Windows
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..ports import Holder, Members, Now, Payload, Verdict
+
+
 DOORS_MAX = const(256)
 GRANTS_MAX = const(1024)
 _EACH_EVENT = const(2)  # codes to prepare, two HMACs each
@@ -31,10 +38,17 @@ _LOST_TOKEN_S = const(31_622_400)  # a year
 _DURESS_ROLES = (events.CLERK, events.TECHNICIAN)
 
 # The parts of a verdict.
-REASON, ROLE, ACTION, HOLDER, DOOR, REF, PARCEL, DURESS = range(8)
+REASON = 0
+ROLE = 1
+ACTION = 2
+HOLDER = 3
+DOOR = 4
+REF = 5
+PARCEL = 6
+DURESS = 7
 
 
-def _refused(reason) -> tuple:
+def _refused(reason: int) -> "Verdict":
     return (reason, 0, 0, 0, records.ANY_DOOR, 0, "", False)
 
 
@@ -47,7 +61,14 @@ class Access:
     Raises ``ValueError`` for values out of range.
     """
 
-    def __init__(self, device_key, digits=8, holders=(), duress=False, doors=DOORS_MAX):
+    def __init__(
+        self,
+        device_key: bytes,
+        digits: int = 8,
+        holders: "Sequence[Holder]" = (),
+        duress: bool = False,
+        doors: int = DOORS_MAX,
+    ) -> None:
         if not CODE_DIGITS_MIN <= digits <= CODE_DIGITS_MAX:
             raise ValueError("codes of {} digits".format(digits))
         self._digits = digits
@@ -88,70 +109,70 @@ class Access:
 
     # --- the fold ----------------------------------------------------------------------------------
 
-    def apply(self, kind, time_s, payload, seq=0):
+    def apply(self, kind: int, time_s: int, payload: "Payload", seq: int = 0) -> None:
         """Fold one record; ``seq`` is not needed to know what is true."""
         self._floor_s = max(self._floor_s, time_s)
         fold = self._folds.get(kind)
         if fold is not None:
             fold(kind, payload)
 
-    def _fold_grant(self, kind, payload):
+    def _fold_grant(self, kind: int, payload: "Payload") -> None:
         self._grants.put(payload, self._floor_s)
 
-    def _fold_grant_drop(self, kind, payload):
+    def _fold_grant_drop(self, kind: int, payload: "Payload") -> None:
         self._grants.drop(records.unpack(kind, payload)[0])
 
-    def _fold_grants_version(self, kind, payload):
+    def _fold_grants_version(self, kind: int, payload: "Payload") -> None:
         self.grants_version = records.unpack(kind, payload)[0]
 
-    def _fold_grants_reset(self, kind, payload):
+    def _fold_grants_reset(self, kind: int, payload: "Payload") -> None:
         self._grants.reset()
 
-    def _fold_grant_spent(self, kind, payload):
+    def _fold_grant_spent(self, kind: int, payload: "Payload") -> None:
         self._grants.spend(records.unpack(kind, payload)[0])
 
-    def _fold_revoke_parcel(self, kind, payload):
+    def _fold_revoke_parcel(self, kind: int, payload: "Payload") -> None:
         until, parcel = records.unpack(kind, payload)
         self._revoked_parcels.add(parcel, until)
 
-    def _fold_revoke_nonce(self, kind, payload):
+    def _fold_revoke_nonce(self, kind: int, payload: "Payload") -> None:
         nonce, until = records.unpack(kind, payload)
         self._tokens.revoked.add(nonce, until, self._floor_s)
 
-    def _fold_holder_counter(self, kind, payload):
+    def _fold_holder_counter(self, kind: int, payload: "Payload") -> None:
         role, action, holder, counter = records.unpack(kind, payload)
         who = (role, action, holder)
         self._counters.put(who, counter)
         self._windows.cut_off(who)
 
-    def _fold_token_used(self, kind, payload):
+    def _fold_token_used(self, kind: int, payload: "Payload") -> None:
         nonce, until = records.unpack(kind, payload)
         self._tokens.use(nonce, until, self._floor_s)
         self._used_nonce = nonce
 
-    def _fold_opened(self, kind, payload):
+    def _fold_opened(self, kind: int, payload: "Payload") -> None:
         door, _, _, ref, _ = records.unpack(kind, payload)
         # A grant may have the number of a token: it was the token's opening if TOKEN_USED came just before.
         if ref and ref != self._used_nonce:
             self._grants.opened(ref, door)
         self._used_nonce = 0
 
-    def _fold_attempt(self, kind, payload):
+    def _fold_attempt(self, kind: int, payload: "Payload") -> None:
         self.throttle.attempt(self._floor_s)
 
-    def _fold_refused(self, kind, payload):
+    def _fold_refused(self, kind: int, payload: "Payload") -> None:
         self.throttle.refused()
 
-    def _fold_accepted(self, kind, payload):
+    def _fold_accepted(self, kind: int, payload: "Payload") -> None:
         self.throttle.accepted()
 
-    def _fold_boot(self, kind, payload):
+    def _fold_boot(self, kind: int, payload: "Payload") -> None:
         self.throttle.restarted()
 
-    def _fold_throttle_state(self, kind, payload):
+    def _fold_throttle_state(self, kind: int, payload: "Payload") -> None:
         self.throttle.state(records.unpack(kind, payload)[0])
 
-    def snapshot(self):
+    def snapshot(self) -> "Members":
         """Yield ``(kind, payload)`` of records that fold to the present state."""
         yield records.GRANTS_VERSION, records.pack(records.GRANTS_VERSION, self.grants_version)
         yield from self._grants.snapshot(self._floor_s)
@@ -165,7 +186,7 @@ class Access:
 
     # --- what the host sends ---------------------------------------------------------------------------
 
-    def admit(self, kind, payload):
+    def admit(self, kind: int, payload: "Payload") -> int:
         """``R_OK``, or why this GRANT, REVOKE_* or HOLDER_COUNTER from the host must not be journaled."""
         if kind == records.GRANT:
             return self._grants.admit(payload, self._doors, self._floor_s)
@@ -183,25 +204,25 @@ class Access:
             room = True  # a full list of nonces makes room by its horizon
         return reasons.R_OK if room else reasons.R_FULL
 
-    def grants_digest(self, time_s):
+    def grants_digest(self, time_s: int) -> int:
         """What host and locker compare: ``Grants.digest``."""
         return self._grants.digest(time_s)
 
-    def stale_grants(self):
+    def stale_grants(self) -> tuple[int, ...]:
         """Ids of listed grants that the host has not named again since it began to send all."""
         return self._grants.stale()
 
     # --- what lies here -----------------------------------------------------------------------------------
 
-    def bind(self, door, parcel_id):
+    def bind(self, door: int, parcel_id: str) -> None:
         """A parcel lies behind this door: from now on its derived code is live."""
         self._parcels.bind(door, parcel_id)
 
-    def unbind(self, door):
+    def unbind(self, door: int) -> None:
         """Whatever was bound to this door is not live any more; nothing bound is no error."""
         self._parcels.unbind(door)
 
-    def collides(self, parcel_id):
+    def collides(self, parcel_id: str) -> bool:
         """Whether the derived digits of this parcel are live already for something else."""
         self._parcels.prepare_all()
         tag = self._parcels.tag_of(parcel_id)
@@ -213,7 +234,7 @@ class Access:
 
     # --- trying ---------------------------------------------------------------------------------------------
 
-    def warm(self, now):
+    def warm(self, now: "Now") -> None:
         """Prepare a little of what the next decision needs (at most four HMACs, mostly none).
 
         Called with every event, it keeps a decision at one HMAC (two with duress) and the uptime
@@ -223,16 +244,16 @@ class Access:
         if self._windows.fill(now[1], _EACH_EVENT) == 0:
             self._parcels.prepare(_EACH_EVENT)
 
-    def may_try(self, now):
+    def may_try(self, now: "Now") -> tuple[int, int]:
         """``(tries_left, wait_s)``; a try is allowed when ``wait_s`` is 0."""
         return self.throttle.may_try(now[0])
 
-    def throttle_due(self, now):
+    def throttle_due(self, now: "Now") -> tuple[int, int] | None:
         """The values of a ``THROTTLE_STATE`` record to write before the next ATTEMPT, or ``None``."""
         milli_tries = self.throttle.due(now[0])
         return None if milli_tries is None else (milli_tries, now[1])
 
-    def check_digits(self, text, now, number=-1):
+    def check_digits(self, text: str, now: "Now", number: int = -1) -> "Verdict":
         """The verdict on typed or scanned digits, or on a card (``"W26:12:34567"``).
 
         ``number``: what a closed console has drawn; a technician's answer to it counts while only the
@@ -259,20 +280,20 @@ class Access:
             self._tokens.forget(verdict[REF])  # a token with that number: from now on the grant is meant
         return verdict
 
-    def check_token(self, text, now):
+    def check_token(self, text: str, now: "Now") -> "Verdict":
         """The verdict on a scanned token."""
         reason, verdict = self._tokens.check(text, now)
         return verdict or _refused(reason)
 
-    def tells_refused_token(self):
+    def tells_refused_token(self) -> bool:
         """Count a token that is refused; whether that is worth a record (``Tokens.tells_refused``)."""
         return self._tokens.tells_refused()
 
-    def untold_tokens(self):
+    def untold_tokens(self) -> int:
         """How many refused tokens have no record since this was asked last; from now on they have again."""
         return self._tokens.untold()
 
-    def token_end(self, ref):
+    def token_end(self, ref: int) -> int:
         """The end of the token under this ref if it was accepted lately and is not used yet, else 0.
 
         The core writes ``TOKEN_USED(ref, end)`` just before ``OPENED``: a code is spent when its door
@@ -280,7 +301,7 @@ class Access:
         """
         return self._tokens.end(ref)
 
-    def lost_token_end(self, ref):
+    def lost_token_end(self, ref: int) -> int:
         """As ``token_end``, of a door that was ordered before a restart: the record of the order has the
         token's nonce and not its end, so it is taken for spent for longer than a token is good.
         """
@@ -290,7 +311,7 @@ class Access:
 
     # --- deciding -----------------------------------------------------------------------------------------
 
-    def _decide(self, text, now, number):
+    def _decide(self, text: str, now: "Now", number: int) -> "Verdict":
         tag = codes.listed_tag(self._listed, text)
         best = _refused(reasons.R_WRONG)
         for ref in self._refs(tag):
@@ -304,25 +325,25 @@ class Access:
             return self._answered(tag, number) or best
         return best
 
-    def _answered(self, tag, number):
+    def _answered(self, tag: bytes, number: int) -> "Verdict | None":
         for i, (role, action, holder) in enumerate(self._windows.holders):
             is_technician = (role, action) == (events.TECHNICIAN, events.SERVICE)
             if is_technician and codes.same(tag, self._windows.answer_tag(i, number)):
                 return (reasons.R_OK, role, action, holder, records.ANY_DOOR, 0, "", False)
         return None
 
-    def _refs(self, tag):
+    def _refs(self, tag: bytes) -> list[int]:
         """The references of all live codes with this tag: the index knows only a part of it."""
         found = self._grants.find(tag) + self._live.find(tag)
         return [ref for ref in found if codes.same(tag, self._tag(ref))]
 
-    def _tag(self, ref):
+    def _tag(self, ref: int) -> "Payload":
         if ref > 0:
             return grants.tag_of(self._grants.get(ref))
         door = livecodes.door_of(ref)
         return self._parcels.tag(door) if door >= 0 else self._windows.tag(livecodes.cell_of(ref))
 
-    def _judge(self, ref, now) -> tuple:
+    def _judge(self, ref: int, now: "Now") -> "Verdict":
         if ref > 0:
             return self._judge_grant(ref, now)
         door = livecodes.door_of(ref)
@@ -338,7 +359,7 @@ class Access:
         # A neighbouring slot that does not count is as unknown as any other slot.
         return _refused(reason if reason == reasons.R_NO_CLOCK else reasons.R_WRONG)
 
-    def _judge_grant(self, id_, now):
+    def _judge_grant(self, id_: int, now: "Now") -> "Verdict":
         not_before, not_after, role, action, holder, door, uses, parcel = self._grants.fields(id_)
         reason = trust.judge(trust.LISTED, action, not_before, not_after, now)
         if reason == reasons.R_OK and self._grants.spent(id_, uses):

@@ -15,6 +15,14 @@ from .compartments import Compartments
 from .events import FX_PULSE
 from .health import FAULT_LATCH
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ..ports import Business, Effect, Now, Value
+    from .doors import Door
+
+
 # What the dialog is told about a door.
 NOTE_OPENED = const(1)
 NOTE_CLOSED = const(2)
@@ -52,15 +60,23 @@ class Cabinet(Compartments):
     ``pulse_ms`` (1..1000), ``record(kind, *values)``, ``effect(tuple)``.
     """
 
-    def __init__(self, sizes, low, pulse_ms, reopen_s, record, effect):
+    def __init__(
+        self,
+        sizes: "Sequence[int]",
+        low: "Sequence[int]",
+        pulse_ms: int,
+        reopen_s: int,
+        record: "Callable[..., None]",
+        effect: "Callable[[Effect], None]",
+    ) -> None:
         super().__init__(sizes, low, reopen_s)
-        self.notes = []  # (door, NOTE_..), taken by the core after each event
+        self.notes: list[tuple[int, int]] = []  # (door, NOTE_..), taken by the core after each event
         self._pulse_ms = pulse_ms
         self._record = record
         self._effect = effect
-        self._business = None  # of the order under way: (purpose, role, holder, ref, parcel)
+        self._business: Business = (doors.NO_PURPOSE, 0, 0, 0, "")  # of the order under way
 
-    def deadline(self, now):
+    def deadline(self, now: "Now") -> int | None:
         """Milliseconds from ``now`` to the first deadline of any door; None if there is none."""
         first = None
         for d in self.doors:
@@ -70,7 +86,7 @@ class Cabinet(Compartments):
                     first = left
         return first
 
-    def readiness(self, index):
+    def readiness(self, index: int) -> int:
         """What ``order`` would answer now."""
         phase = self.doors[index].phase
         if doors.step(phase, doors.ORDER):
@@ -79,7 +95,9 @@ class Cabinet(Compartments):
             return IS_OPEN
         return IS_BUSY if phase == doors.ORDERED else OUT_OF_ORDER
 
-    def order(self, index, purpose, role, holder, ref, parcel, now):
+    def order(
+        self, index: int, purpose: int, role: int, holder: int, ref: int, parcel: str, now: "Now"
+    ) -> int:
         """Order a door open.  Answers ``ORDERED`` or why not; the pulse is recorded first."""
         answer = self.readiness(index)
         if answer == ORDERED:
@@ -90,17 +108,17 @@ class Cabinet(Compartments):
             self.signal(index, doors.ORDER, now)
         return answer
 
-    def undo_deposit(self, index):
+    def undo_deposit(self, index: int) -> None:
         """The person will not leave the parcel here after all; the door is still open."""
         if self.doors[index].content == doors.FILLING:
             self._record(records.DEPOSIT_UNDONE, index, self.doors[index].parcel)
 
-    def report_problem(self, index, role, holder, alarm):
+    def report_problem(self, index: int, role: int, holder: int, alarm: int) -> None:
         """Somebody says the parcel is missing or wrong: nobody gets this compartment unseen."""
         self._record(records.ALARM, alarm, role, holder, index)
         self._record(records.BLOCKED, index, doors.BLOCKED_REPORTED)
 
-    def signal(self, index, signal, now):
+    def signal(self, index: int, signal: str, now: "Now") -> None:
         """Move one door as ``doors.TABLE`` says; an action may name another phase than the table."""
         d = self.doors[index]
         step = doors.step(d.phase, signal)
@@ -115,7 +133,7 @@ class Cabinet(Compartments):
         if other is not None:
             d.phase = other
 
-    def sensor_fault(self, index, fault, now):
+    def sensor_fault(self, index: int, fault: int, now: "Now") -> None:
         """The sensor cannot be believed, nor, when it chatters, the opening it has just told of."""
         d = self.doors[index]
         d.faults, d.fault = d.faults + 1, fault
@@ -126,13 +144,13 @@ class Cabinet(Compartments):
             self._do_lapse(index, d, now)
         self.signal(index, doors.SENSOR_FAULT, now)
 
-    def tick(self, now):
+    def tick(self, now: "Now") -> None:
         """Signal ``LATE`` to every door whose deadline has passed."""
         for i, d in enumerate(self.doors):
             if d.deadline_ms is not None and ticks_diff(d.deadline_ms, now[0]) <= 0:
                 self.signal(i, doors.LATE, now)
 
-    def hour(self):
+    def hour(self) -> None:
         """An hour has passed: doors are told of again, first of all what was not told and has not ended."""
         for i, d in enumerate(self.doors):
             if d.faults:
@@ -146,10 +164,10 @@ class Cabinet(Compartments):
 
     # --- actions of the table ------------------------------------------------------------------------
 
-    def _do_pulse(self, index, d, now):
+    def _do_pulse(self, index: int, d: "Door", now: "Now") -> None:
         self._pulse(index, d, self._business, now)
 
-    def _do_pulse_again(self, index, d, now):
+    def _do_pulse_again(self, index: int, d: "Door", now: "Now") -> str | None:
         business = (d.purpose, d.role, d.holder, d.ref, d.parcel)
         if d.pulses < _PULSES_MAX:
             self._pulse(index, d, business, now)
@@ -163,42 +181,42 @@ class Cabinet(Compartments):
         self._note(index, NOTE_STUCK)
         return doors.STUCK
 
-    def _pulse(self, index, d, business, now):
+    def _pulse(self, index: int, d: "Door", business: "Business", now: "Now") -> None:
         d.pulses += 1
         purpose, role, holder, ref, parcel = business
         self._record(records.PULSE, index, purpose, d.pulses, role, holder, ref, parcel)
         self._effect((FX_PULSE, index, self._pulse_ms))
         d.deadline_ms = ticks_add(now[0], _QUEUE_WAIT_MS)
 
-    def _do_await_open(self, index, d, now):
+    def _do_await_open(self, index: int, d: "Door", now: "Now") -> None:
         d.deadline_ms = ticks_add(now[0], _OPEN_WAIT_MS)
 
-    def _do_lapse(self, index, d, now):
+    def _do_lapse(self, index: int, d: "Door", now: "Now") -> None:
         self._latch_record(index, records.NOT_OPENED, index, d.purpose, d.parcel)
 
-    def _latch_record(self, index, kind, *values):
+    def _latch_record(self, index: int, kind: int, *values: "Value") -> None:
         """A record that tells how well a latch springs; another one when it has just become weak."""
         was_weak = self.health.is_weak(index)
         self._record(kind, *values)
         if self.health.is_weak(index) and not was_weak:
             self._record(records.FAULT, FAULT_LATCH, self.health.text(index))
 
-    def _give_up(self, index, d, now):
+    def _give_up(self, index: int, d: "Door", now: "Now") -> None:
         """This door is not offered to the next parcel before it has been seen to open again."""
         was_deposit = d.purpose == doors.FOR_DEPOSIT
         self._do_lapse(index, d, now)
         if was_deposit and not d.block:
             self._record(records.BLOCKED, index, doors.BLOCKED_STUCK)
 
-    def _do_no_driver(self, index, d, now):
+    def _do_no_driver(self, index: int, d: "Door", now: "Now") -> None:
         self._record(records.DOOR_FAULT, index, doors.FAULT_LOCK_SILENT)
         self._give_up(index, d, now)
         self._note(index, NOTE_BROKEN)
 
-    def _do_fault(self, index, d, now):
+    def _do_fault(self, index: int, d: "Door", now: "Now") -> None:
         self._note(index, NOTE_BROKEN)
 
-    def _do_opened(self, index, d, now):
+    def _do_opened(self, index: int, d: "Door", now: "Now") -> None:
         after_ms = min(65535, ticks_diff(now[0], d.ordered_ms)) if d.pulses else 0
         self._latch_record(index, records.OPENED, index, d.purpose, after_ms, d.ref, d.parcel)
         if d.content == doors.TAKEN:
@@ -208,22 +226,22 @@ class Cabinet(Compartments):
         self._watch_open(d, now)
         self._note(index, NOTE_OPENED)
 
-    def _do_forced(self, index, d, now):
+    def _do_forced(self, index: int, d: "Door", now: "Now") -> None:
         d.forced += 1
         if d.forced <= _FORCED_TOLD_MAX or not d.block:
             self._record_forced(index, d)
         self._note(index, NOTE_ALARM)
         self._watch_open(d, now)
 
-    def _record_forced(self, index, d):
+    def _record_forced(self, index: int, d: "Door") -> None:
         self._record(records.FORCED, index, d.parcel if d.content else "")
 
-    def _watch_open(self, d, now):
+    def _watch_open(self, d: "Door", now: "Now") -> None:
         d.open_ms = now[0]
         d.reminders = 0
         d.deadline_ms = ticks_add(now[0], _REMIND_MS)
 
-    def _do_remind(self, index, d, now):
+    def _do_remind(self, index: int, d: "Door", now: "Now") -> None:
         d.reminders += 1
         if d.reminders == _LEFT_OPEN_REMINDERS:
             self._record(records.LEFT_OPEN, index, ticks_diff(now[0], d.open_ms) // 1000)
@@ -232,7 +250,7 @@ class Cabinet(Compartments):
         if d.reminders == _LEFT_OPEN_REMINDERS:
             self._note(index, NOTE_ALARM)
 
-    def _do_closed(self, index, d, now):
+    def _do_closed(self, index: int, d: "Door", now: "Now") -> None:
         if d.seen_open:  # else its opening, one of many by force, was not told
             self._record(records.CLOSED, index, d.purpose)
         told = d.opened_ms if d.content == doors.TAKEN else None
@@ -243,7 +261,7 @@ class Cabinet(Compartments):
         self._settle(index, d)
         self._note(index, NOTE_CLOSED)
 
-    def _do_settle_closed(self, index, d, now):
+    def _do_settle_closed(self, index: int, d: "Door", now: "Now") -> None:
         """First word of the sensor since start: what happened while nobody watched?"""
         if d.ordered:
             self._do_lapse(index, d, now)
@@ -251,7 +269,7 @@ class Cabinet(Compartments):
             self._record(records.CLOSED, index, d.purpose)
         self._settle(index, d)
 
-    def _do_settle_open(self, index, d, now):
+    def _do_settle_open(self, index: int, d: "Door", now: "Now") -> str | None:
         if d.seen_open:  # known already; nothing new to record
             self._watch_open(d, now)
             return None
@@ -262,7 +280,7 @@ class Cabinet(Compartments):
         self._do_forced(index, d, now)
         return doors.FORCED
 
-    def _settle(self, index, d):
+    def _settle(self, index: int, d: "Door") -> None:
         """The door is closed: what was begun while it was open is now a fact."""
         if d.content == doors.FILLING:
             self._record(records.DEPOSITED, index, d.holder, d.role, d.parcel)
@@ -271,5 +289,5 @@ class Cabinet(Compartments):
         elif d.content == doors.TAKEN:
             self._record(records.COLLECTED, index, d.ref, d.parcel)
 
-    def _note(self, index, note):
+    def _note(self, index: int, note: int) -> None:
         self.notes.append((index, note))

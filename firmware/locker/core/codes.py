@@ -11,6 +11,11 @@ import struct
 
 from micropython import const
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..ports import Bytes, Frame, Pads, TokenFields
+
+
 LABEL_LISTED = "consigne/1/listed"
 LABEL_DERIVED = "consigne/1/derived"
 LABEL_WINDOW = "consigne/1/window"
@@ -40,7 +45,7 @@ _OPAD = int.from_bytes(b"\x5c" * 64, "big")
 # --- the primitive ----------------------------------------------------------------------------------
 
 
-def pads(key):
+def pads(key: "Bytes") -> "Pads":
     """The inner and outer block of HMAC-SHA256 for ``key`` (at most 64 bytes)."""
     if len(key) > _BLOCK_BYTES:
         raise ValueError("key of {} bytes".format(len(key)))
@@ -48,7 +53,7 @@ def pads(key):
     return (block ^ _IPAD).to_bytes(_BLOCK_BYTES, "big"), (block ^ _OPAD).to_bytes(_BLOCK_BYTES, "big")
 
 
-def mac_padded(padded, *parts):
+def mac_padded(padded: "Pads", *parts: "Bytes") -> bytes:
     """HMAC-SHA256 of the concatenated ``parts`` (bytes-like) under ``pads(key)``: 32 bytes."""
     inner = hashlib.sha256(padded[0])
     for part in parts:
@@ -58,12 +63,12 @@ def mac_padded(padded, *parts):
     return outer.digest()
 
 
-def mac(key, *parts):
+def mac(key: "Bytes", *parts: "Bytes") -> bytes:
     """HMAC-SHA256 of the concatenated ``parts`` (bytes-like) under ``key``: 32 bytes."""
     return mac_padded(pads(key), *parts)
 
 
-def same(a, b):
+def same(a: "Bytes", b: "Bytes") -> bool:
     """Whether two byte strings are equal, in a time that depends on their lengths only."""
     if len(a) != len(b):
         return False
@@ -73,7 +78,7 @@ def same(a, b):
     return difference == 0
 
 
-def derive(device_key, label):
+def derive(device_key: bytes, label: str) -> bytes:
     """A key for one purpose, 32 bytes.  ``label`` is one of the ``LABEL_`` strings."""
     if len(device_key) != KEY_BYTES:
         raise ValueError("device key of {} bytes".format(len(device_key)))
@@ -83,23 +88,23 @@ def derive(device_key, label):
 # --- digits -----------------------------------------------------------------------------------------
 
 
-def to_digits(code_mac, digits):
+def to_digits(code_mac: bytes, digits: int) -> str:
     """The first 64 bits of a MAC, modulo a power of ten, as ``digits`` decimal digits."""
     number = int.from_bytes(code_mac[:8], "big") % 10**digits
     return "{:0{}d}".format(number, digits)
 
 
-def listed_tag(padded, digits):
+def listed_tag(padded: "Pads", digits: str) -> bytes:
     """What a grant carries in place of its digits (str): 16 bytes."""
     return mac_padded(padded, digits.encode())[:TAG_BYTES]
 
 
-def derived_digits(padded, parcel_id, digits):
+def derived_digits(padded: "Pads", parcel_id: str, digits: int) -> str:
     """The code of a parcel, known before the locker has heard of the parcel."""
     return to_digits(mac_padded(padded, parcel_id.encode()), digits)
 
 
-def window_digits(padded, role, action, holder, slot, digits):
+def window_digits(padded: "Pads", role: int, action: int, holder: int, slot: int, digits: int) -> str:
     """The code of a holder (or of the counter in its place) for one slot."""
     return to_digits(mac_padded(padded, struct.pack(">BBHI", role, action, holder, slot)), digits)
 
@@ -107,13 +112,22 @@ def window_digits(padded, role, action, holder, slot, digits):
 # --- tokens -----------------------------------------------------------------------------------------
 
 
-def token_text(padded, body):
+def token_text(padded: "Pads", body: bytes) -> str:
     """A token's text from its packed body."""
     raw = body + mac_padded(padded, body)[:TAG_BYTES]
     return TOKEN_PREFIX + _base64url(raw)
 
 
-def token_body(kind, action, holder, door, not_before, not_after, nonce, parcel_id):
+def token_body(
+    kind: int,
+    action: int,
+    holder: int,
+    door: int,
+    not_before: int,
+    not_after: int,
+    nonce: int,
+    parcel_id: str,
+) -> bytes:
     """Pack what a token says; ``parcel_id`` is str, at most 40 bytes of UTF-8."""
     parcel = parcel_id.encode()
     if len(parcel) > PARCEL_BYTES_MAX:
@@ -121,7 +135,7 @@ def token_body(kind, action, holder, door, not_before, not_after, nonce, parcel_
     return struct.pack(_BODY, kind, action, holder, door, not_before, not_after, nonce) + parcel
 
 
-def token_raw(text):
+def token_raw(text: str) -> bytes | None:
     """The bytes of a token's text (body and tag), or ``None`` if it is not one.
 
     Only the canonical form is taken: exact alphabet, no padding, unused bits zero.  So one token
@@ -142,17 +156,17 @@ def token_raw(text):
     return raw
 
 
-def token_authentic(padded, raw):
+def token_authentic(padded: "Pads", raw: bytes) -> bool:
     """Whether the tag at the end of ``raw`` is this locker's for the body before it."""
     return same(mac_padded(padded, raw[:-TAG_BYTES])[:TAG_BYTES], raw[-TAG_BYTES:])
 
 
-def token_fields(raw):
+def token_fields(raw: bytes) -> "TokenFields":
     """``(kind, action, holder, door, not_before, not_after, nonce, parcel id as bytes)``."""
     return struct.unpack_from(_BODY, raw, 0) + (raw[_BODY_BYTES:-TAG_BYTES],)
 
 
-def _base64url(raw):
+def _base64url(raw: bytes) -> str:
     text = binascii.b2a_base64(raw).decode().rstrip("\n=")
     return text.replace("+", "-").replace("/", "_")
 
@@ -162,12 +176,12 @@ def _base64url(raw):
 FRAME_HEAD_BYTES = const(33)  # 32 hexadecimal digits and a full stop
 
 
-def frame_head(key, topic, body):
+def frame_head(key: "Bytes", topic: str, body: "Bytes") -> bytes:
     """The 33 bytes before a frame's JSON: the MAC covers topic (str), newline and body."""
     return binascii.hexlify(mac(key, topic.encode(), b"\n", body)[:TAG_BYTES]) + b"."
 
 
-def open_frame(key, topic, frame):
+def open_frame(key: "Bytes", topic: str, frame: "Frame") -> "Frame | None":
     """The body of an authentic frame, as a slice of ``frame`` (bytes or memoryview), or ``None``."""
     if len(frame) < FRAME_HEAD_BYTES:
         return None

@@ -9,6 +9,14 @@ from . import doors, records
 from .events import TRUST_SET
 from .health import Health
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..ports import DoorFold, Members, Now, Payload, Values
+    from .doors import Door
+
+
 _REMOTE_OPENS_MAX = const(10)  # so many remote opens ...
 _REMOTE_SPAN_S = const(600)  # ... in 10 minutes
 
@@ -20,17 +28,17 @@ class Compartments:
     true where a person in a wheelchair reaches (below 1.2 m).
     """
 
-    def __init__(self, sizes, low, reopen_s):
-        self.doors = [doors.Door() for _ in sizes]
+    def __init__(self, sizes: "Sequence[int]", low: "Sequence[int]", reopen_s: int) -> None:
+        self.doors: list[Door] = [doors.Door() for _ in sizes]
         self._sizes = sizes
         self._low = low
         self.reopen_s = reopen_s
         self.health = Health(len(sizes))
-        self._remote_opens = []  # epoch seconds, newest last, at most _REMOTE_OPENS_MAX
+        self._remote_opens: list[int] = []  # epoch seconds, newest last, at most _REMOTE_OPENS_MAX
 
     # --- the fold ----------------------------------------------------------------------------------
 
-    def apply(self, kind, time_s, payload):
+    def apply(self, kind: int, time_s: int, payload: "Payload") -> None:
         """Fold one record.  Records of other kinds, and doors this cabinet lacks, change nothing."""
         if kind == records.REMOTE_STATE:
             self._count_remote(records.unpack(kind, payload)[0])
@@ -41,7 +49,7 @@ class Compartments:
         if values[0] < len(self.doors):
             fold(self, self.doors[values[0]], time_s, values)
 
-    def _apply_pulse(self, door, time_s, values):
+    def _apply_pulse(self, door: "Door", time_s: int, values: "Values") -> None:
         index, purpose, number, role, holder, ref, parcel = values
         self.health.pulsed(index, number)
         door.ordered = True
@@ -53,13 +61,13 @@ class Compartments:
         ):  # else the same opening once more, of a latch that sticks
             self._count_remote(time_s)
 
-    def _count_remote(self, time_s):
+    def _count_remote(self, time_s: int) -> None:
         times = self._remote_opens
         times.append(time_s)
         while len(times) > _REMOTE_OPENS_MAX or time_s - times[0] > _REMOTE_SPAN_S:
             times.pop(0)
 
-    def _apply_opened(self, door, time_s, values):
+    def _apply_opened(self, door: "Door", time_s: int, values: "Values") -> None:
         door.seen_open, door.ordered = True, False
         self.health.opened(values[0], values[2])
         if door.purpose in (doors.FOR_COLLECT, doors.FOR_RECALL):
@@ -67,24 +75,24 @@ class Compartments:
         elif door.purpose == doors.FOR_DEPOSIT:
             door.content = doors.FILLING
 
-    def _apply_closed(self, door, time_s, values):
+    def _apply_closed(self, door: "Door", time_s: int, values: "Values") -> None:
         door.seen_open = False
         if door.content in (doors.EMPTY, doors.PARCEL):  # else the next record says what became of it
             door.purpose = doors.NO_PURPOSE
 
-    def _apply_deposited(self, door, time_s, values):
+    def _apply_deposited(self, door: "Door", time_s: int, values: "Values") -> None:
         door.content, door.purpose, door.parcel = doors.PARCEL, doors.NO_PURPOSE, values[-1]
         for other in self.doors:
             if other.reserved and (other is door or other.reserved == values[-1]):
                 other.reserved = ""
 
-    def _apply_emptied(self, door, time_s, values):
+    def _apply_emptied(self, door: "Door", time_s: int, values: "Values") -> None:
         door.content, door.purpose = doors.EMPTY, doors.NO_PURPOSE
 
-    def _apply_undone(self, door, time_s, values):
+    def _apply_undone(self, door: "Door", time_s: int, values: "Values") -> None:
         door.content, door.purpose, door.parcel = doors.EMPTY, doors.NO_PURPOSE, ""
 
-    def _apply_not_opened(self, door, time_s, values):
+    def _apply_not_opened(self, door: "Door", time_s: int, values: "Values") -> None:
         door.ordered = False
         if door.content == doors.TAKEN:  # closed before anybody could take it out; what for is not forgotten
             door.content = doors.PARCEL
@@ -94,28 +102,28 @@ class Compartments:
             door.parcel = ""
         door.purpose = doors.NO_PURPOSE
 
-    def _apply_forced(self, door, time_s, values):
+    def _apply_forced(self, door: "Door", time_s: int, values: "Values") -> None:
         door.seen_open = True
         door.block = door.block or doors.BLOCKED_FORCED
 
-    def _apply_blocked(self, door, time_s, values):
+    def _apply_blocked(self, door: "Door", time_s: int, values: "Values") -> None:
         door.block = values[1]
 
-    def _apply_released(self, door, time_s, values):
+    def _apply_released(self, door: "Door", time_s: int, values: "Values") -> None:
         door.block = doors.NOT_BLOCKED
 
-    def _apply_reserved(self, door, time_s, values):
+    def _apply_reserved(self, door: "Door", time_s: int, values: "Values") -> None:
         _, door.reserved_until, door.reserved = values
 
-    def _apply_state(self, door, time_s, values):
+    def _apply_state(self, door: "Door", time_s: int, values: "Values") -> None:
         _, door.content, seen, door.purpose, door.block, door.role, door.holder, ref, at, parcel = values
         door.seen_open, door.ordered = bool(seen & 1), bool(seen & 2)
         door.ref, door.opened_at, door.parcel = ref, at, parcel
 
-    def _apply_latch(self, door, time_s, values):
+    def _apply_latch(self, door: "Door", time_s: int, values: "Values") -> None:
         self.health.restore(*values)
 
-    def snapshot(self):
+    def snapshot(self) -> "Members":
         """Yield ``(kind, payload)`` of every door that is not as it came from the factory, and of what counts
         against the next remote open: a snapshot and a restart gain none.
         """
@@ -145,7 +153,7 @@ class Compartments:
 
     # --- questions ----------------------------------------------------------------------------------
 
-    def find(self, parcel):
+    def find(self, parcel: str) -> int:
         """The door behind which ``parcel`` lies or last lay, content preferred; -1 if none."""
         last = -1
         for i, d in enumerate(self.doors):
@@ -155,7 +163,7 @@ class Compartments:
                 last = i
         return last
 
-    def choose(self, size, low=False, parcel="", time_s=0):
+    def choose(self, size: int, low: bool = False, parcel: str = "", time_s: int = 0) -> int:
         """The compartment reserved for ``parcel``, else the smallest fit to be given out; -1 if none.
 
         Either has at least ``size``.  Fit is: empty, seen closed, not blocked, nothing ordered, and
@@ -175,7 +183,7 @@ class Compartments:
                 best, best_rank = i, rank
         return best
 
-    def can_reopen(self, index, now):
+    def can_reopen(self, index: int, now: "Now") -> bool:
         """Whether the person just served may open this emptied compartment once more.
 
         After a restart with an unknown time nobody can tell how long ago the opening was, so the
@@ -189,21 +197,21 @@ class Compartments:
             return False
         return epoch_s - d.opened_at <= self.reopen_s
 
-    def remote_open_allowed(self, now):
+    def remote_open_allowed(self, now: "Now") -> bool:
         """At most ten remote opens in ten minutes, whoever signs them."""
         times = self._remote_opens
         return len(times) < _REMOTE_OPENS_MAX or now[1] - times[0] > _REMOTE_SPAN_S
 
-    def occupancy(self):
+    def occupancy(self) -> list[list[int | str | None]]:
         """One ``[content, seen, parcel]`` for each door, as the host is told; 4 means blocked."""
-        out = []
+        out: list[list[int | str | None]] = []
         for d in self.doors:
             content = 4 if d.block and d.content == doors.EMPTY else d.content
             seen = 2 if d.phase in (doors.UNKNOWN, doors.FAULTY) else (1 if d.seen_open else 0)
             out.append([content, seen, d.parcel if d.content else None])
         return out
 
-    _FOLDS = {
+    _FOLDS: "dict[int, DoorFold]" = {
         records.PULSE: _apply_pulse,
         records.OPENED: _apply_opened,
         records.CLOSED: _apply_closed,

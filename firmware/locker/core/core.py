@@ -15,6 +15,31 @@ from .session import Session
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ..ports import (
+        BareEvent,
+        BootEvent,
+        CommandEvent,
+        DoorEvent,
+        Effect,
+        Effects,
+        Event,
+        EventHandler,
+        ExpectedEvent,
+        GrantsEvent,
+        Members,
+        Now,
+        NumberEvent,
+        OrderEvent,
+        PairEvent,
+        Payload,
+        RevokeEvent,
+        Screen,
+        SupplyEvent,
+        TextEvent,
+        Value,
+        Values,
+    )
+    from ..site import Site
     from .senses import Senses
 
 DOORS_TIMER = const(2)
@@ -32,7 +57,7 @@ _OF_ORDER = {
 }
 
 
-def _session_of(service):
+def _session_of(service: str) -> type[Session]:
     """The dialog for a kind of service; the others' steps take heap only where they are wanted."""
     if service == "locker":
         return Session
@@ -49,7 +74,7 @@ class Core:
     ``site_name``.  ``device_key`` is the locker's own, 32 bytes: all codes are derived from it.
     """
 
-    def __init__(self, site, device_key):
+    def __init__(self, site: "Site", device_key: bytes) -> None:
         self.names = site.names
         self.sizes = site.sizes
         self.digits = site.digits
@@ -64,13 +89,15 @@ class Core:
         self.senses: Senses | None = None  # where the cabinet has any, see senses.py
         self.command_counter = 0
         self.failed_command = ""  # id of the newest that broke off; a snapshot forgets it
-        self._expected = {}  # parcel -> (size, until epoch s), at most _EXPECTED_MAX
-        self._fx = []
-        self._now = (0, 0, events.TRUST_FLOOR)
+        self._expected: dict[
+            str, tuple[int, int]
+        ] = {}  # parcel -> (size, until epoch s), at most _EXPECTED_MAX
+        self._fx: Effects = []
+        self._now: Now = (0, 0, events.TRUST_FLOOR)  # pyright: ignore[reportAttributeAccessIssue] - no tick yet
 
     # --- the fold ------------------------------------------------------------------------------------
 
-    def apply(self, kind, time_s, payload, seq=0):
+    def apply(self, kind: int, time_s: int, payload: "Payload", seq: int = 0) -> None:
         """Fold one record, replayed or new.  ``seq`` is not needed to know what is true."""
         self.access.apply(kind, time_s, payload, seq)
         self.cabinet.apply(kind, time_s, payload)
@@ -97,14 +124,14 @@ class Core:
             if kind == records.COMMAND and values[1] == orders.FAILED:
                 self.failed_command = values[-1]
 
-    def _apply_expected(self, kind, values):
+    def _apply_expected(self, kind: int, values: "Values") -> None:
         parcel = values[-1]
         if kind == records.EXPECTED_DROP:
             self._expected.pop(parcel, None)
         elif len(self._expected) < _EXPECTED_MAX or parcel in self._expected:
             self._expected[parcel] = values[:2]
 
-    def snapshot(self):
+    def snapshot(self) -> "Members":
         """Yield ``(kind, payload)`` of records that fold to the present state."""
         yield from self.access.snapshot()
         yield from self.cabinet.snapshot()
@@ -118,39 +145,40 @@ class Core:
 
     # --- for the parts of the core ----------------------------------------------------------------------
 
-    def record(self, kind, *values):
+    def record(self, kind: int, *values: "Value") -> None:
         """Make a fact: into the effects, and into the state."""
         payload = records.pack(kind, *values)
         self._fx.append((events.FX_RECORD, kind, payload))
         self.apply(kind, self._now[1], payload)
 
-    def _door_record(self, kind, *values):
+    def _door_record(self, kind: int, *values: "Value") -> None:
         """``record`` for the doors.  A token is spent when its door was seen open: first that."""
         if kind == records.OPENED:
-            ref = values[3]
+            door: int = values[0]
+            ref: int = values[3]
             end = self.access.token_end(ref)
-            if not end and not self.cabinet.doors[values[0]].pulses:
+            if not end and not self.cabinet.doors[door].pulses:
                 end = self.access.lost_token_end(ref)
             if end:
                 self.record(records.TOKEN_USED, ref, end)
         self.record(kind, *values)
 
-    def effect(self, effect):
+    def effect(self, effect: "Effect") -> None:
         self._fx.append(effect)
 
-    def expected_size(self, parcel, now):
+    def expected_size(self, parcel: str, now: "Now") -> int:
         """The size an announced parcel needs (bit 4: low, please), or 0 when nobody announced it."""
         size, until = self._expected.get(parcel, (0, 0))
         return size if now[1] <= until else 0
 
-    def idle_screen(self, language):
+    def idle_screen(self, language: str) -> "Screen":
         """``(screen, args)`` of what stands on the display while nobody does."""
         notice = self.orders.notice(language, self._now[1])
         return notice or self.session.greeting(self._now)
 
     # --- events ------------------------------------------------------------------------------------------
 
-    def handle(self, event, now):
+    def handle(self, event: "Event", now: "Now") -> "Effects":
         """Decide on one event; ``now`` and the effects are described in ``events``."""
         self._fx = []
         self._now = now
@@ -160,7 +188,7 @@ class Core:
         self.effect((events.FX_TIMER, DOORS_TIMER, -1 if left is None else left))
         return self._fx
 
-    def _tell_session(self, now):
+    def _tell_session(self, now: "Now") -> None:
         notes = self.cabinet.notes
         while notes:
             door, note = notes.pop(0)
@@ -171,7 +199,7 @@ class Core:
                 self.effect((events.FX_BEEP, events.BEEP_REMIND))
             self.session.door_note(door, note, now)
 
-    def _on_boot(self, event, now):
+    def _on_boot(self, event: "BootEvent", now: "Now") -> None:
         self.record(records.BOOT, *event[1:])
         self.orders.led(events.LED_READY)
         self.orders.watch_notice(now)
@@ -179,37 +207,37 @@ class Core:
         self.effect((events.FX_TIMER, FLOOR_TIMER, _FLOOR_MS))
         self.session.home()
 
-    def _on_key(self, event, now):
+    def _on_key(self, event: "TextEvent", now: "Now") -> None:
         self.session.key(event[1], now)
 
-    def _on_keys_together(self, event, now):
+    def _on_keys_together(self, event: "BareEvent", now: "Now") -> None:
         self.session.keys_together(now)
 
-    def _on_scan(self, event, now):
+    def _on_scan(self, event: "TextEvent", now: "Now") -> None:
         self.session.scan(event[1], now)
 
-    def _on_card(self, event, now):
+    def _on_card(self, event: "TextEvent", now: "Now") -> None:
         self.session.card(event[1], now)
 
-    def _on_scan_garbled(self, event, now):
+    def _on_scan_garbled(self, event: "BareEvent", now: "Now") -> None:
         self.session.garbled(now)
 
-    def _on_check(self, event, now):
+    def _on_check(self, event: "TextEvent", now: "Now") -> None:
         self.session.check(event[1], now)
 
-    def _on_door(self, event, now):
+    def _on_door(self, event: "DoorEvent", now: "Now") -> None:
         self.cabinet.signal(event[1], doors.SEEN_OPEN if event[2] else doors.SEEN_CLOSED, now)
 
-    def _on_sensor_fault(self, event, now):
+    def _on_sensor_fault(self, event: "PairEvent", now: "Now") -> None:
         self.cabinet.sensor_fault(event[1], event[2], now)
 
-    def _on_pulsed(self, event, now):
+    def _on_pulsed(self, event: "NumberEvent", now: "Now") -> None:
         self.cabinet.signal(event[1], doors.PULSED, now)
 
-    def _on_pulse_failed(self, event, now):
+    def _on_pulse_failed(self, event: "NumberEvent", now: "Now") -> None:
         self.cabinet.signal(event[1], doors.PULSE_FAILED, now)
 
-    def _on_timer(self, event, now):
+    def _on_timer(self, event: "NumberEvent", now: "Now") -> None:
         if event[1] == dialog.TIMER:
             self.session.timeout(now)
         elif event[1] == DOORS_TIMER:
@@ -229,7 +257,7 @@ class Core:
                 self.record(records.THROTTLE_STATE, *earned)
             self.effect((events.FX_TIMER, FLOOR_TIMER, _FLOOR_MS))
 
-    def _on_grants(self, event, now):
+    def _on_grants(self, event: "GrantsEvent", now: "Now") -> None:
         """A delta of the versioned set; one that does not start where we stand is asked for again.
 
         One from version 0 begins the whole set anew: it mends a set that is not the host's.
@@ -249,7 +277,7 @@ class Core:
                 self.record(records.GRANT_DROP, grant)
         self.record(records.GRANTS_VERSION, to_version)
 
-    def _admit(self, kind, payload):
+    def _admit(self, kind: int, payload: "Payload") -> None:
         """Journal what the host sent if it makes sense, else journal why it did not."""
         reason = self.access.admit(kind, payload)
         if reason == R_OK:
@@ -257,14 +285,14 @@ class Core:
         else:
             self.record(records.REFUSED, reason, events.VIA_COMMAND)
 
-    def _on_expected(self, event, now):
+    def _on_expected(self, event: "ExpectedEvent", now: "Now") -> None:
         _, parcel, size, until = event
         if len(self._expected) >= _EXPECTED_MAX and parcel not in self._expected:
             oldest = min(self._expected, key=lambda p: self._expected[p][1])
             self.record(records.EXPECTED_DROP, oldest)
         self.record(records.EXPECTED, size, until, parcel)
 
-    def _on_open_order(self, event, now):
+    def _on_open_order(self, event: "CommandEvent", now: "Now") -> None:
         _, door, counter, command_id = event
         if not 0 <= door < len(self.names):
             result = orders.NO_SUCH_DOOR
@@ -277,35 +305,35 @@ class Core:
         if result == orders.OK:
             self.cabinet.order(door, doors.FOR_REMOTE, 0, 0, 0, self.cabinet.doors[door].parcel, now)
 
-    def _on_command(self, event, now):
+    def _on_command(self, event: "CommandEvent", now: "Now") -> None:
         """A command that needs no decision of ours was carried out: its counter is spent."""
         self.orders.spend(*event[1:])
 
-    def _on_order(self, event, now):
+    def _on_order(self, event: "OrderEvent", now: "Now") -> None:
         self.orders.order(event[1], now)
 
-    def _on_rejected(self, event, now):
+    def _on_rejected(self, event: "PairEvent", now: "Now") -> None:
         self.record(records.REJECTED, *event[1:])
 
-    def _on_revoke(self, event, now):
+    def _on_revoke(self, event: "RevokeEvent", now: "Now") -> None:
         self._admit(event[1], event[2])
 
-    def _on_time(self, event, now):
+    def _on_time(self, event: "PairEvent", now: "Now") -> None:
         _, before_s, source = event
         self.record(records.TIME_SET, source, before_s)
 
-    def _on_sense(self, event, now):
+    def _on_sense(self, event: "PairEvent", now: "Now") -> None:
         if self.senses:
             self.senses.sense(event[1], event[2])
 
-    def _on_supply(self, event, now):
+    def _on_supply(self, event: "SupplyEvent", now: "Now") -> None:
         if self.senses:
             self.senses.pulsed(*event[1:])
 
-    def _on_link(self, event, now):
+    def _on_link(self, event: "NumberEvent", now: "Now") -> None:
         self.orders.led(events.LED_READY if event[1] else events.LED_ATTENTION)
 
-    _HANDLERS = {
+    _HANDLERS: "dict[int, EventHandler]" = {
         events.EV_KEY: _on_key,
         events.EV_KEYS_TOGETHER: _on_keys_together,
         events.EV_SCAN: _on_scan,

@@ -9,6 +9,13 @@ from micropython import const
 
 from . import events
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .core import Core
+
+
 # --- states ------------------------------------------------------------------------------------------
 IDLE = "idle"
 TYPING = "typing"
@@ -118,7 +125,7 @@ message timeout home
 """
 
 
-def action(state, what):
+def action(state: str, what: str) -> str:
     """The action of a pair, "" where it means nothing."""
     start = "\n{} {} ".format(state, what)
     at = TABLE.find(start)
@@ -133,7 +140,7 @@ MESSAGE_MS = const(6_000)
 class Dialog:
     """Where the dialog stands; ``core`` is the ``Core`` it belongs to."""
 
-    def __init__(self, core, language, languages):
+    def __init__(self, core: "Core", language: str, languages: "Sequence[str]") -> None:
         self._core = core
         self._site_language = language
         self._languages = languages
@@ -142,43 +149,43 @@ class Dialog:
         self.door = -1
         self._clear()
 
-    def _clear(self):
+    def _clear(self) -> None:
         self.typed = ""
         self.who = (0, 0, 0)  # role, holder, ref
         self.parcel = ""
         self.size = 0
         self.low = False
         self.menu = IDLE  # where to go back to: COURIER, PICK_OUT or SERVICE
-        self.count = 0
+        self.count: int = 0
         self.via = events.VIA_KEYPAD
 
-    def _go(self, state, ms, screen, *args):
+    def _go(self, state: str, ms: int, screen: str, *args: str | int) -> None:
         self.state = state
         self._core.effect((events.FX_TIMER, TIMER, ms))
         self.show(screen, *args)
 
-    def show(self, screen, *args):
+    def show(self, screen: str, *args: str | int) -> None:
         self._core.effect((events.FX_SHOW, screen, args, self.language))
 
-    def _say(self, screen, *args):
+    def _say(self, screen: str, *args: str | int) -> None:
         """A message that ends by itself; the dialog is over."""
         self._clear()
         self._go(MESSAGE, MESSAGE_MS, screen, *args)
 
-    def _fail(self, screen, *args):
+    def _fail(self, screen: str, *args: str | int) -> None:
         self._core.effect((events.FX_BEEP, events.BEEP_ERROR))
         self._say(screen, *args)
 
-    def _name(self):
+    def _name(self) -> str:
         return self._core.names[self.door]
 
-    def home(self):
+    def home(self) -> None:
         self._clear()
         self.door = -1
         self.language = self._site_language
         screen, args = self._core.idle_screen(self.language)
         self._go(IDLE, -1, screen, *args)
 
-    def speak(self, language):
+    def speak(self, language: str) -> None:
         """Greet in another language from the next person on."""
         self._site_language = language

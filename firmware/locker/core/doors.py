@@ -8,6 +8,13 @@ The actions are methods of ``cabinet.Cabinet``.
 
 from micropython import const
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..ports import Ticks
+
+
 # --- phases: where the door is, as far as order and sensor tell ------------------------------------
 UNKNOWN = "unknown"  # no report from the sensor since start
 CLOSED = "closed"
@@ -55,7 +62,7 @@ faulty seen_open open settle_open
 """
 
 
-def step(phase, signal):
+def step(phase: str, signal: str) -> "Sequence[str] | None":
     """``[next phase, action]``, or None where the table has no such row."""
     start = "\n{} {} ".format(phase, signal)
     at = TABLE.find(start)
@@ -118,12 +125,12 @@ class Door:
     reserved_until = 0  # .. up to this epoch second
     # passing: known only since this start
     phase = UNKNOWN
-    ordered_ms = 0
-    pulses = 0  # of this order
-    opened_ms = None
-    open_ms = 0  # open since
+    ordered_ms: "Ticks | int" = 0
+    pulses: int = 0  # of this order
+    opened_ms: "Ticks | None" = None
+    open_ms: "Ticks | int" = 0  # open since
     reminders = 0
     faults = 0  # of its sensor, in this hour
     fault = FAULT_NONE  # the newest
     forced = 0  # times in this hour
-    deadline_ms = None
+    deadline_ms: "Ticks | None" = None

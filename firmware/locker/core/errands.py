@@ -22,6 +22,11 @@ from .dialog import (
     Dialog,
 )
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..ports import Now
+
+
 ALARM_REPORTED = const(1)  # a customer says the parcel is missing or wrong
 
 _OPENING_MS = const(30_000)
@@ -33,7 +38,7 @@ _MENU_MS = const(60_000)
 class Errands(Dialog):
     """The part of the dialog after the code; see ``dialog.TABLE``."""
 
-    def _serve(self, action, door, parcel, now):
+    def _serve(self, action: int, door: int, parcel: str, now: "Now") -> None:
         """The code is good: do what it is for."""
         if action in (events.DEPOSIT, events.RETURN):
             self.menu = COURIER
@@ -52,7 +57,7 @@ class Errands(Dialog):
             self.parcel = parcel
             self._order(doors.FOR_RECALL if action == events.RECALL else doors.FOR_COLLECT, now)
 
-    def _order(self, purpose, now):
+    def _order(self, purpose: int, now: "Now") -> None:
         """Order ``self.door`` open for ``self.who``, and say so."""
         d = self._core.cabinet.doors[self.door]
         if purpose == doors.FOR_COLLECT and d.content == doors.EMPTY and self.parcel:
@@ -68,7 +73,7 @@ class Errands(Dialog):
 
     # --- actions: a door is on its way --------------------------------------------------------------------
 
-    def _do_door_opened(self, now):
+    def _do_door_opened(self, now: "Now") -> None:
         purpose = self._core.cabinet.doors[self.door].purpose
         if purpose == doors.FOR_DEPOSIT:
             self._go(FILL, _DOOR_OPEN_MS, screens.FILL, self._name())
@@ -77,10 +82,10 @@ class Errands(Dialog):
         else:
             self._go(TAKE, _DOOR_OPEN_MS, screens.TAKE, self._name())
 
-    def _do_say_again(self, now):
+    def _do_say_again(self, now: "Now") -> None:
         self.show(screens.AGAIN, self._name())
 
-    def _do_door_stuck(self, now):
+    def _do_door_stuck(self, now: "Now") -> None:
         self._core.effect((events.FX_BEEP, events.BEEP_ERROR))
         if (
             self._core.cabinet.doors[self.door].purpose == doors.NO_PURPOSE
@@ -89,27 +94,27 @@ class Errands(Dialog):
             return
         self._go(STUCK, _STUCK_MS, screens.STUCK, self._name())
 
-    def _do_open_again(self, now):
+    def _do_open_again(self, now: "Now") -> None:
         self._order(self._core.cabinet.doors[self.door].purpose, now)
 
-    def _do_door_broken(self, now):
+    def _do_door_broken(self, now: "Now") -> None:
         if self.menu == COURIER:
             self._give_compartment(self.size, now)
         else:
             self._fail(screens.BROKEN, self._name())
 
-    def _do_report(self, now):
+    def _do_report(self, now: "Now") -> None:
         role, holder, _ = self.who
         if self.menu == SERVICE:
             return  # a technician reports with better tools
         self._core.cabinet.report_problem(self.door, role, holder, ALARM_REPORTED)
         self._say(screens.REPORTED, self._name())
 
-    def _do_say_close_it(self, now):
+    def _do_say_close_it(self, now: "Now") -> None:
         self._core.effect((events.FX_BEEP, events.BEEP_REMIND))
         self.show(screens.CLOSE_IT, self._name())
 
-    def _do_taken(self, now):
+    def _do_taken(self, now: "Now") -> None:
         self._core.effect((events.FX_BEEP, events.BEEP_OK))
         if self.menu != IDLE:
             self.count += 1
@@ -117,7 +122,7 @@ class Errands(Dialog):
             return
         self._go(DONE, MESSAGE_MS, screens.THANKS)
 
-    def _do_reopen(self, now):
+    def _do_reopen(self, now: "Now") -> None:
         if self._core.cabinet.can_reopen(self.door, now):
             self._order(doors.FOR_COLLECT, now)
         else:
@@ -125,7 +130,7 @@ class Errands(Dialog):
 
     # --- actions: leaving parcels -------------------------------------------------------------------------
 
-    def _do_back(self, now):
+    def _do_back(self, now: "Now") -> None:
         self.parcel = self.typed = ""
         self.door = -1
         if self.menu == SERVICE:
@@ -135,7 +140,7 @@ class Errands(Dialog):
         else:
             self._go(COURIER, _MENU_MS, screens.COURIER, self.count)
 
-    def _complain(self, screen, *args):
+    def _complain(self, screen: str, *args: str | int) -> None:
         """Something is wrong with this parcel; who has a menu goes on with the next."""
         if self.who[0] == events.CUSTOMER:
             self._fail(screen, *args)
@@ -143,10 +148,10 @@ class Errands(Dialog):
         self._core.effect((events.FX_BEEP, events.BEEP_ERROR))
         self._go(self.menu, _MENU_MS, screen, *args)
 
-    def _do_say_bad_scan_stay(self, now):
+    def _do_say_bad_scan_stay(self, now: "Now") -> None:
         self._complain(screens.BAD_SCAN)
 
-    def _do_label(self, now, text):
+    def _do_label(self, now: "Now", text: str) -> None:
         reason, parcel = labels.parcel_id(text)
         if reason != reasons.R_OK:
             self._complain(screens.BAD_LABEL)
@@ -166,11 +171,11 @@ class Errands(Dialog):
         else:
             self._go(SIZE, _MENU_MS, screens.WHICH_SIZE)
 
-    def _do_size(self, now, digit):
+    def _do_size(self, now: "Now", digit: str) -> None:
         if digit in "1234":
             self._give_compartment(int(digit), now)
 
-    def _give_compartment(self, size, now):
+    def _give_compartment(self, size: int, now: "Now") -> None:
         door = self._core.cabinet.choose(size, self.low, self.parcel, now[1])
         if door < 0:
             self._complain(screens.FULL)
@@ -179,18 +184,18 @@ class Errands(Dialog):
         self.door = door
         self._order(doors.FOR_DEPOSIT, now)
 
-    def _do_larger(self, now):
+    def _do_larger(self, now: "Now") -> None:
         """Does not fit: this compartment stays empty, the next one is larger."""
         self._core.cabinet.undo_deposit(self.door)
         self.size = self._core.sizes[self.door] + 1
         self._go(FILL, _DOOR_OPEN_MS, screens.CLOSE_IT, self._name())
 
-    def _do_take_back(self, now):
+    def _do_take_back(self, now: "Now") -> None:
         self._core.cabinet.undo_deposit(self.door)
         self.size = 0
         self._go(FILL, _DOOR_OPEN_MS, screens.TAKE_BACK, self._name())
 
-    def _do_filled(self, now):
+    def _do_filled(self, now: "Now") -> None:
         if self._core.cabinet.doors[self.door].content == doors.PARCEL:
             self._core.effect((events.FX_BEEP, events.BEEP_OK))
             self.count += 1
@@ -203,12 +208,12 @@ class Errands(Dialog):
         else:
             self._do_back(now)
 
-    def _do_goodbye(self, now):
+    def _do_goodbye(self, now: "Now") -> None:
         self._say(screens.GOODBYE)
 
     # --- actions: taking parcels away, service ------------------------------------------------------------
 
-    def _do_pick_out(self, now, text):
+    def _do_pick_out(self, now: "Now", text: str) -> None:
         _, parcel = labels.parcel_id(text)
         door = self._core.cabinet.find(parcel)
         if door < 0 or self._core.cabinet.doors[door].content != doors.PARCEL:
@@ -217,18 +222,18 @@ class Errands(Dialog):
         self.door, self.parcel = door, parcel
         self._order(doors.FOR_RECALL, now)
 
-    def _do_type_door(self, now, digit):
+    def _do_type_door(self, now: "Now", digit: str) -> None:
         self.typed = (self.typed + digit)[-4:]
         self._go(SERVICE, _MENU_MS, screens.SERVICE, self.typed)
 
-    def _do_erase_door(self, now):
+    def _do_erase_door(self, now: "Now") -> None:
         if not self.typed:
             self._do_goodbye(now)
             return
         self.typed = self.typed[:-1]
         self._go(SERVICE, _MENU_MS, screens.SERVICE, self.typed)
 
-    def _do_service_open(self, now):
+    def _do_service_open(self, now: "Now") -> None:
         if self.typed not in self._core.names:
             self.typed = ""
             self._complain(screens.NO_SUCH_DOOR)

@@ -17,6 +17,13 @@ from . import events, records
 from .labels import parcel_possible
 from .reasons import R_ACTION, R_DOOR, R_FULL, R_OK, R_PARCEL, R_PAYLOAD, R_WINDOW
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..ports import GrantFields, Members, Payload, Row
+
+
 UNLIMITED = const(0)  # in the field uses
 
 _FIXED = records.fixed_format(records.GRANT)
@@ -39,16 +46,16 @@ _ENTRY = const(3)
 _SHORT = const(2)
 
 
-def tag_of(payload):
+def tag_of(payload: "Payload") -> "Payload":
     return payload[_TAG_AT:_TAG_END]
 
 
-def fingerprint(payload):
+def fingerprint(payload: "Payload") -> int:
     """A grant as 32 bits; the digest of a set is the XOR of them, in whatever order it came about."""
     return struct.unpack_from(">I", sha256(payload).digest(), 0)[0]
 
 
-def check(payload, doors):
+def check(payload: "Payload", doors: int) -> int:
     """``R_OK``, or why the host's grant cannot be taken (checked before it is journaled)."""
     if len(payload) < _FIXED_BYTES:
         return R_PAYLOAD
@@ -69,17 +76,17 @@ def check(payload, doors):
 class Grants:
     """The set, bounded to ``grants_max``; when it is full, what has ended makes room."""
 
-    def __init__(self, grants_max):
+    def __init__(self, grants_max: int) -> None:
         self._grants_max = grants_max
-        self._pages = []
+        self._pages: list[bytearray] = []
         self._index = [bytearray() for _ in range(_PIECES)]  # entries in no order
-        self._found = ()  # the row found last: whoever asks for it asks more than once
+        self._found: Row | tuple[()] = ()  # the row found last: it is asked for more than once
         self._rows = 0
-        self._sum = None  # XOR of all fingerprints, once somebody has asked: a replay needs it not
+        self._sum: int | None = None  # XOR of all fingerprints, once asked for: no replay needs it
 
     # --- rows ----------------------------------------------------------------------------------------
 
-    def _all(self):
+    def _all(self) -> "Iterator[Row]":
         """Yield ``(page, at)`` of every row; nothing may be put or dropped meanwhile."""
         for page in self._pages:
             at = _FIRST
@@ -88,7 +95,7 @@ class Grants:
                 yield page, at
                 at += _ROW_HEAD + (page[at] & _LENGTH)
 
-    def _with(self, needle, offset, pages):
+    def _with(self, needle: bytes, offset: int, pages: list[bytearray]) -> "Iterator[Row]":
         """Yield ``(page, at)`` of the rows there that have these bytes at this offset of their payload."""
         offset += _ROW_HEAD
         for page in pages:
@@ -102,7 +109,7 @@ class Grants:
                     yield page, row
                 at = page.find(needle, at + 1, end)
 
-    def _row(self, id_) -> tuple:
+    def _row(self, id_: int) -> "Row | tuple[()]":
         """``(page, at)`` of a grant, ``()`` when there is none."""
         needle = struct.pack(">I", id_)
         if self._found and _holds(*self._found, needle):
@@ -112,7 +119,7 @@ class Grants:
             return row
         return ()
 
-    def _add(self, payload, uses):
+    def _add(self, payload: "Payload", uses: int) -> None:
         size = _ROW_HEAD + len(payload)
         number = 0
         while number < len(self._pages) and _used(self._pages[number]) + size > _PAGE_BYTES:
@@ -130,7 +137,7 @@ class Grants:
         self._index[tag[0] % _PIECES].extend(bytes((tag[1], tag[2], number)))
         self._rows += 1
 
-    def _entries(self, tag):
+    def _entries(self, tag: "Payload") -> "Iterator[Row]":
         """Yield ``(piece, at)`` of each entry of the index that begins as this tag does."""
         piece = self._index[tag[0] % _PIECES]
         short = tag[1 : 1 + _SHORT]
@@ -140,7 +147,7 @@ class Grants:
                 yield piece, at
             at = piece.find(short, at + 1)
 
-    def _remove(self, page, at):
+    def _remove(self, page: bytearray, at: int) -> None:
         number = [other is page for other in self._pages].index(True)
         entries = self._entries(tag_of(_payload(page, at)))
         piece, entry = next(entries)
@@ -159,14 +166,16 @@ class Grants:
 
     # --- the set -------------------------------------------------------------------------------------
 
-    def has(self, id_):
+    def has(self, id_: int) -> bool:
         return bool(self._row(id_))
 
-    def get(self, id_):
+    def get(self, id_: int) -> bytes:
         """The payload of a grant that is there."""
-        return _payload(*self._row(id_))
+        row = self._row(id_)
+        assert row, id_
+        return _payload(*row)
 
-    def find(self, tag):
+    def find(self, tag: bytes) -> tuple[int, ...]:
         """The ids of the grants with this tag."""
         pages = [self._pages[number] for number in {piece[at + _SHORT] for piece, at in self._entries(tag)}]
         rows = list(self._with(tag, _TAG_AT, pages))
@@ -174,7 +183,7 @@ class Grants:
             self._found = rows[-1]
         return tuple(struct.unpack_from(">I", page, at + _ROW_HEAD)[0] for page, at in rows)
 
-    def admit(self, payload, doors, time_s):
+    def admit(self, payload: "Payload", doors: int, time_s: int) -> int:
         """``R_OK`` or why not, ``R_FULL`` included."""
         reason = check(payload, doors)
         if reason != R_OK:
@@ -183,7 +192,7 @@ class Grants:
             return R_OK
         return R_OK if self._ended(time_s) else R_FULL
 
-    def put(self, payload, time_s):
+    def put(self, payload: "Payload", time_s: int) -> None:
         """Add or replace; a grant sent again does not get its uses back."""
         payload = payload[:_LENGTH]  # more than a row holds only another firmware could have written
         row = self._row(struct.unpack_from(">I", payload, 0)[0])
@@ -199,21 +208,21 @@ class Grants:
         self._add(payload, uses)
         self._count(payload)
 
-    def drop(self, id_):
+    def drop(self, id_: int) -> None:
         row = self._row(id_)
         if row:
             self._forget(*row)
 
-    def _forget(self, page, at):
+    def _forget(self, page: bytearray, at: int) -> None:
         self._count(_payload(page, at))
         self._remove(page, at)
 
-    def _count(self, payload):
+    def _count(self, payload: "Payload") -> None:
         """A grant came or went; the fingerprint counts itself in and out alike."""
         if self._sum is not None:
             self._sum ^= fingerprint(payload)
 
-    def reset(self):
+    def reset(self) -> None:
         """The host sends the whole set: whatever is not put again until its end is stale.
 
         Until then it works, and what is put again keeps the count of its uses.
@@ -221,13 +230,13 @@ class Grants:
         for page, at in self._all():
             page[at] |= _STALE
 
-    def stale(self):
+    def stale(self) -> tuple[int, ...]:
         """The ids of what the host has not named again since ``reset``."""
         return tuple(
             struct.unpack_from(">I", page, at + _ROW_HEAD)[0] for page, at in self._all() if page[at] & _STALE
         )
 
-    def digest(self, time_s):
+    def digest(self, time_s: int) -> int:
         """32 bits that two equal sets of grants, without what has ended by ``time_s``, have in common."""
         if self._sum is None:
             self._sum = 0
@@ -239,14 +248,14 @@ class Grants:
                 total ^= fingerprint(_payload(page, at))
         return total
 
-    def _ended(self, time_s) -> tuple:
+    def _ended(self, time_s: int) -> "Row | tuple[()]":
         """``(page, at)`` of a grant whose end has passed, or ``()``."""
         for page, at in self._all():
             if _not_after(page, at) < time_s:
                 return page, at
         return ()
 
-    def opened(self, id_, door):
+    def opened(self, id_: int, door: int) -> None:
         """A door was seen open under this reference: count it if it is a limited door grant."""
         row = self._row(id_)
         if not row or row[0][row[1]] & _LENGTH > _FIXED_BYTES:
@@ -255,23 +264,25 @@ class Grants:
         if values[7] != UNLIMITED and values[6] in (door, records.ANY_DOOR):
             self.spend(id_)
 
-    def spend(self, id_):
+    def spend(self, id_: int) -> None:
         """Count one use; of a grant that is not there, nothing."""
         row = self._row(id_)
         if row:
             page, at = row
             page[at + 1] = min(page[at + 1] + 1, _USES_MAX)  # the field uses has one byte as well
 
-    def spent(self, id_, uses):
-        page, at = self._row(id_)
+    def spent(self, id_: int, uses: int) -> bool:
+        row = self._row(id_)
+        assert row, id_
+        page, at = row
         return uses != UNLIMITED and page[at + 1] >= uses
 
-    def fields(self, id_):
+    def fields(self, id_: int) -> "GrantFields":
         """``(not_before, not_after, role, action, holder, door, uses, parcel id)``."""
         values = records.unpack(records.GRANT, self.get(id_))
         return values[1:8] + values[9:]
 
-    def snapshot(self, time_s):
+    def snapshot(self, time_s: int) -> "Members":
         """What is stale comes first, then the reset that makes it so, then the others."""
         any_stale = False
         for page, at in self._all():
@@ -285,32 +296,32 @@ class Grants:
                 yield from _records(page, at, time_s)
 
 
-def _holds(page, at, needle):
+def _holds(page: bytearray, at: int, needle: bytes) -> bool:
     """Whether a row with this id begins there, after whatever came and went meanwhile."""
     row = _FIRST
     while row < at:
         row += _ROW_HEAD + (page[row] & _LENGTH)
-    return row == at and at < _used(page) and page[at + _ROW_HEAD : at + _ROW_HEAD + 4] == needle
+    return row == at and at < _used(page) and page.find(needle, at + _ROW_HEAD, at + _ROW_HEAD + 4) >= 0
 
 
-def _used(page):
+def _used(page: bytearray) -> int:
     return page[0] << 8 | page[1]
 
 
-def _use(page, end):
+def _use(page: bytearray, end: int) -> None:
     page[0] = end >> 8
     page[1] = end & 0xFF
 
 
-def _payload(page, at):
+def _payload(page: bytearray, at: int) -> bytes:
     return bytes(page[at + _ROW_HEAD : at + _ROW_HEAD + (page[at] & _LENGTH)])
 
 
-def _not_after(page, at):
+def _not_after(page: bytearray, at: int) -> int:
     return struct.unpack_from(">I", page, at + _ROW_HEAD + _NOT_AFTER_AT)[0]
 
 
-def _records(page, at, time_s):
+def _records(page: bytearray, at: int, time_s: int) -> "Members":
     payload = _payload(page, at)
     yield records.GRANT, payload
     for _ in range(page[at + 1]):

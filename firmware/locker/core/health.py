@@ -9,6 +9,11 @@ import struct
 
 from micropython import const
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..ports import Latch
+
+
 FAULT_LATCH = const(3)  # records.FAULT: a latch is weak (1 and 2 are told by the shell)
 
 # usual_ms, recent_ms: from the pulse to the open door, averages over about 32 and 4 openings;
@@ -29,25 +34,25 @@ _COMPLAINTS_MAX = const(4)
 class Health:
     """The latches of ``doors`` doors.  Fed by ``Compartments`` from PULSE, OPENED and NOT_OPENED."""
 
-    def __init__(self, doors):
+    def __init__(self, doors: int) -> None:
         self._rows = bytearray(_ROW_BYTES * doors)
 
-    def _row(self, index):
+    def _row(self, index: int) -> "Latch":
         return struct.unpack_from(_ROW, self._rows, _ROW_BYTES * index)
 
-    def _put(self, index, usual_ms, recent_ms, trouble, pulses):
+    def _put(self, index: int, usual_ms: int, recent_ms: int, trouble: int, pulses: int) -> None:
         trouble = min(255, trouble)
         score = _score(usual_ms, recent_ms, trouble)
         is_weak = score >= _WEAK or (pulses & _WEAK_BIT and score >= _WELL)
         pulses = pulses & 0x7F | (_WEAK_BIT if is_weak else 0)
         struct.pack_into(_ROW, self._rows, _ROW_BYTES * index, usual_ms, recent_ms, trouble, pulses)
 
-    def pulsed(self, index, number):
+    def pulsed(self, index: int, number: int) -> None:
         """The coil was on for the ``number``-th time of this order."""
         usual_ms, recent_ms, trouble, pulses = self._row(index)
         self._put(index, usual_ms, recent_ms, trouble, pulses & _WEAK_BIT | min(number, 15))
 
-    def opened(self, index, after_ms):
+    def opened(self, index: int, after_ms: int) -> None:
         """It opened ``after_ms`` after the order; 0 when nobody knows."""
         usual_ms, recent_ms, trouble, pulses = self._row(index)
         number = pulses & 0x7F
@@ -61,39 +66,39 @@ class Health:
             recent_ms = (recent_ms * 3 + after_ms) // 4
         self._put(index, usual_ms, recent_ms, trouble, pulses & _WEAK_BIT)
 
-    def not_opened(self, index):
+    def not_opened(self, index: int) -> None:
         """All its pulses were in vain."""
         usual_ms, recent_ms, trouble, pulses = self._row(index)
         self._put(index, usual_ms, recent_ms, trouble + _NOT_OPENED, pulses & _WEAK_BIT)
 
-    def is_weak(self, index):
+    def is_weak(self, index: int) -> bool:
         return bool(self._row(index)[3] & _WEAK_BIT)
 
-    def text(self, index):
+    def text(self, index: int) -> str:
         """What a technician is told of a latch, at most 40 bytes."""
         usual_ms, recent_ms, trouble, _ = self._row(index)
         if trouble >= _WELL:
             return "latch of door {} needs many pulses".format(index)
         return "latch of door {}: {} ms, was {}".format(index, recent_ms, usual_ms)
 
-    def complaints(self):
+    def complaints(self) -> list[str]:
         """Texts of the weak latches, the one that will fail next first; at most four."""
-        weak = []
+        weak: list[tuple[int, int]] = []
         for index in range(len(self._rows) // _ROW_BYTES):
             if self.is_weak(index):
                 weak.append((-_score(*self._row(index)[:3]), index))
         weak.sort()
         return [self.text(index) for _, index in weak[:_COMPLAINTS_MAX]]
 
-    def snapshot(self, index):
+    def snapshot(self, index: int) -> tuple[int, int, int, int, int] | None:
         """The values of ``records.LATCH_STATE``, None for a latch nothing is known of."""
         row = self._row(index)
         return (index,) + row if row[0] or row[2] else None
 
-    def restore(self, index, usual_ms, recent_ms, trouble, pulses):
+    def restore(self, index: int, usual_ms: int, recent_ms: int, trouble: int, pulses: int) -> None:
         struct.pack_into(_ROW, self._rows, _ROW_BYTES * index, usual_ms, recent_ms, trouble, pulses)
 
 
-def _score(usual_ms, recent_ms, trouble):
+def _score(usual_ms: int, recent_ms: int, trouble: int) -> int:
     slower = _TWICE * (recent_ms - usual_ms) // usual_ms if usual_ms and recent_ms > usual_ms else 0
     return trouble + slower

@@ -10,6 +10,11 @@ from micropython import const
 
 from .reasons import R_LABEL_CHARS, R_LABEL_CHECK, R_LABEL_LENGTH, R_OK
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..ports import Payload
+
+
 CODE_DIGITS_MIN = const(6)
 CODE_DIGITS_MAX = const(10)
 
@@ -21,7 +26,7 @@ _TEXT_CHARS_MAX = const(256)
 _GROUP_SEPARATOR = "\x1d"  # what a scanner sends for FNC1
 
 
-def all_digits(text):
+def all_digits(text: str) -> bool:
     """Whether ``text`` is one or more of ASCII 0 to 9; digits of other scripts are not."""
     for char in text:
         if not "0" <= char <= "9":
@@ -29,7 +34,7 @@ def all_digits(text):
     return len(text) > 0
 
 
-def parcel_possible(raw):
+def parcel_possible(raw: "Payload") -> bool:
     """Whether bytes-like ``raw`` can be a parcel's id: at most 40 bytes of UTF-8, no control characters.
 
     Strict on every ground: MicroPython's decoder takes overlong forms and surrogates, CPython's
@@ -50,7 +55,7 @@ def parcel_possible(raw):
     return needed == len(raw)
 
 
-def s10_ok(text):
+def s10_ok(text: str) -> bool | None:
     """Whether ``text`` has the form of an S10 identifier; ``None`` when its check digit is wrong.
 
     Returns True, False (not an S10) or None.
@@ -71,7 +76,7 @@ def s10_ok(text):
     return True if check == int(text[10]) else None
 
 
-def sscc_ok(text):
+def sscc_ok(text: str) -> bool:
     """Whether 18 digits end in their GS1 check digit (weights 3 and 1 from the right)."""
     total = 0
     for i in range(_SSCC_CHARS):
@@ -79,7 +84,7 @@ def sscc_ok(text):
     return total % 10 == 0
 
 
-def parcel_id(text):
+def parcel_id(text: str) -> tuple[int, str]:
     """``(R_OK, id)`` of a scanned or typed label, else ``(reason, "")``.
 
     Taken off: spaces and line ends around, an AIM identifier (``]C1`` and the like), GS1 group
@@ -110,11 +115,11 @@ def parcel_id(text):
     return R_OK, text
 
 
-def _is_letter(char):
+def _is_letter(char: str) -> bool:
     return "A" <= char <= "Z" or "a" <= char <= "z"
 
 
-def _sscc_of(text):
+def _sscc_of(text: str) -> str:
     """The 18 digits behind the application identifier 00, or ""."""
     if text.startswith("(00)"):
         digits = text[4:].replace(" ", "")

@@ -14,20 +14,20 @@ _DOOR_REF = -1
 _WINDOW_REF = -100_000
 
 
-def door_ref(door):
+def door_ref(door: int) -> int:
     return _DOOR_REF - door
 
 
-def window_ref(cell):
+def window_ref(cell: int) -> int:
     return _WINDOW_REF - cell
 
 
-def door_of(ref):
+def door_of(ref: int) -> int:
     """The door of a reference, or -1."""
     return _DOOR_REF - ref if _WINDOW_REF < ref < 0 else -1
 
 
-def cell_of(ref):
+def cell_of(ref: int) -> int:
     """The window cell of a reference, or -1."""
     return _WINDOW_REF - ref if ref <= _WINDOW_REF else -1
 
@@ -35,10 +35,10 @@ def cell_of(ref):
 class LiveCodes:
     """``short tag -> reference``, or a tuple of references where several share it."""
 
-    def __init__(self):
-        self._refs = {}
+    def __init__(self) -> None:
+        self._refs: dict[int, int | tuple[int, ...]] = {}
 
-    def add(self, tag, ref):
+    def add(self, tag: bytes, ref: int) -> None:
         short = _short(tag)
         here = self._refs.get(short)
         if here is None:
@@ -48,7 +48,7 @@ class LiveCodes:
         else:
             self._refs[short] = (here, ref)
 
-    def remove(self, tag, ref):
+    def remove(self, tag: bytes, ref: int) -> None:
         """Take ``ref`` out; it must be in."""
         short = _short(tag)
         left = tuple(r for r in self.find(tag) if r != ref)
@@ -59,7 +59,7 @@ class LiveCodes:
         else:
             del self._refs[short]
 
-    def find(self, tag):
+    def find(self, tag: bytes) -> tuple[int, ...]:
         """The references that may have this tag."""
         here = self._refs.get(_short(tag))
         if here is None:
@@ -67,5 +67,5 @@ class LiveCodes:
         return here if isinstance(here, tuple) else (here,)
 
 
-def _short(tag):
+def _short(tag: bytes) -> int:
     return struct.unpack_from(">I", tag, 0)[0] >> 2

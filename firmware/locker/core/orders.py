@@ -11,6 +11,27 @@ from . import dialog, doors, events, records, screens
 from .labels import all_digits
 from .timekeeping import MINUTE_S, LocalTime
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..ports import (
+        ConfigureOrder,
+        DoorOrder,
+        IdentifyOrder,
+        Members,
+        MessageOrder,
+        Now,
+        Order,
+        OrderHandler,
+        Payload,
+        ReserveOrder,
+        Screen,
+        TimeOrder,
+    )
+    from ..site import Site
+    from .core import Core
+    from .doors import Door
+
+
 NOTICE_TIMER = const(4)
 SIGN_TIMER = const(5)
 RESTART_TIMER = const(6)
@@ -40,11 +61,11 @@ _RESTART_PATIENCE = const(900)  # looks; then a keypad mashed without end holds 
 class Orders:
     """``core`` is the ``Core`` it belongs to, ``site`` as there."""
 
-    def __init__(self, core, site):
+    def __init__(self, core: "Core", site: "Site") -> None:
         self._core = core
         self._site = site
-        self._settings = {}  # number in SETTINGS -> text
-        self._notices = {}  # number of the language -> (until epoch s, text)
+        self._settings: dict[int, str] = {}  # number in SETTINGS -> text
+        self._notices: dict[int, tuple[int, str]] = {}  # number of the language -> (until epoch s, text)
         self.local = LocalTime()
         self._sign_ms = 0  # still to beep and blink
         self._led = events.LED_READY
@@ -52,7 +73,7 @@ class Orders:
 
     # --- the fold ----------------------------------------------------------------------------------
 
-    def apply(self, kind, payload):
+    def apply(self, kind: int, payload: "Payload") -> None:
         """Fold one record; other kinds change nothing."""
         if kind == records.SETTING:
             which, value = records.unpack(kind, payload)
@@ -70,7 +91,7 @@ class Orders:
         elif kind == records.LOCAL_TIME:
             self.local.told = records.unpack(kind, payload)
 
-    def _configure(self, which, value):
+    def _configure(self, which: int, value: str) -> None:
         site = self._site
         if which == _LANGUAGE:
             self._core.session.speak(value if value in site.languages else site.language)
@@ -79,7 +100,7 @@ class Orders:
         elif which == _REOPEN_S:
             self._core.cabinet.reopen_s = int(value) if value else site.reopen_s
 
-    def snapshot(self):
+    def snapshot(self) -> "Members":
         """Yield ``(kind, payload)`` of records that fold to the present state."""
         for which, value in self._settings.items():
             yield records.SETTING, records.pack(records.SETTING, which, value)
@@ -90,23 +111,23 @@ class Orders:
 
     # --- for the core ------------------------------------------------------------------------------------
 
-    def order(self, body, now):
+    def order(self, body: "Order", now: "Now") -> None:
         """Carry out one command; unknown names are a fault of the program."""
         result = self._BY_NAME[body["cmd"]](self, body, now)
         self.spend(body["n"], result, body["id"])
 
-    def spend(self, counter, result, command_id):
+    def spend(self, counter: int, result: int, command_id: str) -> None:
         """The command with this counter has been decided."""
         self._core.record(records.COMMAND, counter, result, command_id)
         self._core.effect((events.FX_REPLY, command_id, RESULT_NAMES[result]))
 
-    def led(self, state):
+    def led(self, state: int) -> None:
         """The lamp's state from now on, as soon as the sign that somebody looks for is over."""
         self._led = state
         if self._sign_ms <= 0:
             self._core.effect((events.FX_LED, state))
 
-    def timer(self, which, now):
+    def timer(self, which: int, now: "Now") -> None:
         """One of this module's timers."""
         if which == NOTICE_TIMER:
             self._refresh()
@@ -119,7 +140,7 @@ class Orders:
         elif which == RESTART_TIMER:
             self._restart()
 
-    def notice(self, language, time_s):
+    def notice(self, language: str, time_s: int) -> "Screen | None":
         """``(screen, args)`` of the message that holds now, in this language if it has one; else None."""
         best = None
         for number, (until, text) in self._notices.items():
@@ -130,14 +151,14 @@ class Orders:
         first, _, second = best.partition("|")
         return screens.NOTICE, (first, second)
 
-    def watch_notice(self, now):
+    def watch_notice(self, now: "Now") -> None:
         """Look again when the message ends."""
         ends = [until for until, _ in self._notices.values() if until > now[1]]
         if ends:
             left_s = min(min(ends) - now[1], _NOTICE_LOOK_S)
             self._core.effect((events.FX_TIMER, NOTICE_TIMER, left_s * 1000))
 
-    def heading(self, name, now):
+    def heading(self, name: str, now: "Now") -> str:
         """The first line while nobody is there: the site's name, and the clock where both fit.
 
         No clock is better than a wrong one: it shows only a time that is trusted.
@@ -147,12 +168,12 @@ class Orders:
             return name
         return name + " " * (_LINE_CHARS - len(name) - len(clock)) + clock
 
-    def watch_clock(self, now):
+    def watch_clock(self, now: "Now") -> None:
         """Look again when the clock on the display goes on."""
         if self.local.told and now[2] == events.TRUST_SET:
             self._core.effect((events.FX_TIMER, CLOCK_TIMER, (MINUTE_S - now[1] % MINUTE_S) * 1000))
 
-    def _time(self, body, now):
+    def _time(self, body: "TimeOrder", now: "Now") -> int:
         """The clock is set; what local time is stays for when the host is away."""
         told = (body["offset_s"], body["next_s"], body["next_offset_s"])
         if told != self.local.told:
@@ -163,11 +184,11 @@ class Orders:
 
     # --- compartments ------------------------------------------------------------------------------------
 
-    def _door(self, index):
+    def _door(self, index: int) -> "Door | None":
         all_doors = self._core.cabinet.doors
         return all_doors[index] if index < len(all_doors) else None
 
-    def _block(self, body, now):
+    def _block(self, body: "DoorOrder", now: "Now") -> int:
         door = self._door(body["door"])
         if door is None:
             return NO_SUCH_DOOR
@@ -175,7 +196,7 @@ class Orders:
             self._core.record(records.BLOCKED, body["door"], doors.BLOCKED_OPERATOR)
         return OK
 
-    def _release(self, body, now):
+    def _release(self, body: "DoorOrder", now: "Now") -> int:
         """Free for new parcels again, whoever blocked or reserved it."""
         door = self._door(body["door"])
         if door is None:
@@ -186,7 +207,7 @@ class Orders:
             self._core.record(records.RESERVED, body["door"], 0, "")
         return OK
 
-    def _reserve(self, body, now):
+    def _reserve(self, body: "ReserveOrder", now: "Now") -> int:
         """Keep an empty compartment for one parcel; the parcel's older reservation is void."""
         index, parcel = body["door"], body["parcel"]
         door = self._door(index)
@@ -205,7 +226,7 @@ class Orders:
 
     # --- settings and the message on the display ---------------------------------------------------------
 
-    def _set(self, body, now):
+    def _set(self, body: "ConfigureOrder", now: "Now") -> int:
         """All of the settings, or none."""
         if not all(self._may_set(name, value) for name, value in body["set"]):
             return UNFIT
@@ -214,7 +235,7 @@ class Orders:
         self._refresh()
         return OK
 
-    def _may_set(self, name, value):
+    def _may_set(self, name: str, value: str) -> bool:
         if not value:
             return name in SETTINGS
         if name == "language":
@@ -223,10 +244,10 @@ class Orders:
             return len(value) <= _NAME_CHARS_MAX
         return name == "reopen_s" and all_digits(value) and len(value) <= 3 and int(value) <= _REOPEN_S_MAX
 
-    def _message(self, body, now):
+    def _message(self, body: "MessageOrder", now: "Now") -> int:
         """In place of the site's name until it ends; one without text in any language takes it away."""
         languages = self._site.languages
-        texts = {}
+        texts: dict[int, str] = {}
         for language, text in body["text"]:
             lines = text.split("|")
             if language not in languages or len(lines) > 2 or max(len(line) for line in lines) > _LINE_CHARS:
@@ -242,19 +263,19 @@ class Orders:
         self.watch_notice(now)
         return OK
 
-    def _refresh(self):
+    def _refresh(self) -> None:
         if self._core.session.state == dialog.IDLE:
             self._core.session.home()
 
     # --- a sign, a restart ----------------------------------------------------------------------------------
 
-    def _identify(self, body, now):
+    def _identify(self, body: "IdentifyOrder", now: "Now") -> int:
         """Beep and blink, so that somebody among many lockers finds this one."""
         self._sign_ms = body["seconds"] * 1000
         self._core.effect((events.FX_TIMER, SIGN_TIMER, 0))
         return OK
 
-    def _sign(self):
+    def _sign(self) -> None:
         if self._sign_ms <= 0:
             self._core.effect((events.FX_LED, self._led))
             return
@@ -264,12 +285,12 @@ class Orders:
         self._sign_ms -= wait_ms
         self._core.effect((events.FX_TIMER, SIGN_TIMER, wait_ms))
 
-    def _reboot(self, body, now):
+    def _reboot(self, body: "Order", now: "Now") -> int:
         self._looks = 0
         self._core.effect((events.FX_TIMER, RESTART_TIMER, _RESTART_FIRST_MS))
         return OK
 
-    def _restart(self):
+    def _restart(self) -> None:
         """Not while somebody is being served, never while a door is on its way."""
         self._looks += 1
         served = self._core.session.state != dialog.IDLE and self._looks < _RESTART_PATIENCE
@@ -278,7 +299,7 @@ class Orders:
         else:
             self._core.effect((events.FX_RESTART,))
 
-    _BY_NAME = {
+    _BY_NAME: "dict[str, OrderHandler]" = {
         "block": _block,
         "release": _release,
         "reserve": _reserve,

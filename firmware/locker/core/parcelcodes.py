@@ -6,19 +6,26 @@ binds and unbinds thousands of parcels that are long gone.
 
 from . import codes, livecodes
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..ports import Pads
+    from .livecodes import LiveCodes
+
 
 class ParcelCodes:
     """``door -> (parcel id, tag)``, entered into the index of live codes once prepared."""
 
-    def __init__(self, digits, derived_pads, listed_pads, live):
+    def __init__(self, digits: int, derived_pads: "Pads", listed_pads: "Pads", live: "LiveCodes") -> None:
         self._digits = digits
         self._derived_pads = derived_pads
         self._listed_pads = listed_pads
         self._live = live
-        self._bound = {}  # door -> (parcel id, tag, or None until it is needed)
+        self._bound: dict[
+            int, tuple[str, bytes | None]
+        ] = {}  # door -> (parcel id, tag, or None until it is needed)
         self._unprepared = 0
 
-    def bind(self, door, parcel_id):
+    def bind(self, door: int, parcel_id: str) -> None:
         if door in self._bound:
             if self._bound[door][0] == parcel_id:
                 return
@@ -26,7 +33,7 @@ class ParcelCodes:
         self._bound[door] = (parcel_id, None)
         self._unprepared += 1
 
-    def unbind(self, door):
+    def unbind(self, door: int) -> None:
         if door not in self._bound:
             return
         tag = self._bound.pop(door)[1]
@@ -35,7 +42,7 @@ class ParcelCodes:
         else:
             self._live.remove(tag, livecodes.door_ref(door))
 
-    def prepare(self, doors_max):
+    def prepare(self, doors_max: int) -> None:
         """Compute the tags of up to ``doors_max`` parcels that were bound since (two HMACs each)."""
         if not self._unprepared:
             return
@@ -47,16 +54,18 @@ class ParcelCodes:
                 self._unprepared -= 1
                 self._live.add(made, livecodes.door_ref(door))
 
-    def prepare_all(self):
+    def prepare_all(self) -> None:
         self.prepare(self._unprepared)
 
-    def tag_of(self, parcel_id):
+    def tag_of(self, parcel_id: str) -> bytes:
         """The tag of the digits that open for this parcel, wherever it lies."""
         digits = codes.derived_digits(self._derived_pads, parcel_id, self._digits)
         return codes.listed_tag(self._listed_pads, digits)
 
-    def tag(self, door):
-        return self._bound[door][1]
+    def tag(self, door: int) -> bytes:
+        tag = self._bound[door][1]
+        assert tag is not None, door  # only a prepared one is among the live codes
+        return tag
 
-    def parcel(self, door):
+    def parcel(self, door: int) -> str:
         return self._bound[door][0]

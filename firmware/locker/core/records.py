@@ -11,6 +11,13 @@ import struct
 
 from micropython import const
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..ports import Payload, Value, Values
+
+
 # --- events, numbered and sent to the host -------------------------------------------------
 BOOT = const(1)
 ATTEMPT = const(2)
@@ -179,7 +186,7 @@ _WITH_TEXT = bytes((
 SECRET_FIELDS = ("tag",)
 
 
-def kinds():
+def kinds() -> "Iterable[int]":
     """Every kind of record, in no order."""
     return _FORMATS.keys()
 
@@ -193,7 +200,7 @@ def _words(kind: int) -> str:
     return _WORDS[at : _WORDS.find("\n", at)]
 
 
-def spec(kind: int) -> tuple:
+def spec(kind: int) -> tuple[str, str, tuple[str, ...], str]:
     """``(name, struct format of the fixed fields, their names, name of the trailing text or "")``."""
     words = _words(kind).split()
     text = words.pop()[1:] if kind in _WITH_TEXT else ""
@@ -205,7 +212,7 @@ def fixed_format(kind: int) -> str:
     return _FORMATS[kind]
 
 
-def pack(kind: int, *values) -> bytes:
+def pack(kind: int, *values: "Value") -> bytes:
     """The payload of a record: ``values`` in the order of ``spec(kind)``, the text last.
 
     Raises ``ValueError`` when the number of values is wrong or the text is longer than
@@ -223,7 +230,7 @@ def pack(kind: int, *values) -> bytes:
     return struct.pack(fmt, *values[:-1]) + tail
 
 
-def unpack(kind: int, payload) -> tuple:
+def unpack(kind: int, payload: "Payload") -> "Values":
     """The values of a payload (``bytes`` or ``memoryview``), in the order of ``spec(kind)``.
 
     A payload longer than the table says for a record without text is accepted and the rest
@@ -236,11 +243,11 @@ def unpack(kind: int, payload) -> tuple:
     return values + (str(payload[struct.calcsize(fmt) :], "utf-8"),)
 
 
-def describe(kind: int, payload) -> dict:
+def describe(kind: int, payload: "Payload") -> "dict[str, Value]":
     """A record as a dict of plain values, for the host and for people; secrets are left out."""
     name, _, names, text = spec(kind)
     values = unpack(kind, payload)
-    out = {"kind": name}
+    out: dict[str, Value] = {"kind": name}
     for i in range(len(names)):
         if names[i] not in SECRET_FIELDS:
             out[names[i]] = values[i]

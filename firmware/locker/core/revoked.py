@@ -10,6 +10,11 @@ from micropython import const
 
 from . import records
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..ports import Holder, Members
+
+
 PARCELS_MAX = const(64)
 COUNTERS_MAX = const(32)
 _NEVER = const(4294967295)
@@ -26,16 +31,16 @@ class Nonces:
     that are about to end, and never takes a used one.  Nonce 0 stands for the horizon itself.
     """
 
-    def __init__(self, entries_max):
+    def __init__(self, entries_max: int) -> None:
         self._bytes_max = entries_max * _ENTRY_BYTES
         self._buf = bytearray()
         self._end = 0  # bytes in use
         self.horizon = 0
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self._end // _ENTRY_BYTES
 
-    def add(self, nonce, until, time_s):
+    def add(self, nonce: int, until: int, time_s: int) -> None:
         if not nonce:
             self.horizon = max(self.horizon, until)
             return
@@ -49,27 +54,27 @@ class Nonces:
                 self._buf.extend(bytes(_GROW_BYTES))
         struct.pack_into(_ENTRY, self._buf, at, nonce, until)
 
-    def lists(self, nonce):
+    def lists(self, nonce: int) -> bool:
         return self._find(nonce) >= 0
 
-    def has(self, nonce, not_after):
+    def has(self, nonce: int, not_after: int) -> bool:
         """Whether a token must be taken for listed."""
         return not_after <= self.horizon or self._find(nonce) >= 0
 
-    def snapshot(self, kind):
+    def snapshot(self, kind: int) -> "Members":
         if self.horizon:
             yield kind, records.pack(kind, 0, self.horizon)
         for at in range(0, self._end, _ENTRY_BYTES):
             yield kind, bytes(self._buf[at : at + _ENTRY_BYTES])
 
-    def _find(self, nonce):
+    def _find(self, nonce: int) -> int:
         wanted = struct.pack(">I", nonce)
         at = self._buf.find(wanted, 0, self._end)
         while at > 0 and at % _ENTRY_BYTES:  # the same bytes across or behind a nonce
             at = self._buf.find(wanted, at + 1, self._end)
         return at
 
-    def _make_room(self, time_s):
+    def _make_room(self, time_s: int) -> None:
         """Drop what has ended; if nothing has, the entry that ends first."""
         keep = 0
         first_at, first_until = 0, _NEVER
@@ -92,23 +97,23 @@ class Parcels:
     """Revoked parcel ids and until when.  Overflow: refused before it is journaled (``R_FULL``);
     a record beyond the bound, as another firmware might have written, replaces what ends first."""
 
-    def __init__(self):
-        self._until = {}
+    def __init__(self) -> None:
+        self._until: dict[str, int] = {}
 
-    def room(self, parcel, time_s):
+    def room(self, parcel: str, time_s: int) -> bool:
         if parcel in self._until or len(self._until) < PARCELS_MAX:
             return True
         return min(self._until.values()) < time_s
 
-    def add(self, parcel, until):
+    def add(self, parcel: str, until: int) -> None:
         if parcel not in self._until and len(self._until) >= PARCELS_MAX:
             del self._until[min(self._until, key=lambda p: self._until[p])]
         self._until[parcel] = until
 
-    def has(self, parcel, epoch_s):
+    def has(self, parcel: str, epoch_s: int) -> bool:
         return epoch_s <= self._until.get(parcel, -1)
 
-    def snapshot(self):
+    def snapshot(self) -> "Members":
         for parcel, until in self._until.items():
             yield records.REVOKE_PARCEL, records.pack(records.REVOKE_PARCEL, until, parcel)
 
@@ -119,20 +124,20 @@ class Counters:
     Overflow: refused before it is journaled; a counter beyond the bound is not folded.
     """
 
-    def __init__(self):
-        self._counters = {}
+    def __init__(self) -> None:
+        self._counters: dict[Holder, int] = {}
 
-    def room(self, who):
+    def room(self, who: "Holder") -> bool:
         return who in self._counters or len(self._counters) < COUNTERS_MAX
 
-    def put(self, who, counter):
+    def put(self, who: "Holder", counter: int) -> None:
         if self.room(who):
             self._counters[who] = counter
 
-    def of(self, who):
+    def of(self, who: "Holder") -> int:
         """The counter of ``(role, action, holder)``, the holder's own number if it never changed."""
         return self._counters.get(who, who[2])
 
-    def snapshot(self):
+    def snapshot(self) -> "Members":
         for who, counter in self._counters.items():
             yield records.HOLDER_COUNTER, records.pack(records.HOLDER_COUNTER, *who, counter)

@@ -11,6 +11,12 @@ from micropython import const
 
 from . import events, records
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..ports import Members, Payload
+    from .core import Core
+
+
 ALARM_LID = const(3)  # records.ALARM: 1 is errands.py's, 2 session.py's
 FAULT_CABINET = const(4)  # records.FAULT: 1 and 2 are the shell's, 3 is health.py's
 
@@ -30,7 +36,7 @@ _LID, _MAINS, _WEAK, _WARMTH = range(4)
 class Senses:
     """``core`` is the ``Core`` that records and acts; ``weak_mv`` what the coils need, 0: not measured."""
 
-    def __init__(self, core, doors, weak_mv):
+    def __init__(self, core: "Core", doors: int, weak_mv: int) -> None:
         self._core = core
         self._weak_mv = weak_mv
         self._amiss = ["", "", "", ""]  # what the status says of each sense
@@ -41,7 +47,7 @@ class Senses:
 
     # --- the fold -----------------------------------------------------------------------------------
 
-    def apply(self, kind, payload):
+    def apply(self, kind: int, payload: "Payload") -> None:
         """Fold one record; kinds of others change nothing."""
         if kind == records.SUPPLY:
             door, _, lowest_mv = records.unpack(kind, payload)
@@ -49,12 +55,12 @@ class Senses:
         elif kind == records.SUPPLY_STATE:
             self._keep(*records.unpack(kind, payload))
 
-    def _keep(self, door, units):
+    def _keep(self, door: int, units: int) -> None:
         if door < len(self._kept):
             self._kept[door] = min(255, units)
             struct.pack_into("<H", self._recent, 2 * door, units * _UNIT_MV)
 
-    def snapshot(self):
+    def snapshot(self) -> "Members":
         """Yield ``(kind, payload)`` of every door whose supply was measured."""
         for door in range(len(self._kept)):
             if self._kept[door]:
@@ -62,7 +68,7 @@ class Senses:
 
     # --- events -------------------------------------------------------------------------------------
 
-    def sense(self, what, value):
+    def sense(self, what: int, value: int) -> None:
         """``EV_SENSE``."""
         if what == events.SENSE_LID:
             self._lid(value)
@@ -75,7 +81,7 @@ class Senses:
         else:
             self._judge_warmth(value)
 
-    def pulsed(self, door, idle_mv, lowest_mv):
+    def pulsed(self, door: int, idle_mv: int, lowest_mv: int) -> None:
         """``EV_SUPPLY``: the kept value falls at once and rises slowly, an eighth of the way each time."""
         if door >= len(self._kept):
             return
@@ -90,7 +96,7 @@ class Senses:
             struct.pack_into("<H", self._recent, 2 * door, recorded_mv)
         self._judge_supply()
 
-    def _lid(self, is_open):
+    def _lid(self, is_open: int) -> None:
         if is_open:
             if self._is_worth_telling():
                 self._core.record(records.ALARM, ALARM_LID, 0, 0, records.ANY_DOOR)
@@ -99,7 +105,7 @@ class Senses:
         elif self._amiss[_LID]:
             self._tell(_LID, "", "lid closed")
 
-    def _judge_supply(self):
+    def _judge_supply(self) -> None:
         """The worst of the doors, or the supply by itself when it is that low without a coil."""
         worst_mv, door = self._idle_mv or 65_535, -1
         for at in range(len(self._kept)):
@@ -112,24 +118,24 @@ class Senses:
         elif worst_mv >= self._weak_mv + _RECOVERED_MV and self._amiss[_WEAK]:
             self._tell(_WEAK, "", "supply good again")
 
-    def _judge_warmth(self, celsius):
+    def _judge_warmth(self, celsius: int) -> None:
         if celsius >= _HOT_C or celsius <= _COLD_C:
             if not self._amiss[_WARMTH]:
                 self._tell(_WARMTH, "{} C inside".format(celsius), "")
         elif self._amiss[_WARMTH] and _COLD_C + _EASED_C <= celsius <= _HOT_C - _EASED_C:
             self._tell(_WARMTH, "", "{} C inside again".format(celsius))
 
-    def _tell(self, sense, amiss, over):
+    def _tell(self, sense: int, amiss: str, over: str) -> None:
         self._amiss[sense] = amiss
         if self._is_worth_telling():
             self._core.record(records.FAULT, FAULT_CABINET, amiss or over)
 
-    def _is_worth_telling(self):
+    def _is_worth_telling(self) -> bool:
         """Count a change; the status knows of it also when it gets no record."""
         self._told += 1
         return self._told <= _TOLD_MAX
 
-    def hour(self):
+    def hour(self) -> None:
         """An hour has passed: changes get records again; how many got none gets one."""
         untold = self._told - _TOLD_MAX
         self._told = 0
@@ -138,10 +144,10 @@ class Senses:
 
     # --- questions ----------------------------------------------------------------------------------
 
-    def complaints(self):
+    def complaints(self) -> list[str]:
         """What is amiss now, for the status."""
         return [text for text in self._amiss if text]
 
-    def lowest_mv(self, door):
+    def lowest_mv(self, door: int) -> int:
         """The supply at worst under this door's pulses; 0 while it was not measured."""
         return self._kept[door] * _UNIT_MV if door < len(self._kept) else 0

@@ -10,6 +10,13 @@ from . import cabinet, doors, events, reasons, screens
 from .dialog import COURIER, DIGIT, HASH, IDLE, PICK_OUT, STAR, TIMEOUT
 from .session import Session
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..ports import Now, Screen
+
+
 CONFIRM = "confirm"  # waits for a clerk who looks at a paper; a state that only a counter has
 
 _CONFIRM_MS = const(60_000)
@@ -24,19 +31,19 @@ _NEXT = "0"
 class Attended(Session):
     """Customers are served while the shop is open; staff, couriers and technicians whenever they come."""
 
-    def _today(self, now):
+    def _today(self, now: "Now") -> tuple[int, int, int] | None:
         """``(opens, closes)`` in minutes of today, ``(0, 0)`` closed all day, and the minute it is now.
 
         ``None`` while hours or local time are not known: a clock that is not set sends nobody away.
         """
         local = self._core.orders.local
-        if not self._core.hours or local.told is None or now[2] != events.TRUST_SET:
+        if not self._core.hours or not local.told or now[2] != events.TRUST_SET:
             return None
         time_s = now[1] + local.offset_s(now[1])
         opens, closes = self._core.hours[(time_s // _DAY_S + _THURSDAY) % 7]
         return opens, closes, time_s % _DAY_S // 60
 
-    def _closed(self, now):
+    def _closed(self, now: "Now") -> "Screen | None":
         """``(screen, args)`` to say so; None while it is open, or nobody can know."""
         today = self._today(now)
         if today is None or today[0] <= today[2] < today[1]:
@@ -47,13 +54,13 @@ class Attended(Session):
         hours = "{:02d}:{:02d} - {:02d}:{:02d}".format(opens // 60, opens % 60, closes // 60, closes % 60)
         return screens.CLOSED, (hours,)
 
-    def greeting(self, now) -> tuple:
+    def greeting(self, now: "Now") -> "Screen":
         return self._closed(now) or super().greeting(now)
 
-    def _permit(self, role, action, now):
+    def _permit(self, role: int, action: int, now: "Now") -> int:
         return reasons.R_CLOSED if role == events.CUSTOMER and self._closed(now) else reasons.R_OK
 
-    def _refuse(self, reason, now):
+    def _refuse(self, reason: int, now: "Now") -> None:
         closed = self._closed(now) if reason == reasons.R_CLOSED else None
         if closed is None:
             super()._refuse(reason, now)
@@ -72,14 +79,14 @@ class Counter(Attended):
     }
     _asked = (-1, "")  # the door and the parcel that wait for the clerk
 
-    def _serve(self, action, door, parcel, now):
+    def _serve(self, action: int, door: int, parcel: str, now: "Now") -> None:
         if action != events.COLLECT:
             super()._serve(action, door, parcel, now)
             return
         self._asked = door, parcel
         self._go(CONFIRM, _CONFIRM_MS, screens.IDENTITY, self._core.names[door])
 
-    def _do_identity_seen(self, now):
+    def _do_identity_seen(self, now: "Now") -> None:
         door, parcel = self._asked
         super()._serve(events.COLLECT, door, parcel, now)
 
@@ -91,17 +98,17 @@ class Shop(Attended):
     _may_all = False
     _is_all = False
 
-    def _serve(self, action, door, parcel, now):
+    def _serve(self, action: int, door: int, parcel: str, now: "Now") -> None:
         self._may_all = action == events.HANDOVER
         self._is_all = False
         super()._serve(action, door, parcel, now)
 
-    def _do_back(self, now):
+    def _do_back(self, now: "Now") -> None:
         super()._do_back(now)
         if self.state == PICK_OUT and self._may_all:
             self.show(screens.PICK_ALL, self.count)
 
-    def _do_all(self, now, digit):
+    def _do_all(self, now: "Now", digit: str) -> None:
         """Open the next compartment with a parcel; the one after it follows when it is shut."""
         self._is_all = digit == _NEXT and self._may_all
         if not self._is_all:
@@ -113,7 +120,7 @@ class Shop(Attended):
                 return
         self._do_goodbye(now)
 
-    def _do_taken(self, now):
+    def _do_taken(self, now: "Now") -> None:
         super()._do_taken(now)
         if self._is_all and self.menu != IDLE:
             self._do_all(now, _NEXT)
@@ -128,23 +135,23 @@ class Residence(Session):
         (COURIER, HASH): "leave_home",
     }
 
-    def _do_back(self, now):
+    def _do_back(self, now: "Now") -> None:
         super()._do_back(now)
         if self.state == COURIER:
             self.show(screens.HOME, self.count, "")
 
-    def _do_type_home(self, now, digit):
+    def _do_type_home(self, now: "Now", digit: str) -> None:
         self.typed = (self.typed + digit)[-_HOME_DIGITS_MAX:]
         self._go(COURIER, _MENU_MS, screens.HOME, self.count, self.typed)
 
-    def _do_erase_home(self, now):
+    def _do_erase_home(self, now: "Now") -> None:
         if not self.typed:
             self._do_goodbye(now)
             return
         self.typed = self.typed[:-1]
         self._go(COURIER, _MENU_MS, screens.HOME, self.count, self.typed)
 
-    def _do_leave_home(self, now):
+    def _do_leave_home(self, now: "Now") -> None:
         if not self.typed:
             self._do_goodbye(now)
             return
@@ -155,24 +162,24 @@ class Residence(Session):
                 return
         self._complain(screens.ALREADY_HERE, self._core.names[self._core.cabinet.find(home)])
 
-    def _lies(self, parcel):
+    def _lies(self, parcel: str) -> bool:
         at = self._core.cabinet.find(parcel)
         return at >= 0 and self._core.cabinet.doors[at].content != doors.EMPTY
 
-    def _find(self, parcel):
+    def _find(self, parcel: str) -> int:
         """Where a parcel lies; of a home's several, the first that still does."""
         for each in _parcels_of(parcel) if parcel.startswith("@") else ():
             if self._lies(each):
                 return self._core.cabinet.find(each)
         return super()._find(parcel)
 
-    def _serve(self, action, door, parcel, now):
+    def _serve(self, action: int, door: int, parcel: str, now: "Now") -> None:
         if parcel.startswith("@") and 0 <= door < len(self._core.names):
             parcel = self._core.cabinet.doors[door].parcel or parcel
         super()._serve(action, door, parcel, now)
 
 
-def _parcels_of(home):
+def _parcels_of(home: str) -> "Iterator[str]":
     """The ids that parcels for a home have here: ``@12``, ``@12/2`` and so on."""
     yield home
     for number in range(2, _PARCELS_MAX + 1):

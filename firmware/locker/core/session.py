@@ -26,6 +26,11 @@ from .dialog import (
 )
 from .errands import Errands
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..ports import Now, Screen, Verdict
+
+
 ALARM_DURESS = const(2)
 
 _TYPING_MS = const(20_000)
@@ -55,7 +60,7 @@ class Session(Errands):
 
     # --- inputs -----------------------------------------------------------------------------------------
 
-    def key(self, key, now):
+    def key(self, key: str, now: "Now") -> None:
         if key in "0123456789":
             self._step(DIGIT, now, key)
         elif key == "*":
@@ -63,7 +68,7 @@ class Session(Errands):
         elif key == "#":
             self._step(HASH, now)
 
-    def scan(self, text, now):
+    def scan(self, text: str, now: "Now") -> None:
         if text.startswith("CG1"):
             self._step(TOKEN, now, text)
         elif len(text) == self._core.digits and labels.all_digits(text):
@@ -71,26 +76,26 @@ class Session(Errands):
         else:
             self._step(LABEL, now, text)
 
-    def card(self, text, now):
+    def card(self, text: str, now: "Now") -> None:
         """A card is another way to say a listed code; a picture of its number, scanned, is not."""
         self._step(CARD, now, text)
 
-    def garbled(self, now):
+    def garbled(self, now: "Now") -> None:
         self._step(GARBLED, now)
 
-    def keys_together(self, now):
+    def keys_together(self, now: "Now") -> None:
         self._step(TOGETHER, now)
 
-    def timeout(self, now):
+    def timeout(self, now: "Now") -> None:
         self._step(TIMEOUT, now)
 
-    def door_note(self, door, note, now):
+    def door_note(self, door: int, note: int, now: "Now") -> None:
         if door == self.door:
             self._step(DOOR_INPUTS[note], now)
 
-    ROWS = {}  # lines that go before those of the table: services.py
+    ROWS: dict[tuple[str, str], str] = {}  # lines that go before those of the table: services.py
 
-    def _step(self, what, now, value=None):
+    def _step(self, what: str, now: "Now", value: str | None = None) -> None:
         does = self.ROWS.get((self.state, what)) or action(self.state, what)
         if not does:
             return
@@ -102,16 +107,16 @@ class Session(Errands):
 
     # --- actions: before a code is known -------------------------------------------------------------------
 
-    def _do_home(self, now):
+    def _do_home(self, now: "Now") -> None:
         self.home()
 
-    def _do_next_language(self, now):
+    def _do_next_language(self, now: "Now") -> None:
         at = self._languages.index(self.language)
         self.language = self._languages[(at + 1) % len(self._languages)]
         # The timer brings the site's language back for the next person.
         self._go(TYPING, _TYPING_MS, screens.TYPING, "")
 
-    def _do_type(self, now, digit):
+    def _do_type(self, now: "Now", digit: str) -> None:
         if self.state != TYPING:
             self._clear()
         if len(self.typed) < labels.CODE_DIGITS_MAX:
@@ -119,29 +124,29 @@ class Session(Errands):
         self._core.effect((events.FX_BEEP, events.BEEP_KEY))
         self._go(TYPING, _TYPING_MS, screens.TYPING, self.typed)
 
-    def _do_erase(self, now):
+    def _do_erase(self, now: "Now") -> None:
         if not self.typed:
             self.home()
             return
         self.typed = self.typed[:-1]
         self._go(TYPING, _TYPING_MS, screens.TYPING, self.typed)
 
-    def _do_submit(self, now):
+    def _do_submit(self, now: "Now") -> None:
         self._try(self.typed, events.VIA_KEYPAD, now)
 
-    def _do_scanned_code(self, now, text):
+    def _do_scanned_code(self, now: "Now", text: str) -> None:
         self._try(text, events.VIA_SCANNER, now)
 
-    def _do_card(self, now, text):
+    def _do_card(self, now: "Now", text: str) -> None:
         self._guess(text, events.VIA_KEYPAD, now)
 
-    def _try(self, digits, via, now):
+    def _try(self, digits: str, via: int, now: "Now") -> None:
         if len(digits) != self._core.digits:
             self._fail(screens.CODE_LENGTH, self._core.digits)
             return
         self._guess(digits, via, now)
 
-    def _guess(self, digits, via, now):
+    def _guess(self, digits: str, via: int, now: "Now") -> None:
         """One guess: recorded first, compared only when the record is durable."""
         if self._core.access.may_try(now)[1]:
             self._clear()
@@ -157,7 +162,7 @@ class Session(Errands):
         self.state = CHECKING
         self._core.effect((events.FX_THEN, (events.EV_CHECK, digits)))
 
-    def _do_count_down(self, now):
+    def _do_count_down(self, now: "Now") -> None:
         wait_s = self._core.access.may_try(now)[1]
         self.count -= 1
         if wait_s <= 0 or self.count < 0:
@@ -165,24 +170,24 @@ class Session(Errands):
             return
         self._go(LOCKED, _SECOND_MS, screens.LOCKED, wait_s // 60, wait_s % 60)
 
-    def _do_token(self, now, text):
+    def _do_token(self, now: "Now", text: str) -> None:
         self._clear()
         self.via = events.VIA_SCANNER
         self._decide(self._core.access.check_token(text, now), now)
 
-    def check(self, digits, now):
+    def check(self, digits: str, now: "Now") -> None:
         if self.state == CHECKING:
             self._decide(self._core.access.check_digits(digits, now), now)
 
-    def _do_say_bad_scan(self, now, *_text):
+    def _do_say_bad_scan(self, now: "Now", *_text: str) -> None:
         self._fail(screens.BAD_SCAN)
 
-    def _do_say_one_key(self, now):
+    def _do_say_one_key(self, now: "Now") -> None:
         self._fail(screens.ONE_KEY)
 
     # --- what the code allows ----------------------------------------------------------------------------
 
-    def _decide(self, verdict, now):
+    def _decide(self, verdict: "Verdict", now: "Now") -> None:
         reason, role, action, holder, door, ref, parcel, duress = verdict
         if reason == reasons.R_OK and action != events.SERVICE and not self.proven:
             reason = reasons.R_NOT_PROVEN
@@ -203,18 +208,18 @@ class Session(Errands):
         self._core.effect((events.FX_BEEP, events.BEEP_OK))
         self._serve(action, door, parcel, now)
 
-    def greeting(self, now) -> tuple:
+    def greeting(self, now: "Now") -> "Screen":
         """``(screen, args)`` of the display while nobody is there and the host says nothing."""
         return screens.IDLE, (self._core.orders.heading(self._core.site_name, now),)
 
-    def _find(self, parcel):
+    def _find(self, parcel: str) -> int:
         return self._core.cabinet.find(parcel)
 
-    def _permit(self, role, action, now):
+    def _permit(self, role: int, action: int, now: "Now") -> int:
         """What the house says to a good code; here it is open day and night."""
         return reasons.R_OK
 
-    def _parcel_reason(self, door, now):
+    def _parcel_reason(self, door: int, now: "Now") -> int:
         if door < 0:
             return reasons.R_NOT_HERE
         if self._core.cabinet.doors[door].content == doors.EMPTY and not self._core.cabinet.can_reopen(
@@ -223,12 +228,12 @@ class Session(Errands):
             return reasons.R_DONE_BEFORE
         return reasons.R_OK
 
-    def _record_refusal(self, reason):
+    def _record_refusal(self, reason: int) -> None:
         """Of each try, as its end; of tokens, which cost no try, only so many (``Tokens.tells_refused``)."""
         if self.state == CHECKING or self._core.access.tells_refused_token():
             self._core.record(records.REFUSED, reason, self.via)
 
-    def _refuse(self, reason, now):
+    def _refuse(self, reason: int, now: "Now") -> None:
         self._record_refusal(reason)
         left = self._core.access.may_try(now)[0]
         if reason in _SAY:

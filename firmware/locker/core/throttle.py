@@ -17,6 +17,11 @@ from micropython import const
 
 from .reasons import R_NO_TRIES, R_NOT_RECORDED, R_OK
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..ports import Ticks
+
+
 TRIES_MAX = const(20)
 TRY_MS = const(1_200_000)
 _LEVEL_MAX_MS = const(TRIES_MAX * TRY_MS)
@@ -33,11 +38,11 @@ _SESSION_S = const(120)  # a session is over when the keypad has rested this lon
 class Throttle:
     """The bucket.  ``attempt``, ``accepted``, ``refused``, ``state`` fold records; the rest is live."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._level_ms = _LEVEL_MAX_MS
         self._journaled_ms = _LEVEL_MAX_MS  # what a replay of the journal would restore now
         self._pardons_ms = 0  # known only since this start: a restart forgets them
-        self._ms = None  # the tick up to which uptime has been credited
+        self._ms: Ticks | None = None  # the tick up to which uptime has been credited
         self._session_tries = 0
         self._last_try_s = 0
         self._open = False  # an attempt is recorded and not yet decided
@@ -45,7 +50,7 @@ class Throttle:
 
     # --- the fold -----------------------------------------------------------------------------------
 
-    def attempt(self, time_s):
+    def attempt(self, time_s: int) -> None:
         """A try is spent.  The level may fall below zero when the caller did not ask first."""
         if time_s - self._last_try_s > _SESSION_S:
             self._session_tries = 0
@@ -55,10 +60,10 @@ class Throttle:
         self._journaled_ms -= TRY_MS
         self._open = self._paid = True
 
-    def refused(self):
+    def refused(self) -> None:
         self._open = False
 
-    def accepted(self):
+    def accepted(self) -> None:
         """A code was right.  Tokens and remote opens spent no try, so they give none back."""
         if not self._open:
             return
@@ -70,18 +75,18 @@ class Throttle:
         self._journaled_ms = min(self._journaled_ms + TRY_MS, _LEVEL_MAX_MS)
         self._session_tries = 0
 
-    def restarted(self):
+    def restarted(self) -> None:
         """An attempt that was not decided before the power went never will be."""
         self._open = self._paid = False
 
-    def state(self, milli_tries):
+    def state(self, milli_tries: int) -> None:
         """What the journal says was left, in thousandths of a try."""
         self._level_ms = min(milli_tries * (TRY_MS // 1000), _LEVEL_MAX_MS)
         self._journaled_ms = self._level_ms
 
     # --- live ---------------------------------------------------------------------------------------
 
-    def credit(self, ms):
+    def credit(self, ms: "Ticks") -> None:
         """Credit the uptime since the last call.  A pause beyond half the range of ticks counts as none."""
         if self._ms is not None:
             passed_ms = max(ticks_diff(ms, self._ms), 0)
@@ -89,14 +94,14 @@ class Throttle:
             self._pardons_ms = min(self._pardons_ms + passed_ms, _PARDONS_MAX_MS)
         self._ms = ms
 
-    def may_try(self, ms):
+    def may_try(self, ms: "Ticks") -> tuple[int, int]:
         """``(tries_left, wait_s)``: whole tries, and the seconds until there is one (0: now)."""
         self.credit(ms)
         if self._level_ms >= TRY_MS:
             return self._level_ms // TRY_MS, 0
         return 0, (TRY_MS - self._level_ms + 999) // 1000
 
-    def due(self, ms):
+    def due(self, ms: "Ticks") -> int | None:
         """Thousandths of a try worth journaling (a whole one more than it knows), or ``None``."""
         self.credit(ms)
         gained_ms = self._level_ms - self._journaled_ms
@@ -104,10 +109,10 @@ class Throttle:
             return self.milli_tries()
         return None
 
-    def milli_tries(self):
+    def milli_tries(self) -> int:
         return max(self._level_ms, 0) // (TRY_MS // 1000)
 
-    def take(self):
+    def take(self) -> int:
         """Use the recorded attempt for one comparison: ``R_OK`` once for each, while tries last."""
         if not self._paid:
             return R_NOT_RECORDED

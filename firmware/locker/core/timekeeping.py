@@ -16,6 +16,11 @@ from micropython import const
 from .events import TRUST_FLOOR, TRUST_SET
 from .reasons import R_OK, R_TIME
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..ports import Now, Ticks
+
+
 EARLIEST_S = const(1704067200)  # 2024-01-01: older than any locker; 1970 and 2000 are clocks not set
 LATEST_S = const(4294967295)  # 2106-02-07: what four bytes in a record hold
 MINUTE_S = const(60)
@@ -29,14 +34,14 @@ class Clock:
     called at least once in six days, half the range of ``ticks_ms``.
     """
 
-    def __init__(self, floor_s, ms):
+    def __init__(self, floor_s: int, ms: "Ticks") -> None:
         self._ms = ms
         self._carry_ms = 0  # of a second, not yet counted
         self._true_s = floor_s  # best estimate; may lie behind what has been shown
         self._shown_s = floor_s
         self._trust = TRUST_FLOOR
 
-    def now(self, ms):
+    def now(self, ms: "Ticks") -> "Now":
         """``(ms, epoch_s, trust)``; ``epoch_s`` never decreases and ends at ``LATEST_S``."""
         self._carry_ms += max(ticks_diff(ms, self._ms), 0)
         self._ms = ms
@@ -47,7 +52,7 @@ class Clock:
             self._shown_s = min(self._true_s, LATEST_S)
         return ms, self._shown_s, self._trust
 
-    def set(self, ms, epoch_s):
+    def set(self, ms: "Ticks", epoch_s: int) -> int:
         """Take a time from a source that is trusted; returns ``R_OK`` or ``R_TIME``.
 
         Refused are times no locker can live in, and times more than ``AHEAD_MAX_S`` behind what
@@ -69,17 +74,17 @@ class LocalTime:
     The second offset holds from ``next_s`` on (Unix seconds); 0 means that none is known to follow.
     """
 
-    def __init__(self):
-        self.told: tuple = ()
+    def __init__(self) -> None:
+        self.told: tuple[int, int, int] | tuple[()] = ()
 
-    def offset_s(self, epoch_s):
+    def offset_s(self, epoch_s: int) -> int:
         """Seconds that local time is ahead of UTC at this moment; 0 while nobody has told."""
         if not self.told:
             return 0
         offset_s, next_s, next_offset_s = self.told
         return next_offset_s if 0 < next_s <= epoch_s else offset_s
 
-    def clock(self, epoch_s):
+    def clock(self, epoch_s: int) -> str:
         """``"14:05"`` as it would stand on the wall; "" while nobody has told the offset."""
         if not self.told:
             return ""

@@ -11,6 +11,11 @@ from micropython import const
 from . import events
 from .reasons import R_ACTION, R_EXPIRED, R_NO_CLOCK, R_NOT_YET, R_OK
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..ports import Now
+
+
 LISTED = const(0)  # can be taken back by the host; may outlive its end only until the clock is set
 DERIVED = const(1)  # has no dates: it lives as long as its parcel lies here
 WINDOW = const(2)  # is nothing but a date
@@ -32,7 +37,7 @@ TABLE = (
 )
 
 
-def judge(kind, action, not_before, not_after, now):
+def judge(kind: int, action: int, not_before: int, not_after: int, now: "Now") -> int:
     """``R_OK`` or why a code of this kind does not count now.
 
     Both dates are inclusive: ``not_after`` is the last good second.

@@ -10,6 +10,15 @@ from micropython import const
 
 from . import codes, events, livecodes
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..ports import Holder, Pads, WindowCode
+    from .livecodes import LiveCodes
+    from .revoked import Counters
+
+
 HOLDERS_MAX = const(16)
 _EMPTY = const(-1)
 _ANSWER_SLOT = 1 << 31  # no slot of a real hour or day: those end with the clock's four bytes, below 2**21
@@ -24,12 +33,12 @@ SLOT_S = {
 }
 
 
-def _first_slot(epoch_s, length_s):
+def _first_slot(epoch_s: int, length_s: int) -> int:
     """The earlier of the two slots to have ready: they change a quarter after a slot has begun."""
     return (epoch_s - length_s // 4) // length_s
 
 
-def answer_slot(number):
+def answer_slot(number: int) -> int:
     """The slot whose code answers the ``number`` that a closed console drew while it knew no time."""
     return _ANSWER_SLOT + number
 
@@ -41,8 +50,16 @@ class Windows:
     Raises ``ValueError`` for more than ``HOLDERS_MAX`` or for a role without window codes.
     """
 
-    def __init__(self, holders, digits, window_pads, listed_pads, counters, live):
-        self.holders = tuple(tuple(h) for h in holders)
+    def __init__(
+        self,
+        holders: "Sequence[Holder]",
+        digits: int,
+        window_pads: "Pads",
+        listed_pads: "Pads",
+        counters: "Counters",
+        live: "LiveCodes",
+    ) -> None:
+        self.holders = tuple([(role, action, holder) for role, action, holder in holders])
         if len(self.holders) > HOLDERS_MAX:
             raise ValueError("{} holders".format(len(self.holders)))
         for role, action, _ in self.holders:
@@ -55,9 +72,11 @@ class Windows:
         self._live = live
         self._slots = [_EMPTY] * (2 * len(self.holders))
         self._tags = [b""] * (2 * len(self.holders))
-        self._ready = None  # the first slots of a day and of an hour for which all cells are prepared
+        self._ready: tuple[int, int] | None = (
+            None  # the first slots of a day and of an hour that are prepared
+        )
 
-    def fill(self, epoch_s, cells_max):
+    def fill(self, epoch_s: int, cells_max: int) -> int:
         """Prepare up to ``cells_max`` missing cells; returns how many were prepared."""
         wanted = _first_slot(epoch_s, codes.DAY_S), _first_slot(epoch_s, codes.HOUR_S)
         if wanted == self._ready:
@@ -75,7 +94,7 @@ class Windows:
         self._ready = wanted
         return done
 
-    def _set(self, i, cell, slot):
+    def _set(self, i: int, cell: int, slot: int) -> None:
         self._clear(cell)
         who = self.holders[i]
         digits = codes.window_digits(
@@ -85,12 +104,12 @@ class Windows:
         self._slots[cell] = slot
         self._live.add(self._tags[cell], livecodes.window_ref(cell))
 
-    def _clear(self, cell):
+    def _clear(self, cell: int) -> None:
         if self._slots[cell] != _EMPTY:
             self._live.remove(self._tags[cell], livecodes.window_ref(cell))
             self._slots[cell] = _EMPTY
 
-    def answer_tag(self, i, number):
+    def answer_tag(self, i: int, number: int) -> bytes:
         """The tag of what answers ``number`` (below ``ANSWER_NUMBERS``) for ``holders[i]``."""
         role, action, _ = who = self.holders[i]
         digits = codes.window_digits(
@@ -98,7 +117,7 @@ class Windows:
         )
         return codes.listed_tag(self._listed_pads, digits)
 
-    def cut_off(self, who):
+    def cut_off(self, who: "Holder") -> None:
         """The counter of a holder changed: what was prepared with the old one is void at once."""
         for i in range(len(self.holders)):
             if self.holders[i] == who:
@@ -106,10 +125,10 @@ class Windows:
                 self._clear(2 * i + 1)
                 self._ready = None
 
-    def tag(self, cell):
+    def tag(self, cell: int) -> bytes:
         return self._tags[cell]
 
-    def code(self, cell):
+    def code(self, cell: int) -> "WindowCode":
         """``(role, action, holder, not_before, not_after)`` of a prepared cell, dates inclusive."""
         who = self.holders[cell // 2]
         length_s = SLOT_S[who[0]]

@@ -39,6 +39,11 @@ from binascii import crc32
 
 from micropython import const
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..ports import Header, Opening, Payload
+
+
 SECTOR_BYTES = const(4096)
 UNIT = const(16)
 VERSION = const(1)
@@ -75,18 +80,18 @@ SNAPSHOT_END_FORMAT = "<IHH"
 SEAL_FORMAT = "<BBHIIII"  # events, records, offset of a snapshot's end, time, acknowledged, dropped, CRC
 
 
-def padded(length):
+def padded(length: int) -> int:
     """Bytes on flash of a record with a payload of ``length`` bytes."""
     return (HEAD + length + UNIT - 1) & -UNIT
 
 
-def pack_header(buf, sectors, epoch, sector_id):
+def pack_header(buf: bytearray, sectors: int, epoch: int, sector_id: int) -> None:
     """Write a sector header into ``buf[0:16]``."""
     struct.pack_into("<BBHII", buf, 0, MAGIC, VERSION, sectors, epoch, sector_id)
     struct.pack_into("<I", buf, 12, crc32(memoryview(buf)[:12], HEADER_CRC_SEED))
 
 
-def unpack_header(buf):
+def unpack_header(buf: bytearray) -> "Header | None":
     """``(version, sectors, epoch, sector_id, seed)``, or ``None`` where no header lies."""
     if buf[0] != MAGIC:
         return None
@@ -96,13 +101,13 @@ def unpack_header(buf):
     return version, sectors, epoch, sector_id, crc
 
 
-def pack_opening(buf, next_seq, time_s, acknowledged, seed):
+def pack_opening(buf: bytearray, next_seq: int, time_s: int, acknowledged: int, seed: int) -> None:
     """Write an opening into ``buf[0:16]``."""
     struct.pack_into("<III", buf, 4, next_seq, time_s, acknowledged)
     struct.pack_into("<I", buf, 0, crc32(memoryview(buf)[4:16], seed))
 
 
-def unpack_opening(buf, seed):
+def unpack_opening(buf: bytearray, seed: int) -> "Opening | None":
     """``(next_seq, time_s, acknowledged)`` from ``buf[16:32]``, or ``None``."""
     crc, next_seq, time_s, acknowledged = struct.unpack_from("<IIII", buf, HEADER_BYTES)
     if crc32(memoryview(buf)[20:32], seed) != crc:
@@ -110,7 +115,9 @@ def unpack_opening(buf, seed):
     return next_seq, time_s, acknowledged
 
 
-def pack_record(buf, view, kind, payload, place, delta_s, seed):
+def pack_record(
+    buf: bytearray, view: memoryview, kind: int, payload: "Payload", place: int, delta_s: int, seed: int
+) -> int:
     """Write a record into ``buf`` (``view`` is its memoryview); returns its padded length."""
     end = HEAD + len(payload)
     size = (end + 15) & -16
@@ -122,7 +129,7 @@ def pack_record(buf, view, kind, payload, place, delta_s, seed):
     return size
 
 
-def check_record(buf, view, at, end, seed):
+def check_record(buf: bytearray, view: memoryview, at: int, end: int, seed: int) -> int:
     """Padded length of the valid record at ``buf[at]`` that ends by ``end``, or 0."""
     length = buf[at + 5]
     size = padded(length)
@@ -132,7 +139,7 @@ def check_record(buf, view, at, end, seed):
     return size if crc32(view[at + 4 : at + HEAD + length], seed) == crc else 0
 
 
-def is_blank(view, start, end):
+def is_blank(view: memoryview, start: int, end: int) -> bool:
     """True when ``view[start:end]`` is all 0xFF."""
     blank = _BLANK_VIEW
     while start < end:
@@ -143,7 +150,7 @@ def is_blank(view, start, end):
     return True
 
 
-def nearly_blank(view, start, end):
+def nearly_blank(view: memoryview, start: int, end: int) -> bool:
     """True when at most one byte of ``view[start:end]``, both multiples of 16, is not 0xFF."""
     last = blank_from(view, start, end)
     if last == start:
@@ -152,7 +159,7 @@ def nearly_blank(view, start, end):
     return is_blank(view, start, unit) and sum(byte != 0xFF for byte in view[unit:last]) == 1
 
 
-def blank_from(view, start, end):
+def blank_from(view: memoryview, start: int, end: int) -> int:
     """The first offset in ``start..end``, a multiple of 16, from which all is 0xFF up to ``end``."""
     blank = _BLANK_VIEW[:UNIT]
     while end > start and view[end - UNIT : end] == blank:

@@ -16,12 +16,19 @@ from .sectors import Sectors
 from .snapshots import due_after
 from .writer import JournalFailed, JournalFull, Writer
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from ..ports import Flash, Fold, Payload, Span, Unsent
+    from .report import Recovery
+
 
 class JournalReadOnly(Exception):
     """The partition holds something that must not be written to; see ``Recovery.text``."""
 
 
-def _urandom_u32():
+def _urandom_u32() -> int:
     return int.from_bytes(os.urandom(4), "big")
 
 
@@ -31,39 +38,39 @@ class Journal:
     ``open`` comes first.  ``random_u32`` gives the epoch of a journal that is begun.
     """
 
-    def __init__(self, flash, random_u32=_urandom_u32):
+    def __init__(self, flash: "Flash", random_u32: "Callable[[], int]" = _urandom_u32) -> None:
         self._random_u32 = random_u32
         self._sectors = Sectors(flash)
         self._reader = Reader(self._sectors)
         self._outbox = Outbox(self._sectors, self._reader)
         self._writer = Writer(self._sectors)
         self._read_only = True
-        self._base = None  # (begin sector, begin offset, end sector, end offset) of the snapshot
+        self._base: Span | None = None  # (begin sector, begin offset, end sector, end offset) of the snapshot
         self._snapshot_sectors = 0
 
     @property
-    def epoch(self):
+    def epoch(self) -> int:
         """Tells this journal from one that was on the partition before: u32, never 0."""
         return self._writer.epoch
 
     @property
-    def next_seq(self):
+    def next_seq(self) -> int:
         """What the next event gets; the first one got 1."""
         return self._writer.next_seq
 
     @property
-    def acknowledged(self):
+    def acknowledged(self) -> int:
         """The newest seq that the host has committed; 0: none."""
         return self._writer.acknowledged
 
     @property
-    def time_floor(self):
+    def time_floor(self) -> int:
         """The newest time in any record, epoch seconds."""
         return self._writer.time_floor
 
     # --- reading ------------------------------------------------------------------------------
 
-    def open(self):
+    def open(self) -> "Recovery":
         """Find the log, or begin one on a blank partition; returns a ``Recovery``.
 
         Never raises for what the partition holds.  What is foreign, newer, of the wrong size or
@@ -95,7 +102,7 @@ class Journal:
             report.detail = str(error)
         return report
 
-    def replay(self, apply):
+    def replay(self, apply: "Fold") -> int:
         """Call ``apply(kind, time_s, payload, seq)`` for what makes up the state; returns how often.
 
         First the members of the newest complete snapshot, then every record after it.  ``seq`` is 0
@@ -123,7 +130,7 @@ class Journal:
                 calls += 1
         return calls
 
-    def unacknowledged(self, after_seq, limit=32, bytes_max=4096):
+    def unacknowledged(self, after_seq: int, limit: int = 32, bytes_max: int = 4096) -> "Iterator[Unsent]":
         """Yield ``(seq, kind, time_s, payload)`` of the events after ``after_seq``, oldest first.
 
         At most ``limit`` events and ``bytes_max`` payload bytes (but at least one event).  Reading
@@ -137,7 +144,7 @@ class Journal:
 
     # --- writing ------------------------------------------------------------------------------
 
-    def append(self, kind, payload, time_s):
+    def append(self, kind: int, payload: "Payload", time_s: int) -> int:
         """Write one record; it is durable when this returns.  The seq of an event, else 0.
 
         ``time_s`` before ``time_floor`` is raised to it.  Raises ``ValueError`` for a payload
@@ -159,7 +166,7 @@ class Journal:
         self._tell_lost_now()
         return seq
 
-    def acknowledge(self, seq, time_s):
+    def acknowledge(self, seq: int, time_s: int) -> bool:
         """The host has committed every event up to ``seq``: their room may be used again.
 
         False, and nothing is written, when that is not news or no such event exists.
@@ -170,7 +177,7 @@ class Journal:
         self._writer.acknowledged = seq
         return True
 
-    def snapshot(self, records, time_s):
+    def snapshot(self, records: "Iterable[tuple[int, Payload]]", time_s: int) -> None:
         """Write the whole state, an iterable of ``(kind, payload)``, as what replay begins with.
 
         Until the last byte is written the one before stays in force.  Raises as ``append`` does.
@@ -195,13 +202,13 @@ class Journal:
         self._set_base((begin, begin_at, writer.head, writer.snapshot_end))
         self._tell_lost_now()
 
-    def snapshot_due(self):
+    def snapshot_due(self) -> bool:
         """True when the log has grown so far past the last snapshot that the next is worth it."""
         if self._read_only:
             return False
         return self._writer.grown() >= due_after(self._sectors.usable(), self._snapshot_sectors)
 
-    def maintain(self):
+    def maintain(self) -> bool:
         """Erase the next sector ahead of need; for a moment when nobody is being served.
 
         True when something was done.  An erase stops the chip for tens of milliseconds.  Raises
@@ -216,14 +223,14 @@ class Journal:
             return False
         return True
 
-    def _tell_lost_now(self):
+    def _tell_lost_now(self) -> None:
         """What was asked for is durable; if events had to give way to it, say so."""
         try:
             self._writer.tell_lost(self.time_floor)
         except JournalFull:
             return  # it stays to be told before the next record
 
-    def _set_base(self, base):
+    def _set_base(self, base: "Span") -> None:
         self._base = base
         keep_id = self._writer.keep_id = self._sectors.ids[base[0]]
         self._snapshot_sectors = self._sectors.ids[base[2]] - keep_id + 1

@@ -2,6 +2,14 @@
 
 from . import format as f
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..ports import Unsent
+    from .reader import Reader
+    from .sectors import Sectors
+
 
 class Outbox:
     """Remembers where the last reading stopped; what follows it is found there again.
@@ -10,7 +18,7 @@ class Outbox:
     place before that event is remembered too.
     """
 
-    def __init__(self, sectors, reader):
+    def __init__(self, sectors: "Sectors", reader: "Reader") -> None:
         self._sectors = sectors
         self._reader = reader
         self._seq = self._seq_before = 0  # the last event yielded, and the one before it
@@ -18,7 +26,7 @@ class Outbox:
         self._id = 0
         self._at = self._at_before = 0  # in the sector: behind the last event yielded, and where it lies
 
-    def events(self, after_seq, head, limit, bytes_max):
+    def events(self, after_seq: int, head: int, limit: int, bytes_max: int) -> "Iterator[Unsent]":
         """Yield ``(seq, kind, time_s, payload)`` of at most ``limit`` events after ``after_seq``.
 
         Stops before ``bytes_max`` payload bytes are exceeded, but yields at least one event.  The
@@ -43,7 +51,7 @@ class Outbox:
             if reader.seq != after_seq:  # somebody else has read meanwhile
                 reader.start(self._sector, self._at)
 
-    def _place(self, after_seq, head):
+    def _place(self, after_seq: int, head: int) -> tuple[int, int]:
         """``(sector, offset)`` from which to look for the first event after ``after_seq``."""
         if self._sector >= 0 and self._sectors.ids[self._sector] == self._id:
             if after_seq == self._seq:
@@ -52,7 +60,7 @@ class Outbox:
                 return self._sector, self._at_before
         return self._find(after_seq, head), f.FIRST
 
-    def _find(self, after_seq, head):
+    def _find(self, after_seq: int, head: int) -> int:
         """The sector that holds the first event after ``after_seq``."""
         sector = self._reader.oldest(head)
         while sector != head and self._sectors.last_seq[sector] <= after_seq:

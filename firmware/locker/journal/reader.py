@@ -5,6 +5,11 @@ from binascii import crc32
 
 from . import format as f
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .sectors import Sectors
+
+
 # Tried in one sector: the units of the longest torn record and the mark behind it, which may be
 # what is rotten. More would be noise, and take long.
 _REPAIRS_MAX = 20
@@ -18,7 +23,7 @@ class Reader:
     event).  They and ``payload()`` hold until the reader moves on.
     """
 
-    def __init__(self, sectors):
+    def __init__(self, sectors: "Sectors") -> None:
         self._sectors = sectors
         self.buf = bytearray(f.SECTOR_BYTES)
         self.view = memoryview(self.buf)
@@ -31,7 +36,7 @@ class Reader:
         self._next_at = f.FIRST
         self.at = self.kind = self.length = self.place = self.time_s = self.seq = 0
 
-    def load(self, sector):
+    def load(self, sector: int) -> bool:
         """Read ``sector``; False when it has no valid header and opening."""
         self.sector = sector
         if not self._sectors.read(sector, self.view):
@@ -58,16 +63,16 @@ class Reader:
         self.base_seq, self.base_time, self.acknowledged = opening
         return True
 
-    def start(self, sector, at):
+    def start(self, sector: int, at: int) -> None:
         """Stand before the record at ``at`` of ``sector``, read anew."""
         self._next_at = at if self.load(sector) else f.SEAL_AT
 
-    def rewind(self):
+    def rewind(self) -> None:
         """Stand before the first record of the sector that is loaded."""
         self._next_at = f.FIRST
         self._valid_at = 0
 
-    def next(self):
+    def next(self) -> bool:
         """Step to the next valid record of this sector; False at its end."""
         at = self._next_at
         while at < f.SEAL_AT:
@@ -90,7 +95,7 @@ class Reader:
         self._next_at = f.SEAL_AT
         return False
 
-    def _behind_invalid(self, at):
+    def _behind_invalid(self, at: int) -> int:
         """Where to look next when no valid record lies at ``at``: there again, once it is repaired."""
         if self.buf[at] == 0xFF and f.is_blank(self.view, at, f.SEAL_AT):
             return f.SEAL_AT
@@ -98,7 +103,7 @@ class Reader:
             return self._valid_at
         return at if self._mend(at) else at + f.UNIT
 
-    def _is_torn(self, at):
+    def _is_torn(self, at: int) -> bool:
         """The next valid record, at ``_valid_at``, says that a power cut tore what lies at ``at``."""
         if self._valid_at <= at:
             self._valid_at = at + f.UNIT
@@ -110,7 +115,7 @@ class Reader:
             return False
         return struct.unpack_from("<H", self.buf, self._valid_at + f.HEAD)[0] <= at
 
-    def _mend(self, at):
+    def _mend(self, at: int) -> bool:
         """Set one rotten bit of the record at ``at`` right; False when that is no use."""
         if self._tried == _REPAIRS_MAX or f.is_blank(self.view, at, at + f.UNIT):
             return False
@@ -122,7 +127,7 @@ class Reader:
         self.repaired += 1
         return True
 
-    def next_in_log(self, head):
+    def next_in_log(self, head: int) -> bool:
         """Step to the next valid record of the log, up to the end of sector ``head``."""
         while not self.next():
             following = self.following(head)
@@ -131,7 +136,7 @@ class Reader:
             self.start(following, f.FIRST)
         return True
 
-    def following(self, head):
+    def following(self, head: int) -> int:
         """The sector of the log after this one, or -1 when this is ``head``."""
         sectors = self._sectors
         here = sector = self.sector
@@ -141,7 +146,7 @@ class Reader:
                 return sector
         return -1
 
-    def oldest(self, head):
+    def oldest(self, head: int) -> int:
         """The oldest sector of the log that ends in ``head``."""
         sectors = self._sectors
         sector = head
@@ -150,15 +155,15 @@ class Reader:
             if sector == head or 0 < sectors.ids[sector] <= sectors.ids[head]:
                 return sector
 
-    def payload(self):
+    def payload(self) -> memoryview:
         """The record's payload, a memoryview into the buffer."""
         start = self.at + f.HEAD
         return self.view[start : start + self.length]
 
-    def u16(self):
+    def u16(self) -> int:
         """The first two bytes of the payload, as the journal's own records pack them."""
         return struct.unpack_from("<H", self.buf, self.at + f.HEAD)[0]
 
-    def u32_big(self, offset):
+    def u32_big(self, offset: int) -> int:
         """Four bytes of the payload, as core/records.py packs them."""
         return struct.unpack_from(">I", self.buf, self.at + f.HEAD + offset)[0]

@@ -14,8 +14,13 @@ from .report import DAMAGED, NEWER, REPAIRED, WRONG_SIZE, Found, Recovery
 from .snapshots import choose
 from .survey import free_half_erased, read_headers
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .reader import Reader
+    from .sectors import Sectors
 
-def recover(sectors, reader):
+
+def recover(sectors: "Sectors", reader: "Reader") -> tuple[Recovery, Found]:
     """Read the partition through ``sectors`` (its tables are filled) with ``reader``'s buffer.
 
     Returns ``(Recovery, Found)``.
@@ -37,9 +42,9 @@ def recover(sectors, reader):
     return report, found
 
 
-def _read_log(sectors, reader, report, found):
+def _read_log(sectors: "Sectors", reader: "Reader", report: Recovery, found: Found) -> list[tuple[int, int]]:
     """Read every sector of the log, oldest first; returns where snapshots end, oldest first."""
-    ends = []
+    ends: list[tuple[int, int]] = []
     previous_id = missing = damaged = 0
     for step in range(1, sectors.count + 1):
         sector = (found.head + step) % sectors.count
@@ -72,7 +77,14 @@ def _read_log(sectors, reader, report, found):
     return ends
 
 
-def _read_sector(sectors, reader, is_head, report, found, ends):
+def _read_sector(
+    sectors: "Sectors",
+    reader: "Reader",
+    is_head: bool,
+    report: Recovery,
+    found: Found,
+    ends: list[tuple[int, int]],
+) -> bool:
     """Take in the sector that ``reader`` has loaded; False when part of it cannot be read."""
     buf, view = reader.buf, reader.view
     found.note_gap(reader.base_seq)
@@ -107,7 +119,9 @@ def _read_sector(sectors, reader, is_head, report, found, ends):
     return whole
 
 
-def _walk(reader, open_end, report, found, ends):
+def _walk(
+    reader: "Reader", open_end: bool, report: Recovery, found: Found, ends: list[tuple[int, int]]
+) -> bool:
     """Take in the loaded sector record by record; False when something in it cannot be read.
 
     ``open_end``: this is the head, so what lies behind the last record was torn by a power cut.
@@ -147,7 +161,7 @@ def _walk(reader, open_end, report, found, ends):
     return whole
 
 
-def _judge(sectors, reader, report, found):
+def _judge(sectors: "Sectors", reader: "Reader", report: Recovery, found: Found) -> None:
     """Say what the damage means: which events are lost, whether the state is proven."""
     if report.skipped_sectors:
         report.worsen(DAMAGED)
@@ -170,7 +184,7 @@ def _judge(sectors, reader, report, found):
         report.lost_events += last - first + 1
 
 
-def _forget_recorded(sectors, reader, found):
+def _forget_recorded(sectors: "Sectors", reader: "Reader", found: Found) -> None:
     """Take from ``found.gaps`` those that a LOST record of the log already tells of."""
     sector = reader.oldest(found.head)
     reader.start(sector, f.FIRST)

@@ -11,10 +11,15 @@ from micropython import const
 
 from . import format as f
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..ports import Header, Opening
+
+
 _POLYNOMIAL = const(0xEDB88320)
 
 
-def _flipped_bit(syndrome, length):
+def _flipped_bit(syndrome: int, length: int) -> int:
     """Which bit of ``length`` bytes explains that the CRC is off by ``syndrome``, or -1."""
     pattern = _POLYNOMIAL
     for bit in range(8 * length - 1, -1, -1):
@@ -24,7 +29,7 @@ def _flipped_bit(syndrome, length):
     return -1
 
 
-def repair_fields(buf, start, end, crc, seed):
+def repair_fields(buf: bytearray, start: int, end: int, crc: int, seed: int) -> bool:
     """Repair one bit of ``buf[start:end]`` so that its CRC is ``crc``; True when that was possible.
 
     True as well when the flipped bit is in ``crc`` itself, where it does no harm.
@@ -39,7 +44,7 @@ def repair_fields(buf, start, end, crc, seed):
     return True
 
 
-def repair_header(buf):
+def repair_header(buf: bytearray) -> "Header | None":
     """``unpack_header`` for a header with one rotten bit, which is set right in ``buf``."""
     crc = int.from_bytes(memoryview(buf)[12:16], "little")
     if not repair_fields(buf, 0, 12, crc, f.HEADER_CRC_SEED):
@@ -49,7 +54,7 @@ def repair_header(buf):
     return f.unpack_header(buf)
 
 
-def repair_opening(buf, seed):
+def repair_opening(buf: bytearray, seed: int) -> "Opening | None":
     """``unpack_opening`` for an opening with one rotten bit, which is set right in ``buf``."""
     crc = int.from_bytes(memoryview(buf)[16:20], "little")
     if not repair_fields(buf, 20, 32, crc, seed):
@@ -58,7 +63,7 @@ def repair_opening(buf, seed):
     return f.unpack_opening(buf, seed)
 
 
-def repair_record(buf, view, at, end, seed):
+def repair_record(buf: bytearray, view: memoryview, at: int, end: int, seed: int) -> bool:
     """Repair one bit of the record at ``buf[at]``; False when that is no use."""
     crc = int.from_bytes(view[at : at + 4], "little")
     for flip in (0, 1, 2, 4, 8, 16, 32, 64, 128):  # of the length, which says what the CRC covers

@@ -4,6 +4,11 @@ from micropython import const
 
 from .format import FIRST
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..ports import Span
+
+
 FRESH = const(0)  # the partition was blank: a new journal begins
 CLEAN = const(1)
 REPAIRED = const(2)  # power went during a write or an erase; nothing that was promised is lost
@@ -27,7 +32,7 @@ class Recovery:
     were written, not yet acknowledged, and are gone.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.state = CLEAN
         self.read_only = False
         self.proven = True
@@ -37,7 +42,7 @@ class Recovery:
         self.detail = ""
 
     @property
-    def text(self):
+    def text(self) -> str:
         """One line for the log, the status topic and a technician."""
         parts = [STATE_NAMES[self.state]]
         if self.detail:
@@ -52,10 +57,10 @@ class Recovery:
             parts.append("read only")
         return ", ".join(parts)
 
-    def worsen(self, state):
+    def worsen(self, state: int) -> None:
         self.state = max(self.state, state)
 
-    def refuse(self, state, detail):
+    def refuse(self, state: int, detail: str) -> None:
         self.state = state
         self.detail = detail
         self.read_only = True
@@ -65,7 +70,7 @@ class Recovery:
 class Found:
     """Where the log stands, for the journal to go on from."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.epoch = 0
         self.head = -1  # sector that takes the next record; -1: none yet
         self.ready = -1  # sector erased and headed, to be opened next
@@ -82,11 +87,13 @@ class Found:
         self.first_id = 0  # oldest sector of the log
         self.first_seq = 0  # what the opening of that sector says comes next
         self.damaged_id = 0  # newest sector in or before which something is missing
-        self.snapshot: tuple | None = None  # (begin sector, begin offset, end sector, end offset)
+        self.snapshot: Span | None = None  # (begin sector, begin offset, end sector, end offset)
         self.next_id = 0  # of the next sector to get a header
-        self.gaps = []  # (first, last) seqs that are missing and not yet recorded as lost
+        self.gaps: list[
+            tuple[int, int]
+        ] = []  # (first, last) seqs that are missing and not yet recorded as lost
 
-    def note_gap(self, seq):
+    def note_gap(self, seq: int) -> None:
         """``seq`` comes next in the log: what lies between it and the last one seen is missing."""
         if seq > self.next_seq:
             if len(self.gaps) == _GAPS_MAX:  # bounded: then the last gap swallows what follows

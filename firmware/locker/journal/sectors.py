@@ -7,7 +7,12 @@ stepped over (``out_of_use``) and never erased.
 
 from array import array
 
-from .format import BLANK, RECORD_MAX, SECTOR_BYTES
+from .format import RECORD_MAX, SECTOR_BYTES, is_blank
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..ports import Flash
+
 
 _OP_COUNT = 4
 _OP_SIZE = 5
@@ -19,9 +24,9 @@ SECTORS_MIN = 8
 class Sectors:
     """A partition seen as ``count`` sectors; ``count`` is 0 when its geometry cannot be used."""
 
-    def __init__(self, flash):
+    def __init__(self, flash: "Flash") -> None:
         self._flash = flash
-        self.count = flash.ioctl(_OP_COUNT, 0)
+        self.count = flash.ioctl(_OP_COUNT, 0) or 0
         self.fits = flash.ioctl(_OP_SIZE, 0) == SECTOR_BYTES and SECTORS_MIN <= self.count <= 65535
         tables = self.count if self.fits else 0
         self.ids = array("I", bytes(4 * tables))  # 0: not part of the log
@@ -30,11 +35,11 @@ class Sectors:
         self._check = bytearray(RECORD_MAX)
         self._check_view = memoryview(self._check)
 
-    def usable(self):
+    def usable(self) -> int:
         """How many sectors the ring has."""
         return self.count - sum(self.out_of_use)
 
-    def after(self, sector):
+    def after(self, sector: int) -> int:
         """The next sector of the ring, which is ``sector`` itself when there is no other."""
         for _ in range(self.count):
             sector = (sector + 1) % self.count
@@ -42,12 +47,12 @@ class Sectors:
                 break
         return sector
 
-    def retire(self, sector):
+    def retire(self, sector: int) -> None:
         """Step over ``sector`` from now on."""
         self.out_of_use[sector] = 1
         self.ids[sector] = 0
 
-    def read(self, sector, view, offset=0):
+    def read(self, sector: int, view: memoryview, offset: int = 0) -> bool:
         """Fill ``view`` from ``sector``; False when the flash reports an error."""
         try:
             self._flash.readblocks(sector, view, offset)
@@ -55,7 +60,7 @@ class Sectors:
             return False
         return True
 
-    def program(self, sector, view, offset):
+    def program(self, sector: int, view: memoryview, offset: int) -> bool:
         """Program at most 256 bytes and read them back; True when they stand there."""
         try:
             self._flash.writeblocks(sector, view, offset)
@@ -65,13 +70,13 @@ class Sectors:
             return False
         return check == view
 
-    def erase(self, sector):
+    def erase(self, sector: int) -> bool:
         """Erase and look: True when every byte reads 0xFF."""
         try:
             self._flash.ioctl(_OP_ERASE, sector)
             for offset in range(0, SECTOR_BYTES, RECORD_MAX):
                 self._flash.readblocks(sector, self._check, offset)
-                if self._check != BLANK:
+                if not is_blank(self._check_view, 0, RECORD_MAX):
                     return False
         except OSError:
             return False

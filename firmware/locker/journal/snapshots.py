@@ -9,10 +9,17 @@ import struct
 
 from . import format as f
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..ports import Span
+    from .reader import Reader
+    from .sectors import Sectors
+
+
 _TRIED_MAX = 8
 
 
-def choose(sectors, reader, ends):
+def choose(sectors: "Sectors", reader: "Reader", ends: list[tuple[int, int]]) -> "Span | None":
     """The newest complete snapshot of ``ends``, a list of (sector, offset) with the oldest first.
 
     Returns ``(begin sector, begin offset, end sector, end offset)`` or ``None``.
@@ -24,7 +31,7 @@ def choose(sectors, reader, ends):
     return None
 
 
-def _complete(sectors, reader, end_sector, end_at):
+def _complete(sectors: "Sectors", reader: "Reader", end_sector: int, end_at: int) -> tuple[int, int] | None:
     """``(begin sector, begin offset)`` when every member of the snapshot can be read."""
     reader.start(end_sector, end_at)
     if not reader.next() or reader.at != end_at:
@@ -44,7 +51,7 @@ def _complete(sectors, reader, end_sector, end_at):
     return None
 
 
-def due_after(usable, size):
+def due_after(usable: int, size: int) -> int:
     """How many sectors the log may grow past a snapshot of ``size`` sectors before the next one.
 
     A twelfth of the ring bounds what a start has to replay; twelve times the snapshot bounds what
@@ -53,6 +60,6 @@ def due_after(usable, size):
     return min(max(usable // 12, 12 * size, 1), usable // 2)
 
 
-def reserve(usable):
+def reserve(usable: int) -> int:
     """Sectors that only a snapshot may enter, so that one can always be written."""
     return usable // 4

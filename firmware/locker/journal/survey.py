@@ -12,16 +12,24 @@ from .repair import repair_header, repair_opening
 from .report import DAMAGED, FOREIGN, FRESH, NEWER, REPAIRED, WRONG_SIZE
 from .sectors import SECTORS_MIN
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..ports import Header, Opening
+    from .reader import Reader
+    from .report import Found, Recovery
+    from .sectors import Sectors
+
+
 _BLANK = const(0)
 _SCRAP = const(1)  # next to nothing: to be erased at its turn
 _UNKNOWN = const(2)
 _UNREADABLE = const(3)
 
 
-def read_headers(sectors, reader, report, found):
+def read_headers(sectors: "Sectors", reader: "Reader", report: "Recovery", found: "Found") -> None:
     """Find head and epoch; tell a journal from a blank partition and from what is not ours."""
     blank = newer = other_size = headed = head_id = 0
-    unopened = []
+    unopened: list[int] = []
     for sector in range(sectors.count - 1, -1, -1):
         header, is_blank = _read_header(sectors, reader, sector, report, found)
         blank += is_blank
@@ -51,7 +59,7 @@ def read_headers(sectors, reader, report, found):
         _settle_unopened(sectors, reader, sector, head_id, report, found)
 
 
-def _judge_headless(headed, free, report):
+def _judge_headless(headed: int, free: int, report: "Recovery") -> None:
     """No sector of a log can be read: is it that nothing was ever written, or that all is gone?"""
     if free and not report.skipped_sectors:
         report.state = FRESH
@@ -61,7 +69,9 @@ def _judge_headless(headed, free, report):
         report.refuse(FOREIGN, "the partition holds something else")
 
 
-def _read_header(sectors, reader, sector, report, found):
+def _read_header(
+    sectors: "Sectors", reader: "Reader", sector: int, report: "Recovery", found: "Found"
+) -> "tuple[Header | None, int]":
     """``(header or None, 1 when the sector is blank)``; retires it when something unknown lies there."""
     header = f.unpack_header(reader.buf) if sectors.read(sector, reader.view[: f.FIRST]) else None
     if header is not None:
@@ -75,7 +85,7 @@ def _read_header(sectors, reader, sector, report, found):
     return header, int(rest == _BLANK)
 
 
-def _without_header(sectors, reader, sector, found):
+def _without_header(sectors: "Sectors", reader: "Reader", sector: int, found: "Found") -> int:
     """What lies in a sector that has no valid header: one of the constants above."""
     view = reader.view
     if not sectors.read(sector, view):
@@ -89,14 +99,16 @@ def _without_header(sectors, reader, sector, found):
     return _SCRAP if started and f.nearly_blank(view, f.HEADER_BYTES, f.SECTOR_BYTES) else _UNKNOWN
 
 
-def _rotten_opening(reader, seed):
+def _rotten_opening(reader: "Reader", seed: int) -> "Opening | None":
     """An opening with one rotten bit; one that was never written stays ``None``."""
     if f.is_blank(reader.view, f.HEADER_BYTES, f.FIRST):
         return None
     return repair_opening(reader.buf, seed)
 
 
-def _settle_unopened(sectors, reader, sector, head_id, report, found):
+def _settle_unopened(
+    sectors: "Sectors", reader: "Reader", sector: int, head_id: int, report: "Recovery", found: "Found"
+) -> None:
     """A header without a valid opening: made ready, or cut off while it was opened, or rotten."""
     view = reader.view
     sector_id = sectors.ids[sector]
@@ -112,7 +124,7 @@ def _settle_unopened(sectors, reader, sector, head_id, report, found):
         report.skipped_sectors += 1
 
 
-def free_half_erased(sectors, reader, report, found):
+def free_half_erased(sectors: "Sectors", reader: "Reader", report: "Recovery", found: "Found") -> None:
     """The head names the sector that was to be erased; unless it is ready, power went meanwhile."""
     target = -1
     reader.start(found.head, f.FIRST)

@@ -19,6 +19,14 @@ from ..core.records import LOST
 from . import format as f
 from .snapshots import reserve
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..ports import Payload
+    from .reader import Reader
+    from .report import Found
+    from .sectors import Sectors
+
+
 _TRIES_MAX = const(32)  # sectors in a row that will not erase, 45 ms each: the watchdog must not bite first
 
 
@@ -33,7 +41,7 @@ class JournalFailed(Exception):
 class Writer:
     """The end of the log.  ``begin`` or ``resume`` comes first."""
 
-    def __init__(self, sectors):
+    def __init__(self, sectors: "Sectors") -> None:
         self._sectors = sectors
         self._buf = bytearray(f.RECORD_MAX)
         self._view = memoryview(self._buf)
@@ -48,10 +56,12 @@ class Writer:
         self._sealed = True  # there is no head, or it has its seal
         self._seed = self._base_seq = self._base_time = 0
         self._dropped = 0  # events up to here were given up for room, and that is recorded
-        self._lost = []  # (first, last) of events that are gone, until a LOST record says so
+        self._lost: list[
+            tuple[int, int]
+        ] = []  # (first, last) of events that are gone, until a LOST record says so
         self._next_id = 1
 
-    def begin(self, found, epoch):
+    def begin(self, found: "Found", epoch: int) -> None:
         """Begin a journal in a blank sector, or in one that has its header already.
 
         Nothing is erased, unless that sector cannot be written: then the next one, blank as well.
@@ -64,7 +74,7 @@ class Writer:
             self._sectors.retire(found.first_blank)
             self.make_ready()
 
-    def resume(self, found, reader):
+    def resume(self, found: "Found", reader: "Reader") -> None:
         """Go on where the log was found to end; say in it what is torn and which events are lost."""
         self.head, self._ready, self._next_id = found.head, found.ready, found.next_id
         self._lost = found.gaps
@@ -76,21 +86,21 @@ class Writer:
         if found.torn_at >= 0 and self.at + f.padded(2) <= f.SEAL_AT:
             self._mark(f.RESUMED, found.torn_at)
 
-    def adopt(self, found):
+    def adopt(self, found: "Found") -> None:
         """Take over the counters of what was found, also when nothing may be written."""
         self.epoch, self.next_seq = found.epoch, found.next_seq
         self.acknowledged, self.time_floor = found.acknowledged, found.time_floor
         self._dropped = found.dropped
 
-    def ready(self):
+    def ready(self) -> bool:
         """True when the next sector is erased and nothing waits to be told."""
         return self._ready >= 0 and not self._lost
 
-    def grown(self):
+    def grown(self) -> int:
         """How many sectors the log reaches past the one that must be kept."""
         return self._sectors.ids[self.head] - self.keep_id if self.head >= 0 else 0
 
-    def put_event(self, kind, payload, time_s):
+    def put_event(self, kind: int, payload: "Payload", time_s: int) -> int:
         """Write one event; returns its seq."""
         seq = self.next_seq
         self.put(kind, payload, time_s, -1)
@@ -98,7 +108,7 @@ class Writer:
         self._sectors.last_seq[self.head] = seq
         return seq
 
-    def put(self, kind, payload, time_s, place):
+    def put(self, kind: int, payload: "Payload", time_s: int, place: int) -> None:
         """Write one record at the end of the log; ``place`` -1 stands for an event."""
         size = f.padded(len(payload))
         if size > f.RECORD_MAX or not 0 <= time_s <= 0xFFFFFFFF:
@@ -120,14 +130,14 @@ class Writer:
             self.at = f.SEAL_AT  # this sector takes no more
         raise JournalFailed("three sectors in a row cannot be written")
 
-    def _program(self, kind, payload, place, delta_s):
+    def _program(self, kind: int, payload: "Payload", place: int, delta_s: int) -> bool:
         """One record into the head; True when it stands there."""
         size = f.pack_record(self._buf, self._view, kind, payload, place, delta_s, self._seed)
         at = self.at
         self.at = at + size
         return self._sectors.program(self.head, self._view[:size], at)
 
-    def tell_lost(self, time_s):
+    def tell_lost(self, time_s: int) -> None:
         """Write a LOST record for every range of events that is gone and not yet recorded so."""
         while self._lost:
             first, last = self._lost[0]
@@ -136,7 +146,7 @@ class Writer:
                 self._dropped = max(self._dropped, last)
             self._lost.pop(0)
 
-    def _advance(self, time_s):
+    def _advance(self, time_s: int) -> None:
         """Open the sector made ready as the new head, then seal the one before."""
         while True:
             self.make_ready()
@@ -145,10 +155,12 @@ class Writer:
             if self._open_head(sector, time_s):
                 return
 
-    def _open_head(self, sector, time_s):
+    def _open_head(self, sector: int, time_s: int) -> bool:
         """Write the opening of ``sector``, seal the head and move; False when it cannot be written."""
         f.pack_header(self._buf, self._sectors.count, self.epoch, self._sectors.ids[sector])
-        seed = f.unpack_header(self._buf)[4]
+        header = f.unpack_header(self._buf)
+        assert header is not None
+        seed = header[4]
         f.pack_opening(self._buf, self.next_seq, time_s, self.acknowledged, seed)
         if not self._sectors.program(sector, self._view[: f.UNIT], f.HEADER_BYTES):
             self._sectors.retire(sector)
@@ -162,7 +174,7 @@ class Writer:
         self._sectors.last_seq[sector] = self.next_seq - 1
         return True
 
-    def _seal(self):
+    def _seal(self) -> None:
         """Sum up the head in its last 32 bytes; without them it would be walked at every start."""
         crc = 0
         for offset in range(0, f.SEAL_AT, f.RECORD_MAX):
@@ -175,7 +187,7 @@ class Writer:
         size = f.pack_record(self._buf, self._view, f.SEAL, payload, f.INTERNAL, 0, self._seed)
         self._sectors.program(self.head, self._view[:size], f.SEAL_AT)
 
-    def make_ready(self):
+    def make_ready(self) -> None:
         """Erase the next sector of the ring and write its header, unless that is done.
 
         Raises ``JournalFull`` when it holds what only a new snapshot would make superfluous.
@@ -196,7 +208,7 @@ class Writer:
             sectors.retire(sector)
         raise JournalFailed("no sector can be erased")
 
-    def _head_sector(self, sector):
+    def _head_sector(self, sector: int) -> bool:
         """Write the header of an erased sector; False when it cannot be written."""
         f.pack_header(self._buf, self._sectors.count, self.epoch, self._next_id)
         if not self._sectors.program(sector, self._view[: f.HEADER_BYTES], 0):
@@ -206,7 +218,7 @@ class Writer:
         self._ready = sector
         return True
 
-    def _give_up(self, sector):
+    def _give_up(self, sector: int) -> None:
         """Announce the erase of ``sector`` and note which unacknowledged events go with it."""
         sectors = self._sectors
         if sectors.ids[sector]:
@@ -219,7 +231,7 @@ class Writer:
         if self.head >= 0 and self.at + f.padded(2) <= f.SEAL_AT:
             self._mark(f.ERASING, sector)
 
-    def _mark(self, kind, value):
+    def _mark(self, kind: int, value: int) -> None:
         """One of the journal's own records of 16 bytes; there is room kept for four in each sector."""
         self._program(kind, struct.pack("<H", value), f.INTERNAL, 0)
         self._records += 1

@@ -8,7 +8,7 @@ import base64
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from locker.core import records
 from locker.journal.format import FIRST, OWN_KINDS
@@ -21,6 +21,9 @@ from consigne.firmware import layout
 from . import errors
 from .board import Board
 from .scripts import script
+
+if TYPE_CHECKING:
+    from locker.ports import Flash
 
 SECTOR = layout.SECTOR_BYTES
 
@@ -63,7 +66,7 @@ class Dump:
 def decode(partition: bytes) -> Dump:
     """Everything that can be read; damage is told in ``state``, never raised."""
     whole = partition[: len(partition) // SECTOR * SECTOR]
-    sectors = Sectors(_ReadOnly(whole))
+    sectors = Sectors(cast("Flash", _ReadOnly(whole)))  # recovery writes nothing
     reader = Reader(sectors)
     report, found = recover(sectors, reader)
     entries = list(_entries(sectors, reader, found.head)) if found.head >= 0 else []

@@ -90,7 +90,7 @@ class NetLocker:
             STALL_S,
         )
 
-    def _replayed(self, kind: int, time_s: int, payload: bytes, seq: int) -> None:
+    def _replayed(self, kind: int, time_s: int, payload: memoryview, seq: int) -> None:
         if kind in (records.COMMAND, records.COMMAND_STATE):
             self._counter = max(self._counter, records.unpack(kind, payload)[0])
 

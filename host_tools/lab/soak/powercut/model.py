@@ -34,7 +34,7 @@ class Model:
         self.next_seq += 1
         return self.next_seq - 1
 
-    def fold(self, kind: int, time_s: int, payload: bytes, seq: int) -> None:
+    def fold(self, kind: int, time_s: int, payload: bytes | memoryview, seq: int) -> None:
         if kind == ATTEMPT:
             self.attempts += 1
         elif kind == COUNT:
