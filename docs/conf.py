@@ -36,7 +36,11 @@ exclude_patterns = [".*", "build", "typings"]
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3  # a link to a heading leads there, as it does on a forge
 
+highlight_language = "none"  # a block without a language is commands and what they do
+
 html_theme = "furo"
+html_static_path = ["static"]
+html_css_files = ["wide.css"]
 html_title = f"Consigne {release}"
 html_extra_path = ["site"]  # index.html, which leads to docs/index.html
 html_copy_source = False
