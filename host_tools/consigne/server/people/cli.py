@@ -67,7 +67,9 @@ def list_accounts(database: DatabaseUrl = DEFAULT_DATABASE) -> None:
 @app.command()
 def password(
     name: Name,
-    value: Annotated[str, typer.Option("--password", prompt="Password", hide_input=True, confirmation_prompt=True)],
+    value: Annotated[
+        str, typer.Option("--password", prompt="Password", hide_input=True, confirmation_prompt=True)
+    ],
     database: DatabaseUrl = DEFAULT_DATABASE,
 ) -> None:
     """Set a password; whoever is logged in with the old one is logged out."""

@@ -1,8 +1,8 @@
-"""The picture of the architecture: rooms from the top down and who imports whom, as the code has it.
+"""The picture of the architecture: packages from the top down and who imports whom, as the code has it.
 
-``python -m lab.rooms`` writes ``docs/architecture.svg``; a test compares the two.  A room is a folder of
-``host_tools/consigne``, ``lab``, the command, or a folder of the firmware; what it is for is the first
-sentence of its own docstring.
+``python -m lab.packages`` writes ``docs/architecture.svg``; a test compares the two.  A package here is a
+folder of ``host_tools/consigne``, ``lab``, the command, or a folder of the firmware; what it is for is the
+first sentence of its own docstring.
 """
 
 import ast
@@ -28,12 +28,12 @@ ORDER = (
     "locker",
     *(f"locker/{name}" for name in ("net", "drivers", "journal", "core")),
 )
-"""From the top down: a room imports rooms below it alone."""
+"""From the top down: a package imports packages below it alone."""
 
 Graph = dict[str, set[str]]
 
 
-def room_of(module: str) -> str:
+def package_of(module: str) -> str:
     """``consigne.sim.board.gpio`` is in ``consigne/sim``, ``locker.config`` in ``locker``."""
     top, *rest = module.split(".")
     if top == "lab" or not rest:
@@ -51,51 +51,53 @@ def _modules() -> dict[str, Path]:
     return found
 
 
-def _imported(tree: ast.AST, package: list[str]) -> Iterator[str]:
+def _imported(tree: ast.AST, within: list[str]) -> Iterator[str]:
     """Every name that a module imports, wherever the import stands; not what only a type checker reads."""
     if isinstance(tree, ast.If) and isinstance(tree.test, ast.Name) and tree.test.id == "TYPE_CHECKING":
         return
     for node in ast.iter_child_nodes(tree):
-        yield from _imported(node, package)
+        yield from _imported(node, within)
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            above = package[: len(package) - node.level + 1] if node.level else []
+            above = within[: len(within) - node.level + 1] if node.level else []
             base = ".".join([*above, *([node.module] if node.module else [])])
             yield from (f"{base}.{alias.name}" for alias in node.names)
 
 
 def imports() -> Graph:
-    """Each room, and the rooms that it imports."""
+    """Each package, and the packages that it imports."""
     modules = _modules()
     graph: Graph = defaultdict(set)
     for module, path in modules.items():
-        package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
-        here = room_of(module)
+        within = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
+        here = package_of(module)
         graph[here] |= set()
-        for name in _imported(ast.parse(path.read_text(encoding="utf-8")), package):
+        for name in _imported(ast.parse(path.read_text(encoding="utf-8")), within):
             target = name if name in modules else name.rpartition(".")[0]
-            if target in modules and target not in ROOTS and room_of(target) != here:
-                graph[here].add(room_of(target))
-    del graph["consigne"]  # the package itself is below all rooms
+            if target in modules and target not in ROOTS and package_of(target) != here:
+                graph[here].add(package_of(target))
+    del graph["consigne"]  # the package itself is below all packages
     return dict(graph)
 
 
 def upwards(graph: Graph) -> list[tuple[str, str]]:
-    """Imports against the order, as (importer, imported); none in a house that is in order.
+    """Imports against the order, as (importer, imported); none where all is in order.
 
     Raises
     ------
     ValueError
-        For a room that ``ORDER`` does not have.
+        For a package that ``ORDER`` does not have.
     """
-    rows = {room: ORDER.index(room) for room in graph}
-    return sorted((room, above) for room in graph for above in graph[room] if rows[above] < rows[room])
+    rows = {package: ORDER.index(package) for package in graph}
+    return sorted(
+        (package, above) for package in graph for above in graph[package] if rows[above] < rows[package]
+    )
 
 
-def purpose(room: str) -> str:
-    """The first sentence of a room's docstring."""
-    top, _, name = room.partition("/")
+def purpose(package: str) -> str:
+    """The first sentence of a package's docstring."""
+    top, _, name = package.partition("/")
     path = ROOTS[top] / name
     file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
     said = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
@@ -103,11 +105,11 @@ def purpose(room: str) -> str:
     return sentence.partition(". ")[0].rstrip(".")
 
 
-def inside(room: str) -> str:
-    """The names of the folders in a room."""
-    top, _, name = room.partition("/")
+def inside(package: str) -> str:
+    """The names of the folders in a package."""
+    top, _, name = package.partition("/")
     if top == "locker" and not name:
-        return ""  # they are rooms of their own
+        return ""  # they are packages of their own
     folders = (path for path in (ROOTS[top] / name).glob("*/") if any(path.glob("*.py")))
     return ", ".join(sorted(path.name for path in folders))
 
@@ -118,14 +120,14 @@ WRONG = "#e00000"
 COLOURS = ("#1b6ca8", "#a8501b", "#2e7d4f", "#7b3fa0", "#8a6d00", "#b3304f", "#3c6e71", "#5b5b5b")
 
 
-def _box(room: str, row: int) -> Iterator[str]:
+def _box(package: str, row: int) -> Iterator[str]:
     y = EDGE + row * ROW
-    fill = "#eef4ea" if room.startswith("locker") else "#f3f1fa" if room == "lab" else "#eaf1f8"
-    where = f"host_tools/{room}" if not room.startswith("locker") else f"firmware/{room}"
+    fill = "#eef4ea" if package.startswith("locker") else "#f3f1fa" if package == "lab" else "#eaf1f8"
+    where = f"host_tools/{package}" if not package.startswith("locker") else f"firmware/{package}"
     yield f'<rect x="{EDGE}" y="{y}" width="{BOX}" height="{ROW - 10}" rx="4" fill="{fill}" stroke="#667"/>'
     yield f'<text x="{EDGE + 10}" y="{y + 17}"><tspan font-weight="bold">{escape(where)}</tspan>'
-    yield f'<tspan dx="10" font-size="10" fill="#557">{escape(inside(room))}</tspan></text>'
-    for number, line in enumerate(textwrap.wrap(purpose(room), 96, max_lines=2, placeholder=" ..")):
+    yield f'<tspan dx="10" font-size="10" fill="#557">{escape(inside(package))}</tspan></text>'
+    for number, line in enumerate(textwrap.wrap(purpose(package), 96, max_lines=2, placeholder=" ..")):
         yield f'<text x="{EDGE + 10}" y="{y + 31 + 12 * number}" font-size="11">{escape(line)}</text>'
 
 
@@ -134,7 +136,7 @@ def _middle(row: int) -> float:
 
 
 def _lane(number: int, row: int, importers: list[int]) -> Iterator[str]:
-    """A room's line rises from its own box to the highest importer; one that goes down is wrong."""
+    """A package's line rises from its own box to the highest importer; one that goes down is wrong."""
     x = EDGE + BOX + GAP + number * LANE
     colour = COLOURS[number % len(COLOURS)]
     y = _middle(row) + 8  # below the line of its own imports
@@ -148,26 +150,28 @@ def _lane(number: int, row: int, importers: list[int]) -> Iterator[str]:
 
 
 def picture() -> str:
-    """The whole SVG: a row for each room, a line for each room that others import."""
+    """The whole SVG: a row for each package, a line for each package that others import."""
     graph = imports()
-    rows = {room: row for row, room in enumerate(ORDER)}
-    importers = {room: [rows[above] for above in ORDER if room in graph[above]] for room in ORDER}
-    lanes = {room: number for number, room in enumerate(room for room in ORDER if importers[room])}
+    rows = {package: row for row, package in enumerate(ORDER)}
+    importers = {package: [rows[above] for above in ORDER if package in graph[above]] for package in ORDER}
+    lanes = {
+        package: number for number, package in enumerate(package for package in ORDER if importers[package])
+    }
     width, height = EDGE * 2 + BOX + GAP + len(lanes) * LANE, EDGE * 2 + len(ORDER) * ROW
     out = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
         f'width="{width}" height="{height}" font-family="sans-serif" font-size="13" fill="#112">',
-        "<title>Rooms from the top down; a dot: the room of this row imports the room of that line</title>",
+        "<title>Packages from the top down; a dot: the one of this row imports the one of that line</title>",
         '<rect width="100%" height="100%" fill="white"/>',
     ]
-    for room, row in rows.items():
-        if graph[room]:
-            end = EDGE + BOX + GAP + max(lanes[below] for below in graph[room]) * LANE
+    for package, row in rows.items():
+        if graph[package]:
+            end = EDGE + BOX + GAP + max(lanes[below] for below in graph[package]) * LANE
             out.append(f'<path d="M{EDGE + BOX} {_middle(row)}H{end}" stroke="#bbc"/>')
-    for room, number in lanes.items():
-        out += _lane(number, rows[room], importers[room])
-    for room, row in rows.items():
-        out += _box(room, row)
+    for package, number in lanes.items():
+        out += _lane(number, rows[package], importers[package])
+    for package, row in rows.items():
+        out += _box(package, row)
     return "\n".join([*out, "</svg>", ""])
 
 
