@@ -3,6 +3,7 @@
 What is cheap of the README is run, in its order, in a shell that has only what the README has said.
 """
 
+import importlib.util
 import re
 import shlex
 import subprocess
@@ -18,7 +19,7 @@ from typer.main import get_command
 
 ROOT = Path(__file__).parents[2]
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-PROGRAM = r"(?:consigne|make|\.venv/bin/consigne)"
+PROGRAM = r"(?:(?:\.venv/bin/)?(?:consigne|python -m)|make)"
 BESIDE = re.compile(r"\s{3,}.*|\s+#.*")  # what a block says beside a command
 
 
@@ -60,7 +61,9 @@ def shown(page: Path) -> list[Shown]:
 def wrong(text: str, whole: bool = True) -> str:
     """Why a shown command is none, "" if it is one."""
     program, *words = shlex.split(re.sub(r"\.{2,}", "", text))
-    return _wrong_target(words) if program == "make" else _wrong_command(words, whole)
+    if program == "make":
+        return _wrong_target(words)
+    return _wrong_module(words[1:]) if program.endswith("python") else _wrong_command(words, whole)
 
 
 def _wrong_target(words: list[str]) -> str:
@@ -68,6 +71,17 @@ def _wrong_target(words: list[str]) -> str:
         return ""
     missing = {word for word in words if "=" not in word} - TARGETS
     return f"no target {', '.join(sorted(missing))}" if missing else ""
+
+
+def _wrong_module(words: list[str]) -> str:
+    """Whether ``python -m`` finds it, and the files that it is given are there."""
+    module, *given = words
+    files = [word for word in given if word.endswith(".py") and not (ROOT / word.partition("::")[0]).exists()]
+    try:
+        found = importlib.util.find_spec(module)
+    except ModuleNotFoundError:
+        found = None
+    return f"no module {module}" if found is None else f"no file {files}" if files else ""
 
 
 def _wrong_command(words: list[str], whole: bool) -> str:
@@ -120,6 +134,9 @@ def test_every_command_that_a_page_shows_exists_with_its_options(page: Path) -> 
         "consigne device push now",
         "consigne serve --listen",
         "consigne sim --kees 1",
+        "python -m lab.attic",
+        "python -m attic.lab",
+        "python -m pytest tests/core/test_attic.py",
     ],
 )
 def test_a_command_that_is_none_is_noticed(text: str) -> None:
