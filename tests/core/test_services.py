@@ -109,6 +109,19 @@ def test_a_clock_that_is_not_set_sends_nobody_away():
     assert again.screen == "take"
 
 
+def test_a_clock_without_local_time_sends_nobody_away():
+    """A clock chip has set the time, and the host has not yet said how far local time is from UTC."""
+    rows = [[E.COURIER, E.DEPOSIT, 7]]
+    bench = Bench(site(service="shop", holders=rows, hours=DAYS), epoch_s=MONDAY_S + 20 * HOUR_S)
+    assert bench.screen == "idle", "it may be noon here"
+    bench.deposit("RR123456785FR")
+    _collect(bench, "RR123456785FR")
+    assert bench.screen == "take"
+    _local(bench, 0)
+    bench.pass_s(100)
+    assert bench.screen == "closed"
+
+
 def test_an_automated_locker_never_closes():
     bench = _bench("locker", MONDAY_S + 10 * HOUR_S, hours=DAYS)
     bench.deposit("RR123456785FR")
