@@ -34,6 +34,7 @@ freeze(
         "locker/core/grants.py",
         "locker/core/health.py",
         "locker/core/labels.py",
+        "locker/core/limits.py",
         "locker/core/livecodes.py",
         "locker/core/orders.py",
         "locker/core/parcelcodes.py",

@@ -12,7 +12,9 @@ from binascii import unhexlify
 from micropython import const
 
 from . import configlines, configpanel
+from .core import limits
 from .core.events import HANDOVER
+from .core.labels import CODE_DIGITS_MAX, CODE_DIGITS_MIN
 from .core.windows import SLOT_S
 from .site import SERVICES, Identity
 from .texts import LANGUAGES
@@ -24,28 +26,26 @@ if TYPE_CHECKING:
 
 _FORMAT = const(1)
 _FILE_BYTES_MAX = const(32_768)
-_DOORS_MAX = const(240)
-_HOLDERS_MAX = const(16)
 _REQUIRED = None  # the default of a key that must be given
 
 # key -> (type, smallest, largest, default); for str the bounds are lengths, for list counts
 _SITE = {
     "format": (int, _FORMAT, _FORMAT, _REQUIRED),
     "board": (str, 1, 32, _REQUIRED),
-    "name": (str, 1, 20, "Consigne"),
+    "name": (str, 1, limits.NAME_CHARS_MAX, "Consigne"),
     "language": (str, 2, 2, "en"),
-    "digits": (int, 6, 10, 8),
+    "digits": (int, CODE_DIGITS_MIN, CODE_DIGITS_MAX, 8),
     "duress": (bool, 0, 1, False),
-    "pulse_ms": (int, 50, 1000, 400),
-    "rest_ms": (int, 500, 10_000, 1500),
-    "reopen_s": (int, 0, 600, 120),
+    "pulse_ms": (int, limits.PULSE_MS_MIN, limits.PULSE_MS_MAX, limits.PULSE_MS),
+    "rest_ms": (int, limits.REST_MS_MIN, limits.REST_MS_MAX, limits.REST_MS),
+    "reopen_s": (int, 0, limits.REOPEN_S_MAX, limits.REOPEN_S),
     "arm_pin": (int, -1, 48, -1),  # -1: no lock hangs on a relay
     "i2c": (list, 0, 2, ()),
     "expanders": (list, 0, 16, ()),
     "shifts": (list, 0, 4, ()),
     "rs485": (list, 0, 2, ()),
     "boards": (list, 0, 32, ()),
-    "doors": (list, 1, _DOORS_MAX, _REQUIRED),
+    "doors": (list, 1, limits.DOORS_MAX, _REQUIRED),
     "keypad": (dict, 0, 0, _REQUIRED),  # this one and the next four: configpanel.py
     "scanner": (dict, 0, 0, {}),
     "display": (dict, 0, 0, _REQUIRED),
@@ -54,8 +54,8 @@ _SITE = {
     "senses": (dict, 0, 0, {}),  # configsenses.py
     "service": (str, 1, 16, "locker"),
     "hours": (list, 0, 7, ()),  # [opens, closes] in minutes for each day from Monday on; none: day and night
-    "watchdog_ms": (int, 1000, 60_000, 8000),
-    "holders": (list, 0, _HOLDERS_MAX, ()),
+    "watchdog_ms": (int, limits.WATCHDOG_MS_MIN, limits.WATCHDOG_MS_MAX, limits.WATCHDOG_MS),
+    "holders": (list, 0, limits.HOLDERS_MAX, ()),
     "network": (dict, 0, 0, {}),  # confignetwork.py
 }
 _I2C = {
@@ -80,7 +80,7 @@ _CHAIN = {
     "chips": (int, 1, 8, 1),
 }
 _DOOR = {
-    "name": (str, 1, 6, _REQUIRED),
+    "name": (str, 1, limits.DOOR_NAME_CHARS_MAX, _REQUIRED),
     "size": (int, 1, 4, _REQUIRED),
     "low": (bool, 0, 1, False),
     "lock": (object, 0, 0, _REQUIRED),  # a channel, see ``_channel``
@@ -90,7 +90,7 @@ _DOOR = {
 _CHANNEL = {"bank": (str, 1, 24, _REQUIRED), "channel": (int, 0, 255, _REQUIRED)}
 _MAY_LACK = ("scanner",)
 _IDENTITY = {
-    "locker": (str, 1, 32, _REQUIRED),
+    "locker": (str, 1, limits.LOCKER_CHARS_MAX, _REQUIRED),
     "device_key": (str, 64, 64, _REQUIRED),
     "mqtt_user": (str, 0, 64, ""),
     "mqtt_password": (str, 0, 128, ""),

@@ -1,5 +1,7 @@
 """The part of ``config.json`` that tells of keypad, scanner, display, buzzer and lamp."""
 
+from .core.limits import DISPLAY_COLUMNS, DISPLAY_ROWS
+
 # As the tables of config.py: key -> (type, smallest, largest, default), None must be given.
 _MATRIX = {
     "kind": (str, 1, 16, None),
@@ -33,8 +35,8 @@ _HD44780 = {
     "kind": (str, 1, 16, None),
     "i2c": (int, 0, 1, None),
     "address": (int, 8, 119, None),
-    "columns": (int, 20, 20, 20),
-    "rows": (int, 4, 4, 4),
+    "columns": (int, DISPLAY_COLUMNS, DISPLAY_COLUMNS, DISPLAY_COLUMNS),
+    "rows": (int, DISPLAY_ROWS, DISPLAY_ROWS, DISPLAY_ROWS),
 }
 _ONE_PIN = {"pin": (int, 0, 48, None)}
 

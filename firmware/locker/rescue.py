@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 _LISTEN_S = const(10)  # for a first byte; then the next start
 _PATIENCE_S = const(300)  # for the next byte
-_WATCHDOG_MS = const(8_000)  # as config.py has it; the start may have begun one that cannot be stopped
 
 
 class Rescue:
@@ -63,9 +62,10 @@ class Rescue:
 
     async def _listen(self) -> None:
         from .console import Console
+        from .core import limits
         from .drivers.watchdog import Watchdog
 
-        watchdog = Watchdog(_WATCHDOG_MS)
+        watchdog = Watchdog(limits.WATCHDOG_MS)  # the start may have begun one that cannot be stopped
         about = "{} did not start: {}".format(VERSION, self.last)
         console = Console(self, self, about)
         print("consigne:", about)

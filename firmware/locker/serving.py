@@ -8,6 +8,7 @@ from . import VERSION, forget
 from .controller import Controller
 from .core import events, records
 from .core.core import Core
+from .core.limits import PULSE_MS_MAX
 from .core.timekeeping import Clock
 from .drivers import board
 from .drivers.flash import journal_partition
@@ -18,7 +19,7 @@ from .sweeping import Sweeper
 
 _FAULT_TASK = 1  # records.FAULT: a task ended
 _FAULT_PART = 2  # a part does not answer, or does again
-_LONGEST_PULSE_MS = 1_100  # drivers/relays.py has 1 s at most
+_LONGEST_PULSE_MS = PULSE_MS_MAX + 100
 _LOOK_MS = 20
 _START_MS = 60_000  # what ends within this time of its start has not started
 

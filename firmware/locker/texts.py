@@ -4,8 +4,9 @@
 screen exists in every language and that the longest arguments still fit.
 """
 
+from .core.limits import DISPLAY_COLUMNS
+
 LANGUAGES = ("en", "fr", "de")
-COLUMNS = 20
 
 # One text for each language, a line for each screen: | separates what the display shows in its four
 # lines, {} takes the arguments in order.  As constants they stay in flash, where a table of their own
@@ -160,4 +161,4 @@ def words(screen: str, language: str) -> str:
 
 def render(screen: str, args: tuple[str | int, ...], language: str) -> list[str]:
     """The lines of ``screen`` in ``language``: a list of four strings of at most 20 characters."""
-    return [line[:COLUMNS] for line in words(screen, language).format(*args).split("|")]
+    return [line[:DISPLAY_COLUMNS] for line in words(screen, language).format(*args).split("|")]

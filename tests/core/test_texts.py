@@ -2,6 +2,7 @@
 
 from locker import texts
 from locker.core import screens
+from locker.core.limits import DISPLAY_COLUMNS
 
 # The longest a screen can be asked to show.
 LONGEST = {
@@ -37,7 +38,7 @@ def test_every_language_has_four_lines_that_fit_the_glass():
             assert len(lines) == 4, (screen, language)
             whole = texts.words(screen, language).format(*args).split("|")
             for line in whole[1:] if screen == "idle" else whole:
-                assert len(line) <= texts.COLUMNS, (screen, language, line)
+                assert len(line) <= DISPLAY_COLUMNS, (screen, language, line)
 
 
 def test_the_compartment_is_named_wherever_one_is_meant():

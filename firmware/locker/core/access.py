@@ -16,6 +16,7 @@ from micropython import const
 
 from . import codes, events, grants, livecodes, reasons, records, trust
 from .labels import CODE_DIGITS_MAX, CODE_DIGITS_MIN, all_digits, parcel_possible
+from .limits import DOORS_MAX
 from .parcelcodes import ParcelCodes
 from .revoked import Counters, Parcels
 from .throttle import Throttle
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from ..ports import Holder, Members, Now, Payload, Verdict
 
 
-DOORS_MAX = const(256)
 GRANTS_MAX = const(1024)
 _EACH_EVENT = const(2)  # codes to prepare, two HMACs each
 _ALL_CELLS = const(64)

@@ -11,6 +11,8 @@ import struct
 
 from micropython import const
 
+from .records import PARCEL_ID_BYTES_MAX
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..ports import Bytes, Frame, Pads, TokenFields
@@ -25,7 +27,6 @@ LABEL_EVENT = "consigne/1/event"
 
 KEY_BYTES = const(32)
 TAG_BYTES = const(16)
-PARCEL_BYTES_MAX = const(40)  # as records.PARCEL_ID_BYTES_MAX
 
 TOKEN_PREFIX = "CG1"
 TOKEN_KIND = const(1)
@@ -130,7 +131,7 @@ def token_body(
 ) -> bytes:
     """Pack what a token says; ``parcel_id`` is str, at most 40 bytes of UTF-8."""
     parcel = parcel_id.encode()
-    if len(parcel) > PARCEL_BYTES_MAX:
+    if len(parcel) > PARCEL_ID_BYTES_MAX:
         raise ValueError("parcel id of {} bytes".format(len(parcel)))
     return struct.pack(_BODY, kind, action, holder, door, not_before, not_after, nonce) + parcel
 

@@ -9,6 +9,7 @@ identifier 00, SSCC, check digit 7.9), UPU S10 (check digit).
 from micropython import const
 
 from .reasons import R_LABEL_CHARS, R_LABEL_CHECK, R_LABEL_LENGTH, R_OK
+from .records import PARCEL_ID_BYTES_MAX
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 CODE_DIGITS_MIN = const(6)
 CODE_DIGITS_MAX = const(10)
 
-_ID_BYTES_MAX = const(40)
 _SSCC_CHARS = const(18)
 _S10_CHARS = const(13)
 _S10_WEIGHTS = (8, 6, 4, 2, 3, 5, 9, 7)
@@ -40,7 +40,7 @@ def parcel_possible(raw: "Payload") -> bool:
     Strict on every ground: MicroPython's decoder takes overlong forms and surrogates, CPython's
     does not.
     """
-    if len(raw) > _ID_BYTES_MAX:
+    if len(raw) > PARCEL_ID_BYTES_MAX:
         return False
     try:
         text = str(raw, "utf-8")
@@ -110,7 +110,7 @@ def parcel_id(text: str) -> tuple[int, str]:
         return R_LABEL_CHECK, ""
     if form:
         return R_OK, s10
-    if not 1 <= len(text) <= _ID_BYTES_MAX:
+    if not 1 <= len(text) <= PARCEL_ID_BYTES_MAX:
         return R_LABEL_LENGTH, ""
     return R_OK, text
 

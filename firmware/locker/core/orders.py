@@ -9,6 +9,7 @@ from micropython import const
 
 from . import dialog, doors, events, records, screens
 from .labels import all_digits
+from .limits import DISPLAY_COLUMNS, NAME_CHARS_MAX, NOTICE_LINES_MAX, REOPEN_S_MAX
 from .timekeeping import MINUTE_S, LocalTime
 
 TYPE_CHECKING = False
@@ -47,10 +48,7 @@ OK, NO_SUCH_DOOR, IS_OPEN, BUSY, OUT_OF_ORDER, TOO_MANY, NOT_FREE, IN_THE_PAST, 
 # What may be configured from afar; "" brings back what the configuration file says.
 SETTINGS = ("language", "name", "reopen_s")
 _LANGUAGE, _NAME, _REOPEN_S = range(3)
-_NAME_CHARS_MAX = const(20)  # as config.py allows
-_REOPEN_S_MAX = const(600)
 
-_LINE_CHARS = const(20)
 _NOTICE_LOOK_S = const(3600)
 _SIGN_MS = const(2_000)
 _RESTART_FIRST_MS = const(3_000)  # for the reply to leave
@@ -164,9 +162,9 @@ class Orders:
         No clock is better than a wrong one: it shows only a time that is trusted.
         """
         clock = self.local.clock(now[1]) if now[2] == events.TRUST_SET else ""
-        if not clock or len(name) + 1 + len(clock) > _LINE_CHARS:
+        if not clock or len(name) + 1 + len(clock) > DISPLAY_COLUMNS:
             return name
-        return name + " " * (_LINE_CHARS - len(name) - len(clock)) + clock
+        return name + " " * (DISPLAY_COLUMNS - len(name) - len(clock)) + clock
 
     def watch_clock(self, now: "Now") -> None:
         """Look again when the clock on the display goes on."""
@@ -241,8 +239,8 @@ class Orders:
         if name == "language":
             return value in self._site.languages
         if name == "name":
-            return len(value) <= _NAME_CHARS_MAX
-        return name == "reopen_s" and all_digits(value) and len(value) <= 3 and int(value) <= _REOPEN_S_MAX
+            return len(value) <= NAME_CHARS_MAX
+        return name == "reopen_s" and all_digits(value) and len(value) <= 3 and int(value) <= REOPEN_S_MAX
 
     def _message(self, body: "MessageOrder", now: "Now") -> int:
         """In place of the site's name until it ends; one without text in any language takes it away."""
@@ -250,7 +248,9 @@ class Orders:
         texts: dict[int, str] = {}
         for language, text in body["text"]:
             lines = text.split("|")
-            if language not in languages or len(lines) > 2 or max(len(line) for line in lines) > _LINE_CHARS:
+            if language not in languages or len(lines) > NOTICE_LINES_MAX:
+                return UNFIT
+            if max(len(line) for line in lines) > DISPLAY_COLUMNS:
                 return UNFIT
             texts[languages.index(language)] = text
         if body["until"] <= now[1]:

@@ -9,6 +9,7 @@ person never waits for it.
 from micropython import const
 
 from . import codes, events, livecodes
+from .limits import HOLDERS_MAX
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from .revoked import Counters
 
 
-HOLDERS_MAX = const(16)
 _EMPTY = const(-1)
 _ANSWER_SLOT = 1 << 31  # no slot of a real hour or day: those end with the clock's four bytes, below 2**21
 ANSWER_NUMBERS = const(1_000_000_000)

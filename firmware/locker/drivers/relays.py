@@ -13,7 +13,7 @@ import esp32
 from machine import Pin
 from micropython import const
 
-PULSE_MS_MAX = const(1000)
+from ..core.limits import PULSE_MS_MAX
 
 # 80 MHz / 255 = 313,725 ticks a second, the slowest the RMT can; an item has 15 bits: 104 ms.
 _CLOCK_DIV = const(255)

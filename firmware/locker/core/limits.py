@@ -1,0 +1,35 @@
+"""How far what is set from outside may go: limits that configuration, host, core and drivers share.
+
+Each has its home here and nowhere else.  The host's checks import them, so that what a page or a cabinet
+file allows is what a locker takes.  On a device they are put in where they are used (``fold``), and this file
+is never loaded.
+"""
+
+from micropython import const
+
+# What people read.
+DISPLAY_COLUMNS = const(20)
+DISPLAY_ROWS = const(4)
+NAME_CHARS_MAX = const(DISPLAY_COLUMNS)  # of the site: a line of its own
+NOTICE_LINES_MAX = const(2)  # of the message that the host wants shown
+DOOR_NAME_CHARS_MAX = const(6)
+LOCKER_CHARS_MAX = const(32)  # of a locker's own name, in topics and in the database
+
+# What a cabinet has.
+DOORS_MAX = const(240)
+HOLDERS_MAX = const(16)  # with window codes
+
+# What a lock gets.
+PULSE_MS = const(400)
+PULSE_MS_MIN = const(50)
+PULSE_MS_MAX = const(1000)  # the arming hardware of ``drivers/relays.py`` ends it at the latest
+REST_MS = const(1500)  # between two pulses of one lock
+REST_MS_MIN = const(500)
+REST_MS_MAX = const(10_000)
+
+# How long.
+REOPEN_S = const(120)  # the person just served may open the door once more
+REOPEN_S_MAX = const(600)
+WATCHDOG_MS = const(8_000)
+WATCHDOG_MS_MIN = const(1_000)  # an erase of flash must fit in
+WATCHDOG_MS_MAX = const(60_000)
