@@ -14,9 +14,11 @@ import typer
 
 from consigne.cabinet.commands import app as cabinet_app
 from consigne.device.commands import app as device_app
+from consigne.learn.command import learn
 from consigne.server.cli import broker_config, serve
 from consigne.server.fleet.cli import retire
 from consigne.server.people.cli import app as account_app
+from consigne.sim.virtualboard.command import virtual
 
 app = typer.Typer(
     name="consigne",
@@ -25,6 +27,8 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
+cabinet_app.command()(learn)
+device_app.command()(virtual)
 app.add_typer(cabinet_app, name="cabinet")
 app.add_typer(account_app, name="account")
 app.add_typer(device_app, name="device")
@@ -95,10 +99,11 @@ def demo(
 
         raise typer.Exit(run())
     from consigne.demo import page
+    from consigne.ui.listening import PortTaken
 
     try:
         page.run(port=port, open_browser=browser, keep=keep, log=log, always_open=always_open)
-    except page.PortTaken as error:
+    except PortTaken as error:
         raise typer.BadParameter(str(error)) from None
 
 

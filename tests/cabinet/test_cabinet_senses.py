@@ -8,7 +8,7 @@ from consigne.cabinet.compiler import compile_file, device_json, open_cabinet, s
 from consigne.cabinet.draw.harness import sheets
 from consigne.cabinet.draw.power import bill
 from consigne.sim.board.board import Board
-from consigne.sim.grounds.clock import VirtualClock
+from consigne.sim.clock import VirtualClock
 from consigne.sim.parts.cabinet import Cabinet
 from consigne.sim.parts.hc595 import Hc595
 from consigne.sim.parts.pcf8574 import Pcf8574

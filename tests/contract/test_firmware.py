@@ -11,7 +11,7 @@ from consigne.cabinet.compiler import compile_cabinet, open_cabinet, spelled_out
 from consigne.device import doctor
 from consigne.learn.ground import SimConsole
 from consigne.sim.board.board import Board
-from consigne.sim.grounds.clock import VirtualClock
+from consigne.sim.clock import VirtualClock
 from consigne.sim.locker import SimLocker
 from sim_kit import BENCH, IDENTITY
 

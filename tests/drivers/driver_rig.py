@@ -13,7 +13,7 @@ from typing import Any
 
 from consigne import firmware_dir
 from consigne.sim.board.board import HARD, Board
-from consigne.sim.grounds.clock import RealClock, VirtualClock
+from consigne.sim.clock import RealClock, VirtualClock
 from consigne.sim.grounds.process import BoardThread, MicroPythonGround
 from consigne.sim.grounds.pyground import VirtualGround
 from consigne.sim.parts.cabinet import Cabinet

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from board_kit import board, cabinet
 from consigne.sim.board.gpio import OUT
-from consigne.sim.grounds.clock import VirtualClock
+from consigne.sim.clock import VirtualClock
 from consigne.sim.locker import SimLocker
 from consigne.sim.network.host import Host
 from consigne.sim.shim import _ops as ops

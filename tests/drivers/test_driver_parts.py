@@ -3,7 +3,7 @@
 import pytest
 from consigne.sim.board.board import Board
 from consigne.sim.board.nets import Net
-from consigne.sim.grounds.clock import VirtualClock
+from consigne.sim.clock import VirtualClock
 from consigne.sim.parts.cabinet import Cabinet
 from consigne.sim.parts.doors import Door, Reed, Strike, Supply
 from consigne.sim.parts.gm65 import Gm65, SetupCode, crc

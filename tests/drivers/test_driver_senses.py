@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from consigne.sim import reference as demo
-from consigne.sim.grounds.clock import VirtualClock
+from consigne.sim.clock import VirtualClock
 from consigne.sim.locker import SimLocker
 from consigne.sim.network.host import Host
 from driver_rig import CONFIG as RIG

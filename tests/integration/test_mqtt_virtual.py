@@ -9,7 +9,7 @@ import pytest
 from consigne import firmware_dir
 from consigne.sim import reference
 from consigne.sim.board.radio import STAT_IDLE
-from consigne.sim.grounds.clock import VirtualClock
+from consigne.sim.clock import VirtualClock
 from consigne.sim.locker import SimLocker
 from consigne.sim.network.broker import Faults
 from consigne.sim.network.host import Host

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from consigne.protocol import messages
 from consigne.server.fleet.fleet import Door, Fleet
 from consigne.server.ingest.decode import Message
-from consigne.server.people.secret import Secret
 from consigne.server.storage.database import Database
 from consigne.server.storage.models import compartments, lockers
+from consigne.server.storage.secret import Secret
 
 T0 = 1_790_000_000
 DOORS = [Door(str(n + 1), 1 + n // 3, low=n < 2) for n in range(12)]

@@ -6,7 +6,7 @@ from typing import Any
 from consigne.cabinet.compiler import compile_cabinet, open_cabinet, spelled_out
 from consigne.cabinet.profiles import hardware_dir
 from consigne.protocol import codes
-from consigne.sim.grounds.clock import VirtualClock
+from consigne.sim.clock import VirtualClock
 from consigne.sim.locker import SimLocker
 from consigne.sim.network.host import Host
 from consigne.sim.parts.ssd1306 import GraphicDisplay

@@ -5,7 +5,7 @@ import errno
 import pytest
 from consigne.sim.board.board import POWER_ON, WATCHDOG, Board
 from consigne.sim.board.gpio import IN, OPEN_DRAIN, OUT, PULL_UP
-from consigne.sim.grounds.clock import VirtualClock
+from consigne.sim.clock import VirtualClock
 
 
 @pytest.fixture

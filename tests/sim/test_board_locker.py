@@ -5,7 +5,7 @@ from pathlib import Path
 from board_kit import ADDRESS, BOARDS, POLARITY, board
 from board_kit import cabinet as bare_cabinet
 from consigne.sim import reference
-from consigne.sim.grounds.clock import VirtualClock
+from consigne.sim.clock import VirtualClock
 from consigne.sim.locker import SimLocker
 from consigne.sim.network.host import Host
 from driver_rig import MicroPythonRig

@@ -3,7 +3,7 @@
 import threading
 import time
 
-from consigne.sim.grounds.clock import RealClock, VirtualClock
+from consigne.sim.clock import RealClock, VirtualClock
 
 
 def test_callbacks_of_one_instant_run_in_the_order_they_were_asked_for() -> None:

@@ -8,7 +8,7 @@ import pytest
 from board_kit import ADDRESS, POLARITY, board
 from consigne.protocol import codes
 from consigne.sim import reference
-from consigne.sim.grounds.clock import VirtualClock
+from consigne.sim.clock import VirtualClock
 from consigne.sim.locker import SimLocker
 from consigne.sim.network.host import Host
 from consigne.sim.parts.hc595 import Hc595

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from consigne.sim.board.board import HARD
 from consigne.sim.board.flash import TORN
-from consigne.sim.grounds.ground import RESTART_US
+from consigne.sim.ground import RESTART_US
 from consigne.sim.grounds.process import MicroPythonGround
 from consigne.sim.locker import SimLocker
 from sim_kit import GROUNDS, IDENTITY, config, script

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from consigne.protocol import codes
 from consigne.sim import reference
-from consigne.sim.grounds.clock import VirtualClock
+from consigne.sim.clock import VirtualClock
 from consigne.sim.locker import SimLocker
 from consigne.sim.network.broker import Faults
 from consigne.sim.network.memory import BLACKHOLE, CUT, UP

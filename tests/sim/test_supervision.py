@@ -10,7 +10,7 @@ from consigne import firmware_dir
 from consigne.protocol import codes
 from consigne.sim import reference
 from consigne.sim.board.flash import NorFlash
-from consigne.sim.grounds.clock import VirtualClock
+from consigne.sim.clock import VirtualClock
 from consigne.sim.locker import SimLocker
 from consigne.sim.network.host import Host
 from locker.core import records

@@ -7,7 +7,7 @@ from consigne.sim.board.board import Board
 from consigne.sim.board.flash import NorFlash
 from consigne.sim.board.gpio import OUT
 from consigne.sim.board.wire import ERASE_US, Framing, Port
-from consigne.sim.grounds.clock import VirtualClock
+from consigne.sim.clock import VirtualClock
 from consigne.sim.shim import _ops as ops
 
 Pushes = list[tuple[int, int, int]]

@@ -11,6 +11,10 @@ QUAD, OCTAL = "quad", "octal"
 """How PSRAM hangs on its chip: by four lines shared with the flash memory, or by eight of its own."""
 
 
+LOGIC_VOLTS = 3.3
+"""Of the controller's pins and so of its buses."""
+
+
 @dataclass(frozen=True)
 class Chip:
     """One chip.

@@ -9,8 +9,6 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from consigne.learn.command import learn
-
 from .compiler import compile_cabinet, device_json, open_cabinet
 from .draw.drawings import CannotDraw
 from .draw.drawings import draw as draw_all
@@ -31,8 +29,6 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-
-app.command()(learn)
 
 _File = Annotated[Path, typer.Argument(help="The cabinet file, such as cabinet.toml.")]
 

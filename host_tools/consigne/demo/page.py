@@ -19,6 +19,7 @@ from consigne.server.pages.ticket import Hands
 from consigne.sim import reference
 from consigne.sim.locker import Line, SimLocker
 from consigne.ui.components import box, dress
+from consigne.ui.listening import listen
 
 from .front import LockerFront
 from .pages.bench import Bench, Thing
@@ -60,26 +61,6 @@ def add_pages(app: FastAPI, stage: Stage) -> None:
 
     ui.page("/", title="Consigne")(demo)
     ui.run_with(app, title="Consigne", tailwind=False, show_welcome_message=False)
-
-
-class PortTaken(OSError):
-    """The page's port cannot be had; the text tells what to do."""
-
-
-def listen(port: int) -> socket.socket:
-    """A socket that listens on the loopback: whoever connects from now on waits for the page.
-
-    Raises ``PortTaken``.
-    """
-    listening = socket.socket()
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind(("127.0.0.1", port))
-    except OSError as error:
-        listening.close()
-        raise PortTaken(f"port {port} cannot be had ({error.strerror}); choose another with --port") from None
-    listening.listen()
-    return listening
 
 
 async def serve(

@@ -20,7 +20,7 @@ from locker.core import cabinet, events
 from consigne.protocol import codes
 from consigne.server.ingest.outcome import Outcome
 from consigne.sim import reference
-from consigne.sim.grounds.clock import VirtualClock
+from consigne.sim.clock import VirtualClock
 from consigne.sim.locker import SimLocker
 from consigne.sim.network.host import Host
 

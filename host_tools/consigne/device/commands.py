@@ -15,7 +15,6 @@ from consigne import firmware_dir
 from consigne.cabinet.compiler import compile_file, device_json
 from consigne.cabinet.problems import CabinetError
 from consigne.firmware import application, packaging
-from consigne.sim.virtualboard.command import virtual
 
 from . import brokerfiles, erase, fitness, image, inspect, interpreter, plain
 from . import flash as flashing
@@ -34,7 +33,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 inspect.add_to(app)
-app.command()(virtual)
 
 _Chip = Annotated[str, typer.Option(help="The board's chip, found out unless it is given.")]
 _Baud = Annotated[int, typer.Option(help="Baud rate for the chip's own boot loader.")]
@@ -92,9 +90,9 @@ def flash(
     """
     try:
         image_file = interpreter.read(micropython)
-        built = application.build()
     except DeviceError as error:
         raise fail(error) from None
+    built = _built()
 
     def job(name: str, bar: Bar) -> str:
         loader = RomBootLoader(name, ANY, baud, tuple(esptool or ()))
@@ -106,10 +104,7 @@ def flash(
 @app.command()
 def push(port: Ports = None, code: Code = None) -> None:
     """The application: only what changed goes over, and nothing is switched before it is verified."""
-    try:
-        built = application.build()
-    except DeviceError as error:
-        raise fail(error) from None
+    built = _built()
 
     def job(name: str, bar: Bar) -> str:
         with Board(name, code) as board:
@@ -226,12 +221,20 @@ def image_command(
     """A whole flash in one file, for a production line; each board gets its own key by `provision`."""
     try:
         read = interpreter.read(micropython)
-        parts = image.parts(read, application.build(), fresh=True)
+        parts = image.parts(read, _built(), fresh=True)
     except DeviceError as error:
         raise fail(error) from None
     out.write_bytes(image.whole_flash(parts))
     console.print(f"{out}: write it with `esptool write-flash 0 {out}`, or a programmer", highlight=False)
     console.print(f"for boards with an {fitness.kind_of(read)}; {fitness.serves(read)}", highlight=False)
+
+
+def _built() -> application.Application:
+    """The application of these sources; one that does not compile ends the command with a sentence."""
+    try:
+        return application.build()
+    except SyntaxError as error:
+        raise fail(DeviceError(f"the firmware does not compile: {error}")) from None
 
 
 @app.command("package")

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from consigne import firmware_dir
-from consigne.device.errors import DeviceError
 
 from . import rom
 
@@ -18,11 +17,8 @@ class Application:
 
 
 def build(firmware: Path | None = None) -> Application:
-    """Compile and pack.  Raises ``DeviceError`` with the compiler's words when a source is wrong."""
+    """Compile and pack.  Raises ``SyntaxError`` with the compiler's words when a source is wrong."""
     directory = firmware or firmware_dir()
-    try:
-        image = rom.image(directory).read_bytes()
-    except SyntaxError as error:
-        raise DeviceError(f"the firmware does not compile: {error}") from None
+    image = rom.image(directory).read_bytes()
     boot_files = {name: (directory / source).read_bytes() for name, source in rom.BOOT_FILES.items()}
     return Application(image, boot_files)

@@ -10,8 +10,8 @@ from typing import Any
 
 from consigne.sim.board.board import Board
 from consigne.sim.board.wire import Port
+from consigne.sim.clock import VirtualClock
 from consigne.sim.grounds import modules as device
-from consigne.sim.grounds.clock import VirtualClock
 from consigne.sim.grounds.modulegraph import SHIM, ModuleGraph
 from consigne.sim.parts.cabinet import Cabinet
 from consigne.sim.parts.doors import Door

@@ -17,8 +17,8 @@ from nicegui import ui
 from consigne.cabinet.compiler import open_cabinet
 from consigne.cabinet.draw.front import Cell, cells
 from consigne.cabinet.schema import HEIGHTS_CM
-from consigne.demo.page import listen
 from consigne.ui.components import Text, box, button, dress, set_class
+from consigne.ui.listening import listen
 
 from .ground import UnknownCabinet
 from .learned import Progress

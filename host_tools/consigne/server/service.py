@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable
 
 from .access.passes import Passes
+from .fleet import alarms, condition
 from .fleet.alarms import Alarms
 from .fleet.condition import Condition
 from .fleet.fleet import Fleet
@@ -17,13 +18,17 @@ from .fleet.orders import Orders
 from .fleet.overview import Overview
 from .ingest.ingest import Ingest, Listener, Role
 from .ingest.workers import LEADERS, BrokerAccess, Workers
+from .notices import notices
 from .notices.notices import Outbox
 from .notices.notifier import Channels, Notifier
 from .parcels.counter import Counter
 from .parcels.parcels import Parcels
+from .people import audit
 from .people.accounts import Accounts
 from .storage import housekeeping
 from .storage.database import Database
+
+_FORGETTING = (alarms.forget, audit.forget, condition.forget, notices.forget)
 
 
 class HostService:
@@ -85,7 +90,9 @@ class HostService:
         if self.workers:
             self.ingest.others = self.workers.total
         self.notifier = (
-            Notifier(self.database, self.outbox, self.parcels, channels) if channels is not None else None
+            Notifier(self.database, self.outbox, self.parcels.code, channels)
+            if channels is not None
+            else None
         )
         self._tidying: asyncio.Task[None] | None = None
 
@@ -97,7 +104,7 @@ class HostService:
             self.workers.start()
         if self.notifier:
             self.notifier.start()
-        self._tidying = asyncio.create_task(housekeeping.run(self.database), name="housekeeping")
+        self._tidying = asyncio.create_task(housekeeping.run(self.database, _FORGETTING), name="housekeeping")
 
     async def ready(self, timeout_s: float = 15.0) -> None:
         """Wait until the broker confirmed every subscription, the workers' too.  Raises ``TimeoutError``."""

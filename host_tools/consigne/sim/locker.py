@@ -18,8 +18,8 @@ from typing import Any, TypeVar
 
 from .board.board import CAUSE_NAMES, Board
 from .board.flash import NorFlash
-from .grounds.clock import RealClock, Timer, VirtualClock
-from .grounds.ground import RESTART_US
+from .clock import RealClock, Timer, VirtualClock
+from .ground import RESTART_US
 from .grounds.process import BoardThread, MicroPythonGround
 from .grounds.pyground import VirtualGround
 from .network.cut import NetCut

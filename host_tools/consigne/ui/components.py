@@ -138,3 +138,11 @@ class Choice:
             set_class(element, "on", other == value)
             element.props["aria-checked"] = "true" if other == value else "false"
             element.update()
+
+
+SIZE_NAMES = ("?", "S", "M", "L", "XL")
+
+
+def size_name(size: int) -> str:
+    """The letter of a compartment size; sizes beyond the table show as their number."""
+    return SIZE_NAMES[size] if 0 < size < len(SIZE_NAMES) else str(size)

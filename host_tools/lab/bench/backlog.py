@@ -22,9 +22,9 @@ import gmqtt
 from consigne.broker.broker import Mosquitto
 from consigne.protocol import messages
 from consigne.server.ingest.workers import BrokerAccess, Workers
-from consigne.server.people.secret import Secret
 from consigne.server.storage.database import Database
 from consigne.server.storage.models import lockers, streams
+from consigne.server.storage.secret import Secret
 from sqlalchemy import func, select, text
 
 from . import parcellife

@@ -12,8 +12,8 @@ from typing import Any
 
 from consigne.sim import reference
 from consigne.sim.board.board import HARD, SOFT, WATCHDOG
-from consigne.sim.grounds.clock import VirtualClock
-from consigne.sim.grounds.ground import RESTART_US
+from consigne.sim.clock import VirtualClock
+from consigne.sim.ground import RESTART_US
 from consigne.sim.locker import SimLocker
 
 from . import hands

@@ -17,7 +17,7 @@ from consigne.demo.headless import HAND_S
 from consigne.protocol import codes
 from consigne.sim import reference
 from consigne.sim.board.flash import NorFlash
-from consigne.sim.grounds.clock import VirtualClock
+from consigne.sim.clock import VirtualClock
 from consigne.sim.locker import FLASH_BYTES, SimLocker
 from locker.core import events, records
 from locker.journal import log

@@ -13,7 +13,7 @@ from typing import Any
 
 from consigne import firmware_dir
 from consigne.sim.board.board import Board
-from consigne.sim.grounds.clock import VirtualClock
+from consigne.sim.clock import VirtualClock
 from consigne.sim.grounds.pyground import VirtualGround
 from consigne.sim.parts.cabinet import Cabinet
 

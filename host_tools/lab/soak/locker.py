@@ -22,7 +22,7 @@ from typing import Any
 
 from consigne.protocol import codes
 from consigne.sim import reference
-from consigne.sim.grounds.clock import VirtualClock
+from consigne.sim.clock import VirtualClock
 from consigne.sim.locker import SimLocker
 from consigne.sim.network.broker import Faults
 from consigne.sim.network.host import Host

@@ -5,11 +5,11 @@ import time
 
 import pytest
 from consigne.protocol import codes, messages
+from consigne.server import clock
 from consigne.server.fleet import commands
 from consigne.server.fleet.fleet import Fleet
 from consigne.server.ingest.decode import Message
 from consigne.server.ingest.store import Store
-from consigne.server.parcels import localtime
 from consigne.server.parcels.parcels import Parcels
 from consigne.server.storage.models import commands as table
 from consigne.server.storage.models import lockers
@@ -211,10 +211,10 @@ def test_a_locker_whose_status_was_lost_is_there_when_it_asks(database, store):
 
 def test_the_next_change_of_local_time_is_found_to_the_second():
     summer, winter = 1_783_000_000, 1_793_000_000
-    assert localtime.next_change("Europe/Paris", summer) == (1_792_890_000, 3600)
-    assert localtime.next_change("Europe/Paris", winter) == (1_806_195_600, 7200)
-    assert localtime.next_change("Australia/Lord_Howe", summer)[1] == 39_600  # half an hour more
-    assert localtime.next_change("Asia/Tokyo", summer) == (0, 0)
+    assert clock.next_change("Europe/Paris", summer) == (1_792_890_000, 3600)
+    assert clock.next_change("Europe/Paris", winter) == (1_806_195_600, 7200)
+    assert clock.next_change("Australia/Lord_Howe", summer)[1] == 39_600  # half an hour more
+    assert clock.next_change("Asia/Tokyo", summer) == (0, 0)
 
 
 def test_local_time_is_the_offset_of_the_day(database):

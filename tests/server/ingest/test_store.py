@@ -11,10 +11,10 @@ import pytest
 from consigne.server.fleet.fleet import Fleet
 from consigne.server.ingest.store import Store
 from consigne.server.parcels.parcels import Parcels
-from consigne.server.people.secret import Secret
 from consigne.server.storage.database import Database
 from consigne.server.storage.models import events as events_table
 from consigne.server.storage.models import lockers, streams
+from consigne.server.storage.secret import Secret
 from host_kit import collected, database_at, deposited, device_key, event, events, occupancy, status
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -95,7 +95,7 @@ def send(database, *gateways, phone="+33 1 23 45 67 89"):
 
     async def run():
         channels = Channels(dict(zip(("mail", "sms"), (one.url for one in gateways), strict=False)), phone)
-        notifier = Notifier(database, Outbox(database), Parcels(database), channels)
+        notifier = Notifier(database, Outbox(database), Parcels(database).code, channels)
         tried = 0
         while count := await notifier.send_due():
             tried += count

@@ -7,8 +7,8 @@ cable, each core of that its colour, function and both ends.  Lengths are those 
 from typing import Any
 
 from .. import model, senses
+from ..chips import LOGIC_VOLTS
 from ..model import Cabinet, Use
-from ..rules.buses import LOGIC_VOLTS
 from . import lengths
 from .cores import Harness, board_name
 from .harness_doors import door_sheets, own_banks

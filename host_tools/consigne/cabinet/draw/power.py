@@ -12,7 +12,7 @@ from ..profiles import hardware_dir
 from ..senses import lights
 
 CONVERTER_EFFICIENCY = 0.85  # supply to 5 V, of a small buck converter at half load
-LOGIC_VOLTS = 5.0
+CONVERTED_VOLTS = 5.0
 _PANEL = ("display", "keypad", "scanner", "buzzer", "lamp")
 
 
@@ -119,9 +119,9 @@ def budget(cabinet: Cabinet) -> Budget:
         amps = item.count * item.milliamps / 1000
         if not amps:
             continue
-        if item.volts <= LOGIC_VOLTS:
+        if item.volts <= CONVERTED_VOLTS:
             # 3.3 V comes from a linear regulator: the same current at 5 V.
-            amps *= LOGIC_VOLTS / (volts * CONVERTER_EFFICIENCY)
+            amps *= CONVERTED_VOLTS / (volts * CONVERTER_EFFICIENCY)
         count = f"{item.count} x " if item.count > 1 else ""
         loads.append(Load(f"{count}{item.title}", amps))
     return Budget(tuple(loads))

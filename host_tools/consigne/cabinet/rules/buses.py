@@ -6,6 +6,7 @@ from locker.configlines import EXPANDERS
 from locker.confignetwork import KINDS as _NETWORKS
 from locker.confignetwork import SPI_BUSES
 
+from ..chips import LOGIC_VOLTS
 from ..model import KINDS, Cabinet, reed_bank
 from ..problems import Key, nearest, spell
 
@@ -27,8 +28,6 @@ _WINNSEN_BYTES = 13
 _OTHER_BYTES = 20
 _THINKS_MS = 5.0
 _KNOWN_MS = 460.0
-LOGIC_VOLTS = 3.3
-"""Of the controller's pins and so of its buses."""
 _HIGH_SHARE = 0.7
 
 

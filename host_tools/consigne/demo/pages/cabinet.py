@@ -5,10 +5,10 @@ from typing import Protocol
 
 from nicegui import ui
 
-from consigne.ui.components import Text, box, set_class
+from consigne.ui.components import Text, box, set_class, size_name
 
 from .arrange import Area, arrange
-from .front import DoorView, Front, FrontView, size_name
+from .front import DoorView, Front, FrontView
 from .terminal import Terminal, height_px
 
 

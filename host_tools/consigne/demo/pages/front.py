@@ -94,11 +94,3 @@ class Front(Protocol):
     def set_power(self, on: bool) -> None: ...
 
     def set_network(self, on: bool) -> None: ...
-
-
-SIZE_NAMES = ("?", "S", "M", "L", "XL")
-
-
-def size_name(size: int) -> str:
-    """The letter of a compartment size; sizes beyond the table show as their number."""
-    return SIZE_NAMES[size] if 0 < size < len(SIZE_NAMES) else str(size)

@@ -12,10 +12,9 @@ from sqlalchemy.engine import Connection
 from consigne.protocol import codes
 
 from ..errors import Conflict
-from ..ingest.projection import ENDED
-from ..people.secret import Secret
+from ..storage.models import ENDED, parcels
 from ..storage.models import grants as grants_table
-from ..storage.models import parcels
+from ..storage.secret import Secret
 from . import grants
 
 SIZES = {1: "S", 2: "M", 3: "L", 4: "XL"}

@@ -16,9 +16,9 @@ from locker.core import records
 from sqlalchemy import bindparam, select, tuple_, update
 from sqlalchemy.engine import Connection
 
-from ..people.secret import Secret
 from ..storage.database import chunks
 from ..storage.models import grants, lockers, parcels
+from ..storage.secret import Secret
 
 DELTA_BYTES_MAX = 3_600
 DELTA_ENTRIES_MAX = 60

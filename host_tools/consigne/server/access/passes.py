@@ -6,15 +6,16 @@ from typing import Any
 
 from locker.core import events
 from sqlalchemy import select
+from sqlalchemy.engine import Connection
 
 from consigne.protocol import codes
 
 from ..errors import Conflict, Invalid, NotFound
-from ..fleet.orders import place_of
 from ..people import audit
 from ..storage import lookup
 from ..storage.database import Database
 from ..storage.models import grants as grants_table
+from ..storage.models import holders
 from . import digits, grants
 
 TOKEN_DAYS_MAX = 366
@@ -42,7 +43,7 @@ class Passes:
         at_s = int(time.time())
         with self._database.write() if by else self._database.read() as connection:
             row = _row(connection, locker)
-            number = place_of(connection, locker, role, action, holder)
+            number = _place_of(connection, locker, role, action, holder)
             try:
                 text = codes.window_code(row.device_key.reveal(), role, action, number, at_s, row.digits)
             except ValueError as error:
@@ -58,7 +59,7 @@ class Passes:
         """The code of a technician for the number on the console of a locker whose clock is not set."""
         with self._database.write() as connection:
             row = _row(connection, locker)
-            place = place_of(connection, locker, _TECHNICIAN, _SERVICE, holder)
+            place = _place_of(connection, locker, _TECHNICIAN, _SERVICE, holder)
             try:
                 text = codes.console_code(row.device_key.reveal(), place, number, row.digits)
             except ValueError as error:
@@ -175,6 +176,14 @@ def _new(where: Any, taken: digits.Taken, card: str) -> tuple[str, bytes]:
     if taken.has_tag(tag):
         raise Conflict(f"card {card} has a standing code at locker {where.id} already: drop that first")
     return "", tag
+
+
+def _place_of(connection: Connection, locker: str, role: int, action: int, holder: int) -> int:
+    """The number that stands for a holder in window codes: its own, or the counter that replaced it."""
+    here = (holders.c.locker == locker) & (holders.c.role == role) & (holders.c.action == action)
+    wanted = select(holders.c.counter).where(here, holders.c.holder == holder)
+    newest = connection.execute(wanted.order_by(holders.c.since.desc())).first()
+    return int(newest.counter) if newest is not None else holder
 
 
 def _row(connection: Any, locker: str) -> Any:

@@ -10,9 +10,10 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.engine import Connection
 
+from ..clock import now_s
 from ..errors import Conflict, NotFound
-from ..ingest.outcome import Stored, now_s
 from ..people import audit
+from ..storage.contiguity import Stored
 from ..storage.database import Database, insert
 from ..storage.models import alarms
 

@@ -21,10 +21,10 @@ from sqlalchemy.engine import Connection
 from consigne.protocol import codes, messages
 
 from ..access import grants
-from ..ingest.outcome import Stored
-from ..parcels.localtime import next_change, offset_s
+from ..clock import next_change, offset_s
 from ..people import audit
 from ..people.audit import HOST
+from ..storage.contiguity import Stored
 from ..storage.database import chunks
 from ..storage.models import commands, lockers
 

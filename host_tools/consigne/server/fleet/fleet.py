@@ -14,13 +14,13 @@ from consigne.protocol import messages
 
 from ..access.digits import SIZES
 from ..errors import Conflict, Invalid
-from ..ingest.contiguity import Held
 from ..people import audit
 from ..people.audit import HOST
-from ..people.secret import Secret
+from ..storage.contiguity import Held
 from ..storage.database import Database
 from ..storage.lookup import in_service, row_of
 from ..storage.models import compartments, events, lockers, streams
+from ..storage.secret import Secret
 from . import retiring
 
 KEY_BYTES = 32

@@ -17,7 +17,6 @@ from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
 from ..errors import Conflict, Invalid, NotFound
-from ..parcels.view import canonical_id
 from ..people.audit import HOST
 from ..storage import lookup
 from ..storage.database import Database
@@ -87,7 +86,7 @@ class Orders:
     def reserve(self, locker: str, door: int, parcel: str, hours: int, by: str = HOST) -> str:
         """Keep an empty compartment for one parcel, for 1 to ``HOURS_MAX`` hours."""
         _within("hours", hours, 1, HOURS_MAX)
-        more = {"until": _now() + hours * 3600, "parcel": canonical_id(parcel)}
+        more = {"until": _now() + hours * 3600, "parcel": lookup.canonical_id(parcel)}
         return self._at_door(commands.RESERVE, locker, door, by, more, subject=f"reserve {door}")
 
     def configure(self, locker: str, settings: Mapping[str, str], by: str = HOST) -> str:
@@ -199,14 +198,6 @@ class Orders:
         if cmd in _AT_ONCE and not row.up:
             raise Conflict(f"locker {locker} is not connected: {cmd} is done at once or not at all")
         return commands.issue(connection, locker, cmd, arguments, _now(), by=by, subject=subject)
-
-
-def place_of(connection: Connection, locker: str, role: int, action: int, holder: int) -> int:
-    """The number that stands for a holder in window codes: its own, or the counter that replaced it."""
-    here = (holders.c.locker == locker) & (holders.c.role == role) & (holders.c.action == action)
-    wanted = select(holders.c.counter).where(here, holders.c.holder == holder)
-    newest = connection.execute(wanted.order_by(holders.c.since.desc())).first()
-    return int(newest.counter) if newest is not None else holder
 
 
 def _unanswered_settings(connection: Connection, locker: str) -> dict[str, str]:

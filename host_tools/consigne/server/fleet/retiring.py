@@ -13,14 +13,13 @@ from sqlalchemy.engine import Connection
 
 from ..access import grants
 from ..errors import Conflict
-from ..parcels.view import IN_A_LOCKER
 from ..people import audit
-from ..people.secret import Secret
 from ..storage import lookup
 from ..storage.database import chunks
-from ..storage.models import accounts, compartments, lockers, parcels, sessions, streams
+from ..storage.models import IN_A_LOCKER, accounts, compartments, lockers, parcels, sessions, streams
 from ..storage.models import commands as commands_table
 from ..storage.models import grants as grants_table
+from ..storage.secret import Secret
 from . import commands
 
 _PARCEL, _BEING_FILLED = 1, 3  # of models.compartments.content, see fleet.CONTENT_NAMES

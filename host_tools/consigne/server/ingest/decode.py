@@ -14,9 +14,9 @@ from sqlalchemy import select
 
 from consigne.protocol import codes, messages
 
-from ..people.secret import Secret
 from ..storage.database import Database, chunks
 from ..storage.models import lockers
+from ..storage.secret import Secret
 
 Content = (
     messages.EventBatch

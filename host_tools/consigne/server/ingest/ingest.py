@@ -20,14 +20,15 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from consigne.protocol import codes, messages
 
+from ..clock import now_s
 from ..fleet import commands
+from ..storage.contiguity import Gaps
 from ..storage.database import Database
-from .contiguity import Gaps
 from .counts import Counts
 from .decode import KeyRing
 from .inbox import Inbox
 from .mqtt import HostClient
-from .outcome import Outcome, now_s
+from .outcome import Outcome
 from .worker import DATABASES_OWN, Storing
 
 log = logging.getLogger(__name__)

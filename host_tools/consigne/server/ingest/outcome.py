@@ -1,23 +1,8 @@
 """What a commit did: said by ``store`` and ``standing``, heard by the ingest and by whoever listens to it."""
 
-import json
-import time
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
 
-from consigne.protocol import messages
-
-from .contiguity import Held
-
-Stream = tuple[str, int]  # locker, epoch
-
-
-class Stored(NamedTuple):
-    """An event that a commit brought."""
-
-    locker: str
-    epoch: int
-    event: messages.Event
+from ..storage.contiguity import Held, Stored, Stream
 
 
 @dataclass
@@ -34,13 +19,3 @@ class Outcome:
     behind: dict[Stream, int] = field(default_factory=dict)  # a status claims events from here on
     commands: set[str] = field(default_factory=set)  # ids that were answered
     conflicts: dict[Stream, list[int]] = field(default_factory=dict)  # numbers with another content
-
-
-def now_s() -> int:
-    """The host's time, Unix seconds."""
-    return int(time.time())
-
-
-def held_of(row: Any) -> Held:
-    """The numbers held of a stream, from its row."""
-    return Held(row.contiguous, [(first, last) for first, last in json.loads(row.islands)])

@@ -25,7 +25,6 @@ STATE_AFTER = {
     "returned": "returned",
     "forced": "forced",  # the door was opened without an order: nobody knows what is inside
 }
-ENDED = ("collected", "returned", "cancelled")
 
 _PLACE = ("locker", "state", "door", "deposited_at", "ended_at", "from_epoch", "from_seq", "from_time_s")
 _CONCLUDED = (*_PLACE, "code", "digits", "grant")  # the last end where it is not where it was announced

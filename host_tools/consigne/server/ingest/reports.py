@@ -15,11 +15,12 @@ from sqlalchemy.engine import Connection
 from consigne.protocol import messages
 
 from ..access import grants
+from ..clock import now_s
 from ..fleet import commands, condition
+from ..storage.contiguity import Held, Stream, held_of
 from ..storage.database import chunks
 from ..storage.models import lockers, streams
-from .contiguity import Held
-from .outcome import Outcome, Stream, held_of, now_s
+from .outcome import Outcome
 
 Said = tuple[str, messages.Status]  # a locker, and its status
 

@@ -9,10 +9,11 @@ from sqlalchemy.engine import Connection
 from consigne.protocol import messages
 
 from ..access import grants
+from ..clock import now_s
 from ..fleet import commands
 from ..storage.models import compartments, lockers, streams
 from .decode import Message
-from .outcome import Outcome, now_s
+from .outcome import Outcome
 
 
 def apply(connection: Connection, message: Message, outcome: Outcome) -> None:

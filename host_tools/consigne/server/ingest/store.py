@@ -13,15 +13,16 @@ from sqlalchemy.engine import Connection
 
 from consigne.protocol import messages as protocol
 
+from ..clock import now_s
 from ..fleet import alarms, commands
 from ..fleet.retiring import retired
 from ..notices import notices
+from ..storage.contiguity import Held, Stored, Stream, held_of
 from ..storage.database import Database, insert_rows
 from ..storage.models import events, lockers, streams
 from . import projection, repeats, reports, standing, streamrows
-from .contiguity import Held
 from .decode import Message
-from .outcome import Outcome, Stored, Stream, held_of, now_s
+from .outcome import Outcome
 
 _EVENT_COLUMNS = ("locker", "epoch", "seq", "time_s", "kind", "parcel", "data")
 

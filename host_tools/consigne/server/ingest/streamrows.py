@@ -13,10 +13,10 @@ from typing import Any
 from sqlalchemy import BigInteger, bindparam, func, select, tuple_, update
 from sqlalchemy.engine import Connection
 
+from ..clock import now_s
+from ..storage.contiguity import Held, Stream
 from ..storage.database import chunks, insert
 from ..storage.models import lockers, streams
-from .contiguity import Held
-from .outcome import Stream, now_s
 
 _UPDATE_STREAM = (
     update(streams)

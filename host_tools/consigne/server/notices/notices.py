@@ -15,9 +15,8 @@ from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.engine import Connection
 
 from ..errors import Invalid
-from ..ingest.projection import ENDED
 from ..storage.database import Database, chunks, insert
-from ..storage.models import notices, parcels
+from ..storage.models import ENDED, notices, parcels
 
 ANNOUNCED, ARRIVED, REMINDER, EXPIRED = "announced", "arrived", "reminder", "expired"
 COLLECTED, RETURNED = "collected", "returned"

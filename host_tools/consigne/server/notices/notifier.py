@@ -10,7 +10,7 @@ import json
 import logging
 import threading
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,6 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import CallerError
-from ..parcels.parcels import Parcels
 from ..storage.database import Database
 from ..storage.models import lockers, parcels
 from . import texts
@@ -101,11 +100,16 @@ class Never(NotSent):
 
 
 class Notifier:
-    """Sends what is due until stopped.  One host process does it (the leader)."""
+    """Sends what is due until stopped.  One host process does it (the leader).
 
-    def __init__(self, database: Database, outbox: Outbox, parcels: Parcels, channels: Channels) -> None:
+    ``code_of`` gives the digits that collect a parcel, or raises ``CallerError``.
+    """
+
+    def __init__(
+        self, database: Database, outbox: Outbox, code_of: Callable[[str], str], channels: Channels
+    ) -> None:
         self._database, self._channels = database, channels
-        self._outbox, self._parcels = outbox, parcels
+        self._outbox, self._code_of = outbox, code_of
         self._pool = ThreadPoolExecutor(AT_ONCE, "notices")
         self._task: asyncio.Task[None] | None = None
 
@@ -171,7 +175,7 @@ class Notifier:
         code = ""
         if due.kind not in _NO_CODE:
             try:
-                code = self._parcels.code(due.parcel)
+                code = self._code_of(due.parcel)
             except CallerError as error:
                 raise Never(str(error)) from None
         end_s = (parcel.deposited_at or 0) + parcel.deadline_days * DAY_S

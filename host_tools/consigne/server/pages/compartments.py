@@ -5,8 +5,7 @@ from typing import NamedTuple
 
 from nicegui import ui
 
-from consigne.demo.pages.front import size_name
-from consigne.ui.components import Text, box
+from consigne.ui.components import Text, box, size_name
 
 LOOKS = {
     "empty": "",

@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from consigne.demo.pages.front import SIZE_NAMES
-from consigne.ui.components import Choice, Text, box, button, field, set_class
+from consigne.ui.components import SIZE_NAMES, Choice, Text, box, button, field, set_class
 
 from .ticket import STATE_LOOKS, Ticket, state_words
 

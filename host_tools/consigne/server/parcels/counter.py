@@ -23,8 +23,8 @@ from ..people import audit
 from ..people.rate_limit import Patience
 from ..storage import lookup
 from ..storage.database import Database
+from ..storage.lookup import canonical_id
 from ..storage.models import lockers, parcels, streams
-from .view import canonical_id
 
 EPOCH = 1  # a counter's journal is the database itself: it never begins anew
 TRIES = 20

@@ -16,15 +16,14 @@ from ..access import digits, grants
 from ..access.digits import DAY_S, EXPECTED_DAYS, SIZES
 from ..errors import Conflict, Invalid
 from ..fleet import commands
-from ..ingest.projection import ENDED
 from ..notices import notices
 from ..people import audit
 from ..people.audit import HOST
-from ..people.secret import Secret
 from ..storage import lookup
 from ..storage.database import Database
-from ..storage.models import parcels
-from .view import PAGE_MAX, Parcel, canonical_id, page, parcel_of, row_of
+from ..storage.models import ENDED, parcels
+from ..storage.secret import Secret
+from .view import PAGE_MAX, Parcel, page, parcel_of, row_of
 
 DERIVED, LISTED = "derived", "listed"
 DEADLINE_DAYS_MAX = 60
@@ -79,7 +78,7 @@ class Parcels:
         Invalid, NotFound, Conflict
             With a text for whoever asked.
         """
-        id_ = canonical_id(id_)
+        id_ = lookup.canonical_id(id_)
         _check_asked(size, deadline_days, code, language)
         now_s = int(time.time())
         with self._database.write() as connection:

@@ -4,16 +4,14 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from locker.core import labels
 from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
 from ..access.digits import DAY_S
-from ..errors import Invalid, NotFound
-from ..ingest.projection import ENDED
-from ..storage.models import parcels
+from ..errors import NotFound
+from ..storage.lookup import canonical_id
+from ..storage.models import ENDED, IN_A_LOCKER, parcels
 
-IN_A_LOCKER = ("in_locker", "forced")
 PAGE_MAX = 500
 _NEWEST_FIRST = (func.coalesce(parcels.c.announced_at, 0).desc(), parcels.c.id)
 
@@ -67,19 +65,6 @@ def page(
         same = (at == (last.announced_at or 0)) & (parcels.c.id > last.id)
         wanted = wanted.where((at < (last.announced_at or 0)) | same)
     return [parcel_of(row) for row in connection.execute(wanted.limit(min(limit, PAGE_MAX)))]
-
-
-def canonical_id(text: str) -> str:
-    """A parcel's id as a locker knows it.  Raises ``Invalid`` for what no label can say."""
-    reason, id_ = labels.parcel_id(text)
-    if reason:
-        explained = {
-            labels.R_LABEL_LENGTH: "a parcel id has 1 to 40 characters",
-            labels.R_LABEL_CHARS: "a parcel id is made of printable ASCII characters",
-            labels.R_LABEL_CHECK: "the check digit of the parcel id is wrong: was it misread?",
-        }
-        raise Invalid(explained[reason])
-    return str(id_)
 
 
 def row_of(connection: Connection, id_: str) -> Any:

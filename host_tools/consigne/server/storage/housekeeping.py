@@ -2,33 +2,34 @@
 
 import asyncio
 import logging
+from collections.abc import Callable, Sequence
 
+from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from ..fleet import alarms, condition
-from ..ingest.outcome import now_s
-from ..notices import notices
-from ..people import audit
+from ..clock import now_s
 from .database import Database
 
 log = logging.getLogger(__name__)
 
 EVERY_S = 3_600.0
-_FORGETTING = (alarms.forget, audit.forget, condition.forget, notices.forget)
+
+Forget = Callable[[Connection, int], None]
+"""Lets go of one kind of what is old at a time, in the caller's transaction."""
 
 
-def tidy(database: Database, at_s: int) -> None:
+def tidy(database: Database, forgetting: Sequence[Forget], at_s: int) -> None:
     """Let go of everything whose time has passed, each kind in a short transaction of its own."""
-    for forget in _FORGETTING:
+    for forget in forgetting:
         with database.write() as connection:
             forget(connection, at_s)
 
 
-async def run(database: Database) -> None:
+async def run(database: Database, forgetting: Sequence[Forget]) -> None:
     """Tidy now and then every hour; never returns."""
     while True:
         try:
-            await asyncio.to_thread(tidy, database, now_s())
+            await asyncio.to_thread(tidy, database, forgetting, now_s())
         except SQLAlchemyError as error:
             log.error("could not tidy the database, trying again in an hour: %s", error)
         await asyncio.sleep(EVERY_S)

@@ -1,12 +1,13 @@
-"""The row of a locker or counter that a caller named, or the sentence that says why there is none."""
+"""What a caller names: the row of a locker or counter, a parcel's id; or the sentence that says why not."""
 
 import time
 from typing import Any
 
+from locker.core import labels
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
-from ..errors import Conflict, NotFound
+from ..errors import Conflict, Invalid, NotFound
 from .models import lockers
 
 
@@ -25,3 +26,16 @@ def in_service(connection: Connection, locker: str) -> Any:
         day = time.strftime("%Y-%m-%d", time.gmtime(row.retired_at))
         raise Conflict(f"{locker} was retired on {day}: it serves nobody any more")
     return row
+
+
+def canonical_id(text: str) -> str:
+    """A parcel's id as a locker knows it.  Raises ``Invalid`` for what no label can say."""
+    reason, id_ = labels.parcel_id(text)
+    if reason:
+        explained = {
+            labels.R_LABEL_LENGTH: "a parcel id has 1 to 40 characters",
+            labels.R_LABEL_CHARS: "a parcel id is made of printable ASCII characters",
+            labels.R_LABEL_CHECK: "the check digit of the parcel id is wrong: was it misread?",
+        }
+        raise Invalid(explained[reason])
+    return str(id_)

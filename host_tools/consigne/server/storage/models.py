@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-from ..people.secret import SecretBytes
+from .secret import SecretBytes
 
 metadata = MetaData()
 
@@ -102,6 +102,10 @@ compartments = Table(
     Column("seq", BigInteger, nullable=False),  # of the stream: what is said here is true at it
     Column("time_s", BigInteger, nullable=False),
 )
+
+ENDED = ("collected", "returned", "cancelled")
+IN_A_LOCKER = ("in_locker", "forced")
+"""States of ``parcels``; the one other is "announced"."""
 
 parcels = Table(
     "parcels",

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from consigne.cabinet.chips import CHIPS
 from consigne.firmware import layout
 
-from ..grounds.clock import Clock, Timer
+from ..clock import Clock, Timer
 from .buses import I2CBus, Spi, Uart
 from .ethernet import Ethernet
 from .gpio import Pad, Pwm, Rmt

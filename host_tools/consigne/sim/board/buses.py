@@ -4,7 +4,7 @@ import errno
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from ..grounds.clock import Clock, Timer
+from ..clock import Clock, Timer
 from .gpio import IN, Channel, Pad
 
 BAUD_TOLERANCE = 0.04  # beyond this a UART samples the wrong bits

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ..grounds.clock import Clock, Timer
+from ..clock import Clock, Timer
 from .buses import Spi
 from .gpio import IN, OUT, PULL_UP, Channel, Pad
 

@@ -10,7 +10,7 @@ made and nobody is told, for the port does not look at what ``gpio_pullup_en`` a
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..grounds.clock import Clock, Timer
+from ..clock import Clock, Timer
 from .nets import Net
 
 IN, OUT, OPEN_DRAIN = 1, 3, 7  # the values of machine.Pin on the ESP32 port

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from ..grounds.clock import Clock, Timer
+from ..clock import Clock, Timer
 
 ASSOCIATION_US = 300_000  # scan, authentication and DHCP of a quick access point
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from consigne.firmware import layout
 
-from ..grounds.ground import PowerLost
+from ..ground import PowerLost
 from ..shim import _ops as ops
 from .board import HARD, Board
 from .buses import I2CBus

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any
 
-from .ground import PowerLost
+from ..ground import PowerLost
 
 Coro = Coroutine[Any, Any, Any]
 

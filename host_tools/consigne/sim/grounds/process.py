@@ -22,9 +22,9 @@ from consigne.firmware import rom
 
 from ..board.board import POWER_ON, Board
 from ..board.wire import Framing, Handlers, Port, push_frame
+from ..clock import RealClock
+from ..ground import PowerLost
 from .chipclock import DESCRIPTOR, ChipClock
-from .clock import RealClock
-from .ground import PowerLost
 
 LAUNCHER = Path(__file__).parents[1] / "shim" / "launch.py"
 ROM_BOOT = Path(__file__).with_name("romboot.py")

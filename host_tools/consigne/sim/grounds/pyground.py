@@ -19,11 +19,11 @@ from consigne import firmware_dir
 
 from ..board.board import Board
 from ..board.wire import Port
+from ..clock import VirtualClock
+from ..ground import PowerLost
 from ..network.memory import MemoryNetwork
 from ..shim import _ops
 from . import modules as device
-from .clock import VirtualClock
-from .ground import PowerLost
 from .heap import Heap
 from .kernel import Kernel
 from .kernel_api import QuietConsole, asyncio_module

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from ..grounds.clock import Clock
+from ..clock import Clock
 from .connection import Connection, Session, matches
 from .memory import Link
 

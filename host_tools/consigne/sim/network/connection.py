@@ -2,14 +2,11 @@
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from ..grounds.clock import Timer
+from ..clock import Clock, Timer
 from . import packets
 from .memory import Link
-
-if TYPE_CHECKING:
-    from .broker import Broker
 
 QUEUE_MAX = 10_000  # messages kept for a session that is away; the oldest are dropped
 NOT_AUTHORISED = 5
@@ -28,6 +25,17 @@ class Session:
     connection: "Connection | None" = None
 
 
+class Distributor(Protocol):
+    """What all connections share, as far as one of them needs it: ``broker.Broker``."""
+
+    clock: Clock
+    users: dict[str, str] | None
+    retained: dict[str, bytes]
+    sessions: dict[str, Session]
+
+    def publish(self, topic: str, payload: bytes, qos: int = 1, retain: bool = False) -> None: ...
+
+
 def matches(topic_filter: str, topic: str) -> bool:
     """Whether a filter with ``+`` and ``#`` covers a topic (4.7)."""
     wanted, given = topic_filter.split("/"), topic.split("/")
@@ -42,7 +50,7 @@ def matches(topic_filter: str, topic: str) -> bool:
 class Connection:
     """One client's connection, from CONNECT to its end."""
 
-    def __init__(self, broker: "Broker", link: Link) -> None:
+    def __init__(self, broker: Distributor, link: Link) -> None:
         self._broker = broker
         self._link = link
         self._buffer = bytearray()

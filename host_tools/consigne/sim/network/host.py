@@ -5,7 +5,7 @@ from typing import Any
 
 from consigne.protocol import codes, messages
 
-from ..grounds.clock import VirtualClock
+from ..clock import VirtualClock
 from .broker import Broker, Faults
 from .memory import MemoryNetwork
 

@@ -9,12 +9,22 @@ import errno
 from collections import deque
 from typing import Any, Protocol
 
-from ..grounds.clock import Clock
-from ..grounds.kernel import Kernel, Task
+from ..clock import Clock
 
 UP, REFUSE, BLACKHOLE, CUT = "up", "refuse", "blackhole", "cut"
 MODES = (UP, REFUSE, BLACKHOLE, CUT)
 CONNECT_TIMEOUT_US = 20_000_000  # what lwIP takes to give up on a SYN nobody answers
+
+
+class Scheduler(Protocol):
+    """What runs a locker's tasks, as far as a socket needs it: ``grounds.kernel.Kernel``."""
+
+    async def sleep_us(self, duration_us: int) -> None: ...
+
+    async def wait_in(self, queue: deque[Any]) -> None:
+        """Suspend the running task until ``release_all(queue)``."""
+
+    def release_all(self, queue: deque[Any]) -> None: ...
 
 
 class Endpoint(Protocol):
@@ -55,7 +65,7 @@ class MemoryNetwork:
             elif mode != BLACKHOLE:
                 link.flush_held()
 
-    async def connect(self, kernel: Kernel, host: str, port: int) -> "Socket":
+    async def connect(self, kernel: Scheduler, host: str, port: int) -> "Socket":
         """Connect, or raise OSError as a socket would."""
         if self.mode == CUT:
             raise OSError(errno.EHOSTUNREACH, "no route to host")
@@ -76,7 +86,7 @@ class MemoryNetwork:
         if link in self._links:
             self._links.remove(link)
 
-    def reset_from(self, kernel: Kernel) -> None:
+    def reset_from(self, kernel: Scheduler) -> None:
         """The machine behind these connections died: the server sees them break, nobody says why."""
         for link in list(self._links):
             if link.socket is not None and link.socket.kernel is kernel:
@@ -148,14 +158,14 @@ class Link:
 class Socket:
     """The locker's end: what a stream reads and writes."""
 
-    def __init__(self, kernel: Kernel, link: Link, peer: tuple[str, int]) -> None:
+    def __init__(self, kernel: Scheduler, link: Link, peer: tuple[str, int]) -> None:
         self.kernel = kernel
         self.peer = peer
         self._link = link
         self._received = bytearray()
         self._ended = False
         self._error: OSError | None = None
-        self._waiting: deque[Task] = deque()
+        self._waiting: deque[Any] = deque()
 
     def arrived(self, data: bytes) -> None:
         self._received += data

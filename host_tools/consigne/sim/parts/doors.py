@@ -11,7 +11,7 @@ from typing import Any
 
 from ..board.board import Board, Part
 from ..board.nets import Net
-from ..grounds.clock import Timer
+from ..clock import Timer
 
 SPRING_US = 60_000, 120_000  # how long a coil pulls before its latch lets go
 BOUNCE_US = 4_000  # a reed rattles for so long

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..board.board import Board, Part
 from ..board.nets import Net
-from ..grounds.clock import Timer
+from ..clock import Timer
 from .doors import Strike, Supply
 from .rs485 import Rs485
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from ..grounds.clock import Clock, Timer
+from ..clock import Clock, Timer
 
 CHUNK_BYTES = 4096
 USB_AWAY_US = 200_000  # from the end of one USB device to the next one that is named

@@ -14,8 +14,8 @@ from consigne.firmware import layout, rom
 from ..board.board import HARD, Board
 from ..board.flash import NorFlash, PowerCut
 from ..board.wire import Handlers
-from ..grounds.clock import Timer
-from ..grounds.ground import PowerLost
+from ..clock import Timer
+from ..ground import PowerLost
 from ..grounds.process import LAUNCHER, ROM_BOOT, MicroPythonGround
 from ..shim import _ops as ops
 from . import image

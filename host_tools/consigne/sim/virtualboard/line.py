@@ -5,7 +5,7 @@ Towards the chip it can be cut after a given number of bytes, which is where fau
 
 from collections.abc import Callable
 
-from ..grounds.clock import Clock, Timer
+from ..clock import Clock, Timer
 from .cable import CHUNK_BYTES, SerialCable
 
 BITS_A_BYTE = 10

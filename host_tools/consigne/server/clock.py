@@ -1,10 +1,16 @@
-"""Local time at a site: its offset now, and when it changes next (summer time, a government's whim)."""
+"""The host's time, and local time at a site: its offset now, and when it changes next (summer time)."""
 
+import time
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 LOOK_AHEAD_S = 400 * 86_400
 _STEP_S = 7 * 86_400  # no two changes have ever been closer together than this and mattered
+
+
+def now_s() -> int:
+    """The host's time, Unix seconds."""
+    return int(time.time())
 
 
 def offset_s(timezone: str, at_s: int) -> int:

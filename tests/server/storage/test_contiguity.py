@@ -1,6 +1,6 @@
 """What is acknowledged is exactly what is held without a gap, whatever arrives in whatever order."""
 
-from consigne.server.ingest.contiguity import ISLANDS_MAX, SEQ_MAX, Gaps, Held
+from consigne.server.storage.contiguity import ISLANDS_MAX, SEQ_MAX, Gaps, Held
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -5,7 +5,13 @@ its events are numbered from 1.  ``Held`` is the set of numbers the host holds, 
 number of the unbroken run from 1 (what the acknowledgement says) and the islands beyond it.
 """
 
+import json
 from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from consigne.protocol import messages
+
+Stream = tuple[str, int]  # locker, epoch
 
 ISLANDS_MAX = 64
 """Islands one stream may have.  An event that would make another is left for later: it was not
@@ -142,3 +148,16 @@ class Gaps:
                 entry[1] = now_s + entry[2]
                 entry[2] = min(entry[2] * 2, self.PAUSE_S_MAX)
         return out
+
+
+def held_of(row: Any) -> Held:
+    """The numbers held of a stream, from its row."""
+    return Held(row.contiguous, [(first, last) for first, last in json.loads(row.islands)])
+
+
+class Stored(NamedTuple):
+    """An event that a commit brought."""
+
+    locker: str
+    epoch: int
+    event: messages.Event

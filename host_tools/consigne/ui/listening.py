@@ -1,0 +1,23 @@
+"""The socket of a page on one's own machine, bound before the page is built."""
+
+import socket
+
+
+class PortTaken(OSError):
+    """The page's port cannot be had; the text tells what to do."""
+
+
+def listen(port: int) -> socket.socket:
+    """A socket that listens on the loopback: whoever connects from now on waits for the page.
+
+    Raises ``PortTaken``.
+    """
+    listening = socket.socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind(("127.0.0.1", port))
+    except OSError as error:
+        listening.close()
+        raise PortTaken(f"port {port} cannot be had ({error.strerror}); choose another with --port") from None
+    listening.listen()
+    return listening
