@@ -39,7 +39,7 @@ def test_who_searches_for_a_word_without_a_network_finds_the_page(reader: tuple[
     assert asked == []
 
 
-def test_the_picture_of_the_rooms_is_drawn(reader: tuple[Page, list[str]]) -> None:
+def test_the_picture_of_the_packages_is_drawn(reader: tuple[Page, list[str]]) -> None:
     page, asked = reader
     page.click("article a:has-text('Architecture')")
     drawn = "image => image.decode().then(() => image.naturalWidth)"
