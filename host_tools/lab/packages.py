@@ -9,6 +9,7 @@ import ast
 import textwrap
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from xml.sax.saxutils import escape
 
@@ -41,7 +42,8 @@ def package_of(module: str) -> str:
     return f"{top}/{rest[0]}" if top == "consigne" or (ROOTS[top] / rest[0]).is_dir() else top
 
 
-def _modules() -> dict[str, Path]:
+def modules() -> dict[str, Path]:
+    """Each module of the host's interpreter and of the firmware, and its file."""
     found = {}
     for top, folder in ROOTS.items():
         for path in sorted(folder.rglob("*.py")):
@@ -65,18 +67,31 @@ def _imported(tree: ast.AST, within: list[str]) -> Iterator[str]:
             yield from (f"{base}.{alias.name}" for alias in node.names)
 
 
+@cache
+def names_imported() -> dict[str, frozenset[str]]:
+    """Each module, and every name that it imports from wherever."""
+    found = {}
+    for module, path in modules().items():
+        within = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
+        found[module] = frozenset(_imported(ast.parse(path.read_text(encoding="utf-8")), within))
+    return found
+
+
+def module_imports() -> Graph:
+    """Each module, and the modules of ours that it imports."""
+    graph: Graph = {}
+    for module, names in names_imported().items():
+        targets = {name if name in names_imported() else name.rpartition(".")[0] for name in names}
+        graph[module] = {target for target in targets if target in names_imported()} - {module}
+    return graph
+
+
 def imports() -> Graph:
     """Each package, and the packages that it imports."""
-    modules = _modules()
     graph: Graph = defaultdict(set)
-    for module, path in modules.items():
-        within = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
+    for module, targets in module_imports().items():
         here = package_of(module)
-        graph[here] |= set()
-        for name in _imported(ast.parse(path.read_text(encoding="utf-8")), within):
-            target = name if name in modules else name.rpartition(".")[0]
-            if target in modules and target not in ROOTS and package_of(target) != here:
-                graph[here].add(package_of(target))
+        graph[here] |= {package_of(target) for target in targets - set(ROOTS)} - {here}
     del graph["consigne"]  # the package itself is below all packages
     return dict(graph)
 
