@@ -6,11 +6,34 @@ the firmware would refuse.
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from locker import config as _config
 from locker.core import events
 
+from .deviceconfig import (
+    Channel,
+    DeviceBus,
+    DeviceChain,
+    DeviceConfig,
+    DeviceDisplay,
+    DeviceDoor,
+    DeviceExpander,
+    DeviceLockBoard,
+    DeviceNetwork,
+    WiredConfig,
+    WiredDoor,
+)
+from .document import (
+    CharacterDisplay,
+    Expander,
+    GraphicDisplay,
+    Holder,
+    I2c,
+    LockBoard,
+    Network,
+    ShiftRegister,
+)
 from .draw.front import cells
 from .form import check_form
 from .model import Cabinet, reed_bank
@@ -40,12 +63,12 @@ def from_sheet(sheet: Sheet) -> Cabinet:
     return Cabinet(sheet, data, board)
 
 
-def compile_file(file: Path) -> tuple[dict[str, Any], list[Problem]]:
+def compile_file(file: Path) -> tuple[DeviceConfig, list[Problem]]:
     """The device's configuration and the warnings; ``CabinetError`` with every problem found."""
     return compile_cabinet(open_cabinet(file))
 
 
-def compile_cabinet(cabinet: Cabinet) -> tuple[dict[str, Any], list[Problem]]:
+def compile_cabinet(cabinet: Cabinet) -> tuple[DeviceConfig, list[Problem]]:
     """As ``compile_file``, for a cabinet that was opened."""
     problems = judge(cabinet)
     if any(not problem.is_warning for problem in problems):
@@ -61,32 +84,35 @@ def compile_cabinet(cabinet: Cabinet) -> tuple[dict[str, Any], list[Problem]]:
     return config, problems
 
 
-def device_json(config: dict[str, Any]) -> str:
+def device_json(config: DeviceConfig) -> str:
     """The text of ``config.json``, as short as JSON can be."""
     return json.dumps(config, separators=(",", ":"), ensure_ascii=False)
 
 
-def device_config(cabinet: Cabinet) -> dict[str, Any]:
+def device_config(cabinet: Cabinet) -> DeviceConfig:
     """What the device reads; what has the device's default anyway is left out of the doors."""
-    data = cabinet.data
-    locks = data["locks"]
-    config: dict[str, Any] = {
+    data, locks = cabinet.data, cabinet.data["locks"]
+    config: DeviceConfig = {
         "format": 1,
         "board": cabinet.board.chip.name,
-        **{key: data[key] for key in ("name", "language", "digits", "duress", "watchdog_ms")},
-        **{key: locks[key] for key in ("pulse_ms", "rest_ms", "reopen_s", "arm_pin")},
-        "i2c": [_only(bus, "id", "scl", "sda", "freq_hz") for bus in data["i2c"]],
-        "expanders": [_only(entry, "kind", "i2c", "address", "int_pin") for entry in data["expander"]],
-        "shifts": [
-            _only(chain, "kind", "data", "clock", "latch", "enable", "back", "chips")
-            for chain in data["shift_register"]
-        ],
+        "name": data["name"],
+        "language": data["language"],
+        "digits": data["digits"],
+        "duress": data["duress"],
+        "watchdog_ms": data["watchdog_ms"],
+        "pulse_ms": locks["pulse_ms"],
+        "rest_ms": locks["rest_ms"],
+        "reopen_s": locks["reopen_s"],
+        "arm_pin": locks["arm_pin"],
+        "i2c": [_bus(bus) for bus in data["i2c"]],
+        "expanders": [_expander(chip) for chip in data["expander"]],
+        "shifts": [_chain(chain) for chain in data["shift_register"]],
         "rs485": data["rs485"],
-        "boards": [_only(b, "kind", "uart", "address", "reversed", "pulse_ms") for b in data["lock_board"]],
+        "boards": [_lock_board(board) for board in data["lock_board"]],
         "doors": _doors(cabinet),
         "keypad": data["keypad"],
         "scanner": data["scanner"],
-        "display": {key: value for key, value in data["display"].items() if key not in ("volts", "shifter")},
+        "display": _display(data["display"]),
         "buzzer": data["buzzer"],
         "led": data["lamp"],
         "holders": [_holder(entry) for entry in data["holder"]],
@@ -99,34 +125,82 @@ def device_config(cabinet: Cabinet) -> dict[str, Any]:
     if senses:
         config["senses"] = senses
     if "network" in data:
-        config["network"] = _network(cabinet)
+        config["network"] = _network(cabinet, data["network"])
     return config
 
 
-def _network(cabinet: Cabinet) -> dict[str, Any]:
+def _bus(bus: I2c) -> DeviceBus:
+    return {"id": bus["id"], "scl": bus["scl"], "sda": bus["sda"], "freq_hz": bus["freq_hz"]}
+
+
+def _expander(chip: Expander) -> DeviceExpander:
+    return {
+        "kind": chip["kind"],
+        "i2c": chip["i2c"],
+        "address": chip["address"],
+        "int_pin": chip["int_pin"],
+    }
+
+
+def _chain(chain: ShiftRegister) -> DeviceChain:
+    return {
+        "kind": chain["kind"],
+        "data": chain["data"],
+        "clock": chain["clock"],
+        "latch": chain["latch"],
+        "enable": chain["enable"],
+        "back": chain["back"],
+        "chips": chain["chips"],
+    }
+
+
+def _lock_board(board: LockBoard) -> DeviceLockBoard:
+    return {
+        "kind": board["kind"],
+        "uart": board["uart"],
+        "address": board["address"],
+        "reversed": board["reversed"],
+        "pulse_ms": board["pulse_ms"],
+    }
+
+
+def _display(display: CharacterDisplay | GraphicDisplay) -> DeviceDisplay:
+    """Without the voltages, which matter to its wiring alone."""
+    out: DeviceDisplay = {
+        "kind": display["kind"],
+        "i2c": display["i2c"],
+        "address": display["address"],
+    }
+    if display["kind"] == "hd44780":
+        out["columns"], out["rows"] = display["columns"], display["rows"]
+    return out
+
+
+def _network(cabinet: Cabinet, network: Network) -> DeviceNetwork:
     """How the host is reached; how an Ethernet chip is wired, its profile or the file knows."""
-    network = cabinet.data["network"]
-    host = _only(network, "kind", "broker", "port", "tls")
+    out: DeviceNetwork = {
+        "kind": network["kind"],
+        "broker": network["broker"],
+        "port": network["port"],
+        "tls": network["tls"],
+    }
     if network["kind"] == "ethernet":
-        return {**host, **cabinet.ethernet}
-    return {**host, "ssid": network["ssid"]}
+        return cast(DeviceNetwork, {**out, **(cabinet.ethernet or {})})
+    out["ssid"] = network["ssid"]
+    return out
 
 
-def _only(entry: dict[str, Any], *keys: str) -> dict[str, Any]:
-    return {key: entry[key] for key in keys}
-
-
-def _holder(entry: dict[str, Any]) -> list[int]:
+def _holder(entry: Holder) -> list[int]:
     role: int = getattr(events, entry["role"].upper())
     action: int = getattr(events, entry["action"].upper())
     return [role, action, entry["number"]]
 
 
-def _doors(cabinet: Cabinet) -> list[dict[str, Any]]:
+def _doors(cabinet: Cabinet) -> list[DeviceDoor]:
     numbers = {bank.name: i for i, bank in enumerate(cabinet.banks)}
     doors = []
     for door, cell in zip(cabinet.compartments, cells(cabinet.compartments), strict=True):
-        entry = {
+        entry: DeviceDoor = {
             "name": door["number"],
             "size": SIZES.index(door["size"]) + 1,
             "lock": [numbers[door["on"]], door["lock"]],
@@ -140,14 +214,22 @@ def _doors(cabinet: Cabinet) -> list[dict[str, Any]]:
     return doors
 
 
-def spelled_out(cabinet: Cabinet, config: dict[str, Any]) -> dict[str, Any]:
+def spelled_out(cabinet: Cabinet, config: DeviceConfig) -> WiredConfig:
     """The same configuration with every channel by the name of its bank, as the simulator wires it."""
     names = [bank.device_name for bank in cabinet.banks]
-    doors = [
+
+    def channel(at: list[int]) -> Channel:
+        return {"bank": names[at[0]], "channel": at[1]}
+
+    doors: list[WiredDoor] = [
         {
-            **door,
-            **{line: {"bank": names[door[line][0]], "channel": door[line][1]} for line in ("lock", "reed")},
+            "name": door["name"],
+            "size": door["size"],
+            "lock": channel(door["lock"]),
+            "reed": channel(door["reed"]),
+            "low": door.get("low", False),
+            "closed_level": door.get("closed_level", 0),
         }
         for door in config["doors"]
     ]
-    return {**config, "doors": [{"low": False, "closed_level": 0, **door} for door in doors]}
+    return cast(WiredConfig, {**config, "doors": doors})

@@ -1,9 +1,10 @@
 """The form of a cabinet file: known keys, right types, values in range; defaults are filled in."""
 
-from typing import Any
+from typing import Any, cast
 
+from .document import Document
 from .problems import Key, Problem, nearest
-from .reading import Sheet
+from .reading import Sheet, TomlTable
 from .schema import LISTS, NEEDED, REQUIRED, SITE, TABLES, Field, Table
 from .schema_panel import table_of
 
@@ -16,10 +17,10 @@ _WORDS = {
 }
 
 
-def check_form(sheet: Sheet) -> tuple[dict[str, Any], list[Problem]]:
+def check_form(sheet: Sheet) -> tuple[Document, list[Problem]]:
     """The data with every default filled in, and what is wrong with it; with problems it is partial."""
     form = _Form(sheet)
-    return form.whole(), form.problems
+    return cast(Document, form.whole()), form.problems  # what the tables of ``schema`` let through
 
 
 class _Form:
@@ -30,7 +31,7 @@ class _Form:
     def _wrong(self, key: Key, text: str, advice: str) -> None:
         self.problems.append(Problem(self._sheet.place(*key), text, advice))
 
-    def whole(self) -> dict[str, Any]:
+    def whole(self) -> TomlTable:
         data = self._sheet.data
         known = [*SITE, *TABLES, *LISTS, "include"]
         for name in data:
@@ -48,7 +49,7 @@ class _Form:
             out[name] = self._list(data.get(name, []), count_max, table, name)
         return out
 
-    def _sub(self, given: object, name: str) -> dict[str, Any]:
+    def _sub(self, given: object, name: str) -> TomlTable:
         if not isinstance(given, dict):
             self._wrong(
                 (name,), f"expected a table, found {given!r:.40}", f"write [{name}] and its keys below"
@@ -56,7 +57,7 @@ class _Form:
             return {}
         return self._table(given, table_of(name, given), (name,))
 
-    def _list(self, given: object, count_max: int, table: Table, name: str) -> list[dict[str, Any]]:
+    def _list(self, given: object, count_max: int, table: Table, name: str) -> list[TomlTable]:
         if not isinstance(given, list) or not all(isinstance(entry, dict) for entry in given):
             self._wrong((name,), "expected a list of tables", f"write [[{name}]] above each")
             return []
@@ -65,7 +66,7 @@ class _Form:
             return []
         return [self._table(entry, table, (name, i)) for i, entry in enumerate(given)]
 
-    def _table(self, given: dict[str, Any], table: Table, where: Key) -> dict[str, Any]:
+    def _table(self, given: TomlTable, table: Table, where: Key) -> TomlTable:
         for key in given:
             if key not in table:
                 self._wrong((*where, key), f"unknown key '{key}'", nearest(key, list(table)))

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from locker.configlines import EXPANDERS
 from locker.drivers.boards import KINDS as _BOARD_KINDS
 
+from .document import Compartment, Document, EthernetPin, EthernetWiring
 from .problems import Key
 from .profiles import Profile
 from .reading import Sheet
@@ -76,7 +77,14 @@ MISO = Role("the Ethernet module's MISO")
 RESET = Role("the Ethernet module's reset", output=True, rest="high")
 
 
-_ETHERNET = {"sck": SPI, "mosi": SPI, "miso": MISO, "cs": SELECT, "int": INTERRUPT, "reset": RESET}
+_ETHERNET: dict[EthernetPin, Role] = {
+    "sck": SPI,
+    "mosi": SPI,
+    "miso": MISO,
+    "cs": SELECT,
+    "int": INTERRUPT,
+    "reset": RESET,
+}
 
 
 @dataclass(frozen=True)
@@ -107,24 +115,22 @@ class Bank:
 class Cabinet:
     """``data`` is the checked file with its defaults; ``board`` the profile of its controller."""
 
-    def __init__(self, sheet: Sheet, data: dict[str, Any], board: Profile) -> None:
+    def __init__(self, sheet: Sheet, data: Document, board: Profile) -> None:
         self.sheet = sheet
         self.data = data
         self.board = board
 
     @property
-    def ethernet(self) -> dict[str, Any]:
-        """How the Ethernet chip is wired, in the words of the device's ``network``; empty without one.
+    def ethernet(self) -> EthernetWiring | None:
+        """How the Ethernet chip is wired, in the words of the device's ``network``; None without one.
 
         It is the board's own, or that of a module that the file wires to the board.
         """
-        wiring: dict[str, Any] = self.data.get("ethernet") or self.board.ethernet
-        return wiring
+        return self.data.get("ethernet") or self.board.ethernet
 
     @property
-    def compartments(self) -> list[dict[str, Any]]:
-        entries: list[dict[str, Any]] = self.data["compartment"]
-        return entries
+    def compartments(self) -> list[Compartment]:
+        return self.data["compartment"]
 
     @property
     def psram(self) -> str:
@@ -143,18 +149,18 @@ class Cabinet:
     def banks(self) -> list[Bank]:
         """In the order in which the device counts them: pins, expanders, shift registers, lock boards."""
         banks = [Bank("gpio", "gpio", (), 49, 49, True)]
-        for i, entry in enumerate(self.data["expander"]):
-            name = f"{entry['kind']}@{entry['i2c']}:{entry['address']}"
-            channels = EXPANDERS[entry["kind"]][0]
-            banks.append(Bank(entry["name"], name, ("expander", i), channels, channels, True))
-        for i, entry in enumerate(self.data["shift_register"]):
-            name = f"{entry['kind']}@{entry['latch']}"
-            banks.append(Bank(entry["name"], name, ("shift_register", i), 8 * entry["chips"], 0, True))
-        for i, entry in enumerate(self.data["lock_board"]):
-            name = f"{entry['kind']}@{entry['uart']}:{entry['address']}"
-            kind = KINDS.get(entry["kind"])
+        for i, chip in enumerate(self.data["expander"]):
+            name = f"{chip['kind']}@{chip['i2c']}:{chip['address']}"
+            channels = EXPANDERS[chip["kind"]][0]
+            banks.append(Bank(chip["name"], name, ("expander", i), channels, channels, True))
+        for i, chain in enumerate(self.data["shift_register"]):
+            name = f"{chain['kind']}@{chain['latch']}"
+            banks.append(Bank(chain["name"], name, ("shift_register", i), 8 * chain["chips"], 0, True))
+        for i, board in enumerate(self.data["lock_board"]):
+            name = f"{board['kind']}@{board['uart']}:{board['address']}"
+            kind = KINDS.get(board["kind"])
             locks, inputs = (kind.locks, kind.inputs) if kind else (0, 0)
-            banks.append(Bank(entry["name"], name, ("lock_board", i), locks, inputs, False))
+            banks.append(Bank(board["name"], name, ("lock_board", i), locks, inputs, False))
         return banks
 
     def bank(self, name: str) -> Bank | None:
@@ -179,8 +185,9 @@ class Cabinet:
             yield Use(wire["rx"], HEAR, ("rs485", i, "rx"))
             yield Use(wire["de"], DIRECTION, ("rs485", i, "de"))
         yield from self._panel_uses()
-        for line, role in _ETHERNET.items():
-            yield Use(data.get("ethernet", {}).get(line, -1), role, ("ethernet", line))
+        if "ethernet" in data:
+            for line, role in _ETHERNET.items():
+                yield Use(data["ethernet"][line], role, ("ethernet", line))
         yield from self._door_uses()
 
     def _chain_uses(self) -> Iterator[Use]:
@@ -192,20 +199,25 @@ class Cabinet:
 
     def _panel_uses(self) -> Iterator[Use]:
         data = self.data
-        if data["keypad"]["kind"] == "wiegand":
-            for line in ("d0", "d1"):
-                yield Use(data["keypad"][line], WIEGAND, ("keypad", line))
-        for side, role in (("rows", ROW), ("cols", COLUMN)):
-            for i, pin in enumerate(data["keypad"].get(side, ())):
-                yield Use(pin, role, ("keypad", side, i))
+        keypad = data["keypad"]
+        if keypad["kind"] == "wiegand":
+            yield Use(keypad["d0"], WIEGAND, ("keypad", "d0"))
+            yield Use(keypad["d1"], WIEGAND, ("keypad", "d1"))
+        else:
+            for side, pins, role in (("rows", keypad["rows"], ROW), ("cols", keypad["cols"], COLUMN)):
+                for i, pin in enumerate(pins):
+                    yield Use(pin, role, ("keypad", side, i))
         yield Use(data["scanner"]["tx"], SEND, ("scanner", "tx"))
         yield Use(data["scanner"]["rx"], HEAR, ("scanner", "rx"))
-        for part in ("buzzer", "lamp"):
-            yield Use(data[part]["pin"], PANEL, (part, "pin"))
+        yield Use(data["buzzer"]["pin"], PANEL, ("buzzer", "pin"))
+        yield Use(data["lamp"]["pin"], PANEL, ("lamp", "pin"))
         yield Use(data["supply"]["sense_pin"], SENSE, ("supply", "sense_pin"))
-        for part, role in (("tamper", TAMPER), ("mains", MAINS), ("strip", STRIP)):
-            if part in data:
-                yield Use(data[part]["pin"], role, (part, "pin"))
+        if "tamper" in data:
+            yield Use(data["tamper"]["pin"], TAMPER, ("tamper", "pin"))
+        if "mains" in data:
+            yield Use(data["mains"]["pin"], MAINS, ("mains", "pin"))
+        if "strip" in data:
+            yield Use(data["strip"]["pin"], STRIP, ("strip", "pin"))
 
     def _door_uses(self) -> Iterator[Use]:
         for i, door in enumerate(self.compartments):
@@ -215,7 +227,6 @@ class Cabinet:
                 yield Use(door["reed"], REED, ("compartment", i, "reed"), door["pull_up"])
 
 
-def reed_bank(door: dict[str, Any]) -> str:
+def reed_bank(door: Compartment) -> str:
     """What a door's sensor is on."""
-    name: str = door["reed_on"] or door["on"]
-    return name
+    return door["reed_on"] or door["on"]

@@ -4,9 +4,9 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from .chips import CHIPS, Chip
+from .document import EthernetWiring
 
 _HERE = Path(__file__).resolve().parent
 
@@ -28,7 +28,7 @@ class Profile:
     for.  ``wired``: pin -> the keys of a cabinet file that it may serve, where the board has wired it to a
     part.  ``strapping``: pin -> the level it must have at reset, "low", "high" or "any".  ``glitch``: pin ->
     what it does at power-up before the firmware runs.  ``ethernet``: how its Ethernet chip is wired, in the
-    words of the device's ``network``; empty without one.  ``terminals``: pin -> what is printed where it is
+    words of the device's ``network``; None without one.  ``terminals``: pin -> what is printed where it is
     screwed on, if not its number.  ``addresses``: of its own parts on I2C -> what they are.  ``aboard``:
     parts of ``parts.toml`` that it has itself, so that nobody buys or wires them.  ``milliamps_5v``: what it
     draws at most, those included.
@@ -50,7 +50,7 @@ class Profile:
     uarts: tuple[int, ...]
     i2c: tuple[int, ...]
     network: tuple[str, ...]
-    ethernet: dict[str, Any]
+    ethernet: EthernetWiring | None
     terminals: dict[int, str]
     addresses: dict[int, str]
     aboard: frozenset[str]
@@ -66,8 +66,12 @@ class Profile:
     @property
     def own_pins(self) -> dict[int, str]:
         """Pins by which the board reaches its Ethernet chip -> what they are."""
-        pins = {key: pin for key, pin in self.ethernet.items() if key in ETHERNET_PINS and pin >= 0}
-        return {pin: self.taken.get(pin, f"the Ethernet chip's {key}") for key, pin in pins.items()}
+        wired = {key: pin for key, pin in (self.ethernet or {}).items() if key in ETHERNET_PINS}
+        return {
+            pin: self.taken.get(pin, f"the Ethernet chip's {key}")
+            for key, pin in wired.items()
+            if isinstance(pin, int) and pin >= 0
+        }
 
 
 ETHERNET_PINS = ("mdc", "mdio", "power", "ref_clk", "sck", "mosi", "miso", "cs", "int", "reset")
@@ -99,7 +103,7 @@ def load(path: Path) -> Profile:
         uarts=tuple(raw["uarts"]),
         i2c=tuple(raw["i2c"]),
         network=tuple(raw["network"]),
-        ethernet=raw.get("ethernet", {}),
+        ethernet=raw.get("ethernet"),
         terminals=_by_pin(raw.get("terminals", {})),
         addresses={int(address, 0): what for address, what in raw.get("addresses", {}).items()},
         aboard=frozenset(raw.get("aboard", ())),

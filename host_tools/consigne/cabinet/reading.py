@@ -7,10 +7,13 @@ words win over those it includes; lists of parts (``[[compartment]]`` and so on)
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TypeGuard
 
 from .lines import lines_of
 from .problems import CabinetError, Key, Place, Problem
+
+TomlTable = dict[str, object]
+"""A table as TOML gives it: nothing is known of it yet."""
 
 BYTES_MAX = 262_144
 FILES_MAX = 16
@@ -21,7 +24,7 @@ class Sheet:
     """All that the files say.  ``data`` as TOML gives it, ``places`` for every key of it."""
 
     file: Path
-    data: dict[str, Any] = field(default_factory=dict)
+    data: TomlTable = field(default_factory=dict)
     places: dict[Key, Place] = field(default_factory=dict)
 
     def place(self, *key: str | int) -> Place:
@@ -55,7 +58,7 @@ def _text(file: Path, named_at: Place) -> str:
         raise _fail(named_at, f"{file} is not UTF-8 at byte {error.start}", "save it as UTF-8") from None
 
 
-def _parsed(file: Path, text: str) -> dict[str, Any]:
+def _parsed(file: Path, text: str) -> TomlTable:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -97,8 +100,8 @@ def _merge(into: Sheet, sheet: Sheet) -> None:
             old.update(value)
             _take_places(into, sheet, name, 0)
         elif _is_list_of_tables(old) and _is_list_of_tables(value):
-            _take_places(into, sheet, name, len(into.data[name]))
-            into.data[name] = [*into.data[name], *value]
+            _take_places(into, sheet, name, len(old))
+            into.data[name] = [*old, *value]
         else:
             into.data[name] = value
             for key in [key for key in into.places if key[0] == name]:
@@ -106,7 +109,7 @@ def _merge(into: Sheet, sheet: Sheet) -> None:
             _take_places(into, sheet, name, 0)
 
 
-def _is_list_of_tables(value: object) -> bool:
+def _is_list_of_tables(value: object) -> TypeGuard[list[TomlTable]]:
     return isinstance(value, list) and bool(value) and all(isinstance(entry, dict) for entry in value)
 
 

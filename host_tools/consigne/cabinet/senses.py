@@ -1,7 +1,6 @@
 """What a cabinet file says of clock, lid, mains, supply and lights, as the device reads it."""
 
-from typing import Any
-
+from .deviceconfig import DeviceSenses
 from .model import Cabinet
 
 WEAK_SHARE = 0.85
@@ -20,14 +19,16 @@ def divider(cabinet: Cabinet) -> float:
     return float((supply["upper_kohm"] + supply["lower_kohm"]) / supply["lower_kohm"])
 
 
-def device_senses(cabinet: Cabinet) -> dict[str, Any]:
+def device_senses(cabinet: Cabinet) -> DeviceSenses:
     """The device's ``senses``; empty when there is none."""
-    data, out = cabinet.data, {}
+    data = cabinet.data
+    out: DeviceSenses = {}
     if "clock" in data:
-        out["clock"] = dict(data["clock"])
-    for part in ("tamper", "mains"):
-        if part in data:
-            out[part] = dict(data[part])
+        out["clock"] = data["clock"]
+    if "tamper" in data:
+        out["tamper"] = data["tamper"]
+    if "mains" in data:
+        out["mains"] = data["mains"]
     if data["supply"]["sense_pin"] >= 0:
         weak = data["supply"]["weak_volts"] or WEAK_SHARE * data["locks"]["volts"]
         out["supply"] = {

@@ -1,10 +1,11 @@
 """What a cabinet's flash says of itself, read as an investigator would: off a copy of its bytes."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from locker.core import records
 from locker.journal import log
 
+from consigne.protocol.events import EventData
 from consigne.sim.board.flash import NorFlash
 
 
@@ -13,7 +14,7 @@ class Recorded(NamedTuple):
 
     epoch: int
     acknowledged: int
-    events: dict[int, dict[str, Any]]
+    events: dict[int, EventData]
 
 
 def read_journal(flash: NorFlash) -> Recorded:
@@ -25,7 +26,7 @@ def read_journal(flash: NorFlash) -> Recorded:
     copy.data[:] = flash.data
     journal = log.Journal(copy)
     journal.open()
-    events: dict[int, dict[str, Any]] = {}
+    events: dict[int, EventData] = {}
 
     def note(kind: int, _time_s: int, payload: memoryview, seq: int) -> None:
         if seq:

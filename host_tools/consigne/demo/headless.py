@@ -39,6 +39,10 @@ class Overdue(RuntimeError):
     """The deadline passed; the text says what was being awaited."""
 
 
+Report = dict[str, int]
+"""What was counted, by name: what the JSON line says."""
+
+
 class Proof:
     """One run on a stage; ``run`` returns the report that is printed.
 
@@ -67,7 +71,7 @@ class Proof:
                 raise Overdue(f"gave up after {DEADLINE_S:.0f} s waiting for {what}; display: {shown}")
             await asyncio.sleep(LOOK_EVERY_S)
 
-    async def run(self) -> dict[str, Any]:
+    async def run(self) -> Report:
         """Deposit both parcels, collect one, cut the network, collect the other, bring it back."""
         await self.until("the locker to connect and have its clock set", self.is_ready)
         for parcel, size in PARCELS:
@@ -163,7 +167,7 @@ class Proof:
         recorded = self._recorded()
         return recorded.acknowledged == max(recorded.events)
 
-    def _report(self) -> dict[str, Any]:
+    def _report(self) -> Report:
         recorded = self._recorded()
         columns = models.events.c
         with self._host.database.read() as connection:
@@ -187,7 +191,7 @@ class Proof:
         return report
 
 
-async def _prove() -> tuple[dict[str, Any], list[str]]:
+async def _prove() -> tuple[Report, list[str]]:
     async with Stage(always_open=True) as stage:
         proof = Proof(stage)
         return await proof.run(), proof.wrong

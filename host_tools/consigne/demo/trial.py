@@ -13,11 +13,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from locker.core import cabinet, events
 
 from consigne.protocol import codes
+from consigne.protocol.events import EventData
 from consigne.server.ingest.outcome import Outcome
 from consigne.sim import reference
 from consigne.sim.clock import VirtualClock
@@ -80,7 +80,7 @@ class Trial:
         if line[1] not in SILENT:
             print(told(line), flush=True)
 
-    def heard_of(self, seq: int, event: dict[str, Any]) -> None:
+    def heard_of(self, seq: int, event: EventData) -> None:
         """The host has heard of an event: print it."""
         self.tell("mqtt", event_words(seq, event))
         if event["kind"] in ("opened", "forced", "closed"):
@@ -193,7 +193,7 @@ class Trial:
         return found
 
 
-def event_words(seq: int, event: dict[str, Any]) -> str:
+def event_words(seq: int, event: EventData) -> str:
     """An event as it came over MQTT."""
     fields = " ".join(f"{name}={value}" for name, value in event.items() if name != "kind" and value != "")
     return f"#{seq} {event['kind']} {fields}"

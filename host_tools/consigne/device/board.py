@@ -8,7 +8,7 @@ without its watchdog, which nothing can stop once it runs, and with every relay 
 import hashlib
 import json
 import time
-from typing import Any, Self
+from typing import Any, Self, TypedDict
 
 import serial
 from mpremote.transport import TransportError, TransportExecError
@@ -24,6 +24,23 @@ _FILE_CHUNK_BYTES = 512
 _JSON_BEGINS = tuple("[{") + ("n", *"0123456789")
 _SERVES = "import gc\ngc.collect()\nprint('consigne' in globals() and not consigne[0])"
 """Asked of a board that may serve 96 doors: the survey can be too much for the heap that leaves."""
+
+
+class Survey(TypedDict):
+    """What ``onboard/survey.py`` says of a board.
+
+    ``rom_bytes``: size of the partition of the slots, 0 without; ``started``: what ``boot.py`` left, the slot
+    in its third place; ``files``: SHA-256 in hex by name, None where there is none.
+    """
+
+    version: list[int]
+    machine: str
+    platform: str
+    rom_bytes: int
+    ours: bool
+    started: list[Any] | None
+    free_bytes: int
+    files: dict[str, str | None]
 
 
 class Board:
@@ -71,7 +88,7 @@ class Board:
         """Have the raw REPL.  ``LockedError`` when the console is closed and no code was given."""
         prompt.enter(self.line, self._code, self._patience_s)
 
-    def enter_service(self) -> dict[str, Any]:
+    def enter_service(self) -> Survey:
         """Have the raw REPL of a board that does not serve; what ``survey`` said of it."""
         self.enter()
         left = self.memory()
@@ -129,9 +146,9 @@ class Board:
         """What memory is left now; None when the board cannot tell."""
         return Memory.parsed(self.run(memory.ASK))
 
-    def survey(self) -> dict[str, Any]:
-        """What the board is; see ``onboard/survey.py``."""
-        found: dict[str, Any] = self.call("survey", "survey()")[0]
+    def survey(self) -> Survey:
+        """What the board is."""
+        found: Survey = self.call("survey", "survey()")[0]
         return found
 
     # --- its files ------------------------------------------------------------------------------------------

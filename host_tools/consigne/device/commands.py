@@ -205,9 +205,9 @@ def _wanted(
         raise DeviceError("\n".join(str(problem) for problem in error.problems)) from None
     for warning in warnings:
         errors.print(f"warning: {warning}", highlight=False, markup=False)
-    network = config.get("network") or {}
+    network = config.get("network")
     wifi = os.environ.get("CONSIGNE_WIFI_PASSWORD", "")
-    if network.get("kind") == "wifi" and not wifi:
+    if network is not None and network["kind"] == "wifi" and not wifi:
         wifi = typer.prompt(f"password of the Wi-Fi {network['ssid']}", hide_input=True)
     text = device_json(config).encode()
     return provisioning.Wanted(locker, config, text, timezone, wifi, files, production)

@@ -7,12 +7,11 @@ do about each, and their table.
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from rich.table import Table
 
 from . import fitness, hostapi, interpreter, push
-from .board import Board
+from .board import Board, Survey
 from .errors import DeviceError
 from .memory import Memory
 from .scripts import script
@@ -115,7 +114,7 @@ def examine(board: Board, scope: Scope, tell: Callable[[str], None]) -> list[Fin
     return out
 
 
-def _interpreter(found: dict[str, Any]) -> Finding:
+def _interpreter(found: Survey) -> Finding:
     version = ".".join(str(part) for part in found["version"])
     try:
         interpreter.require("", tuple(found["version"]))

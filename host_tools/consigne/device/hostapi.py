@@ -10,15 +10,27 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from http.client import HTTPException
-from typing import Any
+from typing import TypedDict
 
 from locker.core.timekeeping import EARLIEST_S
+
+from consigne.cabinet.deviceconfig import DoorLayout
 
 from .errors import DeviceError
 
 CLOCK_OFF_MAX_S = 120
 """A certificate or an hourly code can fail from here on."""
 _TIMEOUT_S = 10
+
+
+class Registration(TypedDict):
+    """What the host is told of a locker (``POST /lockers``); the key in hex."""
+
+    id: str
+    device_key: str
+    digits: int
+    timezone: str
+    doors: list[DoorLayout]
 
 
 @dataclass(frozen=True)
@@ -45,7 +57,7 @@ class Host:
             )
         return there_s - here_s
 
-    def register(self, body: dict[str, Any]) -> bool:
+    def register(self, body: Registration) -> bool:
         """Make a locker known, or tell its layout anew; True when it is new.  As often as you like."""
         status, told, _ = self._ask("POST", "/lockers", body, also=(409, 422))
         if status == 409:
@@ -58,8 +70,8 @@ class Host:
         return status == 201
 
     def _ask(
-        self, method: str, path: str, body: dict[str, Any] | None, also: tuple[int, ...] = ()
-    ) -> tuple[int, dict[str, Any], str | None]:
+        self, method: str, path: str, body: Registration | None, also: tuple[int, ...] = ()
+    ) -> tuple[int, dict[str, object], str | None]:
         """``(status, parsed body, Date header)``; a status not in ``also`` that is none of 2xx raises."""
         if not self.url.startswith(("http://", "https://")):
             raise DeviceError(f"--host {self.url!r} is not the address of a host, as https://host.example")
@@ -97,7 +109,7 @@ def check_sane(now_s: float) -> None:
         raise DeviceError(f"this laptop believes that today is {day}; set its clock, then try again")
 
 
-def _parsed(data: bytes) -> dict[str, Any]:
+def _parsed(data: bytes) -> dict[str, object]:
     try:
         value = json.loads(data)
     except ValueError:

@@ -3,7 +3,7 @@
 import json
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.table import Table
@@ -156,9 +156,9 @@ def _journal_table(dump: journal.Dump) -> Table:
     table = Table("time (UTC)", "number", "what", "")
     for entry in dump.entries:
         at = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(entry.time_s))
-        rest: dict[str, Any] = {key: value for key, value in entry.data.items() if key != "kind"}
+        rest = {key: value for key, value in entry.data.items() if key != "kind"}
         told = " ".join(f"{key}={value}" for key, value in rest.items())
-        table.add_row(at, str(entry.seq or ""), entry.data["kind"], told.replace("[", r"\["))
+        table.add_row(at, str(entry.seq or ""), str(entry.data["kind"]), told.replace("[", r"\["))
     return table
 
 

@@ -49,7 +49,7 @@ class Entry:
     time_s: int
     seq: int
     kind: int
-    data: dict[str, Any]
+    data: dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +81,10 @@ def _entries(sectors: Any, reader: Any, head: int) -> Iterator[Entry]:
         yield Entry(reader.time_s, reader.seq, reader.kind, _described(reader.kind, bytes(reader.payload())))
 
 
-def _described(kind: int, payload: bytes) -> dict[str, Any]:
+def _described(kind: int, payload: bytes) -> dict[str, object]:
     """As ``records.describe``; what a newer firmware wrote is shown by its number and length."""
     try:
-        described: dict[str, Any] = records.describe(kind, payload)
+        described: dict[str, object] = records.describe(kind, payload)
     except (KeyError, ValueError, struct.error):
         return {"kind": f"unknown {kind}", "bytes": len(payload)}
     return described

@@ -10,6 +10,7 @@ import json
 import os
 from pathlib import Path
 
+from consigne.cabinet.deviceconfig import Identity
 from consigne.firmware import layout
 
 from .errors import DeviceError
@@ -44,7 +45,7 @@ def write(folder: Path, host: Host, wanted: Wanted) -> tuple[list[str], bool]:
     return [IDENTITY, *(name for name, data in files.items() if data is not None)], new
 
 
-def _held(folder: Path, locker: str) -> dict[str, object] | None:
+def _held(folder: Path, locker: str) -> Identity | None:
     """The identity that lies in the folder."""
     path = folder / IDENTITY
     if not path.exists():

@@ -12,7 +12,7 @@ only as far as their counter is known.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import TypedDict
 
 from locker.core import doors
 from locker.core.labels import parcel_possible
@@ -26,9 +26,19 @@ Ask = Callable[[str], str]
 Say = Callable[[str], object]
 
 
+class _Told(TypedDict):
+    """What ``onboard/prove.py`` says of a journal; ``doors``: content, parcel and block of each."""
+
+    text: str
+    proven: bool
+    read_only: bool
+    names: list[str]
+    doors: list[tuple[int, str, int]]  # a list of three, from JSON
+
+
 def ask(board: Board, ask_person: Ask, say: Say) -> str:
     """Talk a technician through every compartment and write what was said; what to tell at the end."""
-    told: dict[str, Any] = board.call("prove", "")[0]
+    told: _Told = board.call("prove", "")[0]
     say(f"journal: {told['text']}")
     if told["read_only"]:
         raise errors.DeviceError(
@@ -40,11 +50,11 @@ def ask(board: Board, ask_person: Ask, say: Say) -> str:
         return "the state is proven already; nothing was changed"
     say(f"for each compartment: {EMPTY}, the number on the parcel, or {UNSEEN} if you cannot look inside")
     settled = [
-        _compartment(name, tuple(believed), ask_person, say)
+        _compartment(name, believed, ask_person, say)
         for name, believed in zip(told["names"], told["doors"], strict=True)
     ]
     board.run(f"bench.settle({settled!r})")
-    again: dict[str, Any] = board.call("prove", "")[0]
+    again: _Told = board.call("prove", "")[0]
     if not again["proven"]:
         raise errors.DeviceError(
             f"{board.port}: the journal is still not proven ({again['text']}); "

@@ -12,12 +12,13 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+
+from consigne.cabinet.deviceconfig import DeviceConfig, DoorLayout, Identity
 
 from . import errors, interpreter, push
-from .board import Board
+from .board import Board, Survey
 from .brokerfiles import BrokerFiles
-from .hostapi import CLOCK_OFF_MAX_S, Host
+from .hostapi import CLOCK_OFF_MAX_S, Host, Registration
 
 KEY_BYTES = 32
 _TECHNICIAN_SERVICE = (3, 4)
@@ -29,7 +30,7 @@ class Wanted:
     """What the board shall become.  ``config`` is a compiled cabinet."""
 
     locker: str
-    config: dict[str, Any]
+    config: DeviceConfig
     config_text: bytes
     timezone: str
     wifi_password: str
@@ -84,7 +85,7 @@ def _set_clock(board: Board, now_s: float, say: Say) -> None:
     say("clock set")
 
 
-def _check(port: str, found: dict[str, Any], wanted: Wanted) -> None:
+def _check(port: str, found: Survey, wanted: Wanted) -> None:
     """What would make a locker that cannot serve, said before anything is changed."""
     interpreter.require(port, tuple(found["version"]))
     push.check_board(port, found)
@@ -134,7 +135,7 @@ def chip_of(machine: str) -> str:
     return machine.rpartition(" with ")[2].split()[0].lower().replace("-", "")
 
 
-def _identity(board: Board, found: dict[str, Any], wanted: Wanted, say: Say) -> dict[str, Any]:
+def _identity(board: Board, found: Survey, wanted: Wanted, say: Say) -> Identity:
     """The identity to write: with the key that the board has already, or a new one that it has now."""
     held = None
     for name in ("identity.json", "identity.new"):
@@ -155,31 +156,36 @@ def _identity(board: Board, found: dict[str, Any], wanted: Wanted, say: Say) -> 
     return identity
 
 
-def identity_of(wanted: Wanted, held: dict[str, Any] | None) -> dict[str, Any]:
+def identity_of(wanted: Wanted, held: Identity | None) -> Identity:
     """What ``identity.json`` shall say: with the key of ``held``, or a new one."""
-    known = held or {}
-    password = wanted.broker.password or known.get("mqtt_password", "")
+    password = wanted.broker.password or (held["mqtt_password"] if held else "")
     return {
         "locker": wanted.locker,
-        "device_key": known.get("device_key") or secrets.token_bytes(KEY_BYTES).hex(),
+        "device_key": (held["device_key"] if held else "") or secrets.token_bytes(KEY_BYTES).hex(),
         "mqtt_user": wanted.locker if password else "",
         "mqtt_password": password,
         "wifi_password": wanted.wifi_password,
     }
 
 
-def read_identity(text: bytes) -> dict[str, Any] | None:
+def read_identity(text: bytes) -> Identity | None:
     """What an ``identity.json`` says; None when it is not readable."""
     try:
         value = json.loads(text)
         if len(bytes.fromhex(value["device_key"])) == KEY_BYTES and isinstance(value["locker"], str):
-            return dict(value)
+            return {
+                "locker": value["locker"],
+                "device_key": value["device_key"],
+                "mqtt_user": str(value.get("mqtt_user", "")),
+                "mqtt_password": str(value.get("mqtt_password", "")),
+                "wifi_password": str(value.get("wifi_password", "")),
+            }
     except (ValueError, KeyError, TypeError):
         pass
     return None
 
 
-def _held(board: Board, name: str) -> dict[str, Any]:
+def _held(board: Board, name: str) -> Identity:
     value = read_identity(board.read_file("/" + name) or b"")
     if value is not None:
         return value
@@ -189,9 +195,9 @@ def _held(board: Board, name: str) -> dict[str, Any]:
     )
 
 
-def registration(wanted: Wanted, key: str) -> dict[str, Any]:
+def registration(wanted: Wanted, key: str) -> Registration:
     """What the host is told of the locker."""
-    doors = [
+    doors: list[DoorLayout] = [
         {"name": door["name"], "size": door["size"], "low": door.get("low", False)}
         for door in wanted.config["doors"]
     ]

@@ -12,7 +12,6 @@ import struct
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from mpremote.transport import TransportError
 
@@ -20,7 +19,7 @@ from consigne.firmware import layout, slots
 from consigne.firmware.application import Application
 
 from . import errors, plan
-from .board import Board
+from .board import Board, Survey
 from .scripts import script
 
 UNIT_BYTES = 128
@@ -72,7 +71,7 @@ def push(board: Board, application: Application, progress: Progress = _ignore) -
     return Pushed(target, generation, sent, len(steps))
 
 
-def check_board(port: str, found: dict[str, Any]) -> None:
+def check_board(port: str, found: Survey) -> None:
     """Whether this board can take the application at all."""
     if found["rom_bytes"] < layout.SLOT_COUNT * layout.SLOT_BYTES:
         raise errors.DeviceError(

@@ -10,11 +10,12 @@ from rich.console import Console as Screen
 from rich.table import Table
 
 from consigne.cabinet.compiler import open_cabinet
+from consigne.cabinet.document import Document, Rs485
 from consigne.cabinet.problems import CabinetError
 from consigne.cabinet.profiles import profiles
 
 from .console import ReplConsole
-from .file import Data, usual_wiring, wiring_of
+from .file import usual_wiring, wiring_of
 from .learned import NotOurs, Progress, in_words
 from .run import Learning, Nothing, simulated
 from .serialwire import SerialWire
@@ -121,7 +122,7 @@ def learn(
         raise typer.Exit(1) from None
 
 
-def _first_wire(wiring: Data) -> list[Data]:
+def _first_wire(wiring: Document) -> list[Rs485]:
     """The wire that an adapter is put in the place of."""
     if not wiring["rs485"]:
         raise NotOurs("the wiring has no [[rs485]] that an adapter could be put to")

@@ -6,11 +6,12 @@ the simulator (``sim.learnground``).
 
 import ast
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from locker.configlines import EXPANDERS
 from mpremote.transport import TransportError
 
+from consigne.cabinet.document import Document, I2c, ShiftRegister
 from consigne.device.board import Board
 from consigne.device.errors import DeviceError
 
@@ -86,7 +87,7 @@ class ReplConsole:
 class Controller:
     """The controller's wires, buses and pins as its cabinet file has them (``wiring``), by its console."""
 
-    def __init__(self, console: Console, wiring: dict[str, Any]) -> None:
+    def __init__(self, console: Console, wiring: Document) -> None:
         self._console = console
         self._wiring = wiring
         self._banks: dict[str, str] = {}  # name -> the settings of its ``open_bank``
@@ -103,7 +104,7 @@ class Controller:
         if self.has_arming_line:
             self._console.exec(f"begin({self._wiring['locks']['arm_pin']})")
         for number, wire in enumerate(self._wiring["rs485"]):
-            given = ", ".join(str(wire[key]) for key in ("uart", "tx", "rx", "de"))
+            given = f"{wire['uart']}, {wire['tx']}, {wire['rx']}, {wire['de']}"
             self._console.exec(f"open_wire({given}, {number + 1})")
         self._scanned = {bus["id"]: self._scan(bus) for bus in self._wiring["i2c"]}
         for name, settings in self._banks.items():
@@ -117,7 +118,7 @@ class Controller:
             self._set_up()
             return self._console.exec(call)
 
-    def _scan(self, bus: dict[str, Any]) -> list[tuple[int, str]]:
+    def _scan(self, bus: I2c) -> list[tuple[int, str]]:
         found: list[tuple[int, str]] = ast.literal_eval(
             self._console.exec(f"scan({bus['id']}, {bus['scl']}, {bus['sda']}, {bus['freq_hz']})")
         )
@@ -125,8 +126,10 @@ class Controller:
 
     def expanders(self) -> list[FoundChip]:
         """What may carry locks or sensors: all on the buses but what the wiring knows to be another part."""
-        parts = [self._wiring[part] for part in ("display", "clock") if part in self._wiring]
-        taken = {(part["i2c"], part["address"]) for part in parts}
+        display, clock = self._wiring["display"], self._wiring.get("clock")
+        taken = {(display["i2c"], display["address"])}
+        if clock is not None:
+            taken.add((clock["i2c"], clock["address"]))
         return [
             FoundChip(kind, bus, address)
             for bus, found in self._scanned.items()
@@ -164,7 +167,7 @@ class ChipGroup:
         self,
         controller: Controller,
         chips: list[FoundChip],
-        chains: list[dict[str, Any]],
+        chains: list[ShiftRegister],
         pulled: list[int],
         bare: list[int],
     ) -> None:
@@ -177,7 +180,8 @@ class ChipGroup:
             self._channels[chip.name] = list(range(EXPANDERS[chip.kind][0]))
         for chain in chains:
             name = f"{chain['kind']}@{chain['latch']}"
-            given = ", ".join(str(chain[key]) for key in ("data", "clock", "latch", "enable", "chips"))
+            lines = (chain["data"], chain["clock"], chain["latch"], chain["enable"], chain["chips"])
+            given = ", ".join(str(number) for number in lines)
             controller.take(name, given)
             self._channels[name] = []  # nothing to read
 

@@ -3,25 +3,21 @@
 import json
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from consigne.cabinet.document import Document, Expander, ExpanderKind, Rs485
 from consigne.cabinet.form import check_form
 from consigne.cabinet.newfile import Place, compartments, new_file
 from consigne.cabinet.problems import CabinetError
 from consigne.cabinet.profiles import Profile, profiles
-from consigne.cabinet.reading import Sheet, read
+from consigne.cabinet.reading import Sheet, TomlTable, read
 from consigne.cabinet.schema import LISTS, REQUIRED, SITE, TABLES, Field, Table
 from consigne.cabinet.schema_panel import table_of
 
 from .learned import FoundBoard, FoundChip, FoundDoor, NotOurs, Progress
 
-_LEARNED = ("expander", "lock_board", "compartment")
-"""What the wizard finds out; all other tables are the controller's own wiring."""
 
-Data = dict[str, Any]
-
-
-def wiring_of(file: Path) -> Data:
+def wiring_of(file: Path) -> Document:
     """The controller's own wiring in a cabinet file: its buses, pins and panel, nothing of its doors.
 
     Expanders keep their names and interrupt lines, should they be found.  Raises ``CabinetError``.
@@ -32,14 +28,14 @@ def wiring_of(file: Path) -> Data:
     problems = [problem for problem in problems if problem.place.key[:1] != ("compartment",)]
     if problems:
         raise CabinetError(problems)
-    return {name: value for name, value in data.items() if name not in ("compartment", "lock_board")}
+    return {**data, "compartment": [], "lock_board": []}
 
 
-def usual_wiring(board: Profile) -> Data:
+def usual_wiring(board: Profile) -> Document:
     """The wiring that ``consigne cabinet new`` proposes for a controller with lock boards."""
     sheet = Sheet(Path(f"{board.name}.toml"), tomllib.loads(new_file(board, 1, "8a", 1)))
     data, _ = check_form(sheet)
-    return {name: value for name, value in data.items() if name not in _LEARNED} | {"expander": []}
+    return {**data, "expander": [], "lock_board": [], "compartment": []}
 
 
 def learned_text(progress: Progress) -> str:
@@ -49,8 +45,8 @@ def learned_text(progress: Progress) -> str:
     """
     wiring, doors = progress.wiring, progress.doors()
     names = {"gpio": "gpio"} | _board_names(progress.boards or []) | _chip_names(progress)
-    data = dict(wiring)
-    data["rs485"] = [dict(wire, baud=_baud(progress.boards or [], wire)) for wire in wiring["rs485"]]
+    data: Document = {**wiring}
+    data["rs485"] = [{**wire, "baud": _baud(progress.boards or [], wire)} for wire in wiring["rs485"]]
     data["lock_board"] = [
         {
             "name": names[board.name],
@@ -58,13 +54,15 @@ def learned_text(progress: Progress) -> str:
             "uart": board.uart,
             "address": board.address,
             "reversed": progress.is_reversed(board.name),
+            "pulse_ms": LISTS["lock_board"][1]["pulse_ms"].default,
         }
         for board in progress.boards or []
     ]
     used = {spot[0] for door in doors for spot in (door.lock, door.reed)}
     data["expander"] = [_expander(wiring, c, names[c.name]) for c in progress.chips if c.name in used]
     terminal = max(1, -(-len(doors) // 8) // 2 + 1)
-    data["front"] = {"terminal_column": terminal, "terminal_cm": 85.0}
+    width_cm = TABLES["front"]["width_cm"].default
+    data["front"] = {"width_cm": width_cm, "terminal_column": terminal, "terminal_cm": 85.0}
     troubles = "".join(f"# {text}\n" for text in progress.troubles())
     board = profiles()[wiring["board"]]
     places = [_place(door, names, board) for door in doors]
@@ -84,14 +82,20 @@ def _chip_names(progress: Progress) -> dict[str, str]:
     return out | {chip.name: next(free) for chip in progress.chips if chip.name not in out}
 
 
-def _expander(wiring: Data, chip: FoundChip, name: str) -> Data:
+def _expander(wiring: Document, chip: FoundChip, name: str) -> Expander:
     for entry in wiring["expander"]:
         if (entry["kind"], entry["i2c"], entry["address"]) == (chip.kind, chip.bus, chip.address):
-            return dict(entry)
-    return {"name": name, "kind": chip.kind, "i2c": chip.bus, "address": chip.address}
+            return entry
+    return {
+        "name": name,
+        "kind": cast(ExpanderKind, chip.kind),
+        "i2c": chip.bus,
+        "address": chip.address,
+        "int_pin": -1,
+    }
 
 
-def _baud(boards: list[FoundBoard], wire: Data) -> int:
+def _baud(boards: list[FoundBoard], wire: Rs485) -> int:
     bauds = {board.baud for board in boards if board.uart == wire["uart"]}
     if len(bauds) > 1:
         raise NotOurs(
@@ -109,19 +113,22 @@ def _place(door: FoundDoor, names: dict[str, str], board: Profile) -> Place:
 
 
 # --- writing TOML -------------------------------------------------------------------------------------
-def to_toml(data: Data) -> str:
+def to_toml(document: Document) -> str:
     """The tables of a cabinet file, what has its default anyway left out; doors are not written."""
+    data = cast(TomlTable, document)
     parts = [_table({key: data[key] for key in SITE if key in data}, SITE)]
     for name in TABLES:
         if name in data:
-            parts.append(f"[{name}]\n{_table(data[name], table_of(name, data[name]))}")
+            entry = cast(TomlTable, data[name])
+            parts.append(f"[{name}]\n{_table(entry, table_of(name, entry))}")
     for name, (_, table) in LISTS.items():
         if name != "compartment":
-            parts += [f"[[{name}]]\n{_table(entry, table)}" for entry in data.get(name, [])]
+            entries = cast(list[TomlTable], data.get(name, []))
+            parts += [f"[[{name}]]\n{_table(entry, table)}" for entry in entries]
     return "\n".join(parts)
 
 
-def _table(entry: Data, table: Table) -> str:
+def _table(entry: TomlTable, table: Table) -> str:
     return "".join(
         f"{key} = {_value(entry[key], field)}\n"
         for key, field in table.items()

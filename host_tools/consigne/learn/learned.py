@@ -5,10 +5,11 @@ import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from locker.configlines import CHAINS
 
+from consigne.cabinet.document import Document
 from consigne.cabinet.model import KINDS
 
 BAUD_OF_MODBUS = 9600
@@ -83,6 +84,16 @@ class FoundDoor:
     order: int
 
 
+class TriedJson(TypedDict):
+    """``Tried`` as JSON keeps it."""
+
+    lock: list[Any]
+    outcome: str
+    number: str
+    reeds: list[list[Any] | None]
+    closed_level: int
+
+
 class NotOurs(ValueError):
     """The file of what was learned does not fit; the text says why and what to do."""
 
@@ -92,14 +103,14 @@ class Progress:
     """All that is known; ``save`` writes it at once and whole."""
 
     file: Path
-    wiring: dict[str, Any]
+    wiring: Document
     boards: list[FoundBoard] | None = None
     chips: list[FoundChip] = field(default_factory=list)
     tried: dict[Spot, Tried] = field(default_factory=dict)
     opens: int = 0
 
     @classmethod
-    def beside(cls, cabinet_file: Path, wiring: dict[str, Any]) -> "Progress":
+    def beside(cls, cabinet_file: Path, wiring: Document) -> "Progress":
         """What an earlier run left, or nothing yet.  Raises ``NotOurs`` for another controller's."""
         file = cabinet_file.with_suffix(".learned.json")
         out = cls(file, wiring)
@@ -214,9 +225,10 @@ class Progress:
                 yield f"no door has the number {', '.join(gaps)}"
 
 
-def _tried(raw: dict[str, Any]) -> Tried:
+def _tried(raw: TriedJson) -> Tried:
     reeds = tuple(None if spot is None else (spot[0], spot[1]) for spot in raw["reeds"])
-    return Tried(**{**raw, "lock": (raw["lock"][0], raw["lock"][1]), "reeds": reeds})
+    lock = raw["lock"][0], raw["lock"][1]
+    return Tried(lock, raw["outcome"], raw["number"], reeds, raw["closed_level"])
 
 
 def is_shared(bank: str) -> bool:

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from consigne.cabinet.compiler import compile_cabinet, open_cabinet, spelled_out
+from consigne.cabinet.deviceconfig import WiredConfig
+from consigne.cabinet.document import Document
 from consigne.cabinet.model import REED, RELAY, Cabinet, Role
 from consigne.cabinet.profiles import Profile, profiles
 from consigne.cabinet.reading import Sheet
@@ -13,7 +14,7 @@ from consigne.cabinet.rules.pins import suitable
 from .boards import BoardGroup, Wire, find_boards
 from .console import ChipGroup, Console, ConsoleWire, Controller
 from .file import learned_text
-from .learned import FoundDoor, Progress
+from .learned import FoundDoor, Progress, Spot
 from .wizard import Group, Technician, Wizard
 
 Say = Callable[[str], None]
@@ -134,7 +135,7 @@ def _has(group: Group, bank: str) -> bool:
     return bank in banks
 
 
-def _verdict(door: FoundDoor, before: int, moved: set[Any]) -> list[str]:
+def _verdict(door: FoundDoor, before: int, moved: set[Spot]) -> list[str]:
     if before != door.closed_level:
         return [f"door {door.number} stood open, or its sensor says so: shut it and test it again"]
     if door.reed not in moved:
@@ -144,7 +145,7 @@ def _verdict(door: FoundDoor, before: int, moved: set[Any]) -> list[str]:
     return []
 
 
-def _free_pins(wiring: dict[str, Any]) -> tuple[list[int], list[int]]:
+def _free_pins(wiring: Document) -> tuple[list[int], list[int]]:
     """Pins that the wiring leaves free and that may carry a lock or a sensor: with pull-ups, and without."""
     board: Profile = profiles()[wiring["board"]]
     used = set(_pins_in(wiring))
@@ -157,13 +158,12 @@ def _free_pins(wiring: dict[str, Any]) -> tuple[list[int], list[int]]:
     return sorted(sensors & can(RELAY)), sorted(bare)
 
 
-def _pins_in(wiring: dict[str, Any]) -> list[int]:
+def _pins_in(wiring: Document) -> list[int]:
     """Every pin that the controller's own wiring claims."""
-    data = {**wiring, "lock_board": [], "compartment": []}
-    return [use.pin for use in Cabinet(Sheet(Path()), data, profiles()[wiring["board"]]).uses]
+    return [use.pin for use in Cabinet(Sheet(Path()), wiring, profiles()[wiring["board"]]).uses]
 
 
-def simulated(file: Path) -> dict[str, Any]:
+def simulated(file: Path) -> WiredConfig:
     """What the simulator builds for a cabinet file."""
     cabinet = open_cabinet(file)
     config, _ = compile_cabinet(cabinet)

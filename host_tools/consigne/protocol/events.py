@@ -13,6 +13,9 @@ from .untrusted import U32_MAX, ProtocolError, clean, load, whole
 
 EVENTS_PER_MESSAGE_MAX = 512
 EVENT_JSON_BYTES_MAX = 2_048
+EventData = dict[str, Any]
+"""The fields of an event, its kind among them: which ones says ``records.spec``, of sound ones alone."""
+
 _WIDTH_MAX = {"B": 0xFF, "H": 0xFFFF, "I": U32_MAX}
 
 
@@ -29,7 +32,7 @@ class Event:
     seq: int
     time_s: int
     kind: str
-    data: dict[str, Any]
+    data: EventData
     sound: bool
 
     @property
@@ -60,7 +63,7 @@ def _field_limits() -> dict[str, tuple[dict[str, int], str]]:
 _LIMITS = _field_limits()
 
 
-def _is_sound(data: dict[str, Any]) -> bool:
+def _is_sound(data: EventData) -> bool:
     known = _LIMITS.get(data.get("kind", ""))
     if known is None:
         return False

@@ -8,8 +8,8 @@ untrusted even when its MAC is right (a firmware may be buggy or newer than this
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from locker.core import records
 
@@ -140,7 +140,8 @@ def _telemetry(value: object) -> telemetry.Telemetry:
 def parse_status(body: bytes) -> Status:
     """The retained status, or the last will ``{"up":false,"epoch":E}``."""
     value = load(body)
-    if not isinstance(value.get("up"), bool):
+    up = value.get("up")
+    if not isinstance(up, bool):
         raise ProtocolError("up is not true or false")
 
     def optional(name: str) -> int | None:
@@ -150,7 +151,7 @@ def parse_status(body: bytes) -> Status:
     if not isinstance(faults, list) or len(faults) > 100:
         raise ProtocolError("faults is not a list of at most 100")
     return Status(
-        up=value["up"],
+        up=up,
         epoch=whole(value.get("epoch"), "epoch"),
         seq=optional("seq"),
         ack=optional("ack"),
@@ -202,7 +203,7 @@ def ack_body(epoch: int, seq: int) -> bytes:
     return dump({"epoch": epoch, "seq": seq})
 
 
-def command_body(id_: str, counter: int, exp: int, cmd: str, arguments: dict[str, Any]) -> bytes:
+def command_body(id_: str, counter: int, exp: int, cmd: str, arguments: Mapping[str, object]) -> bytes:
     """A command.
 
     Raises ``ProtocolError`` when a locker would refuse it for its name, for the names of its

@@ -5,7 +5,7 @@ What arrives is untrusted even when its MAC is right: a firmware may be buggy, o
 
 import json
 import math
-from typing import Any
+from collections.abc import Mapping
 
 U32_MAX = 0xFFFFFFFF
 
@@ -44,7 +44,7 @@ def _finite(text: str) -> float:
     return value
 
 
-def load(body: bytes) -> dict[str, Any]:
+def load(body: bytes) -> dict[str, object]:
     """A body as a dict.  Raises ``ProtocolError`` for whatever is not one JSON object."""
     try:
         value = json.loads(body, parse_constant=_not_json, parse_float=_finite)
@@ -55,6 +55,6 @@ def load(body: bytes) -> dict[str, Any]:
     return value
 
 
-def dump(body: dict[str, Any]) -> bytes:
+def dump(body: Mapping[str, object]) -> bytes:
     """A body as the bytes that are signed and sent."""
     return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()

@@ -14,7 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar
 
 from .board.board import CAUSE_NAMES, Board
 from .board.flash import NorFlash
@@ -38,6 +38,27 @@ STEP_S = 0.005  # between two looks of ``wait_for``
 
 Line = tuple[int, str, str]
 T = TypeVar("T")
+
+
+class DoorLook(TypedDict):
+    """A door from outside."""
+
+    name: str
+    open: bool
+
+
+class Look(TypedDict):
+    """What the front of the cabinet shows at one moment; ``tone_hz`` 0: the buzzer is quiet."""
+
+    time_us: int
+    powered: bool
+    network: str
+    cause: str
+    display: list[str]
+    light: bool
+    doors: list[DoorLook]
+    lamp: bool
+    tone_hz: int
 
 
 class SimLocker:
@@ -285,10 +306,10 @@ class SimLocker:
         display = self.cabinet.display
         return self.call(display.lines) if display is not None else []
 
-    def look(self) -> dict[str, Any]:
+    def look(self) -> Look:
         """Everything the front of the cabinet shows at this moment, for a page to draw."""
 
-        def act() -> dict[str, Any]:
+        def act() -> Look:
             cabinet = self.cabinet
             return {
                 "time_us": self.clock.now_us(),

@@ -8,9 +8,9 @@ import copy
 import os
 import secrets
 from pathlib import Path
-from typing import Any
 
 from consigne.cabinet.compiler import compile_cabinet, open_cabinet, spelled_out
+from consigne.cabinet.deviceconfig import DoorLayout, Identity, WiredConfig, keys_of
 from consigne.cabinet.draw.front import Places, places
 from consigne.cabinet.profiles import hardware_dir
 
@@ -29,13 +29,13 @@ PLACES: Places = places(_CABINET)
 PSRAM: str = _CABINET.psram  # how it hangs on the chip, "" for none
 DIGITS: int = _CONFIG["digits"]
 LANGUAGE: str = _CONFIG["language"]
-KEYS: str = _CONFIG["keypad"].get("keys", "123456789*0#")  # a Wiegand keypad has these
+KEYS: str = keys_of(_CONFIG["keypad"])
 COURIER_HOLDER: int = next(
     (h["number"] for h in _CABINET.data["holder"] if (h["role"], h["action"]) == ("courier", "deposit")), 0
 )
 
 
-def config(broker_port: int, always_open: bool = False) -> dict[str, Any]:
+def config(broker_port: int, always_open: bool = False) -> WiredConfig:
     """The device's ``config.json``; its broker listens on the loopback at ``broker_port``.
 
     ``always_open``: customers are served day and night, whatever hours the file has.
@@ -43,13 +43,14 @@ def config(broker_port: int, always_open: bool = False) -> dict[str, Any]:
     own = copy.deepcopy(_CONFIG)
     if always_open:
         own.pop("hours", None)
-    own["network"] = {**own.get("network", {}), "broker": "127.0.0.1", "port": broker_port, "tls": False}
-    if own["network"].setdefault("kind", "wifi") == "wifi":
-        own["network"].setdefault("ssid", "consigne")
+    network = own.setdefault("network", {"kind": "wifi", "broker": "", "port": 0, "tls": False})
+    network["broker"], network["port"], network["tls"] = "127.0.0.1", broker_port, False
+    if network["kind"] == "wifi":
+        network.setdefault("ssid", "consigne")
     return own
 
 
-def identity() -> dict[str, Any]:
+def identity() -> Identity:
     """The device's ``identity.json``: keys and passwords drawn anew, as provisioning does."""
     return {
         "locker": LOCKER,
@@ -60,6 +61,6 @@ def identity() -> dict[str, Any]:
     }
 
 
-def layout() -> list[dict[str, Any]]:
+def layout() -> list[DoorLayout]:
     """The doors as the host is told of them: name, size and whether they are low."""
-    return [{key: door[key] for key in ("name", "size", "low")} for door in _CONFIG["doors"]]
+    return [{"name": door["name"], "size": door["size"], "low": door["low"]} for door in _CONFIG["doors"]]

@@ -101,11 +101,11 @@ def _one_cut(chip: VirtualBoard, wanted: application.Application, generation: in
     if not chip.powered:
         chip.restore_power()
     with Board(chip.port, patience_s=_START_S) as line:
-        slot, started = line.enter_service()["started"][2:]
+        slot, started = (line.enter_service()["started"] or [])[2:]
         if slot < 0 or started < generation:
             raise AssertionError(f"after a cut slot {slot} started, generation {started} of {generation}")
         done = push.push(line, wanted)
         line.restart(service=True)
-        if line.survey()["started"][2:] != [done.slot, done.generation]:
+        if (line.survey()["started"] or [])[2:] != [done.slot, done.generation]:
             raise AssertionError("the application that was pushed does not start")
     return done.generation

@@ -7,9 +7,11 @@ and of its pulses; the keypad bounces and its wires catch noise.
 
 import random
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from consigne.cabinet.deviceconfig import DeviceChain, DeviceExpander, WiredDoor
+from consigne.cabinet.document import WiegandKeypad
 from consigne.sim import reference
 from consigne.sim.board.board import HARD, SOFT, WATCHDOG
 from consigne.sim.clock import VirtualClock
@@ -17,7 +19,7 @@ from consigne.sim.ground import RESTART_US
 from consigne.sim.locker import SimLocker
 
 from . import hands
-from .stand import Stand
+from .stand import Stand, StandConfig, StandDoor
 
 GOALS = {
     "doors.max_coil_on_ms": "<= 1000",
@@ -95,10 +97,10 @@ from locker.panel import _keypad
 
 asyncio.run(_keypad(config["keypad"], report).run(sink))
 """
-WIEGAND = {"kind": "wiegand", "d0": 39, "d1": 40, "bits": 8, "gap_ms": 40}
+WIEGAND: WiegandKeypad = {"kind": "wiegand", "d0": 39, "d1": 40, "bits": 8, "gap_ms": 40}
 
 
-def with_boards(boards: int, doors: int) -> dict[str, Any]:
+def with_boards(boards: int, doors: int) -> StandConfig:
     """A cabinet of "8A" boards alone."""
     return {
         "rs485": [{"uart": 1, "tx": 18, "rx": 19, "de": 21, "baud": 9600}],
@@ -107,19 +109,31 @@ def with_boards(boards: int, doors: int) -> dict[str, Any]:
             for n in range(boards)
         ],
         "doors": [
-            {"name": f"{n + 1}.{channel + 1}", "closed_level": 1}
-            | {line: {"bank": f"8a@1:{n + 1}", "channel": channel} for line in ("lock", "reed")}
+            {
+                "name": f"{n + 1}.{channel + 1}",
+                "closed_level": 1,
+                "lock": {"bank": f"8a@1:{n + 1}", "channel": channel},
+                "reed": {"bank": f"8a@1:{n + 1}", "channel": channel},
+            }
             for n in range(boards)
             for channel in range(doors)
         ],
     }
 
 
-CHAIN = {"kind": "74hc595", "data": 39, "clock": 40, "latch": 41, "enable": 42, "back": -1, "chips": 2}
-PCF = {"kind": "pcf8574", "i2c": 0, "address": 0x21, "int_pin": -1}
+CHAIN: DeviceChain = {
+    "kind": "74hc595",
+    "data": 39,
+    "clock": 40,
+    "latch": 41,
+    "enable": 42,
+    "back": -1,
+    "chips": 2,
+}
+PCF: DeviceExpander = {"kind": "pcf8574", "i2c": 0, "address": 0x21, "int_pin": -1}
 
 
-def on_chips(chain: str, count: int) -> list[dict[str, Any]]:
+def on_chips(chain: str, count: int) -> list[StandDoor]:
     """Doors on a chain of shift registers, their sensors on the PCF8574, and one with both on that."""
     pcf = "pcf8574@0:33"
     doors = [(chain, 3 * n, n) for n in range(count)] + [(pcf, 7, 6)]
@@ -134,17 +148,28 @@ def on_chips(chain: str, count: int) -> list[dict[str, Any]]:
     ]
 
 
-def mixed(pulses: tuple[int, ...], forever: bool) -> dict[str, Any]:
+def _plain(door: WiredDoor) -> StandDoor:
+    return {
+        "name": door["name"],
+        "closed_level": door["closed_level"],
+        "lock": door["lock"],
+        "reed": door["reed"],
+    }
+
+
+def mixed(pulses: tuple[int, ...], forever: bool) -> StandConfig:
     """The demo's twelve doors on pins and an expander, two more on a lock board, three on other chips."""
     demo = reference.config(1)
     boards = with_boards(1, 2)
-    boards["rs485"][0].update(tx=11, rx=12, de=13)
+    boards["rs485"][0].update({"tx": 11, "rx": 12, "de": 13})
     return {
-        **{key: demo[key] for key in ("board", "arm_pin", "i2c")},
         **boards,
+        "board": demo["board"],
+        "arm_pin": demo["arm_pin"],
+        "i2c": demo["i2c"],
         "expanders": [*demo["expanders"], PCF],
         "shifts": [CHAIN],
-        "doors": demo["doors"] + boards["doors"] + on_chips("74hc595@41", 2),
+        "doors": [_plain(door) for door in demo["doors"]] + boards["doors"] + on_chips("74hc595@41", 2),
         "pulses": list(pulses),
         "forever": forever,
     }
@@ -201,7 +226,7 @@ def boots() -> dict[str, float]:
     return worst(_boots(demo), _boots({**demo, "expanders": [PCF], "shifts": [chain], "doors": doors}))
 
 
-def _boots(config: dict[str, Any]) -> dict[str, float]:
+def _boots(config: Mapping[str, object]) -> dict[str, float]:
     chance = random.Random(1)
     with tempfile.TemporaryDirectory() as directory:
         sim = SimLocker(config, reference.identity(), Path(directory), "virtual", clock=VirtualClock())
@@ -228,7 +253,12 @@ def keys() -> dict[str, float]:
     lost = invented = 0
     for part, noise_per_s in ((reference.config(1)["keypad"], 10), (WIEGAND, 0)):
         for seed in range(KEY_SEEDS):
-            given = {"board": reference.config(1)["board"], "arm_pin": -1, "doors": [], "keypad": part}
+            given: StandConfig = {
+                "board": reference.config(1)["board"],
+                "arm_pin": -1,
+                "doors": [],
+                "keypad": part,
+            }
             with Stand(KEYPAD, given, seed) as stand:
                 stand.run(50)
                 keypad = stand.cabinet.keypad

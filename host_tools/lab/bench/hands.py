@@ -6,9 +6,8 @@ printed beside it: nothing can be known sooner than that.
 """
 
 import random
-from typing import Any
 
-from .stand import Stand
+from .stand import Stand, StandConfig, StandDoor
 
 # family -> locks, baud, what an input reads while its door is shut
 BOARDS = {
@@ -52,9 +51,9 @@ asyncio.run(main())
 """
 
 
-def _config(bank: str, count: int, closed_level: int, **more: Any) -> dict[str, Any]:
+def _config(bank: str, count: int, closed_level: int, more: StandConfig) -> StandConfig:
     """``count`` sensors on one bank; nobody pulses their locks, which are on a bank that is not there."""
-    doors = [
+    doors: list[StandDoor] = [
         {
             "name": str(n),
             "closed_level": closed_level,
@@ -63,42 +62,54 @@ def _config(bank: str, count: int, closed_level: int, **more: Any) -> dict[str, 
         }
         for n in range(count)
     ]
-    given = {"board": "esp32", "arm_pin": -1, "i2c": [], "expanders": [], "rs485": [], "boards": []}
-    return {**given, "doors": doors, **more}
+    given: StandConfig = {
+        "board": "esp32",
+        "arm_pin": -1,
+        "i2c": [],
+        "expanders": [],
+        "rs485": [],
+        "boards": [],
+        "doors": doors,
+    }
+    return {**given, **more}
 
 
-def on_board(kind: str) -> dict[str, Any]:
+def on_board(kind: str) -> StandConfig:
     """A full board of one family."""
     locks, baud, closed_level = BOARDS[kind]
     return _config(
         f"{kind}@1:1",
         locks,
         closed_level,
-        rs485=[{"uart": 1, "tx": 18, "rx": 19, "de": 21, "baud": baud}],
-        boards=[{"kind": kind, "uart": 1, "address": 1, "reversed": False, "pulse_ms": 300}],
+        {
+            "rs485": [{"uart": 1, "tx": 18, "rx": 19, "de": 21, "baud": baud}],
+            "boards": [{"kind": kind, "uart": 1, "address": 1, "reversed": False, "pulse_ms": 300}],
+        },
     )
 
 
-def on_expander(kind: str, interrupts: bool) -> dict[str, Any]:
+def on_expander(kind: str, interrupts: bool) -> StandConfig:
     """A chip with nothing but sensors."""
     count, address = EXPANDERS[kind]
     return _config(
         f"{kind}@0:{address}",
         count,
         0,
-        i2c=[{"id": 0, "scl": 22, "sda": 21, "freq_hz": 100_000}],
-        expanders=[{"kind": kind, "i2c": 0, "address": address, "int_pin": 14 if interrupts else -1}],
+        {
+            "i2c": [{"id": 0, "scl": 22, "sda": 21, "freq_hz": 100_000}],
+            "expanders": [{"kind": kind, "i2c": 0, "address": address, "int_pin": 14 if interrupts else -1}],
+        },
     )
 
 
-def on_pins() -> dict[str, Any]:
-    made = _config("gpio", 4, 0)
+def on_pins() -> StandConfig:
+    made = _config("gpio", 4, 0, {})
     for door, pin in zip(made["doors"], (34, 35, 36, 39), strict=True):
         door["reed"]["channel"] = pin
     return made
 
 
-def known_ms(config: dict[str, Any]) -> float:
+def known_ms(config: StandConfig) -> float:
     """The longest time from a door that springs open by hand to the event, over moments at random."""
     chance = random.Random(3)
     longest_ms = 0.0

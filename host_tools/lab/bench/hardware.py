@@ -9,6 +9,7 @@ from pathlib import Path
 
 from consigne import firmware_dir
 from consigne.cabinet.compiler import compile_file, device_json
+from consigne.cabinet.deviceconfig import Channel, WiredDoor
 from consigne.cabinet.profiles import hardware_dir
 from consigne.cabinet.rules.table import RULES
 from consigne.learn.file import wiring_of
@@ -55,16 +56,18 @@ def learned() -> dict[str, float]:
         learning.ask(technician)
         learning.write(out)
         took_us = site.clock.now_us() - started_us
-        found = {door["name"]: door for door in simulated(out)["doors"]}
-        right = sum(
-            all(found.get(door["name"], {}).get(key) == door[key] for key in ("lock", "reed", "closed_level"))
-            for door in simulated(truth)["doors"]
-        )
+        found = {door["name"]: _wired(door) for door in simulated(out)["doors"]}
+        right = sum(found.get(door["name"]) == _wired(door) for door in simulated(truth)["doors"])
     return {
         "hardware.learned_doors_right": right,
         "hardware.learned_opens": progress.opens,
         "hardware.learned_s": round(took_us / 1e6),
     }
+
+
+def _wired(door: WiredDoor) -> tuple[Channel, Channel, int]:
+    """What the wizard has to find out of a door."""
+    return door["lock"], door["reed"], door["closed_level"]
 
 
 def _compiled() -> dict[str, float]:

@@ -25,10 +25,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from consigne import firmware_dir
 from consigne.broker.broker import EmbeddedBroker
+from consigne.cabinet.deviceconfig import DeviceNetwork, Identity, WiredConfig
 from consigne.firmware import rom
 from consigne.sim import reference
 from consigne.sim.grounds.process import interpreter
@@ -61,11 +61,11 @@ SHIMS = "import gc, machine, esp32, network; gc.collect(); print('heap', gc.mem_
 BARE = "import asyncio, gc; asyncio.Event, asyncio.wait_for_ms; gc.collect(); print(gc.mem_alloc())"
 
 
-def offline() -> dict[str, Any]:
+def offline() -> WiredConfig:
     return locker.config()
 
 
-def online() -> dict[str, Any]:
+def online() -> WiredConfig:
     """The same with a network; nobody listens where the broker should be."""
     return {**locker.config(), "network": {**reference.config(1)["network"], "port": 1}}
 
@@ -76,7 +76,7 @@ class Secured:
 
     firmware: Path
     """With a ``tls`` that a 32-bit interpreter has not: it hands the bytes on as they are."""
-    wanted: dict[str, Any]
+    wanted: WiredConfig
 
 
 @contextmanager
@@ -84,7 +84,7 @@ def secured(doors: int) -> Iterator[Secured]:
     """The first so many of the doors, connected for as long as this lasts."""
     broker = EmbeddedBroker()
     asyncio.run(broker.start())
-    network = {**reference.config(broker.port)["network"], "tls": True}
+    network: DeviceNetwork = {**reference.config(broker.port)["network"], "tls": True}
     whole = locker.config()
     with tempfile.TemporaryDirectory() as directory:
         firmware = Path(directory, "firmware")
@@ -98,9 +98,9 @@ def secured(doors: int) -> Iterator[Secured]:
 
 def plays(
     template: Path,
-    identity: dict[str, Any],
+    identity: Identity,
     heap_kb: int,
-    wanted: dict[str, Any],
+    wanted: WiredConfig,
     kind: type[SimLocker] = SimLocker,
     firmware: Path | None = None,
 ) -> bool:
@@ -130,7 +130,7 @@ def _starved(sim: SimLocker) -> bool:
     return bool(sim.ends) or any("MemoryError" in line or "fault:" in line for line in sim.output())
 
 
-def _serve(sim: SimLocker, wanted: dict[str, Any]) -> None:
+def _serve(sim: SimLocker, wanted: WiredConfig) -> None:
     """Start, connect where a broker answers, and hand out three parcels.
 
     Raises ``TimeoutError`` and ``Mistyped`` for what did not happen, ``MemoryError`` for a locker that ended.
@@ -150,8 +150,8 @@ def _serve(sim: SimLocker, wanted: dict[str, Any]) -> None:
 
 def smallest_kb(
     template: Path,
-    identity: dict[str, Any],
-    wanted: dict[str, Any],
+    identity: Identity,
+    wanted: WiredConfig,
     kind: type[SimLocker] = SimLocker,
     firmware: Path | None = None,
 ) -> int:
@@ -183,9 +183,7 @@ def simulator_bytes(program: str, kind: type[SimLocker]) -> int:
     return shims - int(bare.stdout)
 
 
-def measure(
-    template: Path, identity: dict[str, Any], program: str, kind: type[SimLocker]
-) -> tuple[int, int, int]:
+def measure(template: Path, identity: Identity, program: str, kind: type[SimLocker]) -> tuple[int, int, int]:
     """Bytes without a network, with one, and what of either is the simulator's."""
     peak = 1024 * smallest_kb(template, identity, offline(), kind)
     with_network = 1024 * smallest_kb(template, identity, online(), kind)
@@ -225,7 +223,7 @@ def run() -> dict[str, float]:
     return numbers
 
 
-def where(wanted: dict[str, Any]) -> list[tuple[str, str, int]]:
+def where(wanted: WiredConfig) -> list[tuple[str, str, int]]:
     """``(what, name, bytes)`` of every module and structure, as ``probe_heap.py`` finds them."""
     identity = reference.identity()
     with tempfile.TemporaryDirectory() as directory:

@@ -8,7 +8,6 @@ import json
 import subprocess
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 from consigne import firmware_dir
 from consigne.sim.board.flash import NorFlash
@@ -117,7 +116,7 @@ def _interpreter() -> dict[str, float]:
     command = [interpreter(), "-X", "heapsize=64m", str(probe), str(firmware_dir()), str(host_tools)]
     with undisturbed():
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
-    seen: dict[str, Any] = json.loads(done.stdout)
+    seen: dict[str, float] = json.loads(done.stdout)
     return {
         "journal.append_us": seen["append_us"],
         "journal.littlefs_append_us": seen["littlefs_us"],

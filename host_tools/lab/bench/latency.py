@@ -35,6 +35,7 @@ from pathlib import Path
 from typing import Any
 
 from consigne import firmware_dir
+from consigne.cabinet.deviceconfig import Identity, WiredConfig
 from consigne.sim import reference
 from consigne.sim.locker import Line, SimLocker
 
@@ -138,8 +139,8 @@ class Watch:
 def run() -> dict[str, float]:
     """All numbers of this module; takes five minutes, since people take their time at a door."""
     identity = reference.identity()
-    wanted = {**reference.config(1), "network": {}}
-    wanted["keypad"]["debounce_ms"] = DEBOUNCE_MS
+    wanted = locker.at_once(reference.config(1))
+    del wanted["network"]
     doors = [index for index, door in enumerate(wanted["doors"]) if door["lock"]["bank"] == "gpio"]
     with tempfile.TemporaryDirectory(dir=memory()) as directory:
         root = Path(directory)
@@ -216,7 +217,7 @@ class Measured:
 
 
 def whole(
-    root: Path, template: Path, identity: dict[str, Any], wanted: dict[str, Any], doors: list[int]
+    root: Path, template: Path, identity: Identity, wanted: WiredConfig, doors: list[int]
 ) -> list[Measured]:
     """Pick-ups at some lockers in turn: while one is typed at, people take their parcels at the others."""
     firmware = root / "firmware"
@@ -257,7 +258,7 @@ def _typed(sim: SimLocker, door: int, code: str) -> Seen:
         sim.listeners.remove(watch)
 
 
-def touches(root: Path, identity: dict[str, Any], wanted: dict[str, Any], door: int) -> list[Seen]:
+def touches(root: Path, identity: Identity, wanted: WiredConfig, door: int) -> list[Seen]:
     """The last key alone, and a firmware that opens whatever it is."""
     firmware = root / "firmware"
     firmware.mkdir(parents=True)
@@ -277,7 +278,7 @@ def touches(root: Path, identity: dict[str, Any], wanted: dict[str, Any], door: 
 
 
 def waits(
-    root: Path, template: Path, identity: dict[str, Any], wanted: dict[str, Any], doors: list[int]
+    root: Path, template: Path, identity: Identity, wanted: WiredConfig, doors: list[int]
 ) -> list[Seen]:
     """The same pick-ups under virtual time, begun at moments spread over a second."""
     root.mkdir()

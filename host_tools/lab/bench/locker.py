@@ -11,8 +11,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
+from consigne.cabinet.deviceconfig import Identity, WiredConfig
 from consigne.demo.headless import HAND_S
 from consigne.protocol import codes
 from consigne.sim import reference
@@ -40,7 +40,7 @@ MISTYPED = ("not known", "A code has")
 NOTHING_TO_DO = "import time\nprint('ready')\ntime.sleep(60)\n"
 
 
-def config() -> dict[str, Any]:
+def config() -> WiredConfig:
     """48 doors on six MCP23017: three chips of relays, three of reeds."""
     base = reference.config(1)
     base["expanders"] = [
@@ -53,12 +53,20 @@ def config() -> dict[str, Any]:
             "size": 1 + door % 4,
             "lock": {"bank": f"mcp23017@0:{32 + door // 16}", "channel": door % 16},
             "reed": {"bank": f"mcp23017@0:{35 + door // 16}", "channel": door % 16},
+            "low": False,
             "closed_level": 0,
         }
         for door in range(DOORS)
     ]
-    base["keypad"]["debounce_ms"] = DEBOUNCE_MS
     del base["network"]
+    return at_once(base)
+
+
+def at_once(base: WiredConfig) -> WiredConfig:
+    """With a keypad that is quick, so that what is measured is not its debouncing."""
+    if base["keypad"]["kind"] != "matrix":
+        raise ValueError("measured with a keypad of a matrix: the demo's cabinet has one")
+    base["keypad"]["debounce_ms"] = DEBOUNCE_MS
     return base
 
 
@@ -92,9 +100,9 @@ def fill_journal(path: Path, device_key: bytes, grants: int = GRANTS, events_uns
 @contextmanager
 def locker(
     template: Path,
-    identity: dict[str, Any],
+    identity: Identity,
     heap_kb: int,
-    wanted: dict[str, Any],
+    wanted: WiredConfig,
     kind: type[SimLocker] = SimLocker,
     firmware: Path | None = None,
 ) -> Iterator[SimLocker]:
@@ -156,7 +164,7 @@ def pick_up(sim: SimLocker, door: int) -> tuple[int, int, int]:
     return touch_us, rest_us, relay_us
 
 
-def starts(template: Path, identity: dict[str, Any]) -> dict[str, float]:
+def starts(template: Path, identity: Identity) -> dict[str, float]:
     """To "ready" with the full journal, beside the same interpreter started with nothing to do."""
     ready_s = []
     bare_s = []

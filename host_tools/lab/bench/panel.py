@@ -9,7 +9,6 @@ import random
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 from consigne import firmware_dir
 from consigne.sim import reference
@@ -66,7 +65,7 @@ asyncio.run(main())
 """
 _WIEGAND = {"kind": "wiegand", "d0": 39, "d1": 40, "bits": 8, "gap_ms": WIEGAND_GAP_MS}
 _OLED = {"kind": "ssd1306", "i2c": 0, "address": 0x3C}
-_PANELS: tuple[dict[str, Any], ...] = (
+_PANELS: tuple[dict[str, object], ...] = (
     {},
     {"display": _OLED},
     {"keypad": _WIEGAND},
@@ -91,7 +90,7 @@ def run() -> dict[str, float]:
     }
 
 
-def _typed(panel: dict[str, Any], ground: str, count: int, keys_per_s: float) -> tuple[int, int, float]:
+def _typed(panel: dict[str, object], ground: str, count: int, keys_per_s: float) -> tuple[int, int, float]:
     """Keys lost, keys invented, and the longest wait beyond what the driver must wait (ms)."""
     config = {**reference.config(1), "network": {}, **panel}
     keys = "".join(random.Random(count).choices("0123456789*#", k=count))

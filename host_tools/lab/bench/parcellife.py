@@ -3,14 +3,14 @@
 Two of the eight move a parcel in the host's tables; the others are stored alone.
 """
 
-from typing import Any
+from consigne.protocol.events import EventData
 
 T0 = 1_790_000_000  # 2026, Unix seconds
 EVENTS_PER_PARCEL = 8
 _DOORS = 24
 
 
-def event(locker: str, number: int) -> dict[str, Any]:
+def event(locker: str, number: int) -> EventData:
     """Event ``number``, from 0, in the life of a locker: what ``Talker.record`` takes."""
     count, step = divmod(number, EVENTS_PER_PARCEL)
     door, parcel = count % _DOORS, f"6A{locker}{count:09}"

@@ -13,10 +13,11 @@ import logging
 import random
 import time
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NotRequired, TypedDict, cast
 
 import gmqtt
 from consigne.protocol import codes, messages
+from consigne.protocol.events import EventData
 from locker.net import messages as device_messages
 
 WINDOW_EVENTS = 4_096
@@ -42,6 +43,25 @@ class Grants:
     version: int = 0
     held: dict[int, list[Any]] = field(default_factory=dict)
     expected: dict[str, list[Any]] = field(default_factory=dict)
+
+
+Command = TypedDict(
+    "Command",
+    {
+        "id": str,
+        "n": int,
+        "exp": int,
+        "cmd": str,
+        "seq": NotRequired[int],
+        "door": NotRequired[int],
+        "from": NotRequired[int],
+        "to": NotRequired[int],
+        "add": NotRequired[list[list[Any]]],
+        "drop": NotRequired[list[int]],
+        "expect": NotRequired[list[list[Any]]],
+    },
+)
+"""A command of the host's, with the arguments of those that are carried out here."""
 
 
 class Talker:
@@ -74,11 +94,11 @@ class Talker:
         seed: int = 0,
     ) -> None:
         self.locker, self.epoch, self.batch = locker, epoch, batch
-        self.events: list[tuple[int, dict[str, Any]]] = []  # number 1 first: (time_s, described)
+        self.events: list[tuple[int, EventData]] = []  # number 1 first: (time_s, described)
         self.acknowledged = 0
         self.grants = Grants()
         self.counter = 0
-        self.commands: list[dict[str, Any]] = []  # taken, in order
+        self.commands: list[Command] = []  # taken, in order
         self.refused: list[str] = []  # commands not believed, and why
         self.opened: list[int] = []
         self.heard: list[tuple[str, bytes]] = []  # whatever the host sent, as it came
@@ -144,7 +164,7 @@ class Talker:
 
     def say_status(self) -> None:
         """Publish the status as it is."""
-        body: dict[str, Any] = {"up": True, "epoch": self.epoch, "seq": len(self.events) + 1}
+        body: dict[str, object] = {"up": True, "epoch": self.epoch, "seq": len(self.events) + 1}
         body |= {"ack": self.acknowledged}
         body |= {"grants": self.grants.version, "trust": 1, "t": int(time.time()), "fw": "talker"}
         self.publish(messages.STATUS, self._frame(messages.STATUS, body), retain=True)
@@ -177,7 +197,7 @@ class Talker:
         """Any bytes in a frame with the right MAC."""
         return codes.frame(self._key, messages.LABEL_EVENT, messages.topic(self.locker, branch), body)
 
-    def _frame(self, branch: str, body: dict[str, Any]) -> bytes:
+    def _frame(self, branch: str, body: dict[str, object]) -> bytes:
         return self.signed(branch, messages.dump(body))
 
     async def _send_events(self, client: gmqtt.Client) -> None:
@@ -250,10 +270,10 @@ class Talker:
             return
         self.counter = command["n"]
         self.commands.append(json.loads(body))
-        self._carry_out(command)
+        self._carry_out(cast(Command, command))
         self.publish(messages.REPLIES, self._frame(messages.REPLIES, {"id": command["id"], "result": "ok"}))
 
-    def _carry_out(self, command: dict[str, Any]) -> None:
+    def _carry_out(self, command: Command) -> None:
         if command["cmd"] == "again":
             self._cursor = min(self._cursor, command["seq"] - 1)
         elif command["cmd"] == "open":
@@ -261,7 +281,7 @@ class Talker:
         elif command["cmd"] == "grants":
             self._take_delta(command)
 
-    def _take_delta(self, delta: dict[str, Any]) -> None:
+    def _take_delta(self, delta: Command) -> None:
         if delta["from"] != self.grants.version:
             body = {"ask": "grants", "have": self.grants.version}
             self.publish(messages.REPLIES, self._frame(messages.REPLIES, body))

@@ -28,15 +28,25 @@ def unknown_cabinet(seed: int) -> str:
     for kind, address, doors, is_reversed, closed in BOARDS:
         name = f"{kind} {address}"
         data["lock_board"].append(
-            {"name": name, "kind": kind, "uart": 1, "address": address, "reversed": is_reversed}
+            {
+                "name": name,
+                "kind": kind,
+                "uart": 1,
+                "address": address,
+                "reversed": is_reversed,
+                "pulse_ms": 500,
+            }
         )
         places += [Place(next(unused), name, n, n, closed) for n in range(doors)]
-    data["expander"] = [{"name": "A", "address": 0x20}, {"name": "B", "address": 0x21}]
+    data["expander"] = [
+        {"name": name, "kind": "mcp23017", "i2c": 0, "address": address, "int_pin": -1}
+        for name, address in (("A", 0x20), ("B", 0x21))
+    ]
     for locks, reeds, closed in CHIPS:
         places += [
             Place(next(unused), locks, lock, reed, closed, reeds)
             for lock, reed in zip(CHIP_LOCKS, CHIP_REEDS, strict=True)
         ]
     terminal = 7
-    data["front"] = {"terminal_column": terminal, "terminal_cm": 85.0}
+    data["front"] = {"width_cm": 45.0, "terminal_column": terminal, "terminal_cm": 85.0}
     return "\n".join([to_toml(data), *compartments(places, terminal)])

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from consigne.protocol import codes
+from consigne.protocol.events import EventData
 from consigne.sim import reference
 from consigne.sim.clock import VirtualClock
 from consigne.sim.locker import SimLocker
@@ -235,12 +236,12 @@ class Day:
         self._compare()
         self.locker.stop()
 
-    def facts(self) -> list[tuple[int, dict[str, Any]]]:
+    def facts(self) -> list[tuple[int, EventData]]:
         """What the journal still holds."""
         journal = log.Journal(self.locker.flash)
         self.locker.flash.power_on()
         journal.open()
-        out: list[tuple[int, dict[str, Any]]] = []
+        out: list[tuple[int, EventData]] = []
         journal.replay(
             lambda kind, _, payload, seq: out.append((seq, records.describe(kind, bytes(payload))))
         )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from consigne.protocol.events import EventData
 from consigne.server.storage.database import Database
 from consigne.server.storage.models import commands, events, streams
 from consigne.sim.board.flash import NorFlash
@@ -15,7 +16,7 @@ from sqlalchemy import select
 
 from . import lockers
 
-Row = tuple[int, dict[str, Any]]  # time, the event described
+Row = tuple[int, EventData]  # time, the event described
 
 
 def journal_of(flash: Path) -> Any:

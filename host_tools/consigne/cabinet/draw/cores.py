@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from xml.sax.saxutils import escape
 
+from ..document import LockBoard
 from ..model import Cabinet
 from .lengths import INSIDE_M, PANEL_M
 
@@ -169,7 +170,7 @@ class Harness:
                 return _COLOURS[last]
         return _CORES[number % len(_CORES)]
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> dict[str, object]:
         """What a WireViz file holds."""
         connectors = {name: _as_connector(entry) for name, entry in self.connectors.items() if entry.pins}
         cables, connections = {}, []
@@ -186,8 +187,8 @@ class Harness:
         }
 
 
-def _as_connector(entry: Connector) -> dict[str, Any]:
-    out: dict[str, Any] = {"type": entry.kind}
+def _as_connector(entry: Connector) -> dict[str, object]:
+    out: dict[str, object] = {"type": entry.kind}
     if entry.note:
         out["notes"] = entry.note
     if entry.places:
@@ -195,8 +196,8 @@ def _as_connector(entry: Connector) -> dict[str, Any]:
     return {**out, "pinlabels": list(entry.pins)}
 
 
-def _as_cable(cable: Cable) -> dict[str, Any]:
-    out: dict[str, Any] = {
+def _as_cable(cable: Cable) -> dict[str, object]:
+    out: dict[str, object] = {
         "type": KINDS[cable.kind].title,
         "length": f"{cable.length_m:.1f} m",
         "wirecount": len(cable.cores),
@@ -207,10 +208,10 @@ def _as_cable(cable: Cable) -> dict[str, Any]:
     return out
 
 
-def _routes(cable: Cable) -> list[list[dict[str, Any]]]:
+def _routes(cable: Cable) -> list[list[dict[str, object]]]:
     """One for each stretch of cores that go between the same two connectors."""
     numbered = list(enumerate(cable.cores, 1))
-    out: list[list[dict[str, Any]]] = []
+    out: list[list[dict[str, object]]] = []
     for (start, end), group in groupby(numbered, key=lambda entry: (entry[1].start, entry[1].end)):
         cores = list(group)
         out.append(
@@ -240,5 +241,5 @@ def title(cabinet: Cabinet, what: str) -> str:
     return f"{len(cabinet.compartments)} doors on {cabinet.board.title}: {what}"
 
 
-def board_name(entry: dict[str, Any]) -> str:
+def board_name(entry: LockBoard) -> str:
     return f"Lock board {entry['name'].removeprefix('board ')}"

@@ -9,7 +9,6 @@ import io
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 
@@ -63,7 +62,7 @@ def _pictures(source: Path) -> list[Path]:
     return [source.with_suffix(".svg"), picture]
 
 
-def to_yaml(document: dict[str, Any]) -> str:
+def to_yaml(document: dict[str, object]) -> str:
     """YAML as WireViz reads it: block style, lists of plain values on one line."""
     return (
         "# Made by `make drawings` from hardware/cabinets: change the cabinet file, not this one.\n"
@@ -71,7 +70,7 @@ def to_yaml(document: dict[str, Any]) -> str:
     )
 
 
-def _block(value: dict[str, Any], depth: int) -> str:
+def _block(value: dict[str, object], depth: int) -> str:
     out = ""
     for key, entry in value.items():
         head = "  " * depth + _scalar(key) + ":"
@@ -84,7 +83,7 @@ def _block(value: dict[str, Any], depth: int) -> str:
     return out
 
 
-def _route(route: list[dict[str, Any]], depth: int) -> str:
+def _route(route: list[dict[str, object]], depth: int) -> str:
     """One entry of ``connections``: a list of ends."""
     ends = [f"- {_scalar(name)}: {_flow(pins)}\n" for end in route for name, pins in end.items()]
     start = "  " * depth

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
 from rich.console import Group
 from rich.text import Text
 
+from ..document import Compartment, Front
 from ..model import Cabinet, reed_bank
-from ..schema import HEIGHTS_CM, REACH_CM, SIZES
+from ..schema import HEIGHTS_CM, REACH_CM, SIZES, TABLES
 
 TERMINAL_HEIGHT_CM = 60.0
 _ROW_CM = 6.0  # of a line in the terminal
@@ -47,7 +48,7 @@ class Cell:
         return beside and self.bottom < other.top and other.bottom < self.top
 
 
-def cells(compartments: Sequence[dict[str, Any]]) -> list[Cell]:
+def cells(compartments: Sequence[Compartment]) -> list[Cell]:
     """The places of all doors, in their order."""
     return [Cell(door["number"], door["size"], door["column"], door["bottom_cm"]) for door in compartments]
 
@@ -79,9 +80,15 @@ class Places:
         return max(self.terminal[2] if self.terminal else 0.0, *(door.top for door in self.doors))
 
 
+def front_of(cabinet: Cabinet) -> Front:
+    """What the file says of its front, or the defaults of that table."""
+    usual = {key: field.default for key, field in TABLES["front"].items()}
+    return cabinet.data.get("front") or cast(Front, usual)
+
+
 def places(cabinet: Cabinet) -> Places:
     """Where the doors and the terminal of a cabinet stand."""
-    front = cabinet.data.get("front") or {"width_cm": 45.0, "terminal_column": 0}
+    front = front_of(cabinet)
     terminal = None
     if front["terminal_column"]:
         low = front["terminal_cm"]
@@ -89,7 +96,7 @@ def places(cabinet: Cabinet) -> Places:
     return Places(tuple(cells(cabinet.compartments)), terminal, front["width_cm"])
 
 
-def wiring_words(door: dict[str, Any]) -> str:
+def wiring_words(door: Compartment) -> str:
     """What a door's lock and sensor are wired to, as short as it fits into the door."""
     lock, reed = f"{door['on']} {door['lock']}", f"{reed_bank(door)} {door['reed']}"
     if lock == reed:

@@ -4,10 +4,18 @@ The controller with its panel, the wires to lock boards, and the doors, a dozen 
 cable, each core of that its colour, function and both ends.  Lengths are those that the front asks for.
 """
 
-from typing import Any
-
 from .. import model, senses
 from ..chips import LOGIC_VOLTS
+from ..document import (
+    CharacterDisplay,
+    Clock,
+    EthernetPin,
+    GraphicDisplay,
+    MatrixKeypad,
+    Rs485,
+    ShiftRegister,
+    WiegandKeypad,
+)
 from ..model import Cabinet, Use
 from . import lengths
 from .cores import Harness, board_name
@@ -17,7 +25,7 @@ from .power import has_shifter
 _PATCH_M = 5.0  # to the network's socket; what the site asks for
 
 
-def sheets(cabinet: Cabinet) -> dict[str, dict[str, Any]]:
+def sheets(cabinet: Cabinet) -> dict[str, dict[str, object]]:
     """The WireViz documents of a cabinet, by the name of the sheet."""
     return {name: made.document() for name, made in harnesses(cabinet).items()}
 
@@ -79,7 +87,7 @@ def _ethernet_module(made: Harness, cabinet: Cabinet, board: str) -> str:
     name = made.connector(
         "Ethernet", f"{wired['phy'].upper()} module, SPI at 20 MHz", "wires of 10 cm at most"
     )
-    lines = [
+    lines: list[tuple[EthernetPin, str]] = [
         ("sck", "SCLK"),
         ("mosi", "MOSI"),
         ("miso", "MISO"),
@@ -92,7 +100,7 @@ def _ethernet_module(made: Harness, cabinet: Cabinet, board: str) -> str:
     return name
 
 
-def _transceiver(made: Harness, number: int, wire: dict[str, Any]) -> str:
+def _transceiver(made: Harness, number: int, wire: Rs485) -> str:
     kind = "transceiver" if wire["de"] >= 0 else "transceiver that finds its direction"
     return made.connector(f"RS-485 {number}", f"{kind}, {wire['baud']} baud", "120 Ohm between A and B")
 
@@ -113,12 +121,15 @@ def _panel(made: Harness, cabinet: Cabinet, board: str, converter: str) -> None:
     made.cable("power", converter, scanner, [("5V", "5V"), ("GND", "GND")])
     serial = [(f"GPIO{data['scanner']['tx']}", "RX"), (f"GPIO{data['scanner']['rx']}", "TX")]
     made.cable("signal", board, scanner, serial)
-    for part, words in (("buzzer", "Buzzer"), ("lamp", "Lamp")):
+    for part, words, pin in (
+        ("buzzer", "Buzzer", data["buzzer"]["pin"]),
+        ("lamp", "Lamp", data["lamp"]["pin"]),
+    ):
         if part in cabinet.board.aboard:
             continue
         name = made.connector(words, "with transistor", "base resistor to ground: off while the chip starts")
         made.cable("power", converter, name, [("5V", "5V"), ("GND", "GND")])
-        made.cable("signal", board, name, [(f"GPIO{data[part]['pin']}", "IN")])
+        made.cable("signal", board, name, [(f"GPIO{pin}", "IN")])
     if "tamper" in data:
         lid = made.connector("Lid switch", "closed while the lid is shut")
         made.cable("signal", board, lid, [(f"GPIO{data['tamper']['pin']}", "1"), ("GND", "2 GND")])
@@ -135,7 +146,7 @@ def _panel(made: Harness, cabinet: Cabinet, board: str, converter: str) -> None:
         _chain(made, chain, board)
 
 
-def _keypad(made: Harness, keypad: dict[str, Any], board: str, converter: str) -> None:
+def _keypad(made: Harness, keypad: MatrixKeypad | WiegandKeypad, board: str, converter: str) -> None:
     if keypad["kind"] == "wiegand":
         note = "open collector: a level shifter if its own pull-ups go to 5 V"
         name = made.connector("Keypad", f"Wiegand, keys of {keypad['bits']} bits", note)
@@ -149,13 +160,19 @@ def _keypad(made: Harness, keypad: dict[str, Any], board: str, converter: str) -
     made.cable("ribbon", board, name, cores)
 
 
-def _chain(made: Harness, chain: dict[str, Any], board: str) -> None:
+def _chain(made: Harness, chain: ShiftRegister, board: str) -> None:
     """The lines of a chain of shift registers; what its outputs switch is on the sheet of the doors."""
     name = made.connector(
         f"Chain {chain['name']}", f"{chain['chips']} x {chain['kind'].upper()}", "10 kOhm from OE# to 3.3 V"
     )
-    lines = [("data", "DS"), ("clock", "SHCP"), ("latch", "STCP"), ("enable", "OE#"), ("back", "Q7S")]
-    wired = [(f"GPIO{chain[key]}", label) for key, label in lines if chain[key] >= 0]
+    lines = [
+        (chain["data"], "DS"),
+        (chain["clock"], "SHCP"),
+        (chain["latch"], "STCP"),
+        (chain["enable"], "OE#"),
+        (chain["back"], "Q7S"),
+    ]
+    wired = [(f"GPIO{pin}", label) for pin, label in lines if pin >= 0]
     made.cable("ribbon", board, name, [("3V3", "3V3"), ("GND", "GND"), *wired])
 
 
@@ -163,10 +180,10 @@ def _buses(made: Harness, cabinet: Cabinet, board: str, converter: str) -> None:
     """What hangs on I2C: a display with a backpack at 5 V, the other parts at 3.3 V."""
     for bus in cabinet.data["i2c"]:
         lines = [(f"GPIO{bus['sda']} SDA", "SDA"), (f"GPIO{bus['scl']} SCL", "SCL")]
-        for part in ("display", "clock"):
-            entry = cabinet.data.get(part)
-            if entry and entry["i2c"] == bus["id"]:
-                _on_bus(made, cabinet, part, lines, board, converter)
+        if cabinet.data["display"]["i2c"] == bus["id"]:
+            _on_bus(made, cabinet, cabinet.data["display"], lines, board, converter)
+        if "clock" in cabinet.data and cabinet.data["clock"]["i2c"] == bus["id"]:
+            _on_bus(made, cabinet, cabinet.data["clock"], lines, board, converter)
         for entry in cabinet.data["expander"]:
             if entry["i2c"] == bus["id"] and entry["kind"] not in cabinet.board.aboard:
                 name = made.connector(
@@ -179,13 +196,20 @@ def _buses(made: Harness, cabinet: Cabinet, board: str, converter: str) -> None:
 
 
 def _on_bus(
-    made: Harness, cabinet: Cabinet, part: str, lines: list[tuple[str, str]], board: str, converter: str
+    made: Harness,
+    cabinet: Cabinet,
+    entry: CharacterDisplay | GraphicDisplay | Clock,
+    lines: list[tuple[str, str]],
+    board: str,
+    converter: str,
 ) -> None:
     """Display or clock; a display at 5 V behind its level shifter."""
-    entry = cabinet.data[part]
     at_five = entry["kind"] == "hd44780" and entry["volts"] > LOGIC_VOLTS
-    shifted = part == "display" and has_shifter(cabinet)
-    name = made.connector(part.capitalize(), f"{entry['kind'].upper()} at 0x{entry['address']:02x}")
+    is_clock = entry["kind"] == "ds3231"
+    shifted = not is_clock and has_shifter(cabinet)
+    name = made.connector(
+        "Clock" if is_clock else "Display", f"{entry['kind'].upper()} at 0x{entry['address']:02x}"
+    )
     if not shifted:
         rails = [("3V3", "3V3"), ("GND", "GND")]
         if at_five:  # only what breaks a rule

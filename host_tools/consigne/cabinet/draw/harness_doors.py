@@ -4,10 +4,9 @@ The door's cable has four cores, in the order of ``cores.DOOR_CORES``.  Where th
 switches the coil it begins at a row of terminals, else at the lock board's plug for that lock.
 """
 
-from typing import Any
-
 from locker.configlines import CHAINS
 
+from ..document import Compartment
 from ..model import Bank, Cabinet, reed_bank
 from . import lengths
 from .cores import DOOR_CORES, Harness, board_name
@@ -29,7 +28,7 @@ def own_banks(cabinet: Cabinet) -> list[Bank]:
 
 def door_sheets(cabinet: Cabinet, begun: int) -> dict[str, Harness]:
     """``doors``, or ``doors-1`` and so on where there are more than fit; ``begun`` as of ``Harness``."""
-    groups: list[list[tuple[Bank, list[dict[str, Any]]]]] = []
+    groups: list[list[tuple[Bank, list[Compartment]]]] = []
     room = 0
     for bank in cabinet.banks:
         doors = _doors(cabinet, bank)
@@ -52,9 +51,7 @@ def door_sheets(cabinet: Cabinet, begun: int) -> dict[str, Harness]:
     return out
 
 
-def _sheet(
-    cabinet: Cabinet, group: list[tuple[Bank, list[dict[str, Any]]]], words: str, begun: int
-) -> Harness:
+def _sheet(cabinet: Cabinet, group: list[tuple[Bank, list[Compartment]]], words: str, begun: int) -> Harness:
     made = Harness(cabinet, words, begun)
     for bank, doors in group:
         if not _is_board(bank):
@@ -68,7 +65,7 @@ def _is_board(bank: Bank) -> bool:
     return bank.key[:1] == ("lock_board",)
 
 
-def _doors(cabinet: Cabinet, bank: Bank) -> list[dict[str, Any]]:
+def _doors(cabinet: Cabinet, bank: Bank) -> list[Compartment]:
     return [door for door in cabinet.compartments if door["on"] == bank.name]
 
 
@@ -76,12 +73,15 @@ def _place(cabinet: Cabinet, bank: Bank) -> tuple[str, str]:
     """Name and type of the connector of what a bank is."""
     if bank.name == "gpio":
         return "Controller", cabinet.board.title
-    entry = cabinet.data[str(bank.key[0])][bank.key[1]]
-    if bank.key[0] == "lock_board":
-        return board_name(entry), f"family {entry['kind']}, address {entry['address']}"
-    if bank.key[0] == "shift_register":
-        return f"Chain {bank.name}", f"{entry['chips']} x {entry['kind'].upper()}"
-    return f"Expander {bank.name}", f"{entry['kind'].upper()} at 0x{entry['address']:02x}"
+    table, number = bank.key[0], int(bank.key[1])
+    if table == "lock_board":
+        board = cabinet.data["lock_board"][number]
+        return board_name(board), f"family {board['kind']}, address {board['address']}"
+    if table == "shift_register":
+        chain = cabinet.data["shift_register"][number]
+        return f"Chain {bank.name}", f"{chain['chips']} x {chain['kind'].upper()}"
+    chip = cabinet.data["expander"][number]
+    return f"Expander {bank.name}", f"{chip['kind'].upper()} at 0x{chip['address']:02x}"
 
 
 def _source(made: Harness, cabinet: Cabinet, bank: Bank) -> str:
@@ -93,7 +93,7 @@ def _terminals(bank: Bank) -> str:
     return "Terminals" if bank.name == "gpio" else f"Terminals {bank.name}"
 
 
-def _driven(made: Harness, cabinet: Cabinet, bank: Bank, doors: list[dict[str, Any]]) -> None:
+def _driven(made: Harness, cabinet: Cabinet, bank: Bank, doors: list[Compartment]) -> None:
     """What is before the terminals of doors whose coils the controller or an expander switches."""
     volts = cabinet.data["supply"]["volts"]
     for name, kind, note in (
@@ -146,11 +146,11 @@ def _row(made: Harness, connector: str, group: str, ends: tuple[str, ...]) -> li
     return pins
 
 
-def _reed(cabinet: Cabinet, bank: Bank, door: dict[str, Any]) -> str:
+def _reed(cabinet: Cabinet, bank: Bank, door: Compartment) -> str:
     return _line(cabinet, bank, door["reed"]) + (" 10k up" if door["pull_up"] else "")
 
 
-def _cable(made: Harness, cabinet: Cabinet, bank: Bank, door: dict[str, Any]) -> None:
+def _cable(made: Harness, cabinet: Cabinet, bank: Bank, door: Compartment) -> None:
     """Four cores to one door, wherever its lock and its sensor begin."""
     number = door["number"]
     behind = made.connector(f"Door {number}", "lock and reed contact", plug=True)

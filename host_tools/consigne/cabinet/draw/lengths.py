@@ -5,11 +5,11 @@ runs level and upright along the compartments, never across.
 """
 
 import math
-from typing import Any
 
+from ..document import Compartment
 from ..model import Cabinet, reed_bank
-from ..schema import HEIGHTS_CM, TABLES
-from .front import TERMINAL_HEIGHT_CM
+from ..schema import HEIGHTS_CM
+from .front import TERMINAL_HEIGHT_CM, front_of
 
 Place = tuple[float, float]
 """Metres from the left edge of the front and above the floor."""
@@ -24,21 +24,16 @@ SUPPLY_M = 1.0
 """From the supply, at the bottom of the terminal's column, to what stands beside the controller."""
 
 
-def _front(cabinet: Cabinet) -> dict[str, Any]:
-    usual = {key: field.default for key, field in TABLES["front"].items()}
-    return {**usual, **cabinet.data.get("front", {})}
-
-
 def controller(cabinet: Cabinet) -> Place:
     """Behind the terminal; where that is apart, half a column left of the first."""
-    front = _front(cabinet)
+    front = front_of(cabinet)
     x = (front["terminal_column"] or 0) - 0.5
     return x * front["width_cm"] / 100, (front["terminal_cm"] + TERMINAL_HEIGHT_CM / 2) / 100
 
 
-def door(cabinet: Cabinet, entry: dict[str, Any]) -> Place:
+def door(cabinet: Cabinet, entry: Compartment) -> Place:
     """The middle of a door."""
-    x = (entry["column"] - 0.5) * _front(cabinet)["width_cm"]
+    x = (entry["column"] - 0.5) * front_of(cabinet)["width_cm"]
     return x / 100, (entry["bottom_cm"] + HEIGHTS_CM[entry["size"]] / 2) / 100
 
 

@@ -3,7 +3,7 @@
 import tomllib
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Literal, NamedTuple
 
 from locker.configlines import EXPANDERS
 
@@ -13,7 +13,7 @@ from ..senses import lights
 
 CONVERTER_EFFICIENCY = 0.85  # supply to 5 V, of a small buck converter at half load
 CONVERTED_VOLTS = 5.0
-_PANEL = ("display", "keypad", "scanner", "buzzer", "lamp")
+_PANEL: tuple[Literal["display", "keypad", "scanner"], ...] = ("display", "keypad", "scanner")
 
 
 @dataclass(frozen=True)
@@ -47,20 +47,28 @@ class Budget:
         return sum(load.amps for load in self.loads)
 
 
+class _Known(NamedTuple):
+    """A part as ``parts.toml`` knows it; what it draws at which voltage."""
+
+    title: str
+    volts: float
+    milliamps: float
+
+
 @cache
-def _parts() -> dict[str, dict[str, Any]]:
-    return tomllib.loads((hardware_dir() / "parts.toml").read_text(encoding="utf-8"))
+def _parts() -> dict[str, _Known]:
+    raw = tomllib.loads((hardware_dir() / "parts.toml").read_text(encoding="utf-8"))
+    return {name: _Known(part["title"], part["volts"], part["milliamps"]) for name, part in raw.items()}
 
 
 def part_item(part: str, count: int, used_for: str, title: str = "") -> Item:
     """A line of the bill, as ``parts.toml`` knows the part."""
     known = _parts()[part]
-    return Item(part, title or known["title"], count, used_for, known["volts"], known["milliamps"])
+    return Item(part, title or known.title, count, used_for, known.volts, known.milliamps)
 
 
-def _by_kind(data: dict[str, Any], part: str) -> str:
+def _by_kind(part: str, kind: str) -> str:
     """The name in parts.toml of a part of the panel: the kind's, where that is another part."""
-    kind = str(data[part].get("kind", ""))
     return kind if kind in _parts() else part
 
 
@@ -100,7 +108,9 @@ def bill(cabinet: Cabinet) -> list[Item]:
                   ", ".join(n for n, b in boards.items() if b["kind"] == kind), f"Lock board, family {kind}")
             for kind in sorted({board["kind"] for board in boards.values()})
         ),
-        *(part_item(_by_kind(data, part), 1, "panel") for part in _PANEL),
+        *(part_item(_by_kind(part, data[part]["kind"]), 1, "panel") for part in _PANEL),
+        part_item("buzzer", 1, "panel"),
+        part_item("lamp", 1, "panel"),
         part_item("shifter", int(has_shifter(cabinet)), "display"),
         part_item("clock", int("clock" in data), "time without a network"),
         part_item("w5500", int("ethernet" in data), "network"),

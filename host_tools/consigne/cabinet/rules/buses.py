@@ -35,10 +35,10 @@ def _i2c_parts(cabinet: Cabinet) -> Iterator[tuple[Key, str, int, int]]:
     """(key, kind, bus, address) of each part."""
     for i, entry in enumerate(cabinet.data["expander"]):
         yield ("expander", i), entry["kind"], entry["i2c"], entry["address"]
-    for part in ("display", "clock"):
-        if part in cabinet.data:
-            entry = cabinet.data[part]
-            yield (part,), entry["kind"], entry["i2c"], entry["address"]
+    display, clock = cabinet.data["display"], cabinet.data.get("clock")
+    yield ("display",), display["kind"], display["i2c"], display["address"]
+    if clock is not None:
+        yield ("clock",), clock["kind"], clock["i2c"], clock["address"]
 
 
 def i2c_bus(cabinet: Cabinet) -> Iterator[Finding]:

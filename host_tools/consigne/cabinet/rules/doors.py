@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
+from ..document import Compartment
 from ..draw.front import TERMINAL_HEIGHT_CM, cells
 from ..model import Cabinet, reed_bank
 from ..problems import Key, nearest, spell
@@ -29,15 +30,20 @@ def bank_name(cabinet: Cabinet) -> Iterator[Finding]:
         names.add(bank.name)
 
 
+def _lines(door: Compartment) -> tuple[tuple[str, str, int], tuple[str, str, int]]:
+    """(key, bank, channel) of a door's lock and of its sensor."""
+    return ("lock", door["on"], door["lock"]), ("reed", reed_bank(door), door["reed"])
+
+
 def channel(cabinet: Cabinet) -> Iterator[Finding]:
     for i, door in enumerate(cabinet.compartments):
-        for line, name in (("lock", door["on"]), ("reed", reed_bank(door))):
+        for line, name, number in _lines(door):
             bank = cabinet.bank(name)
             if bank is None or bank.name == "gpio":
                 continue
             count = bank.locks if line == "lock" else bank.inputs
-            if door[line] >= count > 0:
-                text = f"'{bank.name}' has no channel {door[line]} for a {line}"
+            if number >= count > 0:
+                text = f"'{bank.name}' has no channel {number} for a {line}"
                 yield ("compartment", i, line), text, f"take one of 0 to {count - 1}"
             elif not count and bank.key[0] == "shift_register":
                 text = f"'{bank.name}' has outputs only"
@@ -47,15 +53,15 @@ def channel(cabinet: Cabinet) -> Iterator[Finding]:
 def channel_once(cabinet: Cabinet) -> Iterator[Finding]:
     first: dict[tuple[str, str, int], Key] = {}
     for i, door in enumerate(cabinet.compartments):
-        for line, name in (("lock", door["on"]), ("reed", reed_bank(door))):
+        for line, name, number in _lines(door):
             bank = cabinet.bank(name)
             if bank is None or bank.name == "gpio":
                 continue
-            place = (bank.name, "" if bank.is_shared else line, door[line])
+            place = (bank.name, "" if bank.is_shared else line, number)
             key: Key = ("compartment", i, line)
             other = first.setdefault(place, key)
             if other != key:
-                text = f"channel {door[line]} of '{bank.name}' is used already by {spell(other)}"
+                text = f"channel {number} of '{bank.name}' is used already by {spell(other)}"
                 yield key, text, "take a free channel, or correct the other"
 
 

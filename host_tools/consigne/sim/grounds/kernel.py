@@ -113,7 +113,7 @@ class Kernel:
         self._idle = idle
         self._alarm = alarm
         self._report = report
-        self.handler: Callable[[Any, dict[str, Any]], Any] | None = None
+        self.handler: Callable[[Any, dict[str, object]], Any] | None = None
         self.dead = False
         self._tasks: dict[Task, None] = {}
         self.reset()

@@ -22,10 +22,10 @@ class _Loop:
     def run_until_complete(self, awaitable: Awaitable) -> Any:
         return self._kernel.run_until_complete(Combinators(self._kernel).promote(awaitable))
 
-    def set_exception_handler(self, handler: Callable[[Any, dict[str, Any]], Any] | None) -> None:
+    def set_exception_handler(self, handler: Callable[[Any, dict[str, object]], Any] | None) -> None:
         self._kernel.handler = handler
 
-    def get_exception_handler(self) -> Callable[[Any, dict[str, Any]], Any] | None:
+    def get_exception_handler(self) -> Callable[[Any, dict[str, object]], Any] | None:
         return self._kernel.handler
 
 

@@ -7,8 +7,8 @@ modules of CPython that a device has too, and to the firmware's files; nothing e
 import builtins
 import importlib
 import types
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from . import modules as device
 
@@ -29,7 +29,7 @@ class ModuleGraph:
     """The modules of one virtual interpreter: given ones, the shims, and files of the firmware."""
 
     def __init__(
-        self, given: dict[str, types.ModuleType], roots: list[Path], builtin: dict[str, Any]
+        self, given: dict[str, types.ModuleType], roots: list[Path], builtin: Mapping[str, object]
     ) -> None:
         self.modules = given
         self._roots = roots
@@ -54,8 +54,8 @@ class ModuleGraph:
     def _import(
         self,
         name: str,
-        globals: dict[str, Any] | None = None,
-        locals: dict[str, Any] | None = None,
+        globals: dict[str, object] | None = None,
+        locals: dict[str, object] | None = None,
         fromlist: tuple[str, ...] | None = (),
         level: int = 0,
     ) -> types.ModuleType:

@@ -142,7 +142,7 @@ class Combinators:
         return [task.value if task.error is None else task.error for task in tasks]
 
 
-def bound(kernel: Kernel) -> dict[str, Any]:
+def bound(kernel: Kernel) -> dict[str, object]:
     """The names of this module as one interpreter's ``asyncio`` has them."""
     together = Combinators(kernel)
     classes = {

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from consigne.protocol import codes, messages
+from consigne.protocol.events import EventData
 
 from ..clock import VirtualClock
 from .broker import Broker, Faults
@@ -30,7 +31,7 @@ class Host:
         self.broker = Broker(clock, faults)
         self.network.listen(1883, self.broker)
         self.acknowledging = True
-        self.events: dict[int, dict[str, Any]] = {}
+        self.events: dict[int, EventData] = {}
         self.status: dict[str, Any] = {}
         self._clock = clock
         self._ahead_s: int | None = None  # of the virtual clock; None: it does not know the time itself
@@ -85,8 +86,14 @@ class Host:
             return
         self._question = None
         offset_s, next_s, next_offset_s = self._local
-        local: dict[str, Any] = {"offset_s": offset_s, "next_s": next_s, "next_offset_s": next_offset_s}
-        self.command("time", t=self._ahead_s + now_us // 1_000_000, nonce=question[0], **local)
+        self.command(
+            "time",
+            t=self._ahead_s + now_us // 1_000_000,
+            nonce=question[0],
+            offset_s=offset_s,
+            next_s=next_s,
+            next_offset_s=next_offset_s,
+        )
 
     def _send(self, branch: str, body: bytes, label: str) -> None:
         topic = self._prefix + branch

@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -14,9 +14,10 @@ from rich.markup import escape
 from rich.panel import Panel
 
 if TYPE_CHECKING:
+    from consigne.cabinet.deviceconfig import WiredConfig
+
     from .board import VirtualBoard
 
-KEYS = "0123456789*#"  # of a keypad that the configuration does not name them of
 GLASS_S = 0.25  # between two looks at the display
 
 
@@ -50,6 +51,8 @@ def virtual(
     if sys.platform != "linux":
         typer.echo("a virtual board needs Linux: take a real board, or run this in a container", err=True)
         raise typer.Exit(1)
+    from consigne.cabinet.deviceconfig import keys_of
+
     from .board import VirtualBoard, install
     from .chips import CHIPS
     from .image import KINDS, OFFICIAL_PSRAM
@@ -76,7 +79,7 @@ def virtual(
             lambda line: console.print(f"[dim]{line[0] / 1e6:9.3f}[/dim] {line[1]} {escape(line[2])}")
         )
         if config is not None:
-            keys = config["keypad"].get("keys", KEYS)
+            keys = keys_of(config["keypad"])
             threading.Thread(target=_press_keys, args=(board, keys, console), daemon=True).start()
         glass: list[str] = []
         while not stopped.wait(GLASS_S):
@@ -99,7 +102,7 @@ def _press_keys(board: VirtualBoard, there_are: str, console: Console) -> None:
             console.print(f"there is no key '{escape(wrong)}' on this cabinet")
 
 
-def _wired(file: Path) -> dict[str, Any]:
+def _wired(file: Path) -> WiredConfig:
     """The cabinet's wiring, as the simulator takes it; every problem of the file, and exit, otherwise."""
     from consigne.cabinet.compiler import compile_cabinet, open_cabinet, spelled_out
     from consigne.cabinet.problems import CabinetError

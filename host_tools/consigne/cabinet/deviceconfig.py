@@ -1,0 +1,203 @@
+"""The device's ``config.json`` as it is compiled from a cabinet file; the firmware's own tables are in
+``locker/config.py``, and every configuration is checked by them before it leaves this package.
+"""
+
+from typing import NotRequired, TypedDict
+
+from .document import (
+    Clock,
+    Mains,
+    MatrixKeypad,
+    OnPin,
+    Rs485,
+    Scanner,
+    Tamper,
+    WiegandKeypad,
+)
+
+
+class DeviceBus(TypedDict):
+    """An I2C bus."""
+
+    id: int
+    scl: int
+    sda: int
+    freq_hz: int
+
+
+class DeviceExpander(TypedDict):
+    kind: str
+    i2c: int
+    address: int
+    int_pin: int
+
+
+class DeviceChain(TypedDict):
+    """Shift registers one behind another."""
+
+    kind: str
+    data: int
+    clock: int
+    latch: int
+    enable: int
+    back: int
+    chips: int
+
+
+class DeviceLockBoard(TypedDict):
+    kind: str
+    uart: int
+    address: int
+    reversed: bool
+    pulse_ms: int
+
+
+class DeviceDoor(TypedDict):
+    """``size``: 1 S to 4 XL; ``lock`` and ``reed``: number of the bank, and the channel there."""
+
+    name: str
+    size: int
+    lock: list[int]
+    reed: list[int]
+    low: NotRequired[bool]
+    closed_level: NotRequired[int]
+
+
+class Channel(TypedDict):
+    """A channel by the name of its bank, as the simulator wires it."""
+
+    bank: str
+    channel: int
+
+
+class WiredDoor(TypedDict):
+    """A door with its channels by name and nothing left out."""
+
+    name: str
+    size: int
+    lock: Channel
+    reed: Channel
+    low: bool
+    closed_level: int
+
+
+class DeviceSupply(TypedDict):
+    pin: int
+    ratio_milli: int
+    weak_mv: int
+
+
+class DeviceStrip(TypedDict):
+    kind: str
+    pin: int
+    lights: list[int]
+
+
+class DeviceSenses(TypedDict, total=False):
+    clock: Clock
+    tamper: Tamper
+    mains: Mains
+    supply: DeviceSupply
+    strip: DeviceStrip
+
+
+class DeviceNetwork(TypedDict):
+    kind: str
+    broker: str
+    port: int
+    tls: bool
+    ssid: NotRequired[str]
+    phy: NotRequired[str]
+    phy_addr: NotRequired[int]
+    mdc: NotRequired[int]
+    mdio: NotRequired[int]
+    power: NotRequired[int]
+    ref_clk: NotRequired[int]
+    ref_clk_out: NotRequired[bool]
+    spi: NotRequired[int]
+    sck: NotRequired[int]
+    mosi: NotRequired[int]
+    miso: NotRequired[int]
+    cs: NotRequired[int]
+    int: NotRequired[int]
+    reset: NotRequired[int]
+
+
+"""How the host is reached: by Wi-Fi, or by an Ethernet chip that is wired so."""
+
+
+class DeviceDisplay(TypedDict):
+    kind: str
+    i2c: int
+    address: int
+    columns: NotRequired[int]
+    rows: NotRequired[int]
+
+
+class DeviceSite(TypedDict):
+    """All of a configuration but its doors."""
+
+    format: int
+    board: str
+    name: str
+    language: str
+    digits: int
+    duress: bool
+    watchdog_ms: int
+    pulse_ms: int
+    rest_ms: int
+    reopen_s: int
+    arm_pin: int
+    i2c: list[DeviceBus]
+    expanders: list[DeviceExpander]
+    shifts: list[DeviceChain]
+    rs485: list[Rs485]
+    boards: list[DeviceLockBoard]
+    keypad: MatrixKeypad | WiegandKeypad
+    scanner: Scanner
+    display: DeviceDisplay
+    buzzer: OnPin
+    led: OnPin
+    holders: list[list[int]]
+    service: NotRequired[str]
+    hours: NotRequired[list[tuple[int, int]]]
+    senses: NotRequired[DeviceSenses]
+    network: NotRequired[DeviceNetwork]
+
+
+class DeviceConfig(DeviceSite):
+    """What the firmware reads; what has the device's default anyway is left out of the doors."""
+
+    doors: list[DeviceDoor]
+
+
+class WiredConfig(DeviceSite):
+    """The same with every channel by the name of its bank, as the simulator reads it."""
+
+    doors: list[WiredDoor]
+
+
+class DoorLayout(TypedDict):
+    """A door as the host is told of it."""
+
+    name: str
+    size: int
+    low: bool
+
+
+class Identity(TypedDict):
+    """The device's ``identity.json``: whose it is, and the secrets that nobody else has; keys in hex."""
+
+    locker: str
+    device_key: str
+    mqtt_user: str
+    mqtt_password: str
+    wifi_password: str
+
+
+WIEGAND_KEYS = "123456789*0#"
+
+
+def keys_of(keypad: MatrixKeypad | WiegandKeypad) -> str:
+    """The labels of the keys; a Wiegand keypad has the usual ones."""
+    return keypad["keys"] if keypad["kind"] == "matrix" else WIEGAND_KEYS
