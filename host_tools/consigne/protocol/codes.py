@@ -12,6 +12,8 @@ import secrets
 from locker.core import codes, events, labels, windows
 
 ANY_DOOR = 65535
+HOLDER_MAX = 0xFFFF
+"""Holders' numbers, and the counters that take their places."""
 _U16_MAX = 0xFFFF
 _U32_MAX = 0xFFFF_FFFF
 

@@ -65,7 +65,7 @@ _LOCKER = re.compile(LOCKER_PATTERN)
 
 def topic(locker: str, branch: str) -> str:
     """The topic of one branch of one locker.  Raises ``ProtocolError`` for an impossible name."""
-    if not _LOCKER.match(locker):
+    if not _LOCKER.fullmatch(locker):
         raise ProtocolError("a locker's name is 1 to 32 of A-Z a-z 0-9 _ -")
     return f"{ROOT}/{locker}/{branch}"
 
@@ -75,7 +75,7 @@ def split_topic(name: str) -> tuple[str, str]:
     parts = name.split("/")
     if len(parts) != 4 or parts[0] + "/" + parts[1] != ROOT or parts[3] not in FROM_LOCKER:
         raise ProtocolError("not a topic on which lockers speak")
-    if not _LOCKER.match(parts[2]):
+    if not _LOCKER.fullmatch(parts[2]):
         raise ProtocolError("not the name of a locker")
     return parts[2], parts[3]
 

@@ -8,6 +8,10 @@ import math
 from collections.abc import Mapping
 
 U32_MAX = 0xFFFFFFFF
+TEXT_PATTERN = r"^[^\x00]*$"
+"""Text that any database stores; PostgreSQL takes no NUL."""
+LINE_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]*$"
+"""Text that is shown in one line: no control characters."""
 
 
 class ProtocolError(ValueError):

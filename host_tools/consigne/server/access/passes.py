@@ -20,6 +20,9 @@ from . import digits, grants
 
 TOKEN_DAYS_MAX = 366
 STANDING_DAYS_MAX = 3_660
+USES_MAX = 0xFF
+HOME_MAX = 9_999
+CARD_CHARACTERS_MAX = 20
 LOCKER = "locker"  # models.lockers.kind
 _COLLECT, _SERVICE, _TECHNICIAN = events.COLLECT, events.SERVICE, events.TECHNICIAN
 TOKEN_SLACK_S = 300  # a locker's clock may be behind

@@ -2,13 +2,22 @@
 
 from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPBearer
 
 from ..errors import CallerError, NotFound
 from ..parcels.parcels import Parcels
 from ..parcels.view import Parcel
 from ..people.accounts import Account
 from ..people.roles import Role
+
+KEY = HTTPBearer(
+    scheme_name="API key",
+    description="The key of an account, as 'consigne account add' prints it, or the host's own API token. A "
+    "route names the roles that it is for; none means any account. At the machine of the host itself nobody "
+    "needs a key as long as there are neither accounts nor a token. The session of the pages may read.",
+    auto_error=False,  # the gate has turned away who has none
+)
 
 
 class Forbidden(CallerError):
@@ -26,19 +35,21 @@ def asking(request: Request) -> Account:
 
 
 Asking = Annotated[Account, Depends(asking)]
+ANYBODY = Security(KEY)
+"""For a route that any account may ask."""
 
 
 def only(*roles: Role) -> Any:
-    """A dependency that turns every other role away."""
+    """A dependency that turns every other role away, and says so in the OpenAPI document."""
 
-    def check(account: Asking) -> Account:
+    def check(account: Asking, _: Annotated[object, ANYBODY]) -> Account:
         if account.role not in roles:
             raise Forbidden(
                 f"this is for {' and '.join(f'{role}s' for role in roles)}, not for {account.name}"
             )
         return account
 
-    return Depends(check)
+    return Security(check, scopes=[role.value for role in roles])
 
 
 def own_parcel(parcels: Parcels, id_: str, account: Account) -> Parcel:

@@ -1,49 +1,134 @@
-"""What callers send, checked for shape; what it means is checked where it is done."""
+"""What callers send, checked for shape; what it means is checked where it is done.
+
+Limits are those of who uses a value, named here and set there.
+"""
 
 from typing import Annotated
 
 from fastapi import Path
+from locker.core import events, records
 from locker.core.orders import SETTINGS
-from pydantic import BaseModel, ConfigDict, Field
+from locker.texts import LANGUAGES
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic.config import JsonDict
 
-from consigne.protocol import messages
+from consigne.protocol import codes, messages
+from consigne.protocol.untrusted import LINE_PATTERN, TEXT_PATTERN
 
-from ..fleet import orders
-from ..parcels.parcels import DEADLINE_DAYS_MAX, DERIVED
+from ..access import passes
+from ..access.digits import SIZES
+from ..fleet import alarms, fleet, orders
+from ..fleet.overview import NEEDS
+from ..notices.notices import CONTACT_CHARACTERS_MAX
+from ..parcels.parcels import DEADLINE_DAYS_MAX, DERIVED, LISTED
+from ..parcels.view import LABEL_CHARACTERS_MAX, LABEL_PATTERN
+from ..storage.models import NUMBER_MAX
 
-LockerId = Annotated[str, Path(pattern=messages.LOCKER_PATTERN, description="Name of a locker")]
-_DOOR = Field(ge=0, lt=65_535, description="counted from 0")
+MAX_BYTES = 1_000_000
+"""Of a body; a locker of ``messages.DOORS_MAX`` doors takes a tenth of it."""
+
+
+def any_of(names: tuple[str, ...]) -> str:
+    """A pattern that matches these names alone."""
+    return f"^({'|'.join(names)})$"
+
+
+NEED_PATTERN = any_of(("", *NEEDS))
+LockerId = Annotated[str, Path(pattern=messages.LOCKER_PATTERN, description="name of a locker or counter")]
+ParcelId = Annotated[
+    str, Path(min_length=1, max_length=LABEL_CHARACTERS_MAX, pattern=LABEL_PATTERN, description="its label")
+]
+RowId = Annotated[int, Path(ge=1, le=NUMBER_MAX)]
+
+_Locker = Annotated[str, Field(pattern=messages.LOCKER_PATTERN)]
+_Label = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=LABEL_CHARACTERS_MAX,
+        pattern=LABEL_PATTERN,
+        description="the text of its label, as it is scanned or typed",
+        examples=["RR123456785FR"],
+    ),
+]
+_Timezone = Annotated[
+    str, Field(max_length=fleet.TIMEZONE_CHARACTERS_MAX, pattern=LINE_PATTERN, examples=["Europe/Paris"])
+]
+_Size = Annotated[int, Field(ge=min(SIZES), le=max(SIZES), description="1 S, 2 M, 3 L, 4 XL")]
+_Door = Annotated[int, Field(ge=0, lt=codes.ANY_DOOR, description="counted from 0")]
+_DoorOrAny = Annotated[int, Field(ge=0, le=codes.ANY_DOOR, description="counted from 0; 65535: any")]
+_Hours = Annotated[int, Field(ge=1, le=orders.HOURS_MAX)]
+_U32 = Annotated[int, Field(ge=0, le=messages.U32_MAX)]
+HolderNumber = Annotated[int, Field(ge=0, le=codes.HOLDER_MAX, description="number of a courier company")]
+RoleNumber = Annotated[
+    int,
+    Field(
+        ge=1,
+        le=events.PARTNER,
+        description="1 courier, 2 clerk, 3 technician, 4 resident, 5 merchant, 6 partner",
+    ),
+]
+ActionNumber = Annotated[
+    int,
+    Field(
+        ge=0,
+        le=events.HANDOVER,
+        description="0 collect, 1 deposit, 2 return, 3 recall, 4 service, 5 handover",
+    ),
+]
+
+
+_NO_OTHERS: JsonDict = {"additionalProperties": False}  # names beside those of the pattern
 
 
 class Body(BaseModel):
-    """A misspelt field is refused, never silently ignored."""
+    """A misspelt field is refused, never silently ignored; so is a number written as text."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _whole(cls, value: object) -> object:
+        """5.0 is as whole as 5: some writers of JSON know one kind of number alone."""
+        return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 class DoorBody(Body):
     """A compartment, in the order of the locker's door numbers."""
 
-    name: str = Field(max_length=20, examples=["1"])
-    size: int = Field(ge=1, le=4, description="1 S, 2 M, 3 L, 4 XL")
+    name: str = Field(max_length=fleet.DOOR_NAME_CHARACTERS_MAX, pattern=LINE_PATTERN, examples=["1"])
+    size: _Size
     low: bool = Field(default=False, description="can be reached from a wheelchair")
 
 
 class PlaceBody(Body):
     """Where customers find it; stands in their messages."""
 
-    title: str = Field(default="", max_length=80, examples=["Gare du Nord, hall 2"])
-    address: str = Field(default="", max_length=200)
-    hours: str = Field(default="", max_length=200, examples=["day and night"])
+    title: str = Field(
+        default="",
+        max_length=fleet.TITLE_CHARACTERS_MAX,
+        pattern=TEXT_PATTERN,
+        examples=["Gare du Nord, hall 2"],
+    )
+    address: str = Field(default="", max_length=fleet.ADDRESS_CHARACTERS_MAX, pattern=TEXT_PATTERN)
+    hours: str = Field(
+        default="", max_length=fleet.HOURS_CHARACTERS_MAX, pattern=TEXT_PATTERN, examples=["day and night"]
+    )
 
 
 class LockerBody(Body):
     """A locker to be registered."""
 
-    id: str = Field(pattern=messages.LOCKER_PATTERN, examples=["L0001"])
-    device_key: str = Field(pattern="^[0-9a-fA-F]{64}$", description="32 bytes in hexadecimal", repr=False)
-    digits: int = Field(default=8, ge=6, le=10)
-    timezone: str = Field(default="UTC", max_length=64, examples=["Europe/Paris"])
+    id: _Locker = Field(examples=["L0001"])
+    device_key: str = Field(
+        pattern=f"^[0-9a-fA-F]{{{2 * fleet.KEY_BYTES}}}$",
+        description="random bytes in hexadecimal, made when the locker was provisioned",
+        repr=False,
+    )
+    digits: int = Field(
+        default=8, ge=fleet.CODE_DIGITS.start, lt=fleet.CODE_DIGITS.stop, description="length of its codes"
+    )
+    timezone: _Timezone = "UTC"
     doors: list[DoorBody] = Field(default=[], max_length=messages.DOORS_MAX)
     place: PlaceBody | None = None
 
@@ -51,16 +136,25 @@ class LockerBody(Body):
 class ParcelBody(Body):
     """A parcel to be announced."""
 
-    id: str = Field(min_length=1, max_length=100, examples=["RR123456785FR"])
-    locker: str = Field(pattern=messages.LOCKER_PATTERN)
-    size: int = Field(default=1, ge=1, le=4, description="1 S, 2 M, 3 L, 4 XL")
+    id: _Label
+    locker: _Locker
+    size: _Size = 1
     low: bool = Field(default=False, description="wants a compartment that a wheelchair reaches")
-    deadline_days: int = Field(default=3, ge=1, le=DEADLINE_DAYS_MAX)
-    code: str = Field(default=DERIVED, pattern="^(derived|listed)$")
-    contact: str | None = Field(
-        default=None, max_length=150, examples=["mail:someone@example.org", "sms:+33612345678"], repr=False
+    deadline_days: int = Field(default=3, ge=1, le=DEADLINE_DAYS_MAX, description="days to collect it")
+    code: str = Field(
+        default=DERIVED,
+        pattern=any_of((DERIVED, LISTED)),
+        description="derived: known to every side without a link; listed: drawn at random",
     )
-    language: str = Field(default="en", max_length=2)
+    contact: str | None = Field(
+        default=None,
+        max_length=CONTACT_CHARACTERS_MAX,
+        pattern=LINE_PATTERN,
+        description="how its customer is told: mail, sms or another channel of the host, then where",
+        examples=["mail:someone@example.org", "sms:+33612345678"],
+        repr=False,
+    )
+    language: str = Field(default="en", pattern=any_of(LANGUAGES), description="of what its customer is told")
 
 
 class ExtendBody(Body):
@@ -72,28 +166,45 @@ class ExtendBody(Body):
 class DoorOrder(Body):
     """A door to be opened, blocked or released."""
 
-    door: int = _DOOR
+    door: _Door
 
 
 class ReserveOrder(Body):
     """An empty compartment to be kept for one parcel."""
 
-    door: int = _DOOR
-    parcel: str = Field(min_length=1, max_length=100)
-    hours: int = Field(default=24, ge=1, le=orders.HOURS_MAX)
+    door: _Door
+    parcel: _Label
+    hours: _Hours = 24
 
 
 class ConfigureOrder(Body):
     """Settings to be changed; an empty text brings back what the locker's own file says."""
 
-    set: dict[str, str] = Field(min_length=1, max_length=len(SETTINGS), examples=[{"language": "fr"}])
+    set: dict[
+        Annotated[str, Field(pattern=any_of(SETTINGS))],
+        Annotated[str, Field(max_length=orders.NAME_CHARACTERS_MAX, pattern=LINE_PATTERN)],
+    ] = Field(
+        min_length=1,
+        max_length=len(SETTINGS),
+        examples=[{"language": "fr"}],
+        json_schema_extra=_NO_OTHERS,
+    )
 
 
 class MessageOrder(Body):
     """A message in place of the site's name; without texts the message is taken away."""
 
-    texts: dict[str, str] = Field(default={}, max_length=4, examples=[{"en": "Closed on Monday|for repair"}])
-    hours: int = Field(default=24, ge=1, le=orders.HOURS_MAX)
+    texts: dict[
+        Annotated[str, Field(pattern=any_of(LANGUAGES))],
+        Annotated[str, Field(max_length=orders.MESSAGE_CHARACTERS_MAX, pattern=TEXT_PATTERN)],
+    ] = Field(
+        default={},
+        max_length=len(LANGUAGES),
+        description="for a language one or two lines, divided by | or a line's end",
+        examples=[{"en": "Closed on Monday|for repair"}],
+        json_schema_extra=_NO_OTHERS,
+    )
+    hours: _Hours = 24
 
 
 class IdentifyOrder(Body):
@@ -111,46 +222,92 @@ class AgainOrder(Body):
 class TokenBody(Body):
     """A token for whoever holds the printed code."""
 
-    action: int = Field(
-        ge=0, le=5, description="0 collect, 1 deposit, 2 return, 3 recall, 4 service, 5 handover"
+    action: ActionNumber
+    holder: HolderNumber = 0
+    door: _DoorOrAny = codes.ANY_DOOR
+    parcel: str = Field(
+        default="",
+        max_length=records.PARCEL_ID_BYTES_MAX,
+        pattern=LINE_PATTERN,
+        description="id of one parcel",
     )
-    holder: int = Field(default=0, ge=0, le=65_535)
-    door: int = Field(default=65_535, ge=0, le=65_535, description="65535: any")
-    parcel: str = Field(default="", max_length=40)
-    days: int = Field(default=1, ge=1, le=366)
+    days: int = Field(default=1, ge=1, le=passes.TOKEN_DAYS_MAX)
 
 
 class StandingBody(Body):
     """A code for somebody who comes again, such as a resident."""
 
-    role: int = Field(default=4, ge=0, le=6, description="4 resident")
-    action: int = Field(default=0, ge=0, le=5)
-    holder: int = Field(default=0, ge=0, le=65_535)
-    door: int = Field(default=65_535, ge=0, le=65_535, description="65535: any, for deposits and service")
-    uses: int = Field(default=0, ge=0, le=255, description="0: as often as they like")
-    days: int = Field(default=365, ge=1, le=3_660)
-    card: str = Field(
-        default="", max_length=20, description="bits:facility:number of a Wiegand card in place of digits"
+    role: int = Field(
+        default=4, ge=0, le=events.PARTNER, description="0 customer, 4 resident; see the other roles"
     )
-    home: int = Field(default=0, ge=0, le=9_999, description="whose parcels it opens in a residence")
+    action: ActionNumber = 0
+    holder: HolderNumber = 0
+    door: _DoorOrAny = codes.ANY_DOOR
+    uses: int = Field(default=0, ge=0, le=passes.USES_MAX, description="0: as often as they like")
+    days: int = Field(default=365, ge=1, le=passes.STANDING_DAYS_MAX)
+    card: str = Field(
+        default="",
+        max_length=passes.CARD_CHARACTERS_MAX,
+        pattern=LINE_PATTERN,
+        description="bits:facility:number of a Wiegand card in place of digits",
+        examples=["26:12:34567"],
+    )
+    home: int = Field(
+        default=0, ge=0, le=passes.HOME_MAX, description="whose parcels it opens in a residence"
+    )
 
 
 class RevokeTokenBody(Body):
     """A token to be made worthless, as its making told."""
 
     nonce: int = Field(ge=1, le=messages.U32_MAX)
-    until: int = Field(ge=0, le=messages.U32_MAX)
+    until: _U32
 
 
 class RevokeHolderBody(Body):
     """Somebody whose window codes are to be worthless."""
 
-    role: int = Field(ge=1, le=6)
-    action: int = Field(ge=0, le=5)
+    role: RoleNumber
+    action: ActionNumber
     holder: int = Field(ge=0, lt=orders.COUNTERS.start)
 
 
 class ClearBody(Body):
     """How an alarm was dealt with."""
 
-    note: str = Field(default="", max_length=300)
+    note: str = Field(default="", max_length=alarms.NOTE_CHARACTERS_MAX, pattern=TEXT_PATTERN)
+
+
+class CounterBody(Body):
+    """A counter to be registered, or changed."""
+
+    id: _Locker = Field(examples=["shop-7"])
+    shelves: int = Field(ge=1, le=fleet.SHELVES_MAX)
+    timezone: _Timezone = "UTC"
+    place: PlaceBody
+
+
+class TakeInBody(Body):
+    """A parcel that comes in; without a shelf the emptiest is proposed."""
+
+    parcel: _Label
+    shelf: str = Field(default="", max_length=fleet.DOOR_NAME_CHARACTERS_MAX, pattern=LINE_PATTERN)
+
+
+class HandOverBody(Body):
+    """A customer's code."""
+
+    code: str = Field(
+        min_length=fleet.CODE_DIGITS.start,
+        max_length=2 * fleet.CODE_DIGITS.stop - 2,
+        pattern=LINE_PATTERN,
+        description="its digits, with spaces or without",
+        repr=False,
+    )
+    paper: bool = Field(default=False, description="identity paper was seen")
+
+
+class GiveBackBody(Body):
+    """A parcel that a courier takes away."""
+
+    parcel: _Label

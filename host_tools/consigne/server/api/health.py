@@ -1,10 +1,8 @@
 """Routes for whoever watches the host: its health, its numbers, and who did what."""
 
-from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Response, status
-from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
@@ -13,46 +11,56 @@ from .. import metrics
 from ..people import audit
 from ..people.roles import Role
 from ..service import HostService
+from . import answers, queries
 from .access import only
+from .refusals import refusals
+
+_NOT_HEALTHY = {"model": answers.HostHealth, "description": "It does not do all of its work."}
 
 
 def router(host: HostService) -> APIRouter:
     """``/healthz`` needs no account; the gate lets it through."""
+    router = APIRouter(tags=["host"])
     database, ingest = host.database, host.ingest
-    router = APIRouter(tags=["health"])
 
-    @router.get("/healthz")
-    def healthz(response: Response) -> dict[str, Any]:
+    @router.get("/healthz", responses={503: _NOT_HEALTHY})
+    def read_health(response: Response) -> answers.HostHealth:
         """Whether the database answers, the broker is connected and the ingest runs; 503 when not."""
         try:
             with database.read() as connection:
                 connection.execute(text("SELECT 1"))
-            answers = True
+            reachable = True
         except SQLAlchemyError:
-            answers = False
+            reachable = False
         counts, dropped = ingest.total()
-        healthy = answers and ingest.is_connected and ingest.is_running
+        healthy = reachable and ingest.is_connected and ingest.is_running
         if not healthy:
             response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE
-        return {
-            "healthy": healthy,
-            "database": answers,
-            "broker": ingest.is_connected,
-            "ingest": ingest.is_running,
-            "counts": asdict(counts),
-            "dropped": dict(dropped),
-        }
+        return answers.HostHealth(
+            healthy=healthy,
+            database=reachable,
+            broker=ingest.is_connected,
+            ingest=ingest.is_running,
+            counts=answers.Counts.model_validate(counts),
+            dropped=dict(dropped),
+        )
 
-    @router.get("/trail", dependencies=[only(Role.OPERATOR)])
-    def trail(limit: Annotated[int, Query(ge=1, le=audit.PAGE_MAX)] = 50) -> list[dict[str, Any]]:
+    @router.get("/trail", dependencies=[only(Role.OPERATOR)], responses=refusals(401, 403, 422))
+    def list_trail(wanted: Annotated[queries.TrailQuery, Query()]) -> list[answers.Entry]:
         """Who did what, everywhere: orders, codes shown, parcels, accounts, log-ins; the newest first."""
         with database.read() as connection:
-            return audit.trail(connection, limit=limit)
+            found = audit.trail(connection, limit=wanted.limit)
+        return [answers.Entry.model_validate(one) for one in found]
 
     numbers = metrics.registry(host)
 
-    @router.get("/metrics", response_class=PlainTextResponse, dependencies=[only(Role.OPERATOR)])
-    def prometheus() -> Response:
+    @router.get(
+        "/metrics",
+        response_class=Response,
+        dependencies=[only(Role.OPERATOR)],
+        responses={**refusals(401, 403), 200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+    )
+    def read_metrics() -> Response:
         """The host's numbers, as Prometheus reads them."""
         return Response(generate_latest(numbers), media_type=CONTENT_TYPE_LATEST)
 

@@ -1,7 +1,6 @@
 """Routes about lockers: registered, seen, their events, alarms and how they fare."""
 
-from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Response, status
 
@@ -11,33 +10,45 @@ from ..fleet.fleet import Door, Fleet, Place
 from ..fleet.overview import PAGE, Overview
 from ..people.roles import Role
 from ..service import HostService
-from .access import Asking, only
-from .bodies import ClearBody, LockerBody, LockerId
+from . import answers, queries
+from .access import ANYBODY, Asking, only
+from .bodies import ClearBody, LockerBody, LockerId, RowId
+from .refusals import refusals
 
 
 def router(host: HostService) -> APIRouter:
     """For operators, but for ``/points``, which tells everybody where parcels can go."""
     made = APIRouter()
-    made.include_router(_lockers(host.fleet, host.condition), dependencies=[only(Role.OPERATOR)])
-    made.include_router(_fleet(host.overview, host.alarms), dependencies=[only(Role.OPERATOR)])
+    operators = [only(Role.OPERATOR)]
+    made.include_router(_lockers(host.fleet), dependencies=operators, responses=refusals(401, 403))
+    made.include_router(
+        _history(host.fleet, host.condition), dependencies=operators, responses=refusals(401, 403, 404, 422)
+    )
+    made.include_router(
+        _fleet(host.overview, host.alarms), dependencies=operators, responses=refusals(401, 403, 422)
+    )
 
-    @made.get("/points", tags=["lockers"])
-    def points(
-        find: Annotated[str, Query(max_length=80, description="part of name, title or address")] = "",
-        page: Annotated[int, Query(ge=1)] = 1,
-    ) -> list[dict[str, Any]]:
+    @made.get("/points", tags=["lockers"], dependencies=[ANYBODY], responses=refusals(401, 422))
+    def list_points(wanted: Annotated[queries.PointsQuery, Query()]) -> list[answers.Point]:
         """Where parcels can go: place, whether it is connected, and free compartments by size."""
-        return host.overview.points(find, page)
+        return [answers.Point.model_validate(one) for one in host.overview.points(wanted.find, wanted.page)]
 
     return made
 
 
-def _lockers(fleet: Fleet, condition: Condition) -> APIRouter:
+def _lockers(fleet: Fleet) -> APIRouter:
     router = APIRouter(prefix="/lockers", tags=["lockers"])
 
-    @router.post("", status_code=status.HTTP_201_CREATED)
-    def register(body: LockerBody, response: Response, account: Asking) -> dict[str, Any]:
-        """Register a locker, or change its layout, place and timezone.  The key is never shown again."""
+    @router.post(
+        "",
+        status_code=status.HTTP_201_CREATED,
+        responses={**refusals(409, 413, 422), 200: {"model": answers.Locker, "description": "It was known."}},
+    )
+    def register_locker(body: LockerBody, response: Response, account: Asking) -> answers.Locker:
+        """Register a locker, or change its layout, place and timezone.
+
+        The key is never shown again, and a known locker's key is not replaced.
+        """
         new = fleet.register(
             body.id,
             bytes.fromhex(body.device_key),
@@ -49,55 +60,59 @@ def _lockers(fleet: Fleet, condition: Condition) -> APIRouter:
         )
         if not new:
             response.status_code = status.HTTP_200_OK
-        return fleet.locker(body.id)
+        return answers.Locker.model_validate(fleet.locker(body.id))
 
-    @router.get("")
-    def list_lockers(
-        after: Annotated[str, Query(max_length=32, description="name of the last locker already read")] = "",
-        limit: Annotated[int, Query(ge=1, le=1_000)] = 1_000,
-    ) -> list[dict[str, Any]]:
+    @router.get("", responses=refusals(422))
+    def list_lockers(wanted: Annotated[queries.LockersQuery, Query()]) -> list[answers.Locker]:
         """Lockers in the order of their names, and what they last said of themselves."""
-        return fleet.lockers(after=after, limit=limit)
+        found = fleet.lockers(after=wanted.after, limit=wanted.limit)
+        return [answers.Locker.model_validate(one) for one in found]
 
-    @router.get("/{locker}")
-    def one_locker(locker: LockerId) -> dict[str, Any]:
+    @router.get("/{locker}", responses=refusals(404, 422))
+    def read_locker(locker: LockerId) -> answers.Locker:
         """One locker."""
-        return fleet.locker(locker)
+        return answers.Locker.model_validate(fleet.locker(locker))
 
-    @router.post("/{locker}/retire")
-    def retire(locker: LockerId, account: Asking) -> dict[str, Any]:
+    @router.post("/{locker}/retire", responses=refusals(404, 409, 422))
+    def retire_locker(locker: LockerId, account: Asking) -> answers.Locker:
         """Take a locker or counter out of service for ever; refused while parcels lie in it or are to come.
 
         Its credentials, codes, orders and the accounts of its people end; its history stays to be read.
         """
         fleet.retire(locker, account.name)
-        return fleet.locker(locker)
+        return answers.Locker.model_validate(fleet.locker(locker))
+
+    return router
+
+
+def _history(fleet: Fleet, condition: Condition) -> APIRouter:
+    """What a locker has told."""
+    router = APIRouter(prefix="/lockers", tags=["lockers"])
 
     @router.get("/{locker}/compartments")
-    def compartments(locker: LockerId) -> list[dict[str, Any]]:
+    def list_compartments(locker: LockerId) -> list[answers.Compartment]:
         """What lies where."""
-        return fleet.compartments(locker)
+        return [answers.Compartment.model_validate(one) for one in fleet.compartments(locker)]
 
     @router.get("/{locker}/events")
-    def events(
-        locker: LockerId,
-        after: Annotated[int, Query(ge=0, description="id of the last event already read")] = 0,
-        limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
-    ) -> list[dict[str, Any]]:
+    def list_events(locker: LockerId, wanted: Annotated[queries.EventsQuery, Query()]) -> list[answers.Event]:
         """Events in the order of their arrival, from one id on."""
-        return fleet.events(locker, after=after, limit=limit)
+        found = fleet.events(locker, after=wanted.after, limit=wanted.limit)
+        return [answers.Event.model_validate(one) for one in found]
 
     @router.get("/{locker}/samples")
-    def samples(locker: LockerId, since: Annotated[int, Query(ge=0)] = 0) -> list[dict[str, Any]]:
+    def list_samples(
+        locker: LockerId, wanted: Annotated[queries.SamplesQuery, Query()]
+    ) -> list[answers.Sample]:
         """Free heap, signal and supply over the last two weeks, the oldest first."""
         fleet.locker(locker)
-        return condition.samples(locker, since)
+        return [answers.Sample.model_validate(one) for one in condition.samples(locker, wanted.since)]
 
     @router.get("/{locker}/latches")
-    def latches(locker: LockerId) -> list[dict[str, Any]]:
+    def list_latches(locker: LockerId) -> list[answers.Latch]:
         """How well each latch springs, the one that will fail next first, with its trend by days."""
         fleet.locker(locker)
-        return [asdict(latch) for latch in condition.latches(locker)]
+        return [answers.Latch.model_validate(latch) for latch in condition.latches(locker)]
 
     return router
 
@@ -106,31 +121,24 @@ def _fleet(overview: Overview, alarms: Alarms) -> APIRouter:
     router = APIRouter(tags=["fleet"])
 
     @router.get("/fleet")
-    def fleet_view(
-        find: Annotated[str, Query(max_length=80)] = "",
-        only_: Annotated[str, Query(alias="only", max_length=20, description="what needs attention")] = "",
-        page: Annotated[int, Query(ge=1)] = 1,
-    ) -> dict[str, Any]:
+    def list_fleet(wanted: Annotated[queries.FleetQuery, Query()]) -> answers.FleetPage:
         """The fleet, what needs attention first."""
-        shown = overview.page(find, only_, page)
-        return {
-            "total": shown.total,
-            "page_size": PAGE,
-            "counts": shown.counts,
-            "lockers": [asdict(line) for line in shown.lines],
-        }
+        shown = overview.page(wanted.find, wanted.only, wanted.page)
+        return answers.FleetPage(
+            total=shown.total,
+            page_size=PAGE,
+            counts=shown.counts,
+            lockers=[answers.Line.model_validate(line) for line in shown.lines],
+        )
 
     @router.get("/alarms")
-    def open_alarms(
-        locker: Annotated[str | None, Query(max_length=32)] = None,
-        limit: Annotated[int, Query(ge=1, le=500)] = 100,
-    ) -> list[dict[str, Any]]:
+    def list_alarms(wanted: Annotated[queries.AlarmsQuery, Query()]) -> list[answers.Alarm]:
         """Alarms that nobody has dealt with, the newest first."""
-        return alarms.open(locker, limit)
+        return [answers.Alarm.model_validate(one) for one in alarms.open(wanted.locker, wanted.limit)]
 
-    @router.post("/alarms/{alarm}/clear")
-    def clear(alarm: int, body: ClearBody, account: Asking) -> dict[str, Any]:
+    @router.post("/alarms/{alarm}/clear", responses=refusals(404, 409, 413))
+    def clear_alarm(alarm: RowId, body: ClearBody, account: Asking) -> answers.Alarm:
         """Say that an alarm is dealt with."""
-        return alarms.clear(alarm, account.name, body.note)
+        return answers.Alarm.model_validate(alarms.clear(alarm, account.name, body.note))
 
     return router

@@ -1,66 +1,68 @@
 """Routes by which operators order lockers about, make codes and read the trail of both."""
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Query, status
+from fastapi import APIRouter, Path, Query, status
+from locker.core import events
+
+from consigne.protocol.untrusted import LINE_PATTERN
 
 from ..access.passes import Passes
+from ..fleet.commands import ID_CHARACTERS_MAX as COMMAND_CHARACTERS_MAX
 from ..fleet.orders import Orders
 from ..parcels.parcels import Parcels
 from ..people import audit
 from ..people.roles import HOLDER_ROLES, Role
 from ..service import HostService
-from ..storage.database import Database
-from . import bodies
-from .access import Asking, Forbidden, only, own_parcel
-from .bodies import LockerId
+from . import answers, bodies, queries
+from .access import ANYBODY, Asking, Forbidden, only, own_parcel
+from .bodies import LockerId, RowId
+from .refusals import refusals
 
-_COURIER, _DEPOSIT = 1, 1
-_SENDERS_ACTIONS = (1, 2, 3)  # deposit, return, recall
+_SENDERS_ACTIONS = (events.DEPOSIT, events.RETURN, events.RECALL)
 _TOKEN_MAKERS = only(Role.OPERATOR, Role.CARRIER, Role.MERCHANT)
 _ACCEPTED = status.HTTP_202_ACCEPTED
+_WITH_BODY = refusals(413)
 
 
 def router(host: HostService) -> APIRouter:
     """Operators' orders and their trail, and codes for whoever may have them."""
-    orders, kick = host.orders, host.kick
-    made = APIRouter(prefix="/lockers", tags=["orders and codes"])
-    operators = [only(Role.OPERATOR)]
-    made.include_router(_at_doors(orders, kick), dependencies=operators)
-    made.include_router(_whole_lockers(orders, kick), dependencies=operators)
-    made.include_router(_revocations(orders, kick), dependencies=operators)
-    made.include_router(_trail(host.database, orders), dependencies=operators)
-    made.include_router(_standing(host.passes, kick), dependencies=operators)
-    made.include_router(_codes(host.passes, host.parcels))
+    made = APIRouter(prefix="/lockers", responses=refusals(401, 403, 422))
+    orders, kick, operators = host.orders, host.kick, [only(Role.OPERATOR)]
+    for router in (_at_doors(orders, kick), _whole_lockers(orders, kick), _revocations(orders, kick)):
+        made.include_router(router, tags=["orders"], dependencies=operators, responses=refusals(404, 409))
+    made.include_router(_trail(host), tags=["orders"], dependencies=operators)
+    made.include_router(_standing(host.passes, kick), tags=["codes"], dependencies=operators)
+    made.include_router(_codes(host.passes, host.parcels), tags=["codes"], responses=refusals(404, 409))
     return made
 
 
-def _carry_out(orders: Orders, kick: Callable[[], None], locker: str, command: str) -> dict[str, Any]:
+def _carry_out(orders: Orders, kick: Callable[[], None], locker: str, command: str) -> answers.Order:
     kick()
-    return orders.get(locker, command)
+    return answers.Order.model_validate(orders.get(locker, command))
 
 
 def _at_doors(orders: Orders, kick: Callable[[], None]) -> APIRouter:
     router = APIRouter()
 
-    @router.post("/{locker}/open", status_code=_ACCEPTED)
-    def open_door(locker: LockerId, body: bodies.DoorOrder, account: Asking) -> dict[str, Any]:
+    @router.post("/{locker}/open", status_code=_ACCEPTED, responses=_WITH_BODY)
+    def open_door(locker: LockerId, body: bodies.DoorOrder, account: Asking) -> answers.Order:
         """Order a door to be opened now.  Ask for the command to learn what became of it."""
         return _carry_out(orders, kick, locker, orders.open(locker, body.door, account.name))
 
-    @router.post("/{locker}/block", status_code=_ACCEPTED)
-    def block(locker: LockerId, body: bodies.DoorOrder, account: Asking) -> dict[str, Any]:
+    @router.post("/{locker}/block", status_code=_ACCEPTED, responses=_WITH_BODY)
+    def block_door(locker: LockerId, body: bodies.DoorOrder, account: Asking) -> answers.Order:
         """Give a compartment to nobody until it is released."""
         return _carry_out(orders, kick, locker, orders.block(locker, body.door, account.name))
 
-    @router.post("/{locker}/release", status_code=_ACCEPTED)
-    def release(locker: LockerId, body: bodies.DoorOrder, account: Asking) -> dict[str, Any]:
+    @router.post("/{locker}/release", status_code=_ACCEPTED, responses=_WITH_BODY)
+    def release_door(locker: LockerId, body: bodies.DoorOrder, account: Asking) -> answers.Order:
         """Give a compartment to new parcels again."""
         return _carry_out(orders, kick, locker, orders.release(locker, body.door, account.name))
 
-    @router.post("/{locker}/reserve", status_code=_ACCEPTED)
-    def reserve(locker: LockerId, body: bodies.ReserveOrder, account: Asking) -> dict[str, Any]:
+    @router.post("/{locker}/reserve", status_code=_ACCEPTED, responses=_WITH_BODY)
+    def reserve_door(locker: LockerId, body: bodies.ReserveOrder, account: Asking) -> answers.Order:
         """Keep an empty compartment for one parcel."""
         command = orders.reserve(locker, body.door, body.parcel, body.hours, account.name)
         return _carry_out(orders, kick, locker, command)
@@ -71,28 +73,28 @@ def _at_doors(orders: Orders, kick: Callable[[], None]) -> APIRouter:
 def _whole_lockers(orders: Orders, kick: Callable[[], None]) -> APIRouter:
     router = APIRouter()
 
-    @router.post("/{locker}/configure", status_code=_ACCEPTED)
-    def configure(locker: LockerId, body: bodies.ConfigureOrder, account: Asking) -> dict[str, Any]:
+    @router.post("/{locker}/configure", status_code=_ACCEPTED, responses=_WITH_BODY)
+    def configure_locker(locker: LockerId, body: bodies.ConfigureOrder, account: Asking) -> answers.Order:
         """Change settings: all of them, or none when the locker refuses one."""
         return _carry_out(orders, kick, locker, orders.configure(locker, body.set, account.name))
 
-    @router.post("/{locker}/message", status_code=_ACCEPTED)
-    def message(locker: LockerId, body: bodies.MessageOrder, account: Asking) -> dict[str, Any]:
+    @router.post("/{locker}/message", status_code=_ACCEPTED, responses=_WITH_BODY)
+    def show_message(locker: LockerId, body: bodies.MessageOrder, account: Asking) -> answers.Order:
         """Show a message on the display."""
         return _carry_out(orders, kick, locker, orders.message(locker, body.texts, body.hours, account.name))
 
-    @router.post("/{locker}/identify", status_code=_ACCEPTED)
-    def identify(locker: LockerId, body: bodies.IdentifyOrder, account: Asking) -> dict[str, Any]:
+    @router.post("/{locker}/identify", status_code=_ACCEPTED, responses=_WITH_BODY)
+    def identify_locker(locker: LockerId, body: bodies.IdentifyOrder, account: Asking) -> answers.Order:
         """Have it beep and blink."""
         return _carry_out(orders, kick, locker, orders.identify(locker, body.seconds, account.name))
 
     @router.post("/{locker}/reboot", status_code=_ACCEPTED)
-    def reboot(locker: LockerId, account: Asking) -> dict[str, Any]:
+    def restart_locker(locker: LockerId, account: Asking) -> answers.Order:
         """Restart it as soon as nobody is being served."""
         return _carry_out(orders, kick, locker, orders.reboot(locker, account.name))
 
-    @router.post("/{locker}/again", status_code=_ACCEPTED)
-    def again(locker: LockerId, body: bodies.AgainOrder, account: Asking) -> dict[str, Any]:
+    @router.post("/{locker}/again", status_code=_ACCEPTED, responses=_WITH_BODY)
+    def repeat_events(locker: LockerId, body: bodies.AgainOrder, account: Asking) -> answers.Order:
         """Have it send its events again from a number on."""
         return _carry_out(orders, kick, locker, orders.again(locker, body.seq, account.name))
 
@@ -102,14 +104,14 @@ def _whole_lockers(orders: Orders, kick: Callable[[], None]) -> APIRouter:
 def _revocations(orders: Orders, kick: Callable[[], None]) -> APIRouter:
     router = APIRouter()
 
-    @router.post("/{locker}/revoke-token", status_code=_ACCEPTED)
-    def revoke_token(locker: LockerId, body: bodies.RevokeTokenBody, account: Asking) -> dict[str, Any]:
+    @router.post("/{locker}/revoke-token", status_code=_ACCEPTED, responses=_WITH_BODY)
+    def revoke_token(locker: LockerId, body: bodies.RevokeTokenBody, account: Asking) -> answers.Order:
         """Make one token worthless."""
         command = orders.revoke_token(locker, body.nonce, body.until, account.name)
         return _carry_out(orders, kick, locker, command)
 
-    @router.post("/{locker}/revoke-holder", status_code=_ACCEPTED)
-    def revoke_holder(locker: LockerId, body: bodies.RevokeHolderBody, account: Asking) -> dict[str, Any]:
+    @router.post("/{locker}/revoke-holder", status_code=_ACCEPTED, responses=_WITH_BODY)
+    def revoke_holder(locker: LockerId, body: bodies.RevokeHolderBody, account: Asking) -> answers.Order:
         """Make the codes of a courier, clerk or technician worthless; from now on they get others."""
         command = orders.revoke_holder(locker, body.role, body.action, body.holder, account.name)
         return _carry_out(orders, kick, locker, command)
@@ -117,21 +119,33 @@ def _revocations(orders: Orders, kick: Callable[[], None]) -> APIRouter:
     return router
 
 
-def _trail(database: Database, orders: Orders) -> APIRouter:
+def _trail(host: HostService) -> APIRouter:
     router = APIRouter()
 
-    @router.get("/{locker}/commands/{command}")
-    def command(locker: LockerId, command: str) -> dict[str, Any]:
+    @router.get("/{locker}/commands/{command}", responses=refusals(404))
+    def read_command(
+        locker: LockerId,
+        command: Annotated[
+            str,
+            Path(
+                min_length=1,
+                max_length=COMMAND_CHARACTERS_MAX,
+                pattern=LINE_PATTERN,
+                description="as its order was answered",
+            ),
+        ],
+    ) -> answers.Order:
         """What became of a command: waiting, sent, done, refused (and why), expired."""
-        return orders.get(locker, command)
+        return answers.Order.model_validate(host.orders.get(locker, command))
 
     @router.get("/{locker}/trail")
-    def trail(
-        locker: LockerId, limit: Annotated[int, Query(ge=1, le=audit.PAGE_MAX)] = 50
-    ) -> list[dict[str, Any]]:
+    def list_locker_trail(
+        locker: LockerId, wanted: Annotated[queries.TrailQuery, Query()]
+    ) -> list[answers.Entry]:
         """Who did what at this locker, when, and how the locker answered; the newest first."""
-        with database.read() as connection:
-            return audit.trail(connection, locker, limit)
+        with host.database.read() as connection:
+            found = audit.trail(connection, locker, wanted.limit)
+        return [answers.Entry.model_validate(one) for one in found]
 
     return router
 
@@ -139,20 +153,26 @@ def _trail(database: Database, orders: Orders) -> APIRouter:
 def _standing(passes: Passes, kick: Callable[[], None]) -> APIRouter:
     router = APIRouter()
 
-    @router.post("/{locker}/standing-codes", status_code=status.HTTP_201_CREATED)
-    def make(locker: LockerId, body: bodies.StandingBody, account: Asking) -> dict[str, Any]:
+    @router.post(
+        "/{locker}/standing-codes", status_code=status.HTTP_201_CREATED, responses=refusals(404, 409, 413)
+    )
+    def make_standing_code(locker: LockerId, body: bodies.StandingBody, account: Asking) -> answers.Standing:
         """Make a code that works again and again; its digits are told once, here."""
         made = passes.standing(locker, by=account.name, **body.model_dump())
         kick()
-        return made
+        return answers.Standing.model_validate(made)
 
-    @router.get("/{locker}/standing-codes")
-    def list_standing(locker: LockerId) -> list[dict[str, Any]]:
+    @router.get("/{locker}/standing-codes", responses=refusals(404, 409))
+    def list_standing_codes(locker: LockerId) -> list[answers.StandingCode]:
         """Standing codes that have not ended, without their digits."""
-        return passes.standing_codes(locker)
+        return [answers.StandingCode.model_validate(one) for one in passes.standing_codes(locker)]
 
-    @router.delete("/{locker}/standing-codes/{grant}", status_code=status.HTTP_204_NO_CONTENT)
-    def drop(locker: LockerId, grant: int, account: Asking) -> None:
+    @router.delete(
+        "/{locker}/standing-codes/{grant}",
+        status_code=status.HTTP_204_NO_CONTENT,
+        responses=refusals(404),
+    )
+    def drop_standing_code(locker: LockerId, grant: RowId, account: Asking) -> None:
         """Take a standing code back."""
         passes.drop_standing(locker, grant, account.name)
         kick()
@@ -163,39 +183,40 @@ def _standing(passes: Passes, kick: Callable[[], None]) -> APIRouter:
 def _codes(passes: Passes, parcels: Parcels) -> APIRouter:
     router = APIRouter()
 
-    @router.get("/{locker}/courier-code")
-    def courier_code(
-        locker: LockerId,
-        account: Asking,
-        holder: Annotated[
-            int | None, Query(ge=0, le=65_535, description="number of the courier company")
-        ] = None,
-        role: Annotated[int | None, Query(ge=1, le=6)] = None,
-        action: Annotated[int, Query(ge=0, le=5)] = _DEPOSIT,
-    ) -> dict[str, Any]:
+    @router.get("/{locker}/courier-code", dependencies=[ANYBODY])
+    def read_courier_code(
+        locker: LockerId, account: Asking, wanted: Annotated[queries.CourierCodeQuery, Query()]
+    ) -> answers.WindowCode:
         """The code a courier types today, and until when it works; carriers get their own only."""
+        role, holder = wanted.role, wanted.holder
         if account.role is not Role.OPERATOR:
             own = (HOLDER_ROLES[account.role], account.holder)
-            if (role or own[0], own[1] if holder is None else holder) != own or action == 4:
+            asked = (role or own[0], own[1] if holder is None else holder)
+            if asked != own or wanted.action == events.SERVICE:
                 raise Forbidden(
                     f"{account.name} gets codes of holder {account.holder} only, and none for service"
                 )
             role, holder = own
-        found = {"role": role or _COURIER, "holder": holder or 0}
-        return passes.window_code(locker, action=action, by=account.name, **found)
+        found = passes.window_code(
+            locker, role=role or events.COURIER, action=wanted.action, holder=holder or 0, by=account.name
+        )
+        return answers.WindowCode.model_validate(found)
 
     @router.get("/{locker}/console-code", dependencies=[only(Role.OPERATOR)])
-    def console_code(
-        locker: LockerId,
-        account: Asking,
-        holder: Annotated[int, Query(ge=0, le=65_535, description="number of the technician")],
-        number: Annotated[int, Query(ge=0, le=999_999_999, description="as the console shows it")],
-    ) -> dict[str, Any]:
+    def read_console_code(
+        locker: LockerId, account: Asking, wanted: Annotated[queries.ConsoleCodeQuery, Query()]
+    ) -> answers.ConsoleCode:
         """The code for a number on the closed console of a locker whose clock is not set."""
-        return passes.console_code(locker, holder=holder, number=number, by=account.name)
+        found = passes.console_code(locker, holder=wanted.holder, number=wanted.number, by=account.name)
+        return answers.ConsoleCode.model_validate(found)
 
-    @router.post("/{locker}/tokens", status_code=status.HTTP_201_CREATED, dependencies=[_TOKEN_MAKERS])
-    def token(locker: LockerId, body: bodies.TokenBody, account: Asking) -> dict[str, Any]:
+    @router.post(
+        "/{locker}/tokens",
+        status_code=status.HTTP_201_CREATED,
+        dependencies=[_TOKEN_MAKERS],
+        responses=refusals(413),
+    )
+    def make_token(locker: LockerId, body: bodies.TokenBody, account: Asking) -> answers.Token:
         """A token to print as a QR code; it works once.
 
         Carriers and merchants make them for parcels of their own: to leave, send back or take back.
@@ -208,6 +229,6 @@ def _codes(passes: Passes, parcels: Parcels) -> APIRouter:
                 )
             fields["parcel"] = own_parcel(parcels, body.parcel, account).id
             fields["holder"] = account.holder
-        return passes.token(locker, by=account.name, **fields)
+        return answers.Token.model_validate(passes.token(locker, by=account.name, **fields))
 
     return router

@@ -1,89 +1,95 @@
 """Routes about parcels: operators see all, carriers and merchants theirs, clerks those of their counter."""
 
-from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, status
 
-from consigne.protocol import messages
-
-from ..parcels.view import PAGE_MAX
 from ..people.accounts import Account
 from ..people.roles import Role
 from ..service import HostService
-from .access import Asking, only, own_parcel
-from .bodies import ExtendBody, ParcelBody
+from . import answers, queries
+from .access import ANYBODY, Asking, only, own_parcel
+from .bodies import ExtendBody, ParcelBody, ParcelId
+from .refusals import refusals
 
 _SENDERS = only(Role.OPERATOR, Role.CARRIER, Role.MERCHANT)  # who knows the customer, and may see codes
 
 
 def router(host: HostService) -> APIRouter:
     """Everything about parcels; whatever is to be sent is sent at once."""
-    parcels, kick = host.parcels, host.kick
-    router = APIRouter(prefix="/parcels", tags=["parcels"])
+    made = APIRouter(tags=["parcels"])
+    refused = refusals(401, 403, 404, 409, 422)
+    made.include_router(_of_senders(host), dependencies=[_SENDERS], responses=refused)
+    made.include_router(_of_anybody(host), dependencies=[ANYBODY], responses=refusals(401, 404, 422))
+    return made
 
-    @router.post("", status_code=status.HTTP_201_CREATED, dependencies=[_SENDERS])
-    def announce(body: ParcelBody, account: Asking) -> dict[str, Any]:
-        """Announce a parcel to a locker."""
+
+def _of_senders(host: HostService) -> APIRouter:
+    router, parcels = APIRouter(prefix="/parcels"), host.parcels
+
+    @router.post("", status_code=status.HTTP_201_CREATED, responses=refusals(413))
+    def announce_parcel(body: ParcelBody, account: Asking) -> answers.Parcel:
+        """Announce a parcel to a locker.  Asked again, exactly the same changes nothing."""
         fields = body.model_dump(exclude={"id", "locker"})
         made = parcels.announce(body.id, body.locker, carrier=_carrier(account), by=account.name, **fields)
-        kick()
-        return asdict(made)
+        host.kick()
+        return answers.Parcel.model_validate(made)
+
+    @router.get("/{parcel:path}/code")
+    def read_code(parcel: ParcelId, account: Asking) -> answers.ParcelCode:
+        """The code that collects a parcel; a derived one is known before the parcel has arrived."""
+        id_ = own_parcel(parcels, parcel, account).id
+        return answers.ParcelCode(parcel=id_, code=parcels.code(id_, by=account.name))
+
+    @router.post("/{parcel:path}/revoke")
+    def revoke_code(parcel: ParcelId, account: Asking) -> answers.Parcel:
+        """Make the code worthless; a parcel that has not arrived is cancelled."""
+        revoked = parcels.revoke(own_parcel(parcels, parcel, account).id, by=account.name)
+        host.kick()
+        return answers.Parcel.model_validate(revoked)
+
+    @router.post("/{parcel:path}/extend", responses=refusals(413))
+    def extend_parcel(parcel: ParcelId, body: ExtendBody, account: Asking) -> answers.Parcel:
+        """Give the customer more days."""
+        extended = parcels.extend(own_parcel(parcels, parcel, account).id, body.days, by=account.name)
+        host.kick()
+        return answers.Parcel.model_validate(extended)
+
+    return router
+
+
+def _of_anybody(host: HostService) -> APIRouter:
+    router, parcels = APIRouter(prefix="/parcels"), host.parcels
 
     @router.get("")
     def list_parcels(
-        account: Asking,
-        locker: Annotated[str | None, Query(pattern=messages.LOCKER_PATTERN)] = None,
-        open_only: bool = False,
-        overdue: Annotated[
-            bool, Query(description="in a locker beyond the deadline: to be taken back")
-        ] = False,
-        after: Annotated[str, Query(max_length=100, description="last parcel of the page before")] = "",
-        limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = PAGE_MAX,
-    ) -> list[dict[str, Any]]:
+        account: Asking, wanted: Annotated[queries.ParcelsQuery, Query()]
+    ) -> list[answers.Parcel]:
         """Parcels, the newest announcement first."""
-        if account.role.sits:
-            locker = account.locker
+        sits = account.role.sits
         found = parcels.list(
-            locker,
-            open_only=open_only,
-            overdue=overdue,
-            carrier=None if account.role.sits else _carrier(account),
-            after=after,
-            limit=limit,
+            account.locker if sits else wanted.locker,
+            open_only=wanted.open_only,
+            overdue=wanted.overdue,
+            carrier=None if sits else _carrier(account),
+            after=wanted.after,
+            limit=wanted.limit,
         )
-        return [asdict(parcel) for parcel in found]
-
-    @router.get("/{parcel:path}/code", dependencies=[_SENDERS])
-    def code(parcel: str, account: Asking) -> dict[str, str]:
-        """The code that collects a parcel; a derived one is known before the parcel has arrived."""
-        id_ = own_parcel(parcels, parcel, account).id
-        return {"parcel": id_, "code": parcels.code(id_, by=account.name)}
-
-    @router.post("/{parcel:path}/revoke", dependencies=[_SENDERS])
-    def revoke(parcel: str, account: Asking) -> dict[str, Any]:
-        """Make the code worthless; a parcel that has not arrived is cancelled."""
-        revoked = parcels.revoke(own_parcel(parcels, parcel, account).id, by=account.name)
-        kick()
-        return asdict(revoked)
-
-    @router.post("/{parcel:path}/extend", dependencies=[_SENDERS])
-    def extend(parcel: str, body: ExtendBody, account: Asking) -> dict[str, Any]:
-        """Give the customer more days."""
-        extended = parcels.extend(own_parcel(parcels, parcel, account).id, body.days, by=account.name)
-        kick()
-        return asdict(extended)
+        return [answers.Parcel.model_validate(parcel) for parcel in found]
 
     @router.get("/{parcel:path}/notices")
-    def notices(parcel: str, account: Asking) -> list[dict[str, Any]]:
+    def list_notices(parcel: ParcelId, account: Asking) -> list[answers.Notice]:
         """What the customer was told, and will be; never the address, never the text."""
-        return host.outbox.of_parcel(own_parcel(parcels, parcel, account).id)
+        found = host.outbox.of_parcel(own_parcel(parcels, parcel, account).id)
+        return [answers.Notice.model_validate(one) for one in found]
 
     @router.get("/{parcel:path}")  # the last: an id may contain a slash
-    def one_parcel(parcel: str, account: Asking) -> dict[str, Any]:
+    def read_parcel(parcel: ParcelId, account: Asking) -> answers.ParcelHistory:
         """A parcel and everything that was told about it."""
         found = own_parcel(parcels, parcel, account)
-        return {**asdict(found), "events": host.fleet.events_of_parcel(found.id)}
+        told = host.fleet.events_of_parcel(found.id)
+        known = answers.Parcel.model_validate(found).model_dump()
+        return answers.ParcelHistory(**known, events=[answers.Event.model_validate(one) for one in told])
 
     return router
 

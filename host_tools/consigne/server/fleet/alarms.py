@@ -20,6 +20,7 @@ from ..storage.models import alarms
 ALARMING = ("alarm", "forced", "door_fault", "lost")
 KEEP_S = 400 * 86_400
 PAGE_MAX = 500
+NOTE_CHARACTERS_MAX = 300
 
 
 def note(connection: Connection, stored: Iterable[Stored]) -> None:

@@ -26,6 +26,7 @@ from . import commands
 
 LINE_CHARACTERS_MAX = 20
 LINES_MAX = 2
+MESSAGE_CHARACTERS_MAX = 100  # with blanks around; what is shown is checked line by line
 NAME_CHARACTERS_MAX = 20
 REOPEN_S_MAX = 600
 IDENTIFY_S_MAX = 60

@@ -20,6 +20,7 @@ from ..storage.database import Database
 from ..storage.models import alarms, compartments, lockers, streams
 
 PAGE = 50
+FIND_CHARACTERS_MAX = 80
 FRESH_S = 3.0
 SOUND_JOURNALS = ("clean", "fresh", "")
 _EMPTY, _BLOCKED = 0, 4  # fleet.CONTENT_NAMES

@@ -20,6 +20,7 @@ from ..storage.models import ENDED, notices, parcels
 
 ANNOUNCED, ARRIVED, REMINDER, EXPIRED = "announced", "arrived", "reminder", "expired"
 COLLECTED, RETURNED = "collected", "returned"
+CONTACT_CHARACTERS_MAX = 150
 WAITING, SENT, FAILED, VOID = "waiting", "sent", "failed", "void"
 DAY_S = 86_400
 REMIND_BEFORE_S = DAY_S
@@ -55,7 +56,7 @@ def check_contact(text: str) -> str:
     """``mail:someone@example.org``, ``sms:+33612345678``, or ``<channel>:<name there>``; else ``Invalid``."""
     channel, colon, to = text.partition(":")
     shape = {"mail": _MAIL, "sms": _PHONE}.get(channel, _ELSE)
-    if not colon or not _CHANNEL.match(channel) or not shape.match(to):
+    if not colon or not _CHANNEL.fullmatch(channel) or not shape.fullmatch(to):
         raise Invalid("contact is mail:someone@example.org, sms:+33612345678 or <channel>:<name>")
     return text
 

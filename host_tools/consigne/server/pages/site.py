@@ -9,6 +9,7 @@ from nicegui import ui
 from consigne.ui.components import Text, box, dress
 
 from ..errors import CallerError, NotFound
+from ..fleet.overview import FIND_CHARACTERS_MAX
 from ..people.accounts import Account
 from ..people.gate import session_of
 from ..people.roles import Role
@@ -47,7 +48,7 @@ def add_pages(app: FastAPI, host: HostService) -> None:
             CounterView(host, account, _who(host, request))
         elif account.role is Role.OPERATOR:
             _head(account, "the fleet, what needs attention first")
-            await FleetView(host.overview, find[:80], only, page).refresh()
+            await FleetView(host.overview, find[:FIND_CHARACTERS_MAX], only, page).refresh()
         else:
             _head(account, f"parcels of {account.name}")
             MineView(host, account, _who(host, request))

@@ -178,7 +178,7 @@ def _too_soon(wait_s: int) -> NotYet:
 
 
 def _check_account(name: str, role: Role, holder: int | None, locker: str | None) -> None:
-    if not _NAME.match(name):
+    if not _NAME.fullmatch(name):
         raise Invalid("an account's name is 1 to 64 letters, digits, spaces and . _ @ -")
     if (role in HOLDER_ROLES) != (holder is not None):
         raise Invalid(

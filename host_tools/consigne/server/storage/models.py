@@ -23,6 +23,8 @@ from .secret import SecretBytes
 
 metadata = MetaData()
 
+NUMBER_MAX = 2**53 - 1
+"""The largest number that a column holds and every reader of JSON keeps exactly."""
 _ROW_ID = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows only as INTEGER
 
 lockers = Table(

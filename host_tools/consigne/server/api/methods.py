@@ -1,0 +1,30 @@
+"""Methods that no route of a path has: refused with the list of those that one has."""
+
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+
+class _NotAllowed:
+    """Answers every method."""
+
+    def __init__(self, methods: list[str]) -> None:
+        self._allow = ", ".join(methods)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        told = f"{scope['method']} is not for this path: ask it with {self._allow}"
+        answer = JSONResponse({"detail": told}, 405, {"allow": self._allow})
+        await answer(scope, receive, send)
+
+
+def refuse_others(app: FastAPI) -> None:
+    """Add, behind the routes of an application, one for every other method of their paths.
+
+    Without it a method is refused by the first route of its path, which knows nothing of the others; and
+    once pages are mounted beside the routes, by the pages, who know nothing of the path.
+    """
+    for path, operations in app.openapi()["paths"].items():
+        endpoint: ASGIApp = _NotAllowed(sorted(method.upper() for method in operations))
+        pattern = path.replace("{parcel}", "{parcel:path}")  # an id may contain a slash
+        app.router.routes.append(Route(pattern, endpoint, include_in_schema=False))

@@ -1,0 +1,103 @@
+"""What callers may ask for behind the question mark; a misspelt name is refused, never silently ignored."""
+
+from locker.core import events, windows
+from pydantic import BaseModel, ConfigDict, Field
+
+from consigne.protocol import messages
+from consigne.protocol.untrusted import LINE_PATTERN
+
+from ..fleet import alarms, fleet, overview
+from ..parcels.view import LABEL_CHARACTERS_MAX, LABEL_PATTERN
+from ..parcels.view import PAGE_MAX as PARCELS_PAGE_MAX
+from ..people import audit
+from ..storage.models import NUMBER_MAX
+from .bodies import NEED_PATTERN, ActionNumber, HolderNumber, RoleNumber
+
+
+class Query(BaseModel):
+    """Base of all: no other names."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class LockersQuery(Query):
+    """A page of lockers."""
+
+    after: str = Field(
+        default="", pattern=f"^$|{messages.LOCKER_PATTERN}", description="the last locker already read"
+    )
+    limit: int = Field(default=fleet.LOCKERS_PAGE_MAX, ge=1, le=fleet.LOCKERS_PAGE_MAX)
+
+
+class EventsQuery(Query):
+    """A page of events."""
+
+    after: int = Field(default=0, ge=0, le=NUMBER_MAX, description="id of the last event already read")
+    limit: int = Field(default=100, ge=1, le=fleet.EVENTS_PAGE_MAX)
+
+
+class SamplesQuery(Query):
+    """From which moment on."""
+
+    since: int = Field(default=0, ge=0, le=NUMBER_MAX, description="Unix seconds")
+
+
+class PointsQuery(Query):
+    """A page of places."""
+
+    find: str = Field(
+        default="",
+        max_length=overview.FIND_CHARACTERS_MAX,
+        pattern=LINE_PATTERN,
+        description="part of name, title or address",
+    )
+    page: int = Field(default=1, ge=1, le=NUMBER_MAX)
+
+
+class FleetQuery(PointsQuery):
+    """A page of the fleet's list."""
+
+    only: str = Field(default="", pattern=NEED_PATTERN, description="what needs attention")
+
+
+class AlarmsQuery(Query):
+    """The newest alarms."""
+
+    locker: str | None = Field(default=None, pattern=messages.LOCKER_PATTERN)
+    limit: int = Field(default=100, ge=1, le=alarms.PAGE_MAX)
+
+
+class TrailQuery(Query):
+    """The newest entries."""
+
+    limit: int = Field(default=50, ge=1, le=audit.PAGE_MAX)
+
+
+class ParcelsQuery(Query):
+    """A page of parcels."""
+
+    locker: str | None = Field(default=None, pattern=messages.LOCKER_PATTERN)
+    open_only: bool = Field(default=False, description="neither collected, returned nor cancelled")
+    overdue: bool = Field(default=False, description="in a locker beyond the deadline: to be taken back")
+    after: str = Field(
+        default="",
+        max_length=LABEL_CHARACTERS_MAX,
+        pattern=LABEL_PATTERN,
+        description="last parcel of the page before",
+    )
+    limit: int = Field(default=PARCELS_PAGE_MAX, ge=1, le=PARCELS_PAGE_MAX)
+
+
+class CourierCodeQuery(Query):
+    """Whose code, and what for; carriers and merchants need name nothing."""
+
+    holder: HolderNumber | None = None
+    role: RoleNumber | None = Field(default=None)
+    action: ActionNumber = events.DEPOSIT
+
+
+class ConsoleCodeQuery(Query):
+    """What the technician says."""
+
+    holder: HolderNumber = Field(description="number of the technician")
+    number: int = Field(ge=0, lt=windows.ANSWER_NUMBERS, description="as the console shows it")

@@ -1,0 +1,178 @@
+"""What the API answers when it does not do what was asked: one shape, and one clear sentence for each field.
+
+A sentence says which field, what is wanted there, in the words of the OpenAPI document, and what was sent in
+its place.  A text that was sent is never repeated: it may be a key, a code or somebody's address.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.constants import REF_PREFIX
+from pydantic import BaseModel, Field
+
+from consigne.protocol.untrusted import LINE_PATTERN, TEXT_PATTERN, clean
+
+from ..parcels.view import LABEL_PATTERN
+from ..storage.models import NUMBER_MAX
+from .document import Schema, operation_of
+
+Responses = dict[int | str, dict[str, Any]]
+
+NOT_JSON = "the body is not JSON: send one JSON object in UTF-8"
+PROBLEMS_MAX = 10
+_SHOWN_MAX = 40  # characters
+_SHAPES = {
+    TEXT_PATTERN: "without NUL",
+    LINE_PATTERN: "without control characters",
+    LABEL_PATTERN: "of printable ASCII",
+}
+_MEANINGS = {
+    401: "No API key was sent, or one that this host does not know.",
+    403: "Not for the role of this account; or a session of the pages asked for more than to read.",
+    404: "There is no such thing, or it is not this account's.",
+    409: "Right in itself, but not in the present state of things.",
+    413: "The body is too long.",
+    422: "A field is missing, unknown or wrong.",
+    429: "Too many wrong tries: wait.",
+    503: "The database does not answer: try again.",
+}
+
+
+class Refusal(BaseModel):
+    """Why it was not done, in words for a person."""
+
+    detail: str = Field(examples=["door must be a whole number of at least 0, not -1"])
+
+
+def refusals(*statuses: int) -> Responses:
+    """What a route may answer beside what it is for, for ``responses=`` of a route or router."""
+    return {status: {"model": Refusal, "description": _MEANINGS[status]} for status in statuses}
+
+
+def in_words(error: RequestValidationError, document: Schema, operation_id: str) -> str:
+    """One sentence for each field that is wrong, divided by semicolons."""
+    operation = operation_of(document, operation_id)
+    if operation is None:  # a page's form
+        found = [f"{_name(one['loc'][1:])}: {one['msg']}" for one in error.errors()]
+    else:
+        found = [_sentence(one, document, operation) for one in error.errors()]
+    more = [f"and {len(found) - PROBLEMS_MAX} more"] if len(found) > PROBLEMS_MAX else []
+    return "; ".join(found[:PROBLEMS_MAX] + more)
+
+
+def _sentence(error: Mapping[str, Any], document: Schema, operation: Schema) -> str:
+    place, *way = error["loc"]
+    if place == "body" and (not way or error["type"] == "json_invalid"):
+        return _of_body(error)
+    is_key = way[-1] == "[key]"
+    if is_key:
+        way.pop()
+    name = _name(way)
+    if error["type"] == "extra_forbidden" or is_key:
+        known = _known(_schema_at(place, way[:-1], document, operation))
+        return f"{name} is not known here: leave it out, or choose from {known}"
+    wanted = _wanted(_schema_at(place, way, document, operation))
+    if error["type"] == "missing":
+        return f"{name} is missing: add it, it must be {wanted}"
+    return f"{name} must be {wanted}, not {_sent(error['input'], is_secret=place == 'body')}"
+
+
+def _of_body(error: Mapping[str, Any]) -> str:
+    if error["type"] == "json_invalid":
+        return f"{NOT_JSON}; it is wrong at character {error['loc'][1]}"
+    return "the body must be a JSON object, sent with the header Content-Type: application/json"
+
+
+def _name(way: Sequence[str | int]) -> str:
+    """``doors[2].size``: the third door's size, counted from 0."""
+    name = ""
+    for part in way:
+        name += f"[{part}]" if isinstance(part, int) else f".{clean(part)[:_SHOWN_MAX]}"
+    return name.removeprefix(".")
+
+
+def _schema_at(place: str, way: Sequence[str | int], document: Schema, operation: Schema) -> Schema:
+    """The part of the document that describes one field."""
+    if place != "body":
+        described = {one["name"]: one["schema"] for one in operation["parameters"] if one["in"] == place}
+        return {"properties": described} if not way else _resolved(described[way[0]], document)
+    schema = _resolved(operation["requestBody"]["content"]["application/json"]["schema"], document)
+    for part in way:
+        if isinstance(part, int):
+            schema = schema["items"]
+        else:
+            schema = schema["properties"][part] if "properties" in schema else _of_pattern(schema)
+        schema = _resolved(schema, document)
+    return schema
+
+
+def _of_pattern(schema: Schema) -> Schema:
+    """What stands under each name of an object whose names follow one pattern."""
+    found: Schema = next(iter(schema["patternProperties"].values()))
+    return found
+
+
+def _resolved(schema: Schema, document: Schema) -> Schema:
+    """Without references and without null beside one other type."""
+    for other in schema.get("anyOf", ()):
+        if other.get("type") != "null":
+            schema = {**schema, **other}
+    if "$ref" in schema:
+        found: Schema = document["components"]["schemas"][schema["$ref"].removeprefix(REF_PREFIX)]
+        return found
+    return schema
+
+
+def _known(schema: Schema) -> str:
+    """What may stand in an object."""
+    if "properties" in schema:
+        return ", ".join(schema["properties"])
+    return ", ".join(word for pattern in schema["patternProperties"] for word in _choices(pattern))
+
+
+def _choices(pattern: str) -> list[str]:
+    """The words of a pattern made by ``bodies.any_of``, none for any other pattern."""
+    words = pattern.removeprefix("^(").removesuffix(")$").split("|")
+    is_choice = pattern.startswith("^(") and all(
+        word.replace("_", "a").isalnum() or not word for word in words
+    )
+    return [word for word in words if word] if is_choice else []
+
+
+def _wanted(schema: Schema) -> str:
+    """What a field must be, such as ``a whole number from 1 to 4``."""
+    kind = schema["type"]
+    if kind == "integer":
+        last = schema["maximum"] if "maximum" in schema else schema["exclusiveMaximum"] - 1
+        return f"a whole number from {int(schema['minimum'])} to {int(last)}"
+    if kind == "string":
+        return _wanted_text(schema)
+    if kind == "array":
+        return f"a list of at most {schema['maxItems']}"
+    if "maxProperties" in schema:
+        return f"an object of {schema.get('minProperties', 0)} to {schema['maxProperties']} texts"
+    return "true or false" if kind == "boolean" else "an object"
+
+
+def _wanted_text(schema: Schema) -> str:
+    pattern, least, most = schema["pattern"], schema.get("minLength", 0), schema.get("maxLength")
+    if choices := _choices(pattern):
+        return f"one of {', '.join(choices)}"
+    length = "" if most is None else f" of {least} to {most} characters"
+    return f"a text{length} {_SHAPES.get(pattern, f'that matches {pattern}')}"
+
+
+def _sent(value: object, is_secret: bool) -> str:
+    """What came instead, without repeating a text of a body."""
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    if isinstance(value, int) and abs(value) <= NUMBER_MAX:
+        return str(value)
+    if isinstance(value, str) and not is_secret and len(value) <= _SHOWN_MAX:
+        return repr(value)
+    kinds = {int: "so large a number", float: "a number with a fraction", dict: "an object"}
+    if isinstance(value, str | list):
+        return f"a text of {len(value)} characters" if isinstance(value, str) else f"a list of {len(value)}"
+    return kinds[type(value)]
