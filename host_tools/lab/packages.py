@@ -7,29 +7,13 @@ first sentence of its own docstring.
 
 import ast
 import textwrap
-from collections import defaultdict
 from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
 from xml.sax.saxutils import escape
 
-ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs" / "architecture.svg"
-ROOTS = {
-    "lab": ROOT / "host_tools" / "lab",
-    "consigne": ROOT / "host_tools" / "consigne",
-    "locker": ROOT / "firmware" / "locker",
-}
-ON_DEVICE = {"shim", "pyshim", "onboard"}  # folders of the host's tree that run on the board's interpreter
+from . import house
+from .house import ROOT, ROOTS
 
-HOST = "cli demo learn device sim server broker cabinet firmware ui protocol"
-ORDER = (
-    "lab",
-    *(f"consigne/{name}" for name in HOST.split()),
-    "locker",
-    *(f"locker/{name}" for name in ("net", "drivers", "journal", "core")),
-)
-"""From the top down: a package imports packages below it alone."""
+PAGE = ROOT / "docs" / "architecture.svg"
 
 Graph = dict[str, set[str]]
 
@@ -42,58 +26,18 @@ def package_of(module: str) -> str:
     return f"{top}/{rest[0]}" if top == "consigne" or (ROOTS[top] / rest[0]).is_dir() else top
 
 
-def modules() -> dict[str, Path]:
-    """Each module of the host's interpreter and of the firmware, and its file."""
-    found = {}
-    for top, folder in ROOTS.items():
-        for path in sorted(folder.rglob("*.py")):
-            inner = path.relative_to(folder).with_suffix("").parts
-            if not ON_DEVICE & set(inner) and not path.name.startswith("probe_"):
-                found[".".join([top, *inner]).removesuffix(".__init__")] = path
-    return found
-
-
-def _imported(tree: ast.AST, within: list[str]) -> Iterator[str]:
-    """Every name that a module imports, wherever the import stands; not what only a type checker reads."""
-    if isinstance(tree, ast.If) and isinstance(tree.test, ast.Name) and tree.test.id == "TYPE_CHECKING":
-        return
-    for node in ast.iter_child_nodes(tree):
-        yield from _imported(node, within)
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            above = within[: len(within) - node.level + 1] if node.level else []
-            base = ".".join([*above, *([node.module] if node.module else [])])
-            yield from (f"{base}.{alias.name}" for alias in node.names)
-
-
-@cache
-def names_imported() -> dict[str, frozenset[str]]:
-    """Each module, and every name that it imports from wherever."""
-    found = {}
-    for module, path in modules().items():
-        within = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
-        found[module] = frozenset(_imported(ast.parse(path.read_text(encoding="utf-8")), within))
-    return found
-
-
-def module_imports() -> Graph:
-    """Each module, and the modules of ours that it imports."""
-    graph: Graph = {}
-    for module, names in names_imported().items():
-        targets = {name if name in names_imported() else name.rpartition(".")[0] for name in names}
-        graph[module] = {target for target in targets if target in names_imported()} - {module}
-    return graph
+ORDER = tuple(dict.fromkeys(package_of(name) for name in house.LAYERS.split()))
+"""From the top down: a package imports packages below it alone."""
 
 
 def imports() -> Graph:
     """Each package, and the packages that it imports."""
-    graph: Graph = defaultdict(set)
-    for module, targets in module_imports().items():
-        here = package_of(module)
-        graph[here] |= {package_of(target) for target in targets - set(ROOTS)} - {here}
-    del graph["consigne"]  # the package itself is below all packages
-    return dict(graph)
+    graph: Graph = {package_of(module): set() for module in house.modules() if module != "consigne"}
+    for edge in house.imports():
+        here, target = package_of(edge.importer), package_of(edge.imported)
+        if here != target:
+            graph[here].add(target)
+    return graph
 
 
 def upwards(graph: Graph) -> list[tuple[str, str]]:

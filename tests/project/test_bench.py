@@ -64,6 +64,7 @@ PROMISED = {
         "server.postgresql.ack_p99_ms",
     ),
     "tls": ("tls.attempts_without_time_max", "tls.online_without_time_s"),
+    "house": ("house.imports_up", "house.circles", "types.any_dicts"),
     "contract": ("contract.calls_without_row", "contract.stand_in_differences"),
     "push": (
         "device.push_ratio",

@@ -1,0 +1,20 @@
+"""The host's own order: imports that run up, circles, and what crosses borders without a type."""
+
+from lab import house
+
+GOALS = {"house.imports_up": "== 0", "house.circles": "== 0", "types.any_dicts": "<= 20"}
+
+
+def run() -> dict[str, float]:
+    """Count; each import that runs up and each circle is printed."""
+    edges = house.imports()
+    up, circles = house.upwards(edges), house.circles(edges)
+    for edge in up:
+        print(edge)
+    for circle in circles:
+        print("a circle:", ", ".join(circle))
+    return {
+        "house.imports_up": len(up),
+        "house.circles": len(circles),
+        "types.any_dicts": len(house.any_dicts()),
+    }
