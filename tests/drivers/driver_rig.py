@@ -13,7 +13,8 @@ from typing import Any
 
 from consigne import firmware_dir
 from consigne.sim.board.board import HARD, Board
-from consigne.sim.clock import RealClock, VirtualClock
+from consigne.sim.clock import VirtualClock
+from consigne.sim.grounds.pacedclock import PacedClock
 from consigne.sim.grounds.process import BoardThread, MicroPythonGround
 from consigne.sim.grounds.pyground import VirtualGround
 from consigne.sim.parts.cabinet import Cabinet
@@ -214,7 +215,7 @@ class MicroPythonRig(Rig):
     """On MicroPython in real time; use as a context manager."""
 
     def __init__(self, directory: Path, program: str, config: dict[str, Any] = CONFIG, seed: int = 1) -> None:
-        self.clock = RealClock()
+        self.clock = PacedClock()
         super().__init__(Board(self.clock), directory, program, config, seed)
         self.failures: list[str] = []
         self.ground = MicroPythonGround(self.board, directory, self.firmware, heap_kb=256)
@@ -235,8 +236,8 @@ class MicroPythonRig(Rig):
         """Run ``function`` on the board's thread, where all of physics lives."""
         return self.thread.call(function)
 
-    def wait_for(self, condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
-        """Wait in real time until ``condition`` holds on the board's thread."""
+    def wait_for(self, condition: Callable[[], bool], timeout_s: float = 120.0) -> None:
+        """Wait until ``condition`` holds on the board's thread."""
         end_s = time.monotonic() + timeout_s
         while not self.call(condition):
             assert not self.failures, [*self.failures, *self.prints]

@@ -1,14 +1,10 @@
-"""Simulated time: a heap of callbacks, driven by a virtual or by the real clock.
+"""Simulated time: a heap of callbacks, driven by a virtual clock or by one that is paced (``pacedclock.py``).
 
 All times are integers in microseconds since the clock was made.  Callbacks of one instant run in
 the order in which they were asked for, so a run with the same inputs is the same run.
 """
 
 import heapq
-import os
-import threading
-import time
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -105,56 +101,3 @@ class VirtualClock(Clock):
 
     def run_for(self, seconds: float) -> None:
         self.run_until(self._now_us + round(seconds * 1_000_000))
-
-
-class RealClock(Clock):
-    """The monotonic clock of the machine; one thread owns the heap, others ``post`` to it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._start_ns = time.monotonic_ns()
-        self._posted: deque[Callable[[], Any]] = deque()
-        self._bell_out, self._bell_in = os.pipe()
-        os.set_blocking(self._bell_out, False)
-        os.set_blocking(self._bell_in, False)
-        self._lock = threading.Lock()
-
-    def now_us(self) -> int:
-        return (time.monotonic_ns() - self._start_ns) // 1000
-
-    def fileno(self) -> int:
-        """Readable when something was posted: select on it together with the interpreter's socket."""
-        return self._bell_out
-
-    def post(self, function: Callable[[], Any]) -> None:
-        """Have ``function`` called by the owning thread; may be called from any thread."""
-        self._posted.append(function)
-        with self._lock:
-            if self._bell_in >= 0:
-                try:
-                    os.write(self._bell_in, b"!")
-                except BlockingIOError:  # full of unread bells: it rings already
-                    return
-
-    def run_due(self) -> int | None:
-        """Run what was posted and what is due; return microseconds to the next callback or None."""
-        try:
-            os.read(self._bell_out, 4096)
-        except BlockingIOError:
-            pass
-        while self._posted:
-            self._posted.popleft()()
-        while True:
-            due_us = self.next_due_us()
-            if due_us is None:
-                return None
-            wait_us = due_us - self.now_us()
-            if wait_us > 0:
-                return wait_us
-            self._run_next()
-
-    def close(self) -> None:
-        with self._lock:
-            os.close(self._bell_out)
-            os.close(self._bell_in)
-            self._bell_out = self._bell_in = -1

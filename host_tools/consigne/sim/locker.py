@@ -18,8 +18,9 @@ from typing import Any, TypedDict, TypeVar
 
 from .board.board import CAUSE_NAMES, Board
 from .board.flash import NorFlash
-from .clock import RealClock, Timer, VirtualClock
+from .clock import Timer, VirtualClock
 from .ground import RESTART_US
+from .grounds.pacedclock import PacedClock
 from .grounds.process import BoardThread, MicroPythonGround
 from .grounds.pyground import VirtualGround
 from .network.cut import NetCut
@@ -35,6 +36,7 @@ HEAP_KB = 384
 boards and a network take 280; an official image with PSRAM has megabytes.  How little is enough is measured
 with heaps of their own (``tests/sim/test_heap.py``, ``bench.heap``)."""
 STEP_S = 0.005  # between two looks of ``wait_for``
+PATIENCE = 12  # seconds of the wall for each of the board's: a busy computer is slow, and nothing is wrong
 
 Line = tuple[int, str, str]
 T = TypeVar("T")
@@ -114,12 +116,12 @@ class SimLocker:
         self._write_files(config, identity, real_network=ground == "micropython")
         self.thread: BoardThread | None = None
         if ground == "micropython":
-            real = RealClock()
-            self.board = Board.of(config, real, psram)
+            paced = PacedClock()
+            self.board = Board.of(config, paced, psram)
             self.flash = self._open_flash()
             process = self._interpreter(firmware, heap_kb)
             self.ground: MicroPythonGround | VirtualGround = process
-            self.thread = BoardThread(real, process, self._failed)
+            self.thread = BoardThread(paced, process, self._failed)
             self.thread.on_power_lost = self._power_lost
             self.thread.start()
         elif ground == "virtual":
@@ -168,7 +170,11 @@ class SimLocker:
         self.clock.run_for(seconds)
 
     def wait_for(self, condition: Callable[[], Any], timeout_s: float = 10.0) -> None:
-        """Let time pass until ``condition()`` is true; TimeoutError after ``timeout_s``."""
+        """Let time pass until ``condition()`` is true; TimeoutError after ``timeout_s``.
+
+        Where the interpreter is a process of its own, that ends nothing but what would never end:
+        the wall gives it ``PATIENCE`` times as much.
+        """
         if isinstance(self.clock, VirtualClock):
             end_us = self.clock.now_us() + round(timeout_s * 1_000_000)
             while not condition():
@@ -176,7 +182,7 @@ class SimLocker:
                     raise TimeoutError(self._tail())
                 self.clock.run_for(STEP_S)
             return
-        end_s = time.monotonic() + timeout_s
+        end_s = time.monotonic() + timeout_s * PATIENCE
         while not condition():
             if time.monotonic() >= end_s:
                 raise TimeoutError(self._tail())

@@ -7,7 +7,6 @@ characters; the wait is counted from the moment a driver could know at the earli
 
 import random
 import tempfile
-import time
 from pathlib import Path
 
 from consigne import firmware_dir
@@ -126,9 +125,7 @@ def _judge(locker: SimLocker, keys: str, keys_per_s: float) -> tuple[int, int, f
 
     locker.listeners.append(hear)
     seconds = locker.type(keys, keys_per_s)
-    if locker.thread is None:
-        locker.run_for(seconds + 1)
-    else:
-        time.sleep(seconds + 1)
+    end_us = locker.clock.now_us() + round((seconds + 1) * 1_000_000)
+    locker.wait_for(lambda: locker.clock.now_us() >= end_us, seconds + 2)
     common = in_order(keys, "".join(told))
     return len(keys) - common, len(told) - common, max(waits, default=0.0)

@@ -62,14 +62,14 @@ def redirect(library: str) -> None:
 
     function = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)(mbedtls_time)
     _kept.extend((function, ahead_us))
-    _patch(library, b"time", ctypes.cast(function, ctypes.c_void_p).value or 0)
+    patch(library, b"time", ctypes.cast(function, ctypes.c_void_p).value or 0)
     os.environ[ADDRESS] = str(ctypes.addressof(ahead_us))
 
 
 _kept: list[object] = []  # what C holds addresses of, for as long as the process lives
 
 
-def _patch(library: str, name: bytes, address: int) -> None:
+def patch(library: str, name: bytes, address: int) -> None:
     """Put ``address`` where ``library`` keeps that of the foreign function ``name``."""
     libc = ctypes.CDLL(None, use_errno=True)
     libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]

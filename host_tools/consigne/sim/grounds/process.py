@@ -1,10 +1,9 @@
-"""Ground 1 and its thread: the firmware in a real MicroPython process beside a real-time board.
+"""Ground 1 and its thread: the firmware in a real MicroPython process beside a board that shares its time.
 
 One thread owns the board: it waits for the interpreter's messages, for what it prints, for
 physics that falls due and for calls posted by other threads.
 """
 
-import ctypes
 import os
 import select
 import shutil
@@ -22,15 +21,13 @@ from consigne.firmware import rom
 
 from ..board.board import POWER_ON, Board
 from ..board.wire import Framing, Handlers, Port, push_frame
-from ..clock import RealClock
 from ..ground import PowerLost
-from .chipclock import DESCRIPTOR, ChipClock
+from . import chipclock, pace
+from .pacedclock import PacedClock
 
 LAUNCHER = Path(__file__).parents[1] / "shim" / "launch.py"
 ROM_BOOT = Path(__file__).with_name("romboot.py")
 UNSENT_MAX = 65536
-WIRE_US = 60  # what a question takes by itself (measured): part of the time a bus or the flash would take
-PR_SET_TIMERSLACK = 29  # prctl(2); in nanoseconds, of the calling thread
 LINE_MAX = 2000
 T = TypeVar("T")
 
@@ -50,7 +47,9 @@ class MicroPythonGround:
     def __init__(
         self, board: Board, directory: Path, firmware: Path | None, heap_kb: int, from_source: bool = False
     ) -> None:
+        assert isinstance(board.clock, PacedClock), "an interpreter's process has its own time"
         self._board = board
+        self._clock = board.clock
         self._from_source = from_source
         self._directory = directory
         self._firmware = firmware or firmware_dir()
@@ -60,7 +59,7 @@ class MicroPythonGround:
         self._port: Port | None = None
         self._unsent = bytearray()
         self._line = bytearray()
-        self.chip_clock = ChipClock()
+        self.chip_clock = chipclock.ChipClock()
         self.on_end: Callable[[str], None] = lambda text: None
 
     @property
@@ -71,6 +70,7 @@ class MicroPythonGround:
     def start(self) -> None:
         if self._board.cause == POWER_ON:
             self.chip_clock.power_on()
+        self._clock.starts()
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         with theirs:
@@ -79,15 +79,17 @@ class MicroPythonGround:
                 cwd=self._directory,
                 env={
                     **os.environ,
-                    "CONSIGNE_BOARD_FD": str(theirs.fileno()),
-                    DESCRIPTOR: str(self.chip_clock.descriptor),
+                    pace.SOCKET: str(theirs.fileno()),
+                    pace.DESCRIPTOR: str(self._clock.descriptor),
+                    chipclock.DESCRIPTOR: str(self.chip_clock.descriptor),
                 },
-                pass_fds=(theirs.fileno(), self.chip_clock.descriptor),
+                pass_fds=(theirs.fileno(), self._clock.descriptor, self.chip_clock.descriptor),
                 stdin=self._stdin(),
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl+C is for the simulation; the firmware ends when it does
             )
+        self._clock.started(self._process.pid)
         assert self._process.stdout is not None
         os.set_blocking(self._process.stdout.fileno(), False)
         self._socket = ours
@@ -97,11 +99,10 @@ class MicroPythonGround:
 
     def _command(self) -> list[str]:
         """From images in mapped memory, as on a board; or from the sources, to debug them."""
+        command = [sys.executable, str(ROM_BOOT), str(self._heap_kb), str(LAUNCHER)]
         if self._from_source:
-            heap = f"heapsize={self._heap_kb}k"
-            return [interpreter(), "-X", heap, str(LAUNCHER), str(LAUNCHER.parent), str(self._firmware)]
-        images = [str(rom.image(LAUNCHER.parent)), str(rom.image(self._firmware))]
-        return [sys.executable, str(ROM_BOOT), str(self._heap_kb), str(LAUNCHER), *images]
+            return [*command, "--", str(LAUNCHER.parent), str(self._firmware)]
+        return [*command, str(rom.image(LAUNCHER.parent)), str(rom.image(self._firmware))]
 
     def _stdin(self) -> int:
         """What the interpreter reads as its standard input."""
@@ -116,6 +117,7 @@ class MicroPythonGround:
         if process is None or sock is None or self._port is None:
             return
         self._port.closed = True
+        self._clock.ended()
         process.kill()
         process.wait()
         self._read_output()
@@ -125,9 +127,11 @@ class MicroPythonGround:
         """Stop the processor but not its peripherals, as an endless loop in C would."""
         if self._process:
             self._process.send_signal(signal.SIGSTOP)
+            self._clock.flows()
 
     def thaw(self) -> None:
         if self._process:
+            self._clock.paced()
             self._process.send_signal(signal.SIGCONT)
 
     def _close(self) -> None:
@@ -163,13 +167,16 @@ class MicroPythonGround:
         answer = self._framing.feed(data)
         if port.closed:
             return
-        if port.busy_us > WIRE_US:
-            self._board.clock.call_in(port.busy_us - WIRE_US, self._send_for, port, answer)
+        self._clock.received(len(data))
+        if port.busy_us:
+            self._clock.flows()
+            self._clock.call_in(port.busy_us, self._send_for, port, answer)
         else:
             self._send(answer)
 
     def _send_for(self, port: Port, data: bytes) -> None:
         if port is self._port:
+            self._clock.paced()
             self._send(data)
 
     def _push(self, op: int, number: int, value: int) -> None:
@@ -177,6 +184,8 @@ class MicroPythonGround:
             self._send(push_frame(op, number, value))
 
     def _send(self, data: bytes) -> None:
+        if data:
+            self._clock.sends()
         self._unsent += data
         self.flush()
 
@@ -195,6 +204,7 @@ class MicroPythonGround:
 
     def _ended(self) -> None:
         assert self._process is not None
+        self._clock.ended()
         code = self._process.wait()
         self._read_output()
         self._close()
@@ -229,16 +239,10 @@ class MicroPythonGround:
             self._line.clear()
 
 
-def _wake_in_time() -> None:
-    """Have Linux wake this thread within 1 us of a timeout instead of 50: a flash write takes 200."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_TIMERSLACK, 1000, 0, 0, 0)
-
-
 class BoardThread:
     """The thread that owns one board on the MicroPython ground."""
 
-    def __init__(self, clock: RealClock, ground: MicroPythonGround, failed: Callable[[str], None]) -> None:
+    def __init__(self, clock: PacedClock, ground: MicroPythonGround, failed: Callable[[str], None]) -> None:
         self._clock = clock
         self._ground = ground
         self._failed = failed
@@ -249,7 +253,7 @@ class BoardThread:
     def start(self) -> None:
         self._thread.start()
 
-    def call(self, function: Callable[[], T], timeout_s: float = 10.0) -> T:
+    def call(self, function: Callable[[], T], timeout_s: float = 60.0) -> T:
         """Run ``function`` on the board's thread and wait for what it returns or raises."""
         if threading.current_thread() is self._thread:
             return function()
@@ -282,7 +286,6 @@ class BoardThread:
         self._thread.join(5)
 
     def _run(self) -> None:
-        _wake_in_time()
         while not self._closing:
             try:
                 self._turn()

@@ -5,7 +5,8 @@ the unix port is a library in this process, so it can be told where each file li
 gets ``<address> <bytes>`` of each as its arguments, and mounts images with ``vfs.VfsRom``.  The memory is
 that of the file: what another process writes there is seen, and nothing can be written here.
 
-Where the environment names a chip's clock, mbedTLS goes by that (``chipclock.py``).
+Where the environment names a chip's clock, mbedTLS goes by that (``chipclock.py``); where it names the
+board's time, everything else does (``pace.py``).
 
 ``SIGUSR2`` is what Ctrl-C is on a board's serial port: KeyboardInterrupt at the next jump or in the system
 call that waits.  (SIGINT of this build jumps out of whatever C function runs.)
@@ -19,6 +20,7 @@ import sys
 
 import chipclock  # type: ignore[import-not-found]  # it lies beside this file
 import micropython_run  # type: ignore[import-not-found]
+import pace  # type: ignore[import-not-found]  # the same
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
 
@@ -58,6 +60,7 @@ def main() -> None:
     places = [value for path in rest[:end] for value in mapped(path)]
     take_interrupts()
     chipclock.redirect(micropython_run.__file__)
+    pace.redirect(lambda name, address: chipclock.patch(micropython_run.__file__, name, address))
     micropython_run.run_main(["micropython", "-X", f"heapsize={heap_kb}k", script, *places, *rest[end + 1 :]])
 
 
