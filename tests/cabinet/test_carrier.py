@@ -22,7 +22,7 @@ def _build(folder: Path, sabotage: str = "", after: str = "") -> subprocess.Comp
     load = f"import sys; sys.path.insert(0, {str(SCHEMATIC)!r}); import blocks, carrier"
     program = f"{load}\n{sabotage}\nstatus = carrier.main()\n{after}\nsys.exit(status)"
     command = [sys.executable, "-c", program, str(CABINET), "--out", str(folder), "--draw", "svg"]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600, check=False)
 
 
 def _nets() -> dict[str, list[str]]:
@@ -35,7 +35,7 @@ def _build_only(program: str) -> str:
     load = f"import sys; sys.path.insert(0, {str(SCHEMATIC)!r}); import blocks"
     command = [sys.executable, "-c", f"{load}\n{program}"]
     with TemporaryDirectory() as folder:
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=True)
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600, check=True)
     return done.stdout
 
 

@@ -37,7 +37,7 @@ _LAN = {
     "ref_clk": 0, "ref_clk_out": False, "broker": "10.0.0.2", "port": 1883, "tls": False,
 }  # fmt: skip
 _DONE = "rows done"
-_PATIENCE_S = 60.0
+_PATIENCE_S = 300.0
 _PROGRAM = """
 import json
 space = {}

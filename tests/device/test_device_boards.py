@@ -185,7 +185,7 @@ def test_cmake_itself_reads_them_as_we_do(tmp_path, board, variant):
         + "".join(f'message("{name}=${{{name}}}")\n' for name in wanted)
     )
     table = (build / "sdkconfig.partitions").read_text()
-    done = subprocess.run(["cmake", "-P", script], check=True, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(["cmake", "-P", script], check=True, capture_output=True, text=True, timeout=600)
     assert done.stderr.splitlines() == [f"{name}={ours.get(name, '')}" for name in wanted]
     assert (build / "sdkconfig.partitions").read_text() == table
 

@@ -134,7 +134,7 @@ def test_provisioned_with_a_certificate_a_locker_gets_in_where_no_password_count
         done = subprocess.run(
             [sys.executable, "-m", "consigne.cli", "device", *words, "--broker", at, "-p", board.port],
             check=False,
-            capture_output=True, text=True, timeout=90, env=kit.environment(),
+            capture_output=True, text=True, timeout=600, env=kit.environment(),
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
         with mosquitto(at, port) as log:

@@ -42,7 +42,7 @@ def read(tmp_path, chip_id=ESP32, kind=OFFICIAL_PSRAM, version="v1.28.0", **more
 def command(*words):
     done = subprocess.run(
         [sys.executable, "-m", "consigne.cli", "device", *map(str, words)],
-        check=False, capture_output=True, text=True, timeout=90, stdin=subprocess.DEVNULL,
+        check=False, capture_output=True, text=True, timeout=600, stdin=subprocess.DEVNULL,
     )  # fmt: skip
     return done.returncode, done.stdout + done.stderr
 

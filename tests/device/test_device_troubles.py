@@ -27,7 +27,7 @@ from consigne.sim.virtualboard.board import VirtualBoard, install
 def command(*words):
     done = subprocess.run(
         [sys.executable, "-m", "consigne.cli", "device", *map(str, words)],
-        check=False, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL,
+        check=False, capture_output=True, text=True, timeout=600, stdin=subprocess.DEVNULL,
     )  # fmt: skip
     return done.returncode, done.stdout + done.stderr
 

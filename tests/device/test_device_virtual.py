@@ -28,7 +28,7 @@ def consigne(*words, env=None):
     done = subprocess.run(
         [*_COMMAND, *map(str, words)],
         check=False,
-        capture_output=True, text=True, timeout=90, env=env, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, timeout=600, env=env, stdin=subprocess.DEVNULL,
     )  # fmt: skip
     return done.returncode, done.stdout + done.stderr
 
@@ -165,7 +165,7 @@ def test_a_closed_console_lets_no_tool_in_and_erase_leaves_nothing(tmp_path, rea
         tried = subprocess.run(
             ["mpremote", "connect", board.port, "fs", "cat", ":identity.json"],
             check=False,
-            capture_output=True, timeout=60, env=kit.environment(),
+            capture_output=True, timeout=600, env=kit.environment(),
         )  # fmt: skip
         key = kit.key_of(host, "L0001")
         assert tried.returncode and key.hex().encode() not in tried.stdout
@@ -214,7 +214,7 @@ def test_a_locker_whose_state_was_lost_serves_again_when_somebody_looked(tmp_pat
         done = subprocess.run(
             [*_COMMAND, "journal", "prove", "-p", board.port],
             check=False,
-            input="\n".join(answers) + "\n", capture_output=True, text=True, timeout=90,
+            input="\n".join(answers) + "\n", capture_output=True, text=True, timeout=600,
         )  # fmt: skip
         assert done.returncode == 0 and "proven: 12 compartments, 1 of them blocked" in done.stdout, done
         board.log.clear()

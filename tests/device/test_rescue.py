@@ -140,7 +140,7 @@ def test_a_board_that_cannot_start_says_so_and_starts_for_service_with_the_opera
             line.write_file("identity.json", json.dumps(IDENTITY).encode())
             line.write_file("production", b"")
             line.restart()
-        with serial.Serial(board.port, 115_200, timeout=30, exclusive=True) as port:
+        with serial.Serial(board.port, 115_200, timeout=600, exclusive=True) as port:
             told = port.read_until(b"technician's code: ").decode()
             assert "did not start: SystemExit: cannot start: config.json.doors[0].size" in told, told
         with pytest.raises(LockedError, match="the clock is not set") as refused, Board(board.port) as line:

@@ -247,7 +247,7 @@ def test_so_it_is_with_the_flag_of_the_interpreter_itself(tmp_path):
     """What a board has; the simulated board brings a flag of its own."""
     script = tmp_path / "flags.py"
     script.write_text(f"import sys\nsys.path.append({str(firmware_dir())!r})\n{INTERPRETER}")
-    said = subprocess.run([interpreter(), script], capture_output=True, text=True, timeout=60, check=True)
+    said = subprocess.run([interpreter(), script], capture_output=True, text=True, timeout=600, check=True)
     assert said.stdout.split() == ["True"] * 4
 
 

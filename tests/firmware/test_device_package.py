@@ -55,7 +55,7 @@ def test_a_production_lines_image_is_a_whole_flash_and_holds_no_secret(tmp_path)
     out = tmp_path / "line.bin"
     done = subprocess.run(
         [sys.executable, "-m", "consigne.cli", "device", "image", kit.micropython_file(tmp_path), out],
-        check=True, capture_output=True, text=True, timeout=60,
+        check=True, capture_output=True, text=True, timeout=600,
     )  # fmt: skip
     assert "esptool write-flash 0" in done.stdout
     flash = out.read_bytes()

@@ -59,7 +59,7 @@ def run(files: dict[str, bytes], work: Path, statement: str) -> str:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(text)
     done = subprocess.run(
-        [interpreter(), "-c", statement], check=False, cwd=work, capture_output=True, text=True, timeout=10
+        [interpreter(), "-c", statement], check=False, cwd=work, capture_output=True, text=True, timeout=600
     )
     return done.stdout + done.stderr
 

@@ -116,7 +116,7 @@ def test_it_says_of_an_image_what_the_interpreters_own_romfs_says(tmp_path, file
     (tmp_path / "compare.py").write_text(told)
     done = subprocess.run(
         [interpreter(), "-X", f"heapsize={heap}", str(tmp_path / "compare.py")],
-        check=False, capture_output=True, text=True, timeout=60,
+        check=False, capture_output=True, text=True, timeout=600,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     first, last = done.stdout.splitlines()

@@ -47,7 +47,7 @@ async def host_at(path, broker):
         await host.stop()
 
 
-async def until(condition, timeout_s=20.0):
+async def until(condition, timeout_s=180.0):
     """Wait for a condition that another task or process brings about."""
     async with asyncio.timeout(timeout_s):
         while not condition():

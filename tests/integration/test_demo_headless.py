@@ -18,7 +18,7 @@ CONSIGNE = str(Path(sys.executable).with_name("consigne"))
 
 def test_two_parcels_go_in_and_out_and_the_database_knows_everything() -> None:
     done = subprocess.run(
-        [CONSIGNE, "demo", "--headless"], capture_output=True, check=False, text=True, timeout=120
+        [CONSIGNE, "demo", "--headless"], capture_output=True, check=False, text=True, timeout=600
     )
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()

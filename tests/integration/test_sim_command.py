@@ -20,7 +20,7 @@ ERRAND = (
 
 def sim(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [CONSIGNE, "sim", *arguments], capture_output=True, check=False, text=True, timeout=120
+        [CONSIGNE, "sim", *arguments], capture_output=True, check=False, text=True, timeout=600
     )
 
 
@@ -114,7 +114,7 @@ def test_another_cabinet_file_is_played_with_its_own_keypad_scanner_and_display(
 def test_the_demos_page_draws_a_graphic_display_with_its_accents() -> None:
     done = subprocess.run(
         [sys.executable, "-c", FRONT], env={**os.environ, "CONSIGNE_CABINET": SHOP}, capture_output=True,
-        check=False, text=True, timeout=120,
+        check=False, text=True, timeout=600,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     in_order(
@@ -156,7 +156,7 @@ def test_a_cabinet_file_that_cannot_be_played_is_told_in_a_sentence_by_sim_and_d
             capture_output=True,
             check=False,
             text=True,
-            timeout=60,
+            timeout=600,
         )
         assert done.returncode == 1
         assert sentence in done.stderr

@@ -20,7 +20,7 @@ from host_kit import DOORS, device_key, fill
 from lab.bench.talker import Talker
 
 PASSWORD = "correct horse battery"
-START_S = 30.0
+START_S = 300.0
 FLEET = 3_000
 
 

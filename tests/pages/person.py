@@ -6,7 +6,7 @@ from typing import Any
 from consigne.demo.headless import HAND_S
 from playwright.sync_api import Locator, Page, expect
 
-LOOK_MS = 15_000
+LOOK_MS = 180_000  # ends a test that hangs, not one that is slow
 NOTICE_MS = 2_000  # that a pressed key had no effect
 
 

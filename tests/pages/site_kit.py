@@ -16,5 +16,5 @@ def build(source: Path, out: Path) -> subprocess.CompletedProcess[str]:
     assert recipe, "the Makefile has no target docs"
     command = recipe[1].replace("$(BIN)", str(Path(sys.executable).parent)).replace("build/site", str(out))
     return subprocess.run(
-        shlex.split(command), cwd=source, capture_output=True, text=True, timeout=120, check=False
+        shlex.split(command), cwd=source, capture_output=True, text=True, timeout=600, check=False
     )

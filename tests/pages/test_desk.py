@@ -8,6 +8,7 @@ import httpx2
 import psutil
 import pytest
 from desk_kit import PASSWORD, Served, serving
+from person import LOOK_MS
 from playwright.sync_api import Browser, Page, expect
 
 
@@ -20,7 +21,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 @contextmanager
 def client(served: Served, name: str) -> Iterator[httpx2.Client]:
     """A browser's cookies without the browser."""
-    with httpx2.Client(base_url=served.address) as made:
+    with httpx2.Client(base_url=served.address, timeout=LOOK_MS / 1000) as made:
         answer = made.post("/login", data={"name": name, "password": PASSWORD})
         assert (answer.status_code, answer.headers["location"]) == (303, "/desk")
         yield made
@@ -49,7 +50,7 @@ def test_a_fleet_of_3000_takes_the_server_less_than_a_second(served: Served) -> 
 
 
 def test_who_is_not_logged_in_is_asked_to_and_comes_back_to_this_host_alone(served: Served) -> None:
-    with httpx2.Client(base_url=served.address) as nobody:
+    with httpx2.Client(base_url=served.address, timeout=LOOK_MS / 1000) as nobody:
         sent = nobody.get("/desk/locker/L1", headers={"accept": "text/html"})
         assert (sent.status_code, sent.headers["location"]) == (303, "/login?next=/desk/locker/L1")
         wrong = nobody.post("/login", data={"name": '"><script>', "password": "x"})
@@ -93,7 +94,7 @@ def log_in(page: Page, served: Served, name: str, path: str = "/desk") -> None:
 def test_an_operator_finds_a_locker_orders_it_about_and_reads_its_answer(served: Served, page: Page) -> None:
     log_in(page, served, "Ada")
     line = page.locator(".fleet-line").first
-    expect(line).to_have_attribute("data-locker", "L1", timeout=10_000)
+    expect(line).to_have_attribute("data-locker", "L1", timeout=LOOK_MS)
     expect(line.locator("[data-need=alarm]")).to_have_text("1 alarm")
     page.get_by_placeholder("Find a locker").fill("gare du nord")
     page.keyboard.press("Enter")
@@ -102,14 +103,14 @@ def test_an_operator_finds_a_locker_orders_it_about_and_reads_its_answer(served:
     answer = page.get_by_role("status")
     page.get_by_label("compartment", exact=True).select_option(label="5")
     page.get_by_role("button", name="Block", exact=True).click()
-    expect(answer).to_have_text("Block: done.", timeout=10_000)
+    expect(answer).to_have_text("Block: done.", timeout=LOOK_MS)
     page.get_by_label("message on the display").fill("a line that is far too long for it")
     page.get_by_role("button", name="Show 24 h").click()
     expect(answer).to_have_text("A message is 2 lines of at most 20 characters.")
     page.get_by_role("button", name="Dealt with").click()
     expect(page.get_by_text("Opened without an order")).to_have_count(1)  # the event stays, the alarm goes
     trail = page.locator(".card", has_text="Who did what").locator(".rows > div")
-    expect(trail.nth(1)).to_contain_text(re.compile("Ada.*block.*door 5.*done", re.DOTALL), timeout=10_000)
+    expect(trail.nth(1)).to_contain_text(re.compile("Ada.*block.*door 5.*done", re.DOTALL), timeout=LOOK_MS)
     expect(trail.nth(0)).to_contain_text("clear alarm")
     assert [one["door"] for one in served.locker.talker.commands if one["cmd"] == "block"] == [4]
 
@@ -122,7 +123,7 @@ def test_a_carrier_announces_and_a_clerk_takes_in_and_hands_over(served: Served,
     page.get_by_role("button", name="shop Librairie du Port").click()
     page.get_by_role("button", name="Announce", exact=True).click()
     told = page.get_by_role("status")
-    expect(told).to_contain_text("Its code: ", timeout=10_000)
+    expect(told).to_contain_text("Its code: ", timeout=LOOK_MS)
     code = str(told.text_content()).split("code: ")[1]
     page.get_by_role("button", name="Return label").click()
     expect(told).to_contain_text("Shop is a counter", ignore_case=True)
@@ -136,7 +137,7 @@ def test_a_carrier_announces_and_a_clerk_takes_in_and_hands_over(served: Served,
     log_in(page, served, "Marie")
     page.get_by_label("label of the parcel").fill("RR123456785FR")
     page.get_by_role("button", name="Take in").click()
-    expect(page.get_by_role("status")).to_have_text("Put it on shelf 1.", timeout=10_000)
+    expect(page.get_by_role("status")).to_have_text("Put it on shelf 1.", timeout=LOOK_MS)
     page.get_by_label("customer's code").fill(code)
     page.get_by_role("button", name="Hand over, paper seen").click()
     expect(page.get_by_role("status")).to_have_text("Shelf 1: parcel RR123456785FR is handed over.")

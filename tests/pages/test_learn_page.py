@@ -11,7 +11,7 @@ from consigne.cabinet.profiles import profiles
 from playwright.sync_api import Browser, expect
 
 DOORS = 3
-START_S = 30
+START_S = 300.0
 
 
 def test_a_person_clicks_the_doors_that_open_and_the_file_is_written(

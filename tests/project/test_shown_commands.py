@@ -162,7 +162,7 @@ def test_the_commands_of_the_readme_work_in_the_shell_that_it_has_led_to(tmp_pat
         start_new_session=True,  # no terminal: passwords are read from what is given
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert ran.returncode == 0, ran.stderr

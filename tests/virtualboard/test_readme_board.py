@@ -29,7 +29,7 @@ def test_whoever_has_no_board_gets_one_that_takes_the_application(tmp_path: Path
                 env=ENVIRONMENT,
                 capture_output=True,
                 text=True,
-                timeout=120,
+                timeout=600,
                 check=False,
             )
             assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"

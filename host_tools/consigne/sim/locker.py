@@ -72,7 +72,7 @@ class SimLocker:
         What stands in the device's ``config.json`` and ``identity.json``; both are written to
         ``directory``, the device's file system, where the flash is kept as well.
     ground
-        ``"micropython"``: the real interpreter, in real time, against a real broker through a
+        ``"micropython"``: the real interpreter, in shared time, against a real broker through a
         ``NetCut``.  ``"virtual"``: CPython, on ``clock``, against ``network``.
     firmware
         Another directory with a ``main.py``; by default the firmware itself.
@@ -145,7 +145,7 @@ class SimLocker:
         return flash
 
     def _interpreter(self, firmware: Path | None, heap_kb: int) -> MicroPythonGround:
-        """What runs the firmware in real time."""
+        """What runs the firmware in a process of its own."""
         return MicroPythonGround(self.board, self.directory, firmware, heap_kb)
 
     def _write_files(
@@ -166,7 +166,7 @@ class SimLocker:
 
     def run_for(self, seconds: float) -> None:
         """Let virtual time pass."""
-        assert isinstance(self.clock, VirtualClock), "real time passes by itself"
+        assert isinstance(self.clock, VirtualClock), "shared time passes by itself"
         self.clock.run_for(seconds)
 
     def wait_for(self, condition: Callable[[], Any], timeout_s: float = 10.0) -> None:

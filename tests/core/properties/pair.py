@@ -38,7 +38,7 @@ class MicroPython:
         return json.loads(line)
 
     def close(self) -> None:
-        self._process.communicate(timeout=10)
+        self._process.communicate(timeout=600)
 
 
 def both() -> Iterator[Any]:

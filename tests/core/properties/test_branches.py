@@ -53,7 +53,7 @@ def test_no_branch_that_decides_is_untried(tmp_path: Path) -> None:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
     )
     assert report.returncode == 0, report.stdout + report.stderr
     for name in DECIDING:
