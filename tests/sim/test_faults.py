@@ -179,7 +179,7 @@ def test_frozen_firmware_does_not_lengthen_a_pulse(tmp_path: Path) -> None:
 
 def test_a_frozen_firmware_is_reset_when_its_watchdog_runs_out(tmp_path: Path) -> None:
     text = HANGS_ONCE.replace("sleep_ms(10)", "sleep_ms(10); wdt.feed()").replace(
-        "    WDT(", "    wdt = WDT("
+        "    WDT(timeout=2000)\n", "    wdt = WDT(timeout=2000)\n    print('armed')\n"
     )
     locker = SimLocker(
         config(), IDENTITY, tmp_path / "d", "micropython", firmware=script(tmp_path / "fw", text)
@@ -187,10 +187,10 @@ def test_a_frozen_firmware_is_reset_when_its_watchdog_runs_out(tmp_path: Path) -
     assert isinstance(locker.ground, MicroPythonGround)
     try:
         locker.start()
-        locker.wait_for(lambda: "start 1" in locker.output())
+        locker.wait_for(lambda: "armed" in locker.output())
         locker.call(locker.ground.freeze)
         locker.wait_for(lambda: "recovered" in locker.output())
-        assert locker.output() == ["start 1", "start 3", "recovered"]
+        assert locker.output() == ["start 1", "armed", "start 3", "recovered"]
     finally:
         locker.stop()
 
