@@ -12,6 +12,8 @@ from consigne.demo.front import plates, terminal
 from consigne.demo.pages.bench import Bench
 from consigne.demo.pages.cabinet import CabinetView, keep_drawn
 from consigne.demo.pages.front import DoorView, FrontView
+from consigne.server.pages.work import Work
+from consigne.server.threads import Threads
 from consigne.ui.components import box, dress
 from fastapi import FastAPI
 from nicegui import ui
@@ -82,7 +84,8 @@ def add_page(path: str, front: StillFront) -> None:
         with box("stage"):
             with box("grow"):
                 desk: Any = NoNews()
-                keep_drawn(front, (CabinetView(front), Bench(front, desk, lambda _: [])))
+                work = Work(Threads("pages", 1, 1))
+                keep_drawn(front, (CabinetView(front), Bench(work, front, desk, lambda _: [])))
             box("card")
 
     ui.page(path)(page)

@@ -16,6 +16,7 @@ from consigne.server.api import create_app
 from consigne.server.pages.desk import Desk
 from consigne.server.pages.operator import OperatorView
 from consigne.server.pages.ticket import Hands
+from consigne.server.pages.work import RESPONSE_S, Work
 from consigne.sim import reference
 from consigne.sim.locker import Line, SimLocker
 from consigne.ui.components import box, dress
@@ -52,14 +53,16 @@ def add_pages(app: FastAPI, stage: Stage) -> None:
     desk = Desk(stage.host, reference.LOCKER, reference.COURIER_HOLDER)
     hands = Hands(front.type_code, front.scan)
 
-    def demo() -> None:
+    async def demo() -> None:
+        work = Work(stage.host.page_threads)
         dress(ABOUT, (("HTTP API", "/docs"),))
         with box("stage"):
             with box("grow"):
-                keep_drawn(front, (CabinetView(front), Bench(front, desk, things_at_hand)))
-            OperatorView(desk, hands)
+                keep_drawn(front, (CabinetView(front), Bench(work, front, desk, things_at_hand)))
+            view = OperatorView(work, desk, hands)
+        await work.look(view.refresh)()
 
-    ui.page("/", title="Consigne")(demo)
+    ui.page("/", title="Consigne", response_timeout=RESPONSE_S)(demo)
     ui.run_with(app, title="Consigne", tailwind=False, show_welcome_message=False)
 
 

@@ -1,5 +1,6 @@
 """The demo's cast: broker, host with its database, and one cabinet with the firmware in it."""
 
+import asyncio
 import json
 import tempfile
 from pathlib import Path
@@ -81,13 +82,7 @@ class Stage:
     async def __aenter__(self) -> Self:
         try:
             await self.broker.start()
-            self.host.fleet.register(
-                reference.LOCKER,
-                self.device_key,
-                digits=reference.DIGITS,
-                timezone="Europe/Paris",
-                doors=[Door(**door) for door in reference.layout()],
-            )
+            await asyncio.to_thread(self._register)
             await self.host.start()
             await self.host.ready()
             self.locker.start()
@@ -95,6 +90,16 @@ class Stage:
             await self._down()
             raise
         return self
+
+    def _register(self) -> None:
+        """Make the cabinet known to the host."""
+        self.host.fleet.register(
+            reference.LOCKER,
+            self.device_key,
+            digits=reference.DIGITS,
+            timezone="Europe/Paris",
+            doors=[Door(**door) for door in reference.layout()],
+        )
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -27,6 +27,12 @@ from .people import audit
 from .people.accounts import Accounts
 from .storage import housekeeping
 from .storage.database import Database
+from .storage.probe import Probe
+from .threads import Threads
+
+PAGE_THREADS = 8
+PAGE_CALLS_WAITING_MAX = 200
+"""Some twenty open pages' worth; more would be told what is long past when their turn comes."""
 
 _FORGETTING = (alarms.forget, audit.forget, condition.forget, notices.forget)
 
@@ -55,6 +61,10 @@ class HostService:
     fleet, parcels, orders, passes, accounts, alarms, condition, overview, counter, outbox
         What the API does, as plain blocking methods, safe in any thread.  Call ``kick`` after one
         that leaves something to send (announce, revoke, open).
+    page_threads
+        Where pages call them: nothing that asks the database may run in the event loop.
+    probe
+        Whether the database answers.
     """
 
     def __init__(
@@ -94,6 +104,8 @@ class HostService:
             if channels is not None
             else None
         )
+        self.page_threads = Threads("pages", PAGE_THREADS, PAGE_CALLS_WAITING_MAX)
+        self.probe = Probe(self.database)
         self._tidying: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -123,6 +135,8 @@ class HostService:
         if self.workers:
             await self.workers.stop()
         await self.ingest.stop()
+        await self.page_threads.stop()
+        await self.probe.stop()
         self.database.close()
 
     async def wait_failed(self) -> None:

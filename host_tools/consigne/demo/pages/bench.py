@@ -8,6 +8,7 @@ from nicegui.events import UploadEventArguments
 
 from consigne.server.pages.desk import Desk
 from consigne.server.pages.pictures import PICTURE_BYTES_MAX, PictureError, qr_svg, read_picture
+from consigne.server.pages.work import Work
 from consigne.ui.components import Text, box, button, field, set_toggle, toggle
 
 from .front import Front, FrontView
@@ -30,8 +31,8 @@ class Bench:
     ``things(desk)`` tells what lies within reach now, newest first; it is asked when the desk has news.
     """
 
-    def __init__(self, front: Front, desk: Desk, things: Callable[[Desk], list[Thing]]) -> None:
-        self._front, self._desk, self._things = front, desk, things
+    def __init__(self, work: Work, front: Front, desk: Desk, things: Callable[[Desk], list[Thing]]) -> None:
+        self._work, self._front, self._desk, self._things = work, front, desk, things
         self._seen_revision = -1
         self._shown: list[Thing] = []
         with box("card bench"):
@@ -40,7 +41,7 @@ class Bench:
                 self._network = toggle("Network", True, front.set_network)
             with box("grow"):
                 self._tray()
-        ui.timer(STOCK_EVERY_S, self._stock, immediate=True)
+        ui.timer(STOCK_EVERY_S, work.look(self._stock), immediate=True)
 
     def _tray(self) -> None:
         with box("row-line"):
@@ -88,12 +89,13 @@ class Bench:
         self._input.set_value(code)
         self._scan(code)
 
-    def _stock(self) -> None:
+    async def _stock(self) -> None:
         """Lay out what can be held to the scanner, when it changed."""
         if self._desk.revision == self._seen_revision:
             return
-        self._seen_revision = self._desk.revision
-        things = self._things(self._desk)
+        revision = self._desk.revision
+        things = await self._work.call(self._things, self._desk)
+        self._seen_revision = revision
         if things == self._shown:
             return
         self._shown = things

@@ -49,7 +49,7 @@ def create_app(host: HostService, *, token: str | None = None) -> Api:
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
     )
-    app.add_middleware(Gate, accounts=host.accounts, token=token)
+    app.add_middleware(Gate, accounts=host.accounts, threads=host.page_threads, token=token)
     app.add_exception_handler(CallerError, _caller_error)
     app.add_exception_handler(messages.ProtocolError, _caller_error)
     app.add_exception_handler(RequestValidationError, _validation_error)

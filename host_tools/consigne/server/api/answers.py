@@ -329,6 +329,7 @@ class HostHealth(Answer):
 
     healthy: bool
     database: bool = Field(description="it answers")
+    database_slow: bool = Field(description="it has not answered within a second, and may yet")
     broker: bool = Field(description="it is connected")
     ingest: bool = Field(description="it runs")
     counts: Counts

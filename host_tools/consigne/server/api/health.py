@@ -4,13 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response, status
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 
 from .. import metrics
 from ..people import audit
 from ..people.roles import Role
 from ..service import HostService
+from ..storage.probe import Answer
 from . import answers, queries
 from .access import only
 from .refusals import refusals
@@ -24,14 +23,13 @@ def router(host: HostService) -> APIRouter:
     database, ingest = host.database, host.ingest
 
     @router.get("/healthz", responses={503: _NOT_HEALTHY})
-    def read_health(response: Response) -> answers.HostHealth:
-        """Whether the database answers, the broker is connected and the ingest runs; 503 when not."""
-        try:
-            with database.read() as connection:
-                connection.execute(text("SELECT 1"))
-            reachable = True
-        except SQLAlchemyError:
-            reachable = False
+    async def read_health(response: Response) -> answers.HostHealth:
+        """Whether the database answers, the broker is connected and the ingest runs; 503 when not.
+
+        Answered within a second, whatever waits for the database: one that has not answered by then is slow.
+        """
+        answer = await host.probe.ask()
+        reachable = answer is Answer.GIVEN
         counts, dropped = ingest.total()
         healthy = reachable and ingest.is_connected and ingest.is_running
         if not healthy:
@@ -39,6 +37,7 @@ def router(host: HostService) -> APIRouter:
         return answers.HostHealth(
             healthy=healthy,
             database=reachable,
+            database_slow=answer is Answer.SLOW,
             broker=ingest.is_connected,
             ingest=ingest.is_running,
             counts=answers.Counts.model_validate(counts),

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from enum import Enum, auto
+from typing import TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -22,7 +23,7 @@ from consigne.protocol import codes, messages
 
 from ..clock import now_s
 from ..fleet import commands
-from ..storage.contiguity import Gaps
+from ..storage.contiguity import Gaps, Held, Stream
 from ..storage.database import Database
 from .counts import Counts
 from .decode import KeyRing
@@ -55,6 +56,7 @@ class Role(Enum):
 
 
 Listener = Callable[[Outcome], None]
+_Result = TypeVar("_Result")
 
 
 class Ingest:
@@ -117,14 +119,22 @@ class Ingest:
         return self._client.is_connected
 
     async def start(self) -> None:
-        """Begin; returns at once."""
+        """Begin, as the database says how things stood at the end."""
         self._client.receive = self._receive
         if self._role is not Role.WORKER:
-            self._store.forget_presence()
-            for stream, held in self._store.open_gaps().items():
+            for stream, held in (await self._in_worker(self._resume)).items():
                 self._gaps.note(stream, held.first_missing, time.monotonic(), BEHIND_GRACE_S)
             self._client.lost = self._on_lost
         self._task = asyncio.create_task(self._run(), name="ingest")
+
+    def _resume(self) -> dict[Stream, Held]:
+        """Who is connected has to say so anew; the streams of which events are known to be missing."""
+        self._store.forget_presence()
+        return self._store.open_gaps()
+
+    async def _in_worker(self, function: Callable[..., _Result], *arguments: object) -> _Result:
+        """The database is asked in the one thread of the ingest, never in the event loop."""
+        return await asyncio.get_running_loop().run_in_executor(self._worker, function, *arguments)
 
     async def stop(self) -> None:
         """Disconnect, commit what was received, end."""
@@ -187,10 +197,9 @@ class Ingest:
         taken = self._inbox.take(BATCH_MESSAGES_MAX, BATCH_BYTES_MAX)
         if self._inbox:
             self._wake.set()
-        loop = asyncio.get_running_loop()
         began_s = time.monotonic()
         try:
-            outcomes = await loop.run_in_executor(self._worker, self._storing.keep, taken)
+            outcomes = await self._in_worker(self._storing.keep, taken)
         except DATABASES_OWN:
             self._inbox.put_back(taken)
             raise
@@ -234,7 +243,7 @@ class Ingest:
 
     def _acknowledge(self, stream: tuple[str, int], seq: int) -> None:
         locker, epoch = stream
-        key = self.keys.get(locker)
+        key = self.keys.known(locker)
         if key is None or seq == 0:
             return
         topic = messages.topic(locker, messages.ACK)
@@ -246,13 +255,12 @@ class Ingest:
         """Once a second and when kicked: ask for what is missing, send commands."""
         if self._role is Role.WORKER or not self._client.is_connected:
             return
-        loop = asyncio.get_running_loop()
         if self._role is Role.LEADER:
-            missing = await loop.run_in_executor(self._worker, self._store.missing, self._gaps.open())
+            missing = await self._in_worker(self._store.missing, self._gaps.open())
             for stream, first_missing in missing.items():
                 self._gaps.note(stream, first_missing, time.monotonic(), SHARED_GRACE_S)
         asked = self._gaps.due(time.monotonic())
-        outgoing, expired = await loop.run_in_executor(self._worker, self._prepare, asked)
+        outgoing, expired = await self._in_worker(self._prepare, asked)
         self.counts.asked_again += len(asked)
         for command in outgoing:
             self._client.publish(command.topic, command.payload)

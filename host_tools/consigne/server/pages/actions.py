@@ -1,11 +1,11 @@
 """An operator's cards beside a locker: orders, alarms, latches, codes and who did what."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from locker.core.orders import SETTINGS
 from locker.texts import LANGUAGES
 from nicegui import ui
-from starlette.concurrency import run_in_threadpool
 
 from consigne.ui.components import Text, box, button, field, set_class
 
@@ -13,6 +13,7 @@ from ..fleet.condition import Latch
 from .control import Alarm, Answer, Control, Entry
 from .ticket import spaced
 from .wording import ACTION_NAMES, ROLE_NAMES
+from .work import Work
 
 LOOK_EVERY_S = 1.0
 LATCHES_EVERY_S = 60.0  # half a year of each latch, told every quarter of an hour
@@ -23,25 +24,24 @@ _SPARK_WIDTH, _SPARK_HEIGHT = 120, 24
 class Actions:
     """All cards of one locker; they look again while the page is open."""
 
-    def __init__(self, control: Control) -> None:
-        self._control = control
+    def __init__(self, work: Work, control: Control) -> None:
+        self._work, self._control = work, control
         with box("desk"):
-            self._alarms = AlarmCard(control)
-            OrderCard(control)
-            CodeCard(control)
+            self._alarms = AlarmCard(work, control)
+            OrderCard(work, control)
+            CodeCard(work, control)
             self._latches = LatchCard(control)
             self._trail = TrailCard()
-        ui.timer(LOOK_EVERY_S, self._look, immediate=True)
-        ui.timer(LATCHES_EVERY_S, self._look_at_latches, immediate=True)
+        ui.timer(LOOK_EVERY_S, work.look(self._look), immediate=True)
+        ui.timer(LATCHES_EVERY_S, work.look(self._look_at_latches), immediate=True)
 
     async def _look(self) -> None:
-        """In a thread: whoever looks must not hold up what lockers are waiting for."""
-        alarms, trail = await run_in_threadpool(lambda: (self._control.alarms(), self._control.trail()))
+        alarms, trail = await self._work.call(lambda: (self._control.alarms(), self._control.trail()))
         self._alarms.show(alarms)
         self._trail.show(trail)
 
     async def _look_at_latches(self) -> None:
-        self._latches.show(await run_in_threadpool(self._control.latches))
+        self._latches.show(await self._work.call(self._control.latches))
 
 
 class Select:
@@ -63,72 +63,74 @@ class Select:
 class OrderCard:
     """Everything a locker can be told to do."""
 
-    def __init__(self, control: Control) -> None:
-        self._control = control
+    def __init__(self, work: Work, control: Control) -> None:
+        self._work, self._control = work, control
         with box("card orders"):
             Text("Orders", tag="h2")
             self._doors()
             self._display()
             with box("row-line"):
-                button("Beep and blink", lambda: self._do(control.identify), "press small")
-                button("Restart", lambda: self._do(control.reboot), "press small")
+                self._button("Beep and blink", lambda: control.identify)
+                self._button("Restart", lambda: control.reboot)
                 self._seq = field("send events again from number", placeholder="event number")
-                button("Send again from", self._again, "press small")
+                self._button("Send again from", self._again)
             with box("row-line"):
                 with box("grow"):
                     self._name = field("name of the locker to retire", placeholder="its name, to be sure")
-                button("Retire for ever", lambda: self._do(self._retire), "press small")
+                self._button("Retire for ever", lambda: partial(control.retire, self._name.value.strip()))
             self._answer = Text("", "answer", "div")
             self._answer.props["role"] = "status"
-            ui.timer(LOOK_EVERY_S / 2, self._show)
+            ui.timer(LOOK_EVERY_S / 2, work.look(self._show))
+
+    def _button(self, label: str, order: Callable[[], Callable[[], None]], look: str = "press small") -> None:
+        """``order()`` reads the fields as they are at the click; what it returns is done in a thread."""
+
+        async def clicked() -> None:
+            await self._work.call(order())
+            await self._show()
+
+        button(label, self._work.act(clicked), look)
 
     def _doors(self) -> None:
         control = self._control
         with box("row-line"):
-            self._door = Select("compartment", [(str(door), name) for door, name in control.doors()])
-            button("Open", lambda: self._do(lambda: control.open(int(self._door.value))), "press small main")
-            button("Block", lambda: self._do(lambda: control.block(int(self._door.value))), "press small")
-            button("Release", lambda: self._do(lambda: control.release(int(self._door.value))), "press small")
+            self._door = Select("compartment", [(str(door), name) for door, name in control.doors])
+            self._button("Open", lambda: partial(control.open, int(self._door.value)), "press small main")
+            self._button("Block", lambda: partial(control.block, int(self._door.value)))
+            self._button("Release", lambda: partial(control.release, int(self._door.value)))
             with box("grow"):
                 self._parcel = field("parcel to reserve for", placeholder="parcel number")
-            button(f"Reserve {RESERVE_HOURS} h", self._reserve, "press small")
+            self._button(f"Reserve {RESERVE_HOURS} h", self._reserve)
 
     def _display(self) -> None:
         with box("row-line"):
             self._language = Select("language of the message", [(name, name) for name in LANGUAGES])
             with box("grow"):
                 self._message = field("message on the display", placeholder="first line|second line")
-            button(f"Show {MESSAGE_HOURS} h", self._show_message, "press small")
+            self._button(f"Show {MESSAGE_HOURS} h", self._message_order)
         with box("row-line"):
             self._setting = Select("setting", [(name, name) for name in SETTINGS])
             with box("grow"):
                 self._value = field("value of the setting", placeholder="empty: as its own file says")
-            button("Set", self._set, "press small")
+            self._button("Set", self._set)
 
-    def _do(self, act: Callable[[], None]) -> None:
-        act()
-        self._show()
-
-    def _reserve(self) -> None:
+    def _reserve(self) -> Callable[[], None]:
         door, parcel = int(self._door.value), self._parcel.value.strip()
-        self._do(lambda: self._control.reserve(door, parcel, RESERVE_HOURS))
+        return partial(self._control.reserve, door, parcel, RESERVE_HOURS)
 
-    def _show_message(self) -> None:
-        self._do(lambda: self._control.message(self._language.value, self._message.value, MESSAGE_HOURS))
+    def _message_order(self) -> Callable[[], None]:
+        return partial(self._control.message, self._language.value, self._message.value, MESSAGE_HOURS)
 
-    def _set(self) -> None:
-        self._do(lambda: self._control.configure(self._setting.value, self._value.value.strip()))
+    def _set(self) -> Callable[[], None]:
+        return partial(self._control.configure, self._setting.value, self._value.value.strip())
 
-    def _again(self) -> None:
+    def _again(self) -> Callable[[], None]:
         text = self._seq.value.strip()
         seq = int(text) if text.isascii() and text.isdecimal() else 0
-        self._do(lambda: self._control.again(seq))
+        return partial(self._control.again, seq)
 
-    def _retire(self) -> None:
-        self._control.retire(self._name.value.strip())
-
-    def _show(self) -> None:
-        told = self._control.answer()
+    async def _show(self) -> None:
+        told = await self._work.call(self._control.answer)
         self._answer.set_text(told.words)
         set_class(self._answer, "good", told.tone == "good")
         set_class(self._answer, "bad", told.tone == "bad")
@@ -137,8 +139,8 @@ class OrderCard:
 class CodeCard:
     """The code of today for a courier, clerk or technician, shown when asked for."""
 
-    def __init__(self, control: Control) -> None:
-        self._control = control
+    def __init__(self, work: Work, control: Control) -> None:
+        self._work, self._control = work, control
         with box("card orders"):
             Text("Codes of today", tag="h2")
             with box("row-line"):
@@ -149,8 +151,8 @@ class CodeCard:
                 self._action = Select("action", [(str(n), name) for n, name in enumerate(ACTION_NAMES)][1:])
                 self._holder = field("holder number", value="1")
                 self._number = field("number on a closed console", placeholder="console: 123 456 789")
-                button("Show code", self._show, "press small")
-                button("Make worthless", self._revoke, "press small")
+                button("Show code", work.act(self._show), "press small")
+                button("Make worthless", work.act(self._revoke), "press small")
             self._digits = Text("", "digits mono", "div")
             self._until = Text("", "faint", "div")
 
@@ -159,26 +161,27 @@ class CodeCard:
         holder = int(text) if text.isascii() and text.isdecimal() else -1
         return int(self._role.value), int(self._action.value), holder
 
-    def _show(self) -> None:
+    async def _show(self) -> None:
         number = "".join(self._number.value.split())
         if number:
-            digits, told = self._control.console_code(self._chosen()[2], number)
+            digits, told = await self._work.call(self._control.console_code, self._chosen()[2], number)
         else:
-            digits, told = self._control.code(*self._chosen())
+            digits, told = await self._work.call(self._control.code, *self._chosen())
         self._digits.set_text(spaced(digits))
         self._until.set_text(told)
 
-    def _revoke(self) -> None:
-        self._control.revoke_codes(*self._chosen())
+    async def _revoke(self) -> None:
+        await self._work.call(self._control.revoke_codes, *self._chosen())
+        told = await self._work.call(self._control.answer)
         self._digits.set_text("")
-        self._until.set_text(self._control.answer().words)
+        self._until.set_text(told.words)
 
 
 class AlarmCard:
     """Alarms nobody has dealt with; nothing at all when there are none."""
 
-    def __init__(self, control: Control) -> None:
-        self._control = control
+    def __init__(self, work: Work, control: Control) -> None:
+        self._work, self._control = work, control
         self._shown: list[Alarm] = []
         self._card = box("card")
         self._card.set_visibility(False)
@@ -198,14 +201,15 @@ class AlarmCard:
                         Text(alarm.at, "soft num")
                         Text(alarm.words, "pill bad")
                         box("grow")
-                        button("Dealt with", lambda _, id_=alarm.id: self._control.clear(id_), "press small")
+                        deal = partial(self._work.call, self._control.clear, alarm.id)
+                        button("Dealt with", self._work.act(deal), "press small")
 
 
 class LatchCard:
     """How well each latch springs, the one that will fail next first, with its last days."""
 
     def __init__(self, control: Control) -> None:
-        self._names = dict(control.doors())
+        self._names = dict(control.doors)
         self._shown: list[Latch] = []
         with box("card"):
             Text("Latches, the next to fail first", tag="h2")

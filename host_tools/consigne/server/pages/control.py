@@ -44,21 +44,20 @@ class Alarm(NamedTuple):
 
 
 class Control:
-    """One locker under an operator's hands.
+    """One locker under an operator's hands.  Everything blocks: a page calls it through ``Work``.
 
     ``who()`` gives the account that acts; it raises ``CallerError`` when its session has ended.
+    ``doors`` are every compartment's number and name, ``title`` is the name of its place.
     """
 
     def __init__(self, host: HostService, locker: str, who: Callable[[], Account]) -> None:
         self._host, self._locker, self._who = host, locker, who
-        self.timezone = ZoneInfo(host.fleet.locker(locker)["timezone"])
+        known = host.fleet.locker(locker)
+        self.timezone, self.title = ZoneInfo(known["timezone"]), str(known["place"].get("title", ""))
+        self.doors = [(door["door"], str(door["name"])) for door in host.fleet.compartments(locker)]
         self._last = ""  # the command whose answer is shown
         self._error = ""
         self._said = ""
-
-    def doors(self) -> list[tuple[int, str]]:
-        """Every compartment's number and name."""
-        return [(door["door"], str(door["name"])) for door in self._host.fleet.compartments(self._locker)]
 
     # --- orders --------------------------------------------------------------------------------------------
 
@@ -147,7 +146,7 @@ class Control:
 
     def alarms(self) -> list[Alarm]:
         """Those nobody has dealt with, the newest first."""
-        names = [name for _, name in self.doors()]
+        names = [name for _, name in self.doors]
         out = []
         for one in self._host.alarms.open(self._locker):
             words = wording(one["data"], names)
@@ -169,7 +168,7 @@ class Control:
         """What people did here, the newest first."""
         with self._host.database.read() as connection:
             told = audit.trail(connection, self._locker, TRAIL_LINES)
-        names = [name for _, name in self.doors()]
+        names = [name for _, name in self.doors]
         return [
             Entry(
                 self._time(one["at"]),

@@ -1,6 +1,7 @@
 """A clerk's page: parcels in, parcels out, and what lies on which shelf."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from nicegui import ui
@@ -11,92 +12,108 @@ from ..errors import CallerError
 from ..parcels.view import Parcel
 from ..people.accounts import Account
 from ..service import HostService
+from .work import Work, sentence
 
 LOOK_EVERY_S = 2.0
 
 
 class CounterView:
-    """One counter; ``who()`` is the clerk that acts."""
+    """One counter; ``who()`` is the clerk that acts.  Empty until ``refresh``, then kept up."""
 
-    def __init__(self, host: HostService, account: Account, who: Callable[[], Account]) -> None:
-        self._host, self._counter, self._who = host, str(account.locker), who
-        self._names = [str(door["name"]) for door in host.fleet.compartments(self._counter)]
+    def __init__(self, work: Work, host: HostService, account: Account, who: Callable[[], Account]) -> None:
+        self._work, self._host, self._counter, self._who = work, host, str(account.locker), who
+        self._names: list[str] = []
         self._shown: list[Parcel] = []
         with box("wide"):
             with box("card orders"):
-                Text(host.fleet.locker(self._counter)["place"].get("title") or self._counter, tag="h2")
+                self._title = Text(self._counter, tag="h2")
                 self._forms()
                 self._answer = Text("", "answer", "div")
                 self._answer.props["role"] = "status"
             with box("card"):
                 Text("On the shelves", tag="h2")
                 self._rows = box("rows")
-        self._look()
-        ui.timer(LOOK_EVERY_S, self._look)
+        ui.timer(LOOK_EVERY_S, work.look(self.refresh), immediate=False)
+
+    async def refresh(self) -> None:
+        """Read what there is to show, and draw what changed.  Raises as ``Work.call``."""
+        if not self._names:
+            title, self._names = await self._work.call(self._read_counter)
+            self._title.set_text(title)
+        self._show(await self._work.call(lambda: self._host.parcels.list(self._counter, open_only=True)))
+
+    def _read_counter(self) -> tuple[str, list[str]]:
+        """The counter's title and the names of its shelves."""
+        title = self._host.fleet.locker(self._counter)["place"].get("title") or self._counter
+        return title, [str(door["name"]) for door in self._host.fleet.compartments(self._counter)]
 
     def _forms(self) -> None:
+        take_in, find = self._work.act(self._take_in), self._work.act(self._find)
         with box("row-line"):
             with box("grow"):
                 self._label = field("label of the parcel", placeholder="scan or type the label")
-                self._label.on("keydown.enter", self._take_in)
+                self._label.on("keydown.enter", take_in)
             self._shelf = field("shelf", placeholder="shelf, or empty")
-            button("Take in", self._take_in, "press main")
-            button("Give to a courier", self._give_back, "press")
+            button("Take in", take_in, "press main")
+            button("Give to a courier", self._work.act(self._give_back), "press")
         with box("row-line"):
             with box("grow"):
                 self._code = field("customer's code", placeholder="the customer's code")
-                self._code.on("keydown.enter", self._find)
-            button("Find", self._find, "press")
-            button("Hand over", lambda: self._hand_over(False), "press main")
-            button("Hand over, paper seen", lambda: self._hand_over(True), "press")
+                self._code.on("keydown.enter", find)
+            button("Find", find, "press")
+            button("Hand over", self._work.act(partial(self._hand_over, False)), "press main")
+            button("Hand over, paper seen", self._work.act(partial(self._hand_over, True)), "press")
 
-    def _do(self, act: Callable[[str], str], *used: Any) -> None:
+    async def _do(self, act: Callable[[str], str], *used: Any) -> None:
         """Do something as this clerk; a field that was used is empty for the next customer."""
         try:
-            told, is_good = act(self._who().name), True
+            told, is_good = await self._work.call(lambda: act(self._who().name)), True
         except CallerError as error:
-            told, is_good = f"{error}.", False
-        self._answer.set_text(told[0].upper() + told[1:])
+            told, is_good = sentence(error), False
+        self._answer.set_text(told)
         set_class(self._answer, "good", is_good)
         set_class(self._answer, "bad", not is_good)
         if is_good:
             for line in used:
                 line.set_value("")
         self._host.kick()
-        self._look()
+        await self.refresh()
 
-    def _take_in(self) -> None:
+    async def _take_in(self) -> None:
         label, shelf = self._label.value.strip(), self._shelf.value.strip()
 
         def act(by: str) -> str:
             return f"Put it on shelf {self._host.counter.take_in(self._counter, label, shelf, by=by)}."
 
-        self._do(act, self._label, self._shelf)
+        await self._do(act, self._label, self._shelf)
 
-    def _give_back(self) -> None:
+    async def _give_back(self) -> None:
         label = self._label.value.strip()
 
         def act(by: str) -> str:
             return f"It lies on shelf {self._host.counter.give_back(self._counter, label, by=by)}."
 
-        self._do(act, self._label)
+        await self._do(act, self._label)
 
-    def _find(self) -> None:
+    async def _find(self) -> None:
+        code = self._code.value
+
         def act(by: str) -> str:
-            found = self._host.counter.find(self._counter, self._code.value)
+            found = self._host.counter.find(self._counter, code)
             return f"Shelf {found['shelf']}: parcel {found['parcel']}."
 
-        self._do(act)
+        await self._do(act)
 
-    def _hand_over(self, paper: bool) -> None:
+    async def _hand_over(self, paper: bool) -> None:
+        code = self._code.value
+
         def act(by: str) -> str:
-            found = self._host.counter.hand_over(self._counter, self._code.value, by=by, paper=paper)
+            found = self._host.counter.hand_over(self._counter, code, by=by, paper=paper)
             return f"Shelf {found['shelf']}: parcel {found['parcel']} is handed over."
 
-        self._do(act, self._code)
+        await self._do(act, self._code)
 
-    def _look(self) -> None:
-        parcels = self._host.parcels.list(self._counter, open_only=True)
+    def _show(self, parcels: list[Parcel]) -> None:
         if parcels == self._shown:
             return
         self._shown = parcels

@@ -34,8 +34,19 @@ class LockerLine(NamedTuple):
     numbers: str
 
 
+class Seen(NamedTuple):
+    """All that the operator's view shows, as of one moment; ``last`` is the id of the last event read."""
+
+    line: LockerLine
+    tickets: list[Ticket]
+    courier_digits: str
+    believed: list[Believed]
+    arrived: list[Arrived]
+    last: int
+
+
 class Desk:
-    """One locker, seen from the operator's chair.
+    """One locker, seen from the operator's chair.  Its methods block: a page calls them through ``Work``.
 
     Parameters
     ----------
@@ -82,6 +93,11 @@ class Desk:
     def changed(self) -> None:
         """Tell every page that shows this desk to look again."""
         self.revision += 1
+
+    def seen(self, after: int) -> Seen:
+        """Everything that is shown, with the events that arrived after the one with id ``after``."""
+        arrived, last = self.arrived(after)
+        return Seen(self.locker_line(), self.tickets(), self.courier_code(), self.believed(), arrived, last)
 
     def locker_line(self) -> LockerLine:
         """The state the locker last told."""
@@ -136,17 +152,11 @@ class Desk:
         door = names[parcel.door] if parcel.door is not None and parcel.door < len(names) else ""
         return Ticket(parcel.id, parcel.state, digits, door)
 
-    def announce(self, parcel: str, size: int, code: str) -> str:
-        """Announce a parcel; "" when done, else a sentence for people."""
-        try:
-            by = self._who().name if self._who is not None else "demo"
-            self._parcels.announce(parcel, self._locker, size=size, code=code, by=by)
-        except CallerError as error:
-            sentence = str(error)
-            return f"{sentence[0].upper()}{sentence[1:]}."
+    def announce(self, parcel: str, size: int, code: str) -> None:
+        """Announce a parcel.  Raises ``CallerError``."""
+        by = self._who().name if self._who is not None else "demo"
+        self._parcels.announce(parcel, self._locker, size=size, code=code, by=by)
         self._host.kick()
-        self.changed()
-        return ""
 
     def shown(self, parcel: str) -> None:
         """Somebody looks at a parcel's code: that goes into the trail."""

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from nicegui import ui
-from starlette.concurrency import run_in_threadpool
 
 from consigne.ui.components import Text, box
 
 from ..fleet.overview import NEEDS, PAGE, Line, Overview, Shown
+from .work import Work
 
 REFRESH_S = 10.0
 URGENT = ("alarm", "offline", "latch", "journal", "lost")
@@ -23,18 +23,18 @@ LABELS: Mapping[str, str] = {
 class FleetView:
     """One page of the fleet's list, empty until ``refresh``; then refreshed while somebody looks."""
 
-    def __init__(self, overview: Overview, find: str, only: str, page: int) -> None:
-        self._overview = overview
+    def __init__(self, work: Work, overview: Overview, find: str, only: str, page: int) -> None:
+        self._work, self._overview = work, overview
         self._asked = (find, only if only in NEEDS else "", max(1, page))
         self._shown: Shown | None = None
         with box("fleet"):
             self._head = box("card fleet-head")
             self._list = box("card fleet-list")
-        ui.timer(REFRESH_S, self.refresh, immediate=False)
+        ui.timer(REFRESH_S, work.look(self.refresh), immediate=False)
 
     async def refresh(self) -> None:
-        """Read the list in a thread, since it takes a while, and draw it when it changed."""
-        shown = await run_in_threadpool(self._overview.page, *self._asked)
+        """Read the list and draw it when it changed.  Raises as ``Work.call``."""
+        shown = await self._work.call(self._overview.page, *self._asked)
         if shown == self._shown:
             return
         self._shown = shown

@@ -6,20 +6,23 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from starlette.concurrency import run_in_threadpool
 
 from consigne.ui.components import LOOK, MARK
 
 from ..errors import CallerError
 from ..people.accounts import SESSION_S, Accounts
 from ..people.gate import COOKIE, session_of
+from ..threads import Threads
 
 HOME = "/desk"
 _FORM = (Path(LOOK) / "login.html").read_text(encoding="utf-8")
 
 
-def router(accounts: Accounts) -> APIRouter:
-    """A cookie that was given over HTTPS, the host's own or a proxy's, travels over HTTPS only."""
+def router(accounts: Accounts, threads: Threads) -> APIRouter:
+    """``threads`` are those of the pages.
+
+    A cookie that was given over HTTPS, the host's own or a proxy's, travels over HTTPS only.
+    """
     made = APIRouter(include_in_schema=False)
 
     @made.get("/login")
@@ -34,7 +37,7 @@ def router(accounts: Accounts) -> APIRouter:
         next: Annotated[str, Form(max_length=300)] = HOME,
     ) -> Response:
         try:
-            token = await run_in_threadpool(accounts.log_in, name, password)
+            token = await threads.run(accounts.log_in, name, password)
         except CallerError as error:
             return _form(next, str(error), error.status)
         answer = RedirectResponse(_inside(next), 303)
@@ -43,8 +46,8 @@ def router(accounts: Accounts) -> APIRouter:
         return answer
 
     @made.post("/logout")
-    def log_out(request: Request) -> RedirectResponse:
-        accounts.log_out(session_of(request.headers))
+    async def log_out(request: Request) -> RedirectResponse:
+        await threads.run(accounts.log_out, session_of(request.headers))
         answer = RedirectResponse("/login", 303)
         answer.delete_cookie(COOKIE)
         return answer

@@ -1,5 +1,6 @@
 """The operator's view of one locker: its state, announcements, codes, compartments, events."""
 
+import asyncio
 import time
 
 from nicegui import ui
@@ -7,10 +8,11 @@ from nicegui import ui
 from consigne.ui.components import Text, box, button
 
 from .compartments import Compartments
-from .desk import Desk, LockerLine
+from .desk import Desk, LockerLine, Seen
 from .feed import Feed
 from .parcels import Announce, ParcelList
 from .ticket import Hands, TicketCard, spaced
+from .work import Work
 
 SOUND_JOURNALS = ("clean", "fresh")
 LOOK_EVERY_S = 0.1  # whether the desk has news
@@ -19,18 +21,20 @@ READ_UNHEARD_EVERY_S = 2.0
 
 
 class OperatorView:
-    """One locker as the host knows it.
+    """One locker as the host knows it; empty until ``refresh``, then kept up while the page is open.
 
     Parameters
     ----------
+    work
+        The page's work.
     desk
         What the host knows, and what it can be asked to do.
     hands
         Present when the cabinet stands on the same page: tickets then get buttons that type and scan.
     """
 
-    def __init__(self, desk: Desk, hands: Hands | None = None) -> None:
-        self._desk = desk
+    def __init__(self, work: Work, desk: Desk, hands: Hands | None = None) -> None:
+        self._work, self._desk = work, desk
         self._chosen = ""
         self._last_event = 0
         self._courier_digits = ""
@@ -38,10 +42,10 @@ class OperatorView:
             self._line = StatusLine()
             with box("card"):
                 Text("Announce a parcel", tag="h2")
-                Announce(self._announce, desk.suggest)
+                Announce(work, self._announce, desk.suggest)
                 with box("codes"):
                     self._ticket = TicketCard(hands)
-                    self._parcels = ParcelList(self._choose)
+                    self._parcels = ParcelList(work, self._choose)
             with box("two"):
                 with box("side"):
                     self._courier_card(hands)
@@ -49,8 +53,8 @@ class OperatorView:
                 self._feed = Feed()
         self._seen_revision = -1
         self._read_at_s = 0.0
-        self._look()
-        ui.timer(LOOK_EVERY_S, self._look)
+        self._drawing = asyncio.Lock()
+        ui.timer(LOOK_EVERY_S, work.look(self._look), immediate=False)
 
     def _courier_card(self, hands: Hands | None) -> None:
         self._courier_box = box("card courier")
@@ -61,37 +65,42 @@ class OperatorView:
             if hands is not None:
                 button("Type it", lambda: hands.type_code(self._courier_digits), "press small")
 
-    def _look(self) -> None:
-        now_s = time.monotonic()
+    async def _look(self) -> None:
         patience_s = READ_AT_LEAST_EVERY_S if self._desk.hears_all else READ_UNHEARD_EVERY_S
-        if self._desk.revision != self._seen_revision or now_s - self._read_at_s > patience_s:
-            self._seen_revision, self._read_at_s = self._desk.revision, now_s
-            self._refresh()
+        is_old = time.monotonic() - self._read_at_s > patience_s
+        if self._desk.revision != self._seen_revision or is_old:
+            await self.refresh()
 
-    def _announce(self, parcel: str, size: int, kind: str) -> str:
-        error = self._desk.announce(parcel, size, kind)
-        if not error:
-            self._choose(parcel)
-        return error
+    async def _announce(self, parcel: str, size: int, kind: str) -> None:
+        await self._work.call(self._desk.announce, parcel, size, kind)
+        self._desk.changed()
+        await self._choose(parcel)
 
-    def _choose(self, parcel: str) -> None:
+    async def _choose(self, parcel: str) -> None:
         self._chosen = parcel
-        self._desk.shown(parcel)
-        self._refresh()
+        await self._work.call(self._desk.shown, parcel)
+        await self.refresh()
 
-    def _refresh(self) -> None:
-        self._line.show(self._desk.locker_line())
-        tickets = self._desk.tickets()
-        chosen = next((ticket for ticket in tickets if ticket.parcel == self._chosen), None)
+    async def refresh(self) -> None:
+        """Read everything and draw what changed.  Raises as ``Work.call``."""
+        async with self._drawing:  # a click and the timer: one after the other, or events are shown twice
+            revision = self._desk.revision
+            seen = await self._work.call(self._desk.seen, self._last_event)
+            self._seen_revision, self._read_at_s = revision, time.monotonic()
+            self._show(seen)
+
+    def _show(self, seen: Seen) -> None:
+        self._line.show(seen.line)
+        chosen = next((ticket for ticket in seen.tickets if ticket.parcel == self._chosen), None)
         self._ticket.show(chosen)
-        self._parcels.show(tickets, self._chosen)
-        self._courier_digits = self._desk.courier_code()
+        self._parcels.show(seen.tickets, self._chosen)
+        self._courier_digits = seen.courier_digits
         self._courier.set_text(spaced(self._courier_digits))
         self._courier.props["data-digits"] = self._courier_digits
         self._courier_box.set_visibility(bool(self._courier_digits))
-        self._compartments.show(self._desk.believed())
-        arrived, self._last_event = self._desk.arrived(self._last_event)
-        self._feed.add(arrived)
+        self._compartments.show(seen.believed)
+        self._feed.add(seen.arrived)
+        self._last_event = seen.last
 
 
 class StatusLine:

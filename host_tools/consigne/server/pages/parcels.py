@@ -1,10 +1,13 @@
 """Announcing a parcel, and the list of parcels of one locker."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 from consigne.ui.components import SIZE_NAMES, Choice, Text, box, button, field, set_class
 
+from ..errors import CallerError
 from .ticket import STATE_LOOKS, Ticket, state_words
+from .work import Work, sentence
 
 SIZES = tuple((size, SIZE_NAMES[size]) for size in range(1, len(SIZE_NAMES)))
 CODE_KINDS = (("derived", "derived"), ("listed", "listed"))
@@ -16,38 +19,47 @@ CODE_KIND_WORDS = (
 class Announce:
     """The form that announces a parcel.
 
-    ``announce(parcel, size, code kind)`` returns "" or a sentence that tells what is wrong;
-    ``suggest`` makes the next parcel number.
+    ``announce(parcel, size, code kind)`` raises ``CallerError`` when something is wrong; ``suggest`` makes
+    the next parcel number.
     """
 
-    def __init__(self, announce: Callable[[str, int, str], str], suggest: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        work: Work,
+        announce: Callable[[str, int, str], Awaitable[None]],
+        suggest: Callable[[], str],
+    ) -> None:
         self._announce, self._suggest = announce, suggest
+        send = work.act(self._send)
         with box("form-grid"):
             with box():
                 Text("Parcel", "caption")
                 self._parcel = field("parcel number", suggest())
-                self._parcel.on("keydown.enter", self._send)
+                self._parcel.on("keydown.enter", send)
             with box():
                 Text("Size", "caption")
                 self._size = Choice(SIZES, "size")
             with box():
                 Text("Code", "caption").tooltip(CODE_KIND_WORDS)
                 self._kind = Choice(CODE_KINDS, "kind of code")
-            button("Announce", self._send, "press main")
+            button("Announce", send, "press main")
         self._error = Text("", "error-line", "div")
 
-    def _send(self) -> None:
-        error = self._announce(self._parcel.value.strip(), self._size.value, self._kind.value)
-        self._error.set_text(error)
-        if not error:
-            self._parcel.set_value(self._suggest())
+    async def _send(self) -> None:
+        try:
+            await self._announce(self._parcel.value.strip(), self._size.value, self._kind.value)
+        except CallerError as error:
+            self._error.set_text(sentence(error))
+            return
+        self._error.set_text("")
+        self._parcel.set_value(self._suggest())
 
 
 class ParcelList:
     """All parcels of a locker, newest first; a click chooses one."""
 
-    def __init__(self, choose: Callable[[str], None]) -> None:
-        self._choose = choose
+    def __init__(self, work: Work, choose: Callable[[str], Awaitable[None]]) -> None:
+        self._work, self._choose = work, choose
         self._shown: tuple[list[Ticket], str] = ([], "")
         self._list = box("parcel-list")
 
@@ -63,7 +75,7 @@ class ParcelList:
                 line.props["data-parcel"] = ticket.parcel
                 line.props["data-state"] = ticket.state
                 set_class(line, "on", ticket.parcel == chosen)
-                line.on("click", lambda _, parcel=ticket.parcel: self._choose(parcel))
+                line.on("click", self._work.act(partial(self._choose, ticket.parcel)))
                 with line:
                     Text(ticket.parcel, "mono grow")
                     Text(state_words(ticket), f"pill {STATE_LOOKS.get(ticket.state, '')}")

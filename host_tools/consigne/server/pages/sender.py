@@ -2,12 +2,15 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 from nicegui import ui
 
 from consigne.ui.components import Choice, Text, box, button, field, set_class
 
 from ..errors import CallerError
+from ..fleet.overview import FIND_CHARACTERS_MAX
 from ..parcels.view import Parcel
 from ..people.accounts import Account
 from ..people.roles import HOLDER_ROLES, Role
@@ -15,11 +18,14 @@ from ..service import HostService
 from .parcels import SIZES
 from .pictures import qr_svg
 from .ticket import STATE_LOOKS, spaced
+from .work import Work, sentence
 
 LOOK_EVERY_S = 5.0
 SHOWN_MAX = 100
+POINTS_MAX = 12
 DAYS = ((3, "3 days"), (5, "5 days"), (7, "7 days"))
 RETURN_DAYS = 14
+EXTEND_DAYS = 3
 _DEPOSIT, _RETURN, _RECALL, _HANDOVER = 1, 2, 3, 5
 ACTIONS = {
     Role.CARRIER: ((_DEPOSIT, "leave parcels"), (_RECALL, "take parcels back")),
@@ -29,10 +35,10 @@ ACTIONS = {
 
 
 class MineView:
-    """What one sender sees; ``who()`` is the account that acts."""
+    """What one sender sees; ``who()`` is the account that acts.  Empty until ``refresh``, then kept up."""
 
-    def __init__(self, host: HostService, account: Account, who: Callable[[], Account]) -> None:
-        self._host, self._account, self._who = host, account, who
+    def __init__(self, work: Work, host: HostService, account: Account, who: Callable[[], Account]) -> None:
+        self._work, self._host, self._account, self._who = work, host, account, who
         self._shown: list[Parcel] = []
         with box("wide"):
             if not account.role.sits:
@@ -41,12 +47,12 @@ class MineView:
             with box("card"):
                 Text("Parcels", tag="h2")
                 self._rows = box("rows")
-        self._look()
-        ui.timer(LOOK_EVERY_S, self._look)
+        ui.timer(LOOK_EVERY_S, work.look(self.refresh), immediate=False)
 
     # --- announcing ----------------------------------------------------------------------------------------
 
     def _announce_card(self) -> None:
+        find = self._work.act(self._find)
         with box("card orders"):
             Text("Announce a parcel", tag="h2")
             with box("row-line"):
@@ -54,8 +60,8 @@ class MineView:
                     self._parcel = field("parcel number", placeholder="what its label says")
                 with box("grow"):
                     self._locker = field("locker or counter", placeholder="name of the locker or counter")
-                    self._locker.on("keydown.enter", self._find)
-                button("Find", self._find, "press")
+                    self._locker.on("keydown.enter", find)
+                button("Find", find, "press")
             self._points = box("chips")
             with box("row-line"):
                 self._size = Choice(SIZES, "size")
@@ -64,42 +70,48 @@ class MineView:
                     self._contact = field(
                         "customer's contact", placeholder="mail:someone@example.org or sms:+33612345678"
                     )
-                button("Announce", self._announce, "press main")
+                button("Announce", self._work.act(self._announce), "press main")
             self._label = box("return-label")
             self._told = Text("", "answer", "div")
             self._told.props["role"] = "status"
 
-    def _find(self) -> None:
+    async def _find(self) -> None:
+        find = self._locker.value.strip()[:FIND_CHARACTERS_MAX]
+        points = await self._work.call(self._host.overview.points, find)
         self._points.clear()
         with self._points:
-            for point in self._host.overview.points(self._locker.value.strip()[:80])[:12]:
+            for point in points[:POINTS_MAX]:
                 free = " ".join(f"{count} {size}" for size, count in point["free"].items()) or "full"
                 label = f"{point['id']} {point['title']} · {free}"
                 button(label, lambda _, id_=point["id"]: self._locker.set_value(id_), "press small")
 
-    def _announce(self) -> None:
+    async def _announce(self) -> None:
+        parcel, locker = self._parcel.value.strip(), self._locker.value.strip()
+        fields = {
+            "size": self._size.value,
+            "deadline_days": self._days.value,
+            "contact": self._contact.value.strip() or None,
+            "carrier": self._account.holder,
+        }
         try:
-            made = self._host.parcels.announce(
-                self._parcel.value.strip(),
-                self._locker.value.strip(),
-                size=self._size.value,
-                deadline_days=self._days.value,
-                contact=self._contact.value.strip() or None,
-                carrier=self._account.holder,
-                by=self._who().name,
-            )
-            code = self._host.parcels.code(made.id, by=self._who().name)
+            made, code = await self._work.call(self._announced, parcel, locker, fields)
         except CallerError as error:
-            self._tell(f"{error}.", is_good=False)
+            self._tell(sentence(error), is_good=False)
             return
-        self._host.kick()
         self._tell(f"{made.id} is announced. Its code: {spaced(code)}", is_good=True)
         self._parcel.set_value("")
         self._contact.set_value("")
-        self._look()
+        await self.refresh()
+
+    def _announced(self, parcel: str, locker: str, fields: dict[str, Any]) -> tuple[Parcel, str]:
+        """Announce a parcel; returns it and its code."""
+        by = self._who().name
+        made = self._host.parcels.announce(parcel, locker, by=by, **fields)
+        self._host.kick()
+        return made, self._host.parcels.code(made.id, by=by)
 
     def _tell(self, words: str, *, is_good: bool) -> None:
-        self._told.set_text(words[0].upper() + words[1:])
+        self._told.set_text(words)
         set_class(self._told, "good", is_good)
         set_class(self._told, "bad", not is_good)
 
@@ -111,31 +123,37 @@ class MineView:
             with box("row-line"):
                 self._at = field("locker of the code", self._account.locker or "", "name of the locker")
                 self._action = Choice(ACTIONS[self._account.role], "what for")
-                button("Show code", self._show_code, "press")
+                button("Show code", self._work.act(self._show_code), "press")
             self._digits = Text("", "digits mono", "div")
 
-    def _show_code(self) -> None:
+    async def _show_code(self) -> None:
+        locker, action = self._at.value.strip(), self._action.value
         try:
-            told = self._host.passes.window_code(
-                self._at.value.strip(),
-                role=HOLDER_ROLES[self._account.role],
-                action=self._action.value,
-                holder=self._account.holder or 0,
-                by=self._who().name,
-            )
+            code = await self._work.call(self._code, locker, action)
         except CallerError as error:
-            self._digits.set_text(f"{error}")
+            self._digits.set_text(sentence(error))
             return
-        self._digits.set_text(spaced(told["code"]))
+        self._digits.set_text(spaced(code))
+
+    def _code(self, locker: str, action: int) -> str:
+        role, holder = HOLDER_ROLES[self._account.role], self._account.holder or 0
+        by = self._who().name
+        told = self._host.passes.window_code(locker, role=role, action=action, holder=holder, by=by)
+        return str(told["code"])
 
     # --- parcels -------------------------------------------------------------------------------------------
 
-    def _look(self) -> None:
+    def _read(self) -> list[Parcel]:
+        """This account's parcels; what must be taken back stands first."""
         if self._account.role.sits:
             parcels = self._host.parcels.list(self._account.locker, open_only=True, limit=SHOWN_MAX)
         else:
             parcels = self._host.parcels.list(carrier=self._account.holder, limit=SHOWN_MAX)
-        parcels.sort(key=lambda parcel: not parcel.overdue)  # what must be taken back stands first
+        return sorted(parcels, key=lambda parcel: not parcel.overdue)
+
+    async def refresh(self) -> None:
+        """Read the parcels, and draw them when they changed.  Raises as ``Work.call``."""
+        parcels = await self._work.call(self._read)
         if parcels == self._shown:
             return
         self._shown = parcels
@@ -156,38 +174,46 @@ class MineView:
             if self._account.role.sits:
                 return
             if parcel.state == "in_locker":
-                button("3 days more", lambda _, id_=parcel.id: self._extend(id_), "press small")
+                button(
+                    "3 days more",
+                    self._work.act(partial(self._extend, parcel.id)),
+                    "press small",
+                )
             elif parcel.state == "announced":
-                button("Return label", lambda _, one=parcel: self._return_label(one), "press small")
+                button("Return label", self._work.act(partial(self._return_label, parcel)), "press small")
 
-    def _return_label(self, parcel: Parcel) -> None:
+    async def _return_label(self, parcel: Parcel) -> None:
         """A QR code with which the customer leaves this parcel in the locker, to be sent back."""
         try:
-            made = self._host.passes.token(
-                parcel.locker,
-                action=_RETURN,
-                holder=self._account.holder or 0,
-                parcel=parcel.id,
-                days=RETURN_DAYS,
-                by=self._who().name,
-            )
+            token = await self._work.call(self._return_token, parcel)
         except CallerError as error:
-            self._tell(f"{error}.", is_good=False)
+            self._tell(sentence(error), is_good=False)
             return
         self._label.clear()
         with self._label:
-            ui.html(qr_svg(made["token"]), sanitize=False).classes("qr")
+            ui.html(qr_svg(token), sanitize=False).classes("qr")
             with box():
                 Text(parcel.id, "mono")
                 Text(f"For the customer: show it to the scanner of {parcel.locker}, put the parcel in.")
                 Text(f"Works once, for {RETURN_DAYS} days.", "faint")
 
-    def _extend(self, parcel: str) -> None:
+    def _return_token(self, parcel: Parcel) -> str:
+        made = self._host.passes.token(
+            parcel.locker,
+            action=_RETURN,
+            holder=self._account.holder or 0,
+            parcel=parcel.id,
+            days=RETURN_DAYS,
+            by=self._who().name,
+        )
+        return str(made["token"])
+
+    async def _extend(self, parcel: str) -> None:
         try:
-            self._host.parcels.extend(parcel, 3, by=self._who().name)
+            await self._work.call(lambda: self._host.parcels.extend(parcel, EXTEND_DAYS, by=self._who().name))
         except CallerError as error:
-            self._tell(f"{error}.", is_good=False)
-        self._look()
+            self._tell(sentence(error), is_good=False)
+        await self.refresh()
 
 
 def _until(parcel: Parcel) -> str:

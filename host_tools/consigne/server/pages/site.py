@@ -8,7 +8,7 @@ from nicegui import ui
 
 from consigne.ui.components import Text, box, dress
 
-from ..errors import CallerError, NotFound
+from ..errors import CallerError
 from ..fleet.overview import FIND_CHARACTERS_MAX
 from ..people.accounts import Account
 from ..people.gate import session_of
@@ -22,6 +22,7 @@ from .desk import Desk
 from .fleet import FleetView
 from .operator import OperatorView
 from .sender import MineView
+from .work import RESPONSE_S, PageClosed, Work, sentence
 
 
 class SessionEnded(CallerError):
@@ -35,45 +36,51 @@ def add_pages(app: FastAPI, host: HostService) -> None:
 
     The gate has let in whoever comes here; what an account's role may not see is refused here.
     """
-    app.include_router(login.router(host.accounts))
+    app.include_router(login.router(host.accounts, host.page_threads))
 
     @app.get("/", include_in_schema=False)
     def root() -> RedirectResponse:
         return RedirectResponse(login.HOME)
 
     async def home(request: Request, find: str = "", only: str = "", page: int = 1) -> None:
-        account = _account(request)
+        account, work = _account(request), Work(host.page_threads)
+        view: CounterView | FleetView | MineView
         if account.role is Role.CLERK:
             _head(account, "counter")
-            CounterView(host, account, _who(host, request))
+            view = CounterView(work, host, account, _who(host, request))
         elif account.role is Role.OPERATOR:
             _head(account, "the fleet, what needs attention first")
-            await FleetView(host.overview, find[:FIND_CHARACTERS_MAX], only, page).refresh()
+            view = FleetView(work, host.overview, find[:FIND_CHARACTERS_MAX], only, page)
         else:
             _head(account, f"parcels of {account.name}")
-            MineView(host, account, _who(host, request))
+            view = MineView(work, host, account, _who(host, request))
+        await work.look(view.refresh)()
 
-    def one_locker(request: Request, locker: str) -> None:
+    async def one_locker(request: Request, locker: str) -> None:
         account = _account(request)
         if account.role is not Role.OPERATOR:
             _head(account, "")
             Text("This page is for operators.", "quiet", "div")
             return
+        work = Work(host.page_threads)
         try:
-            control = Control(host, locker, _who(host, request))
-        except NotFound as error:
-            _head(account, "")
-            Text(f"{error}.".capitalize(), "quiet", "div")
+            control = await work.call(Control, host, locker, _who(host, request))
+        except PageClosed:
             return
-        _head(account, host.fleet.locker(locker)["place"].get("title", ""), (("Fleet", login.HOME),))
+        except CallerError as error:
+            _head(account, "")
+            Text(sentence(error), "quiet", "div")
+            return
+        _head(account, control.title, (("Fleet", login.HOME),))
         desk = Desk(host, locker, who=_who(host, request))
         ui.context.client.on_delete(desk.close)
         with box("locker-page"):
-            OperatorView(desk)
-            Actions(control)
+            view = OperatorView(work, desk)
+            Actions(work, control)
+        await work.look(view.refresh)()
 
-    ui.page("/desk", title="Consigne")(home)
-    ui.page("/desk/locker/{locker}", title="Consigne")(one_locker)
+    ui.page("/desk", title="Consigne", response_timeout=RESPONSE_S)(home)
+    ui.page("/desk/locker/{locker}", title="Consigne", response_timeout=RESPONSE_S)(one_locker)
     ui.run_with(app, title="Consigne", tailwind=False, show_welcome_message=False)
 
 

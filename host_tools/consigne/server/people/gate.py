@@ -15,6 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ..threads import Threads
 from .accounts import Account, Accounts
 from .roles import Role
 
@@ -33,12 +34,14 @@ class Gate:
 
     Parameters
     ----------
+    threads
+        Those of the pages: who comes with a session is looked up in them.
     token
         An operator's key from the environment, beside those of the accounts; None for none.
     """
 
-    def __init__(self, app: ASGIApp, accounts: Accounts, token: str | None = None) -> None:
-        self._app, self._accounts = app, accounts
+    def __init__(self, app: ASGIApp, accounts: Accounts, threads: Threads, token: str | None = None) -> None:
+        self._app, self._accounts, self._threads = app, accounts, threads
         self._token = f"Bearer {token}".encode() if token is not None else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -66,7 +69,7 @@ class Gate:
             return await run_in_threadpool(self._accounts.by_key, given[7:].strip()), False
         session = session_of(headers)
         if session:
-            return await run_in_threadpool(self._accounts.by_session, session), True
+            return await self._threads.run(self._accounts.by_session, session), True
         if self._token is None and _is_from_here(headers) and not await run_in_threadpool(self._accounts.any):
             return LOCAL, False
         return None, False

@@ -20,6 +20,9 @@ from sqlalchemy.schema import Table
 from . import migrations
 
 BUSY_TIMEOUT_MS = 15_000
+CONNECTIONS_KEPT, CONNECTIONS_MAX = 5, 64
+"""Of one process: more than it has threads that ask (40 of the API, 8 of the pages, those of ingest, notices,
+housekeeping and probe), so that whoever needs no lock never waits for the connection of one who does."""
 IN_LIST_MAX = 400
 """Values in one IN list: what both databases plan well, far below what either allows."""
 _One = TypeVar("_One")
@@ -59,7 +62,13 @@ class Database:
             _make_private(Path(parsed.database))
         # hide_parameters: a failing statement must not print a device key
         ping = self.backend != "sqlite"
-        self.engine: Engine = create_engine(parsed, hide_parameters=True, pool_pre_ping=ping)
+        self.engine: Engine = create_engine(
+            parsed,
+            hide_parameters=True,
+            pool_pre_ping=ping,
+            pool_size=CONNECTIONS_KEPT,
+            max_overflow=CONNECTIONS_MAX - CONNECTIONS_KEPT,
+        )
         if self.backend == "sqlite":
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)

@@ -1,0 +1,124 @@
+"""What an open page has the host do: never in the event loop, which carries MQTT and acknowledgements.
+
+Whatever reads or writes the database goes through ``Work.call``.  The handlers of clicks and timers are
+wrapped by ``Work.act`` and ``Work.look``, which tell the person what went wrong.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from nicegui import ui
+from sqlalchemy.exc import SQLAlchemyError
+
+from consigne.ui.components import Text, box
+
+from ..errors import CallerError
+from ..threads import Threads
+
+log = logging.getLogger(__name__)
+
+RESPONSE_S = 60.0
+"""How long a page may take to be built: longer than any database is waited for."""
+ONE_AT_A_TIME = "One moment: what you clicked before is still being done."
+_Result = TypeVar("_Result")
+_Handler = Callable[[], Awaitable[None]]
+
+
+class PageClosed(Exception):
+    """Nobody looks at this page any more; what was asked for it is done, and shown to nobody."""
+
+
+class Unavailable(CallerError):
+    """The database does not answer, or not in time."""
+
+    status = 503
+
+
+class Work:
+    """The work of one page, made while the page is built; errors stand at the foot of the window."""
+
+    def __init__(self, threads: Threads) -> None:
+        self._threads = threads
+        self._client = ui.context.client
+        self._acting = False
+        with box("page-errors"):
+            self._acted, self._looked = _error_line(), _error_line()
+
+    async def call(self, function: Callable[..., _Result], *arguments: object) -> _Result:
+        """What ``function(*arguments)`` returns, called in one of the pages' threads.
+
+        Raises
+        ------
+        CallerError
+            As the function raised it; ``Unavailable`` when the database did not answer.
+        PageClosed
+            The page was closed meanwhile: there is nothing to be drawn on.
+        """
+        try:
+            result = await self._threads.run(function, *arguments)
+        except CallerError:
+            self._check_open()
+            raise
+        except SQLAlchemyError as error:
+            log.error("the database does not answer a page: %s", error)
+            self._check_open()
+            raise Unavailable("the database does not answer: try again in a moment") from None
+        self._check_open()
+        return result
+
+    def _check_open(self) -> None:
+        if self._client.is_deleted:
+            raise PageClosed
+
+    def act(self, handler: _Handler) -> _Handler:
+        """Make a click's handler: one act at a time on a page, so that a double click acts once."""
+
+        async def clicked() -> None:
+            if self._acting:
+                _say(self._acted, ONE_AT_A_TIME)
+                return
+            self._acting = True
+            try:
+                await _told(handler, self._acted)
+            finally:
+                self._acting = False
+
+        return clicked
+
+    def look(self, handler: _Handler) -> _Handler:
+        """Make a timer's handler; what goes wrong stands on the page until it goes well again."""
+
+        async def looked() -> None:
+            await _told(handler, self._looked)
+
+        return looked
+
+
+async def _told(handler: _Handler, line: Text) -> None:
+    try:
+        await handler()
+    except PageClosed:
+        return
+    except CallerError as error:
+        _say(line, sentence(error))
+    else:
+        _say(line, "")
+
+
+def sentence(error: CallerError) -> str:
+    """An error as people read it."""
+    words = str(error)
+    return f"{words[:1].upper()}{words[1:]}."
+
+
+def _error_line() -> Text:
+    line = Text("", "page-error", "div")
+    line.props["role"] = "alert"
+    line.set_visibility(False)
+    return line
+
+
+def _say(line: Text, words: str) -> None:
+    line.set_text(words)
+    line.set_visibility(bool(words))
