@@ -19,7 +19,7 @@ from .sweeping import Sweeper
 
 _FAULT_TASK = 1  # records.FAULT: a task ended
 _FAULT_PART = 2  # a part does not answer, or does again
-_LONGEST_PULSE_MS = PULSE_MS_MAX + 100
+_PULSE_LATE_MS = 100  # the line of a coil is released so much later at most
 _LOOK_MS = 20
 _START_MS = 60_000  # what ends within this time of its start has not started
 
@@ -129,7 +129,7 @@ class Locker:
         """
         self._locks.off()
         began_ms = ticks_ms()
-        while ticks_diff(ticks_ms(), began_ms) < _LONGEST_PULSE_MS:
+        while ticks_diff(ticks_ms(), began_ms) < PULSE_MS_MAX + _PULSE_LATE_MS:
             try:
                 if not self._locks.busy():
                     return

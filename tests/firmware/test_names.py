@@ -78,11 +78,11 @@ def test_a_program_with_shorter_names_does_what_it_did(tmp_path: Path) -> None:
     statement = "import main; print(main.main([1, 2, 3]))"
     plain = run(FILES, tmp_path / "plain", statement)
     assert "box" in plain and "Traceback" not in plain
-    assert run(shorten(FILES), tmp_path / "short", statement) == plain
+    assert run(shorten(FILES).sources, tmp_path / "short", statement) == plain
 
 
 def test_what_is_private_loses_its_name_and_what_is_looked_up_keeps_it() -> None:
-    short = shorten(FILES)
+    short = shorten(FILES).sources
     together = b"".join(short.values())
     for name in (b"_corners", b"_area", b"_lid_open", b"by_how_much", b"_check", b"factor", b"_PLAN"):
         assert name not in together, name
@@ -91,7 +91,7 @@ def test_what_is_private_loses_its_name_and_what_is_looked_up_keeps_it() -> None
 
 
 def test_names_that_meet_in_a_class_and_its_bases_stay_apart() -> None:
-    short = shorten(FILES)
+    short = shorten(FILES).sources
     assigned = [
         node.attr
         for path in ("app/shapes.py", "app/boxes.py")
@@ -167,11 +167,11 @@ def test_what_is_imported_by_name_works_under_a_shorter_one(tmp_path: Path) -> N
     statement = "import io; from app.parts import counter; print(counter.count('abc', io.StringIO()))"
     plain = run(LIBRARY, tmp_path / "plain", statement)
     assert "a-b-c" in plain
-    assert run(shorten(LIBRARY), tmp_path / "short", statement) == plain
+    assert run(shorten(LIBRARY).sources, tmp_path / "short", statement) == plain
 
 
 def test_imported_names_go_but_those_that_are_told_or_mean_something_else_stay() -> None:
-    short = shorten(LIBRARY)
+    short = shorten(LIBRARY).sources
     together = b"".join(short.values())
     for name in (b"spelt", b"counted", b"Book"):
         assert name not in together, name
@@ -180,27 +180,27 @@ def test_imported_names_go_but_those_that_are_told_or_mean_something_else_stay()
 
 
 def test_names_that_meet_in_a_file_stay_apart() -> None:
-    words = ast.parse(shorten(LIBRARY)["app/parts/words.py"])
+    words = ast.parse(shorten(LIBRARY).sources["app/parts/words.py"])
     names = [node.name for node in words.body if isinstance(node, ast.ClassDef | ast.FunctionDef)]
     assert len(set(names)) == 6
 
 
 def test_what_a_program_beside_the_application_takes_from_it_stays(tmp_path: Path) -> None:
     script = b"from app.parts import words; from app.parts.words import spelt; print(spelt('ab'), words.Book)"
-    short = shorten(LIBRARY, [script])
+    short = shorten(LIBRARY, [script]).sources
     assert run(short, tmp_path, script.decode()) == "a-b <class 'Book'>\n"
     assert b"counted" not in b"".join(short.values())
 
 
 def test_a_module_is_imported_by_the_one_name_that_it_has() -> None:
-    short = shorten(LIBRARY)
+    short = shorten(LIBRARY).sources
     assert b"from app.parts.words import (" in short["app/reader.py"]
     assert b"from app.parts.words import" in short["app/parts/counter.py"]
 
 
 def test_the_private_parts_of_somebody_elses_module_keep_their_names() -> None:
     program = b"import asyncio\n\n\ndef _queue():\n    return asyncio.core._io_queue, _queue\n"
-    text = shorten({"main.py": program})["main.py"]
+    text = shorten({"main.py": program}).sources["main.py"]
     assert b"asyncio.core._io_queue" in text and b"_queue()" not in text
 
 
@@ -210,7 +210,7 @@ def firmware() -> dict[str, bytes]:
 
 
 def test_the_firmware_keeps_its_lines_and_loses_hundreds_of_names(firmware: dict[str, bytes]) -> None:
-    short = shorten(firmware)
+    short = shorten(firmware).sources
     for name, text in short.items():
         assert text.count(b"\n") == firmware[name].count(b"\n"), name
     assert identifiers(firmware) - identifiers(short) > 400

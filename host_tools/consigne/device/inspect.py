@@ -1,4 +1,4 @@
-"""``consigne device`` doctor, logs, console, journal: what looks at a board that serves already."""
+"""``consigne device`` doctor, logs, traceback, console, journal: what looks at a board that serves."""
 
 import json
 import time
@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from . import doctor, flashfile, journal, prove, terminal
+from consigne import firmware_dir
+
+from . import doctor, flashfile, journal, prove, terminal, traceback
 from .board import Board
 from .errors import DeviceError
 from .options import Code, Ports, chosen_ports, done, fail, one_port
@@ -105,6 +107,36 @@ def console_command(port: Ports = None, code: Code = None) -> None:
             board.restart()
     except DeviceError as error:
         raise fail(error) from None
+
+
+@commands.command("traceback")
+def traceback_command(
+    file: Annotated[
+        typer.FileText, typer.Argument(help="What a board printed; without it, standard input.")
+    ] = "-",  # type: ignore[assignment]
+    firmware: Annotated[
+        Path | None,
+        typer.Option(help="Sources of the board's application, the folder firmware; else the installed."),
+    ] = None,
+) -> None:
+    """A traceback as a board printed it, with the sources' names, files and lines.
+
+    The build shortens names: take the sources that the board's application was built from.
+    """
+    try:
+        sources = traceback.Sources(firmware or firmware_dir())
+    except DeviceError as error:
+        raise fail(error) from None
+    translation = traceback.Translation(sources)
+    for line in file:
+        for shown in translation.line(line.rstrip("\r\n")):
+            typer.echo(shown)
+    if translation.misfits:
+        wrong = "; ".join(translation.misfits)
+        raise fail(DeviceError(
+            f"the board's application was built from other sources (these are version {sources.version}): "
+            f"{wrong}; name its own with --firmware"
+        ))  # fmt: skip
 
 
 @journal_commands.command("dump")

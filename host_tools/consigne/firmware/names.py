@@ -5,7 +5,8 @@ of heap (7 on an ESP32), and the table grows by doubling: the 1,261st name costs
 on an ESP32).  A private name, ``_like_this``, and a parameter that nobody names in a call mean something in
 one place only, so the same few short names can stand for all of them.  So it is with what one file
 defines and others import by name, as long as no two that share a name meet in a file.  Files and lines in
-a traceback stay what they are; only "in _x" is not the source's name.
+a traceback stay what they are; only "in _x" is not the source's name, which ``consigne device traceback``
+tells.
 
 What must stay: names in texts, since they may be looked up (``"_do_" + action``), exceptions, whose names
 are told, what programs beside the application import, and whatever is also used in another meaning.
@@ -17,6 +18,7 @@ import ast
 import builtins
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import count
 from string import ascii_lowercase
 
@@ -27,8 +29,18 @@ _PRIVATE = re.compile(r"_[A-Za-z]\w*[A-Za-z0-9]$")
 _IMPORTED_FROM = re.compile(rb"from\s+(\.+[\w.]+)")
 
 
-def shorten(sources: dict[str, bytes], beside: Iterable[bytes] = ()) -> dict[str, bytes]:
-    """The same files, by the same paths, with shorter and fewer names.
+@dataclass(frozen=True)
+class Shortened:
+    """An application with shorter and fewer names."""
+
+    sources: dict[str, bytes]
+    """The same files, by the same paths."""
+    names: dict[str, dict[str, str]]
+    """What each short name of a file stands for there, by the file's path; variables of functions apart."""
+
+
+def shorten(sources: dict[str, bytes], beside: Iterable[bytes] = ()) -> Shortened:
+    """Give names that mean something in one place only the same few short names.
 
     ``beside`` are programs that use the application and are not part of it: what they mention stays.
     """
@@ -48,7 +60,10 @@ def shorten(sources: dict[str, bytes], beside: Iterable[bytes] = ()) -> dict[str
         free = _letters(_used(module) | fixed)
         _rename(module, everywhere, {name: next(free) for name in sorted(local)})
         _say_in_full(module, modules)
-    return {path: module.result() for path, module in modules.items()}
+    return Shortened(
+        {path: module.result() for path, module in modules.items()},
+        {path: {shorts[name]: name for name in names} for path, names in private.items()},
+    )
 
 
 # --- which names there are ------------------------------------------------------------------------------

