@@ -7,7 +7,7 @@ READY := .venv/.ready
 STUBS := typings/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help drawings docs demo test check format lock bench soak clean system
+.PHONY: help drawings docs demo test check format lock bench soak release clean system
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  \033[1mmake %-8s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,7 +29,7 @@ lock: ## every package that set-up installs, with its hash: requirements/ (UPGRA
 	@$(BIN)/python .ci/lock.py $(if $(UPGRADE),--upgrade)
 
 system:
-	@.ci/system-packages mosquitto postgresql chromium libatomic1 graphviz cmake systemd
+	@.ci/system-packages mosquitto postgresql chromium libatomic1 graphviz cmake systemd openssh-client
 
 demo: $(RUNS) ## a whole locker, broker and database, with a page to press its keys (HEADLESS=1: one parcel, one JSON line)
 	@$(BIN)/consigne demo $(if $(HEADLESS),--headless)
@@ -67,6 +67,9 @@ drawings: $(READY) system ## draw hardware/: wiring, fronts, bills of materials,
 
 docs: $(READY) ## the documents as a site with a search: build/site/index.html
 	@$(BIN)/sphinx-build --fresh-env --fail-on-warning --keep-going --nitpicky --quiet -c docs . build/site
+
+release: $(READY) ## what is published of this version: build/release/ (KEY=~/.ssh/id_ed25519 signs it)
+	@$(BIN)/python .ci/release.py build/release $(KEY)
 
 clean: ## forget what was built and set up
 	rm -rf .venv build typings .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -6,11 +6,11 @@ Each command lives where its work is done; here they get their names, options an
 import os
 import sys
 from enum import StrEnum
-from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from locker import VERSION
 
 from consigne.cabinet.commands import app as cabinet_app
 from consigne.device.commands import app as device_app
@@ -47,7 +47,7 @@ class GroundName(StrEnum):
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"consigne {installed_version('consigne')}")
+        typer.echo(f"consigne {VERSION}")
         raise typer.Exit
 
 

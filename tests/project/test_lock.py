@@ -1,7 +1,6 @@
 """What is installed is what the lock says, and the lock is what pyproject.toml asks for."""
 
 import http.server
-import importlib.util
 import json
 import subprocess
 import sys
@@ -10,26 +9,14 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
 
+import audit
+import install
+import lock
 import pytest
 
 ROOT = Path(__file__).parents[2]
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
-
-
-def _script(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"ci_{name}", ROOT / ".ci" / f"{name}.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # its dataclasses look themselves up
-    spec.loader.exec_module(module)
-    return module
-
-
-lock = _script("lock")
-audit = _script("audit")
-install = _script("install")
 
 
 def _misfits(replaced: str = "", by: str = "") -> list[str]:

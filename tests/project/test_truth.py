@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from consigne.cli import app
+from typer.testing import CliRunner
 
 ROOT = Path(__file__).parents[2]
 FIRMWARE = sorted((ROOT / "firmware").rglob("*.py"))
@@ -115,10 +117,12 @@ def test_no_test_is_skipped_and_nothing_is_put_off() -> None:
     assert not found
 
 
-def test_one_version() -> None:
+def test_the_version_stands_in_one_place() -> None:
     import locker
 
-    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == locker.VERSION
+    assert "version" in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dynamic"]
+    shown = CliRunner().invoke(app, ["--version"]).output
+    assert shown == f"consigne {locker.VERSION}\n"
 
 
 def test_every_event_and_every_effect_has_its_handler() -> None:
