@@ -113,7 +113,7 @@ def release(directory: Path, key: Path | None) -> None:
     build(directory, epoch)
     shutil.copy(ROOT / "requirements/run.txt", directory / f"consigne-{version()}-requirements.txt")
     list_parts(directory / f"consigne-{version()}.cdx.json", epoch)
-    (directory / f"consigne-{version()}-changes.md").write_text(notes, encoding="utf-8")
+    (directory / f"consigne-{version()}-changes.txt").write_text(notes, encoding="utf-8")
     sums = checksums(directory)
     print(sums.read_text(), end="")
     if key is None:

@@ -100,7 +100,7 @@ def test_a_reader_can_verify_every_file_and_notices_one_that_was_changed(
     assert {path.name for path in published.iterdir()} == {
         *(
             f"{NAME}{end}"
-            for end in (".tar.gz", "-py3-none-any.whl", ".cdx.json", "-changes.md", "-requirements.txt")
+            for end in (".tar.gz", "-py3-none-any.whl", ".cdx.json", "-changes.txt", "-requirements.txt")
         ),
         *("SHA256SUMS", "SHA256SUMS.sig"),
     }
