@@ -1,11 +1,16 @@
 """``consigne device virtual``: a board to practise on, from the command line."""
 
+import io
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
+from consigne.cabinet.compiler import compile_cabinet, open_cabinet, spelled_out
 from consigne.cabinet.profiles import hardware_dir
-from virtual_kit import tool
+from consigne.sim.virtualboard.command import by_hand
+from rich.console import Console
+from virtual_kit import board_at, tool
 
 DEMO = str(hardware_dir() / "cabinets" / "demo.toml")
 COMMAND = [sys.executable, "-u", "-m", "consigne.cli", "device", "virtual"]
@@ -34,6 +39,25 @@ def test_it_prints_the_port_presses_keys_and_ends_with_ctrl_c(tmp_path):
         assert process.wait(10) == 0 and not (tmp_path / "port").is_symlink()
     finally:
         process.kill()
+
+
+def test_doors_are_pushed_shut_and_labels_shown_from_the_terminal(tmp_path):
+    cabinet = open_cabinet(Path(DEMO))
+    config = spelled_out(cabinet, compile_cabinet(cabinet)[0])
+    shown = io.StringIO()
+    with board_at(tmp_path, config, chip="esp32s3") as board:
+        for door in (2, 5):
+            board.force_open(door)
+        by_hand(board, "0123456789*#", Console(file=shown), ["shut", "scan RR123456785FR"])
+        assert not [door for door in board.look()["doors"] if door["open"]]
+    assert not shown.getvalue(), "a scanner that nobody has configured looks all the time"
+
+
+def test_a_cabinet_without_a_scanner_says_so(tmp_path):
+    shown = io.StringIO()
+    with board_at(tmp_path) as board:
+        by_hand(board, "1", Console(file=shown), ["scan RR123456785FR", "1"])
+    assert shown.getvalue() == "this cabinet has no scanner\nthis cabinet has no keypad\n"
 
 
 def test_a_build_with_romfs_is_there_for_the_asking(tmp_path):

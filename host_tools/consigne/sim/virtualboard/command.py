@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,7 +47,8 @@ def virtual(
 ) -> None:
     """A board of no hardware: prints the serial port that mpremote and esptool can use, and what happens.
 
-    With a cabinet, what is typed here is typed on its keypad, and its display is shown.
+    With a cabinet, a line typed here is typed on its keypad, and its display is shown; the line
+    `scan TEXT` holds a label before its scanner, `shut` pushes every open door shut.
     """
     if sys.platform != "linux":
         typer.echo("a virtual board needs Linux: take a real board, or run this in a container", err=True)
@@ -80,7 +82,7 @@ def virtual(
         )
         if config is not None:
             keys = keys_of(config["keypad"])
-            threading.Thread(target=_press_keys, args=(board, keys, console), daemon=True).start()
+            threading.Thread(target=by_hand, args=(board, keys, console, sys.stdin), daemon=True).start()
         glass: list[str] = []
         while not stopped.wait(GLASS_S):
             if board.port != port:  # the chip's own USB after a reset
@@ -92,14 +94,24 @@ def virtual(
             glass = shown
 
 
-def _press_keys(board: VirtualBoard, there_are: str, console: Console) -> None:
-    """Lines typed into this terminal are typed on the cabinet's keypad."""
-    for line in sys.stdin:
-        wrong = next((key for key in line.strip() if key not in there_are), None)
-        if wrong is None:
-            board.type(line.strip())
-        else:
-            console.print(f"there is no key '{escape(wrong)}' on this cabinet")
+def by_hand(board: VirtualBoard, keys: str, console: Console, lines: Iterable[str]) -> None:
+    """What a person does at the cabinet, line by line: keys, ``scan TEXT``, ``shut`` for every open door."""
+    for line in lines:
+        word, _, text = line.strip().partition(" ")
+        try:
+            if word == "shut":
+                for number, door in enumerate(board.look()["doors"]):
+                    if door["open"]:
+                        board.push_shut(number)
+            elif word == "scan":
+                if not board.scan(text):
+                    console.print("the scanner does not look now")
+            elif wrong := sorted(set(word) - set(keys)):
+                console.print(f"there is no key '{escape(wrong[0])}' on this cabinet")
+            else:
+                board.type(word)
+        except LookupError as error:
+            console.print(escape(str(error)))
 
 
 def _wired(file: Path) -> WiredConfig:
