@@ -7,10 +7,10 @@ READY := .venv/.ready
 STUBS := typings/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help drawings docs demo test check format lock bench soak release clean system
+.PHONY: help drawings docs demo test check format lock bench soak release clean site-trial system
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  \033[1mmake %-8s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1mmake %-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(RUNS): pyproject.toml requirements/build.txt requirements/run.txt .ci/install.py
 	@$(PYTHON) .ci/install.py run
@@ -60,6 +60,10 @@ bench: $(READY) system ## measure; writes build/bench.json
 
 soak: $(READY) system ## long simulations; seeds are printed (SECONDS=600 each, SEED= to replay)
 	@$(BIN)/python -m lab.soak $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
+
+site-trial: $(READY) ## follow docs/install-host.md on a fresh Debian, word by word (as root; ports 443, 5432, 8080, 8883)
+	@.ci/system-packages debootstrap systemd-container
+	@$(BIN)/python -m lab.sitetrial
 
 drawings: $(READY) system ## draw hardware/: wiring, fronts, bills of materials, from the cabinet files
 	@$(BIN)/consigne cabinet draw hardware/cabinets/*.toml --out hardware

@@ -1,12 +1,11 @@
 """``docs/install-host.md`` followed word by word on a fresh Debian, with a parcel at the end.
 
-A Debian is made by debootstrap and booted by systemd-nspawn, so that services run under a real systemd.  Blocks
-marked ``sh`` are given to one root shell in the page's order, at a terminal, and each command must succeed; the
-block marked ``bash`` is the page's second terminal.  ``consigne`` itself is the wheel of this tree, which pip finds
-in a folder; everything else comes from the registries.  Needs root, and the ports that the page uses.
+debootstrap makes a Debian and systemd-nspawn boots it, so services run under a real systemd.  Blocks marked
+``sh`` are given to one root shell in the page's order, at a terminal, and each command must succeed; the
+block marked ``bash`` is the page's second terminal.  ``consigne`` itself is the wheel of this tree, which
+pip finds in a folder; all else comes from the registries.  Needs root, and the ports that the page uses.
 """
 
-import argparse
 import json
 import os
 import pty
@@ -17,11 +16,14 @@ import signal
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from consigne.sim.board.nameserver import computers_name_server
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "install-host.md"
@@ -40,62 +42,61 @@ class TrialError(RuntimeError):
 
 
 def blocks(page: str) -> list[tuple[str, str]]:
-    """``(terminal, commands)`` of each block in its order; ``sh`` is the first terminal, ``bash`` the second."""
+    """``(terminal, commands)`` of each block in its order: ``sh`` the first terminal, ``bash`` the second."""
     return [(found[1], found[2]) for found in _BLOCK.finditer(page)]
 
 
 def commands(block: str) -> list[str]:
-    """The commands of a block, each whole."""
+    """The commands of a block, one a line."""
     return [line for line in block.splitlines() if line.strip()]
 
 
 def make_debian(root: Path) -> None:
-    """A minimal Debian with systemd, and this machine's own authorities, where it reaches registries by them."""
-    packages = "systemd-sysv,dbus,ca-certificates"
+    """A minimal Debian with systemd, and what a site has beside it: name service, this machine's trust."""
+    packages = "systemd-sysv,dbus,ca-certificates,dnsmasq"
     run("debootstrap", "--variant=minbase", f"--include={packages}", SUITE, str(root), MIRROR)
     own = Path("/usr/local/share/ca-certificates")
     shutil.copytree(own, root / own.relative_to("/"), dirs_exist_ok=True)
     run("chroot", str(root), "update-ca-certificates")
-    with (root / "etc" / "hosts").open("a") as hosts:
-        hosts.write(f"127.0.0.1 localhost {NAME}\n")
-    (root / "etc" / "resolv.conf").unlink(missing_ok=True)
+    names = ["listen-address=127.0.0.1", "bind-interfaces", "no-resolv", f"address=/{NAME}/127.0.0.1"]
+    lines = [*names, f"server={computers_name_server()}"]
+    (root / "etc/dnsmasq.d/site.conf").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (root / "etc/resolv.conf").unlink(missing_ok=True)
+    (root / "etc/resolv.conf").write_text("nameserver 127.0.0.1\n", encoding="utf-8")
 
 
-def run(*words: str, **more: Any) -> str:
-    done = subprocess.run(words, check=False, capture_output=True, text=True, **more)
+def run(*words: str) -> None:
+    """Carry out a command of this machine.  Raises ``TrialError``."""
+    done = subprocess.run(words, check=False, capture_output=True, text=True)
     if done.returncode:
         raise TrialError(f"{' '.join(words)}: {done.stdout[-1000:]}{done.stderr[-2000:]}")
-    return done.stdout
 
 
-def until(condition: Callable[[], Any], what: str, timeout_s: float) -> Any:
-    """What ``condition`` returns once it is true."""
+def until(condition: Callable[[], Any], what: str, timeout_s: float) -> None:
+    """Return once it is true.  Raises ``TrialError``."""
     ends_s = time.monotonic() + timeout_s
-    while not (found := condition()):
+    while not condition():
         if time.monotonic() > ends_s:
             raise TrialError(f"not within {timeout_s:.0f} s: {what}")
         time.sleep(0.2)
-    return found
 
 
 @contextmanager
 def booted(root: Path, wheels: Path) -> Iterator[int]:
     """The process number, seen from here, of the systemd of a booted Debian."""
     words = ["systemd-nspawn", "--quiet", f"--directory={root}", "--boot", "--register=no", "--keep-unit"]
-    with Path(f"{root}.boot.log").open("wb") as log:
-        machine = subprocess.Popen(
-            [*words, f"--bind-ro={wheels}:/srv/wheels"], stdin=subprocess.DEVNULL, stdout=log, stderr=log
-        )
+    words += ["--resolv-conf=off", f"--bind-ro={wheels}:/srv/wheels"]
+    with Path(f"{root}.log").open("wb") as log:
+        machine = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     try:
         children = Path(f"/proc/{machine.pid}/task/{machine.pid}/children")
-        leader = int(until(lambda: children.read_text().split(), "a first process", BOOT_S)[0])
+        until(lambda: children.read_text().split(), "a first process", BOOT_S)
+        leader = int(children.read_text().split()[0])
+        state = ["nsenter", f"--target={leader}", "--mount", "--pid", "systemctl", "is-system-running"]
 
         def is_up() -> bool:
-            asked = ["nsenter", f"--target={leader}", "--mount", "--pid", "systemctl", "is-system-running"]
-            return subprocess.run(asked, check=False, capture_output=True, text=True).stdout.strip() in (
-                "running",
-                "degraded",
-            )
+            asked = subprocess.run(state, check=False, capture_output=True, text=True)
+            return asked.stdout.strip() in ("running", "degraded")
 
         until(is_up, "the Debian is up", BOOT_S)
         yield leader
@@ -105,34 +106,36 @@ def booted(root: Path, wheels: Path) -> Iterator[int]:
 
 
 class Terminal:
-    """A root shell in the Debian, at a terminal of its own."""
+    """A root shell in the Debian, at a terminal of its own; ``said`` is what it has shown."""
 
     def __init__(self, leader: int) -> None:
         kept = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
         kept |= {"PIP_FIND_LINKS": "/srv/wheels", "HOME": "/root", "TERM": "dumb", "LANG": "C.UTF-8"}
-        kept |= {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "PAGER": "cat"}
+        kept |= {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "PS1": ""}
         kept |= {"DEBIAN_FRONTEND": "noninteractive", "COLUMNS": "200"}
         self._pid, self._line = pty.fork()
         if self._pid == 0:
             enter = ["nsenter", f"--target={leader}", "--mount", "--uts", "--ipc", "--pid", "--"]
-            os.execvpe("nsenter", [*enter, "bash", "--norc", "--noprofile", "--noediting"], kept | {"PS1": ""})
+            os.execvpe("nsenter", [*enter, "bash", "--norc", "--noprofile", "--noediting"], kept)
         self.said = b""
 
     def give(self, text: str) -> None:
+        """Type a line."""
         os.write(self._line, text.encode() + b"\n")
 
-    def read(self, timeout_s: float = 0.2) -> bytes:
-        """What came within the time; b"" when nothing did or the shell has ended."""
-        if not select.select([self._line], [], [], timeout_s)[0]:
-            return b""
-        try:
-            data = os.read(self._line, 65_536)
-        except OSError:  # its end is closed
-            return b""
+    def read(self) -> bool:
+        """Read on for a moment; whether anything came."""
+        if not select.select([self._line], [], [], 0.2)[0]:
+            return False
+        data = os.read(self._line, 65_536)
         sys.stdout.buffer.write(data)
         sys.stdout.flush()
         self.said += data
-        return data
+        return True
+
+    def _echoes(self) -> bool:
+        """Whether what is typed is shown: it is not once a program waits for a password."""
+        return bool(termios.tcgetattr(self._line)[3] & termios.ECHO)
 
     def carry_out(self, command: str) -> str:
         """Give one command, answer if it asks for a password; what it printed.  Raises ``TrialError``."""
@@ -142,22 +145,28 @@ class Terminal:
         while not (ended := _DONE.search(self.said)):
             if time.monotonic() > ends_s:
                 raise TrialError(f"still running after {COMMAND_S:.0f} s: {command}")
-            if self.read() and _PROMPT.search(self.said):
+            self.read()
+            if _PROMPT.search(self.said) and not self._echoes():
+                self.said += b"(answered)"
                 self.give(PASSWORD)
         if ended[1] != b"0":
             raise TrialError(f"ended with {ended[1].decode()}: {command}")
         return self.said.decode(errors="replace")
 
+    def wait_for(self, condition: Callable[[], Any], what: str) -> None:
+        """Read on until the condition is true."""
+
+        def is_so() -> bool:
+            self.read()
+            return bool(condition())
+
+        until(is_so, what, STEP_S)
+
     def close(self) -> None:
+        """End the shell; what still runs at this terminal is told that it is gone."""
         os.close(self._line)
         os.kill(self._pid, signal.SIGKILL)
         os.waitpid(self._pid, 0)
-
-    def wait_for(self, text: str, what: str) -> None:
-        """Return when the terminal has shown this since it was last asked."""
-        wanted = text.encode()
-        until(lambda: self.read() and False or wanted in self.said, what, STEP_S)
-        self.said = self.said.partition(wanted)[2]
 
 
 class Trial:
@@ -177,36 +186,54 @@ class Trial:
             if "courier-code" in block:
                 self._leave(json_in(said[-1])["code"])
             elif f"/parcels/{PARCEL}/code" in block:
-                if json_in(said[0])["state"] != "stored":
-                    raise TrialError(f"the host does not have the parcel: {said[0]}")
-                self._collect(json_in(said[1])["code"])
+                self._collect(json_in(said[-1])["code"])
+
+    def close(self) -> None:
+        """End both terminals."""
+        self._first.close()
+        self._second.close()
 
     def _open_second(self, block: str) -> None:
         for command in commands(block):
             self._second.give(command)
         link = self._root / "root" / "board"
-        until(lambda: self._second.read() and False or link.is_symlink(), "the virtual board's port", STEP_S)
+        self._second.wait_for(link.is_symlink, "the virtual board's port")
+
+    def _at_cabinet(self, line: str, then: str) -> None:
+        """Type a line at the virtual board's terminal, and wait for what its display says then."""
+        self._second.said = b""
+        self._second.give(line)
+        self._second.wait_for(lambda: then.encode() in self._second.said, f"the display says {then!r}")
 
     def _leave(self, code: str) -> None:
-        ...
+        self._at_cabinet(f"{code}#", "Scan")
+        self._at_cabinet(f"scan {PARCEL}", "size")
+        self._at_cabinet("1", "open")
+        self._at_cabinet("shut", "Scan")
+        self._at_cabinet("#", "Type your code")
+        self._until_host("stored")
 
     def _collect(self, code: str) -> None:
-        ...
+        self._at_cabinet(f"{code}#", "open")
+        self._at_cabinet("shut", "Type your code")
+        self._until_host("collected")
 
-    def close(self) -> None:
-        self._first.close()
-        self._second.close()
+    def _until_host(self, state: str) -> None:
+        """Wait until the host knows."""
+
+        def knows() -> bool:
+            return f'"state":"{state}"' in self._first.carry_out(f"ask /parcels/{PARCEL}")
+
+        until(knows, f"the host has the parcel as {state}", STEP_S)
 
 
 def json_in(said: str) -> Any:
     """The JSON object that a command printed."""
-    lines = [line for line in said.splitlines() if line.startswith("{")]
-    return json.loads(lines[-1])
+    return json.loads(next(line for line in said.splitlines() if line.startswith("{")))
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.parse_args()
+    """Make the Debian, follow the page; exit with what went wrong."""
     with tempfile.TemporaryDirectory(prefix="consigne-site-") as directory:
         wheels, root = Path(directory) / "wheels", Path(directory) / "debian"
         run(sys.executable, "-m", "pip", "wheel", "--no-deps", f"--wheel-dir={wheels}", str(ROOT))
@@ -217,8 +244,11 @@ def main() -> None:
                 trial.follow(PAGE.read_text(encoding="utf-8"))
             finally:
                 trial.close()
-    print("the page leads where it says")
+    print("\nthe page leads where it says")
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except TrialError as error:
+        sys.exit(f"\n{error}")

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from board_kit import board, cabinet
 from consigne.sim.board.gpio import OUT
+from consigne.sim.board.nameserver import computers_name_server
 from consigne.sim.clock import VirtualClock
 from consigne.sim.locker import SimLocker
 from consigne.sim.network.host import Host
@@ -58,7 +59,7 @@ async def main():
 
 asyncio.run(main())
 """
-DOWN, UP = ["link", False, "", 0], ["link", True, "192.168.4.1", 0]
+DOWN, UP = ["link", False, "", 0], ["link", True, computers_name_server(), 0]
 
 
 def phy_of(rig: VirtualRig):

@@ -19,7 +19,7 @@ from typer.main import get_command
 
 ROOT = Path(__file__).parents[2]
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-PROGRAM = r"(?:(?:\.venv/bin/)?(?:consigne|python -m)|make)"
+PROGRAM = r"(?:consigne-host|consigne|make|\.venv/bin/consigne)"
 BESIDE = re.compile(r"\s{3,}.*|\s+#.*")  # what a block says beside a command
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from consigne.sim.board.nameserver import computers_name_server
 from consigne.sim.board.nets import Switch
 from consigne.sim.locker import SimLocker
 from sim_kit import GROUNDS, play
@@ -321,6 +322,7 @@ async def main():
     while not wlan.isconnected():
         await asyncio.sleep_ms(20)
     print(wlan.status() == network.STAT_GOT_IP, wlan.ifconfig()[0] != "0.0.0.0", wlan.status("rssi"))
+    print(wlan.ifconfig()[3])
     try:
         wlan.config(colour=1)
     except ValueError:
@@ -330,7 +332,7 @@ async def main():
 asyncio.run(main())
 """,
     )
-    assert output == ["False False 1000", "True True -60", "refused", "True 6 6"]
+    assert output == ["False False 1000", "True True -60", computers_name_server(), "refused", "True 6 6"]
 
 
 @pytest.mark.parametrize("ground", GROUNDS)

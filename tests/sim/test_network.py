@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from consigne.sim.board.nameserver import computers_name_server
 from consigne.sim.clock import VirtualClock
 from consigne.sim.locker import SimLocker
 from consigne.sim.network.broker import Broker, Faults
@@ -380,3 +381,25 @@ def test_a_broker_that_is_killed_forgets_sessions_and_retained_messages() -> Non
     broker.restart()
     assert not client.open and broker.retained == {}
     assert Client(broker, clean=False).taken() == b"\x20\x02\x00\x00"
+
+
+# --- names -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("settings", "server"),
+    [
+        ("nameserver 192.0.2.7\nnameserver 192.0.2.8\n", "192.0.2.7"),
+        ("# nameserver 192.0.2.1\nsearch lan\n\nnameserver fe80::1%2\nnameserver 192.0.2.7\n", "192.0.2.7"),
+        ("nameserver\n", "127.0.0.1"),
+    ],
+    ids=["the first", "the first that a board can ask", "none"],
+)
+def test_a_board_asks_the_name_server_that_its_computer_asks(
+    tmp_path: Path, settings: str, server: str
+) -> None:
+    """A broker given by its name is found, and nobody else's address is written to."""
+    file = tmp_path / "resolv.conf"
+    assert computers_name_server(file) == "127.0.0.1"
+    file.write_text(settings)
+    assert computers_name_server(file) == server

@@ -6,6 +6,7 @@ numbers stand in ``shim/_ops.py``.
 """
 
 import errno
+import socket
 import struct
 from collections.abc import Callable
 from typing import Any
@@ -19,6 +20,7 @@ from .buses import I2CBus
 from .ethernet import RmiiWires
 from .flash import PAGE_BYTES, SECTOR_BYTES, PowerCut
 from .gpio import OUT
+from .nameserver import computers_name_server
 
 # Typical times of a W25Q32JV (Winbond data sheet, AC characteristics): tSE, tBP1, tBP2.
 ERASE_US = 45_000
@@ -52,7 +54,7 @@ class Port:
                 "pin_setup levels i2c_write i2c_read i2c_scan uart_open uart_read uart_any rmt_open "
                 "rmt_busy wdt_start info adc_read partition partitions flash_read flash_write flash_ioctl "
                 "wlan_active wlan_join wlan_leave wlan_status lan_open lan_active lan_status bitstream "
-                "spi_open spi_close heaps"
+                "spi_open spi_close heaps name_server"
             ).split()
         }
         self._handlers.update(more or {})
@@ -243,6 +245,9 @@ class Port:
     # --- radio ---------------------------------------------------------------------------------------------
     def _heaps(self, number: int, payload: bytes) -> bytes:
         return b"".join(struct.pack("<IIII", *piece) for piece in self.board.heap.pieces())
+
+    def _name_server(self, number: int, payload: bytes) -> bytes:
+        return socket.inet_aton(computers_name_server())
 
     def _wlan_active(self, number: int, payload: bytes) -> None:
         radio = self.board.radio

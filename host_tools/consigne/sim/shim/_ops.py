@@ -50,6 +50,7 @@ SPI_CLOSE = 59  # number
 PARTITIONS = 60  # -> the labels, joined by NUL
 CONSOLE_WRITE = 61  # bytes, sent as they are; a board with a console only, as the next
 CONSOLE_INTERRUPT = 62  # the character that interrupts a program, 255 for none
+NAME_SERVER = 64  # -> the four bytes of its address
 HEAPS = 63  # -> ESP-IDF's heaps, four times u32 each: in all, free, largest block, least free so far
 
 FIRST_PUSH = 128

@@ -15,6 +15,10 @@ PHY_LAN8710, PHY_LAN8720, PHY_IP101, PHY_RTL8201, PHY_DP83848, PHY_KSZ8041, PHY_
 PHY_W5500 = 102
 
 
+def _name_server():
+    return "{}.{}.{}.{}".format(*_link.ask(_ops.NAME_SERVER, 0))
+
+
 class WLAN:
     IF_STA, IF_AP = 0, 1
     PM_NONE, PM_PERFORMANCE, PM_POWERSAVE = 0, 1, 2
@@ -76,7 +80,7 @@ class WLAN:
 
     def ifconfig(self):
         if self.isconnected():
-            return ("192.168.4.20", "255.255.255.0", "192.168.4.1", "192.168.4.1")
+            return ("192.168.4.20", "255.255.255.0", "192.168.4.1", _name_server())
         return ("0.0.0.0", "0.0.0.0", "0.0.0.0", "0.0.0.0")
 
 
@@ -145,7 +149,7 @@ class LAN:
 
     def ifconfig(self):
         if self.isconnected():
-            return ("192.168.4.21", "255.255.255.0", "192.168.4.1", "192.168.4.1")
+            return ("192.168.4.21", "255.255.255.0", "192.168.4.1", _name_server())
         return ("0.0.0.0", "0.0.0.0", "0.0.0.0", "0.0.0.0")
 
 
