@@ -59,7 +59,8 @@ class Windows:
         counters: "Counters",
         live: "LiveCodes",
     ) -> None:
-        self.holders = tuple([(role, action, holder) for role, action, holder in holders])
+        # A tuple is its own copy on a device: those of the configuration are not held twice.
+        self.holders: tuple[Holder, ...] = tuple(tuple(each) for each in holders)  # pyright: ignore[reportAttributeAccessIssue]
         if len(self.holders) > HOLDERS_MAX:
             raise ValueError("{} holders".format(len(self.holders)))
         for role, action, _ in self.holders:
