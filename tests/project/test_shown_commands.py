@@ -4,6 +4,7 @@ What is cheap of the README is run, in its order, in a shell that has only what 
 """
 
 import importlib.util
+import itertools
 import re
 import shlex
 import subprocess
@@ -19,7 +20,7 @@ from typer.main import get_command
 
 ROOT = Path(__file__).parents[2]
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-PROGRAM = r"(?:consigne-host|consigne|make|\.venv/bin/consigne)"
+PROGRAM = r"(?:(?:\.venv/bin/|/opt/consigne/bin/)?(?:consigne(?:-host)?|python -m)|make)"
 BESIDE = re.compile(r"\s{3,}.*|\s+#.*")  # what a block says beside a command
 
 
@@ -53,14 +54,21 @@ def shown(page: Path) -> list[Shown]:
     text = page.read_text(encoding="utf-8")
     blocks = [Shown(BESIDE.sub("", line), True) for line in _blocks(text) if re.match(rf"{PROGRAM}\s", line)]
     sentences = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
-    return blocks + [
-        Shown(said, False) for said in re.findall(rf"(?<!`)`({PROGRAM} [^`\n]+)`(?!`)", sentences)
-    ]
+    named = re.findall(rf"(?<!`)`({PROGRAM} [^`\n]+)`(?!`)", sentences)
+    return blocks + [Shown(text, False) for text in named]
+
+
+def _words(text: str) -> list[str]:
+    """The words of a shell's command, up to the first redirection or pipe."""
+    reader = shlex.shlex(text, posix=True, punctuation_chars=True)
+    reader.commenters = ""
+    reader.whitespace_split = True
+    return list(itertools.takewhile(lambda word: not set(word) <= set("();<>|&"), reader))
 
 
 def wrong(text: str, whole: bool = True) -> str:
     """Why a shown command is none, "" if it is one."""
-    program, *words = shlex.split(re.sub(r"\.{2,}", "", text))
+    program, *words = _words(re.sub(r"\.{2,}", "", text))
     if program == "make":
         return _wrong_target(words)
     return _wrong_module(words[1:]) if program.endswith("python") else _wrong_command(words, whole)
@@ -134,6 +142,7 @@ def test_every_command_that_a_page_shows_exists_with_its_options(page: Path) -> 
         "consigne device push now",
         "consigne serve --listen",
         "consigne sim --kees 1",
+        "consigne-host acount list | head",
         "python -m lab.attic",
         "python -m attic.lab",
         "python -m pytest tests/core/test_attic.py",
