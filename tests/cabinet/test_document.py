@@ -15,8 +15,7 @@ from consigne.cabinet.document import (
     WiegandKeypad,
 )
 from consigne.cabinet.profiles import hardware_dir
-from consigne.cabinet.schema import LISTS, NEEDED, SITE, TABLES
-from consigne.cabinet.schema_panel import VARIANTS
+from consigne.cabinet.schema import LISTS, NEEDED, SITE, TABLES, VARIANTS
 
 HINTS = get_type_hints(Document, include_extras=True)
 SHIPPED = sorted((hardware_dir() / "cabinets").glob("*.toml"))

@@ -6,8 +6,7 @@ import pytest
 from consigne.cabinet import schema
 from consigne.cabinet.compiler import compile_cabinet
 from consigne.cabinet.rules.service import week
-from consigne.cabinet.schema import REQUIRED, TABLES
-from consigne.cabinet.schema_panel import VARIANTS
+from consigne.cabinet.schema import REQUIRED, TABLES, VARIANTS
 from file_kit import GOOD, changed, opened, problems
 from locker.configpanel import KINDS
 from locker.core import services

@@ -16,7 +16,7 @@ import pytest
 from consigne.broker import config
 from consigne.broker.broker import Mosquitto
 from consigne.cli import app
-from consigne.protocol import messages
+from consigne.protocol import topics
 from consigne.server.fleet.fleet import Fleet
 from consigne.server.service import HostService
 from consigne.server.storage.database import Database
@@ -81,10 +81,10 @@ class Peer:
             )
         return self
 
-    async def subscribe(self, *topics):
+    async def subscribe(self, *filters):
         before = len(self.granted)
-        self.client.subscribe([gmqtt.Subscription(topic, qos=1) for topic in topics])
-        await until(lambda: len(self.granted) == before + len(topics))
+        self.client.subscribe([gmqtt.Subscription(topic, qos=1) for topic in filters])
+        await until(lambda: len(self.granted) == before + len(filters))
 
 
 async def answer_to_connect(broker, tls):
@@ -107,8 +107,8 @@ def directory():
         yield Path(above) / "broker"
 
 
-def topics(locker):
-    return [messages.topic(locker, name) for name in (*messages.FROM_LOCKER, messages.ACK, messages.COMMANDS)]
+def topics_of(locker):
+    return [topics.topic(locker, name) for name in (*topics.FROM_LOCKER, topics.ACK, topics.COMMANDS)]
 
 
 @pytest.mark.parametrize("client_certificates", [False, True], ids=["passwords", "certificates"])
@@ -122,26 +122,24 @@ def test_a_locker_cannot_read_or_write_anothers_branch(directory, client_certifi
             for user in ("L1", "L2", config.HOST_USER):
                 peers[user] = await Peer(user).connect(broker, *broker.credentials(user))
             thief, victim, host = peers.values()
-            await thief.subscribe(*topics("L2"), "#", "consigne/#", "consigne/1/+/commands", "$SYS/#")
-            await victim.subscribe(
-                messages.topic("L2", messages.COMMANDS), messages.topic("L2", messages.ACK)
-            )
-            await host.subscribe(*[f"{messages.ROOT}/+/{name}" for name in messages.FROM_LOCKER])
-            for topic in topics("L2"):
+            await thief.subscribe(*topics_of("L2"), "#", "consigne/#", "consigne/1/+/commands", "$SYS/#")
+            await victim.subscribe(topics.topic("L2", topics.COMMANDS), topics.topic("L2", topics.ACK))
+            await host.subscribe(*[f"{topics.ROOT}/+/{name}" for name in topics.FROM_LOCKER])
+            for topic in topics_of("L2"):
                 thief.client.publish(topic, b"forged", qos=1, retain=True)
-            for name in (messages.COMMANDS, messages.ACK):
-                thief.client.publish(messages.topic("L1", name), b"to myself", qos=1)
-                host.client.publish(messages.topic("L2", name), b"from the host", qos=1)
-            for name in messages.FROM_LOCKER:
-                victim.client.publish(messages.topic("L2", name), b"honest", qos=1)
-                thief.client.publish(messages.topic("L1", name), b"own", qos=1)
+            for name in (topics.COMMANDS, topics.ACK):
+                thief.client.publish(topics.topic("L1", name), b"to myself", qos=1)
+                host.client.publish(topics.topic("L2", name), b"from the host", qos=1)
+            for name in topics.FROM_LOCKER:
+                victim.client.publish(topics.topic("L2", name), b"honest", qos=1)
+                thief.client.publish(topics.topic("L1", name), b"own", qos=1)
             await until(lambda: len(host.heard) >= 8 and len(victim.heard) >= 2)
             assert sorted(host.heard) == sorted(
-                [(messages.topic("L2", name), b"honest") for name in messages.FROM_LOCKER]
-                + [(messages.topic("L1", name), b"own") for name in messages.FROM_LOCKER]
+                [(topics.topic("L2", name), b"honest") for name in topics.FROM_LOCKER]
+                + [(topics.topic("L1", name), b"own") for name in topics.FROM_LOCKER]
             )
             assert {payload for _, payload in victim.heard} == {b"from the host"}
-            mine = messages.topic("L1", messages.COMMANDS)
+            mine = topics.topic("L1", topics.COMMANDS)
             await thief.subscribe(mine)
             host.client.publish(mine, b"for you", qos=1)
             await until(lambda: (mine, b"for you") in thief.heard)
@@ -189,11 +187,11 @@ def test_a_certificate_says_who_somebody_is_whatever_name_they_give(directory):
             assert await answer_to_connect(broker, broker.trust("L1")) == b"\x20\x02\x00\x00"
             liar = await Peer("liar").connect(broker, config.HOST_USER, "x", broker.trust("L1"))
             host = await Peer("host").connect(broker, *broker.credentials(config.HOST_USER))
-            await host.subscribe(f"{messages.ROOT}/+/{messages.EVENTS}")
+            await host.subscribe(f"{topics.ROOT}/+/{topics.EVENTS}")
             for locker in ("L2", "L1"):
-                liar.client.publish(messages.topic(locker, messages.EVENTS), b"said by L1", qos=1)
+                liar.client.publish(topics.topic(locker, topics.EVENTS), b"said by L1", qos=1)
             await until(lambda: host.heard)
-            assert host.heard == [(messages.topic("L1", messages.EVENTS), b"said by L1")]
+            assert host.heard == [(topics.topic("L1", topics.EVENTS), b"said by L1")]
             for peer in (liar, host):
                 await peer.client.disconnect()
         finally:

@@ -5,7 +5,7 @@ import random
 
 import pytest
 from consigne.broker.broker import EmbeddedBroker, Mosquitto
-from consigne.protocol import codes, messages
+from consigne.protocol import codes, frames, topics
 from lab.bench.talker import Faults, Talker
 from server_kit import KEYS, T0, broker_of, go, host_at, stored, talker, until
 
@@ -152,15 +152,15 @@ def test_whoever_has_no_key_changes_nothing_and_stops_nothing(tmp_path):
             await stranger.connect(broker.host, broker.port)
             rng = random.Random(3)
             for n in range(250):
-                locker.publish(messages.EVENTS, rng.randbytes(rng.randrange(200)))
-                locker.publish(messages.EVENTS, other.batch_frame(1, 1))  # signed, by another, for another
-                locker.publish(messages.STATUS, locker.signed(messages.STATUS, b"{" * rng.randrange(1, 3000)))
+                locker.publish(topics.EVENTS, rng.randbytes(rng.randrange(200)))
+                locker.publish(topics.EVENTS, other.batch_frame(1, 1))  # signed, by another, for another
+                locker.publish(topics.STATUS, locker.signed(topics.STATUS, b"{" * rng.randrange(1, 3000)))
                 bent = bytearray(locker.batch_frame(1, 3))
                 bent[rng.randrange(len(bent))] ^= 1 << rng.randrange(8)
-                locker.publish(messages.EVENTS, bytes(bent))
+                locker.publish(topics.EVENTS, bytes(bent))
                 if n % 50 == 0:
                     locker.record(T0, kind="closed", door=0, purpose=1)
-            locker.publish(messages.EVENTS, b"x" * (messages.FRAME_BYTES_MAX + 1))
+            locker.publish(topics.EVENTS, b"x" * (frames.FRAME_BYTES_MAX + 1))
             await locker.drained(20)
             dropped = host.ingest.dropped
             await until(lambda: dropped["too_long"] == 1 and dropped["unknown_locker"] >= 2)

@@ -6,8 +6,10 @@ import consigne
 import jsonschema
 import pytest
 import yaml
-from consigne.protocol import codes
+from consigne.protocol import frames, topics
 from consigne.protocol import messages as protocol
+from consigne.protocol.events import parse_events
+from consigne.protocol.untrusted import dump
 from locker.core import records
 from locker.net import messages
 
@@ -22,7 +24,7 @@ EXAMPLES = [
 READ_BY = {
     "status": protocol.parse_status,
     "occupancy": protocol.parse_occupancy,
-    "events": protocol.parse_events,
+    "events": parse_events,
     "reply": protocol.parse_reply,
     "ack": messages.parse_ack,
     "command": messages.parse_command,
@@ -36,7 +38,7 @@ def schema_of(name):
 @pytest.mark.parametrize("name,payload", EXAMPLES)
 def test_an_example_passes_its_schema_and_is_read_by_whom_it_is_for(name, payload):
     jsonschema.Draft202012Validator(schema_of(name)).validate(payload)
-    READ_BY[name](protocol.dump(payload))
+    READ_BY[name](dump(payload))
 
 
 @pytest.mark.parametrize("name,payload", EXAMPLES)
@@ -50,7 +52,7 @@ def test_no_example_passes_without_one_of_its_required_fields(name, payload):
 
 def test_events_in_examples_are_exactly_what_a_locker_would_say():
     for _, payload in (case.values for case in EXAMPLES if case.values[0] == "events"):
-        for event in protocol.parse_events(protocol.dump(payload)).events:
+        for event in parse_events(dump(payload)).events:
             assert event.sound, event
             (kind,) = [number for number in records.kinds() if records.spec(number)[0] == event.kind]
             _, _, fields, text = records.spec(kind)
@@ -65,16 +67,16 @@ def test_every_command_of_the_locker_is_described_and_no_other():
 
 def test_addresses_are_the_topics_in_use():
     addresses = {channel["address"] for channel in DOCUMENT["channels"].values()}
-    names = (*protocol.FROM_LOCKER, protocol.ACK, protocol.COMMANDS)
-    assert addresses == {protocol.topic("X", name).replace("/X/", "/{locker}/") for name in names}
+    names = (*topics.FROM_LOCKER, topics.ACK, topics.COMMANDS)
+    assert addresses == {topics.topic("X", name).replace("/X/", "/{locker}/") for name in names}
 
 
 def test_the_frame_shown_is_the_frame_sent():
     key = bytes(range(32))
-    topic = protocol.topic("L0001", protocol.ACK)
+    topic = topics.topic("L0001", topics.ACK)
     body = protocol.ack_body(3735928559, 41)
     shown = DOCUMENT["info"]["x-frame-example"]
-    assert codes.frame(key, protocol.LABEL_COMMAND, topic, body).decode() == shown["payload"]
+    assert frames.frame(key, frames.LABEL_COMMAND, topic, body).decode() == shown["payload"]
     assert topic == shown["topic"]
 
 

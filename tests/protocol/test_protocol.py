@@ -5,13 +5,16 @@ import random
 
 import pytest
 from consigne.protocol import messages as protocol
+from consigne.protocol import topics
+from consigne.protocol.events import EVENT_JSON_BYTES_MAX, parse_events
+from consigne.protocol.untrusted import ProtocolError, dump
 from consigne.server.fleet import commands
 from hypothesis import given
 from hypothesis import strategies as st
 from locker.core import records
 from locker.net import messages
 
-PARSERS = (protocol.parse_events, protocol.parse_status, protocol.parse_occupancy, protocol.parse_reply)
+PARSERS = (parse_events, protocol.parse_status, protocol.parse_occupancy, protocol.parse_reply)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(max_size=20),
     lambda part: st.lists(part, max_size=5) | st.dictionaries(st.text(max_size=8), part, max_size=5),
@@ -39,7 +42,7 @@ def test_arbitrary_bytes_are_parsed_or_refused(body):
     for parse in PARSERS:
         try:
             parse(body)
-        except protocol.ProtocolError as error:
+        except ProtocolError as error:
             assert str(error)
 
 
@@ -49,7 +52,7 @@ def test_right_names_with_wrong_values_are_parsed_or_refused(value):
     for parse in PARSERS:
         try:
             parse(body)
-        except protocol.ProtocolError as error:
+        except ProtocolError as error:
             assert str(error)
 
 
@@ -57,8 +60,8 @@ def test_right_names_with_wrong_values_are_parsed_or_refused(value):
 def test_an_event_of_any_content_becomes_text_that_a_database_and_an_api_can_carry(events):
     body = json.dumps({"epoch": 1, "events": events}).encode()
     try:
-        batch = protocol.parse_events(body)
-    except protocol.ProtocolError as error:
+        batch = parse_events(body)
+    except ProtocolError as error:
         assert "JSON" in str(error) or "number" in str(error), "only NaN and its like may be refused here"
         return
     for event in batch.events:
@@ -68,7 +71,7 @@ def test_an_event_of_any_content_becomes_text_that_a_database_and_an_api_can_car
         assert again["kind"] == event.kind
         assert not any(isinstance(part, (dict, list)) for part in again.values())
         json.dumps(again, allow_nan=False)
-        assert len(event.text) <= protocol.EVENT_JSON_BYTES_MAX
+        assert len(event.text) <= EVENT_JSON_BYTES_MAX
 
 
 @pytest.mark.parametrize("kind", [kind for kind in records.kinds() if kind <= records.EVENT_KIND_MAX])
@@ -79,8 +82,8 @@ def test_every_event_a_locker_describes_is_sound_here(kind):
         texts = (["RR123456785FR"], [""]) if text else ([],)
         for tail in texts:
             described = records.describe(kind, records.pack(kind, *values, *tail))
-            body = protocol.dump({"epoch": 1, "events": [[1, 2, described]]})
-            event = protocol.parse_events(body).events[0]
+            body = dump({"epoch": 1, "events": [[1, 2, described]]})
+            event = parse_events(body).events[0]
             assert event.sound and event.kind == name and event.data == described
 
 
@@ -101,7 +104,7 @@ def test_every_event_a_locker_describes_is_sound_here(kind):
     ],
 )
 def test_an_event_that_is_not_in_the_table_is_kept_but_not_believed(data):
-    event = protocol.parse_events(protocol.dump({"epoch": 1, "events": [[1, 2, data]]})).events[0]
+    event = parse_events(dump({"epoch": 1, "events": [[1, 2, data]]})).events[0]
     assert not event.sound and event.kind
 
 
@@ -121,8 +124,8 @@ def test_an_event_that_is_not_in_the_table_is_kept_but_not_believed(data):
     ],
 )
 def test_topics_on_which_no_locker_speaks_are_refused(topic):
-    with pytest.raises(protocol.ProtocolError):
-        protocol.split_topic(topic)
+    with pytest.raises(ProtocolError):
+        topics.split_topic(topic)
 
 
 def test_a_status_and_a_last_will_are_read():
@@ -178,7 +181,7 @@ def test_host_and_locker_know_the_same_commands_with_the_same_arguments():
     [("dance", {}), ("", {}), ("open", {}), ("open", {"door": 1, "wide": True}), ("reboot", {"now": 1})],
 )
 def test_what_no_locker_would_take_is_not_sent(cmd, arguments):
-    with pytest.raises(protocol.ProtocolError):
+    with pytest.raises(ProtocolError):
         command(cmd, **arguments)
 
 
@@ -190,5 +193,5 @@ def test_the_locker_takes_every_acknowledgement_the_host_makes():
 
 
 def test_a_command_longer_than_a_locker_reads_is_not_made():
-    with pytest.raises(protocol.ProtocolError):
+    with pytest.raises(ProtocolError):
         command("revoke", parcels=[["P" * 40, 1_800_000_000]] * 100, nonces=[], holders=[])

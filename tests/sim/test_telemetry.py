@@ -4,13 +4,14 @@ from pathlib import Path
 
 from consigne.protocol import messages
 from consigne.protocol.telemetry import Telemetry
+from consigne.protocol.untrusted import dump
 from consigne.sim.network.cut import CUT, UP
 from sim_kit import connected_locker
 
 
 def told(status: dict[str, object]) -> Telemetry:
     """The telemetry in a status as the host parses it."""
-    health = messages.parse_status(messages.dump(status)).health
+    health = messages.parse_status(dump(status)).health
     assert health is not None
     return health
 

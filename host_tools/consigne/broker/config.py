@@ -18,7 +18,7 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from consigne.protocol import messages
+from consigne.protocol import frames, topics
 
 from . import certificates
 
@@ -27,8 +27,8 @@ PBKDF2_ROUNDS = 101  # what mosquitto_passwd 2.0 uses; the passwords are 192 ran
 HOST_SETTINGS = "host.env"
 _READ_BY_BROKER = ("mosquitto.conf", "server.crt", "server.key", "ca.crt", "clients.crl", "passwords", "acl")
 PACKET_EXTRA_BYTES = 128  # header and topic round a frame
-_LOCKER = re.compile(messages.LOCKER_PATTERN)
-_TO_LOCKER = (messages.ACK, messages.COMMANDS)
+_LOCKER = re.compile(topics.LOCKER_PATTERN)
+_TO_LOCKER = (topics.ACK, topics.COMMANDS)
 
 
 def password_line(user: str, password: str) -> str:
@@ -41,11 +41,11 @@ def password_line(user: str, password: str) -> str:
 def access_list() -> str:
     """The ``acl_file``.  ``%u`` is the user name, which for a locker is its own name."""
     lines = ["# The host hears every locker and speaks to every locker.", f"user {HOST_USER}"]
-    lines += [f"topic read {messages.ROOT}/+/{name}" for name in messages.FROM_LOCKER]
-    lines += [f"topic write {messages.ROOT}/+/{name}" for name in _TO_LOCKER]
+    lines += [f"topic read {topics.ROOT}/+/{name}" for name in topics.FROM_LOCKER]
+    lines += [f"topic write {topics.ROOT}/+/{name}" for name in _TO_LOCKER]
     lines += ["", "# A locker: its own branch, and in it only its half."]
-    lines += [f"pattern write {messages.ROOT}/%u/{name}" for name in messages.FROM_LOCKER]
-    lines += [f"pattern read {messages.ROOT}/%u/{name}" for name in _TO_LOCKER]
+    lines += [f"pattern write {topics.ROOT}/%u/{name}" for name in topics.FROM_LOCKER]
+    lines += [f"pattern read {topics.ROOT}/%u/{name}" for name in _TO_LOCKER]
     return "\n".join(lines) + "\n"
 
 
@@ -78,7 +78,7 @@ acl_file {directory / "acl"}
 # Nothing relies on the broker's memory: what the host did not acknowledge comes again.
 persistence false
 # The longest frame and its topic; whoever sends more is none of ours and is thrown out.
-max_packet_size {messages.FRAME_BYTES_MAX + PACKET_EXTRA_BYTES}
+max_packet_size {frames.FRAME_BYTES_MAX + PACKET_EXTRA_BYTES}
 max_inflight_messages 200
 max_queued_messages 20000
 """

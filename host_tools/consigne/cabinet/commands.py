@@ -21,8 +21,7 @@ from .newfile import NoRoom, new_file
 from .problems import CabinetError
 from .profiles import profiles
 from .rules.table import RULES
-from .schema import LISTS, REQUIRED, SITE, TABLES
-from .schema_panel import VARIANTS
+from .schema import LISTS, REQUIRED, SITE, TABLES, VARIANTS
 
 app = typer.Typer(
     help="The cabinet file: what is wired where, checked before anyone solders.",

@@ -5,8 +5,7 @@ from typing import Any, cast
 from .document import Document
 from .problems import Key, Problem, nearest
 from .reading import Sheet, TomlTable
-from .schema import LISTS, NEEDED, REQUIRED, SITE, TABLES, Field, Table
-from .schema_panel import table_of
+from .schema import LISTS, NEEDED, REQUIRED, SITE, TABLES, Field, Table, table_of
 
 _WORDS = {
     int: "a whole number",

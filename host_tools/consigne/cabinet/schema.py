@@ -6,6 +6,9 @@ The same tables check a file, fill in defaults and print the reference (``consig
 from dataclasses import dataclass
 from typing import Any
 
+from locker.core import limits
+from locker.core.labels import CODE_DIGITS_MAX, CODE_DIGITS_MIN
+
 
 class _Required:
     def __repr__(self) -> str:
@@ -44,11 +47,11 @@ SITE: Table = {
     "board": Field(str, "controller board: the name of a profile", low=1, high=32),
     "revision": Field(str, "of this file, as it stands on its drawings", "-", 1, 8),
     "revised": Field(str, "the day of that revision, as 2026-11-29", "", 0, 10),
-    "name": Field(str, "what the display greets with", "Consigne", 1, 20),
+    "name": Field(str, "what the display greets with", "Consigne", 1, limits.NAME_CHARS_MAX),
     "language": Field(
         str, "language of the display until somebody chooses", "en", choices=("en", "fr", "de")
     ),
-    "digits": Field(int, "digits of a code", 8, 6, 10),
+    "digits": Field(int, "digits of a code", 8, CODE_DIGITS_MIN, CODE_DIGITS_MAX),
     "duress": Field(bool, "accept duress codes", False),
     "service": Field(
         str,
@@ -58,15 +61,27 @@ SITE: Table = {
     ),
     "hours": Field(str, 'when customers are served, "1-5 08:00-19:30, 6 09:00-13:00"', "", 0, 120),
     "psram": Field(bool, "the module has PSRAM; the board's profile says so already", None),
-    "watchdog_ms": Field(int, "restart when nothing moves for so long", 8000, 1000, 60_000),
+    "watchdog_ms": Field(
+        int,
+        "restart when nothing moves for so long",
+        limits.WATCHDOG_MS,
+        limits.WATCHDOG_MS_MIN,
+        limits.WATCHDOG_MS_MAX,
+    ),
 }
 
 TABLES: dict[str, Table] = {
     "locks": {
         "arm_pin": _pin("arming line in series with every coil the controller drives itself, -1: none", -1),
-        "pulse_ms": Field(int, "how long a coil is energised", 400, 50, 1000),
-        "rest_ms": Field(int, "between two pulses of one lock", 1500, 500, 10_000),
-        "reopen_s": Field(int, "how long a person may ask for the door again", 120, 0, 600),
+        "pulse_ms": Field(
+            int, "how long a coil is energised", limits.PULSE_MS, limits.PULSE_MS_MIN, limits.PULSE_MS_MAX
+        ),
+        "rest_ms": Field(
+            int, "between two pulses of one lock", limits.REST_MS, limits.REST_MS_MIN, limits.REST_MS_MAX
+        ),
+        "reopen_s": Field(
+            int, "how long a person may ask for the door again", limits.REOPEN_S, 0, limits.REOPEN_S_MAX
+        ),
         "volts": Field(float, "of the coils", 12.0, 5, 48),
         "amps": Field(float, "that one coil draws", 2.2, 0.1, 10),
     },
@@ -112,8 +127,14 @@ TABLES: dict[str, Table] = {
         "address": Field(int, "on that bus", 0x27, 8, 119),
         "volts": Field(float, "of its supply and its lines", 5.0, 3, 5.5),
         "shifter": Field(bool, "a level shifter stands between its lines and the bus of 3.3 V", False),
-        "columns": Field(int, "characters of a line", 20, 20, 20),
-        "rows": Field(int, "lines", 4, 4, 4),
+        "columns": Field(
+            int,
+            "characters of a line",
+            limits.DISPLAY_COLUMNS,
+            limits.DISPLAY_COLUMNS,
+            limits.DISPLAY_COLUMNS,
+        ),
+        "rows": Field(int, "lines", limits.DISPLAY_ROWS, limits.DISPLAY_ROWS, limits.DISPLAY_ROWS),
     },
     "clock": {
         "kind": Field(str, "chip", "ds3231", choices=("ds3231",)),
@@ -203,7 +224,7 @@ LISTS: dict[str, tuple[int, Table]] = {
         },
     ),
     "holder": (
-        16,
+        limits.HOLDERS_MAX,
         {
             "role": Field(str, "who", choices=("courier", "clerk", "technician", "merchant", "partner")),
             "action": Field(
@@ -213,9 +234,9 @@ LISTS: dict[str, tuple[int, Table]] = {
         },
     ),
     "compartment": (
-        240,
+        limits.DOORS_MAX,
         {
-            "number": Field(str, "as it stands on the door", low=1, high=6),
+            "number": Field(str, "as it stands on the door", low=1, high=limits.DOOR_NAME_CHARS_MAX),
             "size": Field(str, "S, M, L or XL", choices=("S", "M", "L", "XL")),
             "column": Field(int, "of the front, from the left", low=1, high=40),
             "bottom_cm": Field(float, "lower edge above the floor", low=0, high=300),
@@ -225,10 +246,51 @@ LISTS: dict[str, tuple[int, Table]] = {
             "reed": Field(int, "pin or channel of the door's sensor", low=0, high=255),
             "closed_level": Field(int, "what the sensor reads behind a closed door", 0, 0, 1),
             "pull_up": Field(bool, "the sensor's line has a pull-up resistor of its own", False),
-            "neighbours": Field(list, "doors that touch it", (), 0, 8, each=Field(str, "a door", "", 1, 6)),
+            "neighbours": Field(
+                list,
+                "doors that touch it",
+                (),
+                0,
+                8,
+                each=Field(str, "a door", "", 1, limits.DOOR_NAME_CHARS_MAX),
+            ),
         },
     ),
 }
+
+_SCANNER = TABLES["scanner"]
+_DISPLAY = TABLES["display"]
+
+VARIANTS: dict[str, dict[str, Table]] = {
+    "keypad": {
+        "wiegand": {
+            "kind": TABLES["keypad"]["kind"],
+            "d0": _pin("line of the zeros, open collector"),
+            "d1": _pin("line of the ones, open collector"),
+            "bits": Field(int, "of a key: 8 shows a bit that was lost, 4 may not", 4, choices=(4, 8)),
+            "gap_ms": Field(int, "quiet for so long ends a key or card", 40, 21, 100),
+        }
+    },
+    "scanner": {
+        "mhet": {key: field for key, field in _SCANNER.items() if key != "terminator"},
+        "line": _SCANNER,
+    },
+    "display": {
+        "ssd1306": {
+            "kind": _DISPLAY["kind"],
+            "i2c": _DISPLAY["i2c"],
+            "address": Field(int, "on that bus", 0x3C, 0x3C, 0x3D),
+        }
+    },
+}
+"""Table -> kind -> its keys, where they are not those of ``TABLES``."""
+
+
+def table_of(name: str, given: dict[str, object]) -> Table:
+    """The keys that a table of that name has, by the kind it asks for."""
+    kind = given.get("kind")
+    return VARIANTS.get(name, {}).get(kind, TABLES[name]) if isinstance(kind, str) else TABLES[name]
+
 
 NEEDED = ("locks", "supply", "keypad", "scanner", "display", "buzzer", "lamp", "compartment")
 """Tables without which the firmware does not start."""

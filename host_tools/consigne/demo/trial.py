@@ -16,7 +16,7 @@ from pathlib import Path
 
 from locker.core import cabinet, events
 
-from consigne.protocol import codes
+from consigne.protocol import codes, frames
 from consigne.protocol.events import EventData
 from consigne.server.ingest.outcome import Outcome
 from consigne.sim import reference
@@ -247,7 +247,7 @@ def _on_virtual(wanted: Sequence[steps.Step], always_open: bool) -> bool:
         told_seqs: set[int] = set()
 
         def event(topic: str, payload: bytes, _retained: bool) -> None:
-            body = codes.open_frame(key, "consigne/1/event", topic, payload)
+            body = frames.open_frame(key, "consigne/1/event", topic, payload)
             for seq, _, what in json.loads(body or b'{"events":[]}')["events"]:
                 if seq not in told_seqs:
                     told_seqs.add(seq)

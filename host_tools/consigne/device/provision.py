@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from locker.core.codes import KEY_BYTES
+
 from consigne.cabinet.deviceconfig import DeviceConfig, DoorLayout, Identity
 
 from . import errors, interpreter, push
@@ -20,7 +22,6 @@ from .board import Board, Survey
 from .brokerfiles import BrokerFiles
 from .hostapi import CLOCK_OFF_MAX_S, Host, Registration
 
-KEY_BYTES = 32
 _TECHNICIAN_SERVICE = (3, 4)
 Say = Callable[[str], None]
 

@@ -11,8 +11,7 @@ from consigne.cabinet.newfile import Place, compartments, new_file
 from consigne.cabinet.problems import CabinetError
 from consigne.cabinet.profiles import Profile, profiles
 from consigne.cabinet.reading import Sheet, TomlTable, read
-from consigne.cabinet.schema import LISTS, REQUIRED, SITE, TABLES, Field, Table
-from consigne.cabinet.schema_panel import table_of
+from consigne.cabinet.schema import LISTS, REQUIRED, SITE, TABLES, Field, Table, table_of
 
 from .learned import FoundBoard, FoundChip, FoundDoor, NotOurs, Progress
 

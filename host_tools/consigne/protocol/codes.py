@@ -1,4 +1,4 @@
-"""The host's half of codes and frames: making what the lockers check.
+"""The host's half of codes: making what the lockers check.
 
 The cryptography itself is not written here: it is ``locker/core/codes.py``, the file the lockers run.
 Here are the names, ranges and units under which the host uses it.  All functions are pure; what
@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import secrets
 
-from locker.core import codes, events, labels, windows
+from locker.core import codes, events, labels, records, windows
 
-ANY_DOOR = 65535
+ANY_DOOR = records.ANY_DOOR
 HOLDER_MAX = 0xFFFF
 """Holders' numbers, and the counters that take their places."""
 _U16_MAX = 0xFFFF
@@ -170,17 +170,6 @@ def raw_token(
     _check_u16("holder", holder)
     body = codes.token_body(kind, action, holder, door_number, not_before, not_after, nonce, parcel_id)
     return str(codes.token_text(_pads(device_key, codes.LABEL_TOKEN), body))
-
-
-def frame(device_key: bytes, label: str, topic: str, body: bytes) -> bytes:
-    """A signed MQTT payload: 32 hexadecimal digits, a full stop, ``body``."""
-    return bytes(codes.frame_head(key(device_key, label), topic, body)) + body
-
-
-def open_frame(device_key: bytes, label: str, topic: str, payload: bytes) -> bytes | None:
-    """The body of an authentic payload on this topic, else ``None``."""
-    body: bytes | None = codes.open_frame(key(device_key, label), topic, payload)
-    return body
 
 
 def _check_u16(name: str, value: int) -> None:

@@ -1,47 +1,22 @@
-"""The messages between locker and host as the host sees them: topics, bounds, bodies.
+"""The bodies of messages between locker and host: what each must be, and what is made of it.
 
 One description with the firmware: the names and widths of an event's fields are those of
-``locker/core/records.py``, the frames and keys those of ``consigne.protocol.codes``.  What arrives is
-untrusted even when its MAC is right (a firmware may be buggy or newer than this host), so every
-``parse_`` function checks shape and range and raises ``ProtocolError``.  The AsyncAPI document in
-``host_tools/protocol/asyncapi.yaml`` shows each message; its examples are parsed by the tests.
+``locker/core/records.py``.  What arrives is untrusted even when its MAC is right (a firmware may be buggy or
+newer than this host), so every ``parse_`` function checks shape and range and raises ``ProtocolError``.  The
+AsyncAPI document in ``host_tools/protocol/asyncapi.yaml`` shows each message; its examples are parsed by the
+tests.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from locker.core import records
+from locker.net.messages import BODY_BYTES_MAX as COMMAND_BODY_BYTES_MAX
 
 from . import telemetry
-from .events import EVENT_JSON_BYTES_MAX, EVENTS_PER_MESSAGE_MAX, Event, EventBatch, parse_events
-from .untrusted import U32_MAX, ProtocolError, dump, load, short, whole
+from .untrusted import ProtocolError, dump, load, short, whole
 
-# Said as ``protocol.X`` everywhere, wherever they live.
-__all__ = [
-    "EVENTS_PER_MESSAGE_MAX", "EVENT_JSON_BYTES_MAX", "U32_MAX", "Event", "EventBatch", "ProtocolError",
-    "dump", "load", "parse_events",
-]  # fmt: skip
-
-
-ROOT = "consigne/1"
-LABEL_EVENT = "consigne/1/event"  # signs what a locker says
-LABEL_COMMAND = "consigne/1/command"  # signs what the host says
-
-STATUS, OCCUPANCY, EVENTS, ACK, COMMANDS, REPLIES = (
-    "status",
-    "occupancy",
-    "events",
-    "ack",
-    "commands",
-    "replies",
-)
-FROM_LOCKER = (EVENTS, STATUS, OCCUPANCY, REPLIES)
-
-FRAME_BYTES_MAX = 65_536
 DOORS_MAX = 1_000
-COMMAND_BODY_BYTES_MAX = 4_096
-"""Body of a command at most, in bytes: what a locker takes (``locker/net/messages.py``)."""
 
 COMMAND_FIELDS = {
     "again": ("seq",),
@@ -58,26 +33,6 @@ COMMAND_FIELDS = {
     "time": ("t", "offset_s", "next_s", "next_offset_s", "nonce"),
 }
 """Each command with the names of its arguments; their bounds stand in ``locker/net/messages.py``."""
-
-LOCKER_PATTERN = r"^[A-Za-z0-9_-]{1,32}$"
-_LOCKER = re.compile(LOCKER_PATTERN)
-
-
-def topic(locker: str, branch: str) -> str:
-    """The topic of one branch of one locker.  Raises ``ProtocolError`` for an impossible name."""
-    if not _LOCKER.fullmatch(locker):
-        raise ProtocolError("a locker's name is 1 to 32 of A-Z a-z 0-9 _ -")
-    return f"{ROOT}/{locker}/{branch}"
-
-
-def split_topic(name: str) -> tuple[str, str]:
-    """``(locker, branch)`` of a topic on which lockers speak."""
-    parts = name.split("/")
-    if len(parts) != 4 or parts[0] + "/" + parts[1] != ROOT or parts[3] not in FROM_LOCKER:
-        raise ProtocolError("not a topic on which lockers speak")
-    if not _LOCKER.fullmatch(parts[2]):
-        raise ProtocolError("not the name of a locker")
-    return parts[2], parts[3]
 
 
 @dataclass(frozen=True, slots=True)

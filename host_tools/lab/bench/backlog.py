@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 import gmqtt
 from consigne.broker.broker import Mosquitto
-from consigne.protocol import messages
+from consigne.protocol import topics
 from consigne.server.ingest.workers import BrokerAccess, Workers
 from consigne.server.storage.database import Database
 from consigne.server.storage.models import lockers, streams
@@ -93,7 +93,7 @@ def _frames(keys: dict[str, bytes]) -> list[Frame]:
             talker.record(parcellife.T0, **parcellife.event(name, number))
         for first in range(1, EVENTS_EACH + 1, talker.batch):
             last = min(first + talker.batch - 1, EVENTS_EACH)
-            numbered.append((first, messages.topic(name, messages.EVENTS), talker.batch_frame(first, last)))
+            numbered.append((first, topics.topic(name, topics.EVENTS), talker.batch_frame(first, last)))
     return [(topic, frame) for _, topic, frame in sorted(numbered, key=lambda one: one[0])]
 
 

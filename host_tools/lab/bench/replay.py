@@ -10,7 +10,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from consigne.protocol import codes, messages
+from consigne.protocol import frames
+from consigne.protocol.untrusted import dump
 from consigne.sim import reference
 from consigne.sim.clock import VirtualClock
 from consigne.sim.locker import SimLocker
@@ -38,7 +39,7 @@ def run() -> dict[str, float]:
 
 
 def _frame(topic: str, key: bytes, **body: Any) -> bytes:
-    return codes.frame(key, messages.LABEL_COMMAND, topic, messages.dump(body))
+    return frames.frame(key, frames.LABEL_COMMAND, topic, dump(body))
 
 
 class Thief:
@@ -60,8 +61,8 @@ class Thief:
         )
         self._pulses_made = 0  # by genuine orders
 
-    def opens(self, frames: int) -> int:
-        """How many pulses and open doors ``frames`` frames bring about that nobody ordered."""
+    def opens(self, count: int) -> int:
+        """How many pulses and open doors ``count`` frames bring about that nobody ordered."""
         locker = self._locker
         try:
             locker.start()
@@ -70,15 +71,15 @@ class Thief:
             heard = [self._genuine(door, 1000 * (door + 1)) for door in range(_GENUINE)]
             made = heard + self._made_up(1000 * _GENUINE)
             locker.run_for(_CAP_FREE_S)
-            self._publish(made, frames // 2)
+            self._publish(made, count // 2)
             self._host.forget_time()
             locker.cut_power()
             locker.run_for(5)
             locker.restore_power()
             locker.wait_for(lambda: self._host.kinds().count("boot") == 2, 300)
-            self._publish(made, frames // 4)  # while the time is known only to be past a floor
+            self._publish(made, count // 4)  # while the time is known only to be past a floor
             self._tell_time(20_000)
-            self._publish([*made, *heard], frames - frames // 2 - frames // 4)
+            self._publish([*made, *heard], count - count // 2 - count // 4)
             found = len([door for door in locker.look()["doors"] if door["open"]])
             found += self._host.kinds().count("pulse") - self._pulses_made
             self._genuine(_GENUINE, 30_000)

@@ -21,7 +21,7 @@ from collections import deque
 from pathlib import Path
 
 from consigne.broker.broker import Mosquitto
-from consigne.protocol import messages
+from consigne.protocol import topics
 from consigne.server.fleet.fleet import Fleet
 from consigne.server.ingest.decode import Decoder, KeyRing
 from consigne.server.service import HostService
@@ -105,7 +105,7 @@ def _decode_rate() -> float:
     for number in range(talker.batch):
         talker.record(parcellife.T0, **parcellife.event(NAMES[0], number))
     payload = talker.batch_frame(1, talker.batch)
-    topic = messages.topic(NAMES[0], messages.EVENTS)
+    topic = topics.topic(NAMES[0], topics.EVENTS)
     with tempfile.TemporaryDirectory() as directory:
         database = Database(f"sqlite:///{Path(directory) / 'keys.db'}")
         Fleet(database).register(NAMES[0], key_of(NAMES[0]))

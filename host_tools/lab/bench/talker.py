@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 from typing import Any, NotRequired, TypedDict, cast
 
 import gmqtt
-from consigne.protocol import codes, messages
+from consigne.protocol import frames, topics
 from consigne.protocol.events import EventData
+from consigne.protocol.untrusted import dump
 from locker.net import messages as device_messages
 
 WINDOW_EVENTS = 4_096
@@ -124,8 +125,8 @@ class Talker:
 
         Raises ``OSError`` or ``TimeoutError`` when there is no broker.
         """
-        will = self._frame(messages.STATUS, {"up": False, "epoch": self.epoch})
-        topic = messages.topic(self.locker, messages.STATUS)
+        will = self._frame(topics.STATUS, {"up": False, "epoch": self.epoch})
+        topic = topics.topic(self.locker, topics.STATUS)
         client = gmqtt.Client(
             f"talker-{self.locker}",
             will_message=gmqtt.Message(topic, will, qos=1, retain=True),
@@ -135,10 +136,10 @@ class Talker:
         client.on_message = self._on_message
         client.on_subscribe = lambda *_: subscribed.set()
         client.set_config({"reconnect_retries": -2})  # the test decides when it is back
-        names = (messages.ACK, messages.COMMANDS)
+        names = (topics.ACK, topics.COMMANDS)
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             await client.connect(host, port, keepalive=30, version=gmqtt.constants.MQTTv311)
-            client.subscribe([gmqtt.Subscription(messages.topic(self.locker, name), qos=1) for name in names])
+            client.subscribe([gmqtt.Subscription(topics.topic(self.locker, name), qos=1) for name in names])
             await subscribed.wait()
         self._client = client
         self._cursor = self.acknowledged
@@ -167,17 +168,17 @@ class Talker:
         body: dict[str, object] = {"up": True, "epoch": self.epoch, "seq": len(self.events) + 1}
         body |= {"ack": self.acknowledged}
         body |= {"grants": self.grants.version, "trust": 1, "t": int(time.time()), "fw": "talker"}
-        self.publish(messages.STATUS, self._frame(messages.STATUS, body), retain=True)
+        self.publish(topics.STATUS, self._frame(topics.STATUS, body), retain=True)
 
     def say_occupancy(self, doors: list[tuple[int, int, str | None]]) -> None:
         """Publish the occupancy as of the newest event."""
         body = {"epoch": self.epoch, "seq": len(self.events), "t": int(time.time()), "doors": doors}
-        self.publish(messages.OCCUPANCY, self._frame(messages.OCCUPANCY, body), retain=True)
+        self.publish(topics.OCCUPANCY, self._frame(topics.OCCUPANCY, body), retain=True)
 
     def publish(self, branch: str, payload: bytes, *, retain: bool = False) -> None:
         """Publish any bytes on a branch of this locker."""
         if self._client is not None:
-            self._client.publish(messages.topic(self.locker, branch), payload, qos=1, retain=retain)
+            self._client.publish(topics.topic(self.locker, branch), payload, qos=1, retain=retain)
 
     async def drained(self, timeout_s: float) -> None:
         """Wait until every event is acknowledged.  Raises ``TimeoutError``."""
@@ -191,14 +192,14 @@ class Talker:
     def batch_frame(self, first: int, last: int) -> bytes:
         """The signed message of the events ``first`` to ``last``."""
         rows = [[seq, *self.events[seq - 1]] for seq in range(first, last + 1)]
-        return self._frame(messages.EVENTS, {"epoch": self.epoch, "events": rows})
+        return self._frame(topics.EVENTS, {"epoch": self.epoch, "events": rows})
 
     def signed(self, branch: str, body: bytes) -> bytes:
         """Any bytes in a frame with the right MAC."""
-        return codes.frame(self._key, messages.LABEL_EVENT, messages.topic(self.locker, branch), body)
+        return frames.frame(self._key, frames.LABEL_EVENT, topics.topic(self.locker, branch), body)
 
     def _frame(self, branch: str, body: dict[str, object]) -> bytes:
-        return self.signed(branch, messages.dump(body))
+        return self.signed(branch, dump(body))
 
     async def _send_events(self, client: gmqtt.Client) -> None:
         self._progress_s = time.monotonic()
@@ -224,12 +225,12 @@ class Talker:
             self._held_back.append(payload)
             return
         for _ in range(2 if self._random.random() < self._faults.repeat else 1):
-            self.publish(messages.EVENTS, payload)
+            self.publish(topics.EVENTS, payload)
         self._release()
 
     def _release(self) -> None:
         for late in self._held_back:
-            self.publish(messages.EVENTS, late)
+            self.publish(topics.EVENTS, late)
         self._held_back.clear()
 
     # --- receiving -----------------------------------------------------------------------------
@@ -241,10 +242,10 @@ class Talker:
 
     def take(self, topic: str, payload: bytes) -> None:
         """One message of the host's, or one that pretends to be."""
-        body = codes.open_frame(self._key, messages.LABEL_COMMAND, topic, payload)
+        body = frames.open_frame(self._key, frames.LABEL_COMMAND, topic, payload)
         if body is None:
             self.refused.append("mac")
-        elif topic.endswith("/" + messages.ACK):
+        elif topic.endswith("/" + topics.ACK):
             self._on_ack(*device_messages.parse_ack(body))
         else:
             self._on_command(body)
@@ -271,7 +272,7 @@ class Talker:
         self.counter = command["n"]
         self.commands.append(json.loads(body))
         self._carry_out(cast(Command, command))
-        self.publish(messages.REPLIES, self._frame(messages.REPLIES, {"id": command["id"], "result": "ok"}))
+        self.publish(topics.REPLIES, self._frame(topics.REPLIES, {"id": command["id"], "result": "ok"}))
 
     def _carry_out(self, command: Command) -> None:
         if command["cmd"] == "again":
@@ -284,7 +285,7 @@ class Talker:
     def _take_delta(self, delta: Command) -> None:
         if delta["from"] != self.grants.version:
             body = {"ask": "grants", "have": self.grants.version}
-            self.publish(messages.REPLIES, self._frame(messages.REPLIES, body))
+            self.publish(topics.REPLIES, self._frame(topics.REPLIES, body))
             return
         for row in delta["add"]:
             self.grants.held[row[0]] = row

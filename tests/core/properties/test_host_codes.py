@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from access_kit import EPOCH_S, KEY, Desk
 from consigne import firmware_dir
-from consigne.protocol import codes
+from consigne.protocol import codes, frames
 from hypothesis import given
 from hypothesis import strategies as st
 from locker.core import codes as device
@@ -39,9 +39,9 @@ def test_golden_vectors_hold_for_the_host() -> None:
         assert codes.raw_token(bytes.fromhex(row["device_key"]), *fields, row["parcel_id"]) == row["token"]
     for row in VECTORS["frame"]:
         key, body, frame = bytes.fromhex(row["device_key"]), row["body"].encode(), row["frame"].encode()
-        assert codes.frame(key, row["label"], row["topic"], body) == frame
-        assert codes.open_frame(key, row["label"], row["topic"], frame) == body
-        assert codes.open_frame(key, row["label"], row["topic"] + "x", frame) is None
+        assert frames.frame(key, row["label"], row["topic"], body) == frame
+        assert frames.open_frame(key, row["label"], row["topic"], frame) == body
+        assert frames.open_frame(key, row["label"], row["topic"] + "x", frame) is None
 
 
 def test_golden_window_codes_hold_for_the_host_in_every_second_of_their_slot() -> None:

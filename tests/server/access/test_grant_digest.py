@@ -4,8 +4,9 @@ import json
 import time
 
 import pytest
-from consigne.protocol import codes
+from consigne.protocol import frames
 from consigne.protocol import messages as protocol
+from consigne.protocol.untrusted import dump
 from consigne.server.access import grants
 from consigne.server.fleet import commands
 from consigne.server.ingest.decode import Message
@@ -30,7 +31,7 @@ class Locker:
     def tell(self, trust=1, **changes):
         body = {"up": True, "epoch": 7, "seq": self.seq, "ack": 0, "trust": trust, "t": int(time.time())}
         body |= {"grants": self.access.grants_version, "digest": self.access.grants_digest(NOW_S), **changes}
-        self.store.commit([Message("L1", protocol.parse_status(protocol.dump(body)))])
+        self.store.commit([Message("L1", protocol.parse_status(dump(body)))])
 
     def hear(self):
         """Everything the host sends now, carried out and answered; returns how many commands that was."""
@@ -38,7 +39,7 @@ class Locker:
             commands.repair_grants(connection, NOW_S)
             sent = commands.send(connection, NOW_S)
         for one in sent:
-            body = codes.open_frame(device_key("L1"), protocol.LABEL_COMMAND, one.topic, one.payload)
+            body = frames.open_frame(device_key("L1"), frames.LABEL_COMMAND, one.topic, one.payload)
             self.carry_out(messages.parse_command(body))
             with self.database.write() as connection:
                 commands.answered(connection, "L1", one.id, "ok")
@@ -140,7 +141,7 @@ def test_grants_that_ended_at_the_locker_first_are_no_difference(database, locke
     add(database, 2, not_after=NOW_S)
     with database.write() as connection:
         delta = grants.delta(connection, "L1", 0, 4, NOW_S - 10)
-    locker.carry_out(json.loads(protocol.dump(delta | {"cmd": "grants", "n": 1, "id": "x"})))
+    locker.carry_out(json.loads(dump(delta | {"cmd": "grants", "n": 1, "id": "x"})))
     locker.tell()
     assert have(database) == 4 and locker.hear() == 0
 

@@ -4,7 +4,8 @@ import json
 import time
 
 import pytest
-from consigne.protocol import codes, messages
+from consigne.protocol import frames, messages
+from consigne.protocol.untrusted import dump
 from consigne.server import clock
 from consigne.server.fleet import commands
 from consigne.server.fleet.fleet import Fleet
@@ -43,7 +44,7 @@ def send(database, now_s=T0):
     with database.write() as connection:
         for one in commands.send(connection, now_s):
             key = device_key(one.locker)
-            body = codes.open_frame(key, messages.LABEL_COMMAND, one.topic, one.payload)
+            body = frames.open_frame(key, frames.LABEL_COMMAND, one.topic, one.payload)
             assert one.topic == f"consigne/1/{one.locker}/commands"
             out.append({"locker": one.locker, **json.loads(body)})
     return out
@@ -164,7 +165,7 @@ def test_a_locker_that_asks_is_sent_what_follows_the_version_it_has(database, st
 def _ask(locker, have):
     from consigne.server.ingest.decode import Message
 
-    return Message(locker, messages.parse_reply(messages.dump({"ask": "grants", "have": have})))
+    return Message(locker, messages.parse_reply(dump({"ask": "grants", "have": have})))
 
 
 def test_a_refused_delta_is_not_hammered(database, store):

@@ -4,8 +4,7 @@ import json
 import time
 
 import pytest
-from consigne.protocol import codes
-from consigne.protocol import messages as protocol
+from consigne.protocol import codes, frames
 from consigne.server.access.passes import Passes
 from consigne.server.errors import Conflict, Invalid, NotFound
 from consigne.server.fleet import commands
@@ -37,7 +36,7 @@ def sent(database):
     with database.write() as connection:
         out = commands.send(connection, int(time.time()))
     return [
-        messages.parse_command(codes.open_frame(KEY, protocol.LABEL_COMMAND, one.topic, one.payload))
+        messages.parse_command(frames.open_frame(KEY, frames.LABEL_COMMAND, one.topic, one.payload))
         for one in out
     ]
 

@@ -3,7 +3,8 @@
 import asyncio
 
 import pytest
-from consigne.protocol import codes, messages
+from consigne.protocol import frames, topics
+from consigne.protocol.untrusted import dump
 from consigne.server.ingest.inbox import LOST, Inbox
 from consigne.server.ingest.ingest import Ingest
 from consigne.server.ingest.mqtt import HostClient
@@ -11,9 +12,9 @@ from host_kit import database_at, device_key, event
 
 
 def message(locker, *rows):
-    topic = messages.topic(locker, messages.EVENTS)
-    body = messages.dump({"epoch": 1, "events": list(rows)})
-    return topic, codes.frame(device_key(locker), messages.LABEL_EVENT, topic, body), False
+    topic = topics.topic(locker, topics.EVENTS)
+    body = dump({"epoch": 1, "events": list(rows)})
+    return topic, frames.frame(device_key(locker), frames.LABEL_EVENT, topic, body), False
 
 
 @pytest.fixture

@@ -12,8 +12,7 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 
-from consigne.protocol import messages
-from consigne.protocol.untrusted import clean
+from consigne.protocol.untrusted import ProtocolError, clean
 
 from ..errors import CallerError
 from ..people.gate import Gate
@@ -51,7 +50,7 @@ def create_app(host: HostService, *, token: str | None = None) -> Api:
     )
     app.add_middleware(Gate, accounts=host.accounts, threads=host.page_threads, token=token)
     app.add_exception_handler(CallerError, _caller_error)
-    app.add_exception_handler(messages.ProtocolError, _caller_error)
+    app.add_exception_handler(ProtocolError, _caller_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(OperationalError, _no_database)
     app.add_exception_handler(HTTPException, _http_error)

@@ -6,14 +6,15 @@ Limits are those of who uses a value, named here and set there.
 from typing import Annotated
 
 from fastapi import Path
-from locker.core import events, records
+from locker.core import events, labels, limits, records
+from locker.core.codes import KEY_BYTES
 from locker.core.orders import SETTINGS
 from locker.texts import LANGUAGES
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic.config import JsonDict
 
-from consigne.protocol import codes, messages
-from consigne.protocol.untrusted import LINE_PATTERN, TEXT_PATTERN
+from consigne.protocol import codes, messages, topics
+from consigne.protocol.untrusted import LINE_PATTERN, TEXT_PATTERN, U32_MAX
 
 from ..access import passes
 from ..access.digits import SIZES
@@ -34,13 +35,13 @@ def any_of(names: tuple[str, ...]) -> str:
 
 
 NEED_PATTERN = any_of(("", *NEEDS))
-LockerId = Annotated[str, Path(pattern=messages.LOCKER_PATTERN, description="name of a locker or counter")]
+LockerId = Annotated[str, Path(pattern=topics.LOCKER_PATTERN, description="name of a locker or counter")]
 ParcelId = Annotated[
     str, Path(min_length=1, max_length=LABEL_CHARACTERS_MAX, pattern=LABEL_PATTERN, description="its label")
 ]
 RowId = Annotated[int, Path(ge=1, le=NUMBER_MAX)]
 
-_Locker = Annotated[str, Field(pattern=messages.LOCKER_PATTERN)]
+_Locker = Annotated[str, Field(pattern=topics.LOCKER_PATTERN)]
 _Label = Annotated[
     str,
     Field(
@@ -58,7 +59,7 @@ _Size = Annotated[int, Field(ge=min(SIZES), le=max(SIZES), description="1 S, 2 M
 _Door = Annotated[int, Field(ge=0, lt=codes.ANY_DOOR, description="counted from 0")]
 _DoorOrAny = Annotated[int, Field(ge=0, le=codes.ANY_DOOR, description="counted from 0; 65535: any")]
 _Hours = Annotated[int, Field(ge=1, le=orders.HOURS_MAX)]
-_U32 = Annotated[int, Field(ge=0, le=messages.U32_MAX)]
+_U32 = Annotated[int, Field(ge=0, le=U32_MAX)]
 HolderNumber = Annotated[int, Field(ge=0, le=codes.HOLDER_MAX, description="number of a courier company")]
 RoleNumber = Annotated[
     int,
@@ -121,12 +122,12 @@ class LockerBody(Body):
 
     id: _Locker = Field(examples=["L0001"])
     device_key: str = Field(
-        pattern=f"^[0-9a-fA-F]{{{2 * fleet.KEY_BYTES}}}$",
+        pattern=f"^[0-9a-fA-F]{{{2 * KEY_BYTES}}}$",
         description="random bytes in hexadecimal, made when the locker was provisioned",
         repr=False,
     )
     digits: int = Field(
-        default=8, ge=fleet.CODE_DIGITS.start, lt=fleet.CODE_DIGITS.stop, description="length of its codes"
+        default=8, ge=labels.CODE_DIGITS_MIN, le=labels.CODE_DIGITS_MAX, description="length of its codes"
     )
     timezone: _Timezone = "UTC"
     doors: list[DoorBody] = Field(default=[], max_length=messages.DOORS_MAX)
@@ -182,7 +183,7 @@ class ConfigureOrder(Body):
 
     set: dict[
         Annotated[str, Field(pattern=any_of(SETTINGS))],
-        Annotated[str, Field(max_length=orders.NAME_CHARACTERS_MAX, pattern=LINE_PATTERN)],
+        Annotated[str, Field(max_length=limits.NAME_CHARS_MAX, pattern=LINE_PATTERN)],
     ] = Field(
         min_length=1,
         max_length=len(SETTINGS),
@@ -216,7 +217,7 @@ class IdentifyOrder(Body):
 class AgainOrder(Body):
     """Events to be sent again, from this number on."""
 
-    seq: int = Field(ge=1, le=messages.U32_MAX)
+    seq: int = Field(ge=1, le=U32_MAX)
 
 
 class TokenBody(Body):
@@ -260,7 +261,7 @@ class StandingBody(Body):
 class RevokeTokenBody(Body):
     """A token to be made worthless, as its making told."""
 
-    nonce: int = Field(ge=1, le=messages.U32_MAX)
+    nonce: int = Field(ge=1, le=U32_MAX)
     until: _U32
 
 
@@ -298,8 +299,8 @@ class HandOverBody(Body):
     """A customer's code."""
 
     code: str = Field(
-        min_length=fleet.CODE_DIGITS.start,
-        max_length=2 * fleet.CODE_DIGITS.stop - 2,
+        min_length=labels.CODE_DIGITS_MIN,
+        max_length=2 * labels.CODE_DIGITS_MAX,
         pattern=LINE_PATTERN,
         description="its digits, with spaces or without",
         repr=False,

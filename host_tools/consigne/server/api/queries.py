@@ -3,7 +3,7 @@
 from locker.core import events, windows
 from pydantic import BaseModel, ConfigDict, Field
 
-from consigne.protocol import messages
+from consigne.protocol import topics
 from consigne.protocol.untrusted import LINE_PATTERN
 
 from ..fleet import alarms, fleet, overview
@@ -24,7 +24,7 @@ class LockersQuery(Query):
     """A page of lockers."""
 
     after: str = Field(
-        default="", pattern=f"^$|{messages.LOCKER_PATTERN}", description="the last locker already read"
+        default="", pattern=f"^$|{topics.LOCKER_PATTERN}", description="the last locker already read"
     )
     limit: int = Field(default=fleet.LOCKERS_PAGE_MAX, ge=1, le=fleet.LOCKERS_PAGE_MAX)
 
@@ -63,7 +63,7 @@ class FleetQuery(PointsQuery):
 class AlarmsQuery(Query):
     """The newest alarms."""
 
-    locker: str | None = Field(default=None, pattern=messages.LOCKER_PATTERN)
+    locker: str | None = Field(default=None, pattern=topics.LOCKER_PATTERN)
     limit: int = Field(default=100, ge=1, le=alarms.PAGE_MAX)
 
 
@@ -76,7 +76,7 @@ class TrailQuery(Query):
 class ParcelsQuery(Query):
     """A page of parcels."""
 
-    locker: str | None = Field(default=None, pattern=messages.LOCKER_PATTERN)
+    locker: str | None = Field(default=None, pattern=topics.LOCKER_PATTERN)
     open_only: bool = Field(default=False, description="neither collected, returned nor cancelled")
     overdue: bool = Field(default=False, description="in a locker beyond the deadline: to be taken back")
     after: str = Field(

@@ -18,7 +18,7 @@ from locker.core.orders import RESULT_NAMES
 from sqlalchemy import select, update
 from sqlalchemy.engine import Connection
 
-from consigne.protocol import codes, messages
+from consigne.protocol import frames, messages, topics
 
 from ..access import grants
 from ..clock import next_change, offset_s
@@ -228,8 +228,8 @@ def _sign(connection: Connection, row: Any, counter: int, now_s: int) -> Outgoin
         arguments |= {"next_s": next_s, "next_offset_s": next_offset_s}
     exp = min(row.expires_at, now_s + SENDING_LIFETIME_S)
     body = messages.command_body(row.id, counter, exp, row.cmd, arguments)
-    topic = messages.topic(row.locker, messages.COMMANDS)
-    payload = codes.frame(row.device_key.reveal(), messages.LABEL_COMMAND, topic, body)
+    topic = topics.topic(row.locker, topics.COMMANDS)
+    payload = frames.frame(row.device_key.reveal(), frames.LABEL_COMMAND, topic, body)
     return Outgoing(row.id, row.locker, topic, payload)
 
 

@@ -7,10 +7,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from locker.core.codes import KEY_BYTES
+from locker.core.labels import CODE_DIGITS_MAX, CODE_DIGITS_MIN
 from sqlalchemy import select, update
 from sqlalchemy.engine import Connection
 
-from consigne.protocol import messages
+from consigne.protocol import topics
 
 from ..access.digits import SIZES
 from ..errors import Conflict, Invalid
@@ -23,8 +25,6 @@ from ..storage.models import compartments, events, lockers, streams
 from ..storage.secret import Secret
 from . import retiring
 
-KEY_BYTES = 32
-CODE_DIGITS = range(6, 11)
 EVENTS_PAGE_MAX = 1_000
 LOCKERS_PAGE_MAX = 1_000
 SHELVES_MAX = 500
@@ -91,11 +91,11 @@ class Fleet:
         by
             The account that registers it.
         """
-        messages.topic(id_, messages.STATUS)  # the name must fit a topic
+        topics.topic(id_, topics.STATUS)  # the name must fit a topic
         if len(device_key) != KEY_BYTES or len(set(device_key)) < 4:
             raise Invalid(f"device_key is {KEY_BYTES} random bytes as {2 * KEY_BYTES} hexadecimal digits")
-        if digits not in CODE_DIGITS:
-            raise Invalid("digits is 6 to 10")
+        if not CODE_DIGITS_MIN <= digits <= CODE_DIGITS_MAX:
+            raise Invalid(f"digits is {CODE_DIGITS_MIN} to {CODE_DIGITS_MAX}")
         try:
             ZoneInfo(timezone)
         except (ZoneInfoNotFoundError, ValueError):

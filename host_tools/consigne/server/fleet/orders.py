@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from locker.core import records
+from locker.core.limits import DISPLAY_COLUMNS, NAME_CHARS_MAX, NOTICE_LINES_MAX, REOPEN_S_MAX
 from locker.core.orders import SETTINGS
 from locker.texts import LANGUAGES
 from sqlalchemy import func, select
@@ -24,11 +25,7 @@ from ..storage.models import commands as table
 from ..storage.models import holders
 from . import commands
 
-LINE_CHARACTERS_MAX = 20
-LINES_MAX = 2
 MESSAGE_CHARACTERS_MAX = 100  # with blanks around; what is shown is checked line by line
-NAME_CHARACTERS_MAX = 20
-REOPEN_S_MAX = 600
 IDENTIFY_S_MAX = 60
 HOURS_MAX = 24 * 60
 COUNTERS = range(32_768, 65_536)  # in a holder's place; accounts have numbers below
@@ -217,8 +214,8 @@ def _check_setting(name: str, value: str) -> None:
         return
     if name == "language" and value not in LANGUAGES:
         raise Invalid(f"language is one of {', '.join(LANGUAGES)}")
-    if name == "name" and (len(value) > NAME_CHARACTERS_MAX or not value.isprintable()):
-        raise Invalid(f"name is at most {NAME_CHARACTERS_MAX} characters, as the display has")
+    if name == "name" and (len(value) > NAME_CHARS_MAX or not value.isprintable()):
+        raise Invalid(f"name is at most {NAME_CHARS_MAX} characters, as the display has")
     if name == "reopen_s" and not (value.isascii() and value.isdecimal() and int(value) <= REOPEN_S_MAX):
         raise Invalid(f"reopen_s is 0 to {REOPEN_S_MAX} seconds")
 
@@ -227,8 +224,8 @@ def _lines(language: str, text: str) -> str:
     if language not in LANGUAGES:
         raise Invalid(f"a message's language is one of {', '.join(LANGUAGES)}, not {language!r}")
     lines = text.strip().replace("\r\n", "\n").replace("\n", "|").split("|")
-    if len(lines) > LINES_MAX or any(len(line) > LINE_CHARACTERS_MAX for line in lines):
-        raise Invalid(f"a message is {LINES_MAX} lines of at most {LINE_CHARACTERS_MAX} characters")
+    if len(lines) > NOTICE_LINES_MAX or any(len(line) > DISPLAY_COLUMNS for line in lines):
+        raise Invalid(f"a message is {NOTICE_LINES_MAX} lines of at most {DISPLAY_COLUMNS} characters")
     joined = "|".join(line.strip() for line in lines)
     if not joined.isprintable() or len(joined.encode()) > records.PARCEL_ID_BYTES_MAX:
         most = records.PARCEL_ID_BYTES_MAX

@@ -12,26 +12,21 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from consigne.protocol import codes, messages
+from consigne.protocol import frames, messages, topics
+from consigne.protocol.events import EventBatch, parse_events
+from consigne.protocol.untrusted import ProtocolError
 
 from ..storage.database import Database, chunks
 from ..storage.models import lockers
 from ..storage.secret import Secret
 
-Content = (
-    messages.EventBatch
-    | messages.Status
-    | messages.Occupancy
-    | messages.Reply
-    | messages.Ask
-    | messages.AskTime
-)
+Content = EventBatch | messages.Status | messages.Occupancy | messages.Reply | messages.Ask | messages.AskTime
 
 _PARSERS: dict[str, Callable[[bytes], Content]] = {
-    messages.EVENTS: messages.parse_events,
-    messages.STATUS: messages.parse_status,
-    messages.OCCUPANCY: messages.parse_occupancy,
-    messages.REPLIES: messages.parse_reply,
+    topics.EVENTS: parse_events,
+    topics.STATUS: messages.parse_status,
+    topics.OCCUPANCY: messages.parse_occupancy,
+    topics.REPLIES: messages.parse_reply,
 }
 
 
@@ -118,26 +113,26 @@ class Decoder:
 
     def _checked(self, topic: str, payload: bytes, retained: bool) -> Message:
         try:
-            locker, branch = messages.split_topic(topic)
-        except messages.ProtocolError:
+            locker, branch = topics.split_topic(topic)
+        except ProtocolError:
             raise _Dropped("topic") from None
-        if len(payload) > messages.FRAME_BYTES_MAX:
+        if len(payload) > frames.FRAME_BYTES_MAX:
             raise _Dropped("too_long")
         key = self.keys.get(locker)
         if key is None:
             raise _Dropped("unknown_locker")
-        body = codes.open_frame(key.reveal(), messages.LABEL_EVENT, topic, payload)
+        body = frames.open_frame(key.reveal(), frames.LABEL_EVENT, topic, payload)
         if body is None:
             raise _Dropped("bad_mac")
         try:
             return Message(locker, _PARSERS[branch](body), retained)
-        except messages.ProtocolError:
+        except ProtocolError:
             raise _Dropped("malformed") from None
 
 
 def _locker_of(topic: str) -> str:
     """The name in a topic, which may be nobody's; "" when it is no topic of ours."""
     try:
-        return messages.split_topic(topic)[0]
-    except messages.ProtocolError:
+        return topics.split_topic(topic)[0]
+    except ProtocolError:
         return ""

@@ -19,7 +19,7 @@ from typing import TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from consigne.protocol import codes, messages
+from consigne.protocol import frames, messages, topics
 
 from ..clock import now_s
 from ..fleet import commands
@@ -246,9 +246,9 @@ class Ingest:
         key = self.keys.known(locker)
         if key is None or seq == 0:
             return
-        topic = messages.topic(locker, messages.ACK)
+        topic = topics.topic(locker, topics.ACK)
         body = messages.ack_body(epoch, seq)
-        self._client.publish(topic, codes.frame(key.reveal(), messages.LABEL_COMMAND, topic, body))
+        self._client.publish(topic, frames.frame(key.reveal(), frames.LABEL_COMMAND, topic, body))
         self.counts.acknowledgements += 1
 
     async def _tick(self) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import gmqtt
 
-from consigne.protocol import messages
+from consigne.protocol import topics
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ GOODBYE_S = 3.0
 PAUSE_S = (0.5, 1.5)  # between connections, drawn evenly: several hosts must not come back together
 NO_RECONNECT = -2  # gmqtt reconnects while failures <= this; -1 would mean for ever
 
-EVERYTHING = tuple(f"{messages.ROOT}/+/{name}" for name in messages.FROM_LOCKER)
+EVERYTHING = tuple(f"{topics.ROOT}/+/{name}" for name in topics.FROM_LOCKER)
 
 Receive = Callable[[str, bytes, bool], None]
 
@@ -136,7 +136,7 @@ class HostClient:
 
     def _on_subscribe(self, client: gmqtt.Client, mid: int, qos: Any, properties: Any) -> None:
         if any(one >= 0x80 for one in qos):
-            log.error("the broker refuses to let us hear %s/+/..: check its access list", messages.ROOT)
+            log.error("the broker refuses to let us hear %s/+/..: check its access list", topics.ROOT)
             return
         self.connections += 1
         self.connected.set()

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.engine import Connection
 
-from consigne.protocol.messages import Event
+from consigne.protocol.events import Event
 
 from ..access import grants
 from ..storage.database import chunks, insert

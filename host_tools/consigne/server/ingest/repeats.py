@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
-from consigne.protocol.messages import Event
+from consigne.protocol.events import Event
 
 from ..storage.database import chunks
 from ..storage.models import events

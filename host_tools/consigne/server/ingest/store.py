@@ -12,6 +12,7 @@ from sqlalchemy import select, update
 from sqlalchemy.engine import Connection
 
 from consigne.protocol import messages as protocol
+from consigne.protocol.events import Event, EventBatch
 
 from ..clock import now_s
 from ..fleet import alarms, commands
@@ -47,9 +48,9 @@ class Store:
     def commit_within(self, connection: Connection, messages: Sequence[Message]) -> Outcome:
         """As ``commit``, in the caller's transaction."""
         outcome = Outcome()
-        batches: dict[Stream, list[protocol.Event]] = {}
+        batches: dict[Stream, list[Event]] = {}
         for message in messages:
-            if isinstance(message.content, protocol.EventBatch):
+            if isinstance(message.content, EventBatch):
                 stream = (message.locker, message.content.epoch)
                 batches.setdefault(stream, []).extend(message.content.events)
         rows = streamrows.lock(connection, sorted(batches))
@@ -101,14 +102,14 @@ class Store:
         self,
         connection: Connection,
         rows: dict[Stream, Any],
-        batches: dict[Stream, list[protocol.Event]],
+        batches: dict[Stream, list[Event]],
         outcome: Outcome,
     ) -> None:
         fresh_rows: list[tuple[Any, ...]] = []
         said: list[projection.Said] = []
         changed: list[dict[str, Any]] = []
         speaking: dict[str, int | None] = {}
-        again: dict[Stream, list[protocol.Event]] = {}
+        again: dict[Stream, list[Event]] = {}
         for stream, row in rows.items():
             held = held_of(row)
             before = held.highest
@@ -137,9 +138,7 @@ class Store:
         notices.plan(connection, outcome.parcels, now_s())
         outcome.commands |= commands.answered_by_events(connection, outcome.stored)
 
-    def _compare(
-        self, connection: Connection, again: dict[Stream, list[protocol.Event]], outcome: Outcome
-    ) -> None:
+    def _compare(self, connection: Connection, again: dict[Stream, list[Event]], outcome: Outcome) -> None:
         for stream, repeated in again.items():
             numbers = repeats.conflicts(connection, *stream, repeated)
             if numbers:
@@ -149,9 +148,7 @@ class Store:
                 connection.execute(update(streams).where(here).values(more))
 
 
-def _hold(
-    held: Held, batch: list[protocol.Event], outcome: Outcome
-) -> tuple[list[protocol.Event], int, list[protocol.Event]]:
+def _hold(held: Held, batch: list[Event], outcome: Outcome) -> tuple[list[Event], int, list[Event]]:
     """Add a batch to what is held; returns the new events, the count of numbers lost, the repeated events."""
     fresh, repeated = [], []
     lost = 0
@@ -174,7 +171,7 @@ def _hold(
     return fresh, lost, repeated
 
 
-def _event_row(stream: Stream, event: protocol.Event) -> tuple[Any, ...]:
+def _event_row(stream: Stream, event: Event) -> tuple[Any, ...]:
     """In the order of ``_EVENT_COLUMNS``."""
     parcel = event.data.get("parcel") if event.sound else None
     return (*stream, event.seq, event.time_s, event.kind, parcel or None, event.text)

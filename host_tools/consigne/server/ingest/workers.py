@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
-from consigne.protocol import messages
+from consigne.protocol import topics
 
 from ..storage.database import Database
 from . import sharing
@@ -29,8 +29,8 @@ from .mqtt import HostClient
 
 log = logging.getLogger(__name__)
 
-SHARED_EVENTS = f"$share/consigne/{messages.ROOT}/+/{messages.EVENTS}"
-LEADERS = tuple(f"{messages.ROOT}/+/{name}" for name in messages.FROM_LOCKER if name != messages.EVENTS)
+SHARED_EVENTS = f"$share/consigne/{topics.ROOT}/+/{topics.EVENTS}"
+LEADERS = tuple(f"{topics.ROOT}/+/{name}" for name in topics.FROM_LOCKER if name != topics.EVENTS)
 REPORT_S = 1.0
 RESTART_S = 1.0
 STOP_TIMEOUT_S = 15.0

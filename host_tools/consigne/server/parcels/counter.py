@@ -14,6 +14,8 @@ from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from consigne.protocol import codes, messages
+from consigne.protocol.events import parse_events
+from consigne.protocol.untrusted import dump
 
 from ..errors import CallerError, Conflict, Invalid, NotFound
 from ..fleet.fleet import COUNTER
@@ -114,7 +116,7 @@ class Counter:
         stream = connection.execute(select(streams.c.contiguous).where(mine).with_for_update()).first()
         seq, now_s = (stream.contiguous if stream is not None else 0) + 1, int(time.time())
         event = [seq, now_s, {"kind": kind, **fields}]
-        batch = messages.parse_events(messages.dump({"epoch": EPOCH, "events": [event]}))
+        batch = parse_events(dump({"epoch": EPOCH, "events": [event]}))
         self._store.commit_within(connection, [Message(where.id, batch)])
         here = (parcels.c.locker == where.id) & (parcels.c.state == "in_locker")
         lying = {row.door: row.id for row in connection.execute(select(parcels).where(here))}

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from consigne.protocol import messages
+from consigne.protocol.events import Event
 
 Stream = tuple[str, int]  # locker, epoch
 
@@ -160,4 +160,4 @@ class Stored(NamedTuple):
 
     locker: str
     epoch: int
-    event: messages.Event
+    event: Event

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from consigne.protocol import codes, messages
+from consigne.protocol import frames, messages
 from consigne.protocol.events import EventData
 
 from ..clock import VirtualClock
@@ -44,7 +44,7 @@ class Host:
         self.broker.subscribe(self._prefix + "replies", self._replies)
 
     def _body(self, topic: str, payload: bytes) -> dict[str, Any]:
-        body = codes.open_frame(self._key, "consigne/1/event", topic, payload)
+        body = frames.open_frame(self._key, "consigne/1/event", topic, payload)
         assert body is not None, f"a frame on {topic} is not signed"
         parsed: dict[str, Any] = json.loads(body)
         return parsed
@@ -97,7 +97,7 @@ class Host:
 
     def _send(self, branch: str, body: bytes, label: str) -> None:
         topic = self._prefix + branch
-        self.broker.publish(topic, codes.frame(self._key, label, topic, body))
+        self.broker.publish(topic, frames.frame(self._key, label, topic, body))
 
     def command(self, name: str, *, id: str = "", **arguments: Any) -> None:
         """Sign and send a command; ``id``: the one of a command that is sent once more."""
