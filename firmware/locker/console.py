@@ -131,10 +131,10 @@ class Console:
     def _try(self, digits: str) -> str:
         """What becomes of these digits, in words."""
         controller = self._controller
-        access = controller.core.access
-        now = controller.now()
         if controller.failed:
             return self._untakable()
+        access = controller.core.access
+        now = controller.now()
         wait_s = access.may_try(now)[1]
         if wait_s > 0:
             return "too many wrong codes; wait {} s".format(wait_s)
