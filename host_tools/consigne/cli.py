@@ -75,6 +75,17 @@ def _choose(file: Path | None) -> None:
         raise typer.Exit(1) from None
 
 
+def _find_interpreter() -> None:
+    """End with one sentence on a machine that has no MicroPython."""
+    from consigne.sim.grounds.process import NoInterpreter, interpreter
+
+    try:
+        interpreter()
+    except NoInterpreter as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
+
+
 @app.command()
 def demo(
     headless: Annotated[
@@ -93,6 +104,7 @@ def demo(
     ] = False,
 ) -> None:
     """A cabinet on your desk: the real firmware on MicroPython, a broker, a host, a database."""
+    _find_interpreter()
     _choose(cabinet)
     if headless:
         from consigne.demo.headless import run
@@ -143,6 +155,8 @@ def sim(
         raise typer.BadParameter(str(error)) from None
     if not wanted:
         raise typer.BadParameter("no step given; see consigne sim --help")
+    if ground is not GroundName.VIRTUAL:
+        _find_interpreter()
     raise typer.Exit(trial.run(wanted, ground.value, always_open))
 
 

@@ -302,3 +302,22 @@ def test_the_installed_program_is_a_board_that_mpremote_speaks_with(installed: P
     finally:
         board.kill()
         board.wait()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("demo", "--headless"), ("sim", "--keys", "1#"), ("device", "virtual", "flash.bin")],
+    ids=lambda c: c[0],
+)
+def test_a_machine_for_which_nobody_built_micropython_is_told_so(
+    installed: Path, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    program = installed / "bin/micropython"
+    aside = program.rename(program.with_name("aside"))
+    try:
+        ended = _run(installed / "bin/consigne", *command, cwd=tmp_path, PATH=str(installed / "bin"))
+    finally:
+        aside.rename(program)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("no MicroPython to run the firmware on: ")
+    assert len(ended.stderr.splitlines()) == 1

