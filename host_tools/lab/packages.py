@@ -40,20 +40,6 @@ def imports() -> Graph:
     return graph
 
 
-def upwards(graph: Graph) -> list[tuple[str, str]]:
-    """Imports against the order, as (importer, imported); none where all is in order.
-
-    Raises
-    ------
-    ValueError
-        For a package that ``ORDER`` does not have.
-    """
-    rows = {package: ORDER.index(package) for package in graph}
-    return sorted(
-        (package, above) for package in graph for above in graph[package] if rows[above] < rows[package]
-    )
-
-
 def purpose(package: str) -> str:
     """The first sentence of a package's docstring."""
     top, _, name = package.partition("/")
