@@ -1,20 +1,21 @@
 """For every test: the device's modules import as they are (``pythonpath`` in pyproject.toml)."""
 
 import gc
-from pathlib import Path
 
 import micropython  # noqa: F401 - gives ``time`` the ticks functions before any device module is imported
 import pytest
 
-ALONE = ("integration", "pages")  # folders whose tests run real processes against the wall's clock
+WAITING = ("integration", "pages", "device", "virtualboard")  # folders whose tests wait for other processes
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what must not share the cores: real processes, and the firmware on the real interpreter."""
+    """Mark what waits more than it computes, so that more of it runs at once; see the Makefile."""
     for item in items:
-        folder = Path(str(item.fspath)).parent.name
-        if folder in ALONE or (folder in ("sim", "drivers") and "micropython" in item.nodeid):
-            item.add_marker(pytest.mark.alone)
+        folder = item.path.parent.name
+        if folder in WAITING or (folder in ("sim", "drivers") and "micropython" in item.nodeid):
+            item.add_marker(pytest.mark.waits)
+        if folder == "pages":  # a browser and a host for each file
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 def pytest_collection_finish() -> None:

@@ -1,51 +1,69 @@
-"""What each kind of code may do, with a clock that is set and one that is not."""
+"""What each kind of code opens when typed or scanned, with a clock that is set and one that is not."""
 
-from access_kit import EPOCH_S
+from access_kit import DAY_S, EPOCH_S, NEVER, Desk, derived, grant, token, window
 from locker.core import reasons as W
-from locker.core import trust
-from locker.core.events import TRUST_FLOOR, TRUST_SET
+from locker.core import records
+from locker.core.events import COLLECT, TRUST_FLOOR, TRUST_SET
 
-_SET = (0, EPOCH_S, TRUST_SET)
-_FLOOR = (0, EPOCH_S, TRUST_FLOOR)
-_ACTIONS = range(6)
-_NEVER = 4_294_967_295
-
-
-def _allowed(kind, now):
-    return [a for a in _ACTIONS if trust.judge(kind, a, EPOCH_S, EPOCH_S, now) == W.R_OK]
+DIGITS = "90210417"
+DEPOSIT, RETURN = 1, 2
+ACTIONS = range(6)
+CLOCKS = TRUST_FLOOR, TRUST_SET
 
 
-def test_every_kind_with_a_set_clock():
-    assert _allowed(trust.LISTED, _SET) == list(_ACTIONS)
-    assert _allowed(trust.DERIVED, _SET) == [0]
-    assert _allowed(trust.WINDOW, _SET) == list(_ACTIONS)
-    assert _allowed(trust.TOKEN, _SET) == list(_ACTIONS)
+def listed(trust, action=COLLECT, begin=0, end=NEVER):
+    """Why the host's code with these rights opens or does not."""
+    desk = Desk(trust=trust)
+    desk.put(records.GRANT, grant(1, DIGITS, begin, end, 1, action))
+    return desk.why(DIGITS)
 
 
-def test_every_kind_when_only_the_floor_is_known():
-    assert _allowed(trust.LISTED, _FLOOR) == list(_ACTIONS)
-    assert _allowed(trust.DERIVED, _FLOOR) == [0]
-    assert _allowed(trust.WINDOW, _FLOOR) == []
-    assert _allowed(trust.TOKEN, _FLOOR) == [0, 1, 2]
-    assert trust.judge(trust.WINDOW, 1, 0, _NEVER, _FLOOR) == W.R_NO_CLOCK
-    assert trust.judge(trust.TOKEN, 4, 0, _NEVER, _FLOOR) == W.R_NO_CLOCK
+def scanned(trust, action=COLLECT, begin=EPOCH_S, end=EPOCH_S + DAY_S):
+    return Desk(trust=trust).scan(token(action, 1, "P1", begin, end))[0]
 
 
-def test_an_action_a_kind_never_carries_is_refused_as_such():
-    assert trust.judge(trust.DERIVED, 4, 0, _NEVER, _SET) == W.R_ACTION
+def opens(kind, trust):
+    """The actions for which a code of this kind opens."""
+    return [action for action in ACTIONS if kind(trust, action) == W.R_OK]
+
+
+def test_what_the_host_has_listed_opens_whatever_the_clock_is_worth():
+    for trust in CLOCKS:
+        assert opens(listed, trust) == list(ACTIONS)
+
+
+def test_a_token_without_a_clock_does_what_one_person_may_do_once_and_no_more():
+    assert opens(scanned, TRUST_SET) == list(ACTIONS)
+    assert opens(scanned, TRUST_FLOOR) == [COLLECT, DEPOSIT, RETURN]
+    assert scanned(TRUST_FLOOR, 4) == W.R_NO_CLOCK
+
+
+def test_a_parcels_own_code_collects_it_and_does_nothing_else():
+    for trust in CLOCKS:
+        desk = Desk(trust=trust)
+        desk.access.bind(3, "P1")
+        reason, _, action, _, door = desk.type(derived("P1"))[:5]
+        assert (reason, action, door) == (W.R_OK, COLLECT, 3)
+
+
+def test_a_code_of_the_hour_or_day_needs_a_clock():
+    for role, action, holder in ((1, 1, 7), (3, 4, 1), (2, 5, 9)):
+        code = window(role, action, holder, EPOCH_S)
+        assert Desk(trust=TRUST_SET).why(code) == W.R_OK
+        assert Desk(trust=TRUST_FLOOR).why(code) == W.R_NO_CLOCK
 
 
 def test_dates_hold_to_the_second():
-    for kind in (trust.LISTED, trust.TOKEN):
-        assert trust.judge(kind, 0, EPOCH_S, EPOCH_S, _SET) == W.R_OK
-        assert trust.judge(kind, 0, EPOCH_S - 9, EPOCH_S - 1, _SET) == W.R_EXPIRED
-        assert trust.judge(kind, 0, EPOCH_S + 1, EPOCH_S + 9, _SET) == W.R_NOT_YET
+    for kind in (listed, scanned):
+        assert kind(TRUST_SET, begin=EPOCH_S, end=EPOCH_S) == W.R_OK
+        assert kind(TRUST_SET, begin=EPOCH_S - 9, end=EPOCH_S - 1) == W.R_EXPIRED
+        assert kind(TRUST_SET, begin=EPOCH_S + 1, end=EPOCH_S + 9) == W.R_NOT_YET
 
 
-def test_on_floor_what_has_ended_has_ended_and_what_may_have_begun_may_have_begun():
-    for kind in (trust.LISTED, trust.TOKEN):
-        assert trust.judge(kind, 0, EPOCH_S - 9, EPOCH_S - 1, _FLOOR) == W.R_EXPIRED
-        assert trust.judge(kind, 0, EPOCH_S + 1, EPOCH_S + 9, _FLOOR) == W.R_OK
+def test_without_a_clock_what_has_ended_has_ended_and_what_may_have_begun_may_have_begun():
+    for kind in (listed, scanned):
+        assert kind(TRUST_FLOOR, begin=EPOCH_S - 9, end=EPOCH_S - 1) == W.R_EXPIRED
+        assert kind(TRUST_FLOOR, begin=EPOCH_S + 1, end=EPOCH_S + 9) == W.R_OK
 
 
 def test_every_reason_has_its_own_number_and_name():

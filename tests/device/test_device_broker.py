@@ -116,7 +116,6 @@ def doctors_broker(board):
     return found
 
 
-@pytest.mark.alone
 def test_provisioned_with_a_certificate_a_locker_gets_in_where_no_password_counts(tmp_path):
     port = free_port()
     file = kit.cabinet_file(tmp_path, network=True)

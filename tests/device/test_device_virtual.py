@@ -18,8 +18,6 @@ from consigne.firmware import application
 from consigne.protocol import codes
 from consigne.server.fleet.fleet import Fleet
 
-pytestmark = pytest.mark.alone  # real processes against the wall's clock
-
 _COMMAND = [sys.executable, "-m", "consigne.cli", "device"]
 
 
@@ -33,18 +31,18 @@ def consigne(*words, env=None):
     return done.returncode, done.stdout + done.stderr
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def ready_by_kind(tmp_path_factory):
     """Flash with an application, by kind of image."""
     return {kind: kit.ready_flash(tmp_path_factory.mktemp("ready"), kind) for kind in kit.BOARD_OF}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def ready(ready_by_kind):
     return ready_by_kind[kit.OFFICIAL]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def site(tmp_path_factory):
     """A cabinet file, its configuration, and the same for the simulator."""
     file = kit.cabinet_file(tmp_path_factory.mktemp("site"))

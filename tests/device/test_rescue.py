@@ -127,7 +127,6 @@ def test_without_a_journal_that_takes_records_no_code_is_compared(board):
     assert "no code can be checked" in line.type("12345678\r")
 
 
-@pytest.mark.alone
 @kit.both_kinds
 def test_a_board_that_cannot_start_says_so_and_starts_for_service_with_the_operators_code(tmp_path, kind):
     config, sim = kit.compiled(kit.cabinet_file(tmp_path))

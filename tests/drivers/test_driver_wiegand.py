@@ -245,7 +245,7 @@ asyncio.run(asyncio.sleep_ms(10_000))
 """
 
 
-@pytest.mark.alone
+@pytest.mark.waits
 def test_on_the_devices_interpreter_the_interrupt_handlers_allocate_nothing(tmp_path):
     """With the heap locked an allocation raises; a ring that is full says so and takes no more."""
     with MicroPythonRig(tmp_path, HANDLERS) as rig:
@@ -278,7 +278,7 @@ asyncio.run(keypad.run(sink))
 """
 
 
-@pytest.mark.alone
+@pytest.mark.waits
 def test_on_the_devices_interpreter_a_card_that_lost_its_middle_in_a_standstill_is_not_read_as_a_shorter_one(
     tmp_path,
 ):

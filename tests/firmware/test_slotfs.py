@@ -228,7 +228,7 @@ def locker(tmp_path):
     return sim, lambda kind: kit.ready_flash(tmp_path, kind, files=files)
 
 
-@pytest.mark.alone
+@pytest.mark.waits
 def test_while_it_serves_nothing_of_the_image_is_left_in_the_heap(tmp_path, locker):
     sim, flash_of = locker
     blocks = -(-len(application.build().image) // layout.SECTOR_BYTES)
@@ -242,7 +242,7 @@ def test_while_it_serves_nothing_of_the_image_is_left_in_the_heap(tmp_path, lock
             assert b"\r\n[None]\r\n" in port.until(b"]\r\n>>> ")
 
 
-@pytest.mark.alone
+@pytest.mark.waits
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_board_both_of_whose_slots_are_bad_says_what_to_do(tmp_path, locker, kind):
     sim, flash_of = locker
@@ -253,7 +253,7 @@ def test_a_board_both_of_whose_slots_are_bad_says_what_to_do(tmp_path, locker, k
         assert "Traceback" not in "".join(board.output())
 
 
-@pytest.mark.alone
+@pytest.mark.waits
 def test_a_board_whose_memory_is_too_small_says_so_in_a_sentence_and_stays_what_it_was(tmp_path, locker):
     sim, flash_of = locker
     before = flash_of(OFFICIAL)
@@ -269,7 +269,7 @@ def test_a_board_whose_memory_is_too_small_says_so_in_a_sentence_and_stays_what_
         board.wait_for(lambda: "ready" in board.output(), 20)
 
 
-@pytest.mark.alone
+@pytest.mark.waits
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_application_compiled_for_another_micropython_is_told_in_a_sentence(tmp_path, kind):
     built = application.build()

@@ -1,10 +1,10 @@
-"""Every file in ``hardware/cabinets`` is played in real time: on MicroPython, and on a flashed board."""
+"""Every file in ``hardware/cabinets`` is played on the real interpreter, alone and on a flashed board."""
 
 import pytest
 from lab.bench import cabinets
 from lab.bench.cabinets import Play
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.xdist_group("cabinets")  # what they share takes long to make
 
 REAL = ("micropython", "board")
 FILES = {file.stem: file for file in cabinets.files()}
@@ -12,7 +12,7 @@ FILES = {file.stem: file for file in cabinets.files()}
 
 @pytest.fixture(scope="module")
 def plays() -> dict[tuple[str, str], Play]:
-    """All of them, some at once: nearly all their time is waiting.  A test takes its own out."""
+    """All of them, some at once: nearly all their time is waiting."""
     every = [(file, ground) for file in FILES.values() for ground in REAL]
     return {(play.file.stem, play.ground): play for play in cabinets.play_all(every)}
 
@@ -22,5 +22,5 @@ def plays() -> dict[tuple[str, str], Play]:
 def test_a_parcel_goes_in_and_out_of_a_shipped_cabinet(
     plays: dict[tuple[str, str], Play], name: str, ground: str
 ) -> None:
-    played = plays.pop((name, ground), None) or cabinets.play(FILES[name], ground)  # again, and alone
+    played = plays[(name, ground)]
     assert played.amiss == "", played.printed

@@ -17,7 +17,7 @@ from learn_kit import on_boards, on_chips, wired
 from mpremote.transport_serial import SerialTransport
 from typer.testing import CliRunner
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.waits
 
 
 class Bystander:

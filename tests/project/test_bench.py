@@ -141,7 +141,7 @@ def test_one_in_a_hundred_is_above_the_99th_percentile() -> None:
     assert latency.p99([5.0]) == 5
 
 
-@pytest.mark.alone
+@pytest.mark.waits
 def test_latency_is_measured_by_the_clocks_of_board_and_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(latency, "PICK_UPS", 1)
     monkeypatch.setattr(latency, "TOUCHES", 2)

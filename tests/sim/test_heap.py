@@ -14,7 +14,7 @@ OFFLINE_KB = 200
 ONLINE_KB = 268
 
 
-@pytest.mark.alone
+@pytest.mark.waits
 @pytest.mark.parametrize(
     ("wanted", "heap_kb"),
     [(heap.offline(), OFFLINE_KB), (heap.online(), ONLINE_KB)],

@@ -14,7 +14,7 @@ def test_every_key_is_told_in_time_while_the_display_is_repainted_without_a_paus
     assert late_ms <= 10, "a few scans, or one write to the display"
 
 
-@pytest.mark.alone
+@pytest.mark.waits
 def test_on_micropython_too():
     lost, invented, _ = panel._typed(PANELS["wiegand ssd1306"], "micropython", 12, 5)
     assert (lost, invented) == (0, 0)

@@ -94,7 +94,7 @@ def test_it_serves_without_its_display_and_shows_the_newest_text_when_it_is_plug
     locker.stop()
 
 
-@pytest.mark.alone
+@pytest.mark.waits
 def test_what_is_wrong_with_its_parts_is_told_to_the_host_and_the_locker_serves_on(tmp_path):
     locker, host = shop(tmp_path)
     keypad(locker).stick(0)

@@ -22,8 +22,6 @@ from consigne.sim.virtualboard.chips import CHIPS
 from consigne.sim.virtualboard.flash import open_flash
 from consigne.sim.virtualboard.psram import Psram
 
-pytestmark = pytest.mark.alone  # real processes against the wall's clock
-
 ADDRESS = "24:0A:C4:00:00:01"
 
 
