@@ -12,8 +12,6 @@ import sys
 import time
 from binascii import hexlify, unhexlify
 
-from consigne.sim.board.flash import NorFlash
-from consigne.sim.shim._calendar import RTC
 from locker.core import records
 from locker.core.events import EV_COMMAND, EV_LINK, EV_OPEN_ORDER, EV_REJECTED, TRUST_FLOOR, TRUST_SET
 from locker.journal.log import Journal
@@ -21,6 +19,8 @@ from locker.net.mqtt import Client, Settings
 from locker.net.mqtt_conversation import Conversation
 from locker.net.names import Resolver
 from locker.net.sync import Sync
+from sim.board.flash import NorFlash
+from sim.shim._calendar import RTC
 
 START_S = 1_790_000_000
 

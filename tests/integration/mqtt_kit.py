@@ -135,7 +135,7 @@ class Device(Process):
         self.clock = ChipClock()
         environment = {
             **os.environ,
-            "MICROPYPATH": f"{ROOT}/firmware:{ROOT}/host_tools:.frozen",
+            "MICROPYPATH": f"{ROOT}/firmware:{ROOT}/host_tools/consigne:.frozen",
             DESCRIPTOR: str(self.clock.descriptor),
         }
         super().__init__(

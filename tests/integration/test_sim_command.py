@@ -78,12 +78,12 @@ FRONT = """
 import tempfile
 from pathlib import Path
 
-from consigne.demo import cabinet
 from consigne.demo.front import LockerFront
+from consigne.sim import reference
 from consigne.sim.locker import SimLocker
 
-config = {**cabinet.config(1883), "network": {}}
-locker = SimLocker(config, cabinet.identity(), Path(tempfile.mkdtemp()), "virtual")
+config = {**reference.config(1883), "network": {}}
+locker = SimLocker(config, reference.identity(), Path(tempfile.mkdtemp()), "virtual")
 locker.start()
 locker.run_for(2)
 front = LockerFront(locker)

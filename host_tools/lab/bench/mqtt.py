@@ -72,7 +72,7 @@ async def _with_host(mode: str, port: int) -> dict[str, float]:
 
 async def _probe(*arguments: str | int) -> dict[str, float]:
     probe = Path(__file__).with_name("probe_mqtt.py")
-    package = Path(__file__).resolve().parents[2]
+    package = Path(__file__).resolve().parents[2] / "consigne"  # its own first lines are not for MicroPython
     command = [interpreter(), "-X", "heapsize=8m", str(probe), str(firmware_dir()), str(package)]
     process = await asyncio.create_subprocess_exec(
         *command, *map(str, arguments), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT

@@ -18,7 +18,6 @@ from binascii import unhexlify
 sys.path.insert(0, sys.argv[1])
 sys.path.insert(0, sys.argv[2])
 
-from consigne.sim.board.flash import NorFlash
 from locker.core import records
 from locker.core.events import TRUST_SET
 from locker.journal.log import Journal
@@ -26,6 +25,7 @@ from locker.net.mqtt import Client, Settings
 from locker.net.mqtt_conversation import Conversation
 from locker.net.names import Resolver
 from locker.net.sync import Sync
+from sim.board.flash import NorFlash
 
 EVENTS = 5000
 EVENT_BYTES = 120
