@@ -63,6 +63,12 @@ PROMISED = {
         "server.postgresql.events_per_s",
         "server.postgresql.ack_p99_ms",
     ),
+    "pages": (
+        "pages.ack_p99_ratio",
+        "pages.healthz_s",
+        "pages.postgresql.ack_p99_ratio",
+        "pages.postgresql.healthz_s",
+    ),
     "tls": ("tls.attempts_without_time_max", "tls.online_without_time_s"),
     "house": ("house.imports_up", "house.circles", "types.any_dicts"),
     "contract": ("contract.calls_without_row", "contract.stand_in_differences"),

@@ -41,6 +41,7 @@ PARTS = {
     "cycles": "doors with faults at random",
     "panel": "keys while the display is written",
     "server": "events a second into SQLite and PostgreSQL",
+    "pages": "open pages over a slow database",
     "house": "imports and types of the host",
     "contract": "stand-ins against the port's source",
     "push": "an application over the wire",

@@ -1,0 +1,33 @@
+"""A database that is asked in the thread of a running event loop raises: nothing else may wait there."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+
+_MOMENT = "before_cursor_execute"
+
+
+class AskedInLoop(RuntimeError):
+    """The database was asked where MQTT and acknowledgements are carried."""
+
+
+def _refuse(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:  # no loop runs in this thread
+        return
+    raise AskedInLoop(f"asked in an event loop: {statement}")
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Until the block ends, for every database of this process."""
+    event.listen(Engine, _MOMENT, _refuse)
+    try:
+        yield
+    finally:
+        event.remove(Engine, _MOMENT, _refuse)
