@@ -19,8 +19,6 @@ from sqlalchemy import select, text
 
 __all__ = ["databases", "postgres"]
 
-pytestmark = pytest.mark.alone
-
 
 @pytest.fixture
 def url(databases):
