@@ -3,7 +3,7 @@
 Everything that happens goes through ``sink``: the core decides, and its effects are carried out at
 once and in order, the journal first.  So a relay follows the last key within one call, and nothing
 is visible outside before its record is durable.  Durations (pulses, deadlines, housekeeping) are
-kept by the two tasks at the end; who watches over them is ``supervisor``.
+kept by the two tasks at the end, which ``supervisor`` supervises.
 """
 
 import asyncio
@@ -124,7 +124,7 @@ class Controller:
         return self._clock.now(ticks_ms())
 
     def is_idle(self) -> bool:
-        """Nobody stands at the keypad and no coil is on: a good moment to stop the world briefly."""
+        """No person is at the keypad and no coil is on: a good moment to stop the interpreter briefly."""
         return self.core.session.state == dialog.IDLE and self._pulsing < 0 and not self._pulses
 
     def is_pulsing(self) -> bool:
@@ -132,8 +132,8 @@ class Controller:
         return self._pulsing >= 0
 
     def _may_stall(self) -> bool:
-        """Nobody notices if the chip stands still for the time of an erase: no key is being pressed and
-        no coil is on.  Who takes a parcel out or puts one in is busy with other things.
+        """Whether the chip may stand still for the time of an erase: no key is being pressed and no coil
+        is on.  A person who takes a parcel out or puts one in does not notice.
         """
         return self.core.session.state in _UNHURRIED and self._pulsing < 0 and not self._pulses
 
@@ -322,7 +322,7 @@ class Controller:
     # --- time ------------------------------------------------------------------------------------------
 
     async def run_timers(self) -> None:
-        """Deadlines of the core, and housekeeping of the journal while nobody is being served."""
+        """Deadlines of the core, and housekeeping of the journal while no person is being served."""
         housekeeping = ticks_ms()
         while True:
             wait_ms = _SLICE_MS
@@ -342,7 +342,7 @@ class Controller:
             await asyncio.sleep_ms(wait_ms)
 
     def sweep_if_due(self) -> None:
-        """Sweep the heap if it is time and nobody would notice."""
+        """Sweep the heap if it is time and no person would notice."""
         if self.sweeper and self._may_stall():
             self.sweeper.turn()
 
@@ -354,7 +354,7 @@ class Controller:
         return self.sweeper.free_bytes if self.sweeper else -1
 
     def _keep_house(self) -> None:
-        """What stops the chip for tens of milliseconds is done while nobody waits."""
+        """What stops the chip for tens of milliseconds is done while no person waits."""
         if self.failed or self._is_ahead:
             return
         self._forget_rests()

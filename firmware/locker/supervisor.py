@@ -1,4 +1,4 @@
-"""Who watches the tasks: every one has a name, and its end, normal or not, is a fault.
+"""Supervises the tasks: each has a name, and its end, normal or not, is a fault.
 
 A *critical* task (sensors, keypad, pulses, timers) that ends cannot be replaced by a guess: the
 locks are released, the fault is journaled, and the watchdog, no longer fed, restarts the board.  So
@@ -122,7 +122,7 @@ class Supervisor:
         self.last = "{}: {}".format(name, text)
         try:
             self._report(name, text)
-        except Exception as error:  # noqa: BLE001 - else the guard of this task would end without a word
+        except Exception as error:  # noqa: BLE001 - otherwise the guard of this task would end silently
             sys.print_exception(error)
             return False
         return True

@@ -320,7 +320,7 @@ class Access:
                 if not verdict[PARCEL] or verdict[PARCEL] != best[PARCEL] or verdict[ACTION] != best[ACTION]:
                     return _refused(reasons.R_AMBIGUOUS)
             elif best[REASON] == reasons.R_WRONG or verdict[REASON] < best[REASON]:
-                best = verdict  # what is good, else always the same of several reasons
+                best = verdict  # a good one; otherwise the reason with the lowest number, in any order
         if best[REASON] != reasons.R_OK and number >= 0 and now[2] != events.TRUST_SET:
             return self._answered(tag, number) or best
         return best

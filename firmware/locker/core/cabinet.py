@@ -47,7 +47,7 @@ _TAKE_MS = const(800)
 _DOUBT_MS = const(5_000)  # longer than a sensor is watched before it is called chattering
 _STUCK_MS = const(30_000)  # somebody pulling at a door that stuck: still our order
 _REMIND_MS = const(30_000)
-# Of one sensor in an hour: a loose plug on a board of 50 locks would else fill the journal in another hour,
+# Of one sensor in an hour: a loose plug on a board of 50 locks would otherwise fill the journal in an hour,
 # and what happened to parcels would have to make room.
 _FAULTS_TOLD_MAX = const(3)
 _FORCED_TOLD_MAX = const(5)  # of one door in an hour: with a broken latch it swings in the wind for days
@@ -125,7 +125,7 @@ class Cabinet(Compartments):
         if step is None:
             return
         phase, action = step
-        if phase != d.phase:  # else a door at rest would begin to take heap
+        if phase != d.phase:  # an attribute of its own takes heap, and a door at rest has none
             d.phase = phase
         if d.deadline_ms is not None:
             d.deadline_ms = None
@@ -251,7 +251,7 @@ class Cabinet(Compartments):
             self._note(index, NOTE_ALARM)
 
     def _do_closed(self, index: int, d: "Door", now: "Now") -> None:
-        if d.seen_open:  # else its opening, one of many by force, was not told
+        if d.seen_open:  # otherwise it was forced open once too often in this hour, and not recorded
             self._record(records.CLOSED, index, d.purpose)
         told = d.opened_ms if d.content == doors.TAKEN else None
         if told is not None and 0 <= ticks_diff(now[0], told) < _TAKE_MS:  # below 0: days ago
@@ -262,7 +262,7 @@ class Cabinet(Compartments):
         self._note(index, NOTE_CLOSED)
 
     def _do_settle_closed(self, index: int, d: "Door", now: "Now") -> None:
-        """First word of the sensor since start: what happened while nobody watched?"""
+        """First report of the sensor since start: what happened while the board was off?"""
         if d.ordered:
             self._do_lapse(index, d, now)
         if d.seen_open:

@@ -58,7 +58,7 @@ class Compartments:
             door.parcel = parcel
         if (
             purpose == doors.FOR_REMOTE and number == 1
-        ):  # else the same opening once more, of a latch that sticks
+        ):  # otherwise the same opening, tried again because the latch sticks
             self._count_remote(time_s)
 
     def _count_remote(self, time_s: int) -> None:
@@ -77,7 +77,7 @@ class Compartments:
 
     def _apply_closed(self, door: "Door", time_s: int, values: "Values") -> None:
         door.seen_open = False
-        if door.content in (doors.EMPTY, doors.PARCEL):  # else the next record says what became of it
+        if door.content in (doors.EMPTY, doors.PARCEL):  # otherwise the next record says what became of it
             door.purpose = doors.NO_PURPOSE
 
     def _apply_deposited(self, door: "Door", time_s: int, values: "Values") -> None:

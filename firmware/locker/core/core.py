@@ -167,12 +167,12 @@ class Core:
         self._fx.append(effect)
 
     def expected_size(self, parcel: str, now: "Now") -> int:
-        """The size an announced parcel needs (bit 4: low, please), or 0 when nobody announced it."""
+        """The size an announced parcel needs (bit 4: low, please), or 0 when it was not announced."""
         size, until = self._expected.get(parcel, (0, 0))
         return size if now[1] <= until else 0
 
     def idle_screen(self, language: str) -> "Screen":
-        """``(screen, args)`` of what stands on the display while nobody does."""
+        """``(screen, args)`` of what the display shows while no person is at the locker."""
         notice = self.orders.notice(language, self._now[1])
         return notice or self.session.greeting(self._now)
 

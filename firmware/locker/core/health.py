@@ -27,7 +27,7 @@ _NOT_OPENED = const(64)
 _WEAK = const(96)  # a score: a second pulse at four openings in a row, or 1.6 times as slow
 _WELL = const(32)
 _TWICE = const(160)  # score of a latch that takes twice its usual time
-_QUEUED_MS = const(2_000)  # whoever waited longer waited for other doors' pulses
+_QUEUED_MS = const(2_000)  # a longer wait was for the pulses of other doors
 _COMPLAINTS_MAX = const(4)
 
 
@@ -53,7 +53,7 @@ class Health:
         self._put(index, usual_ms, recent_ms, trouble, pulses & _WEAK_BIT | min(number, 15))
 
     def opened(self, index: int, after_ms: int) -> None:
-        """It opened ``after_ms`` after the order; 0 when nobody knows."""
+        """It opened ``after_ms`` after the order; 0: not known."""
         usual_ms, recent_ms, trouble, pulses = self._row(index)
         number = pulses & 0x7F
         trouble -= (trouble + 7) >> 3

@@ -139,7 +139,7 @@ class Orders:
             self._restart()
 
     def notice(self, language: str, time_s: int) -> "Screen | None":
-        """``(screen, args)`` of the message that holds now, in this language if it has one; else None."""
+        """``(screen, args)`` of the message to show now, in this language if it has one; None: no message."""
         best = None
         for number, (until, text) in self._notices.items():
             if time_s < until and (best is None or self._site.languages[number] == language):
@@ -157,7 +157,7 @@ class Orders:
             self._core.effect((events.FX_TIMER, NOTICE_TIMER, left_s * 1000))
 
     def heading(self, name: str, now: "Now") -> str:
-        """The first line while nobody is there: the site's name, and the clock where both fit.
+        """The first line while no person is there: the site's name, and the clock where both fit.
 
         No clock is better than a wrong one: it shows only a time that is trusted.
         """

@@ -44,7 +44,7 @@ class Attended(Session):
         return opens, closes, time_s % _DAY_S // 60
 
     def _closed(self, now: "Now") -> "Screen | None":
-        """``(screen, args)`` to say so; None while it is open, or nobody can know."""
+        """``(screen, args)`` to say so; None while it is open, or when that is not known."""
         today = self._today(now)
         if today is None or today[0] <= today[2] < today[1]:
             return None

@@ -209,7 +209,7 @@ class Session(Errands):
         self._serve(action, door, parcel, now)
 
     def greeting(self, now: "Now") -> "Screen":
-        """``(screen, args)`` of the display while nobody is there and the host says nothing."""
+        """``(screen, args)`` of the display while no person is there and the host has no message."""
         return screens.IDLE, (self._core.orders.heading(self._core.site_name, now),)
 
     def _find(self, parcel: str) -> int:

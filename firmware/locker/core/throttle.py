@@ -27,7 +27,7 @@ TRY_MS = const(1_200_000)
 _LEVEL_MAX_MS = const(TRIES_MAX * TRY_MS)
 
 # A success gives back its own try, and with pardons the wrong ones of its session.  Pardons are
-# scarce: else whoever has a standing code could buy two free guesses with it again and again.
+# scarce: otherwise a person with a standing code could buy two free guesses with it again and again.
 SESSION_TRIES_MAX = const(3)
 PARDONS_MAX = const(4)
 PARDON_MS = const(21_600_000)  # four a day

@@ -78,14 +78,14 @@ class LocalTime:
         self.told: tuple[int, int, int] | tuple[()] = ()
 
     def offset_s(self, epoch_s: int) -> int:
-        """Seconds that local time is ahead of UTC at this moment; 0 while nobody has told."""
+        """Seconds that local time is ahead of UTC at this moment; 0 until the host has told."""
         if not self.told:
             return 0
         offset_s, next_s, next_offset_s = self.told
         return next_offset_s if 0 < next_s <= epoch_s else offset_s
 
     def clock(self, epoch_s: int) -> str:
-        """``"14:05"`` as it would stand on the wall; "" while nobody has told the offset."""
+        """``"14:05"`` as it would stand on the wall; "" until the host has told the offset."""
         if not self.told:
             return ""
         minutes = (epoch_s + self.offset_s(epoch_s)) // MINUTE_S

@@ -18,7 +18,7 @@ its layout in every version, so that an older firmware can tell a newer journal 
 Record (10 bytes and the payload)::
 
        0  CRC u32      over all that follows, seeded with the header's CRC: a record left over
-                       from an earlier life of the sector does not match
+                       from before the sector was erased does not match
        4  kind u8      core/records.py; from 224 on the journal's own, below
        5  length u8    of the payload, 0 to 246; 255 reads as erased
        6  place u8     an event: its seq less the opening's; 254 internal; 255 snapshot member

@@ -209,7 +209,7 @@ class Journal:
         return self._writer.grown() >= due_after(self._sectors.usable(), self._snapshot_sectors)
 
     def maintain(self) -> bool:
-        """Erase the next sector ahead of need; for a moment when nobody is being served.
+        """Erase the next sector ahead of need; for a moment when no person is being served.
 
         True when something was done.  An erase stops the chip for tens of milliseconds.  Raises
         ``JournalFailed``; what only a snapshot can free is left for later.

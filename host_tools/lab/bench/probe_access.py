@@ -14,8 +14,7 @@ from time import ticks_diff, ticks_us
 
 sys.path.insert(0, sys.argv[1])
 
-from locker.core import codes
-from locker.core import records as R
+from locker.core import codes, records
 from locker.core.access import Access
 
 KEY = bytes(range(32))
@@ -27,14 +26,14 @@ REPEATS = 400
 
 def grant(id_, parcel):
     tag = codes.mac(KEY, str(id_).encode())[: codes.TAG_BYTES]
-    return R.pack(R.GRANT, id_, 0, 4_294_967_295, 0, 0, 0, R.ANY_DOOR, 1, tag, parcel)
+    return records.pack(records.GRANT, id_, 0, 4_294_967_295, 0, 0, 0, records.ANY_DOOR, 1, tag, parcel)
 
 
 def locker(grants, parcel="RR123456785FR"):
     """An Access with so many grants, parcels behind 48 doors and 32 window candidates, ready."""
     access = Access(KEY, 8, HOLDERS, False, 48)
     for id_ in range(1, grants + 1):
-        access.apply(R.GRANT, NOW[1], grant(id_, parcel))
+        access.apply(records.GRANT, NOW[1], grant(id_, parcel))
     for door in range(48):
         access.bind(door, "P{}".format(door))
     for _ in range(64):
@@ -69,10 +68,10 @@ def hmacs():
 def decisions(access, digits):
     """Time of so many decisions; what records the attempt is not part of it."""
     total = 0
-    full = R.pack(R.THROTTLE_STATE, 20_000, 0)
+    full = records.pack(records.THROTTLE_STATE, 20_000, 0)
     for _ in range(ROUNDS):
-        access.apply(R.THROTTLE_STATE, NOW[1], full)
-        access.apply(R.ATTEMPT, NOW[1], b"\x01")
+        access.apply(records.THROTTLE_STATE, NOW[1], full)
+        access.apply(records.ATTEMPT, NOW[1], b"\x01")
         start = ticks_us()
         access.check_digits(digits, NOW)
         total += ticks_diff(ticks_us(), start)
@@ -87,7 +86,7 @@ def macs_of_one_decision(access, digits):
         count[0] += 1
         return plain(padded, *parts)
 
-    access.apply(R.ATTEMPT, NOW[1], b"\x01")
+    access.apply(records.ATTEMPT, NOW[1], b"\x01")
     codes.mac_padded = counted
     try:
         access.check_digits(digits, NOW)
@@ -102,7 +101,7 @@ def grant_bytes(parcel):
     gc.collect()
     before = gc.mem_alloc()
     for id_ in range(1, 1001):
-        access.apply(R.GRANT, NOW[1], grant(id_, parcel))
+        access.apply(records.GRANT, NOW[1], grant(id_, parcel))
     gc.collect()
     return (gc.mem_alloc() - before) / 1000
 

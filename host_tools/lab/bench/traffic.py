@@ -7,7 +7,7 @@ shares of docs on pick-up points (Amazon 35 %, Colissimo 25, Mondial Relay 20, D
 # mypy: ignore-errors
 # (also a program for MicroPython, where annotations would need modules that are not there)
 
-from locker.core import records as R
+from locker.core import records
 
 EPOCH_S = 1_767_225_600
 EVENTS_A_DAY = 400
@@ -48,11 +48,11 @@ class Traffic:
         return x % n
 
     def _add(self, kind, *values):
-        self._out.append((kind, R.pack(kind, *values), self._time_s))
-        if kind <= R.EVENT_KIND_MAX:
+        self._out.append((kind, records.pack(kind, *values), self._time_s))
+        if kind <= records.EVENT_KIND_MAX:
             self._events += 1
             if self._events % _ACKNOWLEDGED_EACH == 0:
-                self._out.append((R.ACKNOWLEDGED, None, self._time_s))
+                self._out.append((records.ACKNOWLEDGED, None, self._time_s))
 
     def _parcel(self):
         roll = self._below(100)
@@ -71,7 +71,7 @@ class Traffic:
             share = (self._events - (end - EVENTS_A_DAY)) * 86400 // EVENTS_A_DAY
             self._time_s = max(self._time_s, self.day_s + share)
             while hour * 3600 <= share:
-                self._add(R.TIME_FLOOR, self._time_s)
+                self._add(records.TIME_FLOOR, self._time_s)
                 hour += 1
             if self._free and (not self._lying or self._below(2)):
                 self._deposits(min(len(self._free), 1 + self._below(6)))
@@ -86,39 +86,39 @@ class Traffic:
         for _ in range(count):
             parcel = self._parcel()
             announced.append(parcel)
-            self._add(R.EXPECTED, 1 + self._below(3), self._time_s + 3 * 86400, parcel)
-        self._add(R.ATTEMPT, 1)
-        self._add(R.ACCEPTED, 1, 1, 1, 7, 0, "")
+            self._add(records.EXPECTED, 1 + self._below(3), self._time_s + 3 * 86400, parcel)
+        self._add(records.ATTEMPT, 1)
+        self._add(records.ACCEPTED, 1, 1, 1, 7, 0, "")
         for parcel in announced:
             self._time_s += 20
             door = self._free.pop(self._below(len(self._free)))
             self._open(door, 2, 0, parcel)
-            self._add(R.DEPOSITED, door, 7, 1, parcel)
+            self._add(records.DEPOSITED, door, 7, 1, parcel)
             self._lying.append((door, parcel))
         if self._below(4) == 0:
             self._grant += 1
             tag = bytes(self._below(256) for _ in range(16))
             until = self._time_s + 3 * 86400
-            self._add(R.GRANT, self._grant, self._time_s, until, 0, 0, 0, 65535, 1, tag, announced[0])
+            self._add(records.GRANT, self._grant, self._time_s, until, 0, 0, 0, 65535, 1, tag, announced[0])
             if self._grant > 30:
-                self._add(R.GRANT_DROP, self._grant - 30)
-            self._add(R.GRANTS_VERSION, self._grant)
+                self._add(records.GRANT_DROP, self._grant - 30)
+            self._add(records.GRANTS_VERSION, self._grant)
 
     def _pick_up(self):
         """A customer, who mistypes now and then."""
         door, parcel = self._lying.pop(self._below(len(self._lying)))
         self._time_s += 30
         if self._below(10) == 0:
-            self._add(R.ATTEMPT, 1)
-            self._add(R.REFUSED, 1, 1)
-        self._add(R.ATTEMPT, 1)
-        self._add(R.ACCEPTED, 1, 0, 0, 0, 0, parcel)
+            self._add(records.ATTEMPT, 1)
+            self._add(records.REFUSED, 1, 1)
+        self._add(records.ATTEMPT, 1)
+        self._add(records.ACCEPTED, 1, 0, 0, 0, 0, parcel)
         self._open(door, 1, 0, parcel)
-        self._add(R.COLLECTED, door, 0, parcel)
+        self._add(records.COLLECTED, door, 0, parcel)
         self._free.append(door)
 
     def _open(self, door, purpose, ref, parcel):
-        self._add(R.PULSE, door, purpose, 1, 1, 7, ref, parcel)
-        self._add(R.OPENED, door, purpose, 300 + self._below(200), ref, parcel)
+        self._add(records.PULSE, door, purpose, 1, 1, 7, ref, parcel)
+        self._add(records.OPENED, door, purpose, 300 + self._below(200), ref, parcel)
         self._time_s += 15
-        self._add(R.CLOSED, door, purpose)
+        self._add(records.CLOSED, door, purpose)

@@ -132,21 +132,21 @@ async def _run_for(ms, sink, until=lambda: False):
 
 def rest(ms):
     """Everything works and nobody touches anything: what is heard then is a fault."""
-    from locker.core import events as E
+    from locker.core import events
 
     got = []
     patient.parts.panel.display.show(("consigne doctor", "", "please do not", "touch anything"))
     failures = asyncio.run(_run_for(ms, got.append))
     is_open = patient.is_open
-    is_open.update({event[1]: event[2] for event in got if event[0] == E.EV_DOOR})
-    faults = {event[1]: event[2] for event in got if event[0] == E.EV_SENSOR_FAULT}
+    is_open.update({event[1]: event[2] for event in got if event[0] == events.EV_DOOR})
+    faults = {event[1]: event[2] for event in got if event[0] == events.EV_SENSOR_FAULT}
     for door, entry in enumerate(patient.raw["doors"]):
         name = "door {} sensor".format(entry["name"])
         if door in faults or door not in is_open:
             say(name, "fail", "fault {}".format(faults.get(door, "no answer")))
         else:
             say(name, "warn" if is_open[door] else "pass", "open" if is_open[door] else "closed")
-    keys = [event for event in got if event[0] in (E.EV_KEY, E.EV_KEYS_TOGETHER)]
+    keys = [event for event in got if event[0] in (events.EV_KEY, events.EV_KEYS_TOGETHER)]
     say("keypad", "fail" if keys else "pass", "key {} held".format(keys[0][1:]) if keys else "quiet")
     for part in ("display", "scanner"):
         told = [text for text in patient.heard if text.startswith(part)] or [failures.pop(part, "")]
@@ -160,7 +160,7 @@ def rest(ms):
 
 def hands(seconds):
     """Somebody presses every key once and shows the scanner a barcode."""
-    from locker.core import events as E
+    from locker.core import events
 
     got = []
     wanted = set(patient.raw["keypad"].get("keys") or "")
@@ -169,10 +169,10 @@ def hands(seconds):
         return not wanted - pressed() and (scanned() or not patient.raw["scanner"])
 
     def pressed():
-        return {event[1] for event in got if event[0] == E.EV_KEY}
+        return {event[1] for event in got if event[0] == events.EV_KEY}
 
     def scanned():
-        return [event[1] for event in got if event[0] == E.EV_SCAN]
+        return [event[1] for event in got if event[0] == events.EV_SCAN]
 
     patient.parts.panel.display.show(("press every key,", "then show", "a barcode", ""))
     asyncio.run(_run_for(seconds * 1000, got.append, done))
@@ -189,21 +189,21 @@ def hands(seconds):
 
 def pulse(door):
     """Spring one door, with the records that custody wants; it must be seen open."""
-    from locker.core import doors as D
-    from locker.core import events as E
-    from locker.core import records as R
+    from locker.core import doors, events, records
     from locker.drivers.flash import journal_partition
     from locker.journal.log import Journal
 
     journal = Journal(journal_partition())
     journal.open()
     journal.append(
-        R.PULSE, R.pack(R.PULSE, door, D.FOR_SERVICE, 1, E.TECHNICIAN, 0, 0, ""), journal.time_floor
+        records.PULSE,
+        records.pack(records.PULSE, door, doors.FOR_SERVICE, 1, events.TECHNICIAN, 0, 0, ""),
+        journal.time_floor,
     )
     opened = []
 
     def sink(event):
-        if event[0] == E.EV_DOOR:
+        if event[0] == events.EV_DOOR:
             patient.is_open[event[1]] = event[2]
             if event[1] == door and event[2]:
                 opened.append(time.ticks_ms())
@@ -227,11 +227,19 @@ def pulse(door):
         come_to_rest()
     name = "door {} lock".format(patient.raw["doors"][door]["name"])
     if after_ms >= 0:
-        journal.append(R.OPENED, R.pack(R.OPENED, door, D.FOR_SERVICE, after_ms, 0, ""), journal.time_floor)
+        journal.append(
+            records.OPENED,
+            records.pack(records.OPENED, door, doors.FOR_SERVICE, after_ms, 0, ""),
+            journal.time_floor,
+        )
         say(name, "pass", "open after {} ms".format(after_ms))
     else:
         told = "not seen open" if after_ms == _STUCK else "stands open, or its sensor is silent"
-        journal.append(R.NOT_OPENED, R.pack(R.NOT_OPENED, door, D.FOR_SERVICE, ""), journal.time_floor)
+        journal.append(
+            records.NOT_OPENED,
+            records.pack(records.NOT_OPENED, door, doors.FOR_SERVICE, ""),
+            journal.time_floor,
+        )
         say(name, "fail", told)
 
 

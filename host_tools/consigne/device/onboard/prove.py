@@ -4,7 +4,7 @@ import json
 
 from locker import config
 from locker.core import doors as D
-from locker.core import records as R
+from locker.core import records
 from locker.core.core import Core
 from locker.drivers.flash import journal_partition
 from locker.journal.log import Journal
@@ -45,18 +45,20 @@ class Bench:
         for door, (content, parcel, block) in enumerate(doors):
             self.core.access.unbind(door)
             state = (door, content, 0, D.NO_PURPOSE, block, 0, 0, 0, 0, parcel)
-            apply(R.DOOR_STATE, time_s, R.pack(R.DOOR_STATE, *state))
+            apply(records.DOOR_STATE, time_s, records.pack(records.DOOR_STATE, *state))
         # Which listed codes are spent is among what may be lost: the host knows, and sends the rest anew.
-        apply(R.GRANTS_RESET, time_s, R.pack(R.GRANTS_RESET, 0))
+        apply(records.GRANTS_RESET, time_s, records.pack(records.GRANTS_RESET, 0))
         for grant in self.core.access.stale_grants():
-            apply(R.GRANT_DROP, time_s, R.pack(R.GRANT_DROP, grant))
-        apply(R.GRANTS_VERSION, time_s, R.pack(R.GRANTS_VERSION, 0))
+            apply(records.GRANT_DROP, time_s, records.pack(records.GRANT_DROP, grant))
+        apply(records.GRANTS_VERSION, time_s, records.pack(records.GRANTS_VERSION, 0))
         # Nor is it known how many tries are left: none, and they come back with time.
-        apply(R.THROTTLE_STATE, time_s, R.pack(R.THROTTLE_STATE, 0, time_s))
+        apply(records.THROTTLE_STATE, time_s, records.pack(records.THROTTLE_STATE, 0, time_s))
         # Proven is what a snapshot says that begins behind the sector with the damage: fill this one.
         for _ in range(FILLS_A_SECTOR):
-            self.journal.append(R.TIME_FLOOR, R.pack(R.TIME_FLOOR, time_s), time_s)
-        self.journal.append(R.FAULT, R.pack(R.FAULT, FAULT_LOST, "proven by a technician"), time_s)
+            self.journal.append(records.TIME_FLOOR, records.pack(records.TIME_FLOOR, time_s), time_s)
+        self.journal.append(
+            records.FAULT, records.pack(records.FAULT, FAULT_LOST, "proven by a technician"), time_s
+        )
         self.journal.snapshot(self.core.snapshot(), time_s)
 
 
