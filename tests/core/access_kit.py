@@ -1,9 +1,9 @@
-"""Access on a bench: every record is kept, attempts are recorded before each comparison, time is ours."""
+"""Access on a rig: every record is kept, attempts are recorded before each comparison, time is ours."""
 
 from time import ticks_add
 
 from locker.core import codes
-from locker.core import records as R
+from locker.core import records as device_records
 from locker.core import throttle as T
 from locker.core.access import Access
 from locker.core.events import TRUST_SET, VIA_KEYPAD
@@ -38,7 +38,9 @@ def token(
 
 
 def grant(id_, digits, begin=0, end=NEVER, role=0, action=0, holder=0, door=65535, uses=0, parcel=""):
-    return R.pack(R.GRANT, id_, begin, end, role, action, holder, door, uses, listed_tag(digits), parcel)
+    return device_records.pack(
+        device_records.GRANT, id_, begin, end, role, action, holder, door, uses, listed_tag(digits), parcel
+    )
 
 
 class CountedMacs:
@@ -80,7 +82,7 @@ class Desk:
         return self.ms, self.epoch_s, self.trust
 
     def record(self, kind, *values):
-        self.put(kind, R.pack(kind, *values))
+        self.put(kind, device_records.pack(kind, *values))
 
     def put(self, kind, payload):
         self.log.append((kind, self.epoch_s, payload))
@@ -101,18 +103,21 @@ class Desk:
             return None
         due = self.access.throttle_due(self.now)
         if due:
-            self.record(R.THROTTLE_STATE, *due)
-        self.record(R.ATTEMPT, VIA_KEYPAD)
+            self.record(device_records.THROTTLE_STATE, *due)
+        self.record(device_records.ATTEMPT, VIA_KEYPAD)
         verdict = self.access.check_digits(digits, self.now)
         if verdict[0] == 0:
-            self.record(R.ACCEPTED, VIA_KEYPAD, *verdict[1:4], verdict[5], verdict[6])
+            self.record(device_records.ACCEPTED, VIA_KEYPAD, *verdict[1:4], verdict[5], verdict[6])
         else:
-            self.record(R.REFUSED, verdict[0], VIA_KEYPAD)
+            self.record(device_records.REFUSED, verdict[0], VIA_KEYPAD)
         return verdict
 
     def why(self, digits):
         """The reason of a fresh try; the bucket is topped up first, so that it is never in the way."""
-        self.put(R.THROTTLE_STATE, R.pack(R.THROTTLE_STATE, 1000 * T.TRIES_MAX, 0))
+        self.put(
+            device_records.THROTTLE_STATE,
+            device_records.pack(device_records.THROTTLE_STATE, 1000 * T.TRIES_MAX, 0),
+        )
         return self.type(digits)[0]
 
     def scan(self, text):
@@ -122,8 +127,8 @@ class Desk:
         """The door was seen open, recorded as the core does it."""
         end = self.access.token_end(ref)
         if end:
-            self.record(R.TOKEN_USED, ref, end)
-        self.record(R.OPENED, door, 1, 300, ref, parcel)
+            self.record(device_records.TOKEN_USED, ref, end)
+        self.record(device_records.OPENED, door, 1, 300, ref, parcel)
 
     def restart(self, compacted=False):
         """Power off and on: state comes from the journal, perhaps from a snapshot of it."""
@@ -137,5 +142,5 @@ class Desk:
         self._boot()
 
     def _boot(self):
-        self.record(R.BOOT, 0, 0, 0, "test")
+        self.record(device_records.BOOT, 0, 0, 0, "test")
         self.access.warm(self.now)

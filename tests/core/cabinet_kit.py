@@ -1,16 +1,16 @@
-"""A cabinet on a bench: records are folded at once, pulses are listed, time is a number we set."""
+"""A cabinet on a rig: records are folded at once, pulses are listed, time is a number we set."""
 
 from time import ticks_add
 
-from locker.core import doors as D
-from locker.core import records as R
+from locker.core import doors
+from locker.core import records as device_records
 from locker.core.cabinet import Cabinet
 from locker.core.events import TRUST_SET
 
 EPOCH_S = 1_795_200_000
 
 
-class Bench:
+class CabinetRig:
     """``cabinet``, the ``facts`` it recorded as dicts, and the ``pulses`` it ordered."""
 
     def __init__(self, sizes=(1, 1, 2, 3), low=None, records=()):
@@ -25,8 +25,8 @@ class Bench:
             self.cabinet.apply(kind, time_s, payload)
 
     def record(self, kind, *values):
-        payload = R.pack(kind, *values)
-        self.facts.append(R.describe(kind, payload))
+        payload = device_records.pack(kind, *values)
+        self.facts.append(device_records.describe(kind, payload))
         self.log.append((kind, self.epoch_s, payload))
         self.cabinet.apply(kind, self.epoch_s, payload)
 
@@ -47,7 +47,7 @@ class Bench:
 
     def signal(self, door, signal, after_ms=900):
         """A door that closes was open for ``after_ms``: long enough to take something out."""
-        if signal == D.SEEN_CLOSED and self.cabinet.doors[door].phase == D.OPEN:
+        if signal == doors.SEEN_CLOSED and self.cabinet.doors[door].phase == doors.OPEN:
             self.pass_ms(after_ms)
         self.cabinet.signal(door, signal, self.now())
 
@@ -59,7 +59,7 @@ class Bench:
 
     def restart(self):
         """The same cabinet after the power was gone: only the records are left."""
-        other = Bench(self.cabinet._sizes, self.cabinet._low, self.log)
+        other = CabinetRig(self.cabinet._sizes, self.cabinet._low, self.log)
         other.log = list(self.log)
         other.epoch_s = self.epoch_s
         return other

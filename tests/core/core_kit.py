@@ -1,4 +1,4 @@
-"""A whole core on a bench: doors that open and close, records kept, a person at the keypad.
+"""A whole core on a rig: doors that open and close, records kept, a person at the keypad.
 
 What ``controller`` does with hardware happens here with lists: effects are carried out in order,
 time is a number, and a restart keeps nothing but the records.
@@ -7,9 +7,8 @@ time is a number, and a restart keeps nothing but the records.
 from time import ticks_add
 
 from locker import config, texts
-from locker.core import codes
-from locker.core import events as E
-from locker.core import records as R
+from locker.core import codes, records
+from locker.core import events as device_events
 from locker.core.core import Core
 from locker.site import Site
 
@@ -42,16 +41,20 @@ def raw(**changes):
         "display": {"kind": "hd44780", "i2c": 0, "address": 39},
         "buzzer": {"pin": 2},
         "led": {"pin": 1},
-        "holders": [[E.COURIER, E.DEPOSIT, 7], [E.COURIER, E.RECALL, 7], [E.TECHNICIAN, E.SERVICE, 1]],
+        "holders": [
+            [device_events.COURIER, device_events.DEPOSIT, 7],
+            [device_events.COURIER, device_events.RECALL, 7],
+            [device_events.TECHNICIAN, device_events.SERVICE, 1],
+        ],
     }
     given.update(changes)
     return config.checked(given)
 
 
-class Bench:
+class CoreRig:
     """``screen`` is what the display shows, ``facts`` what was recorded, ``open`` the doors ordered open."""
 
-    def __init__(self, the_site=None, log=(), trust=E.TRUST_SET, epoch_s=EPOCH_S, is_open=None):
+    def __init__(self, the_site=None, log=(), trust=device_events.TRUST_SET, epoch_s=EPOCH_S, is_open=None):
         self.site = the_site or site()
         self.core = Core(self.site, KEY)
         self.log = list(log)
@@ -68,9 +71,9 @@ class Bench:
         self.is_open = list(is_open or [False] * len(self.site.names))
         self.jammed = set()
         self._left_ms = 0
-        self.send((E.EV_BOOT, 1, 0, len(self.log), "test"))
+        self.send((device_events.EV_BOOT, 1, 0, len(self.log), "test"))
         for door, is_open in enumerate(self.is_open):
-            self.send((E.EV_DOOR, door, is_open))
+            self.send((device_events.EV_DOOR, door, is_open))
 
     # --- the shell ---------------------------------------------------------------------------------
 
@@ -84,29 +87,29 @@ class Bench:
                 self._carry_out(fx, inbox)
 
     def _carry_out(self, fx, inbox):
-        if fx[0] == E.FX_RECORD:
+        if fx[0] == device_events.FX_RECORD:
             self.log.append((fx[1], self.epoch_s, fx[2]))
-            self.facts.append(R.describe(fx[1], fx[2]))
-        elif fx[0] == E.FX_PULSE:
+            self.facts.append(records.describe(fx[1], fx[2]))
+        elif fx[0] == device_events.FX_PULSE:
             self._pulse(fx[1], inbox)
-        elif fx[0] == E.FX_SHOW:
+        elif fx[0] == device_events.FX_SHOW:
             self.screen = fx[1]
             self.lines = texts.render(fx[1], fx[2], fx[3])
-        elif fx[0] == E.FX_TIMER:
+        elif fx[0] == device_events.FX_TIMER:
             self.timers.pop(fx[1], None)
             if fx[2] >= 0:
                 self.timers[fx[1]] = fx[2]
-        elif fx[0] == E.FX_THEN:
+        elif fx[0] == device_events.FX_THEN:
             inbox.insert(0, fx[1])
         else:
             self.others.append(fx)
 
     def _pulse(self, door, inbox):
         self.pulses.append(door)
-        inbox.append((E.EV_PULSED, door))
+        inbox.append((device_events.EV_PULSED, door))
         if door not in self.jammed:
             self.is_open[door] = True
-            inbox.append((E.EV_DOOR, door, True))
+            inbox.append((device_events.EV_DOOR, door, True))
 
     def of(self, kind):
         """What the other effects of this kind said, oldest first."""
@@ -124,36 +127,36 @@ class Bench:
                 self.timers[which] -= 100
                 if self.timers[which] <= 0:
                     self.timers.pop(which)
-                    self.send((E.EV_TIMER, which))
+                    self.send((device_events.EV_TIMER, which))
 
     # --- people --------------------------------------------------------------------------------------
 
     def press(self, keys):
         for key in keys:
-            self.send((E.EV_KEY, key))
+            self.send((device_events.EV_KEY, key))
 
     def scan(self, text):
-        self.send((E.EV_SCAN, text))
+        self.send((device_events.EV_SCAN, text))
 
     def shut(self, door, after_s=1):
         """Push a door shut, by default when there was time to take something out."""
         self.pass_s(after_s)
         self.is_open[door] = False
-        self.send((E.EV_DOOR, door, False))
+        self.send((device_events.EV_DOOR, door, False))
 
     def kinds(self):
         return [fact["kind"] for fact in self.facts]
 
-    def restart(self, trust=E.TRUST_FLOOR):
+    def restart(self, trust=device_events.TRUST_FLOOR):
         """The power was gone for a moment: only the records are left, and the doors as they stand."""
-        return Bench(self.site, self.log, trust, self.epoch_s, self.is_open)
+        return CoreRig(self.site, self.log, trust, self.epoch_s, self.is_open)
 
     # --- the host ----------------------------------------------------------------------------------------
 
     def window(self, role, action, holder):
         """The code that the host would tell this holder now."""
         padded = codes.pads(codes.derive(KEY, codes.LABEL_WINDOW))
-        slot_s = 3600 if role == E.TECHNICIAN else 86400
+        slot_s = 3600 if role == device_events.TECHNICIAN else 86400
         return codes.window_digits(padded, role, action, holder, self.epoch_s // slot_s, self.site.digits)
 
     def derived(self, parcel):
@@ -161,10 +164,19 @@ class Bench:
             codes.pads(codes.derive(KEY, codes.LABEL_DERIVED)), parcel, self.site.digits
         )
 
-    def grant(self, id_, digits, role=E.CUSTOMER, action=E.COLLECT, door=R.ANY_DOOR, uses=1, parcel=""):
+    def grant(
+        self,
+        id_,
+        digits,
+        role=device_events.CUSTOMER,
+        action=device_events.COLLECT,
+        door=records.ANY_DOOR,
+        uses=1,
+        parcel="",
+    ):
         tag = codes.listed_tag(codes.pads(codes.derive(KEY, codes.LABEL_LISTED)), digits)
-        return R.pack(
-            R.GRANT,
+        return records.pack(
+            records.GRANT,
             id_,
             self.epoch_s - 60,
             self.epoch_s + 86400 * 3,
@@ -177,7 +189,7 @@ class Bench:
             parcel,
         )
 
-    def token(self, nonce, action, door=R.ANY_DOOR):
+    def token(self, nonce, action, door=records.ANY_DOOR):
         """The text of a token for holder 1, good until tomorrow."""
         times = self.epoch_s - 60, self.epoch_s + 86400
         body = codes.token_body(codes.TOKEN_KIND, action, 1, door, *times, nonce, "")
@@ -186,11 +198,11 @@ class Bench:
     def give(self, *payloads):
         """The host's delta, from the version the locker has to the next."""
         version = self.core.access.grants_version
-        self.send((E.EV_GRANTS, version, version + 1, list(payloads), [], False))
+        self.send((device_events.EV_GRANTS, version, version + 1, list(payloads), [], False))
 
     def deposit(self, parcel, size="1", shut=True):
         """A courier with a window code leaves one parcel; returns the door."""
-        self.press(self.window(E.COURIER, E.DEPOSIT, 7) + "#")
+        self.press(self.window(device_events.COURIER, device_events.DEPOSIT, 7) + "#")
         self.scan(parcel)
         if self.screen == "which_size":
             self.press(size)

@@ -1,11 +1,9 @@
 """What the host may order beyond codes and doors, and that it lasts, ends, and is counted."""
 
-from core_kit import Bench, site
+from core_kit import CoreRig, site
 from locker import texts
-from locker.core import doors as D
-from locker.core import events as E
-from locker.core import orders
-from locker.core import records as R
+from locker.core import doors, events, orders
+from locker.core import records as device_records
 from locker.core.core import Core
 from locker.net import messages
 
@@ -16,8 +14,8 @@ def order(b, cmd, **fields):
     """Send a command as the inbox would; returns the result that was replied."""
     body = {"id": "c-" + cmd, "n": b.core.command_counter + 1, "exp": b.epoch_s + 60, "cmd": cmd}
     body.update(fields)
-    b.send((E.EV_ORDER, body))
-    command_id, result = b.of(E.FX_REPLY)[-1]
+    b.send((events.EV_ORDER, body))
+    command_id, result = b.of(events.FX_REPLY)[-1]
     assert command_id == body["id"] and b.core.command_counter == body["n"]
     return result
 
@@ -28,7 +26,13 @@ def folded(b):
     core = Core(b.site, bytes(range(32)))
     for kind, payload in records:
         core.apply(kind, b.epoch_s, payload)
-    mine = (R.SETTING, R.RESERVED, R.NOTICE, R.DOOR_STATE, R.COMMAND_STATE)
+    mine = (
+        device_records.SETTING,
+        device_records.RESERVED,
+        device_records.NOTICE,
+        device_records.DOOR_STATE,
+        device_records.COMMAND_STATE,
+    )
     return [r for r in records if r[0] in mine] == [r for r in core.snapshot() if r[0] in mine]
 
 
@@ -42,15 +46,15 @@ def test_every_result_has_a_word_and_a_number_of_its_own():
 
 
 def test_an_order_is_in_the_journal_before_anything_is_heard_or_seen_of_it():
-    b = Bench()
+    b = CoreRig()
     for body in (
         {"id": "1", "n": 1, "cmd": "identify", "seconds": 5},
         {"id": "2", "n": 2, "cmd": "reboot"},
         {"id": "3", "n": 3, "cmd": "block", "door": 0},
     ):
-        effects = b.core.handle((E.EV_ORDER, body), b.now())
-        spent = [fx[0] == E.FX_RECORD and fx[1] == R.COMMAND for fx in effects].index(True)
-        seen = (E.FX_BEEP, E.FX_LED, E.FX_RESTART, E.FX_REPLY)
+        effects = b.core.handle((events.EV_ORDER, body), b.now())
+        spent = [fx[0] == events.FX_RECORD and fx[1] == device_records.COMMAND for fx in effects].index(True)
+        seen = (events.FX_BEEP, events.FX_LED, events.FX_RESTART, events.FX_REPLY)
         assert all(i > spent for i in range(len(effects)) if effects[i][0] in seen)
 
 
@@ -58,13 +62,13 @@ def test_an_order_is_in_the_journal_before_anything_is_heard_or_seen_of_it():
 
 
 def test_a_blocked_compartment_is_given_to_nobody_until_it_is_released():
-    b = Bench()
+    b = CoreRig()
     assert order(b, "block", door=0) == order(b, "block", door=1) == "ok"
     assert b.facts[-2:] == [
-        {"kind": "blocked", "door": 1, "why": D.BLOCKED_OPERATOR},
+        {"kind": "blocked", "door": 1, "why": doors.BLOCKED_OPERATOR},
         {"kind": "command", "counter": 2, "result": 0, "id": "c-block"},
     ]
-    b = b.restart(E.TRUST_SET)
+    b = b.restart(events.TRUST_SET)
     assert b.deposit("P1", size="1") == 2 and folded(b)
     assert order(b, "release", door=1) == "ok"
     assert b.core.cabinet.choose(1) == 1
@@ -72,7 +76,7 @@ def test_a_blocked_compartment_is_given_to_nobody_until_it_is_released():
 
 
 def test_an_order_carried_out_already_says_ok_and_records_nothing_twice():
-    b = Bench()
+    b = CoreRig()
     for _ in range(2):
         order(b, "block", door=0)
     for _ in range(2):
@@ -81,10 +85,10 @@ def test_an_order_carried_out_already_says_ok_and_records_nothing_twice():
 
 
 def test_a_reserved_compartment_waits_for_its_parcel_and_for_no_other():
-    b = Bench()
+    b = CoreRig()
     assert order(b, "reserve", door=3, until=b.epoch_s + 3600, parcel=PARCEL) == "ok"
     assert order(b, "reserve", door=0, until=b.epoch_s + 3600, parcel="P-9") == "ok"
-    b = b.restart(E.TRUST_SET)
+    b = b.restart(events.TRUST_SET)
     assert folded(b)
     assert b.deposit("P1", size="1") == 1  # the first one is kept
     assert b.deposit(PARCEL, size="1") == 3  # larger than it needs: so the host wanted it
@@ -92,7 +96,7 @@ def test_a_reserved_compartment_waits_for_its_parcel_and_for_no_other():
 
 
 def test_a_reservation_ends_by_itself_by_release_and_with_another_one():
-    b = Bench()
+    b = CoreRig()
     order(b, "reserve", door=0, until=b.epoch_s + 2, parcel=PARCEL)
     assert b.core.cabinet.choose(1, False, "P1", b.epoch_s) == 1
     b.pass_s(3)
@@ -105,7 +109,7 @@ def test_a_reservation_ends_by_itself_by_release_and_with_another_one():
 
 
 def test_only_a_free_compartment_can_be_reserved_and_only_for_a_time_to_come():
-    b = Bench()
+    b = CoreRig()
     until = b.epoch_s + 3600
     door = b.deposit("P1")
     assert order(b, "reserve", door=door, until=until, parcel=PARCEL) == "not_free"
@@ -123,7 +127,7 @@ def test_only_a_free_compartment_can_be_reserved_and_only_for_a_time_to_come():
 
 
 def test_settings_hold_at_once_and_after_a_restart_and_can_be_taken_back():
-    b = Bench()
+    b = CoreRig()
     assert order(b, "configure", set=[["language", "fr"], ["name", "Gare"], ["reopen_s", "5"]]) == "ok"
     for _ in range(2):
         assert b.screen == "idle" and b.lines == texts.render("idle", ("Gare",), "fr")
@@ -133,11 +137,11 @@ def test_settings_hold_at_once_and_after_a_restart_and_can_be_taken_back():
     b = b.restart()
     assert b.lines == texts.render("idle", (b.site.site_name,), "en")
     assert b.core.cabinet.reopen_s == b.site.reopen_s
-    assert not any(kind == R.SETTING for kind, _ in b.core.snapshot())
+    assert not any(kind == device_records.SETTING for kind, _ in b.core.snapshot())
 
 
 def test_a_shorter_time_to_open_again_holds_for_the_next_person():
-    b = Bench()
+    b = CoreRig()
     order(b, "configure", set=[["reopen_s", "0"]])
     door = b.deposit(PARCEL)
     b.press(b.derived(PARCEL) + "#")
@@ -148,7 +152,7 @@ def test_a_shorter_time_to_open_again_holds_for_the_next_person():
 
 
 def test_settings_are_taken_all_or_none_and_only_those_of_the_list():
-    b = Bench()
+    b = CoreRig()
     for name, value in (
         ("pulse_ms", "900"),
         ("digits", ""),
@@ -164,7 +168,7 @@ def test_settings_are_taken_all_or_none_and_only_those_of_the_list():
 
 
 def test_settings_change_nothing_under_the_hands_of_who_is_typing():
-    b = Bench()
+    b = CoreRig()
     b.press("12")
     order(b, "configure", set=[["language", "de"]])
     assert b.screen == "typing" and b.lines[0] == "Your code:"
@@ -177,7 +181,7 @@ def test_settings_change_nothing_under_the_hands_of_who_is_typing():
 
 
 def test_a_message_stands_on_the_idle_display_until_it_ends_restarts_included():
-    b = Bench()
+    b = CoreRig()
     text = [["en", "Closed on Monday|for repair"], ["fr", "Fermé lundi"]]
     assert order(b, "message", until=b.epoch_s + 60, text=text) == "ok"
     assert b.screen == "notice" and b.lines[:2] == ["Closed on Monday", "for repair"]
@@ -194,7 +198,7 @@ def test_a_message_stands_on_the_idle_display_until_it_ends_restarts_included():
 
 
 def test_a_message_speaks_the_site_s_language_or_else_any():
-    b = Bench(site(language="fr"))
+    b = CoreRig(site(language="fr"))
     order(b, "message", until=b.epoch_s + 60, text=[["en", "Hello"], ["fr", "Bonjour"]])
     assert b.lines[:2] == ["Bonjour", ""]
     order(b, "message", until=b.epoch_s + 60, text=[["en", "Hello"]])
@@ -204,16 +208,16 @@ def test_a_message_speaks_the_site_s_language_or_else_any():
 
 
 def test_a_message_for_many_days_outlives_the_longest_timer():
-    b = Bench()
+    b = CoreRig()
     order(b, "message", until=b.epoch_s + 30 * 86400, text=[["en", "Hello"]])
     assert b.timers[orders.NOTICE_TIMER] == 3_600_000
     b.epoch_s += 30 * 86400 - 10
-    b.send((E.EV_TIMER, orders.NOTICE_TIMER))
+    b.send((events.EV_TIMER, orders.NOTICE_TIMER))
     assert b.screen == "notice" and b.timers[orders.NOTICE_TIMER] == 10_000
 
 
 def test_a_message_that_does_not_fit_or_is_over_is_refused_whole():
-    b = Bench()
+    b = CoreRig()
     until = b.epoch_s + 60
     for text in (
         [["en", "x" * 21]],
@@ -230,45 +234,45 @@ def test_a_message_that_does_not_fit_or_is_over_is_refused_whole():
 
 
 def test_a_locker_that_is_looked_for_beeps_and_blinks_and_then_shows_what_it_did_before():
-    b = Bench()
-    b.send((E.EV_LINK, False))
+    b = CoreRig()
+    b.send((events.EV_LINK, False))
     b.others = []
     assert order(b, "identify", seconds=5) == "ok"
     b.pass_s(3)
-    b.send((E.EV_LINK, True))
-    assert b.of(E.FX_LED)[-1] == (E.LED_BUSY,)
+    b.send((events.EV_LINK, True))
+    assert b.of(events.FX_LED)[-1] == (events.LED_BUSY,)
     b.pass_s(3)
-    assert b.of(E.FX_BEEP) == [(E.BEEP_REMIND,)] * 3
-    assert b.of(E.FX_LED)[-1] == (E.LED_READY,)
+    assert b.of(events.FX_BEEP) == [(events.BEEP_REMIND,)] * 3
+    assert b.of(events.FX_LED)[-1] == (events.LED_READY,)
     assert orders.SIGN_TIMER not in b.timers
 
 
 def test_a_restart_waits_for_the_reply_for_the_customer_and_for_the_door():
-    b = Bench()
-    assert order(b, "reboot") == "ok" and b.of(E.FX_RESTART) == []
+    b = CoreRig()
+    assert order(b, "reboot") == "ok" and b.of(events.FX_RESTART) == []
     b.press("1")
     b.pass_s(10)
-    assert b.of(E.FX_RESTART) == []
+    assert b.of(events.FX_RESTART) == []
     b.press("**")
     b.pass_s(2)
-    assert b.of(E.FX_RESTART) == [()]
-    b = Bench()
+    assert b.of(events.FX_RESTART) == [()]
+    b = CoreRig()
     b.jammed.add(0)
-    b.send((E.EV_OPEN_ORDER, 0, 1, "c1"))
+    b.send((events.EV_OPEN_ORDER, 0, 1, "c1"))
     order(b, "reboot")
     b.pass_s(4)
-    assert b.core.cabinet.doors[0].phase == D.ORDERED and b.of(E.FX_RESTART) == []
+    assert b.core.cabinet.doors[0].phase == doors.ORDERED and b.of(events.FX_RESTART) == []
     b.pass_s(10)
-    assert b.of(E.FX_RESTART) == [()]
+    assert b.of(events.FX_RESTART) == [()]
 
 
 def test_a_keypad_mashed_without_end_puts_a_restart_off_for_a_quarter_of_an_hour_only():
-    b = Bench()
+    b = CoreRig()
     order(b, "reboot")
     for _ in range(95):
         b.press("1")
         b.pass_s(10)
-    assert b.of(E.FX_RESTART) == [()]
+    assert b.of(events.FX_RESTART) == [()]
 
 
 def tell_time(b, offset_s=3600, next_s=0, next_offset_s=0):
@@ -276,7 +280,7 @@ def tell_time(b, offset_s=3600, next_s=0, next_offset_s=0):
 
 
 def test_the_clock_on_the_wall_stands_beside_the_name_and_goes_on():
-    b = Bench(site(name="Bakery"))
+    b = CoreRig(site(name="Bakery"))
     assert b.lines[0] == "Bakery"
     tell_time(b)
     minutes = (b.epoch_s + 3600) // 60 % 1440
@@ -290,16 +294,16 @@ def test_the_clock_on_the_wall_stands_beside_the_name_and_goes_on():
 
 
 def test_a_clock_nobody_trusts_is_not_shown_and_a_long_name_is_not_cut_for_it():
-    b = Bench(site(name="Bakery"), trust=E.TRUST_FLOOR)
+    b = CoreRig(site(name="Bakery"), trust=events.TRUST_FLOOR)
     tell_time(b)
     assert b.lines[0] == "Bakery"
-    b = Bench(site(name="Boulangerie Dupont"))
+    b = CoreRig(site(name="Boulangerie Dupont"))
     tell_time(b)
     assert b.lines[0] == "Boulangerie Dupont"
 
 
 def test_what_local_time_is_outlives_a_restart_and_a_snapshot_and_is_journaled_once():
-    b = Bench()
+    b = CoreRig()
     told = (7200, b.epoch_s + 5, 3600)
     for _ in range(2):
         tell_time(b, *told)

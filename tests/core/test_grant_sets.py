@@ -1,14 +1,13 @@
 """The versioned set of grants: its digest, and how a set that is not the host's becomes it again."""
 
-from core_kit import KEY, Bench
-from locker.core import events as E
-from locker.core import records as R
+from core_kit import KEY, CoreRig
+from locker.core import events, records
 from locker.core.core import Core
 
 
 def whole(b, payloads, to=9, first=0, more=False):
     """A piece of the whole set, from version 0 for the first of them."""
-    b.send((E.EV_GRANTS, first, to, payloads, [], more))
+    b.send((events.EV_GRANTS, first, to, payloads, [], more))
 
 
 def digest(b):
@@ -16,19 +15,19 @@ def digest(b):
 
 
 def test_the_digest_is_of_the_set_and_not_of_how_it_came_about():
-    first, second = Bench(), Bench()
+    first, second = CoreRig(), CoreRig()
     one, two, three = (first.grant(i, "1000000{}".format(i)) for i in (1, 2, 3))
     assert digest(first) == 0
     first.give(one, two)
     second.give(three, two)
     assert digest(first) != digest(second)
-    second.send((E.EV_GRANTS, 1, 2, [one, one], [3], False))
+    second.send((events.EV_GRANTS, 1, 2, [one, one], [3], False))
     assert digest(first) == digest(second)
     assert digest(second.restart()) == digest(second)
 
 
 def test_any_field_that_differs_and_any_grant_too_many_or_too_few_shows():
-    b = Bench()
+    b = CoreRig()
     seen = set()
     grants = [b.grant(1, "10000001"), b.grant(1, "10000002"), b.grant(2, "10000001")]
     grants += [
@@ -45,11 +44,11 @@ def test_any_field_that_differs_and_any_grant_too_many_or_too_few_shows():
 
 
 def test_what_has_ended_counts_for_nothing_whether_it_is_still_listed_or_not():
-    b = Bench()
+    b = CoreRig()
     b.give(b.grant(1, "10000001"))
     b.epoch_s += 86400  # ends in two more days
     b.give(b.grant(2, "10000002"))
-    only = Bench(epoch_s=b.epoch_s)
+    only = CoreRig(epoch_s=b.epoch_s)
     only.give(only.grant(2, "10000002"))
     assert digest(b) != digest(only)
     b.epoch_s += 2 * 86400
@@ -59,7 +58,7 @@ def test_what_has_ended_counts_for_nothing_whether_it_is_still_listed_or_not():
 
 
 def test_the_whole_set_replaces_what_was_there():
-    b = Bench()
+    b = CoreRig()
     b.give(b.grant(1, "10000001", door=0), b.grant(2, "10000002", door=1))
     whole(b, [b.grant(2, "10000002", door=1), b.grant(3, "10000003", door=2)])
     assert b.core.access.grants_version == 9
@@ -73,7 +72,7 @@ def test_the_whole_set_replaces_what_was_there():
 
 
 def test_a_code_spent_stays_spent_when_the_whole_set_comes_again():
-    b = Bench()
+    b = CoreRig()
     grant = b.grant(1, "10000001", door=0, uses=1)
     b.give(grant)
     b.press("10000001#")
@@ -85,7 +84,7 @@ def test_a_code_spent_stays_spent_when_the_whole_set_comes_again():
 
 
 def test_until_the_last_piece_has_come_what_worked_goes_on_working():
-    b = Bench()
+    b = CoreRig()
     b.give(*[b.grant(i, "1000000{}".format(i), door=i) for i in (0, 1, 2) if i])
     whole(b, [b.grant(3, "10000003", door=3)], to=5, more=True)
     b.press("10000001#")
@@ -110,24 +109,26 @@ def compacted(b):
 
 
 def test_a_power_cut_or_a_snapshot_between_two_pieces_changes_nothing():
-    b = Bench()
+    b = CoreRig()
     b.give(b.grant(1, "10000001"), b.grant(2, "10000002"))
     whole(b, [b.grant(3, "10000003")], to=5, more=True)
     for core in (b.restart().core, compacted(b)):
         assert sorted(core.access.stale_grants()) == [1, 2]
         assert core.access.grants_digest(b.epoch_s) == digest(b)
-        effects = core.handle((E.EV_GRANTS, 5, 9, [b.grant(2, "10000002")], [], False), b.now())
-        dropped = [R.unpack(fx[1], fx[2]) for fx in effects if fx[:2] == (E.FX_RECORD, R.GRANT_DROP)]
+        effects = core.handle((events.EV_GRANTS, 5, 9, [b.grant(2, "10000002")], [], False), b.now())
+        dropped = [
+            records.unpack(fx[1], fx[2]) for fx in effects if fx[:2] == (events.FX_RECORD, records.GRANT_DROP)
+        ]
         assert dropped == [(1,)]
 
 
 def test_the_whole_set_begun_twice_ends_the_same():
-    b = Bench()
+    b = CoreRig()
     b.give(b.grant(1, "10000001"))
     new = [b.grant(2, "10000002"), b.grant(3, "10000003")]
     whole(b, new[:1], to=5, more=True)
     whole(b, new[:1], to=5, more=True)
     whole(b, new[1:], first=5, to=9)
-    only = Bench()
+    only = CoreRig()
     only.give(*new)
     assert digest(b) == digest(only)

@@ -1,8 +1,7 @@
 """Latches that wear: the one that will fail next is named before it fails, and no other."""
 
-from cabinet_kit import Bench
-from locker.core import doors as D
-from locker.core import records as R
+from cabinet_kit import CabinetRig
+from locker.core import doors, records
 from locker.core.health import Health
 
 
@@ -67,31 +66,31 @@ def test_one_jam_and_a_wait_in_the_queue_are_no_weak_latch():
 
 def _jams(b, times):
     for _ in range(times):
-        b.order(0, D.FOR_SERVICE)
-        b.signal(0, D.PULSED)
+        b.order(0, doors.FOR_SERVICE)
+        b.signal(0, doors.PULSED)
         b.pass_ms(2_100)
-        b.signal(0, D.PULSED)
-        b.signal(0, D.SEEN_OPEN)
-        b.signal(0, D.SEEN_CLOSED)
+        b.signal(0, doors.PULSED)
+        b.signal(0, doors.SEEN_OPEN)
+        b.signal(0, doors.SEEN_CLOSED)
 
 
 def test_a_weak_latch_is_told_once_and_known_after_a_restart_and_a_snapshot():
-    b = Bench()
+    b = CabinetRig()
     for i in range(4):
-        b.signal(i, D.SEEN_CLOSED)
+        b.signal(i, doors.SEEN_CLOSED)
     _jams(b, 8)
     told = [fact for fact in b.facts if fact["kind"] == "fault"]
     assert told == [{"kind": "fault", "code": 3, "what": "latch of door 0 needs many pulses"}]
     assert b.restart().cabinet.health.complaints() == b.cabinet.health.complaints() != []
     snapshot = list(b.cabinet.snapshot())
-    assert [kind for kind, _ in snapshot].count(R.LATCH_STATE) == 1
-    after = Bench(records=[(kind, 0, payload) for kind, payload in snapshot])
+    assert [kind for kind, _ in snapshot].count(records.LATCH_STATE) == 1
+    after = CabinetRig(records=[(kind, 0, payload) for kind, payload in snapshot])
     assert after.cabinet.health.complaints() == b.cabinet.health.complaints()
 
 
 def test_a_text_fits_its_record():
     health = Health(240)
     health.restore(239, 1_999, 1_999, 0, 0)
-    assert len(health.text(239)) <= R.PARCEL_ID_BYTES_MAX
+    assert len(health.text(239)) <= records.PARCEL_ID_BYTES_MAX
     health.restore(239, 100, 100, 255, 0)
-    assert len(health.text(239)) <= R.PARCEL_ID_BYTES_MAX
+    assert len(health.text(239)) <= records.PARCEL_ID_BYTES_MAX

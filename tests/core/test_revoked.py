@@ -1,7 +1,7 @@
 """Bounded lists of what no longer counts: what happens at the bound, and what time takes away."""
 
 from access_kit import EPOCH_S
-from locker.core import records as R
+from locker.core import records
 from locker.core.revoked import COUNTERS_MAX, PARCELS_MAX, Counters, Nonces, Parcels
 
 
@@ -57,13 +57,13 @@ def test_the_horizon_survives_a_snapshot():
     for nonce in range(1, 6):
         nonces.add(nonce, 10 * nonce, 0)
     again = Nonces(2)
-    kept = [R.unpack(kind, payload) for kind, payload in nonces.snapshot(R.TOKEN_USED)]
+    kept = [records.unpack(kind, payload) for kind, payload in nonces.snapshot(records.TOKEN_USED)]
     assert sorted(kept) == [(0, 30), (4, 40), (5, 50)]
-    for kind, payload in nonces.snapshot(R.TOKEN_USED):
-        again.add(*R.unpack(kind, payload), 0)
+    for kind, payload in nonces.snapshot(records.TOKEN_USED):
+        again.add(*records.unpack(kind, payload), 0)
     assert again.horizon == nonces.horizon == 30
     assert [again.has(n, 10 * n) for n in range(1, 6)] == [True] * 5
-    assert list(Nonces(2).snapshot(R.TOKEN_USED)) == []
+    assert list(Nonces(2).snapshot(records.TOKEN_USED)) == []
 
 
 def test_revoked_parcels_end_and_are_bounded():

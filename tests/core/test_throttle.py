@@ -3,8 +3,7 @@
 from time import ticks_add
 
 from access_kit import DAY_S, NEVER, Desk, derived, grant, token
-from locker.core import reasons as W
-from locker.core import records as R
+from locker.core import reasons, records
 from locker.core import throttle as T
 from locker.core.events import TRUST_FLOOR, VIA_KEYPAD, VIA_SCANNER
 
@@ -16,7 +15,7 @@ def _drain(desk):
     tries = 0
     verdict = desk.type(WRONG)
     while verdict is not None:
-        assert verdict[0] == W.R_WRONG
+        assert verdict[0] == reasons.R_WRONG
         tries += 1
         verdict = desk.type(WRONG)
     return tries
@@ -77,7 +76,7 @@ def test_turning_the_clock_earns_nothing():
         _drain(desk)
         before = desk.epoch_s
         desk.epoch_s += jump_s
-        desk.record(R.TIME_SET, 1, before)
+        desk.record(records.TIME_SET, 1, before)
         assert _left(desk) == (0, TRY_S)
         desk.restart()
         assert _left(desk) == (0, TRY_S)
@@ -111,12 +110,12 @@ def test_recording_is_due_only_when_a_whole_try_was_earned():
     assert desk.access.throttle_due(desk.now) is None
     desk.wait(1)
     assert desk.access.throttle_due(desk.now) == (19_000, desk.epoch_s)
-    desk.record(R.THROTTLE_STATE, *desk.access.throttle_due(desk.now))
+    desk.record(records.THROTTLE_STATE, *desk.access.throttle_due(desk.now))
     assert desk.access.throttle_due(desk.now) is None
     desk.wait(TRY_S)
     assert desk.access.throttle_due(desk.now) == (20_000, desk.epoch_s)
     # The last thousandths to a full bucket are worth a record too.
-    desk.record(R.THROTTLE_STATE, 19_500, 0)
+    desk.record(records.THROTTLE_STATE, 19_500, 0)
     desk.wait(TRY_S // 2 - 1)
     assert desk.access.throttle_due(desk.now) is None
     desk.wait(1)
@@ -127,7 +126,7 @@ def test_a_right_code_gives_its_own_try_back():
     desk = Desk()
     desk.access.bind(2, "P1")
     for _ in range(100):
-        assert desk.type(derived("P1"))[0] == W.R_OK
+        assert desk.type(derived("P1"))[0] == reasons.R_OK
     assert _left(desk)[0] == 20
 
 
@@ -222,14 +221,14 @@ def test_tries_of_somebody_before_are_not_forgiven():
     desk.type(WRONG)
     desk.restart()
     desk.access.bind(2, "P1")  # in life from the cabinet's records
-    assert desk.type(derived("P1"))[0] == W.R_OK
+    assert desk.type(derived("P1"))[0] == reasons.R_OK
     assert _left(desk)[0] == 17
 
 
 def test_who_has_a_standing_code_cannot_buy_guesses_with_it():
     # A resident's code works any number of times: guess twice, open the own door, guess twice ...
     desk = Desk()
-    desk.put(R.GRANT, grant(5, "12345678", role=4, door=3))
+    desk.put(records.GRANT, grant(5, "12345678", role=4, door=3))
     desk.wait(2 * DAY_S)  # full bucket, all pardons there
     guesses = 0
     for _ in range(DAY_S // 30):
@@ -248,14 +247,16 @@ def test_a_scanned_token_spends_nothing_and_gives_nothing_back():
     desk = Desk()
     desk.type(WRONG)
     verdict = desk.scan(token(nonce=4))
-    assert verdict[0] == W.R_OK
-    desk.record(R.ACCEPTED, VIA_SCANNER, *verdict[1:4], verdict[5], verdict[6])
+    assert verdict[0] == reasons.R_OK
+    desk.record(records.ACCEPTED, VIA_SCANNER, *verdict[1:4], verdict[5], verdict[6])
     assert _left(desk)[0] == 19
-    desk.record(R.REFUSED, W.R_TOKEN_FORGED, VIA_SCANNER)
+    desk.record(records.REFUSED, reasons.R_TOKEN_FORGED, VIA_SCANNER)
     assert _left(desk)[0] == 19
     desk.access.bind(2, "P1")
     desk.type(derived("P1"))
-    desk.record(R.ACCEPTED, VIA_SCANNER, *verdict[1:4], verdict[5], verdict[6])  # a token right after a code
+    desk.record(
+        records.ACCEPTED, VIA_SCANNER, *verdict[1:4], verdict[5], verdict[6]
+    )  # a token right after a code
     assert _left(desk)[0] == 19
 
 
@@ -263,27 +264,27 @@ def test_tokens_work_while_the_keypad_is_locked():
     desk = Desk()
     _drain(desk)
     for nonce in range(1, 30):
-        assert desk.scan(token(nonce=nonce))[0] == W.R_OK
+        assert desk.scan(token(nonce=nonce))[0] == reasons.R_OK
 
 
 def test_no_comparison_without_a_recorded_attempt():
     desk = Desk()
     desk.access.bind(2, "P1")
-    assert desk.access.check_digits(derived("P1"), desk.now)[0] == W.R_NOT_RECORDED
-    desk.record(R.ATTEMPT, VIA_KEYPAD)
-    assert desk.access.check_digits(derived("P1"), desk.now)[0] == W.R_OK
-    assert desk.access.check_digits(derived("P1"), desk.now)[0] == W.R_NOT_RECORDED
-    desk.record(R.ATTEMPT, VIA_KEYPAD)
+    assert desk.access.check_digits(derived("P1"), desk.now)[0] == reasons.R_NOT_RECORDED
+    desk.record(records.ATTEMPT, VIA_KEYPAD)
+    assert desk.access.check_digits(derived("P1"), desk.now)[0] == reasons.R_OK
+    assert desk.access.check_digits(derived("P1"), desk.now)[0] == reasons.R_NOT_RECORDED
+    desk.record(records.ATTEMPT, VIA_KEYPAD)
     desk.restart()  # power went between the record and the comparison
-    assert desk.access.check_digits(derived("P1"), desk.now)[0] == W.R_NOT_RECORDED
+    assert desk.access.check_digits(derived("P1"), desk.now)[0] == reasons.R_NOT_RECORDED
 
 
 def test_an_attempt_beyond_the_last_try_is_not_compared():
     desk = Desk()
     desk.access.bind(2, "P1")
     _drain(desk)
-    desk.record(R.ATTEMPT, VIA_KEYPAD)  # a caller that did not ask may_try
-    assert desk.access.check_digits(derived("P1"), desk.now)[0] == W.R_NO_TRIES
+    desk.record(records.ATTEMPT, VIA_KEYPAD)  # a caller that did not ask may_try
+    assert desk.access.check_digits(derived("P1"), desk.now)[0] == reasons.R_NO_TRIES
     assert _left(desk) == (0, 2 * TRY_S)
     assert desk.access.throttle.milli_tries() == 0
 
@@ -291,7 +292,7 @@ def test_an_attempt_beyond_the_last_try_is_not_compared():
 def test_a_power_cut_after_the_attempt_costs_the_try_though_it_was_never_compared():
     desk = Desk()
     for left in range(19, -1, -1):
-        desk.record(R.ATTEMPT, VIA_KEYPAD)
+        desk.record(records.ATTEMPT, VIA_KEYPAD)
         desk.restart()
         assert _left(desk)[0] == left
 
@@ -300,9 +301,9 @@ def test_a_token_shown_after_a_power_cut_gives_no_try_back_that_was_cut_off():
     """Wrong digits, the plug before the answer, one's own token: else guesses would cost nothing."""
     desk = Desk()
     for left in (19, 18, 17):
-        desk.record(R.ATTEMPT, VIA_KEYPAD)
+        desk.record(records.ATTEMPT, VIA_KEYPAD)
         desk.restart()
-        desk.record(R.ACCEPTED, VIA_SCANNER, 1, 1, 7, 4, "")
+        desk.record(records.ACCEPTED, VIA_SCANNER, 1, 1, 7, 4, "")
         assert _left(desk)[0] == left
 
 
@@ -317,5 +318,5 @@ def test_a_long_silence_between_two_looks_at_the_ticks_earns_nothing():
 
 def test_a_state_beyond_the_bucket_is_cut_to_it():
     desk = Desk()
-    desk.record(R.THROTTLE_STATE, 65_535, NEVER)
+    desk.record(records.THROTTLE_STATE, 65_535, NEVER)
     assert _left(desk)[0] == 20

@@ -1,8 +1,7 @@
 """What each kind of code opens when typed or scanned, with a clock that is set and one that is not."""
 
 from access_kit import DAY_S, EPOCH_S, NEVER, Desk, derived, grant, token, window
-from locker.core import reasons as W
-from locker.core import records
+from locker.core import reasons, records
 from locker.core.events import COLLECT, TRUST_FLOOR, TRUST_SET
 
 DIGITS = "90210417"
@@ -24,7 +23,7 @@ def scanned(trust, action=COLLECT, begin=EPOCH_S, end=EPOCH_S + DAY_S):
 
 def opens(kind, trust):
     """The actions for which a code of this kind opens."""
-    return [action for action in ACTIONS if kind(trust, action) == W.R_OK]
+    return [action for action in ACTIONS if kind(trust, action) == reasons.R_OK]
 
 
 def test_what_the_host_has_listed_opens_whatever_the_clock_is_worth():
@@ -35,7 +34,7 @@ def test_what_the_host_has_listed_opens_whatever_the_clock_is_worth():
 def test_a_token_without_a_clock_does_what_one_person_may_do_once_and_no_more():
     assert opens(scanned, TRUST_SET) == list(ACTIONS)
     assert opens(scanned, TRUST_FLOOR) == [COLLECT, DEPOSIT, RETURN]
-    assert scanned(TRUST_FLOOR, 4) == W.R_NO_CLOCK
+    assert scanned(TRUST_FLOOR, 4) == reasons.R_NO_CLOCK
 
 
 def test_a_parcels_own_code_collects_it_and_does_nothing_else():
@@ -43,33 +42,33 @@ def test_a_parcels_own_code_collects_it_and_does_nothing_else():
         desk = Desk(trust=trust)
         desk.access.bind(3, "P1")
         reason, _, action, _, door = desk.type(derived("P1"))[:5]
-        assert (reason, action, door) == (W.R_OK, COLLECT, 3)
+        assert (reason, action, door) == (reasons.R_OK, COLLECT, 3)
 
 
 def test_a_code_of_the_hour_or_day_needs_a_clock():
     for role, action, holder in ((1, 1, 7), (3, 4, 1), (2, 5, 9)):
         code = window(role, action, holder, EPOCH_S)
-        assert Desk(trust=TRUST_SET).why(code) == W.R_OK
-        assert Desk(trust=TRUST_FLOOR).why(code) == W.R_NO_CLOCK
+        assert Desk(trust=TRUST_SET).why(code) == reasons.R_OK
+        assert Desk(trust=TRUST_FLOOR).why(code) == reasons.R_NO_CLOCK
 
 
 def test_dates_hold_to_the_second():
     for kind in (listed, scanned):
-        assert kind(TRUST_SET, begin=EPOCH_S, end=EPOCH_S) == W.R_OK
-        assert kind(TRUST_SET, begin=EPOCH_S - 9, end=EPOCH_S - 1) == W.R_EXPIRED
-        assert kind(TRUST_SET, begin=EPOCH_S + 1, end=EPOCH_S + 9) == W.R_NOT_YET
+        assert kind(TRUST_SET, begin=EPOCH_S, end=EPOCH_S) == reasons.R_OK
+        assert kind(TRUST_SET, begin=EPOCH_S - 9, end=EPOCH_S - 1) == reasons.R_EXPIRED
+        assert kind(TRUST_SET, begin=EPOCH_S + 1, end=EPOCH_S + 9) == reasons.R_NOT_YET
 
 
 def test_without_a_clock_what_has_ended_has_ended_and_what_may_have_begun_may_have_begun():
     for kind in (listed, scanned):
-        assert kind(TRUST_FLOOR, begin=EPOCH_S - 9, end=EPOCH_S - 1) == W.R_EXPIRED
-        assert kind(TRUST_FLOOR, begin=EPOCH_S + 1, end=EPOCH_S + 9) == W.R_OK
+        assert kind(TRUST_FLOOR, begin=EPOCH_S - 9, end=EPOCH_S - 1) == reasons.R_EXPIRED
+        assert kind(TRUST_FLOOR, begin=EPOCH_S + 1, end=EPOCH_S + 9) == reasons.R_OK
 
 
 def test_every_reason_has_its_own_number_and_name():
-    numbers = sorted(getattr(W, n) for n in dir(W) if n.startswith("R_") and n != "R_NAMES")
-    assert numbers == list(range(len(W.R_NAMES)))
-    assert len(set(W.R_NAMES)) == len(W.R_NAMES)
-    for name in dir(W):
+    numbers = sorted(getattr(reasons, n) for n in dir(reasons) if n.startswith("R_") and n != "R_NAMES")
+    assert numbers == list(range(len(reasons.R_NAMES)))
+    assert len(set(reasons.R_NAMES)) == len(reasons.R_NAMES)
+    for name in dir(reasons):
         if name.startswith("R_") and name != "R_NAMES":
-            assert W.R_NAMES[getattr(W, name)] == name[2:].lower()
+            assert reasons.R_NAMES[getattr(reasons, name)] == name[2:].lower()

@@ -18,8 +18,7 @@ from consigne.protocol import codes
 from consigne.sim.board.flash import NorFlash
 from console_kit import Terminal
 from locker import config, controller
-from locker.core import core, records
-from locker.core import events as E
+from locker.core import core, events, records
 from locker.core.timekeeping import Clock
 from locker.journal.log import Journal
 from locker.site import Site
@@ -64,7 +63,7 @@ class Supervisor:
         self.ended = why
 
 
-class Bench(Terminal):
+class ConsoleRig(Terminal):
     """A controller over a real journal, and its console."""
 
     def __init__(self, clock_is_set=True, duress=False):
@@ -93,33 +92,33 @@ def code(role, action, holder, at_s=NOW_S):
 
 
 @pytest.fixture
-def bench(tmp_path, monkeypatch):
+def rig(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    return Bench()
+    return ConsoleRig()
 
 
-def test_the_technician_of_this_hour_gets_in_and_the_relays_are_off_first(bench, tmp_path):
-    said = bench.type(code(3, 4, 1) + "\r")
+def test_the_technician_of_this_hour_gets_in_and_the_relays_are_off_first(rig, tmp_path):
+    said = rig.type(code(3, 4, 1) + "\r")
     assert "right; starting for service" in said
-    assert bench.supervisor.ended == "service" and bench.locks.was_off
+    assert rig.supervisor.ended == "service" and rig.locks.was_off
     assert (tmp_path / "service").exists()
-    kinds = [record["kind"] for record in bench.records()]
+    kinds = [record["kind"] for record in rig.records()]
     assert kinds[-2:] == ["attempt", "accepted"]
-    assert bench.records()[-1]["via"] == E.VIA_CONSOLE
+    assert rig.records()[-1]["via"] == events.VIA_CONSOLE
 
 
 def test_a_technician_who_is_forced_gets_in_and_the_host_is_told(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    bench = Bench(duress=True)
+    rig = ConsoleRig(duress=True)
     good = code(3, 4, 1)
-    said = bench.type(good[:-1] + str((int(good[-1]) + 1) % 10) + "\r")
-    assert "right; starting for service" in said and bench.supervisor.ended == "service"
-    assert [record["kind"] for record in bench.records()][-3:] == ["attempt", "accepted", "alarm"]
-    assert bench.records()[-1]["alarm"] == 2
+    said = rig.type(good[:-1] + str((int(good[-1]) + 1) % 10) + "\r")
+    assert "right; starting for service" in said and rig.supervisor.ended == "service"
+    assert [record["kind"] for record in rig.records()][-3:] == ["attempt", "accepted", "alarm"]
+    assert rig.records()[-1]["alarm"] == 2
 
 
-def test_what_is_typed_is_not_shown(bench):
-    assert bench.type(code(3, 4, 1)) == "********"
+def test_what_is_typed_is_not_shown(rig):
+    assert rig.type(code(3, 4, 1)) == "********"
 
 
 @pytest.mark.parametrize(
@@ -127,27 +126,27 @@ def test_what_is_typed_is_not_shown(bench):
     [code(1, 1, 7), code(3, 4, 2), code(3, 4, 1, NOW_S - 7200), "00000000", "1", "123456789012"],
     ids=["a courier's", "another technician's", "of two hours ago", "any", "too short", "too long"],
 )
-def test_other_codes_open_nothing_and_are_recorded(bench, tmp_path, digits):
-    said = bench.type(digits + "\r")
-    assert "wrong code" in said and not bench.supervisor.ended
+def test_other_codes_open_nothing_and_are_recorded(rig, tmp_path, digits):
+    said = rig.type(digits + "\r")
+    assert "wrong code" in said and not rig.supervisor.ended
     assert not (tmp_path / "service").exists()
-    assert [record["kind"] for record in bench.records()][-2:] == ["attempt", "refused"]
+    assert [record["kind"] for record in rig.records()][-2:] == ["attempt", "refused"]
 
 
-def test_guessing_ends_after_twenty_tries_for_the_keypad_too(bench):
+def test_guessing_ends_after_twenty_tries_for_the_keypad_too(rig):
     for _ in range(20):
-        assert "wrong code" in bench.type("00000000\r")
-    before = len(bench.records())
-    assert "too many wrong codes; wait" in bench.type(code(3, 4, 1) + "\r")
-    assert len(bench.records()) == before and not bench.supervisor.ended
-    assert bench.controller.core.access.may_try(bench.controller.now())[0] == 0
+        assert "wrong code" in rig.type("00000000\r")
+    before = len(rig.records())
+    assert "too many wrong codes; wait" in rig.type(code(3, 4, 1) + "\r")
+    assert len(rig.records()) == before and not rig.supervisor.ended
+    assert rig.controller.core.access.may_try(rig.controller.now())[0] == 0
 
 
 @pytest.fixture
 def timeless(tmp_path, monkeypatch):
     """No clock chip, no network: only the newest time in the journal is known."""
     monkeypatch.chdir(tmp_path)
-    return Bench(clock_is_set=False)
+    return ConsoleRig(clock_is_set=False)
 
 
 def number(said):
@@ -194,15 +193,15 @@ def test_the_code_to_a_number_is_one_technicians_and_ends_with_his_others(timele
     assert "right" in timeless.type(codes.console_code(KEY, 40_000, number(timeless.type("\r"))) + "\r")
 
 
-def test_the_code_to_a_number_opens_nothing_else_and_nothing_when_the_clock_is_set(timeless, bench):
+def test_the_code_to_a_number_opens_nothing_else_and_nothing_when_the_clock_is_set(timeless, rig):
     shown = number(timeless.type("\r"))
     answer = codes.console_code(KEY, 1, shown)
     core = timeless.controller.core
-    core.apply(records.ATTEMPT, NOW_S, records.pack(records.ATTEMPT, E.VIA_KEYPAD))
+    core.apply(records.ATTEMPT, NOW_S, records.pack(records.ATTEMPT, events.VIA_KEYPAD))
     assert core.access.check_digits(answer, timeless.controller.now())[0] != 0, "at the keypad"
-    bench.console._number = shown
-    assert "wrong code" in bench.type(answer + "\r") and "number" not in bench.said
-    assert not bench.supervisor.ended
+    rig.console._number = shown
+    assert "wrong code" in rig.type(answer + "\r") and "number" not in rig.said
+    assert not rig.supervisor.ended
 
 
 def test_guessing_without_a_clock_ends_after_twenty_tries_too(timeless):
@@ -212,28 +211,28 @@ def test_guessing_without_a_clock_ends_after_twenty_tries_too(timeless):
     assert "too many wrong codes; wait" in timeless.type(answer + "\r") and not timeless.supervisor.ended
 
 
-def test_who_only_looks_is_told_what_failed_and_nothing_secret(bench):
-    bench.supervisor.faults, bench.supervisor.last = ["display"], "display: OSError: 19"
-    said = bench.type("?")
+def test_who_only_looks_is_told_what_failed_and_nothing_secret(rig):
+    rig.supervisor.faults, rig.supervisor.last = ["display"], "display: OSError: 19"
+    said = rig.type("?")
     assert "0.1.0; journal: clean; clock set; faults: display; last: display: OSError: 19; serving" in said
-    assert bench.records() == [] and KEY.hex() not in said
-    assert "right" in bench.type(code(3, 4, 1) + "\r")
+    assert rig.records() == [] and KEY.hex() not in said
+    assert "right" in rig.type(code(3, 4, 1) + "\r")
 
 
 class Wire:
-    """A serial line to a bench's console: seconds pass while it is read; ``at_s`` says what happens when."""
+    """A serial line to a rig's console: seconds pass while it is read; ``at_s`` says what happens when."""
 
     port = "PORT"
 
-    def __init__(self, bench, at_s):
-        self.bench, self.at_s, self.now_s, self.unread = bench, at_s, 0.0, b""
+    def __init__(self, rig, at_s):
+        self.rig, self.at_s, self.now_s, self.unread = rig, at_s, 0.0, b""
         self.transport = self.serial = self
 
-    def told(self):
+    def device_errors(self):
         return nullcontext()
 
     def write(self, data):
-        self.unread += self.bench.type(data.decode()).encode()
+        self.unread += self.rig.type(data.decode()).encode()
 
     def read_until(self, _, ending, timeout=10, timeout_overall=None):
         head, found, tail = self.unread.partition(ending)
@@ -244,9 +243,9 @@ class Wire:
         return head + found
 
 
-def tool_types(bench, digits, monkeypatch, **at_s):
+def tool_types(rig, digits, monkeypatch, **at_s):
     """The technician's commands give a code to a console; how many seconds they took."""
-    wire = Wire(bench, at_s.get("at_s", {}))
+    wire = Wire(rig, at_s.get("at_s", {}))
     monkeypatch.setattr(prompt, "time", SimpleNamespace(monotonic=lambda: wire.now_s))
     monkeypatch.setattr(prompt, "await_start", lambda _: None)
     prompt._type_code(wire, digits)
@@ -255,7 +254,7 @@ def tool_types(bench, digits, monkeypatch, **at_s):
 
 def test_the_second_of_two_commands_waits_until_the_restarted_board_knows_the_time(timeless, monkeypatch):
     def told_the_time():
-        timeless.controller.now = lambda: (0, NOW_S, E.TRUST_SET)
+        timeless.controller.now = lambda: (0, NOW_S, events.TRUST_SET)
 
     took_s = tool_types(timeless, code(3, 4, 1), monkeypatch, at_s={4: told_the_time})
     assert timeless.supervisor.ended == "service" and 4 <= took_s < 6
@@ -263,29 +262,29 @@ def test_the_second_of_two_commands_waits_until_the_restarted_board_knows_the_ti
 
 
 def test_the_code_to_a_number_is_typed_where_no_time_comes_and_no_command_waits_where_it_is_known(
-    timeless, bench, monkeypatch
+    timeless, rig, monkeypatch
 ):
     answer = codes.console_code(KEY, 1, number(timeless.type("\r")))
     assert tool_types(timeless, answer, monkeypatch) >= prompt.CLOCK_S
     assert timeless.supervisor.ended == "service"
-    assert tool_types(bench, code(3, 4, 1), monkeypatch) < 2
+    assert tool_types(rig, code(3, 4, 1), monkeypatch) < 2
 
 
 @pytest.mark.parametrize("tool", ["\x03", "\x01", "\r", "\n", "\r\x03\r\x01"])
-def test_a_tool_that_asks_for_the_prompt_is_told_that_it_is_closed(bench, tool):
-    assert prompt.CLOSED.decode() in bench.type(tool)
+def test_a_tool_that_asks_for_the_prompt_is_told_that_it_is_closed(rig, tool):
+    assert prompt.CLOSED.decode() in rig.type(tool)
 
 
-def test_a_tool_that_interrupts_begins_a_code_anew(bench):
-    bench.type("1234")
-    bench.type("\x03")
-    assert "right" in bench.type(code(3, 4, 1) + "\r")
+def test_a_tool_that_interrupts_begins_a_code_anew(rig):
+    rig.type("1234")
+    rig.type("\x03")
+    assert "right" in rig.type(code(3, 4, 1) + "\r")
 
 
-def test_nothing_of_a_code_is_in_the_journal(bench):
+def test_nothing_of_a_code_is_in_the_journal(rig):
     digits = code(3, 4, 1)
-    bench.type(digits + "\r")
-    assert digits not in json.dumps(bench.records())
+    rig.type(digits + "\r")
+    assert digits not in json.dumps(rig.records())
 
 
 @pytest.mark.parametrize("file", ["boot.py", "start.py"])

@@ -15,7 +15,7 @@ from consigne.protocol import codes
 from consigne.sim.board.flash import NorFlash
 from console_kit import Terminal
 from locker import rescue
-from locker.core import records as R
+from locker.core import records
 from locker.journal.log import Journal
 
 KEY = hashlib.sha256(b"a key for tests").digest()
@@ -24,7 +24,7 @@ NOW_S = 1_790_000_000
 
 
 def record(journal, kind, *values):
-    journal.append(kind, R.pack(kind, *values), NOW_S)
+    journal.append(kind, records.pack(kind, *values), NOW_S)
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def number(said):
 def kinds(flash):
     journal, found = Journal(flash), []
     journal.open()
-    journal.replay(lambda kind, t, payload, seq: found.append(R.describe(kind, payload)["kind"]))
+    journal.replay(lambda kind, t, payload, seq: found.append(records.describe(kind, payload)["kind"]))
     return found
 
 
@@ -82,21 +82,21 @@ def test_what_failed_can_be_read_and_no_key(board):
 
 def test_tries_spent_before_the_start_failed_are_spent(board):
     for _ in range(20):
-        record(board.journal, R.ATTEMPT, 1)
-        record(board.journal, R.REFUSED, 8, 1)
+        record(board.journal, records.ATTEMPT, 1)
+        record(board.journal, records.REFUSED, 8, 1)
     line = Line()
     answer = codes.console_code(KEY, 1, number(line.type("\r")))
     assert "too many wrong codes" in line.type(answer + "\r") and not line.rescue._ended
 
 
 def test_a_technician_whose_codes_were_revoked_is_not_let_in_here_either(board):
-    record(board.journal, R.HOLDER_COUNTER, 3, 4, 1, 40_000)
+    record(board.journal, records.HOLDER_COUNTER, 3, 4, 1, 40_000)
     line = Line()
     assert "not taken" in line.type(codes.console_code(KEY, 1, number(line.type("\r"))) + "\r")
 
 
 def test_a_record_that_the_start_failed_at_is_not_folded_here(board):
-    board.journal.append(R.GRANT, b"\x00", NOW_S)  # far too short
+    board.journal.append(records.GRANT, b"\x00", NOW_S)  # far too short
     line = Line()
     assert "right" in line.type(codes.console_code(KEY, 1, number(line.type("\r"))) + "\r")
 

@@ -8,7 +8,7 @@ KEY, SCAN, DOOR = 1, 3, 5
 ALL = """
 import gc
 
-from locker.core import events as E
+from locker.core import events
 from locker.drivers.buzzer import Buzzer
 from locker.drivers.display import CharacterDisplay
 from locker.drivers.keypad import MatrixKeypad
@@ -35,13 +35,13 @@ lamp = Lamp(config["led"]["pin"])
 
 def follow(event):
     sink(event)
-    if event[0] == E.EV_KEY:
-        buzzer.play(E.BEEP_KEY)
+    if event[0] == events.EV_KEY:
+        buzzer.play(events.BEEP_KEY)
         if "1" <= event[1] <= "9" and not locks.busy():
             locks.start(int(event[1]) - 1, config["pulse_ms"])
-    elif event[0] == E.EV_SCAN:
+    elif event[0] == events.EV_SCAN:
         display.show(("Bonjour à tous", event[1]))
-        lamp.set(E.LED_BUSY)
+        lamp.set(events.LED_BUSY)
 
 
 async def main():

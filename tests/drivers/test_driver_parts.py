@@ -28,7 +28,7 @@ def run(board, ms):
     board.clock.run_for(ms / 1000)
 
 
-class Bench:
+class DoorsRig:
     """Two doors on bare wires, to be driven by hand."""
 
     def __init__(self, board):
@@ -50,70 +50,70 @@ class Bench:
 
 
 def test_a_coil_needs_both_lines_and_springs_after_60_to_120_ms(board):
-    bench = Bench(board)
-    bench.lines[0].drive("hand", 1)
+    rig = DoorsRig(board)
+    rig.lines[0].drive("hand", 1)
     run(board, 1000)
-    bench.lines[0].drive("hand", 0)
-    bench.arm.drive("hand", 1)
+    rig.lines[0].drive("hand", 0)
+    rig.arm.drive("hand", 1)
     run(board, 1000)
-    bench.arm.drive("hand", 0)
-    assert not bench.doors[0].is_open
-    bench.pulse(board, 0, 59)
-    assert not bench.doors[0].is_open
-    bench.pulse(board, 0, 121)
-    assert bench.doors[0].is_open
-    assert not bench.doors[1].is_open
+    rig.arm.drive("hand", 0)
+    assert not rig.doors[0].is_open
+    rig.pulse(board, 0, 59)
+    assert not rig.doors[0].is_open
+    rig.pulse(board, 0, 121)
+    assert rig.doors[0].is_open
+    assert not rig.doors[1].is_open
 
 
 def test_the_book_counts_coils_that_are_on_together_and_for_how_long(board):
-    bench = Bench(board)
-    for line in bench.lines:
+    rig = DoorsRig(board)
+    for line in rig.lines:
         line.drive("hand", 1)
-    bench.arm.drive("hand", 1)
+    rig.arm.drive("hand", 1)
     run(board, 700)
-    assert bench.supply.coils_on_max == 2
-    assert bench.supply.coil_on_max_us == 700_000, "a pulse that still runs counts too"
-    bench.lines[1].drive("hand", 0)
-    assert bench.supply.hot_switches == 1
+    assert rig.supply.coils_on_max == 2
+    assert rig.supply.coil_on_max_us == 700_000, "a pulse that still runs counts too"
+    rig.lines[1].drive("hand", 0)
+    assert rig.supply.hot_switches == 1
 
 
 def test_the_book_counts_clicks_that_no_pulse_asked_for(board):
-    bench = Bench(board)
-    bench.pulse(board, 0, 200)
-    assert bench.supply.edges_before_armed == 0
-    bench.lines[1].drive("hand", 1)
-    bench.lines[1].drive("hand", 0)
-    assert bench.supply.edges_before_armed == 1
+    rig = DoorsRig(board)
+    rig.pulse(board, 0, 200)
+    assert rig.supply.edges_before_armed == 0
+    rig.lines[1].drive("hand", 1)
+    rig.lines[1].drive("hand", 0)
+    assert rig.supply.edges_before_armed == 1
 
 
 def test_a_jammed_latch_springs_at_the_pulse_after_its_jams(board):
-    bench = Bench(board)
-    bench.doors[0].strike.jams = 2
+    rig = DoorsRig(board)
+    rig.doors[0].strike.jams = 2
     outcomes = []
     for _ in range(3):
-        bench.pulse(board, 0, 300)
-        outcomes.append(bench.doors[0].is_open)
+        rig.pulse(board, 0, 300)
+        outcomes.append(rig.doors[0].is_open)
     assert outcomes == [False, False, True]
 
 
 def test_a_door_held_shut_springs_and_stays_shut(board):
-    bench = Bench(board)
-    bench.doors[0].held_shut = True
-    bench.pulse(board, 0, 300)
-    assert bench.doors[0].springs == 1
-    assert not bench.doors[0].is_open
-    assert bench.doors[0].reed.line.level == 0
+    rig = DoorsRig(board)
+    rig.doors[0].held_shut = True
+    rig.pulse(board, 0, 300)
+    assert rig.doors[0].springs == 1
+    assert not rig.doors[0].is_open
+    assert rig.doors[0].reed.line.level == 0
 
 
 def test_a_power_cut_in_a_pulse_ends_the_current(board):
-    bench = Bench(board)
-    bench.lines[0].drive("hand", 1)
-    bench.arm.drive("hand", 1)
+    rig = DoorsRig(board)
+    rig.lines[0].drive("hand", 1)
+    rig.arm.drive("hand", 1)
     run(board, 10)
     board.power_off()
-    assert bench.supply.coils_on == 0
+    assert rig.supply.coils_on == 0
     run(board, 500)
-    assert not bench.doors[0].is_open
+    assert not rig.doors[0].is_open
 
 
 @pytest.mark.parametrize("closed_level", [0, 1])

@@ -1,13 +1,13 @@
 """A journal on a small flash, for tests that run on both interpreters."""
 
 from consigne.sim.board.flash import SECTOR_BYTES, NorFlash
-from locker.core import records as R
+from locker.core import records
 from locker.journal.log import Journal
 
 SECTORS = 12
 EPOCH_S = 1_795_200_000
-EVENT = R.ACCEPTED
-INTERNAL = R.GRANT_DROP
+EVENT = records.ACCEPTED
+INTERNAL = records.GRANT_DROP
 
 
 def flash(sectors=SECTORS, **faults):

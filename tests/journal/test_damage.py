@@ -5,7 +5,7 @@ from binascii import crc32
 
 from consigne.sim.board.flash import SECTOR_BYTES, TORN, PowerCut
 from flash_kit import EPOCH_S, EVENT, INTERNAL, SECTORS, fill, flash, opened, raises, replayed, unsent
-from locker.core import records as R
+from locker.core import records
 from locker.journal import report as P
 from locker.journal.format import HEADER_CRC_SEED, SEAL_AT
 from locker.journal.log import Journal, JournalFailed, JournalFull, JournalReadOnly
@@ -79,13 +79,13 @@ def test_every_third_sector_destroyed_is_survived_and_said():
         assert "sectors not readable" in report.text
         assert not report.read_only
         there = unsent(again, journal.acknowledged)
-        named = {event[0] for event in there if event[1] != R.LOST}
+        named = {event[0] for event in there if event[1] != records.LOST}
         for event in there:
-            if event[1] == R.LOST:
-                first, last = R.unpack(R.LOST, event[3])
+            if event[1] == records.LOST:
+                first, last = records.unpack(records.LOST, event[3])
                 named.update(range(first, last + 1))
         assert all(event[0] in named for event in old), "what is gone is named"
-        assert all(event in old for event in there if event[1] != R.LOST and event[0] <= old[-1][0])
+        assert all(event in old for event in there if event[1] != records.LOST and event[0] <= old[-1][0])
         fill(again, 200)
         assert opened(nor)[1].read_only is False
         if junk[0] != 0xFF:
@@ -118,7 +118,10 @@ def test_rot_that_cannot_be_repaired_is_said_and_the_state_is_not_called_proven(
     again, report = opened(nor)
     assert report.state == P.DAMAGED and not report.proven and report.lost_events == 1
     assert [event[0] for event in unsent(again)] == [s for s in seqs if s != 6] + [21]
-    assert unsent(again)[-1][1] == R.LOST and R.unpack(R.LOST, unsent(again)[-1][3]) == (6, 6)
+    assert unsent(again)[-1][1] == records.LOST and records.unpack(records.LOST, unsent(again)[-1][3]) == (
+        6,
+        6,
+    )
     assert opened(nor)[1].lost_events == 0, "said once"
 
 

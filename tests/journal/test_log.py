@@ -1,7 +1,7 @@
 """What the journal promises while nothing goes wrong.  Runs on both interpreters."""
 
 from flash_kit import EPOCH_S, EVENT, INTERNAL, fill, flash, opened, raises, replayed, unsent
-from locker.core import records as R
+from locker.core import records
 from locker.journal import report as P
 from locker.journal.log import JournalFull
 
@@ -70,11 +70,11 @@ def test_a_snapshot_replaces_what_was_before_it():
     nor = flash()
     journal, _ = opened(nor)
     fill(journal, 50)
-    journal.snapshot([(R.GRANT, b"g" * 60), (R.DOOR_STATE, b"d" * 20)], EPOCH_S + 60)
+    journal.snapshot([(records.GRANT, b"g" * 60), (records.DOOR_STATE, b"d" * 20)], EPOCH_S + 60)
     journal.append(EVENT, b"after", EPOCH_S + 61)
     want = [
-        (R.GRANT, EPOCH_S + 60, b"g" * 60, 0),
-        (R.DOOR_STATE, EPOCH_S + 60, b"d" * 20, 0),
+        (records.GRANT, EPOCH_S + 60, b"g" * 60, 0),
+        (records.DOOR_STATE, EPOCH_S + 60, b"d" * 20, 0),
         (EVENT, EPOCH_S + 61, b"after", 51),
     ]
     assert replayed(journal) == want
@@ -89,12 +89,12 @@ def test_a_snapshot_over_several_sectors_counts_only_when_it_is_whole():
 
     def broken_off():
         for _ in range(40):
-            yield R.GRANT, b"x" * 200
+            yield records.GRANT, b"x" * 200
         raise RuntimeError
 
     assert raises(RuntimeError, journal.snapshot, broken_off(), EPOCH_S)
     assert replayed(opened(nor)[0]) == [(INTERNAL, EPOCH_S, b"first", 0)]
-    journal.snapshot([(R.GRANT, b"y" * 200)] * 40, EPOCH_S)
+    journal.snapshot([(records.GRANT, b"y" * 200)] * 40, EPOCH_S)
     assert [record[2] for record in replayed(opened(nor)[0])] == [b"y" * 200] * 40
 
 
@@ -119,7 +119,7 @@ def test_unacknowledged_events_give_way_only_when_there_is_no_room_and_that_is_s
     fill(journal, 200)
     for each in (journal, opened(nor)[0]):
         events = unsent(each)
-        lost = [R.unpack(R.LOST, event[3]) for event in events if event[1] == R.LOST]
+        lost = [records.unpack(records.LOST, event[3]) for event in events if event[1] == records.LOST]
         assert lost and lost[0][0] == 1
         there = [event[0] for event in events]
         for first, last in lost:

@@ -12,7 +12,7 @@ from consigne.cli import app
 from consigne.learn.file import wiring_of
 from consigne.learn.ground import SimTechnician
 from consigne.learn.learned import NotOurs, Progress
-from consigne.learn.run import Nothing
+from consigne.learn.run import NoHardwareFound
 from consigne.learn.wizard import AGAIN, BACK, NONE, STOP, Gone, Stopped
 from consigne.sim.board.board import HARD
 from lab.bench.unknown import BOARDS, DOORS, unknown_cabinet
@@ -113,7 +113,7 @@ def test_two_boards_with_one_address_are_told_before_anything_is_opened(tmp_path
     site = Site(tmp_path, on_boards(12, per_board=6))
     site.parts.boards["8a@1:2"].address = 1
     learning = site.learning()
-    with pytest.raises(Nothing):
+    with pytest.raises(NoHardwareFound):
         learning.find(site.technician, 4, with_pins=False)
     assert any("8a board at address 1" in text and "two boards" in text for text in site.technician.said)
     assert site.parts.supply.pulses == 0 and not any(b.opened for b in site.parts.boards.values())
@@ -356,7 +356,7 @@ def test_an_empty_wire_is_told(tmp_path: Path) -> None:
     site = Site(tmp_path, on_boards(3))
     site.parts.boards["8a@1:1"].silent = True
     learning = site.learning()
-    with pytest.raises(Nothing, match="check their power"):
+    with pytest.raises(NoHardwareFound, match="check their power"):
         learning.find(site.technician, 2, with_pins=False)
 
 

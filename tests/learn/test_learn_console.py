@@ -51,7 +51,7 @@ class Bystander:
         raise AssertionError(f"{number} was said twice")
 
 
-class Bench:
+class ConsoleRig:
     """A board, its cabinet, and a laptop with the file that the wizard writes."""
 
     def __init__(self, folder: Path, text: str) -> None:
@@ -79,8 +79,8 @@ class Bench:
 
 
 @pytest.fixture
-def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
-    made = Bench(tmp_path, request.param)
+def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ConsoleRig]:
+    made = ConsoleRig(tmp_path, request.param)
     with made.board:
         yield made
 
@@ -89,34 +89,36 @@ def _wired(file: Path) -> dict[str, object]:
     return wired(spelled_out(open_cabinet(file), compile_file(file)[0]))
 
 
-@pytest.mark.parametrize("bench", [on_chips(2)], indirect=True)
-def test_a_cable_pulled_in_the_middle_of_a_pulse_ends_it_and_the_next_laptop_goes_on(bench: Bench) -> None:
-    strike = bench.board.cabinet.doors[1].strike
+@pytest.mark.parametrize("rig", [on_chips(2)], indirect=True)
+def test_a_cable_pulled_in_the_middle_of_a_pulse_ends_it_and_the_next_laptop_goes_on(
+    rig: ConsoleRig,
+) -> None:
+    strike = rig.board.cabinet.doors[1].strike
     spring = strike.on_spring
 
     def spring_and_pull() -> None:
         strike.on_spring = spring
         spring()
-        bench.board._pull()  # on the board's own thread, with the coil on
+        rig.board._pull()  # on the board's own thread, with the coil on
 
-    bench.board.call(lambda: setattr(strike, "on_spring", spring_and_pull))
+    rig.board.call(lambda: setattr(strike, "on_spring", spring_and_pull))
     with pytest.raises(Gone, match="Nothing stays energised"):
-        bench.learn()
+        rig.learn()
     deadline_s = time.monotonic() + 1.0
-    while bench.energised() and time.monotonic() < deadline_s:
+    while rig.energised() and time.monotonic() < deadline_s:
         time.sleep(0.02)
-    supply = bench.board.cabinet.supply
-    assert bench.energised() == 0 and supply.coil_on_max_us < 1_000_000
-    assert bench.board.call(lambda: [d.strike.line.level for d in bench.board.cabinet.doors]) == [0, 0]
-    bench.board.plug_cable()
-    bench.technician.please("shut the door that nobody was asked for")
-    assert len(bench.learn().progress.numbered) == 2
-    assert _wired(bench.out) == _wired(bench.truth)
+    supply = rig.board.cabinet.supply
+    assert rig.energised() == 0 and supply.coil_on_max_us < 1_000_000
+    assert rig.board.call(lambda: [d.strike.line.level for d in rig.board.cabinet.doors]) == [0, 0]
+    rig.board.plug_cable()
+    rig.technician.please("shut the door that nobody was asked for")
+    assert len(rig.learn().progress.numbered) == 2
+    assert _wired(rig.out) == _wired(rig.truth)
 
 
-@pytest.mark.parametrize("bench", [on_chips(2)], indirect=True)
+@pytest.mark.parametrize("rig", [on_chips(2)], indirect=True)
 def test_a_board_that_restarts_while_somebody_looks_for_the_door_is_set_up_again(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    rig: ConsoleRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     patient = SerialTransport.read_until
 
@@ -125,38 +127,38 @@ def test_a_board_that_restarts_while_somebody_looks_for_the_door_is_set_up_again
         return patient(self, *given, timeout=min(timeout, 1.0), **more)  # type: ignore[no-any-return]
 
     monkeypatch.setattr(SerialTransport, "read_until", hasty)
-    look = bench.technician.which_opened
+    look = rig.technician.which_opened
 
     def reset_and_look(place: str, note: str) -> str:
-        bench.technician.which_opened = look  # type: ignore[method-assign]
-        bench.board.reset()
+        rig.technician.which_opened = look  # type: ignore[method-assign]
+        rig.board.reset()
         return look(place, note)
 
-    bench.technician.which_opened = reset_and_look  # type: ignore[method-assign]
-    assert len(bench.learn().progress.numbered) == 2
-    assert _wired(bench.out) == _wired(bench.truth)
+    rig.technician.which_opened = reset_and_look  # type: ignore[method-assign]
+    assert len(rig.learn().progress.numbered) == 2
+    assert _wired(rig.out) == _wired(rig.truth)
 
 
-@pytest.mark.parametrize("bench", [on_boards(1, "modbus", 8)], indirect=True)
-def test_a_lock_board_is_found_and_opened_by_the_controllers_own_wire(bench: Bench) -> None:
-    with ReplConsole(bench.board.port) as console:
-        progress = Progress.beside(bench.out, wiring_of(bench.truth))
+@pytest.mark.parametrize("rig", [on_boards(1, "modbus", 8)], indirect=True)
+def test_a_lock_board_is_found_and_opened_by_the_controllers_own_wire(rig: ConsoleRig) -> None:
+    with ReplConsole(rig.board.port) as console:
+        progress = Progress.beside(rig.out, wiring_of(rig.truth))
         learning = Learning.over_console(progress, console, lambda text: None)
-        learning.find(bench.technician, 1, with_pins=False)
+        learning.find(rig.technician, 1, with_pins=False)
         (board,) = progress.boards or []
         assert (board.kind, board.address, board.inputs) == ("modbus", 1, 8)
         (group,) = learning._groups
         before = group.levels()[0]
         group.pulse((board.name, 0))
         assert {spot for spot in before if before[spot] != group.levels()[0][spot]} == {(board.name, 0)}
-    assert bench.technician.which_opened("", "") == "1" and bench.energised() == 0
+    assert rig.technician.which_opened("", "") == "1" and rig.energised() == 0
 
 
-@pytest.mark.parametrize("bench", [on_chips(2)], indirect=True)
-def test_the_command_asks_at_the_terminal_and_writes_the_file(bench: Bench) -> None:
-    arguments = ["cabinet", "learn", str(bench.out), "--console", bench.board.port]
-    arguments += ["--wiring", str(bench.truth), "--addresses", "1"]
+@pytest.mark.parametrize("rig", [on_chips(2)], indirect=True)
+def test_the_command_asks_at_the_terminal_and_writes_the_file(rig: ConsoleRig) -> None:
+    arguments = ["cabinet", "learn", str(rig.out), "--console", rig.board.port]
+    arguments += ["--wiring", str(rig.truth), "--addresses", "1"]
     done = CliRunner().invoke(app, arguments, input="1\nback\n1\n2\nn\n")
     assert done.exit_code == 0 and "2 doors after 2 openings" in done.output, done.output
     assert "expander 0x20, GPA0: number on the door that opened" in done.output
-    assert _wired(bench.out) == _wired(bench.truth)
+    assert _wired(rig.out) == _wired(rig.truth)

@@ -9,9 +9,9 @@ import uvicorn
 from consigne.cabinet.compiler import compile_cabinet, open_cabinet
 from consigne.cabinet.draw.front import places
 from consigne.demo.front import plates, terminal
-from consigne.demo.pages.bench import Bench
 from consigne.demo.pages.cabinet import CabinetView, keep_drawn
 from consigne.demo.pages.front import DoorView, FrontView
+from consigne.demo.pages.tray import Tray
 from consigne.server.pages.work import Work
 from consigne.server.threads import Threads
 from consigne.ui.components import box, dress
@@ -85,7 +85,7 @@ def add_page(path: str, front: StillFront) -> None:
             with box("grow"):
                 desk: Any = NoNews()
                 work = Work(Threads("pages", 1, 1))
-                keep_drawn(front, (CabinetView(front), Bench(work, front, desk, lambda _: [])))
+                keep_drawn(front, (CabinetView(front), Tray(work, front, desk, lambda _: [])))
             box("card")
 
     ui.page(path)(page)

@@ -36,7 +36,7 @@ KINDS = {
 
 
 @dataclass(frozen=True)
-class Role:
+class PinRole:
     """What a pin does.
 
     ``rest``: the level that its wiring holds it at before the firmware runs: "low", "high", "open"
@@ -52,32 +52,32 @@ class Role:
     analog: bool = False
 
 
-RELAY = Role("a lock's relay", output=True, rest="low", coil=True)
-ARM = Role("the arming line", output=True, rest="low", coil=True)
-REED = Role("a door's sensor", rest="unknown", pulled=True)
-I2C = Role("an I2C line", output=True, rest="high")
-INTERRUPT = Role("an interrupt line", rest="high", pulled=True)
-ROW = Role("a keypad row", output=True)
-COLUMN = Role("a keypad column", pulled=True)
-WIEGAND = Role("a Wiegand line", rest="high", pulled=True)
-SEND = Role("a UART's TX", output=True, rest="high")
-HEAR = Role("a UART's RX", rest="unknown")
-DIRECTION = Role("an RS-485 driver's enable", output=True, rest="low")
-PANEL = Role("a lamp or buzzer", output=True, rest="low")
-SENSE = Role("the measurement of the supply", rest="unknown", analog=True)
-TAMPER = Role("the lid's switch", rest="unknown", pulled=True)
-MAINS = Role("the mains' sensor", rest="unknown")
-SHIFT = Role("a shift register's line", output=True)
-ENABLE = Role("the shift registers' enable", output=True, rest="high")
-BACK = Role("the shift registers' end", rest="unknown")
-STRIP = Role("the lights' data line", output=True)
-SPI = Role("an SPI line", output=True)
-SELECT = Role("the Ethernet module's select", output=True, rest="high")
-MISO = Role("the Ethernet module's MISO")
-RESET = Role("the Ethernet module's reset", output=True, rest="high")
+RELAY = PinRole("a lock's relay", output=True, rest="low", coil=True)
+ARM = PinRole("the arming line", output=True, rest="low", coil=True)
+REED = PinRole("a door's sensor", rest="unknown", pulled=True)
+I2C = PinRole("an I2C line", output=True, rest="high")
+INTERRUPT = PinRole("an interrupt line", rest="high", pulled=True)
+ROW = PinRole("a keypad row", output=True)
+COLUMN = PinRole("a keypad column", pulled=True)
+WIEGAND = PinRole("a Wiegand line", rest="high", pulled=True)
+SEND = PinRole("a UART's TX", output=True, rest="high")
+HEAR = PinRole("a UART's RX", rest="unknown")
+DIRECTION = PinRole("an RS-485 driver's enable", output=True, rest="low")
+PANEL = PinRole("a lamp or buzzer", output=True, rest="low")
+SENSE = PinRole("the measurement of the supply", rest="unknown", analog=True)
+TAMPER = PinRole("the lid's switch", rest="unknown", pulled=True)
+MAINS = PinRole("the mains' sensor", rest="unknown")
+SHIFT = PinRole("a shift register's line", output=True)
+ENABLE = PinRole("the shift registers' enable", output=True, rest="high")
+BACK = PinRole("the shift registers' end", rest="unknown")
+STRIP = PinRole("the lights' data line", output=True)
+SPI = PinRole("an SPI line", output=True)
+SELECT = PinRole("the Ethernet module's select", output=True, rest="high")
+MISO = PinRole("the Ethernet module's MISO")
+RESET = PinRole("the Ethernet module's reset", output=True, rest="high")
 
 
-_ETHERNET: dict[EthernetPin, Role] = {
+_ETHERNET: dict[EthernetPin, PinRole] = {
     "sck": SPI,
     "mosi": SPI,
     "miso": MISO,
@@ -92,7 +92,7 @@ class Use:
     """A pin of the board that one key of the file claims."""
 
     pin: int
-    role: Role
+    role: PinRole
     key: Key
     pull_up: bool = False
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from . import model
-from .model import KINDS, Role
+from .model import KINDS, PinRole
 from .profiles import Profile
 from .rules.pins import suitable
 from .schema import HEIGHTS_CM
@@ -45,7 +45,7 @@ class _Pins:
     board: Profile
     used: set[int] = field(default_factory=lambda: {0})  # on all of them the button for the download mode
 
-    def take(self, role: Role, serves: str) -> int:
+    def take(self, role: PinRole, serves: str) -> int:
         """A pin for a key of the file: the one that the board has wired for it, or any other."""
         wired = {pin for pin, keys in self.board.wired.items() if serves in keys} - self.used
         can = wired or suitable(self.board, role, self.used)

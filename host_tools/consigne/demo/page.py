@@ -23,8 +23,8 @@ from consigne.ui.components import box, dress
 from consigne.ui.listening import listen
 
 from .front import LockerFront
-from .pages.bench import Bench, Thing
 from .pages.cabinet import CabinetView, keep_drawn
+from .pages.tray import Thing, Tray
 from .stage import Stage
 
 THINGS_MAX = 6
@@ -58,7 +58,7 @@ def add_pages(app: FastAPI, stage: Stage) -> None:
         dress(ABOUT, (("HTTP API", "/docs"),))
         with box("stage"):
             with box("grow"):
-                keep_drawn(front, (CabinetView(front), Bench(work, front, desk, things_at_hand)))
+                keep_drawn(front, (CabinetView(front), Tray(work, front, desk, things_at_hand)))
             view = OperatorView(work, desk, hands)
         await work.look(view.refresh)()
 

@@ -109,7 +109,7 @@ class Board:
         order = "import machine, micropython\nmicropython.kbd_intr(-1)\n"
         if service:
             order += "open('/service', 'w').close()\n"
-        with self.line.told():
+        with self.line.device_errors():
             self.transport.exec_raw_no_follow(f"{order}print({_RESETS!r})\nmachine.reset()")
             heard: bytes = self.transport.read_until(1, _RESETS.encode(), timeout=prompt.ANSWER_S)
             if not heard.endswith(_RESETS.encode()):
@@ -122,7 +122,7 @@ class Board:
 
     def run(self, code: str, timeout_s: float = 30) -> str:
         """Run code in the raw REPL; what it printed."""
-        with self.line.told():
+        with self.line.device_errors():
             out, wrong = self.transport.exec_raw(code, timeout=timeout_s)
             if wrong:
                 raise TransportExecError(out, wrong.decode(errors="replace"))
@@ -155,7 +155,7 @@ class Board:
 
     def read_file(self, name: str) -> bytes | None:
         """A file of the board's file system, None when there is none."""
-        with self.line.told():
+        with self.line.device_errors():
             try:
                 data: bytes = self.transport.fs_readfile(name)
             except FileNotFoundError:
@@ -167,7 +167,7 @@ class Board:
     def write_file(self, name: str, data: bytes) -> None:
         """Put a file in place whole: written beside it, read back by hash, then renamed over it."""
         beside = name + "~"
-        with self.line.told():
+        with self.line.device_errors():
             try:
                 self.transport.fs_writefile(beside, data, chunk_size=_FILE_CHUNK_BYTES)
                 held = self.transport.fs_hashfile(beside, "sha256")

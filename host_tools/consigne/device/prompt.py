@@ -84,7 +84,9 @@ def _ask(line: SerialLine, wait_s: float, heard: bytearray, *, interrupts: bool)
             line.transport.in_raw_repl = True
             return True
         if interrupts and asked % _ASKS_BEFORE_HUSH == 0:
-            with line.told():  # it may be taking our questions for the rest of an update that broke off
+            with (
+                line.device_errors()
+            ):  # it may be taking our questions for the rest of an update that broke off
                 heard += line.transport.read_until(1, CLOSED, timeout=_HUSH_S, timeout_overall=_HUSH_S)
     return False
 
@@ -93,7 +95,7 @@ def _in_step(line: SerialLine) -> bool:
     """Hear out what earlier questions are answered yet, up to what only this one can be."""
     token = secrets.token_hex(4)
     expected = f"{token}\r\n\x04\x04".encode()
-    with line.told():
+    with line.device_errors():
         line.transport.serial.write(f"print('{token}')\x04".encode())
         heard: bytes = line.transport.read_until(1, expected, timeout_overall=ANSWER_S)
     return heard.endswith(expected)
@@ -101,7 +103,7 @@ def _in_step(line: SerialLine) -> bool:
 
 def _ask_once(line: SerialLine, interrupts: bool) -> bytes:
     port = line.transport.serial
-    with line.told():
+    with line.device_errors():
         port.write(b"\r\x03" if interrupts else b"")
         port.reset_input_buffer()
         port.write(b"\r\x01")
@@ -125,7 +127,7 @@ def _await_clock(line: SerialLine) -> None:
 
 def _type_code(line: SerialLine, code: str) -> None:
     port = line.transport.serial
-    with line.told():
+    with line.device_errors():
         port.write(b"\r")
         line.transport.read_until(1, CLOSED, timeout_overall=ANSWER_S)
         _await_clock(line)

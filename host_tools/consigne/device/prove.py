@@ -53,7 +53,7 @@ def ask(board: Board, ask_person: Ask, say: Say) -> str:
         _compartment(name, believed, ask_person, say)
         for name, believed in zip(told["names"], told["doors"], strict=True)
     ]
-    board.run(f"bench.settle({settled!r})")
+    board.run(f"locker.settle({settled!r})")
     again: _Told = board.call("prove", "")[0]
     if not again["proven"]:
         raise errors.DeviceError(

@@ -140,7 +140,7 @@ class SerialLine:
         return self._transport
 
     @contextlib.contextmanager
-    def told(self) -> Iterator[None]:
+    def device_errors(self) -> Iterator[None]:
         """What mpremote and pyserial raise becomes one sentence."""
         try:
             yield

@@ -17,7 +17,7 @@ def lines(line: SerialLine, until: float | None) -> Iterator[str]:
     rest = b""
     port = line.transport.serial
     while until is None or time.monotonic() < until:
-        with line.told():
+        with line.device_errors():
             rest += port.read(port.in_waiting or 1)
         *whole, rest = rest.split(b"\n")
         yield from (one.decode(errors="replace").rstrip("\r") for one in whole)

@@ -17,7 +17,7 @@ from consigne.cabinet.profiles import profiles
 from .console import ReplConsole
 from .file import usual_wiring, wiring_of
 from .learned import NotOurs, Progress, in_words
-from .run import Learning, Nothing, simulated
+from .run import Learning, NoHardwareFound, simulated
 from .serialwire import SerialWire
 from .wizard import AGAIN, BACK, NONE, STOP, TWO, Stopped, Technician
 
@@ -115,7 +115,7 @@ def learn(
     except Stopped:
         typer.echo(f"{_known(progress)} kept in {progress.file}: the same command goes on from there")
         raise typer.Exit(1) from None
-    except (OSError, NotOurs, Nothing, CabinetError) as error:
+    except (OSError, NotOurs, NoHardwareFound, CabinetError) as error:
         typer.echo(str(error), err=True)
         if progress_kept(file):
             typer.echo("what was learned is kept: the same command goes on from there", err=True)

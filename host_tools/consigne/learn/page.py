@@ -22,7 +22,7 @@ from consigne.ui.listening import listen
 
 from .ground import UnknownCabinet
 from .learned import Progress
-from .run import Learning, Nothing, simulated
+from .run import Learning, NoHardwareFound, simulated
 from .wizard import AGAIN, BACK, NONE, STOP, TWO, Stopped
 
 _CM_PX = 3.4
@@ -134,7 +134,7 @@ class LearnPage:
             learning.write(self._out)
         except Stopped:
             tell(f"{len(self.progress.numbered)} doors are learned and kept in {self.progress.file}")
-        except (OSError, ValueError, Nothing) as error:
+        except (OSError, ValueError, NoHardwareFound) as error:
             tell(str(error))
         else:
             for text in troubles:

@@ -6,7 +6,7 @@ from pathlib import Path
 from consigne.cabinet.compiler import compile_cabinet, open_cabinet, spelled_out
 from consigne.cabinet.deviceconfig import WiredConfig
 from consigne.cabinet.document import Document
-from consigne.cabinet.model import REED, RELAY, Cabinet, Role
+from consigne.cabinet.model import REED, RELAY, Cabinet, PinRole
 from consigne.cabinet.profiles import Profile, profiles
 from consigne.cabinet.reading import Sheet
 from consigne.cabinet.rules.pins import suitable
@@ -20,7 +20,7 @@ from .wizard import Group, Technician, Wizard
 Say = Callable[[str], None]
 
 
-class Nothing(ValueError):
+class NoHardwareFound(ValueError):
     """Nobody answers; the text says what to look at."""
 
 
@@ -48,14 +48,16 @@ class Learning:
         return cls(progress, wires, controller, say)
 
     def find(self, technician: Technician, addresses_max: int, with_pins: bool) -> None:
-        """Look for boards and expanders, unless an earlier run did.  ``Nothing`` when there is none."""
+        """Look for boards and expanders, unless an earlier run did.  Raises ``NoHardwareFound``."""
         if self.progress.boards is None:
             self._scan(technician, addresses_max)
         boards = self.progress.boards or []
         self._groups = [BoardGroup(self._wires[board.uart], board) for board in boards]
         self._add_chips(with_pins)
         if not self._groups:
-            raise Nothing("no lock board and no expander answers: check their power, A and B, SDA and SCL")
+            raise NoHardwareFound(
+                "no lock board and no expander answers: check their power, A and B, SDA and SCL"
+            )
 
     def _add_chips(self, with_pins: bool) -> None:
         """What the controller itself drives and reads."""
@@ -150,7 +152,7 @@ def _free_pins(wiring: Document) -> tuple[list[int], list[int]]:
     board: Profile = profiles()[wiring["board"]]
     used = set(_pins_in(wiring))
 
-    def can(role: Role) -> set[int]:
+    def can(role: PinRole) -> set[int]:
         return suitable(board, role, used)
 
     sensors = can(REED)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 U16_MAX = 0xFFFF
 U32_MAX = 0xFFFFFFFF
+LATCH_WEAK = 0x80
+"""In a latch's state: it will fail soon (``locker/core/health.py``)."""
 SAMPLES_MAX = 64
 LATCHES_MAX = 1_000
 

@@ -16,7 +16,7 @@ from .fleet.condition import Condition
 from .fleet.fleet import Fleet
 from .fleet.orders import Orders
 from .fleet.overview import Overview
-from .ingest.ingest import Ingest, Listener, Role
+from .ingest.ingest import Ingest, Listener, ProcessRole
 from .ingest.workers import LEADERS, BrokerAccess, Workers
 from .notices import notices
 from .notices.notices import Outbox
@@ -96,7 +96,9 @@ class HostService:
         self.outbox = Outbox(self.database)
         self.workers = Workers(database_url, access, workers) if workers > 1 else None
         self.client = access.client(LEADERS if self.workers else None)
-        self.ingest = Ingest(self.database, self.client, Role.LEADER if self.workers else Role.ALONE)
+        self.ingest = Ingest(
+            self.database, self.client, ProcessRole.LEADER if self.workers else ProcessRole.ALONE
+        )
         if self.workers:
             self.ingest.others = self.workers.total
         self.notifier = (

@@ -20,7 +20,7 @@ from binascii import crc32
 sys.path[:0] = [sys.argv[1], sys.argv[2]]
 
 from .traffic import Traffic
-from locker.core import records as R
+from locker.core import records as device_records
 from locker.journal.log import Journal
 
 SECTOR_BYTES = 4096
@@ -129,7 +129,10 @@ def full_log():
             if journal.snapshot_due():
                 if device.erases > SECTORS + SECTORS // 2:
                     return device
-                journal.snapshot([(R.DOOR_STATE, bytes(33))] * 48 + [(R.GRANT, bytes(46))] * 30, time_s)
+                journal.snapshot(
+                    [(device_records.DOOR_STATE, bytes(33))] * 48 + [(device_records.GRANT, bytes(46))] * 30,
+                    time_s,
+                )
         journal.maintain()
 
 

@@ -16,10 +16,8 @@ if __name__ == "__main__":
     sys.path[:0] = [root + "/tests/core", root + "/firmware"]
 
 from access_kit import Desk, derived, token, window
-from core_kit import Bench
-from locker.core import codes, labels
-from locker.core import events as E
-from locker.core import records as R
+from core_kit import CoreRig
+from locker.core import codes, events, labels, records
 
 
 def _hex(data):
@@ -38,14 +36,14 @@ def play(steps):
     """The answers to ``steps``, beginning with a new locker."""
     options = steps[0]
     if options is None:
-        table, bench = _CORE_STEPS, Bench()
+        table, rig = _CORE_STEPS, CoreRig()
     else:
-        table, bench = _STEPS, Desk(digits=options[0], duress=options[1], trust=options[2])
-        bench.epoch_s = options[3]
+        table, rig = _STEPS, Desk(digits=options[0], duress=options[1], trust=options[2])
+        rig.epoch_s = options[3]
     out = []
     for step in steps[1:]:
         try:
-            out.append(table[step[0]](bench, *step[1:]))
+            out.append(table[step[0]](rig, *step[1:]))
         except Exception as error:  # noqa: BLE001 - the test refuses it by name
             out.append(["raised", type(error).__name__, step[0]])
     return out
@@ -91,7 +89,7 @@ _STEPS = {
     "label": lambda desk, text: labels.parcel_id(text),
     "bytes": lambda desk, data: labels.parcel_possible(unhexlify(data)),
     "host": lambda desk, kind, data: _host(desk, kind, unhexlify(data)),
-    "drop": lambda desk, id_: desk.record(R.GRANT_DROP, id_),
+    "drop": lambda desk, id_: desk.record(records.GRANT_DROP, id_),
     "opened": lambda desk, door, ref, parcel: desk.opened(door, ref, parcel),
     "bind": _bind,
     "unbind": lambda desk, door: desk.access.unbind(door),
@@ -110,54 +108,54 @@ _STEPS = {
 
 
 def _told(do):
-    """A step that does something to a ``core_kit.Bench``: what was recorded, shown and pulsed of it."""
+    """A step that does something to a ``core_kit.CoreRig``: what was recorded, shown and pulsed of it."""
 
-    def step(bench, *arguments):
-        bench.facts, bench.pulses = [], []
-        do(bench, *arguments)
-        return [[sorted(fact.items()) for fact in bench.facts], bench.screen, bench.pulses, _lines(bench)]
+    def step(rig, *arguments):
+        rig.facts, rig.pulses = [], []
+        do(rig, *arguments)
+        return [[sorted(fact.items()) for fact in rig.facts], rig.screen, rig.pulses, _lines(rig)]
 
     return step
 
 
-def _lines(bench):
-    return list(bench.lines)
+def _lines(rig):
+    return list(rig.lines)
 
 
-def _give(bench, payloads):
-    bench.give(*[unhexlify(payload) for payload in payloads])
+def _give(rig, payloads):
+    rig.give(*[unhexlify(payload) for payload in payloads])
 
 
-def _revoke(bench, kind, payload):
-    bench.send((E.EV_REVOKE, kind, unhexlify(payload)))
+def _revoke(rig, kind, payload):
+    rig.send((events.EV_REVOKE, kind, unhexlify(payload)))
 
 
-def _door(bench, door, is_open):
-    bench.is_open[door] = is_open
-    bench.send((E.EV_DOOR, door, is_open))
+def _door(rig, door, is_open):
+    rig.is_open[door] = is_open
+    rig.send((events.EV_DOOR, door, is_open))
 
 
-def _jam(bench, door, jammed):
+def _jam(rig, door, jammed):
     if jammed:
-        bench.jammed.add(door)
+        rig.jammed.add(door)
     else:
-        bench.jammed.discard(door)
+        rig.jammed.discard(door)
 
 
 _CORE_STEPS = {
-    "press": _told(lambda bench, keys: bench.press(keys)),
-    "scan": _told(lambda bench, text: bench.scan(text)),
-    "garbled": _told(lambda bench: bench.send((E.EV_SCAN_GARBLED,))),
-    "together": _told(lambda bench: bench.send((E.EV_KEYS_TOGETHER,))),
-    "courier": _told(lambda bench: bench.press(bench.window(1, 1, 7) + "#")),
-    "technician": _told(lambda bench: bench.press(bench.window(3, 4, 1) + "#")),
-    "customer": _told(lambda bench, parcel: bench.press(bench.derived(parcel) + "#")),
+    "press": _told(lambda rig, keys: rig.press(keys)),
+    "scan": _told(lambda rig, text: rig.scan(text)),
+    "garbled": _told(lambda rig: rig.send((events.EV_SCAN_GARBLED,))),
+    "together": _told(lambda rig: rig.send((events.EV_KEYS_TOGETHER,))),
+    "courier": _told(lambda rig: rig.press(rig.window(1, 1, 7) + "#")),
+    "technician": _told(lambda rig: rig.press(rig.window(3, 4, 1) + "#")),
+    "customer": _told(lambda rig, parcel: rig.press(rig.derived(parcel) + "#")),
     "give": _told(_give),
     "revoke": _told(_revoke),
     "door": _told(_door),
     "jam": _told(_jam),
-    "open": _told(lambda bench, door, counter: bench.send((E.EV_OPEN_ORDER, door, counter, "c"))),
-    "pass": _told(lambda bench, seconds: bench.pass_s(seconds)),
+    "open": _told(lambda rig, door, counter: rig.send((events.EV_OPEN_ORDER, door, counter, "c"))),
+    "pass": _told(lambda rig, seconds: rig.pass_s(seconds)),
 }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from locker.core import records as R
+from locker.core import records
 from pair import both
 
 DOOR = st.integers(0, 3)
@@ -17,8 +17,8 @@ PARCEL = st.sampled_from(("P1", "P2", "RR123456785FR"))
 PRINTABLE = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=60)
 TOKENISH = st.text(string.ascii_letters + string.digits + "-_=", max_size=110).map("CG1".__add__)
 GRANT = st.builds(
-    lambda id_, role, action, door, uses, parcel, end: R.pack(
-        R.GRANT, id_, 0, end, role, action, 0, door, uses, bytes(16), parcel
+    lambda id_, role, action, door, uses, parcel, end: records.pack(
+        records.GRANT, id_, 0, end, role, action, 0, door, uses, bytes(16), parcel
     ),
     st.integers(0, 3),
     st.integers(0, 7),
@@ -36,7 +36,7 @@ STEPS = st.one_of(
     st.tuples(st.just("give"), st.lists(st.one_of(GRANT, st.binary(max_size=80)).map(bytes.hex), max_size=3)),
     st.tuples(
         st.just("revoke"),
-        st.sampled_from((R.REVOKE_PARCEL, R.REVOKE_NONCE, R.HOLDER_COUNTER)),
+        st.sampled_from((records.REVOKE_PARCEL, records.REVOKE_NONCE, records.HOLDER_COUNTER)),
         st.binary(max_size=20).map(bytes.hex),
     ),
     st.tuples(st.just("door"), DOOR, st.booleans()),

@@ -8,7 +8,7 @@ from access_kit import EPOCH_S, Desk, derived, grant, token, window
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from locker.core import records as R
+from locker.core import records
 from locker.core.events import TRUST_FLOOR, TRUST_SET
 from locker.core.reasons import R_DONE_BEFORE, R_OK
 from locker.core.revoked import Nonces
@@ -24,7 +24,7 @@ class Guesser(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.desk = Desk()
-        self.desk.put(R.GRANT, grant(1, OWN, role=4, door=3))  # the attacker is a resident
+        self.desk.put(records.GRANT, grant(1, OWN, role=4, door=3))  # the attacker is a resident
         self.uptime_ms = 0
         self.guesses: list[int] = []
 
@@ -52,7 +52,7 @@ class Guesser(RuleBasedStateMachine):
     @rule(minutes=st.integers(0, 3))
     def cut_the_power_between_record_and_comparison(self, minutes: int) -> None:
         if self.desk.access.may_try(self.desk.now)[1] == 0:
-            self.desk.record(R.ATTEMPT, 1)
+            self.desk.record(records.ATTEMPT, 1)
         self.desk.restart()
         self.wait(minutes)
 
@@ -61,7 +61,7 @@ class Guesser(RuleBasedStateMachine):
         before = self.desk.epoch_s
         self.desk.epoch_s = max(before + seconds, 0)
         self.desk.trust = TRUST_SET if known else TRUST_FLOOR
-        self.desk.record(R.TIME_SET, 1, before)
+        self.desk.record(records.TIME_SET, 1, before)
 
     @invariant()
     def no_day_has_more_than_a_hundred_guesses(self) -> None:
@@ -111,17 +111,17 @@ def _live(desk: Desk, story: Any) -> None:
     for name, *rest in story:
         if name == "grant":
             id_, digits, uses, door = rest
-            desk.put(R.GRANT, grant(id_, digits, uses=uses, door=door))
+            desk.put(records.GRANT, grant(id_, digits, uses=uses, door=door))
         elif name == "drop":
-            desk.record(R.GRANT_DROP, rest[0])
+            desk.record(records.GRANT_DROP, rest[0])
         elif name == "opened":
             desk.opened(rest[0], rest[1])
         elif name == "revoke_parcel":
-            desk.record(R.REVOKE_PARCEL, EPOCH_S + rest[1], rest[0])
+            desk.record(records.REVOKE_PARCEL, EPOCH_S + rest[1], rest[0])
         elif name == "revoke_nonce":
-            desk.record(R.REVOKE_NONCE, rest[0], EPOCH_S + rest[1])
+            desk.record(records.REVOKE_NONCE, rest[0], EPOCH_S + rest[1])
         elif name == "counter":
-            desk.record(R.HOLDER_COUNTER, 1, 1, 7, rest[0])
+            desk.record(records.HOLDER_COUNTER, 1, 1, 7, rest[0])
         elif name == "scan":
             desk.scan(token(nonce=rest[0]))
         elif name == "type":
@@ -138,7 +138,7 @@ def _answers(desk: Desk) -> list[Any]:
     digits += [window(1, 1, counter, desk.epoch_s) for counter in range(10)]
     out: list[Any] = []
     for text in digits:
-        desk.put(R.THROTTLE_STATE, R.pack(R.THROTTLE_STATE, 20_000, 0))
+        desk.put(records.THROTTLE_STATE, records.pack(records.THROTTLE_STATE, 20_000, 0))
         out.append(desk.type(text))
     return out + [desk.scan(token(nonce=nonce)) for nonce in range(1, 7)]
 
@@ -164,8 +164,8 @@ def test_no_list_is_too_small_to_remember_a_used_token(uses: list[tuple[int, int
         for used, end in ends.items():
             assert nonces.has(used, end) or end < floor_s
         again = Nonces(8)
-        for _, payload in nonces.snapshot(R.TOKEN_USED):
-            again.add(*R.unpack(R.TOKEN_USED, payload), floor_s)
+        for _, payload in nonces.snapshot(records.TOKEN_USED):
+            again.add(*records.unpack(records.TOKEN_USED, payload), floor_s)
         for used, end in ends.items():
             assert again.has(used, end) or end < floor_s
 

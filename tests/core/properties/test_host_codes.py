@@ -13,7 +13,7 @@ from consigne.protocol import codes, frames
 from hypothesis import given
 from hypothesis import strategies as st
 from locker.core import codes as device
-from locker.core import records as R
+from locker.core import records
 from locker.core.reasons import R_OK
 
 VECTORS: dict[str, list[dict[str, Any]]] = json.loads(
@@ -64,12 +64,14 @@ def test_codes_of_the_host_open_at_the_locker(digits: int, action: int, door: in
     assert desk.type(codes.window_code(KEY, 1, 1, 7, desk.epoch_s, digits))[:4] == (R_OK, 1, 1, 7)
     typed = codes.new_digits(digits)
     tag = codes.listed_tag(KEY, typed)
-    desk.put(R.GRANT, R.pack(R.GRANT, 5, 0, 2**32 - 1, 4, 0, 0, door, 0, tag, ""))
+    desk.put(records.GRANT, records.pack(records.GRANT, 5, 0, 2**32 - 1, 4, 0, 0, door, 0, tag, ""))
     assert desk.type(typed)[4:6] == (door, 5)
     token = codes.make_token(KEY, action, 9, door, EPOCH_S, EPOCH_S + 60, nonce, "P1")
     verdict = desk.scan(token)
     assert verdict[:1] + verdict[2:7] == (R_OK, action, 9, door, nonce, "P1")
-    assert desk.scan(codes.make_token(KEY, 0, 0, codes.ANY_DOOR, EPOCH_S, EPOCH_S, nonce))[4] == R.ANY_DOOR
+    assert (
+        desk.scan(codes.make_token(KEY, 0, 0, codes.ANY_DOOR, EPOCH_S, EPOCH_S, nonce))[4] == records.ANY_DOOR
+    )
 
 
 @pytest.mark.parametrize(

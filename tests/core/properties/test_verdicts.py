@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from locker.core import records as R
+from locker.core import records
 from pair import both
 
 U16 = st.integers(0, 0xFFFF)
@@ -46,28 +46,32 @@ def _grant(draw: Any) -> bytes:
     )
     door = draw(st.one_of(st.integers(0, 13), st.sampled_from((65534, 65535))))
     tag = draw(st.sampled_from((bytes(16), bytes(range(16)), bytes(range(4)) + bytes(12))))
-    payload: bytes = R.pack(R.GRANT, *fields, draw(U16), door, draw(st.integers(0, 3)), tag, draw(PARCEL))
+    payload: bytes = records.pack(
+        records.GRANT, *fields, draw(U16), door, draw(st.integers(0, 3)), tag, draw(PARCEL)
+    )
     if draw(st.booleans()):
         return payload
     return payload[: draw(st.integers(0, len(payload)))] + draw(st.binary(max_size=45))
 
 
 HOST = st.one_of(
-    st.tuples(st.just("host"), st.just(R.GRANT), _grant().map(bytes.hex)),
+    st.tuples(st.just("host"), st.just(records.GRANT), _grant().map(bytes.hex)),
     st.tuples(
         st.just("host"),
-        st.sampled_from((R.REVOKE_PARCEL, R.REVOKE_NONCE, R.HOLDER_COUNTER)),
+        st.sampled_from((records.REVOKE_PARCEL, records.REVOKE_NONCE, records.HOLDER_COUNTER)),
         st.binary(max_size=50).map(bytes.hex),
     ),
     st.tuples(
         st.just("host"),
-        st.just(R.REVOKE_PARCEL),
-        st.builds(lambda until, parcel: R.pack(R.REVOKE_PARCEL, until, parcel).hex(), MOMENT, PARCEL),
+        st.just(records.REVOKE_PARCEL),
+        st.builds(
+            lambda until, parcel: records.pack(records.REVOKE_PARCEL, until, parcel).hex(), MOMENT, PARCEL
+        ),
     ),
     st.tuples(
         st.just("host"),
-        st.just(R.HOLDER_COUNTER),
-        st.builds(lambda counter: R.pack(R.HOLDER_COUNTER, 1, 1, 7, counter).hex(), U16),
+        st.just(records.HOLDER_COUNTER),
+        st.builds(lambda counter: records.pack(records.HOLDER_COUNTER, 1, 1, 7, counter).hex(), U16),
     ),
     st.tuples(st.just("drop"), st.integers(0, 4)),
 )
@@ -119,7 +123,7 @@ def test_any_story_ends_the_same_on_both_interpreters_and_nothing_is_raised(
         if name in ("type", "scan", "derived", "window", "token") and answer is not None:
             reason, *rest = answer
             assert 0 <= reason <= 24
-            assert reason == 0 or rest == [0, 0, 0, R.ANY_DOOR, 0, "", False]
+            assert reason == 0 or rest == [0, 0, 0, records.ANY_DOOR, 0, "", False]
 
 
 @settings(max_examples=400)

@@ -105,7 +105,7 @@ def _transceiver(made: Harness, number: int, wire: Rs485) -> str:
     return made.connector(f"RS-485 {number}", f"{kind}, {wire['baud']} baud", "120 Ohm between A and B")
 
 
-def _pin(cabinet: Cabinet, role: model.Role) -> str:
+def _pin(cabinet: Cabinet, role: model.PinRole) -> str:
     return _label(next(use for use in cabinet.uses if use.role is role))
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Set
 
-from ..model import Cabinet, Role, Use
+from ..model import Cabinet, PinRole, Use
 from ..problems import Key, spell
 from ..profiles import Profile
 
@@ -124,7 +124,7 @@ def adc2(cabinet: Cabinet) -> Iterator[Finding]:
             yield use.key, text, _take_another(cabinet, use)
 
 
-def suitable(board: Profile, role: Role, used: Set[int], psram: str | None = None) -> set[int]:
+def suitable(board: Profile, role: PinRole, used: Set[int], psram: str | None = None) -> set[int]:
     """The pins of a board that are free and that no rule forbids for this role.
 
     ``psram``: what its module has; None: as its profile says.  Pins that the board has wired to a part are

@@ -3,9 +3,9 @@
 import json
 
 from locker import config
-from locker.core import doors as D
 from locker.core import records
 from locker.core.core import Core
+from locker.core.doors import NO_PURPOSE
 from locker.drivers.flash import journal_partition
 from locker.journal.log import Journal
 from locker.site import Site
@@ -14,7 +14,9 @@ FAULT_LOST = 3  # records.FAULT: the state was lost, and a technician has said w
 FILLS_A_SECTOR = 4096 // 16  # records of 16 bytes, the shortest there are
 
 
-class Bench:
+class Examined:
+    """A locker whose journal lost records: its core as the journal leaves it."""
+
     def __init__(self):
         identity = config.identity(config.load("identity.json"))
         self.journal = Journal(journal_partition())
@@ -44,7 +46,7 @@ class Bench:
         apply = self.core.apply
         for door, (content, parcel, block) in enumerate(doors):
             self.core.access.unbind(door)
-            state = (door, content, 0, D.NO_PURPOSE, block, 0, 0, 0, 0, parcel)
+            state = (door, content, 0, NO_PURPOSE, block, 0, 0, 0, 0, parcel)
             apply(records.DOOR_STATE, time_s, records.pack(records.DOOR_STATE, *state))
         # Which listed codes are spent is among what may be lost: the host knows, and sends the rest anew.
         apply(records.GRANTS_RESET, time_s, records.pack(records.GRANTS_RESET, 0))
@@ -62,5 +64,5 @@ class Bench:
         self.journal.snapshot(self.core.snapshot(), time_s)
 
 
-bench = Bench()
-bench.tell()
+locker = Examined()
+locker.tell()

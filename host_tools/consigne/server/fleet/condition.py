@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
-from consigne.protocol.telemetry import Telemetry
+from consigne.protocol.telemetry import LATCH_WEAK, Telemetry
 
 from ..storage.database import Database, chunks, insert
 from ..storage.models import latches, samples
@@ -20,7 +20,6 @@ LATCHES_KEEP_DAYS = 180
 DAY_S = 86_400
 _EARLIEST_S = 1_577_836_800  # 2020: before it a locker has no clock
 _AHEAD_S = 3_600
-_WEAK = 0x80  # locker/core/health.py
 _OF_LATCH = ("usual_ms", "recent_ms", "trouble", "weak")
 
 
@@ -46,7 +45,7 @@ def _keep_latches(connection: Connection, told: Sequence[tuple[str, Telemetry]],
     changed = []
     for locker, health in told:
         for door, usual_ms, recent_ms, trouble, state in health.latches:
-            values = (usual_ms, recent_ms, trouble, bool(state & _WEAK))
+            values = (usual_ms, recent_ms, trouble, bool(state & LATCH_WEAK))
             if door >= 0 and known.get((locker, door)) != values:
                 known[locker, door] = values
                 latch = dict(zip(_OF_LATCH, values, strict=True))

@@ -12,19 +12,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from locker.core.doors import EMPTY
 from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
+
+from consigne.protocol.telemetry import LATCH_WEAK
 
 from ..access.digits import SIZES
 from ..storage.database import Database
 from ..storage.models import alarms, compartments, lockers, streams
+from .fleet import CONTENT_NAMES
 
 PAGE = 50
 FIND_CHARACTERS_MAX = 80
 FRESH_S = 3.0
 SOUND_JOURNALS = ("clean", "fresh", "")
-_EMPTY, _BLOCKED = 0, 4  # fleet.CONTENT_NAMES
-_WEAK = 0x80  # locker/core/health.py
+_BLOCKED = CONTENT_NAMES.index("blocked")
 _WEAK_COLUMN = 4
 
 # What may need attention, the most urgent first: name, and how many of a thing there are in words.
@@ -148,7 +151,7 @@ def _lines(connection: Connection) -> list[Line]:
 
 def _line(row: Any, contents: dict[int, int], alarmed: int, missing: Any) -> Line:
     status = json.loads(row.status) if row.status else {}
-    doors, free = sum(contents.values()), contents.get(_EMPTY, 0)
+    doors, free = sum(contents.values()), contents.get(EMPTY, 0)
     needs: list[tuple[str, object]] = []
     if alarmed:
         needs.append(("alarm", alarmed))
@@ -185,7 +188,8 @@ def _of_device(row: Any, status: dict[str, Any]) -> list[tuple[str, object]]:
     needs: list[tuple[str, object]] = []
     if not row.up:
         needs.append(("offline", ""))
-    weak = [latch for latch in (status.get("health") or {}).get("latches", ()) if latch[_WEAK_COLUMN] & _WEAK]
+    latches = (status.get("health") or {}).get("latches", ())
+    weak = [latch for latch in latches if latch[_WEAK_COLUMN] & LATCH_WEAK]
     if weak:
         needs.append(("latch", len(weak)))
     if status.get("journal", "") not in SOUND_JOURNALS:
@@ -206,7 +210,7 @@ def _words(name: str, value: object) -> str:
 
 def _free_doors(connection: Connection, ids: Sequence[str]) -> dict[str, set[int]]:
     free: dict[str, set[int]] = defaultdict(set)
-    empty = (compartments.c.content == _EMPTY) & compartments.c.locker.in_(ids)
+    empty = (compartments.c.content == EMPTY) & compartments.c.locker.in_(ids)
     for locker, door in connection.execute(select(compartments.c.locker, compartments.c.door).where(empty)):
         free[locker].add(door)
     return free

@@ -8,6 +8,7 @@ locker itself is erased there (``consigne device erase``).
 import secrets
 from typing import Any
 
+from locker.core import doors
 from sqlalchemy import select, update
 from sqlalchemy.engine import Connection
 
@@ -22,7 +23,6 @@ from ..storage.models import grants as grants_table
 from ..storage.secret import Secret
 from . import commands
 
-_PARCEL, _BEING_FILLED = 1, 3  # of models.compartments.content, see fleet.CONTENT_NAMES
 _NAMED = 3  # parcels in a refusal
 
 
@@ -70,11 +70,11 @@ def _refuse_while_used(connection: Connection, locker: str) -> None:
     rows = connection.execute(inside.order_by(parcels.c.id)).all()
     if rows:
         raise Conflict(f"{locker} still holds {_count(rows)}: have them collected or taken back first")
-    full = compartments.c.content.in_((_PARCEL, _BEING_FILLED)) & (compartments.c.locker == locker)
-    doors = connection.execute(select(compartments.c.door).where(full)).scalars().all()
-    if doors:
+    full = compartments.c.content.in_((doors.PARCEL, doors.FILLING)) & (compartments.c.locker == locker)
+    filled = connection.execute(select(compartments.c.door).where(full)).scalars().all()
+    if filled:
         raise Conflict(
-            f"{locker} says that something lies in {len(doors)} of its compartments: have them emptied first"
+            f"{locker} says that something lies in {len(filled)} of its compartments: have them emptied first"
         )
     announced = select(parcels.c.id).where(here, parcels.c.state == "announced").order_by(parcels.c.id)
     rows = connection.execute(announced).all()

@@ -47,7 +47,7 @@ SHARED_GRACE_S = 2.0
 """With several workers a gap is usual while another worker commits what came before."""
 
 
-class Role(Enum):
+class ProcessRole(Enum):
     """What one process of the host does; see ``workers``."""
 
     ALONE = auto()  # everything
@@ -66,7 +66,7 @@ class Ingest:
     something.
     """
 
-    def __init__(self, database: Database, client: HostClient, role: Role = Role.ALONE) -> None:
+    def __init__(self, database: Database, client: HostClient, role: ProcessRole = ProcessRole.ALONE) -> None:
         self._role = role
         self.others: Callable[[], tuple[Counts, Counter[str]]] | None = None  # what workers did
         self.counts = Counts()
@@ -121,7 +121,7 @@ class Ingest:
     async def start(self) -> None:
         """Begin, as the database says how things stood at the end."""
         self._client.receive = self._receive
-        if self._role is not Role.WORKER:
+        if self._role is not ProcessRole.WORKER:
             for stream, held in (await self._in_worker(self._resume)).items():
                 self._gaps.note(stream, held.first_missing, time.monotonic(), BEHIND_GRACE_S)
             self._client.lost = self._on_lost
@@ -221,10 +221,10 @@ class Ingest:
             log.error("%s sent other events %s of journal %d than before", locker, numbers[:5], epoch)
         at = time.monotonic()
         for stream, held in outcome.held.items():
-            if self._role is Role.ALONE:
+            if self._role is ProcessRole.ALONE:
                 self._gaps.note(stream, held.first_missing, at)
             self._acknowledge(stream, held.contiguous)
-        if self._role is Role.WORKER:
+        if self._role is ProcessRole.WORKER:
             return
         for stream, first_missing in outcome.behind.items():
             self._gaps.note(stream, first_missing, at, BEHIND_GRACE_S)
@@ -253,9 +253,9 @@ class Ingest:
 
     async def _tick(self) -> None:
         """Once a second and when kicked: ask for what is missing, send commands."""
-        if self._role is Role.WORKER or not self._client.is_connected:
+        if self._role is ProcessRole.WORKER or not self._client.is_connected:
             return
-        if self._role is Role.LEADER:
+        if self._role is ProcessRole.LEADER:
             missing = await self._in_worker(self._store.missing, self._gaps.open())
             for stream, first_missing in missing.items():
                 self._gaps.note(stream, first_missing, time.monotonic(), SHARED_GRACE_S)

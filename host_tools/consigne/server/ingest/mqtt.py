@@ -38,7 +38,7 @@ def _ignore(topic: str, payload: bytes, retained: bool) -> None:
 
 
 def _nothing() -> None:
-    """Nobody wants to know."""
+    """The default callback: do nothing."""
 
 
 class HostClient:

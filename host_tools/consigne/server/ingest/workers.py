@@ -24,7 +24,7 @@ from consigne.protocol import topics
 from ..storage.database import Database
 from . import sharing
 from .counts import Counts
-from .ingest import Ingest, Role
+from .ingest import Ingest, ProcessRole
 from .mqtt import HostClient
 
 log = logging.getLogger(__name__)
@@ -182,7 +182,7 @@ def work(database_url: str, access: BrokerAccess, pipe: Connection) -> None:
 async def _work(database_url: str, access: BrokerAccess, pipe: Connection) -> None:
     database = Database(database_url)
     client = access.client((SHARED_EVENTS,))
-    ingest = Ingest(database, client, Role.WORKER)
+    ingest = Ingest(database, client, ProcessRole.WORKER)
     ended = asyncio.Event()
     # the leader never writes: readable means closed, which the kernel does even when it was killed
     asyncio.get_running_loop().add_reader(pipe.fileno(), ended.set)

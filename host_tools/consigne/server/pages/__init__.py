@@ -1,6 +1,5 @@
-"""The pages (NiceGUI): the cabinet's front, as a person sees it, and the operator's view.
+"""The host's pages (NiceGUI): what operators, clerks and senders see and do.
 
-``cabinet``, ``terminal`` and ``bench`` draw one cabinet through the ``front.Front`` protocol;
-``operator``, ``ticket``, ``compartments`` and ``feed`` show what the host knows.  Nothing in
-here knows a simulator: ``consigne demo`` brings a front that drives one.
+``operator``, ``ticket``, ``compartments`` and ``feed`` show what the host knows of one locker.  Nothing in
+here knows a simulator: the demo has pages of its own.
 """

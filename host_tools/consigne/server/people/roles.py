@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from locker.core import events
+
 
 class Role(StrEnum):
     """What an account is for."""
@@ -18,4 +20,10 @@ class Role(StrEnum):
         return self in (Role.CLERK, Role.PARTNER)
 
 
-HOLDER_ROLES = {Role.CARRIER: 1, Role.CLERK: 2, Role.MERCHANT: 5, Role.PARTNER: 6}  # as in window codes
+HOLDER_ROLES = {
+    Role.CARRIER: events.COURIER,
+    Role.CLERK: events.CLERK,
+    Role.MERCHANT: events.MERCHANT,
+    Role.PARTNER: events.PARTNER,
+}
+"""Who has a number in window codes, and under which role of a locker."""

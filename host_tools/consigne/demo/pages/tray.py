@@ -25,7 +25,7 @@ class Thing(NamedTuple):
     code: str  # what a scanner reads
 
 
-class Bench:
+class Tray:
     """Switches and scanner tray of one cabinet.
 
     ``things(desk)`` tells what lies within reach now, newest first; it is asked when the desk has news.
