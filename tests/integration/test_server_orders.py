@@ -47,10 +47,10 @@ def test_every_order_a_person_can_give_is_carried_out_and_answered():
                 command = order(host.orders)
                 host.kick()
                 began_s = time.monotonic()
-                await until(lambda id_=command: host.orders.get(LOCKER, id_)["answered_at"], 15)
+                await until(lambda id_=command: host.orders.get(LOCKER, id_).answered_at, 15)
                 took_s = time.monotonic() - began_s
-                print(f"{name}: {host.orders.get(LOCKER, command)['answer']} after {took_s:.2f} s")
-                assert host.orders.get(LOCKER, command)["answer"] == "done", name
+                print(f"{name}: {host.orders.get(LOCKER, command).answer} after {took_s:.2f} s")
+                assert host.orders.get(LOCKER, command).answer == "done", name
             await until(lambda: len(told(host, "boot")) == 2, 40)
             assert [one["door"] for one in told(host, "opened")] == [2]
 
@@ -63,22 +63,22 @@ def test_a_residents_standing_code_opens_and_a_couriers_new_one_once_the_old_one
             host = stage.host
             await knows_the_time(host)
             courier = {"role": 1, "action": 1, "holder": reference.COURIER_HOLDER}
-            old = host.passes.window_code(LOCKER, **courier)["code"]
+            old = host.passes.window_code(LOCKER, **courier).code
             command = host.orders.revoke_holder(LOCKER, by="Ada", **courier)
             host.kick()
-            await until(lambda: host.orders.get(LOCKER, command)["state"] == "done", 15)
+            await until(lambda: host.orders.get(LOCKER, command).state == "done", 15)
             await type_code(stage, old)
             await until(lambda: told(host, "refused"), 15)
             resident = {"role": 4, "action": 0, "holder": 0, "door": 1, "uses": 0, "days": 9}
             made = host.passes.standing(LOCKER, by="Ada", **resident)
             host.kick()
             await until(lambda: len(set(host.fleet.locker(LOCKER)["grants"].values())) == 1, 20)
-            await type_code(stage, made["code"])
+            await type_code(stage, made.code)
             await until(lambda: [one["door"] for one in told(host, "opened")] == [1], 15)
             await asyncio.sleep(HAND_S)
             stage.locker.push_shut(1)
             await until(lambda: told(host, "closed"), 15)
-            await type_code(stage, host.passes.window_code(LOCKER, **courier)["code"])
+            await type_code(stage, host.passes.window_code(LOCKER, **courier).code)
             await until(lambda: [one["role"] for one in told(host, "accepted")] == [4, 1], 15)
 
     go(run)

@@ -34,7 +34,7 @@ def test_a_lockers_day_reaches_the_host_and_orders_reach_the_locker(tmp_path, br
 
             command = host.orders.open("L1", 1)
             host.kick()
-            await until(lambda: host.orders.get("L1", command)["state"] == "done")
+            await until(lambda: host.orders.get("L1", command).state == "done")
             assert locker.opened == [1] and locker.refused == []
             await locker.disconnect()
 
@@ -184,7 +184,7 @@ def test_replayed_commands_are_refused_by_their_counters(tmp_path):
             for door in (0, 1, 0):
                 command = host.orders.open("L1", door)
                 host.kick()
-                await until(lambda id_=command: host.orders.get("L1", id_)["state"] == "done")
+                await until(lambda id_=command: host.orders.get("L1", id_).state == "done")
             heard = [one for one in locker.heard if one[0].endswith("commands")]
             for topic, payload in random.Random(1).choices(heard, k=100):
                 locker.take(topic, payload)

@@ -97,7 +97,7 @@ def test_presence_and_commands_are_the_leaders_whatever_becomes_of_workers(datab
             await until(lambda: host.fleet.locker("L1")["connected"])
             command = host.orders.open("L1", 1)
             host.kick()
-            await until(lambda: host.orders.get("L1", command)["state"] == "done")
+            await until(lambda: host.orders.get("L1", command).state == "done")
             assert locker.opened == [1]
             with host.database.read() as connection:
                 up = select(lockers.c.up).where(lockers.c.id == "L1")

@@ -44,17 +44,17 @@ def test_a_card_granted_by_the_host_opens_at_the_locker_and_the_next_one_does_no
     database: Database, card: str, text: str
 ) -> None:
     made = Passes(database).standing("L1", door=5, card=card, **ASKED)
-    assert made["code"] == ""
+    assert made.code == ""
     reason, role, action, _, door, ref, *_ = _verdict(database, text)
-    assert (reason, role, action, door, ref) == (0, 4, 0, 5, made["grant"])
+    assert (reason, role, action, door, ref) == (0, 4, 0, 5, made.grant)
     assert _verdict(database, text[:-1] + str((int(text[-1]) + 1) % 10))[0] != 0
 
 
 def test_a_resident_of_a_home_gets_a_code_for_that_homes_parcels(database: Database) -> None:
     made = Passes(database).standing("L1", door=codes.ANY_DOOR, home=12, **ASKED)
-    assert _verdict(database, made["code"])[6] == "@12"
-    assert [one["parcel"] for one in Passes(database).standing_codes("L1")] == ["@12"]
-    Passes(database).drop_standing("L1", made["grant"], "Ada")
+    assert _verdict(database, made.code)[6] == "@12"
+    assert [one.parcel for one in Passes(database).standing_codes("L1")] == ["@12"]
+    Passes(database).drop_standing("L1", made.grant, "Ada")
     assert Passes(database).standing_codes("L1") == []
 
 

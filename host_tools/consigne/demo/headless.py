@@ -109,7 +109,7 @@ class Proof:
         window = self._host.passes.window_code(
             reference.LOCKER, role=events.COURIER, action=events.DEPOSIT, holder=reference.COURIER_HOLDER
         )
-        await self._type(window["code"])
+        await self._type(window.code)
         for left, (parcel, _) in enumerate(PARCELS):
             await self.until("the courier's menu", partial(self._shows, screens.COURIER, left))
             self._front.scan(parcel)

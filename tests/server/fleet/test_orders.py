@@ -1,6 +1,5 @@
 """Orders as a person gives them: checked, in a form the firmware takes, kept with who gave them."""
 
-import json
 import time
 
 import pytest
@@ -62,7 +61,7 @@ def test_every_order_reaches_the_locker_in_its_own_words_and_is_known_to_be_whos
     assert (body["id"], body["cmd"]) == (id_, name)
     with database.read() as connection:
         (entry,) = audit.trail(connection, "L1")[:1]
-    assert (entry["by"], entry["action"], entry["outcome"][0]) == ("Ada", name, "sent")
+    assert (entry.by, entry.action, entry.outcome[0]) == ("Ada", name, "sent")
 
 
 def test_an_operator_can_order_whatever_the_firmware_carries_out(orders):
@@ -84,7 +83,7 @@ def test_what_the_locker_answered_is_told_in_words_however_the_answer_came(datab
     Store(database).commit([events("L1", 1, event(1, "command", counter=1, result=number, id=by_event))])
     for id_ in (by_reply, by_event):
         told = orders.get("L1", id_)
-        assert (told["state"] == "done", told["answer"]) == (name == "ok", ANSWERS[name])
+        assert (told.state == "done", told.answer) == (name == "ok", ANSWERS[name])
 
 
 @pytest.mark.parametrize(
@@ -121,7 +120,7 @@ def test_what_must_happen_at_once_is_not_ordered_from_a_locker_that_does_not_lis
             at_once("L1", 1)
     with pytest.raises(Conflict, match="not connected"):
         orders.reboot("L1")
-    assert orders.get("L1", orders.block("L1", 1))["answer"] == "waits until the locker is connected"
+    assert orders.get("L1", orders.block("L1", 1)).answer == "waits until the locker is connected"
     with pytest.raises(NotFound, match="no locker L9"):
         orders.block("L9", 1)
 
@@ -134,7 +133,7 @@ def test_a_lost_block_does_not_come_back_after_a_release(database, orders):
     with database.write() as connection:
         later = commands.send(connection, int(time.time()) + commands.ANSWER_WITHIN_S + 1)
     assert len(later) == 1, "only the release is repeated until it is answered"
-    assert orders.get("L1", blocked)["answer"] == "a later order took its place"
+    assert orders.get("L1", blocked).answer == "a later order took its place"
 
 
 def test_a_later_setting_carries_the_unanswered_ones_along(database, orders):
@@ -150,23 +149,23 @@ def test_what_was_ordered_by_a_person_stays_in_the_trail_for_a_year(database, or
     with database.write() as connection:
         commands.expire(connection, now_s + 8 * 86_400)
         commands.expire(connection, now_s + 365 * 86_400)
-        assert [entry["by"] for entry in audit.trail(connection, "L1")] == ["Ada", "host"]
-        assert audit.trail(connection, "L1")[0]["outcome"] == (commands.EXPIRED, None)
+        assert [entry.by for entry in audit.trail(connection, "L1")] == ["Ada", "host"]
+        assert audit.trail(connection, "L1")[0].outcome == (commands.EXPIRED, None)
         audit.forget(connection, now_s + 410 * 86_400)
         assert audit.trail(connection, "L1") == []
 
 
 def test_a_courier_whose_codes_were_made_worthless_gets_others_that_the_locker_takes(database, orders):
     passes = Passes(database)
-    before = passes.window_code("L1", role=1, action=1, holder=7)["code"]
+    before = passes.window_code("L1", role=1, action=1, holder=7).code
     for _ in range(2):
         orders.revoke_holder("L1", 1, 1, 7, "Ada")
     counters = [body["holders"][0] for body in sent(database)]
     assert [row[:3] for row in counters] == [[1, 1, 7]] * 2 and counters[0][3] != counters[1][3]
-    after = passes.window_code("L1", role=1, action=1, holder=7)["code"]
+    after = passes.window_code("L1", role=1, action=1, holder=7).code
     assert after != before
     assert after == codes.window_code(KEY, 1, 1, counters[1][3], int(time.time()))
-    assert passes.window_code("L1", role=1, action=3, holder=7)["code"], "other errands keep theirs"
+    assert passes.window_code("L1", role=1, action=3, holder=7).code, "other errands keep theirs"
 
 
 def test_a_resident_has_a_code_that_opens_again_and_again_until_it_is_taken_back(database, orders):
@@ -177,12 +176,12 @@ def test_a_resident_has_a_code_that_opens_again_and_again_until_it_is_taken_back
         commands.repair_grants(connection, int(time.time()))
     (body,) = [one for one in sent(database) if one["cmd"] == "grants"]
     (row,) = body["add"]
-    assert row[8] == codes.listed_tag(KEY, made["code"]).hex() and row[6:8] == [5, 0]
-    assert [one["id"] for one in passes.standing_codes("L1")] == [made["grant"]]
-    assert made["code"] not in json.dumps(passes.standing_codes("L1"))
-    passes.drop_standing("L1", made["grant"], "Ada")
+    assert row[8] == codes.listed_tag(KEY, made.code).hex() and row[6:8] == [5, 0]
+    assert [one.id for one in passes.standing_codes("L1")] == [made.grant]
+    assert made.code not in repr(passes.standing_codes("L1"))
+    passes.drop_standing("L1", made.grant, "Ada")
     assert passes.standing_codes("L1") == []
     with pytest.raises(NotFound):
-        passes.drop_standing("L1", made["grant"], "Ada")
+        passes.drop_standing("L1", made.grant, "Ada")
     with pytest.raises(Invalid, match="names its compartment"):
         passes.standing("L1", door=codes.ANY_DOOR, by="Ada", **asked)

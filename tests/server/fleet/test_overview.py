@@ -60,13 +60,13 @@ def test_lockers_are_found_by_name_and_place_and_by_what_they_need(database):
     assert [line.id for line in view.page("l2").lines] == ["L2"]
     assert {line.id for line in view.page(only="new").lines} == {"L1", "L2", "L3"}
     assert view.page(only="offline").lines == [] and view.page("nowhere").total == 0
-    assert [point["id"] for point in view.points("brumes")] == ["shop"]
+    assert [point.id for point in view.points("brumes")] == ["shop"]
 
 
 def test_where_parcels_can_go_is_told_with_the_free_compartments_by_size(database):
     Store(database).commit([occupancy("L1", 1, 1, [[0, 0, None], [1, 0, "P"], [0, 0, None], [0, 0, None]])])
     (point,) = Overview(database).points("L1")
-    assert point["free"] == {"S": 2, "M": 1} and point["connected"] is False
+    assert point.free == {"S": 2, "M": 1} and point.connected is False
 
 
 def test_a_fleet_of_3000_is_looked_over_in_less_than_a_second(database):
@@ -101,13 +101,13 @@ def test_an_alarm_stands_until_somebody_dealt_with_it_and_who_did_is_known(datab
     store.commit([events("L1", 1, pried)])
     store.commit([events("L1", 1, pried)])
     (alarm,) = view.open("L1")
-    assert (alarm["kind"], alarm["data"]["door"]) == ("forced", 3) and view.open("L2") == []
-    assert view.clear(alarm["id"], "Ada", "door adjusted")["cleared_by"] == "Ada"
+    assert (alarm.kind, alarm.data["door"]) == ("forced", 3) and view.open("L2") == []
+    assert view.clear(alarm.id, "Ada", "door adjusted").cleared_by == "Ada"
     assert view.open() == []
     with database.read() as connection:
-        assert trail(connection, "L1")[0]["detail"] == "forced, event 1: door adjusted"
+        assert trail(connection, "L1")[0].detail == "forced, event 1: door adjusted"
     with pytest.raises(Conflict, match="Ada has dealt with"):
-        view.clear(alarm["id"], "Bob")
+        view.clear(alarm.id, "Bob")
     with pytest.raises(NotFound):
         view.clear(999, "Bob")
     store.commit([events("L1", 1, pried)])
@@ -135,8 +135,8 @@ def test_samples_are_kept_once_told_from_floor_times_not_and_forgotten_after_two
         with database.write() as connection:
             condition.keep(connection, [("L1", health)], now_s)
     told = Condition(database).samples("L1")
-    assert [one["time_s"] for one in told] == [now_s - 900, now_s]
-    assert (told[0]["supply_mv"], told[1]["supply_mv"], told[1]["free_bytes"]) == (12_100, None, None)
+    assert [one.time_s for one in told] == [now_s - 900, now_s]
+    assert (told[0].supply_mv, told[1].supply_mv, told[1].free_bytes) == (12_100, None, None)
     with database.write() as connection:
         condition.forget(connection, now_s + condition.SAMPLES_KEEP_S - 100)
         assert len(connection.execute(samples.select()).all()) == 1
@@ -147,14 +147,14 @@ def test_samples_are_kept_once_told_from_floor_times_not_and_forgotten_after_two
 def test_lockers_of_any_layout_are_shown(database):
     Fleet(database).register("L4", random.Random(4).randbytes(32), doors=[Door("A", 9)])
     Store(database).commit([occupancy("L4", 1, 1, [[0, 0, None]])])
-    assert Overview(database).points("L4")[0]["free"] == {"?": 1}
+    assert Overview(database).points("L4")[0].free == {"?": 1}
 
 
 def test_alarms_of_before_a_year_are_forgotten_once_dealt_with(database):
     Store(database).commit(
         [events("L1", 1, event(1, "forced", door=3, parcel=""), event(2, "lost", first=1, last=1))]
     )
-    Alarms(database).clear(Alarms(database).open()[0]["id"], "Ada")
+    Alarms(database).clear(Alarms(database).open()[0].id, "Ada")
     from consigne.server.fleet import alarms as module
 
     with database.write() as connection:

@@ -109,7 +109,7 @@ def test_its_history_stays_and_what_it_still_says_is_neither_stored_nor_acknowle
     assert store.open_gaps() == {}  # nobody is asked for number 3 any more
     assert fleet.names() == ["L2"]  # whom broker-config lets in
     assert [line.id for line in Overview(database).lines()] == ["L2"]
-    assert [point["id"] for point in Overview(database).points()] == ["L2"]
+    assert [point.id for point in Overview(database).points()] == ["L2"]
 
 
 def test_a_counter_is_retired_once_its_shelves_are_empty(database):

@@ -170,7 +170,7 @@ def test_more_days_move_the_reminder_and_the_end(database, gateway):
     code = Parcels(database).code("RR123456785FR")
     Parcels(database).extend("RR123456785FR", 4, by="Ada")
     assert send(database, gateway) == 0
-    waiting = {one["kind"]: one["next_at"] for one in Outbox(database).of_parcel("RR123456785FR")}
+    waiting = {one.kind: one.next_at for one in Outbox(database).of_parcel("RR123456785FR")}
     end_s = now_s() + 5 * DAY_S - 60
     assert abs(waiting["expired"] - end_s) < 60 and abs(waiting["reminder"] - (end_s - DAY_S)) < 60
     assert Parcels(database).code("RR123456785FR") == code, "the customer's code stays as it is"
@@ -183,11 +183,11 @@ def test_a_gateway_that_is_down_is_tried_again_and_no_secret_is_logged(database,
     gateway.refuse = True
     assert send(database, gateway) == 1
     (row,) = Outbox(database).of_parcel("RR123456785FR")
-    assert row["state"] == "waiting" and 50 < row["next_at"] - now_s() <= notices.PAUSES_S[0]
-    assert "503" in row["error"] or "Service Unavailable" in row["error"]
+    assert row.state == "waiting" and 50 < row.next_at - now_s() <= notices.PAUSES_S[0]
+    assert "503" in row.error or "Service Unavailable" in row.error
     assert "was not sent" in " ".join(log)
     for secret in ("someone", "s3cret-pass", Parcels(database).code("RR123456785FR")):
-        assert secret not in " ".join(log) and secret not in row["error"]
+        assert secret not in " ".join(log) and secret not in row.error
     gateway.refuse = False
     with database.write() as connection:
         connection.execute(update(table).values(next_at=now_s()))
@@ -231,7 +231,7 @@ def test_a_channel_the_operator_does_not_have_fails_at_once_and_says_which(datab
     announce(database, contact="sms:+33612345678")
     send(database, gateway)
     (row,) = Outbox(database).of_parcel("RR123456785FR")
-    assert row["state"] == "failed" and "no channel 'sms'" in row["error"]
+    assert row.state == "failed" and "no channel 'sms'" in row.error
 
 
 def test_a_withdrawn_code_is_sent_to_nobody(database, gateway):

@@ -34,15 +34,15 @@ def test_a_parcel_is_taken_in_found_by_its_code_and_handed_over_once(database, c
         counter.find("shop", code)
     assert counter.take_in("shop", "RR123456785FR", "2", by="Marie") == "2"
     assert parcels.get("RR123456785FR").state == "in_locker"
-    assert counter.find("shop", f"{code[:4]} {code[4:]}") == {"parcel": "RR123456785FR", "shelf": "2"}
-    assert counter.hand_over("shop", code, by="Marie", paper=True)["shelf"] == "2"
+    assert counter.find("shop", f"{code[:4]} {code[4:]}") == ("RR123456785FR", "2")
+    assert counter.hand_over("shop", code, by="Marie", paper=True).shelf == "2"
     assert parcels.get("RR123456785FR").state == "collected"
     with pytest.raises(NotFound):
         counter.hand_over("shop", code, by="Marie")
     kinds = [event["kind"] for event in Fleet(database).events("shop")]
     assert kinds == ["deposited", "collected"]
     with database.read() as connection:
-        told = [(entry["by"], entry["action"], entry["detail"]) for entry in trail(connection, "shop")[:2]]
+        told = [(entry.by, entry.action, entry.detail) for entry in trail(connection, "shop")[:2]]
     assert told == [
         ("Marie", "collected", "shelf 2, for its code, paper seen"),
         ("Marie", "take in", "shelf 2"),

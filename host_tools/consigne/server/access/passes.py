@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import dataclass
 from typing import Any
 
 from locker.core import events
@@ -13,7 +14,7 @@ from consigne.protocol import codes
 from ..errors import Conflict, Invalid, NotFound
 from ..people import audit
 from ..storage import lookup
-from ..storage.database import Database
+from ..storage.database import Database, columns_of
 from ..storage.models import grants as grants_table
 from ..storage.models import holders
 from . import digits, grants
@@ -30,6 +31,47 @@ _HOME = "@"  # before the number of a home: firmware/locker/core/SERVICES.md
 _IS_STANDING = (grants_table.c.parcel == "") | grants_table.c.parcel.startswith(_HOME)
 
 
+@dataclass(frozen=True, slots=True)
+class WindowCode:
+    """A code of one slot, and the Unix seconds between which a locker takes it."""
+
+    code: str
+    works_from: int
+    works_until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token; ``nonce`` and ``until`` (Unix seconds) revoke it."""
+
+    token: str
+    nonce: int
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A new standing code: ``grant`` takes it back, ``code`` is "" for a card."""
+
+    grant: int
+    code: str
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class StandingCode:
+    """A standing code that has not ended; ``parcel`` is "" or ``@`` and the number of a home."""
+
+    id: int
+    role: int
+    action: int
+    holder: int
+    door: int
+    uses: int
+    not_after: int
+    parcel: str
+
+
 class Passes:
     """Window codes and tokens.  ``by`` is the account that is shown one: it goes into the trail."""
 
@@ -38,7 +80,7 @@ class Passes:
 
     def window_code(
         self, locker: str, *, role: int, action: int, holder: int, by: str | None = None
-    ) -> dict[str, Any]:
+    ) -> WindowCode:
         """The code of a courier, clerk or technician for the present slot, and when it works.
 
         A technician whose locker knows no time: ``console_code``.
@@ -56,9 +98,9 @@ class Passes:
                 audit.note(connection, by, "show code", locker=locker, detail=detail)
         slot_s = codes.slot_s(role)
         start_s = at_s // slot_s * slot_s
-        return {"code": text, "works_from": start_s - slot_s // 4, "works_until": start_s + slot_s * 5 // 4}
+        return WindowCode(text, start_s - slot_s // 4, start_s + slot_s * 5 // 4)
 
-    def console_code(self, locker: str, *, holder: int, number: int, by: str) -> dict[str, Any]:
+    def console_code(self, locker: str, *, holder: int, number: int, by: str) -> str:
         """The code of a technician for the number on the console of a locker whose clock is not set."""
         with self._database.write() as connection:
             row = _row(connection, locker)
@@ -69,7 +111,7 @@ class Passes:
                 raise Invalid(str(error)) from None
             detail = f"console code of holder {holder} for number {number}"
             audit.note(connection, by, "show code", locker=locker, detail=detail)
-        return {"code": text}
+        return text
 
     def token(
         self,
@@ -81,11 +123,8 @@ class Passes:
         door: int = codes.ANY_DOOR,
         parcel: str = "",
         days: int = 1,
-    ) -> dict[str, Any]:
-        """A token to be printed or shown as a QR code; it works once, from now for some days.
-
-        Returns ``token``, and ``nonce`` and ``until`` by which it can be revoked.
-        """
+    ) -> Token:
+        """A token to be printed or shown as a QR code; it works once, from now for some days."""
         if not 1 <= days <= TOKEN_DAYS_MAX:
             raise Invalid(f"days is 1 to {TOKEN_DAYS_MAX}")
         now_s = int(time.time())
@@ -100,7 +139,7 @@ class Passes:
                 raise Invalid(str(error)) from None
             detail = f"nonce {nonce}, until {until_s}, action {action}, holder {holder}, door {door}"
             audit.note(connection, by, "make token", locker=locker, parcel=parcel or None, detail=detail)
-        return {"token": text, "nonce": nonce, "until": until_s}
+        return Token(text, nonce, until_s)
 
     def standing(
         self,
@@ -115,7 +154,7 @@ class Passes:
         by: str,
         card: str = "",
         home: int = 0,
-    ) -> dict[str, Any]:
+    ) -> Standing:
         """A code of random digits for somebody who comes again, such as a resident: shown once, here.
 
         ``uses`` is how often it opens, 0 for without limit; ``grant`` in the answer takes it back.  It
@@ -142,17 +181,16 @@ class Passes:
             detail = f"grant {grant}, role {role}, action {action}, holder {holder}, door {door}, {days} days"
             detail += f", card {card}" * bool(card) + f", home {home}" * bool(home)
             audit.note(connection, by, "standing code", locker=locker, detail=detail)
-        return {"grant": grant, "code": text, "until": now_s + days * digits.DAY_S}
+        return Standing(grant, text, now_s + days * digits.DAY_S)
 
-    def standing_codes(self, locker: str) -> list[dict[str, Any]]:
+    def standing_codes(self, locker: str) -> list[StandingCode]:
         """The standing codes of a locker that have not ended; their digits are kept nowhere."""
         live = (grants_table.c.locker == locker) & grants_table.c.dropped.is_(None)
-        wanted = select(grants_table).where(live, _IS_STANDING)
-        names = ("id", "role", "action", "holder", "door", "uses", "not_after", "parcel")
+        wanted = select(*columns_of(grants_table, StandingCode)).where(live, _IS_STANDING)
         with self._database.read() as connection:
             _row(connection, locker)
             rows = connection.execute(wanted.where(grants_table.c.not_after > int(time.time()))).all()
-        return [{name: getattr(row, name) for name in names} for row in rows]
+        return [StandingCode(*row) for row in rows]
 
     def drop_standing(self, locker: str, grant: int, by: str) -> None:
         """Take a standing code back; the locker refuses it once it has heard."""

@@ -208,7 +208,7 @@ def _codes(passes: Passes, parcels: Parcels) -> APIRouter:
     ) -> answers.ConsoleCode:
         """The code for a number on the closed console of a locker whose clock is not set."""
         found = passes.console_code(locker, holder=wanted.holder, number=wanted.number, by=account.name)
-        return answers.ConsoleCode.model_validate(found)
+        return answers.ConsoleCode(code=found)
 
     @router.post(
         "/{locker}/tokens",

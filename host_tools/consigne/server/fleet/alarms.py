@@ -4,7 +4,8 @@ Written in the transaction that stores the event; one event is one alarm however
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select, update
@@ -37,13 +38,26 @@ def note(connection: Connection, stored: Iterable[Stored]) -> None:
         connection.execute(insert(connection, alarms).on_conflict_do_nothing(), rows)
 
 
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """One alarm; ``data`` is its event as the locker described it."""
+
+    id: int
+    locker: str
+    time_s: int
+    kind: str
+    data: Mapping[str, Any]
+    cleared_at: int | None
+    cleared_by: str | None
+
+
 class Alarms:
     """Look at alarms, and clear them."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def open(self, locker: str | None = None, limit: int = 100) -> list[dict[str, Any]]:
+    def open(self, locker: str | None = None, limit: int = 100) -> list[Alarm]:
         """Those nobody has dealt with, the newest first."""
         wanted = select(alarms).where(alarms.c.cleared_at.is_(None))
         if locker is not None:
@@ -52,7 +66,7 @@ class Alarms:
             newest = connection.execute(wanted.order_by(alarms.c.id.desc()).limit(min(limit, PAGE_MAX)))
             return [_alarm(row) for row in newest]
 
-    def clear(self, alarm: int, by: str, note_: str = "") -> dict[str, Any]:
+    def clear(self, alarm: int, by: str, note_: str = "") -> Alarm:
         """Say that an alarm is dealt with; ``note_`` says how."""
         here = alarms.c.id == alarm
         with self._database.write() as connection:
@@ -72,13 +86,13 @@ def forget(connection: Connection, at_s: int) -> None:
     connection.execute(alarms.delete().where(alarms.c.cleared_at < at_s - KEEP_S))
 
 
-def _alarm(row: Any) -> dict[str, Any]:
-    return {
-        "id": row.id,
-        "locker": row.locker,
-        "time_s": row.time_s,
-        "kind": row.kind,
-        "data": json.loads(row.data),
-        "cleared_at": row.cleared_at,
-        "cleared_by": row.cleared_by,
-    }
+def _alarm(row: Any) -> Alarm:
+    return Alarm(
+        id=row.id,
+        locker=row.locker,
+        time_s=row.time_s,
+        kind=row.kind,
+        data=json.loads(row.data),
+        cleared_at=row.cleared_at,
+        cleared_by=row.cleared_by,
+    )

@@ -4,7 +4,7 @@ Written as a status arrives, bounded by ``forget``.  Nothing here is custody: wh
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import select
@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 
 from consigne.protocol.telemetry import LATCH_WEAK, Telemetry
 
-from ..storage.database import Database, chunks, insert
+from ..storage.database import Database, chunks, columns_of, insert
 from ..storage.models import latches, samples
 
 SAMPLES_KEEP_S = 14 * 86_400
@@ -23,10 +23,21 @@ _AHEAD_S = 3_600
 _OF_LATCH = ("usual_ms", "recent_ms", "trouble", "weak")
 
 
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What a locker measured at one moment (Unix seconds); None: it cannot tell."""
+
+    time_s: int
+    up_s: int
+    free_bytes: int | None
+    rssi_dbm: int | None
+    supply_mv: int | None
+
+
 def keep(connection: Connection, told: Sequence[tuple[str, Telemetry]], now_s: int) -> None:
     """Store what came with some lockers' statuses; samples that were stored before are left as they are."""
     rows = [
-        _sample(locker, row)
+        {"locker": locker, **asdict(_sample(row))}
         for locker, health in told
         for row in health.samples
         if _EARLIEST_S <= row[0] <= now_s + _AHEAD_S
@@ -63,17 +74,10 @@ def forget(connection: Connection, now_s: int) -> None:
     connection.execute(latches.delete().where(latches.c.day < now_s // DAY_S - LATCHES_KEEP_DAYS))
 
 
-def _sample(locker: str, row: tuple[int, ...]) -> dict[str, Any]:
+def _sample(row: tuple[int, ...]) -> Sample:
     """Time, seconds since start, free heap, RSSI and, from newer firmware, supply; -1 and 0 mean unknown."""
     supply_mv = row[4] if len(row) > 4 and row[4] >= 0 else None
-    return {
-        "locker": locker,
-        "time_s": row[0],
-        "up_s": row[1],
-        "free_bytes": row[2] if row[2] >= 0 else None,
-        "rssi_dbm": row[3] or None,
-        "supply_mv": supply_mv,
-    }
+    return Sample(row[0], row[1], row[2] if row[2] >= 0 else None, row[3] or None, supply_mv)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +103,13 @@ class Condition:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def samples(self, locker: str, since_s: int = 0) -> list[dict[str, Any]]:
+    def samples(self, locker: str, since_s: int = 0) -> list[Sample]:
         """Samples of a locker from a moment on, the oldest first."""
-        wanted = select(samples).where(samples.c.locker == locker, samples.c.time_s >= since_s)
+        here = (samples.c.locker == locker) & (samples.c.time_s >= since_s)
+        wanted = select(*columns_of(samples, Sample)).where(here)
         with self._database.read() as connection:
             rows = connection.execute(wanted.order_by(samples.c.time_s)).all()
-        names = ("time_s", "up_s", "free_bytes", "rssi_dbm", "supply_mv")
-        return [{name: getattr(row, name) for name in names} for row in rows]
+        return [Sample(*row) for row in rows]
 
     def latches(self, locker: str) -> list[Latch]:
         """Every latch of a locker that anything is known of, the one that will fail next first."""

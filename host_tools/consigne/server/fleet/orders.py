@@ -8,6 +8,7 @@ import json
 import secrets
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from locker.core import records
@@ -61,6 +62,21 @@ def answer(state: str, result: str | None) -> str:
         commands.SENT: "sent, no answer yet",
         commands.EXPIRED: "the locker did not answer in time",
     }.get(state, state)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A command and what became of it, ``answer`` in words; times are Unix seconds."""
+
+    id: str
+    cmd: str
+    state: str
+    result: str | None
+    by: str
+    created_at: int
+    expires_at: int
+    answered_at: int | None
+    answer: str
 
 
 class Orders:
@@ -150,15 +166,24 @@ class Orders:
             connection.execute(holders.insert().values(since=since, **values))
             return commands.revoke(connection, locker, _now(), holder=(role, action, holder, counter), by=by)
 
-    def get(self, locker: str, command: str) -> dict[str, Any]:
+    def get(self, locker: str, command: str) -> Order:
         """What became of a command; ``answer`` says it in words."""
         here = (table.c.id == command) & (table.c.locker == locker)
         with self._database.read() as connection:
             row = connection.execute(select(table).where(here)).first()
         if row is None:
             raise NotFound(f"locker {locker} was never sent a command {command}")
-        names = ("id", "cmd", "state", "result", "by", "created_at", "expires_at", "answered_at")
-        return {**{name: getattr(row, name) for name in names}, "answer": answer(row.state, row.result)}
+        return Order(
+            id=row.id,
+            cmd=row.cmd,
+            state=row.state,
+            result=row.result,
+            by=row.by,
+            created_at=row.created_at,
+            expires_at=row.expires_at,
+            answered_at=row.answered_at,
+            answer=answer(row.state, row.result),
+        )
 
     # --- how they are written down ------------------------------------------------------------------------
 

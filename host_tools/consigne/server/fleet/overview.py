@@ -82,6 +82,19 @@ class Shown:
 _SERVING = lockers.c.retired_at.is_(None)
 
 
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A locker or counter as whoever sends parcels may know it; ``free`` compartments are by size."""
+
+    id: str
+    kind: str
+    title: str
+    address: str
+    hours: str
+    connected: bool
+    free: dict[str, int]
+
+
 class Overview:
     """The fleet's list.  Safe in any thread."""
 
@@ -109,7 +122,7 @@ class Overview:
         """Every locker, the most urgent first."""
         return self._fresh()
 
-    def points(self, find: str = "", page: int = 1) -> list[dict[str, Any]]:
+    def points(self, find: str = "", page: int = 1) -> list[Point]:
         """Where parcels can go: what a carrier or merchant may know of the lockers and counters."""
         wanted = find.strip().casefold()
         columns = (lockers.c.id, lockers.c.kind, lockers.c.place, lockers.c.layout, lockers.c.up)
@@ -216,8 +229,8 @@ def _free_doors(connection: Connection, ids: Sequence[str]) -> dict[str, set[int
     return free
 
 
-def _point(row: Any, free: set[int]) -> dict[str, Any]:
+def _point(row: Any, free: set[int]) -> Point:
     layout = json.loads(row.layout)
     sizes = Counter(SIZES.get(door["size"], "?") for number, door in enumerate(layout) if number in free)
     place = {"title": "", "address": "", "hours": "", **json.loads(row.place)}
-    return {"id": row.id, "kind": row.kind, **place, "connected": bool(row.up), "free": dict(sizes)}
+    return Point(id=row.id, kind=row.kind, **place, connected=bool(row.up), free=dict(sizes))

@@ -15,7 +15,7 @@ from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.engine import Connection
 
 from ..errors import Invalid
-from ..storage.database import Database, chunks, insert
+from ..storage.database import Database, chunks, columns_of, insert
 from ..storage.models import ENDED, notices, parcels
 
 ANNOUNCED, ARRIVED, REMINDER, EXPIRED = "announced", "arrived", "reminder", "expired"
@@ -130,6 +130,18 @@ def _wanted(row: Any, now_s: int) -> dict[str, int]:
     return {}
 
 
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A notice and what became of it; times are Unix seconds, ``error`` is of the last try."""
+
+    kind: str
+    state: str
+    next_at: int
+    tries: int
+    sent_at: int | None
+    error: str | None
+
+
 class Outbox:
     """What is to be sent, for the sender."""
 
@@ -168,12 +180,12 @@ class Outbox:
         with self._database.write() as connection:
             connection.execute(update(notices).where(mine).values(**values))
 
-    def of_parcel(self, parcel: str) -> list[dict[str, Any]]:
+    def of_parcel(self, parcel: str) -> list[Notice]:
         """What a parcel's customer was told, and will be."""
-        wanted = select(notices).where(notices.c.parcel == parcel).order_by(notices.c.next_at, notices.c.id)
-        names = ("kind", "state", "next_at", "tries", "sent_at", "error")
+        wanted = select(*columns_of(notices, Notice)).where(notices.c.parcel == parcel)
         with self._database.read() as connection:
-            return [{name: getattr(row, name) for name in names} for row in connection.execute(wanted)]
+            rows = connection.execute(wanted.order_by(notices.c.next_at, notices.c.id))
+            return [Notice(*row) for row in rows]
 
 
 def count(connection: Connection) -> dict[str, int]:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from ..errors import CallerError
@@ -115,7 +115,7 @@ class Control:
         if not self._last:
             return Answer("", "")
         told = self._host.orders.get(self._locker, self._last)
-        return Answer(_tone(told["state"]), f"{told['cmd'].capitalize()}: {told['answer']}.")
+        return Answer(_tone(told.state), f"{told.cmd.capitalize()}: {told.answer}.")
 
     # --- codes ---------------------------------------------------------------------------------------------
 
@@ -126,7 +126,7 @@ class Control:
             told = self._host.passes.window_code(self._locker, role=role, action=action, holder=holder, by=by)
         except CallerError as error:
             return "", str(error)
-        return told["code"], f"works until {self._time(told['works_until'])}"
+        return told.code, f"works until {self._time(told.works_until)}"
 
     def console_code(self, holder: int, number: str) -> tuple[str, str]:
         """The same for a technician before a console that shows a number, because its clock is not set."""
@@ -134,10 +134,10 @@ class Control:
             return "", "the console shows nine digits: type those"
         try:
             by = self._who().name
-            told = self._host.passes.console_code(self._locker, holder=holder, number=int(number), by=by)
+            code = self._host.passes.console_code(self._locker, holder=holder, number=int(number), by=by)
         except CallerError as error:
             return "", str(error)
-        return told["code"], "works at that console, for that number alone"
+        return code, "works at that console, for that number alone"
 
     def revoke_codes(self, role: int, action: int, holder: int) -> None:
         self._order(lambda by: self._host.orders.revoke_holder(self._locker, role, action, holder, by))
@@ -149,8 +149,8 @@ class Control:
         names = [name for _, name in self.doors]
         out = []
         for one in self._host.alarms.open(self._locker):
-            words = wording(one["data"], names)
-            out.append(Alarm(one["id"], self._time(one["time_s"]), f"{words.headline}: {words.more}"))
+            words = wording(one.data, names)
+            out.append(Alarm(one.id, self._time(one.time_s), f"{words.headline}: {words.more}"))
         return out
 
     def clear(self, alarm: int) -> None:
@@ -171,12 +171,10 @@ class Control:
         names = [name for _, name in self.doors]
         return [
             Entry(
-                self._time(one["at"]),
-                one["by"],
-                " ".join(part for part in (one["action"], one["parcel"], _detail(one, names)) if part),
-                Answer(_tone(one["outcome"][0]), answer(*one["outcome"]))
-                if one["outcome"]
-                else Answer("", ""),
+                self._time(one.at),
+                one.by,
+                " ".join(part for part in (one.action, one.parcel, _detail(one, names)) if part),
+                Answer(_tone(one.outcome[0]), answer(*one.outcome)) if one.outcome else Answer("", ""),
             )
             for one in told
         ]
@@ -189,12 +187,12 @@ def _tone(state: str) -> str:
     return {"done": "good", "refused": "bad", "expired": "bad"}.get(state, "")
 
 
-def _detail(one: dict[str, Any], names: Sequence[str]) -> str:
+def _detail(one: audit.Entry, names: Sequence[str]) -> str:
     """The arguments of a command, or the note of another act, for people."""
-    if not one["detail"].startswith("{"):
-        return str(one["detail"])[:DETAIL_CHARACTERS_MAX]
+    if not one.detail.startswith("{"):
+        return one.detail[:DETAIL_CHARACTERS_MAX]
     said = []
-    for name, value in json.loads(one["detail"]).items():
+    for name, value in json.loads(one.detail).items():
         if name == "door":
             said.append(f"door {names[value] if value < len(names) else value + 1}")
         elif isinstance(value, list):

@@ -100,7 +100,7 @@ class CounterView:
 
         def act(by: str) -> str:
             found = self._host.counter.find(self._counter, code)
-            return f"Shelf {found['shelf']}: parcel {found['parcel']}."
+            return f"Shelf {found.shelf}: parcel {found.parcel}."
 
         await self._do(act)
 
@@ -109,7 +109,7 @@ class CounterView:
 
         def act(by: str) -> str:
             found = self._host.counter.hand_over(self._counter, code, by=by, paper=paper)
-            return f"Shelf {found['shelf']}: parcel {found['parcel']} is handed over."
+            return f"Shelf {found.shelf}: parcel {found.parcel} is handed over."
 
         await self._do(act, self._code)
 

@@ -171,7 +171,7 @@ class Desk:
         window = self._host.passes.window_code(
             self._locker, role=device_events.COURIER, action=device_events.DEPOSIT, holder=self._courier
         )
-        return str(window["code"])
+        return window.code
 
     @staticmethod
     def suggest() -> str:

@@ -81,9 +81,9 @@ class MineView:
         self._points.clear()
         with self._points:
             for point in points[:POINTS_MAX]:
-                free = " ".join(f"{count} {size}" for size, count in point["free"].items()) or "full"
-                label = f"{point['id']} {point['title']} · {free}"
-                button(label, lambda _, id_=point["id"]: self._locker.set_value(id_), "press small")
+                free = " ".join(f"{count} {size}" for size, count in point.free.items()) or "full"
+                label = f"{point.id} {point.title} · {free}"
+                button(label, lambda _, id_=point.id: self._locker.set_value(id_), "press small")
 
     async def _announce(self) -> None:
         parcel, locker = self._parcel.value.strip(), self._locker.value.strip()
@@ -139,7 +139,7 @@ class MineView:
         role, holder = HOLDER_ROLES[self._account.role], self._account.holder or 0
         by = self._who().name
         told = self._host.passes.window_code(locker, role=role, action=action, holder=holder, by=by)
-        return str(told["code"])
+        return told.code
 
     # --- parcels -------------------------------------------------------------------------------------------
 
@@ -206,7 +206,7 @@ class MineView:
             days=RETURN_DAYS,
             by=self._who().name,
         )
-        return str(made["token"])
+        return made.token
 
     async def _extend(self, parcel: str) -> None:
         try:

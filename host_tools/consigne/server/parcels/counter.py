@@ -7,7 +7,7 @@ a stream of its own, so parcels, notices, counts and the trail are the same for 
 import json
 import secrets
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 from locker.core import events
 from sqlalchemy import select
@@ -38,6 +38,13 @@ class TooMany(CallerError):
     """Too many wrong codes."""
 
     status = 429
+
+
+class Found(NamedTuple):
+    """The parcel of a code, and the name of its shelf."""
+
+    parcel: str
+    shelf: str
 
 
 class Counter:
@@ -71,7 +78,7 @@ class Counter:
             )
             return names[number]
 
-    def find(self, counter: str, code: str) -> dict[str, Any]:
+    def find(self, counter: str, code: str) -> Found:
         """The parcel that a customer's code collects, and its shelf; wrong codes are slowed down."""
         with self._database.read() as connection:
             where = _counter(connection, counter)
@@ -83,14 +90,14 @@ class Counter:
             wanted = _code_of(where, row)
             if wanted and secrets.compare_digest(wanted.encode(), digits.encode()):
                 self._patience.forgive(counter)
-                return {"parcel": row.id, "shelf": _name(where, row.door)}
+                return Found(row.id, _name(where, row.door))
         raise NotFound("no parcel here has this code: look again at the message and its address")
 
-    def hand_over(self, counter: str, code: str, *, by: str, paper: bool = False) -> dict[str, Any]:
+    def hand_over(self, counter: str, code: str, *, by: str, paper: bool = False) -> Found:
         """A customer takes the parcel of a code; ``paper``: the clerk has seen identity paper."""
         found = self.find(counter, code)
-        detail = f"shelf {found['shelf']}, for its code{', paper seen' if paper else ''}"
-        self._leaves(counter, found["parcel"], "collected", detail, by)
+        detail = f"shelf {found.shelf}, for its code{', paper seen' if paper else ''}"
+        self._leaves(counter, found.parcel, "collected", detail, by)
         return found
 
     def give_back(self, counter: str, label: str, *, by: str) -> str:

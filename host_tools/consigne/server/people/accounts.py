@@ -44,6 +44,18 @@ class Account:
     locker: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An account as a list shows it; ``password``: it has one."""
+
+    name: str
+    role: str
+    holder: int | None
+    locker: str | None
+    disabled: bool
+    password: bool
+
+
 class NotYet(CallerError):
     """Too many wrong passwords."""
 
@@ -101,24 +113,13 @@ class Accounts:
             connection.execute(sessions.delete().where(sessions.c.account == name))
             audit.note(connection, by, "disable account" if disabled else "enable account", detail=name)
 
-    def list(self) -> list[dict[str, Any]]:
+    def list(self) -> list[Listed]:
         """Every account, without its secrets."""
-        columns = (
-            accounts.c.name,
-            accounts.c.role,
-            accounts.c.holder,
-            accounts.c.locker,
-            accounts.c.disabled,
-        )
+        has_password = accounts.c.password.is_not(None)
+        columns = (accounts.c.name, accounts.c.role, accounts.c.holder, accounts.c.locker)
+        wanted = select(*columns, accounts.c.disabled, has_password).order_by(accounts.c.name)
         with self._database.read() as connection:
-            rows = connection.execute(select(*columns, accounts.c.password).order_by(accounts.c.name)).all()
-        return [
-            {
-                "name": row.name, "role": row.role, "holder": row.holder, "locker": row.locker,
-                "disabled": row.disabled, "password": row.password is not None,
-            }
-            for row in rows
-        ]  # fmt: skip
+            return [Listed(*row) for row in connection.execute(wanted)]
 
     def any(self) -> bool:
         """Whether there is an account at all."""

@@ -1,7 +1,7 @@
 """Who did what and when: commands to lockers, codes shown, parcels announced, accounts made."""
 
 import time
-from typing import Any
+from dataclasses import dataclass
 
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
@@ -12,6 +12,19 @@ HOST = "host"
 """Stands for whoever acts when it is no person."""
 KEEP_S = 400 * 86_400
 PAGE_MAX = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Something that somebody did; ``outcome`` is ``(state, result)`` of a command, None of all else."""
+
+    at: int
+    by: str
+    action: str
+    locker: str | None
+    parcel: str | None
+    detail: str
+    outcome: tuple[str, str | None] | None
 
 
 def note(
@@ -29,21 +42,25 @@ def note(
     connection.execute(audit.insert().values(locker=locker, parcel=parcel, **values))
 
 
-def trail(connection: Connection, locker: str | None = None, limit: int = 50) -> list[dict[str, Any]]:
-    """What people did, the newest first.
-
-    Each is a dict of ``at``, ``by``, ``action``, ``locker``, ``parcel``, ``detail`` and ``outcome``, which is
-    ``(state, result)`` of a command and None of all else.
-    """
+def trail(connection: Connection, locker: str | None = None, limit: int = 50) -> list[Entry]:
+    """What people did, the newest first."""
     fates = (commands.c.state, commands.c.result)
     wanted = select(audit, *fates).join(commands, commands.c.id == audit.c.command, isouter=True)
     if locker is not None:
         wanted = wanted.where(audit.c.locker == locker)
-    out = []
-    for row in connection.execute(wanted.order_by(audit.c.id.desc()).limit(min(limit, PAGE_MAX))):
-        entry = {name: getattr(row, name) for name in ("at", "by", "action", "locker", "parcel", "detail")}
-        out.append({**entry, "outcome": (row.state, row.result) if row.state is not None else None})
-    return out
+    rows = connection.execute(wanted.order_by(audit.c.id.desc()).limit(min(limit, PAGE_MAX)))
+    return [
+        Entry(
+            at=row.at,
+            by=row.by,
+            action=row.action,
+            locker=row.locker,
+            parcel=row.parcel,
+            detail=row.detail,
+            outcome=(row.state, row.result) if row.state is not None else None,
+        )
+        for row in rows
+    ]
 
 
 def forget(connection: Connection, now_s: int) -> None:

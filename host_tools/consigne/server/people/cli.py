@@ -57,10 +57,10 @@ def list_accounts(database: DatabaseUrl = DEFAULT_DATABASE) -> None:
 
     table = Table("name", "role", "holder", "at", "password", "")
     for one in _accounts(database).list():
-        state = "disabled" if one["disabled"] else ""
-        holder = "" if one["holder"] is None else str(one["holder"])
-        password = "set" if one["password"] else ""
-        table.add_row(one["name"], one["role"], holder, one["locker"] or "", password, state)
+        state = "disabled" if one.disabled else ""
+        holder = "" if one.holder is None else str(one.holder)
+        password = "set" if one.password else ""
+        table.add_row(one.name, one.role, holder, one.locker or "", password, state)
     Console().print(table)
 
 

@@ -7,17 +7,21 @@ acknowledges anything, and readers never wait for the writer.  PostgreSQL by URL
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
 from sqlalchemy import create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine, make_url
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.schema import Table
+from sqlalchemy.schema import Column, Table
 
 from . import migrations
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 BUSY_TIMEOUT_MS = 15_000
 CONNECTIONS_KEPT, CONNECTIONS_MAX = 5, 64
@@ -104,6 +108,11 @@ class Database:
 def insert(connection: Connection, table: Table) -> Any:
     """As ``Database.insert``, for whoever has only the connection."""
     return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+
+
+def columns_of(table: Table, kind: "type[DataclassInstance]") -> "list[Column[Any]]":
+    """The columns that the fields of a dataclass are read from, in their order: ``kind(*row)`` is the row."""
+    return [table.c[one.name] for one in fields(kind)]
 
 
 def chunks(wanted: Sequence[_One]) -> Iterator[Sequence[_One]]:
