@@ -10,13 +10,9 @@ from pathlib import Path
 
 import pytest
 from lab import screenshots
-from person import Person
+from person import CHROMIUM_ARGUMENTS, Person
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
-CHROMIUM_ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 START_S = 300.0
 
 

@@ -9,6 +9,11 @@ from playwright.sync_api import Locator, Page, expect
 LOOK_MS = 180_000  # ends a test that hangs, not one that is slow
 NOTICE_MS = 2_000  # that a pressed key had no effect
 
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
 
 class Person:
     """Acts on one page; ``page`` is at the demo's address."""

@@ -17,9 +17,10 @@ from consigne.protocol.untrusted import ProtocolError, clean
 from ..errors import CallerError
 from ..people.gate import Gate
 from ..service import HostService
-from . import bodies, counters, health, lockers, orders, parcels, viewer
+from . import counters, health, lockers, orders, parcels, viewer
+from .bodies import MAX_BYTES
 from .document import TAGS, Api
-from .methods import refuse_others
+from .outside import TOO_LONG, BodyLimit, refuse_others
 from .refusals import NOT_JSON, in_words, refusals
 
 _UNPROCESSABLE = status.HTTP_422_UNPROCESSABLE_CONTENT
@@ -48,6 +49,7 @@ def create_app(host: HostService, *, token: str | None = None) -> Api:
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
     )
+    app.add_middleware(BodyLimit)
     app.add_middleware(Gate, accounts=host.accounts, threads=host.page_threads, token=token)
     app.add_exception_handler(CallerError, _caller_error)
     app.add_exception_handler(ProtocolError, _caller_error)
@@ -55,7 +57,7 @@ def create_app(host: HostService, *, token: str | None = None) -> Api:
     app.add_exception_handler(OperationalError, _no_database)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _failed)
-    routes = APIRouter(max_body_size=bodies.MAX_BYTES)
+    routes = APIRouter(max_body_size=MAX_BYTES)
     for part in (lockers, orders, parcels, counters, health):
         routes.include_router(part.router(host), responses=refusals(503))
     app.include_router(routes)
@@ -85,7 +87,7 @@ async def _http_error(request: Request, error: Exception) -> JSONResponse:
         return JSONResponse({"detail": NOT_JSON}, _UNPROCESSABLE)
     words = {
         404: f"there is nothing at {path}: /docs shows what there is",
-        413: f"the body is too long: send at most {bodies.MAX_BYTES} bytes",
+        413: TOO_LONG,
     }
     return JSONResponse({"detail": words.get(status_code, error.detail)}, status_code, error.headers)
 
@@ -97,6 +99,8 @@ async def _no_database(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _failed(request: Request, error: Exception) -> JSONResponse:
-    """A fault of the host; the server logs it with its traceback."""
+    """A fault of the host, which its server logs with a traceback; or the gate has met no database."""
+    if isinstance(error, OperationalError):
+        return await _no_database(request, error)
     told = "the host failed at this: its log says why"
     return JSONResponse({"detail": told}, status.HTTP_500_INTERNAL_SERVER_ERROR)

@@ -21,14 +21,17 @@ TAGS = [
 class Api(FastAPI):
     """An application whose document takes each summary from the first sentence of a route's docstring."""
 
+    _described: dict[str, Any] | None = None
+
     def openapi(self) -> dict[str, Any]:
-        """The document, made once."""
-        if not self.openapi_schema:
-            document = super().openapi()
+        """The document; FastAPI makes it anew when routes were added since."""
+        document = super().openapi()
+        if document is not self._described:
             for operations in document["paths"].values():
                 for operation in operations.values():
                     _describe(operation)
-        return super().openapi()
+            self._described = document
+        return document
 
 
 def operation_of(document: Schema, operation_id: str) -> Schema | None:

@@ -73,7 +73,7 @@ def _lockers(fleet: Fleet) -> APIRouter:
         """One locker."""
         return answers.Locker.model_validate(fleet.locker(locker))
 
-    @router.post("/{locker}/retire", responses=refusals(404, 409, 422))
+    @router.post("/{locker}/retire", responses=refusals(404, 409, 413, 422))
     def retire_locker(locker: LockerId, account: Asking) -> answers.Locker:
         """Take a locker or counter out of service for ever; refused while parcels lie in it or are to come.
 

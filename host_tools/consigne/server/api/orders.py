@@ -23,7 +23,7 @@ from .refusals import refusals
 _SENDERS_ACTIONS = (events.DEPOSIT, events.RETURN, events.RECALL)
 _TOKEN_MAKERS = only(Role.OPERATOR, Role.CARRIER, Role.MERCHANT)
 _ACCEPTED = status.HTTP_202_ACCEPTED
-_WITH_BODY = refusals(413)
+_TOO_LONG = refusals(413)
 
 
 def router(host: HostService) -> APIRouter:
@@ -46,22 +46,22 @@ def _carry_out(orders: Orders, kick: Callable[[], None], locker: str, command: s
 def _at_doors(orders: Orders, kick: Callable[[], None]) -> APIRouter:
     router = APIRouter()
 
-    @router.post("/{locker}/open", status_code=_ACCEPTED, responses=_WITH_BODY)
+    @router.post("/{locker}/open", status_code=_ACCEPTED, responses=_TOO_LONG)
     def open_door(locker: LockerId, body: bodies.DoorOrder, account: Asking) -> answers.Order:
         """Order a door to be opened now.  Ask for the command to learn what became of it."""
         return _carry_out(orders, kick, locker, orders.open(locker, body.door, account.name))
 
-    @router.post("/{locker}/block", status_code=_ACCEPTED, responses=_WITH_BODY)
+    @router.post("/{locker}/block", status_code=_ACCEPTED, responses=_TOO_LONG)
     def block_door(locker: LockerId, body: bodies.DoorOrder, account: Asking) -> answers.Order:
         """Give a compartment to nobody until it is released."""
         return _carry_out(orders, kick, locker, orders.block(locker, body.door, account.name))
 
-    @router.post("/{locker}/release", status_code=_ACCEPTED, responses=_WITH_BODY)
+    @router.post("/{locker}/release", status_code=_ACCEPTED, responses=_TOO_LONG)
     def release_door(locker: LockerId, body: bodies.DoorOrder, account: Asking) -> answers.Order:
         """Give a compartment to new parcels again."""
         return _carry_out(orders, kick, locker, orders.release(locker, body.door, account.name))
 
-    @router.post("/{locker}/reserve", status_code=_ACCEPTED, responses=_WITH_BODY)
+    @router.post("/{locker}/reserve", status_code=_ACCEPTED, responses=_TOO_LONG)
     def reserve_door(locker: LockerId, body: bodies.ReserveOrder, account: Asking) -> answers.Order:
         """Keep an empty compartment for one parcel."""
         command = orders.reserve(locker, body.door, body.parcel, body.hours, account.name)
@@ -73,27 +73,27 @@ def _at_doors(orders: Orders, kick: Callable[[], None]) -> APIRouter:
 def _whole_lockers(orders: Orders, kick: Callable[[], None]) -> APIRouter:
     router = APIRouter()
 
-    @router.post("/{locker}/configure", status_code=_ACCEPTED, responses=_WITH_BODY)
+    @router.post("/{locker}/configure", status_code=_ACCEPTED, responses=_TOO_LONG)
     def configure_locker(locker: LockerId, body: bodies.ConfigureOrder, account: Asking) -> answers.Order:
         """Change settings: all of them, or none when the locker refuses one."""
         return _carry_out(orders, kick, locker, orders.configure(locker, body.set, account.name))
 
-    @router.post("/{locker}/message", status_code=_ACCEPTED, responses=_WITH_BODY)
+    @router.post("/{locker}/message", status_code=_ACCEPTED, responses=_TOO_LONG)
     def show_message(locker: LockerId, body: bodies.MessageOrder, account: Asking) -> answers.Order:
         """Show a message on the display."""
         return _carry_out(orders, kick, locker, orders.message(locker, body.texts, body.hours, account.name))
 
-    @router.post("/{locker}/identify", status_code=_ACCEPTED, responses=_WITH_BODY)
+    @router.post("/{locker}/identify", status_code=_ACCEPTED, responses=_TOO_LONG)
     def identify_locker(locker: LockerId, body: bodies.IdentifyOrder, account: Asking) -> answers.Order:
         """Have it beep and blink."""
         return _carry_out(orders, kick, locker, orders.identify(locker, body.seconds, account.name))
 
-    @router.post("/{locker}/reboot", status_code=_ACCEPTED)
+    @router.post("/{locker}/reboot", status_code=_ACCEPTED, responses=_TOO_LONG)
     def restart_locker(locker: LockerId, account: Asking) -> answers.Order:
         """Restart it as soon as nobody is being served."""
         return _carry_out(orders, kick, locker, orders.reboot(locker, account.name))
 
-    @router.post("/{locker}/again", status_code=_ACCEPTED, responses=_WITH_BODY)
+    @router.post("/{locker}/again", status_code=_ACCEPTED, responses=_TOO_LONG)
     def repeat_events(locker: LockerId, body: bodies.AgainOrder, account: Asking) -> answers.Order:
         """Have it send its events again from a number on."""
         return _carry_out(orders, kick, locker, orders.again(locker, body.seq, account.name))
@@ -104,13 +104,13 @@ def _whole_lockers(orders: Orders, kick: Callable[[], None]) -> APIRouter:
 def _revocations(orders: Orders, kick: Callable[[], None]) -> APIRouter:
     router = APIRouter()
 
-    @router.post("/{locker}/revoke-token", status_code=_ACCEPTED, responses=_WITH_BODY)
+    @router.post("/{locker}/revoke-token", status_code=_ACCEPTED, responses=_TOO_LONG)
     def revoke_token(locker: LockerId, body: bodies.RevokeTokenBody, account: Asking) -> answers.Order:
         """Make one token worthless."""
         command = orders.revoke_token(locker, body.nonce, body.until, account.name)
         return _carry_out(orders, kick, locker, command)
 
-    @router.post("/{locker}/revoke-holder", status_code=_ACCEPTED, responses=_WITH_BODY)
+    @router.post("/{locker}/revoke-holder", status_code=_ACCEPTED, responses=_TOO_LONG)
     def revoke_holder(locker: LockerId, body: bodies.RevokeHolderBody, account: Asking) -> answers.Order:
         """Make the codes of a courier, clerk or technician worthless; from now on they get others."""
         command = orders.revoke_holder(locker, body.role, body.action, body.holder, account.name)

@@ -41,7 +41,7 @@ def _of_senders(host: HostService) -> APIRouter:
         id_ = own_parcel(parcels, parcel, account).id
         return answers.ParcelCode(parcel=id_, code=parcels.code(id_, by=account.name))
 
-    @router.post("/{parcel:path}/revoke")
+    @router.post("/{parcel:path}/revoke", responses=refusals(413))
     def revoke_code(parcel: ParcelId, account: Asking) -> answers.Parcel:
         """Make the code worthless; a parcel that has not arrived is cancelled."""
         revoked = parcels.revoke(own_parcel(parcels, parcel, account).id, by=account.name)

@@ -1,9 +1,32 @@
-"""Methods that no route of a path has: refused with the list of those that one has."""
+"""What is refused before a route is asked, in the same shape as what a route refuses."""
 
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
+from starlette.datastructures import Headers
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from .bodies import MAX_BYTES
+
+TOO_LONG = f"the body is too long: send at most {MAX_BYTES} bytes"
+
+
+class BodyLimit:
+    """ASGI middleware: a body that says itself that it is too long is not read.
+
+    One that does not say so is broken off at the limit, see ``max_body_size`` of the routes.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] == "POST":
+            length = Headers(scope=scope).get("content-length", "")
+            if length.isdecimal() and int(length) > MAX_BYTES:
+                await JSONResponse({"detail": TOO_LONG}, 413)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
 
 
 class _NotAllowed:

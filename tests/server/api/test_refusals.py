@@ -1,0 +1,209 @@
+"""Whatever is sent in a field's place, one sentence says which field, what it must be and what came."""
+
+import json
+import re
+
+import api_kit
+import pytest
+from api_kit import COUNTER, LOCKER
+from host_kit import device_key
+
+SENTENCE = re.compile(
+    r"[^ ;]+ "
+    r"(must be [^;]+, not [^;]+|is missing: add it, it must be [^;]+|is not known here: leave it out, [^;]+)"
+)
+VALUES = [
+    None, True, False, 0, -1, 5.0, 1.5, 2**31, 2**63, -(2**200), 1e300,
+    "", "zzzz", "5", "\x00", "\n", "é" * 300,
+    "\u202e", "\ud800", [], [None], ["zz"], [[[]]], {}, {"a": 1}, {"en": 7}, {"\x00": ""}, {"\ud800": ""},
+]  # fmt: skip
+JSON = {"content-type": "application/json"}
+PATHS = {
+    "locker": LOCKER,
+    "counter": COUNTER,
+    "parcel": "A%2F1",
+    "alarm": 1,
+    "grant": 1,
+}
+NOT_JSON = [
+    b"{",
+    b"\xff{}",
+    b'{"door": 1',
+    b"[" * 100_000,
+    b'{"door": ' + b"9" * 5_000 + b"}",
+    b"NaN",
+    b"\x00",
+]
+
+
+@pytest.fixture(scope="module")
+def world(databases):
+    """On SQLite and on PostgreSQL: what one stores without a word the other refuses."""
+    with databases.url() as url:
+        made = api_kit.made(url)
+        yield made
+        made.host.database.close()
+
+
+def operations(document):
+    """``(method, path, operation)`` of every route, its path filled in with what is there."""
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield method.upper(), path.format(**PATHS, command="c0ffee"), operation
+
+
+def fields(document, schema, way=()):
+    """Every field of a body as ``(way, schema)``, those of objects within it as well."""
+    if "$ref" in schema:
+        schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    for part in schema.get("anyOf", ()):
+        yield from fields(document, part, way)
+    for name, inner in schema.get("properties", {}).items():
+        yield (*way, name), inner
+        yield from fields(document, inner, (*way, name))
+    if "items" in schema:
+        yield from fields(document, schema["items"], (*way, 0))
+
+
+def body_at(way, value):
+    """The smallest body that has a value at one place, such as ``{"doors": [{"size": value}]}``."""
+    for part in reversed(way):
+        value = [value] if part == 0 else {part: value}
+    return value
+
+
+def said(answer, path):
+    """The sentence of a refusal, None for what was not refused for its shape."""
+    assert answer.status_code < 500, f"{path}: {answer.text}"
+    return answer.json()["detail"] if answer.status_code == 422 else None
+
+
+def name_of(way):
+    return "".join("[0]" if part == 0 else f".{part}" for part in way).removeprefix(".")
+
+
+def send(method, path, body):
+    """A request with a body that a JSON library writes, halves of surrogate pairs and all."""
+    return (
+        method,
+        path,
+        {"content": json.dumps(body).encode(), "headers": {"content-type": "application/json"}},
+    )
+
+
+def test_every_type_in_every_field_of_every_body_is_taken_or_refused_in_one_sentence(world):
+    document, asked, ways = world.app.openapi(), [], []
+    for method, path, operation in operations(document):
+        if "requestBody" in operation:
+            schema = operation["requestBody"]["content"]["application/json"]["schema"]
+            for way, _ in fields(document, schema):
+                for value in VALUES:
+                    asked.append(send(method, path, body_at(way, value)))
+                    ways.append((way, value))
+    assert len(asked) > 1_500
+    named = 0
+    for (_, path, _), (way, value), answer in zip(asked, ways, world.ask_all(asked), strict=True):
+        told = said(answer, path)
+        if told is None or not SENTENCE.match(told):
+            continue  # taken, or refused for what it means
+        sentences = told.split("; ")
+        assert all(SENTENCE.fullmatch(one) or one.startswith("and ") for one in sentences), told
+        about = [one for one in sentences if one.startswith(name_of(way)) and "must be" in one]
+        named += bool(about)
+        if isinstance(value, str) and len(value) > 3:
+            assert value not in told, f"{path} repeats what was sent"
+    assert named > len(asked) / 2
+
+
+def test_a_field_more_is_named_and_so_is_one_that_is_missing(world):
+    document = world.app.openapi()
+    for method, path, operation in operations(document):
+        if "requestBody" not in operation:
+            continue
+        told = world.ask(
+            *send(method, path, {"nonsense": 1})[:2], **send(method, path, {"nonsense": 1})[2]
+        ).json()
+        name = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+        schema = document["components"]["schemas"][name]
+        known = ", ".join(schema["properties"])
+        assert f"nonsense is not known here: leave it out, or choose from {known}" in told["detail"]
+        for required in schema.get("required", ()):
+            assert f"{required} is missing: add it, it must be " in told["detail"]
+
+
+def test_every_text_behind_the_question_mark_is_taken_or_refused_in_one_sentence(world):
+    texts = ["", "x", "-1", "1.5", "9" * 30, "9" * 5_000, "true", "\x00", "é", "null", "[]"]
+    asked, names = [], []
+    for method, path, operation in operations(world.app.openapi()):
+        for parameter in operation.get("parameters", ()):
+            if parameter["in"] == "query":
+                for text in texts:
+                    asked.append((method, path, {"params": {parameter["name"]: text}}))
+                    names.append(parameter["name"])
+    assert len(asked) > 200
+    for (_, path, _), name, answer in zip(asked, names, world.ask_all(asked), strict=True):
+        told = said(answer, path)
+        assert told is None or SENTENCE.match(told) or name in told or "label" in told or "parcel" in told, (
+            told
+        )
+    misspelt = world.ask("GET", "/parcels", params={"overdu": "true"})
+    assert misspelt.status_code == 422
+    assert misspelt.json()["detail"].startswith(
+        "overdu is not known here: leave it out, or choose from locker,"
+    )
+
+
+@pytest.mark.parametrize("body", NOT_JSON, ids=range(len(NOT_JSON)))
+def test_a_body_that_is_no_json_is_called_so(world, body):
+    answer = world.ask("POST", f"/lockers/{LOCKER}/open", content=body, headers=JSON)
+    assert answer.status_code == 422
+    assert "JSON" in answer.json()["detail"] or "door must be" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "type_", ["text/plain", "multipart/form-data", "application/x-www-form-urlencoded", ""]
+)
+def test_a_body_of_another_type_is_asked_for_as_json(world, type_):
+    headers = {"content-type": type_}
+    answer = world.ask("POST", f"/lockers/{LOCKER}/open", content=b'{"door": 1}', headers=headers)
+    assert (answer.status_code, answer.json()["detail"]) == (
+        422,
+        "the body must be a JSON object, sent with the header Content-Type: application/json",
+    )
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["told", "chunked"])
+def test_a_body_without_end_is_not_read_to_its_end(world, told):
+    async def pieces():
+        for _ in range(1_002):
+            yield b" " * 1_000
+
+    content = b" " * 1_001_000 if told else pieces()
+    answer = world.ask("POST", "/lockers", content=content, headers=JSON)
+    assert answer.status_code == 413 and "at most 1000000 bytes" in answer.json()["detail"]
+
+
+def test_a_wrong_method_is_told_the_right_ones(world):
+    answer = world.ask("PUT", "/lockers")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, POST")
+    assert world.ask("PATCH", "/parcels/A%2F1/code").headers["allow"] == "GET"
+    assert world.ask("DELETE", f"/lockers/{LOCKER}/standing-codes/2").status_code == 204
+
+
+def test_a_database_that_does_not_answer_is_no_fault_of_the_caller(tmp_path):
+    path = tmp_path / "host.db"
+    world = api_kit.made(f"sqlite:///{path}")
+    world.host.database.engine.dispose()
+    for part in tmp_path.iterdir():
+        part.unlink()
+    path.mkdir()
+    answer = world.ask("GET", "/lockers")
+    assert answer.status_code == 503 and "the database does not answer" in answer.json()["detail"]
+    assert world.ask("GET", "/healthz", role=None).json()["database"] is False
+
+
+def test_whole_numbers_written_with_a_point_are_taken_and_text_is_not(world):
+    body = {"id": "L9", "device_key": device_key("L9").hex(), "digits": 8.0}
+    assert world.ask("POST", "/lockers", json=body).status_code == 201
+    told = world.ask("POST", "/lockers", json={**body, "digits": "8"}).json()["detail"]
+    assert told == "digits must be a whole number from 6 to 10, not a text of 1 characters"
