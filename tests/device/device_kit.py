@@ -17,7 +17,7 @@ import uvicorn
 from consigne import firmware_dir
 from consigne.cabinet.compiler import compile_cabinet, device_json, open_cabinet, spelled_out
 from consigne.cabinet.profiles import hardware_dir
-from consigne.device import flashfile, image, interpreter
+from consigne.device import image, interpreter
 from consigne.device.brokerfiles import BrokerFiles
 from consigne.device.provision import Wanted
 from consigne.firmware import application, layout, rom
@@ -229,7 +229,7 @@ def key_of(host, locker):
 
 
 def partition_of(folder, label):
-    return flashfile.partition_in(Path(folder, "flash.bin"), label)
+    return image.partition_in(Path(folder, "flash.bin"), label)
 
 
 def lose_records(file):

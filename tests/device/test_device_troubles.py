@@ -11,7 +11,7 @@ import device_kit as kit
 import pytest
 import serial
 from consigne.cabinet.problems import CabinetError
-from consigne.device import commands, errors, flashfile, hostapi, interpreter, journal, push
+from consigne.device import commands, errors, hostapi, image, interpreter, journal, push
 from consigne.device import provision as provisioning
 from consigne.device.board import Board
 from consigne.device.brokerfiles import BrokerFiles
@@ -258,7 +258,7 @@ def test_flash_that_ends_within_the_journal(tmp_path):
     file = tmp_path / "flash.bin"
     file.write_bytes(data)
     with pytest.raises(DeviceError, match="ends at byte 3670016, within the partition 'journal'"):
-        flashfile.partition_in(file, "journal")
+        image.partition_in(file, "journal")
 
 
 def test_a_journal_of_noise_is_told_and_raises_nothing():

@@ -1,15 +1,17 @@
-"""A board's whole flash in one file, for a production line; and the parts that ``flash`` writes.
+"""A board's whole flash in one file: made for a production line, read for one partition; and its parts.
 
-Nothing in it belongs to one locker alone: keys are made by ``consigne device provision``, on each board.
+Nothing in one that is made belongs to one locker alone: ``consigne device provision`` makes the keys.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from littlefs import LittleFS
 
 from consigne.firmware import layout, slots
 from consigne.firmware.application import Application
 
+from .errors import DeviceError
 from .interpreter import Interpreter
 
 _LFS_IO_BYTES = 32  # MicroPython's VfsLfs2 reads and programs in these units unless told otherwise
@@ -76,3 +78,30 @@ def whole_flash(every: list[Part]) -> bytes:
     for part in every:
         flash[part.offset : part.offset + len(part.data)] = part.data
     return bytes(flash)
+
+
+def partition_in(file: Path, label: str) -> bytes:
+    """The bytes of one partition in a file read off a board.
+
+    A whole flash is found by its partition table, wherever that puts the partition; a file exactly as
+    long as the partition, or one that holds no table, is taken for the partition itself.
+    """
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise DeviceError(f"{file} cannot be read: {error.strerror}") from None
+    wanted = layout.partition(label)
+    if len(data) <= max(wanted.size, layout.TABLE_OFFSET + layout.TABLE_BYTES):
+        return data
+    try:
+        table = layout.parse(data[layout.TABLE_OFFSET : layout.TABLE_OFFSET + layout.TABLE_BYTES])
+        wanted = layout.partition(label, table)
+    except layout.LayoutError as error:
+        raise DeviceError(f"{file}: {error}") from None
+    found = data[wanted.offset : wanted.end]
+    if len(found) < wanted.size:
+        raise DeviceError(
+            f"{file} ends at byte {len(data)}, within the partition '{label}'; "
+            f"read it again from 0x{wanted.offset:x}, 0x{wanted.size:x} bytes long"
+        )
+    return found

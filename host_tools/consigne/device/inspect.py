@@ -10,7 +10,7 @@ from rich.table import Table
 
 from consigne import firmware_dir
 
-from . import doctor, flashfile, journal, prove, terminal, traceback
+from . import doctor, image, journal, prove, terminal, traceback
 from .board import Board
 from .errors import DeviceError
 from .options import Code, Ports, chosen_ports, done, fail, one_port
@@ -152,7 +152,7 @@ def journal_dump(
     """Every record in plain words, from a board or from the flash of a dead one."""
     try:
         if file is not None:
-            data = flashfile.partition_in(file, "journal")
+            data = image.partition_in(file, "journal")
         else:
             data = _read_journal(one_port(port), code)
     except DeviceError as error:

@@ -1,4 +1,4 @@
-"""What a commit did: said by ``store`` and ``standing``, heard by the ingest and by whoever listens to it."""
+"""What a commit did: said by ``store`` and ``reports``, heard by the ingest and by whoever listens to it."""
 
 from dataclasses import dataclass, field
 

@@ -1,6 +1,7 @@
-"""What lockers say of themselves: kept for a whole batch in a few statements.
+"""What lockers say beside their events: their statuses, compartments, answers and questions.
 
-After a broker has come back every locker says its status at once, and each says it every quarter of an hour.
+After a broker has come back every locker says its status at once, and each says it every quarter of an hour:
+statuses are kept for a whole batch in a few statements.
 Runs inside the transaction that stores the events, after them.
 """
 
@@ -19,7 +20,8 @@ from ..clock import now_s
 from ..fleet import commands, condition
 from ..storage.contiguity import Held, Stream, held_of
 from ..storage.database import chunks
-from ..storage.models import lockers, streams
+from ..storage.models import compartments, lockers, streams
+from .decode import Message
 from .outcome import Outcome
 
 Said = tuple[str, messages.Status]  # a locker, and its status
@@ -36,7 +38,7 @@ _UPDATE = (
 )
 
 
-def apply(connection: Connection, said: Sequence[Said], outcome: Outcome) -> None:
+def apply_statuses(connection: Connection, said: Sequence[Said], outcome: Outcome) -> None:
     """Keep some statuses, in the order in which they were said; adds to ``outcome``."""
     rows = _lockers(connection, sorted({locker for locker, _ in said}))
     held = _streams(connection, sorted({(locker, status.epoch) for locker, status in said}))
@@ -136,3 +138,52 @@ def _status_dict(status: messages.Status) -> dict[str, Any]:
         "faults": status.faults,
         "health": asdict(status.health) if status.health is not None else None,
     }
+
+
+def apply_one(connection: Connection, message: Message, outcome: Outcome) -> None:
+    """Keep what one message says of compartments, an answer or a question; adds to ``outcome``."""
+    content = message.content
+    if isinstance(content, messages.Occupancy):
+        _apply_occupancy(connection, message.locker, content, outcome)
+    elif isinstance(content, messages.Reply):
+        if commands.answered(connection, message.locker, content.id, content.result):
+            outcome.commands.add(content.id)
+    elif isinstance(content, messages.Ask):
+        grants.adopt(connection, message.locker, content.have)
+        outcome.lockers.add(message.locker)
+    elif isinstance(content, messages.AskTime) and not message.retained:
+        # It is here, whatever became of its status: an answer that waits is no answer.
+        connection.execute(update(lockers).where(lockers.c.id == message.locker).values(up=True))
+        commands.tell_time(connection, message.locker, content.nonce, now_s())
+        outcome.lockers.add(message.locker)
+
+
+def _is_of_a_former_life(connection: Connection, locker: str, epoch: int) -> bool:
+    """Whether this life of the journal is known and another one speaks now."""
+    current = select(lockers.c.epoch).where(lockers.c.id == locker)
+    if connection.execute(current).scalar_one() in (epoch, None):
+        return False
+    here = (streams.c.locker == locker) & (streams.c.epoch == epoch)
+    return connection.execute(select(streams.c.epoch).where(here)).first() is not None
+
+
+def _apply_occupancy(
+    connection: Connection, locker: str, occupancy: messages.Occupancy, outcome: Outcome
+) -> None:
+    if _is_of_a_former_life(connection, locker, occupancy.epoch):
+        return
+    here = compartments.c.locker == locker
+    newest = connection.execute(
+        select(func.max(compartments.c.seq)).where(here & (compartments.c.epoch == occupancy.epoch))
+    ).scalar()
+    if newest is not None and newest > occupancy.seq:
+        return  # overtaken by a newer one
+    connection.execute(compartments.delete().where(here))
+    at = {"epoch": occupancy.epoch, "seq": occupancy.seq, "time_s": occupancy.time_s}
+    rows = [
+        {"locker": locker, "door": door, "content": content, "seen": seen, "parcel": parcel, **at}
+        for door, (content, seen, parcel) in enumerate(occupancy.doors)
+    ]
+    if rows:
+        connection.execute(compartments.insert(), rows)
+    outcome.lockers.add(locker)

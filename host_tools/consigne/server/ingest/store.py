@@ -21,7 +21,7 @@ from ..notices import notices
 from ..storage.contiguity import Held, Stored, Stream, held_of
 from ..storage.database import Database, insert_rows
 from ..storage.models import events, lockers, streams
-from . import projection, repeats, reports, standing, streamrows
+from . import projection, repeats, reports, streamrows
 from .decode import Message
 from .outcome import Outcome
 
@@ -61,9 +61,9 @@ class Store:
         self._store_events(connection, rows, batches, outcome)
         said = [(one.locker, one.content) for one in serving if isinstance(one.content, protocol.Status)]
         if said:
-            reports.apply(connection, said, outcome)
+            reports.apply_statuses(connection, said, outcome)
         for message in serving:
-            standing.apply(connection, message, outcome)
+            reports.apply_one(connection, message, outcome)
         return outcome
 
     def forget_presence(self) -> None:

@@ -7,15 +7,14 @@ from ..board.board import Board
 from ..board.nets import Net
 from .doors import Door, Reed, Strike, Supply
 from .ds3231 import Ds3231
+from .ethernet import W5500, Lan8720
 from .hc595 import Hc595
-from .lan8720 import Lan8720
 from .lockboards import BoardStrike, LockBoard, boards
 from .mains import Contact, Rail
 from .mcp23017 import Mcp23017
 from .panel import AnyScanner, Buzzer, Display, Keypad, Lamp, display, keypad, scanner
 from .pcf8574 import Pcf8574
 from .tca9554 import Tca9554
-from .w5500 import W5500
 from .ws2812 import Strip
 
 
