@@ -118,6 +118,7 @@ def test_an_event_that_is_not_in_the_table_is_kept_but_not_believed(data):
         "consigne/1//events",
         "consigne/1/L 1/events",
         "consigne/1/" + "L" * 33 + "/events",
+        "consigne/1/L1\n/events",
         "consigne/1/L1",
         "",
         "$SYS/broker/uptime",

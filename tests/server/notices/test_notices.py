@@ -249,7 +249,8 @@ def test_without_a_contact_nobody_is_written_to(database, gateway):
 @pytest.mark.parametrize(
     "contact",
     ["someone@example.org", "mail:", "mail:a@b", "mail:a@b.c?to=d@e.fr", "mail:a b@c.de", "sms:0612345678",
-     "sms:+33 6", "json://evil.example", "hook:http://evil.example", "hook:a/../b", "MAIL:a@b.de"],
+     "sms:+33 6", "json://evil.example", "hook:http://evil.example", "hook:a/../b", "MAIL:a@b.de",
+     "mail:a@b.de\n", "sms:+33612345678\n"],
 )  # fmt: skip
 def test_an_address_that_could_lead_the_host_elsewhere_is_refused(database, contact):
     with pytest.raises(Invalid, match="contact is mail:"):

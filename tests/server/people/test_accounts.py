@@ -258,6 +258,7 @@ SENSELESS = [
     ("A", Role.CLERK, {"holder": 1, "locker": "L1"}, NotFound),
     ("A", Role.PARTNER, {"holder": 1, "locker": "C1"}, NotFound),
     ("Ada", Role.OPERATOR, {}, Conflict),
+    ("Eve\n", Role.OPERATOR, {}, Invalid),
 ]
 
 
