@@ -22,6 +22,8 @@ ROOT = Path(__file__).parents[2]
 NAME = f"consigne-{locker.VERSION}"
 UNRELEASED = "## [Unreleased]"
 
+pytestmark = pytest.mark.xdist_group("release")  # one build and one environment for all of them
+
 
 def _run(*command: str | Path, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(

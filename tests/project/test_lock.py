@@ -80,6 +80,22 @@ def test_no_package_is_promised_in_a_major_release_that_no_test_ran_with() -> No
                 assert Version(floor).major == tested.major, f"{requirement}, tested with {tested}"
 
 
+def test_tests_that_share_a_group_run_in_one_process(tmp_path: Path) -> None:
+    """Releases of pytest and pytest-xdist that do not fit each other break this without a word."""
+    (tmp_path / "test_group.py").write_text(
+        "import os, pathlib, pytest\n\n"
+        "@pytest.mark.xdist_group('one')\n"
+        "@pytest.mark.parametrize('number', range(6))\n"
+        "def test_it(number):\n"
+        "    pathlib.Path(f'{number}.pid').write_text(str(os.getpid()))\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadgroup", "test_group.py"]
+    ended = subprocess.run(command, check=False, cwd=tmp_path, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stdout
+    processes = [path.read_text() for path in tmp_path.glob("*.pid")]
+    assert len(processes) == 6 and len(set(processes)) == 1
+
+
 def test_a_package_that_nobody_built_for_this_machine_is_one_sentence() -> None:
     said = (
         "ERROR: Could not find a version that satisfies greenlet==3.5.6 (from versions: none)\n"
