@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from consigne import firmware_dir
 from consigne.firmware import rom
-from consigne.firmware.fold import fold
+from consigne.firmware.inline import inline
 from consigne.firmware.names import shorten
-from test_fold import run
+from test_inline import run
 
 SHAPES = b"""
 _made = 0
@@ -206,7 +206,7 @@ def test_the_private_parts_of_somebody_elses_module_keep_their_names() -> None:
 
 @pytest.fixture(scope="module")
 def firmware() -> dict[str, bytes]:
-    return fold({name: path.read_bytes() for name, path in rom.sources(firmware_dir()).items()})
+    return inline({name: path.read_bytes() for name, path in rom.sources(firmware_dir()).items()})
 
 
 def test_the_firmware_keeps_its_lines_and_loses_hundreds_of_names(firmware: dict[str, bytes]) -> None:

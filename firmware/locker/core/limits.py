@@ -1,8 +1,8 @@
 """How far what is set from outside may go: limits that configuration, host, core and drivers share.
 
 Each has its home here and nowhere else.  The host's checks import them, so that what a page or a cabinet
-file allows is what a locker takes.  On a device they are put in where they are used (``fold``), and this file
-is never loaded.
+file allows is what a locker takes.  On a device they are put in where they are used (``inline``), and this
+file is never loaded.
 """
 
 from micropython import const

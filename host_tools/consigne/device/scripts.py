@@ -6,7 +6,7 @@ from pathlib import Path
 
 from consigne import firmware_dir
 from consigne.firmware import rom
-from consigne.firmware.fold import fold_script
+from consigne.firmware.inline import inline_script
 
 _ONBOARD = Path(__file__).with_name("onboard")
 
@@ -15,7 +15,7 @@ _ONBOARD = Path(__file__).with_name("onboard")
 def script(name: str) -> str:
     """The source of ``onboard/<name>.py`` without docstrings and comments, indented by one blank."""
     application = {path: file.read_bytes() for path, file in rom.sources(firmware_dir()).items()}
-    tree = ast.parse(fold_script((_ONBOARD / f"{name}.py").read_bytes(), application))
+    tree = ast.parse(inline_script((_ONBOARD / f"{name}.py").read_bytes(), application))
     for node in ast.walk(tree):
         if isinstance(node, (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             first = node.body[0]

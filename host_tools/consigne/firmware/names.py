@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from itertools import count
 from string import ascii_lowercase
 
-from .fold import Module, origin_of
+from .inline import Module, origin_of
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 _PRIVATE = re.compile(r"_[A-Za-z]\w*[A-Za-z0-9]$")

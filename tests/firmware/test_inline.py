@@ -1,4 +1,4 @@
-"""What folding may and may not change: programs mean the same, and lines keep their numbers."""
+"""What inlining may and may not change: programs mean the same, and lines keep their numbers."""
 
 import ast
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from consigne import firmware_dir
 from consigne.firmware import rom
-from consigne.firmware.fold import fold, fold_script
+from consigne.firmware.inline import inline, inline_script
 from consigne.sim.grounds.process import interpreter
 
 EVENTS = b"""from micropython import const
@@ -64,44 +64,44 @@ def run(files: dict[str, bytes], work: Path, statement: str) -> str:
     return done.stdout + done.stderr
 
 
-def test_a_folded_program_does_what_it_did(tmp_path: Path) -> None:
+def test_an_inlined_program_does_what_it_did(tmp_path: Path) -> None:
     statement = "from app import user; print(user.main())"
     plain = run(FILES, tmp_path / "plain", statement)
     assert "courier" in plain and "(1, 7)" in plain
-    assert run(fold(FILES), tmp_path / "folded", statement) == plain
+    assert run(inline(FILES), tmp_path / "inlined", statement) == plain
 
 
 def test_the_device_never_hears_of_a_constants_name() -> None:
-    folded = fold(FILES)
+    inlined = inline(FILES)
     for name in (b"SCAN", b"LEAST", b"CUSTOMER", b"COURIER", b"WORDS", b"described", b"const"):
-        assert name not in folded["app/events.py"], name
-        assert name not in folded["app/user.py"], name
+        assert name not in inlined["app/events.py"], name
+        assert name not in inlined["app/user.py"], name
 
 
 def test_what_is_given_a_value_twice_stays_a_name() -> None:
-    folded = fold(FILES)
-    assert b"E.CHANGED" in folded["app/user.py"]
-    assert b"CHANGED = 1" in folded["app/events.py"]
-    assert b"E.LIMIT" in folded["app/user.py"]  # a parameter of the same name: which is meant?
+    inlined = inline(FILES)
+    assert b"E.CHANGED" in inlined["app/user.py"]
+    assert b"CHANGED = 1" in inlined["app/events.py"]
+    assert b"E.LIMIT" in inlined["app/user.py"]  # a parameter of the same name: which is meant?
 
 
 def test_a_traceback_still_points_into_the_source() -> None:
-    folded = fold(FILES)
-    assert folded["app/user.py"].count(b"\n") == USER.count(b"\n")
+    inlined = inline(FILES)
+    assert inlined["app/user.py"].count(b"\n") == USER.count(b"\n")
     for name in ("events", "user"):
         lines = {
             node.name: node.lineno
-            for node in ast.walk(ast.parse(folded[f"app/{name}.py"]))
+            for node in ast.walk(ast.parse(inlined[f"app/{name}.py"]))
             if isinstance(node, ast.FunctionDef)
         }
         for function, line in lines.items():
             assert FILES[f"app/{name}.py"].splitlines()[line - 1].startswith(b"def " + function.encode())
 
 
-def test_a_script_finds_in_the_folded_application_what_it_names() -> None:
+def test_a_script_finds_in_the_inlined_application_what_it_names() -> None:
     script = b"def f():\n    from app import events as E\n    return E.SCAN\n"
-    assert b"return 2" in fold_script(script, FILES)
-    assert b"import" not in fold_script(script, FILES)
+    assert b"return 2" in inline_script(script, FILES)
+    assert b"import" not in inline_script(script, FILES)
 
 
 @pytest.fixture(scope="module")
@@ -109,10 +109,10 @@ def firmware() -> dict[str, bytes]:
     return {name: path.read_bytes() for name, path in rom.sources(firmware_dir()).items()}
 
 
-def test_folding_the_firmware_takes_hundreds_of_names_off_the_device(firmware: dict[str, bytes]) -> None:
-    folded = fold(firmware)
-    assert names(firmware) - names(folded) > 300
-    for name, text in folded.items():
+def test_inlining_the_firmware_takes_hundreds_of_names_off_the_device(firmware: dict[str, bytes]) -> None:
+    inlined = inline(firmware)
+    assert names(firmware) - names(inlined) > 300
+    for name, text in inlined.items():
         assert text.count(b"\n") == firmware[name].count(b"\n"), name
 
 
@@ -165,12 +165,12 @@ def test_what_only_a_type_checker_reads_never_reaches_a_device(tmp_path: Path) -
         "app/typed.py": TYPED,
         "main.py": b"from app.typed import PLAIN, Kept, first\n",
     }
-    folded = fold(files)
+    inlined = inline(files)
     for word in (b"Grant", b"TYPE_CHECKING", b"only_a_type", b"tuple"):
-        assert not any(word in text for text in folded.values()), word
-    assert folded["app/typed.py"].count(b"\n") == TYPED.count(b"\n")
+        assert not any(word in text for text in inlined.values()), word
+    assert inlined["app/typed.py"].count(b"\n") == TYPED.count(b"\n")
     statement = "from app import typed; print(typed.first([5, 6, 7], 2), typed.PLAIN, typed.Kept(3).grant)"
-    assert run(folded, tmp_path, statement) == "(7, 1) None 3\n"
+    assert run(inlined, tmp_path, statement) == "(7, 1) None 3\n"
     line = TYPED.decode().splitlines().index("    return grants[seen], 1 // (at - 1)") + 1
     failing = "from app import typed; typed.first([5, 6])"
-    assert f'typed.py", line {line}, in first' in run(folded, tmp_path, failing)
+    assert f'typed.py", line {line}, in first' in run(inlined, tmp_path, failing)

@@ -13,7 +13,7 @@ here for the whole application before it sees it:
   makes no code of them, but a name that only a type mentions would count as used.
 
 Lines keep their numbers, so a traceback points into the sources.  The sources never change: tests
-run them as they are on CPython, and folded on MicroPython.
+run them as they are on CPython, and inlined on MicroPython.
 """
 
 import ast
@@ -35,7 +35,7 @@ _PLAIN = (
 
 
 class Module:
-    """One source file while it is being folded; ``name`` is dotted, as it is imported."""
+    """One source file while it is being inlined; ``name`` is dotted, as it is imported."""
 
     def __init__(self, path: str, source: bytes) -> None:
         self.is_package = path.endswith("__init__.py")
@@ -80,23 +80,23 @@ class Module:
         return bytes(out)
 
 
-def fold(sources: dict[str, bytes]) -> dict[str, bytes]:
+def inline(sources: dict[str, bytes]) -> dict[str, bytes]:
     """The same files, by the same paths, with constants put in and what nobody mentions left out."""
     modules = _untyped(sources)
     by_name = {module.name: module for module in modules.values()}
     for module in modules.values():
         _put_in(module, by_name)
-    folded = {path: module.result() for path, module in modules.items()}
+    inlined = {path: module.result() for path, module in modules.items()}
     while True:  # what is left out may have been the last to mention something else
-        modules = {path: Module(path, source) for path, source in folded.items()}
+        modules = {path: Module(path, source) for path, source in inlined.items()}
         _leave_out(modules.values())
-        before, folded = folded, {path: module.result() for path, module in modules.items()}
-        if folded == before:
-            return folded
+        before, inlined = inlined, {path: module.result() for path, module in modules.items()}
+        if inlined == before:
+            return inlined
 
 
-def fold_script(script: bytes, sources: dict[str, bytes]) -> bytes:
-    """A program that is run beside the folded application of these sources, folded to match it.
+def inline_script(script: bytes, sources: dict[str, bytes]) -> bytes:
+    """A program that is run beside the inlined application of these sources, inlined to match it.
 
     It may use the application's constants, but of functions only what the application itself mentions.
     """
