@@ -3,6 +3,7 @@
 import grp
 import http.client
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -10,6 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import tomllib
 import urllib.parse
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -73,6 +75,22 @@ def test_systemd_takes_the_unit_as_it_is_and_the_program_that_it_starts_is_there
 def test_who_breaks_into_a_service_gets_no_further(unit):
     done = analyze("security", "--offline=true", f"--threshold={EXPOSURE_MAX}", unit)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_what_the_page_installs_comes_with_the_wheel():
+    page = (DEPLOY.parents[1] / "docs" / "install-host.md").read_text(encoding="utf-8")
+    build = tomllib.loads((DEPLOY.parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]
+    wheel = build["build"]["targets"]["wheel"]
+    shared = {target: DEPLOY.parents[1] / source for source, target in wheel["shared-data"].items()}
+    for said in re.findall(r"/opt/consigne/(share/consigne/[a-z]+)/([a-z.*-]+)", page):
+        assert list(shared[said[0]].glob(said[1])), said
+    programs = set(
+        re.findall(r"/opt/consigne/bin/(consigne-[a-z]+)", page + "".join(map(Path.read_text, UNITS)))
+    )
+    assert (
+        programs == set(wheel["shared-scripts"].values()) == {one.name for one in (DEPLOY / "bin").iterdir()}
+    )
+    assert all(os.access(one, os.X_OK) for one in (DEPLOY / "bin").iterdir())
 
 
 def settings_of(unit: Path) -> dict[str, list[str]]:
