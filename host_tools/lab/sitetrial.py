@@ -206,16 +206,20 @@ class Trial:
         self._second.wait_for(lambda: then.encode() in self._second.said, f"the display says {then!r}")
 
     def _leave(self, code: str) -> None:
-        self._at_cabinet(f"{code}#", "Scan")
-        self._at_cabinet(f"scan {PARCEL}", "size")
-        self._at_cabinet("1", "open")
-        self._at_cabinet("shut", "Scan")
-        self._at_cabinet("#", "Type your code")
-        self._until_host("stored")
+        online = re.compile(rb"Consigne +\d\d:\d\d")
+        self._second.wait_for(
+            lambda: online.search(self._second.said), "the host has told the locker the time"
+        )
+        self._at_cabinet(f"{code}#", "Scan the next")
+        self._at_cabinet(f"scan {PARCEL}", "Which size?")
+        self._at_cabinet("1", "Put the parcel in")
+        self._at_cabinet("shut", "Parcels left: 1")
+        self._at_cabinet("#", "Thank you.")
+        self._until_host("in_locker")
 
     def _collect(self, code: str) -> None:
-        self._at_cabinet(f"{code}#", "open")
-        self._at_cabinet("shut", "Type your code")
+        self._at_cabinet(f"{code}#", "Take your parcel")
+        self._at_cabinet("shut", "Thank you!")
         self._until_host("collected")
 
     def _until_host(self, state: str) -> None:

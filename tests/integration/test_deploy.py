@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 import tomllib
 import urllib.parse
 from contextlib import contextmanager
@@ -235,3 +236,61 @@ def test_a_session_that_was_opened_over_https_never_travels_in_clear(directory, 
             answer = host.ask("POST", "/login", form, headers | {"X-Forwarded-For": "192.0.2.1"})
             assert answer.status == 303
             assert ("; Secure" in answer.headers["Set-Cookie"]) is secure, scheme
+
+
+BACKUP = DEPLOY / "bin" / "consigne-backup"
+
+
+def back_up(to: Path, url: str, settings: Path):
+    environment = {"PATH": os.environ["PATH"], "CONSIGNE_DATABASE": url}
+    words = [str(BACKUP), str(to), str(settings)]
+    return subprocess.run(words, env=environment, check=False, capture_output=True, text=True)
+
+
+def test_a_copy_brings_back_database_and_settings_and_old_copies_go(directory, postgres):
+    settings, copies = directory / "consigne", directory / "copies"
+    settings.mkdir()
+    (settings / "host.env").write_text("CONSIGNE_WORKERS=2\n")
+    for name, days in (("20260101T000000Z", 15), ("20260102T000000Z", 13)):
+        (copies / name).mkdir(parents=True)
+        then = time.time() - days * 86_400
+        os.utime(copies / name, (then, then))
+    url = postgres.url(postgres.new_database())
+    database = Database(url)
+    Accounts(database).add("Ada", Role.OPERATOR, by="test")
+    database.close()
+    done = back_up(copies, url, settings)
+    assert done.returncode == 0, done.stderr
+    kept, made = sorted(one.name for one in copies.iterdir())
+    assert kept == "20260102T000000Z"
+    assert {one.stat().st_mode & 0o077 for one in (copies / made).rglob("*")} == {0}, "keys lie in it"
+    other = postgres.url(postgres.new_database())
+    words = ["pg_restore", "--exit-on-error", "--no-owner", f"--dbname=postgresql:{other.partition(':')[2]}"]
+    subprocess.run([*words, str(copies / made / "host.dump")], check=True)
+    restored = Database(other)
+    assert Accounts(restored).any()
+    restored.close()
+    told = ["tar", "--extract", "--gzip", "--to-stdout", f"--file={copies / made / 'settings.tar.gz'}"]
+    out = subprocess.run([*told, "consigne/host.env"], check=True, capture_output=True, text=True)
+    assert out.stdout == "CONSIGNE_WORKERS=2\n"
+
+
+def test_a_copy_that_fails_leaves_none_that_looks_whole(directory, postgres):
+    url = postgres.url(postgres.new_database())
+    nowhere = back_up(directory, url.replace("/host", "/no_such_database_"), directory / "none")
+    assert nowhere.returncode != 0 and "no_such_database_" in nowhere.stderr
+    no_settings = back_up(directory, url, directory / "none")
+    assert no_settings.returncode != 0 and not list(directory.glob("20*"))
+    sqlite = back_up(directory, "sqlite:////var/lib/consigne/host.db", directory)
+    assert sqlite.returncode == 1 and "copies PostgreSQL alone" in sqlite.stderr
+
+
+def test_what_the_container_is_made_of_is_there():
+    root = DEPLOY.parents[1]
+    text = (DEPLOY / "Containerfile").read_text().replace("\\\n", " ")
+    copied = [line.split()[1:-1] for line in text.splitlines() if re.match(r"COPY (?!--)", line)]
+    missing = [name for names in copied for name in names if not (root / name).exists()]
+    assert copied and not missing
+    locks = re.findall(r"--requirement (\S+)", text)
+    assert len(locks) == 2 and all((root / lock).exists() for lock in locks)
+    assert text.count("USER ") == 1 and "USER 10001\n" in text, "it does not run as root"
