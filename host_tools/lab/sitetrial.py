@@ -32,6 +32,7 @@ NAME = "lockers.example"
 PASSWORD = "correct horse battery"
 PARCEL = "RR123456785FR"
 COMMAND_S, BOOT_S, STEP_S = 900.0, 120.0, 120.0
+PERSON_S = 3.0
 _BLOCK = re.compile(r"^```(sh|bash)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _DONE = re.compile(rb"\[\[ended (\d+)\]\]")
 _PROMPT = re.compile(rb"(?:Password|confirmation): ?$")
@@ -205,6 +206,11 @@ class Trial:
         self._second.give(line)
         self._second.wait_for(lambda: then.encode() in self._second.said, f"the display says {then!r}")
 
+    def _stands_there(self) -> None:
+        """Nobody is done in an instant; a door that is shut as it springs open has not been used."""
+        done_s = time.monotonic() + PERSON_S
+        self._second.wait_for(lambda: time.monotonic() > done_s, "a person is done")
+
     def _leave(self, code: str) -> None:
         online = re.compile(rb"Consigne +\d\d:\d\d")
         self._second.wait_for(
@@ -213,12 +219,14 @@ class Trial:
         self._at_cabinet(f"{code}#", "Scan the next")
         self._at_cabinet(f"scan {PARCEL}", "Which size?")
         self._at_cabinet("1", "Put the parcel in")
+        self._stands_there()
         self._at_cabinet("shut", "Parcels left: 1")
         self._at_cabinet("#", "Thank you.")
         self._until_host("in_locker")
 
     def _collect(self, code: str) -> None:
         self._at_cabinet(f"{code}#", "Take your parcel")
+        self._stands_there()
         self._at_cabinet("shut", "Thank you!")
         self._until_host("collected")
 

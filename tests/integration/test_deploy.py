@@ -117,9 +117,12 @@ class Manager:
 
     def wait_for(self, state: str) -> None:
         """Return when the service has said so.  Raises ``TimeoutError``."""
-        self._socket.settimeout(START_S)
-        while self._socket.recv(1024).decode() != state:
-            pass
+        ends_s = time.monotonic() + START_S
+        while (left_s := ends_s - time.monotonic()) > 0:
+            self._socket.settimeout(left_s)
+            if self._socket.recv(1024).decode() == state:
+                return
+        raise TimeoutError(state)
 
 
 @dataclass
