@@ -60,8 +60,8 @@ def test_a_kept_demo_goes_on_where_it_stopped(tmp_path: Path) -> None:
             proof = headless.Proof(stage)
             await proof.until("the locker to connect", proof.is_ready)
             events = stage.host.fleet.events(reference.LOCKER, limit=1000)
-            boots = [event["seq"] for event in events if event["kind"] == "boot"]
-            return events[0]["epoch"], boots
+            boots = [event.seq for event in events if event.kind == "boot"]
+            return events[0].epoch, boots
 
     first_epoch, first_boots = asyncio.run(visit())
     second_epoch, second_boots = asyncio.run(visit())

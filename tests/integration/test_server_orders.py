@@ -24,11 +24,11 @@ ORDERS = {
 
 
 def told(host, kind):
-    return [row["data"] for row in host.fleet.events(LOCKER, limit=1_000) if row["kind"] == kind]
+    return [row.data for row in host.fleet.events(LOCKER, limit=1_000) if row.kind == kind]
 
 
 async def knows_the_time(host):
-    await until(lambda: (host.fleet.locker(LOCKER)["status"] or {}).get("trust") == 1, 40)
+    await until(lambda: host.fleet.locker(LOCKER).trust == 1, 40)
 
 
 async def type_code(stage, digits):
@@ -72,7 +72,10 @@ def test_a_residents_standing_code_opens_and_a_couriers_new_one_once_the_old_one
             resident = {"role": 4, "action": 0, "holder": 0, "door": 1, "uses": 0, "days": 9}
             made = host.passes.standing(LOCKER, by="Ada", **resident)
             host.kick()
-            await until(lambda: len(set(host.fleet.locker(LOCKER)["grants"].values())) == 1, 20)
+            await until(
+                lambda: host.fleet.locker(LOCKER).grants.are_there,
+                20,
+            )
             await type_code(stage, made.code)
             await until(lambda: [one["door"] for one in told(host, "opened")] == [1], 15)
             await asyncio.sleep(HAND_S)

@@ -22,12 +22,12 @@ def test_a_lockers_day_reaches_the_host_and_orders_reach_the_locker(tmp_path, br
             await locker.drained(20)
             assert stored(host) == list(range(1, 102))
             locker.say_occupancy([(0, 0, None), (1, 0, "P")])
-            await until(lambda: host.fleet.compartments("L1")[1]["parcel"] == "P")
+            await until(lambda: host.fleet.compartments("L1")[1].parcel == "P")
             assert host.parcels.get("P").state == "in_locker"
 
             host.parcels.announce("Q", "L1", code="listed")
             host.kick()
-            await until(lambda: host.fleet.locker("L1")["grants"]["at_locker"] == 2)
+            await until(lambda: host.fleet.locker("L1").grants.at_locker == 2)
             tag = codes.listed_tag(KEYS["L1"], host.parcels.code("Q")).hex()
             assert [row[8] for row in locker.grants.held.values()] == [tag]
             assert list(locker.grants.expected) == ["Q"]
@@ -91,11 +91,11 @@ def test_a_locker_that_vanishes_is_shown_as_gone_and_one_that_returns_as_there(t
         async with broker_of(Mosquitto) as broker, host_at(tmp_path / "host.db", broker) as host:
             locker = talker()
             await locker.connect(broker.host, broker.port)
-            await until(lambda: host.fleet.locker("L1")["connected"])
+            await until(lambda: host.fleet.locker("L1").connected)
             locker.cut()
-            await until(lambda: not host.fleet.locker("L1")["connected"])
+            await until(lambda: not host.fleet.locker("L1").connected)
             await locker.connect(broker.host, broker.port)
-            await until(lambda: host.fleet.locker("L1")["connected"])
+            await until(lambda: host.fleet.locker("L1").connected)
             await locker.disconnect()
 
     go(run)
@@ -106,15 +106,15 @@ def test_a_host_without_a_broker_claims_nobody_is_connected(tmp_path):
         async with broker_of(Mosquitto) as broker, host_at(tmp_path / "host.db", broker) as host:
             locker = talker()
             await locker.connect(broker.host, broker.port)
-            await until(lambda: host.fleet.locker("L1")["connected"])
+            await until(lambda: host.fleet.locker("L1").connected)
             await broker.kill()
-            await until(lambda: not host.fleet.locker("L1")["connected"])
+            await until(lambda: not host.fleet.locker("L1").connected)
             await locker.disconnect()
             await broker.start()
             await host.ready()
-            assert not host.fleet.locker("L1")["connected"]
+            assert not host.fleet.locker("L1").connected
             await locker.connect(broker.host, broker.port)
-            await until(lambda: host.fleet.locker("L1")["connected"])
+            await until(lambda: host.fleet.locker("L1").connected)
             await locker.disconnect()
 
     go(run)
@@ -130,10 +130,10 @@ def test_a_host_that_starts_late_hears_of_every_locker_and_misses_nothing(tmp_pa
             locker.say_occupancy([(1, 0, "P"), (0, 0, None)])
             await until(lambda: locker.sent >= 50)
             async with host_at(tmp_path / "host.db", broker) as host:
-                await until(lambda: host.fleet.locker("L1")["connected"])
+                await until(lambda: host.fleet.locker("L1").connected)
                 await locker.drained(20)
                 assert stored(host) == list(range(1, 51))
-                await until(lambda: host.fleet.compartments("L1")[0]["parcel"] == "P")
+                await until(lambda: host.fleet.compartments("L1")[0].parcel == "P")
             await locker.disconnect()
 
     go(run)
@@ -166,7 +166,7 @@ def test_whoever_has_no_key_changes_nothing_and_stops_nothing(tmp_path):
             await until(lambda: dropped["too_long"] == 1 and dropped["unknown_locker"] >= 2)
             assert dropped["bad_mac"] == 750 and dropped["malformed"] == 250
             assert stored(host) == list(range(1, 206)) and stored(host, "L2") == [1]
-            assert host.ingest.is_running and "L77" not in {one["id"] for one in host.fleet.lockers()}
+            assert host.ingest.is_running and "L77" not in {one.id for one in host.fleet.lockers()}
             for one in (locker, other, stranger):
                 await one.disconnect()
 
@@ -180,7 +180,7 @@ def test_replayed_commands_are_refused_by_their_counters(tmp_path):
         async with broker_of(Mosquitto) as broker, host_at(tmp_path / "host.db", broker) as host:
             locker = talker()
             await locker.connect(broker.host, broker.port)
-            await until(lambda: host.fleet.locker("L1")["connected"])
+            await until(lambda: host.fleet.locker("L1").connected)
             for door in (0, 1, 0):
                 command = host.orders.open("L1", door)
                 host.kick()

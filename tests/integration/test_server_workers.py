@@ -94,7 +94,7 @@ def test_presence_and_commands_are_the_leaders_whatever_becomes_of_workers(datab
             await locker.drained(30)
             for process in host.workers.process_ids:
                 os.kill(process, signal.SIGKILL)
-            await until(lambda: host.fleet.locker("L1")["connected"])
+            await until(lambda: host.fleet.locker("L1").connected)
             command = host.orders.open("L1", 1)
             host.kick()
             await until(lambda: host.orders.get("L1", command).state == "done")

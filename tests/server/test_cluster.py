@@ -40,5 +40,5 @@ def test_events_partitioned_by_month_are_stored_once_read_in_order_and_survive_a
     again = store.commit([events("L1", 1, event(2), event(3))])
     assert (again.repeated, again.held["L1", 1].contiguous) == (1, 3)
     reopened = Database(database.engine.url.render_as_string(hide_password=False))
-    assert [row["seq"] for row in Fleet(reopened).events("L1")] == [1, 2, 3]
+    assert [row.seq for row in Fleet(reopened).events("L1")] == [1, 2, 3]
     reopened.close()

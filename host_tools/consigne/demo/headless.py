@@ -19,6 +19,7 @@ from locker.core import cabinet, events, screens
 from sqlalchemy import select
 
 from consigne.broker.broker import BrokerError
+from consigne.server.fleet.fleet import Locker
 from consigne.server.storage import models
 from consigne.sim import reference
 from consigne.sim.grounds.process import interpreter
@@ -82,7 +83,7 @@ class Proof:
         await self._collect(PARCELS[0][0])
         await self.until("the host to hear of the first collection", lambda: self._states()[0] == "collected")
         self._front.set_network(False)
-        await self.until("the host to miss the locker", lambda: not self._known()["connected"])
+        await self.until("the host to miss the locker", lambda: not self._known().connected)
         await self._collect(PARCELS[1][0])
         if self._states()[1] != "in_locker":
             self.wrong.append("the host knew of a collection that happened while the network was down")
@@ -144,17 +145,16 @@ class Proof:
         wanted = texts.render(screen, arguments, reference.LANGUAGE)
         return [line.rstrip() for line in self._locker.display()] == [line.rstrip() for line in wanted]
 
-    def _known(self) -> dict[str, Any]:
+    def _known(self) -> Locker:
         return self._host.fleet.locker(reference.LOCKER)
 
     def is_ready(self) -> bool:
         """Whether the locker is connected and knows the time."""
         known = self._known()
-        return bool(known["connected"] and (known["status"] or {}).get("trust") == events.TRUST_SET)
+        return known.connected and known.trust == events.TRUST_SET
 
     def _has_grants(self) -> bool:
-        grants = self._known()["grants"]
-        return bool(grants["version"] == grants["at_locker"])
+        return self._known().grants.are_there
 
     def _states(self) -> list[str]:
         return [self._host.parcels.get(parcel).state for parcel, _ in PARCELS]

@@ -214,7 +214,7 @@ async def _on_micropython(wanted: Sequence[steps.Step], always_open: bool, flash
 
         def ready() -> bool:
             known = stage.host.fleet.locker(reference.LOCKER)
-            return bool(known["connected"] and (known["status"] or {}).get("trust") == events.TRUST_SET)
+            return known.connected and known.trust == events.TRUST_SET
 
         await asyncio.to_thread(trial.until_ready, ready)
         return await asyncio.to_thread(trial.run, wanted)

@@ -107,7 +107,7 @@ async def _online(locker: SimLocker, host: HostService, patience_s: float) -> Se
     """Until it is connected, and its calendar stands at the true date."""
     began_us = locker.clock.now_us()
     async with asyncio.timeout(patience_s):
-        while not (is_right(locker) and host.fleet.locker(locker.name)["connected"]):
+        while not (is_right(locker) and host.fleet.locker(locker.name).connected):
             await asyncio.sleep(LOOK_S)
     assert locker.netcut is not None
     return Seen((locker.clock.now_us() - began_us) / 1e6, locker.netcut.accepted)

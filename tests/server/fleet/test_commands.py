@@ -8,7 +8,7 @@ from consigne.protocol import frames, messages
 from consigne.protocol.untrusted import dump
 from consigne.server import clock
 from consigne.server.fleet import commands
-from consigne.server.fleet.fleet import Fleet
+from consigne.server.fleet.fleet import Fleet, GrantVersions
 from consigne.server.ingest.decode import Message
 from consigne.server.ingest.store import Store
 from consigne.server.parcels.parcels import Parcels
@@ -149,7 +149,7 @@ def test_a_changed_set_of_grants_is_sent_and_settles(database, store):
     assert repair(database) == [], "one at a time"
     answer(database, delta["id"])
     assert repair(database) == []
-    assert Fleet(database).locker("L1")["grants"] == {"version": 2, "at_locker": 2}
+    assert Fleet(database).locker("L1").grants == GrantVersions(2, 2)
 
 
 def test_a_locker_that_asks_is_sent_what_follows_the_version_it_has(database, store):

@@ -43,7 +43,7 @@ def test_a_locker_with_a_parcel_inside_is_not_retired_and_the_parcel_is_named(da
     store.commit([events("L1", 1, collected(2, "RR123456785FR"), event(3, "forced", door=2, parcel="ODD"))])
     with pytest.raises(Conflict, match="ODD"):  # nobody knows whether it lies there still
         retire(database)
-    assert Fleet(database).locker("L1")["retired_at"] is None
+    assert Fleet(database).locker("L1").retired_at is None
 
 
 def test_a_locker_that_says_something_lies_in_it_is_not_retired(database):
@@ -103,9 +103,9 @@ def test_its_history_stays_and_what_it_still_says_is_neither_stored_nor_acknowle
     assert outcome.retired == 2
     assert set(outcome.held) == {("L2", 1)}
     fleet = Fleet(database)
-    assert [one["seq"] for one in fleet.events("L1")] == [1, 2, 4]
-    assert [one["kind"] for one in fleet.events_of_parcel("P")] == ["deposited", "collected"]
-    assert not fleet.locker("L1")["connected"]
+    assert [one.seq for one in fleet.events("L1")] == [1, 2, 4]
+    assert [one.kind for one in fleet.events_of_parcel("P")] == ["deposited", "collected"]
+    assert not fleet.locker("L1").connected
     assert store.open_gaps() == {}  # nobody is asked for number 3 any more
     assert fleet.names() == ["L2"]  # whom broker-config lets in
     assert [line.id for line in Overview(database).lines()] == ["L2"]
@@ -172,5 +172,5 @@ def test_the_command_says_what_is_left_to_do(tmp_path):
     again = CliRunner().invoke(app, ["retire", "L1", "--database", url])
     assert again.exit_code == 2 and "was retired on" in again.output
     database = Database(url)
-    assert Fleet(database).locker("L1")["retired_at"]
+    assert Fleet(database).locker("L1").retired_at
     database.close()

@@ -118,7 +118,7 @@ def test_a_fleet_that_comes_back_says_its_statuses_in_a_few_statements(database)
     many = commit_counted(database, [status(name, 1, **told) for name in names])
     assert len(many) == len(few) <= MOST
     fleet, condition = Fleet(database), Condition(database)
-    assert all(fleet.locker(name)["connected"] for name in names)
+    assert all(fleet.locker(name).connected for name in names)
     assert all(len(condition.samples(name)) == len(condition.latches(name)) == 1 for name in names)
 
 
@@ -126,8 +126,8 @@ def test_of_several_statuses_in_one_batch_the_last_counts_and_what_was_told_stay
     goodbye = status("L1", 1, up=False)
     Store(database).commit([status("L1", 1, fw="1.0"), status("L2", 1, fw="1.0"), goodbye])
     shown = [Fleet(database).locker(name) for name in ("L1", "L2")]
-    assert [one["connected"] for one in shown] == [False, True]
-    assert [one["status"]["firmware"] for one in shown] == ["1.0", "1.0"]
+    assert [one.connected for one in shown] == [False, True]
+    assert [one.status["firmware"] for one in shown] == ["1.0", "1.0"]
 
 
 def test_a_listed_code_ends_where_its_parcel_is_not_and_no_other_parcels_code_with_it(database):

@@ -106,9 +106,9 @@ def test_a_number_that_comes_again_with_other_content_is_counted_and_the_first_s
         assert outcome.conflicts == {("L1", 1): [1]} and outcome.repeated == 2
         assert outcome.held["L1", 1].contiguous == 2, "it is acknowledged all the same"
     told = Fleet(database)
-    assert told.events("L1")[0]["data"]["door"] == 3
+    assert told.events("L1")[0].data["door"] == 3
     store.commit([status("L1", 1)])
-    assert told.locker("L1")["events"]["conflicts"] == 2
+    assert told.locker("L1").events.conflicts == 2
     within = store.commit([events("L2", 1, event(1)), events("L2", 1, event(1, door=9))])
     assert within.conflicts == {("L2", 1): [1]}, "in one batch too"
 
@@ -185,10 +185,10 @@ def test_occupancy_overtaken_by_a_newer_one_changes_nothing(database):
     store.commit([occupancy("L1", 1, 9, [[1, 0, "P"], [0, 0, None]])])
     store.commit([occupancy("L1", 1, 8, [[0, 1, None], [0, 0, None]])])
     first = fleet.compartments("L1")[0]
-    assert (first["content"], first["parcel"]) == ("parcel", "P")
+    assert (first.content, first.parcel) == ("parcel", "P")
     store.commit([occupancy("L1", 1, 10, [[0, 1, None], [0, 0, None]])])
     first = fleet.compartments("L1")[0]
-    assert (first["content"], first["seen"], first["parcel"]) == ("empty", "open", None)
+    assert (first.content, first.seen, first.parcel) == ("empty", "open", None)
 
 
 def test_a_journal_that_was_lost_begins_a_new_life_and_the_old_one_speaks_no_more(database):
@@ -197,16 +197,16 @@ def test_a_journal_that_was_lost_begins_a_new_life_and_the_old_one_speaks_no_mor
     store.commit([occupancy("L1", 5, 2, [[1, 0, "OLD"]])])
     store.commit([events("L1", 6, event(1)), occupancy("L1", 6, 1, [[1, 0, "NEW"]])])
     store.commit([occupancy("L1", 5, 99, [[1, 0, "OLD"]]), status("L1", 5, up=False)])
-    assert fleet.compartments("L1")[0]["parcel"] == "NEW"
-    assert fleet.locker("L1")["connected"]
-    assert fleet.locker("L1")["events"]["epoch"] == 6
+    assert fleet.compartments("L1")[0].parcel == "NEW"
+    assert fleet.locker("L1").connected
+    assert fleet.locker("L1").events.epoch == 6
     assert seqs_of(database, "L1", 5) == [1, 2]
 
 
 def test_an_event_this_host_does_not_know_is_stored_and_acknowledged(database):
     outcome = Store(database).commit([events("L1", 1, event(1, "sprouted_wings", feathers=9))])
     assert outcome.held["L1", 1].contiguous == 1
-    assert Fleet(database).events("L1")[0]["data"] == {"kind": "sprouted_wings", "feathers": 9}
+    assert Fleet(database).events("L1")[0].data == {"kind": "sprouted_wings", "feathers": 9}
 
 
 REFUSES_NUMBER_2 = {
@@ -295,7 +295,7 @@ def test_api_and_ingest_write_at_the_same_time_without_failing(database):
         for done in [pool.submit(ingest), pool.submit(announce)]:
             done.result()
     assert seqs_of(database) == list(range(1, 101))
-    assert Fleet(database).locker("L1")["grants"]["version"] == 100
+    assert Fleet(database).locker("L1").grants.version == 100
 
 
 def test_sqlite_is_opened_so_that_a_commit_is_on_the_disk(tmp_path):

@@ -39,10 +39,10 @@ def test_a_locker_is_retired_on_its_page_only_by_who_types_its_name(host):
     control = Control(host, "L1", lambda: Account("Ada", Role.OPERATOR))
     control.retire("L2")
     assert control.answer() == ("bad", "Type L1 beside the button to retire it: nothing was done.")
-    assert host.fleet.locker("L1")["retired_at"] is None
+    assert host.fleet.locker("L1").retired_at is None
     control.retire("L1")
     assert control.answer().tone == "good" and "L1 is retired" in control.answer().words
-    assert host.fleet.locker("L1")["retired_at"]
+    assert host.fleet.locker("L1").retired_at
     assert control.trail()[0].did.startswith("retire")
     control.open(0)
     assert control.answer().tone == "bad" and "L1 was retired on" in control.answer().words

@@ -39,7 +39,7 @@ def test_a_parcel_is_taken_in_found_by_its_code_and_handed_over_once(database, c
     assert parcels.get("RR123456785FR").state == "collected"
     with pytest.raises(NotFound):
         counter.hand_over("shop", code, by="Marie")
-    kinds = [event["kind"] for event in Fleet(database).events("shop")]
+    kinds = [event.kind for event in Fleet(database).events("shop")]
     assert kinds == ["deposited", "collected"]
     with database.read() as connection:
         told = [(entry.by, entry.action, entry.detail) for entry in trail(connection, "shop")[:2]]
@@ -52,10 +52,10 @@ def test_a_parcel_is_taken_in_found_by_its_code_and_handed_over_once(database, c
 def test_without_a_shelf_the_emptiest_is_proposed_and_the_shelves_are_shown(database, counter):
     shelves = [counter.take_in("shop", f"P{number}", by="Marie") for number in range(4)]
     assert shelves == ["1", "2", "3", "1"]
-    told = [(one["content"], one["parcel"]) for one in Fleet(database).compartments("shop")]
+    told = [(one.content, one.parcel) for one in Fleet(database).compartments("shop")]
     assert [content for content, _ in told] == ["parcel"] * 3
     counter.give_back("shop", "P1", by="Marie")
-    assert Fleet(database).compartments("shop")[1]["content"] == "empty"
+    assert Fleet(database).compartments("shop")[1].content == "empty"
     assert Parcels(database).get("P1").state == "returned"
 
 
@@ -99,9 +99,9 @@ def test_two_clerks_at_once_lose_nothing(database, counter):
     for thread in threads:
         thread.join()
     told = Fleet(database).events("shop")
-    assert [event["seq"] for event in told] == list(range(1, 21))
+    assert [event.seq for event in told] == list(range(1, 21))
     assert len(Parcels(database).list("shop", open_only=True)) == 20
-    assert Fleet(database).locker("shop")["events"]["conflicts"] == 0
+    assert Fleet(database).locker("shop").events.conflicts == 0
 
 
 def test_a_counter_is_open_though_no_device_speaks_for_it(database, counter):

@@ -88,7 +88,7 @@ def test_the_life_of_a_parcel(database, parcels):
     assert (parcel.state, parcel.ended_at, parcel.overdue) == ("collected", T0 + 60, False)
     with pytest.raises(Conflict, match="does not work any more"):
         parcels.code("P")
-    assert [one["kind"] for one in Fleet(database).events_of_parcel("P")] == ["deposited", "collected"]
+    assert [one.kind for one in Fleet(database).events_of_parcel("P")] == ["deposited", "collected"]
 
 
 def test_an_uncollected_parcel_becomes_overdue(database, parcels):

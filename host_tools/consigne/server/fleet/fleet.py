@@ -3,6 +3,7 @@
 import json
 import secrets
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -54,6 +55,83 @@ class Place:
     title: str = ""  # "Gare du Nord, hall 2"
     address: str = ""
     hours: str = ""  # "day and night"
+
+
+@dataclass(frozen=True, slots=True)
+class GrantVersions:
+    """The version of the set of grants, and that which the locker has; None until it said so."""
+
+    version: int
+    at_locker: int | None
+
+    @property
+    def are_there(self) -> bool:
+        """Whether the locker has the whole set."""
+        return self.version == self.at_locker
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """What the host has of the journal that a locker writes now; ``missing`` are closed ranges."""
+
+    epoch: int | None
+    complete_to: int
+    missing: list[tuple[int, int]]
+    lost: int
+    conflicts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Locker:
+    """A locker or counter, without its key.
+
+    ``status`` is what it last said of itself, as it was stored; times are Unix seconds.
+    """
+
+    id: str
+    connected: bool
+    status: Mapping[str, Any] | None
+    status_at: int | None
+    kind: str
+    retired_at: int | None
+    place: Place
+    digits: int
+    timezone: str
+    doors: int
+    grants: GrantVersions
+    events: Journal
+
+    @property
+    def trust(self) -> int | None:
+        """Whether its clock is set, in the firmware's terms; None until it said so."""
+        return self.status.get("trust") if self.status is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class Compartment:
+    """One compartment as the locker last told; ``size`` and ``low`` are None beyond its layout."""
+
+    door: int
+    name: str
+    size: int | None
+    low: bool | None
+    content: str
+    seen: str
+    parcel: str | None
+    at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An event; ``id`` is its place in the order of arrival, ``data`` what the locker described."""
+
+    id: int
+    locker: str
+    epoch: int
+    seq: int
+    time_s: int
+    kind: str
+    data: Mapping[str, Any]
 
 
 class Fleet:
@@ -151,31 +229,31 @@ class Fleet:
         with self._database.read() as connection:
             return list(connection.execute(wanted).scalars())
 
-    def lockers(self, *, after: str = "", limit: int = LOCKERS_PAGE_MAX) -> list[dict[str, Any]]:
+    def lockers(self, *, after: str = "", limit: int = LOCKERS_PAGE_MAX) -> list[Locker]:
         """Lockers after one in the order of their names, without their keys."""
         wanted = select(lockers).where(lockers.c.id > after).order_by(lockers.c.id)
         with self._database.read() as connection:
             rows = connection.execute(wanted.limit(min(limit, LOCKERS_PAGE_MAX))).all()
             return [_locker(connection, row) for row in rows]
 
-    def locker(self, id_: str) -> dict[str, Any]:
+    def locker(self, id_: str) -> Locker:
         """One locker, without its key.  Raises ``NotFound``."""
         with self._database.read() as connection:
             return _locker(connection, row_of(connection, id_))
 
-    def compartments(self, id_: str) -> list[dict[str, Any]]:
+    def compartments(self, id_: str) -> list[Compartment]:
         """The compartments as the locker last told, in the order of its doors.
 
         One that the locker has not spoken of yet has ``content`` "unknown".
         """
         with self._database.read() as connection:
-            layout = json.loads(row_of(connection, id_).layout)
+            layout = [Door(**door) for door in json.loads(row_of(connection, id_).layout)]
             wanted = select(compartments).where(compartments.c.locker == id_)
             told = {row.door: row for row in connection.execute(wanted)}
         count = max(len(layout), max(told, default=-1) + 1)
         return [_compartment(door, layout, told.get(door)) for door in range(count)]
 
-    def events(self, id_: str, *, after: int = 0, limit: int = 100) -> list[dict[str, Any]]:
+    def events(self, id_: str, *, after: int = 0, limit: int = 100) -> list[StoredEvent]:
         """Events of a locker in the order of their arrival, those after ``id`` ``after``."""
         if not 1 <= limit <= EVENTS_PAGE_MAX:
             raise Invalid(f"limit is 1 to {EVENTS_PAGE_MAX}")
@@ -185,7 +263,7 @@ class Fleet:
             rows = connection.execute(wanted.order_by(events.c.id).limit(limit))
             return [_event(row) for row in rows]
 
-    def events_of_parcel(self, parcel: str) -> list[dict[str, Any]]:
+    def events_of_parcel(self, parcel: str) -> list[StoredEvent]:
         """Everything that was told about a parcel, in the order of its happening."""
         wanted = select(events).where(events.c.parcel == parcel)
         order = (events.c.time_s, events.c.locker, events.c.seq)
@@ -193,41 +271,44 @@ class Fleet:
             return [_event(row) for row in connection.execute(wanted.order_by(*order))]
 
 
-def _locker(connection: Connection, row: Any) -> dict[str, Any]:
+def _locker(connection: Connection, row: Any) -> Locker:
     here = (streams.c.locker == row.id) & (streams.c.epoch == row.epoch)
     stream = connection.execute(select(streams).where(here)).first()
     held = Held(stream.contiguous, json.loads(stream.islands)) if stream is not None else Held()
-    return {
-        "id": row.id,
-        "connected": bool(row.up),
-        "status": json.loads(row.status) if row.status else None,
-        "status_at": row.status_at,
-        "kind": row.kind,
-        "retired_at": row.retired_at,
-        "place": json.loads(row.place),
-        "digits": row.digits,
-        "timezone": row.timezone,
-        "doors": len(json.loads(row.layout)),
-        "grants": {"version": row.grants_version, "at_locker": row.grants_have},
-        "events": {
-            "epoch": row.epoch,
-            "complete_to": held.contiguous,
-            "missing": held.missing(),
-            "lost": stream.lost if stream is not None else 0,
-            "conflicts": stream.conflicts if stream is not None else 0,
-        },
-    }
+    return Locker(
+        id=row.id,
+        connected=bool(row.up),
+        status=json.loads(row.status) if row.status else None,
+        status_at=row.status_at,
+        kind=row.kind,
+        retired_at=row.retired_at,
+        place=Place(**json.loads(row.place)),
+        digits=row.digits,
+        timezone=row.timezone,
+        doors=len(json.loads(row.layout)),
+        grants=GrantVersions(row.grants_version, row.grants_have),
+        events=Journal(
+            epoch=row.epoch,
+            complete_to=held.contiguous,
+            missing=held.missing(),
+            lost=stream.lost if stream is not None else 0,
+            conflicts=stream.conflicts if stream is not None else 0,
+        ),
+    )
 
 
-def _compartment(door: int, layout: list[dict[str, Any]], told: Any) -> dict[str, Any]:
-    known = layout[door] if door < len(layout) else {"name": str(door + 1), "size": None, "low": None}
-    out: dict[str, Any] = {"door": door, **known, "content": "unknown", "seen": "unknown"}
-    out |= {"parcel": None, "at": None}
-    if told is not None:
-        out["content"] = _name(CONTENT_NAMES, told.content)
-        out["seen"] = _name(SEEN_NAMES, told.seen)
-        out |= {"parcel": told.parcel, "at": told.time_s}
-    return out
+def _compartment(number: int, layout: list[Door], told: Any) -> Compartment:
+    known = layout[number] if number < len(layout) else None
+    return Compartment(
+        door=number,
+        name=known.name if known is not None else str(number + 1),
+        size=known.size if known is not None else None,
+        low=known.low if known is not None else None,
+        content=_name(CONTENT_NAMES, told.content) if told is not None else "unknown",
+        seen=_name(SEEN_NAMES, told.seen) if told is not None else "unknown",
+        parcel=told.parcel if told is not None else None,
+        at=told.time_s if told is not None else None,
+    )
 
 
 def _name(names: tuple[str, ...], value: int) -> str:
@@ -235,13 +316,13 @@ def _name(names: tuple[str, ...], value: int) -> str:
     return names[value] if value < len(names) else f"unknown ({value})"
 
 
-def _event(row: Any) -> dict[str, Any]:
-    return {
-        "id": row.id,
-        "locker": row.locker,
-        "epoch": row.epoch,
-        "seq": row.seq,
-        "time_s": row.time_s,
-        "kind": row.kind,
-        "data": json.loads(row.data),
-    }
+def _event(row: Any) -> StoredEvent:
+    return StoredEvent(
+        id=row.id,
+        locker=row.locker,
+        epoch=row.epoch,
+        seq=row.seq,
+        time_s=row.time_s,
+        kind=row.kind,
+        data=json.loads(row.data),
+    )

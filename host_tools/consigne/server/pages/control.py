@@ -53,8 +53,8 @@ class Control:
     def __init__(self, host: HostService, locker: str, who: Callable[[], Account]) -> None:
         self._host, self._locker, self._who = host, locker, who
         known = host.fleet.locker(locker)
-        self.timezone, self.title = ZoneInfo(known["timezone"]), str(known["place"].get("title", ""))
-        self.doors = [(door["door"], str(door["name"])) for door in host.fleet.compartments(locker)]
+        self.timezone, self.title = ZoneInfo(known.timezone), known.place.title
+        self.doors = [(door.door, door.name) for door in host.fleet.compartments(locker)]
         self._last = ""  # the command whose answer is shown
         self._error = ""
         self._said = ""

@@ -44,8 +44,8 @@ class CounterView:
 
     def _read_counter(self) -> tuple[str, list[str]]:
         """The counter's title and the names of its shelves."""
-        title = self._host.fleet.locker(self._counter)["place"].get("title") or self._counter
-        return title, [str(door["name"]) for door in self._host.fleet.compartments(self._counter)]
+        title = self._host.fleet.locker(self._counter).place.title or self._counter
+        return title, [door.name for door in self._host.fleet.compartments(self._counter)]
 
     def _forms(self) -> None:
         take_in, find = self._work.act(self._take_in), self._work.act(self._find)

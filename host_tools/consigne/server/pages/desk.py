@@ -102,19 +102,19 @@ class Desk:
     def locker_line(self) -> LockerLine:
         """The state the locker last told."""
         known = self._fleet.locker(self._locker)
-        status = known["status"] or {}
-        events = known["events"]
-        complete = events["complete_to"]
+        status = known.status or {}
+        events = known.events
+        complete = events.complete_to
         numbers = [f"{complete:,} event{'' if complete == 1 else 's'}"]
-        if events["lost"]:
-            numbers.append(f"{events['lost']:,} lost")
+        if events.lost:
+            numbers.append(f"{events.lost:,} lost")
         if status.get("firmware"):
             numbers.append(f"firmware {status['firmware']}")
         return LockerLine(
             locker=self._locker,
-            up=known["connected"],
+            up=known.connected,
             journal=status.get("journal", ""),
-            clock_set=status.get("trust") == device_events.TRUST_SET,
+            clock_set=known.trust == device_events.TRUST_SET,
             faults=tuple(status.get("faults", ())),
             numbers=" · ".join(numbers),
         )
@@ -122,18 +122,16 @@ class Desk:
     def believed(self) -> list[Believed]:
         """Every compartment as the host believes it."""
         return [
-            Believed(door["name"], door["size"] or 0, door["content"], door["seen"], door["parcel"] or "")
+            Believed(door.name, door.size or 0, door.content, door.seen, door.parcel or "")
             for door in self._fleet.compartments(self._locker)
         ]
 
     def arrived(self, after: int) -> tuple[list[Arrived], int]:
         """Events that arrived after the one with id ``after``, and the id of the last of them."""
         rows = self._fleet.events(self._locker, after=after, limit=EVENTS_AT_ONCE)
-        last = rows[-1]["id"] if rows else after
+        last = rows[-1].id if rows else after
         names = self._door_names() if rows else []
-        arrived = [
-            Arrived(row["seq"], row["time_s"], row["kind"], wording(row["data"], names)) for row in rows
-        ]
+        arrived = [Arrived(row.seq, row.time_s, row.kind, wording(row.data, names)) for row in rows]
         return arrived, last
 
     def tickets(self) -> list[Ticket]:
@@ -142,7 +140,7 @@ class Desk:
         return [self._ticket(parcel, names) for parcel in self._parcels.list(self._locker)[:PARCELS_SHOWN]]
 
     def _door_names(self) -> list[str]:
-        return [str(door["name"]) for door in self._fleet.compartments(self._locker)]
+        return [door.name for door in self._fleet.compartments(self._locker)]
 
     def _ticket(self, parcel: Parcel, names: list[str]) -> Ticket:
         try:
