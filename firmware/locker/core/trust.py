@@ -9,7 +9,7 @@ hour cannot be judged at all.
 from micropython import const
 
 from . import events
-from .reasons import R_ACTION, R_EXPIRED, R_NO_CLOCK, R_NOT_YET, R_OK
+from .reasons import R_EXPIRED, R_NO_CLOCK, R_NOT_YET, R_OK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,23 +17,18 @@ if TYPE_CHECKING:
 
 
 LISTED = const(0)  # can be taken back by the host; may outlive its end only until the clock is set
-DERIVED = const(1)  # has no dates: it lives as long as its parcel lies here
-WINDOW = const(2)  # is nothing but a date
-TOKEN = const(3)  # opens on floor what one person may do once, never the whole locker
+WINDOW = const(1)  # is nothing but a date
+TOKEN = const(2)  # opens on floor what one person may do once, never the whole locker
+# A derived code has no dates: it lives as long as its parcel lies here, whatever the clock says.
 
 _ALL = const(0b111111)
-_COLLECT_ONLY = const(0b000001)
 _ONE_PARCEL = const(0b000111)  # collect, deposit, return
 
-_BEGINS = const(1)
-_ENDS = const(2)
-
-# kind -> actions on floor, dates checked on floor, actions when set, dates checked when set
+# kind -> actions on floor, whether its end counts on floor; with a clock that is set all do, and both dates
 TABLE = (
-    (_ALL, _ENDS, _ALL, _BEGINS | _ENDS),  # LISTED
-    (_COLLECT_ONLY, 0, _COLLECT_ONLY, 0),  # DERIVED
-    (0, 0, _ALL, _BEGINS | _ENDS),  # WINDOW
-    (_ONE_PARCEL, _ENDS, _ALL, _BEGINS | _ENDS),  # TOKEN
+    (_ALL, True),  # LISTED
+    (0, False),  # WINDOW
+    (_ONE_PARCEL, True),  # TOKEN
 )
 
 
@@ -42,16 +37,11 @@ def judge(kind: int, action: int, not_before: int, not_after: int, now: "Now") -
 
     Both dates are inclusive: ``not_after`` is the last good second.
     """
-    floor_actions, floor_dates, set_actions, set_dates = TABLE[kind]
+    floor_actions, ends_on_floor = TABLE[kind]
     _, epoch_s, trust = now
-    bit = 1 << action
-    if not set_actions & bit:
-        return R_ACTION
-    actions, dates = (set_actions, set_dates) if trust == events.TRUST_SET else (floor_actions, floor_dates)
-    if dates & _ENDS and epoch_s > not_after:
+    is_set = trust == events.TRUST_SET
+    if (is_set or ends_on_floor) and epoch_s > not_after:
         return R_EXPIRED
-    if not actions & bit:
-        return R_NO_CLOCK
-    if dates & _BEGINS and epoch_s < not_before:
-        return R_NOT_YET
-    return R_OK
+    if not is_set:
+        return R_OK if floor_actions & 1 << action else R_NO_CLOCK
+    return R_NOT_YET if epoch_s < not_before else R_OK
