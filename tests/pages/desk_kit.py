@@ -16,7 +16,8 @@ from consigne.server.fleet.fleet import Fleet, Place
 from consigne.server.people.accounts import Accounts
 from consigne.server.people.roles import Role
 from consigne.server.storage.database import Database
-from host_kit import DOORS, device_key, fill
+from host_kit import DOORS, device_key
+from lab.bench.fleet import fill
 from lab.bench.talker import Talker
 
 PASSWORD = "correct horse battery"
@@ -57,7 +58,6 @@ class Served(NamedTuple):
 
     address: str
     locker: LockerOnTheNet
-    process_id: int
 
 
 @contextmanager
@@ -87,7 +87,7 @@ def serving(directory: Path) -> Iterator[Served]:
     try:
         assert is_healthy(address), log.read_text()
         with LockerOnTheNet(broker.port) as locker:
-            yield Served(address, locker, process.pid)
+            yield Served(address, locker)
     finally:
         process.terminate()
         process.wait(20)

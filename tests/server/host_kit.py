@@ -1,9 +1,6 @@
 """What the tests of the host share: a database on a real file, registered lockers, messages."""
 
 import hashlib
-import json
-import random
-import time
 from contextlib import contextmanager
 
 from consigne.protocol import messages
@@ -12,8 +9,6 @@ from consigne.protocol.untrusted import dump
 from consigne.server.fleet.fleet import Door, Fleet
 from consigne.server.ingest.decode import Message
 from consigne.server.storage.database import Database
-from consigne.server.storage.models import compartments, lockers
-from consigne.server.storage.secret import Secret
 
 T0 = 1_790_000_000
 DOORS = [Door(str(n + 1), 1 + n // 3, low=n < 2) for n in range(12)]
@@ -69,27 +64,3 @@ def status(locker, epoch, **fields):
 def occupancy(locker, epoch, seq, doors):
     body = dump({"epoch": epoch, "seq": seq, "t": T0, "doors": doors})
     return Message(locker, messages.parse_occupancy(body))
-
-
-def fill(database, count):
-    """A fleet as its lockers told of themselves; seed 7."""
-    rng, now_s, rows, cells = random.Random(7), int(time.time()), [], []
-    layout = json.dumps(
-        [{"name": str(door + 1), "size": 1 + door % 4, "low": door < 4} for door in range(24)]
-    )
-    latches = [[door, 80, 84, 0, 0] for door in range(24)]
-    health = {"taken": 8, "samples": [[now_s, 9, 61_000, -60, 12_100]] * 8, "latches": latches}
-    told = {"epoch": 1, "trust": 1, "firmware": "0.1.0", "journal": "clean", "faults": [], "health": health}
-    for number in range(count):
-        id_ = f"FR-{number:05d}"
-        known = {"id": id_, "device_key": Secret(rng.randbytes(32)), "digits": 8, "timezone": "UTC"}
-        known |= {"layout": layout, "registered_at": now_s, "up": True, "status": json.dumps(told)}
-        known |= {"status_at": now_s, "epoch": 1, "place": json.dumps({"title": f"Place {number}"})}
-        rows.append({**known, "grants_version": 0, "next_grant": 1, "command_counter": 0})
-        for door in range(24):
-            content = int(rng.random() < 0.5)
-            cell = {"locker": id_, "door": door, "content": content, "seen": 0, "parcel": None}
-            cells.append({**cell, "epoch": 1, "seq": 1, "time_s": now_s})
-    with database.write() as connection:
-        connection.execute(lockers.insert(), rows)
-        connection.execute(compartments.insert(), cells)
