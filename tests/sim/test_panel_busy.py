@@ -3,18 +3,15 @@
 import pytest
 from lab.bench import panel
 
-PANELS = dict(zip(("matrix hd44780", "matrix ssd1306", "wiegand hd44780", "wiegand ssd1306"), panel._PANELS,
-                  strict=True))  # fmt: skip
 
-
-@pytest.mark.parametrize("parts", PANELS)
+@pytest.mark.parametrize("parts", panel.PANELS)
 def test_every_key_is_told_in_time_while_the_display_is_repainted_without_a_pause(parts):
-    lost, invented, late_ms = panel._typed(PANELS[parts], "virtual", 100, 15)
+    lost, invented, late_ms = panel.typed(panel.PANELS[parts], "virtual", 100, 15)
     assert (lost, invented) == (0, 0)
     assert late_ms <= 10, "a few scans, or one write to the display"
 
 
 @pytest.mark.waits
 def test_on_micropython_too():
-    lost, invented, _ = panel._typed(PANELS["wiegand ssd1306"], "micropython", 12, 5)
+    lost, invented, _ = panel.typed(panel.PANELS["wiegand ssd1306"], "micropython", 12, 5)
     assert (lost, invented) == (0, 0)

@@ -64,20 +64,22 @@ asyncio.run(main())
 """
 _WIEGAND = {"kind": "wiegand", "d0": 39, "d1": 40, "bits": 8, "gap_ms": WIEGAND_GAP_MS}
 _OLED = {"kind": "ssd1306", "i2c": 0, "address": 0x3C}
-_PANELS: tuple[dict[str, object], ...] = (
-    {},
-    {"display": _OLED},
-    {"keypad": _WIEGAND},
-    {"keypad": _WIEGAND, "display": _OLED},
-)
+PANELS: dict[str, dict[str, object]] = {
+    "matrix hd44780": {},
+    "matrix ssd1306": {"display": _OLED},
+    "wiegand hd44780": {"keypad": _WIEGAND},
+    "wiegand ssd1306": {"keypad": _WIEGAND, "display": _OLED},
+}
+"""The parts of a panel in a device's configuration, where they are not the reference's."""
 
 
 def run() -> dict[str, float]:
     """Every keypad with every display under virtual time; the usual pairs on MicroPython (25 s)."""
-    virtual = [_typed(panel, "virtual", VIRTUAL_KEYS, KEYS_PER_S) for panel in _PANELS]
+    virtual = [typed(panel, "virtual", VIRTUAL_KEYS, KEYS_PER_S) for panel in PANELS.values()]
     with undisturbed():
         real = [
-            _typed(panel, "micropython", REAL_KEYS, REAL_KEYS_PER_S) for panel in (_PANELS[0], _PANELS[3])
+            typed(PANELS[panel], "micropython", REAL_KEYS, REAL_KEYS_PER_S)
+            for panel in ("matrix hd44780", "wiegand ssd1306")
         ]
     return {
         "panel.lost_keys": float(sum(lost for lost, _, _ in virtual)),
@@ -89,7 +91,7 @@ def run() -> dict[str, float]:
     }
 
 
-def _typed(panel: dict[str, object], ground: str, count: int, keys_per_s: float) -> tuple[int, int, float]:
+def typed(panel: dict[str, object], ground: str, count: int, keys_per_s: float) -> tuple[int, int, float]:
     """Keys lost, keys invented, and the longest wait beyond what the driver must wait (ms)."""
     config = {**reference.config(1), "network": {}, **panel}
     keys = "".join(random.Random(count).choices("0123456789*#", k=count))

@@ -18,20 +18,27 @@ def host(tmp_path):
     made.database.close()
 
 
+def arrived(host, message):
+    """A message is stored, and whoever listens to the ingest hears what came of it."""
+    outcome = Store(host.database).commit([message])
+    for listener in tuple(host.ingest.listeners):
+        listener(outcome)
+
+
 def test_a_busy_fleet_makes_no_work_for_a_page_that_shows_another_locker(host):
-    desk, store = Desk(host, "L1"), Store(host.database)
+    desk = Desk(host, "L1")
     for message, looks in (
         (events("L2", 1, event(1)), 0), (status("L2", 1), 0), (events("L1", 1, event(1)), 1),
         (status("L1", 1), 2),
     ):  # fmt: skip
-        host.ingest._tell(store.commit([message]))
+        arrived(host, message)
         assert desk.revision == looks
 
 
 def test_a_closed_page_is_told_nothing_any_more(host):
     desk, other = Desk(host, "L1"), Desk(host, "L1")
     desk.close()
-    host.ingest._tell(Store(host.database).commit([status("L1", 1)]))
+    arrived(host, status("L1", 1))
     assert (desk.revision, other.revision, len(host.ingest.listeners)) == (0, 1, 1)
 
 
