@@ -32,10 +32,12 @@ def command(*words):
     return done.returncode, done.stdout + done.stderr
 
 
+# It prints as it goes on: mpremote waits for the next word, however long the whole takes.
 _FILL = """
 try:
  for i in range(200):
   with open('/more{}'.format(i), 'wb') as f: f.write(bytes(8192))
+  print(i)
 except OSError: pass
 """
 

@@ -8,6 +8,8 @@ from .serialline import READ_S, SerialLine
 
 ANSWER_S = 3.0
 """How long one question may take."""
+CODE_S = 15.0
+"""How long a closed console may take over a code: what was refused meanwhile would be a try lost."""
 PATIENCE_S = 9.0
 """How long a console is asked before nobody is there: a board that was just plugged in starts first."""
 START_S = 15.0
@@ -129,11 +131,11 @@ def _type_code(line: SerialLine, code: str) -> None:
     port = line.transport.serial
     with line.device_errors():
         port.write(b"\r")
-        line.transport.read_until(1, CLOSED, timeout_overall=ANSWER_S)
+        line.transport.read_until(1, CLOSED, timeout_overall=CODE_S)
         _await_clock(line)
         port.write(code.encode() + b"\r")
-        answer = line.transport.read_until(1, b"\n", timeout_overall=ANSWER_S)
-        answer += line.transport.read_until(1, b"\n", timeout_overall=ANSWER_S)
+        answer = line.transport.read_until(1, b"\n", timeout_overall=CODE_S)
+        answer += line.transport.read_until(1, b"\n", timeout_overall=CODE_S)
     if b"service" not in answer:
         told = answer.decode(errors="replace").strip().splitlines()
         raise errors.LockedError(f"{line.port}: {told[-1] if told else 'the code was not taken'}")
