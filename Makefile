@@ -38,7 +38,7 @@ demo: $(RUNS) ## a whole locker, broker and database, with a page to press its k
 test: $(READY) system ## everything is tested; nothing is skipped, nothing is tried twice
 	@$(BIN)/micropython -X heapsize=256k tests/core/run.py
 	@$(BIN)/python -m pytest -q -n 2 -m "not waits"
-	@$(BIN)/python -m pytest -q -n 4 --dist loadgroup -m waits
+	@$(BIN)/python -m pytest -q -n 4 --dist loadfile -m waits
 
 check: $(READY) $(STUBS) ## lint, types of host and firmware, duplicates of truth
 	@$(BIN)/ruff check .

@@ -14,8 +14,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         folder = item.path.parent.name
         if folder in WAITING or (folder in ("sim", "drivers") and "micropython" in item.nodeid):
             item.add_marker(pytest.mark.waits)
-        if folder == "pages":  # a browser and a host for each file
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 def pytest_collection_finish() -> None:

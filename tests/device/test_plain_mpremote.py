@@ -20,8 +20,6 @@ from littlefs import LittleFS
 from test_device_virtual import consigne, said
 from virtual_kit import esptool, eventually, mpremote, tool
 
-pytestmark = pytest.mark.xdist_group("plain_mpremote")  # what they share takes long to make
-
 WATCHDOG_MS = 2_000
 PAGE = Path(kit.__file__).resolve().parents[2] / "host_tools/consigne/device/MPREMOTE.md"
 

@@ -4,8 +4,6 @@ import pytest
 from lab.bench import cabinets
 from lab.bench.cabinets import Play
 
-pytestmark = pytest.mark.xdist_group("cabinets")  # what they share takes long to make
-
 REAL = ("micropython", "board")
 FILES = {file.stem: file for file in cabinets.files()}
 

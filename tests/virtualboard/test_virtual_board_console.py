@@ -8,8 +8,6 @@ from consigne.firmware import layout
 from consigne.sim.virtualboard.board import install
 from virtual_kit import Port, board_at, eventually, mpremote
 
-pytestmark = pytest.mark.xdist_group("console")  # what they share takes long to make
-
 
 @pytest.fixture(scope="module")
 def board(tmp_path_factory):
