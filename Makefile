@@ -7,7 +7,7 @@ READY := .venv/.ready
 STUBS := typings/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help drawings docs demo test check format lock bench soak release clean site-trial system
+.PHONY: help drawings docs demo quick test check format lock bench soak release clean site-trial system
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1mmake %-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,16 @@ system:
 
 demo: $(RUNS) ## a whole locker, broker and database, with a page to press its keys (HEADLESS=1: one parcel, one JSON line)
 	@$(BIN)/consigne demo $(if $(HEADLESS),--headless)
+
+# What most edits touch, by folder: what decides, what moves parts, what the host stores.  Its generated and
+# long tests are for `make test`.
+QUICK := tests/core tests/protocol tests/drivers tests/server
+SLOW := tests/core/properties tests/server/api tests/drivers/test_driver_ethernet.py
+
+quick: $(READY) ## what an edit breaks first, within a minute; says what it leaves out
+	@$(BIN)/micropython -X heapsize=256k tests/core/run.py
+	@$(BIN)/python -m pytest -q -n 2 -m "not waits" -k "not postgresql" $(SLOW:%=--ignore %) $(QUICK)
+	@echo "left out, for make test: $(SLOW), PostgreSQL, what waits for other processes, and of tests/: $(filter-out $(QUICK:tests/%=%) vectors README.md conftest.py __pycache__,$(notdir $(wildcard tests/*)))"
 
 # What is marked `waits` mostly waits for other processes: more of it at once than there are cores.
 test: $(READY) system ## everything is tested; nothing is skipped, nothing is tried twice
