@@ -3,7 +3,7 @@
 Runs in the caller's transaction.
 """
 
-from typing import Any
+from typing import Any, TypedDict
 
 from locker.core import events, records
 from sqlalchemy import select
@@ -57,9 +57,16 @@ def draw(where: Any, taken: Taken) -> str:
     raise Conflict(f"no free digits at locker {where.id}")
 
 
+class Listed(TypedDict):
+    """The columns of a parcel with a listed code."""
+
+    digits: Secret
+    grant: int
+
+
 def draw_listed(
     connection: Connection, where: Any, id_: str, deadline_days: int, taken: Taken, now_s: int
-) -> dict[str, Any]:
+) -> Listed:
     """Draw digits nobody else has there and grant them; returns the parcel's columns."""
     digits = draw(where, taken)
     grant = grants.add(

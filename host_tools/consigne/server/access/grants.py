@@ -9,7 +9,7 @@ Functions here run inside the caller's transaction.
 
 import json
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypedDict
 
 from locker.core import grants as device_grants
 from locker.core import records
@@ -155,16 +155,23 @@ def _pieces(connection: Connection, locker: str, have: int, now_s: int) -> list[
     return sorted(out, key=lambda piece: piece[0])
 
 
-def delta(connection: Connection, locker: str, have: int, version: int, now_s: int) -> dict[str, Any]:
-    """What brings a locker from version ``have`` towards ``version``: the body of a command.
+Delta = TypedDict(
+    "Delta",
+    {
+        "from": int,
+        "to": int,
+        "more": int,
+        "add": list[list[int | str]],
+        "drop": list[int],
+        "expect": list[list[int | str]],
+    },
+)
+"""The body of the command ``grants``; ``to`` is less than was wanted, and ``more`` 1, when not all fits."""
 
-    Returns
-    -------
-    dict
-        ``from``, ``to``, ``more``, and the lists ``add``, ``drop`` and ``expect`` as the protocol has
-        them.  ``to`` is less than ``version``, and ``more`` 1, when not all fits.
-    """
-    body: dict[str, Any] = {"from": have, "to": version, "more": 0, "add": [], "drop": [], "expect": []}
+
+def delta(connection: Connection, locker: str, have: int, version: int, now_s: int) -> Delta:
+    """What brings a locker from version ``have`` towards ``version``."""
+    body: Delta = {"from": have, "to": version, "more": 0, "add": [], "drop": [], "expect": []}
     room = DELTA_BYTES_MAX
     reached = have
     for count, (at, name, entry) in enumerate(_pieces(connection, locker, have, now_s)):
@@ -172,6 +179,9 @@ def delta(connection: Connection, locker: str, have: int, version: int, now_s: i
         if room < 0 or count >= DELTA_ENTRIES_MAX:
             body["to"], body["more"] = reached, 1
             break
-        body[name].append(entry)
+        if name == "drop":
+            body["drop"].append(entry)
+        else:
+            body["add" if name == "add" else "expect"].append(entry)
         reached = at
     return body

@@ -10,7 +10,7 @@ they are answered or expire.
 import json
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,7 +69,7 @@ def issue(
     connection: Connection,
     locker: str,
     cmd: str,
-    arguments: dict[str, Any],
+    arguments: Mapping[str, object],
     now_s: int,
     *,
     by: str = HOST,
@@ -89,12 +89,12 @@ def issue(
         older = (commands.c.locker == locker) & (commands.c.subject == subject)
         open_ = older & commands.c.state.in_((WAITING, SENT))
         connection.execute(update(commands).where(open_).values(state=EXPIRED, result=SUPERSEDED))
-    id_ = secrets.token_hex(8)
-    row: dict[str, Any] = {
+    id_, told = secrets.token_hex(8), json.dumps(dict(arguments))
+    row: dict[str, object] = {
         "id": id_,
         "locker": locker,
         "cmd": cmd,
-        "arguments": json.dumps(arguments),
+        "arguments": told,
         "state": WAITING,
         "by": by,
         "subject": subject,
@@ -102,7 +102,7 @@ def issue(
     row |= {"created_at": now_s, "expires_at": now_s + LIFETIME_S[cmd]}
     connection.execute(commands.insert().values(**row))
     if by != HOST:
-        audit.note(connection, by, cmd, locker=locker, command=id_, detail=row["arguments"])
+        audit.note(connection, by, cmd, locker=locker, command=id_, detail=told)
     return id_
 
 
@@ -172,7 +172,7 @@ def revoke(
     ``parcel`` is a parcel's id and until when its derived code and tokens are refused, ``nonce`` the same of
     one token, ``holder`` ``(role, action, holder, counter)``: the number that takes the holder's place.
     """
-    arguments: dict[str, Any] = {
+    arguments: dict[str, object] = {
         "parcels": [list(parcel)] if parcel else [],
         "nonces": [list(nonce)] if nonce else [],
         "holders": [list(holder)] if holder else [],

@@ -181,7 +181,7 @@ class Fleet:
         layout = json.dumps([{"name": door.name, "size": door.size, "low": door.low} for door in doors or []])
         with self._database.write() as connection:
             row = connection.execute(select(lockers).where(lockers.c.id == id_)).first()
-            values: dict[str, Any] = {"digits": digits, "timezone": timezone, "layout": layout}
+            values: dict[str, object] = {"digits": digits, "timezone": timezone, "layout": layout}
             if place is not None:
                 values["place"] = json.dumps(asdict(place))
             audit.note(connection, by, "register", locker=id_)

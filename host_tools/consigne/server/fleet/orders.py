@@ -202,7 +202,7 @@ class Orders:
                 raise Invalid(f"locker {locker} has no door {door}: they are numbered from 0")
             return self._issue(connection, locker, cmd, {"door": door, **(more or {})}, by, subject)
 
-    def _plain(self, cmd: str, locker: str, arguments: dict[str, Any], by: str) -> str:
+    def _plain(self, cmd: str, locker: str, arguments: Mapping[str, object], by: str) -> str:
         with self._database.write() as connection:
             return self._issue(connection, locker, cmd, arguments, by, None)
 
@@ -211,7 +211,7 @@ class Orders:
         connection: Connection,
         locker: str,
         cmd: str,
-        arguments: dict[str, Any],
+        arguments: Mapping[str, object],
         by: str,
         subject: str | None,
     ) -> str:

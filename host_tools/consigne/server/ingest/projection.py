@@ -6,8 +6,10 @@ their time.  So the state is the same whatever order the events arrive in.  Runs
 transaction that stores the events.
 """
 
+import dataclasses
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.engine import Connection
@@ -17,6 +19,7 @@ from consigne.protocol.events import Event
 from ..access import grants
 from ..storage.database import chunks, insert
 from ..storage.models import parcels
+from ..storage.secret import Secret
 
 STATE_AFTER = {
     "deposited": "in_locker",
@@ -26,8 +29,32 @@ STATE_AFTER = {
     "forced": "forced",  # the door was opened without an order: nobody knows what is inside
 }
 
-_PLACE = ("locker", "state", "door", "deposited_at", "ended_at", "from_epoch", "from_seq", "from_time_s")
-_CONCLUDED = (*_PLACE, "code", "digits", "grant")  # the last end where it is not where it was announced
+
+@dataclass(slots=True)
+class Custody:
+    """What events conclude of a parcel: the columns that they change, and when it was announced.
+
+    ``from_`` is the event that the state was concluded from.  ``code``, ``digits`` and ``grant`` end where a
+    parcel is not where it was announced.
+    """
+
+    id: str
+    announced_at: int | None
+    locker: str
+    state: str
+    door: int | None
+    deposited_at: int | None
+    ended_at: int | None
+    from_epoch: int | None
+    from_seq: int | None
+    from_time_s: int | None
+    code: str
+    digits: Secret | None
+    grant: int | None
+
+
+_COLUMNS = [parcels.c[one.name] for one in dataclasses.fields(Custody)]
+_CONCLUDED = [column.name for column in _COLUMNS if column.name not in ("id", "announced_at")]
 _UPDATE = (
     update(parcels)
     .where(parcels.c.id == bindparam("the_id"))
@@ -35,8 +62,6 @@ _UPDATE = (
 )
 _UNANNOUNCED = {"size": 0, "low": False, "code": "none", "deadline_days": 0, "revoked": False}
 """Nobody announced it: a customer's return perhaps, known from its first event on."""
-
-_NOT_LISTED = {"code": "derived", "digits": None, "grant": None}
 
 
 class Said(NamedTuple):
@@ -47,13 +72,13 @@ class Said(NamedTuple):
     epoch: int
     event: Event
 
-    def follows(self, now: dict[str, Any]) -> bool:
+    def follows(self, now: Custody) -> bool:
         """Whether it comes after the event that the parcel's state ``now`` was concluded from."""
-        if now["from_epoch"] is None:
+        if now.from_epoch is None or now.from_seq is None or now.from_time_s is None:
             return True
-        if (now["locker"], now["from_epoch"]) == (self.locker, self.epoch):
-            return self.event.seq > int(now["from_seq"])
-        return self.event.time_s >= int(now["from_time_s"])
+        if (now.locker, now.from_epoch) == (self.locker, self.epoch):
+            return self.event.seq > now.from_seq
+        return self.event.time_s >= now.from_time_s
 
 
 def custody(locker: str, epoch: int, events: Iterable[Event]) -> list[Said]:
@@ -80,12 +105,13 @@ def apply(connection: Connection, said: Sequence[Said]) -> set[str]:
         now = parcels_now[one.parcel]
         if not one.follows(now):
             continue
-        elsewhere = one.locker != now["locker"]
-        if now["grant"] is not None and (elsewhere or one.event.kind in ("collected", "returned")):
-            spent.append((now["locker"], now["grant"]))
-        if elsewhere and now["code"] == "listed":
-            now.update(_NOT_LISTED)  # the other locker does not know those digits, and makes its own
-        now.update(_conclusion(one, announced=now["announced_at"] is not None))
+        elsewhere = one.locker != now.locker
+        if now.grant is not None and (elsewhere or one.event.kind in ("collected", "returned")):
+            spent.append((now.locker, now.grant))
+        if elsewhere and now.code == "listed":
+            # The other locker does not know those digits, and makes its own.
+            now.code, now.digits, now.grant = "derived", None, None
+        _conclude(one, now)
         changed.add(one.parcel)
     if changed:
         connection.execute(_UPDATE, [_parameters(parcels_now[id_]) for id_ in sorted(changed)])
@@ -93,7 +119,7 @@ def apply(connection: Connection, said: Sequence[Said]) -> set[str]:
     return changed
 
 
-def _locked(connection: Connection, first_said: dict[str, Said]) -> dict[str, dict[str, Any]]:
+def _locked(connection: Connection, first_said: dict[str, Said]) -> dict[str, Custody]:
     """The parcels spoken of, made where nobody announced them, locked in the order of their ids.
 
     Two ingest workers wait for one another in that order, also where both make the same parcel.
@@ -109,36 +135,29 @@ def _locked(connection: Connection, first_said: dict[str, Said]) -> dict[str, di
     return found
 
 
-def _select(connection: Connection, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {}
+def _select(connection: Connection, ids: Sequence[str]) -> dict[str, Custody]:
+    found: dict[str, Custody] = {}
     for chunk in chunks(ids):
-        columns = [parcels.c[name] for name in ("id", "announced_at", *_CONCLUDED)]
-        wanted = select(*columns).where(parcels.c.id.in_(chunk)).order_by(parcels.c.id).with_for_update()
-        found.update((row.id, dict(row._mapping)) for row in connection.execute(wanted))
+        wanted = select(*_COLUMNS).where(parcels.c.id.in_(chunk)).order_by(parcels.c.id).with_for_update()
+        found.update((row.id, Custody(*row)) for row in connection.execute(wanted))
     return found
 
 
-def _parameters(now: dict[str, Any]) -> dict[str, Any]:
+def _parameters(now: Custody) -> dict[str, object]:
     """Of ``_UPDATE``."""
-    return {"the_id": now["id"], **{"new_" + name: now[name] for name in _CONCLUDED}}
+    return {"the_id": now.id, **{"new_" + name: getattr(now, name) for name in _CONCLUDED}}
 
 
-def _conclusion(one: Said, *, announced: bool) -> dict[str, Any]:
-    """What an event changes of its parcel."""
+def _conclude(one: Said, now: Custody) -> None:
+    """Change a parcel as an event says."""
     event = one.event
-    values: dict[str, Any] = {
-        "locker": one.locker,
-        "state": STATE_AFTER[event.kind],
-        "from_epoch": one.epoch,
-        "from_seq": event.seq,
-        "from_time_s": event.time_s,
-    }
+    now.locker, now.state = one.locker, STATE_AFTER[event.kind]
+    now.from_epoch, now.from_seq, now.from_time_s = one.epoch, event.seq, event.time_s
     if event.kind == "deposited":
-        values.update(door=event.data["door"], deposited_at=event.time_s, ended_at=None)
+        now.door, now.deposited_at, now.ended_at = event.data["door"], event.time_s, None
     elif event.kind == "deposit_undone":
-        values.update(door=None, deposited_at=None, ended_at=None)
-        if not announced:
-            values["state"] = "cancelled"  # nobody expects it, and it is not here
+        now.door, now.deposited_at, now.ended_at = None, None, None
+        if now.announced_at is None:
+            now.state = "cancelled"  # nobody expects it, and it is not here
     elif event.kind in ("collected", "returned"):
-        values.update(ended_at=event.time_s)
-    return values
+        now.ended_at = event.time_s

@@ -7,9 +7,10 @@ Runs inside the transaction that stores the events, after them.
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
+from locker.core.events import TRUST_SET
 from sqlalchemy import BigInteger, Text, bindparam, func, select, tuple_, update
 from sqlalchemy.engine import Connection
 
@@ -25,6 +26,25 @@ from .decode import Message
 from .outcome import Outcome
 
 Said = tuple[str, messages.Status]  # a locker, and its status
+
+
+class _Known(NamedTuple):
+    """What the host knows of a locker: the current epoch of its journal, the version of its grants."""
+
+    epoch: int | None
+    grants_version: int
+
+
+@dataclass(slots=True)
+class _Newest:
+    """What some statuses of one locker change: the parameters of ``_UPDATE``."""
+
+    the_locker: str
+    new_status_at: int
+    new_up: bool = False
+    new_status: str | None = None
+    new_grants_have: int | None = None
+
 
 _UPDATE = (
     update(lockers)
@@ -46,33 +66,31 @@ def apply_statuses(connection: Connection, said: Sequence[Said], outcome: Outcom
     if not heard:
         return
     at_s = now_s()
-    newest: dict[str, dict[str, Any]] = {}
+    newest: dict[str, _Newest] = {}
     for locker, status in heard:
-        values = newest.setdefault(
-            locker, {"the_locker": locker, "new_status": None, "new_grants_have": None}
-        )
-        values |= {"new_up": status.up, "new_status_at": at_s}
+        values = newest.setdefault(locker, _Newest(locker, at_s))
+        values.new_up = status.up
         if status.up:
-            values["new_status"] = json.dumps(_status_dict(status))
+            values.new_status = _kept(status)
         if status.grants is not None and status.grants <= rows[locker].grants_version:
-            values["new_grants_have"] = status.grants
+            values.new_grants_have = status.grants
         _events_known(locker, status, held, outcome)
-    connection.execute(_UPDATE, [newest[locker] for locker in sorted(newest)])
+    connection.execute(_UPDATE, [asdict(newest[locker]) for locker in sorted(newest)])
     outcome.lockers.update(newest)
     health = [(locker, status.health) for locker, status in heard if status.health is not None]
     condition.keep(connection, health, at_s)
     _look_at_grants(connection, rows, heard, at_s)
 
 
-def _lockers(connection: Connection, names: Sequence[str]) -> dict[str, Any]:
+def _lockers(connection: Connection, names: Sequence[str]) -> dict[str, _Known]:
     """What of each locker matters here, locked in the order of their names."""
-    rows: dict[str, Any] = {}
+    rows: dict[str, _Known] = {}
     for chunk in chunks(names):
         wanted = select(lockers.c.id, lockers.c.epoch, lockers.c.grants_version).where(
             lockers.c.id.in_(chunk)
         )
         locked = wanted.order_by(lockers.c.id).with_for_update()
-        rows.update((row.id, row) for row in connection.execute(locked))
+        rows.update((row.id, _Known(row.epoch, row.grants_version)) for row in connection.execute(locked))
     return rows
 
 
@@ -86,7 +104,7 @@ def _streams(connection: Connection, wanted: Sequence[Stream]) -> dict[Stream, H
     return found
 
 
-def _superseded(row: Any, one: Said, held: dict[Stream, Held]) -> bool:
+def _superseded(row: _Known, one: Said, held: dict[Stream, Held]) -> bool:
     """Whether this life of the journal is known and another one speaks now."""
     locker, status = one
     return row.epoch not in (status.epoch, None) and (locker, status.epoch) in held
@@ -104,7 +122,9 @@ def _events_known(locker: str, status: messages.Status, held: dict[Stream, Held]
         outcome.behind[stream] = here.contiguous + 1
 
 
-def _look_at_grants(connection: Connection, rows: dict[str, Any], heard: Sequence[Said], at_s: int) -> None:
+def _look_at_grants(
+    connection: Connection, rows: dict[str, _Known], heard: Sequence[Said], at_s: int
+) -> None:
     """Lockers ahead of the host, and those whose set differs though its version is the host's.
 
     One that does not know the time cannot say which of its grants have ended.
@@ -117,7 +137,7 @@ def _look_at_grants(connection: Connection, rows: dict[str, Any], heard: Sequenc
             grants.adopt(connection, locker, status.grants)
             continue
         here = status.grants == rows[locker].grants_version
-        if here and status.digest is not None and status.trust == 1 and status.time_s is not None:
+        if here and status.digest is not None and status.trust == TRUST_SET and status.time_s is not None:
             asked[locker] = status
     digests = grants.digests(connection, {locker: status.time_s or 0 for locker, status in asked.items()})
     for locker, status in asked.items():
@@ -125,19 +145,11 @@ def _look_at_grants(connection: Connection, rows: dict[str, Any], heard: Sequenc
             commands.begin_grants_anew(connection, locker, at_s)
 
 
-def _status_dict(status: messages.Status) -> dict[str, Any]:
-    return {
-        "epoch": status.epoch,
-        "seq": status.seq,
-        "ack": status.ack,
-        "grants": status.grants,
-        "trust": status.trust,
-        "time_s": status.time_s,
-        "firmware": status.firmware,
-        "journal": status.journal,
-        "faults": status.faults,
-        "health": asdict(status.health) if status.health is not None else None,
-    }
+def _kept(status: messages.Status) -> str:
+    """What is kept of a status, as JSON text."""
+    kept = asdict(status)
+    del kept["up"], kept["digest"]  # a column of its own, and nothing that anybody asks for later
+    return json.dumps(kept)
 
 
 def apply_one(connection: Connection, message: Message, outcome: Outcome) -> None:

@@ -107,7 +107,7 @@ class Store:
     ) -> None:
         fresh_rows: list[tuple[Any, ...]] = []
         said: list[projection.Said] = []
-        changed: list[dict[str, Any]] = []
+        changed: list[streamrows.StreamUpdate] = []
         speaking: dict[str, int | None] = {}
         again: dict[Stream, list[Event]] = {}
         for stream, row in rows.items():

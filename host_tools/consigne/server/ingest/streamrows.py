@@ -8,7 +8,7 @@ one another and never both at once.  Functions here run inside the caller's tran
 import json
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 from sqlalchemy import BigInteger, bindparam, func, select, tuple_, update
 from sqlalchemy.engine import Connection
@@ -30,6 +30,17 @@ _UPDATE_LOCKER = (
 )
 
 
+class StreamUpdate(TypedDict):
+    """What ``save`` writes of one stream."""
+
+    the_locker: str
+    the_epoch: int
+    new_contiguous: int
+    new_islands: str
+    new_stored: int
+    new_lost: int
+
+
 def lock(connection: Connection, wanted: Sequence[Stream]) -> dict[Stream, Any]:
     """The rows of some streams in ascending order, made where missing, locked until the commit.
 
@@ -44,10 +55,10 @@ def lock(connection: Connection, wanted: Sequence[Stream]) -> dict[Stream, Any]:
     return {stream: rows[stream] for stream in wanted}
 
 
-def save(connection: Connection, changed: Sequence[dict[str, Any]]) -> None:
+def save(connection: Connection, changed: Sequence[StreamUpdate]) -> None:
     """Write back rows made by ``row_of``."""
     if changed:
-        connection.execute(_UPDATE_STREAM, changed)
+        connection.execute(_UPDATE_STREAM, [dict(row) for row in changed])
 
 
 def speaking(connection: Connection, epochs: dict[str, int | None]) -> None:
@@ -57,7 +68,7 @@ def speaking(connection: Connection, epochs: dict[str, int | None]) -> None:
         connection.execute(_UPDATE_LOCKER, rows)
 
 
-def row_of(stream: Stream, held: Held, row: Any, *, stored: int, lost: int) -> dict[str, Any]:
+def row_of(stream: Stream, held: Held, row: Any, *, stored: int, lost: int) -> StreamUpdate:
     """A stream's row as ``save`` takes it: what is held now, so many more stored and lost."""
     return {
         "the_locker": stream[0],

@@ -4,6 +4,7 @@ Whatever reads or writes the database goes through ``Work.call``.  The handlers 
 wrapped by ``Work.act`` and ``Work.look``, which tell the person what went wrong.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -20,7 +21,7 @@ log = logging.getLogger(__name__)
 
 RESPONSE_S = 60.0
 """How long a page may take to be built: longer than any database is waited for."""
-ONE_AT_A_TIME = "One moment: what you clicked before is still being done."
+ONE_AT_A_TIME = "One moment: what you clicked is still being done."
 _Result = TypeVar("_Result")
 _Handler = Callable[[], Awaitable[None]]
 
@@ -41,7 +42,7 @@ class Work:
     def __init__(self, threads: Threads) -> None:
         self._threads = threads
         self._client = ui.context.client
-        self._acting = False
+        self._turn = asyncio.Lock()
         with box("page-errors"):
             self._acted, self._looked = _error_line(), _error_line()
 
@@ -72,17 +73,20 @@ class Work:
             raise PageClosed
 
     def act(self, handler: _Handler) -> _Handler:
-        """Make a click's handler: one act at a time on a page, so that a double click acts once."""
+        """Make a click's handler: a double click acts once, clicks on different buttons one after another."""
+        busy = False
 
         async def clicked() -> None:
-            if self._acting:
+            nonlocal busy
+            if busy:
                 _say(self._acted, ONE_AT_A_TIME)
                 return
-            self._acting = True
+            busy = True
             try:
-                await _told(handler, self._acted)
+                async with self._turn:
+                    await _told(handler, self._acted)
             finally:
-                self._acting = False
+                busy = False
 
         return clicked
 

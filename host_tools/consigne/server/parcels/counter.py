@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from consigne.protocol import codes, messages
-from consigne.protocol.events import parse_events
+from consigne.protocol.events import EventData, parse_events
 from consigne.protocol.untrusted import dump
 
 from ..errors import CallerError, Conflict, Invalid, NotFound
@@ -110,14 +110,14 @@ class Counter:
             row = connection.execute(select(parcels).where(parcels.c.id == parcel)).first()
             if row is None or row.locker != counter or row.state != "in_locker":
                 raise Conflict(f"parcel {parcel} is not on a shelf here")
-            fields: dict[str, Any] = {"door": row.door, "ref": 0, "parcel": parcel}
+            fields: EventData = {"door": row.door, "ref": 0, "parcel": parcel}
             if kind == "returned":
                 fields = {"door": row.door, "holder": 0, "role": events.CLERK, "parcel": parcel}
             self._happened(connection, where, kind, fields)
             audit.note(connection, by, kind, locker=counter, parcel=parcel, detail=detail)
             return _name(where, row.door)
 
-    def _happened(self, connection: Connection, where: Any, kind: str, fields: dict[str, Any]) -> None:
+    def _happened(self, connection: Connection, where: Any, kind: str, fields: EventData) -> None:
         """Commit an event of the counter, and what then lies on its shelves."""
         mine = (streams.c.locker == where.id) & (streams.c.epoch == EPOCH)
         stream = connection.execute(select(streams.c.contiguous).where(mine).with_for_update()).first()

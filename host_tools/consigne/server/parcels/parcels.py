@@ -95,7 +95,7 @@ class Parcels:
                 return parcel_of(before)  # asked again, the first answer was lost on its way
             if before is not None:
                 _check_before(before, id_, carrier, code)
-            values: dict[str, Any] = {**asked, "state": "announced"}
+            values: dict[str, object] = {**asked, "state": "announced"}
             values |= {"announced_at": now_s, "expected_until": now_s + EXPECTED_DAYS * DAY_S}
             values |= {"revoked": False, "digits": None, "grant": None}
             values |= {"door": None, "deposited_at": None, "ended_at": None, "language": language}
@@ -175,7 +175,7 @@ class Parcels:
                 raise Invalid(
                     f"a parcel waits {DEADLINE_DAYS_MAX} days at most, this one {row.deadline_days} now"
                 )
-            values: dict[str, Any] = {"deadline_days": total}
+            values: dict[str, object] = {"deadline_days": total}
             if row.grant is not None:
                 values["grant"] = digits.prolong(connection, row, days)
             connection.execute(update(parcels).where(parcels.c.id == row.id).values(**values))
@@ -195,7 +195,7 @@ class Parcels:
             row = row_of(connection, id_)
             if row.state in ENDED:
                 raise Conflict(f"parcel {row.id} is {row.state}: there is nothing to revoke")
-            values: dict[str, Any] = {"revoked": True}
+            values: dict[str, object] = {"revoked": True}
             if row.state == "announced":
                 values |= {"state": "cancelled", "ended_at": now_s}
             if row.grant is not None:
