@@ -28,7 +28,8 @@ SOCKET = "CONSIGNE_BOARD_FD"  # and the wire to the board
 FAR_US = 1 << 62
 ABSENT, STARTING, RUNNING, WAITING, SLEEPING, ASKING = range(6)
 """What the interpreter does.  What the board sends wakes it from WAITING, not from SLEEPING."""
-_POLLIN = 1
+_POLLIN, _POLLOUT = 1, 4
+_PRINTED = (1, 2)
 _CLOCK_MONOTONIC = 1
 
 
@@ -192,10 +193,20 @@ class SharedTime:
         page = self._page
         if descriptor == self._board_fd:
             page.sent_bytes += count  # before the board can have received it
-        written: int = self._libc.write(descriptor, data, count)
-        if descriptor == self._board_fd:
+            written: int = self._libc.write(descriptor, data, count)
             page.sent_bytes -= count - max(0, written)
+            return written
+        waits = descriptor in _PRINTED and not self._has_room(descriptor)
+        if waits:  # the board takes no more for now: its line is slow, or nobody reads
+            self._rest(SLEEPING, None)
+        written = self._libc.write(descriptor, data, count)
+        if waits:
+            self._resume()
         return written
+
+    def _has_room(self, descriptor: int) -> bool:
+        entry = (ctypes.c_int32 * 2)(descriptor, _POLLOUT)
+        return bool(self._libc.poll(entry, 1, 0))
 
 
 def redirect(patch: Callable[[bytes, int], None]) -> None:
