@@ -1,25 +1,13 @@
-"""One job of esptool on one board, through its Python API, in a process of its own.
+"""One job of esptool on one board, and what comes of it: values, so that nobody reads what esptool prints."""
 
-esptool keeps its logger for the whole process, and a driver can hold a port in the kernel: in a process of
-its own for each board several go at once, and one that hangs harms no other.  What a job tells are values,
-so nobody reads what esptool prints.
-"""
-
-import multiprocessing
-import os
-import tempfile
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
-from multiprocessing.connection import Connection
-from pathlib import Path
 
 from .image import Part
 
 Progress = Callable[[int, int], None]
 PIECE_BYTES = 0x4_0000
-_SPAWN = multiprocessing.get_context("spawn")  # a fork would share ports and threads of its parent
 
 
 class Cause(Enum):
@@ -85,41 +73,6 @@ class Outcome:
     found: Found | None = None
     data: bytes = b""
     failure: Failure | None = None
-
-
-def carry_out(job: Job, progress: Progress) -> Outcome:
-    """Do it in a process of its own; ``progress(done, total)`` counts the bytes to write."""
-    ours, theirs = _SPAWN.Pipe()
-    with tempfile.NamedTemporaryFile() as printed:
-        process = _SPAWN.Process(target=_process, args=(theirs, job, printed.name), daemon=True)
-        process.start()
-        theirs.close()
-        try:
-            while True:
-                said = ours.recv()
-                if isinstance(said, Outcome):
-                    return said
-                progress(*said)
-        except EOFError:
-            process.join()
-            lines = Path(printed.name).read_text(errors="replace").split("\n")
-            last = next((line for line in reversed(lines) if line.strip()), f"exit code {process.exitcode}")
-            return Outcome(failure=Failure(Cause.REFUSED, f"its process ended: {last}"))
-        finally:
-            process.terminate()
-            process.join()
-            ours.close()
-
-
-def _process(pipe: Connection, job: Job, printed: str) -> None:
-    """``printed`` takes what is printed all the same: esptool's resets warn past the logger that is set."""
-    with open(printed, "wb") as file:
-        for stream in (1, 2):
-            os.dup2(file.fileno(), stream)
-    from .esptoolwork import Work  # in this process alone: every other command starts without esptool
-
-    with suppress(BrokenPipeError, KeyboardInterrupt):  # who asked has gone: nobody is left to be told
-        pipe.send(Work(job, lambda done, total: pipe.send((done, total))).outcome())
 
 
 def family(chip_name: str) -> str:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import NoReturn
 
 from . import errors
-from .esptooljob import Cause, Failure, Found, Job, Outcome, Progress, carry_out, family
+from .esptooljob import Cause, Failure, Found, Job, Outcome, Progress, family
+from .esptoolprocess import carry_out
 from .image import Part
 from .serialline import RETURN_S, await_port, owner, port_of
 
