@@ -29,7 +29,6 @@ FAR_US = 1 << 62
 ABSENT, STARTING, RUNNING, WAITING, SLEEPING, ASKING = range(6)
 """What the interpreter does.  What the board sends wakes it from WAITING, not from SLEEPING."""
 _POLLIN, _POLLOUT = 1, 4
-_PRINTED = (1, 2)
 _CLOCK_MONOTONIC = 1
 
 
@@ -196,7 +195,7 @@ class SharedTime:
             written: int = self._libc.write(descriptor, data, count)
             page.sent_bytes -= count - max(0, written)
             return written
-        waits = descriptor in _PRINTED and not self._has_room(descriptor)
+        waits = not self._has_room(descriptor)
         if waits:  # the board takes no more for now: its line is slow, or nobody reads
             self._rest(SLEEPING, None)
         written = self._libc.write(descriptor, data, count)
