@@ -149,3 +149,8 @@ def test_every_kind_of_record_is_described() -> None:
     assert kinds == set(records.kinds())
     names = [records.spec(kind)[0] for kind in records.kinds()]
     assert len(names) == len(set(names))
+
+
+def test_every_file_has_a_name_that_is_written_without_quotes() -> None:
+    """What a slip in a shell leaves behind does not look like a file's name."""
+    assert not [path for path in _tracked() if not re.fullmatch(r"[\w./@+-]+", str(path.relative_to(ROOT)))]
