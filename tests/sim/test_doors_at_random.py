@@ -4,6 +4,7 @@ import random
 
 import pytest
 from lab.soak import doors
+from locker.core import cabinet
 
 CYCLES = 20_000
 
@@ -21,6 +22,6 @@ def test_the_simulation_finds_the_cabinet_that_believes_every_opening(
     rule: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without its doubts the cabinet frees a compartment that a fluttering contact called emptied."""
-    monkeypatch.setattr(doors.cabinets, rule, -1)
+    monkeypatch.setattr(cabinet, rule, -1)
     with pytest.raises(AssertionError, match="is free and holds"):
         doors.cycles(11, CYCLES)
