@@ -5,17 +5,18 @@ import errno
 import os
 import subprocess
 import sys
+import termios
 import time
 
 import device_kit as kit
 import pytest
 import serial
 from consigne.cabinet.problems import CabinetError
-from consigne.device import commands, errors, hostapi, image, interpreter, journal, push
+from consigne.device import commands, errors, hostapi, image, interpreter, journal, push, serialline
 from consigne.device import provision as provisioning
 from consigne.device.board import Board
 from consigne.device.brokerfiles import BrokerFiles
-from consigne.device.errors import DeviceError
+from consigne.device.errors import CableError, DeviceError
 from consigne.device.esptooljob import Cause, Failure, Job
 from consigne.device.hostapi import Host
 from consigne.device.rombootloader import RomBootLoader, trouble
@@ -318,6 +319,17 @@ def test_a_host_that_cannot_be_reached_or_wants_a_token(tmp_path):
 )
 def test_what_esptool_fails_at_in_a_technicians_words(failure, told):
     assert told in str(trouble("port", Job("port", 115_200, "esp32"), failure))
+
+
+def test_a_terminal_that_goes_while_it_is_set_up_is_told_as_a_cable_that_was_pulled(monkeypatch):
+    """pyserial lets through what ``termios`` raises then, and that is no ``OSError``."""
+
+    def gone(*_, **__):
+        raise termios.error(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(serialline, "SerialTransport", gone)
+    with pytest.raises(CableError, match="went away in the middle"):
+        serialline.SerialLine("COM7").open()
 
 
 def test_an_option_that_esptool_has_not_is_told_before_anything_is_done():

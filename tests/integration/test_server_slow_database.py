@@ -7,7 +7,7 @@ import pytest
 from consigne.server.parcels.parcels import Parcels
 from consigne.server.service import PAGE_THREADS
 from consigne.server.storage.database import Database
-from consigne.server.storage.models import commands
+from consigne.server.storage.models import commands, lockers
 from databases import databases, postgres
 from lab.bench import openhost
 from lab.bench.openhost import LOCKERS, key_of
@@ -91,6 +91,10 @@ def test_a_click_that_waits_for_the_writer_is_done_once_however_often_it_is_clic
     async def scene():
         database = Database(url)
 
+        def is_up():
+            with database.read() as connection:
+                return connection.execute(select(lockers.c.up).where(lockers.c.id == "P0")).scalar()
+
         def ordered():
             with database.read() as connection:
                 return [row.cmd for row in connection.execute(select(commands))]
@@ -100,6 +104,7 @@ def test_a_click_that_waits_for_the_writer_is_done_once_however_often_it_is_clic
             Visitor(host.address, "Ada", openhost.PASSWORD, "/desk/locker/P0") as operator,
             talking(host, "P0") as talker,
         ):
+            await until(is_up)
             await operator.sees_no("not connected")
             with database.write() as connection:
                 if database.backend == "postgresql":

@@ -3,6 +3,14 @@
 import errno
 import re
 
+PORT_ERRORS: tuple[type[Exception], ...] = (OSError,)
+try:
+    import termios
+except ImportError:
+    pass  # Windows has no terminals of this kind
+else:
+    PORT_ERRORS += (termios.error,)
+"""What pyserial raises of a port: a terminal that goes while it is set up raises what is no ``OSError``."""
 _NUMBER = re.compile(rb"the code to number (\d{3} \d{3} \d{3})")
 
 
@@ -32,9 +40,9 @@ def port_gone(port: str) -> CableError:
     )
 
 
-def port_trouble(port: str, error: OSError) -> DeviceError:
-    """A serial port that cannot be opened."""
-    number = getattr(error, "errno", None)
+def port_trouble(port: str, error: Exception) -> DeviceError:
+    """A serial port that cannot be opened: what one of ``PORT_ERRORS`` says in a technician's words."""
+    number = getattr(error, "errno", None) or next((one for one in error.args if isinstance(one, int)), None)
     text = str(error).lower()
     if number in (errno.ENOENT, errno.ENODEV, errno.ENXIO) or "no such" in text or "filenotfound" in text:
         return DeviceError(

@@ -18,6 +18,7 @@ from esptool.cmds import (
 from esptool.loader import DEFAULT_CONNECT_ATTEMPTS, ESPLoader
 from esptool.util import FatalError, NotImplementedInROMError, flash_size_bytes
 
+from .errors import PORT_ERRORS
 from .esptooljob import PIECE_BYTES, Cause, Failure, Found, Job, Outcome, Progress, family
 from .image import Part
 
@@ -37,13 +38,14 @@ class Work:
                 return self._with(port)
         except _PortClosed as closed:
             error = closed.error
-            return self._failed(Cause.PORT, error, getattr(error, "errno", None))
+            number = next((one for one in error.args if isinstance(one, int)), getattr(error, "errno", None))
+            return self._failed(Cause.PORT, error, number)
 
     @contextmanager
     def _port(self) -> Iterator[serial.Serial]:
         try:
             port = serial.serial_for_url(self._job.port, exclusive=True)
-        except (OSError, ValueError) as error:
+        except PORT_ERRORS + (ValueError,) as error:
             raise _PortClosed(error)
         try:
             yield port
@@ -54,7 +56,7 @@ class Work:
         EspLog.set_logger(_Quiet(lambda done, total: None))
         try:
             esp = self._connect(port)
-        except (OSError, serial.SerialException) as error:
+        except PORT_ERRORS as error:
             return self._failed(Cause.GONE, error)
         except FatalError as error:
             return self._failed(Cause.SILENT, error)
@@ -64,11 +66,11 @@ class Work:
             return Outcome(failure=Failure(Cause.OTHER_CHIP, esp.CHIP_NAME, connected=True))
         try:
             return self._act(esp)
-        except (OSError, serial.SerialException) as error:
+        except PORT_ERRORS as error:
             return self._failed(Cause.GONE, error)
         except FatalError as error:
             outcome = self._failed(self._cause(esp), error)
-            with suppress(OSError, FatalError):  # it had reasons to fail; what is told is the first
+            with suppress(*PORT_ERRORS, FatalError):  # it had reasons to fail; what is told is the first
                 self._let_go(esp)
             return outcome
 
@@ -79,7 +81,7 @@ class Work:
         """What a command that failed means, by whether the chip still answers and how far writing came."""
         try:
             esp.sync()
-        except (OSError, FatalError):
+        except (*PORT_ERRORS, FatalError):
             return Cause.GONE
         return Cause.FLASH if self._written else Cause.REFUSED
 

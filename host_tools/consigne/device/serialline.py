@@ -96,23 +96,23 @@ class SerialLine:
             self._transport = SerialTransport(self.port, baudrate=BAUD, timeout=READ_S)
         except TransportError:
             raise self._why_not() from None
-        except OSError as error:
+        except errors.PORT_ERRORS as error:
             raise errors.port_trouble(self.port, error) from None
 
     def _why_not(self) -> errors.DeviceError:
         """mpremote only says that a port failed; ask the system why."""
         try:
             serial.serial_for_url(self.port, baudrate=BAUD, exclusive=True).close()
-        except OSError as error:
+        except errors.PORT_ERRORS as error:
             return errors.port_trouble(self.port, error)
         return errors.DeviceError(f"{self.port} could not be opened just now; try again")
 
     def close(self) -> None:
         if self._transport is not None:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(*errors.PORT_ERRORS):
                 self._transport.close()
             # mpremote gives up where the lines of a port that is gone cannot be set, and holds on to its name
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(*errors.PORT_ERRORS):
                 self._transport.serial.close()
             self._transport = None
 
@@ -146,7 +146,7 @@ class SerialLine:
             yield
         except TransportExecError as error:
             raise errors.from_board(self.port, error.error_output) from None
-        except (TransportError, OSError) as error:  # serial.SerialException is an OSError
+        except (TransportError, *errors.PORT_ERRORS) as error:  # serial.SerialException is an OSError
             if isinstance(error, errors.DeviceError):
                 raise
             raise errors.cable_pulled(self.port) from error

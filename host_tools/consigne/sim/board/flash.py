@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 SECTOR_BYTES = 4096
+_ERASED = b"\xff" * SECTOR_BYTES  # made once: beside a heap that is almost full there is no room for it
 PAGE_BYTES = 256
 
 # Aftermaths of a cut.
@@ -222,7 +223,7 @@ class NorFlash:
         if dies and self._aftermath == HALF_ERASED:
             self._half_erase(start)
         elif not dies or self._aftermath in (DONE, DROPPED):
-            self.data[start : start + SECTOR_BYTES] = b"\xff" * SECTOR_BYTES
+            self.data[start : start + SECTOR_BYTES] = _ERASED
         if not dies or self._aftermath != NOT_DONE:
             self.erases[sector] += 1
         if sector in self.bad or self.erases[sector] > self.endurance:
