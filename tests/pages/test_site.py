@@ -42,6 +42,8 @@ def test_who_searches_for_a_word_without_a_network_finds_the_page(reader: tuple[
 def test_the_picture_of_the_packages_is_drawn(reader: tuple[Page, list[str]]) -> None:
     page, asked = reader
     page.click("article a:has-text('Architecture')")
+    page.wait_for_url("**/architecture.html")
+    page.wait_for_selector("img[src*=architecture]")
     drawn = "image => image.decode().then(() => image.naturalWidth)"
     width = page.eval_on_selector("img[src*=architecture]", drawn)
     assert width > 500

@@ -127,9 +127,9 @@ class MicroPythonGround:
         if process is None or sock is None or self._port is None:
             return
         self._port.closed = True
-        self._clock.ended()
         process.kill()
         process.wait()
+        self._clock.ended()  # only now: until it is gone it writes into the page what it does
         self._read_output()
         self._close()
 
@@ -214,8 +214,8 @@ class MicroPythonGround:
 
     def _ended(self) -> None:
         assert self._process is not None
-        self._clock.ended()
         code = self._process.wait()
+        self._clock.ended()
         self._read_output()
         self._close()
         self.on_end(f"the firmware ended with exit status {code}")
