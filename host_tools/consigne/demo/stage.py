@@ -64,7 +64,7 @@ class Stage:
         self.locker = (
             official.flashed(config, identity, board, reference.PSRAM)
             if flashed
-            else SimLocker(config, identity, board, psram=reference.PSRAM, paced=False)
+            else SimLocker(config, identity, board, psram=reference.PSRAM)
         )
         if log is not None:
             self.locker.listeners.append(lambda line: log.write(f"{told(line)}\n"))

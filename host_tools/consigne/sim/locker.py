@@ -78,8 +78,6 @@ class SimLocker:
         Another directory with a ``main.py``; by default the firmware itself.
     psram
         How PSRAM hangs on the chip, "" for none: as in ``Board.of``.
-    paced
-        Whether board and interpreter share one time (``grounds/pace.py``), or go by the machine's.
 
     Attributes
     ----------
@@ -101,7 +99,6 @@ class SimLocker:
         heap_kb: int = HEAP_KB,
         seed: int = 0,
         psram: str | None = None,
-        paced: bool = True,
     ) -> None:
         self.name = str(identity.get("locker", "locker"))
         self.directory = directory
@@ -119,12 +116,12 @@ class SimLocker:
         self._write_files(config, identity, real_network=ground == "micropython")
         self.thread: BoardThread | None = None
         if ground == "micropython":
-            own_time = PacedClock(paced=paced)
-            self.board = Board.of(config, own_time, psram)
+            paced = PacedClock()
+            self.board = Board.of(config, paced, psram)
             self.flash = self._open_flash()
             process = self._interpreter(firmware, heap_kb)
             self.ground: MicroPythonGround | VirtualGround = process
-            self.thread = BoardThread(own_time, process, self._failed)
+            self.thread = BoardThread(paced, process, self._failed)
             self.thread.on_power_lost = self._power_lost
             self.thread.start()
         elif ground == "virtual":

@@ -21,10 +21,8 @@ class PacedClock(Clock):
     ``descriptor`` is the page's file, for the interpreter's process.
     """
 
-    def __init__(self, *, paced: bool = True) -> None:
-        """``paced`` False: time is the machine's, whoever waits for a processor; so for people at a demo."""
+    def __init__(self) -> None:
         super().__init__()
-        self.is_paced = paced
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - for as long as this object
         self.descriptor = self._file.fileno()
         os.ftruncate(self.descriptor, 4096)
@@ -36,8 +34,6 @@ class PacedClock(Clock):
         self._flow: tuple[int, int] | None = None  # from this time and machine's clock on time just flows
         self._owner = 0
         self._change(ABSENT, 0)
-        if not paced:
-            self._flow = (0, time.monotonic_ns())
         self._posted: deque[Callable[[], Any]] = deque()
         self._bell_out, self._bell_in = os.pipe()
         os.set_blocking(self._bell_out, False)
@@ -105,8 +101,6 @@ class PacedClock(Clock):
     # --- what the ground tells ---------------------------------------------------------------------
     def starts(self) -> None:
         """An interpreter is about to start: what that takes on this computer is no time of the board."""
-        if not self.is_paced:
-            return
         self._flow = None
         self._page.sent_bytes = self._page.received_bytes = 0
         self._change(STARTING, self.now_us())
@@ -116,20 +110,17 @@ class PacedClock(Clock):
 
     def ended(self) -> None:
         """There is no interpreter any more."""
-        if not self.is_paced:
-            return
         now_us = self.now_us()
         self._flow = None
         self._change(ABSENT, now_us)
 
     def flows(self) -> None:
         """Time goes on as the machine's whatever the interpreter does: it is stopped, or kept busy."""
-        if self.is_paced:
-            self._flow = (self.now_us() + self._page.lost_us, time.monotonic_ns())
+        self._flow = (self.now_us() + self._page.lost_us, time.monotonic_ns())
 
     def paced(self) -> None:
         """The interpreter goes on: from here on time is reckoned by what it does."""
-        if self._flow is None or not self.is_paced:
+        if self._flow is None:
             return
         now_us = self.now_us()
         self._flow = None
@@ -188,7 +179,7 @@ class PacedClock(Clock):
 
     def _run_late(self, due_us: int, now_us: int) -> None:
         """Run the next callback as if it were ``due_us``, when all else says ``now_us``."""
-        if self.is_paced and now_us - due_us > LATE_US:
+        if now_us - due_us > LATE_US:
             self._page.lost_us += now_us - due_us
         self._floor_us = self._at_us = due_us
         try:

@@ -90,7 +90,7 @@ class MicroPythonGround:
                 env={
                     **os.environ,
                     pace.SOCKET: str(theirs.fileno()),
-                    **({pace.DESCRIPTOR: str(self._clock.descriptor)} if self._clock.is_paced else {}),
+                    pace.DESCRIPTOR: str(self._clock.descriptor),
                     chipclock.DESCRIPTOR: str(self.chip_clock.descriptor),
                 },
                 pass_fds=(theirs.fileno(), self._clock.descriptor, self.chip_clock.descriptor),
