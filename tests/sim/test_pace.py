@@ -12,6 +12,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from consigne.sim.grounds import pace, process
+from consigne.sim.grounds.pacedclock import PacedClock
 from consigne.sim.grounds.process import MicroPythonGround
 from consigne.sim.locker import SimLocker
 from sim_kit import BENCH, IDENTITY, script
@@ -155,3 +157,36 @@ def test_time_goes_on_while_the_program_sleeps(running) -> None:
     began_us, began_s = locker.clock.now_us(), time.monotonic()
     locker.wait_for(lambda: locker.clock.now_us() - began_us > 500_000)
     assert time.monotonic() - began_s > 0.45
+
+
+TALKS = """
+import time
+from machine import I2C, Pin
+
+i2c = I2C(0, scl=Pin(22), sda=Pin(21), freq=100_000)
+print("ready")
+for n in range(100):
+    i2c.writeto_mem(32, 0x14, bytes((n,)))
+print("done")
+time.sleep(1000)
+"""
+
+
+def test_a_question_that_comes_in_pieces_is_answered_once_and_time_goes_on(
+    running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A head alone is no question: what the one before it took is over."""
+    monkeypatch.setattr(process, "READ_BYTES", 4)
+    locker = running(TALKS)
+    locker.wait_for(lambda: "done" in locker.output())
+
+
+@pytest.mark.parametrize("turn", [1, 3])
+def test_nothing_is_concluded_while_the_interpreter_changes_what_it_says(turn: int) -> None:
+    """What was read in the middle of a change may be of two moments: a wait, and a processor's time."""
+    clock = PacedClock()
+    page = pace.mapped(clock.descriptor)
+    page.state, page.ref_ns, page.turn, page.sent_bytes = pace.WAITING, 0, turn, 8
+    clock.received(8)
+    assert (page.lost_us, page.received_bytes) == (0, 8)
+    clock.close()

@@ -96,7 +96,9 @@ class PacedClock(Clock):
             page.held_us = now_us
             page.held_turn = turn
         else:
-            page.lost_us += self._reckoned() - now_us
+            reckoned_us = self._reckoned()
+            if page.turn == turn and not turn & 1:
+                page.lost_us += reckoned_us - now_us
 
     # --- what the ground tells ---------------------------------------------------------------------
     def starts(self) -> None:
@@ -134,11 +136,15 @@ class PacedClock(Clock):
     def received(self, count: int) -> None:
         """So many bytes were read, and what they told was done: that was before the interpreter waited."""
         page = self._page
-        if page.sent_bytes == page.received_bytes + count and page.state in (WAITING, SLEEPING):
+        turn, state = page.turn, page.state
+        base_us: int = page.base_us
+        ref_ns: int = page.ref_ns
+        if page.sent_bytes == page.received_bytes + count and state in (WAITING, SLEEPING):
             now_us = self.now_us()
-            late_us = (time.monotonic_ns() - page.ref_ns) // 1000
-            if late_us > LATE_US and page.held_turn != page.turn:
-                page.lost_us += page.base_us - page.lost_us + late_us - now_us
+            late_us = (time.monotonic_ns() - ref_ns) // 1000
+            # In another turn by now, ``ref_ns`` may be its processor time: then nothing is known of a delay.
+            if late_us > LATE_US and page.held_turn != turn and page.turn == turn and not turn & 1:
+                page.lost_us += base_us - page.lost_us + late_us - now_us
         page.received_bytes += count
 
     # --- the owning thread -------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from .pacedclock import PacedClock
 
 LAUNCHER = Path(__file__).parents[1] / "shim" / "launch.py"
 ROM_BOOT = Path(__file__).with_name("romboot.py")
+READ_BYTES = 65_536  # of the wire at once; a message may come in pieces whatever this is
 UNSENT_MAX = 65536
 LINE_MAX = 2000
 T = TypeVar("T")
@@ -166,7 +167,7 @@ class MicroPythonGround:
         if sock is None or sock not in ready:
             return
         try:
-            data = sock.recv(65536)
+            data = sock.recv(READ_BYTES)
         except ConnectionResetError:
             data = b""
         if not data:
@@ -178,7 +179,7 @@ class MicroPythonGround:
         if port.closed:
             return
         self._clock.received(len(data))
-        if port.busy_us:
+        if answer and port.busy_us:  # half a message is no question yet
             self._clock.flows()
             self._clock.call_in(port.busy_us, self._send_for, port, answer)
         else:
