@@ -9,6 +9,7 @@ from typing import Any
 
 from locker.texts import LANGUAGES
 from sqlalchemy import select, update
+from sqlalchemy.engine import Connection
 
 from consigne.protocol import codes
 
@@ -85,26 +86,15 @@ class Parcels:
             where = lookup.in_service(connection, locker)
             _check_fits(where, size, low)
             before = connection.execute(select(parcels).where(parcels.c.id == id_)).first()
-            asked = {"locker": locker, "size": size, "low": low, "deadline_days": deadline_days, "code": code}
-            asked |= {"carrier": carrier}
-            if (
-                before is not None
-                and before.state == "announced"
-                and asked.items() <= before._mapping.items()
-            ):
+            asked: dict[str, object] = {"locker": locker, "size": size, "low": low, "code": code}
+            asked |= {"deadline_days": deadline_days, "carrier": carrier}
+            if _is_announced_so(before, asked):
                 return parcel_of(before)  # asked again, the first answer was lost on its way
             if before is not None:
                 _check_before(before, id_, carrier, code)
-            values: dict[str, object] = {**asked, "state": "announced"}
-            values |= {"announced_at": now_s, "expected_until": now_s + EXPECTED_DAYS * DAY_S}
-            values |= {"revoked": False, "digits": None, "grant": None}
-            values |= {"door": None, "deposited_at": None, "ended_at": None, "language": language}
+            values = {**asked, **_anew(now_s), "language": language}
             values["contact"] = Secret(notices.check_contact(contact).encode()) if contact else None
-            taken = digits.Taken(connection, where, now_s)
-            if code == LISTED:
-                values |= digits.draw_listed(connection, where, id_, deadline_days, taken, now_s)
-            elif codes.derived_code(where.device_key.reveal(), id_, where.digits) in taken:
-                raise Conflict("another parcel there has the same code: announce it with code 'listed'")
+            values |= _code_columns(connection, where, id_, code, deadline_days, now_s)
             values["announced_version"] = grants.next_version(connection, locker)
             if before is None:
                 connection.execute(parcels.insert().values(id=id_, **values))
@@ -205,6 +195,40 @@ class Parcels:
             connection.execute(update(parcels).where(parcels.c.id == row.id).values(**values))
             notices.plan(connection, [row.id], now_s)
             return parcel_of(row_of(connection, row.id))
+
+
+def _is_announced_so(before: Any, asked: dict[str, object]) -> bool:
+    return before is not None and before.state == "announced" and asked.items() <= before._mapping.items()
+
+
+def _anew(now_s: int) -> dict[str, object]:
+    """The columns of a parcel that has just been announced, whatever it was before."""
+    return {
+        "state": "announced",
+        "announced_at": now_s,
+        "expected_until": now_s + EXPECTED_DAYS * DAY_S,
+        "revoked": False,
+        "digits": None,
+        "grant": None,
+        "door": None,
+        "deposited_at": None,
+        "ended_at": None,
+    }
+
+
+def _code_columns(
+    connection: Connection, where: Any, id_: str, code: str, deadline_days: int, now_s: int
+) -> dict[str, object]:
+    """The columns of a listed code, drawn and granted; none of a derived one.
+
+    Raises ``Conflict`` where another parcel there has the derived one already.
+    """
+    taken = digits.Taken(connection, where, now_s)
+    if code == LISTED:
+        return {**digits.draw_listed(connection, where, id_, deadline_days, taken, now_s)}
+    if codes.derived_code(where.device_key.reveal(), id_, where.digits) in taken:
+        raise Conflict("another parcel there has the same code: announce it with code 'listed'")
+    return {}
 
 
 def _check_asked(size: int, deadline_days: int, code: str, language: str) -> None:
