@@ -44,13 +44,11 @@ quick: $(READY) ## what an edit breaks first, within a minute; says what it leav
 	@$(BIN)/python -m pytest -q -n 2 -m "not waits" -k "not postgresql" $(SLOW:%=--ignore %) $(QUICK)
 	@echo "left out, for make test: $(SLOW), PostgreSQL, what waits for other processes, and of tests/: $(filter-out $(QUICK:tests/%=%) vectors README.md conftest.py __pycache__,$(notdir $(wildcard tests/*)))"
 
-# What is marked `waits` mostly waits for other processes: more of it at once than there are cores.  What fails
-# there is tried once more, by itself, and named: two runs in a row must not fail in the same place.
-WAITS := $(BIN)/python -m pytest -q -m waits
+# What is marked `waits` mostly waits for other processes: more of it at once than there are cores.
 test: $(READY) system ## everything is tested; nothing is skipped
 	@$(BIN)/micropython -X heapsize=256k tests/core/run.py
 	@$(BIN)/python -m pytest -q -n 2 -m "not waits"
-	@$(WAITS) -n 4 --dist loadfile || $(WAITS) --last-failed --last-failed-no-failures none -rA
+	@$(BIN)/python -m pytest -q -m waits -n 4 --dist loadfile
 
 check: $(READY) $(STUBS) ## lint, types of host and firmware, duplicates of truth
 	@$(BIN)/ruff check .
