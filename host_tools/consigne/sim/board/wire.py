@@ -48,14 +48,45 @@ class Port:
         self._push = push
         self._levels_known = False
         self._handlers: Handlers = {
-            getattr(ops, name.upper()): getattr(self, "_" + name)
-            for name in (
-                "pin_write pin_irq uart_write uart_irq pwm_set rmt_play rmt_stop wdt_feed reset "
-                "pin_setup levels i2c_write i2c_read i2c_scan uart_open uart_read uart_any rmt_open "
-                "rmt_busy wdt_start info adc_read partition partitions flash_read flash_write flash_ioctl "
-                "wlan_active wlan_join wlan_leave wlan_status lan_open lan_active lan_status bitstream "
-                "spi_open spi_close heaps name_server"
-            ).split()
+            ops.PIN_WRITE: self._pin_write,
+            ops.PIN_IRQ: self._pin_irq,
+            ops.PIN_SETUP: self._pin_setup,
+            ops.LEVELS: self._levels,
+            ops.ADC_READ: self._adc_read,
+            ops.I2C_WRITE: self._i2c_write,
+            ops.I2C_READ: self._i2c_read,
+            ops.I2C_SCAN: self._i2c_scan,
+            ops.SPI_OPEN: self._spi_open,
+            ops.SPI_CLOSE: self._spi_close,
+            ops.UART_OPEN: self._uart_open,
+            ops.UART_WRITE: self._uart_write,
+            ops.UART_READ: self._uart_read,
+            ops.UART_ANY: self._uart_any,
+            ops.UART_IRQ: self._uart_irq,
+            ops.PWM_SET: self._pwm_set,
+            ops.BITSTREAM: self._bitstream,
+            ops.RMT_OPEN: self._rmt_open,
+            ops.RMT_PLAY: self._rmt_play,
+            ops.RMT_BUSY: self._rmt_busy,
+            ops.RMT_STOP: self._rmt_stop,
+            ops.WDT_START: self._wdt_start,
+            ops.WDT_FEED: self._wdt_feed,
+            ops.RESET: self._reset,
+            ops.INFO: self._info,
+            ops.PARTITION: self._partition,
+            ops.PARTITIONS: self._partitions,
+            ops.FLASH_READ: self._flash_read,
+            ops.FLASH_WRITE: self._flash_write,
+            ops.FLASH_IOCTL: self._flash_ioctl,
+            ops.HEAPS: self._heaps,
+            ops.NAME_SERVER: self._name_server,
+            ops.WLAN_ACTIVE: self._wlan_active,
+            ops.WLAN_JOIN: self._wlan_join,
+            ops.WLAN_LEAVE: self._wlan_leave,
+            ops.WLAN_STATUS: self._wlan_status,
+            ops.LAN_OPEN: self._lan_open,
+            ops.LAN_ACTIVE: self._lan_active,
+            ops.LAN_STATUS: self._lan_status,
         }
         self._handlers.update(more or {})
         board.on_interrupt = self._interrupt

@@ -71,20 +71,20 @@ class SharedTime:
     def functions(self) -> dict[bytes, Any]:
         """What takes the place of the C library's functions, by their names."""
         pointer, size, number = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
-        signatures: dict[str, tuple[Any, ...]] = {
-            "clock_gettime": (number, number, ctypes.POINTER(ctypes.c_int64)),
-            "poll": (number, ctypes.POINTER(ctypes.c_int32), ctypes.c_ulong, number),
-            "usleep": (number, ctypes.c_uint32),
-            "select": (number, number, pointer, pointer, pointer, ctypes.POINTER(ctypes.c_int64)),
-            "read": (ctypes.c_ssize_t, number, pointer, size),
-            "write": (ctypes.c_ssize_t, number, pointer, size),
-        }
+        replacements: tuple[tuple[Callable[..., int], Any, tuple[Any, ...]], ...] = (
+            (self._clock_gettime, number, (number, ctypes.POINTER(ctypes.c_int64))),
+            (self._poll, number, (ctypes.POINTER(ctypes.c_int32), ctypes.c_ulong, number)),
+            (self._usleep, number, (ctypes.c_uint32,)),
+            (self._select, number, (number, pointer, pointer, pointer, ctypes.POINTER(ctypes.c_int64))),
+            (self._read, ctypes.c_ssize_t, (number, pointer, size)),
+            (self._write, ctypes.c_ssize_t, (number, pointer, size)),
+        )
         made = {}
-        for name, (returns, *takes) in signatures.items():
-            function = getattr(self._libc, name)
-            function.restype, function.argtypes = returns, takes
-            kind = ctypes.CFUNCTYPE(returns, *takes, use_errno=True)
-            made[name.encode()] = kind(getattr(self, "_" + name))
+        for ours, returns, takes in replacements:
+            name = ours.__name__.removeprefix("_")
+            theirs = getattr(self._libc, name)
+            theirs.restype, theirs.argtypes = returns, takes
+            made[name.encode()] = ctypes.CFUNCTYPE(returns, *takes, use_errno=True)(ours)
         return made
 
     # --- time --------------------------------------------------------------------------------------

@@ -81,7 +81,14 @@ class LockBoard(Part):
         self._settling: dict[int, Timer] = {}
         self._timers: dict[int, Timer] = {}
         self._owed: bytes | None = None
-        self._answer: Callable[[bytes], bytes | None] = getattr(self, "_" + _ANSWERS[kind])
+        self._answer = {
+            "8a": self._eight_a,
+            "cu48": self._cu48,
+            "cu16": self._cu16,
+            "winnsen": self._winnsen,
+            "wkly": self._wkly,
+            "modbus": self._modbus,
+        }[kind]
         wire.listen(self._hear)
 
     def power_off(self) -> None:
@@ -238,16 +245,6 @@ class LockBoard(Part):
             return head + _crc(head)
         head = bytes([self.address, data[1] | 0x80, 2])  # illegal data address
         return head + _crc(head)
-
-
-_ANSWERS: Mapping[str, str] = {
-    "8a": "eight_a",
-    "cu48": "cu48",
-    "cu16": "cu16",
-    "winnsen": "winnsen",
-    "wkly": "wkly",
-    "modbus": "modbus",
-}
 
 
 def _xor(data: bytes) -> int:
