@@ -48,7 +48,7 @@ quick: $(READY) ## what an edit breaks first, within a minute; says what it leav
 test: $(READY) system ## everything is tested; nothing is skipped
 	@$(BIN)/micropython -X heapsize=256k tests/core/run.py
 	@$(BIN)/python -m pytest -q -n 2 -m "not waits"
-	@$(BIN)/python -m pytest -q -m waits -n 4 --dist loadfile
+	@$(BIN)/python -m pytest -q -m waits -n 6 --dist loadfile --no-loadscope-reorder
 
 check: $(READY) $(STUBS) ## lint, types of host and firmware, duplicates of truth
 	@$(BIN)/ruff check .

@@ -5,6 +5,7 @@ import os
 import re
 import secrets
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
@@ -17,8 +18,10 @@ import uvicorn
 from consigne import firmware_dir
 from consigne.cabinet.compiler import compile_cabinet, device_json, open_cabinet, spelled_out
 from consigne.cabinet.profiles import hardware_dir
-from consigne.device import image, interpreter
+from consigne.device import image, interpreter, provision
+from consigne.device.board import Board
 from consigne.device.brokerfiles import BrokerFiles
+from consigne.device.hostapi import Host
 from consigne.device.provision import Wanted
 from consigne.firmware import application, layout, rom
 from consigne.server.api import create_app
@@ -33,6 +36,7 @@ from sqlalchemy import select
 TOKEN = "a token for tests"
 WIFI_PASSWORD = "the password of the wifi"
 _NEVER = 1 << 40
+COMMAND = [sys.executable, "-m", "consigne.cli", "device"]
 OFFICIAL, ROMFS = chip_image.OFFICIAL_PSRAM, chip_image.ROMFS
 BOARD_OF = {OFFICIAL: {}, ROMFS: {"psram": Psram()}}
 """Kinds of image, and the boards that they are for, as ``board_with`` takes it."""
@@ -256,3 +260,25 @@ def bring_back(board):
     board.plug_cable()
     if not board.powered:
         board.restore_power()
+
+
+def consigne(*words, env=None):
+    """Run ``consigne device ...``: ``(exit status, what it said)``."""
+    done = subprocess.run(
+        [*COMMAND, *map(str, words)],
+        check=False,
+        capture_output=True, text=True, timeout=600, env=env, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    return done.returncode, done.stdout + done.stderr
+
+
+def said(board, text):
+    return lambda: any(text in line for _, _, line in board.log)
+
+
+def made_locker(board, config, url, name="L0001", **more):
+    """Provision through the library; returns when it serves."""
+    with Board(board.port) as line:
+        line.enter_service()
+        provision.provision(line, Host(url, TOKEN), wanted(name, config, **more), lambda text: None)
+    board.wait_for(said(board, "ready"), 20)

@@ -17,7 +17,6 @@ from consigne.protocol import codes
 from consigne.sim.virtualboard import image as chip_image
 from consigne.sim.virtualboard.psram import Psram
 from littlefs import LittleFS
-from test_device_virtual import consigne, said
 from virtual_kit import esptool, eventually, mpremote, tool
 
 WATCHDOG_MS = 2_000
@@ -48,11 +47,11 @@ def made(tmp_path_factory, site):
     folder = at / "L0001"
     with kit.running_host(at) as (url, host), kit.board_with(official(), at, sim) as board:
         words = ["files", "L0001", folder, "--cabinet", file, "--host", url, "--token", kit.TOKEN]
-        status, told = consigne(*words, env=kit.environment())
+        status, told = kit.consigne(*words, env=kit.environment())
         assert status == 0 and "registered at the host" in told, told
         key = kit.key_of(host, "L0001")
         assert key.hex() not in told
-        again = consigne(*words, env=kit.environment())
+        again = kit.consigne(*words, env=kit.environment())
         assert again[0] == 0 and "the host knows it" in again[1] and kit.key_of(host, "L0001") == key
         wrote = esptool(board, "write-flash", hex(layout.TABLE_OFFSET), folder / "partitions.bin")
         assert wrote.returncode == 0, wrote.stdout + wrote.stderr
@@ -97,7 +96,7 @@ def test_the_files_are_their_owners_alone_and_the_folder_is_one_lockers(made, si
     words = ["--cabinet", site[0], "--host", "http://127.0.0.1:1", "--token", kit.TOKEN]
     with kit.running_host(tmp_path) as (url, _):
         words[3] = url
-        status, told = consigne("files", "L0002", folder, *words, env=kit.environment())
+        status, told = kit.consigne("files", "L0002", folder, *words, env=kit.environment())
     assert status == 1 and "holds the files of L0001: take a folder for each locker" in told
 
 
@@ -113,9 +112,9 @@ def test_it_serves_a_courier_and_whoever_interrupts_it_has_a_locker_again_after_
 ):
     flash, _, key = made
     with kit.board_with(flash, tmp_path, site[1]) as board:
-        board.wait_for(said(board, "ready"), 30)
+        board.wait_for(kit.said(board, "ready"), 30)
         mpremote(board, "fs", "touch", ":service", "+", "reset")
-        board.wait_for(said(board, "started for service"), 20)
+        board.wait_for(kit.said(board, "started for service"), 20)
         mpremote(board, "run", clock_script(tmp_path))
         began = len(board.log)
         time.sleep(2 * WATCHDOG_MS / 1000)
@@ -123,13 +122,13 @@ def test_it_serves_a_courier_and_whoever_interrupts_it_has_a_locker_again_after_
         assert not [line for line in list(board.log)[began:] if line[2] == "watchdog"], "nobody feeds it here"
         board.log.clear()
         mpremote(board, "reset")
-        board.wait_for(said(board, "ready"), 30)
+        board.wait_for(kit.said(board, "ready"), 30)
         board.type(codes.window_code(key, 1, 1, 7, int(time.time())) + "#", keys_per_s=3)
         board.wait_for(lambda: "Scan the next" in " ".join(board.display()), 10)
         board.log.clear()
         assert "ESP32" in mpremote(board, "exec", "import os; print(os.uname().machine)").upper()
-        board.wait_for(said(board, "watchdog"), 20)
-        board.wait_for(said(board, "ready"), 30)
+        board.wait_for(kit.said(board, "watchdog"), 20)
+        board.wait_for(kit.said(board, "ready"), 30)
 
 
 def clock_script(folder):
@@ -143,9 +142,9 @@ def clock_script(folder):
 
 def test_mpremote_does_in_service_what_a_technician_expects(made, site, tmp_path):
     with kit.board_with(made[0], tmp_path, site[1]) as board:
-        board.wait_for(said(board, "ready"), 30)
+        board.wait_for(kit.said(board, "ready"), 30)
         mpremote(board, "fs", "touch", ":service", "+", "reset")
-        board.wait_for(said(board, "started for service"), 20)
+        board.wait_for(kit.said(board, "started for service"), 20)
         size = layout.partition("vfs", layout.PLAIN).size
         rows = [line.split()[:2] for line in mpremote(board, "df").splitlines()[1:]]
         assert rows == [["<VfsLfs2>", str(size)]]
@@ -186,7 +185,7 @@ def test_what_is_missing_is_said_once_and_the_prompt_stays(made, site, tmp_path,
         flash[place.offset : place.end] = lfs.context.buffer
     psram = Psram() if spoil == "psram" else None
     with kit.board_with(bytes(flash), tmp_path, site[1], psram=psram) as board:
-        board.wait_for(said(board, "not serving"), 30)
+        board.wait_for(kit.said(board, "not serving"), 30)
         lines = " ".join(line for _, what, line in board.log if what == "stdout")
         assert told in lines and "Traceback" not in lines
         time.sleep(1)

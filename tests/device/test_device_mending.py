@@ -1,0 +1,68 @@
+"""What is told at a locker that is not well, on a virtual board: its journal, its state, its parts."""
+
+import json
+import subprocess
+
+import device_kit as kit
+from consigne.device import journal
+
+
+def test_a_journal_reads_the_same_from_the_board_and_from_its_flash_in_a_file(tmp_path, ready, site):
+    _, config, sim = site
+    with kit.running_host(tmp_path) as (url, _), kit.board_with(ready, tmp_path, sim) as board:
+        kit.made_locker(board, config, url)
+        board.type("12345678#")
+        board.wait_for(lambda: "known here" in " ".join(board.display()).lower(), 10)
+        status, told = kit.consigne("journal", "dump", "-p", board.port, "--json")
+        assert status == 0
+        board.cut_power()
+    from_board = [json.loads(line) for line in told.splitlines() if line.startswith("{")]
+    status, told = kit.consigne("journal", "dump", "--image", tmp_path / "flash.bin", "--json")
+    assert status == 0 and "clean" in told
+    from_file = [json.loads(line) for line in told.splitlines() if line.startswith("{")]
+    kinds = [record["kind"] for record in from_board]
+    assert kinds[0] == "boot" and {"attempt", "refused"} <= set(kinds)
+    assert from_file[: len(from_board)] == from_board  # it has started again since
+
+
+def test_a_locker_whose_state_was_lost_serves_again_when_somebody_looked(tmp_path, ready, site):
+    _, config, sim = site
+    with kit.running_host(tmp_path) as (url, _), kit.board_with(ready, tmp_path, sim) as board:
+        kit.made_locker(board, config, url)
+        board.cut_power()
+    kit.lose_records(tmp_path / "flash.bin")
+    answers = ["empty", "RR123456785FR", "unseen"] + ["empty"] * (len(config["doors"]) - 3)
+    with kit.board_with(None, tmp_path, sim) as board:
+        board.wait_for(kit.said(board, "state not proven"), 20)
+        done = subprocess.run(
+            [*kit.COMMAND, "journal", "prove", "-p", board.port],
+            check=False,
+            input="\n".join(answers) + "\n", capture_output=True, text=True, timeout=600,
+        )  # fmt: skip
+        assert done.returncode == 0 and "proven: 12 compartments, 1 of them blocked" in done.stdout, done
+        board.log.clear()
+        board.wait_for(kit.said(board, "ready"), 20)
+        assert not kit.said(board, "not proven")()
+        board.cut_power()
+    dump = journal.decode(kit.partition_of(tmp_path, "journal"))
+    assert dump.proven
+    assert any(entry.data.get("parcel") == "RR123456785FR" for entry in dump.entries)
+
+
+def test_doctor_names_the_part_that_fails_and_what_to_do(tmp_path, ready, site):
+    _, config, sim = site
+    with kit.running_host(tmp_path) as (url, _), kit.board_with(ready, tmp_path, sim) as board:
+        kit.made_locker(board, config, url)
+        board.cabinet.display.silent = True
+        board.doors[2].strike.dead = True
+        status, told = kit.consigne(
+            "doctor", "-p", board.port, "--doors", "--yes", env=kit.environment(COLUMNS="200")
+        )
+    assert status == 1
+    rows = {row.split("│")[1].strip(): row for row in told.splitlines() if row.count("│") == 5}
+    assert "pass" in rows["PSRAM"] and "MB" in rows["PSRAM"]
+    assert "at the least" in rows["internal memory"] and "while it served" in rows["Python's memory"]
+    assert "fail" in rows["display"] and "SDA and SCL" in rows["display"]
+    assert "fail" in rows["door 3 lock"] and "latch" in rows["door 3 lock"]
+    assert "pass" in rows["door 1 lock"] and "pass" in rows["keypad"] and "pass" in rows["clock"]
+    assert "not in production" in rows["console"]
