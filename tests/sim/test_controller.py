@@ -1,8 +1,7 @@
 """The shell round the core when carrying out breaks off in the middle: nothing more is decided."""
 
-import types
+import asyncio
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -142,23 +141,42 @@ def test_what_was_folded_and_not_journaled_is_unknown_to_the_next_start(bench: R
     assert [known[door].seen_open for door in (2, 3, 4)] == [True, False, False]
 
 
+class Sweeper:
+    """A card is arriving, for as long as nobody says ``over``: what stops the chip has to wait."""
+
+    def __init__(self) -> None:
+        self._waiting: Callable[[], None] | None = None
+        self.asked = asyncio.Event()
+
+    def beside(self, work: Callable[[], None]) -> None:
+        self._waiting = work
+        self.asked.set()
+
+    def turn(self) -> None:
+        pass
+
+    def over(self) -> None:
+        assert self._waiting
+        self._waiting()
+
+
 def test_flash_is_erased_ahead_of_need_beside_what_arrives_not_in_its_midst(
-    monkeypatch: pytest.MonkeyPatch,
+    bench: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The sweeper knows whether a card is arriving, and tells the keypad what an erase may have cost."""
-    bench, asked = Rig(), list[Callable[[], None]]()
-    maintained: list[bool] = []
-    bench.journal.maintain = lambda: maintained.append(True)
-    bench.controller.sweeper = SimpleNamespace(beside=asked.append, turn=lambda: None)
-    times_ms = iter((0, 1_000))
-    monkeypatch.setattr(controller, "ticks_ms", lambda: next(times_ms, 1_000))
-    monkeypatch.setattr(controller, "asyncio", SimpleNamespace(sleep_ms=suspended))
-    bench.controller.run_timers().send(None)
-    assert len(asked) == 1 and not maintained
-    asked[0]()
-    assert maintained
+    # MicroPython's asyncio has it, CPython's has not.
+    monkeypatch.setattr(asyncio, "sleep_ms", lambda ms: asyncio.sleep(ms / 1000), raising=False)
+    erased = sum(bench.flash.erases)
 
+    async def a_card_arrives_while_there_is_housekeeping() -> None:
+        bench.controller.sweeper = sweeper = Sweeper()
+        timers = asyncio.create_task(bench.controller.run_timers())
+        asked = asyncio.create_task(sweeper.asked.wait())
+        await asyncio.wait({timers, asked}, return_when=asyncio.FIRST_COMPLETED)
+        assert asked.done(), timers.result()
+        timers.cancel()
+        assert sum(bench.flash.erases) == erased
+        sweeper.over()
 
-@types.coroutine
-def suspended(_ms: int) -> Any:
-    yield
+    asyncio.run(a_card_arrives_while_there_is_housekeeping())
+    assert sum(bench.flash.erases) == erased + 1
