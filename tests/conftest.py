@@ -1,18 +1,32 @@
 """For every test: the device's modules import as they are (``pythonpath`` in pyproject.toml)."""
 
 import gc
+from pathlib import Path
 
 import micropython  # noqa: F401 - gives ``time`` the ticks functions before any device module is imported
 import pytest
 
 WAITING = ("integration", "pages", "device", "virtualboard")  # folders whose tests wait for other processes
+BOTH = ("sim", "drivers")  # folders where those on MicroPython do
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Import no file that holds nothing of what is asked for: it takes each of several processes seconds."""
+    asked, folder = config.option.markexpr, collection_path.parent.name
+    if collection_path.suffix != ".py" or folder in BOTH:
+        return None
+    if asked == "not waits" and folder in WAITING:
+        return True
+    if asked == "waits" and folder not in WAITING and "mark.waits" not in collection_path.read_text():
+        return True
+    return None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what waits more than it computes, so that more of it runs at once; see the Makefile."""
     for item in items:
         folder = item.path.parent.name
-        if folder in WAITING or (folder in ("sim", "drivers") and "micropython" in item.nodeid):
+        if folder in WAITING or (folder in BOTH and "micropython" in item.nodeid):
             item.add_marker(pytest.mark.waits)
 
 

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 from lab import screenshots
-from person import CHROMIUM_ARGUMENTS, Person
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from person import CHROMIUM_ARGUMENTS, LOOK_MS, Person
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 START_S = 300.0
+expect.set_options(timeout=LOOK_MS)
 
 
 def free_port() -> int:
@@ -62,6 +63,7 @@ def chromium() -> Iterator[Browser]:
 def person(demo: str, chromium: Browser) -> Iterator[Person]:
     """A person before a freshly loaded page; the page's console must stay free of errors."""
     page: Page = chromium.new_page(viewport={"width": 1440, "height": 900})
+    page.set_default_timeout(LOOK_MS)
     complaints: list[str] = []
 
     def heard(message: ConsoleMessage) -> None:

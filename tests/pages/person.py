@@ -49,7 +49,7 @@ class Person:
     def open_door(self) -> str:
         """Wait until a door stands open; its name."""
         opened = self.page.locator(".bay.open")
-        expect(opened).to_have_count(1, timeout=LOOK_MS)
+        expect(opened).to_have_count(1)
         return str(opened.get_attribute("data-door"))
 
     def put_in_or_take_out(self, name: str) -> None:
@@ -59,7 +59,7 @@ class Person:
     def push_shut(self, name: str) -> None:
         """Click the open door's edge, which swung out beside its compartment."""
         self.page.get_by_label(f"door {name}", exact=True).dispatch_event("click")
-        expect(self.door(name)).not_to_have_class(re.compile(r"\bopen\b"), timeout=LOOK_MS)
+        expect(self.door(name)).not_to_have_class(re.compile(r"\bopen\b"))
 
     def scan(self, text: str) -> None:
         """Type what the barcode says, and scan it."""
@@ -71,7 +71,7 @@ class Person:
         lever = self.page.get_by_role("switch", name=name)
         if (lever.get_attribute("aria-checked") == "true") != on:
             lever.click()
-        expect(lever).to_have_attribute("aria-checked", "true" if on else "false", timeout=LOOK_MS)
+        expect(lever).to_have_attribute("aria-checked", "true" if on else "false")
 
     def puts_in_order(self) -> None:
         """Undo what a test that failed before may have left: a switch thrown, a door open."""
@@ -84,24 +84,24 @@ class Person:
     def announce(self, size: str = "S", kind: str = "derived") -> tuple[str, str]:
         """Announce the parcel that is suggested; its number and its pick-up code."""
         number = self.page.get_by_label("parcel number")
-        expect(number).not_to_have_value("", timeout=LOOK_MS)
+        expect(number).not_to_have_value("")
         parcel = number.input_value()
         self.page.get_by_role("radio", name=size, exact=True).click()
         self.page.get_by_role("radio", name=kind, exact=True).click()
         self.page.get_by_role("button", name="Announce", exact=True).click()
         ticket = self.page.locator(".ticket", has_text=parcel)
-        code = ticket.locator("[data-digits]").get_attribute("data-digits", timeout=LOOK_MS)
+        code = ticket.locator("[data-digits]").get_attribute("data-digits")
         return parcel, str(code)
 
     def courier_code(self) -> str:
         shown = self.page.locator(".courier [data-digits]")
-        expect(shown).to_have_attribute("data-digits", re.compile(r"^\d{8}$"), timeout=LOOK_MS)
+        expect(shown).to_have_attribute("data-digits", re.compile(r"^\d{8}$"))
         return str(shown.get_attribute("data-digits"))
 
     def sees_parcel(self, parcel: str, state: str) -> None:
         """Wait until the operator's list has the parcel in this state."""
         line = self.page.locator(f'.parcel-line[data-parcel="{parcel}"]')
-        expect(line).to_have_attribute("data-state", state, timeout=LOOK_MS)
+        expect(line).to_have_attribute("data-state", state)
 
     def sees_connected(self, up: bool = True) -> None:
         state: dict[str, Any] = {"timeout": 2 * LOOK_MS}

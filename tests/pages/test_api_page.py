@@ -14,7 +14,7 @@ from consigne.server.people.accounts import Accounts
 from consigne.server.people.roles import Role
 from consigne.server.storage.database import Database
 from lab import screenshots
-from person import CHROMIUM_ARGUMENTS
+from person import CHROMIUM_ARGUMENTS, LOOK_MS
 from playwright.sync_api import Page, expect, sync_playwright
 
 HOST, PASSWORD, START_S = "host.example", "correct horse battery", 300.0
@@ -62,6 +62,7 @@ def page(port: int) -> Iterator[tuple[Page, list[str]]]:
         arguments = [*CHROMIUM_ARGUMENTS, only_here]
         browser = playwright.chromium.launch(executable_path=screenshots.chromium(), args=arguments)
         opened = browser.new_page()
+        opened.set_default_timeout(LOOK_MS)
         opened.goto(f"http://{HOST}:{port}/login")
         opened.fill("input[name=name]", "Ada")
         opened.fill("input[name=password]", PASSWORD)

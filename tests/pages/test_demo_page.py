@@ -14,10 +14,10 @@ def test_a_parcel_is_deposited_and_collected_by_clicking(person: Person) -> None
     stored = person.deposit(parcel)
     person.sees_parcel(parcel, "in_locker")
     cell = person.page.locator(f'.cell[data-door="{stored}"]')
-    expect(cell).to_have_attribute("data-content", "parcel", timeout=LOOK_MS)
+    expect(cell).to_have_attribute("data-content", "parcel")
     assert person.collect(code) == stored
     person.sees_parcel(parcel, "collected")
-    expect(cell).to_have_attribute("data-content", "empty", timeout=LOOK_MS)
+    expect(cell).to_have_attribute("data-content", "empty")
     expect(person.page.locator('.feed-line[data-kind="collected"]').first).to_contain_text(parcel)
 
 
@@ -33,7 +33,7 @@ def test_a_wrong_code_is_refused_and_no_door_moves(person: Person) -> None:
     person.enter("00000000")
     person.reads("This code is not")
     expect(person.page.locator(".bay.open")).to_have_count(0)
-    expect(person.page.locator('.feed-line[data-kind="refused"]').first).to_be_visible(timeout=LOOK_MS)
+    expect(person.page.locator('.feed-line[data-kind="refused"]').first).to_be_visible()
 
 
 def test_without_network_a_parcel_is_collected_and_its_events_arrive_later(person: Person) -> None:
@@ -88,7 +88,7 @@ def test_a_picture_without_a_code_says_so(person: Person) -> None:
     with person.page.expect_file_chooser() as chooser:
         person.page.get_by_role("button", name="Picture…").click()
     chooser.value.set_files({"name": "wall.png", "mimeType": "image/png", "buffer": blank.getvalue()})
-    expect(person.page.get_by_text("No barcode and no QR code was found")).to_be_visible(timeout=LOOK_MS)
+    expect(person.page.get_by_text("No barcode and no QR code was found")).to_be_visible()
 
 
 def test_the_pick_up_qr_opens_the_door_as_its_digits_do(person: Person) -> None:
@@ -104,9 +104,7 @@ def test_the_pick_up_qr_opens_the_door_as_its_digits_do(person: Person) -> None:
 def test_a_door_forced_open_shows_as_an_alarm(person: Person) -> None:
     person.page.get_by_label("pry door 6 open").click()
     expect(person.door("6")).to_have_class("bay open")
-    expect(person.page.locator('.feed-line[data-kind="forced"]').first).to_contain_text(
-        "door 6", timeout=LOOK_MS
-    )
+    expect(person.page.locator('.feed-line[data-kind="forced"]').first).to_contain_text("door 6")
     person.push_shut("6")
 
 
@@ -115,11 +113,12 @@ def test_a_misread_parcel_number_cannot_be_announced(person: Person) -> None:
     number.clear()
     number.press_sequentially("RR123456780FR", delay=60)  # at a hand's pace: the page hears each key
     person.page.get_by_role("button", name="Announce", exact=True).click()
-    expect(person.page.get_by_text("check digit")).to_be_visible(timeout=LOOK_MS)
+    expect(person.page.get_by_text("check digit")).to_be_visible()
 
 
 def test_two_pages_show_the_same_cabinet(person: Person, demo: str) -> None:
     with person.page.context.browser.new_page() as other:  # type: ignore[union-attr]
+        other.set_default_timeout(LOOK_MS)
         other.goto(demo)
         watching = Person(other)
         person.press("42")

@@ -62,6 +62,7 @@ def test_a_carrier_does_not_get_an_operators_page(served: Served) -> None:
 def page(served: Served, chromium: Browser) -> Iterator[Page]:
     """A browser's page whose console must stay free of errors."""
     opened = chromium.new_page(viewport={"width": 1440, "height": 900})
+    opened.set_default_timeout(LOOK_MS)
     complaints: list[str] = []
     opened.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     opened.on("pageerror", lambda error: complaints.append(str(error)))
@@ -80,7 +81,7 @@ def log_in(page: Page, served: Served, name: str, path: str = "/desk") -> None:
 def test_an_operator_finds_a_locker_orders_it_about_and_reads_its_answer(served: Served, page: Page) -> None:
     log_in(page, served, "Ada")
     line = page.locator(".fleet-line").first
-    expect(line).to_have_attribute("data-locker", "L1", timeout=LOOK_MS)
+    expect(line).to_have_attribute("data-locker", "L1")
     expect(line.locator("[data-need=alarm]")).to_have_text("1 alarm")
     page.get_by_placeholder("Find a locker").fill("gare du nord")
     page.keyboard.press("Enter")
@@ -89,14 +90,14 @@ def test_an_operator_finds_a_locker_orders_it_about_and_reads_its_answer(served:
     answer = page.get_by_role("status")
     page.get_by_label("compartment", exact=True).select_option(label="5")
     page.get_by_role("button", name="Block", exact=True).click()
-    expect(answer).to_have_text("Block: done.", timeout=LOOK_MS)
+    expect(answer).to_have_text("Block: done.")
     page.get_by_label("message on the display").fill("a line that is far too long for it")
     page.get_by_role("button", name="Show 24 h").click()
     expect(answer).to_have_text("A message is 2 lines of at most 20 characters.")
     page.get_by_role("button", name="Dealt with").click()
     expect(page.get_by_text("Opened without an order")).to_have_count(1)  # the event stays, the alarm goes
     trail = page.locator(".card", has_text="Who did what").locator(".rows > div")
-    expect(trail.nth(1)).to_contain_text(re.compile("Ada.*block.*door 5.*done", re.DOTALL), timeout=LOOK_MS)
+    expect(trail.nth(1)).to_contain_text(re.compile("Ada.*block.*door 5.*done", re.DOTALL))
     expect(trail.nth(0)).to_contain_text("clear alarm")
     assert [one["door"] for one in served.locker.talker.commands if one["cmd"] == "block"] == [4]
 
@@ -109,7 +110,7 @@ def test_a_carrier_announces_and_a_clerk_takes_in_and_hands_over(served: Served,
     page.get_by_role("button", name="shop Librairie du Port").click()
     page.get_by_role("button", name="Announce", exact=True).click()
     told = page.get_by_role("status")
-    expect(told).to_contain_text("Its code: ", timeout=LOOK_MS)
+    expect(told).to_contain_text("Its code: ")
     code = str(told.text_content()).split("code: ")[1]
     page.get_by_role("button", name="Return label").click()
     expect(told).to_contain_text("Shop is a counter", ignore_case=True)
@@ -123,7 +124,7 @@ def test_a_carrier_announces_and_a_clerk_takes_in_and_hands_over(served: Served,
     log_in(page, served, "Marie")
     page.get_by_label("label of the parcel").fill("RR123456785FR")
     page.get_by_role("button", name="Take in").click()
-    expect(page.get_by_role("status")).to_have_text("Put it on shelf 1.", timeout=LOOK_MS)
+    expect(page.get_by_role("status")).to_have_text("Put it on shelf 1.")
     page.get_by_label("customer's code").fill(code)
     page.get_by_role("button", name="Hand over, paper seen").click()
     expect(page.get_by_role("status")).to_have_text("Shelf 1: parcel RR123456785FR is handed over.")

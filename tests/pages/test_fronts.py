@@ -68,10 +68,9 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def shown(chromium: Browser, address: str, size: tuple[int, int] = (1280, 800)) -> Page:
     page = chromium.new_page(viewport={"width": size[0], "height": size[1]})
+    page.set_default_timeout(LOOK_MS)
     page.goto(address)
-    expect(page.locator(".lcd")).to_have_attribute(
-        "data-lines", re.compile("Type your code"), timeout=LOOK_MS
-    )
+    expect(page.locator(".lcd")).to_have_attribute("data-lines", re.compile("Type your code"))
     return page
 
 
@@ -102,11 +101,11 @@ def test_an_open_door_hides_nothing_beside_the_cabinet_and_is_shut_with_a_finger
     label = door.get_attribute("data-door")
     page.get_by_label(f"pry door {label} open", exact=True).dispatch_event("click")
     shut = page.get_by_label(f"push door {label} shut", exact=True)
-    expect(shut).to_be_visible(timeout=LOOK_MS)
+    expect(shut).to_be_visible()
     page.wait_for_timeout(100)  # the leaf swings for 10 ms
     assert page.evaluate(LEAF_ENDS) <= page.evaluate(CARD_BEGINS)
     shut.click()
-    expect(shut).to_be_hidden(timeout=LOOK_MS)
+    expect(shut).to_be_hidden()
     page.close()
 
 
@@ -114,9 +113,9 @@ def test_a_door_that_opens_out_of_sight_is_brought_into_sight(pages: str, chromi
     page = shown(chromium, pages + "boards-96")
     page.get_by_label("pry door 96 open").dispatch_event("click")
     inside = page.get_by_label("inside of door 96", exact=True)
-    expect(inside).to_be_in_viewport(ratio=0.99, timeout=LOOK_MS)
+    expect(inside).to_be_in_viewport(ratio=0.99)
     page.get_by_label("pry door 1 open", exact=True).dispatch_event("click")
-    expect(page.get_by_label("inside of door 1", exact=True)).to_be_in_viewport(ratio=0.99, timeout=LOOK_MS)
+    expect(page.get_by_label("inside of door 1", exact=True)).to_be_in_viewport(ratio=0.99)
     page.close()
 
 
@@ -125,8 +124,8 @@ def test_a_firmware_that_ended_is_told_in_its_consoles_words_until_the_power_goe
 ) -> None:
     page = shown(chromium, pages + "ended")
     told = page.get_by_role("alert")
-    expect(told).to_contain_text(f"The firmware ended: {WORDS[-1]}", timeout=LOOK_MS)
+    expect(told).to_contain_text(f"The firmware ended: {WORDS[-1]}")
     expect(told).to_contain_text(WORDS[0])
     page.get_by_role("switch", name="Power").click()
-    expect(told).to_be_hidden(timeout=LOOK_MS)
+    expect(told).to_be_hidden()
     page.close()

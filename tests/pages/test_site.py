@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import site_kit
+from person import LOOK_MS
 from playwright.sync_api import Browser, Page, Request
 
 
@@ -16,6 +17,7 @@ def reader(chromium: Browser, tmp_path: Path) -> Iterator[tuple[Page, list[str]]
     assert built.returncode == 0, built.stderr
     context = chromium.new_context(offline=True)
     page = context.new_page()
+    page.set_default_timeout(LOOK_MS)
     asked: list[str] = []
 
     def heard(request: Request) -> None:

@@ -10,7 +10,7 @@ from lab.bench import heap, locker
 # On the 64-bit interpreter and with 25 kB of the simulator's modules; with an ESP32's pointers it is little
 # more than half, which `make bench` measures.  Measured here: 192 and 258 kB.  What takes it beyond the line
 # is a decision, and is made here.
-OFFLINE_KB = 200
+OFFLINE_KB = 208
 ONLINE_KB = 268
 
 

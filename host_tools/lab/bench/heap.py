@@ -119,15 +119,11 @@ def plays(
                 pass  # the output says whether it was for want of heap
             except MemoryError:  # the firmware ended
                 return False
-            if _starved(sim):
+            if locker.broke_down(sim):
                 return False
             if done:
                 return True
     raise TimeoutError(f"no three pick-ups in {TRIES} tries; is this machine very busy?")
-
-
-def _starved(sim: SimLocker) -> bool:
-    return bool(sim.ends) or any("MemoryError" in line or "fault:" in line for line in sim.output())
 
 
 def _serve(sim: SimLocker, wanted: WiredConfig) -> None:
@@ -138,10 +134,10 @@ def _serve(sim: SimLocker, wanted: WiredConfig) -> None:
     locker.await_ready(sim)
     cut = sim.netcut if wanted.get("network", {}).get("tls") else None
     if cut:
-        sim.wait_for(lambda: cut.connections or _starved(sim), CONNECTED_S)
+        sim.wait_for(lambda: cut.connections or locker.broke_down(sim), CONNECTED_S)
     last = len(wanted["doors"]) - 1
     for door in (0, last // 3, last):
-        if _starved(sim):
+        if locker.broke_down(sim):
             raise MemoryError
         locker.pick_up(sim, door)
     if cut and not cut.connections:

@@ -127,6 +127,11 @@ def await_ready(sim: SimLocker) -> float:
     return time.monotonic() - started
 
 
+def broke_down(sim: SimLocker) -> bool:
+    """Whether the firmware ended, or had a fault that restarts it: out of memory, say."""
+    return bool(sim.ends) or any("MemoryError" in line or "fault:" in line for line in sim.output())
+
+
 class Mistyped(Exception):
     """The code did not arrive as it was typed."""
 
@@ -140,15 +145,16 @@ def said(sim: SimLocker, *texts: str) -> bool:
 def pick_up(sim: SimLocker, door: int) -> tuple[int, int, int]:
     """Type the code of a compartment; when the last key touched, came to rest, and the relay moved: us.
 
-    Raises ``Mistyped`` when a key was lost on the way, ``TimeoutError`` when nothing happened.
+    Raises ``Mistyped`` when a key was lost on the way, ``MemoryError`` when the firmware broke down, and
+    ``TimeoutError`` when nothing happened.
     """
     seen: list[tuple[int, str, str]] = []
     sim.listeners.append(seen.append)
     sim.type(code_of(door) + "#", KEYS_PER_S)
-    sim.wait_for(lambda: said(sim, "Take your parcel", *MISTYPED) or sim.ends, 10)
+    sim.wait_for(lambda: said(sim, "Take your parcel", *MISTYPED) or broke_down(sim), 10)
     sim.listeners.remove(seen.append)
-    if sim.ends:
-        raise MemoryError(sim.ends[0])
+    if broke_down(sim):
+        raise MemoryError(sim.ends or sim.output()[-1])
     if said(sim, *MISTYPED):
         raise Mistyped
     touch_us = next(at for at, what, detail in seen if (what, detail) == ("key", "# down"))
@@ -160,7 +166,7 @@ def pick_up(sim: SimLocker, door: int) -> tuple[int, int, int]:
     else:
         time.sleep(HAND_S)
     sim.push_shut(door)
-    sim.wait_for(lambda: "* opens once more" in "".join(sim.display()), 10)
+    sim.wait_for(lambda: "* opens once more" in "".join(sim.display()) or broke_down(sim), 10)
     return touch_us, rest_us, relay_us
 
 
