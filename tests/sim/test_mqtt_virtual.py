@@ -66,6 +66,8 @@ async def main():
         sync.wake()
         await asyncio.sleep(options["pause_s"])
     print("done")
+    await asyncio.sleep(200)
+    time.sleep(options["stands_s"])  # in a millisecond here what days of looking at a dead network are
     for task in tasks:
         await task
 
@@ -109,17 +111,29 @@ class Door:
 
 
 def make(
-    folder: Path, clock: VirtualClock, network: MemoryNetwork, seed: int = 0, **options: Any
+    folder: Path,
+    clock: VirtualClock,
+    network: MemoryNetwork,
+    program: str = FIRMWARE,
+    seed: int = 0,
+    **options: Any,
 ) -> SimLocker:
     firmware = folder / "firmware"
     firmware.mkdir(parents=True)
     (firmware / "locker").symlink_to(firmware_dir() / "locker")
-    (firmware / "main.py").write_text(FIRMWARE)
+    (firmware / "main.py").write_text(program)
     locker = SimLocker(
         {**reference.config(1883), "network": {}}, IDENTITY, folder / "device", "virtual",
         clock=clock, network=network, firmware=firmware, seed=seed,
     )  # fmt: skip
-    settings = {"wifi_password": "right", "device_key": KEY.hex(), "events": 0, "pause_s": 1, **options}
+    settings = {
+        "wifi_password": "right",
+        "device_key": KEY.hex(),
+        "events": 0,
+        "pause_s": 1,
+        "stands_s": 0,
+        **options,
+    }
     (folder / "device" / "options.json").write_text(json.dumps(settings))
     return locker
 
@@ -188,6 +202,28 @@ def test_a_quiet_connection_stays_up_for_hours_across_the_wrap_of_the_ticks(
     assert host.broker.sessions["L0001"].connection is not None
 
 
+@pytest.mark.parametrize("days", [0.5, 7, 9, 12])
+def test_after_days_without_a_network_the_time_is_asked_again(
+    tmp_path: Path, clock: VirtualClock, days: float
+) -> None:
+    """A crystal is off by seconds then; from the seventh day to the twelfth the ticks seem to lie ahead."""
+    host = Host(clock, KEY)
+    asked: list[float] = []
+    host.broker.subscribe(
+        "+/+/+/replies", lambda topic, payload, retained: asked.append(locker.clock.now_us() / 1e6)
+    )
+    locker = make(tmp_path, clock, host.network, stands_s=int(days * 24 * HOUR_S))
+    locker.start()
+    locker.wait_for(lambda: host.status.get("up"), 60)
+    locker.network("cut")
+    locker.run_for(days * 24 * HOUR_S + 200)
+    assert links(locker) == ["link True", "link False"]
+    locker.network("up")
+    locker.run_for(600)
+    assert len(asked) == 2 and asked[1] > days * 24 * HOUR_S, asked
+    locker.stop()
+
+
 def test_a_black_hole_is_noticed_and_left_behind(quiet: tuple[SimLocker, Host]) -> None:
     locker, host = quiet
     host.network.set_mode("blackhole")
@@ -199,13 +235,51 @@ def test_a_black_hole_is_noticed_and_left_behind(quiet: tuple[SimLocker, Host]) 
     locker.wait_for(lambda: links(locker)[-1] == "link True", 400)
 
 
+# A customer types from when the broker's name has been looked up, for longer than a connection may take.
+LATE_CUSTOMER = FIRMWARE.replace("Resolver(link.name_server), lambda: True", "Names(), idle").replace(
+    "client = ",
+    """
+came_ms = []
+
+
+class Names:
+    async def address(self, host):
+        await asyncio.sleep(5)
+        came_ms.append(time.ticks_ms())
+        print("looked up")
+        return host
+
+
+def idle():
+    return not came_ms or time.ticks_diff(time.ticks_ms(), came_ms[-1]) > 40_000
+
+
+client = """,
+)
+
+
+def test_a_customer_who_came_while_the_brokers_name_was_looked_up_is_not_disturbed(
+    tmp_path: Path, clock: VirtualClock
+) -> None:
+    """The handshake of TLS would stop the chip.  Nor is it a reason to give up and look the name up again."""
+    host = Host(clock, KEY)
+    locker = make(tmp_path, clock, host.network, LATE_CUSTOMER)
+    locker.start()
+    locker.wait_for(lambda: "looked up" in locker.output(), 60)
+    locker.run_for(40)
+    assert not host.broker.sessions
+    locker.wait_for(lambda: host.status.get("up"), 10)
+    assert locker.output().count("looked up") == 1
+    locker.stop()
+
+
 def test_tries_grow_rarer_and_no_two_lockers_keep_step(tmp_path: Path, clock: VirtualClock) -> None:
     tries: list[list[float]] = []
     for seed in range(6):
         own = VirtualClock()
         network, door = MemoryNetwork(own), Door(own)
         network.listen(1883, door)
-        locker = make(tmp_path / str(seed), own, network, seed)
+        locker = make(tmp_path / str(seed), own, network, seed=seed)
         locker.start()
         locker.run_for(2 * HOUR_S)
         locker.stop()
@@ -223,7 +297,7 @@ def test_no_event_is_lost_or_changed_by_a_broker_that_loses_a_third_and_repeats_
     tmp_path: Path, clock: VirtualClock, seed: int
 ) -> None:
     host = Host(clock, KEY, Faults(seed, lose=0.3, double=0.5, delay_us=3_000_000))
-    locker = make(tmp_path, clock, host.network, seed, events=2000, pause_s=0.5)
+    locker = make(tmp_path, clock, host.network, seed=seed, events=2000, pause_s=0.5)
     locker.start()
     for i in range(20):
         locker.run_for(60)

@@ -119,7 +119,6 @@ class Client:
                 backoff.reset()
                 while not self._link.is_up():
                     await asyncio.sleep(_LINK_POLL_S)
-            await self._wait_idle()
             was_up = await self._one_connection()
             error = conversation.error
             if not isinstance(error, (OSError, EOFError, ProtocolError, ServerRefused)):
@@ -144,7 +143,7 @@ class Client:
         """From connecting to closing; true if it ever was up."""
         conversation = self._conversation
         conversation.reset()
-        task = asyncio.create_task(conversation.run(self._settings, self._resolver))
+        task = asyncio.create_task(conversation.run(self._settings, self._resolver, self._wait_idle))
         try:
             await self._watch()
         finally:
@@ -158,7 +157,6 @@ class Client:
     async def _watch(self) -> None:
         """Until the connection ends by itself, or is found dead or too slow to come up."""
         conversation = self._conversation
-        began_ms = ticks_ms()
         while True:
             try:
                 await asyncio.wait_for(conversation.ended.wait(), _LOOK_S)
@@ -171,7 +169,7 @@ class Client:
                 if self._settings.tls and self._settings.tls.doubtful():
                     conversation.fail(OSError("the certificate is to be judged by the true date"))
                 await self._keep_alive()
-            elif ticks_diff(ticks_ms(), began_ms) >= self._settings.connect_s * 1000:
+            elif conversation.connecting_ms() >= self._settings.connect_s * 1000:
                 conversation.fail(OSError("no answer to connect"))
 
     async def _keep_alive(self) -> None:

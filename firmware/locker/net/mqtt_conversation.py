@@ -69,6 +69,7 @@ class Conversation:
         self._lock = asyncio.Lock()  # held while the packet's buffer is in use
         self._reader = self._writer = None
         self._stage = _CONNECTING
+        self._began_ms = None  # when the server was asked to let us in
 
     def fail(self, error) -> None:
         """Call the connection dead: whoever waits on ``ended`` will close it."""
@@ -82,14 +83,25 @@ class Conversation:
         self.ended.clear()
         self._decoder.reset()
         self._stage = _CONNECTING
+        self._began_ms = None
 
-    async def run(self, settings, resolver) -> None:
+    def connecting_ms(self) -> int:
+        """For how long the server has been asked to let us in; -1: not yet."""
+        return -1 if self._began_ms is None else ticks_diff(ticks_ms(), self._began_ms)
+
+    async def run(self, settings, resolver, wait_idle) -> None:
         """Connect and serve until the connection ends; never raises but when cancelled.
+
+        ``wait_idle()`` returns when nobody would notice that the handshake of TLS stops the chip; it is
+        asked when the address is known, which may take so long that a customer has come.
 
         ``error`` is then ``OSError``, ``EOFError``, ``ProtocolError``, ``ServerRefused``, or a fault.
         """
         try:
-            await self._connect(settings, await resolver.address(settings.host))
+            address = await resolver.address(settings.host)
+            await wait_idle()
+            self._began_ms = ticks_ms()
+            await self._connect(settings, address)
             await self._serve()
         except Exception as error:  # noqa: BLE001  ``Client.run`` tells a fault from the network's ways
             self.fail(error)

@@ -165,7 +165,8 @@ class Sync:
     def _watch_time(self) -> None:
         """Ask for the time often until it is known, and then now and then."""
         every_ms = _TIME_EVERY_MS if self._now()[2] == TRUST_SET else _TIME_RETRY_MS
-        if ticks_diff(ticks_ms(), self._asked_ms) >= every_ms:
+        # Below zero: the last time was so many days ago that the ticks have come round.
+        if not 0 <= ticks_diff(ticks_ms(), self._asked_ms) < every_ms:
             self._ask_time = True
 
     def _answers(self, nonce: int) -> bool:
@@ -187,7 +188,7 @@ class Sync:
             return await publish(self._topics["replies"], self._fill_question)
         if self._status_due or ticks_diff(now_ms, self._status_ms) >= _STATUS_EVERY_MS:
             return await publish(self._topics["status"], self._fill_status, True)
-        # Below zero: the last one was so many days ago that the ticks have come round.
+        # Below zero: as above.
         if self._occupancy_due and not 0 <= ticks_diff(now_ms, self._occupancy_ms) < _OCCUPANCY_EVERY_MS:
             return await publish(self._topics["occupancy"], self._fill_occupancy, True)
         if self._cursor.may_send():

@@ -143,8 +143,10 @@ class HostService:
 
     async def wait_failed(self) -> None:
         """Return never while all is well; raise what must end the host otherwise."""
-        watched = [self.ingest.wait_failed()] + ([self.workers.wait_failed()] if self.workers else [])
-        await asyncio.gather(*watched)
+        if self._tidying is None:
+            raise RuntimeError("the host is not started")
+        parts = (self.ingest, self.workers, self.notifier)
+        await asyncio.gather(asyncio.shield(self._tidying), *(part.wait_failed() for part in parts if part))
 
     def kick(self) -> None:
         """Something is to be sent: do it now.  Safe in any thread."""

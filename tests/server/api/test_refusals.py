@@ -202,6 +202,28 @@ def test_a_database_that_does_not_answer_is_no_fault_of_the_caller(tmp_path):
     assert world.ask("GET", "/healthz", role=None).json()["database"] is False
 
 
+def test_who_comes_while_too_many_wait_for_the_database_is_told_to_come_again(tmp_path):
+    """Also at the gate, which looks a session up before anything else answers."""
+    world = api_kit.made(f"sqlite:///{tmp_path / 'host.db'}")
+    world.host.page_threads._asked_max = 0
+    answer = world.ask("GET", "/desk", role=None, headers={"cookie": "consigne_session=any"})
+    assert answer.status_code == 503
+    assert answer.json()["detail"] == "too many wait for the database: try again in a moment"
+    world.host.database.close()
+
+
+def test_a_database_that_may_only_be_read_is_told_as_one_that_does_not_answer(postgres):
+    """A standby, before it has become the first."""
+    name = postgres.new_database()
+    world = api_kit.made(postgres.url(name))
+    with world.host.database.write() as connection:
+        connection.exec_driver_sql(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    world.host.database.engine.dispose()
+    answer = world.ask("POST", "/lockers", json={"id": "L9", "device_key": device_key("L9").hex()})
+    assert answer.status_code == 503 and "the database does not answer" in answer.json()["detail"]
+    world.host.database.close()
+
+
 def test_whole_numbers_written_with_a_point_are_taken_and_text_is_not(world):
     body = {"id": "L9", "device_key": device_key("L9").hex(), "digits": 8.0}
     assert world.ask("POST", "/lockers", json=body).status_code == 201

@@ -15,6 +15,7 @@ from consigne.server.notices import notices, texts
 from consigne.server.notices.notices import DAY_S, Outbox
 from consigne.server.notices.notifier import Channels, Notifier
 from consigne.server.parcels.parcels import Parcels
+from consigne.server.service import HostService
 from consigne.server.storage.models import notices as table
 from consigne.server.storage.models import parcels as parcels_table
 from host_kit import DOORS, collected, deposited, device_key, events
@@ -90,12 +91,12 @@ def happens(database, *rows):
     Store(database).commit([events("L1", 1, *rows)])
 
 
-def send(database, *gateways, phone="+33 1 23 45 67 89"):
+def send(database, *gateways, phone="+33 1 23 45 67 89", code_of=None):
     """Send until nothing more is due now."""
 
     async def run():
         channels = Channels(dict(zip(("mail", "sms"), (one.url for one in gateways), strict=False)), phone)
-        notifier = Notifier(database, Outbox(database), Parcels(database).code, channels)
+        notifier = Notifier(database, Outbox(database), code_of or Parcels(database).code, channels)
         tried = 0
         while count := await notifier.send_due():
             tried += count
@@ -203,6 +204,42 @@ def test_after_the_last_try_a_notice_has_failed_and_is_left_alone(database, gate
             connection.execute(update(table).where(table.c.state == "waiting").values(next_at=now_s()))
         send(database, gateway)
     assert states(database) == [("announced", "failed")]
+
+
+def test_what_is_wrong_with_one_notice_keeps_no_other_back(database, gateway, log):
+    """A place's text that a program of another encoding wrote, say: no code of ours expects it."""
+    announce(database)
+    announce(database, "RR123456785FS")
+    codes = Parcels(database).code
+
+    def code_of(id_):
+        if id_ == "RR123456785FR":
+            raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "nobody expects this")
+        return codes(id_)
+
+    send(database, gateway, code_of=code_of)
+    assert gateway.titles == ["Your parcel is on its way"]
+    (row,) = Outbox(database).of_parcel("RR123456785FR")
+    assert row.state == "failed"
+    assert row.error.startswith("cannot be sent: UnicodeDecodeError in code_of, line ")
+    assert "nobody expects this" not in " ".join(log)
+
+
+def test_a_sender_that_ended_ends_the_host_loudly(tmp_path):
+    """Otherwise nobody is told anything any more, and nobody knows."""
+
+    async def failed():
+        host = HostService(f"sqlite:///{tmp_path / 'host.db'}", broker_port=1, channels=Channels({}, ""))
+        host.outbox.take = lambda limit: 1 // 0
+        await host.start()
+        try:
+            async with asyncio.timeout(60):
+                await host.wait_failed()
+        finally:
+            await host.stop()
+
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(failed())
 
 
 def test_a_sender_that_died_in_the_middle_does_not_swallow_the_notice(database, gateway):

@@ -9,7 +9,6 @@ import logging
 from fastapi import APIRouter, Request, status
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 
 from consigne.protocol.untrusted import ProtocolError, clean
@@ -17,6 +16,7 @@ from consigne.protocol.untrusted import ProtocolError, clean
 from ..errors import CallerError
 from ..people.gate import Gate
 from ..service import HostService
+from ..storage.database import NO_ANSWER
 from . import counters, health, lockers, orders, parcels, viewer
 from .bodies import MAX_BYTES
 from .document import TAGS, Api
@@ -54,7 +54,8 @@ def create_app(host: HostService, *, token: str | None = None) -> Api:
     app.add_exception_handler(CallerError, _caller_error)
     app.add_exception_handler(ProtocolError, _caller_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
-    app.add_exception_handler(OperationalError, _no_database)
+    for error in NO_ANSWER:
+        app.add_exception_handler(error, _no_database)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _failed)
     routes = APIRouter(max_body_size=MAX_BYTES)
@@ -99,8 +100,10 @@ async def _no_database(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _failed(request: Request, error: Exception) -> JSONResponse:
-    """A fault of the host, which its server logs with a traceback; or the gate has met no database."""
-    if isinstance(error, OperationalError):
+    """A fault of the host, which its server logs with a traceback; or what the gate met, which is outside."""
+    if isinstance(error, CallerError):
+        return await _caller_error(request, error)
+    if isinstance(error, NO_ANSWER):
         return await _no_database(request, error)
     told = "the host failed at this: its log says why"
     return JSONResponse({"detail": told}, status.HTTP_500_INTERNAL_SERVER_ERROR)

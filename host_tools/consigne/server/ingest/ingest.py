@@ -24,13 +24,13 @@ from consigne.protocol import frames, messages, topics
 from ..clock import now_s
 from ..fleet import commands
 from ..storage.contiguity import Gaps, Held, Stream
-from ..storage.database import Database
+from ..storage.database import NO_ANSWER, Database
 from .counts import Counts
 from .decode import KeyRing
 from .inbox import Inbox
 from .mqtt import HostClient
 from .outcome import Outcome
-from .worker import DATABASES_OWN, Storing
+from .worker import Storing
 
 log = logging.getLogger(__name__)
 
@@ -147,7 +147,7 @@ class Ingest:
         try:
             while self._inbox:
                 await self._turn()
-        except DATABASES_OWN as error:
+        except NO_ANSWER as error:
             log.error("%d messages not committed at the end: %s", len(self._inbox), error)
         self._worker.shutdown()
 
@@ -200,7 +200,7 @@ class Ingest:
         began_s = time.monotonic()
         try:
             outcomes = await self._in_worker(self._storing.keep, taken)
-        except DATABASES_OWN:
+        except NO_ANSWER:
             self._inbox.put_back(taken)
             raise
         self.counts.commit_s += time.monotonic() - began_s

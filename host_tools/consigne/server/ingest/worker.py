@@ -3,9 +3,7 @@
 import logging
 from collections import Counter
 
-from sqlalchemy.exc import InterfaceError, OperationalError
-
-from ..storage.database import Database
+from ..storage.database import NO_ANSWER, Database
 from .counts import Counts
 from .decode import Decoder, KeyRing, Message
 from .inbox import LOST, Received
@@ -13,9 +11,6 @@ from .outcome import Outcome
 from .store import Store
 
 log = logging.getLogger(__name__)
-
-DATABASES_OWN = (OperationalError, InterfaceError)
-"""The database itself is locked, full or gone: the messages are good and are tried again."""
 
 
 class Storing:
@@ -36,7 +31,7 @@ class Storing:
 
         Raises
         ------
-        DATABASES_OWN
+        NO_ANSWER
             Nothing of what was not committed yet is lost: give it again.
         """
         if LOST not in taken:
@@ -52,7 +47,7 @@ class Storing:
             return []
         try:
             return [self.store.commit(messages)]
-        except DATABASES_OWN:
+        except NO_ANSWER:
             raise
         except Exception:
             self._counts.failed_commits += 1
@@ -69,7 +64,7 @@ class Storing:
         for message in messages:
             try:
                 outcomes.append(self.store.commit([message]))
-            except DATABASES_OWN:
+            except NO_ANSWER:
                 raise
             except Exception:
                 self._decoder.dropped["not_storable"] += 1

@@ -10,6 +10,7 @@ import json
 import logging
 import threading
 import tomllib
+import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,10 +19,9 @@ from urllib.parse import quote, urlsplit
 
 import apprise
 from sqlalchemy import select
-from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import CallerError
-from ..storage.database import Database
+from ..storage.database import NO_ANSWER, Database
 from ..storage.models import lockers, parcels
 from . import texts
 from .notices import DAY_S, Due, Outbox
@@ -125,12 +125,18 @@ class Notifier:
             self._task = None
         await asyncio.to_thread(self._pool.shutdown)
 
+    async def wait_failed(self) -> None:
+        """Return never while all is well; raise what ended the task otherwise."""
+        if self._task is None:
+            raise RuntimeError("the notifier is not started")
+        await asyncio.shield(self._task)
+
     async def _run(self) -> None:
         while True:
             try:
                 if not await self.send_due():
                     await asyncio.sleep(LOOK_S)
-            except SQLAlchemyError as error:
+            except NO_ANSWER as error:
                 log.error("notices wait, the database refuses: %s", error)
                 await asyncio.sleep(LOOK_S)
 
@@ -148,6 +154,14 @@ class Notifier:
         except NotSent as error:
             log.warning("notice %d (%s) was not sent: %s", due.id, due.kind, error)
             self._outbox.failed(due, str(error), for_ever=isinstance(error, Never))
+        except NO_ANSWER:
+            raise  # it is due again when the database is back
+        except Exception as error:  # noqa: BLE001  whatever is in this one, the others go out
+            # Its text may hold the address or the code: where it happened says enough.
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            told = f"cannot be sent: {type(error).__name__} in {where.name}, line {where.lineno}"
+            log.error("notice %d (%s) %s of %s", due.id, due.kind, told, where.filename)
+            self._outbox.failed(due, told, for_ever=True)
         else:
             self._outbox.sent(due)
 

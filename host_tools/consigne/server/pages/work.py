@@ -10,11 +10,11 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from nicegui import ui
-from sqlalchemy.exc import SQLAlchemyError
 
 from consigne.ui.components import Text, box
 
 from ..errors import CallerError
+from ..storage.database import NO_ANSWER
 from ..threads import Threads
 
 log = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ class Work:
         except CallerError:
             self._check_open()
             raise
-        except SQLAlchemyError as error:
+        except NO_ANSWER as error:
             log.error("the database does not answer a page: %s", error)
             self._check_open()
             raise Unavailable("the database does not answer: try again in a moment") from None

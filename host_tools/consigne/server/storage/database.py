@@ -15,7 +15,8 @@ import psycopg
 from sqlalchemy import create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine, make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.schema import Column, Table
 
 from . import migrations
@@ -29,6 +30,8 @@ CONNECTIONS_KEPT, CONNECTIONS_MAX = 5, 64
 housekeeping and probe), so that whoever needs no lock never waits for the connection of one who does."""
 IN_LIST_MAX = 400
 """Values in one IN list: what both databases plan well, far below what either allows."""
+NO_ANSWER = (OperationalError, InterfaceError, InternalError, NoConnection)
+"""The database is locked, full, gone or only to be read: the same, asked again, may well succeed."""
 _One = TypeVar("_One")
 _WRITES = "consigne_writes"
 

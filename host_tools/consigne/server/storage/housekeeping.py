@@ -5,10 +5,9 @@ import logging
 from collections.abc import Callable, Sequence
 
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import SQLAlchemyError
 
 from ..clock import now_s
-from .database import Database
+from .database import NO_ANSWER, Database
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +29,6 @@ async def run(database: Database, forgetting: Sequence[Forget]) -> None:
     while True:
         try:
             await asyncio.to_thread(tidy, database, forgetting, now_s())
-        except SQLAlchemyError as error:
+        except NO_ANSWER as error:
             log.error("could not tidy the database, trying again in an hour: %s", error)
         await asyncio.sleep(EVERY_S)
