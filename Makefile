@@ -44,11 +44,10 @@ quick: $(READY) ## what an edit breaks first, within a minute; says what it leav
 	@$(BIN)/python -m pytest -q -n 2 -m "not waits" -k "not postgresql" $(SLOW:%=--ignore %) $(QUICK)
 	@echo "left out, for make test: $(SLOW), PostgreSQL, what waits for other processes, and of tests/: $(filter-out $(QUICK:tests/%=%) vectors README.md conftest.py __pycache__,$(notdir $(wildcard tests/*)))"
 
-# What is marked `waits` mostly waits for other processes: more of it at once than there are cores.
+# Many of them mostly wait for other processes: more at once than there are cores (tests/conftest.py: those first).
 test: $(READY) system ## everything is tested; nothing is skipped
 	@$(BIN)/micropython -X heapsize=256k tests/core/run.py
-	@$(BIN)/python -m pytest -q -n 2 -m "not waits"
-	@$(BIN)/python -m pytest -q -m waits -n 6 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -q -n 6 --dist loadfile --no-loadscope-reorder
 
 check: $(READY) $(STUBS) ## lint, types of host and firmware, duplicates of truth
 	@$(BIN)/ruff check .

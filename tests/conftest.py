@@ -23,11 +23,13 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what waits more than it computes, so that more of it runs at once; see the Makefile."""
+    """Mark what waits more than it computes, and let its files begin: what computes fills the pauses."""
     for item in items:
         folder = item.path.parent.name
         if folder in WAITING or (folder in BOTH and "micropython" in item.nodeid):
             item.add_marker(pytest.mark.waits)
+    waiting = {item.path for item in items if item.get_closest_marker("waits")}
+    items.sort(key=lambda item: item.path not in waiting)
 
 
 def pytest_collection_finish() -> None:
