@@ -251,7 +251,7 @@ def _check_holders(holders, where):
         if not isinstance(holder, list) or [type(n) for n in holder] != [int, int, int]:
             raise ConfigError("{}[{}]: expected [role, action, holder]".format(where, i))
         role, action, number = holder
-        if role not in SLOT_S or not 0 <= action <= HANDOVER or not 0 <= number <= 65_535:
+        if role not in SLOT_S or not 0 <= action <= HANDOVER or not 0 <= number <= limits.HOLDER_MAX:
             raise ConfigError("{}[{}]: no window codes for role {}, action {}, holder {}".format(
                 where, i, role, action, number))  # fmt: skip
 

@@ -14,10 +14,11 @@ from consigne.cabinet.problems import CabinetError
 from consigne.cabinet.profiles import hardware_dir, profiles
 from consigne.cli import app
 from consigne.sim import reference as demo
-from file_kit import GOOD, changed, opened
+from file_kit import GOOD, changed, opened, problems
 from lab.bench import hardware as bench
 from lab.bench.__main__ import meets
 from locker import config as device
+from locker.core.limits import HOLDER_MAX
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -57,6 +58,13 @@ def test_a_file_that_breaks_a_rule_is_not_compiled(tmp_path: Path) -> None:
     (tmp_path / "cabinet.toml").write_text(changed("lock = 19", "lock = 12"))
     with pytest.raises(CabinetError, match="pin 12 is a strapping pin"):
         compile_file(tmp_path / "cabinet.toml")
+
+
+def test_a_holder_has_no_number_that_may_take_a_revoked_ones_place(tmp_path: Path) -> None:
+    row = '[[holder]]\nrole = "courier"\naction = "deposit"\nnumber = {}\n'
+    assert problems(tmp_path, f"{GOOD}\n{row.format(HOLDER_MAX)}") == []
+    (problem,) = problems(tmp_path, f"{GOOD}\n{row.format(HOLDER_MAX + 1)}")
+    assert "number" in str(problem) and f"0 to {HOLDER_MAX}" in str(problem)
 
 
 def test_what_only_the_firmware_refuses_is_told_in_its_words(

@@ -4,6 +4,7 @@ import json
 
 from core_kit import raw as checked_raw
 from locker import config
+from locker.core import limits
 from locker.site import Site
 
 
@@ -99,7 +100,7 @@ def test_a_language_nobody_speaks_and_keys_that_do_not_fit():
 
 
 def test_a_holder_whose_role_has_no_window_codes():
-    for holder in ([0, 0, 1], [1, 9, 1], [1, 1, 70000], [1, 1], "x"):
+    for holder in ([0, 0, 1], [1, 9, 1], [1, 1, limits.HOLDER_MAX + 1], [1, 1], "x"):
         raw = _raw()
         raw["holders"] = [[1, 1, 7], holder]
         assert "holders[1]" in _complaint(raw), holder

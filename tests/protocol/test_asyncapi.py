@@ -10,7 +10,7 @@ from consigne.protocol import frames, topics
 from consigne.protocol import messages as protocol
 from consigne.protocol.events import parse_events
 from consigne.protocol.untrusted import dump
-from locker.core import records
+from locker.core import limits, records
 from locker.net import messages
 
 PATH = Path(consigne.__file__).parents[1] / "protocol" / "asyncapi.yaml"
@@ -63,6 +63,18 @@ def test_every_command_of_the_locker_is_described_and_no_other():
     described = set(DOCUMENT["components"]["schemas"]["command"]["properties"]["cmd"]["enum"])
     shown = {case.values[1]["cmd"] for case in EXAMPLES if case.values[0] == "command"}
     assert described == shown == set(messages.commands())
+
+
+def test_described_limits_are_those_of_the_locker():
+    schemas = DOCUMENT["components"]["schemas"]
+    assert schemas["status"]["properties"]["health"]["properties"]["latches"]["maxItems"] == limits.DOORS_MAX
+    assert schemas["occupancy"]["properties"]["doors"]["maxItems"] == limits.DOORS_MAX
+    envelope, fields = messages.specs(messages.ENVELOPE), messages.commands()
+    for id_ in (schemas["command"]["properties"]["id"], schemas["reply"]["oneOf"][0]["properties"]["id"]):
+        assert ("text", id_["minLength"], id_["maxLength"]) == envelope["id"]
+    (shown,) = [one for one in schemas["command"]["oneOf"] if "seconds" in one["properties"]]
+    seconds = shown["properties"]["seconds"]
+    assert ("int", seconds["minimum"], seconds["maximum"]) == fields["identify"]["seconds"]
 
 
 def test_addresses_are_the_topics_in_use():

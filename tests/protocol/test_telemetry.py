@@ -32,7 +32,7 @@ def test_the_newest_telemetry_stands_with_the_status(tmp_path):
         {**HEALTH, "samples": [[0, 0, 0, 0]] * (telemetry.SAMPLES_MAX + 1)},
         {**HEALTH, "latches": [[1, 2, 3, 4]]},
         {**HEALTH, "latches": [1]},
-        {**HEALTH, "latches": [[0] * 5] * (telemetry.LATCHES_MAX + 1)},
+        {**HEALTH, "latches": [[0] * 5] * (telemetry.DOORS_MAX + 1)},
     ],
 )
 def test_telemetry_of_another_shape_is_refused(health):

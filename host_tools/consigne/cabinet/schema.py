@@ -230,7 +230,7 @@ LISTS: dict[str, tuple[int, Table]] = {
             "action": Field(
                 str, "may do", choices=("collect", "deposit", "return", "recall", "service", "handover")
             ),
-            "number": Field(int, "number of that holder", low=0, high=65_535),
+            "number": Field(int, "number of that holder", low=0, high=limits.HOLDER_MAX),
         },
     ),
     "compartment": (

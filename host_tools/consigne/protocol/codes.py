@@ -11,11 +11,10 @@ import secrets
 
 from locker.core import codes, events, labels, records, windows
 
+from .untrusted import U32_MAX
+
 ANY_DOOR = records.ANY_DOOR
-HOLDER_MAX = 0xFFFF
-"""Holders' numbers, and the counters that take their places."""
 _U16_MAX = 0xFFFF
-_U32_MAX = 0xFFFF_FFFF
 
 
 def key(device_key: bytes, label: str) -> bytes:
@@ -42,7 +41,7 @@ def new_digits(digits: int = 8) -> str:
 
 def new_nonce() -> int:
     """A nonce for a token, 1 to 2**32 - 1, drawn at random."""
-    return 1 + secrets.randbelow(_U32_MAX)
+    return 1 + secrets.randbelow(U32_MAX)
 
 
 def listed_tag(device_key: bytes, digits: str) -> bytes:
@@ -100,7 +99,7 @@ def window_code(device_key: bytes, role: int, action: int, holder: int, epoch_s:
     _check_u16("holder", holder)
     _check_action(action)
     slot = epoch_s // slot_s(role)
-    if not 0 <= slot <= _U32_MAX:
+    if not 0 <= slot <= U32_MAX:
         raise ValueError(f"no slot at {epoch_s} s")
     padded = _pads(device_key, codes.LABEL_WINDOW)
     return str(codes.window_digits(padded, role, action, holder, slot, digits))
@@ -140,9 +139,9 @@ def make_token(
     _check_action(action)
     if not 0 <= door < _U16_MAX - 1 and door != ANY_DOOR:
         raise ValueError(f"no token can name door {door}")
-    if not 0 <= not_before <= not_after <= _U32_MAX:
+    if not 0 <= not_before <= not_after <= U32_MAX:
         raise ValueError("a token ends after it begins, within 1970 to 2106")
-    if not 1 <= nonce <= _U32_MAX:
+    if not 1 <= nonce <= U32_MAX:
         raise ValueError("a nonce is 1 to 2**32 - 1")
     if not labels.parcel_possible(parcel_id.encode()):
         raise ValueError("a parcel id has at most 40 bytes and no control characters")

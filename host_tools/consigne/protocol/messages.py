@@ -11,12 +11,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from locker.core import records
+from locker.core.limits import DOORS_MAX
 from locker.net.messages import BODY_BYTES_MAX as COMMAND_BODY_BYTES_MAX
+from locker.net.messages import ENVELOPE, commands, specs
 
 from . import telemetry
 from .untrusted import ProtocolError, dump, load, short, whole
 
-DOORS_MAX = 1_000
+_, _, COMMAND_ID_CHARACTERS_MAX = specs(ENVELOPE)["id"]
+_, _, IDENTIFY_S_MAX = commands()["identify"]["seconds"]
 
 COMMAND_FIELDS = {
     "again": ("seq",),
@@ -150,7 +153,9 @@ def parse_reply(body: bytes) -> Reply | Ask | AskTime:
         if value["ask"] != "grants":
             raise ProtocolError("asks for something unknown")
         return Ask(whole(value.get("have"), "have"))
-    return Reply(short(value.get("id"), "id", 40), short(value.get("result"), "result", 40))
+    return Reply(
+        short(value.get("id"), "id", COMMAND_ID_CHARACTERS_MAX), short(value.get("result"), "result", 40)
+    )
 
 
 def ack_body(epoch: int, seq: int) -> bytes:

@@ -5,12 +5,14 @@ The locker's half is ``locker/net/telemetry.py``; nothing of it is custody, so s
 
 from dataclasses import dataclass
 
+from locker.core.limits import DOORS_MAX
+
+from .untrusted import U32_MAX
+
 U16_MAX = 0xFFFF
-U32_MAX = 0xFFFFFFFF
 LATCH_WEAK = 0x80
 """In a latch's state: it will fail soon (``locker/core/health.py``)."""
 SAMPLES_MAX = 64
-LATCHES_MAX = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ def parse(value: object) -> Telemetry:
     return Telemetry(
         taken,
         _rows(value.get("samples"), "samples", (4, 5), U32_MAX, SAMPLES_MAX),
-        _rows(value.get("latches"), "latches", (5,), U16_MAX, LATCHES_MAX),
+        _rows(value.get("latches"), "latches", (5,), U16_MAX, DOORS_MAX),
     )
 
 

@@ -6,10 +6,12 @@ import httpx2
 import pytest
 from consigne.protocol import codes
 from consigne.server.api import create_app
+from consigne.server.fleet.orders import COUNTERS
 from consigne.server.ingest.store import Store
 from consigne.server.service import HostService
 from consigne.server.serving import TOKEN_VARIABLE, Listening, serve
 from host_kit import DOORS, collected, deposited, device_key, events, occupancy, status
+from locker.core import limits
 
 KEY = device_key("L1")
 LAYOUT = [{"name": door.name, "size": door.size, "low": door.low} for door in DOORS]
@@ -171,6 +173,25 @@ def test_registering_again_changes_the_layout_and_keeps_the_rest(api):
     assert locker["grants"]["version"] == 1
     wrong = api.register(timezone="Paris/Europe")
     assert wrong.status_code == 422 and "Paris/Europe" in wrong.json()["detail"]
+
+
+def test_a_layout_that_no_locker_could_have_is_not_registered(api):
+    door = {"name": "1" * limits.DOOR_NAME_CHARS_MAX, "size": 1}
+    assert api.register(doors=[door] * limits.DOORS_MAX).status_code == 200
+    for wrong in (
+        [door] * (limits.DOORS_MAX + 1),
+        [{**door, "name": door["name"] + "1"}],
+        [{**door, "name": ""}],
+    ):
+        assert api.register(doors=wrong).status_code == 422
+    assert api("GET", "/lockers/L1").json()["doors"] == limits.DOORS_MAX
+
+
+def test_a_code_is_made_for_no_number_that_may_take_a_revoked_holders_place(api):
+    path = "/lockers/L1/console-code?number=1&holder="
+    assert api("GET", f"{path}{limits.HOLDER_MAX}").status_code == 200
+    assert api("GET", f"{path}{limits.HOLDER_MAX + 1}").status_code == 422
+    assert COUNTERS.start == limits.HOLDER_MAX + 1
 
 
 def test_with_a_token_configured_nobody_else_gets_in(tmp_path):

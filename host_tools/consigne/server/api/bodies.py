@@ -26,7 +26,7 @@ from ..parcels.view import LABEL_CHARACTERS_MAX, LABEL_PATTERN
 from ..storage.models import NUMBER_MAX
 
 MAX_BYTES = 1_000_000
-"""Of a body; a locker of ``messages.DOORS_MAX`` doors takes a tenth of it."""
+"""Of a body; a locker of ``limits.DOORS_MAX`` doors takes a fortieth of it."""
 
 
 def any_of(names: tuple[str, ...]) -> str:
@@ -60,7 +60,7 @@ _Door = Annotated[int, Field(ge=0, lt=codes.ANY_DOOR, description="counted from 
 _DoorOrAny = Annotated[int, Field(ge=0, le=codes.ANY_DOOR, description="counted from 0; 65535: any")]
 _Hours = Annotated[int, Field(ge=1, le=orders.HOURS_MAX)]
 _U32 = Annotated[int, Field(ge=0, le=U32_MAX)]
-HolderNumber = Annotated[int, Field(ge=0, le=codes.HOLDER_MAX, description="number of a courier company")]
+HolderNumber = Annotated[int, Field(ge=0, le=limits.HOLDER_MAX, description="number of a courier company")]
 RoleNumber = Annotated[
     int,
     Field(
@@ -97,7 +97,9 @@ class Body(BaseModel):
 class DoorBody(Body):
     """A compartment, in the order of the locker's door numbers."""
 
-    name: str = Field(max_length=fleet.DOOR_NAME_CHARACTERS_MAX, pattern=LINE_PATTERN, examples=["1"])
+    name: str = Field(
+        min_length=1, max_length=limits.DOOR_NAME_CHARS_MAX, pattern=LINE_PATTERN, examples=["1"]
+    )
     size: _Size
     low: bool = Field(default=False, description="can be reached from a wheelchair")
 
@@ -130,7 +132,7 @@ class LockerBody(Body):
         default=8, ge=labels.CODE_DIGITS_MIN, le=labels.CODE_DIGITS_MAX, description="length of its codes"
     )
     timezone: _Timezone = "UTC"
-    doors: list[DoorBody] = Field(default=[], max_length=messages.DOORS_MAX)
+    doors: list[DoorBody] = Field(default=[], max_length=limits.DOORS_MAX)
     place: PlaceBody | None = None
 
 
@@ -211,7 +213,7 @@ class MessageOrder(Body):
 class IdentifyOrder(Body):
     """Beep and blink."""
 
-    seconds: int = Field(default=10, ge=1, le=orders.IDENTIFY_S_MAX)
+    seconds: int = Field(default=10, ge=1, le=messages.IDENTIFY_S_MAX)
 
 
 class AgainOrder(Body):
@@ -270,7 +272,7 @@ class RevokeHolderBody(Body):
 
     role: RoleNumber
     action: ActionNumber
-    holder: int = Field(ge=0, lt=orders.COUNTERS.start)
+    holder: HolderNumber
 
 
 class ClearBody(Body):
@@ -292,7 +294,7 @@ class TakeInBody(Body):
     """A parcel that comes in; without a shelf the emptiest is proposed."""
 
     parcel: _Label
-    shelf: str = Field(default="", max_length=fleet.DOOR_NAME_CHARACTERS_MAX, pattern=LINE_PATTERN)
+    shelf: str = Field(default="", max_length=limits.DOOR_NAME_CHARS_MAX, pattern=LINE_PATTERN)
 
 
 class HandOverBody(Body):

@@ -6,10 +6,10 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, status
 from locker.core import events
 
+from consigne.protocol.messages import COMMAND_ID_CHARACTERS_MAX
 from consigne.protocol.untrusted import LINE_PATTERN
 
 from ..access.passes import Passes
-from ..fleet.commands import ID_CHARACTERS_MAX as COMMAND_CHARACTERS_MAX
 from ..fleet.orders import Orders
 from ..parcels.parcels import Parcels
 from ..people import audit
@@ -129,7 +129,7 @@ def _trail(host: HostService) -> APIRouter:
             str,
             Path(
                 min_length=1,
-                max_length=COMMAND_CHARACTERS_MAX,
+                max_length=COMMAND_ID_CHARACTERS_MAX,
                 pattern=LINE_PATTERN,
                 description="as its order was answered",
             ),

@@ -52,7 +52,6 @@ KEEP_S = 30 * 86_400
 KEEP_ORDERED_S = 400 * 86_400
 """How long one that a person ordered stays: it is the trail of who did what."""
 SUPERSEDED = "superseded"
-ID_CHARACTERS_MAX = 40
 
 
 @dataclass(frozen=True, slots=True)

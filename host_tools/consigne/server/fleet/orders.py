@@ -12,11 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from locker.core import records
-from locker.core.limits import DISPLAY_COLUMNS, NAME_CHARS_MAX, NOTICE_LINES_MAX, REOPEN_S_MAX
+from locker.core.limits import DISPLAY_COLUMNS, HOLDER_MAX, NAME_CHARS_MAX, NOTICE_LINES_MAX, REOPEN_S_MAX
 from locker.core.orders import SETTINGS
 from locker.texts import LANGUAGES
 from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
+
+from consigne.protocol.messages import IDENTIFY_S_MAX
+from consigne.protocol.untrusted import U32_MAX
 
 from ..errors import Conflict, Invalid, NotFound
 from ..people.audit import HOST
@@ -27,9 +30,8 @@ from ..storage.models import holders
 from . import commands
 
 MESSAGE_CHARACTERS_MAX = 100  # with blanks around; what is shown is checked line by line
-IDENTIFY_S_MAX = 60
 HOURS_MAX = 24 * 60
-COUNTERS = range(32_768, 65_536)  # in a holder's place; accounts have numbers below
+COUNTERS = range(HOLDER_MAX + 1, 65_536)  # in a revoked holder's place
 _AT_ONCE = (commands.OPEN, commands.IDENTIFY, commands.REBOOT, commands.AGAIN)
 
 ANSWERS = {
@@ -138,13 +140,13 @@ class Orders:
 
     def again(self, locker: str, seq: int, by: str = HOST) -> str:
         """Have a locker send its events again from a number on, as far as it still has them."""
-        _within("seq", seq, 1, 0xFFFFFFFF)
+        _within("seq", seq, 1, U32_MAX)
         return self._plain(commands.AGAIN, locker, {"seq": seq}, by)
 
     def revoke_token(self, locker: str, nonce: int, until_s: int, by: str = HOST) -> str:
         """Make one token worthless; ``until_s`` is the token's own end."""
-        _within("nonce", nonce, 1, 0xFFFFFFFF)
-        _within("until", until_s, _now(), 0xFFFFFFFF)
+        _within("nonce", nonce, 1, U32_MAX)
+        _within("until", until_s, _now(), U32_MAX)
         with self._database.write() as connection:
             lookup.in_service(connection, locker)
             return commands.revoke(connection, locker, _now(), nonce=(nonce, until_s), by=by)
@@ -153,7 +155,7 @@ class Orders:
         """Make every code of today of a courier, clerk or technician worthless; they get new ones."""
         _within("role", role, 1, 6)
         _within("action", action, 0, 5)
-        _within("holder", holder, 0, COUNTERS.start - 1)
+        _within("holder", holder, 0, HOLDER_MAX)
         with self._database.write() as connection:
             lookup.in_service(connection, locker)
             here = (holders.c.locker == locker) & (holders.c.role == role) & (holders.c.action == action)

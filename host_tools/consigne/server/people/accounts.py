@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from locker.core.limits import HOLDER_MAX
 from sqlalchemy import select, update
 from sqlalchemy.engine import Connection
 
@@ -27,7 +28,6 @@ from .roles import HOLDER_ROLES, Role
 
 PASSWORD_CHARACTERS = range(12, 257)
 SESSION_S = 12 * 3600
-HOLDER_MAX = 32_767  # beyond are the counters that take a holder's place
 _SCRYPT = {"n": 2**14, "r": 8, "p": 5}  # 16 MiB: one of OWASP's equal choices, Password Storage Cheat Sheet
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9 ._@-]{0,63}$")
 TRIES = 5

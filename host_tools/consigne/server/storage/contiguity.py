@@ -1,6 +1,6 @@
 """Which events of a stream the host has, and what it may therefore acknowledge.
 
-Pure: no database, no clock.  A *stream* is one life of one locker's journal, ``(locker, epoch)``;
+Pure: no database, no clock.  A *stream* is one epoch of one locker's journal, ``(locker, epoch)``;
 its events are numbered from 1.  ``Held`` is the set of numbers the host holds, kept as the highest
 number of the unbroken run from 1 (what the acknowledgement says) and the islands beyond it.
 """
@@ -10,14 +10,13 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from consigne.protocol.events import Event
+from consigne.protocol.untrusted import U32_MAX
 
 Stream = tuple[str, int]  # locker, epoch
 
 ISLANDS_MAX = 64
 """Islands one stream may have.  An event that would make another is left for later: it was not
 acknowledged, so the locker still has it and the request for the first gap brings it again."""
-
-SEQ_MAX = 0xFFFFFFFF
 
 
 class Held:
@@ -80,9 +79,9 @@ class Held:
         Raises
         ------
         ValueError
-            The range is empty or does not lie within 1 .. ``SEQ_MAX``.
+            The range is empty or does not lie within 1 .. ``U32_MAX``.
         """
-        if not 1 <= first <= last <= SEQ_MAX:
+        if not 1 <= first <= last <= U32_MAX:
             raise ValueError(f"no range of event numbers: {first}..{last}")
         first = max(first, self.contiguous + 1)
         if first > last:
