@@ -2,7 +2,10 @@
 
 import asyncio
 import os
+import signal
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +19,8 @@ from .service import HostService
 from .systemd import READY, STOPPING, feed_watchdog, notify
 
 TOKEN_VARIABLE = "CONSIGNE_API_TOKEN"
+GOODBYE_S = 5
+"""How long the end waits for clients: one that stalls must not keep back what is still to be committed."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,11 @@ def serve(listening: Listening, host: HostService) -> None:
 class _Server(uvicorn.Server):
     """Tells the service manager when requests are answered, and when no longer."""
 
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to ``_serve``: uvicorn's own raises them again, which ends us before the host."""
+        yield
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
@@ -69,9 +79,12 @@ async def _serve(listening: Listening, host: HostService, token: str | None) -> 
         port=listening.port,
         ssl_certfile=listening.certificate,
         ssl_keyfile=listening.key,
+        timeout_graceful_shutdown=GOODBYE_S,
     )
-    await host.start()
     server = _Server(config)
+    for one in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(one, server.handle_exit, one, None)
+    await host.start()
     serving = asyncio.create_task(server.serve())
     failing = asyncio.create_task(host.wait_failed())
     feeding = asyncio.create_task(feed_watchdog())

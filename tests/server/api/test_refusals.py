@@ -1,11 +1,13 @@
 """Whatever is sent in a field's place, one sentence says which field, what it must be and what came."""
 
+import asyncio
 import json
 import re
 
 import api_kit
 import pytest
 from api_kit import COUNTER, LOCKER
+from consigne.server.api.outside import BodyLimit
 from host_kit import device_key
 
 SENTENCE = re.compile(
@@ -181,6 +183,25 @@ def test_a_body_without_end_is_not_read_to_its_end(world, told):
     content = b" " * 1_001_000 if told else pieces()
     answer = world.ask("POST", "/lockers", content=content, headers=JSON)
     assert answer.status_code == 413 and "at most 1000000 bytes" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("path", [f"/lockers/{LOCKER}/reserve", "/login"])
+def test_a_body_that_never_arrives_is_waited_for_no_longer_than_said(tmp_path, path):
+    world = api_kit.made(f"sqlite:///{tmp_path / 'host.db'}")
+    limit = next(one for one in world.app.user_middleware if one.cls is BodyLimit)
+    limit.kwargs["body_s"] = 0.1
+
+    async def stalled():
+        yield b"{"
+        await asyncio.Event().wait()
+
+    type_ = "application/x-www-form-urlencoded" if path == "/login" else "application/json"
+    answer = world.ask("POST", path, content=stalled(), headers={"content-type": type_})
+    world.host.database.close()
+    assert (answer.status_code, answer.json()) == (
+        408,
+        {"detail": "the body did not arrive within 0.1 s: send it again, in one go"},
+    )
 
 
 def test_a_wrong_method_is_told_the_right_ones(world):

@@ -1,32 +1,91 @@
 """What is refused before a route is asked, in the same shape as what a route refuses."""
 
+import asyncio
+
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 from starlette.datastructures import Headers
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .bodies import MAX_BYTES
 
 TOO_LONG = f"the body is too long: send at most {MAX_BYTES} bytes"
+BODY_S = 20.0
+"""For a whole body to arrive, from when it is first asked for: the longest at 400 kbit/s."""
 
 
 class BodyLimit:
-    """ASGI middleware: a body that says itself that it is too long is not read.
+    """ASGI middleware: a body that says that it is too long is not read; one that stalls is not awaited.
 
     One that does not say so is broken off at the limit, see ``max_body_size`` of the routes.
+
+    Parameters
+    ----------
+    body_s
+        Seconds for a whole body to arrive, however it dribbles.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, body_s: float = BODY_S) -> None:
+        self._app, self._body_s = app, body_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["method"] == "POST":
-            length = Headers(scope=scope).get("content-length", "")
-            if length.isdecimal() and int(length) > MAX_BYTES:
-                await JSONResponse({"detail": TOO_LONG}, 413)(scope, receive, send)
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        length = Headers(scope=scope).get("content-length", "")
+        if scope["method"] == "POST" and length.isdecimal() and int(length) > MAX_BYTES:
+            await JSONResponse({"detail": TOO_LONG}, 413)(scope, receive, send)
+            return
+        async with asyncio.timeout(None) as limit:
+            body = _Body(receive, send, limit, self._body_s)
+            try:
+                await self._app(scope, body.receive, body.send)
                 return
-        await self._app(scope, receive, send)
+            except asyncio.CancelledError:
+                if body.is_answered:
+                    raise
+        # Only the time above and the server at its end cancel a request, whose task ends here either way.
+        await _cut_short(self._body_s if limit.expired() else None)(scope, receive, send)
+
+
+def _cut_short(body_s: float | None) -> JSONResponse:
+    """What is said to a request whose body did not arrive within ``body_s``, or at the end of the host."""
+    if body_s is None:
+        status, told = 503, "the host is being stopped: ask again in a minute"
+    else:
+        status, told = 408, f"the body did not arrive within {body_s:g} s: send it again, in one go"
+    return JSONResponse({"detail": told}, status, {"connection": "close"})
+
+
+class _Body:
+    """Has a request end when its body is late; one whose answer has begun is not ended."""
+
+    def __init__(self, receive: Receive, send: Send, limit: asyncio.Timeout, seconds: float) -> None:
+        self._receive, self._send, self._limit = receive, send, limit
+        self._seconds = seconds
+        self._is_bounded = True
+        self.is_answered = False
+
+    async def receive(self) -> Message:
+        """The next part; the time begins with the first, for a route may have no use for a body."""
+        if self._is_bounded and self._limit.when() is None:
+            self._limit.reschedule(asyncio.get_running_loop().time() + self._seconds)
+        message = await self._receive()
+        if not message.get("more_body", False):
+            self._release()
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Send a part of the answer."""
+        self.is_answered = True
+        self._release()
+        await self._send(message)
+
+    def _release(self) -> None:
+        if self._is_bounded and not self._limit.expired():
+            self._is_bounded = False
+            self._limit.reschedule(None)
 
 
 class _NotAllowed:
