@@ -1,13 +1,16 @@
 """``consigne device virtual``: a board to practise on, from the command line."""
 
 import io
+import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from consigne.cabinet.compiler import compile_cabinet, open_cabinet, spelled_out
 from consigne.cabinet.profiles import hardware_dir
+from consigne.sim.virtualboard.board import VirtualBoard
 from consigne.sim.virtualboard.command import by_hand
 from rich.console import Console
 from virtual_kit import board_at, tool
@@ -85,3 +88,51 @@ def test_an_unknown_chip_is_refused_with_those_there_are(tmp_path):
     command = [*COMMAND, str(tmp_path / "flash.bin"), "--chip", "rp2040"]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=600)
     assert done.returncode == 2 and "esp32s3" in done.stderr
+
+
+@pytest.mark.parametrize("options", [(), ("--micropython", "v1.28.0")])
+def test_a_file_that_is_no_flash_image_stays_as_it_is(tmp_path, options):
+    mine = tmp_path / "mine.toml"
+    shutil.copy(DEMO, mine)
+    done = subprocess.run(
+        [*COMMAND, str(mine), *options], check=False, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 2 and "is not a flash image" in " ".join(done.stderr.split())
+    assert mine.read_bytes() == Path(DEMO).read_bytes()
+
+
+def test_a_version_of_micropython_that_there_is_not_is_refused_and_nothing_is_made(tmp_path):
+    command = [*COMMAND, str(tmp_path / "flash.bin"), "--micropython", "v9.9.9"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and "v1.28.0" in done.stderr
+    assert not (tmp_path / "flash.bin").exists()
+
+
+def test_the_terminal_shows_what_programs_print_and_nothing_of_what_a_tool_asks(tmp_path):
+    """A tool reads keys off a board; they must not stand on somebody's screen."""
+    command = [*COMMAND, "flash.bin", "--micropython", "v1.28.0", "--link", "port"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline().strip() == "port"
+        port = tmp_path / "port"
+        for words in (
+            ("exec", "f = open('main.py', 'w'); f.write('print(1000 + 234)'); f.close()"),
+            ("exec", "print('device_' + 'key'); print('part', end='')"),
+            ("reset",),
+        ):
+            assert tool("mpremote", "connect", port, *words).returncode == 0
+        said = ""
+        while "1234" not in said:
+            said += process.stdout.readline()
+        assert "device_key" not in said and "part" not in said
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_an_empty_flash_is_told_once_with_what_to_do(tmp_path):
+    with VirtualBoard(tmp_path / "flash.bin") as board:
+        board.reset()
+        told = [line for _, what, line in board.log if what == "boot"]
+    assert len(told) == 1 and "there is no program" in told[0] and "consigne device flash" in told[0]

@@ -30,6 +30,10 @@ ROM_BOOT = Path(__file__).with_name("romboot.py")
 READ_BYTES = 65_536  # of the wire at once; a message may come in pieces whatever this is
 UNSENT_MAX = 65536
 LINE_MAX = 2000
+STDOUT, PROMPT = (
+    "stdout",
+    "prompt",
+)  # in the board's log: what programs print, and what tools are answered
 T = TypeVar("T")
 
 
@@ -70,6 +74,7 @@ class MicroPythonGround:
         self._port: Port | None = None
         self._unsent = bytearray()
         self._line = bytearray()
+        self._printer = STDOUT
         self.chip_clock = chipclock.ChipClock()
         self.on_end: Callable[[str], None] = lambda text: None
 
@@ -242,11 +247,11 @@ class MicroPythonGround:
         *lines, rest = self._line.split(b"\n")
         self._line = bytearray(rest[-LINE_MAX:])
         for line in lines:
-            self._board.note("stdout", line.decode(errors="replace").rstrip())
+            self._board.note(self._printer, line.decode(errors="replace").rstrip())
 
     def _flush_line(self) -> None:
         if self._line:
-            self._board.note("stdout", self._line.decode(errors="replace"))
+            self._board.note(self._printer, self._line.decode(errors="replace"))
             self._line.clear()
 
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
 
-from consigne.sim.grounds.process import NoInterpreter, interpreter
+from consigne.sim.grounds.process import PROMPT, NoInterpreter, interpreter
 
 if TYPE_CHECKING:
     from consigne.cabinet.deviceconfig import WiredConfig
@@ -57,16 +57,20 @@ def virtual(
 
     from .board import VirtualBoard, install
     from .chips import CHIPS
-    from .image import KINDS, OFFICIAL_PSRAM
+    from .flash import NoFlash, check_file
+    from .image import KINDS, OFFICIAL_PSRAM, RELEASES
     from .psram import Psram
 
+    try:
+        check_file(flash)
+    except NoFlash as error:
+        raise typer.BadParameter(str(error)) from None
     config = _wired(cabinet) if cabinet else None
     chip = chip or (config["board"] if config else "esp32")
-    if chip not in CHIPS:
-        raise typer.BadParameter(f"there is no chip '{chip}'; choose one of {', '.join(CHIPS)}")
-    if image not in KINDS:
-        raise typer.BadParameter(f"there is no image '{image}'; choose one of {', '.join(KINDS)}")
+    _choose("chip", chip, CHIPS)
+    _choose("image", image, KINDS)
     if micropython:
+        _choose("MicroPython", micropython, RELEASES)
         flash.unlink(missing_ok=True)
         install(flash, micropython, chip, image)
     psram = None if image == OFFICIAL_PSRAM else Psram()  # the others are for boards without
@@ -77,9 +81,7 @@ def virtual(
     with VirtualBoard(flash, config, chip=chip, link=link, paced=paced, psram=psram) as board:
         port = board.port
         console.print(f"[bold]{escape(port)}[/bold]")
-        board.listeners.append(
-            lambda line: console.print(f"[dim]{line[0] / 1e6:9.3f}[/dim] {line[1]} {escape(line[2])}")
-        )
+        board.listeners.append(lambda line: _show(console, line))
         if config is not None:
             keys = keys_of(config["keypad"])
             threading.Thread(target=by_hand, args=(board, keys, console, sys.stdin), daemon=True).start()
@@ -92,6 +94,18 @@ def virtual(
             if shown != glass and any(line.strip() for line in shown):
                 console.print(Panel(escape("\n".join(shown)), expand=False))
             glass = shown
+
+
+def _choose(what: str, wanted: str, known: Iterable[str]) -> None:
+    if wanted not in known:
+        raise typer.BadParameter(f"there is no {what} '{wanted}'; choose one of {', '.join(known)}")
+
+
+def _show(console: Console, line: tuple[int, str, str]) -> None:
+    """A line of the board's log; what a tool and the raw prompt exchange can be keys, and is not shown."""
+    at_us, what, detail = line
+    if what != PROMPT:
+        console.print(f"[dim]{at_us / 1e6:9.3f}[/dim] {what} {escape(detail)}")
 
 
 def _look_at_machine() -> None:

@@ -41,6 +41,25 @@ class Region:
         return self._flash.ioctl(op, arg)
 
 
+class NoFlash(ValueError):
+    """A file that is not a flash image; the text is one sentence."""
+
+
+def check_file(path: Path, size: int = layout.FLASH_BYTES) -> None:
+    """Raises ``NoFlash`` for what must not be written over: whatever is there and is not ``size`` long."""
+    try:
+        if not path.exists():
+            if path.parent.is_dir():
+                return
+            raise NoFlash(f"{path} cannot be made: there is no folder {path.parent}")
+        found = path.stat().st_size
+    except OSError as error:
+        raise NoFlash(f"{path} cannot be read: {error.strerror}") from None
+    if not path.is_file() or found != size:
+        what = f"has {found} bytes, a flash image {size}" if path.is_file() else "is no file"
+        raise NoFlash(f"{path} is not a flash image ({what}): give the name of one, or of a new file")
+
+
 def open_flash(path: Path, size: int = layout.FLASH_BYTES) -> NorFlash:
     """The flash in ``path``, erased where the file does not reach."""
     return NorFlash(size, str(path))

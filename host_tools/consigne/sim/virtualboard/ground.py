@@ -16,7 +16,7 @@ from ..board.flash import NorFlash, PowerCut
 from ..board.wire import Handlers
 from ..clock import Timer
 from ..ground import PowerLost
-from ..grounds.process import LAUNCHER, ROM_BOOT, MicroPythonGround
+from ..grounds.process import LAUNCHER, PROMPT, ROM_BOOT, STDOUT, MicroPythonGround
 from ..shim import _ops as ops
 from . import image
 from .cable import SerialCable, UsbCable
@@ -42,6 +42,9 @@ BAUD = 115_200  # of the ROM's messages and of the port's console
 # takes so long: the strap is looked at later than on a board, where 10 kOhm and 1 uF at EN make it 10 ms.
 STRAP_US = 60_000
 PANIC_US = 100_000  # from a panic's last word to the reset
+_NOTHING_STARTS = "use `consigne device flash`, or begin anew with --micropython"
+_RAW_BEGINS = b"raw REPL"  # of onboard/rawprompt.py
+_RAW_ENDED = b"MicroPython v"  # the banner of the friendly prompt
 RETRY_US = 1_000_000  # between two attempts of the ROM to find something to start
 
 
@@ -83,6 +86,7 @@ class SerialGround(MicroPythonGround):
         self._loader: Loader | None = None
         self._retry: Timer | None = None
         self._raw = False
+        self._told = ""  # why nothing starts, said once
         self._program: image.Image | None = None
         self._interrupt_char = NO_CHAR
         self._pipe = (-1, -1)
@@ -134,7 +138,9 @@ class SerialGround(MicroPythonGround):
         try:
             self._boot()
         except (layout.LayoutError, image.ImageError) as error:
-            self._board.note("boot", str(error))
+            if str(error) != self._told:
+                self._told = str(error)
+                self._board.note("boot", f"{error}; {_NOTHING_STARTS}")
             self._retry = self._board.clock.call_in(RETRY_US, self._start)
 
     def _boot(self) -> None:
@@ -159,6 +165,7 @@ class SerialGround(MicroPythonGround):
         except image.ImageError:
             self.line.send(b"E (53) boot: No bootable app partitions in the partition table\r\n")
             raise
+        self._told = ""
         self._board.partitions = table
         self._board.flash.clear()
         self._board.flash.update(regions(self._flash, table))
@@ -184,6 +191,7 @@ class SerialGround(MicroPythonGround):
 
     def _interpret(self) -> None:
         self._interrupt_char = NO_CHAR
+        self._printer = STDOUT
         super().start()
         assert self._port is not None
         self._port.flash_takes_time = self._paced
@@ -264,7 +272,16 @@ class SerialGround(MicroPythonGround):
 
     def _console_write(self, number: int, payload: bytes) -> None:
         self._read_output()  # what was printed before comes before
+        if payload.startswith(_RAW_BEGINS):
+            self._printed_by(PROMPT)
+        elif payload.startswith(_RAW_ENDED):
+            self._printed_by(STDOUT)
         self.line.send(payload)
+
+    def _printed_by(self, printer: str) -> None:
+        """From here on what is printed is a program's on the board, or an answer to a tool (``PROMPT``)."""
+        self._flush_line()
+        self._printer = printer
 
     def _console_interrupt(self, number: int, payload: bytes) -> None:
         self._interrupt_char = number

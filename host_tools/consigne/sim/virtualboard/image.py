@@ -64,6 +64,8 @@ VARIANTS = {
 }
 """By chip and kind; no official image has ROMFS, and the C3 takes no PSRAM."""
 KINDS = tuple(sorted({kind for _, kind in VARIANTS}))
+RELEASES = ("v1.25.0", "v1.26.0", "v1.26.1", "v1.27.0", "v1.28.0")
+"""Of MicroPython, that the firmware can be on: from the oldest that ``device`` takes to the newest tried."""
 
 
 class ImageError(ValueError):
