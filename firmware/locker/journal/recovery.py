@@ -179,12 +179,12 @@ def _judge(sectors: "Sectors", reader: "Reader", report: Recovery, found: Found)
         found.gaps.insert(0, (released + 1, oldest - 1))
     found.gaps = [(max(a, released + 1), b) for a, b in found.gaps if b > released]
     if found.gaps:
-        _forget_recorded(sectors, reader, found)
+        _forget_recorded(reader, found)
     for first, last in found.gaps:
         report.lost_events += last - first + 1
 
 
-def _forget_recorded(sectors: "Sectors", reader: "Reader", found: Found) -> None:
+def _forget_recorded(reader: "Reader", found: Found) -> None:
     """Take from ``found.gaps`` those that a LOST record of the log already tells of."""
     sector = reader.oldest(found.head)
     reader.start(sector, f.FIRST)

@@ -69,11 +69,11 @@ def decode(partition: bytes) -> Dump:
     sectors = Sectors(cast("Flash", _ReadOnly(whole)))  # recovery writes nothing
     reader = Reader(sectors)
     report, found = recover(sectors, reader)
-    entries = list(_entries(sectors, reader, found.head)) if found.head >= 0 else []
+    entries = list(_entries(reader, found.head)) if found.head >= 0 else []
     return Dump(report.text, report.proven, found.acknowledged, found.next_seq, entries)
 
 
-def _entries(sectors: Any, reader: Any, head: int) -> Iterator[Entry]:
+def _entries(reader: Any, head: int) -> Iterator[Entry]:
     reader.start(reader.oldest(head), FIRST)
     while reader.next_in_log(head):
         if reader.kind >= OWN_KINDS:

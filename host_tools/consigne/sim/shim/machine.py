@@ -135,9 +135,6 @@ class SoftI2C:
         _link.ask(_ops.I2C_WRITE, addr, self._bus + bytes(buf))
         return len(buf)
 
-    def writevto(self, addr, vector, stop=True):
-        return self.writeto(addr, b"".join(vector), stop)
-
     def readfrom_into(self, addr, buf, stop=True):
         self._read(addr, b"", buf)
 
