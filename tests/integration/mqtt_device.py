@@ -37,19 +37,28 @@ def plain(field):
 
 
 class Link:
-    """The network interface of a machine that has one; the test may unplug it."""
+    """The network interface of a machine that has one; the test may unplug it.
+
+    ``looks`` counts how often the client asked for its state: once in each look at a connection.
+    """
 
     def __init__(self):
         self.plugged = True
+        self.looks = 0
 
     def is_up(self):
+        self.looks += 1
         return self.plugged
 
 
 class RecordingClient(Client):
-    """Remembers every ``last_error``, so that a test can see what each connection ended for."""
+    """Remembers every ``last_error``, so that a test can see what each connection ended for.
+
+    ``unheard_ms`` says how long the server had been silent when the last of them ended.
+    """
 
     errors = ()
+    unheard_ms = 0
 
     @property
     def last_error(self):
@@ -58,12 +67,14 @@ class RecordingClient(Client):
     @last_error.setter
     def last_error(self, text):
         self.errors += (text,)
+        self.unheard_ms = time.ticks_diff(time.ticks_ms(), self._conversation.heard_ms)
 
 
 class Locker:
     def __init__(self, options):
         self.link = Link()
         self.busy = False
+        self.asked_whether_busy = 0
         self.doors = [[0, 0, None] for _ in range(options.get("doors", 12))]
         self.trust = TRUST_FLOOR if "floor" in options else TRUST_SET
         self.epoch_s = options.get("floor", options.get("chip", START_S))
@@ -91,7 +102,7 @@ class Locker:
             ),
             self.link,
             Resolver(lambda: options.get("name_server", ""), options.get("name_port", 53)),
-            lambda: not self.busy,
+            self.is_idle,
             Conversation(window=options.get("window", 32)),
         )
         self.sync = Sync(
@@ -124,6 +135,10 @@ class Locker:
         self.calendar.append(epoch_s)
         year, month, day, hour, minute, second, weekday = time.gmtime(epoch_s)[:7]
         RTC().datetime((year, month, day, weekday, hour, minute, second, 0))
+
+    def is_idle(self):
+        self.asked_whether_busy += 1
+        return not self.busy
 
     def now(self):
         return (time.ticks_add(time.ticks_ms(), self.skipped_ms), self.epoch_s, self.trust)
@@ -180,6 +195,9 @@ class Requests:
             "up": client.is_up(),
             "error": client.last_error,
             "errors": client.errors[1:],
+            "unheard_ms": client.unheard_ms,
+            "looks": self.locker.link.looks,
+            "asked_whether_busy": self.locker.asked_whether_busy,
             "session": client.session(),
             "in_flight": client.in_flight(),
             "next_seq": journal.next_seq,

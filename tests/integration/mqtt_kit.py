@@ -193,6 +193,11 @@ class Device(Process):
     def wait_up(self) -> None:
         eventually(lambda: self.state()["up"], "the device is connected")
 
+    def wait_looked(self) -> None:
+        """Until the client has looked at its connection: a look that began after this and has ended."""
+        looks = self.state()["looks"]
+        eventually(lambda: self.state()["looks"] >= looks + 2, "it looked at its connection")
+
     def kill(self) -> None:
         super().kill()
         self._reader.join(PATIENCE_S)

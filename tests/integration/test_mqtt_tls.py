@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mqtt_kit import START_S, Device, Mosquitto, ended, eventually
+from mqtt_kit import PATIENCE_S, START_S, Device, Mosquitto, ended, eventually
 from mqtt_servers import NameServer
 
 
@@ -95,11 +95,17 @@ def device_of(folder: Path, broker: Any, names: NameServer, **options: Any) -> D
 @dataclass
 class InPieces:
     """A way to a server on which whatever that sends comes in pieces of seven bytes, each a while after the
-    other: of a TLS record a part is there, and the rest is not."""
+    other: of a TLS record a part is there, and the rest is not.
+
+    ``hold`` lets one more piece through; ``held`` is set once that is with the client, which is so until
+    ``let_go``.
+    """
 
     target: int
 
     def __post_init__(self) -> None:
+        self.held, self._flows = threading.Event(), threading.Event()
+        self._flows.set()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._serve, daemon=True).start()
@@ -110,15 +116,31 @@ class InPieces:
                 near, _ = self._listener.accept()
                 near.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 far = socket.create_connection(("127.0.0.1", self.target))
-                threading.Thread(target=self._pass_on, args=(near, far, 65536, 0), daemon=True).start()
-                threading.Thread(target=self._pass_on, args=(far, near, 7, 0.002), daemon=True).start()
+                threading.Thread(target=self._pass_on, args=(near, far), daemon=True).start()
+                threading.Thread(target=self._pass_on_pieces, args=(far, near), daemon=True).start()
 
-    def _pass_on(self, source: socket.socket, to: socket.socket, piece_bytes: int, pause_s: float) -> None:
+    def _pass_on(self, source: socket.socket, to: socket.socket) -> None:
         with contextlib.suppress(OSError):
-            while data := source.recv(piece_bytes):
+            while data := source.recv(65536):
                 to.sendall(data)
-                time.sleep(pause_s)
             to.shutdown(socket.SHUT_WR)
+
+    def _pass_on_pieces(self, source: socket.socket, to: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(7):
+                to.sendall(data)
+                time.sleep(0.002)
+                if not self._flows.is_set():
+                    self.held.set()
+                    self._flows.wait()
+            to.shutdown(socket.SHUT_WR)
+
+    def hold(self) -> None:
+        self.held.clear()
+        self._flows.clear()
+
+    def let_go(self) -> None:
+        self._flows.set()
 
     def kill(self) -> None:
         self._listener.close()
@@ -132,7 +154,15 @@ def test_a_record_of_which_the_rest_is_still_to_come_ends_no_connection(tmp_path
     device = device_of(tmp_path, way, names)
     with ended(broker, names, way, device):
         device.wait_up()
-        time.sleep(0.5)  # SUBACKs, each a record of many pieces
+        for _ in range(3):
+            eventually(lambda: device.state()["in_flight"] == 0, "nothing is on its way")
+            way.hold()
+            device.ask("append", 1)
+            assert way.held.wait(PATIENCE_S), "of what acknowledges the event a piece is there"
+            device.wait_looked()
+            assert device.state()["in_flight"] == 1
+            way.let_go()
+        eventually(lambda: device.state()["in_flight"] == 0, "all is acknowledged")
         assert device.state()["up"] and device.state()["errors"] == []
 
 
@@ -196,7 +226,7 @@ def test_with_a_clock_chip_that_is_right_one_handshake_is_enough(tmp_path: Path)
     with one_device(tmp_path, chip=START_S) as device:
         device.wait_up()
         device.ask("set_time", START_S + 2)
-        time.sleep(1.2)  # a look at the state of the connection
+        device.wait_looked()
         assert device.state()["up"] and device.state()["calendar"] == [START_S]
 
 
@@ -258,7 +288,7 @@ def test_a_clock_chip_that_is_wrong_by_a_year_keeps_nobody_offline_for_more_than
         device.ask("wait", 101)
         device.wait_up()
         assert device.state()["calendar"][-1] == (last_s - 3600 if wrong_days > 0 else first_s)
-        time.sleep(1.2)  # a look at the state of the connection
+        device.wait_looked()
         assert device.state()["up"], "nobody has said another time yet"
 
 
@@ -284,7 +314,7 @@ def test_an_hour_makes_no_difference_to_a_certificate(tmp_path: Path) -> None:
     with one_device(tmp_path, floor=START_S) as device:
         device.wait_up()
         device.ask("set_time", START_S + 3600)
-        time.sleep(1.2)  # a look at the state of the connection
+        device.wait_looked()
         assert device.state()["up"] and device.state()["errors"] == []
 
 
