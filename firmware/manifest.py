@@ -94,7 +94,7 @@ freeze(
         "locker/drivers/watchdog.py",
         "locker/drivers/wiegand.py",
         "locker/journal/__init__.py",
-        "locker/journal/format.py",
+        "locker/journal/layout.py",
         "locker/journal/log.py",
         "locker/journal/outbox.py",
         "locker/journal/reader.py",

@@ -4,9 +4,9 @@ from time import ticks_add
 
 from locker.core import codes
 from locker.core import records as device_records
-from locker.core import throttle as T
 from locker.core.access import Access
 from locker.core.events import TRUST_SET, VIA_KEYPAD
+from locker.core.throttle import TRIES_MAX
 
 KEY = bytes(range(32))
 OTHER_KEY = bytes(range(1, 33))
@@ -116,7 +116,7 @@ class Desk:
         """The reason of a fresh try; the bucket is topped up first, so that it is never in the way."""
         self.put(
             device_records.THROTTLE_STATE,
-            device_records.pack(device_records.THROTTLE_STATE, 1000 * T.TRIES_MAX, 0),
+            device_records.pack(device_records.THROTTLE_STATE, 1000 * TRIES_MAX, 0),
         )
         return self.type(digits)[0]
 

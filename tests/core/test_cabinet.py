@@ -3,15 +3,23 @@
 from time import ticks_add
 
 from cabinet_kit import CabinetRig
-from locker.core import cabinet as C
 from locker.core import doors, records
+from locker.core.cabinet import (
+    IS_OPEN,
+    NOTE_ALARM,
+    NOTE_BROKEN,
+    NOTE_REMIND,
+    NOTE_STUCK,
+    ORDERED,
+    OUT_OF_ORDER,
+)
 
 
 def _with_parcel(door=0, parcel="P1"):
     b = CabinetRig()
     for i in range(4):
         b.signal(i, doors.SEEN_CLOSED)
-    assert b.order(door, doors.FOR_DEPOSIT, parcel, role=1, holder=7) == C.ORDERED
+    assert b.order(door, doors.FOR_DEPOSIT, parcel, role=1, holder=7) == ORDERED
     b.signal(door, doors.PULSED)
     b.signal(door, doors.SEEN_OPEN)
     b.signal(door, doors.SEEN_CLOSED)
@@ -73,7 +81,7 @@ def test_a_door_opened_without_an_order_is_an_alarm_and_is_given_to_nobody():
     b.signal(0, doors.SEEN_OPEN)
     b.signal(0, doors.SEEN_CLOSED)
     assert b.kinds() == ["forced", "closed"]
-    assert (0, C.NOTE_ALARM) in b.cabinet.notes
+    assert (0, NOTE_ALARM) in b.cabinet.notes
     assert b.cabinet.choose(1) == 1
     b.record(15, 0, 0)  # released by the operator
     assert b.cabinet.choose(1) == 0
@@ -84,7 +92,7 @@ def test_a_forced_compartment_still_opens_for_who_comes_for_the_parcel():
     b.signal(0, doors.SEEN_OPEN)
     b.signal(0, doors.SEEN_CLOSED)
     assert b.cabinet.doors[0].content == doors.PARCEL and b.cabinet.doors[0].block == doors.BLOCKED_FORCED
-    assert b.order(0, doors.FOR_COLLECT, "P1") == C.ORDERED
+    assert b.order(0, doors.FOR_COLLECT, "P1") == ORDERED
 
 
 def test_an_open_door_is_given_to_nobody_and_not_pulsed():
@@ -92,13 +100,13 @@ def test_an_open_door_is_given_to_nobody_and_not_pulsed():
     for i in range(4):
         b.signal(i, doors.SEEN_OPEN if i == 1 else doors.SEEN_CLOSED)
     assert b.cabinet.choose(1) == 0
-    assert b.order(1, doors.FOR_REMOTE) == C.IS_OPEN and b.pulses == []
+    assert b.order(1, doors.FOR_REMOTE) == IS_OPEN and b.pulses == []
 
 
 def test_before_the_sensor_has_spoken_no_door_moves():
     b = CabinetRig()
     assert b.cabinet.choose(1) == -1
-    assert b.order(0, doors.FOR_SERVICE) == C.OUT_OF_ORDER and b.pulses == []
+    assert b.order(0, doors.FOR_SERVICE) == OUT_OF_ORDER and b.pulses == []
 
 
 def test_a_compartment_of_the_right_size_and_the_low_ones_kept():
@@ -142,7 +150,7 @@ def test_power_gone_between_pulse_and_opening_spends_nothing():
     after.signal(0, doors.SEEN_CLOSED)
     assert after.kinds() == ["not_opened"]
     assert after.cabinet.doors[0].content == doors.PARCEL
-    assert after.order(0, doors.FOR_COLLECT, "P1") == C.ORDERED
+    assert after.order(0, doors.FOR_COLLECT, "P1") == ORDERED
 
 
 def test_power_gone_between_pulse_and_opening_door_found_open_was_our_order():
@@ -196,7 +204,7 @@ def test_a_door_left_open_reminds_and_then_becomes_an_event_once():
     b.pass_ms(300_000)
     assert b.kinds().count("left_open") == 1
     assert b.facts[-1]["after_s"] == 120
-    remind, alarm = (0, C.NOTE_REMIND), (0, C.NOTE_ALARM)
+    remind, alarm = (0, NOTE_REMIND), (0, NOTE_ALARM)
     assert b.cabinet.notes == [remind] * 4 + [alarm] + [remind] * 6
 
 
@@ -283,10 +291,10 @@ def test_service_and_remote_opens_leave_the_parcel_what_it_is():
 def test_a_faulty_sensor_takes_one_door_out_of_service_and_back():
     b = _with_parcel()
     b.cabinet.sensor_fault(0, doors.FAULT_CHATTER, b.now())
-    assert b.order(0, doors.FOR_COLLECT, "P1") == C.OUT_OF_ORDER
-    assert b.order(1, doors.FOR_SERVICE) == C.ORDERED
+    assert b.order(0, doors.FOR_COLLECT, "P1") == OUT_OF_ORDER
+    assert b.order(1, doors.FOR_SERVICE) == ORDERED
     b.signal(0, doors.SEEN_CLOSED)
-    assert b.order(0, doors.FOR_COLLECT, "P1") == C.ORDERED
+    assert b.order(0, doors.FOR_COLLECT, "P1") == ORDERED
 
 
 def test_a_silent_lock_board_is_said_and_nothing_is_spent():
@@ -294,7 +302,7 @@ def test_a_silent_lock_board_is_said_and_nothing_is_spent():
     b.order(0, doors.FOR_COLLECT, "P1")
     b.signal(0, doors.PULSE_FAILED)
     assert b.kinds() == ["pulse", "door_fault", "not_opened"]
-    assert b.cabinet.doors[0].content == doors.PARCEL and b.cabinet.notes[-1] == (0, C.NOTE_BROKEN)
+    assert b.cabinet.doors[0].content == doors.PARCEL and b.cabinet.notes[-1] == (0, NOTE_BROKEN)
 
 
 def test_a_snapshot_folds_to_the_same_cabinet():
@@ -311,16 +319,16 @@ def test_a_snapshot_folds_to_the_same_cabinet():
 
 def test_a_door_pushed_shut_as_it_springs_is_not_a_collection_and_opens_again_for_the_same_code():
     b = _with_parcel()
-    assert b.order(0, doors.FOR_COLLECT, "P1") == C.ORDERED
+    assert b.order(0, doors.FOR_COLLECT, "P1") == ORDERED
     b.signal(0, doors.PULSED)
     b.signal(0, doors.SEEN_OPEN)
     b.cabinet.notes.clear()
     b.signal(0, doors.SEEN_CLOSED, after_ms=700)
     assert b.kinds()[-3:] == ["opened", "closed", "not_opened"]
     assert b.cabinet.doors[0].content == doors.PARCEL and b.cabinet.choose(1) != 0
-    assert b.cabinet.notes == [(0, C.NOTE_STUCK)]
+    assert b.cabinet.notes == [(0, NOTE_STUCK)]
     assert b.restart().cabinet.doors[0].content == doors.PARCEL
-    assert b.order(0, b.cabinet.doors[0].purpose, "P1") == C.ORDERED
+    assert b.order(0, b.cabinet.doors[0].purpose, "P1") == ORDERED
     b.signal(0, doors.SEEN_OPEN)
     b.signal(0, doors.SEEN_CLOSED)
     assert b.kinds()[-1] == "collected"
@@ -415,7 +423,7 @@ def test_a_sensor_that_falls_silent_again_and_again_fills_no_journal_and_its_sil
     b.cabinet.sensor_fault(1, doors.FAULT_SENSOR_SILENT, b.now())
     b.cabinet.hour()
     assert [(fact["door"], fact["fault"]) for fact in b.facts[6:]] == [(1, doors.FAULT_SENSOR_SILENT)]
-    assert b.order(1, doors.FOR_SERVICE) == C.OUT_OF_ORDER
+    assert b.order(1, doors.FOR_SERVICE) == OUT_OF_ORDER
     b.cabinet.hour()
     b.cabinet.sensor_fault(0, doors.FAULT_CHATTER, b.now())
     assert b.kinds()[7:] == ["door_fault"]
@@ -427,10 +435,10 @@ def test_a_door_that_swings_in_the_wind_fills_no_journal_and_is_blocked_heard_an
         b.cabinet.signal(0, doors.SEEN_OPEN, b.now())
         b.cabinet.signal(0, doors.SEEN_CLOSED, b.now())
     assert b.kinds() == ["forced", "closed"] * 5
-    assert [note for note in b.cabinet.notes if note == (0, C.NOTE_ALARM)] == [(0, C.NOTE_ALARM)] * 100
+    assert [note for note in b.cabinet.notes if note == (0, NOTE_ALARM)] == [(0, NOTE_ALARM)] * 100
     assert b.cabinet.doors[0].block == doors.BLOCKED_FORCED and b.cabinet.doors[0].content == doors.PARCEL
     b.cabinet.signal(0, doors.SEEN_OPEN, b.now())
-    assert b.order(0, doors.FOR_SERVICE) == C.IS_OPEN
+    assert b.order(0, doors.FOR_SERVICE) == IS_OPEN
     b.cabinet.hour()
     assert b.kinds()[10:] == ["forced"] and b.cabinet.doors[0].seen_open
     b.cabinet.signal(0, doors.SEEN_CLOSED, b.now())

@@ -1,8 +1,8 @@
 """What a person at the keypad sees and gets, from the first key to the closed door."""
 
 from core_kit import CoreRig, site
-from locker.core import cabinet as C
 from locker.core import dialog, doors, events
+from locker.core.cabinet import NOTE_REMIND
 
 
 def test_a_parcel_the_locker_never_heard_of_goes_in_and_comes_out_with_no_network():
@@ -529,7 +529,7 @@ def test_every_input_of_the_dialogs_table_is_one_that_can_come():
     inputs += [dialog.TOGETHER, dialog.TIMEOUT, dialog.CARD] + list(dialog.DOOR_INPUTS)
     for row in dialog.TABLE.strip().split("\n"):
         assert row.split(" ")[1] in inputs, row
-    assert len(dialog.DOOR_INPUTS) == C.NOTE_REMIND + 1
+    assert len(dialog.DOOR_INPUTS) == NOTE_REMIND + 1
 
 
 def test_two_couriers_one_after_the_other_are_told_apart():

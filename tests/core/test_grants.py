@@ -1,8 +1,8 @@
 """Listed grants: what is taken from the host, how often it opens, and what a restart remembers."""
 
 from access_kit import EPOCH_S, NEVER, Desk, grant, listed_tag
-from locker.core import grants as G
 from locker.core import reasons, records
+from locker.core.grants import Grants
 
 CODE = "12345678"
 
@@ -139,7 +139,7 @@ def test_a_grant_for_any_door_is_spent_by_the_door_it_opened():
 
 
 def test_the_set_is_bounded_and_what_has_ended_makes_room():
-    few = G.Grants(4)
+    few = Grants(4)
     for i in range(4):
         few.put(grant(i + 1, "{:08d}".format(i), end=NEVER if i != 2 else EPOCH_S + 10), EPOCH_S)
     extra = grant(9999, "99999999")
@@ -166,7 +166,7 @@ def test_the_version_of_the_set_survives():
 
 def test_many_grants_come_and_go_and_each_opens_what_it_did():
     """More than one page of them; those that share bytes, digits or a page never stand for another."""
-    many = G.Grants(500)
+    many = Grants(500)
     for i in range(1, 301):
         digits = "{:08d}".format(i // 2)  # two grants have the same digits
         many.put(grant(i, digits, door=i % 12, uses=3, parcel="JD{:014d}".format(i) * (i % 3 > 0)), EPOCH_S)
@@ -189,7 +189,7 @@ def test_many_grants_come_and_go_and_each_opens_what_it_did():
 
 def test_an_id_that_reads_like_part_of_a_neighbour_is_found_where_it_is():
     """Ids, dates and doors are all plain numbers: a search by bytes alone would take one for another."""
-    few = G.Grants(9)
+    few = Grants(9)
     few.put(grant(1, CODE, begin=2, end=3, holder=4, door=5, parcel="P"), EPOCH_S)
     few.put(grant(2, CODE, begin=1, end=4), EPOCH_S)
     few.put(grant(0x50000, CODE), EPOCH_S)
@@ -206,7 +206,7 @@ def with_tag(id_, begin):
 
 def test_a_tag_that_reads_like_part_of_the_index_is_found_where_it_is():
     """An entry of the index is the second and third byte of a tag and a page number: here they read alike."""
-    few = G.Grants(9)
+    few = Grants(9)
     for id_, begin in ((1, b"\x08\x07\x09"), (2, b"\x00\x00\x05"), (3, b"\x08\x09\x00")):
         few.put(with_tag(id_, begin), EPOCH_S)
     assert few.find(b"\x08\x09\x00" + bytes(13)) == (3,)
@@ -217,7 +217,7 @@ def test_a_tag_that_reads_like_part_of_the_index_is_found_where_it_is():
 
 
 def test_of_tags_that_begin_alike_on_many_pages_each_is_dropped_by_itself():
-    many = G.Grants(1024)
+    many = Grants(1024)
     for id_ in range(1, 401):
         many.put(with_tag(id_, b"\x01\x02" + bytes((id_ % 5,))), EPOCH_S)
     for id_ in range(400, 0, -2):

@@ -4,7 +4,7 @@ import json
 
 from locker.core import codes
 from locker.core.events import EV_COMMAND, EV_OPEN_ORDER, EV_REJECTED, TRUST_FLOOR, TRUST_SET
-from locker.net import messages as m
+from locker.net import messages
 from locker.net.inbox import Inbox
 
 PREFIX = "consigne/1/L1/"
@@ -88,7 +88,7 @@ def test_a_command_is_obeyed_once_and_only_with_a_counter_that_rises():
     for counter in (5, 5, 4, 1, 6):
         locker.command(counter)
     assert locker.events == [(EV_OPEN_ORDER, 3, 5, "c5"), (EV_OPEN_ORDER, 3, 6, "c6")]
-    assert locker.rejected() == [(m.R_STALE, 3)]
+    assert locker.rejected() == [(messages.R_STALE, 3)]
 
 
 def test_a_counter_in_the_journal_outlives_a_restart():
@@ -123,7 +123,7 @@ def test_a_command_that_broke_off_is_not_tried_again_under_another_number():
     locker.command(7)
     locker.command(8)
     assert locker.events == [(EV_OPEN_ORDER, 3, 8, "c8")]
-    assert locker.replies == [("c7", "failed")] and locker.rejected() == [(m.R_FAILED, 1)]
+    assert locker.replies == [("c7", "failed")] and locker.rejected() == [(messages.R_FAILED, 1)]
 
 
 def test_a_message_that_finds_no_room_on_the_heap_is_refused_as_too_long_and_not_asked_for_again():
@@ -131,14 +131,14 @@ def test_a_message_that_finds_no_room_on_the_heap_is_refused_as_too_long_and_not
         def loads(self, text):
             raise MemoryError
 
-    locker, parser = Locker(), m.json
-    m.json = Full()
+    locker, parser = Locker(), messages.json
+    messages.json = Full()
     try:
         locker.command(1)
     finally:
-        m.json = parser
+        messages.json = parser
     locker.command(2)
-    assert locker.events == [(EV_OPEN_ORDER, 3, 2, "c2")] and locker.rejected() == [(m.R_SIZE, 1)]
+    assert locker.events == [(EV_OPEN_ORDER, 3, 2, "c2")] and locker.rejected() == [(messages.R_SIZE, 1)]
 
 
 def test_a_command_is_obeyed_until_its_last_second():
@@ -172,7 +172,7 @@ def test_the_time_is_taken_from_whom_we_asked_and_once():
     ((what, body),) = locker.events
     assert what == "time" and (body["t"], body["offset_s"], body["n"]) == (NOW_S + 5, 3600, 1)
     assert locker.replies == [("c2", "not asked")]
-    assert locker.rejected() == [(m.R_NOT_ASKED, 1)]
+    assert locker.rejected() == [(messages.R_NOT_ASKED, 1)]
 
 
 def test_a_time_that_was_held_up_on_its_way_is_not_set():
@@ -202,7 +202,7 @@ def test_an_acknowledgement_lets_go_only_of_what_was_sent_and_only_forwards():
     for epoch, seq in ((77, 100), (78, 90), (77, 101), (77, 40), (77, 12), (77, 41)):
         locker.send("ack", {"epoch": epoch, "seq": seq})
     assert locker.events == [("ack", 77, 100), ("ack", 77, 41)]
-    assert locker.rejected() == [(m.R_BEYOND, 1)]
+    assert locker.rejected() == [(messages.R_BEYOND, 1)]
 
 
 def test_other_topics_large_messages_and_forgeries_are_counted_and_nothing_else():
@@ -212,7 +212,7 @@ def test_other_topics_large_messages_and_forgeries_are_counted_and_nothing_else(
     locker.inbox.message(PREFIX + "commands", memoryview(b"0" * 32 + b".{}"), False)
     locker.inbox.message(PREFIX + "ack", memoryview(b""), False)
     assert locker.events == [] and locker.replies == []
-    assert locker.rejected() == [(m.R_TOPIC, 1), (m.R_MAC, 2), (m.R_SIZE, 1)]
+    assert locker.rejected() == [(messages.R_TOPIC, 1), (messages.R_MAC, 2), (messages.R_SIZE, 1)]
 
 
 def test_what_is_retained_is_not_for_a_locker():
@@ -229,7 +229,7 @@ def test_a_flood_is_reported_ever_more_seldom_and_no_frame_of_it_is_forgotten():
         locker.inbox.message(PREFIX + "commands", memoryview(b"forged"), False)
         sent += 1
         for reason, count in locker.rejected():
-            assert reason == m.R_MAC
+            assert reason == messages.R_MAC
             counted += count
             reports += 1
         locker.ms += 10_000
@@ -244,14 +244,14 @@ def test_the_first_forgery_after_a_quiet_day_is_reported_at_once():
     for quiet_ms in (0, 86_400_000, 700_000_000):  # the last is more than half a period of the ticks
         locker.ms += quiet_ms
         locker.inbox.message(PREFIX + "commands", memoryview(b"forged"), False)
-        assert locker.rejected() == [(m.R_MAC, 1)]
+        assert locker.rejected() == [(messages.R_MAC, 1)]
 
 
 def test_a_report_says_no_more_than_its_record_can_hold():
     locker = Locker()
     for _ in range(70_000):
         locker.inbox.message(PREFIX, None, False)
-    assert locker.rejected() == [(m.R_SIZE, 65535)]
+    assert locker.rejected() == [(messages.R_SIZE, 65535)]
 
 
 class Dice:
@@ -312,7 +312,7 @@ def test_anything_on_any_topic_is_refused_or_understood_and_never_a_fault():
                 assert 0 <= event[1] <= 65534 and event[2] >= 1, (turn, data)
         understood += len(locker.events)
         for command_id, result in locker.replies:
-            assert 1 <= len(command_id.encode()) <= 36 and result in m.R_NAMES, (turn, data)
+            assert 1 <= len(command_id.encode()) <= 36 and result in messages.R_NAMES, (turn, data)
     assert 0 < understood < 1500, understood
 
 

@@ -4,7 +4,7 @@ import json
 
 from locker.core import records
 from locker.core.events import EV_COMMAND, EV_EXPECTED, EV_GRANTS, EV_OPEN_ORDER, EV_ORDER, EV_REVOKE
-from locker.net import messages as m
+from locker.net import messages
 
 ENVELOPE = {"id": "c-7", "n": 7, "exp": 1790000000}
 TAG = "00112233445566778899aabbccddeeff"
@@ -42,20 +42,20 @@ def command(name, **changes):
     return body
 
 
-def refusal(body, parse=m.parse_command):
+def refusal(body, parse=messages.parse_command):
     """The reason, and whether there is somebody to answer to."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     try:
         parse(memoryview(data))
-    except m.Refused as refused:
+    except messages.Refused as refused:
         return refused.reason, refused.command_id == "c-7"
     return None
 
 
 def test_every_command_has_an_example_that_is_understood():
-    assert sorted(EXAMPLES) == sorted(m.commands())
+    assert sorted(EXAMPLES) == sorted(messages.commands())
     for name in EXAMPLES:
-        assert m.parse_command(json.dumps(command(name)).encode()) == command(name)
+        assert messages.parse_command(json.dumps(command(name)).encode()) == command(name)
 
 
 def test_a_missing_or_an_unknown_field_is_refused_and_answered():
@@ -63,15 +63,15 @@ def test_a_missing_or_an_unknown_field_is_refused_and_answered():
         for field in EXAMPLES[name]:
             body = command(name)
             del body[field]
-            assert refusal(body) == (m.R_FIELDS, True), (name, field)
-        assert refusal(command(name, surprise=1)) == (m.R_FIELDS, True), name
+            assert refusal(body) == (messages.R_FIELDS, True), (name, field)
+        assert refusal(command(name, surprise=1)) == (messages.R_FIELDS, True), name
 
 
 def test_without_a_right_envelope_there_is_nobody_to_answer():
     for field in ("id", "n", "exp", "cmd"):
         body = command("open")
         del body[field]
-        assert refusal(body) == (m.R_FIELDS, False), field
+        assert refusal(body) == (messages.R_FIELDS, False), field
     for changes in (
         {"id": ""},
         {"id": 5},
@@ -84,9 +84,9 @@ def test_without_a_right_envelope_there_is_nobody_to_answer():
     ):
         body = command("open")
         body.update(changes)
-        assert refusal(body) == (m.R_FIELDS, False), changes
-    assert refusal(command("dance")) == (m.R_UNKNOWN, True)
-    assert refusal(command("")) == (m.R_FIELDS, False)
+        assert refusal(body) == (messages.R_FIELDS, False), changes
+    assert refusal(command("dance")) == (messages.R_UNKNOWN, True)
+    assert refusal(command("")) == (messages.R_FIELDS, False)
 
 
 def wrong_values(spec):
@@ -142,12 +142,12 @@ def every_wrong(spec):
 
 def test_each_field_is_held_to_its_type_and_its_bounds_at_every_depth():
     tried = 0
-    for name in m.commands():
-        for field in m.commands()[name]:
-            spec = m.commands()[name][field]
-            assert m.fits(spec, right_value(spec)), (name, field)
+    for name in messages.commands():
+        for field in messages.commands()[name]:
+            spec = messages.commands()[name][field]
+            assert messages.fits(spec, right_value(spec)), (name, field)
             for value in every_wrong(spec):
-                assert not m.fits(spec, value), (name, field, value)
+                assert not messages.fits(spec, value), (name, field, value)
                 tried += 1
     assert tried > 200
 
@@ -166,46 +166,46 @@ def test_what_is_not_a_json_object_is_refused():
         b'{"id":"\xff"}',
         b"{} x",
     ):
-        assert refusal(data) in ((m.R_JSON, False), (m.R_FIELDS, False)), data
-    assert refusal(b"{}") == (m.R_FIELDS, False)
+        assert refusal(data) in ((messages.R_JSON, False), (messages.R_FIELDS, False)), data
+    assert refusal(b"{}") == (messages.R_FIELDS, False)
 
 
 def test_text_that_no_database_takes_is_refused_on_every_interpreter():
     for bad in (b"\\u0000", b"\\u001f", b"\\ud800", b"\\udfff", b"\\u0085"):
         data = b'{"id":"x%sx","n":1,"exp":1790000000,"cmd":"open","door":1}' % bad
-        assert refusal(data)[0] in (m.R_FIELDS, m.R_JSON), bad
+        assert refusal(data)[0] in (messages.R_FIELDS, messages.R_JSON), bad
 
 
 def test_a_body_is_measured_before_it_is_parsed():
-    assert refusal(b" " * (m.BODY_BYTES_MAX + 1)) == (m.R_SIZE, False)
-    assert refusal(b"[" * 8000) == (m.R_SIZE, False)
-    assert refusal(b'{"a":' * 1600) == (m.R_SIZE, False)
-    assert refusal(b"[" + b"1," * 4000 + b"1]") == (m.R_SIZE, False)
+    assert refusal(b" " * (messages.BODY_BYTES_MAX + 1)) == (messages.R_SIZE, False)
+    assert refusal(b"[" * 8000) == (messages.R_SIZE, False)
+    assert refusal(b'{"a":' * 1600) == (messages.R_SIZE, False)
+    assert refusal(b"[" + b"1," * 4000 + b"1]") == (messages.R_SIZE, False)
 
 
 def test_a_delta_of_grants_as_long_as_the_host_makes_them_is_taken():
     row = [4294967295, 1790000000, 1790086400, 6, 5, 65535, 65535, 255, TAG, "RR123456785FR"]
     body = command("grants", add=[row] * 30, drop=[4294967295] * 30, expect=[])
     data = json.dumps(body, separators=(",", ":")).encode()
-    assert 3600 < len(data) <= m.BODY_BYTES_MAX
-    assert len(m.parse_command(data)["add"]) == 30
+    assert 3600 < len(data) <= messages.BODY_BYTES_MAX
+    assert len(messages.parse_command(data)["add"]) == 30
 
 
 def test_a_parcel_id_is_as_long_as_a_record_of_one():
-    spec = m.commands()["reserve"]["parcel"]
+    spec = messages.commands()["reserve"]["parcel"]
     assert spec == ("text", 1, records.PARCEL_ID_BYTES_MAX)
-    assert m.specs("p=may_be_parcel") == {"p": ("text", 0, records.PARCEL_ID_BYTES_MAX)}
+    assert messages.specs("p=may_be_parcel") == {"p": ("text", 0, records.PARCEL_ID_BYTES_MAX)}
 
 
 def test_grants_only_move_forward():
     for first, last in ((4, 4), (5, 4)):
         body = command("grants")
         body.update({"from": first, "to": last})
-        assert refusal(body) == (m.R_FIELDS, True)
+        assert refusal(body) == (messages.R_FIELDS, True)
 
 
 def test_an_acknowledgement_is_an_epoch_and_a_seq_and_nothing_else():
-    assert m.parse_ack(b'{"epoch":4294967295,"seq":0}') == (4294967295, 0)
+    assert messages.parse_ack(b'{"epoch":4294967295,"seq":0}') == (4294967295, 0)
     for body in (
         {"epoch": 1},
         {"seq": 1},
@@ -213,21 +213,21 @@ def test_an_acknowledgement_is_an_epoch_and_a_seq_and_nothing_else():
         {"epoch": 1, "seq": "1"},
         {"epoch": 1, "seq": 1, "x": 1},
     ):
-        assert refusal(body, m.parse_ack) == (m.R_FIELDS, False), body
+        assert refusal(body, messages.parse_ack) == (messages.R_FIELDS, False), body
 
 
 def test_commands_become_the_core_s_events_and_end_with_their_counter():
     spent = (EV_COMMAND, 7, 0, "c-7")
-    assert list(m.core_events(command("open", door=3))) == [(EV_OPEN_ORDER, 3, 7, "c-7")]
-    assert list(m.core_events(command("time"))) == [("time", command("time"))]
-    assert list(m.core_events(command("again"))) == [spent]
-    expected, grants, last = m.core_events(json.loads(json.dumps(command("grants"))))
+    assert list(messages.core_events(command("open", door=3))) == [(EV_OPEN_ORDER, 3, 7, "c-7")]
+    assert list(messages.core_events(command("time"))) == [("time", command("time"))]
+    assert list(messages.core_events(command("again"))) == [spent]
+    expected, grants, last = messages.core_events(json.loads(json.dumps(command("grants"))))
     assert expected == (EV_EXPECTED, "RR123456785FR", 18, 1790000000)
     assert grants[:3] == (EV_GRANTS, 3, 4) and grants[4:] == ([1, 2], True) and last == spent
     assert records.unpack(records.GRANT, grants[3][0]) == (
         5, 1790000000, 1790086400, 0, 0, 0, 65535, 1, bytes(range(0, 256, 17)), "RR123456785FR",
     )  # fmt: skip
-    assert list(m.core_events(command("revoke"))) == [
+    assert list(messages.core_events(command("revoke"))) == [
         (EV_REVOKE, records.REVOKE_PARCEL, records.pack(records.REVOKE_PARCEL, 1790000000, "P1")),
         (EV_REVOKE, records.REVOKE_NONCE, records.pack(records.REVOKE_NONCE, 9, 1790000000)),
         (EV_REVOKE, records.HOLDER_COUNTER, records.pack(records.HOLDER_COUNTER, 1, 1, 7, 2)),
@@ -237,9 +237,9 @@ def test_commands_become_the_core_s_events_and_end_with_their_counter():
 
 def test_what_is_for_the_core_alone_reaches_it_as_it_was_believed():
     for name in ("block", "release", "reserve", "configure", "message", "identify", "reboot"):
-        assert list(m.core_events(command(name))) == [(EV_ORDER, command(name))]
+        assert list(messages.core_events(command(name))) == [(EV_ORDER, command(name))]
 
 
 def test_every_reason_has_a_word_for_the_host():
-    assert len(m.R_NAMES) == m.R_FAILED + 1
-    assert len(set(m.R_NAMES)) == len(m.R_NAMES)
+    assert len(messages.R_NAMES) == messages.R_FAILED + 1
+    assert len(set(messages.R_NAMES)) == len(messages.R_NAMES)

@@ -1,69 +1,76 @@
 """MQTT packets on both interpreters: what the standard's bytes are, and what is refused."""
 
-from locker.net import mqtt_codec as c
+from locker.net import mqtt_codec
 from locker.net.mqtt_packet import Packet
 
+KINDS = (
+    mqtt_codec.CONNACK,
+    mqtt_codec.PUBLISH,
+    mqtt_codec.PUBACK,
+    mqtt_codec.SUBACK,
+    mqtt_codec.PINGRESP,
+)
 # (reason, bytes) that no server may send; each alone ends the connection.
 MALFORMED = (
-    (c.E_TYPE, b"\x00\x00"),  # reserved
-    (c.E_TYPE, b"\xf0\x00"),  # reserved
-    (c.E_TYPE, b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x3c\x00\x00"),  # CONNECT, from a server
-    (c.E_TYPE, b"\x82\x05\x00\x01\x00\x00\x00"),  # SUBSCRIBE, from a server
-    (c.E_TYPE, b"\x50\x02\x00\x01"),  # PUBREC: nothing was sent with QoS 2
-    (c.E_TYPE, b"\x62\x02\x00\x01"),  # PUBREL
-    (c.E_TYPE, b"\xb0\x02\x00\x01"),  # UNSUBACK: nothing was unsubscribed
-    (c.E_TYPE, b"\xc0\x00"),  # PINGREQ, from a server
-    (c.E_TYPE, b"\xe0\x00"),  # DISCONNECT, from a server
-    (c.E_FLAGS, b"\x21\x02\x00\x00"),
-    (c.E_FLAGS, b"\x42\x02\x00\x01"),
-    (c.E_FLAGS, b"\x98\x03\x00\x01\x00"),
-    (c.E_FLAGS, b"\xd1\x00"),
-    (c.E_LENGTH, b"\x30\xff\xff\xff\xff\x01"),
-    (c.E_LENGTH, b"\x40\x80\x80\x80\x80"),
-    (c.E_TOO_LONG, b"\x30\xff\xff\xff\x7f"),
-    (c.E_TOO_LONG, b"\x30\x81\x80\x40"),  # one byte more than 1 MiB
-    (c.E_SIZE, b"\x20\x01\x00"),
-    (c.E_SIZE, b"\x20\x03\x00\x00\x00"),
-    (c.E_SIZE, b"\x40\x00"),
-    (c.E_SIZE, b"\x40\x03\x00\x01\x00"),
-    (c.E_SIZE, b"\x90\x02\x00\x01"),
-    (c.E_SIZE, b"\x90\xff\x7f"),
-    (c.E_SIZE, b"\xd0\x01\x00"),
-    (c.E_SIZE, b"\x30\x02\x00\x00"),
-    (c.E_SIZE, b"\x32\x04\x00\x01t\x00"),  # QoS 1 without room for a packet id
-    (c.E_SIZE, b"\x30\x05\x00\x04ttt"),  # the topic is longer than the packet
-    (c.E_SIZE, b"\x32\x06\x00\x04tttt"),  # the packet id would lie beyond the end
-    (c.E_QOS, b"\x34\x07\x00\x01t\x00\x01hi"),
-    (c.E_QOS, b"\x36\x07\x00\x01t\x00\x01hi"),
-    (c.E_QOS, b"\x38\x05\x00\x01thi"),  # DUP with QoS 0
-    (c.E_TEXT, b"\x30\x03\x00\x01\xff"),
-    (c.E_TEXT, b"\x30\x03\x00\x01\x00"),
-    (c.E_TEXT, b"\x30\x04\x00\x02\xc0\x80"),  # overlong
-    (c.E_TEXT, b"\x30\x05\x00\x03\xed\xa0\x80"),  # surrogate
-    (c.E_TEXT, b"\x30\x06\x00\x04\xf4\x90\x80\x80"),  # beyond U+10FFFF
-    (c.E_TEXT, b"\x30\x04\x00\x02t\xc3"),  # cut off
-    (c.E_TOPIC, b"\x30\x03\x00\x01#"),
-    (c.E_TOPIC, b"\x30\x05\x00\x03a/+"),
-    (c.E_TOPIC, b"\x30\x03\x00\x00x"),
-    (c.E_PACKET_ID, b"\x32\x05\x00\x01t\x00\x00"),
-    (c.E_PACKET_ID, b"\x40\x02\x00\x00"),
-    (c.E_PACKET_ID, b"\x90\x03\x00\x00\x01"),
-    (c.E_CODE, b"\x20\x02\x02\x00"),
-    (c.E_CODE, b"\x20\x02\x00\x06"),
-    (c.E_CODE, b"\x20\x02\x01\x05"),  # session present although refused
-    (c.E_CODE, b"\x90\x03\x00\x01\x03"),
+    (mqtt_codec.E_TYPE, b"\x00\x00"),  # reserved
+    (mqtt_codec.E_TYPE, b"\xf0\x00"),  # reserved
+    (mqtt_codec.E_TYPE, b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x3c\x00\x00"),  # CONNECT, from a server
+    (mqtt_codec.E_TYPE, b"\x82\x05\x00\x01\x00\x00\x00"),  # SUBSCRIBE, from a server
+    (mqtt_codec.E_TYPE, b"\x50\x02\x00\x01"),  # PUBREC: nothing was sent with QoS 2
+    (mqtt_codec.E_TYPE, b"\x62\x02\x00\x01"),  # PUBREL
+    (mqtt_codec.E_TYPE, b"\xb0\x02\x00\x01"),  # UNSUBACK: nothing was unsubscribed
+    (mqtt_codec.E_TYPE, b"\xc0\x00"),  # PINGREQ, from a server
+    (mqtt_codec.E_TYPE, b"\xe0\x00"),  # DISCONNECT, from a server
+    (mqtt_codec.E_FLAGS, b"\x21\x02\x00\x00"),
+    (mqtt_codec.E_FLAGS, b"\x42\x02\x00\x01"),
+    (mqtt_codec.E_FLAGS, b"\x98\x03\x00\x01\x00"),
+    (mqtt_codec.E_FLAGS, b"\xd1\x00"),
+    (mqtt_codec.E_LENGTH, b"\x30\xff\xff\xff\xff\x01"),
+    (mqtt_codec.E_LENGTH, b"\x40\x80\x80\x80\x80"),
+    (mqtt_codec.E_TOO_LONG, b"\x30\xff\xff\xff\x7f"),
+    (mqtt_codec.E_TOO_LONG, b"\x30\x81\x80\x40"),  # one byte more than 1 MiB
+    (mqtt_codec.E_SIZE, b"\x20\x01\x00"),
+    (mqtt_codec.E_SIZE, b"\x20\x03\x00\x00\x00"),
+    (mqtt_codec.E_SIZE, b"\x40\x00"),
+    (mqtt_codec.E_SIZE, b"\x40\x03\x00\x01\x00"),
+    (mqtt_codec.E_SIZE, b"\x90\x02\x00\x01"),
+    (mqtt_codec.E_SIZE, b"\x90\xff\x7f"),
+    (mqtt_codec.E_SIZE, b"\xd0\x01\x00"),
+    (mqtt_codec.E_SIZE, b"\x30\x02\x00\x00"),
+    (mqtt_codec.E_SIZE, b"\x32\x04\x00\x01t\x00"),  # QoS 1 without room for a packet id
+    (mqtt_codec.E_SIZE, b"\x30\x05\x00\x04ttt"),  # the topic is longer than the packet
+    (mqtt_codec.E_SIZE, b"\x32\x06\x00\x04tttt"),  # the packet id would lie beyond the end
+    (mqtt_codec.E_QOS, b"\x34\x07\x00\x01t\x00\x01hi"),
+    (mqtt_codec.E_QOS, b"\x36\x07\x00\x01t\x00\x01hi"),
+    (mqtt_codec.E_QOS, b"\x38\x05\x00\x01thi"),  # DUP with QoS 0
+    (mqtt_codec.E_TEXT, b"\x30\x03\x00\x01\xff"),
+    (mqtt_codec.E_TEXT, b"\x30\x03\x00\x01\x00"),
+    (mqtt_codec.E_TEXT, b"\x30\x04\x00\x02\xc0\x80"),  # overlong
+    (mqtt_codec.E_TEXT, b"\x30\x05\x00\x03\xed\xa0\x80"),  # surrogate
+    (mqtt_codec.E_TEXT, b"\x30\x06\x00\x04\xf4\x90\x80\x80"),  # beyond U+10FFFF
+    (mqtt_codec.E_TEXT, b"\x30\x04\x00\x02t\xc3"),  # cut off
+    (mqtt_codec.E_TOPIC, b"\x30\x03\x00\x01#"),
+    (mqtt_codec.E_TOPIC, b"\x30\x05\x00\x03a/+"),
+    (mqtt_codec.E_TOPIC, b"\x30\x03\x00\x00x"),
+    (mqtt_codec.E_PACKET_ID, b"\x32\x05\x00\x01t\x00\x00"),
+    (mqtt_codec.E_PACKET_ID, b"\x40\x02\x00\x00"),
+    (mqtt_codec.E_PACKET_ID, b"\x90\x03\x00\x00\x01"),
+    (mqtt_codec.E_CODE, b"\x20\x02\x02\x00"),
+    (mqtt_codec.E_CODE, b"\x20\x02\x00\x06"),
+    (mqtt_codec.E_CODE, b"\x20\x02\x01\x05"),  # session present although refused
+    (mqtt_codec.E_CODE, b"\x90\x03\x00\x01\x03"),
 )
 
 
 def decode_all(data, step, bytes_max=64):
     """Every packet in ``data``, fed ``step`` bytes at a time; payloads copied."""
-    decoder = c.Decoder(bytes_max)
+    decoder = mqtt_codec.Decoder(bytes_max)
     out = []
     for at in range(0, len(data), step):
         decoder.feed(data[at : at + step])
         packet = decoder.next()
         while packet:
-            if packet[0] == c.PUBLISH and packet[2] is not None:
+            if packet[0] == mqtt_codec.PUBLISH and packet[2] is not None:
                 packet = packet[:2] + (bytes(packet[2]),) + packet[3:]
             out.append(packet)
             packet = decoder.next()
@@ -73,8 +80,8 @@ def decode_all(data, step, bytes_max=64):
 def reason_of(data, step):
     try:
         decode_all(data, step)
-    except c.ProtocolError as error:
-        assert str(error) == c.REASONS[error.reason]
+    except mqtt_codec.ProtocolError as error:
+        assert str(error) == mqtt_codec.REASONS[error.reason]
         return error.reason
     return None
 
@@ -103,14 +110,14 @@ def test_a_server_s_packets_arrive_whole_however_the_network_cuts_them():
         + b"\xd0\x00"
     )
     expected = [
-        (c.CONNACK, True, 0),
-        (c.SUBACK, 65535, b"\x01\x80"),
-        (c.PUBLISH, "a/b", b"Z", 0, True),
-        (c.PUBLISH, "t", b"xyz", 0x1234, False),
-        (c.PUBLISH, "t", b"", 1, False),
-        (c.PUBACK, 65534),
-        (c.PUBLISH, "\xe9t", b"", 0, False),
-        (c.PINGRESP,),
+        (mqtt_codec.CONNACK, True, 0),
+        (mqtt_codec.SUBACK, 65535, b"\x01\x80"),
+        (mqtt_codec.PUBLISH, "a/b", b"Z", 0, True),
+        (mqtt_codec.PUBLISH, "t", b"xyz", 0x1234, False),
+        (mqtt_codec.PUBLISH, "t", b"", 1, False),
+        (mqtt_codec.PUBACK, 65534),
+        (mqtt_codec.PUBLISH, "\xe9t", b"", 0, False),
+        (mqtt_codec.PINGRESP,),
     ]
     for step in range(1, len(data) + 1):
         assert decode_all(data, step) == expected, step
@@ -120,22 +127,25 @@ def test_a_message_too_long_for_the_buffer_can_still_be_acknowledged_and_what_fo
     body = b"\x00\x01t\x00\x09" + b"x" * 1000
     data = b"\x32" + bytes((len(body) & 127 | 128, len(body) >> 7)) + body + b"\x40\x02\x00\x03"
     for step in (1, 7, 500, len(data)):
-        assert decode_all(data, step) == [(c.PUBLISH, "t", None, 9, False), (c.PUBACK, 3)], step
+        assert decode_all(data, step) == [
+            (mqtt_codec.PUBLISH, "t", None, 9, False),
+            (mqtt_codec.PUBACK, 3),
+        ], step
     exact = b"\x30\x40\x00\x01t" + b"y" * 61  # fills the buffer to the last byte
-    assert decode_all(exact, 5) == [(c.PUBLISH, "t", b"y" * 61, 0, False)]
+    assert decode_all(exact, 5) == [(mqtt_codec.PUBLISH, "t", b"y" * 61, 0, False)]
 
 
 def test_a_topic_too_long_for_the_buffer_is_an_error_not_an_overrun():
-    assert reason_of(b"\x30\x80\x01\x00\x50" + b"t" * 126, 9) == c.E_SIZE
+    assert reason_of(b"\x30\x80\x01\x00\x50" + b"t" * 126, 9) == mqtt_codec.E_SIZE
 
 
 def test_a_new_connection_starts_at_a_first_byte():
-    decoder = c.Decoder(64)
+    decoder = mqtt_codec.Decoder(64)
     decoder.feed(b"\x30\x10\x00\x01t")
     assert decoder.next() is None
     decoder.reset()
     decoder.feed(b"\x40\x02\x00\x05")
-    assert decoder.next() == (c.PUBACK, 5)
+    assert decoder.next() == (mqtt_codec.PUBACK, 5)
 
 
 def test_the_bytes_sent_are_those_of_the_standard():
@@ -167,7 +177,9 @@ def test_what_is_published_can_be_read_back_at_every_length_of_the_length():
         payload = b"p" * size
         for packet_id, retain in ((0, False), (0, True), (77, False), (77, True)):
             data = published(packet, b"t", packet_id, retain, payload)
-            assert decode_all(data, 512, 20000) == [(c.PUBLISH, "t", payload, packet_id, retain)], size
+            assert decode_all(data, 512, 20000) == [(mqtt_codec.PUBLISH, "t", payload, packet_id, retain)], (
+                size
+            )
 
 
 def test_a_packet_that_does_not_fit_is_refused_and_the_next_one_is_right():
@@ -203,7 +215,7 @@ def test_utf8_is_what_mqtt_says_on_every_interpreter():
         "\U00010000",
         "\U0010ffff",
     ):
-        assert c.utf8_ok(text.encode()), text
+        assert mqtt_codec.utf8_ok(text.encode()), text
     for bad in (
         b"\x00",
         b"\x80",
@@ -213,11 +225,11 @@ def test_utf8_is_what_mqtt_says_on_every_interpreter():
         b"\xf0\x8f\xbf\xbf",
         b"\xf5\x80\x80\x80",
     ):
-        assert not c.utf8_ok(bad), bad
-        assert not c.utf8_ok(b"ok" + bad + b"ok"), bad
+        assert not mqtt_codec.utf8_ok(bad), bad
+        assert not mqtt_codec.utf8_ok(b"ok" + bad + b"ok"), bad
     for whole in ("\xe9".encode(), "\u20ac".encode(), "\U0001f4e6".encode()):
         for length in range(1, len(whole)):
-            assert not c.utf8_ok(whole[:length]), whole
+            assert not mqtt_codec.utf8_ok(whole[:length]), whole
 
 
 # What a server may begin a packet with, by the standard's tables 2.1 and 2.2, for a client that subscribes
@@ -242,10 +254,16 @@ def test_of_all_first_bytes_only_those_a_server_may_send_are_taken():
         if first in FIRST_BYTES:
             assert reason is None, first
         else:
-            kinds = (c.E_TYPE, c.E_FLAGS, c.E_QOS)
+            kinds = (mqtt_codec.E_TYPE, mqtt_codec.E_FLAGS, mqtt_codec.E_QOS)
             assert reason in kinds, first
-            known = first >> 4 in (c.CONNACK, c.PUBLISH, c.PUBACK, c.SUBACK, c.PINGRESP)
-            assert (reason == c.E_TYPE) == (not known), first
+            known = first >> 4 in (
+                mqtt_codec.CONNACK,
+                mqtt_codec.PUBLISH,
+                mqtt_codec.PUBACK,
+                mqtt_codec.SUBACK,
+                mqtt_codec.PINGRESP,
+            )
+            assert (reason == mqtt_codec.E_TYPE) == (not known), first
 
 
 def test_each_kind_of_packet_is_refused_at_every_length_it_cannot_have():
@@ -253,8 +271,10 @@ def test_each_kind_of_packet_is_refused_at_every_length_it_cannot_have():
         least, most = FIRST_BYTES[first]
         for length in range(300):
             head = bytes((first, length)) if length < 128 else bytes((first, length & 127 | 128, length >> 7))
-            refused = reason_of(head, 1) == c.E_SIZE
-            too_long = length > most and first >> 4 != c.PUBLISH  # a long message is skipped, not refused
+            refused = reason_of(head, 1) == mqtt_codec.E_SIZE
+            too_long = (
+                length > most and first >> 4 != mqtt_codec.PUBLISH
+            )  # a long message is skipped, not refused
             assert refused == (length < least or too_long), (first, length)
 
 
@@ -287,13 +307,13 @@ def test_noise_is_a_protocol_error_or_packets_whatever_the_cuts_and_nothing_else
 
 def outcome(data, step):
     """How many packets came, and the reason it ended for."""
-    decoder = c.Decoder(64)
+    decoder = mqtt_codec.Decoder(64)
     packets = 0
     try:
         for at in range(0, len(data), step):
             decoder.feed(data[at : at + step])
             while decoder.next():
                 packets += 1
-    except c.ProtocolError as error:
+    except mqtt_codec.ProtocolError as error:
         return packets, error.reason
     return packets, None

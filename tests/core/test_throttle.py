@@ -4,11 +4,11 @@ from time import ticks_add
 
 from access_kit import DAY_S, NEVER, Desk, derived, grant, token
 from locker.core import reasons, records
-from locker.core import throttle as T
 from locker.core.events import TRUST_FLOOR, VIA_KEYPAD, VIA_SCANNER
+from locker.core.throttle import TRY_MS, Throttle
 
 WRONG = "00000000"
-TRY_S = T.TRY_MS // 1000
+TRY_S = TRY_MS // 1000
 
 
 def _drain(desk):
@@ -201,12 +201,12 @@ def test_however_long_nobody_erred_four_wrong_tries_are_forgiven_and_no_more():
 
 
 def test_the_uptime_counts_for_a_caller_who_looks_only_when_somebody_tries():
-    guard = T.Throttle()
+    guard = Throttle()
     assert guard.may_try(0) == (20, 0)
     for _ in range(20):
         guard.attempt(0)
-    assert guard.may_try(T.TRY_MS) == (1, 0)
-    assert guard.due(2 * T.TRY_MS) == 2000
+    assert guard.may_try(TRY_MS) == (1, 0)
+    assert guard.due(2 * TRY_MS) == 2000
 
 
 def test_tries_of_somebody_before_are_not_forgiven():
@@ -312,7 +312,7 @@ def test_a_long_silence_between_two_looks_at_the_ticks_earns_nothing():
     _drain(desk)
     # Half the range of ticks and more cannot be told from a step back.
     throttle = desk.access.throttle
-    throttle.credit(ticks_add(desk.ms, -2 * T.TRY_MS))
+    throttle.credit(ticks_add(desk.ms, -2 * TRY_MS))
     assert throttle.milli_tries() == 0
 
 

@@ -2,10 +2,10 @@
 
 from access_kit import DAY_S, EPOCH_S, HOLDERS, KEY, CountedMacs, Desk, listed_tag, window
 from locker.core import codes, reasons, records
-from locker.core import windows as V
 from locker.core.events import TRUST_FLOOR, TRUST_SET, VIA_KEYPAD
 from locker.core.livecodes import LiveCodes
 from locker.core.revoked import Counters
+from locker.core.windows import HOLDERS_MAX, Windows, answer_slot
 
 DAY_CODE = (1, 1, 7)
 HOUR_CODE = (3, 4, 1)
@@ -102,7 +102,7 @@ def test_what_is_no_longer_honoured_leaves_the_index():
         codes.pads(codes.derive(KEY, codes.LABEL_WINDOW)),
         codes.pads(codes.derive(KEY, codes.LABEL_LISTED)),
     )
-    windows = V.Windows((DAY_CODE,), 8, pads[0], pads[1], Counters(), live)
+    windows = Windows((DAY_CODE,), 8, pads[0], pads[1], Counters(), live)
     for day in range(5):
         noon_s = EPOCH_S + day * DAY_S + DAY_S // 2
         assert windows.fill(noon_s, 99) == (2 if day == 0 else 1)
@@ -148,7 +148,7 @@ def test_roles_without_window_codes_and_too_many_holders_are_refused_at_start():
 
 
 def test_a_decision_costs_one_mac_however_many_holders_there_are_and_two_with_duress():
-    holders = tuple((1, 1, i) for i in range(V.HOLDERS_MAX))
+    holders = tuple((1, 1, i) for i in range(HOLDERS_MAX))
     for duress, expected in ((False, 1), (True, 2)):
         desk = Desk(holders=holders, duress=duress)
         macs = CountedMacs()
@@ -168,7 +168,7 @@ def test_a_decision_costs_one_mac_however_many_holders_there_are_and_two_with_du
 
 
 def test_a_decision_right_after_the_start_is_right_before_it_is_quick():
-    desk = Desk(holders=tuple((1, 1, i) for i in range(V.HOLDERS_MAX)))
+    desk = Desk(holders=tuple((1, 1, i) for i in range(HOLDERS_MAX)))
     code = window(1, 1, 15, EPOCH_S)
     macs = CountedMacs()
     try:
@@ -176,7 +176,7 @@ def test_a_decision_right_after_the_start_is_right_before_it_is_quick():
     finally:
         macs.stop()
     # Two candidates for each holder at two HMACs, one for what was typed; some were ready already.
-    assert macs.taken() <= 4 * V.HOLDERS_MAX + 1
+    assert macs.taken() <= 4 * HOLDERS_MAX + 1
 
 
 def test_the_first_slots_of_1970_do_not_look_before_time():
@@ -195,7 +195,7 @@ def test_a_technician_before_a_locker_without_time_is_let_in_by_the_answer_to_it
     """The console draws a number, the operator reads the code of that number out; see ``console.py``."""
     padded = codes.pads(codes.derive(KEY, codes.LABEL_WINDOW))
     answers = {
-        who: codes.window_digits(padded, *who, V.answer_slot(123_456), 8) for who in ((3, 4, 1), (1, 1, 7))
+        who: codes.window_digits(padded, *who, answer_slot(123_456), 8) for who in ((3, 4, 1), (1, 1, 7))
     }
     for trust, who, number, reason in (
         (TRUST_FLOOR, (3, 4, 1), 123_456, reasons.R_OK),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from locker.core import codes, records
 from locker.core.events import EV_EXPECTED, EV_GRANTS, EV_OPEN_ORDER, EV_REJECTED
-from locker.net import messages as m
+from locker.net import messages
 from mqtt_kit import LOCKER, PREFIX, START_S, Device, Host, Mosquitto, ended, eventually, free_port, seal
 
 COMMANDS = PREFIX + "commands"
@@ -185,7 +185,7 @@ def test_ten_thousand_replayed_and_reordered_commands_open_no_door(host: Host, d
     settle(host, device, 10)
     assert [event[0] for event in events(device, EV_OPEN_ORDER)] == [3, 5, 9, 11]
     reports = events(device, EV_REJECTED)
-    assert len(reports) < 5 and all(reason == m.R_STALE for reason, _ in reports)
+    assert len(reports) < 5 and all(reason == messages.R_STALE for reason, _ in reports)
 
 
 def body(counter: int, **changes: Any) -> dict[str, Any]:
@@ -217,7 +217,7 @@ def test_no_forgery_has_any_effect(host: Host, device: Device) -> None:
     settle(host, device, 6)
     assert [event[0] for event in events(device, EV_OPEN_ORDER)] == [11]
     # One of them is a right frame on the topic of acknowledgements, only its body is no acknowledgement.
-    assert {reason for reason, _ in events(device, EV_REJECTED)} == {m.R_MAC, m.R_FIELDS}
+    assert {reason for reason, _ in events(device, EV_REJECTED)} == {messages.R_MAC, messages.R_FIELDS}
     assert host.on("replies") in ([], [{"id": "c6", "result": "ok"}]), "a forger gets no answer"
 
 

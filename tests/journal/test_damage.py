@@ -6,9 +6,9 @@ from binascii import crc32
 from consigne.sim.board.flash import SECTOR_BYTES, TORN, PowerCut
 from flash_kit import EPOCH_S, EVENT, INTERNAL, SECTORS, fill, flash, opened, raises, replayed, unsent
 from locker.core import records
-from locker.journal import report as P
-from locker.journal.format import HEADER_CRC_SEED, SEAL_AT
+from locker.journal.layout import HEADER_CRC_SEED, SEAL_AT
 from locker.journal.log import Journal, JournalFailed, JournalFull, JournalReadOnly
+from locker.journal.report import CLEAN, DAMAGED, FOREIGN, FRESH, NEWER, REPAIRED, WRONG_SIZE
 
 
 def _used(rounds=3):
@@ -37,14 +37,14 @@ def _refuses(nor, state, words):
 
 
 def test_a_partition_too_small_is_said_and_left_alone():
-    _refuses(flash(7), P.WRONG_SIZE, "wrong size 7 sectors")
+    _refuses(flash(7), WRONG_SIZE, "wrong size 7 sectors")
 
 
 def test_a_journal_moved_to_a_larger_partition_is_read_but_not_written():
     nor, journal = _used()
     larger = flash(SECTORS + 4)
     larger.overwrite(0, nor.data)
-    moved = _refuses(larger, P.WRONG_SIZE, "another size")
+    moved = _refuses(larger, WRONG_SIZE, "another size")
     assert replayed(moved) == replayed(journal) and moved.acknowledged == journal.acknowledged
 
 
@@ -56,7 +56,7 @@ def test_something_else_on_the_partition_is_never_erased():
     ):
         nor = flash()
         nor.overwrite(5 * SECTOR_BYTES, content)
-        _refuses(nor, P.FOREIGN, "foreign something else")
+        _refuses(nor, FOREIGN, "foreign something else")
 
 
 def test_a_newer_journal_is_never_erased():
@@ -65,7 +65,7 @@ def test_a_newer_journal_is_never_erased():
     header[1] = 2
     struct.pack_into("<I", header, 12, crc32(bytes(header[:12]), HEADER_CRC_SEED))
     nor.overwrite(0, bytes(header))
-    assert replayed(_refuses(nor, P.NEWER, "newer version")) == []
+    assert replayed(_refuses(nor, NEWER, "newer version")) == []
 
 
 def test_every_third_sector_destroyed_is_survived_and_said():
@@ -75,7 +75,7 @@ def test_every_third_sector_destroyed_is_survived_and_said():
         for sector in range(0, SECTORS, 3):
             nor.overwrite(sector * SECTOR_BYTES, junk)
         again, report = opened(nor)
-        assert report.state == P.DAMAGED and report.skipped_sectors >= SECTORS // 3 - 1
+        assert report.state == DAMAGED and report.skipped_sectors >= SECTORS // 3 - 1
         assert "sectors not readable" in report.text
         assert not report.read_only
         there = unsent(again, journal.acknowledged)
@@ -116,7 +116,7 @@ def test_rot_that_cannot_be_repaired_is_said_and_the_state_is_not_called_proven(
     seqs = fill(journal, 20)
     nor.overwrite(32 + 5 * 112 + 20, b"\x00\x00\x00")
     again, report = opened(nor)
-    assert report.state == P.DAMAGED and not report.proven and report.lost_events == 1
+    assert report.state == DAMAGED and not report.proven and report.lost_events == 1
     assert [event[0] for event in unsent(again)] == [s for s in seqs if s != 6] + [21]
     assert unsent(again)[-1][1] == records.LOST and records.unpack(records.LOST, unsent(again)[-1][3]) == (
         6,
@@ -133,7 +133,7 @@ def test_seqs_the_host_may_know_are_not_given_again_when_the_newest_sector_is_go
     ready = nor.data[head * SECTOR_BYTES + 32] == 0xFF
     nor.overwrite((head - ready) % SECTORS * SECTOR_BYTES, bytes(SECTOR_BYTES))
     again, report = opened(nor)
-    assert report.state == P.DAMAGED and not report.proven
+    assert report.state == DAMAGED and not report.proven
     assert again.append(EVENT, b"", EPOCH_S) > newest
     assert opened(nor)[0].next_seq == again.next_seq
 
@@ -146,9 +146,9 @@ def test_a_torn_record_is_passed_over_and_costs_nothing_that_was_promised():
         nor.cut(0, TORN, size_done)
         assert raises(PowerCut, journal.append, EVENT, bytes(40), EPOCH_S)
         again, report = opened(nor)
-        assert report.state in (P.CLEAN, P.REPAIRED) and report.proven and not report.lost_events
+        assert report.state in (CLEAN, REPAIRED) and report.proven and not report.lost_events
         assert again.append(EVENT, b"next", EPOCH_S) == again.next_seq - 1
-        assert opened(nor)[1].state == P.CLEAN
+        assert opened(nor)[1].state == CLEAN
         assert [event[0] for event in unsent(opened(nor)[0])] == list(range(1, again.next_seq))
 
 
@@ -180,7 +180,7 @@ def test_a_sector_that_erases_but_does_not_take_what_is_written_costs_no_record(
 def test_a_new_partition_whose_first_sectors_fail_still_gets_its_journal():
     nor = flash(weak=(0, 1))
     journal, report = opened(nor)
-    assert report.state == P.FRESH and not report.read_only
+    assert report.state == FRESH and not report.read_only
     assert fill(journal, 3) == [1, 2, 3]
     again, report = opened(nor)
     assert [event[0] for event in unsent(again)] == [1, 2, 3] and report.proven
@@ -208,7 +208,7 @@ def test_a_rotten_snapshot_is_passed_over_and_the_older_one_taken():
     nor.overwrite(at, b"\x00\x00\x00")
     again, report = opened(nor)
     assert [record[2] for record in replayed(again)] == [b"old state", b"between", b"after"]
-    assert report.state == P.DAMAGED and not report.proven
+    assert report.state == DAMAGED and not report.proven
 
 
 def test_a_flash_at_its_end_of_life_says_so_instead_of_lying():
@@ -232,7 +232,7 @@ def test_an_interrupted_first_format_leaves_a_partition_that_can_still_be_format
         nor.cut(0, TORN, size_done)
         assert raises(PowerCut, opened_unpowered, nor)
         _journal, report = opened(nor)
-        assert report.state == P.FRESH, report.text
+        assert report.state == FRESH, report.text
         nor.data[:] = b"\xff" * len(nor.data)
 
 
@@ -255,5 +255,5 @@ def test_a_sealed_sector_is_not_believed_when_its_content_has_changed():
     )
     nor.overwrite(sector * SECTOR_BYTES + 32 + 112 * 2 + 12, b"\x00\x00\x00\x00")
     again, report = opened(nor)
-    assert report.state == P.DAMAGED and report.skipped_sectors == 1
+    assert report.state == DAMAGED and report.skipped_sectors == 1
     assert INTERNAL not in [record[0] for record in replayed(again)]

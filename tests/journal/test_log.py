@@ -2,19 +2,19 @@
 
 from flash_kit import EPOCH_S, EVENT, INTERNAL, fill, flash, opened, raises, replayed, unsent
 from locker.core import records
-from locker.journal import report as P
 from locker.journal.log import JournalFull
+from locker.journal.report import CLEAN, FRESH
 
 
 def test_what_was_appended_is_there_after_a_restart():
     nor = flash()
     journal, report = opened(nor)
-    assert report.state == P.FRESH and report.text == "fresh" and journal.epoch == 0xC0FFEE
+    assert report.state == FRESH and report.text == "fresh" and journal.epoch == 0xC0FFEE
     assert journal.append(EVENT, b"one", EPOCH_S) == 1
     assert journal.append(INTERNAL, b"two", EPOCH_S + 1) == 0
     assert journal.append(EVENT, b"", EPOCH_S + 2) == 2
     again, report = opened(nor)
-    assert report.state == P.CLEAN and report.recovered_records == 3
+    assert report.state == CLEAN and report.recovered_records == 3
     assert (again.epoch, again.next_seq, again.acknowledged) == (0xC0FFEE, 3, 0)
     assert again.time_floor == EPOCH_S + 2
     assert replayed(again) == [
@@ -106,7 +106,7 @@ def test_the_log_goes_round_and_round_and_wears_every_sector_alike():
         journal.acknowledge(seqs[-1], EPOCH_S)
         journal.maintain()
     again, report = opened(nor)
-    assert report.state == P.CLEAN and again.next_seq == journal.next_seq == 6001
+    assert report.state == CLEAN and again.next_seq == journal.next_seq == 6001
     assert max(nor.erases) - min(nor.erases) <= 1 and min(nor.erases) > 10
 
 

@@ -119,7 +119,7 @@ class MatrixKeypad:
 
         An integrator, so that a spike in either direction costs only its own length.
         """
-        together = self._several(passed_ms, sink)
+        together = self._too_many(passed_ms, sink)
         for index in range(len(self._keys)):
             level_ms = self._level_ms[index]
             if not self._down[index]:
@@ -137,7 +137,7 @@ class MatrixKeypad:
                 if not self._refusing:
                     sink((EV_KEY, self._keys[index]))
 
-    def _several(self, passed_ms: int, sink) -> bool:
+    def _too_many(self, passed_ms: int, sink) -> bool:
         """True while too many keys are down to say which; told once, until all are up again."""
         if sum(self._down) < _TOGETHER_MIN:
             if not self._refusing:

@@ -1,6 +1,6 @@
 """The journal: an append-only log of records on raw flash, the locker's only memory.
 
-``Journal`` is all that the rest of the locker sees.  The layout is in ``format.py``, finding it
+``Journal`` is all that the rest of the locker sees.  The layout is in ``layout.py``, finding it
 again after a power cut in ``recovery.py``, the order of writes in ``writer.py``.
 """
 
@@ -8,7 +8,16 @@ import os
 import struct
 
 from ..core.records import ACKNOWLEDGED, EVENT_KIND_MAX
-from . import format as f
+from .layout import (
+    FIRST,
+    INTERNAL,
+    MEMBER,
+    OWN_KINDS,
+    SNAPSHOT_BEGIN,
+    SNAPSHOT_END,
+    SNAPSHOT_END_FORMAT,
+    padded,
+)
 from .outbox import Outbox
 from .reader import Reader
 from .report import DAMAGED, FRESH
@@ -119,13 +128,13 @@ class Journal:
             while reader.next_in_log(head):
                 if reader.sector == end_sector and reader.at == end_at:
                     break
-                if reader.place == f.MEMBER and reader.kind < f.OWN_KINDS:
+                if reader.place == MEMBER and reader.kind < OWN_KINDS:
                     apply(reader.kind, reader.time_s, reader.payload(), 0)
                     calls += 1
         else:
-            reader.start(reader.oldest(head), f.FIRST)
+            reader.start(reader.oldest(head), FIRST)
         while reader.next_in_log(head):
-            if reader.place != f.MEMBER and reader.kind < f.OWN_KINDS:
+            if reader.place != MEMBER and reader.kind < OWN_KINDS:
                 apply(reader.kind, reader.time_s, reader.payload(), reader.seq)
                 calls += 1
         return calls
@@ -152,7 +161,7 @@ class Journal:
         ``JournalReadOnly``, ``JournalFull`` when ``snapshot_due`` was ignored for too long,
         ``JournalFailed``.
         """
-        if not 0 < kind < f.OWN_KINDS:
+        if not 0 < kind < OWN_KINDS:
             raise ValueError("kind {}".format(kind))
         if self._read_only:
             raise JournalReadOnly()
@@ -160,7 +169,7 @@ class Journal:
         writer.tell_lost(time_s)
         seq = 0
         if kind > EVENT_KIND_MAX:
-            writer.put(kind, payload, time_s, f.INTERNAL)
+            writer.put(kind, payload, time_s, INTERNAL)
         else:
             seq = writer.put_event(kind, payload, time_s)
         self._tell_lost_now()
@@ -188,17 +197,17 @@ class Journal:
         writer.tell_lost(time_s)
         writer.in_snapshot = True
         try:
-            writer.put(f.SNAPSHOT_BEGIN, b"", time_s, f.MEMBER)
-            begin, begin_at = writer.head, writer.at - f.padded(0)
+            writer.put(SNAPSHOT_BEGIN, b"", time_s, MEMBER)
+            begin, begin_at = writer.head, writer.at - padded(0)
             count = 0
             for kind, payload in records:
-                writer.put(kind, payload, time_s, f.MEMBER)
+                writer.put(kind, payload, time_s, MEMBER)
                 count += 1
-            end = struct.pack(f.SNAPSHOT_END_FORMAT, self._sectors.ids[begin], begin_at, count)
-            writer.put(f.SNAPSHOT_END, end, time_s, f.MEMBER)
+            end = struct.pack(SNAPSHOT_END_FORMAT, self._sectors.ids[begin], begin_at, count)
+            writer.put(SNAPSHOT_END, end, time_s, MEMBER)
         finally:
             writer.in_snapshot = False
-        writer.snapshot_end = writer.at - f.padded(len(end))
+        writer.snapshot_end = writer.at - padded(len(end))
         self._set_base((begin, begin_at, writer.head, writer.snapshot_end))
         self._tell_lost_now()
 

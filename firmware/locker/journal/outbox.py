@@ -1,6 +1,6 @@
 """The outbox cursor: events in order of seq, for sending, without starting over each time."""
 
-from . import format as f
+from .layout import FIRST, padded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Outbox:
             first = False
             limit -= 1
             self._seq_before, self._seq = after_seq, reader.seq
-            self._at_before, self._at = reader.at, reader.at + f.padded(reader.length)
+            self._at_before, self._at = reader.at, reader.at + padded(reader.length)
             self._sector, self._id = reader.sector, sectors.ids[reader.sector]
             after_seq = reader.seq
             yield after_seq, reader.kind, reader.time_s, reader.payload()
@@ -58,7 +58,7 @@ class Outbox:
                 return self._sector, self._at
             if after_seq == self._seq_before:
                 return self._sector, self._at_before
-        return self._find(after_seq, head), f.FIRST
+        return self._find(after_seq, head), FIRST
 
     def _find(self, after_seq: int, head: int) -> int:
         """The sector that holds the first event after ``after_seq``."""

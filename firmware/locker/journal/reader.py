@@ -3,7 +3,7 @@
 import struct
 from binascii import crc32
 
-from . import format as f
+from . import layout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class Reader:
 
     def __init__(self, sectors: "Sectors") -> None:
         self._sectors = sectors
-        self.buf = bytearray(f.SECTOR_BYTES)
+        self.buf = bytearray(layout.SECTOR_BYTES)
         self.view = memoryview(self.buf)
         self.sector = -1
         self.epoch = self.seed = 0
@@ -33,7 +33,7 @@ class Reader:
         self._tried = 0
         self._valid_at = 0  # where the valid record behind the last one that was not lies
         self.base_seq = self.base_time = self.acknowledged = 0
-        self._next_at = f.FIRST
+        self._next_at = layout.FIRST
         self.at = self.kind = self.length = self.place = self.time_s = self.seq = 0
 
     def load(self, sector: int) -> bool:
@@ -42,7 +42,7 @@ class Reader:
         if not self._sectors.read(sector, self.view):
             return False
         self.repaired = self._tried = self._valid_at = 0
-        header = f.unpack_header(self.buf)
+        header = layout.unpack_header(self.buf)
         if header is None:
             from .repair import repair_header  # only where a bit has rotten
 
@@ -52,7 +52,7 @@ class Reader:
             return False
         self.epoch = header[2]
         self.seed = header[4]
-        opening = f.unpack_opening(self.buf, self.seed)
+        opening = layout.unpack_opening(self.buf, self.seed)
         if opening is None:
             from .repair import repair_opening
 
@@ -65,22 +65,22 @@ class Reader:
 
     def start(self, sector: int, at: int) -> None:
         """Stand before the record at ``at`` of ``sector``, read anew."""
-        self._next_at = at if self.load(sector) else f.SEAL_AT
+        self._next_at = at if self.load(sector) else layout.SEAL_AT
 
     def rewind(self) -> None:
         """Stand before the first record of the sector that is loaded."""
-        self._next_at = f.FIRST
+        self._next_at = layout.FIRST
         self._valid_at = 0
 
     def next(self) -> bool:
         """Step to the next valid record of this sector; False at its end."""
         at = self._next_at
-        while at < f.SEAL_AT:
-            crc, kind, length, place, low, high = struct.unpack_from(f.HEAD_FORMAT, self.buf, at)
+        while at < layout.SEAL_AT:
+            crc, kind, length, place, low, high = struct.unpack_from(layout.HEAD_FORMAT, self.buf, at)
             behind = at + ((length + 25) & -16)  # padded(), written out: the hottest line of a start
             if (
-                behind <= f.SEAL_AT
-                and length <= f.PAYLOAD_MAX
+                behind <= layout.SEAL_AT
+                and length <= layout.PAYLOAD_MAX
                 and crc32(self.view[at + 4 : at + 10 + length], self.seed) == crc
             ):
                 self._next_at = behind
@@ -88,41 +88,41 @@ class Reader:
                 self.kind = kind
                 self.length = length
                 self.place = place
-                self.seq = self.base_seq + place if place < f.INTERNAL else 0
+                self.seq = self.base_seq + place if place < layout.INTERNAL else 0
                 self.time_s = self.base_time + low + (high << 16)
                 return True
             at = self._behind_invalid(at)
-        self._next_at = f.SEAL_AT
+        self._next_at = layout.SEAL_AT
         return False
 
     def _behind_invalid(self, at: int) -> int:
         """Where to look next when no valid record lies at ``at``: there again, once it is repaired."""
-        if self.buf[at] == 0xFF and f.is_blank(self.view, at, f.SEAL_AT):
-            return f.SEAL_AT
+        if self.buf[at] == 0xFF and layout.is_blank(self.view, at, layout.SEAL_AT):
+            return layout.SEAL_AT
         if self._is_torn(at):
             return self._valid_at
-        return at if self._mend(at) else at + f.UNIT
+        return at if self._mend(at) else at + layout.UNIT
 
     def _is_torn(self, at: int) -> bool:
         """The next valid record, at ``_valid_at``, says that a power cut tore what lies at ``at``."""
         if self._valid_at <= at:
-            self._valid_at = at + f.UNIT
-            while self._valid_at < f.SEAL_AT and not f.check_record(
-                self.buf, self.view, self._valid_at, f.SEAL_AT, self.seed
+            self._valid_at = at + layout.UNIT
+            while self._valid_at < layout.SEAL_AT and not layout.check_record(
+                self.buf, self.view, self._valid_at, layout.SEAL_AT, self.seed
             ):
-                self._valid_at += f.UNIT
-        if self._valid_at >= f.SEAL_AT or self.buf[self._valid_at + 4] != f.RESUMED:
+                self._valid_at += layout.UNIT
+        if self._valid_at >= layout.SEAL_AT or self.buf[self._valid_at + 4] != layout.RESUMED:
             return False
-        return struct.unpack_from("<H", self.buf, self._valid_at + f.HEAD)[0] <= at
+        return struct.unpack_from("<H", self.buf, self._valid_at + layout.HEAD)[0] <= at
 
     def _mend(self, at: int) -> bool:
         """Set one rotten bit of the record at ``at`` right; False when that is no use."""
-        if self._tried == _REPAIRS_MAX or f.is_blank(self.view, at, at + f.UNIT):
+        if self._tried == _REPAIRS_MAX or layout.is_blank(self.view, at, at + layout.UNIT):
             return False
         self._tried += 1
         from .repair import repair_record
 
-        if not repair_record(self.buf, self.view, at, f.SEAL_AT, self.seed):
+        if not repair_record(self.buf, self.view, at, layout.SEAL_AT, self.seed):
             return False
         self.repaired += 1
         return True
@@ -133,7 +133,7 @@ class Reader:
             following = self.following(head)
             if following < 0:
                 return False
-            self.start(following, f.FIRST)
+            self.start(following, layout.FIRST)
         return True
 
     def following(self, head: int) -> int:
@@ -157,13 +157,13 @@ class Reader:
 
     def payload(self) -> memoryview:
         """The record's payload, a memoryview into the buffer."""
-        start = self.at + f.HEAD
+        start = self.at + layout.HEAD
         return self.view[start : start + self.length]
 
     def u16(self) -> int:
         """The first two bytes of the payload, as the journal's own records pack them."""
-        return struct.unpack_from("<H", self.buf, self.at + f.HEAD)[0]
+        return struct.unpack_from("<H", self.buf, self.at + layout.HEAD)[0]
 
     def u32_big(self, offset: int) -> int:
         """Four bytes of the payload, as core/records.py packs them."""
-        return struct.unpack_from(">I", self.buf, self.at + f.HEAD + offset)[0]
+        return struct.unpack_from(">I", self.buf, self.at + layout.HEAD + offset)[0]

@@ -9,7 +9,7 @@ import struct
 from binascii import crc32
 
 from ..core.records import ACKNOWLEDGED, LOST
-from . import format as f
+from . import layout
 from .report import DAMAGED, NEWER, REPAIRED, WRONG_SIZE, Found, Recovery
 from .snapshots import choose
 from .survey import free_half_erased, read_headers
@@ -71,7 +71,7 @@ def _read_log(sectors: "Sectors", reader: "Reader", report: Recovery, found: Fou
         # The head itself is gone. Its seqs may be known to the host: they are not given again.
         missing += after_head
         found.damaged_id = head_id + after_head
-        found.note_gap(found.next_seq + after_head * f.EVENTS_IN_SECTOR_MAX)
+        found.note_gap(found.next_seq + after_head * layout.EVENTS_IN_SECTOR_MAX)
     found.next_id = sectors.ids[found.ready] + 1 if found.ready >= 0 else head_id + after_head + 1
     report.skipped_sectors = max(report.skipped_sectors, missing) + damaged
     return ends
@@ -91,11 +91,11 @@ def _read_sector(
     found.acknowledged = max(found.acknowledged, reader.acknowledged)
     found.time_floor = max(found.time_floor, reader.base_time)
     seal = None
-    size = f.check_record(buf, view, f.SEAL_AT, f.SECTOR_BYTES, reader.seed)
-    if size and buf[f.SEAL_AT + 4] == f.SEAL:
-        seal = struct.unpack_from(f.SEAL_FORMAT, buf, f.SEAL_AT + f.HEAD)
+    size = layout.check_record(buf, view, layout.SEAL_AT, layout.SECTOR_BYTES, reader.seed)
+    if size and buf[layout.SEAL_AT + 4] == layout.SEAL:
+        seal = struct.unpack_from(layout.SEAL_FORMAT, buf, layout.SEAL_AT + layout.HEAD)
     whole = True
-    if seal is None or reader.repaired or crc32(view[: f.SEAL_AT]) != seal[6]:
+    if seal is None or reader.repaired or crc32(view[: layout.SEAL_AT]) != seal[6]:
         records = report.recovered_records
         whole = _walk(reader, is_head and seal is None, report, found, ends)
         if seal is not None:
@@ -110,7 +110,7 @@ def _read_sector(
     if seal is not None:
         if is_head:
             found.sealed = True
-            found.at = f.SEAL_AT
+            found.at = layout.SEAL_AT
         found.note_gap(reader.base_seq + seal[0])
         found.time_floor = max(found.time_floor, seal[3])
         found.acknowledged = max(found.acknowledged, seal[4])
@@ -128,19 +128,19 @@ def _walk(
     """
     whole = True
     records = snapshot_end = 0
-    end = f.FIRST
+    end = layout.FIRST
     reader.rewind()
     while reader.next():
         kind, at = reader.kind, reader.at
         if at != end:
             # Torn by a power cut, and said so by the start after it; otherwise rotten.
-            whole = whole and kind == f.RESUMED and reader.u16() == end
-        end = at + f.padded(reader.length)
+            whole = whole and kind == layout.RESUMED and reader.u16() == end
+        end = at + layout.padded(reader.length)
         records += 1
         found.time_floor = max(found.time_floor, reader.time_s)
-        if kind == ACKNOWLEDGED and reader.place == f.INTERNAL:
+        if kind == ACKNOWLEDGED and reader.place == layout.INTERNAL:
             found.acknowledged = max(found.acknowledged, reader.u32_big(0))
-        elif kind == f.SNAPSHOT_END:
+        elif kind == layout.SNAPSHOT_END:
             ends.append((reader.sector, at))
             snapshot_end = at
         elif reader.seq:
@@ -149,14 +149,14 @@ def _walk(
             if kind == LOST and reader.u32_big(0) <= max(found.acknowledged, found.dropped) + 1:
                 found.dropped = max(found.dropped, reader.u32_big(4))
     report.recovered_records += records
-    blank = f.blank_from(reader.view, end, f.SEAL_AT)
+    blank = layout.blank_from(reader.view, end, layout.SEAL_AT)
     if open_end:
         found.head_records, found.head_snapshot_end = records, snapshot_end
         found.at = blank
         if blank != end:
             found.torn_at = end
             report.worsen(REPAIRED)
-    elif not f.nearly_blank(reader.view, end, f.SEAL_AT):
+    elif not layout.nearly_blank(reader.view, end, layout.SEAL_AT):
         whole = False
     return whole
 
@@ -187,7 +187,7 @@ def _judge(sectors: "Sectors", reader: "Reader", report: Recovery, found: Found)
 def _forget_recorded(reader: "Reader", found: Found) -> None:
     """Take from ``found.gaps`` those that a LOST record of the log already tells of."""
     sector = reader.oldest(found.head)
-    reader.start(sector, f.FIRST)
+    reader.start(sector, layout.FIRST)
     while found.gaps and reader.next_in_log(found.head):
         if reader.kind == LOST and reader.seq:
             first, last = reader.u32_big(0), reader.u32_big(4)

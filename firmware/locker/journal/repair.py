@@ -9,7 +9,7 @@ from binascii import crc32
 
 from micropython import const
 
-from . import format as f
+from . import layout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,11 +47,11 @@ def repair_fields(buf: bytearray, start: int, end: int, crc: int, seed: int) -> 
 def repair_header(buf: bytearray) -> "Header | None":
     """``unpack_header`` for a header with one rotten bit, which is set right in ``buf``."""
     crc = int.from_bytes(memoryview(buf)[12:16], "little")
-    if not repair_fields(buf, 0, 12, crc, f.HEADER_CRC_SEED):
+    if not repair_fields(buf, 0, 12, crc, layout.HEADER_CRC_SEED):
         return None
-    crc = crc32(memoryview(buf)[:12], f.HEADER_CRC_SEED)  # the flip may have been in the CRC
+    crc = crc32(memoryview(buf)[:12], layout.HEADER_CRC_SEED)  # the flip may have been in the CRC
     buf[12:16] = crc.to_bytes(4, "little")
-    return f.unpack_header(buf)
+    return layout.unpack_header(buf)
 
 
 def repair_opening(buf: bytearray, seed: int) -> "Opening | None":
@@ -60,7 +60,7 @@ def repair_opening(buf: bytearray, seed: int) -> "Opening | None":
     if not repair_fields(buf, 20, 32, crc, seed):
         return None
     buf[16:20] = crc32(memoryview(buf)[20:32], seed).to_bytes(4, "little")
-    return f.unpack_opening(buf, seed)
+    return layout.unpack_opening(buf, seed)
 
 
 def repair_record(buf: bytearray, view: memoryview, at: int, end: int, seed: int) -> bool:
@@ -68,9 +68,9 @@ def repair_record(buf: bytearray, view: memoryview, at: int, end: int, seed: int
     crc = int.from_bytes(view[at : at + 4], "little")
     for flip in (0, 1, 2, 4, 8, 16, 32, 64, 128):  # of the length, which says what the CRC covers
         length = buf[at + 5] ^ flip
-        if at + f.padded(length) > end or length > f.PAYLOAD_MAX:
+        if at + layout.padded(length) > end or length > layout.PAYLOAD_MAX:
             continue
-        behind = at + f.HEAD + length
+        behind = at + layout.HEAD + length
         if not flip and repair_fields(buf, at + 4, behind, crc, seed):
             buf[at : at + 4] = crc32(view[at + 4 : behind], seed).to_bytes(4, "little")
             return True

@@ -2,7 +2,7 @@
 
 from micropython import const
 
-from .format import FIRST
+from .layout import FIRST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ stepped over (``out_of_use``) and never erased.
 
 from array import array
 
-from .format import RECORD_MAX, SECTOR_BYTES, is_blank
+from .layout import RECORD_MAX, SECTOR_BYTES, is_blank
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ that power cut off, or that has rotted, is passed over and an older one taken.
 
 import struct
 
-from . import format as f
+from .layout import HEAD, MEMBER, OWN_KINDS, SNAPSHOT_END_FORMAT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def _complete(sectors: "Sectors", reader: "Reader", end_sector: int, end_at: int
     reader.start(end_sector, end_at)
     if not reader.next() or reader.at != end_at:
         return None
-    begin_id, begin_at, count = struct.unpack_from(f.SNAPSHOT_END_FORMAT, reader.buf, end_at + f.HEAD)
+    begin_id, begin_at, count = struct.unpack_from(SNAPSHOT_END_FORMAT, reader.buf, end_at + HEAD)
     for begin_sector in range(sectors.count):
         if sectors.ids[begin_sector] == begin_id:
             break
@@ -47,7 +47,7 @@ def _complete(sectors: "Sectors", reader: "Reader", end_sector: int, end_at: int
     while reader.next_in_log(end_sector):
         if reader.sector == end_sector and reader.at == end_at:
             return (begin_sector, begin_at) if members == count else None
-        members += reader.place == f.MEMBER and reader.kind < f.OWN_KINDS
+        members += reader.place == MEMBER and reader.kind < OWN_KINDS
     return None
 
 

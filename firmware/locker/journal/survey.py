@@ -7,7 +7,7 @@ import struct
 
 from micropython import const
 
-from . import format as f
+from . import layout
 from .repair import repair_header, repair_opening
 from .report import DAMAGED, FOREIGN, FRESH, NEWER, REPAIRED, WRONG_SIZE
 from .sectors import SECTORS_MIN
@@ -37,10 +37,10 @@ def read_headers(sectors: "Sectors", reader: "Reader", report: "Recovery", found
             continue
         version, count, epoch, sector_id, seed = header
         headed += 1
-        newer += version > f.VERSION
+        newer += version > layout.VERSION
         other_size += count != sectors.count
         sectors.ids[sector] = sector_id
-        if f.unpack_opening(reader.buf, seed) is None and _rotten_opening(reader, seed) is None:
+        if layout.unpack_opening(reader.buf, seed) is None and _rotten_opening(reader, seed) is None:
             unopened.append(sector)
             found.epoch = found.epoch or epoch
         elif sector_id > head_id:
@@ -73,7 +73,7 @@ def _read_header(
     sectors: "Sectors", reader: "Reader", sector: int, report: "Recovery", found: "Found"
 ) -> "tuple[Header | None, int]":
     """``(header or None, 1 when the sector is blank)``; retires it when something unknown lies there."""
-    header = f.unpack_header(reader.buf) if sectors.read(sector, reader.view[: f.FIRST]) else None
+    header = layout.unpack_header(reader.buf) if sectors.read(sector, reader.view[: layout.FIRST]) else None
     if header is not None:
         return header, 0
     rest = _without_header(sectors, reader, sector, found)
@@ -90,18 +90,21 @@ def _without_header(sectors: "Sectors", reader: "Reader", sector: int, found: "F
     view = reader.view
     if not sectors.read(sector, view):
         return _UNREADABLE
-    if f.is_blank(view, 0, f.SECTOR_BYTES):
+    if layout.is_blank(view, 0, layout.SECTOR_BYTES):
         found.first_blank = sector
         return _BLANK
     # A header that power cut off has nothing behind it; the byte in which that happened may have
     # more bits set than it was to have. Elsewhere a single byte is a rotten cell.
-    started = reader.buf[0] & f.MAGIC == f.MAGIC or f.nearly_blank(view, 0, f.HEADER_BYTES)
-    return _SCRAP if started and f.nearly_blank(view, f.HEADER_BYTES, f.SECTOR_BYTES) else _UNKNOWN
+    started = reader.buf[0] & layout.MAGIC == layout.MAGIC
+    started = started or layout.nearly_blank(view, 0, layout.HEADER_BYTES)
+    if started and layout.nearly_blank(view, layout.HEADER_BYTES, layout.SECTOR_BYTES):
+        return _SCRAP
+    return _UNKNOWN
 
 
 def _rotten_opening(reader: "Reader", seed: int) -> "Opening | None":
     """An opening with one rotten bit; one that was never written stays ``None``."""
-    if f.is_blank(reader.view, f.HEADER_BYTES, f.FIRST):
+    if layout.is_blank(reader.view, layout.HEADER_BYTES, layout.FIRST):
         return None
     return repair_opening(reader.buf, seed)
 
@@ -114,11 +117,12 @@ def _settle_unopened(
     sector_id = sectors.ids[sector]
     sectors.ids[sector] = 0
     readable = sectors.read(sector, view)
-    if readable and sector_id > head_id and f.is_blank(view, f.HEADER_BYTES, f.SECTOR_BYTES):
+    if readable and sector_id > head_id and layout.is_blank(view, layout.HEADER_BYTES, layout.SECTOR_BYTES):
         sectors.ids[sector] = sector_id
         found.ready = sector
     elif not readable or not (
-        f.nearly_blank(view, f.HEADER_BYTES, f.FIRST) or f.nearly_blank(view, f.FIRST, f.SECTOR_BYTES)
+        layout.nearly_blank(view, layout.HEADER_BYTES, layout.FIRST)
+        or layout.nearly_blank(view, layout.FIRST, layout.SECTOR_BYTES)
     ):
         sectors.retire(sector)
         report.skipped_sectors += 1
@@ -127,10 +131,10 @@ def _settle_unopened(
 def free_half_erased(sectors: "Sectors", reader: "Reader", report: "Recovery", found: "Found") -> None:
     """The head names the sector that was to be erased; unless it is ready, power went meanwhile."""
     target = -1
-    reader.start(found.head, f.FIRST)
+    reader.start(found.head, layout.FIRST)
     while reader.next():
-        if reader.kind == f.ERASING:
-            target = struct.unpack_from("<H", reader.buf, reader.at + f.HEAD)[0]
+        if reader.kind == layout.ERASING:
+            target = struct.unpack_from("<H", reader.buf, reader.at + layout.HEAD)[0]
     if 0 <= target < sectors.count and target not in (found.ready, found.head):
         if sectors.out_of_use[target]:
             sectors.out_of_use[target] = 0

@@ -16,7 +16,7 @@ from binascii import crc32
 from micropython import const
 
 from ..core.records import LOST
-from . import format as f
+from . import layout
 from .snapshots import reserve
 
 TYPE_CHECKING = False
@@ -43,12 +43,12 @@ class Writer:
 
     def __init__(self, sectors: "Sectors") -> None:
         self._sectors = sectors
-        self._buf = bytearray(f.RECORD_MAX)
+        self._buf = bytearray(layout.RECORD_MAX)
         self._view = memoryview(self._buf)
         self.epoch = self.acknowledged = self.time_floor = 0
         self.next_seq = 1
         self.head = self._ready = -1
-        self.at = f.END  # where the next record goes in the head
+        self.at = layout.END  # where the next record goes in the head
         self.keep_id = 0  # sectors from this id on must not be erased
         self.in_snapshot = False
         self.snapshot_end = 0  # offset of the last one that ends in the head, 0: none
@@ -83,8 +83,8 @@ class Writer:
         self._seed, self._base_seq, self._base_time = reader.seed, reader.base_seq, reader.base_time
         self.at, self._sealed = found.at, found.sealed
         self._records, self.snapshot_end = found.head_records, found.head_snapshot_end
-        if found.torn_at >= 0 and self.at + f.padded(2) <= f.SEAL_AT:
-            self._mark(f.RESUMED, found.torn_at)
+        if found.torn_at >= 0 and self.at + layout.padded(2) <= layout.SEAL_AT:
+            self._mark(layout.RESUMED, found.torn_at)
 
     def adopt(self, found: "Found") -> None:
         """Take over the counters of what was found, also when nothing may be written."""
@@ -110,16 +110,16 @@ class Writer:
 
     def put(self, kind: int, payload: "Payload", time_s: int, place: int) -> None:
         """Write one record at the end of the log; ``place`` -1 stands for an event."""
-        size = f.padded(len(payload))
-        if size > f.RECORD_MAX or not 0 <= time_s <= 0xFFFFFFFF:
+        size = layout.padded(len(payload))
+        if size > layout.RECORD_MAX or not 0 <= time_s <= 0xFFFFFFFF:
             raise ValueError("payload of {} bytes at {}".format(len(payload), time_s))
         if time_s < self.time_floor:
             time_s = self.time_floor
         for _ in range(3):
             if (
-                self.at + size > f.END
-                or self.next_seq - self._base_seq >= f.EVENTS_IN_SECTOR_MAX
-                or time_s - self._base_time > f.TIME_DELTA_MAX
+                self.at + size > layout.END
+                or self.next_seq - self._base_seq >= layout.EVENTS_IN_SECTOR_MAX
+                or time_s - self._base_time > layout.TIME_DELTA_MAX
             ):
                 self._advance(time_s)
             where = self.next_seq - self._base_seq if place < 0 else place
@@ -127,12 +127,12 @@ class Writer:
                 self.time_floor = time_s
                 self._records += 1
                 return
-            self.at = f.SEAL_AT  # this sector takes no more
+            self.at = layout.SEAL_AT  # this sector takes no more
         raise JournalFailed("three sectors in a row cannot be written")
 
     def _program(self, kind: int, payload: "Payload", place: int, delta_s: int) -> bool:
         """One record into the head; True when it stands there."""
-        size = f.pack_record(self._buf, self._view, kind, payload, place, delta_s, self._seed)
+        size = layout.pack_record(self._buf, self._view, kind, payload, place, delta_s, self._seed)
         at = self.at
         self.at = at + size
         return self._sectors.program(self.head, self._view[:size], at)
@@ -157,18 +157,18 @@ class Writer:
 
     def _open_head(self, sector: int, time_s: int) -> bool:
         """Write the opening of ``sector``, seal the head and move; False when it cannot be written."""
-        f.pack_header(self._buf, self._sectors.count, self.epoch, self._sectors.ids[sector])
-        header = f.unpack_header(self._buf)
+        layout.pack_header(self._buf, self._sectors.count, self.epoch, self._sectors.ids[sector])
+        header = layout.unpack_header(self._buf)
         assert header is not None
         seed = header[4]
-        f.pack_opening(self._buf, self.next_seq, time_s, self.acknowledged, seed)
-        if not self._sectors.program(sector, self._view[: f.UNIT], f.HEADER_BYTES):
+        layout.pack_opening(self._buf, self.next_seq, time_s, self.acknowledged, seed)
+        if not self._sectors.program(sector, self._view[: layout.UNIT], layout.HEADER_BYTES):
             self._sectors.retire(sector)
             return False
         if not self._sealed:
             self._seal()
         self._sealed = False
-        self.head, self._seed, self.at = sector, seed, f.FIRST
+        self.head, self._seed, self.at = sector, seed, layout.FIRST
         self._base_seq, self._base_time = self.next_seq, time_s
         self._records = self.snapshot_end = 0
         self._sectors.last_seq[sector] = self.next_seq - 1
@@ -177,15 +177,15 @@ class Writer:
     def _seal(self) -> None:
         """Sum up the head in its last 32 bytes; without them it would be walked at every start."""
         crc = 0
-        for offset in range(0, f.SEAL_AT, f.RECORD_MAX):
-            part = self._view[: min(f.RECORD_MAX, f.SEAL_AT - offset)]
+        for offset in range(0, layout.SEAL_AT, layout.RECORD_MAX):
+            part = self._view[: min(layout.RECORD_MAX, layout.SEAL_AT - offset)]
             self._sectors.read(self.head, part, offset)
             crc = crc32(part, crc)
         events = self.next_seq - self._base_seq
         values = (events, self._records, self.snapshot_end, self.time_floor)
-        payload = struct.pack(f.SEAL_FORMAT, *values, self.acknowledged, self._dropped, crc)
-        size = f.pack_record(self._buf, self._view, f.SEAL, payload, f.INTERNAL, 0, self._seed)
-        self._sectors.program(self.head, self._view[:size], f.SEAL_AT)
+        payload = struct.pack(layout.SEAL_FORMAT, *values, self.acknowledged, self._dropped, crc)
+        size = layout.pack_record(self._buf, self._view, layout.SEAL, payload, layout.INTERNAL, 0, self._seed)
+        self._sectors.program(self.head, self._view[:size], layout.SEAL_AT)
 
     def make_ready(self) -> None:
         """Erase the next sector of the ring and write its header, unless that is done.
@@ -210,8 +210,8 @@ class Writer:
 
     def _head_sector(self, sector: int) -> bool:
         """Write the header of an erased sector; False when it cannot be written."""
-        f.pack_header(self._buf, self._sectors.count, self.epoch, self._next_id)
-        if not self._sectors.program(sector, self._view[: f.HEADER_BYTES], 0):
+        layout.pack_header(self._buf, self._sectors.count, self.epoch, self._next_id)
+        if not self._sectors.program(sector, self._view[: layout.HEADER_BYTES], 0):
             return False
         self._sectors.ids[sector] = self._next_id
         self._next_id += 1
@@ -228,10 +228,10 @@ class Writer:
             if sectors.last_seq[sector] > gone_to:
                 self._lost.append((gone_to + 1, sectors.last_seq[sector]))
             sectors.ids[sector] = 0
-        if self.head >= 0 and self.at + f.padded(2) <= f.SEAL_AT:
-            self._mark(f.ERASING, sector)
+        if self.head >= 0 and self.at + layout.padded(2) <= layout.SEAL_AT:
+            self._mark(layout.ERASING, sector)
 
     def _mark(self, kind: int, value: int) -> None:
         """One of the journal's own records of 16 bytes; there is room kept for four in each sector."""
-        self._program(kind, struct.pack("<H", value), f.INTERNAL, 0)
+        self._program(kind, struct.pack("<H", value), layout.INTERNAL, 0)
         self._records += 1

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from locker.core import records
-from locker.journal.format import FIRST, OWN_KINDS
+from locker.journal.layout import FIRST, OWN_KINDS
 from locker.journal.reader import Reader
 from locker.journal.recovery import recover
 from locker.journal.sectors import Sectors

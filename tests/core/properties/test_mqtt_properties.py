@@ -10,8 +10,7 @@ from amqtt.mqtt.publish import PublishPacket
 from amqtt.mqtt.subscribe import SubscribePacket
 from hypothesis import given
 from hypothesis import strategies as st
-from locker.net import messages as m
-from locker.net import mqtt_codec as c
+from locker.net import messages, mqtt_codec
 from locker.net.mqtt_packet import Packet
 
 BUFFER_BYTES = 96
@@ -55,16 +54,16 @@ server_packets = st.one_of(
 
 def decode(chunks: list[bytes], bytes_max: int = BUFFER_BYTES) -> list[tuple[Any, ...]]:
     """The packets in ``chunks``; the last item is the reason when one was malformed."""
-    decoder = c.Decoder(bytes_max)
+    decoder = mqtt_codec.Decoder(bytes_max)
     out: list[tuple[Any, ...]] = []
     try:
         for chunk in chunks:
             decoder.feed(chunk)
             while packet := decoder.next():
-                if packet[0] == c.PUBLISH and packet[2] is not None:
+                if packet[0] == mqtt_codec.PUBLISH and packet[2] is not None:
                     packet = (*packet[:2], bytes(packet[2]), *packet[3:])
                 out.append(packet)
-    except c.ProtocolError as error:
+    except mqtt_codec.ProtocolError as error:
         out.append(("error", error.reason))
     return out
 
@@ -79,7 +78,7 @@ def test_where_the_network_cuts_the_stream_changes_nothing(packets: list[bytes],
     data = b"".join(packets)
     whole = decode([data])
     assert decode(cut(data, places)) == whole
-    assert len(whole) == len(packets) and ("error", c.E_TYPE) not in whole
+    assert len(whole) == len(packets) and ("error", mqtt_codec.E_TYPE) not in whole
 
 
 @given(topics, payloads, st.one_of(st.just(0), packet_ids), st.booleans())
@@ -87,15 +86,16 @@ def test_what_is_published_reads_back_as_it_was(
     topic: str, payload: bytes, packet_id: int, retain: bool
 ) -> None:
     data = publish_bytes(topic, payload, packet_id, retain)
-    assert decode([data], 1024) == [(c.PUBLISH, topic, payload, packet_id, retain)]
+    assert decode([data], 1024) == [(mqtt_codec.PUBLISH, topic, payload, packet_id, retain)]
 
 
 @given(st.lists(st.binary(max_size=60), max_size=6))
 def test_no_bytes_bring_anything_but_packets_or_one_reason(chunks: list[bytes]) -> None:
     packets = decode(chunks)
-    assert all(packet[0] in (c.CONNACK, c.PUBLISH, c.PUBACK, c.SUBACK, c.PINGRESP) for packet in packets[:-1])
+    kinds = {getattr(mqtt_codec, name) for name in ("CONNACK", "PUBLISH", "PUBACK", "SUBACK", "PINGRESP")}
+    assert all(packet[0] in kinds for packet in packets[:-1])
     if packets and packets[-1][0] == "error":
-        assert 0 <= packets[-1][1] < c.E_ORDER
+        assert 0 <= packets[-1][1] < mqtt_codec.E_ORDER
     assert decode([b"".join(chunks)]) == packets
 
 
@@ -114,7 +114,7 @@ def test_utf8_is_judged_as_cpython_does_but_for_the_null_character(data: bytes) 
         good = "\x00" not in data.decode()
     except UnicodeDecodeError:
         good = False
-    assert c.utf8_ok(data) == good
+    assert mqtt_codec.utf8_ok(data) == good
 
 
 def read_with_amqtt(kind: Any, data: bytes) -> Any:
@@ -187,9 +187,9 @@ def fitting(spec: tuple[Any, ...]) -> st.SearchStrategy[Any]:
 
 @st.composite
 def commands(draw: st.DrawFn) -> dict[str, Any]:
-    name = draw(st.sampled_from(sorted(m.commands())))
-    body = {field: draw(fitting(spec)) for field, spec in m.commands()[name].items()}
-    body.update({field: draw(fitting(spec)) for field, spec in m.specs(m.ENVELOPE).items()})
+    name = draw(st.sampled_from(sorted(messages.commands())))
+    body = {field: draw(fitting(spec)) for field, spec in messages.commands()[name].items()}
+    body.update({field: draw(fitting(spec)) for field, spec in messages.specs(messages.ENVELOPE).items()})
     body["cmd"] = name
     if name == "grants" and body["to"] <= body["from"]:
         body["from"], body["to"] = 0, max(1, body["from"])
@@ -198,11 +198,13 @@ def commands(draw: st.DrawFn) -> dict[str, Any]:
 
 @given(commands())
 def test_every_command_that_fits_the_table_becomes_events(body: dict[str, Any]) -> None:
-    events = list(m.core_events(m.parse_command(json.dumps(body).encode())))
+    events = list(messages.core_events(messages.parse_command(json.dumps(body).encode())))
     assert events and all(isinstance(event, tuple) for event in events)
 
 
-every_field = {field for fields in m.commands().values() for field in fields} | set(m.specs(m.ENVELOPE))
+every_field = {field for fields in messages.commands().values() for field in fields} | set(
+    messages.specs(messages.ENVELOPE)
+)
 
 
 @given(commands(), st.sampled_from(sorted(every_field)), json_values)
@@ -211,17 +213,17 @@ def test_one_field_replaced_by_anything_is_refused_or_still_fits(
 ) -> None:
     body[field] = value
     try:
-        parsed = m.parse_command(json.dumps(body).encode())
-    except m.Refused as refused:
-        assert 0 < refused.reason < len(m.R_NAMES)
+        parsed = messages.parse_command(json.dumps(body).encode())
+    except messages.Refused as refused:
+        assert 0 < refused.reason < len(messages.R_NAMES)
         return
-    assert list(m.core_events(parsed))
+    assert list(messages.core_events(parsed))
 
 
 @given(st.one_of(st.binary(max_size=200), json_values.map(lambda value: json.dumps(value).encode())))
 def test_no_body_brings_anything_but_a_reason(data: bytes) -> None:
-    for parse in (m.parse_command, m.parse_ack):
+    for parse in (messages.parse_command, messages.parse_ack):
         try:
             parse(data)
-        except m.Refused as refused:
-            assert 0 < refused.reason < len(m.R_NAMES)
+        except messages.Refused as refused:
+            assert 0 < refused.reason < len(messages.R_NAMES)

@@ -1,7 +1,7 @@
 """What the events say about parcels.
 
 An event of custody sets the state of its parcel, unless a later one did already: events of one
-stream are ordered by their number, events of different lockers (or of two lives of one journal) by
+stream are ordered by their number, events of different lockers (or epochs) by
 their time.  So the state is the same whatever order the events arrive in.  Runs inside the
 transaction that stores the events.
 """

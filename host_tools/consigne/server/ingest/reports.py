@@ -105,7 +105,7 @@ def _streams(connection: Connection, wanted: Sequence[Stream]) -> dict[Stream, H
 
 
 def _superseded(row: _Known, one: Said, held: dict[Stream, Held]) -> bool:
-    """Whether this life of the journal is known and another one speaks now."""
+    """Whether this is a former epoch: the locker says another one now, and that one is known."""
     locker, status = one
     return row.epoch not in (status.epoch, None) and (locker, status.epoch) in held
 
@@ -170,8 +170,8 @@ def apply_one(connection: Connection, message: Message, outcome: Outcome) -> Non
         outcome.lockers.add(message.locker)
 
 
-def _is_of_a_former_life(connection: Connection, locker: str, epoch: int) -> bool:
-    """Whether this life of the journal is known and another one speaks now."""
+def _is_of_a_former_epoch(connection: Connection, locker: str, epoch: int) -> bool:
+    """Whether this is a former epoch: the locker says another one now, and that one is known."""
     current = select(lockers.c.epoch).where(lockers.c.id == locker)
     if connection.execute(current).scalar_one() in (epoch, None):
         return False
@@ -182,7 +182,7 @@ def _is_of_a_former_life(connection: Connection, locker: str, epoch: int) -> boo
 def _apply_occupancy(
     connection: Connection, locker: str, occupancy: messages.Occupancy, outcome: Outcome
 ) -> None:
-    if _is_of_a_former_life(connection, locker, occupancy.epoch):
+    if _is_of_a_former_epoch(connection, locker, occupancy.epoch):
         return
     here = compartments.c.locker == locker
     newest = connection.execute(

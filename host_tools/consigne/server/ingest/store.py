@@ -119,7 +119,7 @@ class Store:
                 speaking.setdefault(stream[0], None)
                 outcome.lockers.add(stream[0])
             if held.highest > before and row.current != stream[1]:
-                speaking[stream[0]] = stream[1]  # whoever goes on is the life of the journal that counts
+                speaking[stream[0]] = stream[1]  # the epoch that goes on is the current one
             if repeated:
                 again[stream] = repeated
             if not fresh and not lost:

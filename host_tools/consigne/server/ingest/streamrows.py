@@ -62,7 +62,7 @@ def save(connection: Connection, changed: Sequence[StreamUpdate]) -> None:
 
 
 def speaking(connection: Connection, epochs: dict[str, int | None]) -> None:
-    """Lockers that speak, so are here; each with the life of its journal that counts now, None: as before."""
+    """Lockers that speak, so are here; each with its journal's epoch from now on, None: as before."""
     rows = [{"the_locker": locker, "new_epoch": epoch} for locker, epoch in sorted(epochs.items())]
     if rows:
         connection.execute(_UPDATE_LOCKER, rows)

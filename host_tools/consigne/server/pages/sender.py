@@ -34,7 +34,7 @@ ACTIONS = {
 }
 
 
-class MineView:
+class SenderView:
     """What one sender sees; ``who()`` is the account that acts.  Empty until ``refresh``, then kept up."""
 
     def __init__(self, work: Work, host: HostService, account: Account, who: Callable[[], Account]) -> None:

@@ -21,7 +21,7 @@ from .counter import CounterView
 from .desk import Desk
 from .fleet import FleetView
 from .operator import OperatorView
-from .sender import MineView
+from .sender import SenderView
 from .work import RESPONSE_S, PageClosed, Work, sentence
 
 
@@ -44,7 +44,7 @@ def add_pages(app: FastAPI, host: HostService) -> None:
 
     async def home(request: Request, find: str = "", only: str = "", page: int = 1) -> None:
         account, work = _account(request), Work(host.page_threads)
-        view: CounterView | FleetView | MineView
+        view: CounterView | FleetView | SenderView
         if account.role is Role.CLERK:
             _head(account, "counter")
             view = CounterView(work, host, account, _who(host, request))
@@ -53,7 +53,7 @@ def add_pages(app: FastAPI, host: HostService) -> None:
             view = FleetView(work, host.overview, find[:FIND_CHARACTERS_MAX], only, page)
         else:
             _head(account, f"parcels of {account.name}")
-            view = MineView(work, host, account, _who(host, request))
+            view = SenderView(work, host, account, _who(host, request))
         await work.look(view.refresh)()
 
     async def one_locker(request: Request, locker: str) -> None:

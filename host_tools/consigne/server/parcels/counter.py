@@ -22,7 +22,7 @@ from ..fleet.fleet import COUNTER
 from ..ingest.decode import Message
 from ..ingest.store import Store
 from ..people import audit
-from ..people.rate_limit import Patience
+from ..people.rate_limit import RateLimit
 from ..storage import lookup
 from ..storage.database import Database
 from ..storage.lookup import canonical_id
@@ -54,7 +54,7 @@ class Counter:
         self._database = database
         self._store = Store(database)
         # 8 digits stand against guessing at any speed a clerk can type
-        self._patience = Patience(TRIES, TRY_EVERY_S, _too_soon)
+        self._rate_limit = RateLimit(TRIES, TRY_EVERY_S, _too_soon)
 
     def take_in(self, counter: str, label: str, shelf: str = "", *, by: str) -> str:
         """A parcel comes in, announced or not; returns the name of its shelf.
@@ -84,12 +84,12 @@ class Counter:
             where = _counter(connection, counter)
             here = (parcels.c.locker == counter) & (parcels.c.state == "in_locker")
             rows = connection.execute(select(parcels).where(here, parcels.c.revoked.is_(False))).all()
-        self._patience.spend(counter)
+        self._rate_limit.spend(counter)
         digits = "".join(code.split())
         for row in rows:
             wanted = _code_of(where, row)
             if wanted and secrets.compare_digest(wanted.encode(), digits.encode()):
-                self._patience.forgive(counter)
+                self._rate_limit.forgive(counter)
                 return Found(row.id, _name(where, row.door))
         raise NotFound("no parcel here has this code: look again at the message and its address")
 

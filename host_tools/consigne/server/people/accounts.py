@@ -23,7 +23,7 @@ from ..errors import CallerError, Conflict, Invalid, NotFound
 from ..storage.database import Database
 from ..storage.models import accounts, lockers, sessions
 from . import audit
-from .rate_limit import Patience
+from .rate_limit import RateLimit
 from .roles import HOLDER_ROLES, Role
 
 PASSWORD_CHARACTERS = range(12, 257)
@@ -67,7 +67,7 @@ class Accounts:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._patience = Patience(TRIES, TRY_EVERY_S, _too_soon)
+        self._rate_limit = RateLimit(TRIES, TRY_EVERY_S, _too_soon)
 
     def add(
         self, name: str, role: Role, *, holder: int | None = None, locker: str | None = None, by: str
@@ -142,7 +142,7 @@ class Accounts:
 
         Raises ``Invalid`` for a wrong name or password, never telling which, and ``NotYet`` after too many.
         """
-        self._patience.spend(name)
+        self._rate_limit.spend(name)
         with self._database.read() as connection:
             row = connection.execute(select(accounts).where(accounts.c.name == name)).first()
         known = row is not None and row.password is not None and not row.disabled
@@ -151,7 +151,7 @@ class Accounts:
             with self._database.write() as connection:
                 audit.note(connection, name[:64], "wrong password")
             raise Invalid("the name or the password is wrong")
-        self._patience.forgive(name)
+        self._rate_limit.forgive(name)
         token, now_s = secrets.token_urlsafe(32), int(time.time())
         with self._database.write() as connection:
             connection.execute(sessions.delete().where(sessions.c.expires_at <= now_s))

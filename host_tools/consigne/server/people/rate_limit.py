@@ -7,7 +7,7 @@ from collections.abc import Callable
 NAMES_MAX = 10_000
 
 
-class Patience:
+class RateLimit:
     """``tries`` at once, one more every ``every_s``; ``refuse(seconds)`` makes what is raised without any.
 
     The names of ``NAMES_MAX`` that were tried last are remembered.

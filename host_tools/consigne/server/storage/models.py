@@ -40,7 +40,7 @@ lockers = Table(
     Column("up", Boolean),
     Column("status", Text),  # JSON of the last status that was not a last will
     Column("status_at", BigInteger),  # host time
-    Column("epoch", BigInteger),  # the life of the journal that speaks now
+    Column("epoch", BigInteger),  # of the journal that the locker writes now
     Column("grants_have", BigInteger),  # version the locker has; null until it said so
     # what the host decides
     Column("grants_version", BigInteger, nullable=False),
