@@ -60,7 +60,7 @@ def main():
     """Serve, for as long as the board does."""
     site, parts, options, network, identity = read()
     forget(*_SETTING_UP)
-    gc.collect()  # after each import: what loading leaves behind must not part what stays
+    gc.collect()  # after each import, so that long-lived objects lie together
     online = None
     if network:
         told = []

@@ -42,7 +42,7 @@ def _why_not(error):
             "this board has no partition for the journal; "
             "write partitions.bin of `consigne device files` to 0x8000 with esptool"
         )
-    if isinstance(error, SystemExit):  # it said why; let pass, it would start the interpreter anew
+    if isinstance(error, SystemExit):  # it has printed why; re-raised, it would restart the interpreter
         return "see above"
     return ""
 

@@ -179,7 +179,7 @@ class Controller:
         elif event[0] == "time":
             self._take_time(event[1])
         elif event[0] == "failed":
-            # Its last word, also where it was spent already: the host hears it when the locker is back.
+            # Recorded even if the counter was used, so the host hears of it after the restart.
             self.fact(records.COMMAND, event[1], FAILED, event[2])
         else:
             self.sink(event)

@@ -1,12 +1,12 @@
 """Supervises the tasks: each has a name, and its end, normal or not, is a fault.
 
 A *critical* task (sensors, keypad, pulses, timers) that ends cannot be replaced by a guess: the
-locks are released, the fault is journaled, and the watchdog, no longer fed, restarts the board.  So
-it is with one that stands still: each counts its turns, and the watchdog is fed only while all counts
-move.  Any other task is started again after a pause; the locker serves without it.
+locks are released, the fault is journaled, and the watchdog, no longer fed, restarts the board.  A
+task that stops moving is treated the same: each counts its turns, and the watchdog is fed only while all
+counts move.  Any other task is started again after a pause; the locker serves without it.
 
-A fault that cannot be reported ends the locker whoever had it: only a start, which reads the journal,
-tells whether that still takes records.
+A fault that cannot be recorded restarts the locker, whichever task had it: only a start, which reads the
+journal, tells whether that still takes records.
 """
 
 import asyncio

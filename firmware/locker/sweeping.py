@@ -13,10 +13,10 @@ How long it takes here is measured at the start, with all there that stays:
 - A longer one waits until a third of what was free is used up and nobody has touched anything for longer than
   it takes.  To see how much is used walks through the heap as well, in a fraction of the time: that is done
   once a second, and behind an event when those since the last look may have filled it.
-- Where somebody presses keys without such a pause, it comes behind a key before the heap is full.
+- If keys come without such a pause, it follows a key, before the heap is full.
 
 A card may be shown in the very milliseconds of a sweep all the same: the keypad is told, and refuses it.
-An erase of flash ahead of need stops the chip as well, and keeps to the same.
+A planned flash erase also stops the chip and follows the same rules.
 """
 
 import gc

@@ -62,7 +62,7 @@ locker.core
 """
 """From the top down: a package imports packages of lower lines alone, not even another one of its own line.
 
-A name stands for everything in that folder which no longer name here stands for.
+A name covers its folder, except what a longer name here covers.
 """
 
 

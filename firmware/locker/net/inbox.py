@@ -108,7 +108,7 @@ class Inbox:
 
     def _on_ack(self, epoch: int, seq: int) -> None:
         if epoch != self._journal.epoch:
-            return  # late, for a journal that is no more; nothing wrong with it
+            return  # late, for an earlier journal: ignore
         if seq >= self._journal.next_seq:
             raise Refused(R_BEYOND)
         if seq > self._journal.acknowledged:
@@ -123,7 +123,7 @@ class Inbox:
             raise Refused(R_FAILED, body["id"])
         _, epoch_s, trust = self._now()
         if body["cmd"] == "time":
-            # Fresh by its nonce.  An expiry says little to a clock that is to be put right.
+            # The nonce proves freshness; expiry means little while the clock is wrong.
             if not self._answers(body["nonce"]):
                 raise Refused(R_NOT_ASKED, body["id"])
         elif epoch_s > body["exp"]:

@@ -58,7 +58,7 @@ class WifiLink:
         """How strong the access point is heard, in dBm; 0 while there is none."""
         try:
             return self._wlan.status("rssi") if self.is_up() else 0
-        except _REFUSALS:  # it has just let go of us, and the event by which the port learns it is on its way
+        except _REFUSALS:  # the access point dropped us; the port does not know yet
             return 0
 
     async def run(self) -> None:

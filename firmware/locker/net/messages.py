@@ -32,7 +32,7 @@ R_STALE = const(7)  # a counter that does not rise: replayed, or overtaken by a 
 R_EXPIRED = const(8)
 R_NO_TIME = const(9)  # would open a door, and nobody knows whether it expired
 R_BEYOND = const(10)  # acknowledges an event that was never sent
-R_NOT_ASKED = const(11)  # tells the time to nobody: no question of ours, or one of long ago
+R_NOT_ASKED = const(11)  # answers no open time question of ours
 R_FAILED = const(12)  # the command that was last broken off by a fault of ours: not tried once more
 R_NAMES = (
     "",
@@ -160,7 +160,7 @@ def fits(spec, value) -> bool:
 
 
 def _text_fits(text: str, least: int, most: int) -> bool:
-    """Bytes of UTF-8 within the bounds, and nothing that a parcel's id could not hold either."""
+    """Length in bytes in bounds, and only characters that a parcel id may have."""
     try:
         data = text.encode()
     except UnicodeError:  # half of a surrogate pair; MicroPython lets it through to the next line

@@ -127,7 +127,7 @@ class Client:
             other_date = settings.tls and settings.tls.ended(self.last_error, was_up)
             if was_up:
                 backoff.reset()
-            # A try by another date comes soon, and between two others: it makes nobody less patient.
+            # A retry with another date does not reset the backoff.
             wait_s = settings.retry_first_s if other_date else backoff.next_s()
             # A socket whose connecting was cancelled is only closed when it is collected, and an
             # ESP32 has a handful of them.
@@ -149,7 +149,7 @@ class Client:
         finally:
             was_up = self.is_up()
             task.cancel()
-            while not task.done():  # awaiting it would raise its CancelledError, or ours: which?
+            while not task.done():  # do not await: the task's CancelledError cannot be told from ours
                 await asyncio.sleep(0)
             await conversation.close()
         return was_up

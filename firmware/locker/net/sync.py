@@ -133,13 +133,13 @@ class Sync:
             self._sink((EV_LINK, True))
             self._cursor.begin()
             self._status_due = self._occupancy_due = True
-            # Once after a start, for what local time is; then only who needs to know: an answer is a record.
+            # Ask once after each start; later only if the clock is not set: each answer writes a record.
             self._ask_time = self._ask_time or self._now()[2] != TRUST_SET
             self._occupancy_ms = ticks_add(ticks_ms(), -_OCCUPANCY_EVERY_MS)
             try:
                 while session == self._client.session():
                     self._inbox.report()
-                    # Perhaps a silent host believes that nobody is here, and asks for nothing.
+                    # A silent host may believe that we are offline: send the status again.
                     self._status_due = self._cursor.is_stalled() or self._status_due
                     self._watch_time()
                     if not await self._publish_one():
@@ -184,7 +184,7 @@ class Sync:
         now_ms = ticks_ms()
         if self._replies or self._ask_have >= 0:
             return await publish(self._topics["replies"], self._fill_reply)
-        if self._ask_time and not self._status_due:  # who is not known to be here is not answered
+        if self._ask_time and not self._status_due:  # the host answers only lockers whose status it has
             return await publish(self._topics["replies"], self._fill_question)
         if self._status_due or ticks_diff(now_ms, self._status_ms) >= _STATUS_EVERY_MS:
             return await publish(self._topics["status"], self._fill_status, True)

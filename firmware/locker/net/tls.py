@@ -17,10 +17,10 @@ has told the time.
 The floor is the newest time in the journal, and never before ``EARLIEST_S``; the true time is later.
 So what had expired by then is refused, and what was "in the future" then is tried again by another
 date.  Which one the certificates say themselves: mbedTLS shows each of the chain to ``_seen`` before it
-gives its verdict.  The earliest date at which all of them are valid is the next one to try, so the
-second handshake succeeds, or none would: it comes soon, and waits grow behind it as they do else.  What
-was read decides nothing: mbedTLS judges again by the new date, and another date is tried only for a chain
-that is signed and named rightly and is wrong in nothing but its dates.
+gives its verdict.  The earliest date at which all of them are valid is the next one to try.  The second
+handshake succeeds or none can, so it follows soon; later waits grow as usual.  The dates read only choose
+when to retry; mbedTLS checks everything again, and another date is tried only for a chain that is signed
+and named rightly and is wrong in nothing but its dates.
 
 As soon as the host has told the time a connection made by another date is made again, a day off or
 more, and judged by the true one: three handshakes at most for a board that has never known the time.
@@ -28,10 +28,10 @@ more, and judged by the true one: three handshakes at most for a board that has 
 A clock may be wrong too: a chip that was set a year ahead, a host that was.  By it each certificate
 has expired, and without a connection nobody can ever say so; hence the last row.
 
-What somebody gains who holds an expired certificate's key, stands between locker and broker, and meets
-a locker that does not know the time, or keeps it offline for a day: a connection.  It learns the locker's
-MQTT password and reads what is said, neither of which opens a door: commands, events, and the answer to
-"what time is it?" are signed with the locker's own key.
+An attacker who holds an expired certificate's key and sits between the two gains only a connection, and
+that only from a locker that does not know the time or was kept offline for a day.  It shows them the
+locker's MQTT password and what is said, neither of which opens a door: commands, events, and the answer
+to "what time is it?" are signed with the locker's own key.
 """
 
 from time import ticks_diff

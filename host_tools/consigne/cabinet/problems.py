@@ -34,7 +34,7 @@ class Place:
 class Problem:
     """One thing to put right: where, what is wrong, what to do.
 
-    ``rule`` names the rule in ``rules.RULES``, or is ``"form"`` for what the format itself forbids.
+    ``rule`` names the rule in ``rules.table.RULES``, or is ``"form"`` for what the format itself forbids.
     A warning does not keep the file from being compiled.
     """
 

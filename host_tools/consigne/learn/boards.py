@@ -107,7 +107,7 @@ def _is_reply(codec: Any, number: int, heard: bytes) -> bool:
 
 
 class BoardGroup:
-    """One lock board (``learn.Group``); its inputs are read in both orders in which they may stand."""
+    """One lock board (``wizard.Group``); its inputs are read in both orders in which they may stand."""
 
     def __init__(self, wire: Wire, board: FoundBoard) -> None:
         self.board = board

@@ -28,7 +28,7 @@ _WORDS = {
 
 
 class TerminalTechnician:
-    """Asks whoever sits at the terminal (``learn.Technician``)."""
+    """Asks whoever sits at the terminal (``wizard.Technician``)."""
 
     def which_opened(self, place: str, note: str) -> str:
         if note:

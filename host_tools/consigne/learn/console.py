@@ -28,7 +28,7 @@ class Console(Protocol):
 
     def exec(self, code: str) -> str:
         """What the code printed.  ``Forgotten`` when the board has restarted since it was set up,
-        ``learn.Gone`` when it cannot be reached, ``OSError`` when the code failed (a chip is silent)."""
+        ``wizard.Gone`` when it cannot be reached, ``OSError`` when the code failed (a chip is silent)."""
 
 
 class Forgotten(Exception):
@@ -147,7 +147,7 @@ class Controller:
 
 
 class ConsoleWire:
-    """One of the controller's own pairs (``learnboards.Wire``)."""
+    """One of the controller's own pairs (``boards.Wire``)."""
 
     def __init__(self, controller: Controller, uart: int) -> None:
         self.uart = uart
@@ -159,7 +159,7 @@ class ConsoleWire:
 
 
 class ChipGroup:
-    """The controller's expanders, shift registers and pins, looked at together (``learn.Group``)."""
+    """The controller's expanders, shift registers and pins, looked at together (``wizard.Group``)."""
 
     name = "the controller's expanders and pins"
 

@@ -112,7 +112,7 @@ class UnknownCabinet:
 
 
 class SimTechnician:
-    """Answers from what the doors do (``cabinet.learn.Technician``), and never sees a wire.
+    """Answers from what the doors do (``wizard.Technician``), and never sees a wire.
 
     ``said`` is all that he was told or asked to do, oldest first.
     """

@@ -53,7 +53,7 @@ class Question:
 
 
 class PageTechnician:
-    """Asks whoever is at the page (``learn.Technician``); called from the wizard's thread."""
+    """Asks whoever is at the page (``wizard.Technician``); called from the wizard's thread."""
 
     def __init__(self, site: UnknownCabinet) -> None:
         self.question: Question | None = None

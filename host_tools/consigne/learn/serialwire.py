@@ -9,7 +9,7 @@ QUIET_S = 0.02  # without a byte: the frame has ended
 
 
 class SerialWire:
-    """``learnboards.Wire`` on a serial port, in the place of the controller's ``uart``; use it as a
+    """``boards.Wire`` on a serial port, in the place of the controller's ``uart``; use it as a
     context manager.
 
     Raises ``OSError`` when the port cannot be opened or is pulled out.

@@ -32,7 +32,7 @@ from .threads import Threads
 
 PAGE_THREADS = 8
 PAGE_CALLS_WAITING_MAX = 200
-"""Some twenty open pages' worth; more would be told what is long past when their turn comes."""
+"""About twenty pages; a longer queue would return stale results."""
 
 _FORGETTING = (alarms.forget, audit.forget, condition.forget, notices.forget)
 

@@ -37,7 +37,7 @@ EVENTS = LOCKERS * EVENTS_EACH
 ROUNDS = 2
 TIMEOUT_S = 120.0
 _LOOK_S = 0.02
-# mosquitto keeps 1,000 messages otherwise and drops the rest; in flight as ``server.brokerconfig`` has it
+# mosquitto keeps 1,000 messages otherwise and drops the rest; in flight as ``consigne.broker.config`` has it
 _SETTINGS = "allow_anonymous true\nmax_queued_messages 0\nmax_inflight_messages 200"
 _ALL_SENT = "consigne-bench/all-sent"
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")

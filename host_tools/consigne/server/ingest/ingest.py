@@ -1,7 +1,7 @@
 """Between the broker and the database: receive, commit, then acknowledge.
 
 One asyncio task and one worker thread.  The MQTT callback only appends to a bounded queue; the
-thread decodes and commits whatever has gathered (``storing``), in one transaction; then the task
+thread decodes and commits whatever has gathered (``store``), in one transaction; then the task
 publishes what that commit allows: cumulative acknowledgements, requests for what is missing, commands.
 A batch grows by itself while the disk is busy, which is what makes many events a second cheap.
 """
@@ -128,7 +128,7 @@ class Ingest:
         self._task = asyncio.create_task(self._run(), name="ingest")
 
     def _resume(self) -> dict[Stream, Held]:
-        """Who is connected has to say so anew; the streams of which events are known to be missing."""
+        """Every locker must report again; returns the streams with known gaps."""
         self._store.forget_presence()
         return self._store.open_gaps()
 

@@ -1,4 +1,4 @@
-"""Keeps what has only a while to live in bounds: once an hour the leader lets go of what is old."""
+"""Deletes expired data once an hour, in the leader only."""
 
 import asyncio
 import logging

@@ -63,7 +63,7 @@ streams = Table(
     Column("stored", BigInteger, nullable=False),  # rows in events
     Column("lost", BigInteger, nullable=False),  # numbers the locker said it had to drop
     Column("first_at", BigInteger, nullable=False),
-    Column("conflicts", BigInteger, nullable=False, server_default=text("0")),  # see server.repeats
+    Column("conflicts", BigInteger, nullable=False, server_default=text("0")),  # see ingest.repeats
 )
 Index(
     "streams_with_gaps",

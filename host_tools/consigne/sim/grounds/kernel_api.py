@@ -37,7 +37,7 @@ class QuietConsole:
         self._kernel = kernel
 
     async def receive(self, count: int) -> bytes:
-        """As ``netmemory.Socket``: up to ``count`` bytes, which never come."""
+        """As ``network.memory.Socket``: up to ``count`` bytes, which never come."""
         await self._kernel.wait_in(deque())
         return b""
 

@@ -1,6 +1,6 @@
 """A small MQTT 3.1.1 broker in memory, for virtual time: sessions, retained messages, last wills.
 
-No socket and no thread: it is a ``netmemory`` server on a clock.  Section numbers are those of the
+No socket and no thread: it is a server of ``memory`` on a clock.  Section numbers are those of the
 OASIS standard.  A seeded ``Faults`` plan lets it lose, double and delay messages as a broker does
 that is killed or overloaded; a code path that needs a perfect broker shows itself.
 """

@@ -1,6 +1,6 @@
 """A TCP proxy with a switch: unplugging the network of a locker that uses real sockets.
 
-The modes are those of ``netmemory``: ``up``; ``refuse`` (nobody listens any more, what is
+The modes are those of ``memory``: ``up``; ``refuse`` (nobody listens any more, what is
 connected stays); ``blackhole`` (bytes wait, nobody is told); ``cut`` (every connection is reset).
 """
 
