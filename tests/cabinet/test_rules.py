@@ -118,6 +118,7 @@ MORE_BREAKS = (
         "supply.lower_kohm",
     ),
     ("network", 'ssid = "consigne"\n', "", "network.ssid"),
+    ("network", '"mqtt.example"', '"localhost"', "network.broker"),
     ("i2c_bus", "sda = 21\n", "sda = 21\n\n[[i2c]]\nid = 0\nscl = 0\nsda = 23\n", "i2c[1].id"),
     ("channel_once", "reed = 8", "reed = 0", "compartment[1].reed"),
     ("door_neighbours", '["1", "3"]', '["2", "3"]', "compartment[1].neighbours[0]"),

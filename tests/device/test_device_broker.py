@@ -13,7 +13,7 @@ import device_kit as kit
 import pytest
 from consigne.broker import config
 from consigne.broker.broker import free_port
-from consigne.device import brokerfiles
+from consigne.device import brokerfiles, doctor
 from consigne.device.board import Board
 from consigne.device.errors import DeviceError
 from consigne.device.scripts import script
@@ -143,3 +143,28 @@ def test_provisioned_with_a_certificate_a_locker_gets_in_where_no_password_count
         assert found[1] == "fail" and found[2].startswith(f"127.0.0.1:{port} (TLS): "), found
         mpremote(board, "fs", "cp", ":client.der", tmp_path / "client.der")
         assert (tmp_path / "client.der").read_bytes() == expected.client.certificate
+
+
+def test_the_doctor_knows_no_name_that_only_the_computers_hosts_file_has(tmp_path):
+    """A locker asks the network's name server; a pass for a name that it cannot find would be a lie."""
+    file = kit.cabinet_file(tmp_path, network=True)
+    with (
+        kit.running_host(tmp_path) as (url, _),
+        kit.board_with(kit.ready_flash(tmp_path), tmp_path, kit.compiled(file)[1]) as board,
+    ):
+        words = ["provision", "L0001", "--cabinet", file, "--host", url, "--token", kit.TOKEN]
+        done = subprocess.run(
+            [sys.executable, "-m", "consigne.cli", "device", *words, "-p", board.port],
+            check=False,
+            capture_output=True, text=True, timeout=600, env=kit.environment(),
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        with Board(board.port) as line:
+            line.enter_service()
+            line.run(script("doctor"))
+            line.call_loaded("settings()")
+            line.run("from locker.net.link import WifiLink\nWifiLink.name_server = lambda self: '192.0.2.1'")
+            line.run("patient.raw['network']['broker'] = 'localhost'")
+            found = line.call_loaded("network(10)", timeout_s=60)[-1]
+    assert found == ["broker's name", "fail", "the name server (192.0.2.1) does not know localhost"]
+    assert "hosts file does not count" in doctor.Finding(*found).advice

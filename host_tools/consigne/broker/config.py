@@ -8,7 +8,9 @@ and a certificate for each locker stand in ``clients``.  The host's own settings
 """
 
 import base64
+import grp
 import hashlib
+import ipaddress
 import json
 import os
 import re
@@ -27,6 +29,12 @@ PBKDF2_ROUNDS = 101  # what mosquitto_passwd 2.0 uses; the passwords are 192 ran
 HOST_SETTINGS = "host.env"
 _READ_BY_BROKER = ("mosquitto.conf", "server.crt", "server.key", "ca.crt", "clients.crl", "passwords", "acl")
 PACKET_EXTRA_BYTES = 128  # header and topic round a frame
+GROUP = "mosquitto"
+"""What the distributions' packages run mosquitto as."""
+_NAME_CHARACTERS_MAX = 253
+_LABEL = re.compile(
+    r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+)  # RFC 1123, and what some name servers have
 _LOCKER = re.compile(topics.LOCKER_PATTERN)
 _TO_LOCKER = (topics.ACK, topics.COMMANDS)
 
@@ -101,9 +109,40 @@ def host_settings(directory: Path, host: str, port: int, password: str | None) -
     return "\n".join(["# Written by `consigne broker-config`.", *lines]) + "\n"
 
 
+def is_host(text: str) -> bool:
+    """Whether a text is the name or address of a host, as a certificate and a locker can have it."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        labels = text.split(".")
+        is_name = all(_LABEL.fullmatch(label) for label in labels) and not labels[-1].isdigit()
+        return is_name and len(text) <= _NAME_CHARACTERS_MAX
+    return True
+
+
+def brokers_group() -> str | None:
+    """The group of mosquitto where root writes for it: started by root, it reads as its own user."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        return grp.getgrnam(GROUP).gr_name
+    except KeyError:
+        return None
+
+
+def closed_to_others(directory: Path) -> Path | None:
+    """The folder above ``directory`` that keeps everybody but its owner out; None when there is none."""
+    return next((above for above in directory.parents if not above.stat().st_mode & 0o001), None)
+
+
 def what_next(directory: Path, group: str | None = None) -> str:
     """How broker and host are started with a directory that was just written."""
-    reads = "" if group else "; started by root it becomes the user mosquitto: add --group mosquitto"
+    reads = "" if group else f"; started by root it becomes the user {GROUP}: add --group {GROUP}"
+    closed = closed_to_others(directory)
+    if closed is not None:
+        reads += (
+            f"; as the user {GROUP} it cannot reach a folder in {closed}: choose another, as /etc/consigne"
+        )
     return f"""\
 broker: mosquitto -c {directory / "mosquitto.conf"}
         (running already: kill -HUP{reads})
@@ -144,12 +183,14 @@ def write(
     Raises
     ------
     ValueError
-        A name is not one of a locker, or is the host's user.
+        A name is not one of a locker, or is the host's user; ``host`` is no name or address.
     LookupError
         There is no such group.
     PermissionError
         A file cannot be written, or whoever runs this is not in that group.
     """
+    if not is_host(host):
+        raise ValueError(f"--host {host!r} is neither a DNS name such as lockers.example nor an IP address")
     names = sorted(set(lockers))
     for name in names:
         if not _LOCKER.fullmatch(name) or name == HOST_USER:

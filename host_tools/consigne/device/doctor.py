@@ -45,6 +45,8 @@ _ADVICE = {
     "display": "check its supply, SDA and SCL, and the address on the back",
     "scanner": "check its supply, TX and RX (they cross), and the baud rate",
     "network": "check the name and password of the Wi-Fi, the aerial, the cable",
+    "broker's name": "a board asks a name server, this computer's hosts file does not count: have the "
+    "network's name server know it, or write the broker's address into the cabinet file and provision again",
     "broker": "does it run, at this address and port? if so `consigne device provision` again with --broker",
     "clock": "check SDA, SCL and the battery; `consigne device provision` sets it",
     "sensor": "check this reed switch, its magnet and its wire",

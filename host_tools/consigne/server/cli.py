@@ -69,10 +69,10 @@ def serve(
 
     broker_host, broker_port = _address("--broker", broker)
     listen_host, listen_port = _address("--listen", listen)
-    if (certificate is None) != (key is None):
-        raise typer.BadParameter("--certificate and --key belong together")
-    if (client_certificate is None) != (client_key is None):
-        raise typer.BadParameter("--client-certificate and --client-key belong together")
+    if ca is not None:
+        _check_authority("--ca", ca)
+    _check_pair("--certificate", certificate, "--key", key)
+    _check_pair("--client-certificate", client_certificate, "--client-key", client_key)
     with explained():
         host = HostService(
             database,
@@ -89,7 +89,7 @@ def serve(
         )
     try:
         serving.serve(serving.Listening(listen_host, listen_port, certificate, key), host)
-    except (ValueError, CannotShare) as error:
+    except (ValueError, CannotShare, serving.CannotListen) as error:
         raise typer.BadParameter(str(error)) from None
 
 
@@ -109,7 +109,11 @@ def broker_config(
         bool, typer.Option("--client-certificates", help="A certificate for each locker, no passwords.")
     ] = False,
     group: Annotated[
-        str | None, typer.Option(help="The group mosquitto runs as; it may read what it needs, no more.")
+        str | None,
+        typer.Option(
+            help="The group mosquitto runs as; it may read what it needs, no more. Given by root: "
+            "mosquitto's, where there is one."
+        ),
     ] = None,
 ) -> None:
     """Configure mosquitto: TLS, a credential for each locker, each in its own branch alone."""
@@ -117,9 +121,9 @@ def broker_config(
 
     from .fleet.fleet import Fleet
 
-    if (certificate is None) != (key is None):
-        raise typer.BadParameter("--certificate and --key belong together")
+    _check_pair("--certificate", certificate, "--key", key)
     names = {*Fleet(opened(database)).names(), *(locker or ())}
+    group = group or config.brokers_group()
     pair = (certificate, key) if certificate and key else None
     try:
         count = config.write(
@@ -131,10 +135,37 @@ def broker_config(
             client_certificates=client_certificates,
             group=group,
         )
-    except (ValueError, LookupError, PermissionError) as error:
+    except (ValueError, LookupError) as error:
         raise typer.BadParameter(str(error)) from None
+    except OSError as error:
+        where = error.filename or directory
+        raise typer.BadParameter(f"{where} cannot be written: {error.strerror}") from None
     typer.echo(f"{count} lockers")
     typer.echo(config.what_next(directory.resolve(), group=group))
+
+
+def _check_pair(option: str, certificate: Path | None, key_option: str, key: Path | None) -> None:
+    """Refuse one without the other, and two that TLS cannot be served or spoken with."""
+    from . import pem
+
+    both = f"{option} and {key_option}"
+    if (certificate is None) != (key is None):
+        raise typer.BadParameter(f"{both} belong together")
+    if certificate is None or key is None:
+        return
+    try:
+        pem.check_pair(both, certificate, key)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def _check_authority(option: str, file: Path) -> None:
+    from . import pem
+
+    try:
+        pem.check_certificates(option, file)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def _address(option: str, text: str) -> tuple[str, int]:

@@ -33,6 +33,10 @@ class Listening:
     key: Path | None = None
 
 
+class CannotListen(OSError):
+    """Where HTTP is to be served, it cannot be; the text tells what to do."""
+
+
 def serve(listening: Listening, host: HostService) -> None:
     """Run the host until interrupted.
 
@@ -42,6 +46,8 @@ def serve(listening: Listening, host: HostService) -> None:
         To be reached from elsewhere than this machine, there must be an account or an API token.
     CannotShare
         Several workers were asked for and the broker does not share subscriptions.
+    CannotListen
+        Another program has that port, or this machine has no such address.
     """
     token = os.environ.get(TOKEN_VARIABLE) or None
     if token is None and not is_loopback(listening.host) and not host.accounts.any():
@@ -61,7 +67,17 @@ class _Server(uvicorn.Server):
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        try:
+            await super().startup(sockets)
+        except SystemExit as ended:  # uvicorn's, which would end the loop and leave the host as it is
+            where = f"{self.config.host}:{self.config.port}"
+            reason = ended.__context__
+            if not isinstance(reason, OSError):
+                raise
+            why = os.strerror(reason.errno) if reason.errno else str(reason)
+            raise CannotListen(
+                f"HTTP cannot be served at {where} ({why}); choose another with --listen"
+            ) from None
         if self.started:
             notify(READY)
 

@@ -242,3 +242,10 @@ def network(cabinet: Cabinet) -> Iterator[Finding]:
         yield ("network", "kind"), text, f"write kind = {' or '.join(map(repr, _NETWORKS))}"
     if wanted["kind"] == "wifi" and not wanted["ssid"]:
         yield ("network", "ssid"), "the name of the Wi-Fi is missing", "add ssid"
+    if wanted["broker"].rstrip(".").lower() == "localhost":
+        text = "'localhost' is the board itself, and it asks a name server, which need not know that name"
+        yield (
+            ("network", "broker"),
+            text,
+            "write the name or address under which the board reaches the broker",
+        )

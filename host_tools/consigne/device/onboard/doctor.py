@@ -280,11 +280,25 @@ async def _network(wanted, seconds):
         say("network", "fail", failures.get("network", "not joined within {} s".format(seconds)))
     else:
         say("network", "pass", "joined, {} dBm".format(link.rssi()))
-        await _broker(wanted)
+        address = await _address(wanted["broker"], link.name_server)
+        if address:
+            await _broker(wanted, address)
     task.cancel()
 
 
-async def _broker(wanted):
+async def _address(host, name_server):
+    """As the locker itself will: asked of the network's name server.  MicroPython's own may know more."""
+    from locker.net.names import Resolver
+
+    try:
+        return await Resolver(name_server).address(host)
+    except (OSError, ValueError):
+        server = name_server() or "none"
+        say("broker's name", "fail", "the name server ({}) does not know {}".format(server, host))
+        return ""
+
+
+async def _broker(wanted, address):
     """As the locker itself will: TLS, CONNECT, and what CONNACK says.  A line alone can be one that nobody
     took: MicroPython's ``open_connection`` does not wait for an answer."""
     where = "{}:{}{}".format(wanted["broker"], wanted["port"], " (TLS)" if wanted["tls"] else "")
@@ -294,7 +308,7 @@ async def _broker(wanted):
             if wanted["tls"]:
                 tls = tls or _tls()
                 tls.prepare()
-            told = await asyncio.wait_for(_connack(wanted, tls and tls.context), _BROKER_S)
+            told = await asyncio.wait_for(_connack(wanted, address, tls and tls.context), _BROKER_S)
             say("broker", "fail" if told else "pass", told or "takes {}".format(patient.identity.locker))
             return
         except EOFError:
@@ -317,10 +331,12 @@ def _tls():
     return Tls(context, lambda: (time.ticks_ms(), patient.floor_s, TRUST_FLOOR), set_calendar, lambda: False)
 
 
-async def _connack(wanted, context):
+async def _connack(wanted, address, context):
     from locker.net.mqtt_packet import Packet
 
-    reader, writer = await asyncio.open_connection(wanted["broker"], wanted["port"], ssl=context)
+    reader, writer = await asyncio.open_connection(
+        address, wanted["port"], ssl=context, server_hostname=wanted["broker"] if context else None
+    )
     try:
         who = patient.identity
         packet = Packet(_CONNECT_BYTES)

@@ -14,12 +14,16 @@ def retire(
     database: DatabaseUrl = DEFAULT_DATABASE,
 ) -> None:
     """Take a locker out of service for ever; its codes and accounts end, its history stays."""
-    from .fleet import Fleet
+    from .fleet import COUNTER, Fleet
 
+    fleet = Fleet(opened(database))
     try:
-        Fleet(opened(database)).retire(locker, f"{getpass.getuser()} at the console")
+        fleet.retire(locker, f"{getpass.getuser()} at the console")
     except CallerError as error:
         raise typer.BadParameter(str(error)) from None
+    if fleet.locker(locker).kind == COUNTER:
+        typer.echo(f"{locker} is retired, and the accounts of its clerks are closed.")
+        return
     typer.echo(f"{locker} is retired. Two more things are yours to do:")
     typer.echo("  consigne broker-config ..  once more, so that the broker lets it in no longer")
     typer.echo("  consigne device erase      at the locker itself: its own key still opens its doors")

@@ -94,6 +94,11 @@ class Accounts:
             audit.note(connection, by, "new key", detail=name)
             return _new_key(connection, name)
 
+    def check_known(self, name: str) -> None:
+        """Raise ``NotFound`` when there is no such account."""
+        with self._database.read() as connection:
+            _row(connection, name)
+
     def set_password(self, name: str, password: str, by: str) -> None:
         """Let an account log in at the pages; whoever is logged in with the old one is logged out."""
         if len(password) not in PASSWORD_CHARACTERS:

@@ -1,12 +1,14 @@
 """``consigne account``: who may log in at the pages and ask the API."""
 
 import getpass
+import shlex
+import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..errors import CallerError
-from ..storage.opening import DEFAULT_DATABASE, DatabaseUrl, opened
+from ..storage.opening import DEFAULT_DATABASE, DatabaseUrl, given_again, opened
 from .roles import Role
 
 if TYPE_CHECKING:
@@ -15,6 +17,13 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Who may log in at the pages and ask the API.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="Name of the account.")]
+
+
+def _role(text: str) -> Role:
+    try:
+        return Role(text)
+    except ValueError:
+        raise typer.BadParameter(f"there is no role {text!r}: choose one of {', '.join(Role)}") from None
 
 
 def _accounts(database: str) -> "Accounts":
@@ -37,7 +46,9 @@ def _carry_out(done: Any, *arguments: Any, **more: Any) -> Any:
 @app.command()
 def add(
     name: Name,
-    role: Annotated[Role, typer.Option(help="What it is for.")],
+    role: Annotated[
+        Role, typer.Option(help=f"What it is for: {', '.join(Role)}.", parser=_role, metavar="ROLE")
+    ],
     holder: Annotated[int | None, typer.Option(help="Number in window codes, for all but operators.")] = None,
     locker: Annotated[str | None, typer.Option(help="A clerk's counter, a partner's locker.")] = None,
     database: DatabaseUrl = DEFAULT_DATABASE,
@@ -46,7 +57,8 @@ def add(
     accounts = _accounts(database)
     key = _carry_out(accounts.add, name, role, holder=holder, locker=locker, by=_by())
     typer.echo(f"API key, not shown again: {key}")
-    typer.echo(f"To log in at the pages it needs a password: consigne account password {name!r}")
+    words = ["consigne", "account", "password", name, *given_again(database)]
+    typer.echo(f"To log in at the pages it needs a password: {shlex.join(words)}")
 
 
 @app.command("list")
@@ -55,7 +67,7 @@ def list_accounts(database: DatabaseUrl = DEFAULT_DATABASE) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("name", "role", "holder", "at", "password", "")
+    table = Table("name", "role", "holder", "locker", "password", "state")
     for one in _accounts(database).list():
         state = "disabled" if one.disabled else ""
         holder = "" if one.holder is None else str(one.holder)
@@ -68,12 +80,25 @@ def list_accounts(database: DatabaseUrl = DEFAULT_DATABASE) -> None:
 def password(
     name: Name,
     value: Annotated[
-        str, typer.Option("--password", prompt="Password", hide_input=True, confirmation_prompt=True)
-    ],
+        str | None,
+        typer.Option("--password", help="Better typed when asked for, or one line on standard input."),
+    ] = None,
     database: DatabaseUrl = DEFAULT_DATABASE,
 ) -> None:
     """Set a password; whoever is logged in with the old one is logged out."""
-    _carry_out(_accounts(database).set_password, name, value, by=_by())
+    accounts = _accounts(database)
+    _carry_out(accounts.check_known, name)
+    _carry_out(accounts.set_password, name, _asked() if value is None else value, by=_by())
+
+
+def _asked() -> str:
+    """A password: at a terminal typed twice and not shown, else a line of standard input."""
+    if sys.stdin.isatty():
+        return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
+    line = sys.stdin.readline().rstrip("\r\n")
+    if not line:
+        raise typer.BadParameter("there is no terminal to ask at: give the password on standard input")
+    return line
 
 
 @app.command()

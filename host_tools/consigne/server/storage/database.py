@@ -52,8 +52,10 @@ class Database:
         The URL names a database that is not supported.
     consigne.server.storage.migrations.OtherSchema
         It was made by a version of Consigne that this does not know; it is left alone.
-    sqlalchemy.exc.OperationalError
-        The database cannot be opened.
+    sqlalchemy.exc.DatabaseError
+        The database cannot be opened, or the file is none.
+    FileNotFoundError
+        There is no such folder for SQLite's file.
     """
 
     def __init__(self, url: str) -> None:
@@ -155,8 +157,12 @@ def insert_rows(
 
 
 def _make_private(path: Path) -> None:
-    """The file holds device keys: make it, if it is not there, readable by its owner alone."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """The file holds device keys: make it, if it is not there, readable by its owner alone.
+
+    Its folder is not made: a misspelt one would be another, empty database without a word.
+    """
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {path.parent}; make it first, or mend the URL")
     if not path.exists():
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
 

@@ -1,5 +1,6 @@
 """How every command that works on the host's database is given one, and says what is wrong with it."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
@@ -10,15 +11,28 @@ if TYPE_CHECKING:
     from .database import Database
 
 DEFAULT_DATABASE = "sqlite:///consigne.db"
+_VARIABLE = "CONSIGNE_DATABASE"
 DatabaseUrl = Annotated[
-    str, typer.Option(envvar="CONSIGNE_DATABASE", help="SQLAlchemy URL of the host's: SQLite or PostgreSQL.")
+    str, typer.Option(envvar=_VARIABLE, help="SQLAlchemy URL of the host's: SQLite or PostgreSQL.")
 ]
+
+
+def given_again(url: str) -> list[str]:
+    """The words by which the next command is given the same database; none where it takes it by itself.
+
+    A password in the URL is not shown.
+    """
+    from sqlalchemy.engine import make_url
+
+    if url == os.environ.get(_VARIABLE, DEFAULT_DATABASE):
+        return []
+    return ["--database", make_url(url).render_as_string(hide_password=True)]
 
 
 @contextmanager
 def explained() -> Iterator[None]:
     """Say in one sentence why a database cannot be opened, for whoever gave the command."""
-    from sqlalchemy.exc import ArgumentError, OperationalError
+    from sqlalchemy.exc import ArgumentError, DatabaseError
 
     from .migrations import OtherSchema
 
@@ -26,7 +40,7 @@ def explained() -> Iterator[None]:
         yield
     except (ArgumentError, ValueError, OtherSchema) as error:
         raise typer.BadParameter(str(error)) from None
-    except (OperationalError, OSError) as error:
+    except (DatabaseError, OSError) as error:
         reason = " ".join(str(getattr(error, "orig", error)).split())
         raise typer.BadParameter(f"the database cannot be opened: {reason}") from None
 

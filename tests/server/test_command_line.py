@@ -1,0 +1,214 @@
+"""What an operator's command says when it was given what cannot be: one sentence, and no traceback."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from consigne.broker import config
+from consigne.cli import app
+from consigne.server.fleet.fleet import Fleet, Place
+from consigne.server.people.accounts import Accounts
+from consigne.server.people.roles import Role
+from consigne.server.storage.database import Database
+from host_kit import register
+from typer.testing import CliRunner
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture
+def at(tmp_path, monkeypatch):
+    """An empty folder that the commands are given in, with a text file, and no settings from outside."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CONSIGNE_DATABASE", raising=False)
+    Path("notes.txt").write_text("Not a certificate, nor a database.\n" * 100)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def pair():
+    """A certificate and its key, and a key of another."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("one", "other"):
+            config.write(Path(folder, name), [], host="b.example")
+        yield (
+            Path(folder, "one", "server.crt"),
+            Path(folder, "one", "server.key"),
+            Path(folder, "other", "server.key"),
+        )
+
+
+def said(*words, **more):
+    """``(exit status, what was printed as one line)``."""
+    done = CliRunner().invoke(app, [str(word) for word in words], **more)
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return done.exit_code, " ".join(done.output.split())
+
+
+@pytest.mark.parametrize(
+    "options", [("--certificate", "--key"), ("--client-certificate", "--client-key")], ids=["https", "mqtt"]
+)
+def test_a_host_that_is_given_no_certificates_says_which_option_is_wrong(at, pair, options):
+    certificate, _, other = pair
+    for files, told in (
+        (("notes.txt", "notes.txt"), "notes.txt is not a certificate in PEM"),
+        ((certificate, "notes.txt"), "notes.txt is not a private key in PEM"),
+        ((certificate, certificate), "server.crt is not a private key in PEM"),
+        ((certificate, other), "is not the key of"),
+    ):
+        status, text = said("serve", options[0], files[0], options[1], files[1])
+        assert status == 2 and told in text and f"{options[0]} and {options[1]}: " in text, text
+    assert not Path("consigne.db").exists()
+
+
+def test_an_authority_that_is_none_is_not_taken_for_a_broken_database(at):
+    status, text = said("serve", "--ca", "notes.txt")
+    assert status == 2 and "--ca: notes.txt is not a certificate in PEM" in text
+
+
+def test_a_key_that_is_locked_is_refused_and_nobody_asked_for_its_passphrase(at, pair):
+    locked = at / "locked.key"
+    words = ["openssl", "pkey", "-in", pair[1], "-aes256", "-passout", "pass:word", "-out", locked]
+    subprocess.run(words, check=True)
+    status, text = said("serve", "--certificate", pair[0], "--key", locked)
+    assert status == 2 and "without a passphrase" in text
+
+
+def test_a_port_that_another_has_ends_the_host_in_one_sentence(at):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        listen = f"127.0.0.1:{other.getsockname()[1]}"
+        command = [
+            sys.executable,
+            "-m",
+            "consigne.cli",
+            "serve",
+            "--listen",
+            listen,
+            "--broker",
+            "127.0.0.1:1",
+        ]
+        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 2 and "Traceback" not in done.stderr, done.stderr
+    told = " ".join(done.stderr.split())
+    assert f"HTTP cannot be served at {listen} (Address already in use); choose another with --listen" in told
+
+
+@pytest.mark.parametrize("where", ["notes.txt", "/proc/nowhere", "notes.txt/below"])
+def test_a_folder_that_no_broker_can_have_is_said(at, where):
+    status, text = said("broker-config", where, "--host", "b.example")
+    assert status == 2 and "cannot be written: " in text
+
+
+@pytest.mark.parametrize(
+    "host", ["", "h h; rm", "-h", "a..b", "300.1.1.1", "a" * 64, "http://b.example", "b:8883"]
+)
+def test_a_broker_that_nobody_could_reach_is_not_configured(at, host):
+    status, text = said("broker-config", "broker", "--host", host)
+    assert status == 2 and "is neither a DNS name such as" in text and not Path("broker").exists()
+
+
+@pytest.mark.parametrize(
+    "host", ["b", "b.example", "xn--bcher-kva.example", "mqtt_1", "192.0.2.1", "2001:db8::1"]
+)
+def test_every_name_and_address_of_a_host_is_one(host):
+    assert config.is_host(host)
+
+
+def test_a_broker_gets_no_certificate_that_it_could_not_start_with(at, pair):
+    for files, told in (
+        (("notes.txt", "notes.txt"), "not a certificate"),
+        ((pair[0], pair[2]), "not the key of"),
+    ):
+        words = [
+            "broker-config",
+            "broker",
+            "--host",
+            "b.example",
+            "--certificate",
+            files[0],
+            "--key",
+            files[1],
+        ]
+        status, text = said(*words)
+        assert status == 2 and told in text and not Path("broker").exists()
+
+
+def test_what_root_writes_is_for_mosquittos_group(at):
+    """Started by root, mosquitto becomes its own user before it reads the passwords."""
+    status, text = said("broker-config", "broker", "--host", "b.example")
+    assert status == 0
+    if os.geteuid() == 0 and config.brokers_group():
+        assert (
+            Path("broker/passwords").group() == config.GROUP and Path("broker/ca.key").group() != config.GROUP
+        )
+        assert "--group" not in text
+    else:
+        assert "add --group mosquitto" in text
+
+
+def test_a_broker_in_a_folder_that_is_closed_to_its_user_is_warned_of(at):
+    at.chmod(0o700)
+    assert f"it cannot reach a folder in {at}" in said("broker-config", "broker", "--host", "b.example")[1]
+
+
+def test_a_file_that_is_no_database_is_said_to_be_none(at):
+    status, text = said("account", "list", "--database", "sqlite:///notes.txt")
+    assert status == 2 and "the database cannot be opened: file is not a database" in text
+
+
+def test_a_folder_that_is_misspelt_makes_no_second_database(at):
+    url = f"sqlite:///{at}/nowhere/host.db"
+    status, text = said("account", "add", "Ada", "--role", "operator", "--database", url)
+    assert status == 2 and f"there is no folder {at}/nowhere" in text and not Path("nowhere").exists()
+
+
+def test_the_command_that_is_named_next_works_on_the_same_database(at, monkeypatch):
+    add = ["account", "add", "--role", "operator"]
+    assert said(*add, "Ada")[1].endswith("consigne account password Ada")
+    given = said(*add, "Bo Li", "--database", "sqlite:///other.db")[1]
+    assert given.endswith("consigne account password 'Bo Li' --database sqlite:///other.db")
+    monkeypatch.setenv("CONSIGNE_DATABASE", "sqlite:///third.db")
+    assert said(*add, "Cy")[1].endswith("consigne account password Cy")
+
+
+def test_a_role_that_is_none_is_refused_with_those_there_are(at):
+    status, text = said("account", "add", "Ada", "--role", "king")
+    assert status == 2 and "there is no role 'king': choose one of operator, carrier," in text
+
+
+def test_nobody_types_a_password_for_an_account_that_is_not_there(at):
+    status, text = said("account", "password", "Nobody", input=f"{PASSWORD}\n")
+    assert status == 2 and "there is no account 'Nobody'" in text and "assword:" not in text
+
+
+def test_a_password_comes_without_a_terminal_too_and_nothing_is_said_of_pythons(at):
+    database = Database("sqlite:///consigne.db")
+    Accounts(database).add("Ada", Role.OPERATOR, by="test")
+    command = [sys.executable, "-m", "consigne.cli", "account", "password", "Ada"]
+    more = {"capture_output": True, "text": True, "timeout": 300, "start_new_session": True}
+    done = subprocess.run(command, check=False, input=f"{PASSWORD}\n", **more)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert Accounts(database).log_in("Ada", PASSWORD)
+    database.close()
+    done = subprocess.run(command, check=False, input="", **more)
+    assert done.returncode == 2 and "give the password on standard input" in done.stderr
+
+
+def test_every_column_of_the_accounts_has_a_name(at):
+    head = said("account", "list")[1].split("┃")
+    names = [word.strip() for word in head[1:7]]
+    assert names == ["name", "role", "holder", "locker", "password", "state"]
+
+
+def test_of_a_counter_that_is_retired_nothing_is_to_be_erased(at):
+    database = Database("sqlite:///consigne.db")
+    register(database, ["L1"])
+    Fleet(database).register_counter("C1", 5, Place("Shop"))
+    database.close()
+    status, text = said("retire", "C1")
+    assert status == 0 and "C1 is retired" in text and not re.search("erase|broker", text)
