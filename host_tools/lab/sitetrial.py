@@ -2,8 +2,8 @@
 
 debootstrap makes a Debian and systemd-nspawn boots it, so services run under a real systemd.  Blocks marked
 ``sh`` are given to one root shell in the page's order, at a terminal, and each command must succeed; the
-block marked ``bash`` is the page's second terminal.  ``consigne`` itself is the wheel of this tree, which
-pip finds in a folder; all else comes from the registries.  Needs root, and the ports that the page uses.
+block marked ``bash`` is the page's second terminal.  ``consigne`` itself is the wheel of this tree, put where
+the page says; all else comes from the registries.  Needs root, and the ports that the page uses.
 """
 
 import json
@@ -83,10 +83,10 @@ def until(condition: Callable[[], Any], what: str, timeout_s: float) -> None:
 
 
 @contextmanager
-def booted(root: Path, wheels: Path) -> Iterator[int]:
+def booted(root: Path) -> Iterator[int]:
     """The process number, seen from here, of the systemd of a booted Debian."""
     words = ["systemd-nspawn", "--quiet", f"--directory={root}", "--boot", "--register=no", "--keep-unit"]
-    words += ["--resolv-conf=off", f"--bind-ro={wheels}:/srv/wheels"]
+    words += ["--resolv-conf=off"]
     with Path(f"{root}.log").open("wb") as log:
         machine = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     try:
@@ -111,7 +111,7 @@ class Terminal:
 
     def __init__(self, leader: int) -> None:
         kept = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
-        kept |= {"PIP_FIND_LINKS": "/srv/wheels", "HOME": "/root", "TERM": "dumb", "LANG": "C.UTF-8"}
+        kept |= {"HOME": "/root", "TERM": "dumb", "LANG": "C.UTF-8"}
         kept |= {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "PS1": ""}
         kept |= {"DEBIAN_FRONTEND": "noninteractive", "COLUMNS": "200"}
         self._pid, self._line = pty.fork()
@@ -247,10 +247,10 @@ def json_in(said: str) -> Any:
 def main() -> None:
     """Make the Debian, follow the page; exit with what went wrong."""
     with tempfile.TemporaryDirectory(prefix="consigne-site-") as directory:
-        wheels, root = Path(directory) / "wheels", Path(directory) / "debian"
-        run(sys.executable, "-m", "pip", "wheel", "--no-deps", f"--wheel-dir={wheels}", str(ROOT))
+        root = Path(directory) / "debian"
         make_debian(root)
-        with booted(root, wheels) as leader:
+        run(sys.executable, "-m", "pip", "wheel", "--no-deps", f"--wheel-dir={root / 'root'}", str(ROOT))
+        with booted(root) as leader:
             trial = Trial(leader, root)
             try:
                 trial.follow(PAGE.read_text(encoding="utf-8"))
