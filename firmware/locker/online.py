@@ -56,7 +56,7 @@ class Online:
         for text in self._told:
             report(text)
         try:
-            self._join(core, journal, controller, supervisor, status, supply_mv)
+            self._join(core, journal, controller, supervisor, status, report, supply_mv)
         except (OSError, ValueError) as error:  # no CA, or not one
             report("no network without a good {}".format(_CA_FILE))
             print(error)
@@ -65,14 +65,14 @@ class Online:
         """For the status: how the locker fares."""
         return self._telemetry.body() if self._telemetry else {}
 
-    def _tls(self, controller):
+    def _tls(self, controller, report):
         """Never in clear text because something is missing: without a good CA there is no network."""
         from .net.tls import Tls, client_context
 
         context = client_context(_content(_CA_FILE), _content(_CERTIFICATE_FILE), _content(_KEY_FILE))
-        return Tls(context, controller.now, board.set_calendar, lambda: controller.time_told)
+        return Tls(context, controller.now, board.set_calendar, lambda: controller.time_told, report)
 
-    def _join(self, core, journal, controller, supervisor, status, supply_mv):
+    def _join(self, core, journal, controller, supervisor, status, report, supply_mv):
         network, identity = self._network, self._identity
         link = self._link
         settings = Settings(
@@ -81,7 +81,7 @@ class Online:
             identity.locker,
             identity.mqtt_user,
             identity.mqtt_password,
-            self._tls(controller) if network["tls"] else None,
+            self._tls(controller, report) if network["tls"] else None,
         )
         resolver = Resolver(link.name_server)
         client = Client(

@@ -129,7 +129,7 @@ class Locker:
 
         own = [content(options[name]) for name in ("certificate", "key") if name in options]
         context = client_context(content(options["ca"]), *own)
-        return Tls(context, self.now, self.set_calendar, lambda: self.told)
+        return Tls(context, self.now, self.set_calendar, lambda: self.told, print)
 
     def set_calendar(self, epoch_s):
         self.calendar.append(epoch_s)

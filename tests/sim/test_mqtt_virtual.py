@@ -401,7 +401,7 @@ class Shown(Tls):
 
 
 context = SSLContext(PROTOCOL_TLS_CLIENT)
-tls = Shown(context, lambda: (time.ticks_ms(), 0, TRUST_FLOOR), lambda _: None, lambda: False)
+tls = Shown(context, lambda: (time.ticks_ms(), 0, TRUST_FLOOR), lambda _: None, lambda: False, print)
 settings = Settings("10.0.0.1", 1883, "L0001", tls=tls)
 """
 PLAIN = 'settings = Settings("10.0.0.1", 1883, "L0001")\n'
@@ -428,3 +428,25 @@ def test_dates_that_are_refused_make_nobody_hammer_the_broker(
     locker.stop()
     assert before > 10
     assert 10 * 10 < locker.output().count("tried") - before < 10 * 40
+
+
+def test_dates_that_cannot_be_read_are_told_once_and_raise_nothing_within_the_handshake(
+    tmp_path: Path, clock: VirtualClock
+) -> None:
+    begin, _, _ = SHOWN.partition("class Shown")
+    program = f"""import time{begin}
+context = SSLContext(PROTOCOL_TLS_CLIENT)
+tls = Tls(context, lambda: (time.ticks_ms(), 0, TRUST_FLOOR), lambda _: None, lambda: False, print)
+for shown in (b"0", b"", b"0"):
+    tls.prepare()
+    print("verdict", context.verify_callback(shown, 0))
+    print("again", tls.ended("OSError: TLS: ", False))
+"""
+    locker = make(tmp_path, clock, MemoryNetwork(clock))
+    (tmp_path / "firmware" / "main.py").write_text(program)
+    locker.start()
+    locker.run_for(1)
+    said = "\n".join(locker.output())
+    locker.stop()
+    assert said.count("dates unread: IndexError") == 1, said
+    assert said.count("verdict 0") == said.count("again False") == 3, said

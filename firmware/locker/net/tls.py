@@ -80,14 +80,17 @@ class Tls:
     """A context and the calendar it is used by.
 
     ``now()`` as in ``core/events.py``, ``set_calendar(epoch_s)`` sets the chip's, ``is_told()`` is true
-    when the host has told the time since the start.
+    when the host has told the time since the start.  ``report(text)`` hears, once, that dates could not be
+    read: mbedTLS took the certificate, so the fault is ours.
     """
 
-    def __init__(self, context, now, set_calendar, is_told):
+    def __init__(self, context, now, set_calendar, is_told, report):
         self.context = context
         self._now = now
         self._set_calendar = set_calendar
         self._is_told = is_told
+        self._report = report
+        self._unread = None  # what was raised by reading dates, until it is told
         self._other_s = 0  # by which date to judge instead of the one that is known; 0: by that
         self._judged_s = 0  # the calendar at the last handshake
         self._known = (TRUST_FLOOR, False)  # of the time, then
@@ -116,7 +119,8 @@ class Tls:
         """
         try:
             begin_s, end_s = validity(certificate)
-        except Exception:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001
+            self._unread = error
             return 0
         self._begin_s = max(self._begin_s, begin_s)
         self._end_s = min(self._end_s, end_s)
@@ -127,6 +131,9 @@ class Tls:
 
         Never twice in turn: whoever shows a chain for each date would be asked for ever.
         """
+        if self._unread is not None and self._report:
+            self._report("dates unread: {!r}".format(self._unread))
+            self._report = None
         before_s, self._other_s = self._other_s, 0
         if was_up and not before_s:  # a certificate was good by the date that is known
             self._refused_ms = None
