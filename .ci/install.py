@@ -12,11 +12,14 @@ import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PYTHON = os.path.join(ROOT, ".venv", "bin", "python")
-OLDEST = (3, 11)
-TOO_OLD = "Consigne needs Python 3.11 or later, this is {}; name another with: make PYTHON=python3.12"
+# What the lock is made for and what is tried before each release; here, because no old Python reads lock.py.
+PYTHONS = ("3.11", "3.12", "3.13")
+MACHINES = ("x86_64", "aarch64")
+OLDEST = tuple(int(part) for part in PYTHONS[0].split("."))
+TOO_OLD = "Consigne needs Python {} or later, this is {}; name another with: make PYTHON=python{}"
 UNAVAILABLE = (
     "{} has no package built for Python {} on {} {}, or the package index did not answer; set-up compiles "
-    "nothing. Known to work: Python 3.11, 3.12 and 3.13 on 64-bit Linux (x86_64)."
+    "nothing. Known to work: Python {} on 64-bit Linux ({})."
 )
 _UNAVAILABLE = re.compile(r"No matching distribution found for ([^\s;]+)")
 
@@ -26,7 +29,8 @@ def explained(said: str) -> str:
     missing = _UNAVAILABLE.search(said)
     if missing:
         version = ".".join(platform.python_version_tuple()[:2])
-        return UNAVAILABLE.format(missing.group(1), version, platform.system(), platform.machine())
+        here = (missing.group(1), version, platform.system(), platform.machine())
+        return UNAVAILABLE.format(*here, ", ".join(PYTHONS), ", ".join(MACHINES))
     return said.strip()
 
 
@@ -80,5 +84,5 @@ def stubs() -> None:
 
 if __name__ == "__main__":
     if sys.version_info < OLDEST:
-        sys.exit(TOO_OLD.format(platform.python_version()))
+        sys.exit(TOO_OLD.format(PYTHONS[0], platform.python_version(), PYTHONS[-1]))
     {"run": run, "dev": dev, "lock": lock, "stubs": stubs}[sys.argv[1]]()

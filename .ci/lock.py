@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from install import MACHINES, PYTHONS
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -29,8 +30,7 @@ FILES = {
 }
 # They publish no wheel; all are Python alone, so set-up builds them without a compiler.
 SOURCE_ONLY = ("esptool", "hierplace", "kinet2pcb", "skidl")
-PYTHONS = ("3.11", "3.12", "3.13")
-MACHINES = ("x86_64-manylinux_2_28", "aarch64-manylinux_2_28")
+PLATFORM = "{}-manylinux_2_28"
 HEAD = "# Made by `make lock` from pyproject.toml; please do not edit.\n"
 _PIN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)(\[(?P<extras>[^]]*)\])?==(?P<version>[^ ;\\]+)")
 _DIRECT = re.compile(r"^    #(?: via|  ) +(consigne \(pyproject\.toml|-r )")
@@ -119,7 +119,7 @@ def _prove_built(work: Path, lock: str) -> None:
                 work,
                 python,
                 lock,
-                *("--python-platform", machine, "--output-file", "proof.txt"),
+                *("--python-platform", PLATFORM.format(machine), "--output-file", "proof.txt"),
                 *("--no-deps", "--only-binary", ":all:"),
                 *(word for name in SOURCE_ONLY for word in ("--no-binary", name)),
             )

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
+from consigne.device.interpreter import VERSION_MIN
 from finder import Finder, Use, device_sources, sent_scripts
-from table import ROOT, TableError, read, uses, without_row
+from table import OLDEST, ROOT, TableError, read, uses, without_row
 
 
 @pytest.fixture(scope="module")
@@ -16,6 +17,10 @@ def test_no_call_of_the_device_is_made_without_anybody_having_read_what_the_port
     found: list[Use],
 ) -> None:
     assert list(without_row(found, read())) == []
+
+
+def test_the_oldest_release_that_is_flashed_is_the_oldest_whose_source_was_read() -> None:
+    assert "v" + ".".join(map(str, VERSION_MIN)) == OLDEST
 
 
 def test_no_row_is_left_of_a_call_that_nobody_makes_any_more(found: list[Use]) -> None:

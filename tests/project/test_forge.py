@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import lock
+import install
 import pytest
 import release
 import yaml
@@ -43,7 +43,7 @@ def test_the_forge_runs_what_is_run_here_on_every_python_of_the_lock() -> None:
     assert _steps("ci", "test") == [line for line in script if line.startswith("make ")]
     for workflow, job in (("ci", "test"), ("release", "install")):
         jobs = yaml.safe_load((FORGE / f"workflows/{workflow}.yml").read_text())["jobs"]
-        assert jobs[job]["strategy"]["matrix"]["python"] == list(lock.PYTHONS)
+        assert jobs[job]["strategy"]["matrix"]["python"] == list(install.PYTHONS)
 
 
 def test_changes_are_kept_in_the_form_that_the_release_reads() -> None:

@@ -96,6 +96,20 @@ def test_tests_that_share_a_group_run_in_one_process(tmp_path: Path) -> None:
     assert len(processes) == 6 and len(set(processes)) == 1
 
 
+def test_the_wheel_names_the_pythons_that_the_lock_is_made_for() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    head = "Programming Language :: Python :: "
+    told = [line.removeprefix(head) for line in settings["project"]["classifiers"] if line.startswith(head)]
+    assert tuple(word for word in told if word[-1].isdigit()) == install.PYTHONS
+    oldest = install.PYTHONS[0]
+    assert settings["project"]["requires-python"] == f">={oldest}"
+    assert (
+        settings["tool"]["mypy"]["python_version"]
+        == settings["tool"]["basedpyright"]["pythonVersion"]
+        == oldest
+    )
+
+
 def test_a_package_that_nobody_built_for_this_machine_is_one_sentence() -> None:
     said = (
         "ERROR: Could not find a version that satisfies greenlet==3.5.6 (from versions: none)\n"
@@ -104,6 +118,8 @@ def test_a_package_that_nobody_built_for_this_machine_is_one_sentence() -> None:
     sentence = install.explained(said)
     assert sentence.startswith("greenlet==3.5.6 has no package built for Python 3.")
     assert "\n" not in sentence
+    for known in (*install.PYTHONS, *install.MACHINES):
+        assert known in sentence
     assert install.explained("ERROR: disk full\n") == "ERROR: disk full"
 
 
