@@ -70,6 +70,11 @@ def test_the_good_cabinet_breaks_no_rule(tmp_path: Path) -> None:
     assert [str(problem) for problem in problems(tmp_path, GOOD)] == []
 
 
+def test_the_readme_counts_as_many_rules_as_there_are() -> None:
+    told = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    assert f"  {len(RULES)} rules of wiring" in told
+
+
 def test_no_rule_is_without_a_test_that_breaks_it() -> None:
     names = [rule.name for rule in RULES]
     assert len(set(names)) == len(names)
