@@ -61,11 +61,11 @@ class Photographer:
 
     def deposit(self, parcel: str, left: int) -> None:
         """Scan a label, put the parcel in, push the door shut; ``left`` were left before."""
-        self._reads(f"Parcels left: {left}")
+        self._reads(f"Parcels put in: {left}")
         self._page.get_by_label("text for the scanner").fill(parcel)
         self._page.get_by_role("button", name="Scan", exact=True).click()
         self.use_door("Put the parcel in")
-        self._reads(f"Parcels left: {left + 1}")
+        self._reads(f"Parcels put in: {left + 1}")
 
     def open_with_qr(self, parcel: str) -> str:
         """Show a parcel's pick-up code to the scanner; the name of the door that opened."""

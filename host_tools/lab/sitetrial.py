@@ -220,7 +220,7 @@ class Trial:
         self._at_cabinet(f"scan {PARCEL}", "Which size?")
         self._at_cabinet("1", "Put the parcel in")
         self._stands_there()
-        self._at_cabinet("shut", "Parcels left: 1")
+        self._at_cabinet("shut", "Parcels put in: 1")
         self._at_cabinet("#", "Thank you.")
         self._until_host("in_locker")
 

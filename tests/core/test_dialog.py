@@ -1,6 +1,7 @@
 """What a person at the keypad sees and gets, from the first key to the closed door."""
 
 from core_kit import CoreRig, site
+from locker import texts
 from locker.core import dialog, doors, events
 from locker.core.cabinet import NOTE_REMIND
 
@@ -380,12 +381,15 @@ def test_a_grant_s_opening_after_a_restart_is_one_use_of_it_and_no_token_s():
     assert b.screen == "take"
 
 
-def test_languages_turn_round_and_the_next_person_finds_the_site_s_own():
+def test_star_goes_through_every_language_and_the_next_person_finds_the_site_s_own():
     b = CoreRig()
-    b.press("*")
-    assert b.lines[0] == "Votre code :"
+    for language in (*texts.LANGUAGES[1:], *texts.LANGUAGES):
+        b.press("*")
+        assert b.lines == texts.render("idle", (b.site.site_name,), language)
     b.press("1")
-    assert b.lines[0] == "Votre code :"
+    assert b.lines[0] == "Ihr Code:"
+    b.press("**")
+    assert b.lines == texts.render("idle", (b.site.site_name,), "en"), "with nothing typed it goes on"
     b.pass_s(30)
     assert b.lines[1] == "Type your code, then"
 

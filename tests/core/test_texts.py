@@ -49,3 +49,17 @@ def test_the_compartment_is_named_wherever_one_is_meant():
 
 def test_a_long_site_name_is_cut_not_wrapped():
     assert texts.render("idle", ("x" * 30,), "en")[0] == "x" * 20
+
+
+def test_a_parcel_left_is_never_said_as_a_try_left_and_one_try_is_no_plural():
+    for language in texts.LANGUAGES:
+        tries = texts.render("few_tries", (1,), language)[1]
+        for screen in ("courier", "home"):
+            parcels = texts.render(screen, (1, "12"), language)[0]
+            assert not set(parcels.split()[1:]) & set(tries.split()[1:]) - {":", "1"}, (parcels, tries)
+    assert texts.render("few_tries", (1,), "de")[1] == "Versuche übrig: 1"
+
+
+def test_every_language_says_that_all_compartments_open_one_after_another():
+    for language, words in (("en", "in turn"), ("fr", "à la suite"), ("de", "nacheinander")):
+        assert words in " ".join(texts.render("pick_all", (1,), language))

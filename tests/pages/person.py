@@ -124,7 +124,7 @@ class Person:
         door = self.open_door()
         self.put_in_or_take_out(door)
         self.push_shut(door)
-        self.reads("Parcels left: 1")
+        self.reads("Parcels put in: 1")
         self.press("#")
         self.sees_parcel(parcel, "in_locker")
         return door

@@ -176,3 +176,27 @@ def test_the_commands_of_the_readme_work_in_the_shell_that_it_has_led_to(tmp_pat
     )
     assert ran.returncode == 0, ran.stderr
     assert (tmp_path / "consigne.db").exists() and (tmp_path / "broker").is_dir()
+    made = [path.name for path in tmp_path.iterdir() if not path.is_symlink()]
+    assert not [name for name in made if not _is_ignored(f"{name}/" if name == "broker" else name)]
+
+
+def _is_ignored(path: str) -> bool:
+    """Whether ``git add .`` in the clone leaves this out."""
+    return subprocess.run(["git", "check-ignore", "--quiet", path], cwd=ROOT, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("path", ["broker/ca.key", "host.env", "consigne.db-wal", "flash.bin", "board"])
+def test_keys_and_databases_that_the_readme_s_commands_write_are_not_committed(path: str) -> None:
+    assert _is_ignored(path)
+
+
+def test_nothing_of_the_repository_is_hidden_from_git() -> None:
+    hidden = subprocess.run(
+        ["git", "ls-files", "--cached", "--ignored", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert not hidden.stdout
+    assert not _is_ignored("host_tools/consigne/broker/new.py")

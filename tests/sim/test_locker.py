@@ -9,6 +9,7 @@ from consigne.sim.clock import VirtualClock
 from consigne.sim.locker import SimLocker
 from consigne.sim.network.broker import Faults
 from consigne.sim.network.memory import BLACKHOLE, CUT, UP
+from locker import texts
 from sim_kit import EPOCH_S, GROUNDS, IDENTITY, KEY, Host, config, connected_locker
 
 PARCEL = "RR123456785FR"
@@ -70,6 +71,21 @@ def test_an_unknown_code_is_refused_with_words_and_a_sound_and_nothing_moves(
         assert not locker.failures and not locker.ends
     finally:
         locker.stop()
+
+
+def test_star_leads_through_all_three_languages(tmp_path: Path) -> None:
+    locker = SimLocker(config(), IDENTITY, tmp_path / "device", "virtual")
+    locker.start()
+    shown = []
+    try:
+        locker.wait_for(lambda: "Type your code" in "".join(locker.display()))
+        for _ in texts.LANGUAGES:
+            type_all(locker, "*")
+            shown.append("".join(locker.display()))
+    finally:
+        locker.stop()
+    for words, display in zip(("Tapez votre code", "Code eingeben", "Type your code"), shown, strict=True):
+        assert words in display
 
 
 def test_a_parcel_goes_in_and_out_and_the_host_learns_every_step(tmp_path: Path) -> None:

@@ -113,8 +113,9 @@ class Session(Errands):
     def _do_next_language(self, now: "Now") -> None:
         at = self._languages.index(self.language)
         self.language = self._languages[(at + 1) % len(self._languages)]
-        # The timer brings the site's language back for the next person.
-        self._go(TYPING, _TYPING_MS, screens.TYPING, "")
+        # The greeting names the languages that ``*`` leads to; the timer brings the site's own back.
+        screen, args = self._core.idle_screen(self.language)
+        self._go(TYPING, _TYPING_MS, screen, *args)
 
     def _do_type(self, now: "Now", digit: str) -> None:
         if self.state != TYPING:
@@ -126,7 +127,7 @@ class Session(Errands):
 
     def _do_erase(self, now: "Now") -> None:
         if not self.typed:
-            self.home()
+            self._do_next_language(now)
             return
         self.typed = self.typed[:-1]
         self._go(TYPING, _TYPING_MS, screens.TYPING, self.typed)
