@@ -1,4 +1,7 @@
-"""What a docstring or a comment names between double backticks is there: no name outlives what it named."""
+"""Names: what a docstring or a comment names between double backticks is there, and a module is called a word.
+
+Files that are named: ``test_pages``.
+"""
 
 import ast
 import re
@@ -10,8 +13,8 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FOREIGN = {"_boot.py", "inisetup.py", "deflate", "vfs", "serial", "module"}
-"""Files and modules of MicroPython and of pyserial; and ``module.NAME`` stands for any."""
+FOREIGN = {"deflate", "vfs", "serial", "module"}
+"""Modules of MicroPython and of pyserial; and ``module.NAME`` stands for any."""
 
 
 def _tracked() -> list[str]:
@@ -20,7 +23,6 @@ def _tracked() -> list[str]:
 
 
 FILES = _tracked()
-ENDS = {"/".join(parts[i:]) for file in FILES for parts in [file.split("/")] for i in range(len(parts))}
 MODULES: dict[str, list[str]] = {}
 for file in FILES:
     if file.endswith(".py"):
@@ -29,12 +31,9 @@ for file in FILES:
 
 
 def _stale(text: str) -> Iterator[str]:
-    """Files ``name.py`` or ``name.md`` that no path of ours ends with; ``module.Name`` that no module has."""
+    """``module.Name`` of a module that neither we nor Python have, or that does not say this name."""
     for name in re.findall(r"``([^`\n]+)``", text):
-        if re.fullmatch(r"[\w./-]+\.(py|md)", name):
-            if name not in ENDS | FOREIGN:
-                yield name
-        elif match := re.fullmatch(r"([a-z_]\w*\.)*?([a-z_]\w*)\.([A-Z]\w*)", name):
+        if match := re.fullmatch(r"([a-z_]\w*\.)*?([a-z_]\w*)\.([A-Z]\w*)", name):
             module, member = match[2], match[3]
             ours = MODULES.get(module, [])
             is_there = any(re.search(rf"\b{member}\b", (ROOT / file).read_text()) for file in ours)
@@ -54,7 +53,7 @@ def _is_module(package: Path, name: str) -> bool:
     return place.is_dir() or place.with_suffix(".py").exists()
 
 
-def test_files_and_classes_that_are_named_exist() -> None:
+def test_what_is_named_with_its_module_exists() -> None:
     here = [file for file in FILES if file.endswith(".py") and not file.startswith("tests/")]
     stale = {file: names for file in here if (names := list(_stale((ROOT / file).read_text())))}
     assert not stale
@@ -67,6 +66,19 @@ def test_a_package_that_lists_its_modules_lists_those_it_has() -> None:
             assert not [name for name in names if not _is_module(package, name)], package
 
 
-@pytest.mark.parametrize("name", ["netmemory.Socket", "memory.Sockets", "core/rooms.py", "ROOMS.md"])
+@pytest.mark.parametrize("name", ["netmemory.Socket", "memory.Sockets"])
 def test_a_stale_name_is_seen(name: str) -> None:
     assert list(_stale(f"As ``{name}``.")) == [name]
+
+
+def test_no_module_is_called_by_a_single_letter() -> None:
+    found = [
+        f"{file}: {alias.name} as {alias.asname}"
+        for file in FILES
+        if file.endswith(".py")
+        for node in ast.walk(ast.parse((ROOT / file).read_text()))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+        if alias.asname and len(alias.asname) == 1
+    ]
+    assert not found
