@@ -48,6 +48,7 @@ _ADVICE = {
     "broker's name": "a board asks a name server, this computer's hosts file does not count: have the "
     "network's name server know it, or write the broker's address into the cabinet file and provision again",
     "broker": "does it run, at this address and port? if so `consigne device provision` again with --broker",
+    "certificate": "its dates were taken as they are: report it with the broker's certificate",
     "clock": "check SDA, SCL and the battery; `consigne device provision` sets it",
     "sensor": "check this reed switch, its magnet and its wire",
     "lock": "check the latch, its plug, the supply under load; is the parcel pressing on the door?",

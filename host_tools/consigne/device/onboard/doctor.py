@@ -328,7 +328,14 @@ def _tls():
     from locker.net.tls import Tls, client_context
 
     context = client_context(_content("ca.der"), _content("client.der"), _content("client_key.der"))
-    return Tls(context, lambda: (time.ticks_ms(), patient.floor_s, TRUST_FLOOR), set_calendar, lambda: False)
+
+    def unread(text):
+        say("certificate", "warn", text)
+
+    def now():
+        return time.ticks_ms(), patient.floor_s, TRUST_FLOOR
+
+    return Tls(context, now, set_calendar, lambda: False, unread)
 
 
 async def _connack(wanted, address, context):
