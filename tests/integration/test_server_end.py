@@ -53,3 +53,5 @@ def test_a_host_told_to_end_closes_its_database_whoever_stalls(tmp_path, told):
     assert not path.with_name("host.db-wal").exists(), "SQLite's last connection was closed in order"
     assert "timeout graceful shutdown exceeded" in said, "the end did not wait for the body's time"
     assert "Traceback" not in said, said
+    repeated = said.count("times in the last")
+    assert said.count("no broker at") == 1 + repeated, "a broker that is away is told once, then rarely"

@@ -27,12 +27,33 @@ def client(served: Served, name: str) -> Iterator[httpx2.Client]:
 
 
 @pytest.mark.parametrize(
-    "path", ["/desk", "/desk?only=offline", "/desk?find=Place+2999", "/desk?page=60", "/desk/locker/L1"]
+    "path",
+    [
+        "/desk",
+        "/desk?only=offline",
+        "/desk?find=Place+2999",
+        "/desk?page=60",
+        "/desk?page=one",
+        "/desk/locker/L1",
+    ],
 )
 def test_a_page_of_a_fleet_of_3000_is_shown(served: Served, path: str) -> None:
     with client(served, "Ada") as ada:
         answer = ada.get(path)
         assert answer.status_code == 200 and "Consigne" in answer.text
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/lockers/L1/nothing", "/lockers/..%2f..", "/desk/<script>"])
+def test_where_nothing_is_a_browser_reads_a_page_and_everybody_else_a_sentence(
+    served: Served, path: str
+) -> None:
+    with client(served, "Ada") as ada:
+        for accept in ("*/*", "application/json"):
+            answer = ada.get(path, headers={"accept": accept})
+            assert answer.status_code == 404 and answer.json()["detail"].startswith("there is nothing at /")
+        page = ada.get(path, headers={"accept": "text/html,*/*;q=0.8"})
+        assert page.status_code == 404 and page.headers["content-type"].startswith("text/html")
+        assert "There is nothing at /" in page.text and "<script" not in page.text
 
 
 def test_who_is_not_logged_in_is_asked_to_and_comes_back_to_this_host_alone(served: Served) -> None:

@@ -5,6 +5,7 @@ import asyncio
 import httpx2
 import pytest
 from consigne.server.api import create_app
+from consigne.server.fleet.fleet import Place
 from consigne.server.ingest.store import Store
 from consigne.server.service import HostService
 from host_kit import device_key, event, events, register, status
@@ -46,6 +47,14 @@ def test_an_operator_sees_who_is_connected_what_is_missing_and_what_is_lost(host
     assert told["consigne_events_lost",] == 3
     assert told["consigne_events_in_conflict",] == 1
     assert told["consigne_broker_connected",] == 0
+
+
+def test_a_counter_is_no_locker_that_is_connected(host):
+    host.fleet.register_counter("shop", 5, Place("Shop"))
+    Store(host.database).commit([status("L1", 1)])
+    told = numbers(scrape(host))
+    assert (told["consigne_lockers",], told["consigne_lockers_connected",]) == (3, 1)
+    assert told["consigne_counters",] == 1
 
 
 def test_what_the_ingest_counts_is_told(host):

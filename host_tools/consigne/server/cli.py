@@ -39,6 +39,10 @@ _Workers = Annotated[
         envvar="CONSIGNE_WORKERS", help="Processes that store events, for PostgreSQL.", min=1, max=64
     ),
 ]
+_ONE_WRITER = (
+    "SQLite lets one process write at a time, so more workers gain nothing: "
+    "give --database a PostgreSQL, or leave --workers at 1"
+)
 _Notices = Annotated[Path | None, _file("CONSIGNE_NOTICES", "TOML file that says how customers are told.")]
 _Certificate = Annotated[
     Path | None,
@@ -73,6 +77,8 @@ def serve(
         _check_authority("--ca", ca)
     _check_pair("--certificate", certificate, "--key", key)
     _check_pair("--client-certificate", client_certificate, "--client-key", client_key)
+    if workers > 1 and database.startswith("sqlite"):
+        typer.echo(_ONE_WRITER, err=True)
     with explained():
         host = HostService(
             database,

@@ -1,5 +1,13 @@
 """What a caller did wrong, in the caller's words; the API turns each into a status."""
 
+from collections.abc import Sequence
+
+
+def listed(words: Sequence[str]) -> str:
+    """``a, b and c``."""
+    *most, last = words
+    return f"{', '.join(most)} and {last}" if most else last
+
 
 class CallerError(Exception):
     """Base of all: ``str(error)`` is fit to be shown."""

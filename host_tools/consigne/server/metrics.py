@@ -12,6 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 
+from .fleet.fleet import COUNTER
 from .fleet.overview import NEEDS, Overview
 from .ingest.counts import Counts
 from .notices import notices
@@ -66,9 +67,8 @@ class HostMetrics(Collector):
     def _from_database(self) -> Iterator[Metric]:
         with self._database.read() as connection:
             up = func.count().filter(lockers.c.up.is_(True))
-            known, connected = connection.execute(
-                select(func.count(), up).where(lockers.c.retired_at.is_(None))
-            ).one()
+            kinds = select(lockers.c.kind, func.count(), up).where(lockers.c.retired_at.is_(None))
+            by_kind = {kind: (count, up) for kind, count, up in connection.execute(kinds.group_by("kind"))}
             gaps = connection.execute(
                 select(func.count()).select_from(streams).where(streams.c.islands != "[]")
             ).scalar_one()
@@ -77,8 +77,10 @@ class HostMetrics(Collector):
             states = select(commands.c.state, func.count()).group_by(commands.c.state)
             by_state = connection.execute(states).all()
             told = notices.count(connection)
-        yield _gauge("lockers", "Lockers registered", known)
-        yield _gauge("lockers_connected", "Lockers connected", connected)
+        known, connected = by_kind.get("locker", (0, 0))
+        yield _gauge("lockers", "Lockers registered, counters not among them", known)
+        yield _gauge("lockers_connected", "Lockers connected to the broker", connected)
+        yield _gauge("counters", "Attended pick-up counters registered", by_kind.get(COUNTER, (0, 0))[0])
         yield _gauge("streams_with_gaps", "Streams of which events are known to be missing", gaps)
         yield _gauge("events_lost", "Events that lockers had to drop before they were sent", lost or 0)
         yield _gauge("events_in_conflict", "Events that came again with other content", conflicts or 0)

@@ -4,6 +4,7 @@ import asyncio
 
 import httpx2
 import pytest
+from consigne.cli import app
 from consigne.protocol import codes
 from consigne.server.api import create_app
 from consigne.server.fleet.orders import COUNTERS
@@ -12,6 +13,7 @@ from consigne.server.service import HostService
 from consigne.server.serving import TOKEN_VARIABLE, Listening, serve
 from host_kit import DOORS, collected, deposited, device_key, events, occupancy, status
 from locker.core import limits
+from typer.testing import CliRunner
 
 KEY = device_key("L1")
 LAYOUT = [{"name": door.name, "size": door.size, "low": door.low} for door in DOORS]
@@ -221,6 +223,13 @@ def test_a_host_without_a_token_does_not_listen_to_the_world(tmp_path, monkeypat
         with pytest.raises(ValueError, match=TOKEN_VARIABLE):
             serve(Listening(host), service)
     service.database.close()
+
+
+def test_workers_that_gain_nothing_on_sqlite_are_told_so(tmp_path):
+    # The address to listen on is refused, so that nothing is served.
+    asked = ["serve", "--database", f"sqlite:///{tmp_path / 'host.db'}", "--listen", "0.0.0.0:8080"]
+    assert "one process write at a time" in CliRunner().invoke(app, [*asked, "--workers", "2"]).output
+    assert "one process write at a time" not in CliRunner().invoke(app, asked).output
 
 
 def test_a_locker_is_retired_once_nothing_lies_in_it(api):

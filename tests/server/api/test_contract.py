@@ -201,7 +201,9 @@ def test_an_answer_that_the_document_does_not_promise_is_found(world):
         raise ZeroDivisionError
 
     app = api.Api(title="Liars", generate_unique_id_function=lambda route: route.name)
-    app.add_middleware(Gate, accounts=world.host.accounts, threads=world.host.page_threads)
+    app.add_middleware(
+        Gate, accounts=world.host.accounts, threads=world.host.page_threads, database=world.host.database
+    )
     app.add_exception_handler(Conflict, lambda request, error: JSONResponse({"detail": str(error)}, 409))
     app.add_exception_handler(Exception, lambda request, error: JSONResponse({"detail": "a fault"}, 500))
     app.include_router(liars)

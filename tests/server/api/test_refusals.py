@@ -133,6 +133,22 @@ def test_a_field_more_is_named_and_so_is_one_that_is_missing(world):
             assert f"{required} is missing: add it, it must be " in told["detail"]
 
 
+def test_names_without_end_are_told_in_one_short_sentence(world):
+    body = {f"x{number}": 1 for number in range(100)} | {"door": 1}
+    told = world.ask("POST", f"/lockers/{LOCKER}/open", json=body).json()["detail"]
+    assert told == "x0, x1, x2 and 97 more are not known here: leave them out, or choose from door"
+    told = world.ask("POST", f"/lockers/{LOCKER}/open", json={"door": 1, "a": 1, "b": 2}).json()["detail"]
+    assert told == "a and b are not known here: leave them out, or choose from door"
+
+
+def test_what_a_name_and_a_key_look_like_is_said_in_words(world):
+    told = world.ask("POST", "/lockers", json={"id": "a b", "device_key": "x"}).json()["detail"]
+    assert told == (
+        "id must be a text of 1 to 32 letters, digits, - or _, not a text of 3 characters; "
+        "device_key must be a text of 64 hexadecimal digits, not a text of 1 characters"
+    )
+
+
 def test_every_text_behind_the_question_mark_is_taken_or_refused_in_one_sentence(world):
     texts = ["", "x", "-1", "1.5", "9" * 30, "9" * 5_000, "true", "\x00", "é", "null", "[]"]
     asked, names = [], []
@@ -211,15 +227,22 @@ def test_a_wrong_method_is_told_the_right_ones(world):
     assert world.ask("DELETE", f"/lockers/{LOCKER}/standing-codes/2").status_code == 204
 
 
-def test_a_database_that_does_not_answer_is_no_fault_of_the_caller(tmp_path):
+def test_a_database_that_does_not_answer_is_no_fault_of_the_caller(tmp_path, caplog):
     path = tmp_path / "host.db"
     world = api_kit.made(f"sqlite:///{path}")
     world.host.database.engine.dispose()
     for part in tmp_path.iterdir():
         part.unlink()
     path.mkdir()
-    answer = world.ask("GET", "/lockers")
-    assert answer.status_code == 503 and "the database does not answer" in answer.json()["detail"]
+    for answer in world.ask_all([("GET", "/lockers", {})] * 5):
+        assert answer.status_code == 503 and "the database does not answer" in answer.json()["detail"]
+    browser = {"cookie": "consigne_session=any", "accept": "text/html"}
+    page = world.ask("GET", "/desk", role=None, headers=browser)
+    assert page.status_code == 503 and page.headers["content-type"].startswith("text/html")
+    assert "The database does not answer: try again" in page.text
+    told = [record for record in caplog.records if record.name.startswith("consigne")]
+    assert len(told) == 1 and told[0].exc_info is None, "one sentence, whoever asked, however often"
+    assert "\n" not in told[0].getMessage() and "SELECT" not in told[0].getMessage()
     assert world.ask("GET", "/healthz", role=None).json()["database"] is False
 
 

@@ -4,19 +4,18 @@
 ``/docs``.  Every refusal is ``{"detail": "..."}`` in the words of the caller.  The ``gate`` says who may ask.
 """
 
-import logging
-
-from fastapi import APIRouter, Request, status
+from fastapi import APIRouter, Request, Response, status
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from consigne.protocol.untrusted import ProtocolError, clean
+from consigne.protocol.untrusted import ProtocolError
 
 from ..errors import CallerError
 from ..people.gate import Gate
+from ..refused import nothing_at, refused
 from ..service import HostService
-from ..storage.database import NO_ANSWER
+from ..storage.database import NO_ANSWER, NO_ANSWER_TOLD
 from . import counters, health, lockers, orders, parcels, viewer
 from .bodies import MAX_BYTES
 from .document import TAGS, Api
@@ -24,7 +23,6 @@ from .outside import TOO_LONG, BodyLimit, refuse_others
 from .refusals import NOT_JSON, in_words, refusals
 
 _UNPROCESSABLE = status.HTTP_422_UNPROCESSABLE_CONTENT
-log = logging.getLogger(__name__)
 _ABOUT = """\
 Times are Unix seconds in UTC, doors are counted from 0.  A refusal is an object with one field, `detail`: a
 sentence for a person that says what was wrong and what to do.  Orders are carried out by lockers that may be
@@ -50,12 +48,19 @@ def create_app(host: HostService, *, token: str | None = None) -> Api:
         generate_unique_id_function=lambda route: route.name,
     )
     app.add_middleware(BodyLimit)
-    app.add_middleware(Gate, accounts=host.accounts, threads=host.page_threads, token=token)
+    app.add_middleware(
+        Gate, accounts=host.accounts, threads=host.page_threads, database=host.database, token=token
+    )
     app.add_exception_handler(CallerError, _caller_error)
     app.add_exception_handler(ProtocolError, _caller_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
+
+    async def no_database(request: Request, error: Exception) -> Response:
+        host.database.complain(error)
+        return refused(request.headers, status.HTTP_503_SERVICE_UNAVAILABLE, NO_ANSWER_TOLD)
+
     for error in NO_ANSWER:
-        app.add_exception_handler(error, _no_database)
+        app.add_exception_handler(error, no_database)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _failed)
     routes = APIRouter(max_body_size=MAX_BYTES)
@@ -67,8 +72,8 @@ def create_app(host: HostService, *, token: str | None = None) -> Api:
     return app
 
 
-async def _caller_error(request: Request, error: Exception) -> JSONResponse:
-    return JSONResponse({"detail": str(error)}, getattr(error, "status", _UNPROCESSABLE))
+async def _caller_error(request: Request, error: Exception) -> Response:
+    return refused(request.headers, getattr(error, "status", _UNPROCESSABLE), str(error))
 
 
 async def _validation_error(request: Request, error: Exception) -> JSONResponse:
@@ -79,31 +84,19 @@ async def _validation_error(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"detail": told}, _UNPROCESSABLE)
 
 
-async def _http_error(request: Request, error: Exception) -> JSONResponse:
+async def _http_error(request: Request, error: Exception) -> Response:
     """What no route answers, and bodies that cannot be read."""
     if not isinstance(error, HTTPException):
         raise error
-    status_code, path = error.status_code, clean(request.url.path)
     if isinstance(error.__cause__, ValueError | RecursionError):  # by FastAPI's parsing of the body
         return JSONResponse({"detail": NOT_JSON}, _UNPROCESSABLE)
-    words = {
-        404: f"there is nothing at {path}: /docs shows what there is",
-        413: TOO_LONG,
-    }
-    return JSONResponse({"detail": words.get(status_code, error.detail)}, status_code, error.headers)
+    if error.status_code == status.HTTP_404_NOT_FOUND:
+        return nothing_at(request.headers, request.url.path)
+    told = TOO_LONG if error.status_code == status.HTTP_413_CONTENT_TOO_LARGE else error.detail
+    return refused(request.headers, error.status_code, told, error.headers)
 
 
-async def _no_database(request: Request, error: Exception) -> JSONResponse:
-    log.error("the database does not answer", exc_info=error)
-    told = "the database does not answer: try again in a minute, nothing was changed"
-    return JSONResponse({"detail": told}, status.HTTP_503_SERVICE_UNAVAILABLE)
-
-
-async def _failed(request: Request, error: Exception) -> JSONResponse:
-    """A fault of the host, which its server logs with a traceback; or what the gate met, which is outside."""
-    if isinstance(error, CallerError):
-        return await _caller_error(request, error)
-    if isinstance(error, NO_ANSWER):
-        return await _no_database(request, error)
+async def _failed(request: Request, error: Exception) -> Response:
+    """A fault of the host, which its server logs with a traceback."""
     told = "the host failed at this: its log says why"
-    return JSONResponse({"detail": told}, status.HTTP_500_INTERNAL_SERVER_ERROR)
+    return refused(request.headers, status.HTTP_500_INTERNAL_SERVER_ERROR, told)

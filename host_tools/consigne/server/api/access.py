@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPBearer
 
-from ..errors import CallerError, NotFound
+from ..errors import CallerError, NotFound, listed
 from ..parcels.parcels import Parcels
 from ..parcels.view import Parcel
 from ..people.accounts import Account
@@ -44,9 +44,7 @@ def only(*roles: Role) -> Any:
 
     def check(account: Asking, _: Annotated[object, ANYBODY]) -> Account:
         if account.role not in roles:
-            raise Forbidden(
-                f"this is for {' and '.join(f'{role}s' for role in roles)}, not for {account.name}"
-            )
+            raise Forbidden(f"this is for {listed([f'{role}s' for role in roles])}, not for {account.name}")
         return account
 
     return Security(check, scopes=[role.value for role in roles])

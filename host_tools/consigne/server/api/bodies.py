@@ -34,6 +34,8 @@ def any_of(names: tuple[str, ...]) -> str:
     return f"^({'|'.join(names)})$"
 
 
+DEVICE_KEY_PATTERN = f"^[0-9a-fA-F]{{{2 * KEY_BYTES}}}$"
+LOCKER_OR_NONE_PATTERN = f"^$|{topics.LOCKER_PATTERN}"
 NEED_PATTERN = any_of(("", *NEEDS))
 LockerId = Annotated[str, Path(pattern=topics.LOCKER_PATTERN, description="name of a locker or counter")]
 ParcelId = Annotated[
@@ -124,7 +126,7 @@ class LockerBody(Body):
 
     id: _Locker = Field(examples=["L0001"])
     device_key: str = Field(
-        pattern=f"^[0-9a-fA-F]{{{2 * KEY_BYTES}}}$",
+        pattern=DEVICE_KEY_PATTERN,
         description="random bytes in hexadecimal, made when the locker was provisioned",
         repr=False,
     )

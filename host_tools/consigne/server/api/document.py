@@ -34,14 +34,14 @@ class Api(FastAPI):
         return document
 
 
-def operation_of(document: Schema, operation_id: str) -> Schema | None:
-    """What the document says of one route, None for a page: pages are not in it."""
+def operation_of(document: Schema, operation_id: str) -> Schema:
+    """What the document says of one route.  Raises ``LookupError`` for a page: pages are not in it."""
     for operations in document["paths"].values():
         for operation in operations.values():
             if operation["operationId"] == operation_id:
                 found: Schema = operation
                 return found
-    return None
+    raise LookupError(operation_id)
 
 
 def _describe(operation: dict[str, Any]) -> None:

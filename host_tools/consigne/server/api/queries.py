@@ -11,7 +11,7 @@ from ..parcels.view import LABEL_CHARACTERS_MAX, LABEL_PATTERN
 from ..parcels.view import PAGE_MAX as PARCELS_PAGE_MAX
 from ..people import audit
 from ..storage.models import NUMBER_MAX
-from .bodies import NEED_PATTERN, ActionNumber, HolderNumber, RoleNumber
+from .bodies import LOCKER_OR_NONE_PATTERN, NEED_PATTERN, ActionNumber, HolderNumber, RoleNumber
 
 
 class Query(BaseModel):
@@ -23,9 +23,7 @@ class Query(BaseModel):
 class LockersQuery(Query):
     """A page of lockers."""
 
-    after: str = Field(
-        default="", pattern=f"^$|{topics.LOCKER_PATTERN}", description="the last locker already read"
-    )
+    after: str = Field(default="", pattern=LOCKER_OR_NONE_PATTERN, description="the last locker already read")
     limit: int = Field(default=fleet.LOCKERS_PAGE_MAX, ge=1, le=fleet.LOCKERS_PAGE_MAX)
 
 

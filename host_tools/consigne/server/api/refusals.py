@@ -10,23 +10,33 @@ from typing import Any
 
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.constants import REF_PREFIX
+from locker.core.codes import KEY_BYTES
+from locker.core.limits import LOCKER_CHARS_MAX
 from pydantic import BaseModel, Field
 
+from consigne.protocol import topics
 from consigne.protocol.untrusted import LINE_PATTERN, TEXT_PATTERN, clean
 
+from ..errors import listed
 from ..parcels.view import LABEL_PATTERN
 from ..storage.models import NUMBER_MAX
+from .bodies import DEVICE_KEY_PATTERN, LOCKER_OR_NONE_PATTERN
 from .document import Schema, operation_of
 
 Responses = dict[int | str, dict[str, Any]]
 
 NOT_JSON = "the body is not JSON: send one JSON object in UTF-8"
 PROBLEMS_MAX = 10
+UNKNOWN_MAX = 3
+"""Names that are not known in one object, told by name."""
 _SHOWN_MAX = 40  # characters
 _SHAPES = {
     TEXT_PATTERN: "without NUL",
     LINE_PATTERN: "without control characters",
     LABEL_PATTERN: "of printable ASCII",
+    topics.LOCKER_PATTERN: f"of 1 to {LOCKER_CHARS_MAX} letters, digits, - or _",
+    LOCKER_OR_NONE_PATTERN: f"of at most {LOCKER_CHARS_MAX} letters, digits, - or _",
+    DEVICE_KEY_PATTERN: f"of {2 * KEY_BYTES} hexadecimal digits",
 }
 _MEANINGS = {
     401: "No API key was sent, or one that this host does not know.",
@@ -54,10 +64,16 @@ def refusals(*statuses: int) -> Responses:
 def in_words(error: RequestValidationError, document: Schema, operation_id: str) -> str:
     """One sentence for each field that is wrong, divided by semicolons."""
     operation = operation_of(document, operation_id)
-    if operation is None:  # a page's form
-        found = [f"{_name(one['loc'][1:])}: {one['msg']}" for one in error.errors()]
-    else:
-        found = [_sentence(one, document, operation) for one in error.errors()]
+    found: list[str] = []
+    unknown: dict[tuple[str | int, ...], list[str]] = {}  # by the object where they stand
+    for one in error.errors():
+        if not _is_unknown(one):
+            found.append(_sentence(one, document, operation))
+            continue
+        way = one["loc"][:-1] if one["loc"][-1] == "[key]" else one["loc"]
+        unknown.setdefault(way[:-1], []).append(_name(way[1:]))
+    for (place, *within), names in unknown.items():
+        found.append(_unknown(names, _known(_schema_at(str(place), within, document, operation))))
     more = [f"and {len(found) - PROBLEMS_MAX} more"] if len(found) > PROBLEMS_MAX else []
     return "; ".join(found[:PROBLEMS_MAX] + more)
 
@@ -66,17 +82,25 @@ def _sentence(error: Mapping[str, Any], document: Schema, operation: Schema) -> 
     place, *way = error["loc"]
     if place == "body" and (not way or error["type"] == "json_invalid"):
         return _of_body(error)
-    is_key = way[-1] == "[key]"
-    if is_key:
-        way.pop()
     name = _name(way)
-    if error["type"] == "extra_forbidden" or is_key:
-        known = _known(_schema_at(place, way[:-1], document, operation))
-        return f"{name} is not known here: leave it out, or choose from {known}"
     wanted = _wanted(_schema_at(place, way, document, operation))
     if error["type"] == "missing":
         return f"{name} is missing: add it, it must be {wanted}"
     return f"{name} must be {wanted}, not {_sent(error['input'], is_secret=place == 'body')}"
+
+
+def _is_unknown(error: Mapping[str, Any]) -> bool:
+    """Whether a name has no place here, as a field or as a key of an object of texts."""
+    return bool(error["type"] == "extra_forbidden" or error["loc"][-1] == "[key]")
+
+
+def _unknown(names: Sequence[str], known: str) -> str:
+    """One sentence for all names of one object that are not known."""
+    if len(names) == 1:
+        return f"{names[0]} is not known here: leave it out, or choose from {known}"
+    more = [f"{len(names) - UNKNOWN_MAX} more"] if len(names) > UNKNOWN_MAX else []
+    told = listed([*names[:UNKNOWN_MAX], *more])
+    return f"{told} are not known here: leave them out, or choose from {known}"
 
 
 def _of_body(error: Mapping[str, Any]) -> str:
@@ -161,7 +185,7 @@ def _wanted_text(schema: Schema) -> str:
     if choices := _choices(pattern):
         return f"one of {', '.join(choices)}"
     length = "" if most is None else f" of {least} to {most} characters"
-    return f"a text{length} {_SHAPES.get(pattern, f'that matches {pattern}')}"
+    return f"a text{length} {_SHAPES[pattern]}"
 
 
 def _sent(value: object, is_secret: bool) -> str:

@@ -24,7 +24,7 @@ from consigne.protocol import frames, messages, topics
 from ..clock import now_s
 from ..fleet import commands
 from ..storage.contiguity import Gaps, Held, Stream
-from ..storage.database import NO_ANSWER, Database
+from ..storage.database import NO_ANSWER, Database, reason
 from .counts import Counts
 from .decode import KeyRing
 from .inbox import Inbox
@@ -148,7 +148,7 @@ class Ingest:
             while self._inbox:
                 await self._turn()
         except NO_ANSWER as error:
-            log.error("%d messages not committed at the end: %s", len(self._inbox), error)
+            log.error("%d messages not committed at the end: %s", len(self._inbox), reason(error))
         self._worker.shutdown()
 
     def kick(self) -> None:
@@ -189,7 +189,7 @@ class Ingest:
                     await self._tick()
             except SQLAlchemyError as error:
                 self.counts.failed_commits += 1
-                log.error("the database refuses, trying again: %s", error)
+                self._database.complain(error)
                 await asyncio.sleep(FAILED_COMMIT_PAUSE_S)
 
     async def _turn(self) -> None:

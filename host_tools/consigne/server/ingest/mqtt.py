@@ -17,6 +17,8 @@ import gmqtt
 
 from consigne.protocol import topics
 
+from ..complaints import Complaints
+
 log = logging.getLogger(__name__)
 
 KEEPALIVE_S = 30
@@ -68,6 +70,7 @@ class HostClient:
         self._host, self._port, self._tls = host, port, tls
         self._client_id, self._username, self._password = client_id, username, password
         self._client: gmqtt.Client | None = None
+        self._complaints = Complaints(log)
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -103,9 +106,9 @@ class HostClient:
                 async with asyncio.timeout(CONNECT_TIMEOUT_S):
                     await self._connect(client)
                 await lost.wait()
-                log.warning("the broker at %s:%d is gone", self._host, self._port)
+                self._complaints.say(f"the broker at {self._host}:{self._port} is gone")
             except (OSError, TimeoutError, gmqtt.MQTTConnectError) as error:
-                log.warning("no broker at %s:%d: %s", self._host, self._port, error or "no answer")
+                self._complaints.say(f"no broker at {self._host}:{self._port}: {error or 'no answer'}")
             finally:
                 self.connected.clear()
                 self._client = None
@@ -136,8 +139,11 @@ class HostClient:
 
     def _on_subscribe(self, client: gmqtt.Client, mid: int, qos: Any, properties: Any) -> None:
         if any(one >= 0x80 for one in qos):
-            log.error("the broker refuses to let us hear %s/+/..: check its access list", topics.ROOT)
+            self._complaints.say(
+                f"the broker refuses to let us hear {topics.ROOT}/+/..: check its access list"
+            )
             return
+        self._complaints.over(f"the broker at {self._host}:{self._port} answers again")
         self.connections += 1
         self.connected.set()
 

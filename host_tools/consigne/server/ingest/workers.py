@@ -21,6 +21,7 @@ from multiprocessing.process import BaseProcess
 
 from consigne.protocol import topics
 
+from ..complaints import Complaints
 from ..storage.database import Database
 from . import sharing
 from .counts import Counts
@@ -135,6 +136,7 @@ class Workers:
 
     async def _ask_broker(self) -> None:
         """Return once the broker, which need not be there yet, said that it shares subscriptions."""
+        complaints = Complaints(log)
         while True:
             try:
                 access = self._access
@@ -143,7 +145,7 @@ class Workers:
                 )
                 return
             except (OSError, TimeoutError) as error:
-                log.warning("no workers yet, the broker does not answer: %s", error or "no answer")
+                complaints.say(f"no workers yet, the broker does not answer: {error or 'no answer'}")
             await asyncio.sleep(RESTART_S)
 
     async def _supervise(self) -> None:

@@ -137,7 +137,7 @@ class Notifier:
                 if not await self.send_due():
                     await asyncio.sleep(LOOK_S)
             except NO_ANSWER as error:
-                log.error("notices wait, the database refuses: %s", error)
+                self._database.complain(error)
                 await asyncio.sleep(LOOK_S)
 
     async def send_due(self) -> int:

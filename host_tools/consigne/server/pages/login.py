@@ -2,11 +2,13 @@
 
 import html
 from pathlib import Path
-from typing import Annotated
+from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from starlette.datastructures import FormData, Headers
 
+from consigne.protocol.untrusted import clean
 from consigne.ui.components import LOOK, MARK
 
 from ..errors import CallerError
@@ -15,6 +17,8 @@ from ..people.gate import COOKIE, session_of
 from ..threads import Threads
 
 HOME = "/desk"
+FORM_BYTES_MAX = 10_000
+_LONGEST = {"name": 64, "password": 256, "next": 300}  # characters
 _FORM = (Path(LOOK) / "login.html").read_text(encoding="utf-8")
 
 
@@ -23,24 +27,26 @@ def router(accounts: Accounts, threads: Threads) -> APIRouter:
 
     A cookie that was given over HTTPS, the host's own or a proxy's, travels over HTTPS only.
     """
-    made = APIRouter(include_in_schema=False)
+    made = APIRouter(include_in_schema=False, max_body_size=FORM_BYTES_MAX)
 
     @made.get("/login")
     def form(next: str = HOME) -> HTMLResponse:
         return _form(next)
 
     @made.post("/login")
-    async def log_in(
-        request: Request,
-        name: Annotated[str, Form(max_length=64)],
-        password: Annotated[str, Form(max_length=256)],
-        next: Annotated[str, Form(max_length=300)] = HOME,
-    ) -> Response:
+    async def log_in(request: Request) -> Response:
+        if not _is_own(request.headers):
+            return _form(HOME, "this was sent by a page of another site: log in with this one", 403)
+        async with request.form(max_files=0) as sent:
+            name, password, back = (_field(sent, field) for field in _LONGEST)
+        if not name or not password:
+            longest = f"{_LONGEST['name']} and {_LONGEST['password']} characters"
+            return _form(back, f"type a name and a password, of at most {longest}", 422)
         try:
             token = await threads.run(accounts.log_in, name, password)
         except CallerError as error:
-            return _form(next, str(error), error.status)
-        answer = RedirectResponse(_inside(next), 303)
+            return _form(back, str(error), error.status)
+        answer = RedirectResponse(_inside(back), 303)
         secure = request.url.scheme == "https"
         answer.set_cookie(COOKIE, token, SESSION_S, httponly=True, samesite="lax", secure=secure)
         return answer
@@ -53,6 +59,33 @@ def router(accounts: Accounts, threads: Threads) -> APIRouter:
         return answer
 
     return made
+
+
+def _is_own(headers: Headers) -> bool:
+    """Whether a form was sent by a page of this host, or by no page at all: browsers say so, programs do not.
+
+    A page elsewhere could log a visitor in as somebody else, who would then read what the visitor does.
+    Ports are not compared, for proxies do not tell them on.
+    """
+    origin = headers.get("origin")
+    if origin is None:
+        return True
+    own = [headers.get(name, "") for name in ("host", "x-forwarded-host")]  # forms can set neither
+    from_host = _host_of(origin)
+    return bool(from_host) and from_host in [_host_of(f"//{name}") for name in own]
+
+
+def _host_of(address: str) -> str:
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:  # brackets that hold no address
+        return ""
+
+
+def _field(sent: FormData, name: str) -> str:
+    """What was typed; "" where it is missing, no text, or longer than the page lets anybody type."""
+    value = sent.get(name)
+    return clean(value) if isinstance(value, str) and len(value) <= _LONGEST[name] else ""
 
 
 def _inside(path: str) -> str:

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from fastapi import FastAPI, Request
-from fastapi.responses import RedirectResponse
+from fastapi.responses import RedirectResponse, Response
+from nicegui import app as nicegui_app
 from nicegui import ui
 
 from consigne.ui.components import Text, box, dress
@@ -13,6 +14,7 @@ from ..fleet.overview import FIND_CHARACTERS_MAX
 from ..people.accounts import Account
 from ..people.gate import session_of
 from ..people.roles import Role
+from ..refused import nothing_at
 from ..service import HostService
 from . import login
 from .actions import Actions
@@ -42,7 +44,7 @@ def add_pages(app: FastAPI, host: HostService) -> None:
     def root() -> RedirectResponse:
         return RedirectResponse(login.HOME)
 
-    async def home(request: Request, find: str = "", only: str = "", page: int = 1) -> None:
+    async def home(request: Request, find: str = "", only: str = "", page: str = "1") -> None:
         account, work = _account(request), Work(host.page_threads)
         view: CounterView | FleetView | SenderView
         if account.role is Role.CLERK:
@@ -50,7 +52,7 @@ def add_pages(app: FastAPI, host: HostService) -> None:
             view = CounterView(work, host, account, _who(host, request))
         elif account.role is Role.OPERATOR:
             _head(account, "the fleet, what needs attention first")
-            view = FleetView(work, host.overview, find[:FIND_CHARACTERS_MAX], only, page)
+            view = FleetView(work, host.overview, find[:FIND_CHARACTERS_MAX], only, _number(page))
         else:
             _head(account, f"parcels of {account.name}")
             view = SenderView(work, host, account, _who(host, request))
@@ -81,7 +83,17 @@ def add_pages(app: FastAPI, host: HostService) -> None:
 
     ui.page("/desk", title="Consigne", response_timeout=RESPONSE_S)(home)
     ui.page("/desk/locker/{locker}", title="Consigne", response_timeout=RESPONSE_S)(one_locker)
+    nicegui_app.add_exception_handler(404, _nothing)  # it is asked for every path that no route of ours has
     ui.run_with(app, title="Consigne", tailwind=False, show_welcome_message=False)
+
+
+def _number(typed: str) -> int:
+    """A number in an address, the first for whatever else somebody wrote there."""
+    return int(typed) if typed.isdecimal() and len(typed) < len("1000000") else 1
+
+
+async def _nothing(request: Request, error: Exception) -> Response:
+    return nothing_at(request.headers, request.url.path)
 
 
 def _account(request: Request) -> Account:

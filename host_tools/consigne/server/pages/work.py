@@ -13,11 +13,12 @@ from nicegui import ui
 
 from consigne.ui.components import Text, box
 
+from ..complaints import Complaints
 from ..errors import CallerError
-from ..storage.database import NO_ANSWER
+from ..storage.database import NO_ANSWER, reason
 from ..threads import Threads
 
-log = logging.getLogger(__name__)
+_complaints = Complaints(logging.getLogger(__name__))
 
 RESPONSE_S = 60.0
 """How long a page may take to be built: longer than any database is waited for."""
@@ -62,7 +63,7 @@ class Work:
             self._check_open()
             raise
         except NO_ANSWER as error:
-            log.error("the database does not answer a page: %s", error)
+            _complaints.say(f"the database does not answer a page: {reason(error)}")
             self._check_open()
             raise Unavailable("the database does not answer: try again in a moment") from None
         self._check_open()

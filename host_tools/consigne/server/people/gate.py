@@ -15,6 +15,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ..errors import CallerError
+from ..refused import refused, wants_page
+from ..storage.database import NO_ANSWER, NO_ANSWER_TOLD, Database
 from ..threads import Threads
 from .accounts import Account, Accounts
 from .roles import Role
@@ -36,12 +39,21 @@ class Gate:
     ----------
     threads
         Those of the pages: who comes with a session is looked up in them.
+    database
+        Where the accounts are, told of what it does not answer.
     token
         An operator's key from the environment, beside those of the accounts; None for none.
     """
 
-    def __init__(self, app: ASGIApp, accounts: Accounts, threads: Threads, token: str | None = None) -> None:
-        self._app, self._accounts, self._threads = app, accounts, threads
+    def __init__(
+        self,
+        app: ASGIApp,
+        accounts: Accounts,
+        threads: Threads,
+        database: Database,
+        token: str | None = None,
+    ) -> None:
+        self._app, self._accounts, self._threads, self._database = app, accounts, threads, database
         self._token = f"Bearer {token}".encode() if token is not None else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -49,7 +61,15 @@ class Gate:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        account, by_cookie = await self._who(headers)
+        try:
+            account, by_cookie = await self._who(headers)
+        except CallerError as error:
+            await _refuse(scope, receive, send, error.status, str(error))
+            return
+        except NO_ANSWER as error:
+            self._database.complain(error)
+            await _refuse(scope, receive, send, 503, NO_ANSWER_TOLD)
+            return
         if account is None:
             await self._turn_away(scope, headers, send)
             return
@@ -77,7 +97,7 @@ class Gate:
     async def _turn_away(self, scope: Scope, headers: Headers, send: Send) -> None:
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
-        elif scope["method"] == "GET" and "text/html" in headers.get("accept", ""):
+        elif scope["method"] == "GET" and wants_page(headers):
             back = quote(scope["path"], safe="/")
             await _answer(send, 303, "log in first", (b"location", f"/login?next={back}".encode()))
         else:
@@ -108,6 +128,14 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(name).is_loopback
     except ValueError:
         return False
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send, status: int, told: str) -> None:
+    """Say why nobody could be asked who this is."""
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1013})  # try again later
+    else:
+        await refused(Headers(scope=scope), status, told)(scope, receive, send)
 
 
 async def _answer(send: Send, status: int, detail: str, *headers: tuple[bytes, bytes]) -> None:

@@ -4,6 +4,7 @@ SQLite by default, in WAL mode with ``synchronous=FULL``: a commit is on the dis
 acknowledges anything, and readers never wait for the writer.  PostgreSQL by URL.
 """
 
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, Operationa
 from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.schema import Column, Table
 
+from ..complaints import Complaints
 from . import migrations
 
 if TYPE_CHECKING:
@@ -32,8 +34,10 @@ IN_LIST_MAX = 400
 """Values in one IN list: what both databases plan well, far below what either allows."""
 NO_ANSWER = (OperationalError, InterfaceError, InternalError, NoConnection)
 """The database is locked, full, gone or only to be read: the same, asked again, may well succeed."""
+NO_ANSWER_TOLD = "the database does not answer: try again in a minute, nothing was changed"
 _One = TypeVar("_One")
 _WRITES = "consigne_writes"
+log = logging.getLogger(__name__)
 
 
 class Database:
@@ -62,6 +66,7 @@ class Database:
         parsed = make_url(url)
         if parsed.drivername == "postgresql":
             parsed = parsed.set(drivername="postgresql+psycopg")  # the driver that comes with Consigne
+        self._complaints = Complaints(log)
         self.backend = parsed.get_backend_name()
         if self.backend not in ("sqlite", "postgresql"):
             raise ValueError(f"{self.backend} is not supported: use sqlite or postgresql")
@@ -105,9 +110,18 @@ class Database:
         """An INSERT that can say ``on_conflict_do_nothing`` or ``..._do_update``."""
         return sqlite.insert(table) if self.backend == "sqlite" else postgresql.insert(table)
 
+    def complain(self, error: Exception) -> None:
+        """Log, in one sentence and rarely, that it did not do what it was asked."""
+        self._complaints.say(f"the database does not answer, or refuses: {reason(error)}")
+
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+
+
+def reason(error: Exception) -> str:
+    """Why, as the database or its driver said it, in one line and without the statement."""
+    return " ".join(str(getattr(error, "orig", None) or error).split())
 
 
 def insert(connection: Connection, table: Table) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from sqlalchemy.engine import Connection
 
 from ..clock import now_s
-from .database import NO_ANSWER, Database
+from .database import NO_ANSWER, Database, reason
 
 log = logging.getLogger(__name__)
 
@@ -30,5 +30,5 @@ async def run(database: Database, forgetting: Sequence[Forget]) -> None:
         try:
             await asyncio.to_thread(tidy, database, forgetting, now_s())
         except NO_ANSWER as error:
-            log.error("could not tidy the database, trying again in an hour: %s", error)
+            log.error("could not tidy the database, trying again in an hour: %s", reason(error))
         await asyncio.sleep(EVERY_S)

@@ -34,6 +34,7 @@ def explained() -> Iterator[None]:
     """Say in one sentence why a database cannot be opened, for whoever gave the command."""
     from sqlalchemy.exc import ArgumentError, DatabaseError
 
+    from .database import reason
     from .migrations import OtherSchema
 
     try:
@@ -41,8 +42,7 @@ def explained() -> Iterator[None]:
     except (ArgumentError, ValueError, OtherSchema) as error:
         raise typer.BadParameter(str(error)) from None
     except (DatabaseError, OSError) as error:
-        reason = " ".join(str(getattr(error, "orig", error)).split())
-        raise typer.BadParameter(f"the database cannot be opened: {reason}") from None
+        raise typer.BadParameter(f"the database cannot be opened: {reason(error)}") from None
 
 
 def opened(url: str) -> "Database":
