@@ -1,4 +1,4 @@
-"""Names: what a docstring or a comment names between double backticks is there, and a module is called a word.
+"""Names: what a comment names between double backticks is there, and a module is called by a word.
 
 Files that are named: ``test_pages``.
 """
