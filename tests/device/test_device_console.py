@@ -243,31 +243,29 @@ class Wire:
         return head + found
 
 
-def tool_types(rig, digits, monkeypatch, **at_s):
+def tool_types(rig, digits, **at_s):
     """The technician's commands give a code to a console; how many seconds they took."""
     wire = Wire(rig, at_s.get("at_s", {}))
-    monkeypatch.setattr(prompt, "time", SimpleNamespace(monotonic=lambda: wire.now_s))
-    monkeypatch.setattr(prompt, "await_start", lambda _: None)
-    prompt._type_code(wire, digits)
+    prompt.type_code(wire, digits, lambda: wire.now_s)
     return wire.now_s
 
 
-def test_the_second_of_two_commands_waits_until_the_restarted_board_knows_the_time(timeless, monkeypatch):
+def test_the_second_of_two_commands_waits_until_the_restarted_board_knows_the_time(timeless):
     def told_the_time():
         timeless.controller.now = lambda: (0, NOW_S, events.TRUST_SET)
 
-    took_s = tool_types(timeless, code(3, 4, 1), monkeypatch, at_s={4: told_the_time})
+    took_s = tool_types(timeless, code(3, 4, 1), at_s={4: told_the_time})
     assert timeless.supervisor.ended == "service" and 4 <= took_s < 6
     assert [record["kind"] for record in timeless.records()].count("attempt") == 1
 
 
 def test_the_code_to_a_number_is_typed_where_no_time_comes_and_no_command_waits_where_it_is_known(
-    timeless, rig, monkeypatch
+    timeless, rig
 ):
     answer = codes.console_code(KEY, 1, number(timeless.type("\r")))
-    assert tool_types(timeless, answer, monkeypatch) >= prompt.CLOCK_S
+    assert tool_types(timeless, answer) >= prompt.CLOCK_S
     assert timeless.supervisor.ended == "service"
-    assert tool_types(rig, code(3, 4, 1), monkeypatch) < 2
+    assert tool_types(rig, code(3, 4, 1)) < 2
 
 
 @pytest.mark.parametrize("tool", ["\x03", "\x01", "\r", "\n", "\r\x03\r\x01"])

@@ -17,7 +17,7 @@ from consigne.protocol import codes
 from consigne.sim.virtualboard import image as chip_image
 from consigne.sim.virtualboard.psram import Psram
 from littlefs import LittleFS
-from virtual_kit import esptool, eventually, mpremote, tool
+from virtual_kit import esptool, eventually, let_pass, mpremote, tool
 
 WATCHDOG_MS = 2_000
 PAGE = Path(kit.__file__).resolve().parents[2] / "host_tools/consigne/device/MPREMOTE.md"
@@ -62,7 +62,7 @@ def made(tmp_path_factory, site):
             try:
                 eventually(lambda: _answers(port), "the server listens")
                 address = f"http://127.0.0.1:{port}/package.json"
-                done = tool("mpremote", "connect", board.port, "mip", "install", address, timeout_s=240)
+                done = tool("mpremote", "connect", board.port, "mip", "install", address)
                 assert done.returncode == 0, done.stdout + done.stderr
             finally:
                 serving.kill()
@@ -117,7 +117,7 @@ def test_it_serves_a_courier_and_whoever_interrupts_it_has_a_locker_again_after_
         board.wait_for(kit.said(board, "started for service"), 20)
         mpremote(board, "run", clock_script(tmp_path))
         began = len(board.log)
-        time.sleep(2 * WATCHDOG_MS / 1000)
+        let_pass(board, 2 * WATCHDOG_MS / 1000)
         assert mpremote(board, "exec", "print(6 * 7)") == "42\n"
         assert not [line for line in list(board.log)[began:] if line[2] == "watchdog"], "nobody feeds it here"
         board.log.clear()
@@ -188,6 +188,6 @@ def test_what_is_missing_is_said_once_and_the_prompt_stays(made, site, tmp_path,
         board.wait_for(kit.said(board, "not serving"), 30)
         lines = " ".join(line for _, what, line in board.log if what == "stdout")
         assert told in lines and "Traceback" not in lines
-        time.sleep(1)
+        let_pass(board, 2 * WATCHDOG_MS / 1000)
         assert sum("not serving" in line for _, _, line in board.log) == 1, "it does not start over and over"
         assert mpremote(board, "exec", "print(6 * 7)") == "42\n"

@@ -20,7 +20,7 @@ BROKEN = "        self._production = self._online.anything"
 def traceback(text: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     command = ["consigne", "device", "traceback", *map(str, arguments)]
     return subprocess.run(
-        command, input=text, check=False, capture_output=True, text=True, timeout=60, env=kit.environment()
+        command, input=text, check=False, capture_output=True, text=True, timeout=600, env=kit.environment()
     )
 
 
@@ -38,7 +38,7 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     built = application.build(firmware)
     flash = kit.ready_flash(folder, kit.ROMFS, built, files)
     with kit.board_with(flash, folder, config(), **kit.BOARD_OF[kit.ROMFS]) as board:
-        eventually(lambda: any("AttributeError" in line for line in board.output()), "it cannot start", 60)
+        eventually(lambda: any("AttributeError" in line for line in board.output()), "it cannot start")
         said = "\n".join(board.output()) + "\n"
     return firmware, said
 

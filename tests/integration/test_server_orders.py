@@ -28,14 +28,14 @@ def told(host, kind):
 
 
 async def knows_the_time(host):
-    await until(lambda: host.fleet.locker(LOCKER).trust == 1, 40)
+    await until(lambda: host.fleet.locker(LOCKER).trust == 1)
 
 
 async def type_code(stage, digits):
     """Type a code and wait until the locker has told what it makes of it."""
     before = len(told(stage.host, "attempt"))
     stage.locker.type(digits + "#")
-    await until(lambda: len(told(stage.host, "attempt")) > before, 20)
+    await until(lambda: len(told(stage.host, "attempt")) > before)
 
 
 def test_every_order_a_person_can_give_is_carried_out_and_answered():
@@ -47,11 +47,11 @@ def test_every_order_a_person_can_give_is_carried_out_and_answered():
                 command = order(host.orders)
                 host.kick()
                 began_s = time.monotonic()
-                await until(lambda id_=command: host.orders.get(LOCKER, id_).answered_at, 15)
+                await until(lambda id_=command: host.orders.get(LOCKER, id_).answered_at)
                 took_s = time.monotonic() - began_s
                 print(f"{name}: {host.orders.get(LOCKER, command).answer} after {took_s:.2f} s")
                 assert host.orders.get(LOCKER, command).answer == "done", name
-            await until(lambda: len(told(host, "boot")) == 2, 40)
+            await until(lambda: len(told(host, "boot")) == 2)
             assert [one["door"] for one in told(host, "opened")] == [2]
 
     go(run)
@@ -66,22 +66,21 @@ def test_a_residents_standing_code_opens_and_a_couriers_new_one_once_the_old_one
             old = host.passes.window_code(LOCKER, **courier).code
             command = host.orders.revoke_holder(LOCKER, by="Ada", **courier)
             host.kick()
-            await until(lambda: host.orders.get(LOCKER, command).state == "done", 15)
+            await until(lambda: host.orders.get(LOCKER, command).state == "done")
             await type_code(stage, old)
-            await until(lambda: told(host, "refused"), 15)
+            await until(lambda: told(host, "refused"))
             resident = {"role": 4, "action": 0, "holder": 0, "door": 1, "uses": 0, "days": 9}
             made = host.passes.standing(LOCKER, by="Ada", **resident)
             host.kick()
             await until(
                 lambda: host.fleet.locker(LOCKER).grants.are_there,
-                20,
             )
             await type_code(stage, made.code)
-            await until(lambda: [one["door"] for one in told(host, "opened")] == [1], 15)
+            await until(lambda: [one["door"] for one in told(host, "opened")] == [1])
             await asyncio.sleep(HAND_S)
             stage.locker.push_shut(1)
-            await until(lambda: told(host, "closed"), 15)
+            await until(lambda: told(host, "closed"))
             await type_code(stage, host.passes.window_code(LOCKER, **courier).code)
-            await until(lambda: [one["role"] for one in told(host, "accepted")] == [4, 1], 15)
+            await until(lambda: [one["role"] for one in told(host, "accepted")] == [4, 1])
 
     go(run)

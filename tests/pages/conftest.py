@@ -44,7 +44,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     assert address in first, f"the demo did not start: {first}{log.read_text()}"
     yield address
     process.send_signal(signal.SIGINT)
-    process.wait(20)
+    process.wait(600)
     process.stdout.close()
     assert process.returncode == 0, f"the demo did not end in good order: {log.read_text()}"
     assert log.read_text() == "", "the demo complained while it ran"

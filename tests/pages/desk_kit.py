@@ -90,7 +90,7 @@ def serving(directory: Path) -> Iterator[Served]:
             yield Served(address, locker)
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(600)
         asyncio.run(broker.stop())
     assert "Traceback" not in log.read_text(), log.read_text()
 

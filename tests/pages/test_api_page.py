@@ -49,7 +49,7 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     assert process.poll() is None, log
     yield listening
     process.terminate()
-    process.wait(20)
+    process.wait(600)
     rest.join()
 
 

@@ -16,6 +16,8 @@ from consigne.sim.network.cut import NetCut
 from consigne.sim.network.memory import BLACKHOLE, CUT, REFUSE, UP, Link, MemoryNetwork
 from sim_kit import IDENTITY, config, script
 
+PATIENCE_S = 180.0  # ends a test that hangs, not one that is slow
+
 # --- the proxy ---------------------------------------------------------------------------------------
 
 
@@ -58,7 +60,7 @@ def proxy() -> Iterator[NetCut]:
 
 
 def dial(proxy: NetCut) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", proxy.port), timeout=5)
+    return socket.create_connection(("127.0.0.1", proxy.port), timeout=PATIENCE_S)
 
 
 def receive(sock: socket.socket, count: int) -> bytes:
@@ -102,7 +104,7 @@ def test_a_black_hole_keeps_bytes_until_it_is_gone(proxy: NetCut) -> None:
         with pytest.raises(TimeoutError):
             sock.recv(1)
         proxy.set_mode(UP)
-        sock.settimeout(5)
+        sock.settimeout(PATIENCE_S)
         assert receive(sock, 4) == b"late"
 
 

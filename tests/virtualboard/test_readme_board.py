@@ -36,7 +36,7 @@ def test_whoever_has_no_board_gets_one_that_takes_the_application(tmp_path: Path
         assert "main.py" in done.stdout
         board.send_signal(signal.SIGINT)
         board.stdout.read()
-        assert board.wait(20) == 0
+        assert board.wait(600) == 0
     finally:
         board.kill()
         board.wait()

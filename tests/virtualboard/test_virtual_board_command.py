@@ -39,7 +39,7 @@ def test_it_prints_the_port_presses_keys_and_ends_with_ctrl_c(tmp_path):
         assert "soft reset" in said and "there is no key 'x'" in said and "key 4" not in said
         process.send_signal(signal.SIGINT)
         process.stdout.read()
-        assert process.wait(10) == 0 and not (tmp_path / "port").is_symlink()
+        assert process.wait(600) == 0 and not (tmp_path / "port").is_symlink()
     finally:
         process.kill()
 

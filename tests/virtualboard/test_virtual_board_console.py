@@ -80,7 +80,7 @@ def test_ctrl_c_stops_a_program_that_prints_without_end(board, port):
     port.until(b"x\r\n" * 1)
     port.write(b"\x03")
     eventually(lambda: any("KeyboardInterrupt" in line for line in board.output()[-3:]), "it stops")
-    assert port.quiet().endswith(b">>> ")
+    port.to_prompt()
 
 
 def test_ctrl_c_wakes_a_program_that_sleeps_or_waits_for_a_key(port):
@@ -89,7 +89,7 @@ def test_ctrl_c_wakes_a_program_that_sleeps_or_waits_for_a_key(port):
         port.until(b"\r\n2\r\n")
         port.quiet(0.05)  # it may wait by now, or not yet: both must do
         port.write(b"\x03")
-        assert b"KeyboardInterrupt" in port.until(b">>> ", 10)
+        assert b"KeyboardInterrupt" in port.until(b">>> ")
 
 
 def test_ctrl_c_in_the_middle_of_what_the_chip_does_leaves_the_chip_usable(port):
@@ -130,9 +130,9 @@ def test_text_gets_carriage_returns_and_bytes_do_not(port):
 def test_raw_paste_announces_a_window_only_when_it_has_room(port):
     port.to_raw()
     port.write(b"\x05A\x01")
-    header = port.until(b"\x01")
-    assert header[:2] == b"R"[:1] + b"\x01"
-    window = int.from_bytes((header + port.quiet(0.05))[2:4], "little")
+    header = port.take(5)
+    assert header[:2] == b"R\x01" and header[4:] == b"\x01"
+    window = int.from_bytes(header[2:4], "little")
     program = b"x = 1\n" * 400 + b"print('end')\n"
     sent, room = 0, 2 * window
     while sent < len(program):
@@ -145,8 +145,7 @@ def test_raw_paste_announces_a_window_only_when_it_has_room(port):
     port.write(b"\x04")
     assert port.until(b"\x04>").strip(b"\x01") == b"\x04end\r\n\x04\x04>"
     port.write(b"\x05A\x01")
-    port.until(b"\x01")
-    port.quiet(0.05)
+    assert port.take(5) == header
     port.write(b"x = 2\x03")
     assert b"KeyboardInterrupt" in port.until(b"\x04>")
     port.write(b"\x02")
@@ -315,10 +314,8 @@ def test_the_board_waits_for_nobody_who_does_not_read(board):
         assert not board.call(lambda: board.board.pin(13).level)
         port.write(b"import machine\nfor i in range(50000): print('x' * 40)\nmachine.Pin(13, 3, value=1)\x04")
         eventually(lambda: board.call(lambda: board.board.pin(13).level), "the program goes on")
-        heard = port.quiet()
-        assert 10_000 < len(heard) < 50_000 * 42
         port.write(b"\x02")
-        port.until(b">>> ")
+        assert 10_000 < len(port.until(b">>> ")) < 50_000 * 42
 
 
 @pytest.fixture

@@ -8,11 +8,15 @@ import time
 from types import SimpleNamespace
 
 import pytest
+from consigne.firmware import layout
 from consigne.sim.board.flash import HALF_ERASED, TORN
+from consigne.sim.clock import VirtualClock
 from consigne.sim.shim import _ops
 from consigne.sim.virtualboard import ground, image, slip
+from consigne.sim.virtualboard.flash import Region
+from consigne.sim.virtualboard.line import LOOK_US, Line
 from consigne.sim.virtualboard.loader import SYNC
-from virtual_kit import Port, board_at, esptool, eventually, mpremote, tool
+from virtual_kit import PATIENCE_S, Port, board_at, esptool, eventually, let_pass, mpremote, tool
 
 FLASH_BEGIN = slip.pack(struct.pack("<BBHIIIII", 0, 0x02, 16, 0, 0x10_0000, 1024, 1024, 0x1_0000))
 
@@ -54,7 +58,7 @@ def test_a_cable_pulled_while_a_file_is_copied_fails_the_copy_and_the_board_goes
         mpremote(board, "exec", f"f = open('file', 'wb'); f.write({OLD[:12]!r} * 300); f.close()")
         board.pull_cable_after(count)
         process = interrupted_copy(board, tmp_path)
-        assert process.wait(20) != 0
+        assert process.wait(PATIENCE_S) != 0
         assert not (tmp_path / "port").exists()
         board.plug_cable()
         found = content(board)
@@ -154,6 +158,35 @@ def test_littlefs_never_hears_of_ctrl_c_and_the_program_does_later(monkeypatch, 
     assert getattr(disk, operation)(8, b"bytes") == 3 and len(posted) == 1
 
 
+class Disturbed(Region):
+    """The partition of the files; ``happens`` is called at the read that ``left`` counts down to."""
+
+    left = 0
+
+    def readblocks(self, block, buf, offset=0):
+        self.left -= 1
+        if self.left == 0:
+            self.happens()
+        super().readblocks(block, buf, offset)
+
+
+def disturb(board, number, later_us):
+    """Ctrl-C comes while a block is read, the ``number``-th from now, or a moment of board time later."""
+
+    def happens():
+        if later_us:
+            board.clock.call_in(later_us, board.serial.line.on_bytes, b"\x03")
+        else:
+            board.serial.line.on_bytes(b"\x03")
+
+    def act():
+        disturbed = Disturbed(board.flash, layout.partition("vfs"))
+        disturbed.left, disturbed.happens = number, happens
+        board.board.flash["vfs"] = disturbed
+
+    board.call(act)
+
+
 def test_ctrl_c_stops_a_program_that_reads_files_without_end_and_harms_none(tmp_path):
     with board_at(tmp_path) as board, Port(board) as port:
         run = raw_prompt(port)
@@ -162,8 +195,7 @@ def test_ctrl_c_stops_a_program_that_reads_files_without_end_and_harms_none(tmp_
             look = b"os.stat('keep%d'); open('keep%d').read()" % (number % 8, 7 - number % 8)
             port.write(b"print(1)\nwhile True:\n %s\n sum(range(200))\n\x04" % look)
             port.until(b"OK1\r\n")
-            time.sleep(0.01 + 0.0013 * number)  # anywhere in it
-            port.write(b"\x03")
+            disturb(board, 1 + 5 * number, 130 * (number % 4))
             assert b"KeyboardInterrupt" in port.until(b"\x04>")
             run(b"open('new', 'w').close()")
         kept = run(b"print(sum(open('keep%d' % n).read() == 400 * 'kept' for n in range(8)))")
@@ -189,7 +221,7 @@ def test_a_button_pressed_twice_starts_the_board_once(tmp_path):
         for _ in range(3):
             board.reset()
         port.until(b">>> ")
-        port.quiet()
+        let_pass(board, 3)
         assert [what for _, what, _ in board.log].count("boot") == 2
 
 
@@ -221,15 +253,46 @@ def test_a_paced_line_takes_the_time_of_its_baud_rate_and_loses_what_nobody_take
     """11,520 bytes a second; 260 wait at the chip, as in the port's ring buffer."""
     with board_at(tmp_path, paced=True) as board, Port(board) as port:
         port.to_raw()
-        began = time.monotonic()
+        began_us = board.clock.now_us()
         port.write(b"print('x' * 5000)\x04")
         port.until(b"x\r\n")
-        assert 5000 / 11_520 < time.monotonic() - began < 1.5
+        assert board.clock.now_us() - began_us > 1e6 * 5000 / 11_520
         port.until(b"\x04>")
+        line, pin = board.serial.line, board.board.pin(4)
         port.write(
-            b"import time, sys\ntime.sleep_ms(150)\nprint(sys.stdin.buffer.read(260) == b'y' * 260)\x04"
+            b"import machine, sys, time\nwhile machine.Pin(4, machine.Pin.IN).value(): time.sleep_ms(1)\n"
+            b"print(sys.stdin.buffer.read(260) == b'y' * 260)\x04"
         )
+        board.call(lambda: pin.drive("test", 1))
         port.until(b"OK")
+        before, lost = line.received, line.lost
         port.write(b"y" * 700)
+        eventually(lambda: line.received == before + 700, "all of it has come to the chip")
+        assert line.lost - lost == 700 - 260
+        board.call(lambda: pin.drive("test", 0))
         assert port.until(b"\n") == b"True\r\n"
-        eventually(lambda: board.serial.line.lost > 0, "some of it is lost")
+
+
+class Laptop:
+    """A cable whose other end takes everything at once; ``took_us`` says when."""
+
+    def __init__(self, clock):
+        self.clock, self.took_us, self.taken = clock, 0, b""
+
+    def read(self, limit):
+        return b""
+
+    def write(self, data):
+        self.took_us, self.taken = self.clock.now_us(), self.taken + data
+        return len(data)
+
+
+def test_a_paced_line_takes_no_longer_than_its_baud_rate_asks():
+    clock = VirtualClock()
+    laptop = Laptop(clock)
+    line = Line(clock, laptop)
+    line.baud = 115_200
+    line.send(b"x" * 5000)
+    clock.run_for(2)
+    assert laptop.taken == b"x" * 5000
+    assert 1e6 * 5000 / 11_520 <= laptop.took_us <= 1e6 * 5000 / 11_520 + LOOK_US

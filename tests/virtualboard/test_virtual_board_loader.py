@@ -89,8 +89,13 @@ def test_a_board_with_some_other_program_answers_nothing(tmp_path):
         board.flash.overwrite(layout.partition("factory").offset, image.build("v2.0", project="blink"))
         board.reset()
         port.until(b"(SPI_FAST_FLASH_BOOT)\r\n")
+        before = board.serial.line.received
         port.write(b"\r\x03\x01")
-        assert port.quiet() == b""
+        eventually(lambda: board.serial.line.received == before + 3, "the chip has it")
+        board.reset()
+        silent = port.until(b"(SPI_FAST_FLASH_BOOT)\r\n")
+        board.reset()
+        assert port.until(b"(SPI_FAST_FLASH_BOOT)\r\n") == silent, "between two starts there is nothing"
 
 
 def test_a_packet_that_was_damaged_on_the_way_is_refused(tmp_path):
@@ -98,9 +103,11 @@ def test_a_packet_that_was_damaged_on_the_way_is_refused(tmp_path):
         board.enter_loader()
         port.until(b"waiting for download\r\n")
         port.write(SYNC)
-        assert port.quiet().count(b"\xc0") == 16
+        for _ in range(16):
+            port.until(b"\xc0")
         port.write(bytes.fromhex("c0000210000000000000100000010000000004000000000100c0"))  # FLASH_BEGIN
-        assert port.until(b"\xc0\x01\x02\x04\x00\x00\x00\x00\x00\x00\x00\x00\x00\xc0")
+        answer = b"\xc0\x01\x02\x04\x00\x00\x00\x00\x00\x00\x00\x00\x00\xc0"
+        assert port.until(answer) == answer, "eight answers to SYNC, no more"
         port.write(
             b"\xc0\x00\x03\x14\x00\x11\x00\x00\x00" + b"\x04" + bytes(15) + b"abcd\xc0"
         )  # wrong checksum

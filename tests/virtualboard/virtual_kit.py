@@ -27,6 +27,12 @@ def board_at(
         assert not board.failures, board.failures
 
 
+def let_pass(board: VirtualBoard, seconds: float) -> None:
+    """So much of the board's time: what it would do meanwhile is done, on a busy computer too."""
+    until_us = board.clock.now_us() + round(seconds * 1_000_000)
+    board.wait_for(lambda: board.clock.now_us() >= until_us, max(seconds, 10.0))
+
+
 def tool(name: str, *arguments: object, timeout_s: float = 300) -> subprocess.CompletedProcess[str]:
     """Run mpremote or esptool as a technician does."""
     command = [sys.executable, "-m", name, *map(str, arguments)]
@@ -67,6 +73,15 @@ class Port:
         while not seen.endswith(ending):
             assert time.monotonic() < end_s, (ending, seen)
             seen += self._serial.read(1)
+        return seen
+
+    def take(self, count: int) -> bytes:
+        """The next bytes, exactly so many."""
+        seen = b""
+        end_s = time.monotonic() + PATIENCE_S
+        while len(seen) < count:
+            assert time.monotonic() < end_s, (count, seen)
+            seen += self._serial.read(count - len(seen))
         return seen
 
     def quiet(self, for_s: float = 0.2) -> bytes:

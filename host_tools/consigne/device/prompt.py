@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from collections.abc import Callable
 
 from . import errors
 from .serialline import READ_S, SerialLine
@@ -36,7 +37,8 @@ def enter(line: SerialLine, code: str | None, patience_s: float = PATIENCE_S) ->
         raise errors.no_micropython(line.port, heard)
     if code is None:
         raise errors.locked(line.port, heard)
-    _type_code(line, code)
+    type_code(line, code)
+    await_start(line)
 
 
 def _ask_past_a_reset(line: SerialLine, wait_s: float) -> bytes | None:
@@ -115,10 +117,10 @@ def _ask_once(line: SerialLine, interrupts: bool) -> bytes:
     return heard
 
 
-def _await_clock(line: SerialLine) -> None:
+def _await_clock(line: SerialLine, now_s: Callable[[], float]) -> None:
     """Give a board that has just been started its time; a code typed before that would be a try lost."""
-    until = time.monotonic() + CLOCK_S
-    while time.monotonic() < until:
+    until = now_s() + CLOCK_S
+    while now_s() < until:
         line.transport.read_until(1, CLOSED, timeout=_ASK_S, timeout_overall=_ASK_S)  # earlier prompts
         line.transport.serial.write(b"?")
         told = line.transport.read_until(1, b"serving", timeout=_ASK_S, timeout_overall=ANSWER_S)
@@ -127,16 +129,16 @@ def _await_clock(line: SerialLine) -> None:
             return
 
 
-def _type_code(line: SerialLine, code: str) -> None:
+def type_code(line: SerialLine, code: str, now_s: Callable[[], float] = time.monotonic) -> None:
+    """Give a closed console a code; it restarts for service then.  ``LockedError``: it took it not."""
     port = line.transport.serial
     with line.device_errors():
         port.write(b"\r")
         line.transport.read_until(1, CLOSED, timeout_overall=CODE_S)
-        _await_clock(line)
+        _await_clock(line, now_s)
         port.write(code.encode() + b"\r")
         answer = line.transport.read_until(1, b"\n", timeout_overall=CODE_S)
         answer += line.transport.read_until(1, b"\n", timeout_overall=CODE_S)
     if b"service" not in answer:
         told = answer.decode(errors="replace").strip().splitlines()
         raise errors.LockedError(f"{line.port}: {told[-1] if told else 'the code was not taken'}")
-    await_start(line)

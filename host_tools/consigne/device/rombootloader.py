@@ -7,6 +7,7 @@ right already is skipped: so an interrupted flash goes on where it stopped.
 import re
 import time
 from argparse import ArgumentParser
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import NoReturn
 
@@ -41,12 +42,18 @@ class Chip:
 
 @dataclass(frozen=True)
 class RomBootLoader:
-    """One board.  ``options`` are esptool's of the same name: see ``_options``."""
+    """One board.
+
+    ``options`` are esptool's of the same name: see ``_with_options``.  ``esptool`` carries out one job; its
+    port may be away for ``return_s``.
+    """
 
     port: str
     chip: str = ANY
     baud: int = BAUD
     options: tuple[str, ...] = field(default=())
+    esptool: Callable[[Job, Progress], Outcome] = carry_out
+    return_s: float = RETURN_S
     _found: list[str] = field(default_factory=list, compare=False, repr=False)
     _owner: list[str] = field(default_factory=list, compare=False, repr=False)
 
@@ -81,13 +88,13 @@ class RomBootLoader:
         That is the reset after the job before, or the one into the loader where MicroPython's own USB
         gives way to the ROM's: esptool ends there, the loader waits.
         """
-        until = time.monotonic() + RETURN_S
+        until = time.monotonic() + self.return_s
         if not self._owner:
             self._owner.append(owner(self.port))
         while True:
             if self._found:
                 await_port(self.port, until)
-            outcome = carry_out(replace(job, port=self._name_now(until)), progress)
+            outcome = self.esptool(replace(job, port=self._name_now(until)), progress)
             if outcome.failure is None:
                 self._found.append(self.port)
                 return outcome
