@@ -362,7 +362,7 @@ def test_a_flash_smaller_than_the_image_takes_for_granted_is_told(tmp_path):
     )
     with (
         kit.board_with(None, tmp_path) as board,
-        Board(board.port, patience_s=2.5) as line,
+        Board(board.port) as line,
         pytest.raises(DeviceError, match="its MicroPython is for a larger flash"),
     ):
         line.enter()

@@ -14,7 +14,7 @@ KEYS = {f"L{n}": random.Random(n).randbytes(32) for n in range(1, 5)}
 T0 = 1_790_000_000
 
 
-def go(scene, patience_s=90.0):
+def go(scene, patience_s=600.0):
     """Run a scene; one that hangs fails instead of holding up everything."""
 
     async def bounded():
