@@ -19,6 +19,10 @@ def test_a_journal_reads_the_same_from_the_board_and_from_its_flash_in_a_file(tm
     from_board = [json.loads(line) for line in told.splitlines() if line.startswith("{")]
     status, told = kit.consigne("journal", "dump", "--image", tmp_path / "flash.bin", "--json")
     assert status == 0 and "clean" in told
+    status, told = kit.consigne(
+        "journal", "dump", "--image", tmp_path / "flash.bin", env=kit.environment(COLUMNS="200")
+    )
+    assert status == 0 and "cause power or reset button" in told and "reason wrong, via at the keypad" in told
     from_file = [json.loads(line) for line in told.splitlines() if line.startswith("{")]
     kinds = [record["kind"] for record in from_board]
     assert kinds[0] == "boot" and {"attempt", "refused"} <= set(kinds)
@@ -49,17 +53,37 @@ def test_a_locker_whose_state_was_lost_serves_again_when_somebody_looked(tmp_pat
     assert any(entry.data.get("parcel") == "RR123456785FR" for entry in dump.entries)
 
 
+def examined(board, *words):
+    """The rows of the doctor's table by their part, of a locker that has a fault."""
+    status, told = kit.consigne("doctor", "-p", board.port, *words, env=kit.environment(COLUMNS="200"))
+    assert status == 1, told
+    return {row.split("│")[1].strip(): row for row in told.splitlines() if row.count("│") == 5}
+
+
+def test_doctor_says_an_expander_that_is_gone_once_and_waits_for_the_word_on_a_scanner(tmp_path, ready):
+    config, sim = kit.compiled(kit.cabinet_file(tmp_path, clock=False))
+    with kit.running_host(tmp_path) as (url, _), kit.board_with(ready, tmp_path, sim) as board:
+        kit.made_locker(board, config, url)
+        board.cabinet.expanders["mcp23017@0:32"].silent = True
+        board.cabinet.scanner.silent = True
+        rows = examined(board)
+    gone = rows["expander mcp23017 at 0x20"]
+    assert "fail" in gone and "does not answer" in gone and "address" in gone
+    assert "pass" in rows["expander mcp23017 at 0x21"]
+    behind = [door["name"] for door in sim["doors"] if door["reed"]["bank"] == "mcp23017@0:32"]
+    assert behind and all(f" {name}" in gone for name in behind)
+    assert not [part for part in rows if part in [f"door {name} sensor" for name in behind]]
+    assert "does not answer" in rows["scanner"] and "fail" in rows["scanner"]
+    assert "pass" in rows["clock"] and "no chip" in rows["clock"]
+
+
 def test_doctor_names_the_part_that_fails_and_what_to_do(tmp_path, ready, site):
     _, config, sim = site
     with kit.running_host(tmp_path) as (url, _), kit.board_with(ready, tmp_path, sim) as board:
         kit.made_locker(board, config, url)
         board.cabinet.display.silent = True
         board.doors[2].strike.dead = True
-        status, told = kit.consigne(
-            "doctor", "-p", board.port, "--doors", "--yes", env=kit.environment(COLUMNS="200")
-        )
-    assert status == 1
-    rows = {row.split("│")[1].strip(): row for row in told.splitlines() if row.count("│") == 5}
+        rows = examined(board, "--doors", "--yes")
     assert "pass" in rows["PSRAM"] and "MB" in rows["PSRAM"]
     assert "at the least" in rows["internal memory"] and "while it served" in rows["Python's memory"]
     assert "fail" in rows["display"] and "SDA and SCL" in rows["display"]

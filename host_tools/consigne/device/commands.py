@@ -23,7 +23,7 @@ from . import push as pushing
 from .board import Board
 from .errors import DeviceError
 from .hostapi import Host
-from .options import Code, Ports, chosen_ports, done, fail, one_port
+from .options import Code, Ports, chosen_ports, done, fail, one_port, writing
 from .parallel import Bar, console, errors, on_each
 from .rombootloader import ANY, BAUD, RomBootLoader
 
@@ -186,7 +186,8 @@ def files(
     try:
         found = brokerfiles.gathered(locker, broker, credentials, ca, client_certificate, client_key)
         wanted = _wanted(locker, cabinet, found, timezone, False)
-        names, new = plain.write(folder, Host(host, token), wanted)
+        with writing(folder):
+            names, new = plain.write(folder, Host(host, token), wanted)
     except DeviceError as error:
         raise fail(error) from None
     told = "registered at the host" if new else "the host knows it"
@@ -224,7 +225,8 @@ def image_command(
         parts = image.parts(read, _built(), fresh=True)
     except DeviceError as error:
         raise fail(error) from None
-    out.write_bytes(image.whole_flash(parts))
+    with writing(out):
+        out.write_bytes(image.whole_flash(parts))
     console.print(f"{out}: write it with `esptool write-flash 0 {out}`, or a programmer", highlight=False)
     console.print(f"for boards with an {fitness.kind_of(read)}; {fitness.serves(read)}", highlight=False)
 

@@ -6,11 +6,12 @@ Nothing in one that is made belongs to one locker alone: ``consigne device provi
 from dataclasses import dataclass
 from pathlib import Path
 
-from littlefs import LittleFS
+from littlefs import LittleFS, LittleFSError
 
 from consigne.firmware import layout, slots
 from consigne.firmware.application import Application
 
+from . import journalwords
 from .errors import DeviceError
 from .interpreter import Interpreter
 
@@ -91,13 +92,18 @@ def partition_in(file: Path, label: str) -> bytes:
     except OSError as error:
         raise DeviceError(f"{file} cannot be read: {error.strerror}") from None
     wanted = layout.partition(label)
+    if not data or len(data) % layout.SECTOR_BYTES:
+        raise DeviceError(
+            f"{file} is not a flash image: it has {len(data)} bytes, and flash comes in sectors of "
+            f"{layout.SECTOR_BYTES}"
+        )
     if len(data) <= max(wanted.size, layout.TABLE_OFFSET + layout.TABLE_BYTES):
         return data
     try:
         table = layout.parse(data[layout.TABLE_OFFSET : layout.TABLE_OFFSET + layout.TABLE_BYTES])
         wanted = layout.partition(label, table)
     except layout.LayoutError as error:
-        raise DeviceError(f"{file}: {error}") from None
+        raise DeviceError(f"{file} is not a flash image of Consigne: {error}") from None
     found = data[wanted.offset : wanted.end]
     if len(found) < wanted.size:
         raise DeviceError(
@@ -105,3 +111,19 @@ def partition_in(file: Path, label: str) -> bytes:
             f"read it again from 0x{wanted.offset:x}, 0x{wanted.size:x} bytes long"
         )
     return found
+
+
+def door_names(file: Path) -> list[str]:
+    """The doors' names in the configuration that lies in a whole flash; none where it cannot be read."""
+    data = file.read_bytes()
+    try:
+        table = layout.parse(data[layout.TABLE_OFFSET : layout.TABLE_OFFSET + layout.TABLE_BYTES])
+        place = layout.partition("vfs", table)
+        blocks = place.size // layout.SECTOR_BYTES
+        lfs = LittleFS(block_size=layout.SECTOR_BYTES, block_count=blocks, mount=False)
+        lfs.context.buffer[:] = data[place.offset : place.end].ljust(place.size, b"\xff")
+        lfs.mount()
+        with lfs.open("config.json", "rb") as config:
+            return journalwords.door_names(config.read())
+    except (layout.LayoutError, LittleFSError, OSError):
+        return []

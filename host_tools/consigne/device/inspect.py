@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from consigne import firmware_dir
 
-from . import doctor, image, journal, prove, terminal, traceback
+from . import doctor, image, journal, journalwords, prove, terminal, traceback
 from .board import Board
 from .errors import DeviceError
-from .options import Code, Ports, chosen_ports, done, fail, one_port
+from .options import Code, Ports, chosen_ports, done, fail, one_port, writing
 from .parallel import Bar, console, errors, on_each
 
 commands = typer.Typer()
@@ -128,9 +129,14 @@ def traceback_command(
     except DeviceError as error:
         raise fail(error) from None
     translation = traceback.Translation(sources)
-    for line in file:
-        for shown in translation.line(line.rstrip("\r\n")):
-            typer.echo(shown)
+    try:
+        for line in file:
+            for shown in translation.line(line.rstrip("\r\n")):
+                typer.echo(shown)
+    except (OSError, UnicodeDecodeError):
+        raise fail(
+            DeviceError(f"{file.name} is not a text file: give what the board printed, saved as text")
+        ) from None
     if translation.misfits:
         wrong = "; ".join(translation.misfits)
         raise fail(DeviceError(
@@ -152,31 +158,36 @@ def journal_dump(
     """Every record in plain words, from a board or from the flash of a dead one."""
     try:
         if file is not None:
-            data = image.partition_in(file, "journal")
+            data, names = image.partition_in(file, "journal"), image.door_names(file)
         else:
-            data = _read_journal(one_port(port), code)
+            data, names = _read_journal(one_port(port), code)
     except DeviceError as error:
         raise fail(error) from None
     if save is not None:
-        save.touch(mode=0o600)
-        save.write_bytes(data)
+        with writing(save):
+            save.touch(mode=0o600)
+            save.write_bytes(data)
     dump = journal.decode(data)
     if as_json:
         for entry in dump.entries:
             typer.echo(json.dumps({"t": entry.time_s, "seq": entry.seq, **entry.data}))
     else:
-        console.print(_journal_table(dump))
+        console.print(_journal_table(dump, names))
+        if not names:
+            errors.print("no cabinet's configuration here: doors have their numbers, counted from 1")
     errors.print(f"journal: {dump.state}; {len(dump.entries)} records", highlight=False)
 
 
-def _read_journal(name: str, code: str | None) -> bytes:
-    got: list[bytes] = []
+def _read_journal(name: str, code: str | None) -> tuple[bytes, list[str]]:
+    """The partition, and the names of the doors as far as the board knows them."""
+    got: list[tuple[bytes, list[str]]] = []
 
     def job(name: str, bar: Bar) -> str:
         with Board(name, code) as board:
             board.enter_service()
             bar.say("reading")
-            got.append(journal.read_partition(board, bar.advance))
+            data = journal.read_partition(board, bar.advance)
+            got.append((data, journalwords.door_names(board.read_file("/config.json"))))
             board.restart()
         return "read"
 
@@ -184,13 +195,11 @@ def _read_journal(name: str, code: str | None) -> bytes:
     return got[0]
 
 
-def _journal_table(dump: journal.Dump) -> Table:
+def _journal_table(dump: journal.Dump, names: list[str]) -> Table:
     table = Table("time (UTC)", "number", "what", "")
     for entry in dump.entries:
-        at = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(entry.time_s))
-        rest = {key: value for key, value in entry.data.items() if key != "kind"}
-        told = " ".join(f"{key}={value}" for key, value in rest.items())
-        table.add_row(at, str(entry.seq or ""), str(entry.data["kind"]), told.replace("[", r"\["))
+        what, told = journalwords.in_words(entry.data, names)
+        table.add_row(journalwords.moment(entry.time_s), str(entry.seq or ""), escape(what), escape(told))
     return table
 
 

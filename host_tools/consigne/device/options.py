@@ -1,5 +1,8 @@
 """What the commands of ``consigne device`` share: their common options, and how they end."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,6 +21,15 @@ Code = Annotated[
 def fail(error: DeviceError) -> typer.Exit:
     errors.print(str(error), style="red", soft_wrap=True, highlight=False, markup=False)
     return typer.Exit(1)
+
+
+@contextmanager
+def writing(file: Path) -> Iterator[None]:
+    """A file that cannot be written ends the command with a sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise fail(DeviceError(f"{file} cannot be written: {error.strerror}")) from None
 
 
 def chosen_ports(ports: list[str] | None) -> list[str]:

@@ -20,6 +20,7 @@ _PULSE_OVER_MS = 1_500  # more than the longest pulse: drivers/relays.py has 1 s
 _BROKER_S = 20
 _KEEPALIVE_S = 30
 _CONNECT_BYTES = 320  # a name of 32, a user of 64, a password of 128
+_JUDGED_MS = 15_000  # drivers/scanner.py calls a scanner silent after three tries, 5 s apart
 _LOOK_MS = 300  # a reed switch has debounced by then
 _NOT_SHUT = -1
 _STUCK = -2
@@ -111,8 +112,8 @@ async def _guarded(name, work, failures):
         failures[name] = "{}: {}".format(type(error).__name__, error)
 
 
-async def _run_for(ms, sink, until=lambda: False):
-    """Let all parts work for a while, or until something is so; what failed."""
+async def _run_for(ms, sink, until=lambda: False, least_ms=0):
+    """Let all parts work for a while, or until something is so, but ``least_ms`` at least; what failed."""
     failures = {}
     panel = patient.parts.panel
     work = [("sensors", patient.parts.sensors.run(sink)), ("keypad", panel.keypad.run(sink))]
@@ -122,7 +123,10 @@ async def _run_for(ms, sink, until=lambda: False):
         work.append(("scanner", panel.scanner.run(sink)))
     tasks = [asyncio.create_task(_guarded(name, made, failures)) for name, made in work]
     started = time.ticks_ms()
-    while time.ticks_diff(time.ticks_ms(), started) < ms and not until():
+    while True:
+        passed_ms = time.ticks_diff(time.ticks_ms(), started)
+        if passed_ms >= ms or (passed_ms >= least_ms and until()):
+            break
         await asyncio.sleep_ms(20)
     for task in tasks:
         task.cancel()
@@ -130,28 +134,81 @@ async def _run_for(ms, sink, until=lambda: False):
     return failures
 
 
+def _expanders():
+    """A row for each port expander; the banks of those that do not answer."""
+    from locker.drivers import board
+    from locker.drivers.banks import bank_name
+
+    silent = []
+    buses = board.buses(patient.raw["i2c"])
+    for chip in patient.raw["expanders"]:
+        part = "expander {} at 0x{:02x}".format(chip["kind"], chip["address"])
+        try:
+            buses[chip["i2c"]].readfrom(chip["address"], 1)
+            say(part, "pass", "answers")
+        except OSError:
+            bank = bank_name(chip)
+            silent.append(bank)
+            behind = [door["name"] for door in patient.raw["doors"] if bank in _banks(door)]
+            say(part, "fail", "does not answer: doors {}".format(" ".join(behind)))
+    return silent
+
+
+def _quiet(part):
+    """State and words for a part that nothing was heard of."""
+    wired = patient.raw[part]
+    if not wired:
+        return "pass", "not wired"
+    if part == "scanner":
+        if wired["kind"] == "line":
+            return "warn", "only speaks, cannot be asked: show it a barcode, with --hands"
+        if patient.parts.panel.scanner.answers is None:
+            return "warn", "not known yet"
+    return "pass", "answers"
+
+
+def _sensor_words(fault):
+    """A fault of a door's sensor, None for one that never said anything."""
+    from locker.core import doors
+
+    return "no answer" if fault is None else doors.FAULT_NAMES[fault].replace("_", " ")
+
+
+def _banks(door):
+    return door["reed"]["bank"], door["lock"]["bank"]
+
+
 def rest(ms):
     """Everything works and nobody touches anything: what is heard then is a fault."""
     from locker.core import events
 
     got = []
+    scanner = patient.parts.panel.scanner
+
+    def judged():
+        return not scanner or scanner.answers is not None
+
     patient.parts.panel.display.show(("consigne doctor", "", "please do not", "touch anything"))
-    failures = asyncio.run(_run_for(ms, got.append))
+    failures = asyncio.run(_run_for(_JUDGED_MS, got.append, judged, ms))
+    silent = _expanders()
     is_open = patient.is_open
     is_open.update({event[1]: event[2] for event in got if event[0] == events.EV_DOOR})
     faults = {event[1]: event[2] for event in got if event[0] == events.EV_SENSOR_FAULT}
     for door, entry in enumerate(patient.raw["doors"]):
         name = "door {} sensor".format(entry["name"])
         if door in faults or door not in is_open:
-            say(name, "fail", "fault {}".format(faults.get(door, "no answer")))
+            if entry["reed"]["bank"] not in silent:
+                say(name, "fail", _sensor_words(faults.get(door)))
         else:
             say(name, "warn" if is_open[door] else "pass", "open" if is_open[door] else "closed")
     keys = [event for event in got if event[0] in (events.EV_KEY, events.EV_KEYS_TOGETHER)]
     say("keypad", "fail" if keys else "pass", "key {} held".format(keys[0][1:]) if keys else "quiet")
     for part in ("display", "scanner"):
         told = [text for text in patient.heard if text.startswith(part)] or [failures.pop(part, "")]
-        wired = bool(patient.raw[part])
-        say(part, "fail" if told[0] else "pass", told[0] or ("answers" if wired else "not wired"))
+        if told[0]:
+            say(part, "fail", told[0])
+        else:
+            say(part, *_quiet(part))
     for text in [text for text in patient.heard if not text.startswith(("display", "scanner"))]:
         say("part", "fail", text)
     for name, told in failures.items():
