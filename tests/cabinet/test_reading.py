@@ -8,6 +8,7 @@ import pytest
 from consigne.cabinet.compiler import open_cabinet
 from consigne.cabinet.lines import lines_of
 from consigne.cabinet.problems import CabinetError, Key
+from consigne.cabinet.profiles import hardware_dir
 from consigne.cabinet.reading import BYTES_MAX, read
 from consigne.cabinet.rules.table import judge
 from file_kit import GOOD
@@ -59,10 +60,13 @@ def test_a_file_included_twice_gives_its_doors_twice_and_both_places_are_told(tm
 
 def test_what_is_not_there_not_text_or_not_toml_is_told(tmp_path: Path) -> None:
     assert "No such file" in _refusal(tmp_path / "absent.toml")
+    assert _refusal(tmp_path / "absent.toml").count("absent.toml") == 1
     assert "Is a directory" in _refusal(tmp_path)
     file = tmp_path / "cabinet.toml"
     file.write_bytes(b"name = '\xff'")
     assert "not UTF-8 at byte 8" in _refusal(file)
+    file.write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")
+    assert _refusal(file) == f"{file}: is not a text file; give the path of a cabinet file"
     file.write_text("format = 1\nboard = \n")
     assert _refusal(file).startswith(f"{file}:2: ")
     file.write_text("format = " + "[" * 20_000)
@@ -107,7 +111,7 @@ def test_own_words_win_over_included_ones_and_lists_follow_one_another(tmp_path:
 def test_an_include_that_is_not_there_is_told_where_it_is_named(tmp_path: Path) -> None:
     file = tmp_path / "cabinet.toml"
     file.write_text("format = 1\ninclude = [\n  'panel.toml',\n]\n")
-    assert _refusal(file).startswith(f"{file}:3: include[0]: cannot read")
+    assert _refusal(file).startswith(f"{file}:3: include[0]: ")
     file.write_text("include = 'panel.toml'\n")
     assert "list of file names" in _refusal(file)
 
@@ -153,3 +157,11 @@ def test_a_file_with_one_wrong_character_is_never_a_crash(at: int, letter: str) 
     except tomllib.TOMLDecodeError:
         return
     assert max(lines_of(text).values()) <= text.count("\n") + 1
+
+
+def test_a_profile_of_a_board_is_told_in_one_sentence() -> None:
+    profile = hardware_dir() / "boards" / "esp32-s3-devkitc-n8r8.toml"
+    with pytest.raises(CabinetError) as caught:
+        open_cabinet(profile)
+    (problem,) = caught.value.problems
+    assert "is a board profile" in str(problem) and 'board = "esp32-s3-devkitc-n8r8"' in str(problem)

@@ -81,6 +81,11 @@ def test_a_brokers_directory_gives_what_it_has_for_a_locker_and_says_when_that_i
         brokerfiles.gathered("L0009", clients.parent)
     with pytest.raises(DeviceError, match="nothing for L0009 yet"):
         brokerfiles.gathered("L0009", tmp_path)
+    (tmp_path / "other").mkdir()
+    with pytest.raises(DeviceError, match="is not a directory of `consigne broker-config`"):
+        brokerfiles.gathered("L0009", tmp_path / "other")
+    with pytest.raises(DeviceError, match="cannot be read: Is a directory"):
+        brokerfiles.gathered("L0009", ca=tmp_path / "other")
     with pytest.raises(DeviceError, match="give both or neither"):
         brokerfiles.gathered("L0001", certificate=clients / "L0001.crt")
 

@@ -56,6 +56,16 @@ def test_no_such_port():
     assert status == 1 and "no such port; plug the board in" in told and is_one_sentence(told)
 
 
+def test_a_file_is_no_port(tmp_path):
+    file = tmp_path / "port"
+    file.write_bytes(b"root:x:0:0")
+    with (
+        pytest.raises(DeviceError, match="is not a serial port; see `consigne device ports`"),
+        Board(str(file)),
+    ):
+        pass
+
+
 def test_a_port_that_another_program_has(tmp_path):
     with kit.board_with(None, tmp_path) as board:
         taken = serial.Serial(board.port, exclusive=True)
@@ -299,7 +309,11 @@ def test_a_host_that_cannot_be_reached_or_wants_a_token(tmp_path):
     body = {"id": "L1", "device_key": os.urandom(32).hex()}
     with kit.running_host(tmp_path) as (url, _):
         with pytest.raises(DeviceError, match="wants its API token"):
-            Host(url, "wrong").register(body)
+            Host(url).register(body)
+        with pytest.raises(DeviceError, match="does not know this token"):
+            Host(url, "wrong").check_token()
+        with pytest.raises(DeviceError, match="does not speak TLS there: give --host with http://"):
+            Host(url.replace("http:", "https:")).check_clock()
         assert Host(url, kit.TOKEN).register(body) is True
         assert Host(url, kit.TOKEN).register(body) is False
         with pytest.raises(DeviceError, match="knows L1 with the key of another board"):

@@ -32,6 +32,22 @@ def test_keys_of_board_and_host_agree_wherever_provisioning_is_cut(tmp_path, rea
         assert len(Fleet(host.database).lockers()) == 1
 
 
+def test_a_host_that_refuses_leaves_a_board_that_is_nobodys(tmp_path, ready, site):
+    _, config, sim = site
+    with kit.running_host(tmp_path) as (url, host), kit.board_with(ready, tmp_path, sim) as board:
+        body = {**provisioning.registration(kit.wanted("L0001", config), "ab" * 32)}
+        Host(url, kit.TOKEN).register(body)
+        for token, told in (("wrong", "does not know this token"), (kit.TOKEN, "the key of another board")):
+            with Board(board.port) as line, pytest.raises(DeviceError, match=told):
+                line.enter_service()
+                provisioning.provision(line, Host(url, token), kit.wanted("L0001", config), lambda text: None)
+            with Board(board.port) as line:
+                line.enter_service()
+                assert line.read_file("/identity.new") is None
+        kit.made_locker(board, config, url, "L0002")
+        assert len(Fleet(host.database).lockers()) == 2
+
+
 @kit.both_kinds
 def test_a_closed_console_lets_no_tool_in_and_erase_leaves_nothing(tmp_path, ready_by_kind, site, kind):
     _, config, sim = site

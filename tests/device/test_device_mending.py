@@ -22,7 +22,7 @@ def test_a_journal_reads_the_same_from_the_board_and_from_its_flash_in_a_file(tm
     status, told = kit.consigne(
         "journal", "dump", "--image", tmp_path / "flash.bin", env=kit.environment(COLUMNS="200")
     )
-    assert status == 0 and "cause power or reset button" in told and "reason wrong, via at the keypad" in told
+    assert status == 0 and "cause restarted" in told and "reason wrong, via at the keypad" in told
     from_file = [json.loads(line) for line in told.splitlines() if line.startswith("{")]
     kinds = [record["kind"] for record in from_board]
     assert kinds[0] == "boot" and {"attempt", "refused"} <= set(kinds)

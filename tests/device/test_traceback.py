@@ -90,3 +90,10 @@ def test_sources_of_another_version_are_found_out_and_nothing_wrong_is_told(
 def test_a_folder_without_sources_is_said_in_a_sentence(tmp_path: Path) -> None:
     shown = traceback("", "--firmware", tmp_path)
     assert shown.returncode == 1 and "holds no application" in shown.stderr
+
+
+def test_a_picture_in_the_place_of_the_text_is_said_in_a_sentence(tmp_path: Path) -> None:
+    file = tmp_path / "screen.png"
+    file.write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")
+    status, told = kit.consigne("traceback", file)
+    assert status == 1 and "is not a text file" in told and "Traceback" not in told

@@ -51,6 +51,8 @@ def test_placeholders_become_codes_and_the_rest_stays() -> None:
         (["--keys", "12x"], "keys are 0 to 9"),
         (["--scan", ""], "1 to 4096"),
         (["--scan", "café"], "ASCII"),
+        (["--keys", "{couri}#"], "there are {courier}, today's courier code, and {PARCEL}"),
+        (["--scan", "{" + "1" * 41 + "}"], "is no parcel"),
         (["--wait", "soon"], "seconds from 0"),
         (["--wait", "-1"], "seconds from 0"),
         (["--wait", "nan"], "seconds from 0"),
@@ -60,3 +62,7 @@ def test_placeholders_become_codes_and_the_rest_stays() -> None:
 def test_a_wrong_step_is_named(typed: list[str], complaint: str) -> None:
     with pytest.raises(steps.StepError, match=complaint):
         steps.parse(typed)
+
+
+def test_a_parcel_that_was_scanned_may_be_called_anything() -> None:
+    assert steps.parse(["--scan", "HELLO", "--keys", "{HELLO}#"])[1] == Step("keys", "{HELLO}#")

@@ -44,6 +44,13 @@ def _opened(file: Path) -> Cabinet:
         raise _tell(error) from None
 
 
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise typer.BadParameter(f"cannot write {file}: {error.strerror}") from None
+
+
 def _tell(error: CabinetError) -> typer.Exit:
     for problem in error.problems:
         typer.echo(f"{'warning: ' if problem.is_warning else ''}{problem}", err=True)
@@ -67,7 +74,7 @@ def check(
         typer.echo(f"warning: {problem}", err=True)
     text = device_json(config)
     if out is not None:
-        out.write_text(text, encoding="utf-8")
+        _write(out, text)
     size = len(text.encode())
     typer.echo(
         f"{file}: {len(cabinet.compartments)} doors, {len(RULES)} rules kept, config.json has {size} bytes"
@@ -83,7 +90,7 @@ def show(
     """Draw the front, here and as SVG."""
     cabinet = _opened(file)
     if picture is not None:
-        picture.write_text(svg(cabinet, wiring), encoding="utf-8")
+        _write(picture, svg(cabinet, wiring))
     console = Console()
     console.print(terminal_text(cabinet, console.width, wiring))
 
@@ -165,6 +172,8 @@ def draw(
         except CannotDraw as error:
             typer.echo(str(error), err=True)
             raise typer.Exit(1) from None
+        except OSError as error:
+            raise typer.BadParameter(f"cannot write {error.filename or out}: {error.strerror}") from None
 
 
 @app.command()

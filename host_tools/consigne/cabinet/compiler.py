@@ -38,7 +38,7 @@ from .draw.front import cells
 from .form import check_form
 from .model import Cabinet, reed_bank
 from .problems import CabinetError, Place, Problem, nearest
-from .profiles import profiles
+from .profiles import is_profile, profiles
 from .reading import Sheet, read
 from .rules.service import week
 from .rules.table import judge
@@ -53,6 +53,11 @@ def open_cabinet(file: Path) -> Cabinet:
 
 def from_sheet(sheet: Sheet) -> Cabinet:
     """The cabinet that a sheet tells of; ``CabinetError`` when its form is wrong."""
+    if is_profile(sheet.data):
+        advice = (
+            f'a cabinet file names it: board = "{sheet.file.stem}"; begin one with `consigne cabinet new`'
+        )
+        raise CabinetError([Problem(Place(sheet.file, 0), "this is a board profile, not a cabinet", advice)])
     data, problems = check_form(sheet)
     board = profiles().get(data.get("board", ""))
     if board is None and "board" in data:

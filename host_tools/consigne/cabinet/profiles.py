@@ -1,6 +1,7 @@
 """Controller boards: what each pin can do and what it does by itself (``hardware/boards/*.toml``)."""
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -82,6 +83,11 @@ ETHERNET_PINS = ("mdc", "mdio", "power", "ref_clk", "sck", "mosi", "miso", "cs",
 def profiles() -> dict[str, Profile]:
     """Every profile by its name."""
     return {path.stem: load(path) for path in sorted((hardware_dir() / "boards").glob("*.toml"))}
+
+
+def is_profile(raw: Mapping[str, object]) -> bool:
+    """Whether a file's tables are a profile's: what no cabinet file has and each profile must."""
+    return {"chip", "module", "pins", "taken"} <= raw.keys()
 
 
 def load(path: Path) -> Profile:

@@ -47,15 +47,20 @@ def _fail(place: Place, text: str, advice: str) -> CabinetError:
 
 def _text(file: Path, named_at: Place) -> str:
     """The text of a file of a size that a person wrote."""
+    who = "" if named_at.file == file else f"{file} "  # a file that is included has another's place
     try:
         size = file.stat().st_size
         if size > BYTES_MAX:
-            raise _fail(named_at, f"{file} has {size} bytes", f"a cabinet file has {BYTES_MAX} at most")
-        return file.read_text(encoding="utf-8")
+            raise _fail(named_at, f"{who}has {size} bytes", f"a cabinet file has {BYTES_MAX} at most")
+        data = file.read_bytes()
     except OSError as error:
-        raise _fail(named_at, f"cannot read {file}: {error.strerror}", "give the path of a file") from None
+        raise _fail(named_at, f"{who}cannot be read: {error.strerror}", "give the path of a file") from None
+    if b"\0" in data:
+        raise _fail(named_at, f"{who}is not a text file", "give the path of a cabinet file")
+    try:
+        return data.decode().replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
-        raise _fail(named_at, f"{file} is not UTF-8 at byte {error.start}", "save it as UTF-8") from None
+        raise _fail(named_at, f"{who}is not UTF-8 at byte {error.start}", "save it as UTF-8") from None
 
 
 def _parsed(file: Path, text: str) -> TomlTable:

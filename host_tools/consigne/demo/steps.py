@@ -15,9 +15,12 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from locker.core import labels
+
 KEYS, SCAN, SHUT, PRY, WAIT, NETWORK, POWER = "keys", "scan", "shut", "pry", "wait", "network", "power"
 WAIT_S_MAX = 86_400.0
 OPEN_DOORS = "open"
+COURIER = "courier"
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
@@ -51,7 +54,21 @@ def parse(arguments: Sequence[str]) -> list[Step]:
             value = rest.pop(0)
         _CHECKS[what](value)
         steps.append(Step(what, value))
+    _check_placeholders(steps)
     return steps
+
+
+def _check_placeholders(steps: Sequence[Step]) -> None:
+    """A parcel has a number, or was scanned in these steps: what is neither is a word misspelt."""
+    scanned = {step.value for step in steps if step.what == SCAN}
+    for step in steps:
+        for name in _PLACEHOLDER.findall(step.value) if step.what in (KEYS, SCAN) else ():
+            parcel = name in scanned or any(char.isdigit() for char in name)
+            if name != COURIER and not (parcel and labels.parcel_possible(name.encode())):
+                raise StepError(
+                    f"{{{name}}} is no parcel; there are {{{COURIER}}}, today's courier code, and "
+                    "{PARCEL}, the pick-up code of a parcel: write its number, such as {RR123456785FR}"
+                )
 
 
 def fill_in(text: str, code_for: Callable[[str], str]) -> str:

@@ -152,7 +152,7 @@ class Trial:
             self.pass_time(LOOK_EVERY_S)
 
     def _code_for(self, name: str) -> str:
-        if name == "courier":
+        if name == steps.COURIER:
             return codes.window_code(
                 self._key,
                 events.COURIER,

@@ -50,6 +50,11 @@ def of_directory(directory: Path, locker: str) -> BrokerFiles:
     pair = own.with_name(f"{locker}.crt"), own.with_name(f"{locker}.key")
     has_pair = all(file.exists() for file in pair)
     has_password = passwords.exists() and locker in _passwords(passwords)
+    if not ca.exists() and not has_pair and not has_password:
+        raise DeviceError(
+            f"{directory} is not a directory of `consigne broker-config`: it has no ca.crt; give the one "
+            "that it wrote for this broker"
+        )
     if not has_pair and not has_password:
         raise DeviceError(
             f"{directory} has nothing for {locker} yet: give this command with --ca {ca} in the place of "
@@ -133,8 +138,15 @@ def client(certificate: Path, key: Path, locker: str, now_s: float | None = None
     )
 
 
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise DeviceError(f"{file} cannot be read: {error.strerror}") from None
+
+
 def _certificate(file: Path) -> x509.Certificate:
-    data = file.read_bytes()
+    data = _content(file)
     try:
         if _PEM in data:
             return x509.load_pem_x509_certificate(data)
@@ -144,7 +156,7 @@ def _certificate(file: Path) -> x509.Certificate:
 
 
 def _private_key(file: Path) -> ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey:
-    data = file.read_bytes()
+    data = _content(file)
     try:
         key = load_pem_private_key(data, None) if _PEM in data else load_der_private_key(data, None)
         if not isinstance(key, (ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey)):

@@ -1,6 +1,7 @@
 """What goes wrong between a laptop and a board, each as one sentence that says what to do."""
 
 import errno
+import os
 import re
 
 PORT_ERRORS: tuple[type[Exception], ...] = (OSError,)
@@ -52,6 +53,8 @@ def port_trouble(port: str, error: Exception) -> DeviceError:
         return DeviceError(f"{port} is in use by another program; close the console or monitor that has it")
     if number in (errno.EACCES, errno.EPERM) or "permission" in text or "access is denied" in text:
         return DeviceError(f"{port}: not allowed; add yourself to the group that owns it (often dialout)")
+    if os.path.isfile(port) or ("inappropriate ioctl" in text and number is None):
+        return DeviceError(f"{port} is not a serial port; see `consigne device ports` for the board's")
     if number in (errno.EIO, errno.ENOTTY):
         return cable_pulled(port)
     return DeviceError(f"{port} cannot be opened: {error}")

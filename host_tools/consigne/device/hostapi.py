@@ -33,6 +33,10 @@ class Registration(TypedDict):
     doors: list[DoorLayout]
 
 
+class RefusedError(DeviceError):
+    """The host said no: of what it was asked to do, nothing is done."""
+
+
 @dataclass(frozen=True)
 class Host:
     """``url`` such as ``https://host.example:8443``; ``token`` as the host was given one."""
@@ -57,16 +61,20 @@ class Host:
             )
         return there_s - here_s
 
+    def check_token(self) -> None:
+        """``DeviceError`` unless the host lets whoever has this token look after lockers; nothing changes."""
+        self._ask("GET", "/lockers?limit=1", None)
+
     def register(self, body: Registration) -> bool:
         """Make a locker known, or tell its layout anew; True when it is new.  As often as you like."""
         status, told, _ = self._ask("POST", "/lockers", body, also=(409, 422))
         if status == 409:
-            raise DeviceError(
+            raise RefusedError(
                 f"the host knows {body['id']} with the key of another board; give this one another name, "
                 "or let the operator take the old one off"
             )
         if status == 422:
-            raise DeviceError(f"the host refuses {body['id']}: {told.get('detail', 'no reason given')}")
+            raise RefusedError(f"the host refuses {body['id']}: {told.get('detail', 'no reason given')}")
         return status == 201
 
     def _ask(
@@ -90,16 +98,29 @@ class Host:
             if error.code in also:
                 return error.code, told, error.headers.get("Date")
             if error.code in (401, 403):
-                raise DeviceError(
-                    f"the host at {self.url} wants its API token: give --token or CONSIGNE_TOKEN"
-                ) from None
+                raise RefusedError(self._not_let_in(error.code)) from None
             raise DeviceError(f"the host at {self.url} answers {error.code}: see its log") from None
         except (OSError, HTTPException) as error:
             reason = getattr(error, "reason", error)
+            if getattr(reason, "reason", "") == "WRONG_VERSION_NUMBER":
+                raise DeviceError(
+                    f"the host at {self.url} does not speak TLS there: give --host with http://, "
+                    "or with the port that speaks https"
+                ) from None
             raise DeviceError(
                 f"the host at {self.url} cannot be reached ({reason}); check --host and the network, "
                 "then give the same command again"
             ) from None
+
+    def _not_let_in(self, status: int) -> str:
+        if not self.token:
+            return f"the host at {self.url} wants its API token: give --token or CONSIGNE_TOKEN"
+        if status == 401:
+            return (
+                f"the host at {self.url} does not know this token: give the one it was started with, or an "
+                "operator's API key, in --token or CONSIGNE_TOKEN"
+            )
+        return f"the host at {self.url} lets only operators register lockers: give an operator's token"
 
 
 def check_sane(now_s: float) -> None:

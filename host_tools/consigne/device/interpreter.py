@@ -88,7 +88,10 @@ def read(file: Path) -> Interpreter:
     _sound(file, chip, data)
     room = layout.partition("factory").size
     if len(app) > room:
-        raise DeviceError(f"{file} has {len(app) - room} bytes more than the partition 'factory' holds")
+        raise DeviceError(
+            f"{file} has {len(app) - room} bytes more than the partition 'factory' holds: take the .bin of "
+            "your board from micropython.org/download; a whole flash is written by `esptool write-flash 0`"
+        )
     app = app[: _sound(file, chip, app)]  # what lies behind its end is not checked by the chip either
     if app[_CHIP_ID_AT : _CHIP_ID_AT + 2] != data[_CHIP_ID_AT : _CHIP_ID_AT + 2]:
         raise DeviceError(

@@ -14,7 +14,7 @@ from consigne.cabinet.deviceconfig import Identity
 from consigne.firmware import layout
 
 from .errors import DeviceError
-from .hostapi import Host
+from .hostapi import Host, RefusedError
 from .provision import Wanted, check_wanted, identity_of, read_identity, registration
 
 IDENTITY, TABLE = "identity.json", "partitions.bin"
@@ -27,10 +27,17 @@ def write(folder: Path, host: Host, wanted: Wanted) -> tuple[list[str], bool]:
     """
     check_wanted(wanted)
     host.check_clock()
+    host.check_token()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    identity = identity_of(wanted, _held(folder, wanted.locker))
+    held = _held(folder, wanted.locker)
+    identity = identity_of(wanted, held)
     _write(folder / IDENTITY, json.dumps(identity).encode())
-    new = host.register(registration(wanted, identity["device_key"]))
+    try:
+        new = host.register(registration(wanted, identity["device_key"]))
+    except RefusedError:
+        if held is None:  # a key that nobody knows
+            (folder / IDENTITY).unlink()
+        raise
     broker = wanted.broker
     files: dict[str, bytes | None] = {
         "config.json": wanted.config_text,

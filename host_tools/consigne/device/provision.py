@@ -1,10 +1,10 @@
 """``consigne device provision``: a board becomes one locker, on the board and at the host.
 
 Board and host must end up with one key, wherever this is interrupted.  So the key is drawn here, from
-the system's random source, and lies on the board (``identity.new``) before the host hears of it; the
-locker serves only once ``identity.json`` is there, which is last.  A repeat finds the key on the board and
-goes on with it: registering the same key again changes nothing.  The key is never printed, and never
-written on this computer.
+the system's random source, and lies on the board (``identity.new``) before the host hears of it; a host
+that refuses leaves the board as it was.  The locker serves only once ``identity.json`` is there, which is
+last.  A repeat finds the key on the board and goes on with it: registering the same key again changes
+nothing.  The key is never printed, and never written on this computer.
 """
 
 import json
@@ -20,7 +20,7 @@ from consigne.cabinet.deviceconfig import DeviceConfig, DoorLayout, Identity
 from . import errors, interpreter, push
 from .board import Board, Survey
 from .brokerfiles import BrokerFiles
-from .hostapi import CLOCK_OFF_MAX_S, Host, Registration
+from .hostapi import CLOCK_OFF_MAX_S, Host, RefusedError, Registration
 
 _TECHNICIAN_SERVICE = (3, 4)
 Say = Callable[[str], None]
@@ -47,8 +47,14 @@ def provision(board: Board, host: Host, wanted: Wanted, say: Say) -> bool:
     ahead_s = host.check_clock()
     found = board.survey()
     _check(board.port, found, wanted)
-    identity = _identity(board, found, wanted, say)
-    new = host.register(registration(wanted, identity["device_key"]))
+    host.check_token()
+    identity, is_drawn = _identity(board, found, wanted, say)
+    try:
+        new = host.register(registration(wanted, identity["device_key"]))
+    except RefusedError:
+        if is_drawn:  # a key that nobody knows: the board is nobody's, as before
+            board.remove_file("/identity.new")
+        raise
     say("registered at the host" if new else "the host knows it")
     board.write_file("/config.json", wanted.config_text)
     _write_broker_files(board, wanted.broker)
@@ -136,8 +142,11 @@ def chip_of(machine: str) -> str:
     return machine.rpartition(" with ")[2].split()[0].lower().replace("-", "")
 
 
-def _identity(board: Board, found: Survey, wanted: Wanted, say: Say) -> Identity:
-    """The identity to write: with the key that the board has already, or a new one that it has now."""
+def _identity(board: Board, found: Survey, wanted: Wanted, say: Say) -> tuple[Identity, bool]:
+    """The identity to write: with the key that the board has already, or a new one that it has now.
+
+    The second value says whether it was drawn just now.
+    """
     held = None
     for name in ("identity.json", "identity.new"):
         if found["files"].get(name):
@@ -154,7 +163,7 @@ def _identity(board: Board, found: Survey, wanted: Wanted, say: Say) -> Identity
         say("key drawn and on the board")
     else:
         say("the board has a key: going on with it")
-    return identity
+    return identity, not held
 
 
 def identity_of(wanted: Wanted, held: Identity | None) -> Identity:
