@@ -86,6 +86,14 @@ def _find_interpreter() -> None:
         raise typer.Exit(1) from None
 
 
+def _look_at_places(keep: Path | None, log: Path | None) -> None:
+    """End with one sentence where the demo could not write."""
+    if log is not None and (log.is_dir() or not log.parent.is_dir()):
+        raise typer.BadParameter(f"cannot write {log}: give --log a file in a folder that is there")
+    if keep is not None and keep.exists() and not keep.is_dir():
+        raise typer.BadParameter(f"{keep} is no directory: give --keep another name")
+
+
 @app.command()
 def demo(
     headless: Annotated[
@@ -104,6 +112,7 @@ def demo(
     ] = False,
 ) -> None:
     """A cabinet on your desk: the real firmware on MicroPython, a broker, a host, a database."""
+    _look_at_places(keep, log)
     _find_interpreter()
     _choose(cabinet)
     if headless:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from consigne.cabinet.compiler import compile_file, open_cabinet, spelled_out
+from consigne.cabinet.profiles import hardware_dir
 from consigne.cli import app
 from consigne.learn.console import ReplConsole
 from consigne.learn.file import wiring_of
@@ -150,3 +151,18 @@ def test_the_command_asks_at_the_terminal_and_writes_the_file(rig: ConsoleRig) -
     assert done.exit_code == 0 and "2 doors after 2 openings" in done.output, done.output
     assert "expander 0x20, GPA0: number on the door that opened" in done.output
     assert _wired(rig.out) == _wired(rig.truth)
+
+
+@pytest.mark.parametrize("option", ["--console", "--port"])
+def test_a_file_in_the_place_of_a_port_is_said_in_a_sentence(tmp_path: Path, option: str) -> None:
+    (tmp_path / "file").write_text("")
+    words = ["cabinet", "learn", str(tmp_path / "new.toml"), option, str(tmp_path / "file")]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 1 and "is not a serial port" in done.output
+
+
+def test_a_folder_that_is_not_there_is_said_before_anything_is_looked_for(tmp_path: Path) -> None:
+    demo = str(hardware_dir() / "cabinets" / "demo.toml")
+    words = ["cabinet", "learn", str(tmp_path / "absent" / "new.toml"), "--sim", demo, "--headless"]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 2 and "there is no folder" in " ".join(done.output.split())

@@ -136,3 +136,12 @@ def test_an_empty_flash_is_told_once_with_what_to_do(tmp_path):
         board.reset()
         told = [line for _, what, line in board.log if what == "boot"]
     assert len(told) == 1 and "there is no program" in told[0] and "consigne device flash" in told[0]
+
+
+def test_the_link_to_the_port_takes_no_files_place(tmp_path):
+    mine = tmp_path / "mine.toml"
+    shutil.copy(DEMO, mine)
+    command = [*COMMAND, str(tmp_path / "flash.bin"), "--link", str(mine)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and "is no link to a port" in " ".join(done.stderr.split())
+    assert mine.read_bytes() == Path(DEMO).read_bytes() and not mine.is_symlink()

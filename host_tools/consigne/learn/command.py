@@ -99,6 +99,8 @@ def learn(
         raise typer.BadParameter(f"no profile of a board '{board}': known are {', '.join(profiles())}")
     if file.exists():
         raise typer.BadParameter(f"{file} exists: give another name, or remove it")
+    if not file.parent.is_dir():
+        raise typer.BadParameter(f"{file} cannot be written: there is no folder {file.parent}")
     try:
         source = wiring or sim
         known = usual_wiring(profiles()[board]) if source is None else wiring_of(source)

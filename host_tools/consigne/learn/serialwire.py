@@ -4,6 +4,8 @@ import time
 
 import serial
 
+from consigne.device.errors import PORT_ERRORS, port_trouble
+
 REPLY_S = 0.1  # from the end of a request to the first byte of the reply, at most
 QUIET_S = 0.02  # without a byte: the frame has ended
 
@@ -17,7 +19,10 @@ class SerialWire:
 
     def __init__(self, port: str, uart: int) -> None:
         self.uart = uart
-        self._port = serial.Serial(port, 9600)
+        try:
+            self._port = serial.Serial(port, 9600)
+        except PORT_ERRORS as error:
+            raise OSError(str(port_trouble(port, error))) from None
 
     def __enter__(self) -> "SerialWire":
         return self

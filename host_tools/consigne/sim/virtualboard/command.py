@@ -57,12 +57,13 @@ def virtual(
 
     from .board import VirtualBoard, install
     from .chips import CHIPS
-    from .flash import NoFlash, check_file
+    from .flash import NoFlash, check_file, check_link
     from .image import KINDS, OFFICIAL_PSRAM, RELEASES
     from .psram import Psram
 
     try:
         check_file(flash)
+        check_link(link)
     except NoFlash as error:
         raise typer.BadParameter(str(error)) from None
     config = _wired(cabinet) if cabinet else None

@@ -42,7 +42,7 @@ class Region:
 
 
 class NoFlash(ValueError):
-    """A file that is not a flash image; the text is one sentence."""
+    """A name that a virtual board must not write to; the text is one sentence."""
 
 
 def check_file(path: Path, size: int = layout.FLASH_BYTES) -> None:
@@ -58,6 +58,16 @@ def check_file(path: Path, size: int = layout.FLASH_BYTES) -> None:
     if not path.is_file() or found != size:
         what = f"has {found} bytes, a flash image {size}" if path.is_file() else "is no file"
         raise NoFlash(f"{path} is not a flash image ({what}): give the name of one, or of a new file")
+
+
+def check_link(path: Path | None) -> None:
+    """Raises ``NoFlash`` where a link to the port would take the place of something else."""
+    if path is None or path.is_symlink():
+        return
+    if path.exists():
+        raise NoFlash(f"{path} is there and is no link to a port: give another name to --link")
+    if not path.parent.is_dir():
+        raise NoFlash(f"{path} cannot be made: there is no folder {path.parent}")
 
 
 def open_flash(path: Path, size: int = layout.FLASH_BYTES) -> NorFlash:
