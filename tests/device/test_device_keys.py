@@ -1,6 +1,7 @@
 """A locker's keys, on a virtual board: host and board hold the same, no tool reads them, none is left."""
 
 import random
+import secrets
 import subprocess
 
 import device_kit as kit
@@ -35,7 +36,7 @@ def test_keys_of_board_and_host_agree_wherever_provisioning_is_cut(tmp_path, rea
 def test_a_host_that_refuses_leaves_a_board_that_is_nobodys(tmp_path, ready, site):
     _, config, sim = site
     with kit.running_host(tmp_path) as (url, host), kit.board_with(ready, tmp_path, sim) as board:
-        body = {**provisioning.registration(kit.wanted("L0001", config), "ab" * 32)}
+        body = {**provisioning.registration(kit.wanted("L0001", config), secrets.token_hex(32))}
         Host(url, kit.TOKEN).register(body)
         for token, told in (("wrong", "does not know this token"), (kit.TOKEN, "the key of another board")):
             with Board(board.port) as line, pytest.raises(DeviceError, match=told):
