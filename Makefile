@@ -31,7 +31,7 @@ lock: ## every package that set-up installs, with its hash: requirements/ (UPGRA
 system:
 	@.ci/system-packages mosquitto postgresql chromium libatomic1 graphviz cmake systemd openssh-client
 
-demo: $(RUNS) ## a whole locker, broker and database, with a page to press its keys (HEADLESS=1: one parcel, one JSON line)
+demo: $(RUNS) ## a whole locker, broker and database, with a page to press its keys (HEADLESS=1: two parcels, one JSON line)
 	@$(BIN)/consigne demo $(if $(HEADLESS),--headless)
 
 # What most edits touch, by folder: what decides, what moves parts, what the host stores.  Its generated and
