@@ -76,7 +76,7 @@ class Person:
             self.push_shut(str(opened.get_attribute("data-door")))
 
     # --- at the operator's desk ---------------------------------------------------------------------
-    def announce(self, size: str = "S", kind: str = "derived") -> tuple[str, str]:
+    def announce(self, size: str = "S", kind: str = "from the label") -> tuple[str, str]:
         """Announce the parcel that is suggested; its number and its pick-up code."""
         number = self.page.get_by_label("parcel number")
         expect(number).not_to_have_value("")

@@ -92,7 +92,7 @@ def test_a_picture_without_a_code_says_so(person: Person) -> None:
 
 
 def test_the_pick_up_qr_opens_the_door_as_its_digits_do(person: Person) -> None:
-    parcel, _ = person.announce(kind="listed")
+    parcel, _ = person.announce(kind="at random")
     stored = person.deposit(parcel)
     person.page.get_by_role("button", name=f"scan pick-up QR {parcel}").click()
     assert person.open_door() == stored

@@ -14,7 +14,7 @@ from consigne.server.fleet.overview import PAGE, Overview
 from consigne.server.ingest.store import Store
 from consigne.server.people.audit import trail
 from consigne.server.storage.models import alarms, samples
-from host_kit import T0, event, events, occupancy, status
+from host_kit import T0, device_key, event, events, occupancy, status
 from lab.bench.fleet import fill
 
 WEAK = {"taken": 1, "samples": [], "latches": [[4, 86, 190, 120, 128], [5, 86, 90, 0, 0]]}
@@ -52,6 +52,17 @@ def test_a_locker_that_is_well_needs_nothing_and_stands_last(database):
     told = needs(database)
     assert list(told) == ["L3", "L1", "L2"]
     assert told == {"L3": [("gap", "events missing")], "L1": [("new", "never connected")], "L2": []}
+
+
+def test_compartments_with_silent_sensors_are_not_offered_as_free(database):
+    Fleet(database).register("L1", device_key("L1"), doors=[Door("1", 1), Door("2", 1), Door("3", 1)])
+    doors = [[0, 2, None], [0, 2, None], [0, 0, None]]
+    Store(database).commit([status("L1", 1), occupancy("L1", 1, 1, doors)])
+    view = Overview(database)
+    assert [(line.free, line.needs) for line in view.page("L1").lines] == [
+        (1, [("sensor", "2 silent sensors")])
+    ]
+    assert view.points("L1")[0].free == {"S": 1}
 
 
 def test_lockers_are_found_by_name_and_place_and_by_what_they_need(database):

@@ -1,13 +1,17 @@
 """A locker's page looks again when its own locker has news, and leaves nothing behind when it is closed."""
 
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 import pytest
+from consigne.server.fleet.fleet import Door
 from consigne.server.ingest.store import Store
 from consigne.server.pages.control import Control
 from consigne.server.pages.desk import Desk
 from consigne.server.people.accounts import Account
 from consigne.server.people.roles import Role
 from consigne.server.service import HostService
-from host_kit import event, events, register, status
+from host_kit import T0, device_key, event, events, occupancy, register, status
 
 
 @pytest.fixture
@@ -53,3 +57,38 @@ def test_a_locker_is_retired_on_its_page_only_by_who_types_its_name(host):
     assert control.trail()[0].did.startswith("retire")
     control.open(0)
     assert control.answer().tone == "bad" and "L1 was retired on" in control.answer().words
+
+
+def test_events_are_told_in_the_locker_s_own_time_and_one_without_a_clock_says_so(host):
+    host.fleet.register("L1", device_key("L1"), timezone="Asia/Tokyo")
+    arrived(host, events("L1", 1, event(1, time_s=0), event(2, time_s=37), event(3, time_s=T0)))
+    (told, _) = Desk(host, "L1").arrived(0)
+    tokyo = datetime.fromtimestamp(T0, ZoneInfo("Asia/Tokyo")).strftime("%H:%M:%S")
+    assert [one.at for one in told] == ["no clock", "no clock", tokyo]
+
+
+def test_an_order_s_event_says_what_was_ordered_and_what_came_of_it(host):
+    host.fleet.register("L1", device_key("L1"), doors=[Door("A-1", 1), Door("A-2", 2)])
+    arrived(host, status("L1", 1))
+    order = host.orders.block("L1", 1)
+    done = event(1, "command", counter=7, result=0, id=order)
+    arrived(host, events("L1", 1, done, event(2, "command", counter=8, result=1, id="2593ed9d50678e26")))
+    (told, _) = Desk(host, "L1").arrived(0)
+    assert [one.words.more for one in told] == [
+        "block door A-2: done", "unknown here: the locker has no such compartment",
+    ]  # fmt: skip
+
+
+def test_equal_alarms_of_a_door_are_one_line_and_one_click(host):
+    faults = [event(seq, "door_fault", time_s=37, door=seq % 2, fault=2) for seq in range(1, 7)]
+    arrived(host, events("L1", 1, *faults))
+    control = Control(host, "L1", lambda: Account("Ada", Role.OPERATOR))
+    first, second = control.alarms()
+    assert (first.at, first.words, len(first.ids)) == ("no clock", "Door fault: door 1: sensor silent", 3)
+    control.clear(first.ids)
+    assert control.alarms() == [second]
+
+
+def test_a_compartment_whose_sensor_is_silent_is_not_shown_as_empty(host):
+    arrived(host, occupancy("L1", 1, 1, [[0, 2, None], [0, 0, None], [1, 2, "P"]]))
+    assert [one.content for one in Desk(host, "L1").believed()[:3]] == ["not known", "empty", "parcel"]

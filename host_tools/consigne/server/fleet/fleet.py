@@ -36,6 +36,8 @@ TIMEZONE_CHARACTERS_MAX = 64
 COUNTER = "counter"
 CONTENT_NAMES = ("empty", "parcel", "taken out", "being filled", "blocked")
 SEEN_NAMES = ("closed", "open", "unknown")
+UNSEEN = SEEN_NAMES.index("unknown")  # its sensor is silent; the locker gives no such door out
+NOT_KNOWN = "not known"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,11 @@ class Compartment:
     seen: str
     parcel: str | None
     at: int | None
+
+    @property
+    def believed(self) -> str:
+        """``content``, where the locker sees the door: nobody knows that an unseen one is empty."""
+        return NOT_KNOWN if (self.content, self.seen) == ("empty", SEEN_NAMES[UNSEEN]) else self.content
 
 
 @dataclass(frozen=True, slots=True)

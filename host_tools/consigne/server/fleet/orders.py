@@ -7,7 +7,7 @@ put into words here.  Raises ``Invalid``, ``NotFound`` or ``Conflict`` with a te
 import json
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -167,6 +167,13 @@ class Orders:
             values = {"locker": locker, "role": role, "action": action, "holder": holder, "counter": counter}
             connection.execute(holders.insert().values(since=since, **values))
             return commands.revoke(connection, locker, _now(), holder=(role, action, holder, counter), by=by)
+
+    def ordered(self, locker: str, ids: Sequence[str]) -> dict[str, tuple[str, dict[str, Any]]]:
+        """What was ordered by each of these commands that the host knows: its name and arguments."""
+        here = (table.c.locker == locker) & table.c.id.in_(ids)
+        wanted = select(table.c.id, table.c.cmd, table.c.arguments).where(here)
+        with self._database.read() as connection:
+            return {row.id: (row.cmd, json.loads(row.arguments)) for row in connection.execute(wanted)}
 
     def get(self, locker: str, command: str) -> Order:
         """What became of a command; ``answer`` says it in words."""

@@ -21,7 +21,7 @@ from consigne.protocol.telemetry import LATCH_WEAK
 from ..access.digits import SIZES
 from ..storage.database import Database
 from ..storage.models import alarms, compartments, lockers, streams
-from .fleet import CONTENT_NAMES
+from .fleet import CONTENT_NAMES, UNSEEN
 
 PAGE = 50
 FIND_CHARACTERS_MAX = 80
@@ -36,6 +36,7 @@ NEEDS = {
     "offline": "offline",
     "latch": "{} weak latch",
     "blocked": "{} out of use",
+    "sensor": "{} silent sensor",
     "journal": "journal {}",
     "lost": "{} events lost",
     "gap": "events missing",
@@ -143,10 +144,12 @@ class Overview:
 
 
 def _lines(connection: Connection) -> list[Line]:
-    counted = select(compartments.c.locker, compartments.c.content, func.count())
-    contents: dict[str, dict[int, int]] = defaultdict(dict)
-    for locker, content, number in connection.execute(counted.group_by(*counted.selected_columns[:2])):
-        contents[locker][content] = number
+    doors = (compartments.c.locker, compartments.c.content, compartments.c.seen)
+    contents: dict[str, Counter[int]] = defaultdict(Counter)
+    unseen: dict[str, Counter[int]] = defaultdict(Counter)
+    for locker, content, seen, number in connection.execute(select(*doors, func.count()).group_by(*doors)):
+        contents[locker][content] += number
+        unseen[locker][content] += number * (seen == UNSEEN)
     uncleared = select(alarms.c.locker, func.count()).where(alarms.c.cleared_at.is_(None))
     alarmed = {row[0]: row[1] for row in connection.execute(uncleared.group_by(alarms.c.locker))}
     current = lockers.c.epoch == streams.c.epoch
@@ -157,24 +160,26 @@ def _lines(connection: Connection) -> list[Line]:
     own = (lockers.c.id, lockers.c.kind, lockers.c.place)
     columns = (*own, lockers.c.up, lockers.c.status, lockers.c.status_at)
     return [
-        _line(row, contents.get(row.id, {}), alarmed.get(row.id, 0), missing.get(row.id))
+        _line(row, contents[row.id], unseen[row.id], alarmed.get(row.id, 0), missing.get(row.id))
         for row in connection.execute(select(*columns).where(_SERVING))
     ]
 
 
-def _line(row: Any, contents: dict[int, int], alarmed: int, missing: Any) -> Line:
+def _line(row: Any, contents: Counter[int], unseen: Counter[int], alarmed: int, missing: Any) -> Line:
     status = json.loads(row.status) if row.status else {}
-    doors, free = sum(contents.values()), contents.get(EMPTY, 0)
+    doors, free, silent = contents.total(), contents[EMPTY] - unseen[EMPTY], unseen.total()
     needs: list[tuple[str, object]] = []
     if alarmed:
         needs.append(("alarm", alarmed))
     if row.kind == "locker":
         needs += _of_device(row, status)
-    if contents.get(_BLOCKED):
+    if silent:
+        needs.append(("sensor", silent))
+    if contents[_BLOCKED]:
         needs.append(("blocked", contents[_BLOCKED]))
     if missing is not None:
         needs.append(("lost", missing.lost) if missing.lost else ("gap", ""))
-    if doors and not free:
+    if doors and not free and not silent:
         needs.append(("full", ""))
     needs.sort(key=lambda need: _URGENCY[need[0]])
     health = status.get("health") or {}
@@ -216,14 +221,15 @@ def _of_device(row: Any, status: dict[str, Any]) -> list[tuple[str, object]]:
 
 def _words(name: str, value: object) -> str:
     words = NEEDS[name].format(value)
-    if isinstance(value, int) and value != 1 and name in ("alarm", "latch"):
+    if isinstance(value, int) and value != 1 and name in ("alarm", "latch", "sensor"):
         words += "es" if name == "latch" else "s"
     return words
 
 
 def _free_doors(connection: Connection, ids: Sequence[str]) -> dict[str, set[int]]:
     free: dict[str, set[int]] = defaultdict(set)
-    empty = (compartments.c.content == EMPTY) & compartments.c.locker.in_(ids)
+    seen_empty = (compartments.c.content == EMPTY) & (compartments.c.seen != UNSEEN)
+    empty = seen_empty & compartments.c.locker.in_(ids)
     for locker, door in connection.execute(select(compartments.c.locker, compartments.c.door).where(empty)):
         free[locker].add(door)
     return free

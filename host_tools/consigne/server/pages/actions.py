@@ -200,8 +200,10 @@ class AlarmCard:
                     with box():
                         Text(alarm.at, "soft num")
                         Text(alarm.words, "pill bad")
+                        if len(alarm.ids) > 1:
+                            Text(f"x{len(alarm.ids)}", "num")
                         box("grow")
-                        deal = partial(self._work.call, self._control.clear, alarm.id)
+                        deal = partial(self._work.call, self._control.clear, alarm.ids)
                         button("Dealt with", self._work.act(deal), "press small")
 
 

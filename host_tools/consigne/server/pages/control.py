@@ -2,16 +2,17 @@
 
 import json
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from ..errors import CallerError
+from ..fleet.alarms import PAGE_MAX
 from ..fleet.condition import Latch
 from ..fleet.orders import answer
 from ..people import audit
 from ..people.accounts import Account
 from ..service import HostService
+from .times import day_and_time
 from .wording import wording
 
 TRAIL_LINES = 30
@@ -36,9 +37,9 @@ class Entry(NamedTuple):
 
 
 class Alarm(NamedTuple):
-    """One alarm nobody has dealt with."""
+    """Equal alarms nobody has dealt with; ``at`` is of the newest."""
 
-    id: int
+    ids: tuple[int, ...]
     at: str
     words: str
 
@@ -145,20 +146,23 @@ class Control:
     # --- what is known -------------------------------------------------------------------------------------
 
     def alarms(self) -> list[Alarm]:
-        """Those nobody has dealt with, the newest first."""
+        """Those nobody has dealt with, the newest first; what says the same of one door is one line."""
         names = [name for _, name in self.doors]
-        out = []
-        for one in self._host.alarms.open(self._locker):
+        out: dict[str, Alarm] = {}
+        for one in self._host.alarms.open(self._locker, PAGE_MAX):
             words = wording(one.data, names)
-            out.append(Alarm(one.id, self._time(one.time_s), f"{words.headline}: {words.more}"))
-        return out
+            told = f"{words.headline}: {words.more}"
+            newest = out.get(told, Alarm((), self._time(one.time_s), told))
+            out[told] = newest._replace(ids=(*newest.ids, one.id))
+        return list(out.values())
 
-    def clear(self, alarm: int) -> None:
-        """Say that an alarm is dealt with."""
-        try:
-            self._host.alarms.clear(alarm, self._who().name)
-        except CallerError as error:
-            self._error = str(error)
+    def clear(self, alarms: Sequence[int]) -> None:
+        """Say that these alarms are dealt with."""
+        for alarm in alarms:
+            try:
+                self._host.alarms.clear(alarm, self._who().name)
+            except CallerError as error:
+                self._error = str(error)
 
     def latches(self) -> list[Latch]:
         """The one that will fail next first."""
@@ -180,7 +184,7 @@ class Control:
         ]
 
     def _time(self, at_s: int) -> str:
-        return datetime.fromtimestamp(at_s, self.timezone).strftime("%d %b %H:%M:%S")
+        return day_and_time(at_s, self.timezone)
 
 
 def _tone(state: str) -> str:

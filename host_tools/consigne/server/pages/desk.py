@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from locker.core import events as device_events
 
@@ -16,7 +17,8 @@ from ..service import HostService
 from .compartments import Believed
 from .feed import Arrived
 from .ticket import Ticket
-from .wording import wording
+from .times import time_of_day
+from .wording import ORDERED, ordered, wording
 
 EVENTS_AT_ONCE = 200
 PARCELS_SHOWN = 20
@@ -122,7 +124,7 @@ class Desk:
     def believed(self) -> list[Believed]:
         """Every compartment as the host believes it."""
         return [
-            Believed(door.name, door.size or 0, door.content, door.seen, door.parcel or "")
+            Believed(door.name, door.size or 0, door.believed, door.seen, door.parcel or "")
             for door in self._fleet.compartments(self._locker)
         ]
 
@@ -130,8 +132,16 @@ class Desk:
         """Events that arrived after the one with id ``after``, and the id of the last of them."""
         rows = self._fleet.events(self._locker, after=after, limit=EVENTS_AT_ONCE)
         last = rows[-1].id if rows else after
-        names = self._door_names() if rows else []
-        arrived = [Arrived(row.seq, row.time_s, row.kind, wording(row.data, names)) for row in rows]
+        if not rows:
+            return [], last
+        names, zone = self._door_names(), ZoneInfo(self._fleet.locker(self._locker).timezone)
+        commands = [row.data["id"] for row in rows if row.kind == "command"]
+        orders = self._host.orders.ordered(self._locker, commands)
+        said = {id_: ordered(cmd, arguments, names) for id_, (cmd, arguments) in orders.items()}
+        arrived = []
+        for row in rows:
+            data = {**row.data, ORDERED: said.get(row.data.get("id", ""), "")}
+            arrived.append(Arrived(row.seq, time_of_day(row.time_s, zone), row.kind, wording(data, names)))
         return arrived, last
 
     def tickets(self) -> list[Ticket]:

@@ -1,7 +1,6 @@
 """Events as they arrive in the host's database, newest on top."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 from nicegui import ui
@@ -16,11 +15,11 @@ LINES_MAX = 120
 class Arrived(NamedTuple):
     """One event of the database, in words.
 
-    ``at_s`` is Unix time as the locker knew it, 0 when it knew none; ``kind`` as in the protocol.
+    ``at`` is the time of day as the locker knew it (``times``); ``kind`` as in the protocol.
     """
 
     seq: int
-    at_s: int
+    at: str
     kind: str
     words: Wording
 
@@ -54,7 +53,7 @@ class Feed:
         row = box("feed-line")
         row.props["data-kind"] = one.kind
         with row:
-            Text(datetime.fromtimestamp(one.at_s, UTC).strftime("%H:%M:%S") if one.at_s else "no time", "t")
+            Text(one.at, "t")
             box(f"dot {words.tone}", "span")
             with box("what"):
                 Text(words.headline, tag="b")

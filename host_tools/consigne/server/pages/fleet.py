@@ -15,6 +15,7 @@ REFRESH_S = 10.0
 URGENT = ("alarm", "offline", "latch", "journal", "lost")
 LABELS: Mapping[str, str] = {
     "alarm": "alarms", "offline": "offline", "latch": "weak latches", "blocked": "out of use",
+    "sensor": "silent sensors",
     "journal": "journal", "lost": "events lost", "gap": "events missing", "clock": "clock", "fault": "faults",
     "full": "full", "new": "never connected",
 }  # fmt: skip

@@ -15,6 +15,7 @@ from .ticket import Hands, TicketCard, spaced
 from .work import Work
 
 SOUND_JOURNALS = ("clean", "fresh")
+JOURNAL_WORDS = {"clean": "memory in order", "fresh": "memory new"}  # what is wrong keeps its own word
 LOOK_EVERY_S = 0.1  # whether the desk has news
 READ_AT_LEAST_EVERY_S = 20.0  # the courier code changes at midnight, whatever happens
 READ_UNHEARD_EVERY_S = 2.0
@@ -122,7 +123,8 @@ class StatusLine:
             pill.props["data-up"] = "true" if line.up else "false"
             if line.journal:
                 Text(
-                    f"journal {line.journal}", "pill good" if line.journal in SOUND_JOURNALS else "pill busy"
+                    JOURNAL_WORDS.get(line.journal, f"memory {line.journal}"),
+                    "pill good" if line.journal in SOUND_JOURNALS else "pill busy",
                 )
             Text(
                 "clock set" if line.clock_set else "clock not set",

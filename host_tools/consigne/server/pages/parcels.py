@@ -10,9 +10,9 @@ from .ticket import STATE_LOOKS, Ticket, state_words
 from .work import Work, sentence
 
 SIZES = tuple((size, SIZE_NAMES[size]) for size in range(1, len(SIZE_NAMES)))
-CODE_KINDS = (("derived", "derived"), ("listed", "listed"))
+CODE_KINDS = (("derived", "from the label"), ("listed", "at random"))
 CODE_KIND_WORDS = (
-    "derived: good before the locker ever heard of the parcel; listed: drawn at random and sent to it"
+    "from the label: good before the locker ever heard of the parcel; at random: drawn here and sent to it"
 )
 
 

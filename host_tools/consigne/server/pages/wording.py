@@ -4,7 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from locker.core import doors, events, reasons, records
+from locker.core.orders import RESULT_NAMES
 
+from ..fleet.orders import answer
+
+ORDERED = "ordered"  # added to a command's event: what ``ordered`` says of it, "" when nobody knows
 DOOR_NAME = "door name"  # added to an event that has a door, before it is put into words
 GOOD, DOOR, NOTE, BAD, PLAIN = "good", "door", "note", "bad", ""
 
@@ -45,6 +49,23 @@ def _alarm(event: Mapping[str, Any]) -> str:
     return what if event["door"] == records.ANY_DOOR else f"{what}, {_door(event)}"
 
 
+def ordered(cmd: str, arguments: Mapping[str, Any], names: Sequence[str]) -> str:
+    """What a command asks for: its name, and the door where it is about one."""
+    door = arguments.get("door")
+    what = cmd.replace("_", " ")
+    return f"{what} door {_name_of(door, names)}" if isinstance(door, int) else what
+
+
+def _name_of(door: int, names: Sequence[str]) -> str:
+    return names[door] if door < len(names) else str(door + 1)
+
+
+def _command(event: Mapping[str, Any]) -> str:
+    result = event["result"]
+    told = answer("", RESULT_NAMES[result] if result < len(RESULT_NAMES) else str(result))
+    return f"{event.get(ORDERED) or 'unknown here'}: {told}"
+
+
 def _parcel(event: Mapping[str, Any]) -> str:
     return str(event.get("parcel", ""))
 
@@ -71,7 +92,7 @@ _WORDS: dict[str, tuple[str, str, Callable[[Mapping[str, Any]], str]]] = {
     "door_fault": (BAD, "Door fault", lambda e: f"{_door(e)}: {_of(doors.FAULT_NAMES, e['fault'])}"),
     "blocked": (NOTE, "Blocked", lambda e: f"{_door(e)}: {_of(doors.BLOCK_NAMES, e['why'])}"),
     "released": (PLAIN, "Released", _door),
-    "command": (PLAIN, "Command", lambda e: e["id"]),
+    "command": (PLAIN, "Order", _command),
     "rejected": (BAD, "Messages not believed", lambda e: str(e["count"])),
     "lost": (BAD, "Events dropped, flash full", lambda e: f"{e['first']} to {e['last']}"),
     "fault": (BAD, "Fault", lambda e: e["what"]),
@@ -94,7 +115,7 @@ def wording(event: Mapping[str, Any], names: Sequence[str]) -> Wording:
     """
     door = event.get("door")
     if isinstance(door, int):
-        event = {**event, DOOR_NAME: names[door] if door < len(names) else str(door + 1)}
+        event = {**event, DOOR_NAME: _name_of(door, names)}
     known = _WORDS.get(event["kind"])
     if known is None:
         return Wording(PLAIN, str(event["kind"]).replace("_", " ").capitalize(), "")
