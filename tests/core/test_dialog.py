@@ -383,7 +383,7 @@ def test_a_grant_s_opening_after_a_restart_is_one_use_of_it_and_no_token_s():
 
 def test_star_goes_through_every_language_and_the_next_person_finds_the_site_s_own():
     b = CoreRig()
-    for language in tuple(texts.LANGUAGES[1:]) + tuple(texts.LANGUAGES):  # noqa: RUF005  MicroPython has no *x here
+    for language in tuple(texts.LANGUAGES[1:]) + tuple(texts.LANGUAGES):
         b.press("*")
         assert b.lines == texts.render("idle", (b.site.site_name,), language)
     b.press("1")
