@@ -46,9 +46,9 @@ def test_a_bare_board_serves_a_customer_after_three_commands(tmp_path, site, kin
         with Board(board.port) as line:
             line.enter_service()
             done = push.push(line, kit.changed(application.build(), 1, random.Random(1)))
+            board.log.clear()
             line.restart()
         assert (done.slot, done.generation) == (1, 2)
-        board.log.clear()
         board.wait_for(kit.said(board, "ready"), 20)
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from locker import texts
 from locker.core import cabinet, events
 
 from consigne.protocol import codes, frames
@@ -41,9 +42,18 @@ SETTLE_S = {
 SILENT = ("key", "pin")  # what the person did is told as a step
 STIRS = ("relay", "door")  # after such a line more is to come
 QUIET_S = 0.5  # a step ends when none came for so long
+TYPED_MAX = 3
 KNOWN_S_MAX = 10.0  # and when the host knows what the doors did; if it hears of them
 HAND_S = 1.5 * cabinet._TAKE_MS / 1000
 """To put a parcel in or take it out: more than the time below which the firmware counts a door as stuck."""
+
+
+def _read(lines: Sequence[str]) -> str:
+    """What a person reads, wherever it is broken into lines."""
+    return " ".join(" ".join(lines).split())
+
+
+ONE_KEY = tuple(_read(texts.render("one_key", (), language)) for language in texts.LANGUAGES)
 
 
 class Trial:
@@ -63,6 +73,7 @@ class Trial:
         self._locker, self._key, self._sleep = locker, device_key, sleep
         self._front = LockerFront(locker)
         self._glass: list[str] = []
+        self._refused = False
         self._stirred_us = self._opened_us = 0
         self._untold: dict[str, bool] = {}
         locker.listeners.append(self._heard)
@@ -101,6 +112,7 @@ class Trial:
             if glass == before and glass != self._glass:
                 self.tell("display", " | ".join(line.rstrip() for line in glass))
                 self._glass = glass
+                self._refused = self._refused or any(words in _read(glass) for words in ONE_KEY)
             before = glass
 
     def until_ready(self, ready: Callable[[], bool]) -> None:
@@ -165,10 +177,7 @@ class Trial:
 
     def _do(self, what: str, text: str) -> None:
         if what == steps.KEYS:
-            for key in text:
-                self._front.press(key)
-            self.pass_time(len(text) * self._front.key_period_s)
-            self._until(lambda: not self._front.is_typing)
+            self._type(text)
         elif what == steps.SCAN:
             self._front.scan(text)
         elif what == steps.SHUT:
@@ -181,6 +190,22 @@ class Trial:
             self._front.set_network(text == "on")
         elif what == steps.POWER:
             self._front.set_power(text == "on")
+
+    def _type(self, keys: str) -> None:
+        """Press keys, and all of them again when the display asks for it, as a person would.
+
+        A frame of a Wiegand keypad that begins while the chip stands still, in a sweep of the heap or an
+        erase, is refused (``firmware/locker/drivers/wiegand.py``).
+        """
+        for _ in range(TYPED_MAX):
+            self._refused = False
+            for key in keys:
+                self._front.press(key)
+            self.pass_time(len(keys) * self._front.key_period_s)
+            self._until(lambda: not self._front.is_typing)
+            if not self._refused:
+                return
+            self.tell("-", "again")
 
     def _doors(self, name: str) -> list[int]:
         """The doors a step names.  Raises ``StepError`` when there is no such door."""

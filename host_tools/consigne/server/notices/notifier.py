@@ -19,9 +19,10 @@ from urllib.parse import quote, urlsplit
 
 import apprise
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import CallerError
-from ..storage.database import NO_ANSWER, Database
+from ..storage.database import Database
 from ..storage.models import lockers, parcels
 from . import texts
 from .notices import DAY_S, Due, Outbox
@@ -136,7 +137,7 @@ class Notifier:
             try:
                 if not await self.send_due():
                     await asyncio.sleep(LOOK_S)
-            except NO_ANSWER as error:
+            except SQLAlchemyError as error:
                 self._database.complain(error)
                 await asyncio.sleep(LOOK_S)
 
@@ -154,7 +155,7 @@ class Notifier:
         except NotSent as error:
             log.warning("notice %d (%s) was not sent: %s", due.id, due.kind, error)
             self._outbox.failed(due, str(error), for_ever=isinstance(error, Never))
-        except NO_ANSWER:
+        except SQLAlchemyError:
             raise  # it is due again when the database is back
         except Exception as error:  # noqa: BLE001  whatever is in this one, the others go out
             # Its text may hold the address or the code: where it happened says enough.

@@ -10,12 +10,13 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from nicegui import ui
+from sqlalchemy.exc import SQLAlchemyError
 
 from consigne.ui.components import Text, box
 
 from ..complaints import Complaints
 from ..errors import CallerError
-from ..storage.database import NO_ANSWER, reason
+from ..storage.database import reason
 from ..threads import Threads
 
 _complaints = Complaints(logging.getLogger(__name__))
@@ -62,7 +63,7 @@ class Work:
         except CallerError:
             self._check_open()
             raise
-        except NO_ANSWER as error:
+        except SQLAlchemyError as error:
             _complaints.say(f"the database does not answer a page: {reason(error)}")
             self._check_open()
             raise Unavailable("the database does not answer: try again in a moment") from None

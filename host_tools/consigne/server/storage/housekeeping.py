@@ -5,9 +5,10 @@ import logging
 from collections.abc import Callable, Sequence
 
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from ..clock import now_s
-from .database import NO_ANSWER, Database, reason
+from .database import Database, reason
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,6 @@ async def run(database: Database, forgetting: Sequence[Forget]) -> None:
     while True:
         try:
             await asyncio.to_thread(tidy, database, forgetting, now_s())
-        except NO_ANSWER as error:
+        except SQLAlchemyError as error:
             log.error("could not tidy the database, trying again in an hour: %s", reason(error))
         await asyncio.sleep(EVERY_S)
