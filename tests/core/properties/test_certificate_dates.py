@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from locker.net.certificate import validity
 
 KEY = ec.generate_private_key(ec.SECP256R1())
+NAME_BYTES_MAX = 64  # of a common name: RFC 5280, ub-common-name
 SECOND = datetime.timedelta(seconds=1)
 moments = st.datetimes(datetime.datetime(1950, 1, 1), datetime.datetime(9999, 12, 31, 23, 59, 59)).map(
     lambda moment: moment.replace(microsecond=0)
@@ -33,7 +34,10 @@ def unix_s(moment: datetime.datetime) -> int:
     return int((moment - datetime.datetime(1970, 1, 1)) / SECOND)
 
 
-@given(moments, moments, st.text(min_size=1, max_size=60))
+names = st.text(min_size=1, max_size=60).filter(lambda name: len(name.encode()) <= NAME_BYTES_MAX)
+
+
+@given(moments, moments, names)
 def test_the_dates_are_those_in_the_certificate(first, last, name) -> None:
     first, last = sorted((first, last))
     assert validity(memoryview(certificate(first, last, name))) == (unix_s(first), unix_s(last))
