@@ -21,7 +21,6 @@ FRAMES = {
 }
 INPUTS = {"8a": 24, "cu48": 48, "cu16": 16, "winnsen": 24, "wkly": 3, "modbus": 8}
 LOCKS = {"8a": 24, "cu48": 48, "cu16": 16, "winnsen": 24, "wkly": 24, "modbus": 8}
-WHERE_THE_ADDRESS_IS = {"8a": 1, "cu48": 1, "cu16": 1, "winnsen": 3, "wkly": 5, "modbus": 0}
 
 
 def made(kind, address=None, coil_ms=1000, is_reversed=False):

@@ -3,8 +3,6 @@
 import dataclasses
 import errno
 import os
-import subprocess
-import sys
 import termios
 import time
 
@@ -23,15 +21,6 @@ from consigne.device.rombootloader import RomBootLoader, trouble
 from consigne.firmware import application, slots
 from consigne.sim.virtualboard import image as chip_image
 from consigne.sim.virtualboard.board import VirtualBoard, install
-
-
-def command(*words):
-    done = subprocess.run(
-        [sys.executable, "-m", "consigne.cli", "device", *map(str, words)],
-        check=False, capture_output=True, text=True, timeout=600, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
-    return done.returncode, done.stdout + done.stderr
-
 
 # It prints as it goes on: mpremote waits for the next word, however long the whole takes.
 _FILL = """
@@ -52,7 +41,7 @@ def is_one_sentence(text):
 
 
 def test_no_such_port():
-    status, told = command("push", "-p", "/dev/ttyUSB_none")
+    status, told = kit.consigne("push", "-p", "/dev/ttyUSB_none")
     assert status == 1 and "no such port; plug the board in" in told and is_one_sentence(told)
 
 
@@ -109,7 +98,7 @@ def test_several_boards_and_none_named(monkeypatch):
 
 def test_another_chip_than_the_image_is_for(tmp_path):
     with VirtualBoard(tmp_path / "flash.bin", chip="esp32s3", link=tmp_path / "port") as board:
-        status, told = command("flash", kit.micropython_file(tmp_path), "-p", board.port)
+        status, told = kit.consigne("flash", kit.micropython_file(tmp_path), "-p", board.port)
     assert status == 1 and "this board has an ESP32-S3, the image is for ESP32; take ESP32_GENERIC_S3" in told
 
 

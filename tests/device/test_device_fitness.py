@@ -2,8 +2,6 @@
 
 import dataclasses
 import hashlib
-import subprocess
-import sys
 
 import device_kit as kit
 import pytest
@@ -37,14 +35,6 @@ IF_WROVER = "; if its module is a WROVER, take ESP32_GENERIC, variant SPIRAM, fr
 
 def read(tmp_path, chip_id=ESP32, kind=OFFICIAL_PSRAM, version="v1.28.0", **more):
     return interpreter.read(kit.micropython_file(tmp_path, version, chip_id, kind=kind, **more))
-
-
-def command(*words):
-    done = subprocess.run(
-        [sys.executable, "-m", "consigne.cli", "device", *map(str, words)],
-        check=False, capture_output=True, text=True, timeout=600, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
-    return done.returncode, done.stdout + done.stderr
 
 
 def is_one_sentence(text):
@@ -281,7 +271,7 @@ def write_nothing(tmp_path, told, *options, chip="esp32s3", psram=None, flash_by
     before = hashlib.sha256(kit.flash_of(tmp_path)).digest()
     file = kit.micropython_file(tmp_path, **image)
     with kit.board_with(None, tmp_path, chip=chip, psram=psram, flash_bytes=flash_bytes) as board:
-        status, said = command("flash", file, "-p", board.port, *options)
+        status, said = kit.consigne("flash", file, "-p", board.port, *options)
     assert status == 1 and told in said and is_one_sentence(said), said
     assert hashlib.sha256(kit.flash_of(tmp_path)).digest() == before
 
@@ -311,7 +301,7 @@ def test_an_image_for_a_larger_flash_writes_nothing(tmp_path):
         tmp_path / "image", chip_id=ESP32S3, kind=OFFICIAL_PSRAM, flash_bytes=16 * MIB
     )
     with kit.board_with(None, tmp_path, chip="esp32s3", flash_bytes=8 * MIB) as board:
-        status, said = command("flash", file, "-p", board.port)
+        status, said = kit.consigne("flash", file, "-p", board.port)
     assert status == 1 and told in said and is_one_sentence(said), said
     assert set(kit.flash_of(tmp_path)) == {0xFF}
 

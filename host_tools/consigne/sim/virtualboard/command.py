@@ -80,21 +80,27 @@ def virtual(
         signal.signal(number, lambda *_: stopped.set())
     console = Console(highlight=False)
     with VirtualBoard(flash, config, chip=chip, link=link, paced=paced, psram=psram) as board:
-        port = board.port
-        console.print(f"[bold]{escape(port)}[/bold]")
         board.listeners.append(lambda line: _show(console, line))
         if config is not None:
             keys = keys_of(config["keypad"])
             threading.Thread(target=by_hand, args=(board, keys, console, sys.stdin), daemon=True).start()
-        glass: list[str] = []
-        while not stopped.wait(GLASS_S):
-            if board.port != port:  # the chip's own USB after a reset
-                port = board.port
-                console.print(f"[bold]{escape(port)}[/bold]")
-            shown = board.display()
-            if shown != glass and any(line.strip() for line in shown):
-                console.print(Panel(escape("\n".join(shown)), expand=False))
-            glass = shown
+        _watch(board, console, stopped)
+
+
+def _watch(board: VirtualBoard, console: Console, stopped: threading.Event) -> None:
+    """Print the port, each time it is another, and the display, each time it shows something else."""
+    port = ""
+    glass: list[str] = []
+    while True:
+        if board.port != port:  # the chip's own USB after a reset
+            port = board.port
+            console.print(f"[bold]{escape(port)}[/bold]")
+        if stopped.wait(GLASS_S):
+            return
+        shown = board.display()
+        if shown != glass and any(line.strip() for line in shown):
+            console.print(Panel(escape("\n".join(shown)), expand=False))
+        glass = shown
 
 
 def _choose(what: str, wanted: str, known: Iterable[str]) -> None:
