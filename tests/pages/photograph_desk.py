@@ -42,7 +42,7 @@ def make_worth_a_picture(database: Database) -> None:
             slow = 90 + max(0, day - 12) * 6
             rows = [(4, 86, slow, 9 * max(0, day - 24), 128 * (day > 26)), (1, 82, 80 + day % 5, 0, 0)]
             rows += [(door, 84, 82 + (door + day) % 4, 0, 0) for door in (0, 2, 3)]
-            condition.keep(connection, "L1", Telemetry(1, [], rows), now_s - (29 - day) * 86_400)
+            condition.keep(connection, [("L1", Telemetry(1, [], rows))], now_s - (29 - day) * 86_400)
 
 
 def photograph(served: Served) -> None:
