@@ -49,12 +49,13 @@ test: $(READY) system ## everything is tested; nothing is skipped
 	@$(BIN)/micropython -X heapsize=256k tests/core/run.py
 	@$(BIN)/python -m pytest -q -n 6 --dist loadfile --no-loadscope-reorder
 
-check: $(READY) $(STUBS) ## lint, types of host and firmware, duplicates of truth
+check: $(READY) $(STUBS) ## lint, types of host, firmware and the calls of the tests, duplicates of truth
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/mypy .ci/*.py
 	@$(BIN)/basedpyright
+	@$(BIN)/basedpyright -p tests
 	@$(BIN)/python -m pytest -q tests/project
 	@$(BIN)/python .ci/audit.py
 

@@ -60,7 +60,8 @@ def test_the_horizon_survives_a_snapshot():
     kept = [records.unpack(kind, payload) for kind, payload in nonces.snapshot(records.TOKEN_USED)]
     assert sorted(kept) == [(0, 30), (4, 40), (5, 50)]
     for kind, payload in nonces.snapshot(records.TOKEN_USED):
-        again.add(*records.unpack(kind, payload), 0)
+        nonce, end = records.unpack(kind, payload)
+        again.add(nonce, end, 0)
     assert again.horizon == nonces.horizon == 30
     assert [again.has(n, 10 * n) for n in range(1, 6)] == [True] * 5
     assert list(Nonces(2).snapshot(records.TOKEN_USED)) == []

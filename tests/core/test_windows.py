@@ -14,7 +14,8 @@ HOUR_CODE = (3, 4, 1)
 def _works(who, made_s, at_s, **options):
     desk = Desk(**options)
     desk.epoch_s = at_s
-    return desk.why(window(*who, made_s))
+    role, action, holder = who
+    return desk.why(window(role, action, holder, made_s))
 
 
 def test_a_courier_s_code_of_today_opens_for_a_deposit():

@@ -165,7 +165,8 @@ def test_no_list_is_too_small_to_remember_a_used_token(uses: list[tuple[int, int
             assert nonces.has(used, end) or end < floor_s
         again = Nonces(8)
         for _, payload in nonces.snapshot(records.TOKEN_USED):
-            again.add(*records.unpack(records.TOKEN_USED, payload), floor_s)
+            used, end = records.unpack(records.TOKEN_USED, payload)
+            again.add(used, end, floor_s)
         for used, end in ends.items():
             assert again.has(used, end) or end < floor_s
 
