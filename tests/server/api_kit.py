@@ -47,7 +47,7 @@ class World:
         """One request, over HTTP as the application receives it."""
         return self.ask_all([(method, path, more)], role)[0]
 
-    def ask_all(self, requests, role=Role.OPERATOR):
+    def ask_all(self, requests, role=Role.OPERATOR, *, loop_factory=None):
         """The answers to many requests, each ``(method, path, what httpx takes more)``."""
 
         async def ask():
@@ -56,7 +56,8 @@ class World:
             async with httpx2.AsyncClient(transport=transport, **base) as client:
                 return [await client.request(method, path, **more) for method, path, more in requests]
 
-        return asyncio.run(ask())
+        with asyncio.Runner(loop_factory=loop_factory) as runner:
+            return runner.run(ask())
 
 
 def made(url: str) -> World:

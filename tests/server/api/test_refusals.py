@@ -7,7 +7,6 @@ import re
 import api_kit
 import pytest
 from api_kit import COUNTER, LOCKER
-from consigne.server.api.outside import BodyLimit
 from host_kit import device_key
 
 SENTENCE = re.compile(
@@ -201,23 +200,36 @@ def test_a_body_without_end_is_not_read_to_its_end(world, told):
     assert answer.status_code == 413 and "at most 1000000 bytes" in answer.json()["detail"]
 
 
+class SetForward(asyncio.SelectorEventLoop):
+    """An event loop whose clock a test sets forward."""
+
+    ahead_s = 0.0
+
+    def time(self):
+        return super().time() + self.ahead_s
+
+
 @pytest.mark.parametrize("path", [f"/lockers/{LOCKER}/reserve", "/login"])
-def test_a_body_that_never_arrives_is_waited_for_no_longer_than_said(tmp_path, path):
-    world = api_kit.made(f"sqlite:///{tmp_path / 'host.db'}")
-    limit = next(one for one in world.app.user_middleware if one.cls is BodyLimit)
-    limit.kwargs["body_s"] = 0.1
+def test_a_body_that_never_arrives_is_waited_for_no_longer_than_said(world, path):
+    waited = []
 
     async def stalled():
         yield b"{"
+        loop = asyncio.get_running_loop()
+        for loop.ahead_s in (12, 21):
+            for _ in range(5):
+                await asyncio.sleep(0)  # a request whose time is up is ended here
+            waited.append(loop.ahead_s)
         await asyncio.Event().wait()
 
     type_ = "application/x-www-form-urlencoded" if path == "/login" else "application/json"
-    answer = world.ask("POST", path, content=stalled(), headers={"content-type": type_})
-    world.host.database.close()
+    asked = ("POST", path, {"content": stalled(), "headers": {"content-type": type_}})
+    answer = world.ask_all([asked], loop_factory=SetForward)[0]
     assert (answer.status_code, answer.json()) == (
         408,
-        {"detail": "the body did not arrive within 0.1 s: send it again, in one go"},
+        {"detail": "the body did not arrive within 20 s: send it again, in one go"},
     )
+    assert waited == [12]
 
 
 def test_a_wrong_method_is_told_the_right_ones(world):

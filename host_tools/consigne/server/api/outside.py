@@ -19,15 +19,10 @@ class BodyLimit:
     """ASGI middleware: a body that says that it is too long is not read; one that stalls is not awaited.
 
     One that does not say so is broken off at the limit, see ``max_body_size`` of the routes.
-
-    Parameters
-    ----------
-    body_s
-        Seconds for a whole body to arrive, however it dribbles.
     """
 
-    def __init__(self, app: ASGIApp, body_s: float = BODY_S) -> None:
-        self._app, self._body_s = app, body_s
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -38,7 +33,7 @@ class BodyLimit:
             await JSONResponse({"detail": TOO_LONG}, 413)(scope, receive, send)
             return
         async with asyncio.timeout(None) as limit:
-            body = _Body(receive, send, limit, self._body_s)
+            body = _Body(receive, send, limit)
             try:
                 await self._app(scope, body.receive, body.send)
                 return
@@ -46,31 +41,30 @@ class BodyLimit:
                 if body.is_answered:
                     raise
         # Only the time above and the server at its end cancel a request, whose task ends here either way.
-        await _cut_short(self._body_s if limit.expired() else None)(scope, receive, send)
+        await _cut_short(limit.expired())(scope, receive, send)
 
 
-def _cut_short(body_s: float | None) -> JSONResponse:
-    """What is said to a request whose body did not arrive within ``body_s``, or at the end of the host."""
-    if body_s is None:
-        status, told = 503, "the host is being stopped: ask again in a minute"
+def _cut_short(is_late: bool) -> JSONResponse:
+    """What is said to a request whose body did not arrive in time, or at the end of the host."""
+    if is_late:
+        status, told = 408, f"the body did not arrive within {BODY_S:g} s: send it again, in one go"
     else:
-        status, told = 408, f"the body did not arrive within {body_s:g} s: send it again, in one go"
+        status, told = 503, "the host is being stopped: ask again in a minute"
     return JSONResponse({"detail": told}, status, {"connection": "close"})
 
 
 class _Body:
     """Has a request end when its body is late; one whose answer has begun is not ended."""
 
-    def __init__(self, receive: Receive, send: Send, limit: asyncio.Timeout, seconds: float) -> None:
+    def __init__(self, receive: Receive, send: Send, limit: asyncio.Timeout) -> None:
         self._receive, self._send, self._limit = receive, send, limit
-        self._seconds = seconds
         self._is_bounded = True
         self.is_answered = False
 
     async def receive(self) -> Message:
         """The next part; the time begins with the first, for a route may have no use for a body."""
         if self._is_bounded and self._limit.when() is None:
-            self._limit.reschedule(asyncio.get_running_loop().time() + self._seconds)
+            self._limit.reschedule(asyncio.get_running_loop().time() + BODY_S)
         message = await self._receive()
         if not message.get("more_body", False):
             self._release()

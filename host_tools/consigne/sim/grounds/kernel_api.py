@@ -25,9 +25,6 @@ class _Loop:
     def set_exception_handler(self, handler: Callable[[Any, dict[str, object]], Any] | None) -> None:
         self._kernel.handler = handler
 
-    def get_exception_handler(self) -> Callable[[Any, dict[str, object]], Any] | None:
-        return self._kernel.handler
-
 
 class QuietConsole:
     """A ``sys.stdin`` at which nobody types, for a ``Stream`` that is only read."""
@@ -48,9 +45,6 @@ class Stream:
     def __init__(self, socket: Socket) -> None:
         self._socket = socket
         self._out = b""
-
-    def get_extra_info(self, name: str) -> Any:
-        return {"peername": self._socket.peer}[name]
 
     async def read(self, n: int = -1) -> bytes:
         if n >= 0:

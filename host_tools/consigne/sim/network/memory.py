@@ -78,7 +78,7 @@ class MemoryNetwork:
             raise OSError(errno.ECONNREFUSED, "connection refused")
         link = Link(self)
         self._links.append(link)
-        link.socket = Socket(kernel, link, (host, port))
+        link.socket = Socket(kernel, link)
         link.endpoint = server.accept(link)
         return link.socket
 
@@ -158,9 +158,8 @@ class Link:
 class Socket:
     """The locker's end: what a stream reads and writes."""
 
-    def __init__(self, kernel: Scheduler, link: Link, peer: tuple[str, int]) -> None:
+    def __init__(self, kernel: Scheduler, link: Link) -> None:
         self.kernel = kernel
-        self.peer = peer
         self._link = link
         self._received = bytearray()
         self._ended = False
