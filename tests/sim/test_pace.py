@@ -190,3 +190,16 @@ def test_nothing_is_concluded_while_the_interpreter_changes_what_it_says(turn: i
     clock.received(8)
     assert (page.lost_us, page.received_bytes) == (0, 8)
     clock.close()
+
+
+def test_an_interpreter_that_does_not_say_what_it_does_has_the_machines_time() -> None:
+    """Such as one whose calls of the C library nobody replaces: its keys came once in a thousand seconds."""
+    clock = PacedClock()
+    clock.starts()
+    clock.started(os.getpid(), keeps_page=False)
+    clock.paced()  # an answer that takes its time was sent
+    start_us, end_s = clock.now_us(), time.monotonic() + 10
+    while clock.now_us() == start_us and time.monotonic() < end_s:
+        pass
+    assert clock.now_us() > start_us
+    clock.close()

@@ -26,6 +26,8 @@ def interpreter() -> str | None:
 class NarrowGround(MicroPythonGround):
     """Runs the firmware on the 32-bit interpreter, from images in mapped memory."""
 
+    keeps_page = False  # a process of 32 bits cannot be loaded into ``romboot.py``'s
+
     def _command(self) -> list[str]:
         return self._from_images([rom.image(LAUNCHER.parent), rom.image(self._firmware)])
 

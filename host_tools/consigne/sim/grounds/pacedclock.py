@@ -29,6 +29,7 @@ class PacedClock(Clock):
         self._page = mapped(self.descriptor)
         self._page.limit_us = FAR_US
         self._pid = 0
+        self._keeps_page = True
         self._floor_us: int = 0
         self._at_us: int | None = None  # while a callback runs: when it was due
         self._flow: tuple[int, int] | None = None  # from this time and machine's clock on time just flows
@@ -107,8 +108,12 @@ class PacedClock(Clock):
         self._page.sent_bytes = self._page.received_bytes = 0
         self._change(STARTING, self.now_us())
 
-    def started(self, pid: int) -> None:
+    def started(self, pid: int, keeps_page: bool = True) -> None:
+        """The interpreter runs.  One that does not write the page has the machine's time until it ends."""
         self._pid = pid
+        self._keeps_page = keeps_page
+        if not keeps_page:
+            self.flows()
 
     def ended(self) -> None:
         """There is no interpreter any more."""
@@ -122,7 +127,7 @@ class PacedClock(Clock):
 
     def paced(self) -> None:
         """The interpreter goes on: from here on time is reckoned by what it does."""
-        if self._flow is None:
+        if self._flow is None or not self._keeps_page:
             return
         now_us = self.now_us()
         self._flow = None

@@ -59,6 +59,9 @@ def interpreter() -> str:
 class MicroPythonGround:
     """Runs ``main.py`` of ``firmware`` in ``directory`` with a heap of ``heap_kb``."""
 
+    keeps_page = True
+    """Whether its interpreter shares the board's time, see ``pace.py``."""
+
     def __init__(
         self, board: Board, directory: Path, firmware: Path | None, heap_kb: int, from_source: bool = False
     ) -> None:
@@ -105,7 +108,7 @@ class MicroPythonGround:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl+C is for the simulation; the firmware ends when it does
             )
-        self._clock.started(self._process.pid)
+        self._clock.started(self._process.pid, self.keeps_page)
         assert self._process.stdout is not None
         os.set_blocking(self._process.stdout.fileno(), False)
         self._socket = ours
