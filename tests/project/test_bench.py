@@ -1,12 +1,18 @@
 """The bench as a program: it measures what it promises, whatever happens to one of its parts."""
 
+import ast
 import importlib
 import io
 import json
+import subprocess
 import threading
 from pathlib import Path
 
+import consigne
+import lab.bench
 import pytest
+from consigne import firmware_dir
+from consigne.sim.grounds.process import interpreter
 from lab.bench import cycles, journal, latency, narrow
 from lab.bench.__main__ import PARTS, Bench
 from lab.bench.goals import meets
@@ -99,6 +105,24 @@ def test_what_is_promised_is_measured_by_the_bench(part: str) -> None:
 
 def test_no_promise_belongs_to_a_part_that_the_bench_does_not_run() -> None:
     assert set(PROMISED) <= set(PARTS)
+
+
+PROGRAMS = [
+    path for path in Path(lab.bench.__path__[0]).glob("probe_*.py") if "sys.argv[1]" in path.read_text()
+]
+"""Those that MicroPython is given as they are; the others stand in a firmware's place."""
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.stem)
+def test_what_a_program_for_the_device_imports_is_there(program: Path) -> None:
+    """The bench alone runs them, and nobody waits for a whole bench to see that a module has moved."""
+    lines = [ast.unparse(line) for line in ast.parse(program.read_text()).body]
+    begin = [f"import sys; sys.path[0] = {str(program.parent)!r}"]
+    begin.append(f"sys.argv[1:] = [{str(firmware_dir())!r}, {consigne.__path__[0]!r}]")
+    begin += [line for line in lines if line.startswith(("import ", "from ", "sys.path"))]
+    command = [interpreter(), "-c", "\n".join(begin)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def _bench(tmp_path: Path) -> tuple[Bench, io.StringIO]:

@@ -112,8 +112,7 @@ def _capacity() -> dict[str, float]:
 def _interpreter() -> dict[str, float]:
     """Times on MicroPython, and littlefs, which only it has; see ``probe_journal.py``."""
     probe = Path(__file__).with_name("probe_journal.py")
-    host_tools = Path(__file__).resolve().parents[2]
-    command = [interpreter(), "-X", "heapsize=64m", str(probe), str(firmware_dir()), str(host_tools)]
+    command = [interpreter(), "-X", "heapsize=64m", str(probe), str(firmware_dir())]
     with undisturbed():
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
     seen: dict[str, float] = json.loads(done.stdout)

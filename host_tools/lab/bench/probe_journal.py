@@ -1,6 +1,6 @@
 """Runs on MicroPython: the journal beside littlefs and beside plain reading, all in one interpreter.
 
-    micropython -X heapsize=64m probe_journal.py <firmware directory> <host_tools directory>
+    micropython -X heapsize=64m probe_journal.py <firmware directory>
 
 Prints one line of JSON.  Times are in microseconds and the shortest of many: whatever else the
 machine does meanwhile only ever adds.  Started by ``bench/journal.py``.
@@ -17,11 +17,11 @@ import time
 import vfs
 from binascii import crc32
 
-sys.path[:0] = [sys.argv[1], sys.argv[2]]
+sys.path.insert(0, sys.argv[1])
 
-from .traffic import Traffic
 from locker.core import records as device_records
 from locker.journal.log import Journal
+from traffic import Traffic
 
 SECTOR_BYTES = 4096
 SECTORS = 256
