@@ -6,7 +6,7 @@ Prints one line of JSON.  Times are in microseconds and the shortest of many: wh
 machine does meanwhile only ever adds.  Started by ``bench/journal.py``.
 """
 # mypy: ignore-errors
-# ruff: noqa: E402, I001
+# ruff: noqa: I001
 # (a program for MicroPython, where annotations would need modules that are not there)
 
 import gc
