@@ -394,6 +394,84 @@ def test_star_goes_through_every_language_and_the_next_person_finds_the_site_s_o
     assert b.lines[1] == "Type your code, then"
 
 
+def _greets(b, language):
+    return b.lines == texts.render("idle", (b.site.site_name,), language)
+
+
+def test_who_mistypes_reads_on_in_the_language_chosen_and_star_goes_on_from_there():
+    for keys, screen in (("11111111#", "wrong_code"), ("123#", "code_length"), ("123456789#", "code_length")):
+        for after, language in (("", "fr"), ("#", "fr"), ("*", "de"), ("**", "en")):
+            b = CoreRig()
+            b.press("*" + keys)
+            assert b.lines == texts.render(screen, (8,) if screen == "code_length" else (), "fr")
+            b.press(after)
+            b.pass_s(7)
+            assert _greets(b, language), (keys, after)
+            b.press("1")
+            assert b.lines == texts.render("typing", ("1",), language), (keys, after)
+
+
+def test_the_language_chosen_stays_until_nobody_has_touched_anything_for_as_long_as_digits_do():
+    b = CoreRig()
+    b.press("*")
+    b.pass_s(19)
+    b.press("11111111#")
+    b.pass_s(19)
+    assert _greets(b, "fr")
+    b.pass_s(1)
+    assert _greets(b, "en") and b.core.session.state == dialog.IDLE
+    b.press("*11111111#")
+    b.pass_s(15)
+    b.press("#1")
+    b.pass_s(19)
+    assert b.lines == texts.render("typing", ("1",), "fr")
+    b.pass_s(1)
+    assert _greets(b, "en")
+
+
+def test_the_language_chosen_outlasts_a_collection_and_the_countdown():
+    b = CoreRig()
+    door = b.deposit("RR123456785FR")
+    b.press("*" + b.derived("RR123456785FR") + "#")
+    b.shut(door)
+    b.pass_s(7)
+    assert _greets(b, "fr")
+    b.pass_s(30)
+    for _ in range(20):
+        b.press("11111111#")
+    b.pass_s(30)
+    b.press("*11111111#")
+    assert b.screen == "locked"
+    b.pass_s(16)
+    assert _greets(b, "fr")
+    b.press("11111111#*")
+    assert _greets(b, "de"), "star leads on from the countdown too"
+    b.pass_s(30)
+    assert _greets(b, "en")
+
+
+def test_who_walked_away_from_an_open_door_leaves_no_language_behind():
+    b = CoreRig()
+    b.deposit("RR123456785FR")
+    b.press("*" + b.derived("RR123456785FR") + "#")
+    b.pass_s(100)
+    assert _greets(b, "en")
+
+
+def test_a_digit_too_many_is_refused_aloud_and_nothing_typed_is_cut():
+    b = CoreRig(site(digits=10))
+    b.press("12345678901")
+    assert b.core.session.typed == "1234567890"
+    beeps = [sound for (sound,) in b.of(events.FX_BEEP)]
+    assert beeps[-2:] == [events.BEEP_KEY, events.BEEP_ERROR] and beeps.count(events.BEEP_ERROR) == 1
+    b.pass_s(30)
+    b.press(b.window(events.TECHNICIAN, events.SERVICE, 1) + "#")
+    b.press("0000001")
+    assert b.core.session.typed == "000000" and b.of(events.FX_BEEP)[-1] == (events.BEEP_ERROR,)
+    b.press("#")
+    assert b.screen == "no_such_door" and b.pulses == [], "not the compartment that its last digits name"
+
+
 def test_scanning_a_code_works_like_typing_it_and_nonsense_is_answered():
     b = CoreRig()
     door = b.deposit("RR123456785FR")

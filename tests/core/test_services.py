@@ -287,6 +287,16 @@ def test_a_labelled_parcel_is_left_as_everywhere_and_a_typed_number_may_be_corre
     assert rig.screen == "which_size"
 
 
+def test_a_fifth_digit_of_a_home_is_refused_aloud_and_no_other_home_gets_the_parcel():
+    rig = _residence()
+    rig.press("9998")
+    assert [sound for (sound,) in rig.of(events.FX_BEEP)[-4:]] == [events.BEEP_KEY] * 4
+    rig.press("7")
+    assert rig.of(events.FX_BEEP)[-1] == (events.BEEP_ERROR,) and "9998_" in rig.lines[2]
+    rig.press("#")
+    assert rig.core.session.parcel == "@9998"
+
+
 def test_a_restart_between_deposit_and_pick_up_changes_nothing():
     rig = _residence()
     door = _leave(rig, "12")

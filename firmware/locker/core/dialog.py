@@ -70,7 +70,7 @@ typing card card
 typing together say_one_key
 typing timeout home
 locked token token
-locked star home
+locked star next_language
 locked timeout count_down
 opening door_opened door_opened
 opening door_again say_again
@@ -111,12 +111,12 @@ pick_out garbled say_bad_scan_stay
 pick_out hash goodbye
 pick_out star goodbye
 pick_out timeout home
-service digit type_door
+service digit type_number
 service hash service_open
-service star erase_door
+service star erase_number
 service timeout home
 message digit type
-message star home
+message star next_language
 message hash home
 message token token
 message code scanned_code
@@ -147,6 +147,7 @@ class Dialog:
         self.language = language
         self.state = IDLE
         self.door = -1
+        self._touched_ms = 0  # when somebody did something for the last time, in ticks
         self._clear()
 
     def _clear(self) -> None:
@@ -173,18 +174,31 @@ class Dialog:
         self._go(MESSAGE, MESSAGE_MS, screen, *args)
 
     def _fail(self, screen: str, *args: str | int) -> None:
-        self._core.effect((events.FX_BEEP, events.BEEP_ERROR))
+        self._beep(events.BEEP_ERROR)
         self._say(screen, *args)
+
+    def _beep(self, sound: int) -> None:
+        self._core.effect((events.FX_BEEP, sound))
+
+    def _digit(self, digit: str, most: int) -> None:
+        """Take a digit, or refuse it aloud: what is typed is never cut."""
+        fits = len(self.typed) < most
+        if fits:
+            self.typed += digit
+        self._beep(events.BEEP_KEY if fits else events.BEEP_ERROR)
 
     def _name(self) -> str:
         return self._core.names[self.door]
 
-    def home(self) -> None:
+    def home(self, stay_ms: int = 0) -> None:
+        """Greet; so much longer in the language that somebody chose here."""
         self._clear()
         self.door = -1
-        self.language = self._site_language
+        state = TYPING  # whose timer brings the site's own language back
+        if stay_ms <= 0 or self.language == self._site_language:
+            state, stay_ms, self.language = IDLE, -1, self._site_language
         screen, args = self._core.idle_screen(self.language)
-        self._go(IDLE, -1, screen, *args)
+        self._go(state, stay_ms, screen, *args)
 
     def speak(self, language: str) -> None:
         """Greet in another language from the next person on."""

@@ -6,7 +6,7 @@ really did.  It may be left at any moment (the person walks off, the power goes)
 
 from micropython import const
 
-from . import cabinet, doors, events, labels, reasons, screens
+from . import cabinet, doors, events, labels, limits, reasons, screens
 from .dialog import (
     COURIER,
     DONE,
@@ -66,10 +66,9 @@ class Errands(Dialog):
         answer = self._core.cabinet.order(self.door, purpose, role, holder, ref, self.parcel or d.parcel, now)
         if answer == cabinet.ORDERED:
             self._go(OPENING, _OPENING_MS, screens.OPENING, self._name())
-        elif answer == cabinet.OUT_OF_ORDER:
-            self._fail(screens.BROKEN, self._name())
         else:
-            self._fail(screens.IS_OPEN, self._name())
+            broken = answer == cabinet.OUT_OF_ORDER
+            self._fail(screens.BROKEN if broken else screens.IS_OPEN, self._name())
 
     # --- actions: a door is on its way --------------------------------------------------------------------
 
@@ -77,16 +76,15 @@ class Errands(Dialog):
         purpose = self._core.cabinet.doors[self.door].purpose
         if purpose == doors.FOR_DEPOSIT:
             self._go(FILL, _DOOR_OPEN_MS, screens.FILL, self._name())
-        elif purpose == doors.FOR_SERVICE:
-            self._go(TAKE, _DOOR_OPEN_MS, screens.CLOSE_IT, self._name())
         else:
-            self._go(TAKE, _DOOR_OPEN_MS, screens.TAKE, self._name())
+            screen = screens.CLOSE_IT if purpose == doors.FOR_SERVICE else screens.TAKE
+            self._go(TAKE, _DOOR_OPEN_MS, screen, self._name())
 
     def _do_say_again(self, now: "Now") -> None:
         self.show(screens.AGAIN, self._name())
 
     def _do_door_stuck(self, now: "Now") -> None:
-        self._core.effect((events.FX_BEEP, events.BEEP_ERROR))
+        self._beep(events.BEEP_ERROR)
         if (
             self._core.cabinet.doors[self.door].purpose == doors.NO_PURPOSE
         ):  # a deposit: given up, try elsewhere
@@ -111,11 +109,11 @@ class Errands(Dialog):
         self._say(screens.REPORTED, self._name())
 
     def _do_say_close_it(self, now: "Now") -> None:
-        self._core.effect((events.FX_BEEP, events.BEEP_REMIND))
+        self._beep(events.BEEP_REMIND)
         self.show(screens.CLOSE_IT, self._name())
 
     def _do_taken(self, now: "Now") -> None:
-        self._core.effect((events.FX_BEEP, events.BEEP_OK))
+        self._beep(events.BEEP_OK)
         if self.menu != IDLE:
             self.count += 1
             self._do_back(now)
@@ -133,6 +131,10 @@ class Errands(Dialog):
     def _do_back(self, now: "Now") -> None:
         self.parcel = self.typed = ""
         self.door = -1
+        self._ask()
+
+    def _ask(self) -> None:
+        """What the menu asks for, with what of it is typed."""
         if self.menu == SERVICE:
             self._go(SERVICE, _MENU_MS, screens.SERVICE, self.typed)
         elif self.menu == PICK_OUT:
@@ -145,7 +147,7 @@ class Errands(Dialog):
         if self.who[0] == events.CUSTOMER:
             self._fail(screen, *args)
             return
-        self._core.effect((events.FX_BEEP, events.BEEP_ERROR))
+        self._beep(events.BEEP_ERROR)
         self._go(self.menu, _MENU_MS, screen, *args)
 
     def _do_say_bad_scan_stay(self, now: "Now") -> None:
@@ -197,7 +199,7 @@ class Errands(Dialog):
 
     def _do_filled(self, now: "Now") -> None:
         if self._core.cabinet.doors[self.door].content == doors.PARCEL:
-            self._core.effect((events.FX_BEEP, events.BEEP_OK))
+            self._beep(events.BEEP_OK)
             self.count += 1
             if self.who[0] == events.CUSTOMER:  # a return: one parcel, no menu
                 self._say(screens.THANKS)
@@ -222,16 +224,17 @@ class Errands(Dialog):
         self.door, self.parcel = door, parcel
         self._order(doors.FOR_RECALL, now)
 
-    def _do_type_door(self, now: "Now", digit: str) -> None:
-        self.typed = (self.typed + digit)[-4:]
-        self._go(SERVICE, _MENU_MS, screens.SERVICE, self.typed)
+    def _do_type_number(self, now: "Now", digit: str) -> None:
+        door = self.menu == SERVICE
+        self._digit(digit, limits.DOOR_NAME_CHARS_MAX if door else limits.HOME_DIGITS_MAX)
+        self._ask()
 
-    def _do_erase_door(self, now: "Now") -> None:
+    def _do_erase_number(self, now: "Now") -> None:
         if not self.typed:
             self._do_goodbye(now)
             return
         self.typed = self.typed[:-1]
-        self._go(SERVICE, _MENU_MS, screens.SERVICE, self.typed)
+        self._ask()
 
     def _do_service_open(self, now: "Now") -> None:
         if self.typed not in self._core.names:

@@ -13,6 +13,7 @@ DISPLAY_ROWS = const(4)
 NAME_CHARS_MAX = const(DISPLAY_COLUMNS)  # of the site: a line of its own
 NOTICE_LINES_MAX = const(2)  # of the message that the host wants shown
 DOOR_NAME_CHARS_MAX = const(6)
+HOME_DIGITS_MAX = const(4)  # of a home's number at a residence
 LOCKER_CHARS_MAX = const(32)  # of a locker's own name, in topics and in the database
 
 # What a cabinet has.

@@ -23,7 +23,6 @@ _CONFIRM_MS = const(60_000)
 _MENU_MS = const(60_000)
 _DAY_S = const(86_400)
 _THURSDAY = const(3)  # the first of January 1970, where Monday is 0
-_HOME_DIGITS_MAX = const(4)
 _PARCELS_MAX = const(9)  # for one home at a time
 _NEXT = "0"
 
@@ -130,26 +129,16 @@ class Residence(Session):
     """Any carrier leaves parcels for a home by its number; residents open with a code or card of theirs."""
 
     ROWS = {
-        (COURIER, DIGIT): "type_home",
-        (COURIER, STAR): "erase_home",
+        (COURIER, DIGIT): "type_number",
+        (COURIER, STAR): "erase_number",
         (COURIER, HASH): "leave_home",
     }
 
-    def _do_back(self, now: "Now") -> None:
-        super()._do_back(now)
-        if self.state == COURIER:
-            self.show(screens.HOME, self.count, "")
-
-    def _do_type_home(self, now: "Now", digit: str) -> None:
-        self.typed = (self.typed + digit)[-_HOME_DIGITS_MAX:]
-        self._go(COURIER, _MENU_MS, screens.HOME, self.count, self.typed)
-
-    def _do_erase_home(self, now: "Now") -> None:
-        if not self.typed:
-            self._do_goodbye(now)
-            return
-        self.typed = self.typed[:-1]
-        self._go(COURIER, _MENU_MS, screens.HOME, self.count, self.typed)
+    def _ask(self) -> None:
+        if self.menu == COURIER:
+            self._go(COURIER, _MENU_MS, screens.HOME, self.count, self.typed)
+        else:
+            super()._ask()
 
     def _do_leave_home(self, now: "Now") -> None:
         if not self.typed:

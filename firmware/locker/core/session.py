@@ -4,6 +4,8 @@ Keys, scans and what doors did come in through the public methods; what each mea
 state stands in ``dialog.TABLE``.
 """
 
+from time import ticks_diff
+
 from micropython import const
 
 from . import doors, events, labels, reasons, records, screens
@@ -96,6 +98,8 @@ class Session(Errands):
     ROWS: dict[tuple[str, str], str] = {}  # lines that go before those of the table: services.py
 
     def _step(self, what: str, now: "Now", value: str | None = None) -> None:
+        if what != TIMEOUT:
+            self._touched_ms = now[0]
         does = self.ROWS.get((self.state, what)) or action(self.state, what)
         if not does:
             return
@@ -108,21 +112,18 @@ class Session(Errands):
     # --- actions: before a code is known -------------------------------------------------------------------
 
     def _do_home(self, now: "Now") -> None:
-        self.home()
+        """In the language that was chosen as long as whoever chose it may still be there."""
+        self.home(_TYPING_MS - ticks_diff(now[0], self._touched_ms))
 
     def _do_next_language(self, now: "Now") -> None:
         at = self._languages.index(self.language)
         self.language = self._languages[(at + 1) % len(self._languages)]
-        # The greeting names the languages that ``*`` leads to; the timer brings the site's own back.
-        screen, args = self._core.idle_screen(self.language)
-        self._go(TYPING, _TYPING_MS, screen, *args)
+        self.home(_TYPING_MS)
 
     def _do_type(self, now: "Now", digit: str) -> None:
         if self.state != TYPING:
             self._clear()
-        if len(self.typed) < labels.CODE_DIGITS_MAX:
-            self.typed += digit
-        self._core.effect((events.FX_BEEP, events.BEEP_KEY))
+        self._digit(digit, labels.CODE_DIGITS_MAX)
         self._go(TYPING, _TYPING_MS, screens.TYPING, self.typed)
 
     def _do_erase(self, now: "Now") -> None:
@@ -151,7 +152,7 @@ class Session(Errands):
         """One guess: recorded first, compared only when the record is durable."""
         if self._core.access.may_try(now)[1]:
             self._clear()
-            self._core.effect((events.FX_BEEP, events.BEEP_ERROR))
+            self._beep(events.BEEP_ERROR)
             self.count = _LOCKED_SHOWN_S
             self._do_count_down(now)
             return
@@ -167,7 +168,7 @@ class Session(Errands):
         wait_s = self._core.access.may_try(now)[1]
         self.count -= 1
         if wait_s <= 0 or self.count < 0:
-            self.home()
+            self._do_home(now)
             return
         self._go(LOCKED, _SECOND_MS, screens.LOCKED, wait_s // 60, wait_s % 60)
 
@@ -206,7 +207,7 @@ class Session(Errands):
         if duress:
             self._core.record(records.ALARM, ALARM_DURESS, role, holder, records.ANY_DOOR)
         self.who = (role, holder, ref)
-        self._core.effect((events.FX_BEEP, events.BEEP_OK))
+        self._beep(events.BEEP_OK)
         self._serve(action, door, parcel, now)
 
     def greeting(self, now: "Now") -> "Screen":

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from locker.core import events
+from locker.core import events, limits
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
@@ -22,7 +22,7 @@ from . import digits, grants
 TOKEN_DAYS_MAX = 366
 STANDING_DAYS_MAX = 3_660
 USES_MAX = 0xFF
-HOME_MAX = 9_999
+HOME_MAX = 10**limits.HOME_DIGITS_MAX - 1
 CARD_CHARACTERS_MAX = 20
 LOCKER = "locker"  # models.lockers.kind
 _COLLECT, _SERVICE, _TECHNICIAN = events.COLLECT, events.SERVICE, events.TECHNICIAN
