@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from . import anydicts
+
 ROOT = Path(__file__).parents[2]
 ROOTS = {
     "lab": ROOT / "host_tools" / "lab",
@@ -189,11 +191,10 @@ def _reached(module: str, below: dict[str, set[str]]) -> set[str]:
 
 
 def any_dicts() -> list[str]:
-    """Where the host says ``dict[str, Any]``: something without a type of its own crosses a border."""
-    return [
-        f"{path.relative_to(ROOT)}:{node.lineno}"
+    """Where the host says dictionary of anything (``anydicts.places``): what has no type crosses a border."""
+    sources = [
+        anydicts.read(module, path.read_text(encoding="utf-8"), package(module, path))
         for module, path in modules().items()
         if not module.startswith("locker")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Subscript) and ast.unparse(node) == "dict[str, Any]"
     ]
+    return [str(place) for place in anydicts.places(sources)]

@@ -1,0 +1,209 @@
+"""Dictionaries of anything: where the host's sources say that they do not know what a mapping holds."""
+
+import ast
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+_MAPPINGS = {
+    "ChainMap", "DefaultDict", "Dict", "Mapping", "MutableMapping", "OrderedDict", "UserDict", "defaultdict",
+    "dict",
+}  # fmt: skip
+_WRAPPERS = {"Annotated", "ClassVar", "Final", "NotRequired", "Optional", "ReadOnly", "Required", "Union"}
+
+
+class Place(NamedTuple):
+    """A line of a module that names a dictionary of anything."""
+
+    module: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.module}:{self.line}"
+
+
+class Module(NamedTuple):
+    """One module's tree, the full names of what it imports, and where its type expressions stand."""
+
+    name: str
+    tree: ast.Module
+    imported: Mapping[str, str]
+    annotations: list[ast.expr]
+
+
+def read(name: str, source: str, package: list[str]) -> Module:
+    """A module of a package; an annotation that is written as a text counts as what the text says."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        for field in ("annotation", "returns"):
+            _parse_texts(node, field)
+        if isinstance(node, ast.Call):
+            _parse_arguments(node)
+    marked = [getattr(node, field, None) for node in ast.walk(tree) for field in ("annotation", "returns")]
+    return Module(name, tree, dict(_imports(tree, package)), [one for one in marked if one is not None])
+
+
+def _parse_texts(node: ast.AST, field: str) -> None:
+    annotation = getattr(node, field, None)
+    if isinstance(annotation, ast.expr):
+        setattr(node, field, _parsed(annotation))
+
+
+def _parse_arguments(call: ast.Call) -> None:
+    """Types that are handed to what makes or wants a type."""
+    made_by = _last(call.func)
+    if made_by == "cast":
+        call.args[:1] = [_parsed(one) for one in call.args[:1]]
+    elif made_by == "NewType":
+        call.args[1:] = [_parsed(one) for one in call.args[1:]]
+    elif made_by == "TypedDict":
+        for fields in call.args[1:]:
+            if isinstance(fields, ast.Dict):
+                fields.values = [_parsed(one) for one in fields.values]
+
+
+def _parsed(expression: ast.expr) -> ast.expr:
+    return _Texts().visit(expression)  # type: ignore[no-any-return]
+
+
+class _Texts(ast.NodeTransformer):
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        return node if _last(node.value) == "Literal" else self.generic_visit(node)
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
+        if not isinstance(node.value, str):
+            return node
+        try:
+            parsed = ast.parse(node.value, mode="eval").body
+        except SyntaxError:
+            return node
+        for inner in ast.walk(parsed):
+            ast.copy_location(inner, node)
+        return parsed
+
+
+def _imports(tree: ast.Module, package: list[str]) -> Iterator[tuple[str, str]]:
+    """Each name that an import gives to the module, and the full name of what it stands for."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                top = alias.name.partition(".")[0]
+                yield (alias.asname, alias.name) if alias.asname else (top, top)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else []
+            base = ".".join([*above, *([node.module] if node.module else [])])
+            yield from ((alias.asname or alias.name, f"{base}.{alias.name}") for alias in node.names)
+
+
+def _last(node: ast.expr) -> str:
+    return ast.unparse(node).split(".")[-1]
+
+
+class _Search:
+    """What is known of all modules together: the names that stand for such a dictionary, and for ``Any``."""
+
+    def __init__(self, modules: list[Module]) -> None:
+        self._modules = modules
+        self._aliases: set[str] = set()
+        self._anything = {"typing.Any", "typing_extensions.Any"}
+        before = -1
+        while len(self._aliases) + len(self._anything) > before:
+            before = len(self._aliases) + len(self._anything)
+            for module in modules:
+                self._learn(module)
+
+    def _learn(self, module: Module) -> None:
+        """Names that a module gives to what is known; also those that it hands on by importing them."""
+        for name, target in module.imported.items():
+            if target in self._aliases:
+                self._aliases.add(f"{module.name}.{name}")
+        for name, meaning, parts in _definitions(module.tree):
+            if self._is_anything(module, meaning):
+                self._anything.add(f"{module.name}.{name}")
+            elif any(self._is_one(module, node) for node in parts):
+                self._aliases.add(f"{module.name}.{name}")
+
+    def _full(self, module: Module, node: ast.AST) -> str:
+        """The full name of what a name stands for, "" of what is no name."""
+        if not isinstance(node, ast.Name | ast.Attribute):
+            return ""
+        first, _, rest = ast.unparse(node).partition(".")
+        full = module.imported.get(first, f"{module.name}.{first}")
+        return f"{full}.{rest}" if rest else full
+
+    def _is_anything(self, module: Module, node: ast.expr) -> bool:
+        """``Any``, whatever it is called, alone or as one of several."""
+        if isinstance(node, ast.BinOp):
+            return self._is_anything(module, node.left) or self._is_anything(module, node.right)
+        if isinstance(node, ast.Subscript) and _last(node.value) in _WRAPPERS:
+            parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+            return any(self._is_anything(module, part) for part in parts)
+        full = self._full(module, node)
+        return full in self._anything
+
+    def _is_mapping(self, module: Module, node: ast.AST) -> bool:
+        return self._full(module, node).split(".")[-1] in _MAPPINGS
+
+    def _is_one(self, module: Module, node: ast.AST) -> bool:
+        """A mapping of something to ``Any``, or a name for such."""
+        if isinstance(node, ast.Subscript) and self._is_mapping(module, node.value):
+            parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+            return self._is_anything(module, parts[-1])
+        return (
+            isinstance(getattr(node, "ctx", ast.Load()), ast.Load)
+            and self._full(module, node) in self._aliases
+        )
+
+    def places(self) -> Iterator[Place]:
+        """In the order of modules and lines."""
+        for module in self._modules:
+            found = [node for node in ast.walk(module.tree) if self._is_one(module, node)]
+            found += [node for top in module.annotations for node in self._bare(module, top)]
+            yield from sorted(Place(module.name, getattr(node, "lineno", 0)) for node in found)
+
+    def _bare(self, module: Module, annotation: ast.expr) -> list[ast.AST]:
+        """Mappings of which an annotation does not say at all what they hold."""
+        told = [node.value for node in ast.walk(annotation) if isinstance(node, ast.Subscript)]
+        return [node for node in ast.walk(annotation) if self._is_mapping(module, node) and node not in told]
+
+
+def _definitions(tree: ast.Module) -> Iterator[tuple[str, ast.expr, Sequence[ast.AST]]]:
+    """Names that a module defines by a type, ``X = dict[..]``, ``NewType``, ``class X(dict[..])``.
+
+    With each comes that type, and the parts of it that make the name stand for such a dictionary.
+    """
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            yield from ((node.name, base, [base]) for base in node.bases)
+        elif isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+            target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+            value = node.value
+            if isinstance(value, ast.Call) and _last(value.func) in ("NewType", "TypeAliasType"):
+                value = value.args[1]
+            if isinstance(target, ast.Name) and _is_type(value):
+                yield target.id, value, list(ast.walk(value))
+
+
+def _is_type(node: ast.expr) -> bool:
+    """Whether an expression may be a type: names, ``|`` and brackets, nothing that is carried out."""
+    allowed = (ast.Name, ast.Attribute, ast.Subscript, ast.BinOp, ast.Tuple, ast.List, ast.Constant)
+    inner = (one for one in ast.walk(node) if isinstance(one, ast.expr))
+    return isinstance(node, ast.Name | ast.Attribute | ast.Subscript | ast.BinOp) and all(
+        isinstance(one, allowed) for one in inner
+    )
+
+
+def places(modules: Iterable[Module]) -> list[Place]:
+    """Every place that says: a mapping, and nobody knows of what.
+
+    Counted is, in annotations, in definitions of types and wherever else a type is named
+
+    * ``dict``, ``Mapping``, ``MutableMapping`` and their kin whose value is ``Any``, ``Any`` as one of
+      several or a name for ``Any``; inside another type too: ``list[dict[str, Any]]`` is one;
+    * such a mapping without brackets, in an annotation: it holds anything;
+    * each use of a name that stands for a type with such a mapping in it, in whichever module, and of a class
+      derived from one.
+
+    Not counted is ``dict[str, object]``, which lets nobody use a value before it was looked at, nor ``Any``
+    within a value that is something: ``dict[str, list[Any]]``.
+    """
+    return list(_Search(list(modules)).places())
