@@ -2,7 +2,10 @@
 ``locker/config.py``, and every configuration is checked by them before it leaves this package.
 """
 
-from typing import NotRequired, TypedDict
+from collections.abc import Sequence
+from typing import NotRequired, Required
+
+from typing_extensions import ReadOnly, TypedDict
 
 from .document import (
     Clock,
@@ -70,15 +73,20 @@ class Channel(TypedDict):
     channel: int
 
 
-class WiredDoor(TypedDict):
-    """A door with its channels by name and nothing left out."""
+class DoorWires(TypedDict):
+    """A door's lock and sensor, each on a channel of a bank."""
 
     name: str
-    size: int
     lock: Channel
     reed: Channel
-    low: bool
     closed_level: int
+
+
+class WiredDoor(DoorWires):
+    """A door with its channels by name and nothing left out."""
+
+    size: int
+    low: bool
 
 
 class DeviceSupply(TypedDict):
@@ -175,6 +183,26 @@ class WiredConfig(DeviceSite):
     """The same with every channel by the name of its bank, as the simulator reads it."""
 
     doors: list[WiredDoor]
+
+
+class Wiring(TypedDict, total=False):
+    """What the simulator reads of a ``WiredConfig``; a bench wired by hand leaves out what it has not."""
+
+    board: ReadOnly[str]
+    arm_pin: ReadOnly[int]
+    i2c: ReadOnly[Sequence[DeviceBus]]
+    expanders: ReadOnly[Sequence[DeviceExpander]]
+    shifts: ReadOnly[Sequence[DeviceChain]]
+    rs485: ReadOnly[Sequence[Rs485]]
+    boards: ReadOnly[Sequence[DeviceLockBoard]]
+    doors: ReadOnly[Required[Sequence[DoorWires]]]
+    keypad: ReadOnly[MatrixKeypad | WiegandKeypad]
+    scanner: ReadOnly[Scanner]
+    display: ReadOnly[DeviceDisplay]
+    buzzer: ReadOnly[OnPin]
+    led: ReadOnly[OnPin]
+    senses: ReadOnly[DeviceSenses]
+    network: ReadOnly[DeviceNetwork]
 
 
 class DoorLayout(TypedDict):

@@ -5,10 +5,9 @@ one's own build with ROMFS, which executes it in place.
 """
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from consigne.cabinet.deviceconfig import Identity, WiredConfig
 from consigne.device import image, interpreter
 from consigne.firmware import application
 from consigne.sim.virtualboard import image as chip_image
@@ -19,9 +18,7 @@ from consigne.sim.virtualboard.psram import Psram
 RELEASE = "v1.28.0"
 
 
-def flashed(
-    config: Mapping[str, Any], identity: Mapping[str, Any], directory: Path, psram: str
-) -> VirtualBoard:
+def flashed(config: WiredConfig, identity: Identity, directory: Path, psram: str) -> VirtualBoard:
     """A virtual board as ``device flash`` and ``device provision`` leave it, in this cabinet.
 
     ``psram``: how the board's PSRAM is wired (``cabinet.profiles``), "" for a board without.  ``ValueError``

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self, TextIO
 
 from consigne.broker.broker import EmbeddedBroker
+from consigne.cabinet.deviceconfig import Identity
 from consigne.server.fleet.fleet import Door
 from consigne.server.service import HostService
 from consigne.sim import reference
@@ -70,13 +71,13 @@ class Stage:
             self.locker.listeners.append(lambda line: log.write(f"{told(line)}\n"))
         self.device_key = bytes.fromhex(identity["device_key"])
 
-    def _identity(self) -> dict[str, str]:
+    def _identity(self) -> Identity:
         """The cabinet's keys: the kept ones, or new ones."""
         path = self.directory / "identity.json"
         if not path.exists():
             path.touch(mode=0o600)
             path.write_text(json.dumps(reference.identity()))
-        known: dict[str, str] = json.loads(path.read_text())
+        known: Identity = json.loads(path.read_text())
         return known
 
     async def __aenter__(self) -> Self:

@@ -5,9 +5,10 @@ What the wizard sends to a console runs on the simulated board as it would on a 
 """
 
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
+from consigne.cabinet.deviceconfig import WiredConfig
 from consigne.sim.board.board import Board
 from consigne.sim.board.wire import Port
 from consigne.sim.clock import VirtualClock
@@ -87,7 +88,7 @@ class UnknownCabinet:
     ``psram`` as in ``Board.of``.
     """
 
-    def __init__(self, config: Mapping[str, Any], seed: int = 0, psram: str | None = None) -> None:
+    def __init__(self, config: WiredConfig, seed: int = 0, psram: str | None = None) -> None:
         self.clock = VirtualClock()
         self.board = Board.of(config, self.clock, psram)
         self.cabinet = Cabinet(self.board, config, seed)

@@ -12,9 +12,11 @@ thread, and acts there.  On the virtual ground nothing happens until ``run_for``
 import json
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypedDict, TypeVar
+
+from consigne.cabinet.deviceconfig import Identity, Wiring
 
 from .board.board import CAUSE_NAMES, Board
 from .board.flash import NorFlash
@@ -88,8 +90,8 @@ class SimLocker:
 
     def __init__(
         self,
-        config: Mapping[str, Any],
-        identity: Mapping[str, Any],
+        config: Wiring,
+        identity: Identity | None,
         directory: Path,
         ground: str = "micropython",
         *,
@@ -100,7 +102,7 @@ class SimLocker:
         seed: int = 0,
         psram: str | None = None,
     ) -> None:
-        self.name = str(identity.get("locker", "locker"))
+        self.name = identity["locker"] if identity is not None else "locker"
         self.directory = directory
         self.log: deque[Line] = deque(maxlen=LOG_LINES)
         self.ends: list[str] = []
@@ -148,16 +150,13 @@ class SimLocker:
         """What runs the firmware in a process of its own."""
         return MicroPythonGround(self.board, self.directory, firmware, heap_kb)
 
-    def _write_files(
-        self, config: Mapping[str, Any], identity: Mapping[str, Any], real_network: bool
-    ) -> None:
-        device = dict(config)
-        network = config.get("network")
+    def _write_files(self, config: Wiring, identity: Identity | None, real_network: bool) -> None:
+        device, network = dict(config), config.get("network")
         if network and real_network:
             self.netcut = NetCut((network["broker"], network["port"]))
             device["network"] = {**network, "broker": "127.0.0.1", "port": self.netcut.port}
         (self.directory / "config.json").write_text(json.dumps(device))
-        (self.directory / "identity.json").write_text(json.dumps(dict(identity)))
+        (self.directory / "identity.json").write_text(json.dumps(identity or {}))
 
     # --- where things happen ----------------------------------------------------------------------
     def call(self, function: Callable[[], T]) -> T:

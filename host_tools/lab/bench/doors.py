@@ -7,10 +7,16 @@ and of its pulses; the keypad bounces and its wires catch noise.
 
 import random
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 
-from consigne.cabinet.deviceconfig import DeviceChain, DeviceExpander, WiredDoor
+from consigne.cabinet.deviceconfig import (
+    DeviceChain,
+    DeviceExpander,
+    DoorWires,
+    WiredConfig,
+    WiredDoor,
+    Wiring,
+)
 from consigne.cabinet.document import WiegandKeypad
 from consigne.sim import reference
 from consigne.sim.board.board import HARD, SOFT, WATCHDOG
@@ -19,7 +25,7 @@ from consigne.sim.ground import RESTART_US
 from consigne.sim.locker import SimLocker
 
 from . import hands
-from .stand import Stand, StandConfig, StandDoor
+from .stand import Stand, StandConfig
 
 GOALS = {
     "doors.max_coil_on_ms": "<= 1000",
@@ -133,7 +139,7 @@ CHAIN: DeviceChain = {
 PCF: DeviceExpander = {"kind": "pcf8574", "i2c": 0, "address": 0x21, "int_pin": -1}
 
 
-def on_chips(chain: str, count: int) -> list[StandDoor]:
+def on_chips(chain: str, count: int) -> list[DoorWires]:
     """Doors on a chain of shift registers, their sensors on the PCF8574, and one with both on that."""
     pcf = "pcf8574@0:33"
     doors = [(chain, 3 * n, n) for n in range(count)] + [(pcf, 7, 6)]
@@ -148,7 +154,7 @@ def on_chips(chain: str, count: int) -> list[StandDoor]:
     ]
 
 
-def _plain(door: WiredDoor) -> StandDoor:
+def _plain(door: WiredDoor) -> DoorWires:
     return {
         "name": door["name"],
         "closed_level": door["closed_level"],
@@ -169,7 +175,7 @@ def mixed(pulses: tuple[int, ...], forever: bool) -> StandConfig:
         "i2c": demo["i2c"],
         "expanders": [*demo["expanders"], PCF],
         "shifts": [CHAIN],
-        "doors": [_plain(door) for door in demo["doors"]] + boards["doors"] + on_chips("74hc595@41", 2),
+        "doors": [*(_plain(door) for door in demo["doors"]), *boards["doors"], *on_chips("74hc595@41", 2)],
         "pulses": list(pulses),
         "forever": forever,
     }
@@ -220,13 +226,15 @@ def crowded_pulses() -> dict[str, float]:
 
 def boots() -> dict[str, float]:
     """Power cuts and resets of every kind at all moments of the start of the whole firmware."""
-    demo = {**reference.config(1), "network": {}}
-    chain = {**CHAIN, "data": 4, "clock": 5, "latch": 6, "enable": 7}
-    doors = [{**door, "size": 1} for door in on_chips("74hc595@6", 4)]
-    return worst(_boots(demo), _boots({**demo, "expanders": [PCF], "shifts": [chain], "doors": doors}))
+    demo = reference.config(1)
+    del demo["network"]
+    chain: DeviceChain = {**CHAIN, "data": 4, "clock": 5, "latch": 6, "enable": 7}
+    doors: list[WiredDoor] = [{**door, "size": 1, "low": False} for door in on_chips("74hc595@6", 4)]
+    others: WiredConfig = {**demo, "expanders": [PCF], "shifts": [chain], "doors": doors}
+    return worst(_boots(demo), _boots(others))
 
 
-def _boots(config: Mapping[str, object]) -> dict[str, float]:
+def _boots(config: Wiring) -> dict[str, float]:
     chance = random.Random(1)
     with tempfile.TemporaryDirectory() as directory:
         sim = SimLocker(config, reference.identity(), Path(directory), "virtual", clock=VirtualClock())

@@ -6,8 +6,12 @@ printed beside it: nothing can be known sooner than that.
 """
 
 import random
+from typing import TypedDict
 
-from .stand import Stand, StandConfig, StandDoor
+from consigne.cabinet.deviceconfig import DeviceBus, DeviceExpander, DeviceLockBoard, DoorWires
+from consigne.cabinet.document import Rs485
+
+from .stand import Stand, StandConfig
 
 # family -> locks, baud, what an input reads while its door is shut
 BOARDS = {
@@ -51,9 +55,18 @@ asyncio.run(main())
 """
 
 
-def _config(bank: str, count: int, closed_level: int, more: StandConfig) -> StandConfig:
+class Banks(TypedDict, total=False):
+    """What of a device's configuration has channels."""
+
+    i2c: list[DeviceBus]
+    expanders: list[DeviceExpander]
+    rs485: list[Rs485]
+    boards: list[DeviceLockBoard]
+
+
+def _config(bank: str, count: int, closed_level: int, more: Banks) -> StandConfig:
     """``count`` sensors on one bank; nobody pulses their locks, which are on a bank that is not there."""
-    doors: list[StandDoor] = [
+    doors: list[DoorWires] = [
         {
             "name": str(n),
             "closed_level": closed_level,

@@ -8,8 +8,11 @@ characters; the wait is counted from the moment a driver could know at the earli
 import random
 import tempfile
 from pathlib import Path
+from typing import TypedDict
 
 from consigne import firmware_dir
+from consigne.cabinet.deviceconfig import DeviceDisplay, WiredConfig
+from consigne.cabinet.document import WiegandKeypad
 from consigne.sim import reference
 from consigne.sim.locker import SimLocker
 from consigne.sim.parts.keypad import MatrixKeypad
@@ -62,15 +65,24 @@ async def main():
 
 asyncio.run(main())
 """
-_WIEGAND = {"kind": "wiegand", "d0": 39, "d1": 40, "bits": 8, "gap_ms": WIEGAND_GAP_MS}
-_OLED = {"kind": "ssd1306", "i2c": 0, "address": 0x3C}
-PANELS: dict[str, dict[str, object]] = {
+_WIEGAND: WiegandKeypad = {"kind": "wiegand", "d0": 39, "d1": 40, "bits": 8, "gap_ms": WIEGAND_GAP_MS}
+_OLED: DeviceDisplay = {"kind": "ssd1306", "i2c": 0, "address": 0x3C}
+
+
+class Parts(TypedDict, total=False):
+    """The parts of a panel in a device's configuration."""
+
+    keypad: WiegandKeypad
+    display: DeviceDisplay
+
+
+PANELS: dict[str, Parts] = {
     "matrix hd44780": {},
     "matrix ssd1306": {"display": _OLED},
     "wiegand hd44780": {"keypad": _WIEGAND},
     "wiegand ssd1306": {"keypad": _WIEGAND, "display": _OLED},
 }
-"""The parts of a panel in a device's configuration, where they are not the reference's."""
+"""Those that are not the reference's."""
 
 
 def run() -> dict[str, float]:
@@ -91,9 +103,11 @@ def run() -> dict[str, float]:
     }
 
 
-def typed(panel: dict[str, object], ground: str, count: int, keys_per_s: float) -> tuple[int, int, float]:
+def typed(panel: Parts, ground: str, count: int, keys_per_s: float) -> tuple[int, int, float]:
     """Keys lost, keys invented, and the longest wait beyond what the driver must wait (ms)."""
-    config = {**reference.config(1), "network": {}, **panel}
+    given = reference.config(1)
+    del given["network"]
+    config: WiredConfig = {**given, **panel}
     keys = "".join(random.Random(count).choices("0123456789*#", k=count))
     with tempfile.TemporaryDirectory() as folder:
         firmware = Path(folder, "firmware")

@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from consigne.cabinet.deviceconfig import Identity
 from consigne.protocol import frames
 from consigne.protocol.untrusted import dump
 from consigne.sim import reference
@@ -49,10 +50,16 @@ class Thief:
         self._random = random.Random(seed)
         self._clock = VirtualClock()
         self._host = Host(self._clock, _KEY)
-        identity = {"locker": "L0001", "device_key": _KEY.hex(), "mqtt_user": "", "mqtt_password": ""}
+        identity: Identity = {
+            "locker": "L0001",
+            "device_key": _KEY.hex(),
+            "mqtt_user": "",
+            "mqtt_password": "",
+            "wifi_password": "",
+        }
         self._locker = SimLocker(
             reference.config(1883),
-            {**identity, "wifi_password": ""},
+            identity,
             directory,
             "virtual",
             clock=self._clock,

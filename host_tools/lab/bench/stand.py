@@ -9,11 +9,10 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypedDict
+from typing import Any
 
 from consigne import firmware_dir
-from consigne.cabinet.deviceconfig import Channel, DeviceBus, DeviceChain, DeviceExpander, DeviceLockBoard
-from consigne.cabinet.document import MatrixKeypad, Rs485, WiegandKeypad
+from consigne.cabinet.deviceconfig import Wiring
 from consigne.sim.board.board import Board
 from consigne.sim.clock import VirtualClock
 from consigne.sim.grounds.pyground import VirtualGround
@@ -37,27 +36,9 @@ def report(text):
 """
 
 
-class StandDoor(TypedDict):
-    """A door's lock and sensor, each on a channel of a bank."""
-
-    name: str
-    closed_level: int
-    lock: Channel
-    reed: Channel
-
-
-class StandConfig(TypedDict, total=False):
+class StandConfig(Wiring, total=False):
     """What of a device's configuration a program of drivers needs; ``pulses`` and ``forever`` are its own."""
 
-    board: str
-    arm_pin: int
-    i2c: list[DeviceBus]
-    expanders: list[DeviceExpander]
-    shifts: list[DeviceChain]
-    rs485: list[Rs485]
-    boards: list[DeviceLockBoard]
-    doors: list[StandDoor]
-    keypad: MatrixKeypad | WiegandKeypad
     pulses: list[int]
     forever: bool
 

@@ -43,7 +43,8 @@ class Day:
         self.random = random.Random(seed)
         clock = VirtualClock()
         self.host = Host(clock, KEY, Faults(seed, lose=0.05, double=0.1, delay_us=300_000))
-        identity = {**reference.identity(), "device_key": KEY.hex()}
+        identity = reference.identity()
+        identity["device_key"] = KEY.hex()
         self.locker = SimLocker(
             reference.config(1883),
             identity,

@@ -104,7 +104,8 @@ class _Cabinet:
     """The whole firmware on MicroPython, with a burglar at its doors until it ``rests``."""
 
     def __init__(self, directory: Path, port: int) -> None:
-        identity = {**reference.identity(), "locker": REAL, "device_key": lockers.key_of(REAL).hex()}
+        identity = reference.identity()
+        identity["locker"], identity["device_key"] = REAL, lockers.key_of(REAL).hex()
         self.locker = SimLocker(reference.config(port), identity, directory / REAL)
         self.flash = directory / REAL / "journal.bin"
         self.forced = 0

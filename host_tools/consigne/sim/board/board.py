@@ -12,10 +12,11 @@ simulated ground.  Whatever happens here happens on one thread, the one that run
     board.pin(25).on_change(coil.armed)        # a part watches a wire
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from consigne.cabinet.chips import CHIPS
+from consigne.cabinet.deviceconfig import Wiring
 from consigne.firmware import layout
 
 from ..clock import Clock, Timer
@@ -116,7 +117,7 @@ class Board:
         self.watchdog_ms = 0
 
     @classmethod
-    def of(cls, config: Mapping[str, Any], clock: Clock, psram: str | None = None) -> "Board":
+    def of(cls, config: Wiring, clock: Clock, psram: str | None = None) -> "Board":
         """The board that a device's configuration is made for.
 
         ``psram`` None: as much as its chip can have.  Such an image has the fewest pins: what is right there

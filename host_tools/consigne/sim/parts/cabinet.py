@@ -1,7 +1,6 @@
 """A whole cabinet from a device's configuration: every part it names, wired where it says."""
 
-from collections.abc import Mapping
-from typing import Any
+from consigne.cabinet.deviceconfig import Channel, DeviceExpander, DeviceSenses, DoorWires, Wiring
 
 from ..board.board import Board
 from ..board.nets import Net
@@ -26,7 +25,7 @@ class Cabinet:
     ``scanner``, ``display``, ``buzzer``, ``lamp`` and ``phy`` are None where the configuration has none.
     """
 
-    def __init__(self, board: Board, config: Mapping[str, Any], seed: int = 0) -> None:
+    def __init__(self, board: Board, config: Wiring, seed: int = 0) -> None:
         """Build and wire all parts.  Raises KeyError or ValueError for a part or bank not modelled."""
         self.board = board
         for bus in config.get("i2c", ()):
@@ -45,25 +44,24 @@ class Cabinet:
         self.doors = [
             self._door(door, door_seed) for door_seed, door in enumerate(config["doors"], start=seed * 1000)
         ]
-        keys, codes, glass = (config.get(part) for part in ("keypad", "scanner", "display"))
+        keys, codes, glass = config.get("keypad"), config.get("scanner"), config.get("display")
         self.keypad: Keypad | None = keypad(board, keys, seed) if keys else None
         self.scanner: AnyScanner | None = scanner(board, codes, seed) if codes else None
         self.display: Display | None = display(board, glass, seed) if glass else None
         buzzer, led = config.get("buzzer"), config.get("led")
         self.buzzer = Buzzer(board, board.pin(buzzer["pin"])) if buzzer else None
         self.lamp = Lamp(board, board.pin(led["pin"])) if led else None
-        self._add_senses(config.get("senses") or {}, seed)
-        network = config.get("network") or {}
+        self._add_senses(config.get("senses", {}), seed)
+        network = config.get("network")
         self.phy: Lan8720 | W5500 | None = None
-        if network.get("kind") == "ethernet":
+        if network and network["kind"] == "ethernet":
             self.phy = (W5500 if network["phy"] == "w5500" else Lan8720)(board, network)
 
-    def _add_senses(self, given: Mapping[str, Any], seed: int) -> None:
+    def _add_senses(self, given: DeviceSenses, seed: int) -> None:
         """``clock``, ``lid``, ``mains``, ``rail`` and ``strip``: None where there is none."""
         board = self.board
-        clock, tamper, mains, supply, strip = (
-            given.get(part) for part in ("clock", "tamper", "mains", "supply", "strip")
-        )
+        clock, tamper, mains = given.get("clock"), given.get("tamper"), given.get("mains")
+        supply, strip = given.get("supply"), given.get("strip")
         self.clock_chip = Ds3231(board, clock["i2c"], clock["address"]) if clock else None
         self.lid = self._contact(tamper["pin"], tamper.get("open_level", 1) == 1) if tamper else None
         self.mains = self._contact(mains["pin"], mains.get("lost_level", 1) == 1) if mains else None
@@ -79,7 +77,7 @@ class Cabinet:
         """A contact in its state of rest: the lid shut, the mains there."""
         return Contact(self.board, self.board.pin(pin), closed, pin in self.board.chip.input_only)
 
-    def _add_expander(self, expander: Mapping[str, Any]) -> None:
+    def _add_expander(self, expander: DeviceExpander) -> None:
         bus, address = expander["i2c"], expander["address"]
         chip: Mcp23017 | Pcf8574 | Tca9554
         if expander["kind"] == "mcp23017":
@@ -103,14 +101,14 @@ class Cabinet:
             ):  # INT is an open drain: there the wiring has a resistor
                 pin.pull("resistor", 1)
 
-    def _net(self, place: Mapping[str, Any]) -> Net:
+    def _net(self, place: Channel) -> Net:
         if place["bank"] == "gpio":
             return self.board.pin(int(place["channel"]))
         if place["bank"] in self.boards:
             return self.boards[place["bank"]].inputs[int(place["channel"])]
         return self.expanders[place["bank"]].nets[int(place["channel"])]
 
-    def _door(self, door: Mapping[str, Any], seed: int) -> Door:
+    def _door(self, door: DoorWires, seed: int) -> Door:
         name = door["name"]
         strike = self._strike(name, door["lock"], seed)
         reed = door["reed"]
@@ -118,7 +116,7 @@ class Cabinet:
         sensor = Reed(self.board, self._net(reed), door["closed_level"], seed, outside_pull_up)
         return Door(self.board, name, strike, sensor)
 
-    def _strike(self, name: str, lock: Mapping[str, Any], seed: int) -> Strike:
+    def _strike(self, name: str, lock: Channel, seed: int) -> Strike:
         if lock["bank"] in self.boards:
             line = self.boards[lock["bank"]].coils[int(lock["channel"])]
             return BoardStrike(self.board, name, line, self.supply, seed)

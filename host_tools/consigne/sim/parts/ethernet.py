@@ -3,8 +3,7 @@
 LAN8720: Microchip DS00002165.  W5500: WIZnet, "W5500 Datasheet".
 """
 
-from collections.abc import Mapping
-from typing import Any
+from consigne.cabinet.deviceconfig import DeviceNetwork
 
 from ..board.board import Board, Part
 from ..board.ethernet import RmiiWires, SpiWires, Wires
@@ -25,7 +24,7 @@ class EthernetChip(Part):
         Fault: its negotiation broke off, and it stays without a link until it is told to begin anew.
     """
 
-    def __init__(self, board: Board, wiring: Mapping[str, Any]) -> None:
+    def __init__(self, board: Board, wiring: DeviceNetwork) -> None:
         super().__init__(board)
         self.cable = True
         self.dhcp = True
@@ -48,7 +47,7 @@ class EthernetChip(Part):
 class Lan8720(EthernetChip):
     """The PHY; its supply may be switched by a pin."""
 
-    def __init__(self, board: Board, wiring: Mapping[str, Any]) -> None:
+    def __init__(self, board: Board, wiring: DeviceNetwork) -> None:
         super().__init__(board, wiring)
         power = wiring["power"]
         self._power = board.pin(power) if power >= 0 else None
@@ -62,8 +61,8 @@ class Lan8720(EthernetChip):
     def answers(self, wires: Wires) -> bool:
         if not isinstance(wires, RmiiWires) or not self.runs():
             return False
-        wired = tuple(self.wiring[key] for key in ("phy_addr", "mdc", "mdio"))
-        return wired == (wires.address, wires.mdc, wires.mdio)
+        wiring = self.wiring
+        return (wiring["phy_addr"], wiring["mdc"], wiring["mdio"]) == (wires.address, wires.mdc, wires.mdio)
 
     def clocked(self, wires: Wires) -> bool:
         wired = self.wiring["ref_clk"], self.wiring["ref_clk_out"]
@@ -73,7 +72,7 @@ class Lan8720(EthernetChip):
 class W5500(EthernetChip):
     """The controller on an SPI bus; a pin may hold it in reset."""
 
-    def __init__(self, board: Board, wiring: Mapping[str, Any]) -> None:
+    def __init__(self, board: Board, wiring: DeviceNetwork) -> None:
         super().__init__(board, wiring)
         reset = wiring["reset"]
         self._reset = board.pin(reset) if reset >= 0 else None
@@ -92,8 +91,11 @@ class W5500(EthernetChip):
         return super().runs() and (self._reset is None or self._reset.level == 1)
 
     def answers(self, wires: Wires) -> bool:
-        keys = ("sck", "mosi", "miso", "cs", "int", "reset")
-        return self.runs() and wires == SpiWires(*(self.wiring[key] for key in keys))
+        wiring = self.wiring
+        wired = SpiWires(
+            wiring["sck"], wiring["mosi"], wiring["miso"], wiring["cs"], wiring["int"], wiring["reset"]
+        )
+        return self.runs() and wires == wired
 
     def clocked(self, wires: Wires) -> bool:
         return True  # it has a crystal of its own

@@ -4,8 +4,9 @@ What a board says is written here anew from makers' documents and independent dr
 "How sure this is"), not taken from the firmware: a mistake would have to be made twice to stay unseen.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+
+from consigne.cabinet.deviceconfig import Wiring
 
 from ..board.board import Board, Part
 from ..board.nets import Net
@@ -274,7 +275,7 @@ def _crc(data: bytes) -> bytes:
     return register.to_bytes(2, "little")
 
 
-def boards(board: Board, config: Mapping[str, Any], seed: int) -> dict[str, LockBoard]:
+def boards(board: Board, config: Wiring, seed: int) -> dict[str, LockBoard]:
     """Every wire and lock board of a device's configuration, by bank name."""
     wires: dict[int, Rs485] = {}
     for wire in config.get("rs485", ()):

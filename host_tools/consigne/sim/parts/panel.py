@@ -1,7 +1,7 @@
 """What people touch and see, wired as the configuration says; and the small parts of it, buzzer and LED."""
 
-from collections.abc import Mapping
-from typing import Any
+from consigne.cabinet import document
+from consigne.cabinet.deviceconfig import DeviceDisplay
 
 from ..board.board import Board, Part
 from ..board.nets import Net
@@ -74,7 +74,7 @@ class Lamp(Part):
             del self.changes[:-HISTORY]
 
 
-def keypad(board: Board, part: Mapping[str, Any], seed: int) -> Keypad:
+def keypad(board: Board, part: document.MatrixKeypad | document.WiegandKeypad, seed: int) -> Keypad:
     """The keypad of a configuration.  Raises ValueError for a kind that has no model."""
     if part["kind"] == "wiegand":
         return WiegandKeypad(
@@ -87,7 +87,7 @@ def keypad(board: Board, part: Mapping[str, Any], seed: int) -> Keypad:
     return MatrixKeypad(board, rows, cols, part["keys"], seed)
 
 
-def scanner(board: Board, part: Mapping[str, Any], seed: int) -> AnyScanner:
+def scanner(board: Board, part: document.Scanner, seed: int) -> AnyScanner:
     """The scanner of a configuration.  Raises ValueError for a kind that has no model."""
     uart, baud = part["uart"], part.get("baud", 9600)
     board.uart(uart).wire(tx=part["tx"], rx=part["rx"])
@@ -100,7 +100,7 @@ def scanner(board: Board, part: Mapping[str, Any], seed: int) -> AnyScanner:
     return Scanner(board, uart, baud, part.get("terminator", "\r").encode(), seed)
 
 
-def display(board: Board, part: Mapping[str, Any], seed: int) -> Display:
+def display(board: Board, part: DeviceDisplay, seed: int) -> Display:
     """The display of a configuration.  Raises ValueError for a kind that has no model."""
     if part["kind"] == "ssd1306":
         return GraphicDisplay(board, part["i2c"], part.get("address", 0x3C), seed)

@@ -5,12 +5,12 @@ with VirtualBoard(Path("flash.bin"), config) as board:
     board.type("90210417#")
 """
 
-from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from consigne.cabinet.chips import CHIPS as BOARDS
+from consigne.cabinet.deviceconfig import Identity, Wiring
 from consigne.firmware import layout
 
 from ..board.flash import NorFlash
@@ -26,7 +26,7 @@ from .netcable import NetCable
 from .psram import Psram, usual
 
 _ENUMERATED_S = 10.0
-BARE: Mapping[str, Any] = {"doors": []}
+BARE: Wiring = {"doors": []}
 
 
 class VirtualBoard(SimLocker):
@@ -59,7 +59,7 @@ class VirtualBoard(SimLocker):
     def __init__(
         self,
         flash_file: Path,
-        config: Mapping[str, Any] | None = None,
+        config: Wiring | None = None,
         *,
         chip: str = "esp32",
         link: Path | None = None,
@@ -82,12 +82,10 @@ class VirtualBoard(SimLocker):
         self._unique_id = unique_id
         bare = {**BARE, "board": chip} if chip in BOARDS else BARE
         super().__init__(
-            config or bare, {}, flash_file.parent, heap_kb=heap_kb, seed=seed, psram=self._psram.kind
+            config or bare, None, flash_file.parent, heap_kb=heap_kb, seed=seed, psram=self._psram.kind
         )
 
-    def _write_files(
-        self, config: Mapping[str, Any], identity: Mapping[str, Any], real_network: bool
-    ) -> None:
+    def _write_files(self, config: Wiring, identity: Identity | None, real_network: bool) -> None:
         """Nothing: what the firmware reads comes over the wire, into the flash."""
 
     def _open_flash(self) -> NorFlash:
