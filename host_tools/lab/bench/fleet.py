@@ -8,7 +8,6 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import httpx2
 import psutil
@@ -36,8 +35,8 @@ _PAGES = ("/desk", "/desk?only=offline", "/desk?find=Place+2999", "/desk?page=60
 def fill(database: Database, count: int) -> None:
     """A fleet as its lockers told of themselves; seed 7."""
     rng, now_s = random.Random(7), int(time.time())
-    rows: list[dict[str, Any]] = []
-    cells: list[dict[str, Any]] = []
+    rows: list[dict[str, object]] = []
+    cells: list[dict[str, object]] = []
     layout = json.dumps(
         [{"name": str(door + 1), "size": 1 + door % 4, "low": door < 4} for door in range(DOORS)]
     )

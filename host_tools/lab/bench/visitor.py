@@ -8,7 +8,7 @@ import json
 import re
 import secrets
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Self, TypedDict
 
 import aiohttp
 import socketio
@@ -16,6 +16,20 @@ import socketio
 _ELEMENTS = re.compile(r"parseElements\(String\.raw`(.*?)`\)", re.DOTALL)
 _CLIENT = re.compile(r"'client_id': '([0-9a-f-]+)'")
 LOOK_S = 0.02
+
+
+class Listener(TypedDict):
+    """An event of the browser that the page listens to."""
+
+    listener_id: str
+    type: str
+
+
+class Element(TypedDict, total=False):
+    """What is read of an element of the page; it has more."""
+
+    text: str
+    events: list[Listener]
 
 
 class Visitor:
@@ -34,7 +48,7 @@ class Visitor:
     def __init__(self, address: str, name: str, password: str, path: str = "/desk") -> None:
         self._address, self._path = address, path
         self._account = {"name": name, "password": password}
-        self._elements: dict[str, dict[str, Any]] = {}
+        self._elements: dict[str, Element] = {}
         self._client = ""
         self._socket = socketio.AsyncClient(reconnection=False)
         self._socket.on("update", self._updated)
@@ -72,7 +86,7 @@ class Visitor:
     async def __aexit__(self, *_: object) -> None:
         await self._socket.disconnect()
 
-    def _updated(self, changed: dict[str, Any]) -> None:
+    def _updated(self, changed: dict[str, Element | None]) -> None:
         for number, element in changed.items():
             if number == "_id":
                 continue

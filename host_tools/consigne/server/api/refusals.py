@@ -5,7 +5,7 @@ its place.  A text that was sent is never repeated: it may be a key, a code or s
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
@@ -13,6 +13,7 @@ from fastapi.openapi.constants import REF_PREFIX
 from locker.core.codes import KEY_BYTES
 from locker.core.limits import LOCKER_CHARS_MAX
 from pydantic import BaseModel, Field
+from pydantic_core import ErrorDetails
 
 from consigne.protocol import topics
 from consigne.protocol.untrusted import LINE_PATTERN, TEXT_PATTERN, clean
@@ -21,9 +22,7 @@ from ..errors import listed
 from ..parcels.view import LABEL_PATTERN
 from ..storage.models import NUMBER_MAX
 from .bodies import DEVICE_KEY_PATTERN, LOCKER_OR_NONE_PATTERN
-from .document import Schema, operation_of
-
-Responses = dict[int | str, dict[str, Any]]
+from .document import Document, Operation, Schema, operation_of
 
 NOT_JSON = "the body is not JSON: send one JSON object in UTF-8"
 PROBLEMS_MAX = 10
@@ -56,17 +55,18 @@ class Refusal(BaseModel):
     detail: str = Field(examples=["door must be a whole number of at least 0, not -1"])
 
 
-def refusals(*statuses: int) -> Responses:
+def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:  # as FastAPI's signature has it
     """What a route may answer beside what it is for, for ``responses=`` of a route or router."""
     return {status: {"model": Refusal, "description": _MEANINGS[status]} for status in statuses}
 
 
-def in_words(error: RequestValidationError, document: Schema, operation_id: str) -> str:
+def in_words(error: RequestValidationError, document: Document, operation_id: str) -> str:
     """One sentence for each field that is wrong, divided by semicolons."""
     operation = operation_of(document, operation_id)
+    problems: Sequence[ErrorDetails] = error.errors()
     found: list[str] = []
     unknown: dict[tuple[str | int, ...], list[str]] = {}  # by the object where they stand
-    for one in error.errors():
+    for one in problems:
         if not _is_unknown(one):
             found.append(_sentence(one, document, operation))
             continue
@@ -78,20 +78,20 @@ def in_words(error: RequestValidationError, document: Schema, operation_id: str)
     return "; ".join(found[:PROBLEMS_MAX] + more)
 
 
-def _sentence(error: Mapping[str, Any], document: Schema, operation: Schema) -> str:
+def _sentence(error: ErrorDetails, document: Document, operation: Operation) -> str:
     place, *way = error["loc"]
     if place == "body" and (not way or error["type"] == "json_invalid"):
         return _of_body(error)
     name = _name(way)
-    wanted = _wanted(_schema_at(place, way, document, operation))
+    wanted = _wanted(_schema_at(str(place), way, document, operation))
     if error["type"] == "missing":
         return f"{name} is missing: add it, it must be {wanted}"
     return f"{name} must be {wanted}, not {_sent(error['input'], is_secret=place == 'body')}"
 
 
-def _is_unknown(error: Mapping[str, Any]) -> bool:
+def _is_unknown(error: ErrorDetails) -> bool:
     """Whether a name has no place here, as a field or as a key of an object of texts."""
-    return bool(error["type"] == "extra_forbidden" or error["loc"][-1] == "[key]")
+    return error["type"] == "extra_forbidden" or error["loc"][-1] == "[key]"
 
 
 def _unknown(names: Sequence[str], known: str) -> str:
@@ -103,7 +103,7 @@ def _unknown(names: Sequence[str], known: str) -> str:
     return f"{told} are not known here: leave them out, or choose from {known}"
 
 
-def _of_body(error: Mapping[str, Any]) -> str:
+def _of_body(error: ErrorDetails) -> str:
     if error["type"] == "json_invalid":
         return f"{NOT_JSON}; it is wrong at character {error['loc'][1]}"
     return "the body must be a JSON object, sent with the header Content-Type: application/json"
@@ -117,11 +117,11 @@ def _name(way: Sequence[str | int]) -> str:
     return name.removeprefix(".")
 
 
-def _schema_at(place: str, way: Sequence[str | int], document: Schema, operation: Schema) -> Schema:
+def _schema_at(place: str, way: Sequence[str | int], document: Document, operation: Operation) -> Schema:
     """The part of the document that describes one field."""
     if place != "body":
         described = {one["name"]: one["schema"] for one in operation["parameters"] if one["in"] == place}
-        return {"properties": described} if not way else _resolved(described[way[0]], document)
+        return {"properties": described} if not way else _resolved(described[str(way[0])], document)
     schema = _resolved(operation["requestBody"]["content"]["application/json"]["schema"], document)
     for part in way:
         if isinstance(part, int):
@@ -134,18 +134,16 @@ def _schema_at(place: str, way: Sequence[str | int], document: Schema, operation
 
 def _of_pattern(schema: Schema) -> Schema:
     """What stands under each name of an object whose names follow one pattern."""
-    found: Schema = next(iter(schema["patternProperties"].values()))
-    return found
+    return next(iter(schema["patternProperties"].values()))
 
 
-def _resolved(schema: Schema, document: Schema) -> Schema:
+def _resolved(schema: Schema, document: Document) -> Schema:
     """Without references and without null beside one other type."""
     for other in schema.get("anyOf", ()):
         if other.get("type") != "null":
             schema = {**schema, **other}
     if "$ref" in schema:
-        found: Schema = document["components"]["schemas"][schema["$ref"].removeprefix(REF_PREFIX)]
-        return found
+        return document["components"]["schemas"][schema["$ref"].removeprefix(REF_PREFIX)]
     return schema
 
 

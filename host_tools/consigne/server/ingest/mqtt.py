@@ -10,7 +10,7 @@ import contextlib
 import logging
 import random
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import gmqtt
@@ -148,7 +148,12 @@ class HostClient:
         self.connected.set()
 
     def _on_message(
-        self, client: gmqtt.Client, topic: str | bytes, payload: bytes, qos: int, properties: dict[str, Any]
+        self,
+        client: gmqtt.Client,
+        topic: str | bytes,
+        payload: bytes,
+        qos: int,
+        properties: Mapping[str, object],
     ) -> int:
         # gmqtt gives a topic that is not UTF-8 as bytes; no locker has such a name
         name = topic if isinstance(topic, str) else topic.decode("utf-8", "replace")

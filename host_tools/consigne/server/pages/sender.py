@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import NamedTuple
 
 from nicegui import ui
 
@@ -32,6 +32,16 @@ ACTIONS = {
     Role.MERCHANT: ((_DEPOSIT, "leave parcels"), (_RECALL, "take parcels back"), (_HANDOVER, "hand over")),
     Role.PARTNER: ((_HANDOVER, "take parcels to deliver"),),
 }
+
+
+class _Asked(NamedTuple):
+    """What stands in the fields of a parcel to announce."""
+
+    parcel: str
+    locker: str
+    size: int
+    deadline_days: int
+    contact: str | None
 
 
 class SenderView:
@@ -86,15 +96,15 @@ class SenderView:
                 button(label, lambda _, id_=point.id: self._locker.set_value(id_), "press small")
 
     async def _announce(self) -> None:
-        parcel, locker = self._parcel.value.strip(), self._locker.value.strip()
-        fields = {
-            "size": self._size.value,
-            "deadline_days": self._days.value,
-            "contact": self._contact.value.strip() or None,
-            "carrier": self._account.holder,
-        }
+        asked = _Asked(
+            self._parcel.value.strip(),
+            self._locker.value.strip(),
+            self._size.value,
+            self._days.value,
+            self._contact.value.strip() or None,
+        )
         try:
-            made, code = await self._work.call(self._announced, parcel, locker, fields)
+            made, code = await self._work.call(self._announced, asked)
         except CallerError as error:
             self._tell(sentence(error), is_good=False)
             return
@@ -103,10 +113,18 @@ class SenderView:
         self._contact.set_value("")
         await self.refresh()
 
-    def _announced(self, parcel: str, locker: str, fields: dict[str, Any]) -> tuple[Parcel, str]:
+    def _announced(self, asked: _Asked) -> tuple[Parcel, str]:
         """Announce a parcel; returns it and its code."""
         by = self._who().name
-        made = self._host.parcels.announce(parcel, locker, by=by, **fields)
+        made = self._host.parcels.announce(
+            asked.parcel,
+            asked.locker,
+            size=asked.size,
+            deadline_days=asked.deadline_days,
+            contact=asked.contact,
+            carrier=self._account.holder,
+            by=by,
+        )
         self._host.kick()
         return made, self._host.parcels.code(made.id, by=by)
 

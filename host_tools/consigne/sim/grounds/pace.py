@@ -66,10 +66,14 @@ class SharedTime:
         self._libc = ctypes.CDLL(None, use_errno=True)
         self._now_us: int = page.base_us - page.lost_us
         self._until_us = FAR_US
+        self._functions: list[object] = []  # what C holds addresses of
         self._run()
 
-    def functions(self) -> dict[bytes, Any]:
-        """What takes the place of the C library's functions, by their names."""
+    def functions(self) -> dict[bytes, int]:
+        """The addresses of what takes the place of the C library's functions, by their names.
+
+        They are good as long as this object lives.
+        """
         pointer, size, number = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
         replacements: tuple[tuple[Callable[..., int], Any, tuple[Any, ...]], ...] = (
             (self._clock_gettime, number, (number, ctypes.POINTER(ctypes.c_int64))),
@@ -84,7 +88,9 @@ class SharedTime:
             name = ours.__name__.removeprefix("_")
             theirs = getattr(self._libc, name)
             theirs.restype, theirs.argtypes = returns, takes
-            made[name.encode()] = ctypes.CFUNCTYPE(returns, *takes, use_errno=True)(ours)
+            function = ctypes.CFUNCTYPE(returns, *takes, use_errno=True)(ours)
+            self._functions.append(function)
+            made[name.encode()] = ctypes.cast(function, ctypes.c_void_p).value or 0
         return made
 
     # --- time --------------------------------------------------------------------------------------
@@ -216,9 +222,9 @@ def redirect(patch: Callable[[bytes, int], None]) -> None:
     if DESCRIPTOR not in os.environ:
         return
     shared = SharedTime(mapped(int(os.environ[DESCRIPTOR])), int(os.environ[SOCKET]))
-    for name, function in shared.functions().items():
-        _kept.append(function)
-        patch(name, ctypes.cast(function, ctypes.c_void_p).value or 0)
+    _kept.append(shared)
+    for name, address in shared.functions().items():
+        patch(name, address)
 
 
-_kept: list[object] = []  # what C holds addresses of, for as long as the process lives
+_kept: list[SharedTime] = []  # for as long as the process lives
