@@ -4,11 +4,12 @@ import device_kit as kit
 import pytest
 from consigne.device import image, journalwords
 from consigne.device.errors import DeviceError
+from consigne.protocol.events import EventData
 from locker.core import doors, records
 
 
 def told(kind, *values, names=()):
-    return journalwords.in_words(records.describe(kind, records.pack(kind, *values)), names)
+    return journalwords.in_words(EventData.of_record(kind, records.pack(kind, *values)), names)
 
 
 def test_a_door_is_called_as_at_the_desk_and_a_fault_has_a_word():
@@ -31,7 +32,7 @@ def test_every_kind_of_record_and_what_a_newer_firmware_wrote_is_told():
         _, fmt, names, text = records.spec(kind)
         values = [bytes(16) if letter == "s" else 1 for letter in fmt.lstrip(">").replace("16s", "s")]
         assert len(values) == len(names) and told(kind, *values, *(["text"] if text else []))[0]
-    assert journalwords.in_words({"kind": "unknown 60", "bytes": 3}, []) == ("Unknown 60", "bytes 3")
+    assert journalwords.in_words(EventData(kind="unknown 60", bytes=3), []) == ("Unknown 60", "bytes 3")
 
 
 def test_a_time_without_a_clock_is_no_date():

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from consigne.protocol.events import EventData
 from consigne.server.pages.wording import wording
 from locker.core import records
 
@@ -10,13 +11,13 @@ EVENTS = [kind for kind in records.kinds() if kind <= records.EVENT_KIND_MAX]
 NAMES = ["A1", "A2", "A3"]
 
 
-def event(kind: int, door: int = 1) -> dict[str, Any]:
+def event(kind: int, door: int = 1) -> EventData:
     """An event of this kind with all fields 0, but for the door."""
     _, _, fields, text = records.spec(kind)
     values: list[Any] = [door if field == "door" else 0 for field in fields]
     if text:
         values.append("RR123456785FR")
-    return records.describe(kind, records.pack(kind, *values))
+    return EventData.of_record(kind, records.pack(kind, *values))
 
 
 @pytest.mark.parametrize("kind", EVENTS, ids=lambda kind: records.spec(kind)[0])
@@ -24,7 +25,7 @@ def test_every_event_has_words_of_its_own(kind: int) -> None:
     name = records.spec(kind)[0]
     words = wording(event(kind), NAMES)
     assert words.headline
-    unknown = wording({**event(kind), "kind": "brand_new"}, NAMES)
+    unknown = wording(EventData({**event(kind), "kind": "brand_new"}), NAMES)
     assert unknown.headline == "Brand new"
     assert (words.tone, words.headline, words.more) != (unknown.tone, name.replace("_", " ").capitalize(), "")
 
@@ -42,3 +43,22 @@ def test_an_event_of_a_door_calls_it_by_its_name(kind: int) -> None:
 def test_the_parcel_is_named_where_custody_changes() -> None:
     for kind in (records.DEPOSITED, records.COLLECTED, records.RETURNED, records.DEPOSIT_UNDONE):
         assert "RR123456785FR" in wording(event(kind), NAMES).more
+
+
+def test_a_kind_that_is_newer_than_this_host_is_told_with_all_its_fields() -> None:
+    words = wording(EventData(kind="moved_in", colour="red", door=1), NAMES)
+    assert (words.headline, words.more) == ("Moved in", "colour red, door 1")
+
+
+@pytest.mark.parametrize("kind", EVENTS, ids=lambda kind: records.spec(kind)[0])
+def test_an_event_that_is_not_sound_is_told_and_keeps_nobody_from_reading_the_others(kind: int) -> None:
+    """Any field may be missing or of another type: it is told as it is."""
+    name, _, fields, text = records.spec(kind)
+    spoiled = EventData({"kind": name, **dict.fromkeys(fields, "much"), **({text: 7} if text else {})})
+    bare = wording(EventData(kind=name), NAMES)
+    whole = wording(event(kind), NAMES)
+    assert (bare.tone, bare.headline) == (whole.tone, whole.headline)
+    words = wording(spoiled, NAMES)
+    assert words.headline == whole.headline
+    if name != "time_set":  # of which nothing is told but that it was
+        assert all(f"{field.replace('_', ' ')} much" in words.more for field in fields)

@@ -6,7 +6,7 @@ import random
 import pytest
 from consigne.protocol import messages as protocol
 from consigne.protocol import topics
-from consigne.protocol.events import EVENT_JSON_BYTES_MAX, parse_events
+from consigne.protocol.events import EVENT_JSON_BYTES_MAX, EventData, parse_events
 from consigne.protocol.untrusted import ProtocolError, dump
 from consigne.server.fleet import commands
 from hypothesis import given
@@ -106,6 +106,41 @@ def test_every_event_a_locker_describes_is_sound_here(kind):
 def test_an_event_that_is_not_in_the_table_is_kept_but_not_believed(data):
     event = parse_events(dump({"epoch": 1, "events": [[1, 2, data]]})).events[0]
     assert not event.sound and event.kind
+
+
+def test_a_field_of_an_event_is_what_was_asked_for_or_is_refused_by_its_name():
+    data = EventData(kind="opened", door=3, parcel="P", low=True, after=-1, weight=1.5, nothing=None)
+    assert (data.kind, data.number("door"), data.text("parcel")) == ("opened", 3, "P")
+    assert EventData().kind == EventData(kind=7).kind == ""
+    for name in ("parcel", "low", "after", "weight", "nothing", "absent"):
+        with pytest.raises(ProtocolError, match=name):
+            data.number(name)
+    for name in ("door", "low", "nothing", "absent"):
+        with pytest.raises(ProtocolError, match=name):
+            data.text(name)
+
+
+def test_an_event_that_was_stored_is_read_as_it_was_with_fields_that_nobody_knows():
+    body = dump({"epoch": 1, "events": [[1, 2, {"kind": "moved_in", "colour": "red", "at": [1, 2]}]]})
+    event = parse_events(body).events[0]
+    assert (
+        EventData.of_text(event.text) == event.data == {"kind": "moved_in", "colour": "red", "at": "[1, 2]"}
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "parcel"),
+    [
+        ({"kind": "forced", "door": 1, "parcel": "P"}, "P"),
+        ({"kind": "forced", "door": 1, "parcel": ""}, None),
+        ({"kind": "forced", "parcel": "P"}, None),  # not sound
+        ({"kind": "attempt", "via": 1, "parcel": "P"}, None),  # not of this kind
+        ({"kind": "command", "counter": 1, "result": 0, "id": "x", "parcel": "P"}, None),
+        ({"kind": "moved_in", "parcel": "P"}, None),
+    ],
+)
+def test_only_a_sound_event_of_a_kind_that_has_one_tells_of_a_parcel(data, parcel):
+    assert parse_events(dump({"epoch": 1, "events": [[1, 2, data]]})).events[0].parcel == parcel
 
 
 @pytest.mark.parametrize(

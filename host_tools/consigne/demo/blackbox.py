@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-from locker.core import records
 from locker.journal import log
 
 from consigne.protocol.events import EventData
@@ -30,7 +29,7 @@ def read_journal(flash: NorFlash) -> Recorded:
 
     def note(kind: int, _time_s: int, payload: memoryview, seq: int) -> None:
         if seq:
-            events[seq] = records.describe(kind, payload)
+            events[seq] = EventData.of_record(kind, payload)
 
     journal.replay(note)
     return Recorded(journal.epoch, journal.acknowledged, events)

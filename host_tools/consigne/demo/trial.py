@@ -6,7 +6,6 @@ On the virtual ground time jumps, and the host is a small one in memory.
 """
 
 import asyncio
-import json
 import sys
 import tempfile
 import time
@@ -18,7 +17,7 @@ from locker import texts
 from locker.core import cabinet, events
 
 from consigne.protocol import codes, frames
-from consigne.protocol.events import EventData
+from consigne.protocol.events import EventData, parse_events
 from consigne.server.ingest.outcome import Outcome
 from consigne.sim import reference
 from consigne.sim.clock import VirtualClock
@@ -94,9 +93,9 @@ class Trial:
     def heard_of(self, seq: int, event: EventData) -> None:
         """The host has heard of an event: print it."""
         self.tell("mqtt", event_words(seq, event))
-        if event["kind"] in ("opened", "forced", "closed"):
-            is_open = event["kind"] != "closed"
-            name = self._locker.doors[event["door"]].name
+        if event.kind in ("opened", "forced", "closed"):
+            is_open = event.kind != "closed"
+            name = self._locker.doors[event.number("door")].name
             if self._untold.get(name) == is_open:
                 del self._untold[name]
             if is_open:
@@ -221,7 +220,7 @@ class Trial:
 def event_words(seq: int, event: EventData) -> str:
     """An event as it came over MQTT."""
     fields = " ".join(f"{name}={value}" for name, value in event.items() if name != "kind" and value != "")
-    return f"#{seq} {event['kind']} {fields}"
+    return f"#{seq} {event.kind} {fields}"
 
 
 # --- the MicroPython ground -------------------------------------------------------------------------
@@ -273,10 +272,10 @@ def _on_virtual(wanted: Sequence[steps.Step], always_open: bool) -> bool:
 
         def event(topic: str, payload: bytes, _retained: bool) -> None:
             body = frames.open_frame(key, "consigne/1/event", topic, payload)
-            for seq, _, what in json.loads(body or b'{"events":[]}')["events"]:
-                if seq not in told_seqs:
-                    told_seqs.add(seq)
-                    trial.heard_of(seq, what)
+            for one in parse_events(body).events if body is not None else ():
+                if one.seq not in told_seqs:
+                    told_seqs.add(one.seq)
+                    trial.heard_of(one.seq, one.data)
 
         host.broker.subscribe(f"consigne/1/{reference.LOCKER}/events", event)
         locker.start()

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from locker.core import records
 from locker.journal.layout import FIRST, OWN_KINDS
 from locker.journal.reader import Reader
 from locker.journal.recovery import recover
 from locker.journal.sectors import Sectors
 
 from consigne.firmware import layout
+from consigne.protocol.events import EventData
 
 from . import errors
 from .board import Board
@@ -49,7 +49,7 @@ class Entry:
     time_s: int
     seq: int
     kind: int
-    data: dict[str, object]
+    data: EventData
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +81,12 @@ def _entries(reader: Any, head: int) -> Iterator[Entry]:
         yield Entry(reader.time_s, reader.seq, reader.kind, _described(reader.kind, bytes(reader.payload())))
 
 
-def _described(kind: int, payload: bytes) -> dict[str, object]:
+def _described(kind: int, payload: bytes) -> EventData:
     """As ``records.describe``; what a newer firmware wrote is shown by its number and length."""
     try:
-        described: dict[str, object] = records.describe(kind, payload)
+        return EventData.of_record(kind, payload)
     except (KeyError, ValueError, struct.error):
-        return {"kind": f"unknown {kind}", "bytes": len(payload)}
-    return described
+        return EventData(kind=f"unknown {kind}", bytes=len(payload))
 
 
 def read_partition(board: Board, progress: Callable[[int, int], None]) -> bytes:

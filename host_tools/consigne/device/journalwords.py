@@ -13,6 +13,7 @@ from locker.net import messages
 from locker.texts import LANGUAGES
 
 from consigne.cabinet.schema import SIZES
+from consigne.protocol.events import EventData
 from consigne.server.pages.wording import ACTION_NAMES, ALARM_NAMES, ROLE_NAMES, VIA_NAMES, wording
 
 _PURPOSES = {
@@ -70,17 +71,16 @@ def door_names(config: bytes | None) -> list[str]:
         return []
 
 
-def in_words(record: Mapping[str, object], names: Sequence[str]) -> tuple[str, str]:
-    """What happened, and its particulars, of a record as ``records.describe`` made it.
+def in_words(record: EventData, names: Sequence[str]) -> tuple[str, str]:
+    """What happened, and its particulars, of a record of the journal.
 
     ``names`` are those of the doors; without them a door shows as its number, counted from 1.
     """
-    kind = str(record["kind"])
     told = []
     for field, value in record.items():
         if field == "kind" or value == "":
             continue
-        told.append(f"{field.replace('_', ' ')} {_value(kind, field, value, names)}")
+        told.append(f"{field.replace('_', ' ')} {_value(record.kind, field, value, names)}")
     return wording(record, names).headline, ", ".join(told)
 
 

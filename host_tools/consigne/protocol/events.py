@@ -4,8 +4,9 @@ The names and widths of the fields are those of ``locker/core/records.py``.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Self
 
 from locker.core import labels, records
 
@@ -13,10 +14,45 @@ from .untrusted import U32_MAX, ProtocolError, clean, load, whole
 
 EVENTS_PER_MESSAGE_MAX = 512
 EVENT_JSON_BYTES_MAX = 2_048
-EventData = dict[str, Any]
-"""The fields of an event, its kind among them: which ones says ``records.spec``, of sound ones alone."""
+Plain = str | int | float | bool | None
+"""What a field of an event may be."""
 
 _WIDTH_MAX = {"B": 0xFF, "H": 0xFFFF, "I": U32_MAX}
+
+
+class EventData(dict[str, Plain]):
+    """The fields of an event as its locker described them, its kind among them; whatever there is, is kept.
+
+    Which fields a sound event has, and what they are, says ``records.spec``; one that is not sound, or comes
+    of a newer firmware, may have any.  So a field is asked for by what it must be.
+    """
+
+    @classmethod
+    def of_record(cls, kind: int, payload: bytes | memoryview) -> Self:
+        """A record of the journal as its locker tells it: ``records.describe``."""
+        return cls(records.describe(kind, payload))
+
+    @classmethod
+    def of_text(cls, text: str) -> Self:
+        """An event as it was stored: ``Event.text``."""
+        return cls(json.loads(text))
+
+    @property
+    def kind(self) -> str:
+        """The kind's name, "" where there is none."""
+        kind = self.get("kind")
+        return kind if isinstance(kind, str) else ""
+
+    def number(self, name: str) -> int:
+        """A field that is a whole number.  Raises ``ProtocolError`` when it is no such, or not there."""
+        return whole(self.get(name), name)
+
+    def text(self, name: str) -> str:
+        """A field that is a text.  Raises ``ProtocolError`` when it is no such, or not there."""
+        value = self.get(name)
+        if not isinstance(value, str):
+            raise ProtocolError(f"{name} is not a text")
+        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +75,13 @@ class Event:
     def text(self) -> str:
         """The event as JSON text for the database."""
         return json.dumps(self.data, ensure_ascii=False, separators=(",", ":"))
+
+    @property
+    def parcel(self) -> str | None:
+        """The parcel that a sound event tells of; a field of that name in another kind is none."""
+        if not self.sound or _LIMITS[self.kind][1] != "parcel":
+            return None
+        return self.data.text("parcel") or None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +107,7 @@ _LIMITS = _field_limits()
 
 
 def _is_sound(data: EventData) -> bool:
-    known = _LIMITS.get(data.get("kind", ""))
+    known = _LIMITS.get(data.kind)
     if known is None:
         return False
     fields, text = known
@@ -87,6 +130,10 @@ def _flat(part: object) -> str | int | float | bool | None:
     return clean(json.dumps(part))
 
 
+def _flattened(data: Mapping[str, object]) -> EventData:
+    return EventData((clean(name), _flat(part)) for name, part in data.items())
+
+
 def _event(entry: object) -> Event:
     if not isinstance(entry, list) or len(entry) != 3:
         raise ProtocolError("an event is [seq, time_s, {..}]")
@@ -99,10 +146,10 @@ def _event(entry: object) -> Event:
     if not isinstance(kind, str) or not 1 <= len(kind) <= 40:
         kind = "unknown"
         data = {**data, "kind": kind}
-    flat = {clean(name): _flat(part) for name, part in data.items()}
+    flat = _flattened(data)
     length = len(json.dumps(flat))
     if length > EVENT_JSON_BYTES_MAX:
-        return Event(seq, time_s, clean(kind), {"kind": clean(kind), "too_long": length}, False)
+        return Event(seq, time_s, clean(kind), EventData(kind=clean(kind), too_long=length), False)
     return Event(seq, time_s, clean(kind), flat, flat == data and _is_sound(flat))
 
 

@@ -9,6 +9,7 @@ tests.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypedDict
 
 from locker.core import records
 from locker.core.limits import DOORS_MAX
@@ -54,6 +55,23 @@ class Status:
     journal: str = ""
     faults: list[str] = field(default_factory=list)
     health: telemetry.Telemetry | None = None
+
+
+class StatusBody(TypedDict, total=False):
+    """The same as a locker writes it in JSON; ``health`` is what ``telemetry.parse`` reads."""
+
+    up: bool
+    epoch: int
+    seq: int
+    ack: int
+    grants: int
+    digest: int
+    trust: int
+    t: int
+    fw: str
+    journal: str
+    faults: list[str]
+    health: object
 
 
 @dataclass(frozen=True, slots=True)

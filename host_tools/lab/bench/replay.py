@@ -97,7 +97,7 @@ class Thief:
     def refused(self) -> int:
         """How many frames the locker has reported that it did not believe."""
         events = self._host.events.values()
-        return sum(event["count"] for event in events if event["kind"] == "rejected")
+        return sum(event.number("count") for event in events if event.kind == "rejected")
 
     def _publish(self, pool: list[bytes], count: int) -> None:
         for n in range(count):

@@ -17,7 +17,7 @@ from typing import Any, NotRequired, TypedDict, cast
 
 import gmqtt
 from consigne.protocol import frames, topics
-from consigne.protocol.events import EventData
+from consigne.protocol.events import EventData, Plain
 from consigne.protocol.untrusted import dump
 from locker.net import messages as device_messages
 
@@ -115,9 +115,9 @@ class Talker:
         self._client: gmqtt.Client | None = None
         self._task: asyncio.Task[None] | None = None
 
-    def record(self, time_s: int, **described: Any) -> int:
+    def record(self, time_s: int, **described: Plain) -> int:
         """Journal an event; returns its number."""
-        self.events.append((time_s, described))
+        self.events.append((time_s, EventData(described)))
         return len(self.events)
 
     async def connect(self, host: str, port: int) -> None:

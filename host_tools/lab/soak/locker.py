@@ -28,7 +28,6 @@ from consigne.sim.locker import SimLocker
 from consigne.sim.network.broker import Faults
 from consigne.sim.network.host import Host
 from consigne.sim.network.memory import BLACKHOLE, CUT, REFUSE, UP
-from locker.core import records
 from locker.journal import log
 
 KEY = bytes(range(32))
@@ -243,9 +242,7 @@ class Day:
         self.locker.flash.power_on()
         journal.open()
         out: list[tuple[int, EventData]] = []
-        journal.replay(
-            lambda kind, _, payload, seq: out.append((seq, records.describe(kind, bytes(payload))))
-        )
+        journal.replay(lambda kind, _, payload, seq: out.append((seq, EventData.of_record(kind, payload))))
         return out
 
     def _compare(self) -> None:
@@ -254,12 +251,12 @@ class Day:
         springs = pulses = 0
         for seq in sorted(self.host.events):
             event = self.host.events[seq]
-            if event["kind"] == "deposited":
-                believed[event["door"]] = event["parcel"]
-            elif event["kind"] in ("collected", "returned"):
-                believed.pop(event["door"], None)
-            pulses += event["kind"] == "pulse"
-            assert event["kind"] != "forced" or self.counts["cuts"], "a door opened that nobody had ordered"
+            if event.kind == "deposited":
+                believed[event.number("door")] = event.text("parcel")
+            elif event.kind in ("collected", "returned"):
+                believed.pop(event.number("door"), None)
+            pulses += event.kind == "pulse"
+            assert event.kind != "forced" or self.counts["cuts"], "a door opened that nobody had ordered"
         springs = sum(door.springs for door in self.locker.doors)
         assert springs <= pulses, f"{springs} doors sprang for {pulses} pulses in the journal"
         for index, parcel in self.inside.items():

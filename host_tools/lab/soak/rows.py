@@ -1,6 +1,5 @@
 """What lockers journaled against what the host's database holds, event by event."""
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,7 @@ def journal_of(flash: Path) -> Any:
 def on_flash(journal: Any) -> dict[int, Row]:
     """Every event that is still there, acknowledged or not, by number."""
     held = journal.unacknowledged(0, 1 << 20, 1 << 30)
-    return {seq: (time_s, sync.describe(kind, payload)) for seq, kind, time_s, payload in held}
+    return {seq: (time_s, EventData(sync.describe(kind, payload))) for seq, kind, time_s, payload in held}
 
 
 @dataclass
@@ -59,7 +58,7 @@ class Verdict:
         stored: dict[int, Row] = {}
         for row in rows:
             self.duplicate_rows += row.seq in stored or row.epoch != journal.epoch
-            stored[row.seq] = (row.time_s, json.loads(row.data))
+            stored[row.seq] = (row.time_s, EventData.of_text(row.data))
         held = on_flash(journal)
         self.events += journal.acknowledged
         for seq in range(1, journal.next_seq):
@@ -78,14 +77,14 @@ class Verdict:
         name: str, seq: int, stored: Row, journaled: Row | None, asked: set[str], computed: bool
     ) -> bool:
         event = stored[1]
-        if event["kind"] == "command" and event["id"] not in asked:
+        if event.kind == "command" and event["id"] not in asked:
             return False
         if journaled is not None:
             return stored == journaled
-        if computed and event["kind"] == "opened":
+        if computed and event.kind == "opened":
             payload = records.pack(records.OPENED, *lockers.values_of(name, seq))
-            return bool(event == records.describe(records.OPENED, payload))
-        return computed and event["kind"] in ("command", "rejected")
+            return event == EventData.of_record(records.OPENED, payload)
+        return computed and event.kind in ("command", "rejected")
 
     def _note(self, text: str) -> None:
         if len(self.examples) < 5:

@@ -223,6 +223,16 @@ REFUSES_NUMBER_2 = {
 }
 
 
+@pytest.mark.parametrize("parcel", ["P" * 1_000, 7, True, None, "P1"], ids=lambda one: str(one)[:4])
+def test_a_parcel_in_an_event_that_tells_of_none_is_kept_and_holds_up_nothing(database, parcel):
+    """A newer firmware may add any field; what is no text of ours would not fit the column of parcels."""
+    message = events("L1", 1, event(1, "attempt", via=1, parcel=parcel), deposited(2, "P2"))
+    outcome = Store(database).commit([message])
+    assert outcome.held["L1", 1].contiguous == 2
+    assert [row.parcel for row in rows_of(database)] == [None, "P2"]
+    assert Fleet(database).events("L1")[0].data == {"kind": "attempt", "via": 1, "parcel": parcel}
+
+
 def test_a_failing_commit_leaves_nothing_behind(database):
     store = Store(database)
     with database.write() as connection:

@@ -79,6 +79,19 @@ def test_an_order_s_event_says_what_was_ordered_and_what_came_of_it(host):
     ]  # fmt: skip
 
 
+def test_events_that_are_not_as_this_host_knows_them_are_told_with_the_others(host):
+    arrived(host, events("L1", 1,
+        event(1, "command", result=0), event(2, "opened", door="left"), event(3, "moved_in", colour="red"),
+        event(4, "command", id=["x"], result=0), event(5, "left_open", door=1, after_s=90),
+    ))  # fmt: skip
+    (told, last) = Desk(host, "L1").arrived(0)
+    assert (len(told), last) == (5, 5)
+    assert [(one.words.headline, one.words.more) for one in told] == [
+        ("Order", "unknown here: done"), ("Opened", "door left"), ("Moved in", "colour red"),
+        ("Order", "unknown here: done"), ("Left open", "door 2 for 90 s"),
+    ]  # fmt: skip
+
+
 def test_equal_alarms_of_a_door_are_one_line_and_one_click(host):
     faults = [event(seq, "door_fault", time_s=37, door=seq % 2, fault=2) for seq in range(1, 7)]
     arrived(host, events("L1", 1, *faults))

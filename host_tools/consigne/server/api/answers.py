@@ -5,8 +5,7 @@ A field that is named here is always there; clients leave aside what they do not
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Plain = str | int | float | bool | None
-"""A field of an event as its locker sent it."""
+from consigne.protocol.events import Plain
 
 
 class Answer(BaseModel):

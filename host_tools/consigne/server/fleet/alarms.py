@@ -3,13 +3,14 @@
 Written in the transaction that stores the event; one event is one alarm however often it comes.
 """
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.engine import Connection
+
+from consigne.protocol.events import EventData
 
 from ..clock import now_s
 from ..errors import Conflict, NotFound
@@ -46,7 +47,7 @@ class Alarm:
     locker: str
     time_s: int
     kind: str
-    data: Mapping[str, Any]
+    data: EventData
     cleared_at: int | None
     cleared_by: str | None
 
@@ -92,7 +93,7 @@ def _alarm(row: Any) -> Alarm:
         locker=row.locker,
         time_s=row.time_s,
         kind=row.kind,
-        data=json.loads(row.data),
+        data=EventData.of_text(row.data),
         cleared_at=row.cleared_at,
         cleared_by=row.cleared_by,
     )

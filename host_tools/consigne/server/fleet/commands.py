@@ -246,8 +246,8 @@ def answered_by_events(connection: Connection, stored: Iterable[Stored]) -> set[
     """
     told: dict[tuple[str, str], int] = {}
     for locker, _, event in stored:
-        if event.kind == "command" and event.sound and event.data["id"]:
-            told.setdefault((locker, event.data["id"]), event.data["result"])
+        if event.kind == "command" and event.sound and event.data.text("id"):
+            told.setdefault((locker, event.data.text("id")), event.data.number("result"))
     ids = set()
     for chunk in chunks(sorted({id_ for _, id_ in told})):
         for row in connection.execute(select(commands).where(commands.c.id.in_(chunk))).all():

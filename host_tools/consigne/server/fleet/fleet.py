@@ -14,6 +14,7 @@ from sqlalchemy import select, update
 from sqlalchemy.engine import Connection
 
 from consigne.protocol import topics
+from consigne.protocol.events import EventData
 
 from ..access.digits import SIZES
 from ..errors import Conflict, Invalid
@@ -137,7 +138,7 @@ class StoredEvent:
     seq: int
     time_s: int
     kind: str
-    data: Mapping[str, Any]
+    data: EventData
 
 
 class Fleet:
@@ -330,5 +331,5 @@ def _event(row: Any) -> StoredEvent:
         seq=row.seq,
         time_s=row.time_s,
         kind=row.kind,
-        data=json.loads(row.data),
+        data=EventData.of_text(row.data),
     )

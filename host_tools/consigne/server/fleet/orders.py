@@ -9,7 +9,6 @@ import secrets
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from locker.core import records
 from locker.core.limits import DISPLAY_COLUMNS, HOLDER_MAX, NAME_CHARS_MAX, NOTICE_LINES_MAX, REOPEN_S_MAX
@@ -168,7 +167,7 @@ class Orders:
             connection.execute(holders.insert().values(since=since, **values))
             return commands.revoke(connection, locker, _now(), holder=(role, action, holder, counter), by=by)
 
-    def ordered(self, locker: str, ids: Sequence[str]) -> dict[str, tuple[str, dict[str, Any]]]:
+    def ordered(self, locker: str, ids: Sequence[str]) -> dict[str, tuple[str, Mapping[str, object]]]:
         """What was ordered by each of these commands that the host knows: its name and arguments."""
         here = (table.c.locker == locker) & table.c.id.in_(ids)
         wanted = select(table.c.id, table.c.cmd, table.c.arguments).where(here)
@@ -202,7 +201,7 @@ class Orders:
         locker: str,
         door: int,
         by: str,
-        more: Mapping[str, Any] | None = None,
+        more: Mapping[str, object] | None = None,
         subject: str | None = None,
     ) -> str:
         with self._database.write() as connection:

@@ -85,9 +85,8 @@ def custody(locker: str, epoch: int, events: Iterable[Event]) -> list[Said]:
     """The events of custody among some of one stream."""
     out = []
     for event in events:
-        parcel = event.data.get("parcel")
-        if event.sound and parcel and event.kind in STATE_AFTER:
-            out.append(Said(parcel, locker, epoch, event))
+        if event.parcel is not None and event.kind in STATE_AFTER:
+            out.append(Said(event.parcel, locker, epoch, event))
     return out
 
 
@@ -154,7 +153,7 @@ def _conclude(one: Said, now: Custody) -> None:
     now.locker, now.state = one.locker, STATE_AFTER[event.kind]
     now.from_epoch, now.from_seq, now.from_time_s = one.epoch, event.seq, event.time_s
     if event.kind == "deposited":
-        now.door, now.deposited_at, now.ended_at = event.data["door"], event.time_s, None
+        now.door, now.deposited_at, now.ended_at = event.data.number("door"), event.time_s, None
     elif event.kind == "deposit_undone":
         now.door, now.deposited_at, now.ended_at = None, None, None
         if now.announced_at is None:

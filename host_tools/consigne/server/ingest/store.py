@@ -157,7 +157,7 @@ def _hold(held: Held, batch: list[Event], outcome: Outcome) -> tuple[list[Event]
             repeated.append(event)
             continue
         if event.kind == "lost" and event.sound:
-            first, last = event.data["first"], event.data["last"]
+            first, last = event.data.number("first"), event.data.number("last")
             if 1 <= first <= last < event.seq:
                 lost += held.add_range(first, last)
                 if last not in held:  # no room for it now: the record must come again
@@ -173,5 +173,4 @@ def _hold(held: Held, batch: list[Event], outcome: Outcome) -> tuple[list[Event]
 
 def _event_row(stream: Stream, event: Event) -> tuple[Any, ...]:
     """In the order of ``_EVENT_COLUMNS``."""
-    parcel = event.data.get("parcel") if event.sound else None
-    return (*stream, event.seq, event.time_s, event.kind, parcel or None, event.text)
+    return (*stream, event.seq, event.time_s, event.kind, event.parcel, event.text)

@@ -18,7 +18,7 @@ from .compartments import Believed
 from .feed import Arrived
 from .ticket import Ticket
 from .times import time_of_day
-from .wording import ORDERED, ordered, wording
+from .wording import ordered, wording
 
 EVENTS_AT_ONCE = 200
 PARCELS_SHOWN = 20
@@ -135,13 +135,13 @@ class Desk:
         if not rows:
             return [], last
         names, zone = self._door_names(), ZoneInfo(self._fleet.locker(self._locker).timezone)
-        commands = [row.data["id"] for row in rows if row.kind == "command"]
+        commands = [str(row.data.get("id", "")) for row in rows if row.kind == "command"]
         orders = self._host.orders.ordered(self._locker, commands)
         said = {id_: ordered(cmd, arguments, names) for id_, (cmd, arguments) in orders.items()}
         arrived = []
         for row in rows:
-            data = {**row.data, ORDERED: said.get(row.data.get("id", ""), "")}
-            arrived.append(Arrived(row.seq, time_of_day(row.time_s, zone), row.kind, wording(data, names)))
+            words = wording(row.data, names, said.get(str(row.data.get("id", "")), ""))
+            arrived.append(Arrived(row.seq, time_of_day(row.time_s, zone), row.kind, words))
         return arrived, last
 
     def tickets(self) -> list[Ticket]:

@@ -1,15 +1,16 @@
 """Events in words: what an operator reads in the feed, and how much it matters."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from locker.core import doors, events, reasons, records
 from locker.core.orders import RESULT_NAMES
 
+from consigne.protocol.events import EventData
+from consigne.protocol.untrusted import ProtocolError
+
 from ..fleet.orders import answer
 
-ORDERED = "ordered"  # added to a command's event: what ``ordered`` says of it, "" when nobody knows
-DOOR_NAME = "door name"  # added to an event that has a door, before it is put into words
 GOOD, DOOR, NOTE, BAD, PLAIN = "good", "door", "note", "bad", ""
 
 VIA_NAMES = {
@@ -32,24 +33,41 @@ class Wording(NamedTuple):
     more: str
 
 
-def _of(names: tuple[str, ...], number: int) -> str:
-    return names[number].replace("_", " ") if 0 <= number < len(names) else str(number)
+class _Told(NamedTuple):
+    """An event, and what the host adds to it: its door's name, "" without one, and what was ordered."""
+
+    event: EventData
+    door_name: str
+    ordered: str
+
+    @property
+    def door(self) -> str:
+        self.event.number("door")
+        return f"door {self.door_name}"
+
+    @property
+    def parcel(self) -> str:
+        return self.event.text("parcel")
+
+    def number(self, field: str) -> int:
+        return self.event.number(field)
+
+    def name(self, field: str, names: tuple[str, ...]) -> str:
+        """What a number stands for; one that a newer firmware gave a meaning stays one."""
+        number = self.number(field)
+        return names[number].replace("_", " ") if number < len(names) else str(number)
+
+    @property
+    def via(self) -> str:
+        return VIA_NAMES.get(self.number("via"), "")
 
 
-def _door(event: Mapping[str, Any]) -> str:
-    return f"door {event[DOOR_NAME]}"
+def _alarm(told: _Told) -> str:
+    what = ALARM_NAMES.get(told.number("alarm"), "")
+    return what if told.number("door") == records.ANY_DOOR else f"{what}, {told.door}"
 
 
-def _refused(event: Mapping[str, Any]) -> str:
-    return f"{_of(reasons.R_NAMES, event['reason'])}, {VIA_NAMES.get(event['via'], '')}"
-
-
-def _alarm(event: Mapping[str, Any]) -> str:
-    what = ALARM_NAMES.get(event["alarm"], "")
-    return what if event["door"] == records.ANY_DOOR else f"{what}, {_door(event)}"
-
-
-def ordered(cmd: str, arguments: Mapping[str, Any], names: Sequence[str]) -> str:
+def ordered(cmd: str, arguments: Mapping[str, object], names: Sequence[str]) -> str:
     """What a command asks for: its name, and the door where it is about one."""
     door = arguments.get("door")
     what = cmd.replace("_", " ")
@@ -57,67 +75,77 @@ def ordered(cmd: str, arguments: Mapping[str, Any], names: Sequence[str]) -> str
 
 
 def _name_of(door: int, names: Sequence[str]) -> str:
-    return names[door] if door < len(names) else str(door + 1)
+    return names[door] if 0 <= door < len(names) else str(door + 1)
 
 
-def _command(event: Mapping[str, Any]) -> str:
-    result = event["result"]
-    told = answer("", RESULT_NAMES[result] if result < len(RESULT_NAMES) else str(result))
-    return f"{event.get(ORDERED) or 'unknown here'}: {told}"
+def _command(told: _Told) -> str:
+    result = told.number("result")
+    became = answer("", RESULT_NAMES[result] if result < len(RESULT_NAMES) else str(result))
+    return f"{told.ordered or 'unknown here'}: {became}"
 
 
-def _parcel(event: Mapping[str, Any]) -> str:
-    return str(event.get("parcel", ""))
+def _supply(told: _Told) -> str:
+    lowest_v, idle_v = told.number("lowest_mv") / 1000, told.number("idle_mv") / 1000
+    return f"{lowest_v:.1f} V while {told.door} was pulsed, {idle_v:.1f} V before"
 
 
-_WORDS: dict[str, tuple[str, str, Callable[[Mapping[str, Any]], str]]] = {
-    "boot": (NOTE, "Started", lambda e: f"firmware {e['firmware']}"),
-    "attempt": (PLAIN, "Code tried", lambda e: VIA_NAMES.get(e["via"], "")),
-    "refused": (BAD, "Refused", _refused),
+_WORDS: dict[str, tuple[str, str, Callable[[_Told], str]]] = {
+    "boot": (NOTE, "Started", lambda e: f"firmware {e.event.text('firmware')}"),
+    "attempt": (PLAIN, "Code tried", lambda e: e.via),
+    "refused": (BAD, "Refused", lambda e: f"{e.name('reason', reasons.R_NAMES)}, {e.via}"),
     "accepted": (
         PLAIN,
         "Accepted",
-        lambda e: f"{_of(ROLE_NAMES, e['role'])}, {_of(ACTION_NAMES, e['action'])}",
+        lambda e: f"{e.name('role', ROLE_NAMES)}, {e.name('action', ACTION_NAMES)}",
     ),
-    "pulse": (DOOR, "Unlocked", lambda e: f"{_door(e)}, pulse {e['number']}"),
-    "opened": (DOOR, "Opened", lambda e: f"{_door(e)} after {e['after_ms']} ms"),
-    "closed": (DOOR, "Closed", _door),
-    "deposited": (GOOD, "Deposited", lambda e: f"{_parcel(e)} in {_door(e)}"),
-    "collected": (GOOD, "Collected", lambda e: f"{_parcel(e)} from {_door(e)}"),
-    "returned": (GOOD, "Returned", lambda e: f"{_parcel(e)} from {_door(e)}"),
-    "deposit_undone": (NOTE, "Deposit undone", lambda e: f"{_parcel(e)}, {_door(e)}"),
-    "not_opened": (BAD, "Did not open", _door),
-    "forced": (BAD, "Opened without an order", _door),
-    "left_open": (NOTE, "Left open", lambda e: f"{_door(e)} for {e['after_s']} s"),
-    "door_fault": (BAD, "Door fault", lambda e: f"{_door(e)}: {_of(doors.FAULT_NAMES, e['fault'])}"),
-    "blocked": (NOTE, "Blocked", lambda e: f"{_door(e)}: {_of(doors.BLOCK_NAMES, e['why'])}"),
-    "released": (PLAIN, "Released", _door),
+    "pulse": (DOOR, "Unlocked", lambda e: f"{e.door}, pulse {e.number('number')}"),
+    "opened": (DOOR, "Opened", lambda e: f"{e.door} after {e.number('after_ms')} ms"),
+    "closed": (DOOR, "Closed", lambda e: e.door),
+    "deposited": (GOOD, "Deposited", lambda e: f"{e.parcel} in {e.door}"),
+    "collected": (GOOD, "Collected", lambda e: f"{e.parcel} from {e.door}"),
+    "returned": (GOOD, "Returned", lambda e: f"{e.parcel} from {e.door}"),
+    "deposit_undone": (NOTE, "Deposit undone", lambda e: f"{e.parcel}, {e.door}"),
+    "not_opened": (BAD, "Did not open", lambda e: e.door),
+    "forced": (BAD, "Opened without an order", lambda e: e.door),
+    "left_open": (NOTE, "Left open", lambda e: f"{e.door} for {e.number('after_s')} s"),
+    "door_fault": (BAD, "Door fault", lambda e: f"{e.door}: {e.name('fault', doors.FAULT_NAMES)}"),
+    "blocked": (NOTE, "Blocked", lambda e: f"{e.door}: {e.name('why', doors.BLOCK_NAMES)}"),
+    "released": (PLAIN, "Released", lambda e: e.door),
     "command": (PLAIN, "Order", _command),
-    "rejected": (BAD, "Messages not believed", lambda e: str(e["count"])),
-    "lost": (BAD, "Events dropped, flash full", lambda e: f"{e['first']} to {e['last']}"),
-    "fault": (BAD, "Fault", lambda e: e["what"]),
+    "rejected": (BAD, "Messages not believed", lambda e: str(e.number("count"))),
+    "lost": (BAD, "Events dropped, flash full", lambda e: f"{e.number('first')} to {e.number('last')}"),
+    "fault": (BAD, "Fault", lambda e: e.event.text("what")),
     "time_set": (PLAIN, "Clock set", lambda e: ""),
     "alarm": (BAD, "Alarm", _alarm),
-    "supply": (
-        PLAIN,
-        "Supply measured",
-        lambda e: (
-            f"{e['lowest_mv'] / 1000:.1f} V while {_door(e)} was pulsed, {e['idle_mv'] / 1000:.1f} V before"
-        ),
-    ),
+    "supply": (PLAIN, "Supply measured", _supply),
 }
 
 
-def wording(event: Mapping[str, Any], names: Sequence[str]) -> Wording:
-    """Words for an event as ``records.describe`` made it; a kind unknown here keeps its own name.
+def wording(event: EventData, names: Sequence[str], ordered: str = "") -> Wording:
+    """Words for an event.
 
-    ``names`` are those of the doors; a door beyond them shows as its number, counted from 1.
+    A kind unknown here keeps its own name, and its fields are told as they are; so are those of a known kind
+    that are not what this host knows of it.
+
+    Parameters
+    ----------
+    names
+        Of the doors; a door beyond them shows as its number, counted from 1.
+    ordered
+        Of a command: what ``ordered`` says of it, "" when nobody knows.
     """
     door = event.get("door")
-    if isinstance(door, int):
-        event = {**event, DOOR_NAME: _name_of(door, names)}
-    known = _WORDS.get(event["kind"])
-    if known is None:
-        return Wording(PLAIN, str(event["kind"]).replace("_", " ").capitalize(), "")
-    tone, headline, more = known
-    return Wording(tone, headline, more(event))
+    told = _Told(event, _name_of(door, names) if isinstance(door, int) else "", ordered)
+    tone, headline, more = _WORDS.get(
+        event.kind, (PLAIN, event.kind.replace("_", " ").capitalize(), _as_they_are)
+    )
+    try:
+        return Wording(tone, headline, more(told))
+    except ProtocolError:
+        return Wording(tone, headline, _as_they_are(told))
+
+
+def _as_they_are(told: _Told) -> str:
+    return ", ".join(
+        f"{field.replace('_', ' ')} {value}" for field, value in told.event.items() if field != "kind"
+    )

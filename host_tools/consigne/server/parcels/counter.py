@@ -71,8 +71,8 @@ class Counter:
                 raise Conflict(f"parcel {parcel} belongs to {row.locker}, not here")
             names = [str(door["name"]) for door in json.loads(where.layout)]
             number = _shelf(names, shelf) if shelf else _emptiest(connection, counter, len(names))
-            fields = {"door": number, "holder": 0, "role": events.CLERK, "parcel": parcel}
-            self._happened(connection, where, "deposited", fields)
+            event = EventData(kind="deposited", door=number, holder=0, role=events.CLERK, parcel=parcel)
+            self._happened(connection, where, event)
             audit.note(
                 connection, by, "take in", locker=counter, parcel=parcel, detail=f"shelf {names[number]}"
             )
@@ -110,20 +110,19 @@ class Counter:
             row = connection.execute(select(parcels).where(parcels.c.id == parcel)).first()
             if row is None or row.locker != counter or row.state != "in_locker":
                 raise Conflict(f"parcel {parcel} is not on a shelf here")
-            fields: EventData = {"door": row.door, "ref": 0, "parcel": parcel}
+            event = EventData(kind=kind, door=row.door, ref=0, parcel=parcel)
             if kind == "returned":
-                fields = {"door": row.door, "holder": 0, "role": events.CLERK, "parcel": parcel}
-            self._happened(connection, where, kind, fields)
+                event = EventData(kind=kind, door=row.door, holder=0, role=events.CLERK, parcel=parcel)
+            self._happened(connection, where, event)
             audit.note(connection, by, kind, locker=counter, parcel=parcel, detail=detail)
             return _name(where, row.door)
 
-    def _happened(self, connection: Connection, where: Any, kind: str, fields: EventData) -> None:
+    def _happened(self, connection: Connection, where: Any, event: EventData) -> None:
         """Commit an event of the counter, and what then lies on its shelves."""
         mine = (streams.c.locker == where.id) & (streams.c.epoch == EPOCH)
         stream = connection.execute(select(streams.c.contiguous).where(mine).with_for_update()).first()
         seq, now_s = (stream.contiguous if stream is not None else 0) + 1, int(time.time())
-        event = [seq, now_s, {"kind": kind, **fields}]
-        batch = parse_events(dump({"epoch": EPOCH, "events": [event]}))
+        batch = parse_events(dump({"epoch": EPOCH, "events": [[seq, now_s, event]]}))
         self._store.commit_within(connection, [Message(where.id, batch)])
         here = (parcels.c.locker == where.id) & (parcels.c.state == "in_locker")
         lying = {row.door: row.id for row in connection.execute(select(parcels).where(here))}

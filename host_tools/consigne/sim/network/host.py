@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from consigne.protocol import frames, messages
-from consigne.protocol.events import EventData
+from consigne.protocol.events import EventData, parse_events
 
 from ..clock import VirtualClock
 from .broker import Broker, Faults
@@ -32,7 +32,7 @@ class Host:
         self.network.listen(1883, self.broker)
         self.acknowledging = True
         self.events: dict[int, EventData] = {}
-        self.status: dict[str, Any] = {}
+        self.status: messages.StatusBody = {}
         self._clock = clock
         self._ahead_s: int | None = None  # of the virtual clock; None: it does not know the time itself
         self._local = (0, 0, 0)
@@ -43,30 +43,31 @@ class Host:
         self.broker.subscribe(self._prefix + "status", self._status)
         self.broker.subscribe(self._prefix + "replies", self._replies)
 
-    def _body(self, topic: str, payload: bytes) -> dict[str, Any]:
+    def _body(self, topic: str, payload: bytes) -> bytes:
         body = frames.open_frame(self._key, "consigne/1/event", topic, payload)
         assert body is not None, f"a frame on {topic} is not signed"
-        parsed: dict[str, Any] = json.loads(body)
-        return parsed
+        return body
 
     def _events(self, topic: str, payload: bytes, retained: bool) -> None:
-        body = self._body(topic, payload)
-        for seq, _, event in body["events"]:
-            known = self.events.setdefault(seq, event)
-            self.doubled += known is not event
-            self.changed += known != event
+        batch = parse_events(self._body(topic, payload))
+        for event in batch.events:
+            known = self.events.setdefault(event.seq, event.data)
+            self.doubled += known is not event.data
+            self.changed += known != event.data
         while self._contiguous + 1 in self.events:
             self._contiguous += 1
         if self.acknowledging:
-            self._send("ack", messages.ack_body(body["epoch"], self._contiguous), "consigne/1/command")
+            self._send("ack", messages.ack_body(batch.epoch, self._contiguous), "consigne/1/command")
 
     def _status(self, topic: str, payload: bytes, retained: bool) -> None:
-        self.status = self._body(topic, payload)
+        body = self._body(topic, payload)
+        messages.parse_status(body)
+        self.status = json.loads(body)
 
     def _replies(self, topic: str, payload: bytes, retained: bool) -> None:
-        body = self._body(topic, payload)
-        if body.get("ask") == "time":
-            self._question = body["nonce"], self._clock.now_us()
+        said = messages.parse_reply(self._body(topic, payload))
+        if isinstance(said, messages.AskTime):
+            self._question = said.nonce, self._clock.now_us()
             self._tell_time()
 
     def know_time(self, epoch_s: int, offset_s: int = 0, next_s: int = 0, next_offset_s: int = 0) -> None:
@@ -106,4 +107,4 @@ class Host:
         self._send("commands", body, "consigne/1/command")
 
     def kinds(self) -> list[str]:
-        return [self.events[seq]["kind"] for seq in sorted(self.events)]
+        return [self.events[seq].kind for seq in sorted(self.events)]
