@@ -95,7 +95,7 @@ def _simulated(ground: str, board: str, text: str) -> list[str]:
         (firmware / "main.py").write_text(text)
         kind = "micropython" if ground == "unix" else "virtual"
         device = Path(folder, "device")
-        locker = SimLocker(_config(board), {}, device, kind, firmware=firmware, psram=BOARDS[board][1])
+        locker = SimLocker(_config(board), None, device, kind, firmware=firmware, psram=BOARDS[board][1])
         try:
             if board == "esp32":
                 locker.call(lambda: _wire(locker))

@@ -72,7 +72,8 @@ class SimLocker:
     ----------
     config, identity
         What stands in the device's ``config.json`` and ``identity.json``; both are written to
-        ``directory``, the device's file system, where the flash is kept as well.
+        ``directory``, the device's file system, where the flash is kept as well.  ``identity`` is None where
+        the program reads none.
     ground
         ``"micropython"``: the real interpreter, in shared time, against a real broker through a
         ``NetCut``.  ``"virtual"``: CPython, on ``clock``, against ``network``.
