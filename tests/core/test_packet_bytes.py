@@ -1,58 +1,135 @@
 """Whatever a cabinet has to say of itself fits the packet that is made for it."""
 
+import asyncio
+import json
+
+from locker.core import codes, records
 from locker.core.events import TRUST_SET
+from locker.core.limits import DOORS_MAX
 from locker.net.mqtt_packet import Packet
 from locker.net.sync import Sync, packet_bytes
 
-EPOCH_MAX = 4294967295
+U32_MAX = 4294967295
+MOST = {"B": 255, "H": 65535, "I": U32_MAX}
+LOCKER = "L" * 32
+PREFIX = b"consigne/1/" + LOCKER.encode() + b"/"
+FAULTS = 24  # the names of 16 tasks that ended, 4 latches, and what the senses complain of
+LONGEST_ID = "W" * 40
+# As many quotes as a row of the occupancy has room for, each two bytes in JSON.
+LONGEST_ROW = '"' * 15 + "W" * 25
+
+
+def longest_event():
+    """The kind and the payload of the event that is longest as JSON."""
+    found = []
+    for kind in records.kinds():
+        _, fmt, _, text = records.spec(kind)
+        if kind <= records.EVENT_KIND_MAX:
+            payload = records.pack(
+                kind, *[MOST[letter] for letter in fmt[1:]], *([LONGEST_ID] if text else ())
+            )
+            found.append((len(json.dumps(records.describe(kind, payload))), kind, payload))
+    return max(found)[1:]
 
 
 class Journal:
-    """The numbers of a journal, as long as they get."""
+    """The numbers of a journal, as long as they get, and as many of the longest event as it is asked for."""
 
-    epoch = next_seq = acknowledged = time_floor = EPOCH_MAX
+    epoch = next_seq = time_floor = U32_MAX
+    acknowledged = U32_MAX - 1000
+
+    def __init__(self):
+        self.kind, self.payload = longest_event()
+
+    def unacknowledged(self, seq, count):
+        for n in range(count):
+            yield seq + 1 + n, self.kind, U32_MAX, self.payload
 
 
 class Client:
-    """Hears what ``Sync`` would attach to, and sends nothing."""
+    """Fills a packet of the cabinet's length as an MQTT client does; keeps what was sent, by topic."""
+
+    def __init__(self, doors):
+        self.packet = Packet(packet_bytes(doors))
+        self.sent = {}
 
     def attach(self, will_topic, will, topics, on_message):
-        self.will = will
+        pass
+
+    async def wait_up(self):
+        pass
+
+    def session(self):
+        return 1
+
+    async def publish(self, topic, fill, retain=False):
+        self.packet.begin_publish(topic, 65535, retain)
+        start = self.packet.end
+        if not fill(self.packet):
+            return False
+        body = bytes(self.packet.view(start + codes.FRAME_HEAD_BYTES))
+        self.packet.end_publish()
+        self.sent[topic[len(PREFIX) :]] = json.loads(body)
+        await asyncio.sleep(0)
+        return True
 
 
-def sync_of(doors, parcel):
-    """A sync whose cabinet is full, every latch weak, every sample as long as they get."""
-    health = {
-        "taken": EPOCH_MAX,
-        "samples": [(EPOCH_MAX, EPOCH_MAX, 10_000_000, -100, 65535)] * 8,
-        "latches": [(door, 65535, 65535, 255, 128) for door in range(min(doors, 64))],
-    }
+def said(doors, parcel):
+    """What a cabinet says that is full, every latch weak, every sample as long as they get."""
     status = {
-        "grants": EPOCH_MAX,
-        "digest": EPOCH_MAX,
+        "grants": U32_MAX,
+        "digest": U32_MAX,
         "fw": "10.10.10",
         "journal": "j" * 120,
-        "health": health,
-        "faults": ["latch {} is weak".format(door) for door in range(doors)],
+        "health": {
+            "taken": U32_MAX,
+            "samples": [(U32_MAX, U32_MAX, 10_000_000, -100, 65535)] * 8,
+            "latches": [(door, 65535, 65535, 255, 128) for door in range(min(doors, 64))],
+        },
+        "faults": ["f" * 40] * FAULTS,
     }
-    return Sync(
-        Client(),
+    client = Client(doors)
+    sync = Sync(
+        client,
         Journal(),
-        "L" * 32,
+        LOCKER,
         bytes(range(32)),
         lambda event: None,
-        lambda: [(4, 2, parcel)] * doors,
+        lambda: [[4, 2, parcel]] * doors,
         lambda: dict(status),
         lambda: 0,
-        lambda: (0, EPOCH_MAX, TRUST_SET),
+        lambda: (0, U32_MAX, TRUST_SET),
     )
 
+    async def run():
+        task = asyncio.create_task(sync.run())
+        while b"events" not in client.sent and not task.done():
+            await asyncio.sleep(0)
+        task.cancel()
+        try:
+            await task
+        except asyncio.CancelledError:
+            pass
 
-def test_occupancy_and_status_of_the_largest_cabinet_fit_with_the_longest_parcel_ids():
-    for doors in (1, 12, 48, 80, 100, 256):
-        sync = sync_of(doors, "W" * 40)
-        packet = Packet(packet_bytes(doors))
-        for fill, name in ((sync._fill_occupancy, b"occupancy"), (sync._fill_status, b"status")):
-            packet.begin_publish(b"consigne/1/" + b"L" * 32 + b"/" + name, 65535, True)
-            assert fill(packet)
-            packet.end_publish()
+    asyncio.run(run())
+    return client.sent
+
+
+def test_the_occupancy_of_every_cabinet_fits_and_names_every_parcel():
+    for doors in (1, 12, 48, 80, 100, DOORS_MAX):
+        for parcel in (LONGEST_ID, LONGEST_ROW):
+            sent = said(doors, parcel)
+            assert sent[b"occupancy"]["doors"] == [[4, 2, parcel]] * doors, doors
+            assert len(sent[b"status"]["faults"]) == FAULTS
+
+
+def test_a_parcel_whose_id_is_too_long_as_json_is_not_named_and_keeps_nothing_else_back():
+    for doors in (12, DOORS_MAX):
+        for parcel in ('"' * 40, "\\" * 40, LONGEST_ROW + '"'):
+            sent = said(doors, parcel)
+            assert sent[b"occupancy"]["doors"] == [[4, 2, None]] * doors
+            assert sent[b"events"]["events"]
+
+
+def test_fifteen_of_the_longest_events_leave_in_one_packet_of_the_smallest_cabinet():
+    assert len(said(1, LONGEST_ID)[b"events"]["events"]) == 15
