@@ -240,6 +240,26 @@ def test_what_is_for_the_core_alone_reaches_it_as_it_was_believed():
         assert list(messages.core_events(command(name))) == [(EV_ORDER, command(name))]
 
 
-def test_every_reason_has_a_word_for_the_host():
-    assert len(messages.R_NAMES) == messages.R_FAILED + 1
-    assert len(set(messages.R_NAMES)) == len(messages.R_NAMES)
+def test_what_is_refused_is_answered_with_the_word_for_it():
+    for body, word in (
+        (b"{" * 201, "size"),
+        (b" " * 4097, "size"),
+        (b"{", "json"),
+        (b"[]", "json"),
+        (json.dumps(command("open", door=-1)).encode(), "fields"),
+        (json.dumps(command("dance")).encode(), "unknown command"),
+    ):
+        try:
+            messages.parse_command(body)
+        except messages.Refused as refused:
+            assert str(refused) == word
+        else:
+            raise AssertionError(body)
+
+
+def test_a_journal_of_any_age_reads_as_why_messages_were_not_believed():
+    words = (
+        ",topic,mac,size,json,fields,unknown command,stale counter,expired,"
+        "time unknown,seq never sent,not asked"
+    )
+    assert ",".join(messages.R_NAMES).startswith(words)  # a new reason goes to the end
