@@ -1,5 +1,6 @@
 """What pages and comments refer to is there: links, documents, files, and the names in ``docs/where.md``."""
 
+import ast
 import re
 import subprocess
 from collections.abc import Iterator
@@ -95,7 +96,12 @@ def test_a_name_that_leads_nowhere_is_noticed() -> None:
     assert missing_sections("GPIO 0 and UART 1, ACCESS 2") == []
 
 
-def test_whoever_looks_for_a_place_in_the_code_finds_the_name_there() -> None:
+def is_defined(name: str, text: str) -> bool:
+    """Whether a source says what ``name`` is; a word of its comments is no place to be led to."""
+    return bool(re.search(rf"^\s*(?:(?:async )?def |class )?{name}\b\s*[(:=]", text, re.MULTILINE))
+
+
+def test_whoever_looks_for_a_place_in_the_code_finds_what_has_the_name_there() -> None:
     text = (ROOT / "docs/where.md").read_text(encoding="utf-8")
     named = re.findall(r"\]\(([^)#\s]+\.py)\)((?: `\w+`,?)+)", text)
     assert len(named) > 12
@@ -103,19 +109,55 @@ def test_whoever_looks_for_a_place_in_the_code_finds_the_name_there() -> None:
         f"{target}: {name}"
         for target, names in named
         for name in re.findall(r"\w+", names)
-        if not re.search(rf"\b{name}\b", (ROOT / "docs" / target).read_text(encoding="utf-8"))
+        if not is_defined(name, (ROOT / "docs" / target).read_text(encoding="utf-8"))
     ]
     assert not lost
 
 
-def test_every_button_that_is_looked_for_is_in_the_file_that_is_named() -> None:
+def test_a_name_that_is_only_spoken_of_is_no_place() -> None:
+    source = 'class Door:\n    async def open(self):\n        """Or say the problem."""\n\n\nTABLE = {}\n'
+    assert all(is_defined(name, source) for name in ("Door", "open", "TABLE"))
+    assert not any(is_defined(name, source) for name in ("problem", "self", "Doo"))
+
+
+def button_labels(source: str) -> set[str]:
+    """The labels of buttons that a source makes; of a composed one what stands before the first value."""
+    labels = set()
+    for node in ast.walk(ast.parse(source)):
+        called = node.func if isinstance(node, ast.Call) else None
+        name = getattr(called, "id", getattr(called, "attr", ""))
+        if isinstance(node, ast.Call) and name.strip("_") == "button" and node.args:
+            label = node.args[0]
+            first = label.values[0] if isinstance(label, ast.JoinedStr) else label
+            if isinstance(first, ast.Constant):
+                labels.add(str(first.value).strip())
+    return labels
+
+
+def test_every_button_that_is_looked_for_is_in_all_the_files_that_are_named_and_in_no_other() -> None:
     rows = (ROOT / "docs/where.md").read_text(encoding="utf-8").split("## On a page")[1].split("##")[0]
-    found = re.findall(r"^\| (\*.+?) \| \[[^\]]*\]\(([^)]+)\)", rows, re.MULTILINE)
-    assert len(found) >= 3
-    lost = [
-        label
-        for labels, target in found
-        for label in re.findall(r"\*([^*]+)\*", labels)
-        if label not in (ROOT / "docs" / target).read_text(encoding="utf-8")
-    ]
-    assert not lost
+    pages = "host_tools/consigne/server/pages"
+    made = {
+        path.name: button_labels(path.read_text(encoding="utf-8")) for path in (ROOT / pages).glob("*.py")
+    }
+    found = re.findall(r"^\| (\*.+?) \| (.+?)(?:; what they do.*)? \|$", rows, re.MULTILINE)
+    assert len(found) >= 5
+    for labels, places in found:
+        named = set(re.findall(r"pages/(\w+\.py)\)", places))
+        for label in re.findall(r"\*([^*]+)\*", labels):
+            assert {name for name, its in made.items() if label in its} == named, label
+
+
+def test_a_button_is_known_by_its_whole_label() -> None:
+    source = 'button("Hand over, paper seen", f)\nself._button(f"Reserve {HOURS} h", g)\nbutton(label, h)\n'
+    assert button_labels(source) == {"Hand over, paper seen", "Reserve"}
+
+
+def test_every_file_in_which_a_command_has_its_options_is_named() -> None:
+    (row,) = re.findall(
+        r"^\| a command's options .*$", (ROOT / "docs/where.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    named = set(re.findall(r"\.\./(host_tools/consigne/[\w/]+\.py)\)", row))
+    options = re.compile(r"typer\.(Option|Argument)\(")
+    ours = [(path, text) for path, text in _texts(".py") if path.startswith("host_tools/consigne/")]
+    assert named == {path for path, text in ours if options.search(text)}
