@@ -118,12 +118,12 @@ class Senses:
         if strip is None:
             return sink
 
-        def told(event):
+        def shown(event):
             sink(event)
             if event[0] == events.EV_DOOR:
                 strip.seen(event[1], event[2])
 
-        return told
+        return shown
 
     def _follow_host(self, epoch_s):
         """The host has set the clock: the chip follows."""

@@ -285,9 +285,9 @@ class Access:
         reason, verdict = self._tokens.check(text, now)
         return verdict or _refused(reason)
 
-    def tells_refused_token(self) -> bool:
-        """Count a token that is refused; whether that is worth a record (``Tokens.tells_refused``)."""
-        return self._tokens.tells_refused()
+    def count_refused_token(self) -> bool:
+        """Count a token that is refused; true while it still gets a record (``Tokens.count_refused``)."""
+        return self._tokens.count_refused()
 
     def untold_tokens(self) -> int:
         """How many refused tokens have no record since this was asked last; from now on they have again."""

@@ -38,11 +38,11 @@ IS_OPEN = const(1)
 IS_BUSY = const(2)  # already ordered for something else
 OUT_OF_ORDER = const(3)
 
-_OPEN_WAIT_MS = const(2_000)  # from the coil's end to giving the pulse up; also the lock's rest
+_OPEN_WAIT_MS = const(2_000)  # after the coil switched off, wait so long for the door, then pulse again
 _QUEUE_WAIT_MS = const(15_000)  # a pulse that never comes round, in a queue of pulses
 _PULSES_MAX = const(3)  # a latch that is jammed gets a rest and two more
-# Nobody takes a parcel out in less: it sprang and was pushed shut, or the reed lied.  A third of a second of
-# a hand, and half a second that a board which is asked lock by lock may be late with either news.
+# Nobody takes a parcel out in less: the door sprang open and was pushed shut, or the reed lied.  0.3 s for a
+# hand, plus 0.5 s by which a lock-by-lock board may report late.
 _TAKE_MS = const(800)
 _DOUBT_MS = const(5_000)  # longer than a sensor is watched before it is called chattering
 _STUCK_MS = const(30_000)  # somebody pulling at a door that stuck: still our order

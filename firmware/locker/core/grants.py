@@ -40,7 +40,8 @@ _LENGTH = const(0x7F)  # a payload has at most 75 bytes
 _STALE = const(0x80)
 _USES_MAX = const(255)
 
-# The index: a tag's first byte says in which piece its next two bytes and the number of its page are.
+# The index.  Pieces are chosen by the tag's first byte; an entry is the tag's next two bytes and a page
+# number.
 _PIECES = const(8)
 _ENTRY = const(3)
 _SHORT = const(2)
@@ -194,7 +195,7 @@ class Grants:
 
     def put(self, payload: "Payload", time_s: int) -> None:
         """Add or replace; a grant sent again does not get its uses back."""
-        payload = payload[:_LENGTH]  # more than a row holds only another firmware could have written
+        payload = payload[:_LENGTH]  # only another firmware can have written a longer payload
         row = self._row(struct.unpack_from(">I", payload, 0)[0])
         uses = 0
         if row:

@@ -231,8 +231,8 @@ class Session(Errands):
         return reasons.R_OK
 
     def _record_refusal(self, reason: int) -> None:
-        """Of each try, as its end; of tokens, which cost no try, only so many (``Tokens.tells_refused``)."""
-        if self.state == CHECKING or self._core.access.tells_refused_token():
+        """Of each try, as its end; of tokens, which cost no try, only so many (``Tokens.count_refused``)."""
+        if self.state == CHECKING or self._core.access.count_refused_token():
             self._core.record(records.REFUSED, reason, self.via)
 
     def _refuse(self, reason: int, now: "Now") -> None:

@@ -86,8 +86,8 @@ class Tokens:
             return reasons.R_REVOKED
         return reasons.R_DONE_BEFORE if self.used.has(nonce, not_after) else reasons.R_OK
 
-    def tells_refused(self) -> bool:
-        """Count a refused token; whether it gets a record.
+    def count_refused(self) -> bool:
+        """Count a refused token; true while it still gets a record.
 
         Tokens cost no try, and a screen shows a scanner several false ones a second: an hour of that
         would push what happened to parcels out of the journal of a locker without a network.

@@ -24,7 +24,8 @@ TOKEN = const(2)  # opens on floor what one person may do once, never the whole 
 _ALL = const(0b111111)
 _ONE_PARCEL = const(0b000111)  # collect, deposit, return
 
-# kind -> actions on floor, whether its end counts on floor; with a clock that is set all do, and both dates
+# kind -> actions allowed on floor, whether its end counts on floor.  With a set clock all actions are allowed
+# and both dates are checked.
 TABLE = (
     (_ALL, True),  # LISTED
     (0, False),  # WINDOW

@@ -7,8 +7,8 @@ import esp32
 import machine
 from micropython import const
 
-# records.BOOT: why the board started (``ports/esp32/modmachine.c``, ``mp_machine_reset_cause``).  In journals
-# of earlier firmware 2 stood for a button: it was CAUSE_SOFTWARE, for the button is the line of power-up.
+# records.BOOT: why the board started (``ports/esp32/modmachine.c``, ``mp_machine_reset_cause``).  Earlier
+# firmware wrote 2 for a software restart; the reset button looks like power-up.
 CAUSE_UNKNOWN = const(0)
 CAUSE_POWER = const(1)  # power, its failing (brown-out), or the reset button
 CAUSE_WATCHDOG = const(3)

@@ -5,7 +5,7 @@ eighth is for what hangs below it.
 """
 
 _PLAIN = "\u2019'\u2018'\u201c\"\u201d\"\u2013-\u2014-\u00a0 "  # a character, and what stands in for it
-_MORE = "éèêëàâäçîïôöùûüßñÄÖÜÀÉÈÊÇ°£€→←·\u00d7œ…"  # behind ASCII 32 to 126; a times sign is one
+_MORE = "éèêëàâäçîïôöùûüßñÄÖÜÀÉÈÊÇ°£€→←·\u00d7œ…"  # behind ASCII 32 to 126; \u00d7 is the times sign
 
 # fmt: off
 _COLUMNS = (

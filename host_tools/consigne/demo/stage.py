@@ -68,7 +68,7 @@ class Stage:
             else SimLocker(config, identity, board, psram=reference.PSRAM)
         )
         if log is not None:
-            self.locker.listeners.append(lambda line: log.write(f"{told(line)}\n"))
+            self.locker.listeners.append(lambda line: log.write(f"{log_line(line)}\n"))
         self.device_key = bytes.fromhex(identity["device_key"])
 
     def _identity(self) -> Identity:
@@ -115,7 +115,7 @@ class Stage:
             self._temporary.cleanup()
 
 
-def told(line: Line) -> str:
+def log_line(line: Line) -> str:
     """A line of a cabinet's log as people read it: seconds, what, detail."""
     at_us, what, detail = line
     return f"{at_us / 1e6:10.3f}  {what:8} {detail}".rstrip()

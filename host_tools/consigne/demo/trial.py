@@ -26,7 +26,7 @@ from consigne.sim.network.host import Host
 
 from . import steps
 from .front import LockerFront
-from .stage import FirmwareEnded, Stage, check_running, told
+from .stage import FirmwareEnded, Stage, check_running, log_line
 
 READY_S = 20.0  # until the locker is connected and knows the time
 LOOK_EVERY_S = 0.05  # at the display
@@ -79,7 +79,7 @@ class Trial:
 
     def tell(self, what: str, detail: str) -> None:
         """Print one line with the locker's time."""
-        print(told((self._locker.clock.now_us(), what, detail)), flush=True)
+        print(log_line((self._locker.clock.now_us(), what, detail)), flush=True)
 
     def _heard(self, line: tuple[int, str, str]) -> None:
         if line[1] in STIRS:
@@ -88,7 +88,7 @@ class Trial:
             name, _, moved = line[2].partition(" ")
             self._untold[name] = moved != "pushed shut"
         if line[1] not in SILENT:
-            print(told(line), flush=True)
+            print(log_line(line), flush=True)
 
     def heard_of(self, seq: int, event: EventData) -> None:
         """The host has heard of an event: print it."""

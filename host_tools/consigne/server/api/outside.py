@@ -40,7 +40,8 @@ class BodyLimit:
             except asyncio.CancelledError:
                 if body.is_answered:
                     raise
-        # Only the time above and the server at its end cancel a request, whose task ends here either way.
+        # A request is cancelled only by the timeout above or by the server's shutdown; in both cases its task
+        # ends here.
         await _cut_short(limit.expired())(scope, receive, send)
 
 

@@ -30,7 +30,7 @@ from .decode import KeyRing
 from .inbox import Inbox
 from .mqtt import HostClient
 from .outcome import Outcome
-from .worker import Storing
+from .worker import Worker
 
 log = logging.getLogger(__name__)
 
@@ -74,19 +74,19 @@ class Ingest:
         self.keys = KeyRing(database)
         self._database = database
         self._client = client
-        self._storing = Storing(database, self.keys, self.counts)
-        self._store = self._storing.store
+        self._worker = Worker(database, self.keys, self.counts)
+        self._store = self._worker.store
         self._gaps = Gaps()
         self._inbox = Inbox()
         self._wake = asyncio.Event()
         self._tick_wanted = False
-        self._worker = ThreadPoolExecutor(1, "ingest")
+        self._thread = ThreadPoolExecutor(1, "ingest")
         self._task: asyncio.Task[None] | None = None
 
     @property
     def dropped(self) -> Counter[str]:
         """Messages not let through, by reason."""
-        return self._storing.dropped
+        return self._worker.dropped
 
     def total(self) -> tuple[Counts, Counter[str]]:
         """What this process and its workers did: the counts, and the messages dropped by reason."""
@@ -122,7 +122,7 @@ class Ingest:
         """Begin, as the database says how things stood at the end."""
         self._client.receive = self._receive
         if self._role is not ProcessRole.WORKER:
-            for stream, held in (await self._in_worker(self._resume)).items():
+            for stream, held in (await self._in_thread(self._resume)).items():
                 self._gaps.note(stream, held.first_missing, time.monotonic(), BEHIND_GRACE_S)
             self._client.lost = self._on_lost
         self._task = asyncio.create_task(self._run(), name="ingest")
@@ -132,9 +132,9 @@ class Ingest:
         self._store.forget_presence()
         return self._store.open_gaps()
 
-    async def _in_worker(self, function: Callable[..., _Result], *arguments: object) -> _Result:
+    async def _in_thread(self, function: Callable[..., _Result], *arguments: object) -> _Result:
         """The database is asked in the one thread of the ingest, never in the event loop."""
-        return await asyncio.get_running_loop().run_in_executor(self._worker, function, *arguments)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
 
     async def stop(self) -> None:
         """Disconnect, commit what was received, end."""
@@ -149,7 +149,7 @@ class Ingest:
                 await self._turn()
         except NO_ANSWER as error:
             log.error("%d messages not committed at the end: %s", len(self._inbox), reason(error))
-        self._worker.shutdown()
+        self._thread.shutdown()
 
     def kick(self) -> None:
         """Look for commands to send now.  Safe in any thread."""
@@ -199,7 +199,7 @@ class Ingest:
             self._wake.set()
         began_s = time.monotonic()
         try:
-            outcomes = await self._in_worker(self._storing.keep, taken)
+            outcomes = await self._in_thread(self._worker.keep, taken)
         except NO_ANSWER:
             self._inbox.put_back(taken)
             raise
@@ -256,11 +256,11 @@ class Ingest:
         if self._role is ProcessRole.WORKER or not self._client.is_connected:
             return
         if self._role is ProcessRole.LEADER:
-            missing = await self._in_worker(self._store.missing, self._gaps.open())
+            missing = await self._in_thread(self._store.missing, self._gaps.open())
             for stream, first_missing in missing.items():
                 self._gaps.note(stream, first_missing, time.monotonic(), SHARED_GRACE_S)
         asked = self._gaps.due(time.monotonic())
-        outgoing, expired = await self._in_worker(self._prepare, asked)
+        outgoing, expired = await self._in_thread(self._prepare, asked)
         self.counts.asked_again += len(asked)
         for command in outgoing:
             self._client.publish(command.topic, command.payload)

@@ -1,4 +1,4 @@
-"""The ingest's worker thread: decode what arrived, commit it, and hold up nobody for one bad message."""
+"""What the ingest's thread does: decode what arrived, commit it, and hold up nobody for one bad message."""
 
 import logging
 from collections import Counter
@@ -13,7 +13,7 @@ from .store import Store
 log = logging.getLogger(__name__)
 
 
-class Storing:
+class Worker:
     """What is received, made into rows; ``dropped`` counts, by reason, what is not let through."""
 
     def __init__(self, database: Database, keys: KeyRing, counts: Counts) -> None:

@@ -4,7 +4,7 @@ A message is ``op, number, length (u16, little endian)`` and the payload.  Ops b
 are posts, nobody answers; from there on they are questions, answered with ``status, 255, length``
 and a payload.  Status 0 is success, ``BAD_VALUE`` a ValueError whose text is the payload, ``BAD_OS`` an
 OSError whose i32 errno, 0 for none, and text are the payload, anything else an errno.  Pushes come from
-the board unasked: ``op, number, 1, value``, with op from ``FIRST_PUSH``.
+the board unasked: ``op, number, 1, value``; their ops begin with ``PUSH_``.
 """
 
 PIN_WRITE = 1  # pin; level
@@ -53,7 +53,6 @@ CONSOLE_INTERRUPT = 62  # the character that interrupts a program, 255 for none
 NAME_SERVER = 64  # -> the four bytes of its address
 HEAPS = 63  # -> ESP-IDF's heaps, four times u32 each: in all, free, largest block, least free so far
 
-FIRST_PUSH = 128
 PUSH_PIN = 128  # pin, level: an interrupt
 PUSH_UART = 129  # port: a received burst has ended
 PUSH_LEVELS = 130  # an input changed since LEVELS was answered

@@ -320,7 +320,8 @@ class SerialGround(MicroPythonGround):
             return len(data)
         if self._process is not None:
             return self._to_stdin(data)
-        # A real board loses what comes while it boots; without its time it would lose what it never misses.
+        # A real board loses bytes that arrive while it boots.  When the board is not paced, keep them: the
+        # boot takes no time here.
         return len(data) if self._booted or self._paced else 0
 
     def _to_stdin(self, data: bytes) -> int:

@@ -6,7 +6,6 @@ the clock set and the doors as they stood, and runs again from it.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterator
 
 from consigne.sim.board import flash as nor
@@ -104,12 +103,3 @@ def singles(flow: str) -> list[str]:
 def seconds(case: str) -> list[str]:
     """Every second cut that can follow the single cut ``case``."""
     return [f"{case}/{cut}" for cut in _aftermaths(_lives(case, tracing=True))]
-
-
-def some_pairs(flow: str, count: int, rng: random.Random) -> list[str]:
-    """``count`` pairs of cuts of a story: the first at random, a handful of seconds for each."""
-    each = 10
-    chosen = []
-    for case in rng.choices(singles(flow), k=count // each):
-        chosen += rng.choices(seconds(case), k=each)
-    return chosen

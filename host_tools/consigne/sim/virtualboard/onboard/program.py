@@ -85,7 +85,7 @@ def execute(terminal, names, source, name, kind, end=b""):
 
 
 def open_files(names):
-    """The files among a program's names; on a board the collector closes those that are names no more."""
+    """The files among a program's names; on a board the collector closes files that no variable refers to."""
     return [value for value in names.values() if type(value).__name__ in ("FileIO", "TextIOWrapper")]
 
 
