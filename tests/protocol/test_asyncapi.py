@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import consigne
 import jsonschema
@@ -70,7 +71,7 @@ def test_every_command_of_the_locker_is_described_and_no_other():
     assert described == shown == set(messages.commands())
 
 
-def plain(schema):
+def plain(schema: Any) -> Any:
     """A schema as it would stand without references and without words for people."""
     if isinstance(schema, list):
         return [plain(part) for part in schema]
