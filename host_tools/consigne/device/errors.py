@@ -23,6 +23,10 @@ class CableError(DeviceError):
     """The board went away in the middle."""
 
 
+class SilentError(DeviceError):
+    """Nothing on the board gives the interpreter's prompt."""
+
+
 class LockedError(DeviceError):
     """The console is closed: production mode."""
 
@@ -74,9 +78,28 @@ def no_micropython(port: str, heard: bytes = b"") -> DeviceError:
     for said, told in _PANICS.items():
         if said in heard:
             return DeviceError(f"{port}: {told}")
-    return DeviceError(
+    return SilentError(
         f"{port}: no MicroPython answers; flash the board with `consigne device flash`, "
         "or check that this is the board's port and that nothing holds its BOOT button"
+    )
+
+
+def still_silent(port: str) -> DeviceError:
+    """A board that does not answer although all that starts on it was just written."""
+    return DeviceError(
+        f"{port}: MicroPython and application are written and verified, but nothing answers; check that "
+        "nothing holds the BOOT button and that the supply does not sag, then press RESET and see "
+        "`consigne device logs`"
+    )
+
+
+def silent_files(port: str) -> DeviceError:
+    """A board whose own files keep it from answering, and that could not be set right in their place."""
+    return DeviceError(
+        f"{port}: MicroPython and application are written and verified, but a program among the board's own "
+        "files does not give the prompt, and they cannot be mended from here; --fresh makes a new file "
+        "system and forgets settings, keys and journal: collect what lies in its doors first, then "
+        "provision it again"
     )
 
 

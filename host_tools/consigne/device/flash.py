@@ -1,17 +1,18 @@
 """``consigne device flash``: a bare board gets interpreter, partition table, application and boot files.
 
 What a board knows of itself is kept unless ``fresh``: a board that has a file system keeps its keys and its
-journal, and its boot files are then brought up to date over the console.  Before anything is written, board
-and image are looked at: ``fitness.py``.
+journal, and its boot files are then brought up to date over the console.  What hangs there with Ctrl-C off is
+renamed first: ``startfiles.py``.  Before anything is written, board and image are looked at: ``fitness.py``.
 """
 
 from consigne.firmware import layout
 from consigne.firmware.application import Application
 
-from . import fitness, image, interpreter, push
+from . import errors, fitness, image, interpreter, push, startfiles
 from .board import Board
-from .errors import DeviceError, LockedError
+from .errors import DeviceError, LockedError, SilentError
 from .interpreter import Interpreter
+from .memory import Memory
 from .parallel import Bar
 from .rombootloader import RomBootLoader
 from .serialline import owner
@@ -51,18 +52,47 @@ def flash(
     if micropython.closed:
         return f"{told}, keys and journal kept; it has no console, so its start was not seen; {serves}"
     bar.say("starting")
+    board = Board(loader.port, code, resets=True, who=who)
+    renamed: list[str] = []
     try:
-        with Board(loader.port, code, resets=True, who=who) as board:
-            found = board.enter_service()
-            interpreter.require(loader.port, tuple(found["version"]))
-            memory = board.memory()
-            done = push.push(board, built)
-            board.restart()
+        try:
+            done, memory = _start(board, built)
+        except SilentError:
+            if fresh:
+                raise errors.still_silent(loader.port) from None
+            renamed = _rename_programs(loader, built, bar)
+            done, memory = _start(board, built)
     except LockedError:
         return told + "; its console is closed, so its boot files stay as they are"
+    except SilentError:
+        raise errors.silent_files(loader.port) from None
     fitness.started(loader.port, micropython, chip, memory)
     kept = "" if fresh else "; keys and journal kept"
+    if renamed:
+        kept += f"; {' and '.join(renamed)} gave no prompt, now {startfiles.OLD} stands behind the name"
     return f"{told}, starts (generation {done.generation}){kept}; {serves}"
+
+
+def _start(board: Board, built: Application) -> tuple[push.Pushed, Memory | None]:
+    """See it start, bring its boot files up to date over the console, and let it serve."""
+    with board:
+        found = board.enter_service()
+        interpreter.require(board.port, tuple(found["version"]))
+        memory = board.memory()
+        done = push.push(board, built)
+        board.restart()
+    return done, memory
+
+
+def _rename_programs(loader: RomBootLoader, built: Application, bar: Bar) -> list[str]:
+    """Have what hangs on a silent board not start any more; the names.  Raises ``DeviceError``."""
+    bar.say("it does not answer: looking at its files")
+    place = layout.partition("vfs")
+    names, parts = startfiles.renamed(loader.read(place.offset, place.size, restart=False), built.boot_files)
+    if not parts:
+        raise errors.silent_files(loader.port)
+    loader.write(parts, bar.advance)
+    return names
 
 
 def has_file_system(loader: RomBootLoader) -> bool:

@@ -15,7 +15,7 @@ from . import journalwords
 from .errors import DeviceError
 from .interpreter import Interpreter
 
-_LFS_IO_BYTES = 32  # MicroPython's VfsLfs2 reads and programs in these units unless told otherwise
+LFS_IO_BYTES = 32  # MicroPython's VfsLfs2 reads and programs in these units unless told otherwise
 _LFS_DISK_VERSION = 0x0002_0000  # 2.0, which every littlefs 2 mounts
 
 
@@ -34,8 +34,8 @@ def file_system(files: dict[str, bytes]) -> bytes:
     lfs = LittleFS(
         block_size=layout.SECTOR_BYTES,
         block_count=blocks,
-        read_size=_LFS_IO_BYTES,
-        prog_size=_LFS_IO_BYTES,
+        read_size=LFS_IO_BYTES,
+        prog_size=LFS_IO_BYTES,
         disk_version=_LFS_DISK_VERSION,
     )
     for name, data in files.items():

@@ -15,6 +15,9 @@ PATIENCE_S = 9.0
 """How long a console is asked before nobody is there: a board that was just plugged in starts first."""
 START_S = 15.0
 """From a reset to the interpreter's prompt, at most; the checks of both slots included."""
+QUIET_S = 6.0
+"""From a reset on: what has not given the prompt by then is a program of somebody else's that hangs, not the
+check of a slot, and is interrupted."""
 CLOCK_S = 15.0
 """How long the host may take to tell a started board the time; before that no code of the hour counts."""
 _HUSH_S = 3.5
@@ -57,13 +60,17 @@ def _ask_past_a_reset(line: SerialLine, wait_s: float) -> bytes | None:
 
 
 def await_start(line: SerialLine) -> None:
-    """Have the raw REPL of a board that was just reset for service."""
-    until = time.monotonic() + START_S
+    """Have the raw REPL of a board that was just reset for service.
+
+    Its ``main.py`` may be another one than ours, which does not know what a start for service is.
+    """
+    began = time.monotonic()
+    until = began + START_S
     heard = b""
     while time.monotonic() < until:
         answer = bytearray()
         try:
-            if _ask(line, ANSWER_S, answer, interrupts=False):
+            if _ask(line, ANSWER_S, answer, interrupts=time.monotonic() > began + QUIET_S):
                 return
         except errors.CableError:  # a chip with USB of its own takes its port along
             line.reopen(until)
