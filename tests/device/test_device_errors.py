@@ -305,8 +305,25 @@ def test_a_host_that_cannot_be_reached_or_wants_a_token(tmp_path):
             Host(url.replace("http:", "https:")).check_clock()
         assert Host(url, kit.TOKEN).register(body) is True
         assert Host(url, kit.TOKEN).register(body) is False
-        with pytest.raises(DeviceError, match="knows L1 with the key of another board"):
-            Host(url, kit.TOKEN).register({**body, "device_key": os.urandom(32).hex()})
+
+
+def test_a_name_that_is_taken_stays_so_and_nobody_is_sent_to_retire_it_for_nothing(tmp_path):
+    body = {"id": "L1", "device_key": os.urandom(32).hex()}
+    with kit.running_host(tmp_path) as (url, host):
+        assert Host(url, kit.TOKEN).register(body)
+        other = {**body, "device_key": os.urandom(32).hex()}
+        with pytest.raises(
+            DeviceError, match=r"L1 with another key .* do not have the old one retired"
+        ) as told:
+            Host(url, kit.TOKEN).register(other)
+        assert "codes of the parcels in it open nothing any more" in str(told.value)
+        host.fleet.retire("L1")
+        for one in (body, other):
+            with pytest.raises(
+                DeviceError, match=r"L1 was retired on .* a name is never given again"
+            ) as told:
+                Host(url, kit.TOKEN).register(one)
+            assert "another key" not in str(told.value)
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,8 @@ _ADVICE = {
     "webrepl": "remove webrepl_cfg.py: whoever is on the network can take the board over",
     "files": "remove what is not Consigne's with `mpremote fs rm`",
     "config.json": "`consigne device provision` with this cabinet's file",
-    "identity.json": "`consigne device provision`",
+    "identity.json": "`consigne device provision`; a locker that has served and lost it needs a new name, "
+    "for its key was in it and the host gives no name a second one",
     "journal": "`consigne device journal dump`; when the state is not proven `consigne device journal prove`",
     "drivers": "the configuration does not fit this board: check the cabinet file",
     "keypad": "free the key, or look for water under the foil; check the ribbon cable",

@@ -69,10 +69,7 @@ class Host:
         """Make a locker known, or tell its layout anew; True when it is new.  As often as you like."""
         status, told, _ = self._ask("POST", "/lockers", body, also=(409, 422))
         if status == 409:
-            raise RefusedError(
-                f"the host knows {body['id']} with the key of another board; give this one another name, "
-                "or let the operator take the old one off"
-            )
+            raise RefusedError(_taken(body["id"], str(told.get("detail", ""))))
         if status == 422:
             raise RefusedError(f"the host refuses {body['id']}: {told.get('detail', 'no reason given')}")
         return status == 201
@@ -121,6 +118,22 @@ class Host:
                 "operator's API key, in --token or CONSIGNE_TOKEN"
             )
         return f"the host at {self.url} lets only operators register lockers: give an operator's token"
+
+
+def _taken(locker: str, detail: str) -> str:
+    """Why a name cannot be had, by what the host says; what is left."""
+    if "retired" in detail:
+        return (
+            f"the host says that {detail}, and a name is never given again: give this board a name that the "
+            "host has not seen yet"
+        )
+    return (
+        f"the host knows {locker} with another key than this board has, and a name keeps its key for good: "
+        "give this board a name that the host has not seen yet, and do not have the old one retired for "
+        f"this, it would not come free; if this board was {locker} and has lost its identity.json, the codes "
+        f"of the parcels in it open nothing any more, and the host keeps them under {locker}: have the doors "
+        "opened under the new name, and hand the parcels out"
+    )
 
 
 def check_sane(now_s: float) -> None:
