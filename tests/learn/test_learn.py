@@ -12,7 +12,7 @@ from consigne.cli import app
 from consigne.learn.file import wiring_of
 from consigne.learn.ground import SimTechnician
 from consigne.learn.learned import NotOurs, Progress
-from consigne.learn.run import NoHardwareFound
+from consigne.learn.run import NoDoorLearned, NoHardwareFound
 from consigne.learn.wizard import AGAIN, BACK, NONE, STOP, Gone, Stopped
 from consigne.sim.board.board import HARD
 from lab.bench.unknown import BOARDS, DOORS, unknown_cabinet
@@ -373,6 +373,47 @@ def test_the_command_learns_a_simulated_cabinet_by_itself(tmp_path: Path) -> Non
     for wrong in (["--sim", str(truth), "--port", "x"], [], ["--sim", str(truth), "--board", "esp31"]):
         refused = CliRunner().invoke(app, ["cabinet", "learn", str(tmp_path / "new.toml"), *wrong])
         assert refused.exit_code == 2
+
+
+CABINETS = sorted((hardware_dir() / "cabinets").glob("*.toml"))
+
+
+@pytest.mark.parametrize("cabinet", CABINETS, ids=lambda file: file.stem)
+def test_each_shipped_cabinet_is_learned_with_all_its_doors(cabinet: Path, tmp_path: Path) -> None:
+    out = tmp_path / "learned.toml"
+    arguments = ["cabinet", "learn", str(out), "--sim", str(cabinet), "--headless", "--no-prove", "--pins"]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0 and "look:" not in done.output, done.output
+    assert wired_doors(out) == wired_doors(cabinet)
+    assert CliRunner().invoke(app, ["cabinet", "check", str(out)]).exit_code == 0
+
+
+def test_sensors_at_the_boards_own_inputs_are_found_unasked(tmp_path: Path) -> None:
+    cabinet, out = hardware_dir() / "cabinets" / "waveshare-8.toml", tmp_path / "learned.toml"
+    done = CliRunner().invoke(app, ["cabinet", "learn", str(out), "--sim", str(cabinet), "--headless"])
+    assert done.exit_code == 0 and wired_doors(out) == wired_doors(cabinet), done.output
+
+
+@pytest.mark.parametrize("name", ["offline-4", "demo"])
+def test_who_did_not_look_at_the_pins_hears_of_it_where_doors_are_missing(name: str, tmp_path: Path) -> None:
+    cabinet, out = hardware_dir() / "cabinets" / f"{name}.toml", tmp_path / "learned.toml"
+    arguments = ["cabinet", "learn", str(out), "--sim", str(cabinet), "--headless", "--no-prove"]
+    done = CliRunner().invoke(app, arguments)
+    assert "--pins looks for locks and sensors at the controller's own pins too" in done.output
+    assert done.exit_code == (1 if name == "offline-4" else 0)
+
+
+def test_where_no_door_was_learned_there_is_no_file_and_one_sentence(tmp_path: Path) -> None:
+    out = tmp_path / "learned.toml"
+    site = Site(tmp_path, on_chips(2))
+    for door in site.parts.doors:
+        door.strike.dead = True
+    learning = site.learn()
+    with pytest.raises(
+        NoDoorLearned, match=r"no door was learned, so .*learned\.toml is not written: see that"
+    ):
+        learning.write(out)
+    assert not out.exists() and not learning.progress.file.exists()
 
 
 def test_the_wiring_of_the_controller_may_come_from_a_file_without_doors(tmp_path: Path) -> None:

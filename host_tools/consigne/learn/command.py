@@ -17,7 +17,7 @@ from consigne.cabinet.profiles import profiles
 from .console import ReplConsole
 from .file import usual_wiring, wiring_of
 from .learned import NotOurs, Progress, in_words
-from .run import Learning, NoHardwareFound, simulated
+from .run import Learning, NoDoorLearned, NoHardwareFound, simulated
 from .serialwire import SerialWire
 from .wizard import AGAIN, BACK, NONE, STOP, TWO, Stopped, Technician
 
@@ -117,7 +117,7 @@ def learn(
     except Stopped:
         typer.echo(f"{_known(progress)} kept in {progress.file}: the same command goes on from there")
         raise typer.Exit(1) from None
-    except (OSError, NotOurs, NoHardwareFound, CabinetError) as error:
+    except (OSError, NotOurs, NoHardwareFound, NoDoorLearned, CabinetError) as error:
         typer.echo(str(error), err=True)
         if progress_kept(file):
             typer.echo("what was learned is kept: the same command goes on from there", err=True)
@@ -167,14 +167,21 @@ def _run(
     learning.ask(technician)
     wrong = learning.prove(technician) if prove else []
     troubles = [*progress.troubles(), *wrong]
-    learning.write(file)
-    table = Table("door", "lock", "sensor", "behind a closed door")
-    for door in progress.doors():
-        table.add_row(door.number, in_words(door.lock), in_words(door.reed), str(door.closed_level))
-    Screen().print(table)
+    if progress.doors():
+        Screen().print(_table(progress))
+        if troubles and (hint := learning.hint("")):
+            troubles.append(hint)
     for text in troubles:
         typer.secho(f"look: {text}", fg=typer.colors.YELLOW)
+    learning.write(file)
     typer.echo(
         f"{file}: {len(progress.doors())} doors after {progress.opens} openings; correct sizes and places, "
         f"then `consigne cabinet check {file}`"
     )
+
+
+def _table(progress: Progress) -> Table:
+    table = Table("door", "lock", "sensor", "behind a closed door")
+    for door in progress.doors():
+        table.add_row(door.number, in_words(door.lock), in_words(door.reed), str(door.closed_level))
+    return table

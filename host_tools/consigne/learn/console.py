@@ -5,6 +5,7 @@ the simulator (``sim.learnground``).
 """
 
 import ast
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -158,6 +159,18 @@ class ConsoleWire:
         return bytes.fromhex(self._ask(f"exchange({self.uart}, {baud}, '{frame.hex()}')"))
 
 
+@dataclass(frozen=True)
+class FreePins:
+    """Pins of the controller that its wiring leaves free: with the chip's pull-ups, and without.
+
+    All may carry a sensor; ``driven`` are those of ``pulled`` that may carry a lock.
+    """
+
+    pulled: list[int] = field(default_factory=list)
+    bare: list[int] = field(default_factory=list)
+    driven: list[int] = field(default_factory=list)
+
+
 class ChipGroup:
     """The controller's expanders, shift registers and pins, looked at together (``wizard.Group``)."""
 
@@ -168,13 +181,11 @@ class ChipGroup:
         controller: Controller,
         chips: list[FoundChip],
         chains: list[ShiftRegister],
-        pulled: list[int],
-        bare: list[int],
+        pins: FreePins,
     ) -> None:
-        """``pulled``, ``bare``: free pins of the controller, with the chip's pull-ups and without."""
         self._controller = controller
-        self._channels: dict[str, list[int]] = {"gpio": [*pulled, *bare]}
-        controller.take("gpio", f"{pulled}, {bare}")
+        self._channels: dict[str, list[int]] = {"gpio": [*pins.pulled, *pins.bare]}
+        controller.take("gpio", f"{pins.pulled}, {pins.bare}, {pins.driven}")
         for chip in chips:
             controller.take(chip.name, f"{chip.bus}, {chip.address}")
             self._channels[chip.name] = list(range(EXPANDERS[chip.kind][0]))

@@ -110,10 +110,13 @@ def scan(bus, scl, sda, freq):
 
 
 class Pins:
-    """The controller's own: inputs with pull-ups, but ``bare`` ones, which have none."""
+    """The controller's own: inputs with pull-ups, but ``bare`` ones, which have none.
 
-    def __init__(self, pulled, bare):
-        self._pulled = pulled
+    ``driven``: those that may carry a lock; no other is ever driven.
+    """
+
+    def __init__(self, pulled, bare, driven):
+        self._driven = driven
         for number in pulled:
             Pin(number, Pin.IN, Pin.PULL_UP)
         for number in bare:
@@ -133,7 +136,7 @@ class Pins:
         return [n for n in self._channels() if not levels >> n & 1 and self._gives_way(n)]
 
     def _channels(self):
-        return self._pulled
+        return self._driven
 
     def _gives_way(self, channel):
         try:  # not ``with``: an interrupt inside ``drive`` itself must release the line too

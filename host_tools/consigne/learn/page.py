@@ -130,15 +130,14 @@ class LearnPage:
             learning.find(self.technician, *self._settings)
             learning.ask(self.technician)
             wrong = learning.prove(self.technician)
-            troubles = [*self.progress.troubles(), *wrong]
+            for text in [*self.progress.troubles(), *wrong]:
+                tell(text)
             learning.write(self._out)
         except Stopped:
             tell(f"{len(self.progress.numbered)} doors are learned and kept in {self.progress.file}")
         except (OSError, ValueError, NoHardwareFound) as error:
             tell(str(error))
         else:
-            for text in troubles:
-                tell(text)
             tell(f"{self._out} is written: {len(self.progress.doors())} doors")
         self.done = True
 

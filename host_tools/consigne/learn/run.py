@@ -12,7 +12,7 @@ from consigne.cabinet.reading import Sheet
 from consigne.cabinet.rules.pins import suitable
 
 from .boards import BoardGroup, Wire, find_boards
-from .console import ChipGroup, Console, ConsoleWire, Controller
+from .console import ChipGroup, Console, ConsoleWire, Controller, FreePins
 from .file import learned_text
 from .learned import FoundDoor, Progress, Spot
 from .wizard import Group, Technician, Wizard
@@ -22,6 +22,10 @@ Say = Callable[[str], None]
 
 class NoHardwareFound(ValueError):
     """Nobody answers; the text says what to look at."""
+
+
+class NoDoorLearned(ValueError):
+    """No lock opened a door whose sensor moved; the text says what to look at."""
 
 
 class Learning:
@@ -39,6 +43,7 @@ class Learning:
         self._controller = controller
         self._say = say
         self._groups: list[Group] = []
+        self._with_pins = False
 
     @classmethod
     def over_console(cls, progress: Progress, console: Console, say: Say) -> "Learning":
@@ -49,6 +54,7 @@ class Learning:
 
     def find(self, technician: Technician, addresses_max: int, with_pins: bool) -> None:
         """Look for boards and expanders, unless an earlier run did.  Raises ``NoHardwareFound``."""
+        self._with_pins = with_pins
         if self.progress.boards is None:
             self._scan(technician, addresses_max)
         boards = self.progress.boards or []
@@ -57,18 +63,29 @@ class Learning:
         if not self._groups:
             raise NoHardwareFound(
                 "no lock board and no expander answers: check their power, A and B, SDA and SCL"
+                f"{self.hint(' (')}"
             )
+
+    def hint(self, before: str) -> str:
+        """What else can be tried where doors are missing, behind ``before``; empty where it was."""
+        if self._with_pins or self._controller is None:
+            return ""
+        return f"{before}--pins looks for locks and sensors at the controller's own pins too" + ")" * (
+            before.endswith("(")
+        )
 
     def _add_chips(self, with_pins: bool) -> None:
         """What the controller itself drives and reads."""
         wiring, chips = self.progress.wiring, self.progress.chips
-        pulled, bare = _free_pins(wiring) if with_pins else ([], [])
-        if self._controller is None or not (chips or pulled or wiring["shift_register"]):
+        pins = _free_pins(wiring, with_pins)
+        has_locks = bool(chips or pins.driven or wiring["shift_register"])
+        has_sensors = bool(self.progress.boards and pins.pulled + pins.bare)
+        if self._controller is None or not (has_locks or has_sensors):
             return
         if not self._controller.has_arming_line:
             self._say("the wiring has no arming line: expanders and pins are not looked at")
             return
-        self._groups.append(ChipGroup(self._controller, chips, wiring["shift_register"], pulled, bare))
+        self._groups.append(ChipGroup(self._controller, chips, wiring["shift_register"], pins))
 
     def _scan(self, technician: Technician, addresses_max: int) -> None:
         found = []
@@ -123,7 +140,13 @@ class Learning:
         return wrong
 
     def write(self, file: Path) -> str:
-        """The cabinet file; what was kept beside it goes."""
+        """The cabinet file; what was kept beside it goes.  ``NoDoorLearned``: there is none to write."""
+        if not self.progress.doors():
+            self.progress.file.unlink(missing_ok=True)  # kept, it would have nothing opened again
+            raise NoDoorLearned(
+                f"no door was learned, so {file} is not written: see that the locks have their supply and "
+                f"that their sensors are wired, shut every door, and begin again{self.hint('; ')}"
+            )
         text = learned_text(self.progress)
         with file.open("x", encoding="utf-8") as stream:
             stream.write(text)
@@ -147,17 +170,19 @@ def _verdict(door: FoundDoor, before: int, moved: set[Spot]) -> list[str]:
     return []
 
 
-def _free_pins(wiring: Document) -> tuple[list[int], list[int]]:
-    """Pins that the wiring leaves free and that may carry a lock or a sensor: with pull-ups, and without."""
+def _free_pins(wiring: Document, with_all: bool) -> FreePins:
+    """What the wiring leaves free of the board's own inputs and outputs; ``with_all``: of all its pins."""
     board: Profile = profiles()[wiring["board"]]
     used = set(_pins_in(wiring))
 
-    def can(role: PinRole) -> set[int]:
-        return suitable(board, role, used)
+    def can(role: PinRole, key: str) -> set[int]:
+        own = {pin for pin, serves in board.wired.items() if key in serves} - used
+        return own | suitable(board, role, used) if with_all else own
 
-    sensors = can(REED)
-    bare = {pin for pin in board.chip.input_only & board.pins if pin not in used | board.taken.keys()}
-    return sorted(sensors & can(RELAY)), sorted(bare)
+    driven = can(RELAY, "compartment.lock")
+    sensors = can(REED, "compartment.reed") | driven
+    bare = board.chip.input_only & board.pins - used - board.taken.keys() if with_all else set()
+    return FreePins(sorted(sensors - bare), sorted(bare), sorted(driven))
 
 
 def _pins_in(wiring: Document) -> list[int]:
