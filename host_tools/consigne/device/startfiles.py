@@ -4,9 +4,9 @@ For a board that answers nothing because its ``main.py`` or ``boot.py`` is a pro
 hangs with Ctrl-C off.  All else in its file system stays: its key is there.
 
 A renaming changes the directory alone, a pair of sectors of which the newest whole one counts ("Metadata
-pairs" of the littlefs specification).  A sector is a log, so a part of one may be whole: only when the log is full does
-littlefs write all of it anew, as one piece, into the other sector.  This writing is what the board gets:
-wherever it is interrupted, the directory is as before or as after.
+pairs" of the littlefs specification).  A sector is a log, so a part of one may be whole: only when the log
+is full does littlefs write all of it anew, as one piece, into the other sector.  This writing is what the
+board gets: wherever it is interrupted, the directory is as before or as after.
 """
 
 import struct
