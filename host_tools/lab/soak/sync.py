@@ -36,8 +36,7 @@ NETLOCKERS = 48
 REAL = "R00"
 LOST_SHARE = 0.3
 LOSSES = Losses(lose=1 - (1 - LOST_SHARE) ** 0.5, repeat=0.5, lose_puback=0.05)  # one of two proxies
-REPAIR_S_MAX = 60.0
-RECONNECT_S_MAX = 120.0  # a loaded machine takes its time to start the host again
+PATIENCE_S = 120.0  # without any change: a loaded machine takes its time, what is stuck takes for ever
 ACTIONS_BETWEEN_REPAIRS = 6
 PAUSE_S = 1.5
 LOOK_S = 0.2
@@ -47,7 +46,7 @@ SETTINGS = "allow_anonymous true\nmax_inflight_messages 0\nmax_queued_messages 0
 
 
 def run(seconds: float, seed: int) -> dict[str, float]:
-    """A million events, and at least some seconds of it; ``AssertionError`` for any lost, twice or late."""
+    """A million events, and at least some seconds of it; ``AssertionError`` for any lost, twice or stuck."""
     return play(EVENTS, seed, seconds)
 
 
@@ -250,14 +249,17 @@ class _Trouble:
         """Leave everybody alone; once all are back, how long until what was journaled is acknowledged?"""
         began_s = time.monotonic()
         while len(self.near.subscribed) <= NETLOCKERS or not self.far.subscribed:
-            assert time.monotonic() - began_s < RECONNECT_S_MAX, "not everybody has come back"
+            assert time.monotonic() - began_s < PATIENCE_S, "not everybody has come back"
             await self._look()
         began_s = time.monotonic()
         wanted = {name: next_seq for name, (next_seq, _) in (await self.lockers.fresh()).items()}
         wanted[REAL] = self.cabinet.far()[0]
+        before: dict[str, tuple[int, int]] = {}
+        changed_s = began_s
         while behind := await self._behind(wanted):
-            waited_s = time.monotonic() - began_s
-            assert waited_s < REPAIR_S_MAX, f"not acknowledged within {REPAIR_S_MAX:.0f} s: {behind}"
+            if behind != before:
+                before, changed_s = behind, time.monotonic()
+            assert time.monotonic() - changed_s < PATIENCE_S, f"nothing more is acknowledged: {behind}"
             await self._look()
         self.repairs_s.append(time.monotonic() - began_s)
         done = sum(wanted.values()) - len(wanted)
