@@ -4,8 +4,8 @@ import asyncio
 import random
 from contextlib import asynccontextmanager
 
-from consigne.server.fleet.fleet import Door
 from consigne.server.service import HostService
+from consigne.server.storage.documents import Door
 from consigne.server.storage.models import events as events_table
 from lab.bench.talker import Talker
 from sqlalchemy import select

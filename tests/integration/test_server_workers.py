@@ -6,8 +6,8 @@ import signal
 from contextlib import asynccontextmanager
 
 from consigne.broker.broker import Mosquitto
-from consigne.server.fleet.fleet import Door
 from consigne.server.service import HostService
+from consigne.server.storage.documents import Door
 from consigne.server.storage.models import lockers
 from lab.bench.talker import Faults
 from server_kit import KEYS, T0, broker_of, go, stored, talker, until

@@ -12,10 +12,11 @@ from typing import NamedTuple
 
 import httpx2
 from consigne.broker.broker import Mosquitto, free_port
-from consigne.server.fleet.fleet import Fleet, Place
+from consigne.server.fleet.fleet import Fleet
 from consigne.server.people.accounts import Accounts
 from consigne.server.people.roles import Role
 from consigne.server.storage.database import Database
+from consigne.server.storage.documents import Place
 from host_kit import DOORS, device_key
 from lab.bench.fleet import fill
 from lab.bench.talker import Talker

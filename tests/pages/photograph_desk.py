@@ -12,6 +12,7 @@ from conftest import CHROMIUM_ARGUMENTS  # noqa: E402
 from consigne.protocol.telemetry import Telemetry  # noqa: E402
 from consigne.server.fleet import condition  # noqa: E402
 from consigne.server.storage.database import Database  # noqa: E402
+from consigne.server.storage.documents import Place  # noqa: E402
 from consigne.server.storage.models import alarms, compartments, lockers  # noqa: E402
 from desk_kit import PASSWORD, Served, serving  # noqa: E402
 from lab.screenshots import chromium, save  # noqa: E402
@@ -29,7 +30,7 @@ def make_worth_a_picture(database: Database) -> None:
         connection.execute(everywhere.values(up=True))
         for number, town in enumerate(TOWNS):
             here = lockers.c.id.like(f"FR-%{number}7")
-            connection.execute(update(lockers).where(here).values(place=f'{{"title": "{town}"}}'))
+            connection.execute(update(lockers).where(here).values(place=Place(town)))
         offline = lockers.c.id.like("FR-00%07")
         connection.execute(update(lockers).where(offline).values(up=False, status_at=now_s - 7_300))
         full = compartments.c.locker.like("FR-01%17")

@@ -9,10 +9,11 @@ from urllib.parse import urlsplit
 
 import pytest
 from consigne.broker.broker import free_port
-from consigne.server.fleet.fleet import Fleet, Place
+from consigne.server.fleet.fleet import Fleet
 from consigne.server.people.accounts import Accounts
 from consigne.server.people.roles import Role
 from consigne.server.storage.database import Database
+from consigne.server.storage.documents import Place
 from lab import screenshots
 from person import CHROMIUM_ARGUMENTS, LOOK_MS
 from playwright.sync_api import Page, expect, sync_playwright

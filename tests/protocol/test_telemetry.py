@@ -17,7 +17,7 @@ HEALTH = {
 def test_the_newest_telemetry_stands_with_the_status(tmp_path):
     with database_at(tmp_path / "host.db") as database:
         Store(database).commit([status("L1", 7, seq=1, t=T0, health=HEALTH)])
-        assert Fleet(database).locker("L1").status["health"] == HEALTH
+        assert Fleet(database).locker("L1").status.health == telemetry.parse(HEALTH)
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 
 import httpx2
 from consigne.server.api import create_app
-from consigne.server.fleet.fleet import Place
 from consigne.server.ingest.store import Store
 from consigne.server.pages.site import add_pages
 from consigne.server.people.roles import Role
 from consigne.server.service import HostService
+from consigne.server.storage.documents import Place
 from fastapi import FastAPI
 from host_kit import T0, collected, deposited, event, events, occupancy, register, status
 

@@ -6,9 +6,10 @@ from contextlib import contextmanager
 from consigne.protocol import messages
 from consigne.protocol.events import parse_events
 from consigne.protocol.untrusted import dump
-from consigne.server.fleet.fleet import Door, Fleet
+from consigne.server.fleet.fleet import Fleet
 from consigne.server.ingest.decode import Message
 from consigne.server.storage.database import Database
+from consigne.server.storage.documents import Door
 
 T0 = 1_790_000_000
 DOORS = [Door(str(n + 1), 1 + n // 3, low=n < 2) for n in range(12)]

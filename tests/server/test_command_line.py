@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 from consigne.broker import config
 from consigne.cli import app
-from consigne.server.fleet.fleet import Fleet, Place
+from consigne.server.fleet.fleet import Fleet
 from consigne.server.people.accounts import Accounts
 from consigne.server.people.roles import Role
 from consigne.server.storage.database import Database
+from consigne.server.storage.documents import Place
 from host_kit import register
 from typer.testing import CliRunner
 

@@ -5,9 +5,9 @@ import asyncio
 import httpx2
 import pytest
 from consigne.server.api import create_app
-from consigne.server.fleet.fleet import Place
 from consigne.server.ingest.store import Store
 from consigne.server.service import HostService
+from consigne.server.storage.documents import Place
 from host_kit import device_key, event, events, register, status
 from prometheus_client.parser import text_string_to_metric_families
 

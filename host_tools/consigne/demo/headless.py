@@ -19,7 +19,6 @@ from locker.core import cabinet, events, screens
 from sqlalchemy import select
 
 from consigne.broker.broker import BrokerError
-from consigne.protocol.events import EventData
 from consigne.server.fleet.fleet import Locker
 from consigne.server.storage import models
 from consigne.sim import reference
@@ -173,7 +172,7 @@ class Proof:
         columns = models.events.c
         with self._host.database.read() as connection:
             rows = connection.execute(select(columns.epoch, columns.seq, columns.kind, columns.data)).all()
-        stored = {row.seq: EventData.of_text(row.data) for row in rows if row.epoch == recorded.epoch}
+        stored = {row.seq: row.data for row in rows if row.epoch == recorded.epoch}
         kinds = Counter(row.kind for row in rows)
         report = {
             "parcels_deposited": kinds["deposited"],

@@ -9,8 +9,8 @@ from typing import Self, TextIO
 
 from consigne.broker.broker import EmbeddedBroker
 from consigne.cabinet.deviceconfig import Identity
-from consigne.server.fleet.fleet import Door
 from consigne.server.service import HostService
+from consigne.server.storage.documents import Door
 from consigne.sim import reference
 from consigne.sim.locker import Line, SimLocker
 

@@ -16,6 +16,7 @@ EVENTS_PER_MESSAGE_MAX = 512
 EVENT_JSON_BYTES_MAX = 2_048
 Plain = str | int | float | bool | None
 """What a field of an event may be."""
+UNKNOWN = "unknown"  # kind of an event that does not say its own
 
 _WIDTH_MAX = {"B": 0xFF, "H": 0xFFFF, "I": U32_MAX}
 
@@ -31,11 +32,6 @@ class EventData(dict[str, Plain]):
     def of_record(cls, kind: int, payload: bytes | memoryview) -> Self:
         """A record of the journal as its locker tells it: ``records.describe``."""
         return cls(records.describe(kind, payload))
-
-    @classmethod
-    def of_text(cls, text: str) -> Self:
-        """An event as it was stored: ``Event.text``."""
-        return cls(json.loads(text))
 
     @property
     def kind(self) -> str:
@@ -74,7 +70,7 @@ class Event:
     @property
     def text(self) -> str:
         """The event as JSON text for the database."""
-        return json.dumps(self.data, ensure_ascii=False, separators=(",", ":"))
+        return text_of(self.data)
 
     @property
     def parcel(self) -> str | None:
@@ -82,6 +78,11 @@ class Event:
         if not self.sound or _LIMITS[self.kind][1] != "parcel":
             return None
         return self.data.text("parcel") or None
+
+
+def text_of(data: EventData) -> str:
+    """An event as JSON text for the database."""
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +145,7 @@ def _event(entry: object) -> Event:
         raise ProtocolError("an event's third part is not an object")
     kind = data.get("kind")
     if not isinstance(kind, str) or not 1 <= len(kind) <= 40:
-        kind = "unknown"
+        kind = UNKNOWN
         data = {**data, "kind": kind}
     flat = _flattened(data)
     length = len(json.dumps(flat))

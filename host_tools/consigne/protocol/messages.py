@@ -38,6 +38,37 @@ COMMAND_FIELDS = {
 }
 """Each command with the names of its arguments; their bounds stand in ``locker/net/messages.py``."""
 
+Fields = list[int | str]
+"""An entry of a list among the arguments of a command."""
+Arguments = TypedDict(
+    "Arguments",
+    {
+        "seq": int,
+        "door": int,
+        "set": list[list[str]],
+        "from": int,
+        "to": int,
+        "more": int,
+        "add": list[Fields],
+        "drop": list[int],
+        "expect": list[Fields],
+        "seconds": int,
+        "until": int,
+        "text": list[list[str]],
+        "parcel": str,
+        "parcels": list[Fields],
+        "nonces": list[list[int]],
+        "holders": list[list[int]],
+        "t": int,
+        "offset_s": int,
+        "next_s": int,
+        "next_offset_s": int,
+        "nonce": int,
+    },
+    total=False,
+)
+"""The arguments of any command; which of them it has, says ``COMMAND_FIELDS``."""
+
 
 @dataclass(frozen=True, slots=True)
 class Status:

@@ -13,6 +13,8 @@ U16_MAX = 0xFFFF
 LATCH_WEAK = 0x80
 """In a latch's state: it will fail soon (``locker/core/health.py``)."""
 SAMPLES_MAX = 64
+SAMPLE_WIDTHS, LATCH_WIDTHS = frozenset({4, 5}), frozenset({5})
+"""How many numbers a row may have, see ``Telemetry``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +41,20 @@ def parse(value: object) -> Telemetry:
         raise ValueError("taken is not a count")
     return Telemetry(
         taken,
-        _rows(value.get("samples"), "samples", (4, 5), U32_MAX, SAMPLES_MAX),
-        _rows(value.get("latches"), "latches", (5,), U16_MAX, DOORS_MAX),
+        _rows(value.get("samples"), "samples", SAMPLE_WIDTHS, U32_MAX, SAMPLES_MAX),
+        _rows(value.get("latches"), "latches", LATCH_WIDTHS, U16_MAX, DOORS_MAX),
     )
 
 
 def _rows(
-    value: object, what: str, widths: tuple[int, ...], most: int, rows_max: int
+    value: object, what: str, widths: frozenset[int], most: int, rows_max: int
 ) -> list[tuple[int, ...]]:
     """Rows of whole numbers, none beyond ``most`` in either direction."""
     if not isinstance(value, list) or len(value) > rows_max:
         raise ValueError(f"{what} is not a list of at most {rows_max}")
     for row in value:
         if not isinstance(row, list) or len(row) not in widths:
-            raise ValueError(f"{what} has a row that is not {widths[-1]} numbers")
+            raise ValueError(f"{what} has a row that is not {max(widths)} numbers")
         if not all(type(part) is int and abs(part) <= most for part in row):
             raise ValueError(f"{what} has a row that is not of whole numbers up to {most}")
     return [tuple(row) for row in value]

@@ -129,7 +129,7 @@ async def _drain(url: str, keys: dict[str, bytes], frames: list[Frame], count: i
 
 
 def _register(database: Database, keys: dict[str, bytes]) -> None:
-    known = {"digits": 8, "timezone": "UTC", "layout": "[]", "registered_at": parcellife.T0}
+    known = {"digits": 8, "timezone": "UTC", "layout": (), "registered_at": parcellife.T0}
     known |= {"grants_version": 0, "next_grant": 1, "command_counter": 0}
     with database.write() as connection:
         rows = [{"id": name, "device_key": Secret(key), **known} for name, key in keys.items()]

@@ -1,7 +1,6 @@
 """A fleet of 3,000 lockers, looked over: processor time of the list, and of a host's pages that show it."""
 
 import asyncio
-import json
 import random
 import subprocess
 import sys
@@ -12,12 +11,16 @@ from pathlib import Path
 import httpx2
 import psutil
 from consigne.broker.broker import Mosquitto, free_port
+from consigne.protocol.messages import Status
+from consigne.protocol.telemetry import Telemetry
 from consigne.server.fleet.overview import Overview
 from consigne.server.people.accounts import Accounts
 from consigne.server.people.roles import Role
 from consigne.server.storage.database import Database
+from consigne.server.storage.documents import Door, Place
 from consigne.server.storage.models import compartments, lockers
 from consigne.server.storage.secret import Secret
+from locker.core.events import TRUST_SET
 
 GOALS = {
     "fleet.list_cold_cpu_s": "<= 1",
@@ -37,17 +40,15 @@ def fill(database: Database, count: int) -> None:
     rng, now_s = random.Random(7), int(time.time())
     rows: list[dict[str, object]] = []
     cells: list[dict[str, object]] = []
-    layout = json.dumps(
-        [{"name": str(door + 1), "size": 1 + door % 4, "low": door < 4} for door in range(DOORS)]
-    )
-    latches = [[door, 80, 84, 0, 0] for door in range(DOORS)]
-    health = {"taken": 8, "samples": [[now_s, 9, 61_000, -60, 12_100]] * 8, "latches": latches}
-    told = {"epoch": 1, "trust": 1, "firmware": "0.1.0", "journal": "clean", "faults": [], "health": health}
+    layout = [Door(str(door + 1), 1 + door % 4, door < 4) for door in range(DOORS)]
+    latches: list[tuple[int, ...]] = [(door, 80, 84, 0, 0) for door in range(DOORS)]
+    health = Telemetry(8, [(now_s, 9, 61_000, -60, 12_100)] * 8, latches)
+    told = Status(up=True, epoch=1, trust=TRUST_SET, firmware="0.1.0", journal="clean", health=health)
     for number in range(count):
         id_ = f"FR-{number:05d}"
         known = {"id": id_, "device_key": Secret(rng.randbytes(32)), "digits": 8, "timezone": "UTC"}
-        known |= {"layout": layout, "registered_at": now_s, "up": True, "status": json.dumps(told)}
-        known |= {"status_at": now_s, "epoch": 1, "place": json.dumps({"title": f"Place {number}"})}
+        known |= {"layout": layout, "registered_at": now_s, "up": True, "status": told}
+        known |= {"status_at": now_s, "epoch": 1, "place": Place(f"Place {number}")}
         rows.append({**known, "grants_version": 0, "next_grant": 1, "command_counter": 0})
         for door in range(DOORS):
             content = int(rng.random() < 0.5)

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import httpx2
 from consigne.broker.broker import Mosquitto, free_port
-from consigne.server.fleet.fleet import Door, Fleet, Place
+from consigne.server.fleet.fleet import Fleet
 from consigne.server.people.accounts import Accounts
 from consigne.server.people.roles import Role
 from consigne.server.storage.database import Database
+from consigne.server.storage.documents import Door, Place
 
 from . import slow_host
 from .visitor import Visitor

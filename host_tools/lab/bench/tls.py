@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from consigne.broker.broker import Mosquitto, free_port
-from consigne.server.fleet.fleet import Door
 from consigne.server.service import HostService
+from consigne.server.storage.documents import Door
 from consigne.sim import reference
 from consigne.sim.grounds.process import MicroPythonGround
 from consigne.sim.locker import SimLocker

@@ -58,7 +58,7 @@ class Verdict:
         stored: dict[int, Row] = {}
         for row in rows:
             self.duplicate_rows += row.seq in stored or row.epoch != journal.epoch
-            stored[row.seq] = (row.time_s, EventData.of_text(row.data))
+            stored[row.seq] = (row.time_s, row.data)
         held = on_flash(journal)
         self.events += journal.acknowledged
         for seq in range(1, journal.next_seq):

@@ -12,6 +12,7 @@ from consigne.server.fleet import commands
 from consigne.server.ingest.decode import Message
 from consigne.server.ingest.store import Store
 from consigne.server.storage.models import lockers
+from consigne.server.storage.secret import Secret
 from host_kit import database_at, device_key
 from locker.core import access, events, records
 from locker.net import messages
@@ -68,10 +69,11 @@ class Locker:
 def add(database, count, not_after=NOW_S + 1000):
     with database.write() as connection:
         for n in range(count):
-            grants.add(
-                connection, "L1", tag=bytes([n]) * 16, not_before=0, not_after=not_after, role=0,
+            new = grants.Grant(
+                tag=Secret(bytes([n]) * 16), not_before=0, not_after=not_after, role=0,
                 action=0, holder=0, door=65535, uses=1, parcel=f"P{n}",
             )  # fmt: skip
+            grants.add(connection, "L1", new)
 
 
 def have(database):

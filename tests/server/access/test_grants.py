@@ -7,6 +7,7 @@ from consigne.protocol import messages as protocol
 from consigne.server.access import grants
 from consigne.server.parcels.parcels import Parcels
 from consigne.server.storage.models import lockers
+from consigne.server.storage.secret import Secret
 from host_kit import T0, database_at
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -24,7 +25,7 @@ def database(tmp_path):
 def add(connection, n=0, **fields):
     values = {"not_before": 0, "not_after": T0 + 1000, "role": 0, "action": 0, "holder": 0}
     values |= {"door": 65535, "uses": 1, "parcel": f"P{n}", **fields}
-    return grants.add(connection, "L1", tag=bytes([n % 256]) * 16, **values)
+    return grants.add(connection, "L1", grants.Grant(tag=Secret(bytes([n % 256]) * 16), **values))
 
 
 def version_of(connection):

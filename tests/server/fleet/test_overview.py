@@ -9,10 +9,11 @@ from consigne.server.errors import Conflict, NotFound
 from consigne.server.fleet import condition, overview
 from consigne.server.fleet.alarms import Alarms
 from consigne.server.fleet.condition import Condition
-from consigne.server.fleet.fleet import Door, Fleet, Place
+from consigne.server.fleet.fleet import Fleet
 from consigne.server.fleet.overview import PAGE, Overview
 from consigne.server.ingest.store import Store
 from consigne.server.people.audit import trail
+from consigne.server.storage.documents import Door, Place
 from consigne.server.storage.models import alarms, samples
 from host_kit import T0, device_key, event, events, occupancy, status
 from lab.bench.fleet import fill

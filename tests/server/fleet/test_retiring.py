@@ -7,7 +7,7 @@ from consigne.cli import app
 from consigne.server.access.passes import Passes
 from consigne.server.errors import Conflict, NotFound
 from consigne.server.fleet import retiring
-from consigne.server.fleet.fleet import Fleet, Place
+from consigne.server.fleet.fleet import Fleet
 from consigne.server.fleet.orders import Orders
 from consigne.server.fleet.overview import Overview
 from consigne.server.ingest.store import Store
@@ -16,6 +16,7 @@ from consigne.server.parcels.parcels import Parcels
 from consigne.server.people.accounts import Accounts
 from consigne.server.people.roles import Role
 from consigne.server.storage.database import Database
+from consigne.server.storage.documents import Place
 from consigne.server.storage.models import commands as commands_table
 from consigne.server.storage.models import grants, lockers
 from host_kit import T0, collected, database_at, deposited, device_key, event, events, occupancy, status

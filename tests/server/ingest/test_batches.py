@@ -127,7 +127,7 @@ def test_of_several_statuses_in_one_batch_the_last_counts_and_what_was_told_stay
     Store(database).commit([status("L1", 1, fw="1.0"), status("L2", 1, fw="1.0"), goodbye])
     shown = [Fleet(database).locker(name) for name in ("L1", "L2")]
     assert [one.connected for one in shown] == [False, True]
-    assert [one.status["firmware"] for one in shown] == ["1.0", "1.0"]
+    assert [one.status.firmware for one in shown] == ["1.0", "1.0"]
 
 
 def test_a_listed_code_ends_where_its_parcel_is_not_and_no_other_parcels_code_with_it(database):

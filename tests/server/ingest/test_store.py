@@ -338,6 +338,6 @@ def test_the_file_with_the_device_keys_is_private_and_no_key_is_printed(tmp_path
 
 
 def _again(key):
-    values = {"id": "L1", "device_key": Secret(key), "digits": 8, "timezone": "UTC", "layout": "[]"}
+    values = {"id": "L1", "device_key": Secret(key), "digits": 8, "timezone": "UTC", "layout": ()}
     values |= {"registered_at": 0, "grants_version": 0, "next_grant": 1, "command_counter": 0}
     return lockers.insert().values(**values)

@@ -9,13 +9,14 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from consigne.server.errors import Invalid
-from consigne.server.fleet.fleet import Fleet, Place
+from consigne.server.fleet.fleet import Fleet
 from consigne.server.ingest.store import Store
 from consigne.server.notices import notices, texts
 from consigne.server.notices.notices import DAY_S, Outbox
 from consigne.server.notices.notifier import Channels, Notifier
 from consigne.server.parcels.parcels import Parcels
 from consigne.server.service import HostService
+from consigne.server.storage.documents import Place
 from consigne.server.storage.models import notices as table
 from consigne.server.storage.models import parcels as parcels_table
 from host_kit import DOORS, collected, deposited, device_key, events

@@ -4,13 +4,13 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from consigne.server.fleet.fleet import Door
 from consigne.server.ingest.store import Store
 from consigne.server.pages.control import Control
 from consigne.server.pages.desk import Desk
 from consigne.server.people.accounts import Account
 from consigne.server.people.roles import Role
 from consigne.server.service import HostService
+from consigne.server.storage.documents import Door
 from host_kit import T0, device_key, event, events, occupancy, register, status
 
 

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 from consigne.server.errors import Conflict, Invalid, NotFound
-from consigne.server.fleet.fleet import Fleet, Place
+from consigne.server.fleet.fleet import Fleet
 from consigne.server.fleet.overview import Overview
 from consigne.server.ingest.store import Store
 from consigne.server.parcels import counter as module
@@ -12,6 +12,7 @@ from consigne.server.parcels.counter import Counter, TooMany
 from consigne.server.parcels.parcels import Parcels
 from consigne.server.people import rate_limit
 from consigne.server.people.audit import trail
+from consigne.server.storage.documents import Place
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import httpx2
 import pytest
 from consigne.server.api import create_app
 from consigne.server.errors import Conflict, Invalid, NotFound
-from consigne.server.fleet.fleet import Place
 from consigne.server.parcels.counter import TRIES, TooMany
 from consigne.server.people import accounts as module
 from consigne.server.people import rate_limit
@@ -16,6 +15,7 @@ from consigne.server.people.accounts import Accounts, NotYet
 from consigne.server.people.gate import COOKIE
 from consigne.server.people.roles import Role
 from consigne.server.service import HostService
+from consigne.server.storage.documents import Place
 from consigne.server.storage.models import accounts as table
 from host_kit import device_key, register
 from sqlalchemy import select

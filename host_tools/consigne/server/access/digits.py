@@ -3,7 +3,8 @@
 Runs in the caller's transaction.
 """
 
-from typing import Any, TypedDict
+from dataclasses import replace
+from typing import TypedDict
 
 from locker.core import events, records
 from sqlalchemy import select
@@ -12,6 +13,7 @@ from sqlalchemy.engine import Connection
 from consigne.protocol import codes
 
 from ..errors import Conflict
+from ..storage.lookup import LockerRow
 from ..storage.models import ENDED, parcels
 from ..storage.models import grants as grants_table
 from ..storage.secret import Secret
@@ -27,7 +29,7 @@ LISTED_TRIES = 100  # draws of digits before giving up; each collides with proba
 class Taken:
     """The digits of every code that works, or will work, at a locker: ``digits in taken``."""
 
-    def __init__(self, connection: Connection, where: Any, now_s: int) -> None:
+    def __init__(self, connection: Connection, where: LockerRow, now_s: int) -> None:
         self._key = where.device_key.reveal()
         here = (parcels.c.locker == where.id) & parcels.c.state.not_in(ENDED)
         wanted = select(parcels.c.id, parcels.c.digits).where(here)
@@ -48,7 +50,7 @@ class Taken:
         return tag in self._tags
 
 
-def draw(where: Any, taken: Taken) -> str:
+def draw(where: LockerRow, taken: Taken) -> str:
     """New digits nobody else has at a locker.  Raises ``Conflict`` when there are none to be found."""
     for _ in range(LISTED_TRIES):
         digits = codes.new_digits(where.digits)
@@ -65,14 +67,12 @@ class Listed(TypedDict):
 
 
 def draw_listed(
-    connection: Connection, where: Any, id_: str, deadline_days: int, taken: Taken, now_s: int
+    connection: Connection, where: LockerRow, id_: str, deadline_days: int, taken: Taken, now_s: int
 ) -> Listed:
     """Draw digits nobody else has there and grant them; returns the parcel's columns."""
     digits = draw(where, taken)
-    grant = grants.add(
-        connection,
-        where.id,
-        tag=codes.listed_tag(where.device_key.reveal(), digits),
+    new = grants.Grant(
+        tag=Secret(codes.listed_tag(where.device_key.reveal(), digits)),
         not_before=now_s - DAY_S,  # a clock that is behind must not turn the customer away
         not_after=now_s + (EXPECTED_DAYS + deadline_days) * DAY_S,
         role=events.CUSTOMER,
@@ -82,16 +82,11 @@ def draw_listed(
         uses=1,
         parcel=id_,
     )
-    return {"digits": Secret(digits.encode()), "grant": grant}
+    return {"digits": Secret(digits.encode()), "grant": grants.add(connection, where.id, new)}
 
 
-def prolong(connection: Connection, row: Any, days: int) -> int:
+def prolong(connection: Connection, locker: str, grant: int, days: int) -> int:
     """Have a listed code work some days longer; returns the grant that takes the old one's place."""
-    here = (grants_table.c.locker == row.locker) & (grants_table.c.id == row.grant)
-    old = connection.execute(select(grants_table).where(here)).one()
-    grants.drop(connection, row.locker, int(row.grant))
-    same = ("not_before", "role", "action", "holder", "door", "uses", "parcel")
-    fields = {name: getattr(old, name) for name in same}
-    return grants.add(
-        connection, row.locker, tag=old.tag.reveal(), not_after=old.not_after + days * DAY_S, **fields
-    )
+    old = grants.get(connection, locker, grant)
+    grants.drop(connection, locker, grant)
+    return grants.add(connection, locker, replace(old, not_after=old.not_after + days * DAY_S))

@@ -9,14 +9,17 @@ Functions here run inside the caller's transaction.
 
 import json
 from collections.abc import Iterable
-from typing import Any, TypedDict
+from dataclasses import dataclass
+from typing import NamedTuple, TypedDict
 
 from locker.core import grants as device_grants
 from locker.core import records
 from sqlalchemy import bindparam, select, tuple_, update
 from sqlalchemy.engine import Connection
 
-from ..storage.database import chunks
+from consigne.protocol.messages import Fields
+
+from ..storage.database import chunks, columns_of
 from ..storage.models import grants, lockers, parcels
 from ..storage.secret import Secret
 
@@ -50,12 +53,32 @@ def next_version(connection: Connection, locker: str) -> int:
     return int(connection.execute(statement).scalar_one())
 
 
-def add(connection: Connection, locker: str, *, tag: bytes, **fields: Any) -> int:
-    """Add a grant; returns its id, unique at this locker.
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a locker is told to honour, in the ranges of ``records.GRANT``."""
 
-    ``fields`` are the columns ``not_before``, ``not_after``, ``role``, ``action``, ``holder``,
-    ``door``, ``uses`` and ``parcel``, in the ranges of ``records.GRANT``.
-    """
+    not_before: int
+    not_after: int
+    role: int
+    action: int
+    holder: int
+    door: int
+    uses: int
+    tag: Secret
+    parcel: str
+
+
+_GRANT = columns_of(Grant, grants)
+
+
+def get(connection: Connection, locker: str, id_: int) -> Grant:
+    """One that is known, dropped or not."""
+    here = (grants.c.locker == locker) & (grants.c.id == id_)
+    return Grant(*connection.execute(select(*_GRANT).where(here)).one())
+
+
+def add(connection: Connection, locker: str, grant: Grant) -> int:
+    """Add a grant; returns its id, unique at this locker."""
     statement = (
         update(lockers)
         .where(lockers.c.id == locker)
@@ -64,33 +87,32 @@ def add(connection: Connection, locker: str, *, tag: bytes, **fields: Any) -> in
     )
     version, after = connection.execute(statement).one()
     id_ = int(after) - 1
-    connection.execute(
-        grants.insert().values(locker=locker, id=id_, tag=Secret(tag), added=version, **fields)
-    )
+    columns = {column.name: getattr(grant, column.name) for column in _GRANT}
+    connection.execute(grants.insert().values(locker=locker, id=id_, added=version, **columns))
     return id_
 
 
 def drop_all(connection: Connection, wanted: Iterable[tuple[str, int]]) -> None:
     """Take grants away, each given by its locker and its id; those that are gone already stay gone."""
     live = grants.c.dropped.is_(None)
-    found: list[Any] = []
+    found: list[tuple[str, int]] = []
     for chunk in chunks(sorted(set(wanted))):
         these = tuple_(grants.c.locker, grants.c.id).in_(chunk)
         statement = (
             select(grants.c.locker, grants.c.id).where(these, live).order_by(grants.c.locker, grants.c.id)
         )
-        found.extend(connection.execute(statement).all())
+        found.extend((row[0], row[1]) for row in connection.execute(statement))
     if not found:
         return
     versions: dict[str, int] = {}
-    for chunk in chunks(sorted({row.locker for row in found})):
-        mine = select(lockers.c.id, lockers.c.grants_version).where(lockers.c.id.in_(chunk))
+    for names in chunks(sorted({locker for locker, _ in found})):
+        mine = select(lockers.c.id, lockers.c.grants_version).where(lockers.c.id.in_(names))
         rows = connection.execute(mine.order_by(lockers.c.id).with_for_update())
         versions.update({row.id: row.grants_version for row in rows})
     dropped = []
-    for row in found:
-        versions[row.locker] += 1
-        dropped.append({"the_locker": row.locker, "the_id": row.id, "version": versions[row.locker]})
+    for locker, id_ in found:
+        versions[locker] += 1
+        dropped.append({"the_locker": locker, "the_id": id_, "version": versions[locker]})
     connection.execute(_DROP, dropped)
     new = [{"the_locker": locker, "version": version} for locker, version in versions.items()]
     connection.execute(_SET_VERSION, new)
@@ -137,22 +159,38 @@ def digests(connection: Connection, asked: dict[str, int]) -> dict[str, int]:
     return totals
 
 
-def _pieces(connection: Connection, locker: str, have: int, now_s: int) -> list[tuple[int, str, Any]]:
-    """Every change after ``have`` as ``(version, list it goes into, entry)``, oldest first."""
-    out: list[tuple[int, str, Any]] = []
+class _Piece(NamedTuple):
+    """One change: its version, and the entry of the list of ``Delta`` that it goes into."""
+
+    version: int
+    add: Fields | None = None
+    expect: Fields | None = None
+    drop: int | None = None
+
+    @property
+    def bytes(self) -> int:
+        """Of its entry in the command."""
+        entry = self.add or self.expect or self.drop
+        return len(json.dumps(entry, separators=(",", ":"), ensure_ascii=False).encode())
+
+
+def _pieces(connection: Connection, locker: str, have: int, now_s: int) -> list[_Piece]:
+    """Every change after ``have``, oldest first."""
+    out: list[_Piece] = []
     here = grants.c.locker == locker
     added = here & (grants.c.added > have) & grants.c.dropped.is_(None) & (grants.c.not_after > now_s)
     for row in connection.execute(select(grants).where(added)):
         entry = [row.id, row.not_before, row.not_after, row.role, row.action, row.holder, row.door, row.uses]
-        out.append((row.added, "add", [*entry, row.tag.reveal().hex(), row.parcel]))
+        out.append(_Piece(row.added, add=[*entry, row.tag.reveal().hex(), row.parcel]))
     dropped = here & (grants.c.added <= have) & (grants.c.dropped > have)
     for row in connection.execute(select(grants.c.id, grants.c.dropped).where(dropped)):
-        out.append((row.dropped, "drop", row.id))
+        out.append(_Piece(row.dropped, drop=row.id))
     announced = (parcels.c.locker == locker) & (parcels.c.state == "announced")
     expected = announced & (parcels.c.announced_version > have) & (parcels.c.expected_until > now_s)
     for row in connection.execute(select(parcels).where(expected)):
-        out.append((row.announced_version, "expect", [row.id, row.size + LOW * row.low, row.expected_until]))
-    return sorted(out, key=lambda piece: piece[0])
+        entry = [row.id, row.size + LOW * row.low, row.expected_until]
+        out.append(_Piece(row.announced_version, expect=entry))
+    return sorted(out, key=lambda piece: piece.version)
 
 
 Delta = TypedDict(
@@ -161,9 +199,9 @@ Delta = TypedDict(
         "from": int,
         "to": int,
         "more": int,
-        "add": list[list[int | str]],
+        "add": list[Fields],
         "drop": list[int],
-        "expect": list[list[int | str]],
+        "expect": list[Fields],
     },
 )
 """The body of the command ``grants``; ``to`` is less than was wanted, and ``more`` 1, when not all fits."""
@@ -174,14 +212,16 @@ def delta(connection: Connection, locker: str, have: int, version: int, now_s: i
     body: Delta = {"from": have, "to": version, "more": 0, "add": [], "drop": [], "expect": []}
     room = DELTA_BYTES_MAX
     reached = have
-    for count, (at, name, entry) in enumerate(_pieces(connection, locker, have, now_s)):
-        room -= len(json.dumps(entry, separators=(",", ":"), ensure_ascii=False).encode()) + 1
+    for count, piece in enumerate(_pieces(connection, locker, have, now_s)):
+        room -= piece.bytes + 1
         if room < 0 or count >= DELTA_ENTRIES_MAX:
             body["to"], body["more"] = reached, 1
             break
-        if name == "drop":
-            body["drop"].append(entry)
-        else:
-            body["add" if name == "add" else "expect"].append(entry)
-        reached = at
+        if piece.add is not None:
+            body["add"].append(piece.add)
+        elif piece.expect is not None:
+            body["expect"].append(piece.expect)
+        elif piece.drop is not None:
+            body["drop"].append(piece.drop)
+        reached = piece.version
     return body

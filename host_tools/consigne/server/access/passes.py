@@ -1,9 +1,7 @@
 """What opens a locker without a parcel of its own: window codes of couriers and staff, tokens to print."""
 
-import json
 import time
 from dataclasses import dataclass
-from typing import Any
 
 from locker.core import events, limits
 from sqlalchemy import select
@@ -15,8 +13,10 @@ from ..errors import Conflict, Invalid, NotFound
 from ..people import audit
 from ..storage import lookup
 from ..storage.database import Database, columns_of
+from ..storage.lookup import LockerRow
 from ..storage.models import grants as grants_table
 from ..storage.models import holders
+from ..storage.secret import Secret
 from . import digits, grants
 
 TOKEN_DAYS_MAX = 366
@@ -167,17 +167,18 @@ class Passes:
             if not 1 <= days <= STANDING_DAYS_MAX:
                 raise Invalid(f"days is 1 to {STANDING_DAYS_MAX}")
             names_door = door != codes.ANY_DOOR
-            if names_door and door >= len(json.loads(row.layout)):
+            if names_door and door >= len(row.layout):
                 raise Invalid(f"locker {locker} has no door {door}: they are numbered from 0")
             if action == _COLLECT and not names_door and not home:
                 raise Invalid("a standing code to collect with names its compartment or a home")
             text, tag = _new(row, digits.Taken(connection, row, now_s), card)
-            grant = grants.add(
-                connection, locker, tag=tag,
+            new = grants.Grant(
+                tag=Secret(tag),
                 not_before=now_s - digits.DAY_S, not_after=now_s + days * digits.DAY_S,
                 role=role, action=action, holder=holder, door=door, uses=uses,
                 parcel=f"{_HOME}{home}" if home else "",
             )  # fmt: skip
+            grant = grants.add(connection, locker, new)
             detail = f"grant {grant}, role {role}, action {action}, holder {holder}, door {door}, {days} days"
             detail += f", card {card}" * bool(card) + f", home {home}" * bool(home)
             audit.note(connection, by, "standing code", locker=locker, detail=detail)
@@ -186,7 +187,7 @@ class Passes:
     def standing_codes(self, locker: str) -> list[StandingCode]:
         """The standing codes of a locker that have not ended; their digits are kept nowhere."""
         live = (grants_table.c.locker == locker) & grants_table.c.dropped.is_(None)
-        wanted = select(*columns_of(grants_table, StandingCode)).where(live, _IS_STANDING)
+        wanted = select(*columns_of(StandingCode, grants_table)).where(live, _IS_STANDING)
         with self._database.read() as connection:
             _row(connection, locker)
             rows = connection.execute(wanted.where(grants_table.c.not_after > int(time.time()))).all()
@@ -203,7 +204,7 @@ class Passes:
             audit.note(connection, by, "drop standing code", locker=locker, detail=f"grant {grant}")
 
 
-def _new(where: Any, taken: digits.Taken, card: str) -> tuple[str, bytes]:
+def _new(where: LockerRow, taken: digits.Taken, card: str) -> tuple[str, bytes]:
     """The digits that are shown, "" for a card, and the tag that the grant carries."""
     key = where.device_key.reveal()
     if not card:
@@ -227,7 +228,7 @@ def _place_of(connection: Connection, locker: str, role: int, action: int, holde
     return int(newest.counter) if newest is not None else holder
 
 
-def _row(connection: Any, locker: str) -> Any:
+def _row(connection: Connection, locker: str) -> LockerRow:
     row = lookup.in_service(connection, locker)
     if row.kind != LOCKER:
         raise Conflict(f"{locker} is a counter: its clerk serves without codes and labels of ours")

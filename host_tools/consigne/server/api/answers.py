@@ -44,6 +44,8 @@ class Stream(Answer):
 class Health(BaseModel):
     """What a locker measured of itself; of older firmware less is known."""
 
+    model_config = ConfigDict(from_attributes=True)
+
     taken: int = 0
     samples: list[list[int]] = Field(
         default=[], description="time, seconds since start, free heap bytes, RSSI dBm, supply mV; newest last"
@@ -55,6 +57,8 @@ class Health(BaseModel):
 
 class Status(BaseModel):
     """What a locker last said of itself."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     epoch: int
     seq: int | None = None

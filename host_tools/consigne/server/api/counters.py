@@ -4,10 +4,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, status
 
-from ..fleet.fleet import Place
 from ..people.accounts import Account
 from ..people.roles import Role
 from ..service import HostService
+from ..storage.documents import Place
 from . import answers, bodies
 from .access import Asking, Forbidden, only
 from .bodies import LockerId

@@ -6,10 +6,11 @@ from fastapi import APIRouter, Query, Response, status
 
 from ..fleet.alarms import Alarms
 from ..fleet.condition import Condition
-from ..fleet.fleet import Door, Fleet, Place
+from ..fleet.fleet import Fleet
 from ..fleet.overview import PAGE, Overview
 from ..people.roles import Role
 from ..service import HostService
+from ..storage.documents import Door, Place
 from . import answers, queries
 from .access import ANYBODY, Asking, only
 from .bodies import ClearBody, LockerBody, LockerId, RowId

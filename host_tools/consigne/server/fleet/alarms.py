@@ -5,7 +5,6 @@ Written in the transaction that stores the event; one event is one alarm however
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.engine import Connection
@@ -16,7 +15,7 @@ from ..clock import now_s
 from ..errors import Conflict, NotFound
 from ..people import audit
 from ..storage.contiguity import Stored
-from ..storage.database import Database, insert
+from ..storage.database import Database, columns_of, insert
 from ..storage.models import alarms
 
 ALARMING = ("alarm", "forced", "door_fault", "lost")
@@ -30,7 +29,7 @@ def note(connection: Connection, stored: Iterable[Stored]) -> None:
     rows = [
         {
             "locker": one.locker, "epoch": one.epoch, "seq": one.event.seq, "time_s": one.event.time_s,
-            "kind": one.event.kind, "data": one.event.text,
+            "kind": one.event.kind, "data": one.event.data,
         }
         for one in stored
         if one.event.sound and one.event.kind in ALARMING
@@ -52,6 +51,9 @@ class Alarm:
     cleared_by: str | None
 
 
+_ALARM = columns_of(Alarm, alarms)
+
+
 class Alarms:
     """Look at alarms, and clear them."""
 
@@ -60,18 +62,19 @@ class Alarms:
 
     def open(self, locker: str | None = None, limit: int = 100) -> list[Alarm]:
         """Those nobody has dealt with, the newest first."""
-        wanted = select(alarms).where(alarms.c.cleared_at.is_(None))
+        wanted = select(*_ALARM).where(alarms.c.cleared_at.is_(None))
         if locker is not None:
             wanted = wanted.where(alarms.c.locker == locker)
         with self._database.read() as connection:
             newest = connection.execute(wanted.order_by(alarms.c.id.desc()).limit(min(limit, PAGE_MAX)))
-            return [_alarm(row) for row in newest]
+            return [Alarm(*row) for row in newest]
 
     def clear(self, alarm: int, by: str, note_: str = "") -> Alarm:
         """Say that an alarm is dealt with; ``note_`` says how."""
         here = alarms.c.id == alarm
         with self._database.write() as connection:
-            row = connection.execute(select(alarms).where(here)).first()
+            told = (alarms.c.locker, alarms.c.kind, alarms.c.seq, alarms.c.cleared_at, alarms.c.cleared_by)
+            row = connection.execute(select(*told).where(here)).first()
             if row is None:
                 raise NotFound(f"there is no alarm {alarm}")
             if row.cleared_at is not None:
@@ -79,21 +82,9 @@ class Alarms:
             connection.execute(update(alarms).where(here).values(cleared_at=now_s(), cleared_by=by))
             detail = f"{row.kind}, event {row.seq}{': ' if note_ else ''}{note_}"
             audit.note(connection, by, "clear alarm", locker=row.locker, detail=detail[:500])
-            return _alarm(connection.execute(select(alarms).where(here)).one())
+            return Alarm(*connection.execute(select(*_ALARM).where(here)).one())
 
 
 def forget(connection: Connection, at_s: int) -> None:
     """Let go of what was dealt with long ago."""
     connection.execute(alarms.delete().where(alarms.c.cleared_at < at_s - KEEP_S))
-
-
-def _alarm(row: Any) -> Alarm:
-    return Alarm(
-        id=row.id,
-        locker=row.locker,
-        time_s=row.time_s,
-        kind=row.kind,
-        data=EventData.of_text(row.data),
-        cleared_at=row.cleared_at,
-        cleared_by=row.cleared_by,
-    )

@@ -7,26 +7,27 @@ decides again.  Those that only repeat what holds anyway are sent again, under a
 they are answered or expire.
 """
 
-import json
 import secrets
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from locker.core.orders import RESULT_NAMES
 from sqlalchemy import select, update
 from sqlalchemy.engine import Connection
 
 from consigne.protocol import frames, messages, topics
+from consigne.protocol.messages import Arguments
 
 from ..access import grants
 from ..clock import next_change, offset_s
 from ..people import audit
 from ..people.audit import HOST
 from ..storage.contiguity import Stored
-from ..storage.database import chunks
+from ..storage.database import chunks, columns_of
+from ..storage.documents import write_arguments
 from ..storage.models import commands, lockers
+from ..storage.secret import Secret
 
 OPEN, TIME, GRANTS, AGAIN, REVOKE = "open", "time", "grants", "again", "revoke"
 BLOCK, RELEASE, RESERVE = "block", "release", "reserve"
@@ -64,11 +65,43 @@ class Outgoing:
     payload: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class _ToSend:
+    """A command with what is needed of its locker to sign it."""
+
+    id: str
+    locker: str
+    cmd: str
+    arguments: Arguments
+    expires_at: int
+    device_key: Secret
+    timezone: str
+    command_counter: int
+    grants_have: int | None
+    grants_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A command that may be answered."""
+
+    id: str
+    locker: str
+    cmd: str
+    arguments: Arguments
+    state: str
+    counter: int | None
+
+
+_TO_SEND = columns_of(_ToSend, commands, lockers)
+_ASKED = columns_of(_Asked, commands)
+
+
 def issue(
     connection: Connection,
     locker: str,
     cmd: str,
-    arguments: Mapping[str, object],
+    arguments: Arguments,
     now_s: int,
     *,
     by: str = HOST,
@@ -88,12 +121,12 @@ def issue(
         older = (commands.c.locker == locker) & (commands.c.subject == subject)
         open_ = older & commands.c.state.in_((WAITING, SENT))
         connection.execute(update(commands).where(open_).values(state=EXPIRED, result=SUPERSEDED))
-    id_, told = secrets.token_hex(8), json.dumps(dict(arguments))
+    id_ = secrets.token_hex(8)
     row: dict[str, object] = {
         "id": id_,
         "locker": locker,
         "cmd": cmd,
-        "arguments": told,
+        "arguments": arguments,
         "state": WAITING,
         "by": by,
         "subject": subject,
@@ -101,7 +134,7 @@ def issue(
     row |= {"created_at": now_s, "expires_at": now_s + LIFETIME_S[cmd]}
     connection.execute(commands.insert().values(**row))
     if by != HOST:
-        audit.note(connection, by, cmd, locker=locker, command=id_, detail=told)
+        audit.note(connection, by, cmd, locker=locker, command=id_, detail=write_arguments(arguments))
     return id_
 
 
@@ -171,7 +204,7 @@ def revoke(
     ``parcel`` is a parcel's id and until when its derived code and tokens are refused, ``nonce`` the same of
     one token, ``holder`` ``(role, action, holder, counter)``: the number that takes the holder's place.
     """
-    arguments: dict[str, object] = {
+    arguments: Arguments = {
         "parcels": [list(parcel)] if parcel else [],
         "nonces": [list(nonce)] if nonce else [],
         "holders": [list(holder)] if holder else [],
@@ -193,10 +226,8 @@ def send(connection: Connection, now_s: int) -> list[Outgoing]:
     """
     unanswered = (commands.c.state == SENT) & commands.c.cmd.in_(REPEATED)
     again = unanswered & (commands.c.sent_at <= now_s - ANSWER_WITHIN_S)
-    of_locker = (lockers.c.device_key, lockers.c.timezone, lockers.c.command_counter)
-    versions = (lockers.c.grants_have, lockers.c.grants_version)
     statement = (
-        select(commands, *of_locker, *versions)
+        select(*_TO_SEND)
         .join(lockers, lockers.c.id == commands.c.locker)
         .where(lockers.c.up.is_(True), (commands.c.state == WAITING) | again)
         .order_by(commands.c.locker, commands.c.created_at)
@@ -204,7 +235,7 @@ def send(connection: Connection, now_s: int) -> list[Outgoing]:
     )
     taken: dict[str, int] = {}
     out = []
-    for row in connection.execute(statement).all():
+    for row in [_ToSend(*row) for row in connection.execute(statement)]:
         counter = max(taken.get(row.locker, row.command_counter) + 1, now_s)
         taken[row.locker] = counter
         out.append(_sign(connection, row, counter, now_s))
@@ -215,16 +246,17 @@ def send(connection: Connection, now_s: int) -> list[Outgoing]:
     return out
 
 
-def _sign(connection: Connection, row: Any, counter: int, now_s: int) -> Outgoing:
-    arguments = json.loads(row.arguments)
+def _sign(connection: Connection, row: _ToSend, counter: int, now_s: int) -> Outgoing:
+    arguments: Mapping[str, object] = row.arguments
     if row.cmd == GRANTS:  # made at the last moment: it carries what is true now
-        arguments = grants.delta(connection, row.locker, row.grants_have, row.grants_version, now_s)
-        note = json.dumps({"from": arguments["from"], "to": arguments["to"]})
+        delta = grants.delta(connection, row.locker, row.grants_have or 0, row.grants_version, now_s)
+        arguments = delta
+        note: Arguments = {"from": delta["from"], "to": delta["to"]}
         connection.execute(update(commands).where(commands.c.id == row.id).values(arguments=note))
     elif row.cmd == TIME:
         next_s, next_offset_s = next_change(row.timezone, now_s)
-        arguments |= {"t": now_s, "offset_s": offset_s(row.timezone, now_s)}
-        arguments |= {"next_s": next_s, "next_offset_s": next_offset_s}
+        times = {"t": now_s, "offset_s": offset_s(row.timezone, now_s)}
+        arguments = {**row.arguments, **times, "next_s": next_s, "next_offset_s": next_offset_s}
     exp = min(row.expires_at, now_s + SENDING_LIFETIME_S)
     body = messages.command_body(row.id, counter, exp, row.cmd, arguments)
     topic = topics.topic(row.locker, topics.COMMANDS)
@@ -235,8 +267,8 @@ def _sign(connection: Connection, row: Any, counter: int, now_s: int) -> Outgoin
 def answered(connection: Connection, locker: str, id_: str, result: str) -> bool:
     """Note a locker's answer; False when it answers nothing that was asked."""
     here = (commands.c.id == id_) & (commands.c.locker == locker)
-    row = connection.execute(select(commands).where(here)).first()
-    return row is not None and _note_answer(connection, row, result)
+    row = connection.execute(select(*_ASKED).where(here)).first()
+    return row is not None and _note_answer(connection, _Asked(*row), result)
 
 
 def answered_by_events(connection: Connection, stored: Iterable[Stored]) -> set[str]:
@@ -250,7 +282,8 @@ def answered_by_events(connection: Connection, stored: Iterable[Stored]) -> set[
             told.setdefault((locker, event.data.text("id")), event.data.number("result"))
     ids = set()
     for chunk in chunks(sorted({id_ for _, id_ in told})):
-        for row in connection.execute(select(commands).where(commands.c.id.in_(chunk))).all():
+        wanted = select(*_ASKED).where(commands.c.id.in_(chunk))
+        for row in [_Asked(*row) for row in connection.execute(wanted)]:
             number = told.get((row.locker, row.id))
             if number is None:  # another locker's: whoever names it answers nothing
                 continue
@@ -260,7 +293,7 @@ def answered_by_events(connection: Connection, stored: Iterable[Stored]) -> set[
     return ids
 
 
-def _note_answer(connection: Connection, row: Any, result: str) -> bool:
+def _note_answer(connection: Connection, row: _Asked, result: str) -> bool:
     """False when the command of this row was answered before."""
     if row.state in (DONE, REFUSED):
         return False
@@ -268,8 +301,9 @@ def _note_answer(connection: Connection, row: Any, result: str) -> bool:
     values = {"state": state, "result": result, "answered_at": int(time.time())}
     connection.execute(update(commands).where(commands.c.id == row.id).values(**values))
     if row.cmd == GRANTS and state == DONE and row.counter is not None:
-        piece = json.loads(row.arguments)
+        from_, to = row.arguments.get("from"), row.arguments.get("to")
         # A locker that stood elsewhere asked, which moved grants_have, before it answered.
-        stood = (lockers.c.id == row.locker) & (lockers.c.grants_have == piece["from"])
-        connection.execute(update(lockers).where(stood).values(grants_have=piece["to"]))
+        stood = (lockers.c.id == row.locker) & (lockers.c.grants_have == from_)
+        if from_ is not None and to is not None:
+            connection.execute(update(lockers).where(stood).values(grants_have=to))
     return True

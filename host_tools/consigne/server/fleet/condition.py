@@ -5,7 +5,7 @@ Written as a status arrives, bounded by ``forget``.  Nothing here is custody: wh
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
@@ -20,7 +20,6 @@ LATCHES_KEEP_DAYS = 180
 DAY_S = 86_400
 _EARLIEST_S = 1_577_836_800  # 2020: before it a locker has no clock
 _AHEAD_S = 3_600
-_OF_LATCH = ("usual_ms", "recent_ms", "trouble", "weak")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +31,18 @@ class Sample:
     free_bytes: int | None
     rssi_dbm: int | None
     supply_mv: int | None
+
+
+class _State(NamedTuple):
+    """How well a latch springs on one day."""
+
+    usual_ms: int
+    recent_ms: int
+    trouble: int
+    weak: bool
+
+
+_STATE = [latches.c[name] for name in _State._fields]
 
 
 def keep(connection: Connection, told: Sequence[tuple[str, Telemetry]], now_s: int) -> None:
@@ -48,22 +59,22 @@ def keep(connection: Connection, told: Sequence[tuple[str, Telemetry]], now_s: i
 
 
 def _keep_latches(connection: Connection, told: Sequence[tuple[str, Telemetry]], today: int) -> None:
-    known: dict[tuple[str, int], tuple[Any, ...]] = {}
+    known: dict[tuple[str, int], _State] = {}
     for chunk in chunks(sorted({locker for locker, health in told if health.latches})):
         here = latches.c.locker.in_(chunk) & (latches.c.day == today)
-        for row in connection.execute(select(latches).where(here)):
-            known[row.locker, row.door] = tuple(getattr(row, name) for name in _OF_LATCH)
+        wanted = select(latches.c.locker, latches.c.door, *_STATE).where(here)
+        for locker, door, *kept in connection.execute(wanted):
+            known[locker, door] = _State(*kept)
     changed = []
     for locker, health in told:
         for door, usual_ms, recent_ms, trouble, state in health.latches:
-            values = (usual_ms, recent_ms, trouble, bool(state & LATCH_WEAK))
+            values = _State(usual_ms, recent_ms, trouble, bool(state & LATCH_WEAK))
             if door >= 0 and known.get((locker, door)) != values:
                 known[locker, door] = values
-                latch = dict(zip(_OF_LATCH, values, strict=True))
-                changed.append({"locker": locker, "door": door, "day": today, **latch})
+                changed.append({"locker": locker, "door": door, "day": today, **values._asdict()})
     if changed:
         statement = insert(connection, latches)
-        newer = {name: statement.excluded[name] for name in _OF_LATCH}
+        newer = {name: statement.excluded[name] for name in _State._fields}
         key = ["locker", "door", "day"]
         connection.execute(statement.on_conflict_do_update(index_elements=key, set_=newer), changed)
 
@@ -106,21 +117,21 @@ class Condition:
     def samples(self, locker: str, since_s: int = 0) -> list[Sample]:
         """Samples of a locker from a moment on, the oldest first."""
         here = (samples.c.locker == locker) & (samples.c.time_s >= since_s)
-        wanted = select(*columns_of(samples, Sample)).where(here)
+        wanted = select(*columns_of(Sample, samples)).where(here)
         with self._database.read() as connection:
             rows = connection.execute(wanted.order_by(samples.c.time_s)).all()
         return [Sample(*row) for row in rows]
 
     def latches(self, locker: str) -> list[Latch]:
         """Every latch of a locker that anything is known of, the one that will fail next first."""
-        wanted = select(latches).where(latches.c.locker == locker).order_by(latches.c.door, latches.c.day)
-        by_door: dict[int, list[Any]] = {}
+        columns = (latches.c.door, latches.c.day, *_STATE)
+        wanted = select(*columns).where(latches.c.locker == locker).order_by(latches.c.door, latches.c.day)
+        by_door: dict[int, list[tuple[int, _State]]] = {}
         with self._database.read() as connection:
-            for row in connection.execute(wanted):
-                by_door.setdefault(row.door, []).append(row)
+            for door, day, *state in connection.execute(wanted):
+                by_door.setdefault(door, []).append((day, _State(*state)))
         out = []
-        for door, rows in by_door.items():
-            last = rows[-1]
-            trend = [(row.day, row.recent_ms) for row in rows]
-            out.append(Latch(door, last.usual_ms, last.recent_ms, last.trouble, last.weak, trend))
+        for door, days in by_door.items():
+            trend = [(day, state.recent_ms) for day, state in days]
+            out.append(Latch(door, *days[-1][1], trend))
         return sorted(out, key=lambda one: (not one.weak, -one.trouble, -one.slower, one.door))

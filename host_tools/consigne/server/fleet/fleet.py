@@ -1,11 +1,9 @@
 """Lockers as the outside sees them: registered, their state, their compartments and events."""
 
-import json
 import secrets
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from locker.core.codes import KEY_BYTES
@@ -15,14 +13,16 @@ from sqlalchemy.engine import Connection
 
 from consigne.protocol import topics
 from consigne.protocol.events import EventData
+from consigne.protocol.messages import Status
 
 from ..access.digits import SIZES
 from ..errors import Conflict, Invalid
 from ..people import audit
 from ..people.audit import HOST
 from ..storage.contiguity import Held
-from ..storage.database import Database
-from ..storage.lookup import in_service, row_of
+from ..storage.database import Database, columns_of
+from ..storage.documents import Door, Layout, Place, door_name
+from ..storage.lookup import find, in_service, row_of
 from ..storage.models import compartments, events, lockers, streams
 from ..storage.secret import Secret
 from . import retiring
@@ -39,24 +39,6 @@ CONTENT_NAMES = ("empty", "parcel", "taken out", "being filled", "blocked")
 SEEN_NAMES = ("closed", "open", "unknown")
 UNSEEN = SEEN_NAMES.index("unknown")  # its sensor is silent; the locker gives no such door out
 NOT_KNOWN = "not known"
-
-
-@dataclass(frozen=True, slots=True)
-class Door:
-    """A compartment of a locker's layout: what people call it and what it takes."""
-
-    name: str
-    size: int
-    low: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where customers find a locker."""
-
-    title: str = ""  # "Gare du Nord, hall 2"
-    address: str = ""
-    hours: str = ""  # "day and night"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +69,12 @@ class Journal:
 class Locker:
     """A locker or counter, without its key.
 
-    ``status`` is what it last said of itself, as it was stored; times are Unix seconds.
+    ``status`` is what it last said of itself while it was connected; times are Unix seconds.
     """
 
     id: str
     connected: bool
-    status: Mapping[str, Any] | None
+    status: Status | None
     status_at: int | None
     kind: str
     retired_at: int | None
@@ -106,7 +88,7 @@ class Locker:
     @property
     def trust(self) -> int | None:
         """Whether its clock is set, in the firmware's terms; None until it said so."""
-        return self.status.get("trust") if self.status is not None else None
+        return self.status.trust if self.status is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +123,42 @@ class StoredEvent:
     data: EventData
 
 
+@dataclass(frozen=True, slots=True)
+class _LockerRow:
+    """What ``Locker`` is made of."""
+
+    id: str
+    up: bool | None
+    status: Status | None
+    status_at: int | None
+    epoch: int | None
+    kind: str
+    retired_at: int | None
+    place: Place
+    digits: int
+    timezone: str
+    layout: Layout
+    grants_version: int
+    grants_have: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What a locker last told of one compartment."""
+
+    door: int
+    content: int
+    seen: int
+    parcel: str | None
+    time_s: int
+
+
+_LOCKER = columns_of(_LockerRow, lockers)
+_STREAM = (streams.c.contiguous, streams.c.islands, streams.c.lost, streams.c.conflicts)
+_TOLD = columns_of(_Told, compartments)
+_EVENT = columns_of(StoredEvent, events)
+
+
 class Fleet:
     """Register lockers and look at them."""
 
@@ -154,7 +172,7 @@ class Fleet:
         *,
         digits: int = 8,
         timezone: str = "UTC",
-        doors: list[Door] | None = None,
+        doors: Sequence[Door] = (),
         place: Place | None = None,
         by: str = HOST,
     ) -> bool:
@@ -185,12 +203,11 @@ class Fleet:
             ZoneInfo(timezone)
         except (ZoneInfoNotFoundError, ValueError):
             raise Invalid(f"timezone {timezone!r} is not an IANA name such as Europe/Paris") from None
-        layout = json.dumps([{"name": door.name, "size": door.size, "low": door.low} for door in doors or []])
         with self._database.write() as connection:
-            row = connection.execute(select(lockers).where(lockers.c.id == id_)).first()
-            values: dict[str, object] = {"digits": digits, "timezone": timezone, "layout": layout}
+            row = find(connection, id_)
+            values: dict[str, object] = {"digits": digits, "timezone": timezone, "layout": tuple(doors)}
             if place is not None:
-                values["place"] = json.dumps(asdict(place))
+                values["place"] = place
             audit.note(connection, by, "register", locker=id_)
             if row is not None:
                 in_service(connection, id_)
@@ -214,7 +231,7 @@ class Fleet:
             raise Invalid(f"a counter has 1 to {SHELVES_MAX} shelves")
         doors = [Door(str(number + 1), max(SIZES)) for number in range(shelves)]
         with self._database.read() as connection:
-            row = connection.execute(select(lockers).where(lockers.c.id == id_)).first()
+            row = find(connection, id_)
             if row is not None:
                 in_service(connection, id_)
         if row is not None and row.kind != COUNTER:
@@ -238,15 +255,17 @@ class Fleet:
 
     def lockers(self, *, after: str = "", limit: int = LOCKERS_PAGE_MAX) -> list[Locker]:
         """Lockers after one in the order of their names, without their keys."""
-        wanted = select(lockers).where(lockers.c.id > after).order_by(lockers.c.id)
+        wanted = select(*_LOCKER).where(lockers.c.id > after).order_by(lockers.c.id)
         with self._database.read() as connection:
             rows = connection.execute(wanted.limit(min(limit, LOCKERS_PAGE_MAX))).all()
-            return [_locker(connection, row) for row in rows]
+            return [_locker(connection, _LockerRow(*row)) for row in rows]
 
     def locker(self, id_: str) -> Locker:
         """One locker, without its key.  Raises ``NotFound``."""
         with self._database.read() as connection:
-            return _locker(connection, row_of(connection, id_))
+            row_of(connection, id_)
+            row = connection.execute(select(*_LOCKER).where(lockers.c.id == id_)).one()
+            return _locker(connection, _LockerRow(*row))
 
     def compartments(self, id_: str) -> list[Compartment]:
         """The compartments as the locker last told, in the order of its doors.
@@ -254,9 +273,9 @@ class Fleet:
         One that the locker has not spoken of yet has ``content`` "unknown".
         """
         with self._database.read() as connection:
-            layout = [Door(**door) for door in json.loads(row_of(connection, id_).layout)]
-            wanted = select(compartments).where(compartments.c.locker == id_)
-            told = {row.door: row for row in connection.execute(wanted)}
+            layout = row_of(connection, id_).layout
+            wanted = select(*_TOLD).where(compartments.c.locker == id_)
+            told = {row.door: _Told(*row) for row in connection.execute(wanted)}
         count = max(len(layout), max(told, default=-1) + 1)
         return [_compartment(door, layout, told.get(door)) for door in range(count)]
 
@@ -264,35 +283,35 @@ class Fleet:
         """Events of a locker in the order of their arrival, those after ``id`` ``after``."""
         if not 1 <= limit <= EVENTS_PAGE_MAX:
             raise Invalid(f"limit is 1 to {EVENTS_PAGE_MAX}")
-        wanted = select(events).where(events.c.locker == id_, events.c.id > after)
+        wanted = select(*_EVENT).where(events.c.locker == id_, events.c.id > after)
         with self._database.read() as connection:
             row_of(connection, id_)
             rows = connection.execute(wanted.order_by(events.c.id).limit(limit))
-            return [_event(row) for row in rows]
+            return [StoredEvent(*row) for row in rows]
 
     def events_of_parcel(self, parcel: str) -> list[StoredEvent]:
         """Everything that was told about a parcel, in the order of its happening."""
-        wanted = select(events).where(events.c.parcel == parcel)
+        wanted = select(*_EVENT).where(events.c.parcel == parcel)
         order = (events.c.time_s, events.c.locker, events.c.seq)
         with self._database.read() as connection:
-            return [_event(row) for row in connection.execute(wanted.order_by(*order))]
+            return [StoredEvent(*row) for row in connection.execute(wanted.order_by(*order))]
 
 
-def _locker(connection: Connection, row: Any) -> Locker:
+def _locker(connection: Connection, row: _LockerRow) -> Locker:
     here = (streams.c.locker == row.id) & (streams.c.epoch == row.epoch)
-    stream = connection.execute(select(streams).where(here)).first()
-    held = Held(stream.contiguous, json.loads(stream.islands)) if stream is not None else Held()
+    stream = connection.execute(select(*_STREAM).where(here)).first()
+    held = Held(stream.contiguous, stream.islands) if stream is not None else Held()
     return Locker(
         id=row.id,
         connected=bool(row.up),
-        status=json.loads(row.status) if row.status else None,
+        status=row.status,
         status_at=row.status_at,
         kind=row.kind,
         retired_at=row.retired_at,
-        place=Place(**json.loads(row.place)),
+        place=row.place,
         digits=row.digits,
         timezone=row.timezone,
-        doors=len(json.loads(row.layout)),
+        doors=len(row.layout),
         grants=GrantVersions(row.grants_version, row.grants_have),
         events=Journal(
             epoch=row.epoch,
@@ -304,11 +323,11 @@ def _locker(connection: Connection, row: Any) -> Locker:
     )
 
 
-def _compartment(number: int, layout: list[Door], told: Any) -> Compartment:
+def _compartment(number: int, layout: Layout, told: _Told | None) -> Compartment:
     known = layout[number] if number < len(layout) else None
     return Compartment(
         door=number,
-        name=known.name if known is not None else str(number + 1),
+        name=door_name(layout, number),
         size=known.size if known is not None else None,
         low=known.low if known is not None else None,
         content=_name(CONTENT_NAMES, told.content) if told is not None else "unknown",
@@ -321,15 +340,3 @@ def _compartment(number: int, layout: list[Door], told: Any) -> Compartment:
 def _name(names: tuple[str, ...], value: int) -> str:
     """A newer firmware may know more than this host."""
     return names[value] if value < len(names) else f"unknown ({value})"
-
-
-def _event(row: Any) -> StoredEvent:
-    return StoredEvent(
-        id=row.id,
-        locker=row.locker,
-        epoch=row.epoch,
-        seq=row.seq,
-        time_s=row.time_s,
-        kind=row.kind,
-        data=EventData.of_text(row.data),
-    )

@@ -4,7 +4,6 @@ Every method returns the id of the command, whose fate ``Orders.get`` tells; wha
 put into words here.  Raises ``Invalid``, ``NotFound`` or ``Conflict`` with a text for whoever asked.
 """
 
-import json
 import secrets
 import time
 from collections.abc import Mapping, Sequence
@@ -17,13 +16,13 @@ from locker.texts import LANGUAGES
 from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
-from consigne.protocol.messages import IDENTIFY_S_MAX
+from consigne.protocol.messages import IDENTIFY_S_MAX, Arguments
 from consigne.protocol.untrusted import U32_MAX
 
 from ..errors import Conflict, Invalid, NotFound
 from ..people.audit import HOST
 from ..storage import lookup
-from ..storage.database import Database
+from ..storage.database import Database, columns_of
 from ..storage.models import commands as table
 from ..storage.models import holders
 from . import commands
@@ -67,7 +66,7 @@ def answer(state: str, result: str | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A command and what became of it, ``answer`` in words; times are Unix seconds."""
+    """A command and what became of it; times are Unix seconds."""
 
     id: str
     cmd: str
@@ -77,7 +76,14 @@ class Order:
     created_at: int
     expires_at: int
     answered_at: int | None
-    answer: str
+
+    @property
+    def answer(self) -> str:
+        """What became of it, in words."""
+        return answer(self.state, self.result)
+
+
+_ORDER = columns_of(Order, table)
 
 
 class Orders:
@@ -101,7 +107,7 @@ class Orders:
     def reserve(self, locker: str, door: int, parcel: str, hours: int, by: str = HOST) -> str:
         """Keep an empty compartment for one parcel, for 1 to ``HOURS_MAX`` hours."""
         _within("hours", hours, 1, HOURS_MAX)
-        more = {"until": _now() + hours * 3600, "parcel": lookup.canonical_id(parcel)}
+        more: Arguments = {"until": _now() + hours * 3600, "parcel": lookup.canonical_id(parcel)}
         return self._at_door(commands.RESERVE, locker, door, by, more, subject=f"reserve {door}")
 
     def configure(self, locker: str, settings: Mapping[str, str], by: str = HOST) -> str:
@@ -113,7 +119,7 @@ class Orders:
         with self._database.write() as connection:
             lookup.in_service(connection, locker)
             wanted = {**_unanswered_settings(connection, locker), **settings}
-            arguments = {"set": [[name, value] for name, value in wanted.items()]}
+            arguments: Arguments = {"set": [[name, value] for name, value in wanted.items()]}
             return self._issue(connection, locker, commands.CONFIGURE, arguments, by, "configure")
 
     def message(self, locker: str, texts: Mapping[str, str], hours: int, by: str = HOST) -> str:
@@ -125,7 +131,7 @@ class Orders:
         rows = [[language, _lines(language, text)] for language, text in texts.items() if text.strip()]
         with self._database.write() as connection:
             lookup.in_service(connection, locker)
-            arguments = {"until": _now() + hours * 3600, "text": rows}
+            arguments: Arguments = {"until": _now() + hours * 3600, "text": rows}
             return self._issue(connection, locker, commands.MESSAGE, arguments, by, "message")
 
     def identify(self, locker: str, seconds: int = 10, by: str = HOST) -> str:
@@ -167,31 +173,21 @@ class Orders:
             connection.execute(holders.insert().values(since=since, **values))
             return commands.revoke(connection, locker, _now(), holder=(role, action, holder, counter), by=by)
 
-    def ordered(self, locker: str, ids: Sequence[str]) -> dict[str, tuple[str, Mapping[str, object]]]:
+    def ordered(self, locker: str, ids: Sequence[str]) -> dict[str, tuple[str, Arguments]]:
         """What was ordered by each of these commands that the host knows: its name and arguments."""
         here = (table.c.locker == locker) & table.c.id.in_(ids)
         wanted = select(table.c.id, table.c.cmd, table.c.arguments).where(here)
         with self._database.read() as connection:
-            return {row.id: (row.cmd, json.loads(row.arguments)) for row in connection.execute(wanted)}
+            return {row.id: (row.cmd, row.arguments) for row in connection.execute(wanted)}
 
     def get(self, locker: str, command: str) -> Order:
         """What became of a command; ``answer`` says it in words."""
         here = (table.c.id == command) & (table.c.locker == locker)
         with self._database.read() as connection:
-            row = connection.execute(select(table).where(here)).first()
+            row = connection.execute(select(*_ORDER).where(here)).first()
         if row is None:
             raise NotFound(f"locker {locker} was never sent a command {command}")
-        return Order(
-            id=row.id,
-            cmd=row.cmd,
-            state=row.state,
-            result=row.result,
-            by=row.by,
-            created_at=row.created_at,
-            expires_at=row.expires_at,
-            answered_at=row.answered_at,
-            answer=answer(row.state, row.result),
-        )
+        return Order(*row)
 
     # --- how they are written down ------------------------------------------------------------------------
 
@@ -201,16 +197,19 @@ class Orders:
         locker: str,
         door: int,
         by: str,
-        more: Mapping[str, object] | None = None,
+        more: Arguments | None = None,
         subject: str | None = None,
     ) -> str:
         with self._database.write() as connection:
-            count = len(json.loads(lookup.in_service(connection, locker).layout))
+            count = len(lookup.in_service(connection, locker).layout)
             if not 0 <= door < (count or records.ANY_DOOR):
                 raise Invalid(f"locker {locker} has no door {door}: they are numbered from 0")
-            return self._issue(connection, locker, cmd, {"door": door, **(more or {})}, by, subject)
+            arguments: Arguments = {"door": door}
+            if more is not None:
+                arguments.update(more)
+            return self._issue(connection, locker, cmd, arguments, by, subject)
 
-    def _plain(self, cmd: str, locker: str, arguments: Mapping[str, object], by: str) -> str:
+    def _plain(self, cmd: str, locker: str, arguments: Arguments, by: str) -> str:
         with self._database.write() as connection:
             return self._issue(connection, locker, cmd, arguments, by, None)
 
@@ -219,7 +218,7 @@ class Orders:
         connection: Connection,
         locker: str,
         cmd: str,
-        arguments: Mapping[str, object],
+        arguments: Arguments,
         by: str,
         subject: str | None,
     ) -> str:
@@ -235,9 +234,8 @@ def _unanswered_settings(connection: Connection, locker: str) -> dict[str, str]:
     """What is still on its way: the new command takes the place of the older one, so it carries it along."""
     open_ = table.c.state.in_((commands.WAITING, commands.SENT)) & (table.c.cmd == commands.CONFIGURE)
     wanted = select(table.c.arguments).where(open_, table.c.locker == locker).order_by(table.c.created_at)
-    return {
-        name: value for row in connection.execute(wanted) for name, value in json.loads(row.arguments)["set"]
-    }
+    told: Sequence[Arguments] = connection.execute(wanted).scalars().all()
+    return {name: value for arguments in told for name, value in arguments.get("set", ())}
 
 
 def _check_setting(name: str, value: str) -> None:

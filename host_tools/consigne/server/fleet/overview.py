@@ -4,22 +4,23 @@ One pass over the lockers and four counts by the database; the result serves eve
 ``FRESH_S`` seconds, so a room full of operators costs what one does.
 """
 
-import json
 import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from locker.core.doors import EMPTY
+from locker.core.events import TRUST_FLOOR
 from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
+from consigne.protocol.messages import Status
 from consigne.protocol.telemetry import LATCH_WEAK
 
 from ..access.digits import SIZES
-from ..storage.database import Database
+from ..storage.database import Database, columns_of
+from ..storage.documents import Layout, Place
 from ..storage.models import alarms, compartments, lockers, streams
 from .fleet import CONTENT_NAMES, UNSEEN
 
@@ -96,6 +97,31 @@ class Point:
     free: dict[str, int]
 
 
+@dataclass(slots=True)
+class _LockerRow:
+    """What ``Line`` is made of, beside the counts."""
+
+    id: str
+    kind: str
+    place: Place
+    up: bool | None
+    status: Status | None
+    status_at: int | None
+
+
+@dataclass(slots=True)
+class _PointRow:
+    """What ``Point`` is made of, beside the doors."""
+
+    id: str
+    kind: str
+    place: Place
+    up: bool | None
+
+
+_LOCKER, _POINT = columns_of(_LockerRow, lockers), columns_of(_PointRow, lockers)
+
+
 class Overview:
     """The fleet's list.  Safe in any thread."""
 
@@ -126,13 +152,13 @@ class Overview:
     def points(self, find: str = "", page: int = 1) -> list[Point]:
         """Where parcels can go: what a carrier or merchant may know of the lockers and counters."""
         wanted = find.strip().casefold()
-        columns = (lockers.c.id, lockers.c.kind, lockers.c.place, lockers.c.layout, lockers.c.up)
         with self._database.read() as connection:
-            rows = connection.execute(select(*columns).where(_SERVING).order_by(lockers.c.id)).all()
-            found = [row for row in rows if wanted in f"{row.id} {row.place}".casefold()]
+            rows = connection.execute(select(*_POINT).where(_SERVING).order_by(lockers.c.id)).all()
+            found = [row for row in (_PointRow(*row) for row in rows) if wanted in _findable(row)]
             shown = found[(max(1, page) - 1) * PAGE :][:PAGE]
-            free = _free_doors(connection, [row.id for row in shown])
-        return [_point(row, free[row.id]) for row in shown]
+            ids = [row.id for row in shown]
+            layouts, free = _layouts(connection, ids), _free_doors(connection, ids)
+        return [_point(row, layouts[row.id], free[row.id]) for row in shown]
 
     def _fresh(self) -> list[Line]:
         with self._lock:  # who comes while one reads waits for the same answer
@@ -149,73 +175,84 @@ def _lines(connection: Connection) -> list[Line]:
     unseen: dict[str, Counter[int]] = defaultdict(Counter)
     for locker, content, seen, number in connection.execute(select(*doors, func.count()).group_by(*doors)):
         contents[locker][content] += number
-        unseen[locker][content] += number * (seen == UNSEEN)
+        if seen == UNSEEN:
+            unseen[locker][content] += number
     uncleared = select(alarms.c.locker, func.count()).where(alarms.c.cleared_at.is_(None))
     alarmed = {row[0]: row[1] for row in connection.execute(uncleared.group_by(alarms.c.locker))}
     current = lockers.c.epoch == streams.c.epoch
     wanting = (streams.c.islands != "[]") | (streams.c.lost > 0)
-    told = select(streams.c.locker, streams.c.islands, streams.c.lost)
+    told = select(streams.c.locker, streams.c.lost)
     joined = told.join(lockers, lockers.c.id == streams.c.locker).where(current, wanting)
-    missing = {row.locker: row for row in connection.execute(joined)}
-    own = (lockers.c.id, lockers.c.kind, lockers.c.place)
-    columns = (*own, lockers.c.up, lockers.c.status, lockers.c.status_at)
+    lost: dict[str, int] = {row[0]: row[1] for row in connection.execute(joined)}
+    rows = (_LockerRow(*row) for row in connection.execute(select(*_LOCKER).where(_SERVING)))
+    none: Counter[int] = Counter()
     return [
-        _line(row, contents[row.id], unseen[row.id], alarmed.get(row.id, 0), missing.get(row.id))
-        for row in connection.execute(select(*columns).where(_SERVING))
+        _line(
+            row,
+            contents.get(row.id, none),
+            unseen.get(row.id, none),
+            alarmed.get(row.id, 0),
+            lost.get(row.id),
+        )
+        for row in rows
     ]
 
 
-def _line(row: Any, contents: Counter[int], unseen: Counter[int], alarmed: int, missing: Any) -> Line:
-    status = json.loads(row.status) if row.status else {}
+def _line(
+    row: _LockerRow, contents: Counter[int], unseen: Counter[int], alarmed: int, lost: int | None
+) -> Line:
+    """``lost`` counts the events that its journal dropped: 0 where some are only missing, None where none."""
     doors, free, silent = contents.total(), contents[EMPTY] - unseen[EMPTY], unseen.total()
     needs: list[tuple[str, object]] = []
     if alarmed:
         needs.append(("alarm", alarmed))
     if row.kind == "locker":
-        needs += _of_device(row, status)
+        needs += _of_device(row)
     if silent:
         needs.append(("sensor", silent))
     if contents[_BLOCKED]:
         needs.append(("blocked", contents[_BLOCKED]))
-    if missing is not None:
-        needs.append(("lost", missing.lost) if missing.lost else ("gap", ""))
+    if lost is not None:
+        needs.append(("lost", lost) if lost else ("gap", ""))
     if doors and not free and not silent:
         needs.append(("full", ""))
     needs.sort(key=lambda need: _URGENCY[need[0]])
-    health = status.get("health") or {}
-    samples = health.get("samples") or [()]
+    health = row.status.health if row.status is not None else None
     return Line(
         id=row.id,
-        title=json.loads(row.place).get("title", ""),
+        title=row.place.title,
         kind=row.kind,
         connected=bool(row.up) or row.kind != "locker",
         heard_at=row.status_at,
         doors=doors,
         free=free,
-        firmware=status.get("firmware", ""),
+        firmware=row.status.firmware if row.status is not None else "",
         needs=[(name, _words(name, value)) for name, value in needs],
-        sample=tuple(samples[-1]),
-        latches=tuple(tuple(latch) for latch in health.get("latches", ())),
+        sample=health.samples[-1] if health is not None and health.samples else (),
+        latches=tuple(health.latches) if health is not None else (),
     )
 
 
-def _of_device(row: Any, status: dict[str, Any]) -> list[tuple[str, object]]:
+def _of_device(row: _LockerRow) -> list[tuple[str, object]]:
     """What its last status asks for; of a locker that never spoke nothing else can be said."""
     if row.status_at is None:
         return [("new", "")]
     needs: list[tuple[str, object]] = []
     if not row.up:
         needs.append(("offline", ""))
-    latches = (status.get("health") or {}).get("latches", ())
+    status = row.status
+    if status is None:
+        return needs
+    latches = status.health.latches if status.health is not None else ()
     weak = [latch for latch in latches if latch[_WEAK_COLUMN] & LATCH_WEAK]
     if weak:
         needs.append(("latch", len(weak)))
-    if status.get("journal", "") not in SOUND_JOURNALS:
-        needs.append(("journal", status["journal"]))
-    if status.get("trust") == 0:
+    if status.journal not in SOUND_JOURNALS:
+        needs.append(("journal", status.journal))
+    if status.trust == TRUST_FLOOR:
         needs.append(("clock", ""))
-    if status.get("faults"):
-        needs.append(("fault", status["faults"][0]))
+    if status.faults:
+        needs.append(("fault", status.faults[0]))
     return needs
 
 
@@ -235,8 +272,24 @@ def _free_doors(connection: Connection, ids: Sequence[str]) -> dict[str, set[int
     return free
 
 
-def _point(row: Any, free: set[int]) -> Point:
-    layout = json.loads(row.layout)
-    sizes = Counter(SIZES.get(door["size"], "?") for number, door in enumerate(layout) if number in free)
-    place = {"title": "", "address": "", "hours": "", **json.loads(row.place)}
-    return Point(id=row.id, kind=row.kind, **place, connected=bool(row.up), free=dict(sizes))
+def _layouts(connection: Connection, ids: Sequence[str]) -> dict[str, Layout]:
+    wanted = select(lockers.c.id, lockers.c.layout).where(lockers.c.id.in_(ids))
+    return {row[0]: row[1] for row in connection.execute(wanted)}
+
+
+def _findable(row: _PointRow) -> str:
+    """What is searched of it, as ``casefold`` leaves it."""
+    return f"{row.id} {row.place.title} {row.place.address} {row.place.hours}".casefold()
+
+
+def _point(row: _PointRow, layout: Layout, free: set[int]) -> Point:
+    sizes = Counter(SIZES.get(door.size, "?") for number, door in enumerate(layout) if number in free)
+    return Point(
+        id=row.id,
+        kind=row.kind,
+        title=row.place.title,
+        address=row.place.address,
+        hours=row.place.hours,
+        connected=bool(row.up),
+        free=dict(sizes),
+    )

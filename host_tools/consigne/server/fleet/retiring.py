@@ -6,7 +6,7 @@ locker itself is erased there (``consigne device erase``).
 """
 
 import secrets
-from typing import Any
+from collections.abc import Sequence
 
 from locker.core import doors
 from sqlalchemy import select, update
@@ -66,10 +66,10 @@ def _stop_events(connection: Connection, locker: str) -> None:
 
 def _refuse_while_used(connection: Connection, locker: str) -> None:
     here = parcels.c.locker == locker
-    inside = select(parcels.c.id, parcels.c.door).where(here, parcels.c.state.in_(IN_A_LOCKER))
-    rows = connection.execute(inside.order_by(parcels.c.id)).all()
-    if rows:
-        raise Conflict(f"{locker} still holds {_count(rows)}: have them collected or taken back first")
+    inside = select(parcels.c.id).where(here, parcels.c.state.in_(IN_A_LOCKER))
+    ids = connection.execute(inside.order_by(parcels.c.id)).scalars().all()
+    if ids:
+        raise Conflict(f"{locker} still holds {_count(ids)}: have them collected or taken back first")
     full = compartments.c.content.in_((doors.PARCEL, doors.FILLING)) & (compartments.c.locker == locker)
     filled = connection.execute(select(compartments.c.door).where(full)).scalars().all()
     if filled:
@@ -77,15 +77,15 @@ def _refuse_while_used(connection: Connection, locker: str) -> None:
             f"{locker} says that something lies in {len(filled)} of its compartments: have them emptied first"
         )
     announced = select(parcels.c.id).where(here, parcels.c.state == "announced").order_by(parcels.c.id)
-    rows = connection.execute(announced).all()
-    if rows:
-        raise Conflict(f"{_count(rows)} still to come to {locker}: revoke them first")
+    ids = connection.execute(announced).scalars().all()
+    if ids:
+        raise Conflict(f"{_count(ids)} still to come to {locker}: revoke them first")
 
 
-def _count(rows: Any) -> str:
+def _count(ids: Sequence[str]) -> str:
     """``2 parcels (A, B)``."""
-    names = ", ".join(row.id for row in rows[:_NAMED]) + (", .." if len(rows) > _NAMED else "")
-    return f"{len(rows)} parcel{'s' if len(rows) > 1 else ''} ({names})"
+    names = ", ".join(ids[:_NAMED]) + (", .." if len(ids) > _NAMED else "")
+    return f"{len(ids)} parcel{'s' if len(ids) > 1 else ''} ({names})"
 
 
 def _close_accounts(connection: Connection, locker: str) -> None:

@@ -5,13 +5,11 @@ statuses are kept for a whole batch in a few statements.
 Runs inside the transaction that stores the events, after them.
 """
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 from locker.core.events import TRUST_SET
-from sqlalchemy import BigInteger, Text, bindparam, func, select, tuple_, update
+from sqlalchemy import BigInteger, bindparam, func, select, tuple_, update
 from sqlalchemy.engine import Connection
 
 from consigne.protocol import messages
@@ -19,7 +17,7 @@ from consigne.protocol import messages
 from ..access import grants
 from ..clock import now_s
 from ..fleet import commands, condition
-from ..storage.contiguity import Held, Stream, held_of
+from ..storage.contiguity import Held, Stream
 from ..storage.database import chunks
 from ..storage.models import compartments, lockers, streams
 from .decode import Message
@@ -35,15 +33,14 @@ class _Known(NamedTuple):
     grants_version: int
 
 
-@dataclass(slots=True)
-class _Newest:
+class _Newest(TypedDict):
     """What some statuses of one locker change: the parameters of ``_UPDATE``."""
 
     the_locker: str
     new_status_at: int
-    new_up: bool = False
-    new_status: str | None = None
-    new_grants_have: int | None = None
+    new_up: bool
+    new_status: messages.Status | None
+    new_grants_have: int | None
 
 
 _UPDATE = (
@@ -52,7 +49,7 @@ _UPDATE = (
     .values(
         up=bindparam("new_up"),
         status_at=bindparam("new_status_at"),
-        status=func.coalesce(bindparam("new_status", type_=Text), lockers.c.status),
+        status=func.coalesce(bindparam("new_status", type_=lockers.c.status.type), lockers.c.status),
         grants_have=func.coalesce(bindparam("new_grants_have", type_=BigInteger), lockers.c.grants_have),
     )
 )
@@ -68,18 +65,29 @@ def apply_statuses(connection: Connection, said: Sequence[Said], outcome: Outcom
     at_s = now_s()
     newest: dict[str, _Newest] = {}
     for locker, status in heard:
-        values = newest.setdefault(locker, _Newest(locker, at_s))
-        values.new_up = status.up
+        values = newest.get(locker) or _unchanged(locker, at_s)
+        newest[locker] = values
+        values["new_up"] = status.up
         if status.up:
-            values.new_status = _kept(status)
+            values["new_status"] = status
         if status.grants is not None and status.grants <= rows[locker].grants_version:
-            values.new_grants_have = status.grants
+            values["new_grants_have"] = status.grants
         _events_known(locker, status, held, outcome)
-    connection.execute(_UPDATE, [asdict(newest[locker]) for locker in sorted(newest)])
+    connection.execute(_UPDATE, [dict(newest[locker]) for locker in sorted(newest)])
     outcome.lockers.update(newest)
     health = [(locker, status.health) for locker, status in heard if status.health is not None]
     condition.keep(connection, health, at_s)
     _look_at_grants(connection, rows, heard, at_s)
+
+
+def _unchanged(locker: str, at_s: int) -> _Newest:
+    return {
+        "the_locker": locker,
+        "new_status_at": at_s,
+        "new_up": False,
+        "new_status": None,
+        "new_grants_have": None,
+    }
 
 
 def _lockers(connection: Connection, names: Sequence[str]) -> dict[str, _Known]:
@@ -100,7 +108,8 @@ def _streams(connection: Connection, wanted: Sequence[Stream]) -> dict[Stream, H
     columns = (streams.c.locker, streams.c.epoch, streams.c.contiguous, streams.c.islands)
     for chunk in chunks(wanted):
         here = select(*columns).where(tuple_(streams.c.locker, streams.c.epoch).in_(chunk))
-        found.update(((row.locker, row.epoch), held_of(row)) for row in connection.execute(here))
+        for row in connection.execute(here):
+            found[row.locker, row.epoch] = Held(row.contiguous, row.islands)
     return found
 
 
@@ -143,13 +152,6 @@ def _look_at_grants(
     for locker, status in asked.items():
         if status.digest != digests[locker]:
             commands.begin_grants_anew(connection, locker, at_s)
-
-
-def _kept(status: messages.Status) -> str:
-    """What is kept of a status, as JSON text."""
-    kept = asdict(status)
-    del kept["up"], kept["digest"]  # a column of its own, and nothing that anybody asks for later
-    return json.dumps(kept)
 
 
 def apply_one(connection: Connection, message: Message, outcome: Outcome) -> None:

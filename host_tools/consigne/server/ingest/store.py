@@ -6,7 +6,6 @@ rows, under a lock, so what it returns to be acknowledged is on the disk.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.engine import Connection
@@ -18,7 +17,7 @@ from ..clock import now_s
 from ..fleet import alarms, commands
 from ..fleet.retiring import retired
 from ..notices import notices
-from ..storage.contiguity import Held, Stored, Stream, held_of
+from ..storage.contiguity import Held, Stored, Stream
 from ..storage.database import Database, insert_rows
 from ..storage.models import events, lockers, streams
 from . import projection, repeats, reports, streamrows
@@ -75,9 +74,10 @@ class Store:
     def open_gaps(self) -> dict[Stream, Held]:
         """Every stream of which something is known to be missing, for a host that starts."""
         with self.database.read() as connection:
-            joined = select(streams).join(lockers, lockers.c.id == streams.c.locker)
+            told = select(streams.c.locker, streams.c.epoch, streams.c.contiguous, streams.c.islands)
+            joined = told.join(lockers, lockers.c.id == streams.c.locker)
             rows = connection.execute(joined.where(streams.c.islands != "[]", lockers.c.retired_at.is_(None)))
-            return {(row.locker, row.epoch): held_of(row) for row in rows}
+            return {(row.locker, row.epoch): Held(row.contiguous, row.islands) for row in rows}
 
     def missing(self, known: dict[Stream, int]) -> dict[Stream, int | None]:
         """The first number missing of every stream with a gap, None for those ``known`` that have none now.
@@ -101,17 +101,17 @@ class Store:
     def _store_events(
         self,
         connection: Connection,
-        rows: dict[Stream, Any],
+        rows: dict[Stream, streamrows.StreamRow],
         batches: dict[Stream, list[Event]],
         outcome: Outcome,
     ) -> None:
-        fresh_rows: list[tuple[Any, ...]] = []
+        fresh_rows: list[tuple[object, ...]] = []
         said: list[projection.Said] = []
         changed: list[streamrows.StreamUpdate] = []
         speaking: dict[str, int | None] = {}
         again: dict[Stream, list[Event]] = {}
         for stream, row in rows.items():
-            held = held_of(row)
+            held = Held(row.contiguous, row.islands)
             before = held.highest
             fresh, lost, repeated = _hold(held, batches[stream], outcome)
             outcome.held[stream] = held
@@ -171,6 +171,6 @@ def _hold(held: Held, batch: list[Event], outcome: Outcome) -> tuple[list[Event]
     return fresh, lost, repeated
 
 
-def _event_row(stream: Stream, event: Event) -> tuple[Any, ...]:
+def _event_row(stream: Stream, event: Event) -> tuple[object, ...]:
     """In the order of ``_EVENT_COLUMNS``."""
     return (*stream, event.seq, event.time_s, event.kind, event.parcel, event.text)

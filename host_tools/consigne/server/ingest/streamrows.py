@@ -5,10 +5,9 @@ them do at once.  Rows are locked and written in the order of their names, so th
 one another and never both at once.  Functions here run inside the caller's transaction.
 """
 
-import json
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, TypedDict
+from typing import NamedTuple, TypedDict
 
 from sqlalchemy import BigInteger, bindparam, func, select, tuple_, update
 from sqlalchemy.engine import Connection
@@ -16,6 +15,7 @@ from sqlalchemy.engine import Connection
 from ..clock import now_s
 from ..storage.contiguity import Held, Stream
 from ..storage.database import chunks, insert
+from ..storage.documents import Ranges
 from ..storage.models import lockers, streams
 
 _UPDATE_STREAM = (
@@ -30,23 +30,47 @@ _UPDATE_LOCKER = (
 )
 
 
+class StreamRow(NamedTuple):
+    """What the host has of a stream.
+
+    ``current`` is the epoch of its locker that counts now, ``up`` whether that is known to be connected.
+    """
+
+    locker: str
+    epoch: int
+    contiguous: int
+    islands: Ranges
+    stored: int
+    lost: int
+    current: int | None
+    up: bool | None
+
+
+_COLUMNS = (
+    streams.c.locker,
+    streams.c.epoch,
+    streams.c.contiguous,
+    streams.c.islands,
+    streams.c.stored,
+    streams.c.lost,
+    lockers.c.epoch.label("current"),
+    lockers.c.up,
+)
+
+
 class StreamUpdate(TypedDict):
     """What ``save`` writes of one stream."""
 
     the_locker: str
     the_epoch: int
     new_contiguous: int
-    new_islands: str
+    new_islands: Ranges
     new_stored: int
     new_lost: int
 
 
-def lock(connection: Connection, wanted: Sequence[Stream]) -> dict[Stream, Any]:
-    """The rows of some streams in ascending order, made where missing, locked until the commit.
-
-    Beside the stream's columns a row has ``current``, the epoch that counts now, and ``up``, whether the
-    locker is known to be connected.
-    """
+def lock(connection: Connection, wanted: Sequence[Stream]) -> dict[Stream, StreamRow]:
+    """The rows of some streams in ascending order, made where missing, locked until the commit."""
     rows = _select(connection, wanted)
     missing = [stream for stream in wanted if stream not in rows]
     if missing:
@@ -68,13 +92,13 @@ def speaking(connection: Connection, epochs: dict[str, int | None]) -> None:
         connection.execute(_UPDATE_LOCKER, rows)
 
 
-def row_of(stream: Stream, held: Held, row: Any, *, stored: int, lost: int) -> StreamUpdate:
+def row_of(stream: Stream, held: Held, row: StreamRow, *, stored: int, lost: int) -> StreamUpdate:
     """A stream's row as ``save`` takes it: what is held now, so many more stored and lost."""
     return {
         "the_locker": stream[0],
         "the_epoch": stream[1],
         "new_contiguous": held.contiguous,
-        "new_islands": json.dumps(held.islands),
+        "new_islands": held.islands,
         "new_stored": row.stored + stored,
         "new_lost": row.lost + lost,
     }
@@ -88,20 +112,20 @@ def _make(connection: Connection, missing: Sequence[Stream]) -> None:
     rows = []
     for locker, epoch in missing:
         new = {"locker": locker, "epoch": epoch, "rank": known[locker], "first_at": now_s()}
-        rows.append({**new, "contiguous": 0, "islands": "[]", "stored": 0, "lost": 0})
+        rows.append({**new, "contiguous": 0, "islands": [], "stored": 0, "lost": 0})
         known[locker] += 1
     connection.execute(insert(connection, streams).on_conflict_do_nothing(), rows)
 
 
-def _select(connection: Connection, wanted: Sequence[Stream]) -> dict[Stream, Any]:
-    rows: dict[Stream, Any] = {}
+def _select(connection: Connection, wanted: Sequence[Stream]) -> dict[Stream, StreamRow]:
+    rows: dict[Stream, StreamRow] = {}
     for chunk in chunks(wanted):
         statement = (
-            select(streams, lockers.c.epoch.label("current"), lockers.c.up)
+            select(*_COLUMNS)
             .join(lockers, lockers.c.id == streams.c.locker)
             .where(tuple_(streams.c.locker, streams.c.epoch).in_(chunk))
             .order_by(streams.c.locker, streams.c.epoch)
             .with_for_update(of=streams)
         )
-        rows.update(((row.locker, row.epoch), row) for row in connection.execute(statement))
+        rows.update(((row[0], row[1]), StreamRow(*row)) for row in connection.execute(statement))
     return rows

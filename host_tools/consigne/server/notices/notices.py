@@ -9,7 +9,6 @@ import re
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.engine import Connection
@@ -52,6 +51,21 @@ class Due:
     tries: int
 
 
+@dataclass(frozen=True, slots=True)
+class _ParcelRow:
+    """What of a parcel its notices follow from."""
+
+    id: str
+    state: str
+    announced_at: int | None
+    deposited_at: int | None
+    deadline_days: int
+    revoked: bool
+
+
+_PARCEL = columns_of(_ParcelRow, parcels)
+
+
 def check_contact(text: str) -> str:
     """``mail:someone@example.org``, ``sms:+33612345678``, or ``<channel>:<name there>``; else ``Invalid``."""
     channel, colon, to = text.partition(":")
@@ -63,15 +77,19 @@ def check_contact(text: str) -> str:
 
 def plan(connection: Connection, changed: Iterable[str], now_s: int) -> None:
     """Bring the notices of parcels that changed in line with where the parcels are now."""
-    rows: list[Any] = []
-    ids = sorted(changed)
+    _plan(connection, _with_contact(connection, sorted(changed)), now_s)
+
+
+def _with_contact(connection: Connection, ids: Sequence[str]) -> list[_ParcelRow]:
+    """Those among some parcels whose customer is to be told."""
+    rows: list[_ParcelRow] = []
     for chunk in chunks(ids):
         here = parcels.c.id.in_(chunk) & parcels.c.contact.is_not(None)
-        rows.extend(connection.execute(select(parcels).where(here)).all())
-    _plan(connection, rows, now_s)
+        rows.extend(_ParcelRow(*row) for row in connection.execute(select(*_PARCEL).where(here)))
+    return rows
 
 
-def _plan(connection: Connection, rows: Sequence[Any], now_s: int) -> None:
+def _plan(connection: Connection, rows: Sequence[_ParcelRow], now_s: int) -> None:
     """A few statements for any number of parcels."""
     wanted = {row.id: (_stay(row), _wanted(row, now_s)) for row in rows}
     void = []
@@ -101,26 +119,28 @@ def _is_too_late(kind: str, wanted: dict[str, int], now_s: int) -> bool:
     return kind == ARRIVED and wanted[EXPIRED] <= now_s
 
 
-def postpone(connection: Connection, row: Any, now_s: int) -> None:
+def postpone(connection: Connection, parcel: str, now_s: int) -> None:
     """The deadline of a parcel in a locker has moved: remind and warn again, before the new one."""
-    for kind, at_s in _wanted(row, now_s).items():
-        if kind in (REMINDER, EXPIRED) and at_s > now_s:
-            mine = (notices.c.parcel == row.id) & (notices.c.kind == kind) & (notices.c.stay == _stay(row))
-            values = {"state": WAITING, "next_at": at_s, "tries": 0}
-            connection.execute(update(notices).where(mine).values(**values))
-    _plan(connection, [row], now_s)
+    rows = _with_contact(connection, [parcel])
+    for row in rows:
+        here = (notices.c.parcel == row.id) & (notices.c.stay == _stay(row))
+        for kind, at_s in _wanted(row, now_s).items():
+            if kind in (REMINDER, EXPIRED) and at_s > now_s:
+                values = {"state": WAITING, "next_at": at_s, "tries": 0}
+                connection.execute(update(notices).where(here, notices.c.kind == kind).values(**values))
+    _plan(connection, rows, now_s)
 
 
-def _stay(row: Any) -> int:
-    return int(row.announced_at or 0) if row.state == "announced" else int(row.deposited_at or 0)
+def _stay(row: _ParcelRow) -> int:
+    return (row.announced_at if row.state == "announced" else row.deposited_at) or 0
 
 
-def _wanted(row: Any, now_s: int) -> dict[str, int]:
+def _wanted(row: _ParcelRow, now_s: int) -> dict[str, int]:
     """Which notices a parcel in its present state should have, and when each is due."""
     if row.state == "announced":
         return {ANNOUNCED: now_s}
     if row.state == "in_locker" and row.deadline_days and not row.revoked:
-        end_s = row.deposited_at + row.deadline_days * DAY_S
+        end_s = (row.deposited_at or 0) + row.deadline_days * DAY_S
         wanted = {ARRIVED: now_s, EXPIRED: end_s}
         if row.deadline_days > 1:
             wanted[REMINDER] = end_s - REMIND_BEFORE_S
@@ -175,14 +195,14 @@ class Outbox:
         else:
             self._end(due, next_at=int(time.time()) + PAUSES_S[due.tries - 1], error=error)
 
-    def _end(self, due: Due, **values: Any) -> None:
+    def _end(self, due: Due, **values: object) -> None:
         mine = (notices.c.id == due.id) & (notices.c.state == WAITING)
         with self._database.write() as connection:
             connection.execute(update(notices).where(mine).values(**values))
 
     def of_parcel(self, parcel: str) -> list[Notice]:
         """What a parcel's customer was told, and will be."""
-        wanted = select(*columns_of(notices, Notice)).where(notices.c.parcel == parcel)
+        wanted = select(*columns_of(Notice, notices)).where(notices.c.parcel == parcel)
         with self._database.read() as connection:
             rows = connection.execute(wanted.order_by(notices.c.next_at, notices.c.id))
             return [Notice(*row) for row in rows]

@@ -6,7 +6,6 @@ nobody who announces a parcel can have the host connect anywhere.  Neither addre
 
 import asyncio
 import contextlib
-import json
 import logging
 import threading
 import tomllib
@@ -23,7 +22,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import CallerError
 from ..storage.database import Database
-from ..storage.models import lockers, parcels
+from ..storage.lookup import row_of
+from ..storage.models import parcels
 from . import texts
 from .notices import DAY_S, Due, Outbox
 
@@ -183,7 +183,7 @@ class Notifier:
         """Channel, address, title and text."""
         with self._database.read() as connection:
             parcel = connection.execute(select(parcels).where(parcels.c.id == due.parcel)).one()
-            where = connection.execute(select(lockers).where(lockers.c.id == parcel.locker)).one()
+            where = row_of(connection, parcel.locker)
         if parcel.contact is None:
             raise Never("the customer's address is forgotten already")
         channel, _, to = parcel.contact.reveal().decode().partition(":")
@@ -194,13 +194,12 @@ class Notifier:
             except CallerError as error:
                 raise Never(str(error)) from None
         end_s = (parcel.deposited_at or 0) + parcel.deadline_days * DAY_S
-        place = json.loads(where.place)
         values = {
             "parcel": parcel.id,
             "code": code,
-            "title": place.get("title") or where.id,
-            "address": place.get("address", ""),
-            "hours": place.get("hours", ""),
+            "title": where.place.title or where.id,
+            "address": where.place.address,
+            "hours": where.place.hours,
             "phone": self._channels.phone,
             "until": texts.date(end_s, where.timezone, parcel.language),
         }

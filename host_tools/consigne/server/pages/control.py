@@ -1,6 +1,5 @@
 """What an operator's cards can do to one locker: orders, alarms, codes, trail; every act by an account."""
 
-import json
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -12,6 +11,7 @@ from ..fleet.orders import answer
 from ..people import audit
 from ..people.accounts import Account
 from ..service import HostService
+from ..storage.documents import read_arguments
 from .times import day_and_time
 from .wording import wording
 
@@ -195,9 +195,9 @@ def _detail(one: audit.Entry, names: Sequence[str]) -> str:
     """The arguments of a command, or the note of another act, for people."""
     if not one.detail.startswith("{"):
         return one.detail[:DETAIL_CHARACTERS_MAX]
-    said = []
-    for name, value in json.loads(one.detail).items():
-        if name == "door":
+    said: list[str] = []
+    for name, value in read_arguments(one.detail).items():
+        if name == "door" and isinstance(value, int):
             said.append(f"door {names[value] if value < len(names) else value + 1}")
         elif isinstance(value, list):
             said += [" ".join(str(part) for part in row if part != "") for row in value]

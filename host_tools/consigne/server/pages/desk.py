@@ -104,20 +104,20 @@ class Desk:
     def locker_line(self) -> LockerLine:
         """The state the locker last told."""
         known = self._fleet.locker(self._locker)
-        status = known.status or {}
+        status = known.status
         events = known.events
         complete = events.complete_to
         numbers = [f"{complete:,} event{'' if complete == 1 else 's'}"]
         if events.lost:
             numbers.append(f"{events.lost:,} lost")
-        if status.get("firmware"):
-            numbers.append(f"firmware {status['firmware']}")
+        if status is not None and status.firmware:
+            numbers.append(f"firmware {status.firmware}")
         return LockerLine(
             locker=self._locker,
             up=known.connected,
-            journal=status.get("journal", ""),
+            journal=status.journal if status is not None else "",
             clock_set=known.trust == device_events.TRUST_SET,
-            faults=tuple(status.get("faults", ())),
+            faults=tuple(status.faults) if status is not None else (),
             numbers=" · ".join(numbers),
         )
 

@@ -1,12 +1,13 @@
 """Events in words: what an operator reads in the feed, and how much it matters."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from locker.core import doors, events, reasons, records
 from locker.core.orders import RESULT_NAMES
 
 from consigne.protocol.events import EventData
+from consigne.protocol.messages import Arguments
 from consigne.protocol.untrusted import ProtocolError
 
 from ..fleet.orders import answer
@@ -67,7 +68,7 @@ def _alarm(told: _Told) -> str:
     return what if told.number("door") == records.ANY_DOOR else f"{what}, {told.door}"
 
 
-def ordered(cmd: str, arguments: Mapping[str, object], names: Sequence[str]) -> str:
+def ordered(cmd: str, arguments: Arguments, names: Sequence[str]) -> str:
     """What a command asks for: its name, and the door where it is about one."""
     door = arguments.get("door")
     what = cmd.replace("_", " ")

@@ -4,10 +4,9 @@ A counter is a locker without a device.  What its clerk does becomes the events 
 a stream of its own, so parcels, notices, counts and the trail are the same for both.
 """
 
-import json
 import secrets
 import time
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from locker.core import events
 from sqlalchemy import select
@@ -25,8 +24,11 @@ from ..people import audit
 from ..people.rate_limit import RateLimit
 from ..storage import lookup
 from ..storage.database import Database
-from ..storage.lookup import canonical_id
+from ..storage.documents import Layout, door_name
+from ..storage.lookup import LockerRow, canonical_id
 from ..storage.models import lockers, parcels, streams
+from .view import COLUMNS, ParcelRow
+from .view import find as find_parcel
 
 EPOCH = 1  # a counter's journal is the database itself: it never begins anew
 TRIES = 20
@@ -64,12 +66,12 @@ class Counter:
         parcel = canonical_id(label)
         with self._database.write() as connection:
             where = _counter(connection, counter)
-            row = connection.execute(select(parcels).where(parcels.c.id == parcel)).first()
+            row = find_parcel(connection, parcel)
             if row is not None and row.state == "in_locker":
                 raise Conflict(f"parcel {parcel} is at {row.locker} already")
             if row is not None and row.state == "announced" and row.locker != counter:
                 raise Conflict(f"parcel {parcel} belongs to {row.locker}, not here")
-            names = [str(door["name"]) for door in json.loads(where.layout)]
+            names = [door.name for door in where.layout]
             number = _shelf(names, shelf) if shelf else _emptiest(connection, counter, len(names))
             event = EventData(kind="deposited", door=number, holder=0, role=events.CLERK, parcel=parcel)
             self._happened(connection, where, event)
@@ -83,14 +85,15 @@ class Counter:
         with self._database.read() as connection:
             where = _counter(connection, counter)
             here = (parcels.c.locker == counter) & (parcels.c.state == "in_locker")
-            rows = connection.execute(select(parcels).where(here, parcels.c.revoked.is_(False))).all()
+            unspent = select(*COLUMNS).where(here, parcels.c.revoked.is_(False))
+            rows = [ParcelRow(*row) for row in connection.execute(unspent)]
         self._rate_limit.spend(counter)
         digits = "".join(code.split())
         for row in rows:
             wanted = _code_of(where, row)
             if wanted and secrets.compare_digest(wanted.encode(), digits.encode()):
                 self._rate_limit.forgive(counter)
-                return Found(row.id, _name(where, row.door))
+                return Found(row.id, _name(where.layout, row.door))
         raise NotFound("no parcel here has this code: look again at the message and its address")
 
     def hand_over(self, counter: str, code: str, *, by: str, paper: bool = False) -> Found:
@@ -107,7 +110,7 @@ class Counter:
     def _leaves(self, counter: str, parcel: str, kind: str, detail: str, by: str) -> str:
         with self._database.write() as connection:
             where = _counter(connection, counter)
-            row = connection.execute(select(parcels).where(parcels.c.id == parcel)).first()
+            row = find_parcel(connection, parcel)
             if row is None or row.locker != counter or row.state != "in_locker":
                 raise Conflict(f"parcel {parcel} is not on a shelf here")
             event = EventData(kind=kind, door=row.door, ref=0, parcel=parcel)
@@ -115,9 +118,9 @@ class Counter:
                 event = EventData(kind=kind, door=row.door, holder=0, role=events.CLERK, parcel=parcel)
             self._happened(connection, where, event)
             audit.note(connection, by, kind, locker=counter, parcel=parcel, detail=detail)
-            return _name(where, row.door)
+            return _name(where.layout, row.door)
 
-    def _happened(self, connection: Connection, where: Any, event: EventData) -> None:
+    def _happened(self, connection: Connection, where: LockerRow, event: EventData) -> None:
         """Commit an event of the counter, and what then lies on its shelves."""
         mine = (streams.c.locker == where.id) & (streams.c.epoch == EPOCH)
         stream = connection.execute(select(streams.c.contiguous).where(mine).with_for_update()).first()
@@ -125,10 +128,11 @@ class Counter:
         batch = parse_events(dump({"epoch": EPOCH, "events": [[seq, now_s, event]]}))
         self._store.commit_within(connection, [Message(where.id, batch)])
         here = (parcels.c.locker == where.id) & (parcels.c.state == "in_locker")
-        lying = {row.door: row.id for row in connection.execute(select(parcels).where(here))}
+        inside = select(parcels.c.door, parcels.c.id).where(here)
+        lying: dict[int, str] = {row.door: row.id for row in connection.execute(inside)}
         doors: list[tuple[int, int, str | None]] = [
             (_PARCEL if number in lying else _EMPTY, _CLOSED, lying.get(number))
-            for number in range(len(json.loads(where.layout)))
+            for number in range(len(where.layout))
         ]
         shelves = messages.Occupancy(epoch=EPOCH, seq=seq + 1, time_s=now_s, doors=doors)
         self._store.commit_within(connection, [Message(where.id, shelves)])
@@ -138,9 +142,9 @@ def _too_soon(wait_s: int) -> TooMany:
     return TooMany(f"too many wrong codes: wait {wait_s} s")
 
 
-def _counter(connection: Connection, counter: str) -> Any:
+def _counter(connection: Connection, counter: str) -> LockerRow:
     """The counter's row, locked: two clerks take turns."""
-    wanted = select(lockers).where(lockers.c.id == counter, lockers.c.kind == COUNTER)
+    wanted = select(lockers.c.id).where(lockers.c.id == counter, lockers.c.kind == COUNTER)
     if connection.execute(wanted.with_for_update()).first() is None:
         raise NotFound(f"no counter {counter} is registered")
     return lookup.in_service(connection, counter)
@@ -159,13 +163,13 @@ def _emptiest(connection: Connection, counter: str, count: int) -> int:
     return min(range(count), key=lambda number: (lying.count(number), number))
 
 
-def _code_of(where: Any, row: Any) -> str:
+def _code_of(where: LockerRow, row: ParcelRow) -> str:
     if row.digits is not None:
-        return str(row.digits.reveal().decode())
+        return row.digits.reveal().decode()
     if row.code == "none":  # a customer's return: nobody collects it with a code
         return ""
     return codes.derived_code(where.device_key.reveal(), row.id, where.digits)
 
 
-def _name(where: Any, door: int) -> str:
-    return str(json.loads(where.layout)[door]["name"])
+def _name(layout: Layout, door: int | None) -> str:
+    return door_name(layout, door) if door is not None else ""

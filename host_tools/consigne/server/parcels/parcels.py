@@ -3,12 +3,10 @@
 Where a parcel is, is never decided here: that is concluded from the events (``projection``).
 """
 
-import json
 import time
-from typing import Any
 
 from locker.texts import LANGUAGES
-from sqlalchemy import select, update
+from sqlalchemy import update
 from sqlalchemy.engine import Connection
 
 from consigne.protocol import codes
@@ -22,9 +20,11 @@ from ..people import audit
 from ..people.audit import HOST
 from ..storage import lookup
 from ..storage.database import Database
+from ..storage.documents import Layout
+from ..storage.lookup import LockerRow
 from ..storage.models import ENDED, parcels
 from ..storage.secret import Secret
-from .view import PAGE_MAX, Parcel, page, parcel_of, row_of
+from .view import PAGE_MAX, Parcel, ParcelRow, find, page, parcel_of, row_of
 
 DERIVED, LISTED = "derived", "listed"
 DEADLINE_DAYS_MAX = 60
@@ -84,13 +84,13 @@ class Parcels:
         now_s = int(time.time())
         with self._database.write() as connection:
             where = lookup.in_service(connection, locker)
-            _check_fits(where, size, low)
-            before = connection.execute(select(parcels).where(parcels.c.id == id_)).first()
+            _check_fits(locker, where.layout, size, low)
+            before = find(connection, id_)
             asked: dict[str, object] = {"locker": locker, "size": size, "low": low, "code": code}
             asked |= {"deadline_days": deadline_days, "carrier": carrier}
-            if _is_announced_so(before, asked):
-                return parcel_of(before)  # asked again, the first answer was lost on its way
             if before is not None:
+                if _is_announced_so(before, asked):
+                    return parcel_of(before)  # asked again, the first answer was lost on its way
                 _check_before(before, id_, carrier, code)
             values = {**asked, **_anew(now_s), "language": language}
             values["contact"] = Secret(notices.check_contact(contact).encode()) if contact else None
@@ -102,7 +102,7 @@ class Parcels:
                 connection.execute(update(parcels).where(parcels.c.id == id_).values(**values))
             audit.note(connection, by, "announce", locker=locker, parcel=id_)
             notices.plan(connection, [id_], now_s)
-            return parcel_of(connection.execute(select(parcels).where(parcels.c.id == id_)).one())
+            return parcel_of(row_of(connection, id_))
 
     def get(self, id_: str) -> Parcel:
         """One parcel.  Raises ``NotFound``."""
@@ -149,8 +149,8 @@ class Parcels:
                 raise Conflict(f"parcel {row.id} is {row.state}: its code does not work any more")
             if row.revoked:
                 raise Conflict(f"the code of parcel {row.id} was revoked")
-            if row.code == LISTED:
-                return str(row.digits.reveal().decode())
+            if row.digits is not None:
+                return row.digits.reveal().decode()
             where = lookup.in_service(connection, row.locker)
             return codes.derived_code(where.device_key.reveal(), row.id, where.digits)
 
@@ -167,13 +167,11 @@ class Parcels:
                 )
             values: dict[str, object] = {"deadline_days": total}
             if row.grant is not None:
-                values["grant"] = digits.prolong(connection, row, days)
+                values["grant"] = digits.prolong(connection, row.locker, row.grant, days)
             connection.execute(update(parcels).where(parcels.c.id == row.id).values(**values))
             audit.note(connection, by, "extend", locker=row.locker, parcel=row.id, detail=f"{days} days more")
-            longer = row_of(connection, row.id)
-            if longer.contact is not None:
-                notices.postpone(connection, longer, int(time.time()))
-            return parcel_of(longer)
+            notices.postpone(connection, row.id, int(time.time()))
+            return parcel_of(row_of(connection, row.id))
 
     def revoke(self, id_: str, by: str = HOST) -> Parcel:
         """Make the code of a parcel worthless; one that has not come is cancelled.
@@ -197,8 +195,9 @@ class Parcels:
             return parcel_of(row_of(connection, row.id))
 
 
-def _is_announced_so(before: Any, asked: dict[str, object]) -> bool:
-    return before is not None and before.state == "announced" and asked.items() <= before._mapping.items()
+def _is_announced_so(before: ParcelRow, asked: dict[str, object]) -> bool:
+    same = all(getattr(before, name) == value for name, value in asked.items())
+    return before.state == "announced" and same
 
 
 def _anew(now_s: int) -> dict[str, object]:
@@ -217,7 +216,7 @@ def _anew(now_s: int) -> dict[str, object]:
 
 
 def _code_columns(
-    connection: Connection, where: Any, id_: str, code: str, deadline_days: int, now_s: int
+    connection: Connection, where: LockerRow, id_: str, code: str, deadline_days: int, now_s: int
 ) -> dict[str, object]:
     """The columns of a listed code, drawn and granted; none of a derived one.
 
@@ -242,7 +241,7 @@ def _check_asked(size: int, deadline_days: int, code: str, language: str) -> Non
         raise Invalid(f"language is one of {', '.join(LANGUAGES)}")
 
 
-def _check_before(before: Any, id_: str, carrier: int | None, code: str) -> None:
+def _check_before(before: ParcelRow, id_: str, carrier: int | None, code: str) -> None:
     """Whether a parcel that is known already may be announced anew."""
     if before.carrier != carrier:
         raise Conflict(f"parcel {id_} was announced by somebody else")
@@ -252,8 +251,7 @@ def _check_before(before: Any, id_: str, carrier: int | None, code: str) -> None
         raise Conflict(f"the derived code of {id_} was revoked: announce it with code 'listed'")
 
 
-def _check_fits(where: Any, size: int, low: bool) -> None:
-    doors = json.loads(where.layout)
-    if doors and not any(door["size"] >= size and (door["low"] or not low) for door in doors):
+def _check_fits(locker: str, layout: Layout, size: int, low: bool) -> None:
+    if layout and not any(door.size >= size and (door.low or not low) for door in layout):
         kind = "low compartment" if low else "compartment"
-        raise Invalid(f"locker {where.id} has no {kind} of size {SIZES[size]} or larger")
+        raise Invalid(f"locker {locker} has no {kind} of size {SIZES[size]} or larger")

@@ -2,15 +2,16 @@
 
 import time
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
 from ..access.digits import DAY_S
 from ..errors import NotFound
+from ..storage.database import columns_of
 from ..storage.lookup import canonical_id
 from ..storage.models import ENDED, IN_A_LOCKER, parcels
+from ..storage.secret import Secret
 
 PAGE_MAX = 500
 LABEL_CHARACTERS_MAX = 100
@@ -40,6 +41,31 @@ class Parcel:
     carrier: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class ParcelRow:
+    """A parcel as the database has it, without how its customer is told."""
+
+    id: str
+    locker: str
+    state: str
+    size: int
+    low: bool
+    code: str
+    digits: Secret | None
+    grant: int | None
+    announced_at: int | None
+    expected_until: int | None
+    deadline_days: int
+    revoked: bool
+    door: int | None
+    deposited_at: int | None
+    ended_at: int | None
+    carrier: int | None
+
+
+COLUMNS = columns_of(ParcelRow, parcels)
+
+
 def page(
     connection: Connection,
     locker: str | None,
@@ -51,7 +77,7 @@ def page(
     limit: int,
 ) -> list[Parcel]:
     """Parcels, the newest announcement first; see ``Parcels.list``."""
-    wanted = select(parcels).order_by(*_NEWEST_FIRST)
+    wanted = select(*COLUMNS).order_by(*_NEWEST_FIRST)
     if locker is not None:
         wanted = wanted.where(parcels.c.locker == locker)
     if carrier is not None:
@@ -67,21 +93,28 @@ def page(
         at = func.coalesce(parcels.c.announced_at, 0)
         same = (at == (last.announced_at or 0)) & (parcels.c.id > last.id)
         wanted = wanted.where((at < (last.announced_at or 0)) | same)
-    return [parcel_of(row) for row in connection.execute(wanted.limit(min(limit, PAGE_MAX)))]
+    return [parcel_of(ParcelRow(*row)) for row in connection.execute(wanted.limit(min(limit, PAGE_MAX)))]
 
 
-def row_of(connection: Connection, id_: str) -> Any:
+def find(connection: Connection, canonical: str) -> ParcelRow | None:
+    """The row of a parcel with this id in its canonical form; None when nobody knows it."""
+    row = connection.execute(select(*COLUMNS).where(parcels.c.id == canonical)).first()
+    return ParcelRow(*row) if row is not None else None
+
+
+def row_of(connection: Connection, id_: str) -> ParcelRow:
     """A parcel's row.  Raises ``NotFound``."""
-    row = connection.execute(select(parcels).where(parcels.c.id == canonical_id(id_))).first()
+    row = find(connection, canonical_id(id_))
     if row is None:
         raise NotFound(f"no parcel {id_} is known")
     return row
 
 
-def parcel_of(row: Any) -> Parcel:
+def parcel_of(row: ParcelRow) -> Parcel:
     """A parcel as its row says it."""
-    here = row.state in IN_A_LOCKER and row.deposited_at is not None and row.deadline_days
-    collect_by = row.deposited_at + row.deadline_days * DAY_S if here else None
+    collect_by = None
+    if row.state in IN_A_LOCKER and row.deposited_at is not None and row.deadline_days:
+        collect_by = row.deposited_at + row.deadline_days * DAY_S
     return Parcel(
         id=row.id,
         locker=row.locker,

@@ -13,14 +13,13 @@ import secrets
 import time
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 from locker.core.limits import HOLDER_MAX
 from sqlalchemy import select, update
 from sqlalchemy.engine import Connection
 
 from ..errors import CallerError, Conflict, Invalid, NotFound
-from ..storage.database import Database
+from ..storage.database import Database, columns_of
 from ..storage.models import accounts, lockers, sessions
 from . import audit
 from .rate_limit import RateLimit
@@ -54,6 +53,21 @@ class Listed:
     locker: str | None
     disabled: bool
     password: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """An account with what proves who asks."""
+
+    name: str
+    role: str
+    holder: int | None
+    locker: str | None
+    password: str | None
+    disabled: bool
+
+
+_COLUMNS = columns_of(_Row, accounts)
 
 
 class NotYet(CallerError):
@@ -90,14 +104,14 @@ class Accounts:
     def renew_key(self, name: str, by: str) -> str:
         """Give an account another API key; the old one is worthless."""
         with self._database.write() as connection:
-            _row(connection, name)
+            _check_known(connection, name)
             audit.note(connection, by, "new key", detail=name)
             return _new_key(connection, name)
 
     def check_known(self, name: str) -> None:
         """Raise ``NotFound`` when there is no such account."""
         with self._database.read() as connection:
-            _row(connection, name)
+            _check_known(connection, name)
 
     def set_password(self, name: str, password: str, by: str) -> None:
         """Let an account log in at the pages; whoever is logged in with the old one is logged out."""
@@ -105,7 +119,7 @@ class Accounts:
             raise Invalid(f"a password has at least {PASSWORD_CHARACTERS.start} characters")
         hashed = _hash(password)
         with self._database.write() as connection:
-            _row(connection, name)
+            _check_known(connection, name)
             connection.execute(update(accounts).where(accounts.c.name == name).values(password=hashed))
             connection.execute(sessions.delete().where(sessions.c.account == name))
             audit.note(connection, by, "new password", detail=name)
@@ -113,7 +127,7 @@ class Accounts:
     def disable(self, name: str, by: str, *, disabled: bool = True) -> None:
         """Let an account in no more, or again; what it did stays in the trail."""
         with self._database.write() as connection:
-            _row(connection, name)
+            _check_known(connection, name)
             connection.execute(update(accounts).where(accounts.c.name == name).values(disabled=disabled))
             connection.execute(sessions.delete().where(sessions.c.account == name))
             audit.note(connection, by, "disable account" if disabled else "enable account", detail=name)
@@ -136,11 +150,10 @@ class Accounts:
     def by_key(self, key: str) -> Account | None:
         """Whose API key this is."""
         with self._database.read() as connection:
-            wanted = select(accounts).where(
-                accounts.c.key_hash == _digest(key), accounts.c.disabled.is_(False)
-            )
+            here = accounts.c.key_hash == _digest(key)
+            wanted = select(*_COLUMNS).where(here, accounts.c.disabled.is_(False))
             row = connection.execute(wanted).first()
-        return _account(row) if row is not None else None
+        return _account(_Row(*row)) if row is not None else None
 
     def log_in(self, name: str, password: str) -> str:
         """Begin a session; returns its token.
@@ -149,7 +162,8 @@ class Accounts:
         """
         self._rate_limit.spend(name)
         with self._database.read() as connection:
-            row = connection.execute(select(accounts).where(accounts.c.name == name)).first()
+            found = connection.execute(select(*_COLUMNS).where(accounts.c.name == name)).first()
+        row = _Row(*found) if found is not None else None
         known = row is not None and row.password is not None and not row.disabled
         right = _matches(password, row.password if row is not None and row.password else _nobodys())
         if not known or not right:
@@ -167,11 +181,11 @@ class Accounts:
 
     def by_session(self, token: str) -> Account | None:
         """Whose session this is; None when it has ended."""
-        wanted = select(accounts).join(sessions, sessions.c.account == accounts.c.name)
+        wanted = select(*_COLUMNS).join(sessions, sessions.c.account == accounts.c.name)
         alive = (sessions.c.token_hash == _digest(token)) & (sessions.c.expires_at > int(time.time()))
         with self._database.read() as connection:
             row = connection.execute(wanted.where(alive, accounts.c.disabled.is_(False))).first()
-        return _account(row) if row is not None else None
+        return _account(_Row(*row)) if row is not None else None
 
     def log_out(self, token: str) -> None:
         """End a session."""
@@ -196,14 +210,12 @@ def _check_account(name: str, role: Role, holder: int | None, locker: str | None
         raise Invalid("a clerk belongs to a counter, a partner to a locker, nobody else to either")
 
 
-def _row(connection: Connection, name: str) -> Any:
-    row = connection.execute(select(accounts).where(accounts.c.name == name)).first()
-    if row is None:
+def _check_known(connection: Connection, name: str) -> None:
+    if connection.execute(select(accounts.c.name).where(accounts.c.name == name)).first() is None:
         raise NotFound(f"there is no account {name!r}")
-    return row
 
 
-def _account(row: Any) -> Account:
+def _account(row: _Row) -> Account:
     return Account(row.name, Role(row.role), row.holder, row.locker)
 
 

@@ -5,9 +5,8 @@ its events are numbered from 1.  ``Held`` is the set of numbers the host holds, 
 number of the unbroken run from 1 (what the acknowledgement says) and the islands beyond it.
 """
 
-import json
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from consigne.protocol.events import Event
 from consigne.protocol.untrusted import U32_MAX
@@ -147,11 +146,6 @@ class Gaps:
                 entry[1] = now_s + entry[2]
                 entry[2] = min(entry[2] * 2, self.PAUSE_S_MAX)
         return out
-
-
-def held_of(row: Any) -> Held:
-    """The numbers held of a stream, from its row."""
-    return Held(row.contiguous, [(first, last) for first, last in json.loads(row.islands)])
 
 
 class Stored(NamedTuple):

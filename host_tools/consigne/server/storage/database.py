@@ -6,6 +6,7 @@ acknowledges anything, and readers never wait for the writer.  PostgreSQL by URL
 
 import logging
 import os
+import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
@@ -35,6 +36,7 @@ IN_LIST_MAX = 400
 NO_ANSWER = (OperationalError, InterfaceError, InternalError, NoConnection)
 """The database is locked, full, gone or only to be read: the same, asked again, may well succeed."""
 NO_ANSWER_TOLD = "the database does not answer: try again in a minute, nothing was changed"
+Insert = sqlite.Insert | postgresql.Insert
 _One = TypeVar("_One")
 _WRITES = "consigne_writes"
 log = logging.getLogger(__name__)
@@ -106,7 +108,7 @@ class Database:
         with self._writing.begin() as connection:
             yield connection
 
-    def insert(self, table: Table) -> Any:
+    def insert(self, table: Table) -> Insert:
         """An INSERT that can say ``on_conflict_do_nothing`` or ``..._do_update``."""
         return sqlite.insert(table) if self.backend == "sqlite" else postgresql.insert(table)
 
@@ -124,14 +126,17 @@ def reason(error: Exception) -> str:
     return " ".join(str(getattr(error, "orig", None) or error).split())
 
 
-def insert(connection: Connection, table: Table) -> Any:
+def insert(connection: Connection, table: Table) -> Insert:
     """As ``Database.insert``, for whoever has only the connection."""
     return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
 
 
-def columns_of(table: Table, kind: "type[DataclassInstance]") -> "list[Column[Any]]":
-    """The columns that the fields of a dataclass are read from, in their order: ``kind(*row)`` is the row."""
-    return [table.c[one.name] for one in fields(kind)]
+def columns_of(kind: "type[DataclassInstance]", *tables: Table) -> "list[Column[Any]]":
+    """The columns that the fields of a dataclass are read from, in their order: ``kind(*row)`` is the row.
+
+    Each is the column of its name in the first table that has one.
+    """
+    return [next(table.c[one.name] for table in tables if one.name in table.c) for one in fields(kind)]
 
 
 def chunks(wanted: Sequence[_One]) -> Iterator[Sequence[_One]]:
@@ -141,7 +146,7 @@ def chunks(wanted: Sequence[_One]) -> Iterator[Sequence[_One]]:
 
 
 def insert_rows(
-    connection: Connection, table: Table, names: Sequence[str], rows: Sequence[tuple[Any, ...]]
+    connection: Connection, table: Table, names: Sequence[str], rows: Sequence[tuple[object, ...]]
 ) -> None:
     """Insert many rows at once, as tuples in the order of the columns ``names``, of plain types alone.
 
@@ -181,7 +186,7 @@ def _make_private(path: Path) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
 
 
-def _prepare_sqlite(dbapi_connection: Any, _record: Any) -> None:
+def _prepare_sqlite(dbapi_connection: sqlite3.Connection, _record: object) -> None:
     dbapi_connection.isolation_level = None  # SQLAlchemy's BEGIN below is the only one
     cursor = dbapi_connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")

@@ -1,25 +1,52 @@
 """What a caller names: the row of a locker or counter, a parcel's id; or the sentence that says why not."""
 
 import time
-from typing import Any
+from dataclasses import dataclass
 
 from locker.core import labels
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from ..errors import Conflict, Invalid, NotFound
+from .database import columns_of
+from .documents import Layout, Place
 from .models import lockers
+from .secret import Secret
 
 
-def row_of(connection: Connection, locker: str) -> Any:
+@dataclass(frozen=True, slots=True)
+class LockerRow:
+    """What the host knows of a locker or counter that it is to serve; not what it last said of itself."""
+
+    id: str
+    device_key: Secret
+    digits: int
+    timezone: str
+    layout: Layout
+    up: bool | None
+    kind: str
+    place: Place
+    retired_at: int | None
+
+
+_COLUMNS = columns_of(LockerRow, lockers)
+
+
+def find(connection: Connection, locker: str) -> LockerRow | None:
+    """Its row; None when nobody registered it."""
+    row = connection.execute(select(*_COLUMNS).where(lockers.c.id == locker)).first()
+    return LockerRow(*row) if row is not None else None
+
+
+def row_of(connection: Connection, locker: str) -> LockerRow:
     """Its row, of one that was retired too: its history stays.  Raises ``NotFound``."""
-    row = connection.execute(select(lockers).where(lockers.c.id == locker)).first()
+    row = find(connection, locker)
     if row is None:
         raise NotFound(f"no locker {locker} is registered")
     return row
 
 
-def in_service(connection: Connection, locker: str) -> Any:
+def in_service(connection: Connection, locker: str) -> LockerRow:
     """The row of one that serves.  Raises ``NotFound``, and ``Conflict`` when it was retired."""
     row = row_of(connection, locker)
     if row.retired_at is not None:

@@ -1,7 +1,8 @@
 """The tables of the host's database as the last of ``migrations`` leaves them, and nothing else.
 
 Times are Unix seconds in UTC.  Numbers that a locker chooses are unsigned 32-bit and therefore
-``BigInteger``.  Secrets (device keys, digits of listed codes, customers' addresses) are ``SecretBytes``.
+``BigInteger``.  Secrets (device keys, digits of listed codes, customers' addresses) are ``SecretBytes``;
+what is JSON in the database is one typed object here (``documents``).
 """
 
 from sqlalchemy import (
@@ -19,6 +20,7 @@ from sqlalchemy import (
     text,
 )
 
+from .documents import ARGUMENTS, EVENT, LAYOUT, PLACE, RANGES, STATUS
 from .secret import SecretBytes
 
 metadata = MetaData()
@@ -34,11 +36,11 @@ lockers = Table(
     Column("device_key", SecretBytes(32), nullable=False),
     Column("digits", Integer, nullable=False),
     Column("timezone", String(64), nullable=False),
-    Column("layout", Text, nullable=False),  # JSON: [{"name","size","low"}, ..], may be empty
+    Column("layout", LAYOUT, nullable=False),  # may be empty
     Column("registered_at", BigInteger, nullable=False),
     # what the locker last said of itself
     Column("up", Boolean),
-    Column("status", Text),  # JSON of the last status that was not a last will
+    Column("status", STATUS),  # the last that was not a last will
     Column("status_at", BigInteger),  # host time
     Column("epoch", BigInteger),  # of the journal that the locker writes now
     Column("grants_have", BigInteger),  # version the locker has; null until it said so
@@ -48,7 +50,7 @@ lockers = Table(
     Column("command_counter", BigInteger, nullable=False),
     # for people
     Column("kind", String(8), nullable=False, server_default="locker"),  # or "counter": a shop, no device
-    Column("place", Text, nullable=False, server_default="{}"),  # JSON: {"title", "address", "hours"}
+    Column("place", PLACE, nullable=False, server_default="{}"),
     Column("retired_at", BigInteger),  # serves nobody since then, see retiring
 )
 
@@ -59,7 +61,7 @@ streams = Table(
     Column("epoch", BigInteger, primary_key=True, autoincrement=False),
     Column("rank", Integer, nullable=False),  # order in which the host first saw the epochs of a locker
     Column("contiguous", BigInteger, nullable=False),
-    Column("islands", Text, nullable=False),  # JSON: [[first, last], ..], see contiguity.Held
+    Column("islands", RANGES, nullable=False),  # see contiguity.Held
     Column("stored", BigInteger, nullable=False),  # rows in events
     Column("lost", BigInteger, nullable=False),  # numbers the locker said it had to drop
     Column("first_at", BigInteger, nullable=False),
@@ -82,7 +84,7 @@ events = Table(
     Column("time_s", BigInteger, nullable=False),
     Column("kind", String(40), nullable=False),
     Column("parcel", String(160)),
-    Column("data", Text, nullable=False),  # JSON object, as the locker described it
+    Column("data", EVENT, nullable=False),  # as the locker described it
     UniqueConstraint("locker", "epoch", "seq"),
 )
 Index(
@@ -164,7 +166,7 @@ commands = Table(
     Column("id", String(40), primary_key=True),
     Column("locker", ForeignKey("lockers.id"), nullable=False),
     Column("cmd", String(16), nullable=False),
-    Column("arguments", Text, nullable=False),  # JSON object
+    Column("arguments", ARGUMENTS, nullable=False),
     Column("state", String(8), nullable=False),  # waiting, sent, done, refused, expired
     Column("counter", BigInteger),  # of the last sending
     Column("created_at", BigInteger, nullable=False),
@@ -233,7 +235,7 @@ alarms = Table(
     Column("seq", BigInteger, nullable=False),
     Column("time_s", BigInteger, nullable=False),
     Column("kind", String(40), nullable=False),
-    Column("data", Text, nullable=False),  # the event as JSON
+    Column("data", EVENT, nullable=False),  # the event
     Column("cleared_at", BigInteger),
     Column("cleared_by", String(64)),
     UniqueConstraint("locker", "epoch", "seq"),

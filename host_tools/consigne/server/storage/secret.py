@@ -1,7 +1,5 @@
 """What no log line, traceback or response may show: wrapped as it comes out of the database."""
 
-from typing import Any
-
 from sqlalchemy import LargeBinary
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
@@ -34,5 +32,5 @@ class SecretBytes(TypeDecorator[Secret]):
     def process_bind_param(self, value: Secret | None, dialect: Dialect) -> bytes | None:
         return None if value is None else value.reveal()
 
-    def process_result_value(self, value: Any | None, dialect: Dialect) -> Secret | None:
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> Secret | None:
         return None if value is None else Secret(bytes(value))
