@@ -99,6 +99,10 @@ def test_a_compartment_that_cannot_be_read_leaves_the_numbers_of_the_others():
     assert [documents.door_name(layout, door) for door in (0, 2, 3)] == ["A", "3", "4"]
 
 
+def test_a_layout_that_a_person_wrote_into_the_database_may_be_spaced():
+    assert documents.read_layout('\n [ {"name": "A", "size": 1} ] \n') == (Door("A", 1),)
+
+
 def test_a_place_of_another_release_is_found_by_the_words_people_read(tmp_path):
     with database_at(tmp_path / "host.db") as database:
         stored(database, place='{"title": "Gare de l\\u00c9st", "floor": 2}')

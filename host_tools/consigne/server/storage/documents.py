@@ -205,7 +205,7 @@ _DECODER = json.JSONDecoder()
 def _load(text: str) -> object:
     told: object
     try:
-        told, _ = _DECODER.raw_decode(text)
+        told, _ = _DECODER.raw_decode(text.lstrip())
     except (ValueError, RecursionError):
         return None
     return told
