@@ -341,6 +341,23 @@ def test_what_esptool_fails_at_in_a_technicians_words(failure, told):
     assert told in str(trouble("port", Job("port", 115_200, "esp32"), failure))
 
 
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (
+            serial.SerialException(errno.EIO, "Could not exclusively lock port: gone"),
+            "went away in the middle",
+        ),
+        (serial.SerialException(errno.EAGAIN, "Could not exclusively lock port: taken"), "in use by another"),
+        (serial.SerialException("could not open port /dev/locker: no reason"), "cannot be opened"),
+        (serial.SerialException("could not open port 'COM7': FileNotFoundError(2)"), "no such port"),
+        (serial.SerialException("could not open port 'COM7': Access is denied"), "not allowed"),
+    ],
+)
+def test_a_port_that_is_gone_is_not_told_as_one_that_another_program_has(error, told):
+    assert told in str(errors.port_trouble("/dev/locker", error))
+
+
 def test_a_terminal_that_goes_while_it_is_set_up_is_told_as_a_cable_that_was_pulled(monkeypatch):
     """pyserial lets through what ``termios`` raises then, and that is no ``OSError``."""
 

@@ -48,7 +48,8 @@ def port_gone(port: str) -> CableError:
 def port_trouble(port: str, error: Exception) -> DeviceError:
     """A serial port that cannot be opened: what one of ``PORT_ERRORS`` says in a technician's words."""
     number = getattr(error, "errno", None) or next((one for one in error.args if isinstance(one, int)), None)
-    text = str(error).lower()
+    # Where the system gave a number, that counts: pyserial tells a port that is gone as one it cannot "lock".
+    text = "" if number else str(error).lower().replace(port.lower(), "")
     if number in (errno.ENOENT, errno.ENODEV, errno.ENXIO) or "no such" in text or "filenotfound" in text:
         return DeviceError(
             f"{port}: no such port; plug the board in, and see `consigne device ports` for its name"
@@ -57,7 +58,7 @@ def port_trouble(port: str, error: Exception) -> DeviceError:
         return DeviceError(f"{port} is in use by another program; close the console or monitor that has it")
     if number in (errno.EACCES, errno.EPERM) or "permission" in text or "access is denied" in text:
         return DeviceError(f"{port}: not allowed; add yourself to the group that owns it (often dialout)")
-    if os.path.isfile(port) or ("inappropriate ioctl" in text and number is None):
+    if os.path.isfile(port) or "inappropriate ioctl" in text:
         return DeviceError(f"{port} is not a serial port; see `consigne device ports` for the board's")
     if number in (errno.EIO, errno.ENOTTY):
         return cable_pulled(port)
