@@ -108,7 +108,7 @@ def test_a_micropython_too_old_on_the_board(tmp_path):
         found = line.enter_service()
         config, _ = kit.compiled(kit.cabinet_file(tmp_path))
         with pytest.raises(DeviceError, match=r"1\.24\.1 is too old, 1\.25\.0 or later is needed"):
-            provisioning._check(board.port, found, kit.wanted("L1", config))
+            provisioning.check(board.port, found, kit.wanted("L1", config))
 
 
 def test_a_board_with_the_stock_partitions(tmp_path):
@@ -154,38 +154,38 @@ def wanted(tmp_path):
 def test_a_configuration_for_another_board(wanted):
     found = surveyed(machine="Generic ESP32S3 module with ESP32S3")
     with pytest.raises(DeviceError, match="the cabinet file is for an esp32, this board is an esp32s3"):
-        provisioning._check("port", found, wanted)
+        provisioning.check("port", found, wanted)
 
 
 def test_a_board_without_an_application(wanted):
     with pytest.raises(DeviceError, match="use `consigne device push` first"):
-        provisioning._check("port", surveyed(started=[True, False, -1, 0]), wanted)
+        provisioning.check("port", surveyed(started=[True, False, -1, 0]), wanted)
 
 
 def test_production_without_a_technician_who_could_open_it(tmp_path):
     config = kit.compiled(kit.cabinet_file(tmp_path, technician=False))[0]
     with pytest.raises(DeviceError, match="has no \\[\\[holder\\]\\] with role 'technician'"):
-        provisioning._check("port", surveyed(), kit.wanted("L1", config, production=True))
+        provisioning.check("port", surveyed(), kit.wanted("L1", config, production=True))
 
 
 def test_tls_without_an_authority_and_wifi_without_a_password(wanted):
     network = {"kind": "wifi", "ssid": "x", "broker": "b", "port": 8883, "tls": True}
     config = {**wanted.config, "network": network}
     with pytest.raises(DeviceError, match="give its authority with --ca"):
-        provisioning._check("port", surveyed(), dataclasses.replace(wanted, config=config))
+        provisioning.check("port", surveyed(), dataclasses.replace(wanted, config=config))
     config["network"] = {**network, "tls": False}
     none = dataclasses.replace(wanted, config=config, wifi_password="")
     with pytest.raises(DeviceError, match="CONSIGNE_WIFI_PASSWORD"):
-        provisioning._check("port", surveyed(), none)
+        provisioning.check("port", surveyed(), none)
 
 
 def test_an_authority_for_a_broker_that_the_cabinet_reaches_in_clear(wanted):
     network = {"kind": "wifi", "ssid": "x", "broker": "b", "port": 1883, "tls": False}
     config, files = {**wanted.config, "network": network}, BrokerFiles("password", b"authority")
     with pytest.raises(DeviceError, match=r"in clear, at port 1883; .* set tls = true and the TLS port"):
-        provisioning._check("port", surveyed(), dataclasses.replace(wanted, config=config, broker=files))
+        provisioning.check("port", surveyed(), dataclasses.replace(wanted, config=config, broker=files))
     alone = dataclasses.replace(wanted, config=config, broker=BrokerFiles("password"))
-    provisioning._check("port", surveyed(), alone)
+    provisioning.check("port", surveyed(), alone)
 
 
 def test_a_cabinet_file_that_is_wrong_says_where(tmp_path):

@@ -44,10 +44,19 @@ serve(Listening(port=0), HostService(sys.argv[1], "127.0.0.1", int(sys.argv[2]))
 """
 BETWEEN_COMMIT_AND_ACK = """
 import os, signal
-from consigne.server.ingest.ingest import Ingest
-def die(self, stream, seq):
-    os.kill(os.getpid(), signal.SIGKILL)
-Ingest._acknowledge = die
+from sqlalchemy import Engine, event
+from sqlalchemy.pool import Pool
+@event.listens_for(Engine, "after_cursor_execute")
+def note(connection, cursor, statement, parameters, context, many):
+    if statement.upper().startswith("INSERT INTO EVENTS"):
+        connection.info["stores"] = True
+@event.listens_for(Engine, "rollback")
+def forget(connection):
+    connection.info.pop("stores", None)
+@event.listens_for(Pool, "checkin")  # given back, so committed
+def die(connection, record):
+    if record.info.get("stores"):
+        os.kill(os.getpid(), signal.SIGKILL)
 """
 
 

@@ -52,9 +52,9 @@ def test_ten_pages_that_wait_for_a_lock_hold_up_no_acknowledgement_and_no_health
                 await until(lambda: waiting() >= PAGE_THREADS)
                 happens(talker)
                 await talker.drained(60)
-                status, seconds = await host.health()
-                assert status == 200 and seconds < 1.0
-                assert waiting() >= PAGE_THREADS, "the pages wait still"
+                status, _ = await host.health()
+                assert status == 200
+                assert waiting() >= PAGE_THREADS, "answered while the pages wait still"
             database = Database(url)
             await asyncio.to_thread(Parcels(database).announce, "RR123456785FR", openhost.COUNTER, by="x")
             database.close()
@@ -112,7 +112,7 @@ def test_a_click_that_waits_for_the_writer_is_done_once_however_often_it_is_clic
                 for _ in range(3):
                     await operator.click("Beep and blink")
                 await operator.sees("One moment")
-                assert (await host.health())[1] < 1.0
+                assert (await host.health())[0] == 200, "answered while the lock is held still"
                 assert ordered() == []
             await operator.sees_no("One moment")
             await until(lambda: talker.commands)

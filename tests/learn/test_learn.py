@@ -305,27 +305,28 @@ def test_a_cable_pulled_at_any_moment_leaves_nothing_energised_and_loses_nothing
 
 def test_code_interrupted_at_any_moment_of_a_pulse_releases_every_line(tmp_path: Path) -> None:
     """Ctrl+C, or a laptop that resets the interpreter while the board waits."""
-    interrupted = 0
-    for waits in range(1, 200, 4):
+    whole = Site(tmp_path, on_chips(1))
+    begins_us = whole.unknown.clock.now_us()
+    whole.learn()
+    ends_us = whole.unknown.clock.now_us()
+    whole.out.with_suffix(".learned.json").unlink()
+    interrupted = during_a_pulse = 0
+    for moment_us in range(begins_us + 1, ends_us, (ends_us - begins_us) // 50):
         site = Site(tmp_path, on_chips(1))
-        console = site.unknown.console
-        sleep, left = console._sleep_us, [waits]
 
-        def stop(duration_us: int, sleep=sleep, left=left) -> None:
-            left[0] -= 1
-            if left[0] == 0:
-                raise KeyboardInterrupt
-            sleep(duration_us)
+        def stop(site: Site = site) -> None:
+            nonlocal during_a_pulse
+            during_a_pulse += site.parts.supply.coils_on
+            raise KeyboardInterrupt
 
-        console._sleep_us = stop  # type: ignore[method-assign]
-        console._start()  # an interpreter that waits this way
+        site.unknown.clock.call_in(moment_us - begins_us, stop)
         try:
             site.learn()
         except KeyboardInterrupt:
             interrupted += 1
         site.nothing_is_energised()
         site.out.with_suffix(".learned.json").unlink(missing_ok=True)
-    assert interrupted > 20
+    assert interrupted > 40 and during_a_pulse > 5, (interrupted, during_a_pulse)
 
 
 def test_a_controller_that_restarts_in_the_middle_is_set_up_again(tmp_path: Path) -> None:

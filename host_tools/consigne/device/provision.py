@@ -46,7 +46,7 @@ def provision(board: Board, host: Host, wanted: Wanted, say: Say) -> bool:
     """
     ahead_s = host.check_clock()
     found = board.survey()
-    _check(board.port, found, wanted)
+    check(board.port, found, wanted)
     host.check_token()
     identity, is_drawn = _identity(board, found, wanted, say)
     try:
@@ -92,7 +92,7 @@ def _set_clock(board: Board, now_s: float, say: Say) -> None:
     say("clock set")
 
 
-def _check(port: str, found: Survey, wanted: Wanted) -> None:
+def check(port: str, found: Survey, wanted: Wanted) -> None:
     """What would make a locker that cannot serve, said before anything is changed."""
     interpreter.require(port, tuple(found["version"]))
     push.check_board(port, found)

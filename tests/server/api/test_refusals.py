@@ -3,10 +3,14 @@
 import asyncio
 import json
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import api_kit
 import pytest
 from api_kit import COUNTER, LOCKER
+from consigne.server.threads import Busy
 from host_kit import device_key
 
 SENTENCE = re.compile(
@@ -258,11 +262,37 @@ def test_a_database_that_does_not_answer_is_no_fault_of_the_caller(tmp_path, cap
     assert world.ask("GET", "/healthz", role=None).json()["database"] is False
 
 
+@contextmanager
+def nobody_more_can_wait(threads):
+    """Calls that do not end until the block does, as many as ``threads`` takes."""
+    full, end = threading.Event(), threading.Event()
+
+    async def ask():
+        asked = []
+        while len(asked) < 1000 and not (asked and asked[-1].done()):  # the one too many is refused at once
+            asked.append(asyncio.create_task(threads.run(end.wait)))
+            await asyncio.sleep(0)
+        if not asked[-1].done():
+            end.set()  # nobody is ever refused: the test ends, and fails
+        full.set()
+        ends = await asyncio.gather(*asked, return_exceptions=True)
+        assert [type(one) for one in ends if one is not True] == [Busy]
+
+    with ThreadPoolExecutor(1) as other:
+        asking = other.submit(asyncio.run, ask())
+        full.wait()
+        try:
+            yield
+        finally:
+            end.set()
+        asking.result()
+
+
 def test_who_comes_while_too_many_wait_for_the_database_is_told_to_come_again(tmp_path):
     """Also at the gate, which looks a session up before anything else answers."""
     world = api_kit.made(f"sqlite:///{tmp_path / 'host.db'}")
-    world.host.page_threads._asked_max = 0
-    answer = world.ask("GET", "/desk", role=None, headers={"cookie": "consigne_session=any"})
+    with nobody_more_can_wait(world.host.page_threads):
+        answer = world.ask("GET", "/desk", role=None, headers={"cookie": "consigne_session=any"})
     assert answer.status_code == 503
     assert answer.json()["detail"] == "too many wait for the database: try again in a moment"
     world.host.database.close()
