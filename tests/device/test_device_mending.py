@@ -83,6 +83,14 @@ def test_doctor_says_an_expander_that_is_gone_once_and_waits_for_the_word_on_a_s
     assert "pass" in rows["clock"] and "no chip" in rows["clock"]
 
 
+def test_doctor_says_nothing_of_serving_of_a_board_that_never_did(tmp_path, ready):
+    with kit.board_with(ready, tmp_path) as board:
+        board.wait_for(kit.said(board, "not serving"), 20)
+        rows = examined(board)
+    assert "is not on the board" in rows["identity.json"] and "pass" in rows["application"]
+    assert not {"Python's memory", "internal memory"} & set(rows)
+
+
 def test_doctor_names_the_part_that_fails_and_what_to_do(tmp_path, ready, site):
     _, config, sim = site
     with kit.running_host(tmp_path) as (url, _), kit.board_with(ready, tmp_path, sim) as board:

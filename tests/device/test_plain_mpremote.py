@@ -131,6 +131,21 @@ def test_it_serves_a_courier_and_whoever_interrupts_it_has_a_locker_again_after_
         board.wait_for(kit.said(board, "ready"), 30)
 
 
+def test_our_own_commands_know_such_a_board_and_take_longer_than_its_watchdog(made, site, tmp_path):
+    """A megabyte of journal is read for longer than the watchdog waits: the board is in service meanwhile."""
+    with kit.board_with(made[0], tmp_path, site[1]) as board:
+        board.wait_for(kit.said(board, "ready"), 30)
+        board.log.clear()
+        told = kit.consigne("doctor", "-p", board.port, env=kit.environment(COLUMNS="200"))[1]
+        failed = [row.split("│")[1].strip() for row in told.splitlines() if "│ fail │" in row]
+        assert "files in /lib, compiled at each start" in told and failed == ["clock"], told
+        assert "bytes used while it served" in told and "none that is not ours" in told
+        status, told = kit.consigne("journal", "dump", "-p", board.port)
+        assert status == 0 and "clean" in told, told
+        board.wait_for(kit.said(board, "ready"), 30)
+        assert kit.said(board, "started for service")()
+
+
 def clock_script(folder):
     """The page's program that sets the clock chip."""
     program = PAGE.read_text().partition("```python\n")[2].partition("```")[0]

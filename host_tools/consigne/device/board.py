@@ -22,8 +22,17 @@ from .serialline import RETURN_S, SerialLine
 _RESETS = "consigne: reset"
 _FILE_CHUNK_BYTES = 512
 _JSON_BEGINS = tuple("[{") + ("n", *"0123456789")
-_SERVES = "import gc\ngc.collect()\nprint('consigne' in globals() and not consigne[0])"
-"""Asked of a board that may serve 96 doors: the survey can be too much for the heap that leaves."""
+_SERVES = """
+import gc
+gc.collect()
+started = globals().get('consigne') or globals().get('plain')
+print(bool(started) and not started[0], isinstance(globals().get('why'), KeyboardInterrupt))
+"""
+"""Whether it was started to serve, and whether it did: ``main.py`` keeps what ended that in ``why``.
+
+``plain`` has what ``boot.py`` would have left, on a board whose application lies as files in ``/lib``.  Asked
+of a board that may serve 96 doors: the survey can be too much for the heap that leaves.
+"""
 
 
 class Survey(TypedDict):
@@ -92,8 +101,9 @@ class Board:
         """Have the raw REPL of a board that does not serve; what ``survey`` said of it."""
         self.enter()
         left = self.memory()
-        if self.run(_SERVES).strip() == "True":
-            self.served = left
+        to_serve, did = self.run(_SERVES).split()[-2:]
+        if to_serve == "True":
+            self.served = left if did == "True" else None
             self.restart(service=True)
         found = self.survey()
         if found["ours"] and not (found["started"] and found["started"][0]):

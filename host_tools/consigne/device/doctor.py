@@ -94,8 +94,9 @@ def examine(board: Board, scope: Scope, tell: Callable[[str], None]) -> list[Fin
     found = board.survey()
     memory = board.memory()
     out = [_interpreter(found), *memory_left(found["machine"], memory, board.served)]
-    push.check_board(board.port, found)
     board.run(script("doctor"))
+    if not board.call_loaded("print(json.dumps([bool(is_plain())]))")[0][0]:
+        push.check_board(board.port, found)
     out += _ask(board, "software()") + _ask(board, "openness()")
     if any(finding.part == "application" and finding.state == FAIL for finding in out):
         return out

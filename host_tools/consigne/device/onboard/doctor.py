@@ -42,9 +42,16 @@ def say(part, state, told):
     print(json.dumps([part, state, told]))
 
 
+def is_plain():
+    """Whether the application lies as files in ``/lib``; ``main.py`` leaves that."""
+    return globals().get("plain")
+
+
 def software():
     started = globals().get("consigne")
-    if started and started[2] >= 0:
+    if is_plain():
+        say("application", "pass", "files in /lib, compiled at each start")
+    elif started and started[2] >= 0:
         how = "loaded into memory" if "slotfs" in sys.modules else "executed in place"
         say("application", "pass", "generation {} in slot {}, {}".format(started[3], started[2], how))
     else:
@@ -60,7 +67,8 @@ def openness():
     say("console", "pass" if closed else "warn", "closed" if closed else "open: not in production")
     web = "webrepl_cfg.py" in names or "webrepl" in sys.modules
     say("webrepl", "fail" if web else "pass", "set up" if web else "off")
-    strange = [name for name in names if name not in OURS]
+    ours = OURS + (("lib",) if is_plain() else ())
+    strange = [name for name in names if name not in ours]
     say("files", "warn" if strange else "pass", " ".join(strange) or "none that is not ours")
 
 
