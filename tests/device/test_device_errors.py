@@ -385,3 +385,9 @@ def test_an_option_that_esptool_has_not_is_told_before_anything_is_done():
 )
 def test_what_the_board_raises_in_a_technicians_words(raised, told):
     assert told in str(errors.from_board("port", raised)) and is_one_sentence(told)
+
+
+@pytest.mark.parametrize("baud", ["0", "-9600", "3000000"])
+def test_a_baud_rate_that_no_loader_speaks_is_refused(baud):
+    status, told = kit.consigne("erase", "-p", "/dev/ttyUSB_none", "--yes", "--baud", baud)
+    assert status == 2 and "--baud" in told and "Traceback" not in told

@@ -35,7 +35,9 @@ app = typer.Typer(
 inspect.add_to(app)
 
 _Chip = Annotated[str, typer.Option(help="The board's chip, found out unless it is given.")]
-_Baud = Annotated[int, typer.Option(help="Baud rate for the chip's own boot loader.")]
+_Baud = Annotated[
+    int, typer.Option(help="Baud rate for the chip's own boot loader.", min=9_600, max=2_000_000)
+]
 _Options = Annotated[
     list[str] | None,
     typer.Option("--esptool", help="Passed to esptool as it is, such as --esptool=--no-stub."),
