@@ -4,6 +4,7 @@ Each command lives where its work is done; here they get their names, options an
 """
 
 import os
+import socket
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Annotated
 
 import typer
 from locker import VERSION
+from typer.core import TyperGroup
 
 from consigne.cabinet.commands import app as cabinet_app
 from consigne.device.commands import app as device_app
@@ -19,9 +21,27 @@ from consigne.server.cli import broker_config, serve
 from consigne.server.fleet.cli import retire
 from consigne.server.people.cli import app as account_app
 from consigne.sim.virtualboard.command import virtual
+from consigne.ui import output
+from consigne.ui.listening import PortTaken, listen
+
+
+class Group(TyperGroup):
+    """The commands; each ends when nobody reads any more what it prints."""
+
+    def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]  # typer's own base is click's
+        with output.watched():
+            try:
+                return super().invoke(ctx)
+            except (
+                typer.BadParameter
+            ) as error:  # typer tells of a name that is no choice in its checker's words
+                error.message = error.message.removeprefix("Value error, ")
+                raise
+
 
 app = typer.Typer(
     name="consigne",
+    cls=Group,
     help="The open controller for parcel lockers: firmware, host and simulator.",
     no_args_is_help=True,
     add_completion=False,
@@ -94,6 +114,14 @@ def _look_at_places(keep: Path | None, log: Path | None) -> None:
         raise typer.BadParameter(f"{keep} is no directory: give --keep another name")
 
 
+def _listen(port: int) -> socket.socket:
+    """Bind the page's port, before anything that takes its time; end with one sentence where it is in use."""
+    try:
+        return listen(port)
+    except PortTaken as error:
+        raise typer.BadParameter(str(error)) from None
+
+
 @app.command()
 def demo(
     headless: Annotated[
@@ -113,19 +141,16 @@ def demo(
 ) -> None:
     """A cabinet on your desk: the real firmware on MicroPython, a broker, a host, a database."""
     _look_at_places(keep, log)
+    listening = None if headless else _listen(port)
     _find_interpreter()
     _choose(cabinet)
-    if headless:
+    if listening is None:
         from consigne.demo.headless import run
 
         raise typer.Exit(run())
     from consigne.demo import page
-    from consigne.ui.listening import PortTaken
 
-    try:
-        page.run(port=port, open_browser=browser, keep=keep, log=log, always_open=always_open)
-    except PortTaken as error:
-        raise typer.BadParameter(str(error)) from None
+    page.run(listening, open_browser=browser, keep=keep, log=log, always_open=always_open)
 
 
 @app.command(
@@ -152,8 +177,9 @@ def sim(
 
     Steps, in the order given and as often as wanted: --keys '90210417#', --scan TEXT,
     --shut DOOR (or open: every open door), --pry DOOR, --wait SECONDS, --network on|off,
-    --power on|off. In keys and scans {courier} stands for today's courier code, {PARCEL} for
-    the pick-up code of that parcel.
+    --power on|off. In keys and scans {courier} stands for today's courier code, {partner} for that
+    of who takes a shop's parcels along, {resident} for the standing code of home 1 in a residence,
+    {PARCEL} for the pick-up code of that parcel.
     """
     _choose(cabinet)
     from consigne.demo import steps, trial

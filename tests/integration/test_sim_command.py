@@ -4,11 +4,14 @@ import os
 import re
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from consigne.cabinet.newfile import new_file
 from consigne.cabinet.profiles import profiles
+from consigne.sim import reference
 from lab.bench import cabinets
 
 CONSIGNE = str(Path(sys.executable).with_name("consigne"))
@@ -36,13 +39,13 @@ def test_a_parcels_whole_errand_is_told_in_virtual_time() -> None:
     assert done.returncode == 0, done.stderr
     in_order(
         done.stdout,
-        "accepted via=1 role=1",
+        "accepted action deposit, holder 7, ref 0, role courier, via at the keypad",
         "relay    3 on",
         "door     3 springs open",
         "door     3 pushed shut",
-        "deposited door=2",
+        "deposited door 3",
         "display  Compartment 3 | Take your parcel and",
-        "collected door=2",
+        "collected door 3",
     )
 
 
@@ -61,16 +64,83 @@ def test_power_cut_with_the_door_open_is_survived() -> None:
     in_order(done.stdout, "deposited", "power    off", "journal: clean", "pushed shut", "collected")
 
 
-def test_a_door_that_does_not_exist_is_named() -> None:
-    done = sim("--ground", "virtual", "--shut", "99")
+def test_a_door_that_does_not_exist_is_named_before_anything_starts() -> None:
+    for step in ("--shut", "--pry"):
+        done = sim("--keys", "1", step, "99")
+        assert done.returncode == 2 and done.stdout == ""
+        assert "there is no door 99: they are 1 to 12" in done.stderr
+
+
+def test_a_refusal_says_why_in_words() -> None:
+    done = sim("--ground", "virtual", "--keys", "90210417#")
+    in_order(done.stdout, "refused reason wrong, via at the keypad", "known here")
+
+
+def test_a_ground_that_is_none_is_told_with_those_there_are() -> None:
+    done = sim("--ground", "moon", "--keys", "1")
     assert done.returncode == 2
-    assert "there is no door 99" in done.stderr
+    assert "'moon' is not one of" in done.stderr and "Value error" not in done.stderr
+
+
+def test_the_clock_on_the_virtual_ground_is_that_of_the_place() -> None:
+    def minutes() -> int:
+        local = datetime.now(ZoneInfo(reference.TIMEZONE))
+        return 60 * local.hour + local.minute
+
+    before = minutes()
+    shown = re.findall(r"display .* (\d\d):(\d\d) \|", sim("--ground", "virtual", "--wait", "1").stdout)
+    hours, minute = shown[-1]
+    assert (60 * int(hours) + int(minute) - before) % 1440 <= (minutes() - before) % 1440 + 1
 
 
 def test_a_misspelt_step_is_named() -> None:
     done = sim("--key", "1")
     assert done.returncode == 2
     assert "'--key' is not a step" in done.stderr.replace("\n", " ")
+
+
+HANDOVER = (
+    "--keys", "{courier}#", "--scan", "RR123456785FR", "--keys", "1", "--shut", "open", "--keys", "#",
+    "--keys", "{partner}#", "--keys", "0", "--shut", "open",
+)  # fmt: skip
+HOME = (
+    "--keys", "{courier}#", "--keys", "1#", "--keys", "1", "--shut", "open", "--keys", "#",
+    "--keys", "{resident}#", "--shut", "open",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("ground", ["virtual", "micropython"])
+def test_the_partner_of_a_shop_takes_its_parcels_along(ground: str) -> None:
+    done = sim("--ground", ground, "--cabinet", SHOP, *HANDOVER)
+    assert done.returncode == 0, done.stderr
+    in_order(
+        done.stdout,
+        "deposited door 4",
+        "accepted action hand over, holder 1, ref 0, role partner",
+        "returned door 4",
+    )
+
+
+@pytest.mark.parametrize("ground", ["virtual", "micropython"])
+def test_a_resident_takes_what_was_left_for_the_home(tmp_path: Path, ground: str) -> None:
+    file = tmp_path / "residence.toml"
+    text = Path(SHOP).read_text().replace('service = "shop"', 'service = "residence"')
+    file.write_text(re.sub("\nhours = .*", "", text))
+    done = sim("--ground", ground, "--cabinet", str(file), *HOME)
+    assert done.returncode == 0, done.stderr
+    in_order(
+        done.stdout,
+        "deposited door 4, holder 1, parcel @1",
+        "role resident",
+        "collected door 4",
+    )
+
+
+@pytest.mark.parametrize("person", ["partner", "resident"])
+def test_whoever_a_cabinet_does_not_serve_is_named_before_anything_starts(person: str) -> None:
+    done = sim("--keys", f"{{{person}}}#")
+    assert done.returncode == 2 and done.stdout == ""
+    assert f"{{{person}}}: this cabinet" in done.stderr
 
 
 SHOP = str(Path(__file__).parents[2] / "hardware" / "cabinets" / "shop-6.toml")
@@ -106,8 +176,8 @@ def test_another_cabinet_file_is_played_with_its_own_keypad_scanner_and_display(
     done = sim("--ground", "virtual", "--cabinet", SHOP, *ERRAND[:8])
     assert done.returncode == 0, done.stderr
     in_order(
-        done.stdout, "accepted via=1 role=1", "Colis déposés : 0", "door     4 springs open",
-        "deposited door=3", "Colis déposés : 1",
+        done.stdout, "role courier, via at the keypad", "Colis déposés : 0", "door     4 springs open",
+        "deposited door 4", "Colis déposés : 1",
     )  # fmt: skip
 
 

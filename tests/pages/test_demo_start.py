@@ -14,6 +14,7 @@ def test_a_port_in_use_is_said_in_one_sentence() -> None:
         other.listen()
         port = str(other.getsockname()[1])
         command = [str(Path(sys.executable).with_name("consigne")), "demo", "--no-browser", "--port", port]
+        command += ["--cabinet", "no such file"]  # nothing else is looked at before
         done = subprocess.run(command, capture_output=True, check=False, text=True, timeout=600)
     assert done.returncode == 2
     assert f"port {port} cannot be had" in done.stderr

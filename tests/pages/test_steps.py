@@ -51,7 +51,10 @@ def test_placeholders_become_codes_and_the_rest_stays() -> None:
         (["--keys", "12x"], "keys are 0 to 9"),
         (["--scan", ""], "1 to 4096"),
         (["--scan", "café"], "ASCII"),
-        (["--keys", "{couri}#"], "there are {courier}, today's courier code, and {PARCEL}"),
+        (
+            ["--keys", "{couri}#"],
+            "there are {courier}, {partner}, {resident}, whose codes they are, and {PARCEL}",
+        ),
         (["--scan", "{" + "1" * 41 + "}"], "is no parcel"),
         (["--wait", "soon"], "seconds from 0"),
         (["--wait", "-1"], "seconds from 0"),

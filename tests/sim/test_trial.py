@@ -1,8 +1,14 @@
 """Who carries out the steps of ``consigne sim`` does at the keypad what a person would."""
 
+import asyncio
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
+from consigne.demo.headless import Proof
+from consigne.demo.reading import greets, next_key, read, typed
+from consigne.demo.stage import Stage
 from consigne.demo.steps import KEYS, Step
 from consigne.demo.trial import Trial
 from consigne.sim import reference
@@ -10,6 +16,7 @@ from consigne.sim.clock import VirtualClock
 from consigne.sim.locker import SimLocker
 from consigne.sim.network.host import Host
 from consigne.sim.parts.wiegand import WiegandKeypad
+from locker import texts
 from sim_kit import IDENTITY, KEY
 
 
@@ -45,3 +52,55 @@ def test_a_code_of_which_a_key_was_refused_is_typed_again(
     assert "one key at a time" in told and told.count("again\n") == 1
     assert "12345678" in "".join(pressed)[lost + 1 :], "all of it"
     assert "known here" in told, "the code arrived whole"
+
+
+def test_next_comes_what_the_glass_does_not_show_yet() -> None:
+    assert [next_key("1123", "1123"[:count]) for count in range(5)] == ["1", "1", "2", "3", "#"]
+    assert next_key("1123", "11223") == "*", "taken twice"
+
+
+def test_digits_are_read_from_a_whole_screen_and_not_while_it_is_drawn() -> None:
+    idle, digits = (texts.render(*screen, "fr") for screen in (("idle", ("Consigne",)), ("typing", ("12",))))
+    assert typed(digits) == "12" and typed(texts.render("typing", ("",), "fr")) == ""
+    assert typed(idle) == "" and greets(idle) and not greets(digits)
+    assert typed([digits[0], *idle[1:]]) is None
+    assert typed([digits[0], digits[1].replace("_", " "), *digits[2:]]) is None
+
+
+@pytest.mark.parametrize("lost", [3, 7, 8], ids=["a digit", "the last digit", "the last sign"])
+def test_who_proves_the_demo_types_the_whole_code_anew_once_the_half_one_is_gone(
+    tmp_path: Path, lost: int
+) -> None:
+    """One contact fails, and on a busy machine that is noticed when the display shows its greeting again."""
+    clock = VirtualClock()
+    config = {**reference.config(1883), "network": {}}
+    locker = SimLocker(config, IDENTITY, tmp_path, "virtual", clock=clock)
+    keypad = locker.cabinet.keypad
+    assert keypad is not None
+    whole, pressed = keypad.down, list[str]()
+
+    def down(key: str) -> None:
+        pressed.append(key)
+        if len(pressed) != lost + 1:
+            whole(key)
+
+    keypad.down = down  # type: ignore[method-assign]  a contact that fails once
+
+    async def world() -> None:
+        while True:
+            locker.run_for(1.0)
+            await asyncio.sleep(0.01)
+
+    async def prove() -> Proof:
+        proof = Proof(cast(Stage, SimpleNamespace(host=None, locker=locker)))
+        passing = asyncio.create_task(world())
+        await proof._type("12345678")
+        await proof.until("what the locker says of it", lambda: "known here" in read(locker.display()))
+        passing.cancel()
+        return proof
+
+    locker.start()
+    locker.run_for(2)
+    proof = asyncio.run(prove())
+    locker.stop()
+    assert proof.keys_repeated >= 1 and len(pressed) == 9 + proof.keys_repeated

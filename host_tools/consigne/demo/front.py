@@ -46,6 +46,8 @@ class LockerFront:
         How often something was held to the scanner.
     is_typing
         Whether a key is down, or others wait for their turn.
+    is_told
+        Whether the cabinet has sounded since the newest key went down.
     """
 
     def __init__(self, locker: SimLocker) -> None:
@@ -65,7 +67,7 @@ class LockerFront:
         self._networked = True
         self._keys: deque[str] = deque()
         self.is_typing = False
-        self._is_told = False
+        self.is_told = False
         locker.listeners.append(self._heard)
 
     def view(self) -> FrontView:
@@ -109,12 +111,12 @@ class LockerFront:
         self.is_typing = bool(self._keys)
         if self._keys:
             key = self._keys.popleft()
-            self._is_told = False
+            self.is_told = False
             self._keypad.down(key)
             self.locker.clock.call_in(KEY_HOLD_MS * 1000, self._hold, key, KEY_HOLD_MS)
 
     def _hold(self, key: str, held_ms: int) -> None:
-        if self._is_told or held_ms >= KEY_HOLD_MS_MAX or not self.locker.powered:
+        if self.is_told or held_ms >= KEY_HOLD_MS_MAX or not self.locker.powered:
             self._keypad.up(key)
             self.locker.clock.call_in(KEY_GAP_MS * 1000, self._next_key)  # counted from when it is really up
         else:
@@ -122,7 +124,7 @@ class LockerFront:
 
     def _heard(self, line: Line) -> None:
         if line[1] == "buzzer":
-            self._is_told = True
+            self.is_told = True
 
     def type_code(self, digits: str) -> None:
         """Press the digits one after another, then ``#``."""

@@ -24,6 +24,7 @@ from consigne.server.storage import models
 from consigne.sim import reference
 from consigne.sim.grounds.process import interpreter
 
+from . import reading
 from .blackbox import Recorded, read_journal
 from .front import LockerFront
 from .stage import FirmwareEnded, Stage, check_running
@@ -94,17 +95,34 @@ class Proof:
 
     # --- what a courier and a customer do ------------------------------------------------------------
     async def _type(self, code: str) -> None:
-        """Type a code with an eye on the display: a key that was not taken is pressed again."""
-        for count in range(1, len(code) + 1):
-            taken = partial(self._shows, screens.TYPING, code[:count])
-            self._front.press(code[count - 1])
-            patience_s = time.monotonic() + NOTICE_S
-            await self.until(f"key {count} of a code", lambda: taken() or time.monotonic() > patience_s)  # noqa: B023
-            if not taken():
-                self.keys_repeated += 1
-                self._front.press(code[count - 1])
-                await self.until(f"key {count} of a code, pressed again", taken)
-        self._front.press("#")
+        """Type a code with an eye on the display, as a person does who sees that a key was not taken."""
+        pressed, key = 0, ""
+        while key != "#" or reading.greets(self._locker.display()):
+            await self.until("the display to be drawn", lambda: self._typed() is not None)
+            shown = self._typed() or ""
+            key = reading.next_key(code, shown)
+            self._front.press(key)
+            pressed += 1
+            await self._until_answered(f"the display to answer key {key} of a code", shown, key)
+        self.keys_repeated += pressed - len(code + "#")
+
+    async def _until_answered(self, what: str, before: str, key: str) -> None:
+        """Until other digits are shown than before, or a person has noticed that nothing came of a digit.
+
+        A key that sounded was taken, however late it is shown.  ``#`` and ``*`` do not sound, and pressed
+        twice they mean something else: where one was not taken the half code goes, which is shown too.
+        """
+        noticed_s = time.monotonic() + NOTICE_S
+
+        def answered() -> bool:
+            front = self._front
+            is_lost = key.isdigit() and not front.is_typing and not front.is_told
+            return self._typed() not in (before, None) or (is_lost and time.monotonic() > noticed_s)
+
+        await self.until(what, answered)
+
+    def _typed(self) -> str | None:
+        return reading.typed(self._locker.display())
 
     async def _deposit(self) -> None:
         window = self._host.passes.window_code(

@@ -20,7 +20,6 @@ from consigne.server.pages.work import RESPONSE_S, Work
 from consigne.sim import reference
 from consigne.sim.locker import Line, SimLocker
 from consigne.ui.components import box, dress
-from consigne.ui.listening import listen
 
 from .front import LockerFront
 from .pages.cabinet import CabinetView, keep_drawn
@@ -88,12 +87,17 @@ def _complain(locker: SimLocker, line: Line) -> None:
 
 
 def run(
-    port: int, open_browser: bool, keep: Path | None, log: Path | None, always_open: bool = False
+    listening: socket.socket,
+    *,
+    open_browser: bool,
+    keep: Path | None,
+    log: Path | None,
+    always_open: bool = False,
 ) -> None:
-    """The body of ``consigne demo``."""
+    """The body of ``consigne demo``; its page is at the socket that listens."""
     sys.setswitchinterval(SWITCH_S)
     with contextlib.ExitStack() as stack:
         stack.enter_context(contextlib.suppress(KeyboardInterrupt))
-        listening = stack.enter_context(listen(port))
+        stack.enter_context(listening)
         lines = stack.enter_context(log.open("w", buffering=1, encoding="utf-8")) if log is not None else None
         asyncio.run(serve(listening, open_browser, keep, lines, always_open))

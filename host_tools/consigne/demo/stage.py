@@ -98,7 +98,7 @@ class Stage:
             reference.LOCKER,
             self.device_key,
             digits=reference.DIGITS,
-            timezone="Europe/Paris",
+            timezone=reference.TIMEZONE,
             doors=[Door(**door) for door in reference.layout()],
         )
 

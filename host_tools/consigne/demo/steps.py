@@ -7,7 +7,8 @@
     --wait 2.5            let so many seconds pass
     --network off, --power off, and on again
 
-In ``--keys`` and ``--scan``, ``{courier}`` stands for today's courier code and any other
+In ``--keys`` and ``--scan``, ``{courier}`` stands for today's courier code, ``{partner}`` for that of whoever
+takes a shop's parcels along, ``{resident}`` for the standing code of home 1 in a residence, and any other
 ``{parcel}`` for the pick-up code of that parcel.
 """
 
@@ -20,7 +21,8 @@ from locker.core import labels
 KEYS, SCAN, SHUT, PRY, WAIT, NETWORK, POWER = "keys", "scan", "shut", "pry", "wait", "network", "power"
 WAIT_S_MAX = 86_400.0
 OPEN_DOORS = "open"
-COURIER = "courier"
+COURIER, PARTNER, RESIDENT = "courier", "partner", "resident"
+PEOPLE = (COURIER, PARTNER, RESIDENT)
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
@@ -64,11 +66,18 @@ def _check_placeholders(steps: Sequence[Step]) -> None:
     for step in steps:
         for name in _PLACEHOLDER.findall(step.value) if step.what in (KEYS, SCAN) else ():
             parcel = name in scanned or any(char.isdigit() for char in name)
-            if name != COURIER and not (parcel and labels.parcel_possible(name.encode())):
+            if name not in PEOPLE and not (parcel and labels.parcel_possible(name.encode())):
+                people = ", ".join(f"{{{person}}}" for person in PEOPLE)
                 raise StepError(
-                    f"{{{name}}} is no parcel; there are {{{COURIER}}}, today's courier code, and "
+                    f"{{{name}}} is no parcel; there are {people}, whose codes they are, and "
                     "{PARCEL}, the pick-up code of a parcel: write its number, such as {RR123456785FR}"
                 )
+
+
+def people(steps: Sequence[Step]) -> set[str]:
+    """Those of ``PEOPLE`` whose codes the steps need."""
+    named = {name for step in steps if step.what in (KEYS, SCAN) for name in _PLACEHOLDER.findall(step.value)}
+    return named & set(PEOPLE)
 
 
 def fill_in(text: str, code_for: Callable[[str], str]) -> str:

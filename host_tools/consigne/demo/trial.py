@@ -8,24 +8,32 @@ On the virtual ground time jumps, and the host is a small one in memory.
 import asyncio
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from locker import texts
 from locker.core import cabinet, events
 
+from consigne.device.journalwords import in_words
 from consigne.protocol import codes, frames
 from consigne.protocol.events import EventData, parse_events
+from consigne.server import clock
+from consigne.server.access.digits import DAY_S
 from consigne.server.ingest.outcome import Outcome
+from consigne.server.people.audit import HOST
+from consigne.server.service import HostService
 from consigne.sim import reference
 from consigne.sim.clock import VirtualClock
 from consigne.sim.locker import SimLocker
 from consigne.sim.network.host import Host
+from consigne.ui import output
 
 from . import steps
 from .front import LockerFront
+from .reading import ONE_KEY, read
 from .stage import FirmwareEnded, Stage, check_running, log_line
 
 READY_S = 20.0  # until the locker is connected and knows the time
@@ -43,16 +51,19 @@ STIRS = ("relay", "door")  # after such a line more is to come
 QUIET_S = 0.5  # a step ends when none came for so long
 TYPED_MAX = 3
 KNOWN_S_MAX = 10.0  # and when the host knows what the doors did; if it hears of them
+HOME = 1  # whose standing code ``{resident}`` is
+_WINDOWS = {
+    steps.COURIER: (events.COURIER, events.DEPOSIT, ("courier", "deposit")),
+    steps.PARTNER: (events.PARTNER, events.HANDOVER, ("partner", "handover")),
+}
+"""Whose codes are made from the date: role, action, and how a cabinet's file calls both."""
+
 HAND_S = 1.5 * cabinet._TAKE_MS / 1000
 """To put a parcel in or take it out: more than the time below which the firmware counts a door as stuck."""
 
 
-def _read(lines: Sequence[str]) -> str:
-    """What a person reads, wherever it is broken into lines."""
-    return " ".join(" ".join(lines).split())
-
-
-ONE_KEY = tuple(_read(texts.render("one_key", (), language)) for language in texts.LANGUAGES)
+class Left(RuntimeError):
+    """Whoever asked for the steps has gone."""
 
 
 class Trial:
@@ -66,10 +77,15 @@ class Trial:
         Makes the codes that steps name.
     sleep
         Lets so many seconds of the locker's time pass.
+    resident
+        The standing code of ``HOME``, "" where steps name none.
     """
 
-    def __init__(self, locker: SimLocker, device_key: bytes, sleep: Callable[[float], None]) -> None:
+    def __init__(
+        self, locker: SimLocker, device_key: bytes, sleep: Callable[[float], None], resident: str = ""
+    ) -> None:
         self._locker, self._key, self._sleep = locker, device_key, sleep
+        self._resident = resident
         self._front = LockerFront(locker)
         self._glass: list[str] = []
         self._refused = False
@@ -107,11 +123,13 @@ class Trial:
         before = self._glass
         for _ in range(looks):
             self._sleep(seconds / looks)
+            if output.is_gone():
+                raise Left("nobody reads the lines any more")
             glass = self._locker.display()
             if glass == before and glass != self._glass:
                 self.tell("display", " | ".join(line.rstrip() for line in glass))
                 self._glass = glass
-                self._refused = self._refused or any(words in _read(glass) for words in ONE_KEY)
+                self._refused = self._refused or any(words in read(glass) for words in ONE_KEY)
             before = glass
 
     def until_ready(self, ready: Callable[[], bool]) -> None:
@@ -163,15 +181,12 @@ class Trial:
             self.pass_time(LOOK_EVERY_S)
 
     def _code_for(self, name: str) -> str:
-        if name == steps.COURIER:
-            return codes.window_code(
-                self._key,
-                events.COURIER,
-                events.DEPOSIT,
-                reference.COURIER_HOLDER,
-                int(time.time()),
-                reference.DIGITS,
-            )
+        if name == steps.RESIDENT:
+            return self._resident
+        if name in _WINDOWS:
+            role, action, holder = _WINDOWS[name]
+            number = reference.holder(*holder) or 0
+            return codes.window_code(self._key, role, action, number, int(time.time()), reference.DIGITS)
         return codes.derived_code(self._key, name, reference.DIGITS)
 
     def _do(self, what: str, text: str) -> None:
@@ -207,28 +222,62 @@ class Trial:
             self.tell("-", "again")
 
     def _doors(self, name: str) -> list[int]:
-        """The doors a step names.  Raises ``StepError`` when there is no such door."""
+        """The doors a step names; ``look_at`` has seen that they are there."""
         doors = self._locker.doors
         if name == steps.OPEN_DOORS:
             return [index for index, door in enumerate(doors) if door.is_open]
-        found = [index for index, door in enumerate(doors) if door.name == name]
-        if not found:
-            raise steps.StepError(f"there is no door {name}: they are 1 to {len(doors)}")
-        return found
+        return [reference.DOOR_NAMES.index(name)]
 
 
 def event_words(seq: int, event: EventData) -> str:
-    """An event as it came over MQTT."""
-    fields = " ".join(f"{name}={value}" for name, value in event.items() if name != "kind" and value != "")
-    return f"#{seq} {event.kind} {fields}"
+    """An event as it came over MQTT, its particulars in words and in an order that no interpreter chooses."""
+    return (
+        f"#{seq} {event.kind} {in_words(EventData(sorted(event.items())), reference.DOOR_NAMES)[1]}".rstrip()
+    )
+
+
+def look_at(wanted: Sequence[steps.Step]) -> None:
+    """Raises ``StepError`` for what this cabinet has not: a door, or somebody whose code is named."""
+    names = reference.DOOR_NAMES
+    for what, value in wanted:
+        if what in (steps.SHUT, steps.PRY) and value not in (*names, steps.OPEN_DOORS):
+            raise steps.StepError(f"there is no door {value}: they are {names[0]} to {names[-1]}")
+    people = steps.people(wanted)
+    for person in people & _WINDOWS.keys():
+        role, action = _WINDOWS[person][2]
+        if reference.holder(role, action) is None:
+            raise steps.StepError(
+                f"{{{person}}}: this cabinet's file has no [[holder]] with role {role} and action {action}"
+            )
+    if steps.RESIDENT in people and reference.SERVICE != "residence":
+        raise steps.StepError(
+            f'{{resident}}: this cabinet serves no residence; its file says service = "{reference.SERVICE}"'
+        )
 
 
 # --- the MicroPython ground -------------------------------------------------------------------------
 
 
+def _standing_code(host: HostService) -> str:
+    return host.passes.standing(
+        reference.LOCKER, role=events.RESIDENT, action=events.COLLECT, holder=0, door=codes.ANY_DOOR,
+        uses=0, days=1, by=HOST, home=HOME,
+    ).code  # fmt: skip
+
+
 async def _on_micropython(wanted: Sequence[steps.Step], always_open: bool, flashed: bool) -> bool:
     async with Stage(always_open=always_open, flashed=flashed) as stage:
-        trial = Trial(stage.locker, stage.device_key, time.sleep)
+        left = threading.Event()
+
+        def sleep(seconds: float) -> None:
+            if left.wait(seconds):
+                raise Left("interrupted")
+
+        resident = ""
+        if steps.RESIDENT in steps.people(wanted):
+            resident = await asyncio.to_thread(_standing_code, stage.host)
+            stage.host.kick()
+        trial = Trial(stage.locker, stage.device_key, sleep, resident)
 
         def committed(outcome: Outcome) -> None:
             for one in outcome.stored:
@@ -238,10 +287,18 @@ async def _on_micropython(wanted: Sequence[steps.Step], always_open: bool, flash
 
         def ready() -> bool:
             known = stage.host.fleet.locker(reference.LOCKER)
-            return known.connected and known.trust == events.TRUST_SET
+            return known.connected and known.trust == events.TRUST_SET and known.grants.are_there
 
-        await asyncio.to_thread(trial.until_ready, ready)
-        return await asyncio.to_thread(trial.run, wanted)
+        def carry_out() -> bool:
+            trial.until_ready(ready)
+            return trial.run(wanted)
+
+        work = asyncio.ensure_future(asyncio.to_thread(carry_out))
+        try:
+            return await asyncio.shield(work)
+        finally:  # Ctrl+C too: the hand lets go before the stage is taken down
+            left.set()
+            await asyncio.gather(work, return_exceptions=True)
 
 
 # --- the virtual ground -----------------------------------------------------------------------------
@@ -251,13 +308,13 @@ async def _on_micropython(wanted: Sequence[steps.Step], always_open: bool, flash
 def _virtual_locker(always_open: bool) -> Iterator[tuple[SimLocker, Host, bytes]]:
     identity = reference.identity()
     key = bytes.fromhex(identity["device_key"])
-    clock = VirtualClock()
-    host = Host(clock, key, locker=reference.LOCKER)
+    time_there = VirtualClock()
+    host = Host(time_there, key, locker=reference.LOCKER)
     with tempfile.TemporaryDirectory(prefix="consigne-sim-") as directory:
         config = reference.config(1883, always_open)
         locker = SimLocker(
             config, identity, Path(directory), "virtual",
-            clock=clock, network=host.network, psram=reference.PSRAM,
+            clock=time_there, network=host.network, psram=reference.PSRAM,
         )  # fmt: skip
         try:
             yield locker, host, key
@@ -267,7 +324,8 @@ def _virtual_locker(always_open: bool) -> Iterator[tuple[SimLocker, Host, bytes]
 
 def _on_virtual(wanted: Sequence[steps.Step], always_open: bool) -> bool:
     with _virtual_locker(always_open) as (locker, host, key):
-        trial = Trial(locker, key, locker.run_for)
+        resident = codes.new_digits(reference.DIGITS) if steps.RESIDENT in steps.people(wanted) else ""
+        trial = Trial(locker, key, locker.run_for, resident)
         told_seqs: set[int] = set()
 
         def event(topic: str, payload: bytes, _retained: bool) -> None:
@@ -280,14 +338,24 @@ def _on_virtual(wanted: Sequence[steps.Step], always_open: bool) -> bool:
         host.broker.subscribe(f"consigne/1/{reference.LOCKER}/events", event)
         locker.start()
         trial.until_ready(lambda: bool(host.status))
-        host.know_time(int(time.time()))
+        at_s, zone = int(time.time()), reference.TIMEZONE
+        host.know_time(at_s, clock.offset_s(zone, at_s), *clock.next_change(zone, at_s))
         trial.until_ready(lambda: host.status.get("trust") == events.TRUST_SET)
+        if resident:
+            grant = (
+                1, at_s - DAY_S, at_s + DAY_S, events.RESIDENT, events.COLLECT, 0, codes.ANY_DOOR, 0,
+                codes.listed_tag(key, resident).hex(), f"@{HOME}",
+            )  # fmt: skip
+            delta: dict[str, Any] = {"from": 0, "to": 1, "more": 0, "add": [grant], "drop": [], "expect": []}
+            host.command("grants", **delta)
+            trial.until_ready(lambda: host.status.get("grants") == 1)
         return trial.run(wanted)
 
 
 def run(wanted: Sequence[steps.Step], ground: str, always_open: bool = False) -> int:
     """The body of ``consigne sim``; the exit status."""
     try:
+        look_at(wanted)
         if ground == "virtual":
             fine = _on_virtual(wanted, always_open)
         else:

@@ -30,9 +30,18 @@ PSRAM: str = _CABINET.psram  # how it hangs on the chip, "" for none
 DIGITS: int = _CONFIG["digits"]
 LANGUAGE: str = _CONFIG["language"]
 KEYS: str = keys_of(_CONFIG["keypad"])
-COURIER_HOLDER: int = next(
-    (h["number"] for h in _CABINET.data["holder"] if (h["role"], h["action"]) == ("courier", "deposit")), 0
-)
+TIMEZONE = "Europe/Paris"  # of the place where it stands
+SERVICE: str = _CABINET.data["service"]
+DOOR_NAMES: tuple[str, ...] = tuple(door["name"] for door in _CONFIG["doors"])
+
+
+def holder(role: str, action: str) -> int | None:
+    """The number of the first holder of this role and action in the file; None where it has none."""
+    holders = _CABINET.data["holder"]
+    return next((h["number"] for h in holders if (h["role"], h["action"]) == (role, action)), None)
+
+
+COURIER_HOLDER: int = holder("courier", "deposit") or 0
 
 
 def config(broker_port: int, always_open: bool = False) -> WiredConfig:

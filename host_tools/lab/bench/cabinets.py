@@ -47,7 +47,7 @@ class Play(NamedTuple):
         for kind in ("deposited", "collected"):
             if f" {kind} " not in self.printed:
                 return f"no parcel was {kind}"
-        if "Traceback" in self.printed or " fault code=1 " in self.printed:
+        if "Traceback" in self.printed or " fault code task ended" in self.printed:
             return "a task of the firmware failed"
         return ""
 

@@ -1,0 +1,77 @@
+"""Standard output whose reader may go: ``consigne sim .. | head -3`` ends then, as other programs do.
+
+Python ignores SIGPIPE, since a socket raises it too: a write that nobody reads any more is an error in
+whatever thread printed, and the program goes on.  Here such a write is dropped and the main thread is
+interrupted as by Ctrl+C, so whatever was begun is taken down in good order, without a word.
+"""
+
+import io
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+ENDED = 128 + signal.SIGPIPE
+"""The exit status, as a shell tells that of a program that SIGPIPE ended."""
+
+
+class _Pipe(io.FileIO):
+    """A file descriptor; ``is_gone`` once nobody reads it any more."""
+
+    is_gone = False
+    is_last = False  # the program ends anyway
+
+    def write(self, data: "Buffer", /) -> int:
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            if not self.is_gone:
+                self._end()
+            return memoryview(data).nbytes
+
+    def _end(self) -> None:
+        self.is_gone = True
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.fileno())
+        os.close(nowhere)
+        main = threading.main_thread().ident
+        if main is not None and not self.is_last:
+            signal.pthread_kill(main, signal.SIGINT)
+
+
+_pipes: list[_Pipe] = []  # the one that is watched, if any
+
+
+def is_gone() -> bool:
+    """Whether somebody read the output and does not any more."""
+    return any(pipe.is_gone for pipe in _pipes)
+
+
+@contextmanager
+def watched() -> Iterator[None]:
+    """While it lasts, the program ends when its output's reader goes: ``SystemExit`` with ``ENDED``."""
+    before = sys.stdout
+    if before is not sys.__stdout__ or not isinstance(before, io.TextIOWrapper) or before.isatty():
+        yield
+        return
+    before.flush()
+    pipe = _Pipe(before.fileno(), "w", closefd=False)
+    text = io.TextIOWrapper(io.BufferedWriter(pipe), before.encoding, before.errors)
+    text.reconfigure(line_buffering=before.line_buffering, write_through=before.write_through)
+    _pipes.append(pipe)
+    sys.stdout = text
+    try:
+        yield
+    finally:
+        pipe.is_last = True
+        text.flush()
+        sys.stdout = before
+        _pipes.remove(pipe)
+        if pipe.is_gone:
+            raise SystemExit(ENDED)
