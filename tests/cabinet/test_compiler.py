@@ -60,6 +60,11 @@ def test_a_file_that_breaks_a_rule_is_not_compiled(tmp_path: Path) -> None:
         compile_file(tmp_path / "cabinet.toml")
 
 
+def test_a_file_of_another_format_is_told_the_one_that_is_read(tmp_path: Path) -> None:
+    (found,) = problems(tmp_path, changed("format = 1", "format = 2"))
+    assert "only 1 is allowed, found 2; it is the version of this format" in str(found)
+
+
 def test_a_holder_has_no_number_that_may_take_a_revoked_ones_place(tmp_path: Path) -> None:
     row = '[[holder]]\nrole = "courier"\naction = "deposit"\nnumber = {}\n'
     assert problems(tmp_path, f"{GOOD}\n{row.format(HOLDER_MAX)}") == []

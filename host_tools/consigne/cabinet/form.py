@@ -103,9 +103,12 @@ class _Form:
         size = value if field.kind in (int, float) else len(value)
         if not field.low <= size <= field.high:
             what = " characters" if field.kind is str else " entries" if field.kind is list else ""
+            allowed = f"allowed are {field.low:g} to {field.high:g}"
+            if field.low == field.high:
+                allowed = f"only {field.low:g} is allowed"
             self._wrong(
                 where,
-                f"allowed are {field.low:g} to {field.high:g}{what}, found {size}",
+                f"{allowed}{what}, found {size}",
                 f"it is {field.meaning}",
             )
             return False

@@ -43,7 +43,7 @@ def _pin(meaning: str, default: Any = REQUIRED) -> Field:
 
 
 SITE: Table = {
-    "format": Field(int, "version of this format", low=1, high=1),
+    "format": Field(int, "the version of this format", low=1, high=1),
     "board": Field(str, "controller board: the name of a profile", low=1, high=32),
     "revision": Field(str, "of this file, as it stands on its drawings", "-", 1, 8),
     "revised": Field(str, "the day of that revision, as 2026-11-29", "", 0, 10),

@@ -51,8 +51,9 @@ def test_an_announcement_repeated_by_a_caller_who_missed_the_answer_changes_noth
     [("", "1 to 40"), ("X" * 41, "1 to 40"), ("caf\u00e9", "ASCII"), ("RR123456784FR", "check digit")],
 )
 def test_an_impossible_label_is_explained(parcels, id_, said):
-    with pytest.raises(Invalid, match=said):
+    with pytest.raises(Invalid, match=said) as refused:
         parcels.announce(id_, "L1")
+    assert str(refused.value)[-1].isalnum(), "a page ends the sentence"
 
 
 def test_a_parcel_that_fits_nowhere_is_not_announced(parcels):

@@ -62,7 +62,7 @@ def canonical_id(text: str) -> str:
         explained = {
             labels.R_LABEL_LENGTH: "a parcel id has 1 to 40 characters",
             labels.R_LABEL_CHARS: "a parcel id is made of printable ASCII characters",
-            labels.R_LABEL_CHECK: "the check digit of the parcel id is wrong: was it misread?",
+            labels.R_LABEL_CHECK: "the check digit of the parcel id is wrong; it may have been misread",
         }
         raise Invalid(explained[reason])
     return str(id_)
