@@ -54,7 +54,7 @@ def test_a_command_whose_output_nobody_reads_ends_without_a_word(arguments: tupl
 
 def test_a_virtual_board_ends_with_its_reader(tmp_path: Path) -> None:
     arguments = ("device", "virtual", "flash.bin", "--micropython", "v1.28.0")
-    assert after_lines(1, *arguments, folder=tmp_path) == (ENDED, "")
+    assert after_lines(0, *arguments, folder=tmp_path) == (ENDED, "")
 
 
 def test_ctrl_c_ends_a_simulation_that_waits_for_hours() -> None:
