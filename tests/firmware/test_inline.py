@@ -71,6 +71,14 @@ def test_an_inlined_program_does_what_it_did(tmp_path: Path) -> None:
     assert run(inline(FILES), tmp_path / "inlined", statement) == plain
 
 
+def test_what_is_left_out_at_the_top_of_a_module_leaves_an_empty_line() -> None:
+    """A ``pass`` would do nothing, and take a byte of the image each: there are hundreds."""
+    files = {**FILES, "app/late.py": b"def late():\n    from .events import KEY\n\n    return KEY\n"}
+    inlined = inline({**files, "main.py": b"from app import user, late\n\nlate.late()\nuser.main()\n"})
+    assert b"pass" not in inlined["app/events.py"] + inlined["app/user.py"]
+    assert inlined["app/late.py"] == b"def late():\n    pass\n\n    return 1\n"
+
+
 def test_the_device_never_hears_of_a_constants_name() -> None:
     inlined = inline(FILES)
     for name in (b"SCAN", b"LEAST", b"CUSTOMER", b"COURIER", b"WORDS", b"described", b"const"):

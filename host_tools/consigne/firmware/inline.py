@@ -123,7 +123,7 @@ def _leave_checks_out(module: Module) -> None:
     for statement in module.tree.body:
         test = statement.test if isinstance(statement, ast.If) and not statement.orelse else None
         if isinstance(test, ast.Name) and test.id == "TYPE_CHECKING":
-            module.replace(statement, "pass")
+            module.replace(statement, "")
 
 
 def _leave_annotations_out(module: Module) -> None:
@@ -217,7 +217,8 @@ def _put_in(module: Module, by_name: dict[str, Module]) -> None:
         if len(left) < len(node.names):
             kept = ", ".join(item.name + (f" as {item.asname}" if item.asname else "") for item in left)
             start = "from " + "." * node.level + (node.module or "") + " import "
-            module.replace(node, start + kept if left else "pass")
+            nothing = "" if node in module.tree.body else "pass"  # a function or a branch must not be empty
+            module.replace(node, start + kept if left else nothing)
 
 
 def origin_of(module: Module, node: ast.ImportFrom) -> str:
@@ -270,7 +271,7 @@ def _leave_out(modules: Iterable[Module]) -> None:
         for statement in module.tree.body:
             names = _defined(statement)
             if names and not mentioned.intersection(names):
-                module.replace(statement, "pass")
+                module.replace(statement, "")
 
 
 def _defined(statement: ast.stmt) -> list[str]:
