@@ -25,7 +25,6 @@ from micropython import const
 from .core import events, reasons, records
 from .core.access import ACTION, DURESS, HOLDER, REASON, REF, ROLE
 from .core.labels import CODE_DIGITS_MAX
-from .core.session import ALARM_DURESS
 from .core.windows import ANSWER_NUMBERS
 from .supervisor import SERVICE
 
@@ -160,7 +159,7 @@ class Console:
             "",
         )
         if verdict[DURESS]:
-            self._fact(records.ALARM, ALARM_DURESS, verdict[ROLE], verdict[HOLDER], records.ANY_DOOR)
+            self._fact(records.ALARM, events.ALARM_DURESS, verdict[ROLE], verdict[HOLDER], records.ANY_DOOR)
         self._start_for_service()
         return "right; starting for service"
 

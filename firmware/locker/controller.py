@@ -54,7 +54,6 @@ _SLICE_MS = const(100)  # the longest a deadline is overlooked
 _HOUSEKEEPING_MS = const(1_000)
 _PULSE_POLL_MS = const(20)
 _INBOX_MAX = const(64)
-_TIME_FROM_HOST = const(1)
 
 # What the host's retained pictures show; a record of these kinds makes them stale.
 _OCCUPANCY_KINDS = (
@@ -194,7 +193,7 @@ class Controller:
         if self.time_set:
             self.time_set(body["t"])
         if trust == events.TRUST_FLOOR:
-            self.sink((events.EV_TIME, before_s, _TIME_FROM_HOST))
+            self.sink((events.EV_TIME, before_s, events.TIME_FROM_HOST))
         self.sink((events.EV_ORDER, body))
 
     def fact(self, kind: int, *values: "Value") -> None:

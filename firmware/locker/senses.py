@@ -23,7 +23,6 @@ _CLOCK_OFF_S = const(2)  # by so much the chip may differ from the host before i
 # A chip that is so far ahead of the journal has the wrong time, however sound it looks: a locker is not
 # stored for longer, and a clock that believed it could never go back.
 _AHEAD_MAX_S = const(63_072_000)
-_TIME_FROM_CHIP = const(2)  # records.TIME_SET: 1 is the host
 
 _SILENT = "clock: no answer"
 
@@ -110,7 +109,7 @@ class Senses:
         if self._chip_told:
             self._hear(self._chip_told)
         if self._before_s >= 0:
-            self._controller.sink((events.EV_TIME, self._before_s, _TIME_FROM_CHIP))
+            self._controller.sink((events.EV_TIME, self._before_s, events.TIME_FROM_CHIP))
 
     def door_sink(self, sink):
         """A sink for the doors' sensors that shows the lights what they say, too."""

@@ -17,8 +17,6 @@ from .journal.log import Journal
 from .supervisor import HOST, SERVICE, Supervisor
 from .sweeping import Sweeper
 
-_FAULT_TASK = 1  # records.FAULT: a task ended
-_FAULT_PART = 2  # a part does not answer, or does again
 _PULSE_LATE_MS = 100  # the line of a coil is released so much later at most
 _LOOK_MS = 20
 _START_MS = 60_000  # what ends within this time of its start has not started
@@ -108,12 +106,12 @@ class Locker:
 
     def _task_report(self, name, text):
         print("fault:", name, text)
-        self._controller.fact(records.FAULT, _FAULT_TASK, name)
+        self._controller.fact(records.FAULT, events.FAULT_TASK, name)
 
     def _part_report(self, text):
         print("part:", text)
         self._controller.fact(
-            records.FAULT, _FAULT_PART, text[: records.PARCEL_ID_BYTES_MAX]
+            records.FAULT, events.FAULT_PART, text[: records.PARCEL_ID_BYTES_MAX]
         )  # ASCII, one byte each
 
     def _sweep(self, parts, panel):

@@ -44,9 +44,10 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 
 CAUSES = """
+from locker.core import events
 from locker.drivers import board
 from locker.drivers.watchdog import Watchdog
-names = {board.CAUSE_POWER: "power", board.CAUSE_WATCHDOG: "watchdog", board.CAUSE_SOFTWARE: "software"}
+names = {events.CAUSE_POWER: "power", events.CAUSE_WATCHDOG: "watchdog", events.CAUSE_SOFTWARE: "software"}
 print("cause", names.get(board.boot_cause()))
 """
 
@@ -64,7 +65,7 @@ print("cause", names.get(board.boot_cause()))
 def test_the_journal_says_why_the_board_started_as_the_port_tells_it(
     start: Start, ending: str, act: Callable[..., None], expected: str
 ) -> None:
-    once = f"if board.boot_cause() == board.CAUSE_POWER:\n    {ending}\n" if ending else ""
+    once = f"if board.boot_cause() == events.CAUSE_POWER:\n    {ending}\n" if ending else ""
     locker = start(CAUSES + once)
     locker.run_for(1)
     act(locker.board)

@@ -30,12 +30,12 @@ def test_a_forced_door_is_heard_and_one_that_was_asked_for_is_not():
 def test_the_lid_is_an_alarm_of_no_door_and_stands_in_the_status_until_it_is_shut():
     rig = _bench()
     rig.send((events.EV_SENSE, events.SENSE_LID, True))
-    assert _facts(rig, records.ALARM) == [(senses.ALARM_LID, 0, 0, records.ANY_DOOR)]
+    assert _facts(rig, records.ALARM) == [(events.ALARM_LID, 0, 0, records.ANY_DOOR)]
     assert (events.BEEP_ALARM,) in rig.of(events.FX_BEEP)
     assert rig.core.senses.complaints() == ["lid open"]
     rig.send((events.EV_SENSE, events.SENSE_LID, False))
     assert rig.core.senses.complaints() == []
-    assert _facts(rig, records.FAULT) == [(senses.FAULT_CABINET, "lid closed")]
+    assert _facts(rig, records.FAULT) == [(events.FAULT_CABINET, "lid closed")]
 
 
 def test_the_mains_turn_the_lamp_and_come_back():
@@ -119,7 +119,7 @@ def test_a_worn_switch_that_comes_and_goes_for_hours_fills_no_journal_and_is_hea
     assert rig.of(events.FX_BEEP).count((events.BEEP_ALARM,)) == 150
     assert rig.core.senses.complaints() == []
     rig.pass_s(3600)
-    assert _facts(rig, records.FAULT)[-1] == (senses.FAULT_CABINET, "cabinet: 280 more changes")
+    assert _facts(rig, records.FAULT)[-1] == (events.FAULT_CABINET, "cabinet: 280 more changes")
     rig.send((events.EV_SENSE, events.SENSE_LID, True))
     assert len(_facts(rig, records.ALARM)) == 11
     rig.pass_s(3600)

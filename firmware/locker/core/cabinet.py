@@ -10,10 +10,9 @@ from time import ticks_add, ticks_diff
 
 from micropython import const
 
-from . import doors, records
+from . import doors, events, records
 from .compartments import Compartments
 from .events import FX_PULSE
-from .health import FAULT_LATCH
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -199,7 +198,7 @@ class Cabinet(Compartments):
         was_weak = self.health.is_weak(index)
         self._record(kind, *values)
         if self.health.is_weak(index) and not was_weak:
-            self._record(records.FAULT, FAULT_LATCH, self.health.text(index))
+            self._record(records.FAULT, events.FAULT_LATCH, self.health.text(index))
 
     def _give_up(self, index: int, d: "Door", now: "Now") -> None:
         """This door is not offered to the next parcel before it has been seen to open again."""

@@ -35,9 +35,6 @@ _BODY = ">BBHHIII"
 _BODY_BYTES = const(18)
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
-DAY_S = const(86400)
-HOUR_S = const(3600)
-
 _BLOCK_BYTES = const(64)
 _IPAD = int.from_bytes(b"\x36" * 64, "big")
 _OPAD = int.from_bytes(b"\x5c" * 64, "big")

@@ -47,7 +47,6 @@ FLOOR_TIMER = const(3)
 
 _FLOOR_MS = const(3_600_000)  # an unknown time after a restart is at most this much too early
 _EXPECTED_MAX = const(256)
-_FAULT_SCANNER = const(5)  # records.FAULT: many tokens were refused (3 is health.py's, 4 senses.py's)
 
 _OF_ORDER = {
     cabinet.ORDERED: orders.OK,
@@ -251,7 +250,9 @@ class Core:
                 self.senses.hour()
             untold = self.access.untold_tokens()
             if untold:
-                self.record(records.FAULT, _FAULT_SCANNER, "scanner: {} more refused tokens".format(untold))
+                self.record(
+                    records.FAULT, events.FAULT_SCANNER, "scanner: {} more refused tokens".format(untold)
+                )
             earned = self.access.throttle_due(now)
             if earned:  # tries that a restart would otherwise take back
                 self.record(records.THROTTLE_STATE, *earned)

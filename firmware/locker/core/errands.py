@@ -27,12 +27,10 @@ if TYPE_CHECKING:
     from ..ports import Now
 
 
-ALARM_REPORTED = const(1)  # a customer says the parcel is missing or wrong
-
 _OPENING_MS = const(30_000)
 _STUCK_MS = const(25_000)  # shorter than the cabinet waits for a hand that pulls
 _DOOR_OPEN_MS = const(90_000)
-_MENU_MS = const(60_000)
+MENU_MS = const(60_000)
 
 
 class Errands(Dialog):
@@ -105,7 +103,7 @@ class Errands(Dialog):
         role, holder, _ = self.who
         if self.menu == SERVICE:
             return  # a technician reports with better tools
-        self._core.cabinet.report_problem(self.door, role, holder, ALARM_REPORTED)
+        self._core.cabinet.report_problem(self.door, role, holder, events.ALARM_REPORTED)
         self._say(screens.REPORTED, self._name())
 
     def _do_say_close_it(self, now: "Now") -> None:
@@ -136,11 +134,11 @@ class Errands(Dialog):
     def _ask(self) -> None:
         """What the menu asks for, with what of it is typed."""
         if self.menu == SERVICE:
-            self._go(SERVICE, _MENU_MS, screens.SERVICE, self.typed)
+            self._go(SERVICE, MENU_MS, screens.SERVICE, self.typed)
         elif self.menu == PICK_OUT:
-            self._go(PICK_OUT, _MENU_MS, screens.PICK_OUT, self.count)
+            self._go(PICK_OUT, MENU_MS, screens.PICK_OUT, self.count)
         else:
-            self._go(COURIER, _MENU_MS, screens.COURIER, self.count)
+            self._go(COURIER, MENU_MS, screens.COURIER, self.count)
 
     def _complain(self, screen: str, *args: str | int) -> None:
         """Something is wrong with this parcel; who has a menu goes on with the next."""
@@ -148,7 +146,7 @@ class Errands(Dialog):
             self._fail(screen, *args)
             return
         self._beep(events.BEEP_ERROR)
-        self._go(self.menu, _MENU_MS, screen, *args)
+        self._go(self.menu, MENU_MS, screen, *args)
 
     def _do_say_bad_scan_stay(self, now: "Now") -> None:
         self._complain(screens.BAD_SCAN)
@@ -171,7 +169,7 @@ class Errands(Dialog):
             self.low = bool(size & 0x10)
             self._give_compartment(size & 0x0F, now)
         else:
-            self._go(SIZE, _MENU_MS, screens.WHICH_SIZE)
+            self._go(SIZE, MENU_MS, screens.WHICH_SIZE)
 
     def _do_size(self, now: "Now", digit: str) -> None:
         if digit in "1234":

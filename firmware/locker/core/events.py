@@ -22,6 +22,30 @@ VIA_SCANNER = const(2)
 VIA_COMMAND = const(3)
 VIA_CONSOLE = const(4)
 
+# --- what the numbers in some records say --------------------------------------------------------------
+# records.BOOT: why the board started (``ports/esp32/modmachine.c``, ``mp_machine_reset_cause``).  Earlier
+# firmware wrote 2 for a software restart; the reset button looks like power-up.
+CAUSE_UNKNOWN = const(0)
+CAUSE_POWER = const(1)  # power, its failing (brown-out), or the reset button
+CAUSE_WATCHDOG = const(3)
+CAUSE_SOFTWARE = const(4)  # the board was told to start anew, or its interpreter broke: a fault is journaled
+
+# records.FAULT
+FAULT_TASK = const(1)  # a task ended
+FAULT_PART = const(2)  # a part does not answer, or does again
+FAULT_LATCH = const(3)  # a latch is weak
+FAULT_CABINET = const(4)  # mains, supply or warmth are amiss, or are well again
+FAULT_SCANNER = const(5)  # many tokens were refused
+
+# records.ALARM
+ALARM_REPORTED = const(1)  # a customer says the parcel is missing or wrong
+ALARM_DURESS = const(2)
+ALARM_LID = const(3)
+
+# records.TIME_SET: who knew the time
+TIME_FROM_HOST = const(1)
+TIME_FROM_CHIP = const(2)
+
 # --- events -----------------------------------------------------------------------------------------------
 EV_KEY = const(1)  # key: str of one character, "0".."9", "*", "#" (and "A".."D" on 4x4)
 EV_KEYS_TOGETHER = const(2)  # several keys at once: nobody can say which

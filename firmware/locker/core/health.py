@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from ..ports import Latch
 
 
-FAULT_LATCH = const(3)  # records.FAULT: a latch is weak (1 and 2 are told by the shell)
-
 # usual_ms, recent_ms: from the pulse to the open door, averages over about 32 and 4 openings;
 # trouble: each opening takes an eighth of it away; pulses of the order under way, bit 7: weak
 _ROW = ">HHBB"

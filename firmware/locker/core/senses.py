@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from .core import Core
 
 
-ALARM_LID = const(3)  # records.ALARM: 1 is errands.py's, 2 session.py's
-FAULT_CABINET = const(4)  # records.FAULT: 1 and 2 are the shell's, 3 is health.py's
-
 _SAG_STEP_MV = const(200)  # a change by so much is journaled
 _RECOVERED_MV = const(300)  # above the limit: no more weak
 _HOT_C = const(60)  # the glass of a display is good for so much
@@ -99,7 +96,7 @@ class Senses:
     def _lid(self, is_open: int) -> None:
         if is_open:
             if self._is_worth_telling():
-                self._core.record(records.ALARM, ALARM_LID, 0, 0, records.ANY_DOOR)
+                self._core.record(records.ALARM, events.ALARM_LID, 0, 0, records.ANY_DOOR)
             self._core.effect((events.FX_BEEP, events.BEEP_ALARM))
             self._amiss[_LID] = "lid open"
         elif self._amiss[_LID]:
@@ -128,7 +125,7 @@ class Senses:
     def _tell(self, sense: int, amiss: str, over: str) -> None:
         self._amiss[sense] = amiss
         if self._is_worth_telling():
-            self._core.record(records.FAULT, FAULT_CABINET, amiss or over)
+            self._core.record(records.FAULT, events.FAULT_CABINET, amiss or over)
 
     def _is_worth_telling(self) -> bool:
         """Count a change; the status knows of it also when it gets no record."""
@@ -140,7 +137,7 @@ class Senses:
         untold = self._told - _TOLD_MAX
         self._told = 0
         if untold > 0:
-            self._core.record(records.FAULT, FAULT_CABINET, "cabinet: {} more changes".format(untold))
+            self._core.record(records.FAULT, events.FAULT_CABINET, "cabinet: {} more changes".format(untold))
 
     # --- questions ----------------------------------------------------------------------------------
 

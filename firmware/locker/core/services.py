@@ -8,7 +8,9 @@ from micropython import const
 
 from . import cabinet, doors, events, reasons, screens
 from .dialog import COURIER, DIGIT, HASH, IDLE, PICK_OUT, STAR, TIMEOUT
+from .errands import MENU_MS
 from .session import Session
+from .timekeeping import DAY_S
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,8 +22,6 @@ if TYPE_CHECKING:
 CONFIRM = "confirm"  # waits for a clerk who looks at a paper; a state that only a counter has
 
 _CONFIRM_MS = const(60_000)
-_MENU_MS = const(60_000)
-_DAY_S = const(86_400)
 _THURSDAY = const(3)  # the first of January 1970, where Monday is 0
 _PARCELS_MAX = const(9)  # for one home at a time
 _NEXT = "0"
@@ -39,8 +39,8 @@ class Attended(Session):
         if not self._core.hours or not local.told or now[2] != events.TRUST_SET:
             return None
         time_s = now[1] + local.offset_s(now[1])
-        opens, closes = self._core.hours[(time_s // _DAY_S + _THURSDAY) % 7]
-        return opens, closes, time_s % _DAY_S // 60
+        opens, closes = self._core.hours[(time_s // DAY_S + _THURSDAY) % 7]
+        return opens, closes, time_s % DAY_S // 60
 
     def _closed(self, now: "Now") -> "Screen | None":
         """``(screen, args)`` to say so; None while it is open, or when that is not known."""
@@ -136,7 +136,7 @@ class Residence(Session):
 
     def _ask(self) -> None:
         if self.menu == COURIER:
-            self._go(COURIER, _MENU_MS, screens.HOME, self.count, self.typed)
+            self._go(COURIER, MENU_MS, screens.HOME, self.count, self.typed)
         else:
             super()._ask()
 

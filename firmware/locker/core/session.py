@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from ..ports import Now, Screen, Verdict
 
 
-ALARM_DURESS = const(2)
-
 _TYPING_MS = const(20_000)
 _SECOND_MS = const(1_000)
 _LOCKED_SHOWN_S = const(15)  # how long the countdown stays before the idle screen returns
@@ -205,7 +203,7 @@ class Session(Errands):
             return
         self._core.record(records.ACCEPTED, self.via, role, action, holder, ref, parcel)
         if duress:
-            self._core.record(records.ALARM, ALARM_DURESS, role, holder, records.ANY_DOOR)
+            self._core.record(records.ALARM, events.ALARM_DURESS, role, holder, records.ANY_DOOR)
         self.who = (role, holder, ref)
         self._beep(events.BEEP_OK)
         self._serve(action, door, parcel, now)

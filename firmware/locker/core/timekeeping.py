@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 EARLIEST_S = const(1704067200)  # 2024-01-01: older than any locker; 1970 and 2000 are clocks not set
 LATEST_S = const(4294967295)  # 2106-02-07: what four bytes in a record hold
 MINUTE_S = const(60)
+HOUR_S = const(3600)
+DAY_S = const(86_400)
 AHEAD_MAX_S = const(600)  # a set point this far behind the floor is drift; beyond, someone is wrong
 
 

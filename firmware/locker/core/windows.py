@@ -10,6 +10,7 @@ from micropython import const
 
 from . import codes, events, livecodes
 from .limits import HOLDERS_MAX
+from .timekeeping import DAY_S, HOUR_S
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,11 +26,11 @@ _ANSWER_SLOT = 1 << 31  # no slot of a real hour or day: those end with the cloc
 ANSWER_NUMBERS = const(1_000_000_000)
 
 SLOT_S = {
-    events.COURIER: codes.DAY_S,
-    events.CLERK: codes.DAY_S,
-    events.TECHNICIAN: codes.HOUR_S,
-    events.MERCHANT: codes.DAY_S,
-    events.PARTNER: codes.DAY_S,
+    events.COURIER: DAY_S,
+    events.CLERK: DAY_S,
+    events.TECHNICIAN: HOUR_S,
+    events.MERCHANT: DAY_S,
+    events.PARTNER: DAY_S,
 }
 
 
@@ -79,12 +80,12 @@ class Windows:
 
     def fill(self, epoch_s: int, cells_max: int) -> int:
         """Prepare up to ``cells_max`` missing cells; returns how many were prepared."""
-        wanted = _first_slot(epoch_s, codes.DAY_S), _first_slot(epoch_s, codes.HOUR_S)
+        wanted = _first_slot(epoch_s, DAY_S), _first_slot(epoch_s, HOUR_S)
         if wanted == self._ready:
             return 0
         done = 0
         for i in range(len(self.holders)):
-            first = wanted[0] if SLOT_S[self.holders[i][0]] == codes.DAY_S else wanted[1]
+            first = wanted[0] if SLOT_S[self.holders[i][0]] == DAY_S else wanted[1]
             for slot in (first, first + 1):
                 cell = 2 * i + slot % 2
                 if self._slots[cell] != slot and slot >= 0:

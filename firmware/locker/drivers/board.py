@@ -7,20 +7,15 @@ import esp32
 import machine
 from micropython import const
 
-# records.BOOT: why the board started (``ports/esp32/modmachine.c``, ``mp_machine_reset_cause``).  Earlier
-# firmware wrote 2 for a software restart; the reset button looks like power-up.
-CAUSE_UNKNOWN = const(0)
-CAUSE_POWER = const(1)  # power, its failing (brown-out), or the reset button
-CAUSE_WATCHDOG = const(3)
-CAUSE_SOFTWARE = const(4)  # the board was told to start anew, or its interpreter broke: a fault is journaled
+from ..core import events
 
 _FROM_1970_TO_2000_S = const(946_684_800)
 _CALENDAR_END_S = const(3_094_168_447)  # 2068-01-19: up to v1.26 ``gmtime`` takes no more seconds since 2000
 _CAUSES = (
-    (machine.PWRON_RESET, CAUSE_POWER),
-    (machine.HARD_RESET, CAUSE_SOFTWARE),
-    (machine.WDT_RESET, CAUSE_WATCHDOG),
-    (machine.SOFT_RESET, CAUSE_SOFTWARE),
+    (machine.PWRON_RESET, events.CAUSE_POWER),
+    (machine.HARD_RESET, events.CAUSE_SOFTWARE),
+    (machine.WDT_RESET, events.CAUSE_WATCHDOG),
+    (machine.SOFT_RESET, events.CAUSE_SOFTWARE),
 )
 
 
@@ -30,7 +25,7 @@ def boot_cause() -> int:
     for theirs, ours in _CAUSES:
         if theirs == cause:
             return ours
-    return CAUSE_UNKNOWN
+    return events.CAUSE_UNKNOWN
 
 
 def heap_room() -> int:

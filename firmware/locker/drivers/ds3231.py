@@ -7,6 +7,8 @@ was cleared: then what the registers show is no time.
 
 from micropython import const
 
+from ..core.timekeeping import DAY_S
+
 _TIME = const(0x00)
 _CONTROL = const(0x0E)
 _STATUS = const(0x0F)
@@ -86,7 +88,7 @@ def _month_days(month: int, year: int) -> int:
 
 
 def _registers(epoch_s: int) -> bytes:
-    days, left_s = divmod(epoch_s, 86_400)
+    days, left_s = divmod(epoch_s, DAY_S)
     days -= _DAYS_TO_2000
     weekday = (days + 5) % 7 + 1  # 2000-01-01 was a Saturday; 1 is a Monday
     year = 0

@@ -16,8 +16,8 @@ from micropython import const
 from ..core.limits import PULSE_MS_MAX
 
 # 80 MHz / 255 = 313,725 ticks a second, the slowest the RMT can; an item has 15 bits: 104 ms.
-_CLOCK_DIV = const(255)
-_ITEM_TICKS_MAX = const(32767)
+CLOCK_DIV = const(255)
+ITEM_TICKS_MAX = const(32767)
 _RELEASE_TRIES = const(3)
 
 
@@ -69,8 +69,8 @@ class RelayLocks:
         answer; its doors raise ``OSError`` in ``start`` until it does.  ``arm_pin`` belongs to
         RMT ``channel`` from now on.
         """
-        self._arm = esp32.RMT(channel, pin=Pin(arm_pin, Pin.OUT, value=0), clock_div=_CLOCK_DIV)
-        self._ticks_per_s = self._arm.source_freq() // _CLOCK_DIV
+        self._arm = esp32.RMT(channel, pin=Pin(arm_pin, Pin.OUT, value=0), clock_div=CLOCK_DIV)
+        self._ticks_per_s = self._arm.source_freq() // CLOCK_DIV
         self._lines = lines
         self._chips = chips
         self._readable = [chip for chip in chips if hasattr(chip, "stray")]
@@ -155,6 +155,6 @@ class RelayLocks:
     def _items(self, pulse_ms: int):
         """The pulse as durations in ticks of equal length, rounded down in sum."""
         ticks = self._ticks_per_s * pulse_ms // 1000
-        count = (ticks + _ITEM_TICKS_MAX - 1) // _ITEM_TICKS_MAX
+        count = (ticks + ITEM_TICKS_MAX - 1) // ITEM_TICKS_MAX
         each = ticks // count
         return (each,) * (count - 1) + (ticks - each * (count - 1),)

@@ -12,13 +12,12 @@ import time
 from micropython import const
 
 from .rs485board import Board  # noqa: F401 - part of this module's face
-from .rs485wire import Wire
+from .rs485wire import QUIET_MS, Wire
 
 _STEP_MS = const(1)  # between two looks at what has arrived
 _REPLY_MS = const(80)  # from the end of a request to the first byte of the reply, at most
 _LATE_MS = const(20)  # later than the last time
 _NOISE_MS = const(200)  # from the end of a request until a wire that will not rest is given up
-_QUIET_MS = const(6)  # without a byte: a frame has ended
 _CYCLE_MS = const(100)  # a short bus is not asked more often than this
 _PAUSE_MS = const(10)
 _MISSES_MAX = const(3)
@@ -220,7 +219,7 @@ class Bus:
             if wire.count != seen:
                 seen = wire.count
                 heard_ms = now_ms
-            quiet = seen and time.ticks_diff(now_ms, heard_ms) >= _QUIET_MS
+            quiet = seen and time.ticks_diff(now_ms, heard_ms) >= QUIET_MS
             wanted = codec.reply_bytes(n)
             if quiet or 0 < wanted <= seen:
                 end = codec.reply(n, wire.heard, seen, board.bits)

@@ -7,15 +7,14 @@ import esp32
 from machine import UART, Pin
 from micropython import const
 
+from .relays import CLOCK_DIV, ITEM_TICKS_MAX
+
 _STEP_MS = const(2)  # between two looks at what has arrived
-_QUIET_MS = const(6)  # without a byte: a frame has ended (3.5 characters at 9600 baud are 4 ms)
+QUIET_MS = const(6)  # without a byte: a frame has ended (3.5 characters at 9600 baud are 4 ms)
 _FRAME_MAX = const(16)
 _BUFFER_BYTES = const(160)
 _KEPT_BYTES = const(64)  # of a full buffer: more than the longest reply
 
-# 80 MHz / 255, and the longest of an RMT item: see relays.py
-_CLOCK_DIV = const(255)
-_ITEM_TICKS_MAX = const(32767)
 # The timer of the transmitter starts before the UART: an interpreter that is interrupted between the two
 # must not cut the end of a frame.  No board known answers sooner than 2 ms after a request.
 _TURN_US = const(1_500)
@@ -33,8 +32,8 @@ class Wire:
         self._driver = None
         if wire["de"] >= 0:
             pin = Pin(wire["de"], Pin.OUT, value=0)
-            self._driver = esp32.RMT(rmt_channel, pin=pin, clock_div=_CLOCK_DIV)
-            self._ticks_per_s = self._driver.source_freq() // _CLOCK_DIV
+            self._driver = esp32.RMT(rmt_channel, pin=pin, clock_div=CLOCK_DIV)
+            self._ticks_per_s = self._driver.source_freq() // CLOCK_DIV
         self.out = bytearray(_FRAME_MAX)
         self.heard = bytearray(_BUFFER_BYTES)
         self._view = memoryview(self.heard)
@@ -45,7 +44,7 @@ class Wire:
         us = length * self._byte_us
         frame = memoryview(self.out)[:length]
         if self._driver is not None:
-            pulse = (min((us + _TURN_US) * self._ticks_per_s // 1_000_000, _ITEM_TICKS_MAX),)
+            pulse = (min((us + _TURN_US) * self._ticks_per_s // 1_000_000, ITEM_TICKS_MAX),)
             self._driver.write_pulses(pulse, 1)  # from here to the UART nothing is allocated: no collection
         self._uart.write(frame)
         return us // 1000 + 1
@@ -77,6 +76,6 @@ class Wire:
                 spoke = True
                 heard_ms = time.ticks_ms()
                 self.count = 0
-            if spoke and time.ticks_diff(time.ticks_ms(), heard_ms) >= _QUIET_MS:
+            if spoke and time.ticks_diff(time.ticks_ms(), heard_ms) >= QUIET_MS:
                 return
             await asyncio.sleep_ms(_STEP_MS)

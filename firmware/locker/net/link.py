@@ -7,11 +7,11 @@ from micropython import const
 
 from .backoff import Backoff
 
-_JOIN_S = const(20)  # association and DHCP; slow access points take some ten seconds
-_POLL_S = 0.25
+_JOIN_MS = const(20_000)  # association and DHCP; slow access points take some ten seconds
+POLL_MS = const(250)  # between two looks at the interface
 _RETRY_FIRST_S = const(2)
 _RETRY_MOST_S = const(120)
-_FOR_EVER_S = const(3600)  # of a task that has nothing to do, and must not end: that would be a fault
+FOR_EVER_S = const(3600)  # of a task that has nothing to do, and must not end: that would be a fault
 
 # RuntimeError is what the port makes of an error of the driver's that it has no word for
 # (``ports/esp32/network_common.c``, ``esp_exceptions_helper``).
@@ -64,7 +64,7 @@ class WifiLink:
     async def run(self) -> None:
         """Keep it up; never returns."""
         while self._wlan is None:
-            await asyncio.sleep(_FOR_EVER_S)
+            await asyncio.sleep(FOR_EVER_S)
         backoff = Backoff(_RETRY_FIRST_S, _RETRY_MOST_S)
         while not self._activate():
             await asyncio.sleep(backoff.next_s())
@@ -73,7 +73,7 @@ class WifiLink:
             if await self._join():
                 backoff.reset()
                 while self._wlan.isconnected():
-                    await asyncio.sleep(_POLL_S)
+                    await asyncio.sleep_ms(POLL_MS)
             self._leave()
             await asyncio.sleep(backoff.next_s())
 
@@ -82,12 +82,12 @@ class WifiLink:
             self._wlan.connect(self._ssid, self._password)
         except _REFUSALS:
             return False  # the radio is busy; ``run`` leaves, waits and tries again
-        waited_s = 0
+        waited_ms = 0
         while not self._wlan.isconnected():
-            if waited_s >= _JOIN_S:
+            if waited_ms >= _JOIN_MS:
                 return False
-            await asyncio.sleep(_POLL_S)
-            waited_s += _POLL_S
+            await asyncio.sleep_ms(POLL_MS)
+            waited_ms += POLL_MS
         return True
 
     def _leave(self) -> None:

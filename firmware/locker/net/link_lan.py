@@ -15,17 +15,16 @@ from machine import SPI, Pin
 from micropython import const
 
 from .backoff import Backoff
+from .link import FOR_EVER_S, POLL_MS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .. import ports
 
-_POLL_S = 0.25
 # Negotiation and DHCP take some seconds; ESP-IDF repeats DHCP by itself.  What it does not mend is a
 # negotiation that broke off: then the interface is stopped and started, at first after half a minute.
 _RETRY_FIRST_S = const(30)
 _RETRY_MOST_S = const(600)
-_FOR_EVER_S = const(3600)  # of a task that has nothing to do, and must not end: that would be a fault
 
 _INTERFACE = "LAN"  # by its name: the type checker's stub of it is empty
 
@@ -95,13 +94,13 @@ class LanLink:
     async def run(self) -> None:
         """Keep it up; never returns."""
         while self._lan is None:
-            await asyncio.sleep(_FOR_EVER_S)
+            await asyncio.sleep(FOR_EVER_S)
         backoff = Backoff(_RETRY_FIRST_S, _RETRY_MOST_S)
         while True:
             if await self._came_up(backoff.next_s()):
                 backoff.reset()
                 while self._lan.isconnected():
-                    await asyncio.sleep(_POLL_S)
+                    await asyncio.sleep_ms(POLL_MS)
             else:
                 self._lan.active(False)
 
@@ -111,9 +110,10 @@ class LanLink:
             self._lan.active(True)  # does nothing while it is
         except OSError:
             pass  # tried again when the patience has run out
+        left_ms = 1000 * patience_s
         while not self._lan.isconnected():
-            if patience_s <= 0:
+            if left_ms <= 0:
                 return False
-            await asyncio.sleep(_POLL_S)
-            patience_s -= _POLL_S
+            await asyncio.sleep_ms(POLL_MS)
+            left_ms -= POLL_MS
         return True

@@ -40,11 +40,9 @@ import tls
 from micropython import const
 
 from ..core.events import TRUST_FLOOR
-from ..core.timekeeping import EARLIEST_S
+from ..core.timekeeping import DAY_S, EARLIEST_S, HOUR_S
 from .certificate import validity
 
-_DAY_S = const(86400)
-_HOUR_S = const(3600)
 _DAY_MS = const(86400000)
 _HOUR_MS = const(3600000)
 # What mbedTLS says when dates are all that is wrong (library/x509_crt.c, mbedtls_x509_crt_verify_info).
@@ -156,7 +154,7 @@ class Tls:
         if begin_s > known_s:
             return begin_s if self._is_late or self._known[0] == TRUST_FLOOR else 0
         if end_s < known_s and self._is_late:
-            return max(begin_s, end_s - _HOUR_S)  # not its last second: a handshake takes a few
+            return max(begin_s, end_s - HOUR_S)  # not its last second: a handshake takes a few
         return 0
 
     def doubtful(self) -> bool:
@@ -164,4 +162,4 @@ class Tls:
         _, epoch_s, trust = self._now()
         if not self._is_told() or self._known == (trust, True):
             return False
-        return abs(epoch_s - self._judged_s) >= _DAY_S
+        return abs(epoch_s - self._judged_s) >= DAY_S
