@@ -81,7 +81,7 @@ _CHAIN = {
 }
 _DOOR = {
     "name": (str, 1, limits.DOOR_NAME_CHARS_MAX, _REQUIRED),
-    "size": (int, 1, 4, _REQUIRED),
+    "size": (int, 1, limits.SIZE_MAX, _REQUIRED),
     "low": (bool, 0, 1, False),
     "lock": (object, 0, 0, _REQUIRED),  # a channel, see ``_channel``
     "reed": (object, 0, 0, _REQUIRED),

@@ -1,11 +1,15 @@
 """The part of ``config.json`` that tells how the host is reached; read only when there is a network."""
 
+from micropython import const
+
+TLS_PORT = const(8883)  # of MQTT brokers, as IANA gave it
+
 # As the tables of config.py: key -> (type, smallest, largest, default), None must be given.
 _WIFI = {
     "kind": (str, 1, 16, None),
     "ssid": (str, 1, 32, None),
     "broker": (str, 1, 253, None),
-    "port": (int, 1, 65_535, 8883),
+    "port": (int, 1, 65_535, TLS_PORT),
     "tls": (bool, 0, 1, True),
 }
 _RMII = {
@@ -18,7 +22,7 @@ _RMII = {
     "ref_clk": (int, 0, 17, None),
     "ref_clk_out": (bool, 0, 1, False),  # the controller gives the clock of 50 MHz
     "broker": (str, 1, 253, None),
-    "port": (int, 1, 65_535, 8883),
+    "port": (int, 1, 65_535, TLS_PORT),
     "tls": (bool, 0, 1, True),
 }
 _SPI = {
@@ -32,7 +36,7 @@ _SPI = {
     "int": (int, 0, 48, None),
     "reset": (int, -1, 48, -1),  # -1: the board resets it
     "broker": (str, 1, 253, None),
-    "port": (int, 1, 65_535, 8883),
+    "port": (int, 1, 65_535, TLS_PORT),
     "tls": (bool, 0, 1, True),
 }
 KINDS = ("wifi", "ethernet")

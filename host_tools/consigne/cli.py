@@ -22,7 +22,7 @@ from consigne.server.fleet.cli import retire
 from consigne.server.people.cli import app as account_app
 from consigne.sim.virtualboard.command import virtual
 from consigne.ui import output
-from consigne.ui.listening import PortTaken, listen
+from consigne.ui.listening import PAGE_PORT, PortTaken, listen
 
 
 class Group(TyperGroup):
@@ -127,7 +127,9 @@ def demo(
     headless: Annotated[
         bool, typer.Option(help="No browser: prove the whole path and print one JSON line.")
     ] = False,
-    port: Annotated[int, typer.Option(help="Port of the page, on the loopback.", min=1, max=65535)] = 8080,
+    port: Annotated[
+        int, typer.Option(help="Port of the page, on the loopback.", min=1, max=65535)
+    ] = PAGE_PORT,
     browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
     keep: Annotated[
         Path | None, typer.Option(help="Directory that keeps flash and database for the next time.")

@@ -4,6 +4,7 @@ import json
 
 from locker.core import records
 from locker.core.events import EV_COMMAND, EV_EXPECTED, EV_GRANTS, EV_OPEN_ORDER, EV_ORDER, EV_REVOKE
+from locker.core.timekeeping import EARLIEST_S, LATEST_S
 from locker.net import messages
 
 ENVELOPE = {"id": "c-7", "n": 7, "exp": 1790000000}
@@ -32,6 +33,11 @@ EXAMPLES = {
     "revoke": {"parcels": [["P1", 1790000000]], "nonces": [[9, 1790000000]], "holders": [[1, 1, 7, 2]]},
     "time": {"t": 1790000000, "offset_s": 7200, "next_s": 1792890000, "next_offset_s": 3600, "nonce": 77},
 }
+
+
+def test_a_moment_that_a_command_names_is_one_that_the_clock_believes():
+    for cmd, field in (("reserve", "until"), ("message", "until"), ("time", "t")):
+        assert messages.commands()[cmd][field] == ("int", EARLIEST_S, LATEST_S)
 
 
 def command(name, **changes):

@@ -21,6 +21,8 @@ from consigne.device.rombootloader import RomBootLoader, trouble
 from consigne.firmware import application, slots
 from consigne.sim.virtualboard import image as chip_image
 from consigne.sim.virtualboard.board import VirtualBoard, install
+from locker.core import events
+from locker.core.windows import SLOT_S
 
 # It prints as it goes on: mpremote waits for the next word, however long the whole takes.
 _FILL = """
@@ -166,6 +168,20 @@ def test_production_without_a_technician_who_could_open_it(tmp_path):
     config = kit.compiled(kit.cabinet_file(tmp_path, technician=False))[0]
     with pytest.raises(DeviceError, match="has no \\[\\[holder\\]\\] with role 'technician'"):
         provisioning.check("port", surveyed(), kit.wanted("L1", config, production=True))
+
+
+def test_in_production_only_a_technician_for_service_will_do(tmp_path):
+    config = kit.compiled(kit.cabinet_file(tmp_path, technician=False))[0]
+    for role in SLOT_S:
+        for action in range(events.HANDOVER + 1):
+            held = dataclasses.replace(
+                kit.wanted("L1", config, production=True), config={**config, "holders": [[role, action, 1]]}
+            )
+            if (role, action) == (events.TECHNICIAN, events.SERVICE):
+                provisioning.check_wanted(held)
+            else:
+                with pytest.raises(DeviceError, match="opens to a technician's code only"):
+                    provisioning.check_wanted(held)
 
 
 def test_tls_without_an_authority_and_wifi_without_a_password(wanted):

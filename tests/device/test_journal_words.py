@@ -5,7 +5,7 @@ import pytest
 from consigne.device import image, journalwords
 from consigne.device.errors import DeviceError
 from consigne.protocol.events import EventData
-from locker.core import doors, records
+from locker.core import doors, events, records
 
 
 def told(kind, *values, names=()):
@@ -25,6 +25,58 @@ def test_each_number_that_stands_for_something_is_a_word():
     assert told(records.ACCEPTED, 1, 1, 1, 0, 0, "")[1].startswith(
         "via at the keypad, role courier, action deposit"
     )
+
+
+# As the numbers lie in journals and travel to hosts: whoever changes one of them misreads those.
+FAULTS = {1: "task ended", 2: "part", 3: "weak latch", 4: "cabinet", 5: "scanner"}
+ALARMS = {1: "parcel missing or wrong", 2: "opened under duress", 3: "service lid opened"}
+CAUSES = {0: "unknown", 1: "power or reset button", 2: "restarted", 3: "watchdog", 4: "restarted"}
+SOURCES = {1: "host", 2: "clock chip"}
+ROLES = "customer courier clerk technician resident merchant partner".split()
+ACTIONS = ["collect", "deposit", "return", "recall", "service", "hand over"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "shown", "words"),
+    [
+        (records.FAULT, lambda number: (number, "x"), "code {}, what x", FAULTS),
+        (records.ALARM, lambda number: (number, 0, 0, 3), "alarm {}, role", ALARMS),
+        (records.BOOT, lambda number: (number, 0, 0, "1.0"), "cause {}, skipped", CAUSES),
+        (records.TIME_SET, lambda number: (number, 0), "source {}, before", SOURCES),
+        (
+            records.ACCEPTED,
+            lambda number: (1, number, 0, 0, 0, ""),
+            "role {}, action",
+            dict(enumerate(ROLES)),
+        ),
+        (
+            records.ACCEPTED,
+            lambda number: (1, 1, number, 0, 0, ""),
+            "action {}, holder",
+            dict(enumerate(ACTIONS)),
+        ),
+        (
+            records.EXPECTED,
+            lambda number: (number, 1_800_000_000, "P1"),
+            "size {}, until",
+            {0: "any", 1: "S", 2: "M", 3: "L", 4: "XL", 20: "XL, low"},
+        ),
+    ],
+    ids=["faults", "alarms", "causes", "clocks", "roles", "actions", "sizes"],
+)
+def test_a_number_in_a_journal_has_the_word_of_what_happened(kind, values, shown, words):
+    for number, word in words.items():
+        assert shown.format(word) in told(kind, *values(number))[1]
+    assert f" {max(words) + 1}" in told(kind, *values(max(words) + 1))[1] or kind == records.EXPECTED
+
+
+@pytest.mark.parametrize(
+    ("prefix", "known"),
+    [("FAULT_", FAULTS), ("ALARM_", ALARMS), ("TIME_FROM_", SOURCES), ("CAUSE_", CAUSES)],
+)
+def test_no_number_that_the_firmware_writes_is_without_a_word(prefix, known):
+    written = [value for name, value in vars(events).items() if name.startswith(prefix)]
+    assert written and len(set(written)) == len(written) and set(written) <= set(known)
 
 
 def test_every_kind_of_record_and_what_a_newer_firmware_wrote_is_told():

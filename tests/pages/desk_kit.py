@@ -72,8 +72,9 @@ def serving(directory: Path) -> Iterator[Served]:
     accounts = Accounts(database)
     accounts.add("Ada", Role.OPERATOR, by="test")
     accounts.add("Swift", Role.CARRIER, holder=7, by="test")
+    accounts.add("Bazar", Role.MERCHANT, holder=9, by="test")
     accounts.add("Marie", Role.CLERK, holder=3, locker="shop", by="test")
-    for name in ("Ada", "Swift", "Marie"):
+    for name in ("Ada", "Swift", "Bazar", "Marie"):
         accounts.set_password(name, PASSWORD, "test")
     database.close()
     broker = Mosquitto()

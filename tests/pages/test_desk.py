@@ -1,13 +1,23 @@
 """The pages of ``consigne serve``: log in, see the fleet, order lockers about, send and hand over parcels."""
 
+import base64
+import io
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import httpx2
 import pytest
+import zxingcpp
+from consigne.protocol import codes
+from consigne.server.fleet.overview import FIND_CHARACTERS_MAX
 from desk_kit import PASSWORD, Served, serving
+from host_kit import device_key
+from locker.core import events
+from locker.core.codes import TOKEN_PREFIX
 from person import LOOK_MS
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 
@@ -104,7 +114,9 @@ def test_an_operator_finds_a_locker_orders_it_about_and_reads_its_answer(served:
     line = page.locator(".fleet-line").first
     expect(line).to_have_attribute("data-locker", "L1")
     expect(line.locator("[data-need=alarm]")).to_have_text("1 alarm")
-    page.get_by_placeholder("Find a locker").fill("gare du nord")
+    find = page.get_by_placeholder("Find a locker")
+    expect(find).to_have_attribute("maxlength", str(FIND_CHARACTERS_MAX))
+    find.fill("gare du nord")
     page.keyboard.press("Enter")
     expect(page.locator(".fleet-line")).to_have_count(1)
     page.locator(".fleet-line").click()
@@ -123,6 +135,31 @@ def test_an_operator_finds_a_locker_orders_it_about_and_reads_its_answer(served:
     assert [one["door"] for one in served.locker.talker.commands if one["cmd"] == "block"] == [4]
 
 
+@pytest.mark.parametrize(
+    ("name", "role", "holder", "what_for", "action"),
+    [
+        ("Swift", events.COURIER, 7, "leave parcels", events.DEPOSIT),
+        ("Swift", events.COURIER, 7, "take parcels back", events.RECALL),
+        ("Bazar", events.MERCHANT, 9, "take parcels back", events.RECALL),
+        ("Bazar", events.MERCHANT, 9, "hand over", events.HANDOVER),
+    ],
+)
+def test_the_code_that_a_sender_is_shown_is_for_what_was_asked(
+    served: Served, page: Page, name: str, role: int, holder: int, what_for: str, action: int
+) -> None:
+    log_in(page, served, name)
+    page.get_by_label("locker of the code").fill("L1")
+    page.get_by_role("radio", name=what_for, exact=True).click()
+    page.get_by_role("button", name="Show code").click()
+    shown = page.locator(".digits")
+    expect(shown).to_have_text(re.compile(r"^[\d ]+$"))
+    digits = str(shown.text_content()).replace(" ", "")
+    now_s = int(time.time())
+    # A day may have begun since.
+    right = {codes.window_code(device_key("L1"), role, action, holder, at_s) for at_s in (now_s - 600, now_s)}
+    assert digits in right
+
+
 def test_a_carrier_announces_and_a_clerk_takes_in_and_hands_over(served: Served, page: Page) -> None:
     log_in(page, served, "Swift")
     page.get_by_label("parcel number").fill("RR123456785FR")
@@ -139,7 +176,11 @@ def test_a_carrier_announces_and_a_clerk_takes_in_and_hands_over(served: Served,
     page.get_by_label("locker or counter").fill("L1")
     page.get_by_role("button", name="Announce", exact=True).click()
     page.locator('[data-parcel="RR123456771FR"]').get_by_role("button", name="Return label").click()
-    expect(page.locator(".return-label svg")).to_be_visible()
+    drawn = page.locator(".return-label svg")
+    expect(drawn).to_be_visible()
+    (read,) = zxingcpp.read_barcodes(Image.open(io.BytesIO(drawn.screenshot())))
+    token = base64.urlsafe_b64decode(read.text.removeprefix(TOKEN_PREFIX) + "==")
+    assert token[1] == events.RETURN
     expect(page.locator(".return-label")).to_contain_text("show it to the scanner of L1")
     page.get_by_role("button", name="log out").click()
     log_in(page, served, "Marie")

@@ -40,6 +40,16 @@ def test_an_event_of_a_door_calls_it_by_its_name(kind: int) -> None:
     assert "door 8" in wording(event(kind, door=7), NAMES).more
 
 
+def test_an_alarm_says_what_happened_and_a_code_who_came_for_what() -> None:
+    alarms = ["parcel missing or wrong, door A2", "opened under duress, door A2", "service lid opened"]
+    for number, words in enumerate(alarms, 1):
+        door = 1 if "door" in words else records.ANY_DOOR
+        alarm = records.describe(records.ALARM, records.pack(records.ALARM, number, 1, 0, door))
+        assert wording(alarm, NAMES).more == words
+    came = records.describe(records.ACCEPTED, records.pack(records.ACCEPTED, 1, 6, 5, 0, 0, ""))
+    assert wording(came, NAMES).more == "partner, hand over"
+
+
 def test_the_parcel_is_named_where_custody_changes() -> None:
     for kind in (records.DEPOSITED, records.COLLECTED, records.RETURNED, records.DEPOSIT_UNDONE):
         assert "RR123456785FR" in wording(event(kind), NAMES).more

@@ -186,7 +186,7 @@ def command(cmd, **arguments):
         command("message", until=1_800_000_000, text=[["fr", "Fermé lundi|pour réparation"]]),
         command("identify", seconds=10),
         command("reboot"),
-        command("time", t=1_700_000_000, offset_s=-3600, next_s=1_800_000_000, next_offset_s=0, nonce=7),
+        command("time", t=1_790_000_000, offset_s=-3600, next_s=1_800_000_000, next_offset_s=0, nonce=7),
         command("revoke", parcels=[["RR123456785FR", 1_800_000_000]], nonces=[], holders=[]),
         command(
             "grants",

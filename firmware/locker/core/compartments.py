@@ -203,11 +203,13 @@ class Compartments:
         return len(times) < _REMOTE_OPENS_MAX or now[1] - times[0] > _REMOTE_SPAN_S
 
     def occupancy(self) -> list[list[int | str | None]]:
-        """One ``[content, seen, parcel]`` for each door, as the host is told; 4 means blocked."""
+        """One ``[content, seen, parcel]`` for each door, as the host is told, see ``doors``."""
         out: list[list[int | str | None]] = []
         for d in self.doors:
-            content = 4 if d.block and d.content == doors.EMPTY else d.content
-            seen = 2 if d.phase in (doors.UNKNOWN, doors.FAULTY) else (1 if d.seen_open else 0)
+            content = doors.TOLD_BLOCKED if d.block and d.content == doors.EMPTY else d.content
+            seen = doors.TOLD_OPEN if d.seen_open else doors.TOLD_CLOSED
+            if d.phase in (doors.UNKNOWN, doors.FAULTY):
+                seen = doors.TOLD_UNKNOWN
             out.append([content, seen, d.parcel if d.content else None])
         return out
 

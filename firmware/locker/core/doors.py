@@ -76,6 +76,10 @@ TAKEN = const(2)  # seen open to be emptied, not yet seen closed
 FILLING = const(3)  # seen open to be filled, not yet seen closed
 CONTENT_NAMES = ("empty", "parcel", "taken", "filling")
 
+# What the host is told of a door (``Compartments.occupancy``): in place of EMPTY, and whether it stands open.
+TOLD_BLOCKED = const(4)
+TOLD_CLOSED, TOLD_OPEN, TOLD_UNKNOWN = range(3)
+
 # --- why a door is ordered open -------------------------------------------------------------------------
 NO_PURPOSE = const(0)
 FOR_COLLECT = const(1)

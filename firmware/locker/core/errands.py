@@ -21,6 +21,7 @@ from .dialog import (
     TAKE,
     Dialog,
 )
+from .limits import SIZE_LOW
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -166,8 +167,8 @@ class Errands(Dialog):
         self.parcel = parcel
         size = self._core.expected_size(parcel, now)
         if size:
-            self.low = bool(size & 0x10)
-            self._give_compartment(size & 0x0F, now)
+            self.low = bool(size & SIZE_LOW)
+            self._give_compartment(size & (SIZE_LOW - 1), now)
         else:
             self._go(SIZE, MENU_MS, screens.WHICH_SIZE)
 

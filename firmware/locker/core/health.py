@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # trouble: each opening takes an eighth of it away; pulses of the order under way, bit 7: weak
 _ROW = ">HHBB"
 _ROW_BYTES = const(6)
-_WEAK_BIT = const(0x80)
+WEAK_BIT = const(0x80)
 
 _AGAIN = const(32)  # trouble of each pulse more than one
 _NOT_OPENED = const(64)
@@ -41,14 +41,14 @@ class Health:
     def _put(self, index: int, usual_ms: int, recent_ms: int, trouble: int, pulses: int) -> None:
         trouble = min(255, trouble)
         score = _score(usual_ms, recent_ms, trouble)
-        is_weak = score >= _WEAK or (pulses & _WEAK_BIT and score >= _WELL)
-        pulses = pulses & 0x7F | (_WEAK_BIT if is_weak else 0)
+        is_weak = score >= _WEAK or (pulses & WEAK_BIT and score >= _WELL)
+        pulses = pulses & 0x7F | (WEAK_BIT if is_weak else 0)
         struct.pack_into(_ROW, self._rows, _ROW_BYTES * index, usual_ms, recent_ms, trouble, pulses)
 
     def pulsed(self, index: int, number: int) -> None:
         """The coil was on for the ``number``-th time of this order."""
         usual_ms, recent_ms, trouble, pulses = self._row(index)
-        self._put(index, usual_ms, recent_ms, trouble, pulses & _WEAK_BIT | min(number, 15))
+        self._put(index, usual_ms, recent_ms, trouble, pulses & WEAK_BIT | min(number, 15))
 
     def opened(self, index: int, after_ms: int) -> None:
         """It opened ``after_ms`` after the order; 0: not known."""
@@ -62,15 +62,15 @@ class Health:
                 usual_ms = recent_ms = after_ms
             usual_ms = (usual_ms * 31 + after_ms) // 32
             recent_ms = (recent_ms * 3 + after_ms) // 4
-        self._put(index, usual_ms, recent_ms, trouble, pulses & _WEAK_BIT)
+        self._put(index, usual_ms, recent_ms, trouble, pulses & WEAK_BIT)
 
     def not_opened(self, index: int) -> None:
         """All its pulses were in vain."""
         usual_ms, recent_ms, trouble, pulses = self._row(index)
-        self._put(index, usual_ms, recent_ms, trouble + _NOT_OPENED, pulses & _WEAK_BIT)
+        self._put(index, usual_ms, recent_ms, trouble + _NOT_OPENED, pulses & WEAK_BIT)
 
     def is_weak(self, index: int) -> bool:
-        return bool(self._row(index)[3] & _WEAK_BIT)
+        return bool(self._row(index)[3] & WEAK_BIT)
 
     def text(self, index: int) -> str:
         """What a technician is told of a latch, at most 40 bytes."""

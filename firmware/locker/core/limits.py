@@ -18,6 +18,8 @@ LOCKER_CHARS_MAX = const(32)  # of a locker's own name, in topics and in the dat
 
 # What a cabinet has.
 DOORS_MAX = const(240)
+SIZE_MAX = const(4)  # 1 S, 2 M, 3 L, 4 XL
+SIZE_LOW = const(16)  # more than the size of a parcel that is announced: a low compartment, please
 HOLDERS_MAX = const(16)  # with window codes
 # Of a holder's number; those beyond take a revoked holder's place, and would then be two people's.
 HOLDER_MAX = const(32_767)

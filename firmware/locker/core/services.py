@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..ports import Now, Screen
 
 
+HOME = "@"  # before the number of a home, where a grant names a parcel
 CONFIRM = "confirm"  # waits for a clerk who looks at a paper; a state that only a counter has
 
 _CONFIRM_MS = const(60_000)
@@ -144,7 +145,7 @@ class Residence(Session):
         if not self.typed:
             self._do_goodbye(now)
             return
-        home, self.typed = "@" + str(int(self.typed)), ""
+        home, self.typed = HOME + str(int(self.typed)), ""
         for parcel in _parcels_of(home):
             if not self._lies(parcel):
                 self._do_label(now, parcel)
@@ -157,13 +158,13 @@ class Residence(Session):
 
     def _find(self, parcel: str) -> int:
         """Where a parcel lies; of a home's several, the first that still does."""
-        for each in _parcels_of(parcel) if parcel.startswith("@") else ():
+        for each in _parcels_of(parcel) if parcel.startswith(HOME) else ():
             if self._lies(each):
                 return self._core.cabinet.find(each)
         return super()._find(parcel)
 
     def _serve(self, action: int, door: int, parcel: str, now: "Now") -> None:
-        if parcel.startswith("@") and 0 <= door < len(self._core.names):
+        if parcel.startswith(HOME) and 0 <= door < len(self._core.names):
             parcel = self._core.cabinet.doors[door].parcel or parcel
         super()._serve(action, door, parcel, now)
 

@@ -58,7 +58,7 @@ _TYPES = """u8 int:0:255
 u16 int:0:65535
 u32 int:0:4294967295
 seq int:1:4294967295
-epoch int:1577836800:4294967295
+epoch int:1704067200:4294967295
 offset int:-50400:50400
 role int:0:6
 action int:0:5
@@ -70,7 +70,8 @@ grant (u32,u32,u32,role,action,u16,u16,u8,hex:16,may_be_parcel)"""
 
 # Every command's fields; the host's half is ``consigne/protocol/messages.py``, tested against this.  Text
 # takes no heap on a device: what a command needs is made of it when it comes.
-#   epoch: from 2020 on; offset: of local time, in seconds; grant: as ``records.spec(GRANT)``
+#   epoch: of ``timekeeping``, ``EARLIEST_S`` to ``LATEST_S``; offset: of local time, in seconds
+#   grant: as ``records.spec(GRANT)``
 #   size: 0 any, 1 to 4 S to XL, 16 more: a low compartment, please
 #   set: rows of name and value, ``orders.SETTINGS``; text: rows of language and "first line|second line"
 #   time: the answer to the question with this nonce; local time is UTC + offset_s until next_s (0: for ever),

@@ -20,6 +20,8 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+from locker.confignetwork import TLS_PORT
+
 from consigne.protocol import frames, topics
 
 from . import certificates
@@ -155,7 +157,7 @@ def write(
     lockers: Iterable[str],
     *,
     host: str,
-    port: int = 8883,
+    port: int = TLS_PORT,
     certificate: tuple[Path, Path] | None = None,
     client_certificates: bool = False,
     group: str | None = None,

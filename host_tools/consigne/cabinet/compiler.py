@@ -11,6 +11,8 @@ from typing import cast
 from locker import config as _config
 from locker.core import events
 
+from consigne.protocol.names import SIZES
+
 from .deviceconfig import (
     Channel,
     DeviceBus,
@@ -42,8 +44,9 @@ from .profiles import is_profile, profiles
 from .reading import Sheet, read
 from .rules.service import week
 from .rules.table import judge
-from .schema import SIZES
 from .senses import device_senses
+
+_SIZE_NUMBERS = {name: number for number, name in SIZES.items()}
 
 
 def open_cabinet(file: Path) -> Cabinet:
@@ -207,7 +210,7 @@ def _doors(cabinet: Cabinet) -> list[DeviceDoor]:
     for door, cell in zip(cabinet.compartments, cells(cabinet.compartments), strict=True):
         entry: DeviceDoor = {
             "name": door["number"],
-            "size": SIZES.index(door["size"]) + 1,
+            "size": _SIZE_NUMBERS[door["size"]],
             "lock": [numbers[door["on"]], door["lock"]],
             "reed": [numbers[reed_bank(door)], door["reed"]],
         }

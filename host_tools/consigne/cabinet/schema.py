@@ -6,8 +6,11 @@ The same tables check a file, fill in defaults and print the reference (``consig
 from dataclasses import dataclass
 from typing import Any
 
+from locker.confignetwork import TLS_PORT
 from locker.core import limits
 from locker.core.labels import CODE_DIGITS_MAX, CODE_DIGITS_MIN
+
+from consigne.protocol.names import SIZES
 
 
 class _Required:
@@ -147,7 +150,7 @@ TABLES: dict[str, Table] = {
         "kind": Field(str, "how it is reached", "wifi", choices=("wifi", "ethernet")),
         "ssid": Field(str, "name of the Wi-Fi", "", 0, 32),
         "broker": Field(str, "host name or address of the MQTT broker", low=1, high=253),
-        "port": Field(int, "of the broker", 8883, 1, 65_535),
+        "port": Field(int, "of the broker", TLS_PORT, 1, 65_535),
         "tls": Field(bool, "speak TLS with it", True),
     },
     "ethernet": {
@@ -237,7 +240,7 @@ LISTS: dict[str, tuple[int, Table]] = {
         limits.DOORS_MAX,
         {
             "number": Field(str, "as it stands on the door", low=1, high=limits.DOOR_NAME_CHARS_MAX),
-            "size": Field(str, "S, M, L or XL", choices=("S", "M", "L", "XL")),
+            "size": Field(str, "S, M, L or XL", choices=tuple(SIZES.values())),
             "column": Field(int, "of the front, from the left", low=1, high=40),
             "bottom_cm": Field(float, "lower edge above the floor", low=0, high=300),
             "on": Field(str, 'expander or lock board, or "gpio"', "gpio", 1, 16),
@@ -294,9 +297,6 @@ def table_of(name: str, given: dict[str, object]) -> Table:
 
 NEEDED = ("locks", "supply", "keypad", "scanner", "display", "buzzer", "lamp", "compartment")
 """Tables without which the firmware does not start."""
-
-SIZES = ("S", "M", "L", "XL")
-"""In the order of the device's numbers, from 1."""
 
 HEIGHTS_CM = {"S": 12.0, "M": 20.0, "L": 30.0, "XL": 45.0}
 REACH_CM = 120.0

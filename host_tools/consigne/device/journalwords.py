@@ -7,25 +7,31 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from locker.core import doors, orders, reasons, records
+from locker.core import doors, events, orders, reasons, records
+from locker.core.limits import SIZE_LOW
 from locker.core.timekeeping import EARLIEST_S
 from locker.net import messages
 from locker.texts import LANGUAGES
 
-from consigne.cabinet.schema import SIZES
 from consigne.protocol.events import EventData
-from consigne.server.pages.wording import ACTION_NAMES, ALARM_NAMES, ROLE_NAMES, VIA_NAMES, wording
+from consigne.protocol.names import ACTIONS, ROLES, SIZES
+from consigne.server.pages.wording import ALARM_NAMES, VIA_NAMES, wording
 
 _PURPOSES = {
     doors.NO_PURPOSE: "none", doors.FOR_COLLECT: "to collect", doors.FOR_DEPOSIT: "to deposit",
     doors.FOR_RECALL: "to take a parcel away", doors.FOR_SERVICE: "service",
     doors.FOR_REMOTE: "by the operator's order", doors.FOR_REOPEN: "opened once more",
 }  # fmt: skip
-# drivers/board.py; 2 in journals of earlier firmware
-_CAUSES = {0: "unknown", 1: "power or reset button", 2: "restarted", 3: "watchdog", 4: "restarted"}
-# serving.py, core/health.py, core/senses.py, core/core.py
-_FAULTS = {1: "task ended", 2: "part", 3: "weak latch", 4: "cabinet", 5: "scanner"}
-_SOURCES = {1: "host", 2: "clock chip"}
+_CAUSES = {
+    events.CAUSE_UNKNOWN: "unknown", events.CAUSE_POWER: "power or reset button",
+    2: "restarted",  # of earlier firmware
+    events.CAUSE_WATCHDOG: "watchdog", events.CAUSE_SOFTWARE: "restarted",
+}  # fmt: skip
+_FAULTS = {
+    events.FAULT_TASK: "task ended", events.FAULT_PART: "part", events.FAULT_LATCH: "weak latch",
+    events.FAULT_CABINET: "cabinet", events.FAULT_SCANNER: "scanner",
+}  # fmt: skip
+_SOURCES = {events.TIME_FROM_HOST: "host", events.TIME_FROM_CHIP: "clock chip"}
 _Field = Callable[[int], str]
 
 
@@ -50,12 +56,17 @@ def _until(time_s: int) -> str:
     return moment(time_s) if time_s >= EARLIEST_S else str(time_s)
 
 
+def _size(size: int) -> str:
+    low = ", low" if size & SIZE_LOW else ""
+    return f"{SIZES.get(size & (SIZE_LOW - 1), 'any')}{low}"
+
+
 _FIELDS: dict[str, _Field] = {
-    "via": _of(VIA_NAMES), "role": _of(ROLE_NAMES), "action": _of(ACTION_NAMES), "alarm": _of(ALARM_NAMES),
+    "via": _of(VIA_NAMES), "role": _of(ROLES), "action": _of(ACTIONS), "alarm": _of(ALARM_NAMES),
     "purpose": _of(_PURPOSES), "fault": _of(doors.FAULT_NAMES), "why": _of(doors.BLOCK_NAMES),
     "block": _of(doors.BLOCK_NAMES), "content": _of(doors.CONTENT_NAMES), "reason": _of(reasons.R_NAMES),
     "cause": _of(_CAUSES), "code": _of(_FAULTS), "source": _of(_SOURCES), "result": _of(orders.RESULT_NAMES),
-    "which": _of(orders.SETTINGS), "language": _of(LANGUAGES), "size": _of(SIZES),
+    "which": _of(orders.SETTINGS), "language": _of(LANGUAGES), "size": _size,
     **dict.fromkeys(
         ("not_before", "not_after", "until", "epoch_s", "next_s", "opened_at", "at", "before"), _until
     ),

@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from locker.confignetwork import TLS_PORT
+from locker.core import events
 from locker.core.codes import KEY_BYTES
 
 from consigne.cabinet.deviceconfig import DeviceConfig, DoorLayout, Identity
@@ -22,7 +24,6 @@ from .board import Board, Survey
 from .brokerfiles import BrokerFiles
 from .hostapi import CLOCK_OFF_MAX_S, Host, RefusedError, Registration
 
-_TECHNICIAN_SERVICE = (3, 4)
 Say = Callable[[str], None]
 
 
@@ -125,12 +126,13 @@ def check_wanted(wanted: Wanted, has_ca: bool = False) -> None:
     if network and wanted.broker.ca is not None and not network["tls"]:
         raise errors.DeviceError(
             f"the cabinet file reaches its broker in clear, at port {network['port']}; --ca and --broker are "
-            "for TLS: set tls = true and the TLS port (8883) in its [network], or give --credentials alone"
+            f"for TLS: set tls = true and the TLS port ({TLS_PORT}) in its [network], or give --credentials "
+            "alone"
         )
     if network and network["kind"] == "wifi" and not wanted.wifi_password:
         raise errors.DeviceError("the cabinet is on Wi-Fi: give the password in CONSIGNE_WIFI_PASSWORD")
     holders = [tuple(holder[:2]) for holder in wanted.config["holders"]]
-    if wanted.production and _TECHNICIAN_SERVICE not in holders:
+    if wanted.production and (events.TECHNICIAN, events.SERVICE) not in holders:
         raise errors.DeviceError(
             "in production the console opens to a technician's code only, and the cabinet file has no "
             "[[holder]] with role 'technician' and action 'service': add one"

@@ -13,6 +13,7 @@ from consigne.cabinet.compiler import open_cabinet
 from consigne.cabinet.document import Document, Rs485
 from consigne.cabinet.problems import CabinetError
 from consigne.cabinet.profiles import profiles
+from consigne.ui.listening import PAGE_PORT
 
 from .console import ReplConsole
 from .file import usual_wiring, wiring_of
@@ -87,7 +88,7 @@ def learn(
     prove: Annotated[bool, typer.Option(help="At the end open every door once more.")] = True,
     web_port: Annotated[
         int, typer.Option(help="Port of the page of --sim, 0: any.", min=0, max=65535)
-    ] = 8080,
+    ] = PAGE_PORT,
 ) -> None:
     """Find lock boards and expanders, open each lock once, and write what was learned.
 

@@ -17,7 +17,7 @@ from machine import I2C, UART, WDT, Pin
 CLOCK_DIV = 255
 ITEM_TICKS_MAX = 32767
 PULSE_MS_MAX = 1000
-REPLY_MS = 100  # from the end of a request to the first byte of the reply, at most
+REPLY_MS = 80  # from the end of a request to the first byte of the reply: as long as the locker will wait
 QUIET_MS = 20  # without a byte: the frame has ended
 STEADY_TRIES = 10
 WATCHDOG_MS = 600000

@@ -6,7 +6,9 @@ import serial
 
 from consigne.device.errors import PORT_ERRORS, port_trouble
 
-REPLY_S = 0.1  # from the end of a request to the first byte of the reply, at most
+REPLY_S = 0.1
+"""From the end of a request to the first byte of the reply, at most: as long as the locker will wait
+(``drivers/rs485.py``), and 20 ms for the adapter, which hands on what it heard every 16 ms."""
 QUIET_S = 0.02  # without a byte: the frame has ended
 
 

@@ -5,13 +5,14 @@ The locker's half is ``locker/net/telemetry.py``; nothing of it is custody, so s
 
 from dataclasses import dataclass
 
+from locker.core.health import WEAK_BIT
 from locker.core.limits import DOORS_MAX
 
 from .untrusted import U32_MAX
 
 U16_MAX = 0xFFFF
-LATCH_WEAK = 0x80
-"""In a latch's state: it will fail soon (``locker/core/health.py``)."""
+LATCH_WEAK = WEAK_BIT
+"""In a latch's state: it will fail soon."""
 SAMPLES_MAX = 64
 SAMPLE_WIDTHS, LATCH_WIDTHS = frozenset({4, 5}), frozenset({5})
 """How many numbers a row may have, see ``Telemetry``."""

@@ -6,6 +6,7 @@ from locker.core.limits import LOCKER_CHARS_MAX
 
 from .untrusted import ProtocolError
 
+PORT = 1883  # of a broker that is spoken to in clear, as IANA gave it
 ROOT = "consigne/1"
 STATUS, OCCUPANCY, EVENTS, ACK, COMMANDS, REPLIES = (
     "status",

@@ -4,6 +4,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from locker.confignetwork import TLS_PORT
+
+from consigne.protocol import topics
+from consigne.ui.listening import PAGE_PORT
 
 from .storage.opening import DEFAULT_DATABASE, DatabaseUrl, explained, opened
 
@@ -53,8 +57,8 @@ _Key = Annotated[Path | None, _file("CONSIGNE_KEY", "PEM file of its key.")]
 
 def serve(
     database: DatabaseUrl = DEFAULT_DATABASE,
-    broker: _Broker = "127.0.0.1:1883",
-    listen: _Listen = "127.0.0.1:8080",
+    broker: _Broker = f"127.0.0.1:{topics.PORT}",
+    listen: _Listen = f"127.0.0.1:{PAGE_PORT}",
     user: _User = None,
     password: _Password = None,
     tls: _Tls = False,
@@ -102,7 +106,7 @@ def serve(
 def broker_config(
     directory: Annotated[Path, typer.Argument(help="Where the configuration goes; may be there already.")],
     host: Annotated[str, typer.Option(help="DNS name or IP address under which lockers reach the broker.")],
-    port: Annotated[int, typer.Option(help="TLS port of the broker.", min=1, max=65535)] = 8883,
+    port: Annotated[int, typer.Option(help="TLS port of the broker.", min=1, max=65535)] = TLS_PORT,
     locker: Annotated[
         list[str] | None, typer.Option(help="A locker to let in before the host knows it; may be repeated.")
     ] = None,

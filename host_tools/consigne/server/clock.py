@@ -4,8 +4,10 @@ import time
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-LOOK_AHEAD_S = 400 * 86_400
-_STEP_S = 7 * 86_400  # no two changes have ever been closer together than this and mattered
+from locker.core.timekeeping import DAY_S
+
+LOOK_AHEAD_S = 400 * DAY_S
+_STEP_S = 7 * DAY_S  # no two changes have ever been closer together than this and mattered
 
 
 def now_s() -> int:

@@ -9,6 +9,8 @@ It does not start a broker (see ``broker``).
 import asyncio
 from collections.abc import Callable
 
+from consigne.protocol import topics
+
 from .access.passes import Passes
 from .fleet import alarms, condition
 from .fleet.alarms import Alarms
@@ -71,7 +73,7 @@ class HostService:
         self,
         database_url: str,
         broker_host: str = "127.0.0.1",
-        broker_port: int = 1883,
+        broker_port: int = topics.PORT,
         *,
         username: str | None = None,
         password: str | None = None,

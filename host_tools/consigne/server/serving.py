@@ -11,6 +11,8 @@ from pathlib import Path
 
 import uvicorn
 
+from consigne.ui.listening import PAGE_PORT
+
 from .api import create_app
 from .notices.notifier import Channels
 from .pages.site import add_pages
@@ -28,7 +30,7 @@ class Listening:
     """Where HTTP is served, and with which certificate; without one it is for a proxy on the same machine."""
 
     host: str = "127.0.0.1"
-    port: int = 8080
+    port: int = PAGE_PORT
     certificate: Path | None = None
     key: Path | None = None
 

@@ -8,6 +8,8 @@ from typing import Any
 from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 
+from consigne.protocol.names import SIZES
+
 LOOK = Path(__file__).parent
 SHEETS = ("base.css", "cabinet.css", "terminal.css", "operator.css", "fleet.css")
 
@@ -140,9 +142,6 @@ class Choice:
             element.update()
 
 
-SIZE_NAMES = ("?", "S", "M", "L", "XL")
-
-
 def size_name(size: int) -> str:
     """The letter of a compartment size; sizes beyond the table show as their number."""
-    return SIZE_NAMES[size] if 0 < size < len(SIZE_NAMES) else str(size)
+    return SIZES.get(size, str(size))

@@ -2,6 +2,9 @@
 
 import socket
 
+PAGE_PORT = 8080
+"""Of every page of ours, unless another one is asked for."""
+
 
 class PortTaken(OSError):
     """The page's port cannot be had; the text tells what to do."""

@@ -6,6 +6,7 @@ from typing import Any
 import api_kit
 import pytest
 from consigne.server.people.roles import Role
+from locker.core import events, limits
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +80,20 @@ def test_every_number_and_text_that_is_taken_has_its_bounds(document):
         elif schema["type"] == "object":
             assert schema.get("additionalProperties") is False, way
     assert seen > 100
+
+
+def test_each_number_of_a_role_an_action_and_a_size_is_called_what_the_locker_takes_it_for(document):
+    told = {schema.get("description", "") for _, schema in schemas(document)}
+    for words, least, most in (
+        ("1 courier, 2 clerk, 3 technician, 4 resident, 5 merchant, 6 partner", 1, events.PARTNER),
+        ("0 collect, 1 deposit, 2 return, 3 recall, 4 service, 5 hand over", 0, events.HANDOVER),
+    ):
+        assert words in told
+        meant = [word.split(" ", 1) for word in words.split(", ")]
+        assert [int(number) for number, _ in meant] == list(range(least, most + 1))
+        for number, name in meant:
+            assert getattr(events, name.replace(" ", "").upper()) == int(number)
+    assert "1 S, 2 M, 3 L, 4 XL" in told and limits.SIZE_MAX == 4
 
 
 def test_no_answer_is_any_object(document):

@@ -6,17 +6,22 @@ import time
 import pytest
 from consigne.protocol.telemetry import Telemetry
 from consigne.server.errors import Conflict, NotFound
+from consigne.server.fleet import alarms as alarm_rows
 from consigne.server.fleet import condition, overview
 from consigne.server.fleet.alarms import Alarms
 from consigne.server.fleet.condition import Condition
 from consigne.server.fleet.fleet import Fleet
 from consigne.server.fleet.overview import PAGE, Overview
 from consigne.server.ingest.store import Store
+from consigne.server.people import audit
 from consigne.server.people.audit import trail
 from consigne.server.storage.documents import Door, Place
 from consigne.server.storage.models import alarms, samples
 from host_kit import T0, device_key, event, events, occupancy, status
 from lab.bench.fleet import fill
+from locker.core.timekeeping import EARLIEST_S
+from locker.journal import report
+from sqlalchemy import select
 
 WEAK = {"taken": 1, "samples": [], "latches": [[4, 86, 190, 120, 128], [5, 86, 90, 0, 0]]}
 
@@ -150,6 +155,22 @@ def test_samples_are_kept_once_told_from_floor_times_not_and_forgotten_after_two
         assert connection.execute(samples.select()).all() == []
 
 
+def test_what_a_locker_measured_before_it_had_a_clock_is_no_point_of_a_curve(database):
+    told = {"taken": 2, "samples": [[EARLIEST_S - 1, 9, 50_000, -60], [EARLIEST_S, 9, 50_000, -60]]}
+    parsed = status("L1", 1, health={**told, "latches": []}).content.health
+    with database.write() as connection:
+        condition.keep(connection, [("L1", parsed)], T0)
+        assert [row.time_s for row in connection.execute(select(samples))] == [EARLIEST_S]
+
+
+@pytest.mark.parametrize("state", report.STATE_NAMES)
+def test_a_journal_that_is_not_in_order_needs_somebody(database, state):
+    Store(database).commit([status("L1", 1, journal=state), status("L2", 1)])
+    lines = {line.id: dict(line.needs) for line in Overview(database).page().lines}
+    assert ("journal" in lines["L1"]) == (state not in ("fresh", "clean"))
+    assert "journal" not in lines["L2"], "it said nothing of it"
+
+
 def test_lockers_of_any_layout_are_shown(database):
     Fleet(database).register("L4", random.Random(4).randbytes(32), doors=[Door("A", 9)])
     Store(database).commit([occupancy("L4", 1, 1, [[0, 0, None]])])
@@ -161,8 +182,6 @@ def test_alarms_of_before_a_year_are_forgotten_once_dealt_with(database):
         [events("L1", 1, event(1, "forced", door=3, parcel=""), event(2, "lost", first=1, last=1))]
     )
     Alarms(database).clear(Alarms(database).open()[0].id, "Ada")
-    from consigne.server.fleet import alarms as module
-
     with database.write() as connection:
-        module.forget(connection, int(time.time()) + module.KEEP_S + 9)
+        alarm_rows.forget(connection, int(time.time()) + audit.KEEP_S + 9)
         assert [row.cleared_at for row in connection.execute(alarms.select())] == [None]

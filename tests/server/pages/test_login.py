@@ -1,7 +1,10 @@
 """Logging in: whatever a browser sends is answered by the form, and only this host's own form is taken."""
 
+import re
+
 import api_kit
 import pytest
+from consigne.server.errors import Invalid
 from consigne.server.people.gate import COOKIE
 from consigne.server.people.roles import Role
 
@@ -39,6 +42,21 @@ def test_a_form_that_is_not_filled_in_is_shown_again_with_what_is_missing(world,
     assert answer.status_code == 422 and answer.headers["content-type"].startswith("text/html")
     assert "type a name and a password, of at most 64 and 256 characters" in answer.text
     assert "<form" in answer.text
+
+
+def test_the_form_takes_a_name_and_a_password_as_long_as_an_account_may_have(world):
+    shown = world.ask("GET", "/login", role=None).text
+    longest = {field: int(most) for field, most in re.findall(r'name="(\w+)"[^>]* maxlength="(\d+)"', shown)}
+    assert set(longest) == {"name", "password"} and "{" not in shown.partition("<body>")[2]
+    name, password = "N" * longest["name"], "p" * longest["password"]
+    accounts = world.host.accounts
+    accounts.add(name, Role.OPERATOR, by="test")
+    accounts.set_password(name, password, "test")
+    assert log_in(world, {"name": name, "password": password}).status_code == 303
+    for longer in (lambda: accounts.add(name + "N", Role.OPERATOR, by="test"),
+                   lambda: accounts.set_password(name, password + "p", "test")):  # fmt: skip
+        with pytest.raises(Invalid):
+            longer()
 
 
 def test_a_form_with_what_no_page_sends_is_a_wrong_name(world):

@@ -1,5 +1,6 @@
 """A locker's page looks again when its own locker has news, and leaves nothing behind when it is closed."""
 
+import time
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -12,6 +13,7 @@ from consigne.server.people.roles import Role
 from consigne.server.service import HostService
 from consigne.server.storage.documents import Door
 from host_kit import T0, device_key, event, events, occupancy, register, status
+from locker.core import labels
 
 
 @pytest.fixture
@@ -65,6 +67,13 @@ def test_events_are_told_in_the_locker_s_own_time_and_one_without_a_clock_says_s
     (told, _) = Desk(host, "L1").arrived(0)
     tokyo = datetime.fromtimestamp(T0, ZoneInfo("Asia/Tokyo")).strftime("%H:%M:%S")
     assert [one.at for one in told] == ["no clock", "no clock", tokyo]
+
+
+def test_the_number_that_is_suggested_for_a_parcel_is_one_that_scanners_and_lockers_take(monkeypatch):
+    for now_s in range(1_790_000_000, 1_790_000_100):
+        monkeypatch.setattr(time, "time", lambda now_s=now_s: now_s)
+        number = Desk.suggest()
+        assert labels.parcel_id(number) == (0, number) and labels.s10_ok(number)
 
 
 def test_an_order_s_event_says_what_was_ordered_and_what_came_of_it(host):

@@ -55,6 +55,7 @@ def test_without_a_shelf_the_emptiest_is_proposed_and_the_shelves_are_shown(data
     assert shelves == ["1", "2", "3", "1"]
     told = [(one.content, one.parcel) for one in Fleet(database).compartments("shop")]
     assert [content for content, _ in told] == ["parcel"] * 3
+    assert {one.seen for one in Fleet(database).compartments("shop")} == {"closed"}
     counter.give_back("shop", "P1", by="Marie")
     assert Fleet(database).compartments("shop")[1].content == "empty"
     assert Parcels(database).get("P1").state == "returned"

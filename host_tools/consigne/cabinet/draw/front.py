@@ -7,9 +7,11 @@ from typing import cast
 from rich.console import Group
 from rich.text import Text
 
+from consigne.protocol.names import SIZES
+
 from ..document import Compartment, Front
 from ..model import Cabinet, reed_bank
-from ..schema import HEIGHTS_CM, REACH_CM, SIZES, TABLES
+from ..schema import HEIGHTS_CM, REACH_CM, TABLES
 
 TERMINAL_HEIGHT_CM = 60.0
 _ROW_CM = 6.0  # of a line in the terminal
@@ -108,7 +110,7 @@ def summary(cabinet: Cabinet) -> str:
     """One line: how many doors of which size, and how many can be reached from a wheelchair."""
     placed = cells(cabinet.compartments)
     sizes = ", ".join(
-        f"{count} {size}" for size in SIZES if (count := sum(cell.size == size for cell in placed))
+        f"{count} {size}" for size in SIZES.values() if (count := sum(cell.size == size for cell in placed))
     )
     low = sum(cell.is_low for cell in placed)
     return f"{len(placed)} doors: {sizes}; {low} low: handle at {REACH_CM:g} cm or below"

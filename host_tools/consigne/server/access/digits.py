@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TypedDict
 
 from locker.core import events, records
+from locker.core.timekeeping import DAY_S
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
@@ -19,8 +20,6 @@ from ..storage.models import grants as grants_table
 from ..storage.secret import Secret
 from . import grants
 
-SIZES = {1: "S", 2: "M", 3: "L", 4: "XL"}
-DAY_S = 86_400
 EXPECTED_DAYS = 30
 """How long a locker keeps in mind a parcel that was announced and has not come."""
 LISTED_TRIES = 100  # draws of digits before giving up; each collides with probability < 1e-4

@@ -14,6 +14,7 @@ from typing import NamedTuple, TypedDict
 
 from locker.core import grants as device_grants
 from locker.core import records
+from locker.core.limits import SIZE_LOW
 from sqlalchemy import bindparam, select, tuple_, update
 from sqlalchemy.engine import Connection
 
@@ -28,9 +29,6 @@ DELTA_ENTRIES_MAX = 60
 """Room for the lists of one delta: a locker takes a command only up to bounds of its own
 (``locker/net/messages.py``), and the rest of the command takes under 200 bytes."""
 
-
-LOW = 16
-"""Added to the size of an expected parcel that wants a low compartment."""
 
 _DROP = (
     update(grants)
@@ -188,7 +186,7 @@ def _pieces(connection: Connection, locker: str, have: int, now_s: int) -> list[
     announced = (parcels.c.locker == locker) & (parcels.c.state == "announced")
     expected = announced & (parcels.c.announced_version > have) & (parcels.c.expected_until > now_s)
     for row in connection.execute(select(parcels).where(expected)):
-        entry = [row.id, row.size + LOW * row.low, row.expected_until]
+        entry = [row.id, row.size + SIZE_LOW * row.low, row.expected_until]
         out.append(_Piece(row.announced_version, expect=entry))
     return sorted(out, key=lambda piece: piece.version)
 

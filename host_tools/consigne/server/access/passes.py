@@ -4,6 +4,8 @@ import time
 from dataclasses import dataclass
 
 from locker.core import events, limits
+from locker.core.services import HOME
+from locker.core.timekeeping import DAY_S
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
@@ -27,8 +29,7 @@ CARD_CHARACTERS_MAX = 20
 LOCKER = "locker"  # models.lockers.kind
 _COLLECT, _SERVICE, _TECHNICIAN = events.COLLECT, events.SERVICE, events.TECHNICIAN
 TOKEN_SLACK_S = 300  # a locker's clock may be behind
-_HOME = "@"  # before the number of a home: firmware/locker/core/SERVICES.md
-_IS_STANDING = (grants_table.c.parcel == "") | grants_table.c.parcel.startswith(_HOME)
+_IS_STANDING = (grants_table.c.parcel == "") | grants_table.c.parcel.startswith(HOME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,7 @@ class Passes:
         if not 1 <= days <= TOKEN_DAYS_MAX:
             raise Invalid(f"days is 1 to {TOKEN_DAYS_MAX}")
         now_s = int(time.time())
-        until_s, nonce = now_s + days * 86_400, codes.new_nonce()
+        until_s, nonce = now_s + days * DAY_S, codes.new_nonce()
         with self._database.write() as connection:
             key = _row(connection, locker).device_key.reveal()
             try:
@@ -174,15 +175,15 @@ class Passes:
             text, tag = _new(row, digits.Taken(connection, row, now_s), card)
             new = grants.Grant(
                 tag=Secret(tag),
-                not_before=now_s - digits.DAY_S, not_after=now_s + days * digits.DAY_S,
+                not_before=now_s - DAY_S, not_after=now_s + days * DAY_S,
                 role=role, action=action, holder=holder, door=door, uses=uses,
-                parcel=f"{_HOME}{home}" if home else "",
+                parcel=f"{HOME}{home}" if home else "",
             )  # fmt: skip
             grant = grants.add(connection, locker, new)
             detail = f"grant {grant}, role {role}, action {action}, holder {holder}, door {door}, {days} days"
             detail += f", card {card}" * bool(card) + f", home {home}" * bool(home)
             audit.note(connection, by, "standing code", locker=locker, detail=detail)
-        return Standing(grant, text, now_s + days * digits.DAY_S)
+        return Standing(grant, text, now_s + days * DAY_S)
 
     def standing_codes(self, locker: str) -> list[StandingCode]:
         """The standing codes of a locker that have not ended; their digits are kept nowhere."""

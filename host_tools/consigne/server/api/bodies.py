@@ -3,6 +3,7 @@
 Limits are those of who uses a value, named here and set there.
 """
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import Path
@@ -14,10 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic.config import JsonDict
 
 from consigne.protocol import codes, messages, topics
+from consigne.protocol.names import ACTIONS, ROLES, SIZES
 from consigne.protocol.untrusted import LINE_PATTERN, TEXT_PATTERN, U32_MAX
 
 from ..access import passes
-from ..access.digits import SIZES
 from ..fleet import alarms, fleet, orders
 from ..fleet.overview import NEEDS
 from ..notices.notices import CONTACT_CHARACTERS_MAX
@@ -32,6 +33,11 @@ MAX_BYTES = 1_000_000
 def any_of(names: tuple[str, ...]) -> str:
     """A pattern that matches these names alone."""
     return f"^({'|'.join(names)})$"
+
+
+def _words(names: Mapping[int, str], least: int = 0) -> str:
+    """What each number from ``least`` on means."""
+    return ", ".join(f"{number} {name}" for number, name in names.items() if number >= least)
 
 
 DEVICE_KEY_PATTERN = f"^[0-9a-fA-F]{{{2 * KEY_BYTES}}}$"
@@ -57,7 +63,7 @@ _Label = Annotated[
 _Timezone = Annotated[
     str, Field(max_length=fleet.TIMEZONE_CHARACTERS_MAX, pattern=LINE_PATTERN, examples=["Europe/Paris"])
 ]
-_Size = Annotated[int, Field(ge=min(SIZES), le=max(SIZES), description="1 S, 2 M, 3 L, 4 XL")]
+_Size = Annotated[int, Field(ge=min(SIZES), le=max(SIZES), description=_words(SIZES))]
 _Door = Annotated[int, Field(ge=0, lt=codes.ANY_DOOR, description="counted from 0")]
 _DoorOrAny = Annotated[int, Field(ge=0, le=codes.ANY_DOOR, description="counted from 0; 65535: any")]
 _Hours = Annotated[int, Field(ge=1, le=orders.HOURS_MAX)]
@@ -66,17 +72,17 @@ HolderNumber = Annotated[int, Field(ge=0, le=limits.HOLDER_MAX, description="num
 RoleNumber = Annotated[
     int,
     Field(
-        ge=1,
+        ge=events.COURIER,
         le=events.PARTNER,
-        description="1 courier, 2 clerk, 3 technician, 4 resident, 5 merchant, 6 partner",
+        description=_words(ROLES, least=events.COURIER),
     ),
 ]
 ActionNumber = Annotated[
     int,
     Field(
-        ge=0,
+        ge=events.COLLECT,
         le=events.HANDOVER,
-        description="0 collect, 1 deposit, 2 return, 3 recall, 4 service, 5 handover",
+        description=_words(ACTIONS),
     ),
 ]
 

@@ -19,7 +19,6 @@ from ..storage.database import Database, columns_of, insert
 from ..storage.models import alarms
 
 ALARMING = ("alarm", "forced", "door_fault", "lost")
-KEEP_S = 400 * 86_400
 PAGE_MAX = 500
 NOTE_CHARACTERS_MAX = 300
 
@@ -87,4 +86,4 @@ class Alarms:
 
 def forget(connection: Connection, at_s: int) -> None:
     """Let go of what was dealt with long ago."""
-    connection.execute(alarms.delete().where(alarms.c.cleared_at < at_s - KEEP_S))
+    connection.execute(alarms.delete().where(alarms.c.cleared_at < at_s - audit.KEEP_S))

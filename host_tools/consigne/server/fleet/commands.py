@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from locker.core.orders import RESULT_NAMES
+from locker.core.timekeeping import DAY_S
 from sqlalchemy import select, update
 from sqlalchemy.engine import Connection
 
@@ -33,9 +34,9 @@ OPEN, TIME, GRANTS, AGAIN, REVOKE = "open", "time", "grants", "again", "revoke"
 BLOCK, RELEASE, RESERVE = "block", "release", "reserve"
 CONFIGURE, MESSAGE, IDENTIFY, REBOOT = "configure", "message", "identify", "reboot"
 WAITING, SENT, DONE, REFUSED, EXPIRED = "waiting", "sent", "done", "refused", "expired"
-LIFETIME_S = {OPEN: 30, TIME: 30, GRANTS: 30, AGAIN: 30, REVOKE: 30 * 86_400}
-LIFETIME_S |= {BLOCK: 7 * 86_400, RELEASE: 7 * 86_400, RESERVE: 86_400}
-LIFETIME_S |= {CONFIGURE: 7 * 86_400, MESSAGE: 86_400, IDENTIFY: 30, REBOOT: 30}
+LIFETIME_S = {OPEN: 30, TIME: 30, GRANTS: 30, AGAIN: 30, REVOKE: 30 * DAY_S}
+LIFETIME_S |= {BLOCK: 7 * DAY_S, RELEASE: 7 * DAY_S, RESERVE: DAY_S}
+LIFETIME_S |= {CONFIGURE: 7 * DAY_S, MESSAGE: DAY_S, IDENTIFY: 30, REBOOT: 30}
 SENDING_LIFETIME_S = 60
 """Expiry that a locker sees, from each sending, in seconds, unless the command ends sooner."""
 REPEATED = (GRANTS, REVOKE, BLOCK, RELEASE, RESERVE, CONFIGURE, MESSAGE)
@@ -48,10 +49,9 @@ FAILED_PAUSE_S = 900
 """... and this long after the locker broke off and started anew: else it would, with every delta."""
 WHOLE_SETS_PER_HOUR = 3
 """How often a locker's set of grants may begin anew because its digest is not the host's."""
-KEEP_S = 30 * 86_400
-"""How long an ended command of the host itself stays in the database."""
-KEEP_ORDERED_S = 400 * 86_400
-"""How long one that a person ordered stays: it is the trail of who did what."""
+KEEP_S = 30 * DAY_S
+"""How long an ended command of the host itself stays in the database; what a person ordered is part of the
+trail of who did what, and stays as long as that."""
 SUPERSEDED = "superseded"
 
 
@@ -155,7 +155,7 @@ def expire(connection: Connection, now_s: int) -> list[str]:
     ids = [row.id for row in connection.execute(statement)]
     ended = commands.c.state.in_((DONE, REFUSED, EXPIRED))
     old = (commands.c.by == HOST) & (commands.c.expires_at < now_s - KEEP_S)
-    older = commands.c.expires_at < now_s - KEEP_ORDERED_S
+    older = commands.c.expires_at < now_s - audit.KEEP_S
     connection.execute(commands.delete().where(ended & (old | older)))
     return ids
 

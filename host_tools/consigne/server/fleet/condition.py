@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
+from locker.core.timekeeping import DAY_S, EARLIEST_S
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
@@ -15,10 +16,8 @@ from consigne.protocol.telemetry import LATCH_WEAK, Telemetry
 from ..storage.database import Database, chunks, columns_of, insert
 from ..storage.models import latches, samples
 
-SAMPLES_KEEP_S = 14 * 86_400
+SAMPLES_KEEP_S = 14 * DAY_S
 LATCHES_KEEP_DAYS = 180
-DAY_S = 86_400
-_EARLIEST_S = 1_577_836_800  # 2020: before it a locker has no clock
 _AHEAD_S = 3_600
 
 
@@ -51,7 +50,7 @@ def keep(connection: Connection, told: Sequence[tuple[str, Telemetry]], now_s: i
         {"locker": locker, **asdict(_sample(row))}
         for locker, health in told
         for row in health.samples
-        if _EARLIEST_S <= row[0] <= now_s + _AHEAD_S
+        if EARLIEST_S <= row[0] <= now_s + _AHEAD_S
     ]
     if rows:
         connection.execute(insert(connection, samples).on_conflict_do_nothing(), rows)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from locker.core.codes import KEY_BYTES
+from locker.core.doors import TOLD_UNKNOWN
 from locker.core.labels import CODE_DIGITS_MAX, CODE_DIGITS_MIN
 from sqlalchemy import select, update
 from sqlalchemy.engine import Connection
@@ -14,8 +15,8 @@ from sqlalchemy.engine import Connection
 from consigne.protocol import topics
 from consigne.protocol.events import EventData
 from consigne.protocol.messages import Status
+from consigne.protocol.names import SIZES
 
-from ..access.digits import SIZES
 from ..errors import Conflict, Invalid
 from ..people import audit
 from ..people.audit import HOST
@@ -37,7 +38,7 @@ TIMEZONE_CHARACTERS_MAX = 64
 COUNTER = "counter"
 CONTENT_NAMES = ("empty", "parcel", "taken out", "being filled", "blocked")
 SEEN_NAMES = ("closed", "open", "unknown")
-UNSEEN = SEEN_NAMES.index("unknown")  # its sensor is silent; the locker gives no such door out
+UNSEEN = TOLD_UNKNOWN  # its sensor is silent; the locker gives no such door out
 NOT_KNOWN = "not known"
 
 

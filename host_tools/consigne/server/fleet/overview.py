@@ -10,25 +10,25 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from locker.core.doors import EMPTY
+from locker.core.doors import EMPTY, TOLD_BLOCKED
 from locker.core.events import TRUST_FLOOR
+from locker.journal.report import CLEAN, FRESH, STATE_NAMES
 from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
 from consigne.protocol.messages import Status
+from consigne.protocol.names import SIZES
 from consigne.protocol.telemetry import LATCH_WEAK
 
-from ..access.digits import SIZES
 from ..storage.database import Database, columns_of
 from ..storage.documents import Layout, Place
 from ..storage.models import alarms, compartments, lockers, streams
-from .fleet import CONTENT_NAMES, UNSEEN
+from .fleet import UNSEEN
 
 PAGE = 50
 FIND_CHARACTERS_MAX = 80
 FRESH_S = 3.0
-SOUND_JOURNALS = ("clean", "fresh", "")
-_BLOCKED = CONTENT_NAMES.index("blocked")
+SOUND_JOURNALS = STATE_NAMES[CLEAN], STATE_NAMES[FRESH]
 _WEAK_COLUMN = 4
 
 # What may need attention, the most urgent first: name, and how many of a thing there are in words.
@@ -210,8 +210,8 @@ def _line(
         needs += _of_device(row)
     if silent:
         needs.append(("sensor", silent))
-    if contents[_BLOCKED]:
-        needs.append(("blocked", contents[_BLOCKED]))
+    if contents[TOLD_BLOCKED]:
+        needs.append(("blocked", contents[TOLD_BLOCKED]))
     if lost is not None:
         needs.append(("lost", lost) if lost else ("gap", ""))
     if doors and not free and not silent:
@@ -247,7 +247,7 @@ def _of_device(row: _LockerRow) -> list[tuple[str, object]]:
     weak = [latch for latch in latches if latch[_WEAK_COLUMN] & LATCH_WEAK]
     if weak:
         needs.append(("latch", len(weak)))
-    if status.journal not in SOUND_JOURNALS:
+    if status.journal and status.journal not in SOUND_JOURNALS:
         needs.append(("journal", status.journal))
     if status.trust == TRUST_FLOOR:
         needs.append(("clock", ""))

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from locker.core.timekeeping import DAY_S
 from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.engine import Connection
 
@@ -21,7 +22,6 @@ ANNOUNCED, ARRIVED, REMINDER, EXPIRED = "announced", "arrived", "reminder", "exp
 COLLECTED, RETURNED = "collected", "returned"
 CONTACT_CHARACTERS_MAX = 150
 WAITING, SENT, FAILED, VOID = "waiting", "sent", "failed", "void"
-DAY_S = 86_400
 REMIND_BEFORE_S = DAY_S
 LEASE_S = 300
 """A notice taken by a sender that then died is tried again after this long: twice rather than never."""

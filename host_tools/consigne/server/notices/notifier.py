@@ -17,6 +17,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import apprise
+from locker.core.timekeeping import DAY_S
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -25,7 +26,7 @@ from ..storage.database import Database
 from ..storage.lookup import row_of
 from ..storage.models import parcels
 from . import texts
-from .notices import DAY_S, Due, Outbox
+from .notices import Due, Outbox
 
 log = logging.getLogger(__name__)
 

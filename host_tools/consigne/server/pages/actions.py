@@ -3,16 +3,18 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from locker.core.events import COLLECT
 from locker.core.orders import SETTINGS
+from locker.core.windows import SLOT_S
 from locker.texts import LANGUAGES
 from nicegui import ui
 
+from consigne.protocol.names import ACTIONS, ROLES
 from consigne.ui.components import Text, box, button, field, set_class
 
 from ..fleet.condition import Latch
 from .control import Alarm, Answer, Control, Entry
 from .ticket import spaced
-from .wording import ACTION_NAMES, ROLE_NAMES
 from .work import Work
 
 LOOK_EVERY_S = 1.0
@@ -144,11 +146,9 @@ class CodeCard:
         with box("card orders"):
             Text("Codes of today", tag="h2")
             with box("row-line"):
-                roles = [(str(number), name) for number, name in enumerate(ROLE_NAMES)]
-                self._role = Select(
-                    "role", [role for role in roles if role[1] not in ("customer", "resident")]
-                )
-                self._action = Select("action", [(str(n), name) for n, name in enumerate(ACTION_NAMES)][1:])
+                self._role = Select("role", [(str(role), ROLES[role]) for role in SLOT_S])
+                actions = [action for action in ACTIONS if action != COLLECT]
+                self._action = Select("action", [(str(action), ACTIONS[action]) for action in actions])
                 self._holder = field("holder number", value="1")
                 self._number = field("number on a closed console", placeholder="console: 123 456 789")
                 button("Show code", work.act(self._show), "press small")

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from locker.core import events as device_events
+from locker.core import labels
 
 from ..errors import CallerError
 from ..ingest.outcome import Outcome
@@ -22,7 +23,6 @@ from .wording import ordered, wording
 
 EVENTS_AT_ONCE = 200
 PARCELS_SHOWN = 20
-S10_WEIGHTS = (8, 6, 4, 2, 3, 5, 9, 7)  # UPU S10, check digit
 
 
 class LockerLine(NamedTuple):
@@ -185,5 +185,4 @@ class Desk:
     def suggest() -> str:
         """A parcel number nobody has used: an S10 with its check digit, as on a registered letter."""
         serial = f"{(int(time.time()) + secrets.randbelow(90_000_000)) % 100_000_000:08d}"
-        rest = 11 - sum(int(d) * w for d, w in zip(serial, S10_WEIGHTS, strict=True)) % 11
-        return f"RR{serial}{ {10: 0, 11: 5}.get(rest, rest) }FR".replace(" ", "")
+        return next(label for check in range(10) if labels.s10_ok(label := f"RR{serial}{check}FR"))

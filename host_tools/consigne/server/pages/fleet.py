@@ -4,11 +4,12 @@ import time
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
+from locker.core.timekeeping import DAY_S
 from nicegui import ui
 
 from consigne.ui.components import Text, box
 
-from ..fleet.overview import NEEDS, PAGE, Line, Overview, Shown
+from ..fleet.overview import FIND_CHARACTERS_MAX, NEEDS, PAGE, Line, Overview, Shown
 from .work import Work
 
 REFRESH_S = 10.0
@@ -56,7 +57,7 @@ class FleetView:
         with box("row-line"):
             with ui.element("form").props("method=get action=/desk role=search").classes("find grow"):
                 line = ui.element("input").props(
-                    'type=search name=find maxlength=80 aria-label="find a locker"'
+                    f'type=search name=find maxlength={FIND_CHARACTERS_MAX} aria-label="find a locker"'
                 )
                 line.props["placeholder"] = "Find a locker by name or place"
                 line.props["value"] = find
@@ -114,7 +115,7 @@ def _heard(at_s: int | None) -> str:
     if at_s is None:
         return "never heard"
     gone_s = max(0, int(time.time()) - at_s)
-    for unit_s, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+    for unit_s, unit in ((DAY_S, "d"), (3_600, "h"), (60, "min")):
         if gone_s >= unit_s:
             return f"{gone_s // unit_s} {unit} ago"
     return "just now"

@@ -12,13 +12,13 @@ from consigne.protocol.untrusted import clean
 from consigne.ui.components import LOOK, MARK
 
 from ..errors import CallerError
-from ..people.accounts import SESSION_S, Accounts
+from ..people.accounts import NAME_CHARACTERS_MAX, PASSWORD_CHARACTERS, SESSION_S, Accounts
 from ..people.gate import COOKIE, session_of
 from ..threads import Threads
 
 HOME = "/desk"
 FORM_BYTES_MAX = 10_000
-_LONGEST = {"name": 64, "password": 256, "next": 300}  # characters
+_LONGEST = {"name": NAME_CHARACTERS_MAX, "password": PASSWORD_CHARACTERS[-1], "next": 300}
 _FORM = (Path(LOOK) / "login.html").read_text(encoding="utf-8")
 
 
@@ -95,6 +95,7 @@ def _inside(path: str) -> str:
 
 def _form(back: str, error: str = "", status: int = 200) -> HTMLResponse:
     values = {"mark": MARK, "next": html.escape(_inside(back)), "error": html.escape(error)}
+    values |= {f"{name}_max": str(most) for name, most in _LONGEST.items()}
     text = _FORM
     for name, value in values.items():
         text = text.replace("{" + name + "}", value)

@@ -3,10 +3,12 @@
 import asyncio
 import time
 
+from locker.journal.report import CLEAN, FRESH, STATE_NAMES
 from nicegui import ui
 
 from consigne.ui.components import Text, box, button
 
+from ..fleet.overview import SOUND_JOURNALS
 from .compartments import Compartments
 from .desk import Desk, LockerLine, Seen
 from .feed import Feed
@@ -14,8 +16,10 @@ from .parcels import Announce, ParcelList
 from .ticket import Hands, TicketCard, spaced
 from .work import Work
 
-SOUND_JOURNALS = ("clean", "fresh")
-JOURNAL_WORDS = {"clean": "memory in order", "fresh": "memory new"}  # what is wrong keeps its own word
+JOURNAL_WORDS = {
+    STATE_NAMES[CLEAN]: "memory in order",
+    STATE_NAMES[FRESH]: "memory new",
+}  # what is wrong keeps its own word
 LOOK_EVERY_S = 0.1  # whether the desk has news
 READ_AT_LEAST_EVERY_S = 20.0  # the courier code changes at midnight, whatever happens
 READ_UNHEARD_EVERY_S = 2.0

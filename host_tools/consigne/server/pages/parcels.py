@@ -3,13 +3,14 @@
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
-from consigne.ui.components import SIZE_NAMES, Choice, Text, box, button, field, set_class
+from consigne.protocol.names import SIZES
+from consigne.ui.components import Choice, Text, box, button, field, set_class
 
 from ..errors import CallerError
 from .ticket import STATE_LOOKS, Ticket, state_words
 from .work import Work, sentence
 
-SIZES = tuple((size, SIZE_NAMES[size]) for size in range(1, len(SIZE_NAMES)))
+SIZE_CHOICES = tuple(SIZES.items())
 CODE_KINDS = (("derived", "from the label"), ("listed", "at random"))
 CODE_KIND_WORDS = (
     "from the label: good before the locker ever heard of the parcel; at random: drawn here and sent to it"
@@ -38,7 +39,7 @@ class Announce:
                 self._parcel.on("keydown.enter", send)
             with box():
                 Text("Size", "caption")
-                self._size = Choice(SIZES, "size")
+                self._size = Choice(SIZE_CHOICES, "size")
             with box():
                 Text("Code", "caption").tooltip(CODE_KIND_WORDS)
                 self._kind = Choice(CODE_KINDS, "kind of code")

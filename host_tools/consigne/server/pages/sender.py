@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
+from locker.core import events
 from nicegui import ui
 
 from consigne.ui.components import Choice, Text, box, button, field, set_class
@@ -15,7 +16,7 @@ from ..parcels.view import Parcel
 from ..people.accounts import Account
 from ..people.roles import HOLDER_ROLES, Role
 from ..service import HostService
-from .parcels import SIZES
+from .parcels import SIZE_CHOICES
 from .pictures import qr_svg
 from .ticket import STATE_LOOKS, spaced
 from .work import Work, sentence
@@ -26,11 +27,14 @@ POINTS_MAX = 12
 DAYS = ((3, "3 days"), (5, "5 days"), (7, "7 days"))
 RETURN_DAYS = 14
 EXTEND_DAYS = 3
-_DEPOSIT, _RETURN, _RECALL, _HANDOVER = 1, 2, 3, 5
 ACTIONS = {
-    Role.CARRIER: ((_DEPOSIT, "leave parcels"), (_RECALL, "take parcels back")),
-    Role.MERCHANT: ((_DEPOSIT, "leave parcels"), (_RECALL, "take parcels back"), (_HANDOVER, "hand over")),
-    Role.PARTNER: ((_HANDOVER, "take parcels to deliver"),),
+    Role.CARRIER: ((events.DEPOSIT, "leave parcels"), (events.RECALL, "take parcels back")),
+    Role.MERCHANT: (
+        (events.DEPOSIT, "leave parcels"),
+        (events.RECALL, "take parcels back"),
+        (events.HANDOVER, "hand over"),
+    ),
+    Role.PARTNER: ((events.HANDOVER, "take parcels to deliver"),),
 }
 
 
@@ -74,7 +78,7 @@ class SenderView:
                 button("Find", find, "press")
             self._points = box("chips")
             with box("row-line"):
-                self._size = Choice(SIZES, "size")
+                self._size = Choice(SIZE_CHOICES, "size")
                 self._days = Choice(DAYS, "days to collect")
                 with box("grow"):
                     self._contact = field(
@@ -218,7 +222,7 @@ class SenderView:
     def _return_token(self, parcel: Parcel) -> str:
         made = self._host.passes.token(
             parcel.locker,
-            action=_RETURN,
+            action=events.RETURN,
             holder=self._account.holder or 0,
             parcel=parcel.id,
             days=RETURN_DAYS,

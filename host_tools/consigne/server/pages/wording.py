@@ -1,6 +1,6 @@
 """Events in words: what an operator reads in the feed, and how much it matters."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from locker.core import doors, events, reasons, records
@@ -8,6 +8,7 @@ from locker.core.orders import RESULT_NAMES
 
 from consigne.protocol.events import EventData
 from consigne.protocol.messages import Arguments
+from consigne.protocol.names import ACTIONS, ROLES
 from consigne.protocol.untrusted import ProtocolError
 
 from ..fleet.orders import answer
@@ -20,10 +21,11 @@ VIA_NAMES = {
     events.VIA_COMMAND: "by the host",
     events.VIA_CONSOLE: "at the console",
 }
-ROLE_NAMES = ("customer", "courier", "clerk", "technician", "resident", "merchant", "partner")
-# core/errands.py, core/session.py, core/senses.py
-ALARM_NAMES = {1: "parcel missing or wrong", 2: "opened under duress", 3: "service lid opened"}
-ACTION_NAMES = ("collect", "deposit", "return", "recall", "service", "hand over")
+ALARM_NAMES = {
+    events.ALARM_REPORTED: "parcel missing or wrong",
+    events.ALARM_DURESS: "opened under duress",
+    events.ALARM_LID: "service lid opened",
+}
 
 
 class Wording(NamedTuple):
@@ -53,10 +55,11 @@ class _Told(NamedTuple):
     def number(self, field: str) -> int:
         return self.event.number(field)
 
-    def name(self, field: str, names: tuple[str, ...]) -> str:
+    def name(self, field: str, names: Sequence[str] | Mapping[int, str]) -> str:
         """What a number stands for; one that a newer firmware gave a meaning stays one."""
         number = self.number(field)
-        return names[number].replace("_", " ") if number < len(names) else str(number)
+        known = names if isinstance(names, Mapping) else dict(enumerate(names))
+        return known.get(number, str(number)).replace("_", " ")
 
     @property
     def via(self) -> str:
@@ -97,7 +100,7 @@ _WORDS: dict[str, tuple[str, str, Callable[[_Told], str]]] = {
     "accepted": (
         PLAIN,
         "Accepted",
-        lambda e: f"{e.name('role', ROLE_NAMES)}, {e.name('action', ACTION_NAMES)}",
+        lambda e: f"{e.name('role', ROLES)}, {e.name('action', ACTIONS)}",
     ),
     "pulse": (DOOR, "Unlocked", lambda e: f"{e.door}, pulse {e.number('number')}"),
     "opened": (DOOR, "Opened", lambda e: f"{e.door} after {e.number('after_ms')} ms"),

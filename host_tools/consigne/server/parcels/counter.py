@@ -8,7 +8,7 @@ import secrets
 import time
 from typing import NamedTuple
 
-from locker.core import events
+from locker.core import doors, events
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
@@ -33,7 +33,6 @@ from .view import find as find_parcel
 EPOCH = 1  # a counter's journal is the database itself: it never begins anew
 TRIES = 20
 TRY_EVERY_S = 60.0
-_EMPTY, _PARCEL, _CLOSED = 0, 1, 0
 
 
 class TooMany(CallerError):
@@ -130,11 +129,11 @@ class Counter:
         here = (parcels.c.locker == where.id) & (parcels.c.state == "in_locker")
         inside = select(parcels.c.door, parcels.c.id).where(here)
         lying: dict[int, str] = {row.door: row.id for row in connection.execute(inside)}
-        doors: list[tuple[int, int, str | None]] = [
-            (_PARCEL if number in lying else _EMPTY, _CLOSED, lying.get(number))
+        told: list[tuple[int, int, str | None]] = [
+            (doors.PARCEL if number in lying else doors.EMPTY, doors.TOLD_CLOSED, lying.get(number))
             for number in range(len(where.layout))
         ]
-        shelves = messages.Occupancy(epoch=EPOCH, seq=seq + 1, time_s=now_s, doors=doors)
+        shelves = messages.Occupancy(epoch=EPOCH, seq=seq + 1, time_s=now_s, doors=told)
         self._store.commit_within(connection, [Message(where.id, shelves)])
 
 

@@ -5,14 +5,16 @@ Where a parcel is, is never decided here: that is concluded from the events (``p
 
 import time
 
+from locker.core.timekeeping import DAY_S
 from locker.texts import LANGUAGES
 from sqlalchemy import update
 from sqlalchemy.engine import Connection
 
 from consigne.protocol import codes
+from consigne.protocol.names import SIZES
 
 from ..access import digits, grants
-from ..access.digits import DAY_S, EXPECTED_DAYS, SIZES
+from ..access.digits import EXPECTED_DAYS
 from ..errors import Conflict, Invalid
 from ..fleet import commands
 from ..notices import notices

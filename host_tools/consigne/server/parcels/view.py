@@ -3,10 +3,10 @@
 import time
 from dataclasses import dataclass
 
+from locker.core.timekeeping import DAY_S
 from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
-from ..access.digits import DAY_S
 from ..errors import NotFound
 from ..storage.database import columns_of
 from ..storage.lookup import canonical_id

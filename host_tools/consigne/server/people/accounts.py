@@ -28,7 +28,8 @@ from .roles import HOLDER_ROLES, Role
 PASSWORD_CHARACTERS = range(12, 257)
 SESSION_S = 12 * 3600
 _SCRYPT = {"n": 2**14, "r": 8, "p": 5}  # 16 MiB: one of OWASP's equal choices, Password Storage Cheat Sheet
-_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9 ._@-]{0,63}$")
+NAME_CHARACTERS_MAX = 64
+_NAME = re.compile(rf"^[A-Za-z0-9][A-Za-z0-9 ._@-]{{0,{NAME_CHARACTERS_MAX - 1}}}$")
 TRIES = 5
 TRY_EVERY_S = 60.0
 
@@ -168,7 +169,7 @@ class Accounts:
         right = _matches(password, row.password if row is not None and row.password else _nobodys())
         if not known or not right:
             with self._database.write() as connection:
-                audit.note(connection, name[:64], "wrong password")
+                audit.note(connection, name[:NAME_CHARACTERS_MAX], "wrong password")
             raise Invalid("the name or the password is wrong")
         self._rate_limit.forgive(name)
         token, now_s = secrets.token_urlsafe(32), int(time.time())
@@ -199,7 +200,7 @@ def _too_soon(wait_s: int) -> NotYet:
 
 def _check_account(name: str, role: Role, holder: int | None, locker: str | None) -> None:
     if not _NAME.fullmatch(name):
-        raise Invalid("an account's name is 1 to 64 letters, digits, spaces and . _ @ -")
+        raise Invalid(f"an account's name is 1 to {NAME_CHARACTERS_MAX} letters, digits, spaces and . _ @ -")
     if (role in HOLDER_ROLES) != (holder is not None):
         raise Invalid(
             f"an account with role {role} has {'a' if role in HOLDER_ROLES else 'no'} holder number"

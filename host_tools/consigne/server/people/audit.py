@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass
 
+from locker.core.timekeeping import DAY_S
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
@@ -10,7 +11,8 @@ from ..storage.models import audit, commands
 
 HOST = "host"
 """Stands for whoever acts when it is no person."""
-KEEP_S = 400 * 86_400
+KEEP_S = 400 * DAY_S
+"""How long it is kept who did what, and which alarms there were."""
 PAGE_MAX = 200
 
 
