@@ -21,7 +21,6 @@ from .dialog import (
     TAKE,
     Dialog,
 )
-from .limits import SIZE_LOW
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -167,8 +166,8 @@ class Errands(Dialog):
         self.parcel = parcel
         size = self._core.expected_size(parcel, now)
         if size:
-            self.low = bool(size & SIZE_LOW)
-            self._give_compartment(size & (SIZE_LOW - 1), now)
+            self.low = bool(size & limits.SIZE_LOW)
+            self._give_compartment(size & (limits.SIZE_LOW - 1), now)
         else:
             self._go(SIZE, MENU_MS, screens.WHICH_SIZE)
 
