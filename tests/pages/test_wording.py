@@ -20,6 +20,10 @@ def event(kind: int, door: int = 1) -> EventData:
     return EventData.of_record(kind, records.pack(kind, *values))
 
 
+def told(kind: int, *values: int | str) -> EventData:
+    return EventData.of_record(kind, records.pack(kind, *values))
+
+
 @pytest.mark.parametrize("kind", EVENTS, ids=lambda kind: records.spec(kind)[0])
 def test_every_event_has_words_of_its_own(kind: int) -> None:
     name = records.spec(kind)[0]
@@ -44,9 +48,9 @@ def test_an_alarm_says_what_happened_and_a_code_who_came_for_what() -> None:
     alarms = ["parcel missing or wrong, door A2", "opened under duress, door A2", "service lid opened"]
     for number, words in enumerate(alarms, 1):
         door = 1 if "door" in words else records.ANY_DOOR
-        alarm = records.describe(records.ALARM, records.pack(records.ALARM, number, 1, 0, door))
+        alarm = told(records.ALARM, number, 1, 0, door)
         assert wording(alarm, NAMES).more == words
-    came = records.describe(records.ACCEPTED, records.pack(records.ACCEPTED, 1, 6, 5, 0, 0, ""))
+    came = told(records.ACCEPTED, 1, 6, 5, 0, 0, "")
     assert wording(came, NAMES).more == "partner, hand over"
 
 
