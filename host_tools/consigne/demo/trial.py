@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from locker.core import cabinet, events
+from locker.core.timekeeping import DAY_S
 
 from consigne.device.journalwords import in_words
 from consigne.protocol import codes, frames
 from consigne.protocol.events import EventData, parse_events
 from consigne.server import clock
-from consigne.server.access.digits import DAY_S
 from consigne.server.ingest.outcome import Outcome
 from consigne.server.people.audit import HOST
 from consigne.server.service import HostService
