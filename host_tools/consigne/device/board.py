@@ -2,7 +2,7 @@
 
 Before anything is done to a board that serves, it is started for service: without the application, so
 without its watchdog, which nothing can stop once it runs, and with every relay line at rest.  See
-``firmware/boot.py``.
+``firmware/boot.py``.  However that ends, the board is reset so that it serves again.
 """
 
 import hashlib
@@ -71,16 +71,40 @@ class Board:
         self._resets = resets
         self.served: Memory | None = None
         """What was left when ``enter_service`` interrupted a serving board; None when it did not serve."""
+        self._is_stopped = False
 
     def __enter__(self) -> Self:
         self.line.open(time.monotonic() + RETURN_S if self._resets else 0.0)
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, _kind: object, error: BaseException | None, _where: object) -> None:
+        self.close(error)
 
-    def close(self) -> None:
-        self.line.close()
+    def close(self, error: BaseException | None = None) -> None:
+        """Let a board that was stopped serve again, and close its port; ``error``: why it ends.
+
+        Raises ``DeviceError``, with what ``error`` says, when the board stands still.
+        """
+        serves = True
+        try:
+            if self._is_stopped:
+                serves = self._serve_again(error)
+        finally:
+            self.line.close()
+        if not serves and isinstance(error, errors.DeviceError) and not isinstance(error, errors.CableError):
+            raise errors.stands_still(error) from None
+
+    def _serve_again(self, error: BaseException | None) -> bool:
+        """From wherever its console stands; whether that could be done.  A port that is gone is not awaited."""
+        self._is_stopped = False
+        try:
+            if isinstance(error, errors.CableError):
+                self.line.reopen(0.0)
+            prompt.enter(self.line, None, self._patience_s)
+            self.restart()
+        except errors.DeviceError:
+            return False
+        return True
 
     @property
     def port(self) -> str:
@@ -98,8 +122,16 @@ class Board:
         prompt.enter(self.line, self._code, self._patience_s)
 
     def enter_service(self) -> Survey:
-        """Have the raw REPL of a board that does not serve; what ``survey`` said of it."""
-        self.enter()
+        """Have the raw REPL of a board that does not serve; what ``survey`` said of it.
+
+        Until it is restarted to serve: at the latest ``close`` does that.
+        """
+        self._is_stopped = True
+        try:
+            self.enter()
+        except errors.DeviceError:
+            self._is_stopped = False  # a closed console, or nobody: it was not stopped
+            raise
         left = self.memory()
         to_serve, did = self.run(_SERVES).split()[-2:]
         if to_serve == "True":
@@ -125,6 +157,7 @@ class Board:
             if not heard.endswith(_RESETS.encode()):
                 raise TransportError("the board does not reset")
         self.transport.in_raw_repl = False
+        self._is_stopped = service
         if service:
             prompt.await_start(self.line)
 

@@ -4,6 +4,7 @@ Every command takes several ports at once, can be given again, and goes on where
 """
 
 import os
+import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -33,6 +34,17 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 inspect.add_to(app)
+
+
+@app.callback()
+def _ends() -> None:
+    """A terminal that is closed, or a SIGTERM, ends a command as Ctrl-C does: its board serves again."""
+    for name in ("SIGTERM", "SIGHUP"):  # Windows has no SIGHUP
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
+
+
 
 _Chip = Annotated[str, typer.Option(help="The board's chip, found out unless it is given.")]
 _Baud = Annotated[

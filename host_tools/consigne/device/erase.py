@@ -18,14 +18,15 @@ SECRET_PARTITIONS = ("nvs", "vfs", "journal")
 
 def erase(loader: RomBootLoader, progress: Progress) -> None:
     """Erase, and have the chip read it back.  Raises ``DeviceError`` when a region still holds anything."""
-    parts = []
-    end = 0
-    for place in sorted(_secret(loader), key=lambda place: place.offset):  # two tables' places may overlap
-        if place.end > end:
-            start = max(place.offset, end)
-            end = place.end
-            parts.append(Part(place.label, start, b"\xff" * (end - start)))
-    loader.write(parts, progress)
+    with loader.held():
+        parts = []
+        end = 0
+        for place in sorted(_secret(loader), key=lambda place: place.offset):  # two tables' places may overlap
+            if place.end > end:
+                start = max(place.offset, end)
+                end = place.end
+                parts.append(Part(place.label, start, b"\xff" * (end - start)))
+        loader.write(parts, progress)
 
 
 def _secret(loader: RomBootLoader) -> list[layout.Partition]:

@@ -45,6 +45,11 @@ def port_gone(port: str) -> CableError:
     )
 
 
+def stands_still(error: DeviceError) -> DeviceError:
+    """``error`` ended the work on a board that could not be brought back to serving."""
+    return DeviceError(f"{error}; the locker does not serve now: press RESET on its board")
+
+
 def port_trouble(port: str, error: Exception) -> DeviceError:
     """A serial port that cannot be opened: what one of ``PORT_ERRORS`` says in a technician's words."""
     number = getattr(error, "errno", None) or next((one for one in error.args if isinstance(one, int)), None)

@@ -63,6 +63,7 @@ class Work:
         self._connected = True
         wanted = self._job.chip
         if wanted is not None and family(esp.CHIP_NAME) != wanted:
+            self._start(esp)
             return Outcome(failure=Failure(Cause.OTHER_CHIP, esp.CHIP_NAME, connected=True))
         try:
             return self._act(esp)
@@ -70,8 +71,7 @@ class Work:
             return self._failed(Cause.GONE, error)
         except FatalError as error:
             outcome = self._failed(self._cause(esp), error)
-            with suppress(*PORT_ERRORS, FatalError):  # it had reasons to fail; what is told is the first
-                self._let_go(esp)
+            self._start(esp)
             return outcome
 
     def _failed(self, cause: Cause, error: BaseException, number: int | None = None) -> Outcome:
@@ -104,11 +104,13 @@ class Work:
         found = Found(esp.CHIP_NAME, kind, features, flash_size_bytes(size) if size else None)
         self._write(esp)
         data = read_flash(esp, *job.read, no_progress=True) if job.read else b""
-        self._let_go(esp)
+        reset_chip(esp, "hard-reset" if job.restart else "no-reset")
         return Outcome(found, data)
 
-    def _let_go(self, esp: ESPLoader) -> None:
-        reset_chip(esp, "hard-reset" if self._job.restart else "no-reset")
+    def _start(self, esp: ESPLoader) -> None:
+        """Let the chip start after a job that failed: no other follows, and what it has may serve."""
+        with suppress(*PORT_ERRORS, FatalError):  # it had reasons to fail; what is told is the first
+            reset_chip(esp, "hard-reset")
 
     def _write(self, esp: ESPLoader) -> None:
         """Piece by piece; one that is there already is skipped, so it goes on where it stopped before."""

@@ -37,17 +37,18 @@ def flash(
     """
     bar.say("looking at the board")
     who = owner(loader.port)
-    chip = fitness.told_by_label(loader.port, loader.look(), psram)
-    serves = fitness.check(loader.port, micropython, chip)
-    fresh = fresh or not has_file_system(loader)
-    if fresh and micropython.closed:
-        raise DeviceError(
-            f"{loader.port}: this image has no console, so nobody could provision the board; "
-            "flash it with the open image first, provision it, then flash this one"
-        )
-    parts = image.parts(micropython, built, fresh=fresh)
-    bar.say("writing " + ", ".join(part.what for part in parts))
-    loader.write(parts, bar.advance)
+    with loader.held():
+        chip = fitness.told_by_label(loader.port, loader.look(), psram)
+        serves = fitness.check(loader.port, micropython, chip)
+        fresh = fresh or not has_file_system(loader)
+        if fresh and micropython.closed:
+            raise DeviceError(
+                f"{loader.port}: this image has no console, so nobody could provision the board; "
+                "flash it with the open image first, provision it, then flash this one"
+            )
+        parts = image.parts(micropython, built, fresh=fresh)
+        bar.say("writing " + ", ".join(part.what for part in parts))
+        loader.write(parts, bar.advance)
     told = f"MicroPython {micropython.version_text} and application, verified"
     if micropython.closed:
         return f"{told}, keys and journal kept; it has no console, so its start was not seen; {serves}"

@@ -1,5 +1,6 @@
 """One job on several ports at once, each with its bar; what came of each at the end."""
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,18 +17,28 @@ errors = Console(stderr=True)
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """The line of one port: what it is doing, how far it is."""
+    """The line of one port: what it is doing, how far it is.
+
+    Each step is where a job ends that was stopped, by ``KeyboardInterrupt`` as in the main thread.
+    """
 
     _progress: Progress
     _task: TaskID
+    _stopped: threading.Event
 
     def say(self, text: str) -> None:
         """What is being done now."""
+        self._go_on()
         self._progress.update(self._task, now=text)
 
     def advance(self, done: int, total: int) -> None:
         """Bytes, sectors or the like done, of how many."""
+        self._go_on()
         self._progress.update(self._task, completed=done, total=total)
+
+    def _go_on(self) -> None:
+        if self._stopped.is_set():
+            raise KeyboardInterrupt
 
 
 Job = Callable[[str, Bar], str]
@@ -43,27 +54,41 @@ def on_each(ports: list[str], job: Job) -> int:
         TextColumn("{task.fields[now]}"),
         TimeElapsedColumn(),
     )
-    failed = 0
+    stopped = threading.Event()
     with Progress(*columns, console=errors, transient=True) as progress:
         bars = {
-            port: Bar(progress, progress.add_task("", total=None, port=port, now="connecting"))
+            port: Bar(progress, progress.add_task("", total=None, port=port, now="connecting"), stopped)
             for port in ports
         }
-        with ThreadPoolExecutor(max_workers=len(ports)) as pool:
-            running = {port: pool.submit(job, port, bars[port]) for port in ports}
-        told = []
-        for port, future in running.items():
-            error = future.exception()
-            if isinstance(error, DeviceError):
-                failed += 1
-                told.append((errors, f"[red]failed[/red] {_escaped(str(error))}"))
-            elif error is not None:
-                raise error
-            else:
-                told.append((console, f"[green]done[/green]   {port}: {_escaped(future.result())}"))
-    for where, line in told:
+        if len(ports) == 1:  # in this thread, which is the one that Ctrl-C interrupts
+            outcomes = {port: _outcome(job, port, bar) for port, bar in bars.items()}
+        else:
+            outcomes = _at_once(job, bars, stopped)
+    for port, outcome in outcomes.items():
+        if isinstance(outcome, DeviceError):
+            where, line = errors, f"[red]failed[/red] {_escaped(str(outcome))}"
+        else:
+            where, line = console, f"[green]done[/green]   {port}: {_escaped(outcome)}"
         where.print(line, soft_wrap=True, highlight=False)
-    return failed
+    return sum(isinstance(outcome, DeviceError) for outcome in outcomes.values())
+
+
+def _outcome(job: Job, port: str, bar: Bar) -> str | DeviceError:
+    try:
+        return job(port, bar)
+    except DeviceError as error:
+        return error
+
+
+def _at_once(job: Job, bars: dict[str, Bar], stopped: threading.Event) -> dict[str, str | DeviceError]:
+    """Ctrl-C stops each at its next step; none is left before its board serves again."""
+    with ThreadPoolExecutor(max_workers=len(bars)) as pool:
+        running = {port: pool.submit(_outcome, job, port, bar) for port, bar in bars.items()}
+        try:
+            return {port: future.result() for port, future in running.items()}
+        except KeyboardInterrupt:
+            stopped.set()
+            raise
 
 
 def _escaped(text: str) -> str:

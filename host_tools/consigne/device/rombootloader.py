@@ -7,7 +7,8 @@ right already is skipped: so an interrupted flash goes on where it stopped.
 import re
 import time
 from argparse import ArgumentParser
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import NoReturn
 
@@ -56,6 +57,17 @@ class RomBootLoader:
     return_s: float = RETURN_S
     _found: list[str] = field(default_factory=list, compare=False, repr=False)
     _owner: list[str] = field(default_factory=list, compare=False, repr=False)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Work of several jobs: if it breaks off between them, the chip starts what it has, and may serve."""
+        try:
+            yield
+        except BaseException:
+            if self._found:
+                with suppress(errors.DeviceError):
+                    self._run(self._job(), _unheard)
+            raise
 
     def look(self) -> Chip:
         """Which chip it is and what it has; nothing is written.  Raises ``DeviceError``."""

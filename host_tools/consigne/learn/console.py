@@ -54,15 +54,13 @@ class ReplConsole:
         except DeviceError as error:
             self._board.close()
             raise OSError(str(error)) from None
+        except BaseException as error:
+            self._board.close(error)
+            raise
         return self
 
     def __exit__(self, *_reason: object) -> None:
-        try:
-            self._board.restart()
-        except (DeviceError, OSError):
-            return  # the cable is out: the board's watchdog resets it
-        finally:
-            self._board.close()
+        self._board.close()
 
     def exec(self, code: str) -> str:
         try:
