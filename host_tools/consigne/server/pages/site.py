@@ -22,6 +22,7 @@ from .control import Control
 from .counter import CounterView
 from .desk import Desk
 from .fleet import FleetView
+from .gone import GoneClients
 from .operator import OperatorView
 from .sender import SenderView
 from .work import RESPONSE_S, PageClosed, Work, sentence
@@ -38,6 +39,7 @@ def add_pages(app: FastAPI, host: HostService) -> None:
 
     The gate has let in whoever comes here; what an account's role may not see is refused here.
     """
+    app.add_middleware(GoneClients)
     app.include_router(login.router(host.accounts, host.page_threads))
 
     @app.get("/", include_in_schema=False)
