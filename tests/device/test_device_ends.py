@@ -38,7 +38,9 @@ def test_a_refused_provision_leaves_a_locker_that_serves(serving, site):
 
 
 @pytest.mark.parametrize(
-    "words", [["flash", "of another chip"], ["erase", "--yes", "--chip", "esp32s3"]], ids=lambda words: words[0]
+    "words",
+    [["flash", "of another chip"], ["erase", "--yes", "--chip", "esp32s3"]],
+    ids=lambda words: words[0],
 )
 def test_what_esptool_or_the_image_refuses_leaves_a_locker_that_serves(serving, tmp_path, words):
     board, _ = serving
@@ -85,8 +87,10 @@ def test_an_update_that_breaks_off_between_two_pieces_leaves_a_locker_that_serve
 
 def test_a_board_that_cannot_be_brought_back_is_told_of(serving):
     board, _ = serving
-    with pytest.raises(DeviceError, match="^no; the locker does not serve now: press RESET"):  # noqa: SIM117
+    with pytest.raises(DeviceError, match=r"^no; the locker does not serve now: press RESET"):  # noqa: SIM117
         with Board(board.port, patience_s=0.5) as line:
             line.enter_service()
-            line.transport.exec_raw_no_follow("import micropython\nmicropython.kbd_intr(-1)\nwhile True: pass")
+            line.transport.exec_raw_no_follow(
+                "import micropython\nmicropython.kbd_intr(-1)\nwhile True: pass"
+            )
             raise DeviceError("no")

@@ -31,7 +31,11 @@ def test_a_browser_that_leaves_while_a_page_and_its_scripts_come_is_no_error(tmp
             account = {"name": "Marie", "password": openhost.PASSWORD}
             async with browser.post(f"{host.address}/login", data=account) as answer:
                 page = await answer.text()
-            cookie = browser.cookie_jar.filter_cookies(URL(host.address)).output(attrs=[], header="", sep=";").strip()
+            cookie = (
+                browser.cookie_jar.filter_cookies(URL(host.address))
+                .output(attrs=[], header="", sep=";")
+                .strip()
+            )
             port = int(host.address.rpartition(":")[2])
             scripts = re.findall(r'"(/_nicegui/[^"]+\.js)"', page)
             assert scripts

@@ -99,6 +99,16 @@ def test_a_port_that_another_has_ends_the_host_in_one_sentence(at):
     assert f"HTTP cannot be served at {listen} (Address already in use); choose another with --listen" in told
 
 
+def test_a_name_that_no_machine_has_ends_the_host_in_one_sentence(at):
+    words = ["serve", "--listen", "nohost.invalid:8080", "--broker", "127.0.0.1:1"]
+    command = [sys.executable, "-m", "consigne.cli", *words]
+    given = {**os.environ, "CONSIGNE_API_TOKEN": "a token"}
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300, env=given)
+    told = " ".join(done.stderr.split())
+    assert done.returncode == 2 and "HTTP cannot be served at nohost.invalid:8080 (" in told
+    assert "Traceback" not in told and "Unknown error" not in told, told
+
+
 @pytest.mark.parametrize("where", ["notes.txt", "/proc/nowhere", "notes.txt/below"])
 def test_a_folder_that_no_broker_can_have_is_said(at, where):
     status, text = said("broker-config", where, "--host", "b.example")
@@ -159,7 +169,19 @@ def test_a_broker_in_a_folder_that_is_closed_to_its_user_is_warned_of(at):
 
 def test_a_file_that_is_no_database_is_said_to_be_none(at):
     status, text = said("account", "list", "--database", "sqlite:///notes.txt")
-    assert status == 2 and "the database cannot be opened: file is not a database" in text
+    assert status == 2 and "the database sqlite:///notes.txt cannot be opened: file is not a" in text
+
+
+@pytest.mark.parametrize(
+    "url", ["rubbish", "postgresql+asyncpg://user:secret@host/name", "mysql://user:secret@host/name", ""]
+)
+def test_what_is_no_database_of_ours_is_refused_with_what_is_taken_and_no_password(at, url):
+    for words in (["account", "list"], ["serve"]):
+        status, text = said(*words, "--database", url)
+        assert (
+            status == 2 and "secret" not in text and "SQLAlchemy" not in text.replace("SQLAlchemy URL of", "")
+        )
+        assert "give sqlite:///consigne.db or postgresql://user:password@host/name" in text, text
 
 
 def test_a_folder_that_is_misspelt_makes_no_second_database(at):

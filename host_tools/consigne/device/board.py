@@ -95,7 +95,7 @@ class Board:
             raise errors.stands_still(error) from None
 
     def _serve_again(self, error: BaseException | None) -> bool:
-        """From wherever its console stands; whether that could be done.  A port that is gone is not awaited."""
+        """From wherever its console stands; False when that failed.  A port that is gone is not awaited."""
         self._is_stopped = False
         try:
             if isinstance(error, errors.CableError):

@@ -45,7 +45,6 @@ def _ends() -> None:
             signal.signal(number, signal.default_int_handler)
 
 
-
 _Chip = Annotated[str, typer.Option(help="The board's chip, found out unless it is given.")]
 _Baud = Annotated[
     int, typer.Option(help="Baud rate for the chip's own boot loader.", min=9_600, max=2_000_000)

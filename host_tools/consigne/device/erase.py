@@ -21,7 +21,9 @@ def erase(loader: RomBootLoader, progress: Progress) -> None:
     with loader.held():
         parts = []
         end = 0
-        for place in sorted(_secret(loader), key=lambda place: place.offset):  # two tables' places may overlap
+        for place in sorted(
+            _secret(loader), key=lambda place: place.offset
+        ):  # two tables' places may overlap
             if place.end > end:
                 start = max(place.offset, end)
                 end = place.end

@@ -83,7 +83,7 @@ def serve(
     _check_pair("--client-certificate", client_certificate, "--client-key", client_key)
     if workers > 1 and database.startswith("sqlite"):
         typer.echo(_ONE_WRITER, err=True)
-    with explained():
+    with explained(database):
         host = HostService(
             database,
             broker_host,

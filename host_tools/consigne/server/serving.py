@@ -76,7 +76,10 @@ class _Server(uvicorn.Server):
             reason = ended.__context__
             if not isinstance(reason, OSError):
                 raise
-            why = os.strerror(reason.errno) if reason.errno else str(reason)
+            is_name = isinstance(reason, socket.gaierror)  # it has numbers of its own
+            why = (
+                os.strerror(reason.errno) if reason.errno and not is_name else reason.strerror or str(reason)
+            )
             raise CannotListen(
                 f"HTTP cannot be served at {where} ({why}); choose another with --listen"
             ) from None

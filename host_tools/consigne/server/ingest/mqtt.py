@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 KEEPALIVE_S = 30
 CONNECT_TIMEOUT_S = 15.0
 GOODBYE_S = 3.0
+REFUSAL_S = 0.2  # from the end of a connection until gmqtt has told why
 PAUSE_S = (0.5, 1.5)  # between connections, drawn evenly: several hosts must not come back together
 NO_RECONNECT = -2  # gmqtt reconnects while failures <= this; -1 would mean for ever
 
@@ -31,8 +32,19 @@ EVERYTHING = tuple(f"{topics.ROOT}/+/{name}" for name in topics.FROM_LOCKER)
 
 Receive = Callable[[str, bytes, bool], None]
 
-quiet = logging.getLogger(__name__ + ".gmqtt")
-quiet.setLevel(logging.CRITICAL)  # it calls every end of a connection an error; we log our own words
+logging.getLogger("gmqtt").setLevel(logging.CRITICAL)  # every end of a connection is an error to it
+
+
+class HungUpError(ConnectionError):
+    """The broker ended the connection before it took us in."""
+
+
+def why_not(error: Exception, *, tls: bool) -> str:
+    """In a few words why a broker cannot be had: the system's, or what to look at where it has none."""
+    if isinstance(error, HungUpError | ConnectionResetError | ConnectionAbortedError | BrokenPipeError):
+        hint = "does it speak TLS at this port?" if tls else "does it want TLS? give --ca"
+        return f"it closed the connection at once: {hint}"
+    return str(error) or "no answer"
 
 
 def _ignore(topic: str, payload: bytes, retained: bool) -> None:
@@ -104,11 +116,12 @@ class HostClient:
             try:
                 # not wait_for: in Python 3.11 it can swallow the cancellation by which stop() ends us
                 async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                    await self._connect(client)
+                    await self._connect(client, lost)
                 await lost.wait()
                 self._complaints.say(f"the broker at {self._host}:{self._port} is gone")
             except (OSError, TimeoutError, gmqtt.MQTTConnectError) as error:
-                self._complaints.say(f"no broker at {self._host}:{self._port}: {error or 'no answer'}")
+                told = why_not(error, tls=self._tls is not None)
+                self._complaints.say(f"no broker at {self._host}:{self._port}: {told}")
             finally:
                 self.connected.clear()
                 self._client = None
@@ -119,7 +132,7 @@ class HostClient:
             await asyncio.sleep(random.uniform(*PAUSE_S))
 
     def _new_client(self, lost: asyncio.Event) -> gmqtt.Client:
-        client = gmqtt.Client(self._client_id, clean_session=True, logger=quiet)
+        client = gmqtt.Client(self._client_id, clean_session=True)
         client.set_config({"reconnect_retries": NO_RECONNECT})
         if self._username is not None:
             client.set_auth_credentials(self._username, self._password)
@@ -129,10 +142,23 @@ class HostClient:
         client.on_disconnect = lambda *_: lost.set()
         return client
 
-    async def _connect(self, client: gmqtt.Client) -> None:
+    async def _connect(self, client: gmqtt.Client, lost: asyncio.Event) -> None:
         tls = self._tls or False
         version = gmqtt.constants.MQTTv311
-        await client.connect(self._host, self._port, ssl=tls, keepalive=KEEPALIVE_S, version=version)
+        connecting = asyncio.ensure_future(
+            client.connect(self._host, self._port, ssl=tls, keepalive=KEEPALIVE_S, version=version)
+        )
+        losing = asyncio.ensure_future(lost.wait())
+        try:
+            # A broker that closes instead of answering leaves gmqtt's ``connect`` waiting.
+            await asyncio.wait({connecting, losing}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({connecting}, timeout=REFUSAL_S)  # a refusal closes the connection too
+            if not connecting.done():
+                raise HungUpError
+            connecting.result()
+        finally:
+            connecting.cancel()
+            losing.cancel()
 
     def _on_connect(self, client: gmqtt.Client, flags: int, rc: int, properties: Any) -> None:
         client.subscribe([gmqtt.Subscription(topic, qos=1) for topic in self._subscriptions])

@@ -12,7 +12,7 @@ import ssl
 
 import gmqtt
 
-from .mqtt import NO_RECONNECT, quiet
+from .mqtt import NO_RECONNECT
 
 TIMEOUT_S = 10.0
 _UNSUPPORTED = 0x84  # Unsupported Protocol Version; what a broker of MQTT 3.1.1 says ends in a disconnection
@@ -37,7 +37,7 @@ async def check(
     ConnectionError
         It refuses the connection for another reason, such as the password.
     """
-    client = gmqtt.Client("consigne-host-asks-" + secrets.token_hex(4), logger=quiet)
+    client = gmqtt.Client("consigne-host-asks-" + secrets.token_hex(4))
     client.set_config({"reconnect_retries": NO_RECONNECT})
     if username is not None:
         client.set_auth_credentials(username, password)
@@ -67,7 +67,9 @@ async def check(
             async with asyncio.timeout(TIMEOUT_S):
                 await client.disconnect()
     if shared is None:
-        raise _cannot(host, port, "speaks no MQTT 5")
+        raise _cannot(
+            host, port, "speaks no MQTT 5" if tls else "speaks no MQTT 5, or wants TLS: then give --ca"
+        )
     if shared != [1]:
         raise _cannot(host, port, "says so")
 

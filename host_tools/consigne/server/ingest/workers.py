@@ -13,9 +13,11 @@ import asyncio
 import logging
 import multiprocessing
 import secrets
+import signal
 import ssl
 from collections import Counter
 from dataclasses import asdict, dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
@@ -26,7 +28,7 @@ from ..storage.database import Database
 from . import sharing
 from .counts import Counts
 from .ingest import Ingest, ProcessRole
-from .mqtt import HostClient
+from .mqtt import HostClient, why_not
 
 log = logging.getLogger(__name__)
 
@@ -145,7 +147,9 @@ class Workers:
                 )
                 return
             except (OSError, TimeoutError) as error:
-                complaints.say(f"no workers yet, the broker does not answer: {error or 'no answer'}")
+                complaints.say(
+                    f"no workers yet, the broker does not answer: {why_not(error, tls=self._access.tls)}"
+                )
             await asyncio.sleep(RESTART_S)
 
     async def _supervise(self) -> None:
@@ -163,7 +167,12 @@ class Workers:
     def _begin(self) -> tuple[BaseProcess, Connection]:
         ours, theirs = _SPAWN.Pipe()
         process = _SPAWN.Process(target=work, args=(*self._arguments, theirs), name="ingest", daemon=True)
-        process.start()
+        resource_tracker.ensure_running()  # which would take the mask away
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            process.start()  # Ctrl-C is the leader's, from a worker's first moment: the mask is inherited
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
         return process, ours
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import psycopg
 from sqlalchemy import create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import Connection, Engine, make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
+from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.schema import Column, Table
 
@@ -37,6 +37,12 @@ NO_ANSWER = (OperationalError, InterfaceError, InternalError, NoConnection)
 """The database is locked, full, gone or only to be read: the same, asked again, may well succeed."""
 NO_ANSWER_TOLD = "the database does not answer: try again in a minute, nothing was changed"
 Insert = sqlite.Insert | postgresql.Insert
+TAKEN = "sqlite:///consigne.db or postgresql://user:password@host/name"
+_DRIVERS = {
+    "sqlite": "sqlite",
+    "postgresql": "postgresql+psycopg",
+    "postgresql+psycopg": "postgresql+psycopg",
+}
 _One = TypeVar("_One")
 _WRITES = "consigne_writes"
 log = logging.getLogger(__name__)
@@ -65,13 +71,9 @@ class Database:
     """
 
     def __init__(self, url: str) -> None:
-        parsed = make_url(url)
-        if parsed.drivername == "postgresql":
-            parsed = parsed.set(drivername="postgresql+psycopg")  # the driver that comes with Consigne
+        parsed = _parsed(url)
         self._complaints = Complaints(log)
         self.backend = parsed.get_backend_name()
-        if self.backend not in ("sqlite", "postgresql"):
-            raise ValueError(f"{self.backend} is not supported: use sqlite or postgresql")
         if self.backend == "sqlite":
             if not parsed.database or parsed.database == ":memory:" or "mode=memory" in url:
                 raise ValueError("SQLite needs a file: what is acknowledged must be on a disk")
@@ -119,6 +121,18 @@ class Database:
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+
+
+def _parsed(url: str) -> URL:
+    """With the driver that comes with Consigne.  Raises ``ValueError``; what is not taken is not shown."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise ValueError(f"that is no URL of a database: give {TAKEN}") from None
+    driver = _DRIVERS.get(parsed.drivername)
+    if driver is None:
+        raise ValueError(f"a database of {parsed.drivername} is not taken: give {TAKEN}")
+    return parsed.set(drivername=driver)
 
 
 def reason(error: Exception) -> str:

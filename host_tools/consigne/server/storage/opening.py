@@ -22,32 +22,38 @@ def given_again(url: str) -> list[str]:
 
     A password in the URL is not shown.
     """
-    from sqlalchemy.engine import make_url
-
     if url == os.environ.get(_VARIABLE, DEFAULT_DATABASE):
         return []
-    return ["--database", make_url(url).render_as_string(hide_password=True)]
+    return ["--database", _shown(url)]
+
+
+def _shown(url: str) -> str:
+    from sqlalchemy.engine import make_url
+
+    return make_url(url).render_as_string(hide_password=True)
 
 
 @contextmanager
-def explained() -> Iterator[None]:
-    """Say in one sentence why a database cannot be opened, for whoever gave the command."""
-    from sqlalchemy.exc import ArgumentError, DatabaseError
+def explained(url: str) -> Iterator[None]:
+    """Say in one sentence why the database at ``url`` cannot be opened, for whoever gave the command."""
+    from sqlalchemy.exc import DatabaseError
 
     from .database import reason
     from .migrations import OtherSchema
 
     try:
         yield
-    except (ArgumentError, ValueError, OtherSchema) as error:
+    except OtherSchema as error:
+        raise typer.BadParameter(f"{_shown(url)}: {error}") from None
+    except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     except (DatabaseError, OSError) as error:
-        raise typer.BadParameter(f"the database cannot be opened: {reason(error)}") from None
+        raise typer.BadParameter(f"the database {_shown(url)} cannot be opened: {reason(error)}") from None
 
 
 def opened(url: str) -> "Database":
     """The database, on the newest schema; SQLAlchemy is imported only now, since it takes half a second."""
     from .database import Database
 
-    with explained():
+    with explained(url):
         return Database(url)
