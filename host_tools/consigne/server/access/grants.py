@@ -105,7 +105,7 @@ def drop_all(connection: Connection, wanted: Iterable[tuple[str, int]]) -> None:
     versions: dict[str, int] = {}
     for names in chunks(sorted({locker for locker, _ in found})):
         mine = select(lockers.c.id, lockers.c.grants_version).where(lockers.c.id.in_(names))
-        rows = connection.execute(mine.order_by(lockers.c.id).with_for_update())
+        rows = connection.execute(mine.order_by(lockers.c.id).with_for_update(key_share=True))
         versions.update({row.id: row.grants_version for row in rows})
     dropped = []
     for locker, id_ in found:

@@ -15,7 +15,7 @@ from ..errors import CallerError
 from ..people.gate import Gate
 from ..refused import nothing_at, refused
 from ..service import HostService
-from ..storage.database import NO_ANSWER, NO_ANSWER_TOLD
+from ..storage.database import NO_ANSWER, no_answer_told
 from . import counters, health, lockers, orders, parcels, viewer
 from .bodies import MAX_BYTES
 from .document import TAGS, Api
@@ -57,7 +57,7 @@ def create_app(host: HostService, *, token: str | None = None) -> Api:
 
     async def no_database(request: Request, error: Exception) -> Response:
         host.database.complain(error)
-        return refused(request.headers, status.HTTP_503_SERVICE_UNAVAILABLE, NO_ANSWER_TOLD)
+        return refused(request.headers, status.HTTP_503_SERVICE_UNAVAILABLE, no_answer_told(error))
 
     for error in NO_ANSWER:
         app.add_exception_handler(error, no_database)

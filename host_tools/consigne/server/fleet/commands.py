@@ -5,6 +5,8 @@ it is never less than the host's time in seconds, so it rises even when the data
 from an older copy.  A command that opens a door is sent once: lost, it expires, and a person
 decides again.  Those that only repeat what holds anyway are sent again, under a new counter, until
 they are answered or expire.
+
+Rows are locked in one order, by whoever changes several: lockers, by name, before commands (``_hold``).
 """
 
 import secrets
@@ -148,8 +150,24 @@ def _on_its_way(connection: Connection, locker: str, cmd: str, now_s: int) -> bo
     return connection.execute(select(commands.c.id).where(here)).first() is not None
 
 
+def _hold(connection: Connection, wanted: Any) -> None:
+    """Lock the lockers that a condition names until the transaction ends.
+
+    Commands that refer to them can still be written down meanwhile.
+    """
+    mine = select(lockers.c.id).where(wanted).order_by(lockers.c.id)
+    connection.execute(mine.with_for_update(key_share=True)).all()
+
+
 def expire(connection: Connection, now_s: int) -> list[str]:
-    """End what nobody answered in time; returns the ids."""
+    """End what nobody answered in time; returns the ids.
+
+    Locks whatever ``send`` locks in the same transaction.
+    """
+    open_ = commands.c.state.in_((WAITING, SENT)) & (commands.c.locker == lockers.c.id)
+    ending = select(commands.c.id).where(open_, commands.c.expires_at <= now_s).exists()
+    sending = lockers.c.up.is_(True) & select(commands.c.id).where(open_).exists()
+    _hold(connection, ending | sending)
     over = commands.c.state.in_((WAITING, SENT)) & (commands.c.expires_at <= now_s)
     statement = update(commands).where(over).values(state=EXPIRED).returning(commands.c.id)
     ids = [row.id for row in connection.execute(statement)]
@@ -231,7 +249,7 @@ def send(connection: Connection, now_s: int) -> list[Outgoing]:
         .join(lockers, lockers.c.id == commands.c.locker)
         .where(lockers.c.up.is_(True), (commands.c.state == WAITING) | again)
         .order_by(commands.c.locker, commands.c.created_at)
-        .with_for_update(of=lockers)
+        .with_for_update(of=lockers, key_share=True)
     )
     taken: dict[str, int] = {}
     out = []
@@ -267,6 +285,7 @@ def _sign(connection: Connection, row: _ToSend, counter: int, now_s: int) -> Out
 def answered(connection: Connection, locker: str, id_: str, result: str) -> bool:
     """Note a locker's answer; False when it answers nothing that was asked."""
     here = (commands.c.id == id_) & (commands.c.locker == locker)
+    _hold(connection, lockers.c.id == locker)
     row = connection.execute(select(*_ASKED).where(here)).first()
     return row is not None and _note_answer(connection, _Asked(*row), result)
 
@@ -281,6 +300,8 @@ def answered_by_events(connection: Connection, stored: Iterable[Stored]) -> set[
         if event.kind == "command" and event.sound and event.data.text("id"):
             told.setdefault((locker, event.data.text("id")), event.data.number("result"))
     ids = set()
+    for names in chunks(sorted({locker for locker, _ in told})):
+        _hold(connection, lockers.c.id.in_(names))
     for chunk in chunks(sorted({id_ for _, id_ in told})):
         wanted = select(*_ASKED).where(commands.c.id.in_(chunk))
         for row in [_Asked(*row) for row in connection.execute(wanted)]:

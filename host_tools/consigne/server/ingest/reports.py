@@ -97,7 +97,7 @@ def _lockers(connection: Connection, names: Sequence[str]) -> dict[str, _Known]:
         wanted = select(lockers.c.id, lockers.c.epoch, lockers.c.grants_version).where(
             lockers.c.id.in_(chunk)
         )
-        locked = wanted.order_by(lockers.c.id).with_for_update()
+        locked = wanted.order_by(lockers.c.id).with_for_update(key_share=True)
         rows.update((row.id, _Known(row.epoch, row.grants_version)) for row in connection.execute(locked))
     return rows
 

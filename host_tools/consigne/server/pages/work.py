@@ -16,7 +16,7 @@ from consigne.ui.components import Text, box
 
 from ..complaints import Complaints
 from ..errors import CallerError
-from ..storage.database import reason
+from ..storage.database import has_met, reason
 from ..threads import Threads
 
 _complaints = Complaints(logging.getLogger(__name__))
@@ -64,9 +64,10 @@ class Work:
             self._check_open()
             raise
         except SQLAlchemyError as error:
-            _complaints.say(f"the database does not answer a page: {reason(error)}")
+            _complaints.say(f"the database does not do what a page asks: {reason(error)}")
             self._check_open()
-            raise Unavailable("the database does not answer: try again in a moment") from None
+            why = "somebody else changed the same" if has_met(error) else "the database does not answer"
+            raise Unavailable(f"{why}: try again in a moment") from None
         self._check_open()
         return result
 

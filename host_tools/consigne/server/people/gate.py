@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..errors import CallerError
 from ..refused import refused, wants_page
-from ..storage.database import NO_ANSWER, NO_ANSWER_TOLD, Database
+from ..storage.database import NO_ANSWER, Database, no_answer_told
 from ..threads import Threads
 from .accounts import Account, Accounts
 from .roles import Role
@@ -68,7 +68,7 @@ class Gate:
             return
         except NO_ANSWER as error:
             self._database.complain(error)
-            await _refuse(scope, receive, send, 503, NO_ANSWER_TOLD)
+            await _refuse(scope, receive, send, 503, no_answer_told(error))
             return
         if account is None:
             await self._turn_away(scope, headers, send)

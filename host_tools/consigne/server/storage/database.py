@@ -35,7 +35,10 @@ IN_LIST_MAX = 400
 """Values in one IN list: what both databases plan well, far below what either allows."""
 NO_ANSWER = (OperationalError, InterfaceError, InternalError, NoConnection)
 """The database is locked, full, gone or only to be read: the same, asked again, may well succeed."""
-NO_ANSWER_TOLD = "the database does not answer: try again in a minute, nothing was changed"
+_MET = ("40P01", "40001")
+"""PostgreSQL's states of a deadlock and of a transaction that another came in between of."""
+_MET_TOLD = "somebody else changed the same at this moment: try again, nothing was changed"
+_NO_ANSWER_TOLD = "the database does not answer: try again in a minute, nothing was changed"
 Insert = sqlite.Insert | postgresql.Insert
 TAKEN = "sqlite:///consigne.db or postgresql://user:password@host/name"
 _DRIVERS = {
@@ -116,7 +119,12 @@ class Database:
 
     def complain(self, error: Exception) -> None:
         """Log, in one sentence and rarely, that it did not do what it was asked."""
-        self._complaints.say(f"the database does not answer, or refuses: {reason(error)}")
+        why = (
+            "two changes met in the database"
+            if has_met(error)
+            else "the database does not answer, or refuses"
+        )
+        self._complaints.say(f"{why}: {reason(error)}")
 
     def close(self) -> None:
         """Close every connection."""
@@ -138,6 +146,16 @@ def _parsed(url: str) -> URL:
 def reason(error: Exception) -> str:
     """Why, as the database or its driver said it, in one line and without the statement."""
     return " ".join(str(getattr(error, "orig", None) or error).split())
+
+
+def has_met(error: Exception) -> bool:
+    """Whether the database gave a transaction up for another one: the same, asked again, goes well."""
+    return getattr(getattr(error, "orig", None), "sqlstate", None) in _MET
+
+
+def no_answer_told(error: Exception) -> str:
+    """What whoever asked is told of one of ``NO_ANSWER``."""
+    return _MET_TOLD if has_met(error) else _NO_ANSWER_TOLD
 
 
 def insert(connection: Connection, table: Table) -> Insert:
