@@ -20,6 +20,9 @@ from person import LOOK_MS
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
+PHONE_FIELD_PX = 200
+"""Twenty letters of what is typed."""
+
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
@@ -158,6 +161,24 @@ def test_the_code_that_a_sender_is_shown_is_for_what_was_asked(
     # A day may have begun since.
     right = {codes.window_code(device_key("L1"), role, action, holder, at_s) for at_s in (now_s - 600, now_s)}
     assert digits in right
+
+
+@pytest.mark.parametrize(
+    "name,path", [("Marie", "/desk"), ("Swift", "/desk"), ("Ada", "/desk"), ("Ada", "/desk/locker/L1")]
+)
+def test_on_a_telephone_every_field_is_wide_enough_to_read_what_is_typed(
+    served: Served, page: Page, name: str, path: str
+) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    log_in(page, served, name, path)
+    fields = page.locator("input.q-field__native:visible")
+    expect(fields.first).to_be_visible()
+    for number in range(fields.count()):
+        box = fields.nth(number).bounding_box()
+        assert box is not None and box["width"] >= PHONE_FIELD_PX, fields.nth(number).get_attribute(
+            "aria-label"
+        )
+        assert box["x"] + box["width"] <= 390
 
 
 def test_a_carrier_announces_and_a_clerk_takes_in_and_hands_over(served: Served, page: Page) -> None:

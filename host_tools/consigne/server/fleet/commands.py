@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from locker.core.orders import RESULT_NAMES
 from locker.core.timekeeping import DAY_S
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.engine import Connection
 
 from consigne.protocol import frames, messages, topics
@@ -150,7 +150,7 @@ def _on_its_way(connection: Connection, locker: str, cmd: str, now_s: int) -> bo
     return connection.execute(select(commands.c.id).where(here)).first() is not None
 
 
-def _hold(connection: Connection, wanted: Any) -> None:
+def _hold(connection: Connection, wanted: ColumnElement[bool]) -> None:
     """Lock the lockers that a condition names until the transaction ends.
 
     Commands that refer to them can still be written down meanwhile.
