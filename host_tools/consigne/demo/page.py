@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from nicegui import ui
 
 from consigne.server.api import create_app
+from consigne.server.complaints import restrain
 from consigne.server.pages.desk import Desk
 from consigne.server.pages.operator import OperatorView
 from consigne.server.pages.ticket import Hands
@@ -77,7 +78,9 @@ async def serve(
         print(f"Consigne: {address}   (Ctrl+C ends it)", flush=True)
         if open_browser:
             webbrowser.open(address)
-        await uvicorn.Server(uvicorn.Config(app, log_level="warning")).serve([listening])
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+        restrain()
+        await server.serve([listening])
 
 
 def _complain(locker: SimLocker, line: Line) -> None:

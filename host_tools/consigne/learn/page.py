@@ -17,6 +17,7 @@ from nicegui import ui
 from consigne.cabinet.compiler import open_cabinet
 from consigne.cabinet.draw.front import Cell, cells
 from consigne.cabinet.schema import HEIGHTS_CM
+from consigne.server.complaints import restrain
 from consigne.ui.components import Text, box, button, dress, set_class
 from consigne.ui.listening import listen
 
@@ -217,6 +218,8 @@ def serve(sim: Path, out: Path, progress: Progress, addresses_max: int, with_pin
         print(f"Consigne: http://127.0.0.1:{listening.getsockname()[1]}/   (Ctrl+C ends it)", flush=True)
         page.start()
         try:
-            uvicorn.Server(uvicorn.Config(app, log_level="warning")).run([listening])
+            server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+            restrain()
+            server.run([listening])
         finally:
             page.end()

@@ -14,6 +14,7 @@ import uvicorn
 from consigne.ui.listening import PAGE_PORT
 
 from .api import create_app
+from .complaints import restrain
 from .notices.notifier import Channels
 from .pages.site import add_pages
 from .people.gate import is_loopback
@@ -103,6 +104,7 @@ async def _serve(listening: Listening, host: HostService, token: str | None) -> 
         timeout_graceful_shutdown=GOODBYE_S,
     )
     server = _Server(config)
+    restrain()
     for one in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(one, server.handle_exit, one, None)
     await host.start()

@@ -51,12 +51,31 @@ def test_a_message_that_cannot_be_stored_holds_up_nobody_else_and_is_counted(dat
     assert dict(ingest.dropped) == {"not_storable": 1}
 
 
-def test_a_listener_that_fails_is_counted_and_stops_no_custody(database):
+def test_a_listener_that_fails_is_counted_and_stops_no_custody(database, caplog):
     def fails(outcome):
         raise RuntimeError("a page is gone")
 
     ingest = ingested(database, message("L1", event(1)), listener=fails)
     assert (ingest.counts.stored, ingest.counts.failed_listeners) == (1, 1)
+    assert "a page is gone" in caplog.text
+
+
+def test_a_locker_that_tells_other_events_again_and_again_fills_no_log(database, caplog):
+    async def scene():
+        client = HostClient("127.0.0.1", 1, client_id="test")
+        ingest = Ingest(database, client)
+        await ingest.start()
+        client.receive(*message("L1", *(event(seq) for seq in range(1, 31))))
+        for seq in range(1, 31):
+            client.receive(*message("L1", event(seq, door=(seq + 1) % 12)))
+            async with asyncio.timeout(60):  # each in a commit of its own
+                while ingest.counts.conflicts < seq:
+                    await asyncio.sleep(0.001)
+        await ingest.stop()
+
+    asyncio.run(scene())
+    told = [text for text in caplog.messages if text.startswith("L1 sent other events than before")]
+    assert told == ["L1 sent other events than before: [1] of journal 1"]
 
 
 def test_a_full_inbox_drops_the_newest_and_keeps_what_could_not_be_committed():

@@ -22,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from consigne.protocol import frames, messages, topics
 
 from ..clock import now_s
+from ..complaints import Complaints
 from ..fleet import commands
 from ..storage.contiguity import Gaps, Held, Stream
 from ..storage.database import NO_ANSWER, Database, reason
@@ -76,6 +77,7 @@ class Ingest:
         self._client = client
         self._worker = Worker(database, self.keys, self.counts)
         self._store = self._worker.store
+        self._complaints = Complaints(log)
         self._gaps = Gaps()
         self._inbox = Inbox()
         self._wake = asyncio.Event()
@@ -218,7 +220,8 @@ class Ingest:
             self.dropped["retired_locker"] += outcome.retired
         for (locker, epoch), numbers in outcome.conflicts.items():
             self.counts.conflicts += len(numbers)
-            log.error("%s sent other events %s of journal %d than before", locker, numbers[:5], epoch)
+            told = f": {numbers[:5]} of journal {epoch}"
+            self._complaints.say(f"{locker} sent other events than before", told)
         at = time.monotonic()
         for stream, held in outcome.held.items():
             if self._role is ProcessRole.ALONE:
@@ -237,9 +240,9 @@ class Ingest:
         for listener in self.listeners:
             try:
                 listener(outcome)
-            except Exception:
+            except Exception as error:  # noqa: BLE001  logged, as said
                 self.counts.failed_listeners += 1
-                log.exception("a listener failed")
+                self._complaints.failed("a listener failed", error)
 
     def _acknowledge(self, stream: tuple[str, int], seq: int) -> None:
         locker, epoch = stream

@@ -3,6 +3,7 @@
 import logging
 from collections import Counter
 
+from ..complaints import Complaints
 from ..storage.database import NO_ANSWER, Database
 from .counts import Counts
 from .decode import Decoder, KeyRing, Message
@@ -20,6 +21,7 @@ class Worker:
         self.store = Store(database)
         self._decoder = Decoder(keys)
         self._counts = counts
+        self._complaints = Complaints(log)
 
     @property
     def dropped(self) -> Counter[str]:
@@ -49,16 +51,17 @@ class Worker:
             return [self.store.commit(messages)]
         except NO_ANSWER:
             raise
-        except Exception:
+        except Exception as error:  # noqa: BLE001  logged; each message is tried
             self._counts.failed_commits += 1
-            log.exception("a batch of %d messages failed: trying them one by one", len(messages))
+            self._complaints.failed("a batch failed: trying its messages one by one", error)
         return self._commit_singly(messages)
 
     def _commit_singly(self, messages: list[Message]) -> list[Outcome]:
         """Keep one message that cannot be stored from holding up all others.
 
         Any exception is caught, a defect of ours too: what one locker says must not stop the fleet. The
-        message is logged with its traceback, counted, and not acknowledged, so it is not lost either.
+        message is logged with its traceback (``Complaints``), counted, and not acknowledged, so it is not
+        lost either.
         """
         outcomes = []
         for message in messages:
@@ -66,7 +69,7 @@ class Worker:
                 outcomes.append(self.store.commit([message]))
             except NO_ANSWER:
                 raise
-            except Exception:
+            except Exception as error:  # noqa: BLE001  logged, as said
                 self._decoder.dropped["not_storable"] += 1
-                log.exception("a message of %s is not stored", message.locker)
+                self._complaints.failed(f"a message of {message.locker} is not stored", error)
         return outcomes

@@ -154,10 +154,11 @@ class Workers:
 
     async def _supervise(self) -> None:
         await self._ask_broker()
+        complaints = Complaints(log)
         while True:
             self._collect()
             for process, pipe in [one for one in self._running if not one[0].is_alive()]:
-                log.error("an ingest worker ended with %s, starting another", process.exitcode)
+                complaints.say(f"an ingest worker ended with {process.exitcode}, starting another")
                 pipe.close()
                 self._running.remove((process, pipe))
             while len(self._running) < self.count:

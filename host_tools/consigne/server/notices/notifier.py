@@ -21,6 +21,7 @@ from locker.core.timekeeping import DAY_S
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
+from ..complaints import Complaints
 from ..errors import CallerError
 from ..storage.database import Database
 from ..storage.lookup import row_of
@@ -113,6 +114,7 @@ class Notifier:
         self._database, self._channels = database, channels
         self._outbox, self._code_of = outbox, code_of
         self._pool = ThreadPoolExecutor(AT_ONCE, "notices")
+        self._complaints = Complaints(log)
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -154,7 +156,7 @@ class Notifier:
         try:
             self._deliver(due)
         except NotSent as error:
-            log.warning("notice %d (%s) was not sent: %s", due.id, due.kind, error)
+            self._complaints.say(f"a notice ({due.kind}) was not sent", f": {error} (number {due.id})")
             self._outbox.failed(due, str(error), for_ever=isinstance(error, Never))
         except SQLAlchemyError:
             raise  # it is due again when the database is back
@@ -162,7 +164,7 @@ class Notifier:
             # Its text may hold the address or the code: where it happened says enough.
             where = traceback.extract_tb(error.__traceback__)[-1]
             told = f"cannot be sent: {type(error).__name__} in {where.name}, line {where.lineno}"
-            log.error("notice %d (%s) %s of %s", due.id, due.kind, told, where.filename)
+            self._complaints.say(f"a notice {told} of {where.filename}", f" (number {due.id}, {due.kind})")
             self._outbox.failed(due, told, for_ever=True)
         else:
             self._outbox.sent(due)

@@ -24,6 +24,7 @@ _complaints = Complaints(logging.getLogger(__name__))
 RESPONSE_S = 60.0
 """How long a page may take to be built: longer than any database is waited for."""
 ONE_AT_A_TIME = "One moment: what you clicked is still being done."
+DEFECT = "Something here does not work, which is a defect of Consigne: more stands in the log."
 _Result = TypeVar("_Result")
 _Handler = Callable[[], Awaitable[None]]
 
@@ -45,6 +46,7 @@ class Work:
         self._threads = threads
         self._client = ui.context.client
         self._turn = asyncio.Lock()
+        self._wrong: dict[object, str] = {}  # by what looks: why it could not
         with box("page-errors"):
             self._acted, self._looked = _error_line(), _error_line()
 
@@ -87,30 +89,43 @@ class Work:
             busy = True
             try:
                 async with self._turn:
-                    await _told(handler, self._acted)
+                    words = await _wrong_with(handler)
+                if words is not None:
+                    _say(self._acted, words)
             finally:
                 busy = False
 
         return clicked
 
     def look(self, handler: _Handler) -> _Handler:
-        """Make a timer's handler; what goes wrong stands on the page until it goes well again."""
+        """Make a timer's handler; what goes wrong stands on the page until it goes well again.
+
+        A page has several timers: each part of it that looks has to see well again by itself.
+        """
+        part: object = getattr(handler, "__self__", handler)
 
         async def looked() -> None:
-            await _told(handler, self._looked)
+            words = await _wrong_with(handler)
+            if words is None:
+                return
+            self._wrong[part] = words
+            _say(self._looked, next(filter(None, self._wrong.values()), ""))
 
         return looked
 
 
-async def _told(handler: _Handler, line: Text) -> None:
+async def _wrong_with(handler: _Handler) -> str | None:
+    """Carry it out; what went wrong in words, "" for nothing, None when nobody looks any more."""
     try:
         await handler()
     except PageClosed:
-        return
+        return None
     except CallerError as error:
-        _say(line, sentence(error))
-    else:
-        _say(line, "")
+        return sentence(error)
+    except Exception as error:  # noqa: BLE001  a timer would write its traceback ten times a second
+        _complaints.failed("a page failed", error)
+        return DEFECT
+    return ""
 
 
 def sentence(error: CallerError) -> str:
