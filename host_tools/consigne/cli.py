@@ -23,6 +23,7 @@ from consigne.server.people.cli import app as account_app
 from consigne.sim.virtualboard.command import virtual
 from consigne.ui import output
 from consigne.ui.listening import PAGE_PORT, PortTaken, listen
+from consigne.ui.outfile import NotThere, check_out
 
 
 class Group(TyperGroup):
@@ -106,12 +107,22 @@ def _find_interpreter() -> None:
         raise typer.Exit(1) from None
 
 
-def _look_at_places(keep: Path | None, log: Path | None) -> None:
-    """End with one sentence where the demo could not write."""
-    if log is not None and (log.is_dir() or not log.parent.is_dir()):
-        raise typer.BadParameter(f"cannot write {log}: give --log a file in a folder that is there")
-    if keep is not None and keep.exists() and not keep.is_dir():
-        raise typer.BadParameter(f"{keep} is no directory: give --keep another name")
+def _look_at_places(keep: Path | None, log: Path | None, cabinet: Path | None) -> None:
+    """End with one sentence where the demo could not write, or would write over its own cabinet."""
+    try:
+        check_out(log, [cabinet])
+        if log is not None:
+            if os.path.isdir(log) or not os.path.isdir(log.parent):
+                raise typer.BadParameter(f"cannot write {log}: give --log a file in a folder that is there")
+            log.open("a").close()
+        if keep is not None:
+            if os.path.exists(keep) and not os.path.isdir(keep):
+                raise typer.BadParameter(f"{keep} is no directory: give --keep another name")
+            keep.mkdir(parents=True, exist_ok=True)
+    except NotThere as error:
+        raise typer.BadParameter(str(error)) from None
+    except OSError as error:
+        raise typer.BadParameter(f"cannot write {error.filename}: {error.strerror}") from None
 
 
 def _listen(port: int) -> socket.socket:
@@ -142,7 +153,7 @@ def demo(
     ] = False,
 ) -> None:
     """A cabinet on your desk: the real firmware on MicroPython, a broker, a host, a database."""
-    _look_at_places(keep, log)
+    _look_at_places(keep, log, cabinet)
     listening = None if headless else _listen(port)
     _find_interpreter()
     _choose(cabinet)

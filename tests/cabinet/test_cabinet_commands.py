@@ -1,5 +1,7 @@
-"""What ``consigne cabinet`` says of files that it cannot write."""
+"""What ``consigne cabinet`` says of files that it cannot write, or must not, and of those it cannot read."""
 
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -20,3 +22,53 @@ def test_a_file_that_cannot_be_written_is_told_in_a_sentence(tmp_path: Path, wor
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2, done
     assert "cannot write" in done.stderr and "Traceback" not in done.stderr
+
+
+def cabinet(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """What a command does in a folder; it ends without a traceback."""
+    command = [sys.executable, "-m", "consigne.cli", "cabinet", *words]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300, cwd=folder)
+    assert "Traceback" not in done.stderr, done.stderr
+    return done
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("check", "x.toml", "--out", "x.toml"),
+        ("check", "x.toml", "--out", "../{folder}/x.toml"),
+        ("check", "x.toml", "--out", "link.json"),
+        ("show", "x.toml", "--svg", "hard.svg"),
+        ("check", "whole.toml", "--out", "x.toml"),
+        ("show", "whole.toml", "--svg", "x.toml"),
+        ("check", "x.toml", "--out", "other.toml"),
+        ("draw", "bom/x.csv"),
+    ],
+    ids=" ".join,
+)
+def test_a_cabinet_file_is_never_written_over(tmp_path: Path, words: tuple[str, ...]) -> None:
+    text = Path(DEMO).read_bytes()
+    for name in ("x.toml", "other.toml", "bom/x.csv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(DEMO, tmp_path / name)
+    (tmp_path / "link.json").symlink_to("x.toml")
+    os.link(tmp_path / "x.toml", tmp_path / "hard.svg")
+    (tmp_path / "whole.toml").write_text('include = ["x.toml"]\n')
+    done = cabinet(tmp_path, *(word.format(folder=tmp_path.name) for word in words))
+    assert done.returncode == 2 and "give another name" in " ".join(done.stderr.split()), done
+    assert all((tmp_path / name).read_bytes() == text for name in ("x.toml", "other.toml", "bom/x.csv"))
+
+
+def test_what_a_command_wrote_it_writes_again(tmp_path: Path) -> None:
+    for _ in range(2):
+        assert cabinet(tmp_path, "check", DEMO, "--out", "config.json").returncode == 0
+    (tmp_path / "config.json").write_text("")
+    assert cabinet(tmp_path, "check", DEMO, "--out", "config.json").returncode == 0
+    assert (tmp_path / "config.json").read_text().startswith("{")
+
+
+@pytest.mark.parametrize("name", ["x" * 300 + ".toml", "x" * 250 + ".toml"], ids=["itself", "beside it"])
+def test_a_cabinet_is_not_learned_into_a_name_that_is_too_long(tmp_path: Path, name: str) -> None:
+    done = cabinet(tmp_path, "learn", name, "--sim", DEMO, "--headless")
+    assert done.returncode == 2 and "File name too long" in " ".join(done.stderr.split())
+    assert not list(tmp_path.iterdir())

@@ -165,3 +165,30 @@ def test_a_profile_of_a_board_is_told_in_one_sentence() -> None:
         open_cabinet(profile)
     (problem,) = caught.value.problems
     assert "is a board profile" in str(problem) and 'board = "esp32-s3-devkitc-n8r8"' in str(problem)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("\nopen_hours = " + "1" * 5_000, ":2: a number of thousands of digits"),
+        ("\nopen_hours = " + "1_" * 5_000 + "1", ":2: a number of thousands of digits"),
+        ("\n\nopen_hours = 0x" + "f" * 5_000, ":3: open_hours: a number of more than 64 bits"),
+        ("\n[[compartment]]\nsize = -9223372036854775809", "a number of more than 64 bits"),
+        ('include = ["a\\u0000b"]', "expected a list of file names"),
+    ],
+    ids=["digits", "with underlines", "in hexadecimal", "in a table", "a name"],
+)
+def test_what_no_program_can_read_is_told_with_its_line(tmp_path: Path, text: str, told: str) -> None:
+    file = tmp_path / "x.toml"
+    file.write_text(text)
+    with pytest.raises(CabinetError) as caught:
+        open_cabinet(file)
+    assert told in str(caught.value.problems[0])
+
+
+def test_links_that_lead_to_one_another_are_told(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").symlink_to("b.toml")
+    (tmp_path / "b.toml").symlink_to("a.toml")
+    with pytest.raises(CabinetError) as caught:
+        open_cabinet(tmp_path / "a.toml")
+    assert "Too many levels of symbolic links" in str(caught.value.problems[0])

@@ -145,3 +145,33 @@ def test_the_link_to_the_port_takes_no_files_place(tmp_path):
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2 and "is no link to a port" in " ".join(done.stderr.split())
     assert mine.read_bytes() == Path(DEMO).read_bytes() and not mine.is_symlink()
+
+
+def test_a_flash_has_one_board_until_that_is_killed(tmp_path):
+    command = [*COMMAND, "flash.bin", "--link", "port"]
+    first = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    try:
+        assert first.stdout is not None
+        assert first.stdout.readline().strip() == "port"
+        for more in ((), ("--micropython", "v1.28.0")):
+            second = subprocess.run(
+                [*COMMAND, "flash.bin", *more],
+                cwd=tmp_path,
+                check=False,
+                capture_output=True,
+                text=True,
+                timeout=600,
+            )
+            told = " ".join(second.stderr.split())
+            assert second.returncode == 2 and "is the flash of a virtual board that runs" in told
+        assert set((tmp_path / "flash.bin").read_bytes()) == {0xFF}, "nothing was installed"
+    finally:
+        first.kill()
+        first.wait()
+    third = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    try:
+        assert third.stdout is not None
+        assert third.stdout.readline().strip() == "port"
+    finally:
+        third.kill()
+        third.wait()

@@ -236,7 +236,12 @@ def _let_read(directory: Path, group: str) -> None:
 
 
 def _credentials(path: Path, users: list[str]) -> dict[str, str]:
-    known = json.loads(path.read_text()) if path.exists() else {}
+    try:
+        known = dict(json.loads(path.read_text())) if path.exists() else {}
+    except (ValueError, TypeError, RecursionError):
+        raise ValueError(
+            f"{path} is damaged: put back a copy, or remove it and give every locker a new password"
+        ) from None
     passwords = {user: known.get(user) or secrets.token_urlsafe(24) for user in users}
     certificates.write_secret(path, (json.dumps(passwords, indent=1) + "\n").encode())
     return passwords

@@ -9,6 +9,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from consigne.ui.outfile import NotThere, check_out
+
 from .compiler import compile_cabinet, device_json, open_cabinet
 from .draw.drawings import CannotDraw
 from .draw.drawings import draw as draw_all
@@ -44,11 +46,20 @@ def _opened(file: Path) -> Cabinet:
         raise _tell(error) from None
 
 
-def _write(file: Path, text: str) -> None:
+def _write(file: Path, text: str, cabinet: Cabinet) -> None:
+    """Write what follows from a cabinet file, not over that, nor over what is something else."""
     try:
+        check_out(file, _files(cabinet), begins=text[0])
         file.write_text(text, encoding="utf-8")
+    except NotThere as error:
+        raise typer.BadParameter(str(error)) from None
     except OSError as error:
         raise typer.BadParameter(f"cannot write {file}: {error.strerror}") from None
+
+
+def _files(cabinet: Cabinet) -> set[Path]:
+    """The cabinet file and all it includes."""
+    return {cabinet.sheet.file, *(place.file for place in cabinet.sheet.places.values())}
 
 
 def _tell(error: CabinetError) -> typer.Exit:
@@ -74,7 +85,7 @@ def check(
         typer.echo(f"warning: {problem}", err=True)
     text = device_json(config)
     if out is not None:
-        _write(out, text)
+        _write(out, text, cabinet)
     size = len(text.encode())
     typer.echo(
         f"{file}: {len(cabinet.compartments)} doors, {len(RULES)} rules kept, config.json has {size} bytes"
@@ -90,7 +101,7 @@ def show(
     """Draw the front, here and as SVG."""
     cabinet = _opened(file)
     if picture is not None:
-        _write(picture, svg(cabinet, wiring))
+        _write(picture, svg(cabinet, wiring), cabinet)
     console = Console()
     console.print(terminal_text(cabinet, console.width, wiring))
 
@@ -167,8 +178,11 @@ def draw(
     """Wiring as SVG and PNG, front, bill of materials and power budget, all as files."""
     for file in files:
         try:
-            for made in draw_all(_opened(file), out):
+            cabinet = _opened(file)
+            for made in draw_all(cabinet, out, _files(cabinet)):
                 typer.echo(str(made))
+        except NotThere as error:
+            raise typer.BadParameter(str(error)) from None
         except CannotDraw as error:
             typer.echo(str(error), err=True)
             raise typer.Exit(1) from None

@@ -4,7 +4,10 @@
 words win over those it includes; lists of parts (``[[compartment]]`` and so on) follow one another.
 """
 
+import os
+import re
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeGuard
@@ -15,6 +18,8 @@ from .problems import CabinetError, Key, Place, Problem
 TomlTable = dict[str, object]
 """A table as TOML gives it: nothing is known of it yet."""
 
+_LONG_NUMBER = re.compile(r"[0-9][0-9_]{4000}")
+_INTEGERS = range(-(2**63), 2**63)
 BYTES_MAX = 262_144
 FILES_MAX = 16
 
@@ -71,13 +76,29 @@ def _parsed(file: Path, text: str) -> TomlTable:
         _, _, rest = words.partition("(at line ")
         line = int(rest.split(",")[0]) if rest[:1].isdigit() else text.count("\n") + 1
         raise _fail(Place(file, line), words.split(" (at ")[0], "mend the TOML there") from None
+    except ValueError:  # of int(): it is no TOML either, whose numbers have 64 bits
+        line = text.count("\n", 0, found.start()) + 1 if (found := _LONG_NUMBER.search(text)) else 0
+        raise _fail(Place(file, line), "a number of thousands of digits", "write a smaller one") from None
     except RecursionError:
         raise _fail(Place(file, 0), "nested too deeply", "a cabinet file has three levels") from None
 
 
+def _too_large(value: object, key: Key = ()) -> Iterator[Key]:
+    """The keys of numbers that TOML does not have, and Python may not be able to print."""
+    if isinstance(value, dict):
+        for name, entry in value.items():
+            yield from _too_large(entry, (*key, name))
+    elif isinstance(value, list):
+        for number, entry in enumerate(value):
+            yield from _too_large(entry, (*key, number))
+    elif isinstance(value, int) and value not in _INTEGERS:
+        yield key
+
+
 def _read(file: Path, above: tuple[Path, ...], named_at: Place | None = None) -> Sheet:
     named_at = named_at or Place(file, 0)
-    if file.resolve() in above:
+    here = Path(os.path.realpath(file))  # Path.resolve() raises for links that lead to one another
+    if here in above:
         chain = " -> ".join(str(path.name) for path in (*above, file))
         raise _fail(named_at, f"files include one another: {chain}", "remove this include")
     if len(above) >= FILES_MAX:
@@ -85,14 +106,16 @@ def _read(file: Path, above: tuple[Path, ...], named_at: Place | None = None) ->
     text = _text(file, named_at)
     own = Sheet(file, _parsed(file, text))
     own.places = {key: Place(file, line, key) for key, line in lines_of(text).items()}
+    for key in _too_large(own.data):
+        raise _fail(own.place(*key), "a number of more than 64 bits", "write a smaller one")
     names = own.data.pop("include", [])
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+    if not isinstance(names, list) or not all(isinstance(name, str) and "\0" not in name for name in names):
         raise _fail(own.place("include"), "expected a list of file names", 'write include = ["panel.toml"]')
     if len(names) > FILES_MAX:
         raise _fail(own.place("include"), f"{len(names)} includes", f"at most {FILES_MAX} are allowed")
     whole = Sheet(file)
     for i, name in enumerate(names):
-        _merge(whole, _read(file.parent / name, (*above, file.resolve()), own.place("include", i)))
+        _merge(whole, _read(file.parent / name, (*above, here), own.place("include", i)))
     _merge(whole, own)
     return whole
 

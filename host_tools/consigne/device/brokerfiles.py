@@ -100,7 +100,7 @@ def password(file: Path, locker: str) -> str:
 def _passwords(file: Path) -> dict[str, str]:
     try:
         return dict(json.loads(file.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         raise DeviceError(f"{file} is not the credentials.json of `consigne broker-config`") from None
 
 

@@ -16,6 +16,7 @@ from consigne import firmware_dir
 from consigne.cabinet.compiler import compile_file, device_json
 from consigne.cabinet.problems import CabinetError
 from consigne.firmware import application, packaging
+from consigne.ui.outfile import check_out
 
 from . import brokerfiles, erase, fitness, image, inspect, interpreter, plain
 from . import flash as flashing
@@ -239,6 +240,7 @@ def image_command(
     except DeviceError as error:
         raise fail(error) from None
     with writing(out):
+        check_out(out, [micropython])
         out.write_bytes(image.whole_flash(parts))
     console.print(f"{out}: write it with `esptool write-flash 0 {out}`, or a programmer", highlight=False)
     console.print(f"for boards with an {fitness.kind_of(read)}; {fitness.serves(read)}", highlight=False)

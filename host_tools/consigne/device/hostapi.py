@@ -146,6 +146,6 @@ def check_sane(now_s: float) -> None:
 def _parsed(data: bytes) -> dict[str, object]:
     try:
         value = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}

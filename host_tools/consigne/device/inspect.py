@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from consigne import firmware_dir
+from consigne.ui.outfile import check_out
 
 from . import doctor, image, journal, journalwords, prove, terminal, traceback
 from .board import Board
@@ -129,20 +131,24 @@ def traceback_command(
     except DeviceError as error:
         raise fail(error) from None
     translation = traceback.Translation(sources)
-    try:
-        for line in file:
-            for shown in translation.line(line.rstrip("\r\n")):
-                typer.echo(shown)
-    except (OSError, UnicodeDecodeError):
-        raise fail(
-            DeviceError(f"{file.name} is not a text file: give what the board printed, saved as text")
-        ) from None
+    for line in _lines(file):
+        for shown in translation.line(line.rstrip("\r\n")):
+            typer.echo(shown)
     if translation.misfits:
         wrong = "; ".join(translation.misfits)
         raise fail(DeviceError(
             f"the board's application was built from other sources (these are version {sources.version}): "
             f"{wrong}; name its own with --firmware"
         ))  # fmt: skip
+
+
+def _lines(file: typer.FileText) -> Iterator[str]:
+    try:
+        yield from file
+    except (OSError, UnicodeDecodeError):
+        raise fail(
+            DeviceError(f"{file.name} is not a text file: give what the board printed, saved as text")
+        ) from None
 
 
 @journal_commands.command("dump")
@@ -165,6 +171,7 @@ def journal_dump(
         raise fail(error) from None
     if save is not None:
         with writing(save):
+            check_out(save, [file])
             save.touch(mode=0o600)
             save.write_bytes(data)
     dump = journal.decode(data)

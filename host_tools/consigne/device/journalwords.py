@@ -78,7 +78,7 @@ def door_names(config: bytes | None) -> list[str]:
     """The doors' names in a board's ``config.json``; none where there is none that can be read."""
     try:
         return [str(door["name"]) for door in json.loads(config or b"")["doors"]]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return []
 
 

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from consigne.ui.outfile import NotThere
+
 from .errors import DeviceError
 from .parallel import choose, errors
 
@@ -25,9 +27,11 @@ def fail(error: DeviceError) -> typer.Exit:
 
 @contextmanager
 def writing(file: Path) -> Iterator[None]:
-    """A file that cannot be written ends the command with a sentence."""
+    """A file that cannot be written, or must not, ends the command with a sentence."""
     try:
         yield
+    except NotThere as error:
+        raise fail(DeviceError(str(error))) from None
     except OSError as error:
         raise fail(DeviceError(f"{file} cannot be written: {error.strerror}")) from None
 

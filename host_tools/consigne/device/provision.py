@@ -192,7 +192,7 @@ def read_identity(text: bytes) -> Identity | None:
                 "mqtt_password": str(value.get("mqtt_password", "")),
                 "wifi_password": str(value.get("wifi_password", "")),
             }
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         pass
     return None
 

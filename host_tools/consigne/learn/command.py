@@ -98,10 +98,7 @@ def learn(
         raise typer.BadParameter("give one of --console, --port and --sim")
     if board not in profiles():
         raise typer.BadParameter(f"no profile of a board '{board}': known are {', '.join(profiles())}")
-    if file.exists():
-        raise typer.BadParameter(f"{file} exists: give another name, or remove it")
-    if not file.parent.is_dir():
-        raise typer.BadParameter(f"{file} cannot be written: there is no folder {file.parent}")
+    _look_at_place(file)
     try:
         source = wiring or sim
         known = usual_wiring(profiles()[board]) if source is None else wiring_of(source)
@@ -123,6 +120,18 @@ def learn(
         if progress_kept(file):
             typer.echo("what was learned is kept: the same command goes on from there", err=True)
         raise typer.Exit(1) from None
+
+
+def _look_at_place(file: Path) -> None:
+    """End with one sentence where no cabinet file can be made."""
+    try:
+        if file.exists():
+            raise typer.BadParameter(f"{file} exists: give another name, or remove it")
+        if not file.parent.is_dir():
+            raise typer.BadParameter(f"{file} cannot be written: there is no folder {file.parent}")
+        file.with_suffix(".learned.json").exists()  # what is learned lies beside, under a longer name
+    except OSError as error:
+        raise typer.BadParameter(f"{file} cannot be written: {error.strerror}") from None
 
 
 def _first_wire(wiring: Document) -> list[Rs485]:

@@ -124,7 +124,7 @@ class Progress:
             out.chips = [FoundChip(**entry) for entry in raw["chips"]]
             out.tried = {entry.lock: entry for entry in map(_tried, raw["tried"])}
             out.opens = raw["opens"]
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise NotOurs(f"{file} is damaged ({error}): remove it to begin again") from None
         if known != wiring:
             raise NotOurs(f"{file} was learned with other wiring of the controller: remove it to begin again")

@@ -62,9 +62,30 @@ def test_the_form_takes_a_name_and_a_password_as_long_as_an_account_may_have(wor
 def test_a_form_with_what_no_page_sends_is_a_wrong_name(world):
     assert "the name or the password is wrong" in log_in(world, {**ACCOUNT, "name": "a\x00b"}).text
     assert log_in(world, {"files": {"name": ("a", b"b")}}).status_code == 400
-    answer = world.ask("POST", "/login", role=None, content=b"x" * 20_000, headers={
-        "content-type": "application/x-www-form-urlencoded", "accept": "text/html"})  # fmt: skip
-    assert answer.status_code == 413
+
+
+async def _chunks():
+    for _ in range(20):
+        yield b"x" * 1_000
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "status", "told"),
+    [
+        ("application/x-www-form-urlencoded", b"x" * 20_000, 413, "longer than a name and a"),
+        ("multipart/form-data; boundary=b", b"--b\r\n" + b"x" * 20_000, 413, "longer than a name and a"),
+        ("application/x-www-form-urlencoded", _chunks, 413, "longer than a name and a password"),
+        ("multipart/form-data", b"x", 400, "cannot be read as a form"),
+        ("multipart/form-data; boundary=b", b"x", 400, "cannot be read as a form"),
+    ],
+    ids=["long", "long in parts", "long without a length", "no boundary", "no part"],
+)
+def test_what_is_no_form_is_answered_with_a_page_in_the_host_s_own_words(world, kind, content, status, told):
+    headers = {"content-type": kind, "accept": "text/html"}
+    content = content() if callable(content) else content
+    answer = world.ask("POST", "/login", role=None, content=content, headers=headers)
+    assert answer.status_code == status and told in answer.text, answer.text
+    assert answer.headers["content-type"].startswith("text/html")
 
 
 @pytest.mark.parametrize(

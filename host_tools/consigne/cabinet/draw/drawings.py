@@ -8,9 +8,12 @@ import csv
 import io
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from PIL import Image
+
+from consigne.ui.outfile import check_out
 
 from ..model import Cabinet
 from .frontsvg import svg
@@ -36,8 +39,14 @@ def texts(cabinet: Cabinet) -> dict[str, str]:
     return out
 
 
-def draw(cabinet: Cabinet, folder: Path) -> list[Path]:
-    """Write all texts below ``folder`` and the pictures beside the wiring; returns what was written."""
+def draw(cabinet: Cabinet, folder: Path, inputs: Iterable[Path] = ()) -> list[Path]:
+    """Write all texts below ``folder`` and the pictures beside the wiring; returns what was written.
+
+    Raises ``NotThere``, and nothing is written, where one would be written over one of ``inputs``.
+    """
+    inputs = [*inputs]
+    for name in texts(cabinet):
+        check_out(folder / name, inputs)
     written = []
     for name, text in texts(cabinet).items():
         file = folder / name

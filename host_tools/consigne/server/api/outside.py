@@ -8,9 +8,12 @@ from starlette.datastructures import Headers
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ..refused import refused
 from .bodies import MAX_BYTES
 
+LOGIN, LOGIN_BYTES_MAX = "/login", 10_000  # the one form that anybody may send
 TOO_LONG = f"the body is too long: send at most {MAX_BYTES} bytes"
+LOGIN_TOO_LONG = f"that is longer than a name and a password: send at most {LOGIN_BYTES_MAX} bytes"
 BODY_S = 20.0
 """For a whole body to arrive, from when it is first asked for: the longest at 400 kbit/s."""
 
@@ -29,8 +32,9 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         length = Headers(scope=scope).get("content-length", "")
-        if scope["method"] == "POST" and length.isdecimal() and int(length) > MAX_BYTES:
-            await JSONResponse({"detail": TOO_LONG}, 413)(scope, receive, send)
+        most, told = (LOGIN_BYTES_MAX, LOGIN_TOO_LONG) if scope["path"] == LOGIN else (MAX_BYTES, TOO_LONG)
+        if scope["method"] == "POST" and length.isdecimal() and _is_more(length, most):
+            await refused(Headers(scope=scope), 413, told)(scope, receive, send)
             return
         async with asyncio.timeout(None) as limit:
             body = _Body(receive, send, limit)
@@ -43,6 +47,11 @@ class BodyLimit:
         # A request is cancelled only by the timeout above or by the server's shutdown; in both cases its task
         # ends here.
         await _cut_short(limit.expired())(scope, receive, send)
+
+
+def _is_more(length: str, most: int) -> bool:
+    """Whether a number in a header is more; one of thousands of digits is, and Python reads no such."""
+    return len(length) > len(str(most)) or int(length) > most
 
 
 def _cut_short(is_late: bool) -> JSONResponse:

@@ -79,7 +79,7 @@ class Channels:
             raise ValueError(f"{path} holds passwords and others may read it: chmod 600 {path}")
         try:
             told = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"{path} is not TOML: {error}") from None
         urls = told.get("channels")
         if not isinstance(urls, dict) or not urls:

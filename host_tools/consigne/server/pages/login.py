@@ -4,21 +4,23 @@ import html
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, status
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.datastructures import FormData, Headers
+from starlette.exceptions import HTTPException
 
 from consigne.protocol.untrusted import clean
 from consigne.ui.components import LOOK, MARK
 
+from ..api.outside import LOGIN_BYTES_MAX, LOGIN_TOO_LONG
 from ..errors import CallerError
 from ..people.accounts import NAME_CHARACTERS_MAX, PASSWORD_CHARACTERS, SESSION_S, Accounts
 from ..people.gate import COOKIE, session_of
 from ..threads import Threads
 
 HOME = "/desk"
-FORM_BYTES_MAX = 10_000
 _LONGEST = {"name": NAME_CHARACTERS_MAX, "password": PASSWORD_CHARACTERS[-1], "next": 300}
+NO_FORM = "what was sent cannot be read as a form: type a name and a password here"
 _FORM = (Path(LOOK) / "login.html").read_text(encoding="utf-8")
 
 
@@ -27,7 +29,7 @@ def router(accounts: Accounts, threads: Threads) -> APIRouter:
 
     A cookie that was given over HTTPS, the host's own or a proxy's, travels over HTTPS only.
     """
-    made = APIRouter(include_in_schema=False, max_body_size=FORM_BYTES_MAX)
+    made = APIRouter(include_in_schema=False, max_body_size=LOGIN_BYTES_MAX)
 
     @made.get("/login")
     def form(next: str = HOME) -> HTMLResponse:
@@ -37,8 +39,12 @@ def router(accounts: Accounts, threads: Threads) -> APIRouter:
     async def log_in(request: Request) -> Response:
         if not _is_own(request.headers):
             return _form(HOME, "this was sent by a page of another site: log in with this one", 403)
-        async with request.form(max_files=0) as sent:
-            name, password, back = (_field(sent, field) for field in _LONGEST)
+        try:
+            async with request.form(max_files=0) as sent:
+                name, password, back = (_field(sent, field) for field in _LONGEST)
+        except HTTPException as error:  # in the words of whoever reads forms
+            told = LOGIN_TOO_LONG if error.status_code == status.HTTP_413_CONTENT_TOO_LARGE else NO_FORM
+            return _form(HOME, told, error.status_code)
         if not name or not password:
             longest = f"{_LONGEST['name']} and {_LONGEST['password']} characters"
             return _form(back, f"type a name and a password, of at most {longest}", 422)

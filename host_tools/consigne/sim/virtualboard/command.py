@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -57,13 +58,16 @@ def virtual(
 
     from .board import VirtualBoard, install
     from .chips import CHIPS
-    from .flash import NoFlash, check_file, check_link
+    from .flash import NoFlash, check_file, check_link, claimed, open_flash
     from .image import KINDS, OFFICIAL_PSRAM, RELEASES
     from .psram import Psram
 
+    claims = ExitStack()
     try:
         check_file(flash)
         check_link(link)
+        if flash.exists():
+            claims.enter_context(claimed(flash))
     except NoFlash as error:
         raise typer.BadParameter(str(error)) from None
     config = _wired(cabinet) if cabinet else None
@@ -74,12 +78,16 @@ def virtual(
         _choose("MicroPython", micropython, RELEASES)
         flash.unlink(missing_ok=True)
         install(flash, micropython, chip, image)
+        claims.enter_context(claimed(flash))
+    elif not flash.exists():
+        open_flash(flash).close()
+        claims.enter_context(claimed(flash))
     psram = None if image == OFFICIAL_PSRAM else Psram()  # the others are for boards without
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
     console = Console(highlight=False)
-    with VirtualBoard(flash, config, chip=chip, link=link, paced=paced, psram=psram) as board:
+    with claims, VirtualBoard(flash, config, chip=chip, link=link, paced=paced, psram=psram) as board:
         board.listeners.append(lambda line: _show(console, line))
         if config is not None:
             keys = keys_of(config["keypad"])

@@ -1,5 +1,8 @@
 """The flash of a chip in one file, and its partitions as block devices on it."""
 
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from consigne.firmware import layout
@@ -58,6 +61,20 @@ def check_file(path: Path, size: int = layout.FLASH_BYTES) -> None:
     if not path.is_file() or found != size:
         what = f"has {found} bytes, a flash image {size}" if path.is_file() else "is no file"
         raise NoFlash(f"{path} is not a flash image ({what}): give the name of one, or of a new file")
+
+
+@contextmanager
+def claimed(path: Path) -> Iterator[None]:
+    """One board at a time has this file: raises ``NoFlash`` while another has it.
+
+    The kernel lets go of it when the program ends, however it ends.
+    """
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise NoFlash(f"{path} is the flash of a virtual board that runs: end it, or copy it") from None
+        yield
 
 
 def check_link(path: Path | None) -> None:
