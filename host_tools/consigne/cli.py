@@ -21,7 +21,7 @@ from consigne.server.cli import broker_config, serve
 from consigne.server.fleet.cli import retire
 from consigne.server.people.cli import app as account_app
 from consigne.sim.virtualboard.command import virtual
-from consigne.ui import output
+from consigne.ui import output, terminal
 from consigne.ui.listening import PAGE_PORT, PortTaken, listen
 from consigne.ui.outfile import NotThere, check_out
 
@@ -78,7 +78,11 @@ def main(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    pass
+    try:
+        terminal.prepare()
+    except terminal.NoFolder as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
 
 
 def _choose(file: Path | None) -> None:

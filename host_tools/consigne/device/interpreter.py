@@ -11,9 +11,6 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-from esptool.bin_image import LoadFirmwareImage
-from esptool.util import FatalError
-
 from consigne.cabinet.chips import OCTAL, QUAD
 from consigne.firmware import layout
 
@@ -115,6 +112,9 @@ def read(file: Path) -> Interpreter:
 
 def _sound(file: Path, chip: str, part: bytes) -> int:
     """How many bytes this half has; its checksum, and SHA-256 if there is one, must be right."""
+    from esptool.bin_image import LoadFirmwareImage  # not before: it reads settings in the current folder
+    from esptool.util import FatalError
+
     damaged = DeviceError(f"{file} is damaged or was cut short; download it again")
     try:
         image = LoadFirmwareImage(chip, part)

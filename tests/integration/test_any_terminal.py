@@ -1,0 +1,37 @@
+"""Commands given in a terminal that has few letters, or in a folder that is no more."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CONSIGNE = str(Path(sys.executable).with_name("consigne"))
+CABINET = str(Path(__file__).parents[2] / "hardware" / "cabinets" / "boards-96.toml")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+@pytest.mark.parametrize(
+    "words",
+    [("show", CABINET, "--wiring"), ("parts", CABINET), ("power", CABINET), ("keys",), ("boards",)],
+    ids=lambda words: words[0],
+)
+def test_letters_that_a_terminal_has_not_end_no_command(encoding: str, words: tuple[str, ...]) -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    done = subprocess.run(
+        [CONSIGNE, "cabinet", *words], check=False, capture_output=True, timeout=300, env=environment
+    )
+    assert done.returncode == 0 and done.stderr == b"", done.stderr
+    assert done.stdout.decode(encoding).strip()
+
+
+def test_a_folder_that_was_removed_is_told_in_a_sentence(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    script = f'rmdir "{gone}" && exec "{CONSIGNE}" cabinet check x.toml'
+    done = subprocess.run(
+        ["sh", "-c", script], check=False, capture_output=True, text=True, timeout=300, cwd=gone
+    )
+    assert done.returncode == 1
+    assert done.stderr == "the folder that this is run in was removed: change to another one\n"
