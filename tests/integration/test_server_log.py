@@ -11,7 +11,7 @@ from consigne.broker.broker import free_port
 from consigne.server.ingest.store import Store
 from consigne.server.pages.work import DEFECT
 from consigne.server.storage.models import events as events_table
-from host_kit import database_at, event, events
+from host_kit import database_at, deposited, event, events
 
 START_S = 60
 
@@ -57,6 +57,16 @@ def test_requests_that_are_no_http_are_told_rarely(tmp_path):
                 assert b" 400 " in client.recv(1_000)
     said = log.read_text()
     assert said.count("Invalid HTTP request received.") == 1 + said.count("HTTP request received. ("), said
+
+
+def test_a_locker_s_page_shows_what_comes_after_an_event_that_is_not_sound(tmp_path):
+    with database_at(tmp_path / "host.db", "L1") as database:
+        odd = ({"kind": "deposited", "parcel": "X1"}, {"kind": "command"}, {"kind": "forced", "door": -500})
+        rows = [[seq, 1_790_000_000, what] for seq, what in enumerate(odd, 1)]
+        Store(database).commit([events("L1", 1, *rows, deposited(9, "X2"))])
+    with serving(tmp_path / "host.db", tmp_path / "serve.txt") as port:
+        pages_until(port, "X1", "X2", "-500")
+    assert "Traceback" not in (tmp_path / "serve.txt").read_text()
 
 
 def test_a_page_that_meets_a_defect_says_so_and_the_log_has_it_once(tmp_path):

@@ -1,13 +1,17 @@
 """Events in words: an operator can read every event a locker can tell."""
 
+import json
 from typing import Any
 
 import pytest
-from consigne.protocol.events import EventData
+from consigne.protocol.events import EventData, parse_events
 from consigne.server.pages.wording import wording
+from hypothesis import given
+from hypothesis import strategies as st
 from locker.core import records
 
 EVENTS = [kind for kind in records.kinds() if kind <= records.EVENT_KIND_MAX]
+KINDS = {records.spec(kind)[0]: kind for kind in EVENTS}
 NAMES = ["A1", "A2", "A3"]
 
 
@@ -76,3 +80,39 @@ def test_an_event_that_is_not_sound_is_told_and_keeps_nobody_from_reading_the_ot
     assert words.headline == whole.headline
     if name != "time_set":  # of which nothing is told but that it was
         assert all(f"{field.replace('_', ' ')} much" in words.more for field in fields)
+
+
+ODD_VALUES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**70), 2**70),
+    st.sampled_from([-500, 0, 3, 255, 256, 65_534, 65_535, 65_536, 2**32]),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text("aZ0 :é\x00\ud800", max_size=50),
+    st.lists(st.integers(), max_size=2),
+    st.dictionaries(st.sampled_from("ab"), st.integers(), max_size=2),
+)
+
+
+@st.composite
+def odd_events(draw: st.DrawFn) -> dict[str, Any]:
+    """An event of a known kind with fields missing, of wrong types, out of range, or too many."""
+    kind = draw(st.sampled_from(EVENTS))
+    fields = event(kind)
+    for name in [name for name in fields if name != "kind"]:
+        change = draw(st.sampled_from(["keep", "drop", "replace"]))
+        if change == "drop":
+            del fields[name]
+        elif change == "replace":
+            fields[name] = draw(ODD_VALUES)
+    if draw(st.booleans()):
+        fields[draw(st.sampled_from(["door", "door name", "ordered", "id", "more"]))] = draw(ODD_VALUES)
+    return fields
+
+
+@given(odd_events())
+def test_an_event_that_is_not_as_it_should_be_is_told_by_its_kind(fields: dict[str, Any]) -> None:
+    body = json.dumps({"epoch": 1, "events": [[1, 1_790_000_001, fields]]}).encode()
+    (stored,) = parse_events(body).events
+    words = wording(stored.data, NAMES)
+    assert words.headline == wording(event(KINDS[fields["kind"]]), NAMES).headline

@@ -1,10 +1,13 @@
 """A locker's page looks again when its own locker has news, and leaves nothing behind when it is closed."""
 
+import json
 import time
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
+from consigne.protocol import frames, topics
+from consigne.server.ingest.decode import Decoder, KeyRing
 from consigne.server.ingest.store import Store
 from consigne.server.pages.control import Control
 from consigne.server.pages.desk import Desk
@@ -114,3 +117,31 @@ def test_equal_alarms_of_a_door_are_one_line_and_one_click(host):
 def test_a_compartment_whose_sensor_is_silent_is_not_shown_as_empty(host):
     arrived(host, occupancy("L1", 1, 1, [[0, 2, None], [0, 0, None], [1, 2, "P"]]))
     assert [one.content for one in Desk(host, "L1").believed()[:3]] == ["not known", "empty", "parcel"]
+
+
+ODD = (
+    {"kind": "deposited", "parcel": "X1"},
+    {"kind": "deposited", "parcel": "X1", "door": -500, "holder": 7, "role": 1},
+    {"kind": "command", "result": [], "id": {"a": 1}},
+    {"kind": "command"},
+    {"kind": "fault", "code": 1, "what": None},
+    {"kind": "alarm", "door": "B", "alarm": 1e300},
+    {"door": 3},
+)
+
+
+def test_an_event_that_is_not_sound_is_shown_as_far_as_it_is_and_those_after_it_too(host):
+    """As it arrives: signed by its locker."""
+    topic = topics.topic("L2", topics.EVENTS)
+    rows = [[seq, T0 + seq, what] for seq, what in enumerate(ODD, 1)]
+    rows.append(event(len(ODD) + 1, "deposited", door=4, holder=7, role=1, parcel="X2"))
+    body = json.dumps({"epoch": 1, "events": rows}).encode()
+    frame = frames.frame(device_key("L2"), frames.LABEL_EVENT, topic, body)
+    decoder = Decoder(KeyRing(host.database))
+    Store(host.database).commit(decoder.decode_all([(topic, frame, False)]))
+    (told, _) = Desk(host, "L2").arrived(0)
+    assert [one.words.headline for one in told] == [
+        "Deposited", "Deposited", "Order", "Order", "Fault", "Alarm", "Unknown", "Deposited",
+    ]  # fmt: skip
+    assert "X1" in told[0].words.more and "-500" in told[1].words.more
+    assert told[-1].words.more == "X2 in door 5"
