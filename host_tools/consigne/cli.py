@@ -27,10 +27,10 @@ from consigne.ui.outfile import NotThere, check_out
 
 
 class Group(TyperGroup):
-    """The commands; each ends when nobody reads any more what it prints."""
+    """The commands; each ends in order when what it prints is not read, or not taken."""
 
     def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]  # typer's own base is click's
-        with output.watched():
+        with output.watched(), terminal.whole():
             try:
                 return super().invoke(ctx)
             except (

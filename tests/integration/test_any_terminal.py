@@ -1,4 +1,4 @@
-"""Commands given in a terminal that has few letters, or in a folder that is no more."""
+"""Commands given in a terminal that has few letters, onto a full disk, or in a folder that is no more."""
 
 import os
 import subprocess
@@ -35,3 +35,27 @@ def test_a_folder_that_was_removed_is_told_in_a_sentence(tmp_path: Path) -> None
     )
     assert done.returncode == 1
     assert done.stderr == "the folder that this is run in was removed: change to another one\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("cabinet", "keys"), ("cabinet", "show", CABINET),
+        ("cabinet", "check", CABINET), ("device", "traceback", "tb.txt"),
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_output_onto_a_full_disk_is_told_in_a_sentence(tmp_path: Path, words: tuple[str, ...]) -> None:
+    (tmp_path / "tb.txt").write_text("Traceback (most recent call last):\n" * 2_000)
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [CONSIGNE, *words],
+            check=False,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=300,
+            cwd=tmp_path,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "standard output cannot be written: No space left on device\n"
