@@ -10,7 +10,6 @@ import httpx2
 from consigne.broker.broker import free_port
 from consigne.server.ingest.store import Store
 from consigne.server.pages.work import DEFECT
-from consigne.server.storage.models import events as events_table
 from host_kit import database_at, deposited, event, events
 
 START_S = 60
@@ -73,7 +72,7 @@ def test_a_page_that_meets_a_defect_says_so_and_the_log_has_it_once(tmp_path):
     with database_at(tmp_path / "host.db", "L1") as database:
         Store(database).commit([events("L1", 1, event(1))])
         with database.write() as connection:
-            connection.execute(events_table.update().values(data="what nobody can read"))
+            connection.exec_driver_sql("UPDATE events SET data = 'what nobody can read'")
     with serving(tmp_path / "host.db", tmp_path / "serve.txt") as port:
         for _ in range(3):
             pages_until(port, DEFECT)
