@@ -30,12 +30,11 @@ class Group(TyperGroup):
     """The commands; each ends in order when what it prints is not read, or not taken."""
 
     def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]  # typer's own base is click's
-        with output.watched(), terminal.whole():
+        with output.watched():
             try:
                 return super().invoke(ctx)
-            except (
-                typer.BadParameter
-            ) as error:  # typer tells of a name that is no choice in its checker's words
+            except typer.BadParameter as error:
+                # Typer tells of a name that is no choice in its checker's words.
                 error.message = error.message.removeprefix("Value error, ")
                 raise
 

@@ -1,8 +1,12 @@
-"""Standard output whose reader may go: ``consigne sim .. | head -3`` ends then, as other programs do.
+"""Standard output whose reader may go, or whose disk is full: no write to it raises in who prints.
 
-Python ignores SIGPIPE, since a socket raises it too: a write that nobody reads any more is an error in
-whatever thread printed, and the program goes on.  Here such a write is dropped and the main thread is
-interrupted as by Ctrl+C, so whatever was begun is taken down in good order, without a word.
+``consigne sim .. | head -3`` ends when ``head`` has, as other programs do.  Python ignores SIGPIPE, since a
+socket raises it too: a write that nobody reads any more is an error in whatever thread printed, and the
+program goes on.  Here such a write is dropped and the main thread is interrupted as by Ctrl+C, so whatever
+was begun is taken down in good order, without a word.
+
+On a full disk the command goes on: what it does to a board or a database does not depend on who reads of it.
+That is told once, at the end.
 """
 
 import io
@@ -22,9 +26,10 @@ ENDED = 128 + signal.SIGPIPE
 
 
 class _Pipe(io.FileIO):
-    """A file descriptor; ``is_gone`` once nobody reads it any more."""
+    """A file descriptor; ``is_gone`` once nobody reads it any more, ``error`` says why it takes no more."""
 
     is_gone = False
+    error: OSError | None = None
     is_last = False  # the program ends anyway
 
     def write(self, data: "Buffer", /) -> int:
@@ -33,7 +38,9 @@ class _Pipe(io.FileIO):
         except BrokenPipeError:
             if not self.is_gone:
                 self._end()
-            return memoryview(data).nbytes
+        except OSError as error:
+            self.error = self.error or error
+        return memoryview(data).nbytes
 
     def _end(self) -> None:
         self.is_gone = True
@@ -55,7 +62,10 @@ def is_gone() -> bool:
 
 @contextmanager
 def watched() -> Iterator[None]:
-    """While it lasts, the program ends when its output's reader goes: ``SystemExit`` with ``ENDED``."""
+    """While it lasts, the program ends when its output's reader goes: ``SystemExit`` with ``ENDED``.
+
+    With 1 at the end, and a sentence, where the output could not be written.
+    """
     before = sys.stdout
     if before is not sys.__stdout__ or not isinstance(before, io.TextIOWrapper) or before.isatty():
         yield
@@ -75,3 +85,6 @@ def watched() -> Iterator[None]:
         _pipes.remove(pipe)
         if pipe.is_gone:
             raise SystemExit(ENDED)
+        if pipe.error is not None:
+            print(f"standard output cannot be written: {pipe.error.strerror}", file=sys.stderr)
+            raise SystemExit(1)
