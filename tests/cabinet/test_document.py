@@ -1,7 +1,7 @@
 """The types of a cabinet file's tables against the schema that checks and fills them."""
 
 import types
-from typing import Literal, NotRequired, Required, Union, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Literal, NotRequired, Required, Union, get_args, get_origin, get_type_hints
 
 import pytest
 from consigne.cabinet.compiler import compile_file, device_config, open_cabinet, spelled_out
@@ -16,6 +16,7 @@ from consigne.cabinet.document import (
 )
 from consigne.cabinet.profiles import hardware_dir
 from consigne.cabinet.schema import LISTS, NEEDED, SITE, TABLES, VARIANTS
+from typing_extensions import ReadOnly, is_typeddict
 
 HINTS = get_type_hints(Document, include_extras=True)
 SHIPPED = sorted((hardware_dir() / "cabinets").glob("*.toml"))
@@ -75,7 +76,7 @@ def test_the_keys_of_each_list(name):
 
 def assert_fits(value, hint, where):
     """Whether a value is what a hint says, all the way down."""
-    if get_origin(hint) in (NotRequired, Required):
+    while get_origin(hint) in (NotRequired, Required, ReadOnly):
         hint = get_args(hint)[0]
     if is_typeddict(hint):
         hints = get_type_hints(hint, include_extras=True)
