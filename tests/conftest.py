@@ -1,6 +1,7 @@
 """For every test: the device's modules import as they are (``pythonpath`` in pyproject.toml)."""
 
 import gc
+import signal
 from pathlib import Path
 
 import micropython  # noqa: F401 - gives ``time`` the ticks functions before any device module is imported
@@ -8,6 +9,12 @@ import pytest
 
 WAITING = ("integration", "pages", "device", "virtualboard")  # folders whose tests wait for other processes
 BOTH = ("sim", "drivers")  # folders where those on MicroPython do
+
+# A job in the background has these ignored, and so has every program that it starts.  What the tests start is
+# to hear Ctrl+C as at a terminal: what has a handler here has the system's own action there.
+for number in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, lambda number, frame: None)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
