@@ -40,8 +40,11 @@ def test_a_browser_that_leaves_while_a_page_and_its_scripts_come_is_no_error(tmp
             scripts = re.findall(r'"(/_nicegui/[^"]+\.js)"', page)
             assert scripts
             await ask_and_leave(port, ["/desk", *scripts] * TIMES, cookie)
-            async with browser.get(f"{host.address}/desk") as answer:
-                assert answer.status == 200
+            status = 503  # as long as it still does what nobody waits for any more
+            while status == 503:
+                async with browser.get(f"{host.address}/desk") as answer:
+                    status = answer.status
+            assert status == 200
         said = host.log.read_text()  # all of it: the host has ended, and so has what it did for them
         assert "Traceback" not in said and "ERROR" not in said, said
 
