@@ -1,8 +1,7 @@
 """A share of the long simulation of sync, with everything between locker and database disturbed."""
 
-import json
-
 import pytest
+from consigne.protocol.events import EventData
 from consigne.server.fleet.fleet import Fleet
 from consigne.server.storage.database import Database
 from consigne.server.storage.models import events
@@ -49,7 +48,7 @@ def test_the_comparison_notices_an_event_lost_changed_or_made_up(tmp_path) -> No
         )
         row = {"locker": name, "epoch": journal.epoch, "seq": seq, "time_s": 1_790_000_000}
         with database.write() as connection:
-            connection.execute(events.insert().values(**row, kind="opened", data=json.dumps(described)))
+            connection.execute(events.insert().values(**row, kind="opened", data=EventData(described)))
 
     assert verdict() == (2, 0)
     insert(1, 1)
