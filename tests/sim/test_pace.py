@@ -203,3 +203,15 @@ def test_an_interpreter_that_does_not_say_what_it_does_has_the_machines_time() -
         pass
     assert clock.now_us() > start_us
     clock.close()
+
+
+def test_time_does_not_go_back_while_the_interpreter_changes_what_it_says() -> None:
+    """A key was let go before it went down: the board looked between, and saw a time long past."""
+    clock = PacedClock()
+    clock.run_due()  # this thread is the board's
+    first_us = clock.now_us()
+    while (now_us := clock.now_us()) == first_us:
+        pass
+    pace.mapped(clock.descriptor).turn += 1  # odd: it changes
+    assert clock.now_us() >= now_us
+    clock.close()

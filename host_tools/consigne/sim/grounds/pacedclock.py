@@ -48,7 +48,10 @@ class PacedClock(Clock):
         owned = threading.get_ident() == self._owner
         due_us: int | None = self.next_due_us() if owned else self._page.limit_us
         now_us = self._reckoned()
-        return max(self._floor_us, now_us if due_us is None else min(now_us, due_us))
+        now_us = max(self._floor_us, now_us if due_us is None else min(now_us, due_us))
+        if owned:
+            self._floor_us = now_us  # what the board has seen is not earlier at the next look
+        return now_us
 
     def _reckoned(self) -> int:
         """What time it would be if nothing were due on the board."""
