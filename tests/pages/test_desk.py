@@ -171,7 +171,7 @@ def test_on_a_telephone_every_field_is_wide_enough_to_read_what_is_typed(
 ) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     log_in(page, served, name, path)
-    fields = page.locator("input.q-field__native:visible")
+    fields = page.get_by_role("textbox").or_(page.get_by_role("searchbox"))
     expect(fields.first).to_be_visible()
     for number in range(fields.count()):
         box = fields.nth(number).bounding_box()
