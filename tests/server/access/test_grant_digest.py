@@ -66,7 +66,7 @@ class Locker:
             pass
 
 
-def add(database, count, not_after=NOW_S + 1000):
+def add(database, count, not_after=NOW_S + 86_400):
     with database.write() as connection:
         for n in range(count):
             new = grants.Grant(
@@ -116,9 +116,9 @@ def test_a_set_that_went_wrong_is_mended_at_the_next_status(database, locker, wr
     if wrong == "one lost":
         locker.fold(records.GRANT_DROP, 70)
     elif wrong == "one too many":
-        locker.fold(records.GRANT, 999, 0, NOW_S + 1000, 0, 0, 0, 65535, 1, bytes(16), "P999")
+        locker.fold(records.GRANT, 999, 0, NOW_S + 86_400, 0, 0, 0, 65535, 1, bytes(16), "P999")
     else:
-        locker.fold(records.GRANT, 70, 0, NOW_S + 1000, 0, 0, 0, 3, 0, bytes(16), "")
+        locker.fold(records.GRANT, 70, 0, NOW_S + 86_400, 0, 0, 0, 3, 0, bytes(16), "")
     assert locker.access.grants_digest(NOW_S) != host_digest(database)
     locker.tell()
     assert have(database) == 0
