@@ -10,7 +10,7 @@ Functions here run inside the caller's transaction.
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple, TypedDict
+from typing import NamedTuple
 
 from locker.core import grants as device_grants
 from locker.core import records
@@ -18,7 +18,7 @@ from locker.core.limits import SIZE_LOW
 from sqlalchemy import bindparam, select, tuple_, update
 from sqlalchemy.engine import Connection
 
-from consigne.protocol.messages import Fields
+from consigne.protocol.messages import Arguments, Fields
 
 from ..storage.database import chunks, columns_of
 from ..storage.models import grants, lockers, parcels
@@ -158,7 +158,7 @@ def digests(connection: Connection, asked: dict[str, int]) -> dict[str, int]:
 
 
 class _Piece(NamedTuple):
-    """One change: its version, and the entry of the list of ``Delta`` that it goes into."""
+    """One change: its version, and the entry of the list of ``delta`` that it goes into."""
 
     version: int
     add: Fields | None = None
@@ -191,23 +191,12 @@ def _pieces(connection: Connection, locker: str, have: int, now_s: int) -> list[
     return sorted(out, key=lambda piece: piece.version)
 
 
-Delta = TypedDict(
-    "Delta",
-    {
-        "from": int,
-        "to": int,
-        "more": int,
-        "add": list[Fields],
-        "drop": list[int],
-        "expect": list[Fields],
-    },
-)
-"""The body of the command ``grants``; ``to`` is less than was wanted, and ``more`` 1, when not all fits."""
+def delta(connection: Connection, locker: str, have: int, version: int, now_s: int) -> Arguments:
+    """What the command ``grants`` says to bring a locker from version ``have`` towards ``version``.
 
-
-def delta(connection: Connection, locker: str, have: int, version: int, now_s: int) -> Delta:
-    """What brings a locker from version ``have`` towards ``version``."""
-    body: Delta = {"from": have, "to": version, "more": 0, "add": [], "drop": [], "expect": []}
+    ``to`` is less than was wanted, and ``more`` 1, when not all fits.
+    """
+    body: Arguments = {"from": have, "to": version, "more": 0, "add": [], "drop": [], "expect": []}
     room = DELTA_BYTES_MAX
     reached = have
     for count, piece in enumerate(_pieces(connection, locker, have, now_s)):
