@@ -10,7 +10,7 @@ from consigne.firmware import application, layout
 from littlefs import LittleFS, LittleFSError
 
 HANGS = b"while True:\n    pass\n"
-DEAF = b"import micropython\nmicropython.kbd_intr(-1)\n" + HANGS
+DEAF = b"import micropython, time\nmicropython.kbd_intr(-1)\nwhile True:\n    time.sleep(1)\n"
 OURS = {"boot.py": b"# boot\n" * 900, "main.py": b"# main\n" * 600}
 IDENTITY = b'{"locker": "L0001"}'
 SECTOR = layout.SECTOR_BYTES
