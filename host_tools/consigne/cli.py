@@ -1,6 +1,7 @@
 """The command ``consigne``: one program for the demo, the host, the simulator and the device.
 
-Each command lives where its work is done; here they get their names, options and help.
+Each command lives where its work is done and imports what it needs when it is called: a technician's does
+not wait for the host's database.
 """
 
 import os
@@ -8,26 +9,53 @@ import socket
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from locker import VERSION
 from typer.core import TyperGroup
+from typer.main import get_group
 
-from consigne.cabinet.commands import app as cabinet_app
-from consigne.device.commands import app as device_app
-from consigne.learn.command import learn
 from consigne.server.cli import broker_config, serve
 from consigne.server.fleet.cli import retire
 from consigne.server.people.cli import app as account_app
-from consigne.sim.virtualboard.command import virtual
 from consigne.ui import output, terminal
 from consigne.ui.listening import PAGE_PORT, PortTaken, listen
 from consigne.ui.outfile import NotThere, check_out
 
 
+def _cabinet() -> typer.Typer:
+    from consigne.cabinet.commands import app
+    from consigne.learn.command import learn
+
+    app.command()(learn)
+    return app
+
+
+def _device() -> typer.Typer:
+    from consigne.device.commands import app
+    from consigne.sim.virtualboard.command import virtual
+
+    app.command()(virtual)
+    return app
+
+
+_GROUPS = {"cabinet": _cabinet, "device": _device}
+"""Groups that take long to import, and so are not until one of their commands is asked for."""
+
+
 class Group(TyperGroup):
     """The commands; each ends in order when what it prints is not read, or not taken."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # as for ``invoke``
+        return list(dict.fromkeys([*_GROUPS, *super().list_commands(ctx)]))
+
+    def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:  # type: ignore[override]
+        # For a name that is none all are made: the nearest of them is proposed.
+        wanted = [cmd_name] if cmd_name in self.list_commands(ctx) else list(_GROUPS)
+        for name in set(wanted) & set(_GROUPS) - set(self.commands):
+            self.add_command(get_group(_GROUPS[name]()), name)
+        return super().get_command(ctx, cmd_name)
 
     def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]  # typer's own base is click's
         with output.watched():
@@ -47,11 +75,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
-cabinet_app.command()(learn)
-device_app.command()(virtual)
-app.add_typer(cabinet_app, name="cabinet")
 app.add_typer(account_app, name="account")
-app.add_typer(device_app, name="device")
 app.command()(retire)
 app.command()(serve)
 app.command()(broker_config)

@@ -1,6 +1,7 @@
 """The order of the packages: a stranger who reads a folder need not read those above it."""
 
 import re
+import subprocess
 import sys
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -113,3 +114,11 @@ def test_the_bench_counts_what_these_tests_see(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(house, "circles", lambda edges: [["a", "b"], ["c", "d"]])
     monkeypatch.setattr(house, "any_dicts", lambda: ["one"] * 7)
     assert bench.run() == {"house.imports_up": 1, "house.circles": 2, "types.any_dicts": 7}
+
+
+def test_a_technicians_command_waits_for_no_database_and_no_other_commands() -> None:
+    """Seconds on a small laptop, at each command."""
+    looks = "import sys, {}; print(*{{'sqlalchemy', 'consigne.device.board', 'nicegui'}} & set(sys.modules))"
+    for module, loads in {"consigne.cli": [], "consigne.device.commands": ["consigne.device.board"]}.items():
+        done = subprocess.run([sys.executable, "-c", looks.format(module)], capture_output=True, check=True)
+        assert done.stdout.decode().split() == loads

@@ -95,9 +95,11 @@ def _wrong_module(words: list[str]) -> str:
 def _wrong_command(words: list[str], whole: bool) -> str:
     command = get_command(app)
     while words and isinstance(command, TyperGroup) and not words[0].startswith("-"):
-        if words[0] not in command.commands:
+        found = command.get_command(command.context_class(command), words[0])
+        if found is None:
             return f"no command {words[0]}"
-        command = command.commands[words.pop(0)]
+        command = found
+        words.pop(0)
     if not whole:
         known = {name for option in command.params for name in (*option.opts, *option.secondary_opts)}
         unknown = {word.split("=")[0] for word in words if word.startswith("-")} - known - {"--help"}

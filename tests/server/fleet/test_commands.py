@@ -7,7 +7,7 @@ import pytest
 from consigne.protocol import frames, messages
 from consigne.protocol.untrusted import dump
 from consigne.server import clock
-from consigne.server.fleet import commands
+from consigne.server.fleet import answers, commands
 from consigne.server.fleet.fleet import Fleet, GrantVersions
 from consigne.server.ingest.decode import Message
 from consigne.server.ingest.store import Store
@@ -81,7 +81,7 @@ def test_nothing_is_sent_to_a_locker_that_is_not_there(database, store):
     assert send(database) == []
     with database.write() as connection:
         assert commands.expire(connection, T0 + 31) == [id_]
-    assert state(database, id_).state == commands.EXPIRED
+    assert state(database, id_).state == answers.EXPIRED
     store.commit([status("L1", 1)])
     assert send(database, T0 + 32) == [], "too late is too late"
 
@@ -93,8 +93,8 @@ def test_an_answer_ends_a_command_and_says_how(database, store):
         assert commands.answered(connection, "L1", good, "ok")
         assert commands.answered(connection, "L1", bad, "is_open")
         assert not commands.answered(connection, "L1", good, "busy"), "the first answer counts"
-    assert state(database, good).state == commands.DONE
-    assert (state(database, bad).state, state(database, bad).result) == (commands.REFUSED, "is_open")
+    assert state(database, good).state == answers.DONE
+    assert (state(database, bad).state, state(database, bad).result) == (answers.REFUSED, "is_open")
 
 
 def test_one_locker_cannot_answer_for_another(database, store):
@@ -102,7 +102,7 @@ def test_one_locker_cannot_answer_for_another(database, store):
     send(database)
     with database.write() as connection:
         assert not commands.answered(connection, "L2", id_, "ok")
-    assert state(database, id_).state == commands.SENT
+    assert state(database, id_).state == answers.SENT
 
 
 def test_a_lost_reply_is_made_good_by_the_event(database, store):
@@ -114,8 +114,8 @@ def test_a_lost_reply_is_made_good_by_the_event(database, store):
     ]
     outcome = store.commit([events("L1", 1, *told)])
     assert outcome.commands == {done, refused}
-    assert state(database, done).state == commands.DONE
-    assert state(database, refused).state == commands.REFUSED
+    assert state(database, done).state == answers.DONE
+    assert state(database, refused).state == answers.REFUSED
 
 
 def test_a_revocation_is_sent_until_it_is_answered_under_new_counters(database, store):

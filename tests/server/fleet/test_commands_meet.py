@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from consigne.protocol import messages
-from consigne.server.fleet import commands
+from consigne.server.fleet import answers, commands
 from consigne.server.ingest.decode import Message
 from consigne.server.ingest.store import Store
 from consigne.server.storage.models import commands as table
@@ -77,4 +77,4 @@ def test_an_answer_and_a_sending_that_meet_are_both_done(database, answer, is_an
         for one in running:
             one.result(timeout=60)
     with database.read() as connection:
-        assert connection.execute(select(table.c.state).where(table.c.id == id_)).scalar() == commands.DONE
+        assert connection.execute(select(table.c.state).where(table.c.id == id_)).scalar() == answers.DONE

@@ -6,8 +6,9 @@ import pytest
 from consigne.protocol import codes, frames
 from consigne.server.access.passes import Passes
 from consigne.server.errors import Conflict, Invalid, NotFound
-from consigne.server.fleet import commands
-from consigne.server.fleet.orders import ANSWERS, Orders
+from consigne.server.fleet import answers, commands
+from consigne.server.fleet.answers import ANSWERS
+from consigne.server.fleet.orders import Orders
 from consigne.server.ingest.store import Store
 from consigne.server.people import audit
 from host_kit import database_at, device_key, event, events, status
@@ -150,7 +151,7 @@ def test_what_was_ordered_by_a_person_stays_in_the_trail_for_a_year(database, or
         commands.expire(connection, now_s + 8 * 86_400)
         commands.expire(connection, now_s + 365 * 86_400)
         assert [entry.by for entry in audit.trail(connection, "L1")] == ["Ada", "host"]
-        assert audit.trail(connection, "L1")[0].outcome == (commands.EXPIRED, None)
+        assert audit.trail(connection, "L1")[0].outcome == (answers.EXPIRED, None)
         audit.forget(connection, now_s + 410 * 86_400)
         assert audit.trail(connection, "L1") == []
 

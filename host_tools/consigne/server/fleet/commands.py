@@ -31,11 +31,11 @@ from ..storage.database import chunks, columns_of
 from ..storage.documents import write_arguments
 from ..storage.models import commands, lockers
 from ..storage.secret import Secret
+from .answers import DONE, EXPIRED, FAILED, REFUSED, SENT, SUPERSEDED, WAITING
 
 OPEN, TIME, GRANTS, AGAIN, REVOKE = "open", "time", "grants", "again", "revoke"
 BLOCK, RELEASE, RESERVE = "block", "release", "reserve"
 CONFIGURE, MESSAGE, IDENTIFY, REBOOT = "configure", "message", "identify", "reboot"
-WAITING, SENT, DONE, REFUSED, EXPIRED = "waiting", "sent", "done", "refused", "expired"
 LIFETIME_S = {OPEN: 30, TIME: 30, GRANTS: 30, AGAIN: 30, REVOKE: 30 * DAY_S}
 LIFETIME_S |= {BLOCK: 7 * DAY_S, RELEASE: 7 * DAY_S, RESERVE: DAY_S}
 LIFETIME_S |= {CONFIGURE: 7 * DAY_S, MESSAGE: DAY_S, IDENTIFY: 30, REBOOT: 30}
@@ -46,7 +46,6 @@ ANSWER_WITHIN_S = 10
 """One of ``REPEATED`` is sent again when no answer came for this many seconds."""
 REFUSED_PAUSE_S = 5
 """After a locker refused a delta the next one waits this long, unless the locker asks."""
-FAILED = "failed"
 FAILED_PAUSE_S = 900
 """... and this long after the locker broke off and started anew: else it would, with every delta."""
 WHOLE_SETS_PER_HOUR = 3
@@ -54,7 +53,6 @@ WHOLE_SETS_PER_HOUR = 3
 KEEP_S = 30 * DAY_S
 """How long an ended command of the host itself stays in the database; what a person ordered is part of the
 trail of who did what, and stays as long as that."""
-SUPERSEDED = "superseded"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """What a person may order a locker to do: each checked here, written down with who ordered it, and sent.
 
-Every method returns the id of the command, whose fate ``Orders.get`` tells; what the locker answers is
-put into words here.  Raises ``Invalid``, ``NotFound`` or ``Conflict`` with a text for whoever asked.
+Every method returns the id of the command, whose fate ``Orders.get`` tells.  Raises ``Invalid``,
+``NotFound`` or ``Conflict`` with a text for whoever asked.
 """
 
 import secrets
@@ -26,42 +26,12 @@ from ..storage.database import Database, columns_of
 from ..storage.models import commands as table
 from ..storage.models import holders
 from . import commands
+from .answers import SENT, WAITING, answer
 
 MESSAGE_CHARACTERS_MAX = 100  # with blanks around; what is shown is checked line by line
 HOURS_MAX = 24 * 60
 COUNTERS = range(HOLDER_MAX + 1, 65_536)  # in a revoked holder's place
 _AT_ONCE = (commands.OPEN, commands.IDENTIFY, commands.REBOOT, commands.AGAIN)
-
-ANSWERS = {
-    "ok": "done",
-    "no_such_door": "the locker has no such compartment",
-    "is_open": "the compartment is open already",
-    "busy": "the compartment is being used: try again when the person has left",
-    "out_of_order": "the compartment is out of order: send a technician",
-    "too_many": "the locker refuses more remote openings for now: 10 in 10 minutes are the most",
-    "not_free": "the compartment is not free",
-    "in_the_past": "it would have ended before it began: check the time, here and there",
-    "unfit": "the locker cannot show or use that: is the language one of its own?",
-    commands.FAILED: "the locker failed at it and started anew: look at its state before you repeat it",
-    "full": "the locker's list of revocations is full: wait until older ones have ended",
-    "fields": "the locker does not understand it: is its firmware older than this host?",
-    "unknown command": "the locker does not know this command: its firmware is older than this host",
-    "stale counter": "a later command overtook it",
-    "expired": "it reached the locker too late",
-    "time unknown": "the locker does not know the time, and opens nothing it cannot date",
-    commands.SUPERSEDED: "a later order took its place",
-}
-
-
-def answer(state: str, result: str | None) -> str:
-    """What became of a command, in words."""
-    if result is not None:
-        return ANSWERS.get(result, result.replace("_", " "))
-    return {
-        commands.WAITING: "waits until the locker is connected",
-        commands.SENT: "sent, no answer yet",
-        commands.EXPIRED: "the locker did not answer in time",
-    }.get(state, state)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +202,7 @@ class Orders:
 
 def _unanswered_settings(connection: Connection, locker: str) -> dict[str, str]:
     """What is still on its way: the new command takes the place of the older one, so it carries it along."""
-    open_ = table.c.state.in_((commands.WAITING, commands.SENT)) & (table.c.cmd == commands.CONFIGURE)
+    open_ = table.c.state.in_((WAITING, SENT)) & (table.c.cmd == commands.CONFIGURE)
     wanted = select(table.c.arguments).where(open_, table.c.locker == locker).order_by(table.c.created_at)
     told: Sequence[Arguments] = connection.execute(wanted).scalars().all()
     return {name: value for arguments in told for name, value in arguments.get("set", ())}

@@ -21,7 +21,7 @@ from ..storage.models import IN_A_LOCKER, accounts, compartments, lockers, parce
 from ..storage.models import commands as commands_table
 from ..storage.models import grants as grants_table
 from ..storage.secret import Secret
-from . import commands
+from .answers import EXPIRED, SENT, SUPERSEDED, WAITING
 
 _NAMED = 3  # parcels in a refusal
 
@@ -40,9 +40,9 @@ def retire(connection: Connection, locker: str, by: str, at_s: int) -> None:
     live = (grants_table.c.locker == locker) & grants_table.c.dropped.is_(None)
     ids = connection.execute(select(grants_table.c.id).where(live)).scalars().all()
     grants.drop_all(connection, [(locker, id_) for id_ in ids])
-    open_ = commands_table.c.state.in_((commands.WAITING, commands.SENT))
+    open_ = commands_table.c.state.in_((WAITING, SENT))
     waiting = update(commands_table).where(commands_table.c.locker == locker, open_)
-    connection.execute(waiting.values(state=commands.EXPIRED, result=commands.SUPERSEDED))
+    connection.execute(waiting.values(state=EXPIRED, result=SUPERSEDED))
     _close_accounts(connection, locker)
     values = {"retired_at": at_s, "up": False, "device_key": Secret(secrets.token_bytes(32))}
     connection.execute(update(lockers).where(lockers.c.id == locker).values(**values))

@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 
 from ..errors import CallerError
 from ..fleet.alarms import PAGE_MAX
+from ..fleet.answers import answer
 from ..fleet.condition import Latch
-from ..fleet.orders import answer
 from ..people import audit
 from ..people.accounts import Account
 from ..service import HostService

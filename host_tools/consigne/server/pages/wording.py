@@ -11,7 +11,7 @@ from consigne.protocol.messages import Arguments
 from consigne.protocol.names import ACTIONS, ROLES
 from consigne.protocol.untrusted import ProtocolError
 
-from ..fleet.orders import answer
+from ..fleet.answers import answer
 
 GOOD, DOOR, NOTE, BAD, PLAIN = "good", "door", "note", "bad", ""
 

@@ -1,0 +1,40 @@
+"""What became of a command, and the words for it.
+
+No database in here: technicians' commands on their laptops say the same words.
+"""
+
+WAITING, SENT, DONE, REFUSED, EXPIRED = "waiting", "sent", "done", "refused", "expired"
+"""States of a command at the host."""
+FAILED, SUPERSEDED = "failed", "superseded"
+"""Results that are no answer of the locker's core: it broke off at the command; a later one took over."""
+
+ANSWERS = {
+    "ok": "done",
+    "no_such_door": "the locker has no such compartment",
+    "is_open": "the compartment is open already",
+    "busy": "the compartment is being used: try again when the person has left",
+    "out_of_order": "the compartment is out of order: send a technician",
+    "too_many": "the locker refuses more remote openings for now: 10 in 10 minutes are the most",
+    "not_free": "the compartment is not free",
+    "in_the_past": "it would have ended before it began: check the time, here and there",
+    "unfit": "the locker cannot show or use that: is the language one of its own?",
+    FAILED: "the locker failed at it and started anew: look at its state before you repeat it",
+    "full": "the locker's list of revocations is full: wait until older ones have ended",
+    "fields": "the locker does not understand it: is its firmware older than this host?",
+    "unknown command": "the locker does not know this command: its firmware is older than this host",
+    "stale counter": "a later command overtook it",
+    "expired": "it reached the locker too late",
+    "time unknown": "the locker does not know the time, and opens nothing it cannot date",
+    SUPERSEDED: "a later order took its place",
+}
+
+
+def answer(state: str, result: str | None) -> str:
+    """What became of a command, in words."""
+    if result is not None:
+        return ANSWERS.get(result, result.replace("_", " "))
+    return {
+        WAITING: "waits until the locker is connected",
+        SENT: "sent, no answer yet",
+        EXPIRED: "the locker did not answer in time",
+    }.get(state, state)
