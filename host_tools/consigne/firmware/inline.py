@@ -19,6 +19,7 @@ run them as they are on CPython, and inlined on MicroPython.
 import ast
 from collections import Counter
 from collections.abc import Iterable
+from functools import cached_property
 
 Value = int | str
 
@@ -39,16 +40,21 @@ class Module:
 
     def __init__(self, path: str, source: bytes) -> None:
         self.is_package = path.endswith("__init__.py")
-        self.name = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        self.name = dotted(path)
         self.source = source
         self.tree = ast.parse(source)
         self.nodes = list(ast.walk(self.tree))
         self.names = [node for node in self.nodes if isinstance(node, ast.Name)]
-        self.constants = _constants(self)
+        self._path = path
         self._line_starts = [0]
         for line in source.splitlines(keepends=True):
             self._line_starts.append(self._line_starts[-1] + len(line))
         self._edits: dict[tuple[int, int], bytes] = {}
+
+    @cached_property
+    def constants(self) -> dict[str, Value]:
+        """Names in capitals that get a plain value at the top of the module, and no other anywhere in it."""
+        return _constants(self)
 
     def replace(self, node: ast.stmt | ast.expr, text: str) -> None:
         """Put ``text`` in the place of ``node``; the lines after it stay where they are."""
@@ -79,6 +85,15 @@ class Module:
             out[start:end] = text
         return bytes(out)
 
+    def edited(self) -> "Module":
+        """The module as its ``result`` is, to be edited further."""
+        return Module(self._path, self.result()) if self._edits else self
+
+
+def dotted(path: str) -> str:
+    """The name under which a file of the application is imported."""
+    return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
 
 def inline(sources: dict[str, bytes]) -> dict[str, bytes]:
     """The same files, by the same paths, with constants put in and what nobody mentions left out."""
@@ -86,13 +101,12 @@ def inline(sources: dict[str, bytes]) -> dict[str, bytes]:
     by_name = {module.name: module for module in modules.values()}
     for module in modules.values():
         _put_in(module, by_name)
-    inlined = {path: module.result() for path, module in modules.items()}
     while True:  # what is left out may have been the last to mention something else
-        modules = {path: Module(path, source) for path, source in inlined.items()}
+        before = modules = {path: module.edited() for path, module in modules.items()}
         _leave_out(modules.values())
-        before, inlined = inlined, {path: module.result() for path, module in modules.items()}
-        if inlined == before:
-            return inlined
+        modules = {path: module.edited() for path, module in modules.items()}
+        if modules == before:
+            return {path: module.source for path, module in modules.items()}
 
 
 def inline_script(script: bytes, sources: dict[str, bytes]) -> bytes:
@@ -100,8 +114,13 @@ def inline_script(script: bytes, sources: dict[str, bytes]) -> bytes:
 
     It may use the application's constants, but of functions only what the application itself mentions.
     """
-    modules = _untyped(sources | {"__main__.py": script})
-    program = modules.pop("__main__.py")
+    program = _untyped({"__main__.py": script})["__main__.py"]
+    imported = set()
+    for node in program.nodes:
+        if isinstance(node, ast.ImportFrom):
+            origin = origin_of(program, node)
+            imported |= {origin, *(f"{origin}.{item.name}" for item in node.names)}
+    modules = _untyped({path: source for path, source in sources.items() if dotted(path) in imported})
     _put_in(program, {module.name: module for module in modules.values()})
     return program.result()
 
@@ -115,7 +134,7 @@ def _untyped(sources: dict[str, bytes]) -> dict[str, Module]:
     for leave_out in (_leave_checks_out, _leave_annotations_out):
         for module in modules.values():
             leave_out(module)
-        modules = {path: Module(path, module.result()) for path, module in modules.items()}
+        modules = {path: module.edited() for path, module in modules.items()}
     return modules
 
 
@@ -143,7 +162,6 @@ def _leave_annotations_out(module: Module) -> None:
 
 
 def _constants(module: Module) -> dict[str, Value]:
-    """Names in capitals that get a plain value at the top of the module, and no other anywhere in it."""
     found: dict[str, Value] = {}
     for statement in module.tree.body:
         if not isinstance(statement, ast.Assign):
