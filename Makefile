@@ -6,6 +6,9 @@ RUNS := .venv/.runs
 READY := .venv/.ready
 STUBS := typings/.ready
 
+# Each module is compiled once, not by every process that imports it: the tests start thousands.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help drawings docs demo quick test check format lock bench soak release clean site-trial system
 
