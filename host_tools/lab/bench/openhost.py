@@ -21,8 +21,8 @@ from consigne.server.storage.documents import Door, Place
 from . import slow_host
 from .visitor import Visitor
 
-START_S = 120.0
-END_S = 120.0
+START_S = 180.0
+END_S = 180.0
 PASSWORD = "a password for a measurement"
 LOCKERS = [f"P{number}" for number in range(10)]
 COUNTER = "shop"
