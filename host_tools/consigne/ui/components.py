@@ -56,15 +56,6 @@ def dress(about: str, links: tuple[tuple[str, str], ...] = (), account: str = ""
                 Text(f"{account} · log out", "plain press small", "button")
 
 
-def field(label: str, value: str = "", placeholder: str = "") -> ui.input:
-    """A line to type text into, of the pages' own look; ``label`` is its accessible name."""
-    line = ui.input(value=value, placeholder=placeholder).props(
-        "borderless dense autocomplete=off spellcheck=false"
-    )
-    line.props["aria-label"] = label
-    return line.classes("field")
-
-
 def box(classes: str = "", tag: str = "div") -> ui.element:
     """An element with classes, to be filled with ``with``."""
     return ui.element(tag).classes(classes)

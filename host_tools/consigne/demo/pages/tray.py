@@ -9,7 +9,8 @@ from nicegui.events import UploadEventArguments
 from consigne.server.pages.desk import Desk
 from consigne.server.pages.pictures import PICTURE_BYTES_MAX, PictureError, qr_svg, read_picture
 from consigne.server.pages.work import Work
-from consigne.ui.components import Text, box, button, field, set_toggle, toggle
+from consigne.ui.components import Text, box, set_toggle, toggle
+from consigne.ui.fields import Fields
 
 from .front import Front, FrontView
 
@@ -44,13 +45,15 @@ class Tray:
         ui.timer(STOCK_EVERY_S, work.look(self._stock), immediate=True)
 
     def _tray(self) -> None:
+        fields = Fields("tray")
         with box("row-line"):
             with box("grow"):
-                self._input = field(
+                self._input = fields.line(
                     "text for the scanner", placeholder="What a barcode says, e.g. RR123456785FR"
                 )
-                self._input.props(f"maxlength={SCAN_CHARACTERS_MAX}").on("keydown.enter", self._scan_typed)
-            button("Scan", self._scan_typed)
+                self._input.props(f"maxlength={SCAN_CHARACTERS_MAX}")
+                fields.on_enter(self._input, self._scan_typed)
+            fields.button("Scan", self._scan_typed)
             upload = ui.upload(
                 on_upload=self._uploaded,
                 on_rejected=lambda: self._complain("The picture is too large."),

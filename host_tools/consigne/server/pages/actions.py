@@ -10,7 +10,8 @@ from locker.texts import LANGUAGES
 from nicegui import ui
 
 from consigne.protocol.names import ACTIONS, ROLES
-from consigne.ui.components import Text, box, button, field, set_class
+from consigne.ui.components import Text, box, button, set_class
+from consigne.ui.fields import Fields
 
 from ..fleet.condition import Latch
 from .control import Alarm, Answer, Control, Entry
@@ -46,27 +47,12 @@ class Actions:
         self._latches.show(await self._work.call(self._control.latches))
 
 
-class Select:
-    """A native drop-down list of ``(value, label)``; the first is chosen at the start."""
-
-    def __init__(self, name: str, options: Sequence[tuple[str, str]]) -> None:
-        self.value = options[0][0] if options else ""
-        element = ui.element("select")
-        element.props["aria-label"] = name
-        with element:
-            for value, label in options:
-                Text(label, tag="option").props["value"] = value
-        element.on("change", self._changed, js_handler="(e) => emit(e.target.value)")
-
-    def _changed(self, event: object) -> None:
-        self.value = str(getattr(event, "args", self.value))
-
-
 class OrderCard:
     """Everything a locker can be told to do."""
 
     def __init__(self, work: Work, control: Control) -> None:
-        self._work, self._control = work, control
+        self._work, self._control, self._fields = work, control, Fields("orders")
+        fields = self._fields
         with box("card orders"):
             Text("Orders", tag="h2")
             self._doors()
@@ -74,11 +60,13 @@ class OrderCard:
             with box("row-line"):
                 self._button("Beep and blink", lambda: control.identify)
                 self._button("Restart", lambda: control.reboot)
-                self._seq = field("send events again from number", placeholder="event number")
+                self._seq = fields.line("send events again from number", placeholder="event number")
                 self._button("Send again from", self._again)
             with box("row-line"):
                 with box("grow"):
-                    self._name = field("name of the locker to retire", placeholder="its name, to be sure")
+                    self._name = fields.line(
+                        "name of the locker to retire", placeholder="its name, to be sure"
+                    )
                 self._button("Retire for ever", lambda: partial(control.retire, self._name.value.strip()))
             self._answer = Text("", "answer", "div")
             self._answer.props["role"] = "status"
@@ -91,29 +79,30 @@ class OrderCard:
             await self._work.call(order())
             await self._show()
 
-        button(label, self._work.act(clicked), look)
+        self._fields.button(label, self._work.act(clicked), look)
 
     def _doors(self) -> None:
-        control = self._control
+        control, fields = self._control, self._fields
         with box("row-line"):
-            self._door = Select("compartment", [(str(door), name) for door, name in control.doors])
+            self._door = fields.select("compartment", [(str(door), name) for door, name in control.doors])
             self._button("Open", lambda: partial(control.open, int(self._door.value)), "press small main")
             self._button("Block", lambda: partial(control.block, int(self._door.value)))
             self._button("Release", lambda: partial(control.release, int(self._door.value)))
             with box("grow"):
-                self._parcel = field("parcel to reserve for", placeholder="parcel number")
+                self._parcel = fields.line("parcel to reserve for", placeholder="parcel number")
             self._button(f"Reserve {RESERVE_HOURS} h", self._reserve)
 
     def _display(self) -> None:
+        fields = self._fields
         with box("row-line"):
-            self._language = Select("language of the message", [(name, name) for name in LANGUAGES])
+            self._language = fields.select("language of the message", [(name, name) for name in LANGUAGES])
             with box("grow"):
-                self._message = field("message on the display", placeholder="first line|second line")
+                self._message = fields.line("message on the display", placeholder="first line|second line")
             self._button(f"Show {MESSAGE_HOURS} h", self._message_order)
         with box("row-line"):
-            self._setting = Select("setting", [(name, name) for name in SETTINGS])
+            self._setting = fields.select("setting", [(name, name) for name in SETTINGS])
             with box("grow"):
-                self._value = field("value of the setting", placeholder="empty: as its own file says")
+                self._value = fields.line("value of the setting", placeholder="empty: as its own file says")
             self._button("Set", self._set)
 
     def _reserve(self) -> Callable[[], None]:
@@ -143,16 +132,17 @@ class CodeCard:
 
     def __init__(self, work: Work, control: Control) -> None:
         self._work, self._control = work, control
+        fields = Fields("codes")
         with box("card orders"):
             Text("Codes of today", tag="h2")
             with box("row-line"):
-                self._role = Select("role", [(str(role), ROLES[role]) for role in SLOT_S])
+                self._role = fields.select("role", [(str(role), ROLES[role]) for role in SLOT_S])
                 actions = [action for action in ACTIONS if action != COLLECT]
-                self._action = Select("action", [(str(action), ACTIONS[action]) for action in actions])
-                self._holder = field("holder number", value="1")
-                self._number = field("number on a closed console", placeholder="console: 123 456 789")
-                button("Show code", work.act(self._show), "press small")
-                button("Make worthless", work.act(self._revoke), "press small")
+                self._action = fields.select("action", [(str(action), ACTIONS[action]) for action in actions])
+                self._holder = fields.line("holder number", value="1")
+                self._number = fields.line("number on a closed console", placeholder="console: 123 456 789")
+                fields.button("Show code", work.act(self._show), "press small")
+                fields.button("Make worthless", work.act(self._revoke), "press small")
             self._digits = Text("", "digits mono", "div")
             self._until = Text("", "faint", "div")
 

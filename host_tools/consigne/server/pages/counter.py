@@ -6,7 +6,8 @@ from typing import Any
 
 from nicegui import ui
 
-from consigne.ui.components import Text, box, button, field, set_class
+from consigne.ui.components import Text, box, set_class
+from consigne.ui.fields import Fields
 
 from ..errors import CallerError
 from ..parcels.view import Parcel
@@ -48,21 +49,22 @@ class CounterView:
         return title, [door.name for door in self._host.fleet.compartments(self._counter)]
 
     def _forms(self) -> None:
+        fields = Fields("counter")
         take_in, find = self._work.act(self._take_in), self._work.act(self._find)
         with box("row-line"):
             with box("grow"):
-                self._label = field("label of the parcel", placeholder="scan or type the label")
-                self._label.on("keydown.enter", take_in)
-            self._shelf = field("shelf", placeholder="shelf, or empty")
-            button("Take in", take_in, "press main")
-            button("Give to a courier", self._work.act(self._give_back), "press")
+                self._label = fields.line("label of the parcel", placeholder="scan or type the label")
+                fields.on_enter(self._label, take_in)
+            self._shelf = fields.line("shelf", placeholder="shelf, or empty")
+            fields.button("Take in", take_in, "press main")
+            fields.button("Give to a courier", self._work.act(self._give_back), "press")
         with box("row-line"):
             with box("grow"):
-                self._code = field("customer's code", placeholder="the customer's code")
-                self._code.on("keydown.enter", find)
-            button("Find", find, "press")
-            button("Hand over", self._work.act(partial(self._hand_over, False)), "press main")
-            button("Hand over, paper seen", self._work.act(partial(self._hand_over, True)), "press")
+                self._code = fields.line("customer's code", placeholder="the customer's code")
+                fields.on_enter(self._code, find)
+            fields.button("Find", find, "press")
+            fields.button("Hand over", self._work.act(partial(self._hand_over, False)), "press main")
+            fields.button("Hand over, paper seen", self._work.act(partial(self._hand_over, True)), "press")
 
     async def _do(self, act: Callable[[str], str], *used: Any) -> None:
         """Do something as this clerk; a field that was used is empty for the next customer."""

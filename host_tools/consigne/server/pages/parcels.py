@@ -4,7 +4,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 from consigne.protocol.names import SIZES
-from consigne.ui.components import Choice, Text, box, button, field, set_class
+from consigne.ui.components import Choice, Text, box, set_class
+from consigne.ui.fields import Fields
 
 from ..errors import CallerError
 from .ticket import STATE_LOOKS, Ticket, state_words
@@ -31,19 +32,19 @@ class Announce:
         suggest: Callable[[], str],
     ) -> None:
         self._announce, self._suggest = announce, suggest
-        send = work.act(self._send)
+        send, fields = work.act(self._send), Fields("announce")
         with box("form-grid"):
             with box():
                 Text("Parcel", "caption")
-                self._parcel = field("parcel number", suggest())
-                self._parcel.on("keydown.enter", send)
+                self._parcel = fields.line("parcel number", suggest())
+                fields.on_enter(self._parcel, send)
             with box():
                 Text("Size", "caption")
                 self._size = Choice(SIZE_CHOICES, "size")
             with box():
                 Text("Code", "caption").tooltip(CODE_KIND_WORDS)
                 self._kind = Choice(CODE_KINDS, "kind of code")
-            button("Announce", send, "press main")
+            fields.button("Announce", send, "press main")
         self._error = Text("", "error-line", "div")
 
     async def _send(self) -> None:

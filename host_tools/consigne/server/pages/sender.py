@@ -8,7 +8,8 @@ from typing import NamedTuple
 from locker.core import events
 from nicegui import ui
 
-from consigne.ui.components import Choice, Text, box, button, field, set_class
+from consigne.ui.components import Choice, Text, box, button, set_class
+from consigne.ui.fields import Fields
 
 from ..errors import CallerError
 from ..fleet.overview import FIND_CHARACTERS_MAX
@@ -66,25 +67,27 @@ class SenderView:
     # --- announcing ----------------------------------------------------------------------------------------
 
     def _announce_card(self) -> None:
-        find = self._work.act(self._find)
+        find, fields = self._work.act(self._find), Fields("announce")
         with box("card orders"):
             Text("Announce a parcel", tag="h2")
             with box("row-line"):
                 with box("grow"):
-                    self._parcel = field("parcel number", placeholder="what its label says")
+                    self._parcel = fields.line("parcel number", placeholder="what its label says")
                 with box("grow"):
-                    self._locker = field("locker or counter", placeholder="name of the locker or counter")
-                    self._locker.on("keydown.enter", find)
-                button("Find", find, "press")
+                    self._locker = fields.line(
+                        "locker or counter", placeholder="name of the locker or counter"
+                    )
+                    fields.on_enter(self._locker, find)
+                fields.button("Find", find, "press")
             self._points = box("chips")
             with box("row-line"):
                 self._size = Choice(SIZE_CHOICES, "size")
                 self._days = Choice(DAYS, "days to collect")
                 with box("grow"):
-                    self._contact = field(
+                    self._contact = fields.line(
                         "customer's contact", placeholder="mail:someone@example.org or sms:+33612345678"
                     )
-                button("Announce", self._work.act(self._announce), "press main")
+                fields.button("Announce", self._work.act(self._announce), "press main")
             self._label = box("return-label")
             self._told = Text("", "answer", "div")
             self._told.props["role"] = "status"
@@ -140,12 +143,13 @@ class SenderView:
     # --- codes of today ------------------------------------------------------------------------------------
 
     def _code_card(self) -> None:
+        fields = Fields("code")
         with box("card orders"):
             Text("Code of today", tag="h2")
             with box("row-line"):
-                self._at = field("locker of the code", self._account.locker or "", "name of the locker")
+                self._at = fields.line("locker of the code", self._account.locker or "", "name of the locker")
                 self._action = Choice(ACTIONS[self._account.role], "what for")
-                button("Show code", self._work.act(self._show_code), "press")
+                fields.button("Show code", self._work.act(self._show_code), "press")
             self._digits = Text("", "digits mono", "div")
 
     async def _show_code(self) -> None:
