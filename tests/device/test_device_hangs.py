@@ -11,6 +11,7 @@ from littlefs import LittleFS, LittleFSError
 
 HANGS = b"while True:\n    pass\n"
 DEAF = b"import micropython, time\nmicropython.kbd_intr(-1)\nwhile True:\n    time.sleep(1)\n"
+DEAF_LATER = b"import time\ntime.sleep(3)\n" + DEAF
 OURS = {"boot.py": b"# boot\n" * 900, "main.py": b"# main\n" * 600}
 IDENTITY = b'{"locker": "L0001"}'
 SECTOR = layout.SECTOR_BYTES
@@ -31,14 +32,15 @@ def test_a_program_that_hangs_is_broken_at_the_first_command(tmp_path, ready):
 
 
 def test_flash_takes_a_program_that_lets_nobody_in_out_of_the_way_and_keeps_the_key(tmp_path, ready):
-    with kit.board_with(hanging(ready, DEAF), tmp_path) as board:
+    """The first question still gets in, so that its service begins: then nothing answers any more."""
+    with kit.board_with(hanging(ready, DEAF_LATER), tmp_path) as board:
         status, told = kit.consigne("flash", kit.micropython_file(tmp_path), "-p", board.port)
         assert status == 0, told
         assert "keys and journal kept; main.py gave no prompt, now .old stands behind the name" in told
         with Board(board.port) as line:
             line.enter_service()
             assert line.read_file("/identity.json") == IDENTITY
-            assert line.read_file("/main.py.old") == DEAF
+            assert line.read_file("/main.py.old") == DEAF_LATER
             assert line.read_file("/main.py") == application.build().boot_files["main.py"]
 
 

@@ -46,8 +46,8 @@ def port_gone(port: str) -> CableError:
 
 
 def stands_still(error: DeviceError) -> DeviceError:
-    """``error`` ended the work on a board that could not be brought back to serving."""
-    return DeviceError(f"{error}; the locker does not serve now: press RESET on its board")
+    """``error`` ended the work on a board that could not be brought back to serving; its kind stays."""
+    return type(error)(f"{error}; the locker does not serve now: press RESET on its board")
 
 
 def port_trouble(port: str, error: Exception) -> DeviceError:
