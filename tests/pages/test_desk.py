@@ -181,6 +181,20 @@ def test_on_a_telephone_every_field_is_wide_enough_to_read_what_is_typed(
         assert box["x"] + box["width"] <= 390
 
 
+def test_an_order_goes_to_the_door_that_is_shown_whatever_the_page_was_told_before(
+    served: Served, page: Page
+) -> None:
+    """As when a click overtakes the change before it, or a browser kept the field from the last time."""
+    log_in(page, served, "Ada", "/desk/locker/L1")
+    door = page.get_by_label("compartment", exact=True)
+    door.evaluate("list => { list.value = '2' }")
+    page.get_by_label("parcel to reserve for").evaluate("line => { line.value = 'RR123456785FR' }")
+    page.get_by_role("button", name="Reserve 24 h").click()
+    expect(page.get_by_role("status")).to_have_text("Reserve: done.")
+    reserved = [one for one in served.locker.talker.commands if one["cmd"] == "reserve"]
+    assert [(one["door"], one["parcel"]) for one in reserved] == [(2, "RR123456785FR")]
+
+
 def test_a_carrier_announces_and_a_clerk_takes_in_and_hands_over(served: Served, page: Page) -> None:
     log_in(page, served, "Swift")
     page.get_by_label("parcel number").fill("RR123456785FR")
