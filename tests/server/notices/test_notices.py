@@ -6,8 +6,11 @@ import logging
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from textwrap import dedent
 
 import pytest
+from consigne.server import serving
 from consigne.server.errors import Invalid
 from consigne.server.fleet.fleet import Fleet
 from consigne.server.ingest.store import Store
@@ -23,6 +26,7 @@ from host_kit import DOORS, collected, deposited, device_key, events
 from sqlalchemy import select, update
 
 CONTACT = "mail:someone@example.org"
+PAGE = Path(__file__).parents[3] / "host_tools" / "README.md"
 
 
 class Gateway:
@@ -340,3 +344,13 @@ def test_the_operators_file_is_read_and_refused_in_words(tmp_path):
         path.write_text(text)
         with pytest.raises(ValueError, match=said):
             Channels.read(path)
+
+
+def test_the_file_that_the_page_prints_is_one_that_the_host_starts_with(tmp_path):
+    part = PAGE.read_text(encoding="utf-8").partition("## What customers are told")[2].partition("\n## ")[0]
+    printed = "".join(line for line in part.splitlines(keepends=True) if line.startswith("    "))
+    path = tmp_path / "notices.toml"
+    path.write_text(dedent(printed), encoding="utf-8")
+    path.chmod(0o600)
+    channels = serving.channels_of(path)
+    assert channels is not None and set(channels.urls) == {"mail", "sms"} and channels.phone
