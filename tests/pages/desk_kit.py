@@ -63,11 +63,16 @@ class Served(NamedTuple):
 
 @contextmanager
 def serving(directory: Path) -> Iterator[Served]:
-    """``consigne serve`` with 3,000 lockers, one of them alive, a counter, and an account of each kind."""
+    """``consigne serve`` with 3,000 lockers, one of them alive, a counter, and an account of each kind.
+
+    L2 was retired.
+    """
     url = f"sqlite:///{directory / 'host.db'}"
     database = Database(url)
     fill(database, FLEET)
     Fleet(database).register("L1", device_key("L1"), doors=DOORS, place=Place("Gare du Nord"))
+    Fleet(database).register("L2", device_key("L2"), doors=DOORS)
+    Fleet(database).retire("L2")
     Fleet(database).register_counter("shop", 5, Place("Librairie du Port"))
     accounts = Accounts(database)
     accounts.add("Ada", Role.OPERATOR, by="test")

@@ -56,6 +56,31 @@ def test_a_page_of_a_fleet_of_3000_is_shown(served: Served, path: str) -> None:
         assert answer.status_code == 200 and "Consigne" in answer.text
 
 
+ORDERS = {"Open", "Block", "Release", "Restart", "Beep and blink", "Set", "Show code", "Make worthless"}
+
+
+@pytest.mark.parametrize(
+    ("name", "buttons", "told"),
+    [
+        ("L1", {*ORDERS, "Announce", "Retire for ever"}, ""),
+        (
+            "shop",
+            {"Announce", "Retire for ever"},
+            "shop is a counter: people serve there, it takes no orders.",
+        ),
+        ("L2", set(), ": it serves nobody any more."),
+    ],
+)
+def test_where_nobody_takes_orders_there_are_no_buttons_for_them_and_the_page_says_why(
+    served: Served, name: str, buttons: set[str], told: str
+) -> None:
+    with client(served, "Ada") as ada:
+        page = ada.get(f"/desk/locker/{name}").text
+    shown = set(re.findall('"tag":"button","text":"([^"]*)"', page))
+    assert shown & {*ORDERS, "Announce", "Retire for ever"} == buttons
+    assert told in page and ("takes no orders" in page or "serves nobody" in page) is bool(told)
+
+
 @pytest.mark.parametrize("path", ["/nothing", "/lockers/L1/nothing", "/lockers/..%2f..", "/desk/<script>"])
 def test_where_nothing_is_a_browser_reads_a_page_and_everybody_else_a_sentence(
     served: Served, path: str

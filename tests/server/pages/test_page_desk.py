@@ -10,11 +10,11 @@ from consigne.protocol import frames, topics
 from consigne.server.ingest.decode import Decoder, KeyRing
 from consigne.server.ingest.store import Store
 from consigne.server.pages.control import Control
-from consigne.server.pages.desk import Desk
+from consigne.server.pages.desk import RETIRED, Desk
 from consigne.server.people.accounts import Account
 from consigne.server.people.roles import Role
 from consigne.server.service import HostService
-from consigne.server.storage.documents import Door
+from consigne.server.storage.documents import Door, Place
 from host_kit import T0, device_key, event, events, occupancy, register, status
 from locker.core import labels
 
@@ -62,6 +62,27 @@ def test_a_locker_is_retired_on_its_page_only_by_who_types_its_name(host):
     assert control.trail()[0].did.startswith("retire")
     control.open(0)
     assert control.answer().tone == "bad" and "L1 was retired on" in control.answer().words
+
+
+def test_a_page_says_whether_it_shows_a_locker_that_serves_a_counter_or_what_was_retired(host):
+    for counter in ("C1", "C2"):
+        host.fleet.register_counter(counter, 5, Place("Shop"))
+    for gone in ("L2", "C2"):
+        host.fleet.retire(gone)
+    names = ("L1", "L2", "C1", "C2")
+    assert [Desk(host, name).locker_line().kind for name in names] == ["", RETIRED, "counter", RETIRED]
+    told = [Control(host, name, lambda: Account("Ada", Role.OPERATOR)).no_orders for name in names]
+    assert (told[0], told[2]) == ("", "C1 is a counter: people serve there, it takes no orders.")
+    for name, words in (("L2", told[1]), ("C2", told[3])):
+        assert words.startswith(f"{name} was retired on ") and words.endswith(": it serves nobody any more.")
+
+
+def test_who_retires_a_counter_on_its_page_is_sent_to_no_broker_and_no_key(host):
+    host.fleet.register_counter("C1", 5, Place("Shop"))
+    control = Control(host, "C1", lambda: Account("Ada", Role.OPERATOR))
+    control.retire("C1")
+    assert control.answer() == ("good", "C1 is retired, and the accounts of its clerks are closed.")
+    assert control.no_orders.startswith("C1 was retired on ")
 
 
 def test_events_are_told_in_the_locker_s_own_time_and_one_without_a_clock_says_so(host):

@@ -34,6 +34,13 @@ COUNTERS = range(HOLDER_MAX + 1, 65_536)  # in a revoked holder's place
 _AT_ONCE = (commands.OPEN, commands.IDENTIFY, commands.REBOOT, commands.AGAIN)
 
 
+def no_orders(locker: str, kind: str, retired_at: int | None) -> str:
+    """Why a locker or counter can be ordered nothing; "" for a locker that serves."""
+    if retired_at is not None:
+        return lookup.retired_words(locker, retired_at)
+    return f"{locker} is a counter: people serve there, it takes no orders" if kind != "locker" else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """A command and what became of it; times are Unix seconds."""
@@ -194,7 +201,7 @@ class Orders:
     ) -> str:
         row = lookup.in_service(connection, locker)
         if row.kind != "locker":
-            raise Conflict(f"{locker} is a counter: people serve there, it takes no orders")
+            raise Conflict(no_orders(locker, row.kind, row.retired_at))
         if cmd in _AT_ONCE and not row.up:
             raise Conflict(f"locker {locker} is not connected: {cmd} is done at once or not at all")
         return commands.issue(connection, locker, cmd, arguments, _now(), by=by, subject=subject)

@@ -25,52 +25,76 @@ _SPARK_WIDTH, _SPARK_HEIGHT = 120, 24
 
 
 class Actions:
-    """All cards of one locker; they look again while the page is open."""
+    """All cards of one locker; they look again while the page is open.
 
-    def __init__(self, work: Work, control: Control) -> None:
-        self._work, self._control = work, control
+    ``retired()`` is called once the locker was retired on this page.
+    """
+
+    def __init__(self, work: Work, control: Control, retired: Callable[[], None]) -> None:
+        self._work, self._control, self._retired = work, control, retired
+        self._is_served = not control.is_retired
         with box("desk"):
             self._alarms = AlarmCard(work, control)
             OrderCard(work, control)
-            CodeCard(work, control)
-            self._latches = LatchCard(control)
+            self._codes = None if control.no_orders else CodeCard(work, control)
+            if not control.is_counter:
+                self._latches = LatchCard(control)
+                ui.timer(LATCHES_EVERY_S, work.look(self._look_at_latches), immediate=True)
             self._trail = TrailCard()
         ui.timer(LOOK_EVERY_S, work.look(self._look), immediate=True)
-        ui.timer(LATCHES_EVERY_S, work.look(self._look_at_latches), immediate=True)
 
     async def _look(self) -> None:
+        if self._is_served and self._control.is_retired:
+            self._end()
         alarms, trail = await self._work.call(lambda: (self._control.alarms(), self._control.trail()))
         self._alarms.show(alarms)
         self._trail.show(trail)
+
+    def _end(self) -> None:
+        self._is_served = False
+        if self._codes is not None:
+            self._codes.remove()
+        self._retired()
 
     async def _look_at_latches(self) -> None:
         self._latches.show(await self._work.call(self._control.latches))
 
 
 class OrderCard:
-    """Everything a locker can be told to do."""
+    """Everything a locker can be told to do; of one that takes no orders, why."""
 
     def __init__(self, work: Work, control: Control) -> None:
         self._work, self._control, self._fields = work, control, Fields("orders")
         fields = self._fields
+        self._rows: list[ui.element] = []
         with box("card orders"):
             Text("Orders", tag="h2")
-            self._doors()
-            self._display()
-            with box("row-line"):
-                self._button("Beep and blink", lambda: control.identify)
-                self._button("Restart", lambda: control.reboot)
-                self._seq = fields.line("send events again from number", placeholder="event number")
-                self._button("Send again from", self._again)
-            with box("row-line"):
-                with box("grow"):
-                    self._name = fields.line(
-                        "name of the locker to retire", placeholder="its name, to be sure"
-                    )
-                self._button("Retire for ever", lambda: partial(control.retire, self._name.value.strip()))
+            self._none = Text(control.no_orders, "soft", "div")
+            self._none.set_visibility(bool(control.no_orders))
+            if not control.no_orders:
+                self._doors()
+                self._display()
+                with self._row():
+                    self._button("Beep and blink", lambda: control.identify)
+                    self._button("Restart", lambda: control.reboot)
+                    self._seq = fields.line("send events again from number", placeholder="event number")
+                    self._button("Send again from", self._again)
+            if not control.is_retired:
+                with self._row():
+                    with box("grow"):
+                        self._name = fields.line(
+                            "name of the locker to retire", placeholder="its name, to be sure"
+                        )
+                    self._button("Retire for ever", lambda: partial(control.retire, self._name.value.strip()))
             self._answer = Text("", "answer", "div")
             self._answer.props["role"] = "status"
             ui.timer(LOOK_EVERY_S / 2, work.look(self._show))
+
+    def _row(self) -> ui.element:
+        """A line that goes when the locker is retired."""
+        row = box("row-line")
+        self._rows.append(row)
+        return row
 
     def _button(self, label: str, order: Callable[[], Callable[[], None]], look: str = "press small") -> None:
         """``order()`` reads the fields as they are at the click; what it returns is done in a thread."""
@@ -83,7 +107,7 @@ class OrderCard:
 
     def _doors(self) -> None:
         control, fields = self._control, self._fields
-        with box("row-line"):
+        with self._row():
             self._door = fields.select("compartment", [(str(door), name) for door, name in control.doors])
             self._button("Open", lambda: partial(control.open, int(self._door.value)), "press small main")
             self._button("Block", lambda: partial(control.block, int(self._door.value)))
@@ -94,12 +118,12 @@ class OrderCard:
 
     def _display(self) -> None:
         fields = self._fields
-        with box("row-line"):
+        with self._row():
             self._language = fields.select("language of the message", [(name, name) for name in LANGUAGES])
             with box("grow"):
                 self._message = fields.line("message on the display", placeholder="first line|second line")
             self._button(f"Show {MESSAGE_HOURS} h", self._message_order)
-        with box("row-line"):
+        with self._row():
             self._setting = fields.select("setting", [(name, name) for name in SETTINGS])
             with box("grow"):
                 self._value = fields.line("value of the setting", placeholder="empty: as its own file says")
@@ -125,6 +149,12 @@ class OrderCard:
         self._answer.set_text(told.words)
         set_class(self._answer, "good", told.tone == "good")
         set_class(self._answer, "bad", told.tone == "bad")
+        if self._control.is_retired and self._rows:
+            for row in self._rows:
+                row.delete()
+            self._rows.clear()
+            self._none.set_text(self._control.no_orders)
+            self._none.set_visibility(True)
 
 
 class CodeCard:
@@ -133,7 +163,8 @@ class CodeCard:
     def __init__(self, work: Work, control: Control) -> None:
         self._work, self._control = work, control
         fields = Fields("codes")
-        with box("card orders"):
+        self._card = box("card orders")
+        with self._card:
             Text("Codes of today", tag="h2")
             with box("row-line"):
                 self._role = fields.select("role", [(str(role), ROLES[role]) for role in SLOT_S])
@@ -145,6 +176,10 @@ class CodeCard:
                 fields.button("Make worthless", work.act(self._revoke), "press small")
             self._digits = Text("", "digits mono", "div")
             self._until = Text("", "faint", "div")
+
+    def remove(self) -> None:
+        """No code works here any more."""
+        self._card.delete()
 
     def _chosen(self) -> tuple[int, int, int]:
         text = self._holder.value.strip()

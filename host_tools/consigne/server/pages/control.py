@@ -8,6 +8,8 @@ from ..errors import CallerError
 from ..fleet.alarms import PAGE_MAX
 from ..fleet.answers import answer
 from ..fleet.condition import Latch
+from ..fleet.fleet import COUNTER, Locker
+from ..fleet.orders import no_orders
 from ..people import audit
 from ..people.accounts import Account
 from ..service import HostService
@@ -16,7 +18,8 @@ from .times import day_and_time
 from .wording import wording
 
 TRAIL_LINES = 30
-RETIRED_THEN = "write the broker's configuration anew, and erase the key in the locker itself"
+RETIRED_THEN = ": write the broker's configuration anew, and erase the key in the locker itself"
+COUNTER_RETIRED_THEN = ", and the accounts of its clerks are closed"
 DETAIL_CHARACTERS_MAX = 120
 
 
@@ -48,17 +51,24 @@ class Control:
     """One locker under an operator's hands.  Everything blocks: a page calls it through ``Work``.
 
     ``who()`` gives the account that acts; it raises ``CallerError`` when its session has ended.
-    ``doors`` are every compartment's number and name, ``title`` is the name of its place.
+    ``doors`` are every compartment's number and name, ``title`` is the name of its place; ``no_orders`` says
+    why nothing can be ordered here, and is "" for a locker that serves.
     """
 
     def __init__(self, host: HostService, locker: str, who: Callable[[], Account]) -> None:
         self._host, self._locker, self._who = host, locker, who
         known = host.fleet.locker(locker)
         self.timezone, self.title = ZoneInfo(known.timezone), known.place.title
+        self._read_service(known)
         self.doors = [(door.door, door.name) for door in host.fleet.compartments(locker)]
         self._last = ""  # the command whose answer is shown
         self._error = ""
         self._said = ""
+
+    def _read_service(self, known: Locker) -> None:
+        self.is_counter, self.is_retired = known.kind == COUNTER, known.retired_at is not None
+        words = no_orders(self._locker, known.kind, known.retired_at)
+        self.no_orders = f"{words}." if words else ""
 
     # --- orders --------------------------------------------------------------------------------------------
 
@@ -103,7 +113,9 @@ class Control:
             return
         try:
             self._host.fleet.retire(self._locker, self._who().name)
-            self._error, self._said = "", f"{self._locker} is retired: {RETIRED_THEN}"
+            self._read_service(self._host.fleet.locker(self._locker))
+            then = COUNTER_RETIRED_THEN if self.is_counter else RETIRED_THEN
+            self._error, self._said = "", f"{self._locker} is retired{then}"
         except CallerError as error:
             self._error = str(error)
 

@@ -21,14 +21,19 @@ from .ticket import Ticket
 from .times import time_of_day
 from .wording import ordered, wording
 
+RETIRED = "retired"
 EVENTS_AT_ONCE = 200
 PARCELS_SHOWN = 20
 
 
 class LockerLine(NamedTuple):
-    """What one line tells of a locker; ``numbers`` is for people."""
+    """What one line tells of a locker; ``numbers`` is for people.
+
+    ``kind`` is "" of a locker that serves, else RETIRED or "counter".
+    """
 
     locker: str
+    kind: str
     up: bool
     journal: str
     clock_set: bool
@@ -112,8 +117,10 @@ class Desk:
             numbers.append(f"{events.lost:,} lost")
         if status is not None and status.firmware:
             numbers.append(f"firmware {status.firmware}")
+        kind = "" if known.kind == "locker" else known.kind
         return LockerLine(
             locker=self._locker,
+            kind=RETIRED if known.retired_at is not None else kind,
             up=known.connected,
             journal=status.journal if status is not None else "",
             clock_set=known.trust == device_events.TRUST_SET,

@@ -10,7 +10,7 @@ from consigne.ui.components import Text, box, button
 
 from ..fleet.overview import SOUND_JOURNALS
 from .compartments import Compartments
-from .desk import Desk, LockerLine, Seen
+from .desk import RETIRED, Desk, LockerLine, Seen
 from .feed import Feed
 from .parcels import Announce, ParcelList
 from .ticket import Hands, TicketCard, spaced
@@ -36,9 +36,13 @@ class OperatorView:
         What the host knows, and what it can be asked to do.
     hands
         Present when the cabinet stands on the same page: tickets then get buttons that type and scan.
+    is_retired
+        No parcel can come any more; one that is retired while the page is open is heard of.
     """
 
-    def __init__(self, work: Work, desk: Desk, hands: Hands | None = None) -> None:
+    def __init__(
+        self, work: Work, desk: Desk, hands: Hands | None = None, *, is_retired: bool = False
+    ) -> None:
         self._work, self._desk = work, desk
         self._chosen = ""
         self._last_event = 0
@@ -46,8 +50,11 @@ class OperatorView:
         with box("desk"):
             self._line = StatusLine()
             with box("card"):
-                Text("Announce a parcel", tag="h2")
-                Announce(work, self._announce, desk.suggest)
+                self._title = Text("Parcels" if is_retired else "Announce a parcel", tag="h2")
+                self._form = box()
+                if not is_retired:
+                    with self._form:
+                        Announce(work, self._announce, desk.suggest)
                 with box("codes"):
                     self._ticket = TicketCard(hands)
                     self._parcels = ParcelList(work, self._choose)
@@ -96,6 +103,9 @@ class OperatorView:
 
     def _show(self, seen: Seen) -> None:
         self._line.show(seen.line)
+        if seen.line.kind == RETIRED and not self._form.is_deleted:
+            self._form.delete()
+            self._title.set_text("Parcels")
         chosen = next((ticket for ticket in seen.tickets if ticket.parcel == self._chosen), None)
         self._ticket.show(chosen)
         self._parcels.show(seen.tickets, self._chosen)
@@ -123,17 +133,24 @@ class StatusLine:
         self._card.clear()
         with self._card:
             Text(line.locker, "id")
-            pill = Text("connected" if line.up else "not connected", "pill good" if line.up else "pill bad")
-            pill.props["data-up"] = "true" if line.up else "false"
-            if line.journal:
-                Text(
-                    JOURNAL_WORDS.get(line.journal, f"memory {line.journal}"),
-                    "pill good" if line.journal in SOUND_JOURNALS else "pill busy",
-                )
-            Text(
-                "clock set" if line.clock_set else "clock not set",
-                "pill good" if line.clock_set else "pill busy",
-            )
-            for fault in line.faults:
-                Text(fault, "pill bad")
+            if line.kind:
+                Text(line.kind, "pill")
+            else:
+                self._draw_state(line)
             Text(line.numbers, "numbers")
+
+    @staticmethod
+    def _draw_state(line: LockerLine) -> None:
+        pill = Text("connected" if line.up else "not connected", "pill good" if line.up else "pill bad")
+        pill.props["data-up"] = "true" if line.up else "false"
+        if line.journal:
+            Text(
+                JOURNAL_WORDS.get(line.journal, f"memory {line.journal}"),
+                "pill good" if line.journal in SOUND_JOURNALS else "pill busy",
+            )
+        Text(
+            "clock set" if line.clock_set else "clock not set",
+            "pill good" if line.clock_set else "pill busy",
+        )
+        for fault in line.faults:
+            Text(fault, "pill bad")

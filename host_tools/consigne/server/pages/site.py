@@ -79,8 +79,8 @@ def add_pages(app: FastAPI, host: HostService) -> None:
         desk = Desk(host, locker, who=_who(host, request))
         ui.context.client.on_delete(desk.close)
         with box("locker-page"):
-            view = OperatorView(work, desk)
-            Actions(work, control)
+            view = OperatorView(work, desk, is_retired=control.is_retired)
+            Actions(work, control, retired=desk.changed)
         await work.look(view.refresh)()
 
     ui.page("/desk", title="Consigne", response_timeout=RESPONSE_S)(home)

@@ -50,9 +50,14 @@ def in_service(connection: Connection, locker: str) -> LockerRow:
     """The row of one that serves.  Raises ``NotFound``, and ``Conflict`` when it was retired."""
     row = row_of(connection, locker)
     if row.retired_at is not None:
-        day = time.strftime("%Y-%m-%d", time.gmtime(row.retired_at))
-        raise Conflict(f"{locker} was retired on {day}: it serves nobody any more")
+        raise Conflict(retired_words(locker, row.retired_at))
     return row
+
+
+def retired_words(locker: str, at_s: int) -> str:
+    """What whoever asks something of a retired locker or counter is told."""
+    day = time.strftime("%Y-%m-%d", time.gmtime(at_s))
+    return f"{locker} was retired on {day}: it serves nobody any more"
 
 
 def canonical_id(text: str) -> str:
