@@ -228,6 +228,20 @@ def test_every_column_of_the_accounts_has_a_name(at):
     assert names == ["name", "role", "holder", "locker", "password", "state"]
 
 
+def test_no_broker_lets_in_what_was_retired_or_has_no_device(at):
+    database = Database("sqlite:///consigne.db")
+    register(database, ["L1"])
+    Fleet(database).register_counter("C1", 5, Place("Shop"))
+    Fleet(database).retire("L1")
+    database.close()
+    for name, told in (
+        ("L1", r"--locker: L1 was retired on [\d-]+: it serves nobody any more"),
+        ("C1", "--locker: C1 is a counter: it has no device that speaks with the broker"),
+    ):
+        status, text = said("broker-config", "broker", "--host", "b.example", "--locker", name)
+        assert status == 2 and re.search(told, text) and not Path("broker").exists(), text
+
+
 def test_of_a_counter_that_is_retired_nothing_is_to_be_erased(at):
     database = Database("sqlite:///consigne.db")
     register(database, ["L1"])

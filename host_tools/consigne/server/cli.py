@@ -129,10 +129,17 @@ def broker_config(
     """Configure mosquitto: TLS, a credential for each locker, each in its own branch alone."""
     from consigne.broker import config
 
+    from .errors import CallerError
     from .fleet.fleet import Fleet
 
     _check_pair("--certificate", certificate, "--key", key)
-    names = {*Fleet(opened(database)).names(), *(locker or ())}
+    fleet = Fleet(opened(database))
+    try:
+        for name in locker or ():
+            fleet.check_device(name)
+    except CallerError as error:
+        raise typer.BadParameter(f"--locker: {error}") from None
+    names = {*fleet.names(), *(locker or ())}
     group = group or config.brokers_group()
     pair = (certificate, key) if certificate and key else None
     try:

@@ -254,6 +254,16 @@ class Fleet:
         with self._database.read() as connection:
             return list(connection.execute(wanted).scalars())
 
+    def check_device(self, id_: str) -> None:
+        """Raises ``Conflict`` for what never reaches the broker: who was retired, and counters."""
+        with self._database.read() as connection:
+            row = find(connection, id_)
+            if row is None:
+                return
+            in_service(connection, id_)
+        if row.kind == COUNTER:
+            raise Conflict(f"{id_} is a counter: it has no device that speaks with the broker")
+
     def lockers(self, *, after: str = "", limit: int = LOCKERS_PAGE_MAX) -> list[Locker]:
         """Lockers after one in the order of their names, without their keys."""
         wanted = select(*_LOCKER).where(lockers.c.id > after).order_by(lockers.c.id)
