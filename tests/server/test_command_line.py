@@ -215,7 +215,8 @@ def test_a_password_comes_without_a_terminal_too_and_nothing_is_said_of_pythons(
     command = [sys.executable, "-m", "consigne.cli", "account", "password", "Ada"]
     more = {"capture_output": True, "text": True, "timeout": 300, "start_new_session": True}
     done = subprocess.run(command, check=False, input=f"{PASSWORD}\n", **more)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    told = "The password of Ada was changed; sessions opened with an old one have ended.\n"
+    assert (done.returncode, done.stdout, done.stderr) == (0, told, "")
     assert Accounts(database).log_in("Ada", PASSWORD)
     database.close()
     done = subprocess.run(command, check=False, input="", **more)

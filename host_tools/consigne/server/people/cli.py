@@ -89,6 +89,7 @@ def password(
     accounts = _accounts(database)
     _carry_out(accounts.check_known, name)
     _carry_out(accounts.set_password, name, _asked() if value is None else value, by=_by())
+    typer.echo(f"The password of {name} was changed; sessions opened with an old one have ended.")
 
 
 def _asked() -> str:
