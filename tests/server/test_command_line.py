@@ -151,8 +151,8 @@ def test_a_broker_gets_no_certificate_that_it_could_not_start_with(at, pair):
 
 def test_what_root_writes_is_for_mosquittos_group(at):
     """Started by root, mosquitto becomes its own user before it reads the passwords."""
-    status, text = said("broker-config", "broker", "--host", "b.example")
-    assert status == 0
+    status, text = said("broker-config", "broker", "--host", "b.example", "--locker", "L9")
+    assert status == 0 and text.startswith("1 locker broker: ")
     if os.geteuid() == 0 and config.brokers_group():
         assert (
             Path("broker/passwords").group() == config.GROUP and Path("broker/ca.key").group() != config.GROUP

@@ -8,6 +8,7 @@ from locker.confignetwork import TLS_PORT
 
 from consigne.protocol import topics
 from consigne.ui.listening import PAGE_PORT
+from consigne.ui.words import counted
 
 from .storage.opening import DEFAULT_DATABASE, DatabaseUrl, explained, opened
 
@@ -157,7 +158,7 @@ def broker_config(
     except OSError as error:
         where = error.filename or directory
         raise typer.BadParameter(f"{where} cannot be written: {error.strerror}") from None
-    typer.echo(f"{count} lockers")
+    typer.echo(counted(count, "locker"))
     typer.echo(config.what_next(directory.resolve(), group=group))
 
 

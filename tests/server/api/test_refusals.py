@@ -148,7 +148,7 @@ def test_what_a_name_and_a_key_look_like_is_said_in_words(world):
     told = world.ask("POST", "/lockers", json={"id": "a b", "device_key": "x"}).json()["detail"]
     assert told == (
         "id must be a text of 1 to 32 letters, digits, - or _, not a text of 3 characters; "
-        "device_key must be a text of 64 hexadecimal digits, not a text of 1 characters"
+        "device_key must be a text of 64 hexadecimal digits, not a text of 1 character"
     )
 
 
@@ -314,4 +314,4 @@ def test_whole_numbers_written_with_a_point_are_taken_and_text_is_not(world):
     body = {"id": "L9", "device_key": device_key("L9").hex(), "digits": 8.0}
     assert world.ask("POST", "/lockers", json=body).status_code == 201
     told = world.ask("POST", "/lockers", json={**body, "digits": "8"}).json()["detail"]
-    assert told == "digits must be a whole number from 6 to 10, not a text of 1 characters"
+    assert told == "digits must be a whole number from 6 to 10, not a text of 1 character"

@@ -17,6 +17,7 @@ from consigne.server.people import audit
 from consigne.server.people.audit import trail
 from consigne.server.storage.documents import Door, Place
 from consigne.server.storage.models import alarms, samples
+from consigne.ui.words import counted
 from host_kit import T0, device_key, event, events, occupancy, status
 from lab.bench.fleet import fill
 from locker.core.timekeeping import EARLIEST_S
@@ -50,6 +51,16 @@ def test_every_trouble_of_a_locker_is_said_the_most_urgent_first(database):
     ]  # fmt: skip
     Store(database).commit([status("L1", 1, up=False)])
     assert ("offline", "offline") in needs(database)["L1"]
+
+
+def test_one_of_a_thing_is_told_as_one(database):
+    health = {**WEAK, "latches": WEAK["latches"][:1]}
+    rows = [event(1), event(2), event(4, "lost", first=3, last=3)]
+    told = [events("L1", 1, *rows), status("L1", 1, health=health), occupancy("L1", 1, 4, [[0, 2, None]])]
+    Store(database).commit(told)
+    words = {words for _, words in needs(database)["L1"]}
+    assert words >= {"1 alarm", "1 weak latch", "1 silent sensor", "1 event lost"}
+    assert counted(0, "locker") == "0 lockers" and counted(3_000, "latch", "latches") == "3,000 latches"
 
 
 def test_a_locker_that_is_well_needs_nothing_and_stands_last(database):

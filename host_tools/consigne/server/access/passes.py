@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from consigne.protocol import codes
+from consigne.ui.words import counted
 
 from ..errors import Conflict, Invalid, NotFound
 from ..people import audit
@@ -180,7 +181,8 @@ class Passes:
                 parcel=f"{HOME}{home}" if home else "",
             )  # fmt: skip
             grant = grants.add(connection, locker, new)
-            detail = f"grant {grant}, role {role}, action {action}, holder {holder}, door {door}, {days} days"
+            detail = f"grant {grant}, role {role}, action {action}, holder {holder}, door {door}"
+            detail += f", {counted(days, 'day')}"
             detail += f", card {card}" * bool(card) + f", home {home}" * bool(home)
             audit.note(connection, by, "standing code", locker=locker, detail=detail)
         return Standing(grant, text, now_s + days * DAY_S)

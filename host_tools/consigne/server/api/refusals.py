@@ -196,5 +196,7 @@ def _sent(value: object, is_secret: bool) -> str:
         return repr(value)
     kinds = {int: "so large a number", float: "a number with a fraction", dict: "an object"}
     if isinstance(value, str | list):
-        return f"a text of {len(value)} characters" if isinstance(value, str) else f"a list of {len(value)}"
+        length = len(value)
+        characters = "character" if length == 1 else "characters"
+        return f"a text of {length} {characters}" if isinstance(value, str) else f"a list of {length}"
     return kinds[type(value)]

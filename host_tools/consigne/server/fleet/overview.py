@@ -19,6 +19,7 @@ from sqlalchemy.engine import Connection
 from consigne.protocol.messages import Status
 from consigne.protocol.names import SIZES
 from consigne.protocol.telemetry import LATCH_WEAK
+from consigne.ui.words import counted
 
 from ..storage.database import Database, columns_of
 from ..storage.documents import Layout, Place
@@ -31,20 +32,26 @@ FRESH_S = 3.0
 SOUND_JOURNALS = STATE_NAMES[CLEAN], STATE_NAMES[FRESH]
 _WEAK_COLUMN = 4
 
-# What may need attention, the most urgent first: name, and how many of a thing there are in words.
+# What may need attention, the most urgent first: name, and the words.
 NEEDS = {
-    "alarm": "{} alarm",
+    "alarm": "{}",
     "offline": "offline",
-    "latch": "{} weak latch",
+    "latch": "{}",
     "blocked": "{} out of use",
-    "sensor": "{} silent sensor",
+    "sensor": "{}",
     "journal": "journal {}",
-    "lost": "{} events lost",
+    "lost": "{} lost",
     "gap": "events missing",
     "clock": "clock not set",
     "fault": "{}",
     "full": "full",
     "new": "never connected",
+}
+_COUNTED = {
+    "alarm": ("alarm", ""),
+    "latch": ("weak latch", "weak latches"),
+    "sensor": ("silent sensor", ""),
+    "lost": ("event", ""),
 }
 _URGENCY = {name: rank for rank, name in enumerate(NEEDS)}
 
@@ -257,10 +264,9 @@ def _of_device(row: _LockerRow) -> list[tuple[str, object]]:
 
 
 def _words(name: str, value: object) -> str:
-    words = NEEDS[name].format(value)
-    if isinstance(value, int) and value != 1 and name in ("alarm", "latch", "sensor"):
-        words += "es" if name == "latch" else "s"
-    return words
+    if isinstance(value, int) and name in _COUNTED:
+        return NEEDS[name].format(counted(value, *_COUNTED[name]))
+    return NEEDS[name].format(value)
 
 
 def _free_doors(connection: Connection, ids: Sequence[str]) -> dict[str, set[int]]:

@@ -12,6 +12,8 @@ from locker.core import doors
 from sqlalchemy import select, update
 from sqlalchemy.engine import Connection
 
+from consigne.ui.words import counted
+
 from ..access import grants
 from ..errors import Conflict
 from ..people import audit
@@ -46,7 +48,7 @@ def retire(connection: Connection, locker: str, by: str, at_s: int) -> None:
     _close_accounts(connection, locker)
     values = {"retired_at": at_s, "up": False, "device_key": Secret(secrets.token_bytes(32))}
     connection.execute(update(lockers).where(lockers.c.id == locker).values(**values))
-    audit.note(connection, by, "retire", locker=locker, detail=f"{len(ids)} grants withdrawn")
+    audit.note(connection, by, "retire", locker=locker, detail=f"{counted(len(ids), 'grant')} withdrawn")
 
 
 def retired(connection: Connection, names: set[str]) -> set[str]:
@@ -85,7 +87,7 @@ def _refuse_while_used(connection: Connection, locker: str) -> None:
 def _count(ids: Sequence[str]) -> str:
     """``2 parcels (A, B)``."""
     names = ", ".join(ids[:_NAMED]) + (", .." if len(ids) > _NAMED else "")
-    return f"{len(ids)} parcel{'s' if len(ids) > 1 else ''} ({names})"
+    return f"{counted(len(ids), 'parcel')} ({names})"
 
 
 def _close_accounts(connection: Connection, locker: str) -> None:

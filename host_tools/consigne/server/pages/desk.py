@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 from locker.core import events as device_events
 from locker.core import labels
 
+from consigne.ui.words import counted
+
 from ..errors import CallerError
 from ..ingest.outcome import Outcome
 from ..parcels.view import Parcel
@@ -112,7 +114,7 @@ class Desk:
         status = known.status
         events = known.events
         complete = events.complete_to
-        numbers = [f"{complete:,} event{'' if complete == 1 else 's'}"]
+        numbers = [counted(complete, "event")]
         if events.lost:
             numbers.append(f"{events.lost:,} lost")
         if status is not None and status.firmware:

@@ -8,6 +8,7 @@ from locker.core.timekeeping import DAY_S
 from nicegui import ui
 
 from consigne.ui.components import Text, box
+from consigne.ui.words import counted
 
 from ..fleet.overview import FIND_CHARACTERS_MAX, NEEDS, PAGE, Line, Overview, Shown
 from .work import Work
@@ -63,7 +64,7 @@ class FleetView:
                 line.props["value"] = find
                 if only:
                     ui.element("input").props(f"type=hidden name=only value={only}")
-            Text(f"{shown.fleet:,} lockers", "soft")
+            Text(counted(shown.fleet, "locker"), "soft")
         with box("chips"):
             self._chip("all", "", shown.fleet, not only)
             for name in NEEDS:
@@ -78,7 +79,7 @@ class FleetView:
 
     def _draw_list(self, shown: Shown) -> None:
         if not shown.lines:
-            Text("No locker fits.", "quiet", "div")
+            Text("No locker fits." if shown.fleet else "No locker is registered yet.", "quiet", "div")
         for line in shown.lines:
             _draw_line(line)
         pages = (shown.total + PAGE - 1) // PAGE

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 
 from consigne.protocol import codes
 from consigne.protocol.names import SIZES
+from consigne.ui.words import counted
 
 from ..access import digits, grants
 from ..access.digits import EXPECTED_DAYS
@@ -171,7 +172,8 @@ class Parcels:
             if row.grant is not None:
                 values["grant"] = digits.prolong(connection, row.locker, row.grant, days)
             connection.execute(update(parcels).where(parcels.c.id == row.id).values(**values))
-            audit.note(connection, by, "extend", locker=row.locker, parcel=row.id, detail=f"{days} days more")
+            more = f"{counted(days, 'day')} more"
+            audit.note(connection, by, "extend", locker=row.locker, parcel=row.id, detail=more)
             notices.postpone(connection, row.id, int(time.time()))
             return parcel_of(row_of(connection, row.id))
 
