@@ -155,10 +155,13 @@ def test_an_operator_finds_a_locker_orders_it_about_and_reads_its_answer(served:
     page.get_by_label("message on the display").fill("a line that is far too long for it")
     page.get_by_role("button", name="Show 24 h").click()
     expect(answer).to_have_text("A message is 2 lines of at most 20 characters.")
+    page.get_by_role("button", name="Make worthless").click()
+    expect(answer).to_have_text("Revoke: done.")
+    expect(page.get_by_text(re.compile("^Revoke: "))).to_have_count(1)
     page.get_by_role("button", name="Dealt with").click()
     expect(page.get_by_text("Opened without an order")).to_have_count(1)  # the event stays, the alarm goes
     trail = page.locator(".card", has_text="Who did what").locator(".rows > div")
-    expect(trail.nth(1)).to_contain_text(re.compile("Ada.*block.*door 5.*done", re.DOTALL))
+    expect(trail.nth(2)).to_contain_text(re.compile("Ada.*block.*door 5.*done", re.DOTALL))
     expect(trail.nth(0)).to_contain_text("clear alarm")
     assert [one["door"] for one in served.locker.talker.commands if one["cmd"] == "block"] == [4]
 

@@ -105,7 +105,7 @@ def test_what_the_locker_answered_is_told_in_words_however_the_answer_came(datab
         (lambda orders: orders.message("L1", {"en": "a|b|c"}, 1), "2 lines"),
         (lambda orders: orders.message("L1", {"fr": "é" * 20 + "|" + "é" * 19}, 1), "counts as two"),
         (lambda orders: orders.identify("L1", 61), "seconds is 1 to 60"),
-        (lambda orders: orders.again("L1", 0), "seq is 1 to"),
+        (lambda orders: orders.again("L1", 0), "the event number is 1 to"),
         (lambda orders: orders.revoke_holder("L1", 1, 1, 40_000), "holder is 0 to 32767"),
     ],
 )

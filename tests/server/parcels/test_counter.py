@@ -90,6 +90,14 @@ def test_wrong_codes_are_slowed_down(counter, monkeypatch):
         counter.find("shop", "00000000")
 
 
+def test_who_types_no_code_is_told_to_and_has_tried_none(counter):
+    for _ in range(2 * module.TRIES):
+        with pytest.raises(Invalid, match="type the customer's code first"):
+            counter.find("shop", "  ")
+    with pytest.raises(NotFound):
+        counter.find("shop", "00000000")
+
+
 def test_two_clerks_at_once_lose_nothing(database, counter):
     def take(name):
         for number in range(10):

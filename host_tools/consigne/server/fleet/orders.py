@@ -122,7 +122,7 @@ class Orders:
 
     def again(self, locker: str, seq: int, by: str = HOST) -> str:
         """Have a locker send its events again from a number on, as far as it still has them."""
-        _within("seq", seq, 1, U32_MAX)
+        _within("the event number", seq, 1, U32_MAX)
         return self._plain(commands.AGAIN, locker, {"seq": seq}, by)
 
     def revoke_token(self, locker: str, nonce: int, until_s: int, by: str = HOST) -> str:

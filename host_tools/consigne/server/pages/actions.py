@@ -197,9 +197,8 @@ class CodeCard:
 
     async def _revoke(self) -> None:
         await self._work.call(self._control.revoke_codes, *self._chosen())
-        told = await self._work.call(self._control.answer)
         self._digits.set_text("")
-        self._until.set_text(told.words)
+        self._until.set_text("")  # what became of it stands with the orders
 
 
 class AlarmCard:

@@ -26,6 +26,7 @@ LOOK_EVERY_S = 5.0
 SHOWN_MAX = 100
 POINTS_MAX = 12
 DAYS = ((3, "3 days"), (5, "5 days"), (7, "7 days"))
+NO_POINTS = "No locker or counter is registered yet."
 RETURN_DAYS = 14
 EXTEND_DAYS = 3
 ACTIONS = {
@@ -97,6 +98,8 @@ class SenderView:
         points = await self._work.call(self._host.overview.points, find)
         self._points.clear()
         with self._points:
+            if not points:
+                Text("No locker or counter fits." if find else NO_POINTS, "quiet")
             for point in points[:POINTS_MAX]:
                 free = " ".join(f"{count} {size}" for size, count in point.free.items()) or "full"
                 label = f"{point.id} {point.title} · {free}"

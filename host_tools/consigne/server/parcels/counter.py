@@ -81,13 +81,15 @@ class Counter:
 
     def find(self, counter: str, code: str) -> Found:
         """The parcel that a customer's code collects, and its shelf; wrong codes are slowed down."""
+        digits = "".join(code.split())
+        if not digits:
+            raise Invalid("type the customer's code first")
         with self._database.read() as connection:
             where = _counter(connection, counter)
             here = (parcels.c.locker == counter) & (parcels.c.state == "in_locker")
             unspent = select(*COLUMNS).where(here, parcels.c.revoked.is_(False))
             rows = [ParcelRow(*row) for row in connection.execute(unspent)]
         self._rate_limit.spend(counter)
-        digits = "".join(code.split())
         for row in rows:
             wanted = _code_of(where, row)
             if wanted and secrets.compare_digest(wanted.encode(), digits.encode()):
