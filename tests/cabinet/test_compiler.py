@@ -173,6 +173,13 @@ def test_a_sensor_on_another_board_than_its_lock_is_compiled_drawn_and_shown(tmp
     assert start == {"Terminals A": ["2 ARMED", "2 coil"]}
 
 
+def test_a_cabinet_of_one_door_is_told_so(tmp_path: Path) -> None:
+    file = tmp_path / "cabinet.toml"
+    RUNNER.invoke(app, ["cabinet", "new", str(file), "--doors", "1"])
+    assert ": 1 door, " in " ".join(RUNNER.invoke(app, ["cabinet", "check", str(file)]).output.split())
+    assert "1 door: 1 XL;" in RUNNER.invoke(app, ["cabinet", "show", str(file)]).output
+
+
 def test_the_command_checks_shows_and_begins_a_file(tmp_path: Path) -> None:
     file, out = tmp_path / "cabinet.toml", tmp_path / "config.json"
     made = RUNNER.invoke(app, ["cabinet", "new", str(file), "--doors", "8"])

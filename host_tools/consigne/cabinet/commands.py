@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from consigne.ui.outfile import NotThere, check_out
+from consigne.ui.words import counted
 
 from .compiler import compile_cabinet, device_json, open_cabinet
 from .draw.drawings import CannotDraw
@@ -66,7 +67,7 @@ def _tell(error: CabinetError) -> typer.Exit:
     for problem in error.problems:
         typer.echo(f"{'warning: ' if problem.is_warning else ''}{problem}", err=True)
     wrong = sum(not problem.is_warning for problem in error.problems)
-    typer.echo(f"{wrong} thing{'s' if wrong > 1 else ''} to put right", err=True)
+    typer.echo(f"{counted(wrong, 'thing')} to put right", err=True)
     return typer.Exit(1)
 
 
@@ -86,10 +87,8 @@ def check(
     text = device_json(config)
     if out is not None:
         _write(out, text, cabinet)
-    size = len(text.encode())
-    typer.echo(
-        f"{file}: {len(cabinet.compartments)} doors, {len(RULES)} rules kept, config.json has {size} bytes"
-    )
+    doors, size = counted(len(cabinet.compartments), "door"), len(text.encode())
+    typer.echo(f"{file}: {doors}, {len(RULES)} rules kept, config.json has {size} bytes")
 
 
 @app.command()

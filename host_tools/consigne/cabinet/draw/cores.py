@@ -6,6 +6,8 @@ from itertools import groupby
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
+from consigne.ui.words import counted
+
 from ..document import LockBoard
 from ..model import Cabinet
 from .lengths import INSIDE_M, PANEL_M
@@ -238,7 +240,7 @@ def _title_block(cabinet: Cabinet, words: str) -> str:
 
 
 def title(cabinet: Cabinet, what: str) -> str:
-    return f"{len(cabinet.compartments)} doors on {cabinet.board.title}: {what}"
+    return f"{counted(len(cabinet.compartments), 'door')} on {cabinet.board.title}: {what}"
 
 
 def board_name(entry: LockBoard) -> str:

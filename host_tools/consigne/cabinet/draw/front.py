@@ -8,6 +8,7 @@ from rich.console import Group
 from rich.text import Text
 
 from consigne.protocol.names import SIZES
+from consigne.ui.words import counted
 
 from ..document import Compartment, Front
 from ..model import Cabinet, reed_bank
@@ -113,7 +114,7 @@ def summary(cabinet: Cabinet) -> str:
         f"{count} {size}" for size in SIZES.values() if (count := sum(cell.size == size for cell in placed))
     )
     low = sum(cell.is_low for cell in placed)
-    return f"{len(placed)} doors: {sizes}; {low} low: handle at {REACH_CM:g} cm or below"
+    return f"{counted(len(placed), 'door')}: {sizes}; {low} low: handle at {REACH_CM:g} cm or below"
 
 
 @dataclass(frozen=True)
