@@ -1,4 +1,4 @@
-"""The host: what lockers say is stored here, and what they are to know goes out from here.
+"""The host: it stores what lockers report and sends them what they need to know.
 
 From the broker to the database: ``ingest`` receives, believes or drops, stores and acknowledges.  From people
 to lockers: ``pages`` and ``api`` ask ``parcels``, ``fleet`` and ``access``, which leave grants and commands

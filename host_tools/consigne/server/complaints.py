@@ -1,4 +1,4 @@
-"""What goes wrong again and again, told in the log at once and then rarely."""
+"""Logs a repeated failure at once the first time, then rarely."""
 
 import logging
 import threading
@@ -11,11 +11,11 @@ SENTENCES_MAX = 20
 
 
 class _Said:
-    """What was logged: the ``SENTENCES_MAX`` that were logged last are remembered.  Safe in any thread."""
+    """Remembers the ``SENTENCES_MAX`` sentences that were logged last.  Safe in any thread."""
 
     def __init__(self, every_s: float, clock: Callable[[], float]) -> None:
         self._every_s, self._clock = every_s, clock
-        # by what was said: when it was logged, how often it was said since
+        # sentence -> (when it was last logged, how often it was said since)
         self._said: dict[str, tuple[float, int]] = {}
         self._lock = threading.Lock()
 
@@ -23,7 +23,7 @@ class _Said:
         return len(self._said)
 
     def again(self, what: str) -> str | None:
-        """How often it was said since it was logged, to be logged with it; None: not to be logged now."""
+        """The text to log with it, such as how often it was repeated; None: it must not be logged now."""
         with self._lock:
             at = self._clock()
             logged_at, count = self._said.get(what, (at - self._every_s, 0))
@@ -38,7 +38,7 @@ class _Said:
 
 
 class Complaints:
-    """Logs a sentence at once, and when it is said again, once in ``every_s`` with how often it was said.
+    """Logs a sentence at once; when it is repeated, only once in ``every_s``, with the count.
 
     Sentences are told apart by their text.  Safe in any thread.
     """
@@ -53,13 +53,13 @@ class Complaints:
     def say(self, sentence: str, detail: str = "") -> None:
         """Log it as a warning, unless it was logged within the last ``every_s``.
 
-        ``detail`` is logged with it and tells no sentences apart: what outsiders may choose belongs there.
+        ``detail`` is logged with it but not compared: text that outsiders can choose belongs there.
         """
         self._is_open = True
         self._say(sentence, detail)
 
     def over(self, sentence: str) -> None:
-        """Log, as rarely, that it goes well again, where anything was said of it."""
+        """Log, just as rarely, that it works again, if a failure was reported before."""
         if self._is_open:
             self._is_open = False
             self._say(sentence)
@@ -77,9 +77,9 @@ class Complaints:
 
 
 class Rarely(logging.Filter):
-    """Has a library's logger do the same: a warning or worse of one line of its code once in ``every_s``.
+    """Does the same for a library's logger: one line of its code logs a warning or worse once in ``every_s``.
 
-    What a library says of each request, anybody who can reach the port has it say as often as he likes.
+    Otherwise anybody who can reach the port could fill the log with what a library says of each request.
     """
 
     def __init__(self, every_s: float = EVERY_S, clock: Callable[[], float] = time.monotonic) -> None:
@@ -98,12 +98,12 @@ class Rarely(logging.Filter):
 
 
 LIBRARIES = ("uvicorn.error", "nicegui", "asyncio", "engineio.server", "socketio.server")
-"""Loggers of what answers requests and holds the connections of open pages."""
+"""Loggers of the libraries that answer requests and hold the connections of open pages."""
 _rarely = Rarely()
 
 
 def restrain(loggers: Iterable[str] = LIBRARIES) -> None:
-    """Have what libraries say again and again logged rarely; may be called again."""
+    """Limit how often libraries log the same line; may be called again."""
     for name in loggers:
         logging.getLogger(name).addFilter(_rarely)
 

@@ -1,7 +1,7 @@
 """What Prometheus reads at ``/metrics``.
 
 Counters are those of the ingest, workers included, since it started; gauges are read from the database at
-each scrape, so they are right whichever process wrote them.
+each scrape, so it does not matter which process wrote them.
 """
 
 from collections import Counter
@@ -33,7 +33,7 @@ _COUNTERS = {
 }
 
 QUANTILES = (0, 0.05, 0.5, 0.95, 1)
-# name, text, column of a sample (telemetry.Telemetry), what stands there when it is not known
+# name, text, column of a sample (telemetry.Telemetry), the value that means unknown
 _SAMPLED = (
     ("heap_free_bytes", "Free heap", 2, -1),
     ("rssi_dbm", "Wi-Fi signal", 3, 0),
@@ -48,7 +48,7 @@ class HostMetrics(Collector):
         self._database, self._ingest, self._overview = host.database, host.ingest, host.overview
 
     def describe(self) -> list[Metric]:
-        """Nothing: to be registered must not ask the database."""
+        """Return nothing, so that registering does not query the database."""
         return []
 
     def collect(self) -> Iterator[Metric]:
@@ -136,7 +136,7 @@ def _of_fleet(overview: Overview) -> Iterator[Metric]:
 
 
 def _spread(name: str, text: str, values: list[int]) -> GaugeMetricFamily:
-    """The least, the largest and some between them; no series when nobody told anything."""
+    """Least, largest and some quantiles between them; no series when no locker sent a value."""
     family = GaugeMetricFamily(f"consigne_{name}", text, labels=["quantile"])
     values.sort()
     for quantile in QUANTILES if values else ():

@@ -1,4 +1,4 @@
-"""One sentence about what is not done: a small page for browsers, JSON for everybody else."""
+"""Refusals in one sentence: a small page for browsers, JSON for everybody else."""
 
 import html
 from collections.abc import Mapping

@@ -2,7 +2,7 @@
 
 ``HostService`` lives in one asyncio loop and is used by the demo, the tests and ``serve``.  It makes each
 service once; the API (``api.create_app``), the pages and the metrics are given the host and make none of
-their own, so that what a service keeps in memory, such as wrong tries, counts wherever somebody asks.
+their own, so that what a service keeps in memory, such as wrong tries, counts for API and pages alike.
 It does not start a broker (see ``broker``).
 """
 
@@ -144,20 +144,20 @@ class HostService:
         self.database.close()
 
     async def wait_failed(self) -> None:
-        """Return never while all is well; raise what must end the host otherwise."""
+        """Wait for as long as all is well; raise the error that must end the host."""
         if self._tidying is None:
             raise RuntimeError("the host is not started")
         parts = (self.ingest, self.workers, self.notifier)
         await asyncio.gather(asyncio.shield(self._tidying), *(part.wait_failed() for part in parts if part))
 
     def kick(self) -> None:
-        """Something is to be sent: do it now.  Safe in any thread."""
+        """Send what is waiting, now.  Safe in any thread."""
         self.ingest.kick()
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Have ``listener(outcome)`` called in the event loop after every commit that changed something.
 
-        Returns what ends that.  With several workers their commits are not heard of here.
+        Returns what ends that.  Commits of worker processes are not reported here.
         """
         self.ingest.listeners.append(listener)
         return lambda: self.ingest.listeners.remove(listener)

@@ -23,7 +23,7 @@ from .systemd import READY, STOPPING, feed_watchdog, notify
 
 TOKEN_VARIABLE = "CONSIGNE_API_TOKEN"
 GOODBYE_S = 5
-"""How long the end waits for clients: one that stalls must not keep back what is still to be committed."""
+"""How long the shutdown waits for clients: one that stalls must not delay the last commits."""
 
 
 @dataclass(frozen=True)
@@ -66,18 +66,18 @@ class _Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave signals to ``_serve``: uvicorn's own raises them again, which ends us before the host."""
+        """Leave signals to ``_serve``: uvicorn raises them again, before the host has stopped."""
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         try:
             await super().startup(sockets)
-        except SystemExit as ended:  # uvicorn's, which would end the loop and leave the host as it is
+        except SystemExit as ended:  # uvicorn's; it would end the loop without stopping the host
             where = f"{self.config.host}:{self.config.port}"
             reason = ended.__context__
             if not isinstance(reason, OSError):
                 raise
-            is_name = isinstance(reason, socket.gaierror)  # it has numbers of its own
+            is_name = isinstance(reason, socket.gaierror)  # it has error numbers of its own
             why = (
                 os.strerror(reason.errno) if reason.errno and not is_name else reason.strerror or str(reason)
             )

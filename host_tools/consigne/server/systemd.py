@@ -1,4 +1,4 @@
-"""What the host tells the service manager that started it, as sd_notify(3) says; nothing where none did."""
+"""The host's messages to its service manager, as in sd_notify(3); without a manager nothing is sent."""
 
 import asyncio
 import os
@@ -14,16 +14,16 @@ def notify(state: str) -> None:
     if not path:
         return
     address = "\0" + path[1:] if path.startswith("@") else path  # "@": an abstract name
-    # A manager that is behind with its reading needs no one more "alive", and the loop must not wait for it.
+    # A manager that is slow to read does not need another "alive", and the loop must not wait for it.
     flags = socket.MSG_DONTWAIT if state == ALIVE else 0
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line, suppress(BlockingIOError):
         line.sendto(state.encode(), flags, address)
 
 
 async def feed_watchdog() -> None:
-    """Say from this event loop that it turns, twice in the time that the manager waits; never returns.
+    """Tell the manager that this event loop runs, twice in the time that it waits; never returns.
 
-    A loop that hangs takes no event and answers no page: the manager ends it and starts another.
+    A loop that hangs stores no event and answers no page: the manager kills the process and starts another.
     """
     period_us = int(os.environ.get("WATCHDOG_USEC", "0"))
     if not period_us:

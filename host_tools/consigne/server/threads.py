@@ -1,7 +1,7 @@
 """Threads that carry out one kind of blocking calls for the event loop.
 
 The loop carries MQTT and acknowledgements, so nothing may wait for the database in it.  Each purpose has
-threads of its own: pages that wait for a lock take none that the ingest or the API needs.
+threads of its own: pages that wait for a lock do not use up those of the ingest or the API.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ _Result = TypeVar("_Result")
 
 
 class Busy(CallerError):
-    """Too many wait already."""
+    """Too many calls wait already."""
 
     status = 503
 
@@ -33,7 +33,7 @@ class Threads:
     async def run(self, function: Callable[..., _Result], *arguments: object) -> _Result:
         """What ``function(*arguments)`` returns or raises, called in one of the threads.
 
-        Raises ``Busy`` at once when nobody more can wait.
+        Raises ``Busy`` at once when ``waiting_max`` calls wait already.
         """
         if self._asked >= self._asked_max:
             raise Busy("too many wait for the database: try again in a moment")

@@ -21,7 +21,7 @@ from ..storage.secret import Secret
 from . import grants
 
 EXPECTED_DAYS = 30
-"""How long a locker keeps in mind a parcel that was announced and has not come."""
+"""How long a locker expects an announced parcel that has not arrived."""
 LISTED_TRIES = 100  # draws of digits before giving up; each collides with probability < 1e-4
 
 

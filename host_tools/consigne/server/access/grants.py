@@ -70,7 +70,7 @@ _GRANT = columns_of(Grant, grants)
 
 
 def get(connection: Connection, locker: str, id_: int) -> Grant:
-    """One that is known, dropped or not."""
+    """The grant of this id, dropped or not."""
     here = (grants.c.locker == locker) & (grants.c.id == id_)
     return Grant(*connection.execute(select(*_GRANT).where(here)).one())
 
@@ -145,7 +145,7 @@ def adopt(connection: Connection, locker: str, have: int) -> None:
 
 
 def digests(connection: Connection, asked: dict[str, int]) -> dict[str, int]:
-    """What ``Grants.digest`` of lockers says that hold the host's sets, each as of a moment of its own."""
+    """``Grants.digest`` as each locker with the host's set computes it at the Unix second in ``asked``."""
     totals = dict.fromkeys(asked, 0)
     for chunk in chunks(sorted(asked)):
         live = grants.c.locker.in_(chunk) & grants.c.dropped.is_(None)
@@ -158,7 +158,7 @@ def digests(connection: Connection, asked: dict[str, int]) -> dict[str, int]:
 
 
 class _Piece(NamedTuple):
-    """One change: its version, and the entry of the list of ``delta`` that it goes into."""
+    """One change: its version, and its entry in the list ``add``, ``expect`` or ``drop`` of ``delta``."""
 
     version: int
     add: Fields | None = None
@@ -167,7 +167,7 @@ class _Piece(NamedTuple):
 
     @property
     def bytes(self) -> int:
-        """Of its entry in the command."""
+        """Length of its entry in the command."""
         entry = self.add or self.expect or self.drop
         return len(json.dumps(entry, separators=(",", ":"), ensure_ascii=False).encode())
 

@@ -197,7 +197,7 @@ class Passes:
         return [StandingCode(*row) for row in rows]
 
     def drop_standing(self, locker: str, grant: int, by: str) -> None:
-        """Take a standing code back; the locker refuses it once it has heard."""
+        """Take a standing code back; the locker refuses it once the change has reached it."""
         here = (grants_table.c.locker == locker) & (grants_table.c.id == grant)
         live = here & grants_table.c.dropped.is_(None) & _IS_STANDING
         with self._database.write() as connection:

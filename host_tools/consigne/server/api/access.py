@@ -16,7 +16,7 @@ KEY = HTTPBearer(
     description="The key of an account, as 'consigne account add' prints it, or the host's own API token. A "
     "route names the roles that it is for; none means any account. At the machine of the host itself nobody "
     "needs a key as long as there are neither accounts nor a token. The session of the pages may read.",
-    auto_error=False,  # the gate has turned away who has none
+    auto_error=False,  # the gate has refused requests without one
 )
 
 

@@ -27,7 +27,7 @@ from ..parcels.view import LABEL_CHARACTERS_MAX, LABEL_PATTERN
 from ..storage.models import NUMBER_MAX
 
 MAX_BYTES = 1_000_000
-"""Of a body; a locker of ``limits.DOORS_MAX`` doors takes a fortieth of it."""
+"""Length of a body; registering a locker of ``limits.DOORS_MAX`` doors takes a fortieth of it."""
 
 
 def any_of(names: tuple[str, ...]) -> str:
@@ -98,7 +98,7 @@ class Body(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _whole(cls, value: object) -> object:
-        """5.0 is as whole as 5: some writers of JSON know one kind of number alone."""
+        """Take 5.0 as 5: some JSON writers know only one kind of number."""
         return int(value) if isinstance(value, float) and value.is_integer() else value
 
 

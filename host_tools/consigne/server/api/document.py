@@ -25,7 +25,7 @@ Schema = TypedDict(
     },
     total=False,
 )
-"""What a value must be: of JSON Schema what this host's document has."""
+"""What a value must be: the part of JSON Schema that this host's document uses."""
 Parameter = TypedDict("Parameter", {"name": str, "in": str, "schema": Schema})
 
 

@@ -11,17 +11,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ..refused import refused
 from .bodies import MAX_BYTES
 
-LOGIN, LOGIN_BYTES_MAX = "/login", 10_000  # the one form that anybody may send
+LOGIN, LOGIN_BYTES_MAX = "/login", 10_000  # the only form that needs no account
 TOO_LONG = f"the body is too long: send at most {MAX_BYTES} bytes"
 LOGIN_TOO_LONG = f"that is longer than a name and a password: send at most {LOGIN_BYTES_MAX} bytes"
 BODY_S = 20.0
-"""For a whole body to arrive, from when it is first asked for: the longest at 400 kbit/s."""
+"""A whole body must arrive within this time after it is first asked for: the longest one at 400 kbit/s."""
 
 
 class BodyLimit:
-    """ASGI middleware: a body that says that it is too long is not read; one that stalls is not awaited.
+    """ASGI middleware: a body whose Content-Length is too large is not read; one that stalls is given up.
 
-    One that does not say so is broken off at the limit, see ``max_body_size`` of the routes.
+    A body without Content-Length is cut off at the limit, see ``max_body_size`` of the routes.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -50,12 +50,12 @@ class BodyLimit:
 
 
 def _is_more(length: str, most: int) -> bool:
-    """Whether a number in a header is more; one of thousands of digits is, and Python reads no such."""
+    """Whether a number in a header is larger; ``int`` refuses one of thousands of digits."""
     return len(length) > len(str(most)) or int(length) > most
 
 
 def _cut_short(is_late: bool) -> JSONResponse:
-    """What is said to a request whose body did not arrive in time, or at the end of the host."""
+    """The answer to a request whose body did not arrive in time, or that the host's shutdown cancelled."""
     if is_late:
         status, told = 408, f"the body did not arrive within {BODY_S:g} s: send it again, in one go"
     else:
@@ -64,7 +64,7 @@ def _cut_short(is_late: bool) -> JSONResponse:
 
 
 class _Body:
-    """Has a request end when its body is late; one whose answer has begun is not ended."""
+    """Ends a request whose body is late, unless its answer has begun."""
 
     def __init__(self, receive: Receive, send: Send, limit: asyncio.Timeout) -> None:
         self._receive, self._send, self._limit = receive, send, limit
@@ -72,7 +72,7 @@ class _Body:
         self.is_answered = False
 
     async def receive(self) -> Message:
-        """The next part; the time begins with the first, for a route may have no use for a body."""
+        """The next part; the time limit starts at the first call, since a route may never read the body."""
         if self._is_bounded and self._limit.when() is None:
             self._limit.reschedule(asyncio.get_running_loop().time() + BODY_S)
         message = await self._receive()
@@ -105,10 +105,10 @@ class _NotAllowed:
 
 
 def refuse_others(app: FastAPI) -> None:
-    """Add, behind the routes of an application, one for every other method of their paths.
+    """Add, after the routes of an application, one for every other method of their paths.
 
-    Without it a method is refused by the first route of its path, which knows nothing of the others; and
-    once pages are mounted beside the routes, by the pages, who know nothing of the path.
+    Without it, the first route of a path refuses a method and names only its own in the answer; once pages
+    are mounted beside the routes, the pages refuse it, and they do not know the path.
     """
     for path, operations in app.openapi()["paths"].items():
         endpoint: ASGIApp = _NotAllowed(sorted(method.upper() for method in operations))

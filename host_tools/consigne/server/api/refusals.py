@@ -27,7 +27,7 @@ from .document import Document, Operation, Schema, operation_of
 NOT_JSON = "the body is not JSON: send one JSON object in UTF-8"
 PROBLEMS_MAX = 10
 UNKNOWN_MAX = 3
-"""Names that are not known in one object, told by name."""
+"""How many unknown names of one object an answer lists."""
 _SHOWN_MAX = 40  # characters
 _SHAPES = {
     TEXT_PATTERN: "without NUL",
@@ -56,7 +56,7 @@ class Refusal(BaseModel):
 
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:  # as FastAPI's signature has it
-    """What a route may answer beside what it is for, for ``responses=`` of a route or router."""
+    """The refusals that a route may answer, for ``responses=`` of a route or router."""
     return {status: {"model": Refusal, "description": _MEANINGS[status]} for status in statuses}
 
 

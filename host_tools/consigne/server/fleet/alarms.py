@@ -60,7 +60,7 @@ class Alarms:
         self._database = database
 
     def open(self, locker: str | None = None, limit: int = 100) -> list[Alarm]:
-        """Those nobody has dealt with, the newest first."""
+        """Alarms nobody has dealt with, the newest first."""
         wanted = select(*_ALARM).where(alarms.c.cleared_at.is_(None))
         if locker is not None:
             wanted = wanted.where(alarms.c.locker == locker)
@@ -85,5 +85,5 @@ class Alarms:
 
 
 def forget(connection: Connection, at_s: int) -> None:
-    """Let go of what was dealt with long ago."""
+    """Delete alarms that were dealt with long ago."""
     connection.execute(alarms.delete().where(alarms.c.cleared_at < at_s - audit.KEEP_S))

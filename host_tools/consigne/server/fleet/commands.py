@@ -1,12 +1,11 @@
 """Commands to lockers: written down, counted, signed, expired, matched with their answers.
 
-A command is a row before it is a message.  Its counter is taken, and committed, when it is sent;
-it is never less than the host's time in seconds, so it rises even when the database was restored
-from an older copy.  A command that opens a door is sent once: lost, it expires, and a person
-decides again.  Those that only repeat what holds anyway are sent again, under a new counter, until
-they are answered or expire.
+A command is a row before it is a message.  Its counter is taken, and committed, when it is sent; it is never
+less than the host's time in seconds, so it rises even when the database was restored from an older copy.  A
+command that opens a door is sent once: lost, it expires, and a person decides again.  Commands that can
+safely be carried out twice are sent again, under a new counter, until they are answered or expire.
 
-Rows are locked in one order, by whoever changes several: lockers, by name, before commands (``_hold``).
+Whoever changes several rows locks them in one order: lockers, by name, before commands (``_hold``).
 """
 
 import secrets
@@ -40,16 +39,16 @@ LIFETIME_S = {OPEN: 30, TIME: 30, GRANTS: 30, AGAIN: 30, REVOKE: 30 * DAY_S}
 LIFETIME_S |= {BLOCK: 7 * DAY_S, RELEASE: 7 * DAY_S, RESERVE: DAY_S}
 LIFETIME_S |= {CONFIGURE: 7 * DAY_S, MESSAGE: DAY_S, IDENTIFY: 30, REBOOT: 30}
 SENDING_LIFETIME_S = 60
-"""Expiry that a locker sees, from each sending, in seconds, unless the command ends sooner."""
+"""Seconds from each sending to the expiry that the locker sees, unless the command ends sooner."""
 REPEATED = (GRANTS, REVOKE, BLOCK, RELEASE, RESERVE, CONFIGURE, MESSAGE)
 ANSWER_WITHIN_S = 10
-"""One of ``REPEATED`` is sent again when no answer came for this many seconds."""
+"""A command of ``REPEATED`` is sent again when no answer came for this many seconds."""
 REFUSED_PAUSE_S = 5
 """After a locker refused a delta the next one waits this long, unless the locker asks."""
 FAILED_PAUSE_S = 900
 """... and this long after the locker broke off and started anew: else it would, with every delta."""
 WHOLE_SETS_PER_HOUR = 3
-"""How often a locker's set of grants may begin anew because its digest is not the host's."""
+"""How often per hour a locker is sent its whole set of grants because its digest is not the host's."""
 KEEP_S = 30 * DAY_S
 """How long an ended command of the host itself stays in the database; what a person ordered is part of the
 trail of who did what, and stays as long as that."""
@@ -114,8 +113,8 @@ def issue(
     by
         The account that ordered it.
     subject
-        What the command settles, such as one door's block. An older one of the same subject that was
-        not answered ends here: repeated later, it would undo what was decided since.
+        What the command settles, such as one door's block. An older unanswered command of the same subject
+        ends here: repeated later, it would undo the newer decision.
     """
     if subject is not None:
         older = (commands.c.locker == locker) & (commands.c.subject == subject)
@@ -158,9 +157,9 @@ def _hold(connection: Connection, wanted: ColumnElement[bool]) -> None:
 
 
 def expire(connection: Connection, now_s: int) -> list[str]:
-    """End what nobody answered in time; returns the ids.
+    """End the commands that were not answered in time; returns their ids.
 
-    Locks whatever ``send`` locks in the same transaction.
+    Also locks the rows that ``send`` locks later in the same transaction.
     """
     open_ = commands.c.state.in_((WAITING, SENT)) & (commands.c.locker == lockers.c.id)
     ending = select(commands.c.id).where(open_, commands.c.expires_at <= now_s).exists()
@@ -177,7 +176,7 @@ def expire(connection: Connection, now_s: int) -> list[str]:
 
 
 def connected(connection: Connection, names: set[str]) -> set[str]:
-    """Those among some lockers that are known to be connected."""
+    """The lockers among ``names`` that are known to be connected."""
     found: set[str] = set()
     for chunk in chunks(sorted(names)):
         here = select(lockers.c.id).where(lockers.c.id.in_(chunk), lockers.c.up.is_(True))
@@ -195,9 +194,10 @@ def repair_grants(connection: Connection, now_s: int) -> None:
 
 
 def begin_grants_anew(connection: Connection, locker: str, now_s: int) -> None:
-    """Have a locker whose set of grants is not the host's, though its version is, sent all of it.
+    """Send a locker the whole set of grants: its version is the host's, but its set is not.
 
-    What a locker must refuse would differ for ever: no more than ``WHOLE_SETS_PER_HOUR``.
+    A locker that refuses a grant would differ for ever, so it happens at most ``WHOLE_SETS_PER_HOUR`` times
+    an hour.
     """
     here = (commands.c.locker == locker) & (commands.c.cmd == GRANTS) & (commands.c.state == DONE)
     whole = here & commands.c.arguments.like('{"from": 0,%') & (commands.c.answered_at > now_s - 3600)
@@ -264,7 +264,7 @@ def send(connection: Connection, now_s: int) -> list[Outgoing]:
 
 def _sign(connection: Connection, row: _ToSend, counter: int, now_s: int) -> Outgoing:
     arguments: Mapping[str, object] = row.arguments
-    if row.cmd == GRANTS:  # made at the last moment: it carries what is true now
+    if row.cmd == GRANTS:  # made at the last moment, so that it is up to date
         delta = grants.delta(connection, row.locker, row.grants_have or 0, row.grants_version, now_s)
         arguments = delta
         note: Arguments = {"from": delta["from"], "to": delta["to"]}
@@ -289,7 +289,7 @@ def answered(connection: Connection, locker: str, id_: str, result: str) -> bool
 
 
 def answered_by_events(connection: Connection, stored: Iterable[Stored]) -> set[str]:
-    """Note the answers that came as events: the reply was lost, the journal did not lose it.
+    """Note the answers that came as events: the reply may be lost, the event in the journal is not.
 
     An event ``command`` carries the id and the result, 0 for done.
     """
@@ -304,7 +304,7 @@ def answered_by_events(connection: Connection, stored: Iterable[Stored]) -> set[
         wanted = select(*_ASKED).where(commands.c.id.in_(chunk))
         for row in [_Asked(*row) for row in connection.execute(wanted)]:
             number = told.get((row.locker, row.id))
-            if number is None:  # another locker's: whoever names it answers nothing
+            if number is None:  # the command is another locker's: this is no answer to it
                 continue
             result = RESULT_NAMES[number] if number < len(RESULT_NAMES) else f"reason {number}"
             if _note_answer(connection, row, result):
@@ -321,7 +321,7 @@ def _note_answer(connection: Connection, row: _Asked, result: str) -> bool:
     connection.execute(update(commands).where(commands.c.id == row.id).values(**values))
     if row.cmd == GRANTS and state == DONE and row.counter is not None:
         from_, to = row.arguments.get("from"), row.arguments.get("to")
-        # A locker that stood elsewhere asked, which moved grants_have, before it answered.
+        # A locker at another version asked before it answered, which changed grants_have.
         stood = (lockers.c.id == row.locker) & (lockers.c.grants_have == from_)
         if from_ is not None and to is not None:
             connection.execute(update(lockers).where(stood).values(grants_have=to))

@@ -1,6 +1,7 @@
 """How lockers fare over time: samples of heap, signal and supply, and one row a day of each latch.
 
-Written as a status arrives, bounded by ``forget``.  Nothing here is custody: what is missing is missing.
+Written as a status arrives, bounded by ``forget``.  None of it concerns custody, so missing samples are not
+asked for again.
 """
 
 from collections.abc import Sequence
@@ -45,7 +46,7 @@ _STATE = [latches.c[name] for name in _State._fields]
 
 
 def keep(connection: Connection, told: Sequence[tuple[str, Telemetry]], now_s: int) -> None:
-    """Store what came with some lockers' statuses; samples that were stored before are left as they are."""
+    """Store the samples and latches of some lockers' statuses; samples stored before stay as they are."""
     rows = [
         {"locker": locker, **asdict(_sample(row))}
         for locker, health in told

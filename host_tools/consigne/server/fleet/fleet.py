@@ -44,7 +44,7 @@ NOT_KNOWN = "not known"
 
 @dataclass(frozen=True, slots=True)
 class GrantVersions:
-    """The version of the set of grants, and that which the locker has; None until it said so."""
+    """The version of the set of grants at the host, and the locker's; None until the locker has told it."""
 
     version: int
     at_locker: int | None
@@ -107,7 +107,7 @@ class Compartment:
 
     @property
     def believed(self) -> str:
-        """``content``, where the locker sees the door: nobody knows that an unseen one is empty."""
+        """``content``, or ``NOT_KNOWN`` where it says empty and the locker cannot see the door."""
         return NOT_KNOWN if (self.content, self.seen) == ("empty", SEEN_NAMES[UNSEEN]) else self.content
 
 
@@ -226,7 +226,7 @@ class Fleet:
     ) -> None:
         """Make an attended counter known: a shop with numbered shelves and no device (see ``counter``).
 
-        Its key is drawn here and leaves the host never.  Registered again, its shelves and place change.
+        Its key is drawn here and never leaves the host.  Registered again, its shelves and place change.
         """
         if not 1 <= shelves <= SHELVES_MAX:
             raise Invalid(f"a counter has 1 to {SHELVES_MAX} shelves")
@@ -248,7 +248,7 @@ class Fleet:
             retiring.retire(connection, id_, by, int(time.time()))
 
     def names(self) -> list[str]:
-        """The name of every locker that has a device and serves: those that may reach the broker."""
+        """The names of all lockers in service that have a device: only these may connect to the broker."""
         devices = (lockers.c.kind != COUNTER) & lockers.c.retired_at.is_(None)
         wanted = select(lockers.c.id).where(devices).order_by(lockers.c.id)
         with self._database.read() as connection:
@@ -301,7 +301,7 @@ class Fleet:
             return [StoredEvent(*row) for row in rows]
 
     def events_of_parcel(self, parcel: str) -> list[StoredEvent]:
-        """Everything that was told about a parcel, in the order of its happening."""
+        """All events about a parcel, in the order in which they happened."""
         wanted = select(*_EVENT).where(events.c.parcel == parcel)
         order = (events.c.time_s, events.c.locker, events.c.seq)
         with self._database.read() as connection:

@@ -28,9 +28,9 @@ from ..storage.models import holders
 from . import commands
 from .answers import SENT, WAITING, answer
 
-MESSAGE_CHARACTERS_MAX = 100  # with blanks around; what is shown is checked line by line
+MESSAGE_CHARACTERS_MAX = 100  # with blanks around; the displayed text is checked line by line
 HOURS_MAX = 24 * 60
-COUNTERS = range(HOLDER_MAX + 1, 65_536)  # in a revoked holder's place
+COUNTERS = range(HOLDER_MAX + 1, 65_536)  # numbers that replace a revoked holder's
 _AT_ONCE = (commands.OPEN, commands.IDENTIFY, commands.REBOOT, commands.AGAIN)
 
 
@@ -151,7 +151,7 @@ class Orders:
             return commands.revoke(connection, locker, _now(), holder=(role, action, holder, counter), by=by)
 
     def ordered(self, locker: str, ids: Sequence[str]) -> dict[str, tuple[str, Arguments]]:
-        """What was ordered by each of these commands that the host knows: its name and arguments."""
+        """Name and arguments of each of these commands; ids that the host does not know are left out."""
         here = (table.c.locker == locker) & table.c.id.in_(ids)
         wanted = select(table.c.id, table.c.cmd, table.c.arguments).where(here)
         with self._database.read() as connection:

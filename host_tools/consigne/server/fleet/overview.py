@@ -69,7 +69,7 @@ class Line:
     free: int
     firmware: str
     needs: list[tuple[str, str]]
-    sample: tuple[int, ...] = ()  # the newest, see telemetry.Telemetry; empty when it told none
+    sample: tuple[int, ...] = ()  # the newest, see telemetry.Telemetry; empty when the locker sent none
     latches: tuple[tuple[int, ...], ...] = ()
 
     @property
@@ -93,7 +93,7 @@ _SERVING = lockers.c.retired_at.is_(None)
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A locker or counter as whoever sends parcels may know it; ``free`` compartments are by size."""
+    """What a sender may know of a locker or counter; ``free`` compartments are by size."""
 
     id: str
     kind: str
@@ -168,7 +168,7 @@ class Overview:
         return [_point(row, layouts[row.id], free[row.id]) for row in shown]
 
     def _fresh(self) -> list[Line]:
-        with self._lock:  # who comes while one reads waits for the same answer
+        with self._lock:  # callers that come during a read wait for its result
             if time.monotonic() - self._read_at_s >= FRESH_S:
                 with self._database.read() as connection:
                     self._lines = sorted(_lines(connection), key=lambda line: (line.urgency, line.id))
@@ -208,7 +208,7 @@ def _lines(connection: Connection) -> list[Line]:
 def _line(
     row: _LockerRow, contents: Counter[int], unseen: Counter[int], alarmed: int, lost: int | None
 ) -> Line:
-    """``lost`` counts the events that its journal dropped: 0 where some are only missing, None where none."""
+    """``lost``: events that its journal dropped; 0 where some are only missing, None where none are."""
     doors, free, silent = contents.total(), contents[EMPTY] - unseen[EMPTY], unseen.total()
     needs: list[tuple[str, object]] = []
     if alarmed:
@@ -241,7 +241,7 @@ def _line(
 
 
 def _of_device(row: _LockerRow) -> list[tuple[str, object]]:
-    """What its last status asks for; of a locker that never spoke nothing else can be said."""
+    """What a person must do according to its last status, or because it never sent one."""
     if row.status_at is None:
         return [("new", "")]
     needs: list[tuple[str, object]] = []

@@ -61,7 +61,7 @@ def retired(connection: Connection, names: set[str]) -> set[str]:
 
 
 def _stop_events(connection: Connection, locker: str) -> None:
-    """Let no worker store an event of it until this transaction ends; locked in the order workers do."""
+    """Keep workers from storing its events until this transaction ends; locks in the workers' order."""
     for table, column in ((streams, streams.c.locker), (lockers, lockers.c.id)):
         connection.execute(select(column).select_from(table).where(column == locker).with_for_update()).all()
 
@@ -91,7 +91,7 @@ def _count(ids: Sequence[str]) -> str:
 
 
 def _close_accounts(connection: Connection, locker: str) -> None:
-    """Those of people who sat there."""
+    """Disable the accounts of people whose place it was."""
     names = connection.execute(select(accounts.c.name).where(accounts.c.locker == locker)).scalars().all()
     connection.execute(sessions.delete().where(sessions.c.account.in_(names)))
     connection.execute(update(accounts).where(accounts.c.locker == locker).values(disabled=True))

@@ -32,11 +32,11 @@ _PARSERS: dict[str, Callable[[bytes], Content]] = {
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message whose sender is proven."""
+    """A message whose MAC proved its sender."""
 
     locker: str
     content: Content
-    retained: bool = False  # said some time ago, kept by the broker
+    retained: bool = False  # an MQTT retained message: sent some time ago
 
 
 class KeyRing:
@@ -61,7 +61,7 @@ class KeyRing:
         return self._keys.get(locker)
 
     def known(self, locker: str) -> Secret | None:
-        """As ``get``, without asking the database: of a locker that was heard."""
+        """As ``get``, but without asking the database: for a locker whose message was decoded before."""
         return self._keys.get(locker)
 
     def learn(self, names: Iterable[str]) -> None:
@@ -131,7 +131,7 @@ class Decoder:
 
 
 def _locker_of(topic: str) -> str:
-    """The name in a topic, which may be nobody's; "" when it is no topic of ours."""
+    """The name in a topic, registered or not; "" when it is no topic of ours."""
     try:
         return topics.split_topic(topic)[0]
     except ProtocolError:

@@ -37,8 +37,8 @@ log = logging.getLogger(__name__)
 
 BATCH_MESSAGES_MAX = 1_000
 BATCH_BYTES_MAX = 512 * 1024
-"""Some 4,000 events: on a machine without time to spare a larger batch would keep lockers waiting for
-seconds until its commit, and saves nothing any more."""
+"""Some 4,000 events: on a busy machine lockers would wait seconds for the commit of a larger batch, and it
+would save nothing more."""
 FAILED_COMMIT_PAUSE_S = 1.0
 TICK_S = 1.0
 BEHIND_GRACE_S = 5.0
@@ -87,7 +87,7 @@ class Ingest:
 
     @property
     def dropped(self) -> Counter[str]:
-        """Messages not let through, by reason."""
+        """Messages dropped, by reason."""
         return self._worker.dropped
 
     def total(self) -> tuple[Counts, Counter[str]]:
@@ -110,7 +110,7 @@ class Ingest:
         return self._task is not None and not self._task.done()
 
     async def wait_failed(self) -> None:
-        """Return never while all is well; raise what ended the task otherwise."""
+        """Wait for as long as the task runs; raise what ended it."""
         if self._task is None:
             raise RuntimeError("the ingest is not started")
         await asyncio.shield(self._task)
@@ -121,7 +121,7 @@ class Ingest:
         return self._client.is_connected
 
     async def start(self) -> None:
-        """Begin, as the database says how things stood at the end."""
+        """Start from the state that the database has kept."""
         self._client.receive = self._receive
         if self._role is not ProcessRole.WORKER:
             for stream, held in (await self._in_thread(self._resume)).items():
@@ -130,12 +130,12 @@ class Ingest:
         self._task = asyncio.create_task(self._run(), name="ingest")
 
     def _resume(self) -> dict[Stream, Held]:
-        """Every locker must report again; returns the streams with known gaps."""
+        """Mark every locker as not connected until it reports; returns the streams with known gaps."""
         self._store.forget_presence()
         return self._store.open_gaps()
 
     async def _in_thread(self, function: Callable[..., _Result], *arguments: object) -> _Result:
-        """The database is asked in the one thread of the ingest, never in the event loop."""
+        """Call a function that uses the database in the ingest's one thread, never in the event loop."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
 
     async def stop(self) -> None:
@@ -276,7 +276,7 @@ class Ingest:
         with self._database.write() as connection:
             here = commands.connected(connection, {locker for (locker, _), _ in asked})
             for (locker, _epoch), first_missing in asked:
-                if locker in here:  # one that is away would hear of it too late
+                if locker in here:  # one that is offline would receive it too late
                     commands.issue(connection, locker, commands.AGAIN, {"seq": first_missing}, at)
             expired = commands.expire(connection, at)
             commands.repair_grants(connection, at)

@@ -1,8 +1,8 @@
 """The host's MQTT connection: gmqtt in MQTT 3.1.1 mode, subscribed to what lockers say.
 
-The broker may come and go.  Every connection is a new gmqtt client with a clean session: nothing relies
-on a broker's memory, since an event not acknowledged is sent again by its locker, and gmqtt's own
-reconnecting would leave a session behind that the broker fills for nobody.
+The broker may come and go.  Every connection is a new gmqtt client with a clean session: no persistent
+session is needed, since a locker sends unacknowledged events again, and gmqtt's own reconnecting would leave
+a session that the broker goes on filling although nobody reads it.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 KEEPALIVE_S = 30
 CONNECT_TIMEOUT_S = 15.0
 GOODBYE_S = 3.0
-REFUSAL_S = 0.2  # from the end of a connection until gmqtt has told why
+REFUSAL_S = 0.2  # how long gmqtt may take to say why a connection ended
 PAUSE_S = (0.5, 1.5)  # between connections, drawn evenly: several hosts must not come back together
 NO_RECONNECT = -2  # gmqtt reconnects while failures <= this; -1 would mean for ever
 
@@ -32,15 +32,15 @@ EVERYTHING = tuple(f"{topics.ROOT}/+/{name}" for name in topics.FROM_LOCKER)
 
 Receive = Callable[[str, bytes, bool], None]
 
-logging.getLogger("gmqtt").setLevel(logging.CRITICAL)  # every end of a connection is an error to it
+logging.getLogger("gmqtt").setLevel(logging.CRITICAL)  # it logs every end of a connection as an error
 
 
 class HungUpError(ConnectionError):
-    """The broker ended the connection before it took us in."""
+    """The broker closed the connection before it accepted it."""
 
 
 def why_not(error: Exception, *, tls: bool) -> str:
-    """In a few words why a broker cannot be had: the system's, or what to look at where it has none."""
+    """In a few words why there is no connection to the broker: the system's text, or a hint what to check."""
     if isinstance(error, HungUpError | ConnectionResetError | ConnectionAbortedError | BrokenPipeError):
         hint = "does it speak TLS at this port?" if tls else "does it want TLS? give --ca"
         return f"it closed the connection at once: {hint}"
@@ -48,7 +48,7 @@ def why_not(error: Exception, *, tls: bool) -> str:
 
 
 def _ignore(topic: str, payload: bytes, retained: bool) -> None:
-    """Nobody listens yet, or any more: what is not stored is not acknowledged and comes again."""
+    """Nobody listens yet, or any longer: what is not stored is not acknowledged, so it is sent again."""
 
 
 def _nothing() -> None:
@@ -126,7 +126,7 @@ class HostClient:
                 self.connected.clear()
                 self._client = None
                 self.lost()
-                with contextlib.suppress(OSError, TimeoutError):  # it is gone, or reads no more
+                with contextlib.suppress(OSError, TimeoutError):  # the broker is gone, or no longer reads
                     async with asyncio.timeout(GOODBYE_S):
                         await client.disconnect()
             await asyncio.sleep(random.uniform(*PAUSE_S))

@@ -11,11 +11,11 @@ class Outcome:
 
     stored: list[Stored] = field(default_factory=list)
     repeated: int = 0
-    retired: int = 0  # messages of lockers that serve no more: nothing of them is kept or acknowledged
+    retired: int = 0  # messages of retired lockers: they are neither stored nor acknowledged
     deferred: int = 0  # beyond contiguity.ISLANDS_MAX: will come again
     held: dict[Stream, Held] = field(default_factory=dict)  # to acknowledge; of every stream touched
     parcels: set[str] = field(default_factory=set)
     lockers: set[str] = field(default_factory=set)  # whose status or compartments changed
-    behind: dict[Stream, int] = field(default_factory=dict)  # a status claims events from here on
+    behind: dict[Stream, int] = field(default_factory=dict)  # a status claims events from this one on
     commands: set[str] = field(default_factory=set)  # ids that were answered
-    conflicts: dict[Stream, list[int]] = field(default_factory=dict)  # numbers with another content
+    conflicts: dict[Stream, list[int]] = field(default_factory=dict)  # numbers with different content

@@ -34,8 +34,8 @@ STATE_AFTER = {
 class Custody:
     """What events conclude of a parcel: the columns that they change, and when it was announced.
 
-    ``from_`` is the event that the state was concluded from.  ``code``, ``digits`` and ``grant`` end where a
-    parcel is not where it was announced.
+    ``from_`` is the event that the state was concluded from.  ``code``, ``digits`` and ``grant`` change when
+    a parcel turns up at another locker than announced.
     """
 
     id: str
@@ -119,9 +119,9 @@ def apply(connection: Connection, said: Sequence[Said]) -> set[str]:
 
 
 def _locked(connection: Connection, first_said: dict[str, Said]) -> dict[str, Custody]:
-    """The parcels spoken of, made where nobody announced them, locked in the order of their ids.
+    """The parcels that events name, locked in the order of their ids; unannounced ones are created.
 
-    Two ingest workers wait for one another in that order, also where both make the same parcel.
+    This order keeps two ingest workers from a deadlock, also when both create the same parcel.
     """
     ids = sorted(first_said)
     found = _select(connection, ids)
@@ -143,12 +143,12 @@ def _select(connection: Connection, ids: Sequence[str]) -> dict[str, Custody]:
 
 
 def _parameters(now: Custody) -> dict[str, object]:
-    """Of ``_UPDATE``."""
+    """The parameters of ``_UPDATE``."""
     return {"the_id": now.id, **{"new_" + name: getattr(now, name) for name in _CONCLUDED}}
 
 
 def _conclude(one: Said, now: Custody) -> None:
-    """Change a parcel as an event says."""
+    """Change a parcel's state by an event."""
     event = one.event
     now.locker, now.state = one.locker, STATE_AFTER[event.kind]
     now.from_epoch, now.from_seq, now.from_time_s = one.epoch, event.seq, event.time_s
@@ -157,6 +157,6 @@ def _conclude(one: Said, now: Custody) -> None:
     elif event.kind == "deposit_undone":
         now.door, now.deposited_at, now.ended_at = None, None, None
         if now.announced_at is None:
-            now.state = "cancelled"  # nobody expects it, and it is not here
+            now.state = "cancelled"  # not announced, and not in the locker
     elif event.kind in ("collected", "returned"):
         now.ended_at = event.time_s

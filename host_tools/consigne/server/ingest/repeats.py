@@ -20,7 +20,7 @@ from ..storage.models import events
 def conflicts(connection: Connection, locker: str, epoch: int, repeated: Sequence[Event]) -> list[int]:
     """The numbers among ``repeated`` whose stored event is another one, ascending.
 
-    A number without a stored event (the locker had said that it is lost) is no conflict.
+    A number without a stored event (the locker had reported it as lost) is no conflict.
     """
     out = set()
     for chunk in chunks(repeated):

@@ -1,8 +1,8 @@
-"""What lockers say beside their events: their statuses, compartments, answers and questions.
+"""What lockers send besides events: statuses, compartments, answers and questions.
 
-After a broker has come back every locker says its status at once, and each says it every quarter of an hour:
-statuses are kept for a whole batch in a few statements.
-Runs inside the transaction that stores the events, after them.
+After a broker's restart all lockers send their status at once, and later each one every quarter of an hour:
+so a whole batch of statuses takes a few statements.  Runs inside the transaction that stores the events,
+after them.
 """
 
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ class _Known(NamedTuple):
 
 
 class _Newest(TypedDict):
-    """What some statuses of one locker change: the parameters of ``_UPDATE``."""
+    """What the statuses of one locker change: the parameters of ``_UPDATE``."""
 
     the_locker: str
     new_status_at: int
@@ -56,7 +56,7 @@ _UPDATE = (
 
 
 def apply_statuses(connection: Connection, said: Sequence[Said], outcome: Outcome) -> None:
-    """Keep some statuses, in the order in which they were said; adds to ``outcome``."""
+    """Store statuses in the order in which they were sent; adds to ``outcome``."""
     rows = _lockers(connection, sorted({locker for locker, _ in said}))
     held = _streams(connection, sorted({(locker, status.epoch) for locker, status in said}))
     heard = [one for one in said if not _superseded(rows[one[0]], one, held)]
@@ -91,7 +91,7 @@ def _unchanged(locker: str, at_s: int) -> _Newest:
 
 
 def _lockers(connection: Connection, names: Sequence[str]) -> dict[str, _Known]:
-    """What of each locker matters here, locked in the order of their names."""
+    """The columns of each locker that matter here; rows are locked in the order of the names."""
     rows: dict[str, _Known] = {}
     for chunk in chunks(names):
         wanted = select(lockers.c.id, lockers.c.epoch, lockers.c.grants_version).where(
@@ -103,7 +103,7 @@ def _lockers(connection: Connection, names: Sequence[str]) -> dict[str, _Known]:
 
 
 def _streams(connection: Connection, wanted: Sequence[Stream]) -> dict[Stream, Held]:
-    """What is held of those that are known."""
+    """What is held of those streams that have a row."""
     found: dict[Stream, Held] = {}
     columns = (streams.c.locker, streams.c.epoch, streams.c.contiguous, streams.c.islands)
     for chunk in chunks(wanted):
@@ -120,7 +120,7 @@ def _superseded(row: _Known, one: Said, held: dict[Stream, Held]) -> bool:
 
 
 def _events_known(locker: str, status: messages.Status, held: dict[Stream, Held], outcome: Outcome) -> None:
-    """What is to be acknowledged again, or asked for, of the events that a status claims."""
+    """Note which of the events that a status claims must be acknowledged again, or asked for."""
     if not status.up or status.seq is None:
         return
     stream = (locker, status.epoch)
@@ -134,9 +134,9 @@ def _events_known(locker: str, status: messages.Status, held: dict[Stream, Held]
 def _look_at_grants(
     connection: Connection, rows: dict[str, _Known], heard: Sequence[Said], at_s: int
 ) -> None:
-    """Lockers ahead of the host, and those whose set differs though its version is the host's.
+    """Adopt versions ahead of the host's; start anew where versions agree but digests differ.
 
-    One that does not know the time cannot say which of its grants have ended.
+    A locker that does not know the time cannot tell which of its grants have ended, so its digest is ignored.
     """
     asked: dict[str, messages.Status] = {}
     for locker, status in heard:
@@ -155,7 +155,7 @@ def _look_at_grants(
 
 
 def apply_one(connection: Connection, message: Message, outcome: Outcome) -> None:
-    """Keep what one message says of compartments, an answer or a question; adds to ``outcome``."""
+    """Store a message about compartments, an answer or a question; adds to ``outcome``."""
     content = message.content
     if isinstance(content, messages.Occupancy):
         _apply_occupancy(connection, message.locker, content, outcome)
@@ -166,7 +166,7 @@ def apply_one(connection: Connection, message: Message, outcome: Outcome) -> Non
         grants.adopt(connection, message.locker, content.have)
         outcome.lockers.add(message.locker)
     elif isinstance(content, messages.AskTime) and not message.retained:
-        # It is here, whatever became of its status: an answer that waits is no answer.
+        # The locker is connected even if its status was lost: an answer with the time must not wait for it.
         connection.execute(update(lockers).where(lockers.c.id == message.locker).values(up=True))
         commands.tell_time(connection, message.locker, content.nonce, now_s())
         outcome.lockers.add(message.locker)

@@ -15,7 +15,7 @@ import gmqtt
 from .mqtt import NO_RECONNECT
 
 TIMEOUT_S = 10.0
-_UNSUPPORTED = 0x84  # Unsupported Protocol Version; what a broker of MQTT 3.1.1 says ends in a disconnection
+_UNSUPPORTED = 0x84  # Unsupported Protocol Version (MQTT 5); from MQTT 3.1.1 brokers comes a disconnection
 _ASKED = "shared_subscription_available"
 
 

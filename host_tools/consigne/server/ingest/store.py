@@ -66,13 +66,13 @@ class Store:
         return outcome
 
     def forget_presence(self) -> None:
-        """Nobody is known to be connected: the broker, who knows it, is not there."""
+        """Mark every locker as not connected: only the broker knows, and there is no connection to it."""
         with self.database.write() as connection:
             devices = lockers.c.up.is_(True) & (lockers.c.kind == "locker")
             connection.execute(update(lockers).where(devices).values(up=False))
 
     def open_gaps(self) -> dict[Stream, Held]:
-        """Every stream of which something is known to be missing, for a host that starts."""
+        """Every stream with a known gap, for a host that starts."""
         with self.database.read() as connection:
             told = select(streams.c.locker, streams.c.epoch, streams.c.contiguous, streams.c.islands)
             joined = told.join(lockers, lockers.c.id == streams.c.locker)
@@ -80,9 +80,10 @@ class Store:
             return {(row.locker, row.epoch): Held(row.contiguous, row.islands) for row in rows}
 
     def missing(self, known: dict[Stream, int]) -> dict[Stream, int | None]:
-        """The first number missing of every stream with a gap, None for those ``known`` that have none now.
+        """The first missing number of every stream with a gap; None for those of ``known`` without one.
 
-        ``known`` gives what was missing; a locker's status may have claimed it, without a gap to be seen.
+        ``known`` gives the number that was missing: possibly one from a locker's status, beyond the highest
+        number stored, where no gap shows.
         """
         found: dict[Stream, int | None] = {}
         for stream, held in self.open_gaps().items():
@@ -115,11 +116,11 @@ class Store:
             before = held.highest
             fresh, lost, repeated = _hold(held, batches[stream], outcome)
             outcome.held[stream] = held
-            if not row.up:  # its status was lost; and whoever is not here is asked for nothing
+            if not row.up:  # its status was lost, and lockers that are not connected are asked for nothing
                 speaking.setdefault(stream[0], None)
                 outcome.lockers.add(stream[0])
             if held.highest > before and row.current != stream[1]:
-                speaking[stream[0]] = stream[1]  # the epoch that goes on is the current one
+                speaking[stream[0]] = stream[1]  # the epoch with new events is the current one
             if repeated:
                 again[stream] = repeated
             if not fresh and not lost:
@@ -149,7 +150,7 @@ class Store:
 
 
 def _hold(held: Held, batch: list[Event], outcome: Outcome) -> tuple[list[Event], int, list[Event]]:
-    """Add a batch to what is held; returns the new events, the count of numbers lost, the repeated events."""
+    """Add a batch to what is held; returns the new events, how many numbers are lost, the repeated events."""
     fresh, repeated = [], []
     lost = 0
     for event in sorted(batch, key=lambda one: one.seq):
@@ -172,5 +173,5 @@ def _hold(held: Held, batch: list[Event], outcome: Outcome) -> tuple[list[Event]
 
 
 def _event_row(stream: Stream, event: Event) -> tuple[object, ...]:
-    """In the order of ``_EVENT_COLUMNS``."""
+    """An event's row in the order of ``_EVENT_COLUMNS``."""
     return (*stream, event.seq, event.time_s, event.kind, event.parcel, event.text)

@@ -1,8 +1,8 @@
 """The row of each stream: locked, made when the stream is new, and written back with what is held now.
 
-A whole batch takes a few statements however many lockers speak in it: after a broker has come back, all of
-them do at once.  Rows are locked and written in the order of their names, so that two ingest workers wait for
-one another and never both at once.  Functions here run inside the caller's transaction.
+A whole batch takes a few statements however many lockers it comes from: after a broker's restart all of them
+send at once.  Rows are locked and written in the order of their names, so that two ingest workers cannot
+deadlock.  Functions here run inside the caller's transaction.
 """
 
 from collections import Counter
@@ -33,7 +33,7 @@ _UPDATE_LOCKER = (
 class StreamRow(NamedTuple):
     """What the host has of a stream.
 
-    ``current`` is the epoch of its locker that counts now, ``up`` whether that is known to be connected.
+    ``current`` is its locker's current epoch, ``up`` whether the locker is known to be connected.
     """
 
     locker: str
@@ -86,14 +86,14 @@ def save(connection: Connection, changed: Sequence[StreamUpdate]) -> None:
 
 
 def speaking(connection: Connection, epochs: dict[str, int | None]) -> None:
-    """Lockers that speak, so are here; each with its journal's epoch from now on, None: as before."""
+    """Mark lockers as connected; each is given with its new current epoch, None to keep the old one."""
     rows = [{"the_locker": locker, "new_epoch": epoch} for locker, epoch in sorted(epochs.items())]
     if rows:
         connection.execute(_UPDATE_LOCKER, rows)
 
 
 def row_of(stream: Stream, held: Held, row: StreamRow, *, stored: int, lost: int) -> StreamUpdate:
-    """A stream's row as ``save`` takes it: what is held now, so many more stored and lost."""
+    """A stream's row for ``save``: what is held now; ``stored`` and ``lost`` are added to the counts."""
     return {
         "the_locker": stream[0],
         "the_epoch": stream[1],

@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 class Worker:
-    """What is received, made into rows; ``dropped`` counts, by reason, what is not let through."""
+    """Makes received messages into rows; ``dropped`` counts, by reason, those that are dropped."""
 
     def __init__(self, database: Database, keys: KeyRing, counts: Counts) -> None:
         self.store = Store(database)
@@ -25,7 +25,7 @@ class Worker:
 
     @property
     def dropped(self) -> Counter[str]:
-        """Messages not let through, by reason."""
+        """Messages dropped, by reason."""
         return self._decoder.dropped
 
     def keep(self, taken: list[Received]) -> list[Outcome]:

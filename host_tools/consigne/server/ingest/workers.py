@@ -1,9 +1,9 @@
 """Several processes that ingest events, sharing one subscription (``$share``).
 
-The broker gives each batch to any one of them, so two workers may hold batches of one locker at the same
-time and commit them in either order.  That is sound because nobody keeps a locker's state in memory: a
-commit reads the stream's unbroken run under a lock, extends it, and acknowledges what is then true.  An
-acknowledgement overtaken by a higher one says less and changes nothing at the locker.
+The broker gives each batch to any one of them, so two workers may hold batches of one locker at the same time
+and commit them in either order.  That is sound because no process keeps a locker's state in memory: a commit
+reads the stream's unbroken run under a lock, extends it, and acknowledges the result.  An acknowledgement
+overtaken by a higher one says less and changes nothing at the locker.
 
 The process that starts them leads: it hears everything but events, keeps presence, asks for what is
 missing and sends commands.  It is the only one that does.
@@ -122,7 +122,7 @@ class Workers:
         self._running.clear()
 
     async def ready(self) -> None:
-        """Wait until every worker hears the broker: before that, what lockers send is heard by nobody."""
+        """Wait until every worker is subscribed: before that, nobody receives what lockers send."""
         while True:
             self._collect()
             hearing = [self._reports[pid][2] for pid in self.process_ids if pid in self._reports]
@@ -131,7 +131,7 @@ class Workers:
             await asyncio.sleep(LOOK_S)
 
     async def wait_failed(self) -> None:
-        """Return never while all is well; raise what ended the supervision otherwise (``CannotShare``)."""
+        """Wait for as long as the supervision runs; raise what ended it (``CannotShare``)."""
         if self._task is None:
             raise RuntimeError("the workers are not started")
         await asyncio.shield(self._task)
@@ -168,10 +168,10 @@ class Workers:
     def _begin(self) -> tuple[BaseProcess, Connection]:
         ours, theirs = _SPAWN.Pipe()
         process = _SPAWN.Process(target=work, args=(*self._arguments, theirs), name="ingest", daemon=True)
-        resource_tracker.ensure_running()  # which would take the mask away
+        resource_tracker.ensure_running()  # started here, since its start would undo the mask
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            process.start()  # Ctrl-C is the leader's, from a worker's first moment: the mask is inherited
+            process.start()  # it inherits the mask: Ctrl-C is the leader's alone
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
@@ -196,7 +196,7 @@ async def _work(database_url: str, access: BrokerAccess, pipe: Connection) -> No
     client = access.client((SHARED_EVENTS,))
     ingest = Ingest(database, client, ProcessRole.WORKER)
     ended = asyncio.Event()
-    # the leader never writes: readable means closed, which the kernel does even when it was killed
+    # the leader never writes, so readable means closed; the kernel closes it even when the leader was killed
     asyncio.get_running_loop().add_reader(pipe.fileno(), ended.set)
     await ingest.start()
     client.start()

@@ -26,7 +26,7 @@ REMIND_BEFORE_S = DAY_S
 LEASE_S = 300
 """A notice taken by a sender that then died is tried again after this long: twice rather than never."""
 PAUSES_S = (60, 300, 1_800, 7_200, 21_600, 43_200)
-"""Between tries; after the last of them the notice has failed."""
+"""Pauses between tries; after the last of them the notice has failed."""
 KEEP_S = 90 * DAY_S
 CONTACT_KEEP_S = 30 * DAY_S
 """A customer's address is forgotten this long after the parcel is gone."""
@@ -53,7 +53,7 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class _ParcelRow:
-    """What of a parcel its notices follow from."""
+    """The columns of a parcel that decide its notices."""
 
     id: str
     state: str
@@ -81,7 +81,7 @@ def plan(connection: Connection, changed: Iterable[str], now_s: int) -> None:
 
 
 def _with_contact(connection: Connection, ids: Sequence[str]) -> list[_ParcelRow]:
-    """Those among some parcels whose customer is to be told."""
+    """The parcels of these ids whose customer left an address."""
     rows: list[_ParcelRow] = []
     for chunk in chunks(ids):
         here = parcels.c.id.in_(chunk) & parcels.c.contact.is_not(None)
@@ -113,7 +113,7 @@ def _plan(connection: Connection, rows: Sequence[_ParcelRow], now_s: int) -> Non
 
 
 def _is_too_late(kind: str, wanted: dict[str, int], now_s: int) -> bool:
-    """Whether a locker that was offline told so late that a later notice says all there is to say."""
+    """Whether an offline locker's event came so late that a later notice makes this one unnecessary."""
     if kind == REMINDER:
         return wanted[REMINDER] <= now_s
     return kind == ARRIVED and wanted[EXPIRED] <= now_s
@@ -136,7 +136,7 @@ def _stay(row: _ParcelRow) -> int:
 
 
 def _wanted(row: _ParcelRow, now_s: int) -> dict[str, int]:
-    """Which notices a parcel in its present state should have, and when each is due."""
+    """The notices that a parcel in its present state should have, and when each is due."""
     if row.state == "announced":
         return {ANNOUNCED: now_s}
     if row.state == "in_locker" and row.deadline_days and not row.revoked:
@@ -172,7 +172,7 @@ class Outbox:
         """The notices due now, each leased to the caller for ``LEASE_S``."""
         now_s = int(time.time())
         wanted = select(notices).where(notices.c.state == WAITING, notices.c.next_at <= now_s)
-        with self._database.read() as connection:  # most looks find nothing: they need no writer's lock
+        with self._database.read() as connection:  # usually nothing is due: no write lock is taken for that
             if connection.execute(wanted.limit(1)).first() is None:
                 return []
         taken = []
@@ -185,11 +185,11 @@ class Outbox:
         return taken
 
     def sent(self, due: Due) -> None:
-        """It was taken by its channel."""
+        """Note that its channel accepted it."""
         self._end(due, state=SENT, sent_at=int(time.time()), error=None)
 
     def failed(self, due: Due, error: str, *, for_ever: bool = False) -> None:
-        """It was not: try again later, unless it was the last try or never can be."""
+        """Note that it was not sent: try again later, unless this was the last try or no try can succeed."""
         if for_ever or due.tries > len(PAUSES_S):
             self._end(due, state=FAILED, error=error)
         else:
@@ -215,7 +215,7 @@ def count(connection: Connection) -> dict[str, int]:
 
 
 def forget(connection: Connection, now_s: int) -> None:
-    """Let go of what was sent long ago, and of the addresses of customers who have their parcels."""
+    """Delete what was sent long ago, and the addresses of customers who have their parcels."""
     old = notices.c.state.in_((SENT, FAILED, VOID)) & (notices.c.next_at < now_s - KEEP_S)
     connection.execute(notices.delete().where(old))
     gone = parcels.c.state.in_(ENDED) & (parcels.c.ended_at < now_s - CONTACT_KEEP_S)

@@ -38,7 +38,7 @@ _NO_CODE = ("collected", "returned")
 
 
 class _Heard(logging.Handler):
-    """Keeps the last complaint of each thread's Apprise, which itself only says yes or no."""
+    """Keeps Apprise's last warning in each thread, since ``notify`` returns only True or False."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -51,9 +51,9 @@ class _Heard(logging.Handler):
 _heard = _Heard()
 _theirs = logging.getLogger("apprise")
 _theirs.setLevel(logging.WARNING)  # below that it prints addresses and texts
-_theirs.propagate = False  # what matters is told in our words
+_theirs.propagate = False  # the complaints below say what matters
 _theirs.addHandler(_heard)
-logging.getLogger("urllib3").setLevel(logging.WARNING)  # the same: an address may stand in a path
+logging.getLogger("urllib3").setLevel(logging.WARNING)  # its paths may hold an address
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ class Notifier:
         except SQLAlchemyError:
             raise  # it is due again when the database is back
         except Exception as error:  # noqa: BLE001  whatever is in this one, the others go out
-            # Its text may hold the address or the code: where it happened says enough.
+            # The error's text may hold the address or the code, so only its place is logged.
             where = traceback.extract_tb(error.__traceback__)[-1]
             told = f"cannot be sent: {type(error).__name__} in {where.name}, line {where.lineno}"
             self._complaints.say(f"a notice {told} of {where.filename}", f" (number {due.id}, {due.kind})")
@@ -179,7 +179,7 @@ class Notifier:
         if sender is None:
             raise Never(f"channel {channel!r} cannot take such an address")
         _heard.last.text = ""
-        if not sender.notify(title=title, body=body):  # in this thread, which Apprise.notify would not be
+        if not sender.notify(title=title, body=body):  # Apprise.notify would use other threads
             raise NotSent(_without_secrets(_heard.last.text or "the channel did not take it", url, to))
 
     def _written(self, due: Due) -> tuple[str, str, str, str]:
@@ -210,7 +210,7 @@ class Notifier:
 
 
 def _without_secrets(text: str, url: str, to: str) -> str:
-    """A complaint of Apprise, fit for the database and the log."""
+    """A warning of Apprise without secrets, for the database and the log."""
     secrets = {url, to, quote(to, safe="")}
     with contextlib.suppress(ValueError):
         parts = urlsplit(url)

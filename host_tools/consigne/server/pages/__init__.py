@@ -1,5 +1,5 @@
 """The host's pages (NiceGUI): what operators, clerks and senders see and do.
 
-``operator``, ``ticket``, ``compartments`` and ``feed`` show what the host knows of one locker.  Nothing in
-here knows a simulator: the demo has pages of its own.
+``operator``, ``ticket``, ``compartments`` and ``feed`` show what the host knows of one locker.  No page here
+depends on the simulator: the demo has pages of its own.
 """

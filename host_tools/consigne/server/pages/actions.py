@@ -19,7 +19,7 @@ from .ticket import spaced
 from .work import Work
 
 LOOK_EVERY_S = 1.0
-LATCHES_EVERY_S = 60.0  # half a year of each latch, told every quarter of an hour
+LATCHES_EVERY_S = 60.0  # it reads half a year of each latch, which changes every quarter of an hour
 RESERVE_HOURS, MESSAGE_HOURS = 24, 24
 _SPARK_WIDTH, _SPARK_HEIGHT = 120, 24
 

@@ -107,7 +107,7 @@ class Control:
         self._host.kick()
 
     def retire(self, typed: str) -> None:
-        """Take the locker out of service for ever, if its name was typed as a second thought."""
+        """Take the locker out of service for ever, if its name was typed as confirmation."""
         if typed != self._locker:
             self._error = f"type {self._locker} beside the button to retire it: nothing was done"
             return
@@ -133,7 +133,7 @@ class Control:
     # --- codes ---------------------------------------------------------------------------------------------
 
     def code(self, role: int, action: int, holder: int) -> tuple[str, str]:
-        """``(digits, until when)``, or ``("", what is wrong)``; that it was shown goes into the trail."""
+        """``(digits, until when)``, or ``("", what is wrong)``; the trail records that it was shown."""
         try:
             by = self._who().name
             told = self._host.passes.window_code(self._locker, role=role, action=action, holder=holder, by=by)
@@ -142,7 +142,7 @@ class Control:
         return told.code, f"works until {self._time(told.works_until)}"
 
     def console_code(self, holder: int, number: str) -> tuple[str, str]:
-        """The same for a technician before a console that shows a number, because its clock is not set."""
+        """The same for a technician whose console shows a number, because the clock is not set."""
         if not (number.isascii() and number.isdecimal()):
             return "", "the console shows nine digits: type those"
         try:
@@ -158,7 +158,7 @@ class Control:
     # --- what is known -------------------------------------------------------------------------------------
 
     def alarms(self) -> list[Alarm]:
-        """Those nobody has dealt with, the newest first; what says the same of one door is one line."""
+        """Alarms nobody has dealt with, the newest first; equal ones of one door are one line."""
         names = [name for _, name in self.doors]
         out: dict[str, Alarm] = {}
         for one in self._host.alarms.open(self._locker, PAGE_MAX):

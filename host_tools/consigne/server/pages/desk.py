@@ -73,7 +73,7 @@ class Desk:
     revision
         Grows whenever something that is shown here may have changed; see ``changed``.
     hears_all
-        Whether every commit is heard of; those of worker processes are not, they have to be looked for.
+        Whether every commit is reported; those of worker processes are not, so the page has to poll.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Desk:
         self.hears_all = host.workers is None
 
     def close(self) -> None:
-        """Nobody looks any more."""
+        """The page was closed: stop listening to commits."""
         self._unlisten()
 
     def _heard(self, outcome: Outcome) -> None:
@@ -176,9 +176,9 @@ class Desk:
         self._host.kick()
 
     def shown(self, parcel: str) -> None:
-        """Somebody looks at a parcel's code: that goes into the trail."""
+        """Note in the trail that somebody looked at a parcel's code."""
         if self._who is not None:
-            with suppress(CallerError):  # it has none any more, and none is shown
+            with suppress(CallerError):  # it no longer has a code, so none was shown
                 self._parcels.code(parcel, by=self._who().name)
 
     def courier_code(self) -> str:

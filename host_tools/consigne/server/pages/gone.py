@@ -1,13 +1,13 @@
-"""A request whose browser has gone is no error: a person clicked on before the page had come."""
+"""A request whose browser has disconnected is no error: the person clicked on before the page arrived."""
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _UNANSWERED = "No response returned."
-"""What Starlette's ``BaseHTTPMiddleware``, of which NiceGUI has two, makes of a client that left early."""
+"""The error that Starlette's ``BaseHTTPMiddleware`` raises when a client left early; NiceGUI uses two."""
 
 
 class GoneClients:
-    """ASGI middleware around all others; any other error, and this one while somebody waits, is let pass."""
+    """Outermost ASGI middleware; it suppresses that error only, and only after the client disconnected."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -68,10 +68,10 @@ def router(accounts: Accounts, threads: Threads) -> APIRouter:
 
 
 def _is_own(headers: Headers) -> bool:
-    """Whether a form was sent by a page of this host, or by no page at all: browsers say so, programs do not.
+    """Whether a form was sent by a page of this host, or by a program: only browsers send an Origin.
 
     A page elsewhere could log a visitor in as somebody else, who would then read what the visitor does.
-    Ports are not compared, for proxies do not tell them on.
+    Ports are not compared, since proxies do not pass them on.
     """
     origin = headers.get("origin")
     if origin is None:

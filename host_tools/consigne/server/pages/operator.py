@@ -19,7 +19,7 @@ from .work import Work
 JOURNAL_WORDS = {
     STATE_NAMES[CLEAN]: "memory in order",
     STATE_NAMES[FRESH]: "memory new",
-}  # what is wrong keeps its own word
+}  # another state of the journal is shown by its own name
 LOOK_EVERY_S = 0.1  # whether the desk has news
 READ_AT_LEAST_EVERY_S = 20.0  # the courier code changes at midnight, whatever happens
 READ_UNHEARD_EVERY_S = 2.0

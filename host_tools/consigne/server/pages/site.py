@@ -85,12 +85,12 @@ def add_pages(app: FastAPI, host: HostService) -> None:
 
     ui.page("/desk", title="Consigne", response_timeout=RESPONSE_S)(home)
     ui.page("/desk/locker/{locker}", title="Consigne", response_timeout=RESPONSE_S)(one_locker)
-    nicegui_app.add_exception_handler(404, _nothing)  # it is asked for every path that no route of ours has
+    nicegui_app.add_exception_handler(404, _nothing)  # NiceGUI gets every path that none of our routes has
     ui.run_with(app, title="Consigne", tailwind=False, show_welcome_message=False)
 
 
 def _number(typed: str) -> int:
-    """A number in an address, the first for whatever else somebody wrote there."""
+    """A page number in an address; 1 for anything else somebody wrote there."""
     return int(typed) if typed.isdecimal() and len(typed) < len("1000000") else 1
 
 
@@ -106,7 +106,7 @@ def _account(request: Request) -> Account:
 
 
 def _who(host: HostService, request: Request) -> Callable[[], Account]:
-    """Who acts on this page, asked anew at each act: a session may have ended since the page was opened."""
+    """Look up who acts on this page, anew for each act: the session may have ended meanwhile."""
     token, at_first = session_of(request.headers), _account(request)
 
     def who() -> Account:

@@ -1,4 +1,4 @@
-"""What an open page has the host do: never in the event loop, which carries MQTT and acknowledgements.
+"""Carries out what an open page asks for, outside the event loop, which MQTT and acknowledgements need.
 
 Whatever reads or writes the database goes through ``Work.call``.  The handlers of clicks and timers are
 wrapped by ``Work.act`` and ``Work.look``, which tell the person what went wrong.
@@ -22,7 +22,7 @@ from ..threads import Threads
 _complaints = Complaints(logging.getLogger(__name__))
 
 RESPONSE_S = 60.0
-"""How long a page may take to be built: longer than any database is waited for."""
+"""How long a page may take to be built: longer than the host waits for any database."""
 ONE_AT_A_TIME = "One moment: what you clicked is still being done."
 DEFECT = "Something here does not work, which is a defect of Consigne: more stands in the log."
 _Result = TypeVar("_Result")
@@ -30,7 +30,7 @@ _Handler = Callable[[], Awaitable[None]]
 
 
 class PageClosed(Exception):
-    """Nobody looks at this page any more; what was asked for it is done, and shown to nobody."""
+    """The page was closed; what it had asked for is done, but there is no page to show it on."""
 
 
 class Unavailable(CallerError):
@@ -46,7 +46,7 @@ class Work:
         self._threads = threads
         self._client = ui.context.client
         self._turn = asyncio.Lock()
-        self._wrong: dict[object, str] = {}  # by what looks: why it could not
+        self._wrong: dict[object, str] = {}  # the part of the page -> why it could not be refreshed
         with box("page-errors"):
             self._acted, self._looked = _error_line(), _error_line()
 
@@ -98,9 +98,9 @@ class Work:
         return clicked
 
     def look(self, handler: _Handler) -> _Handler:
-        """Make a timer's handler; what goes wrong stands on the page until it goes well again.
+        """Make a timer's handler; an error stays on the page until the handler succeeds again.
 
-        A page has several timers: each part of it that looks has to see well again by itself.
+        A page has several timers: an error goes away only when the part that it came from succeeds.
         """
         part: object = getattr(handler, "__self__", handler)
 
@@ -115,7 +115,7 @@ class Work:
 
 
 async def _wrong_with(handler: _Handler) -> str | None:
-    """Carry it out; what went wrong in words, "" for nothing, None when nobody looks any more."""
+    """Run a handler; returns the error in words, "" for none, None when the page was closed."""
     try:
         await handler()
     except PageClosed:

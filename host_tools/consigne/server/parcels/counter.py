@@ -54,7 +54,7 @@ class Counter:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._store = Store(database)
-        # 8 digits stand against guessing at any speed a clerk can type
+        # 8 digits cannot be guessed at the speed at which a clerk types
         self._rate_limit = RateLimit(TRIES, TRY_EVERY_S, _too_soon)
 
     def take_in(self, counter: str, label: str, shelf: str = "", *, by: str) -> str:

@@ -93,7 +93,7 @@ class Parcels:
             asked |= {"deadline_days": deadline_days, "carrier": carrier}
             if before is not None:
                 if _is_announced_so(before, asked):
-                    return parcel_of(before)  # asked again, the first answer was lost on its way
+                    return parcel_of(before)  # the same request again: its first answer was lost
                 _check_before(before, id_, carrier, code)
             values = {**asked, **_anew(now_s), "language": language}
             values["contact"] = Secret(notices.check_contact(contact).encode()) if contact else None

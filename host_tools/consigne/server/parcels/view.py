@@ -16,7 +16,7 @@ from ..storage.secret import Secret
 PAGE_MAX = 500
 LABEL_CHARACTERS_MAX = 100
 LABEL_PATTERN = r"^[\t\r\n\x1d -~]*$"
-"""Of a label as it is scanned or typed; its id has less, see ``canonical_id``."""
+"""Longest label as scanned or typed; its id is shorter, see ``canonical_id``."""
 _NEWEST_FIRST = (func.coalesce(parcels.c.announced_at, 0).desc(), parcels.c.id)
 
 

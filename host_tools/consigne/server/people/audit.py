@@ -10,9 +10,9 @@ from sqlalchemy.engine import Connection
 from ..storage.models import audit, commands
 
 HOST = "host"
-"""Stands for whoever acts when it is no person."""
+"""The name that stands for the host itself, where no person acts."""
 KEEP_S = 400 * DAY_S
-"""How long it is kept who did what, and which alarms there were."""
+"""How long the trail and the alarms are kept."""
 PAGE_MAX = 200
 
 
@@ -66,5 +66,5 @@ def trail(connection: Connection, locker: str | None = None, limit: int = 50) ->
 
 
 def forget(connection: Connection, now_s: int) -> None:
-    """Let go of what is older than ``KEEP_S``."""
+    """Delete entries older than ``KEEP_S``."""
     connection.execute(audit.delete().where(audit.c.at < now_s - KEEP_S))

@@ -1,4 +1,4 @@
-"""The door of the host's application: who asks, and may they ask at all.
+"""The gate of the host's application: finds out who asks, and whether they may ask at all.
 
 Programs show an API key (``Authorization: Bearer``), browsers the cookie of a session.  A cookie opens
 pages and may read; it never carries out a request of the API, so no foreign page can use it.  Without
@@ -23,13 +23,13 @@ from .accounts import Account, Accounts
 from .roles import Role
 
 COOKIE = "consigne_session"
-FREE = ("/healthz", "/login")  # whoever watches the host needs no key
+FREE = ("/healthz", "/login")  # monitoring needs no key
 PAGES = ("/_nicegui", "/logout")  # where a page's own POSTs go
 TOKEN_ACCOUNT = Account("api token", Role.OPERATOR)
 LOCAL = Account("this machine", Role.OPERATOR)
 _READS = ("GET", "HEAD")
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
-"""What proxies add: such a request comes from elsewhere, whatever name the proxy asked for."""
+"""Headers that proxies add: a request with one comes from another machine, whatever its Host says."""
 
 
 class Gate:
@@ -38,9 +38,9 @@ class Gate:
     Parameters
     ----------
     threads
-        Those of the pages: who comes with a session is looked up in them.
+        Those of the pages: sessions are looked up in them.
     database
-        Where the accounts are, told of what it does not answer.
+        The one with the accounts; it logs the queries that fail.
     token
         An operator's key from the environment, beside those of the accounts; None for none.
     """
@@ -131,7 +131,7 @@ def is_loopback(host: str) -> bool:
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send, status: int, told: str) -> None:
-    """Say why nobody could be asked who this is."""
+    """Say why it could not be found out who asks."""
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1013})  # try again later
     else:

@@ -8,7 +8,7 @@ NAMES_MAX = 10_000
 
 
 class RateLimit:
-    """``tries`` at once, one more every ``every_s``; ``refuse(seconds)`` makes what is raised without any.
+    """``tries`` at once, one more every ``every_s``; ``refuse(seconds)`` makes the error when none is left.
 
     The names of ``NAMES_MAX`` that were tried last are remembered.
     """
@@ -32,6 +32,6 @@ class RateLimit:
             self._left[name] = (left - 1.0, at)
 
     def forgive(self, name: str) -> None:
-        """It was right: all tries are back."""
+        """Give all tries back, after a right one."""
         with self._lock:
             self._left.pop(name, None)

@@ -14,8 +14,8 @@ from consigne.protocol.untrusted import U32_MAX
 Stream = tuple[str, int]  # locker, epoch
 
 ISLANDS_MAX = 64
-"""Islands one stream may have.  An event that would make another is left for later: it was not
-acknowledged, so the locker still has it and the request for the first gap brings it again."""
+"""Islands one stream may have.  An event that would make one more is refused: without an acknowledgement the
+locker keeps it, and sends it again when the first gap is asked for."""
 
 
 class Held:

@@ -30,13 +30,14 @@ if TYPE_CHECKING:
 BUSY_TIMEOUT_MS = 15_000
 CONNECTIONS_KEPT, CONNECTIONS_MAX = 5, 64
 """Of one process: more than it has threads that ask (40 of the API, 8 of the pages, those of ingest, notices,
-housekeeping and probe), so that whoever needs no lock never waits for the connection of one who does."""
+housekeeping and probe), so that a thread never waits for a connection that is held by a thread waiting for a
+lock."""
 IN_LIST_MAX = 400
 """Values in one IN list: what both databases plan well, far below what either allows."""
 NO_ANSWER = (OperationalError, InterfaceError, InternalError, NoConnection)
-"""The database is locked, full, gone or only to be read: the same, asked again, may well succeed."""
+"""The database is locked, full, gone or read-only: the same statement may succeed later."""
 _MET = ("40P01", "40001")
-"""PostgreSQL's states of a deadlock and of a transaction that another came in between of."""
+"""PostgreSQL's SQLSTATEs of a deadlock and of a serialization failure."""
 _MET_TOLD = "somebody else changed the same at this moment: try again, nothing was changed"
 _NO_ANSWER_TOLD = "the database does not answer: try again in a minute, nothing was changed"
 Insert = sqlite.Insert | postgresql.Insert
@@ -118,7 +119,7 @@ class Database:
         return sqlite.insert(table) if self.backend == "sqlite" else postgresql.insert(table)
 
     def complain(self, error: Exception) -> None:
-        """Log, in one sentence and rarely, that it did not do what it was asked."""
+        """Log an error of the database, in one sentence and rarely."""
         why = (
             "two changes met in the database"
             if has_met(error)
@@ -132,7 +133,7 @@ class Database:
 
 
 def _parsed(url: str) -> URL:
-    """With the driver that comes with Consigne.  Raises ``ValueError``; what is not taken is not shown."""
+    """The URL with our driver.  Raises ``ValueError``; the text does not repeat the URL."""
     try:
         parsed = make_url(url)
     except ArgumentError:
@@ -149,12 +150,12 @@ def reason(error: Exception) -> str:
 
 
 def has_met(error: Exception) -> bool:
-    """Whether the database gave a transaction up for another one: the same, asked again, goes well."""
+    """Whether the database aborted a transaction because of another one: a retry succeeds."""
     return getattr(getattr(error, "orig", None), "sqlstate", None) in _MET
 
 
 def no_answer_told(error: Exception) -> str:
-    """What whoever asked is told of one of ``NO_ANSWER``."""
+    """The text that a caller gets for an error of ``NO_ANSWER``."""
     return _MET_TOLD if has_met(error) else _NO_ANSWER_TOLD
 
 
@@ -188,7 +189,7 @@ def insert_rows(
     Raises
     ------
     sqlalchemy.exc.DBAPIError
-        Of the same classes as any other statement's.
+        As for any other statement, on both databases.
     """
     columns = ", ".join(names)
     if connection.dialect.name == "sqlite":
@@ -210,7 +211,7 @@ def insert_rows(
 def _make_private(path: Path) -> None:
     """The file holds device keys: make it, if it is not there, readable by its owner alone.
 
-    Its folder is not made: a misspelt one would be another, empty database without a word.
+    Its folder is not made: a misspelt one would silently give another, empty database.
     """
     if not path.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {path.parent}; make it first, or mend the URL")

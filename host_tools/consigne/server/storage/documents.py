@@ -1,8 +1,7 @@
-"""The columns that hold JSON: each is read as one typed object, and written from it, here alone.
+"""The columns that hold JSON: only this module reads each as one typed object and writes it.
 
-What another release wrote is read as far as it goes: a field that is missing, or is not what it should be,
-says what it says where nobody told it.  Nothing here raises over what a person is to look at, since one row
-would otherwise take away the list of all the others.
+What another release wrote is read as far as possible: a field that is missing or malformed gets the value
+that means unknown.  Nothing that is read for display raises, since one bad row would hide the whole list.
 """
 
 import json
@@ -22,7 +21,7 @@ from consigne.protocol.telemetry import LATCH_WIDTHS, SAMPLE_WIDTHS, Telemetry
 
 _Read = TypeVar("_Read")
 _LAYOUTS_KEPT, _PLACES_KEPT = 256, 4_096
-"""Those kept as they were read: lockers share few layouts, and a look at the fleet reads all its places."""
+"""How many parsed ones are cached: lockers share few layouts, and the fleet's page reads all its places."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +80,7 @@ class Document(TypeDecorator[_Read]):
 
 @lru_cache(_LAYOUTS_KEPT)
 def read_layout(text: str) -> Layout:
-    """``[{"name", "size", "low"}, ..]``; a compartment nobody can read keeps its number, takes nothing."""
+    """``[{"name", "size", "low"}, ..]``; an unreadable compartment keeps its number, takes nothing."""
     told = _load(text)
     return tuple(_door(number, one) for number, one in enumerate(told)) if isinstance(told, list) else ()
 
@@ -138,7 +137,7 @@ def _health(told: object) -> Telemetry | None:
 
 
 def _rows(told: object, widths: frozenset[int]) -> list[tuple[int, ...]]:
-    """Rows of whole numbers, all of them or none: what is not custody may be missing."""
+    """Rows of whole numbers, or none if one is malformed: they do not concern custody."""
     try:
         rows: list[tuple[int, ...]] = [*map(tuple, told)]  # type: ignore[call-overload]
         fit = type(sum(map(sum, rows))) is int and widths.issuperset(map(len, rows))
@@ -170,13 +169,14 @@ def write_status(status: Status) -> str:
 def read_ranges(text: str) -> Ranges:
     """``[[first, last], ..]``.
 
-    Raises ``ValueError`` for anything else: what is acknowledged and never sent again rests on it.
+    Raises ``ValueError`` for anything else: acknowledgements depend on it, and what is acknowledged is never
+    sent again.
     """
     return [(first, last) for first, last in json.loads(text)]
 
 
 def write_ranges(ranges: Ranges) -> str:
-    """As ``read_ranges`` reads it; none are ``[]``, which indexes and queries look for."""
+    """As ``read_ranges`` reads it; no range is ``[]``, a text that an index and queries compare with."""
     return json.dumps(ranges)
 
 

@@ -15,11 +15,11 @@ log = logging.getLogger(__name__)
 EVERY_S = 3_600.0
 
 Forget = Callable[[Connection, int], None]
-"""Lets go of one kind of what is old at a time, in the caller's transaction."""
+"""Deletes the old rows of one kind, in the caller's transaction."""
 
 
 def tidy(database: Database, forgetting: Sequence[Forget], at_s: int) -> None:
-    """Let go of everything whose time has passed, each kind in a short transaction of its own."""
+    """Delete everything that has expired, each kind in a short transaction of its own."""
     for forget in forgetting:
         with database.write() as connection:
             forget(connection, at_s)

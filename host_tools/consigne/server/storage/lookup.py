@@ -1,4 +1,4 @@
-"""What a caller names: the row of a locker or counter, a parcel's id; or the sentence that says why not."""
+"""Looks up what a caller names, a locker, counter or parcel, or raises with a sentence that says why not."""
 
 import time
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from .secret import Secret
 
 @dataclass(frozen=True, slots=True)
 class LockerRow:
-    """What the host knows of a locker or counter that it is to serve; not what it last said of itself."""
+    """What the host itself keeps about a locker or counter; without the locker's last status."""
 
     id: str
     device_key: Secret
@@ -39,7 +39,7 @@ def find(connection: Connection, locker: str) -> LockerRow | None:
 
 
 def row_of(connection: Connection, locker: str) -> LockerRow:
-    """Its row, of one that was retired too: its history stays.  Raises ``NotFound``."""
+    """Its row, also when it was retired: its history stays.  Raises ``NotFound``."""
     row = find(connection, locker)
     if row is None:
         raise NotFound(f"no locker {locker} is registered")
@@ -47,7 +47,7 @@ def row_of(connection: Connection, locker: str) -> LockerRow:
 
 
 def in_service(connection: Connection, locker: str) -> LockerRow:
-    """The row of one that serves.  Raises ``NotFound``, and ``Conflict`` when it was retired."""
+    """The row of one in service.  Raises ``NotFound``, and ``Conflict`` when it was retired."""
     row = row_of(connection, locker)
     if row.retired_at is not None:
         raise Conflict(retired_words(locker, row.retired_at))
@@ -61,7 +61,7 @@ def retired_words(locker: str, at_s: int) -> str:
 
 
 def canonical_id(text: str) -> str:
-    """A parcel's id as a locker knows it.  Raises ``Invalid`` for what no label can say."""
+    """A parcel's id as a locker knows it.  Raises ``Invalid`` for a text that cannot be on a label."""
     reason, id_ = labels.parcel_id(text)
     if reason:
         explained = {

@@ -40,7 +40,7 @@ lockers = Table(
     Column("registered_at", BigInteger, nullable=False),
     # what the locker last said of itself
     Column("up", Boolean),
-    Column("status", STATUS),  # the last that was not a last will
+    Column("status", STATUS),  # the last one that was no MQTT last will
     Column("status_at", BigInteger),  # host time
     Column("epoch", BigInteger),  # of the journal that the locker writes now
     Column("grants_have", BigInteger),  # version the locker has; null until it said so
@@ -51,7 +51,7 @@ lockers = Table(
     # for people
     Column("kind", String(8), nullable=False, server_default="locker"),  # or "counter": a shop, no device
     Column("place", PLACE, nullable=False, server_default="{}"),
-    Column("retired_at", BigInteger),  # serves nobody since then, see retiring
+    Column("retired_at", BigInteger),  # out of service since then, see retiring
 )
 
 streams = Table(
@@ -103,7 +103,7 @@ compartments = Table(
     Column("seen", Integer, nullable=False),
     Column("parcel", String(160)),
     Column("epoch", BigInteger, nullable=False),
-    Column("seq", BigInteger, nullable=False),  # of the stream: what is said here is true at it
+    Column("seq", BigInteger, nullable=False),  # event number of the stream at which this was true
     Column("time_s", BigInteger, nullable=False),
 )
 
@@ -221,7 +221,7 @@ audit = Table(
     Column("action", String(32), nullable=False),
     Column("locker", String(32)),
     Column("parcel", String(160)),
-    Column("command", String(40)),  # id of the command it is, if it is one
+    Column("command", String(40)),  # id of the command, if the entry is one
     Column("detail", Text, nullable=False),
 )
 Index("audit_of_locker", audit.c.locker, audit.c.id)

@@ -18,7 +18,7 @@ DatabaseUrl = Annotated[
 
 
 def given_again(url: str) -> list[str]:
-    """The words by which the next command is given the same database; none where it takes it by itself.
+    """The options that give the next command the same database; none where it would use it anyway.
 
     A password in the URL is not shown.
     """

@@ -13,15 +13,15 @@ PATIENCE_S = 0.7
 
 
 class Answer(Enum):
-    """What became of a question to the database."""
+    """The result of a test query."""
 
     GIVEN = auto()
-    SLOW = auto()  # not given yet after ``PATIENCE_S``
+    SLOW = auto()  # no answer yet after ``PATIENCE_S``
     FAILED = auto()
 
 
 class Probe:
-    """Asks one question at a time, in a thread of its own; whoever asks meanwhile shares its answer."""
+    """Runs one test query at a time, in a thread of its own; callers that come meanwhile share its result."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -48,5 +48,5 @@ class Probe:
         return True
 
     async def stop(self) -> None:
-        """Wait for the answer that is still to come."""
+        """Wait for a query that is still running."""
         await asyncio.to_thread(self._pool.shutdown)

@@ -1,4 +1,4 @@
-"""What no log line, traceback or response may show: wrapped as it comes out of the database."""
+"""Values that no log line, traceback or response may show, wrapped as they come out of the database."""
 
 from sqlalchemy import LargeBinary
 from sqlalchemy.engine import Dialect
@@ -6,7 +6,7 @@ from sqlalchemy.types import TypeDecorator
 
 
 class Secret:
-    """Bytes that nobody prints.  ``reveal()`` where they are used, nowhere else."""
+    """Bytes whose ``repr`` hides them.  Call ``reveal()`` only where they are used."""
 
     __slots__ = ("_value",)
 

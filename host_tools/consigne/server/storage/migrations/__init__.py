@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 
 BASELINE = "0001"
 _BASELINE_ABOUT = 1  # what the table ``about`` of databases made before Alembic says
-_LOCK = 0x434F4E53  # of PostgreSQL's advisory locks; any number of our own
+_LOCK = 0x434F4E53  # key of a PostgreSQL advisory lock; any number that nobody else uses
 
 
 class OtherSchema(RuntimeError):

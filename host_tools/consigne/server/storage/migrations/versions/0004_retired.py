@@ -8,5 +8,5 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Add the column; every locker there is serves."""
+    """Add the column; it is null, so every existing locker stays in service."""
     op.add_column("lockers", sa.Column("retired_at", sa.BigInteger))
