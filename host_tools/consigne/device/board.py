@@ -2,7 +2,7 @@
 
 Before anything is done to a board that serves, it is started for service: without the application, so
 without its watchdog, which nothing can stop once it runs, and with every relay line at rest.  See
-``firmware/boot.py``.  However that ends, the board is reset so that it serves again.
+``firmware/boot.py``.  However the work ends, the board is reset so that it serves again.
 """
 
 import hashlib
@@ -28,10 +28,10 @@ gc.collect()
 started = globals().get('consigne') or globals().get('plain')
 print(bool(started) and not started[0], isinstance(globals().get('why'), KeyboardInterrupt))
 """
-"""Whether it was started to serve, and whether it did: ``main.py`` keeps what ended that in ``why``.
+"""Prints whether it was started to serve, and whether it did: in ``why`` ``main.py`` keeps the error.
 
-``plain`` has what ``boot.py`` would have left, on a board whose application lies as files in ``/lib``.  Asked
-of a board that may serve 96 doors: the survey can be too much for the heap that leaves.
+``plain`` has what ``boot.py`` would have left, on a board whose application lies as files in ``/lib``.  A
+question of its own, because a board that serves 96 doors may have too little heap left for the survey.
 """
 
 
@@ -81,7 +81,7 @@ class Board:
         self.close(error)
 
     def close(self, error: BaseException | None = None) -> None:
-        """Let a board that was stopped serve again, and close its port; ``error``: why it ends.
+        """Let a stopped board serve again, and close its port; ``error``: what ended the work, if anything.
 
         Raises ``DeviceError``, with what ``error`` says, when the board stands still.
         """
@@ -95,7 +95,7 @@ class Board:
             raise errors.stands_still(error) from None
 
     def _serve_again(self, error: BaseException | None) -> bool:
-        """From wherever its console stands; False when that failed.  A port that is gone is not awaited."""
+        """Restart it in any state of its console; False on failure.  A port that is gone is not awaited."""
         self._is_stopped = False
         try:
             if isinstance(error, errors.CableError):
@@ -118,19 +118,19 @@ class Board:
     # --- ready to be worked on -------------------------------------------------------------------------
 
     def enter(self) -> None:
-        """Have the raw REPL.  ``LockedError`` when the console is closed and no code was given."""
+        """Enter the raw REPL.  ``LockedError`` when the console is closed and no code was given."""
         prompt.enter(self.line, self._code, self._patience_s)
 
     def enter_service(self) -> Survey:
-        """Have the raw REPL of a board that does not serve; what ``survey`` said of it.
+        """Stop a board from serving and enter its raw REPL; returns its ``survey``.
 
-        Until it is restarted to serve: at the latest ``close`` does that.
+        The board stays so until it is restarted to serve, by ``close`` at the latest.
         """
         self._is_stopped = True
         try:
             self.enter()
         except errors.DeviceError:
-            self._is_stopped = False  # a closed console, or nobody: it was not stopped
+            self._is_stopped = False  # closed console or no board: nothing was stopped
             raise
         left = self.memory()
         to_serve, did = self.run(_SERVES).split()[-2:]
@@ -139,15 +139,15 @@ class Board:
             self.restart(service=True)
         found = self.survey()
         if found["ours"] and not (found["started"] and found["started"][0]):
-            self.restart(service=True)  # boot.py is new, or broke off: it has not run yet
+            self.restart(service=True)  # boot.py is new or was interrupted: it has not run yet
             found = self.survey()
             if not (found["started"] and found["started"][0]):
                 raise errors.DeviceError(f"{self.port}: the board did not start for service; try again")
         return found
 
     def restart(self, *, service: bool = False) -> None:
-        """Reset the board: to serve, or for service and back into its raw REPL."""
-        # Ctrl-C off first: what is sent to ask for the prompt again must not stop the reset.
+        """Reset the board: to serve, or for service, and then enter its raw REPL."""
+        # Ctrl-C off first: the bytes that ask for the prompt again must not stop the reset.
         order = "import machine, micropython\nmicropython.kbd_intr(-1)\n"
         if service:
             order += "open('/service', 'w').close()\n"
@@ -176,7 +176,7 @@ class Board:
         return self.call_loaded(script(name) + call, timeout_s)
 
     def call_loaded(self, call: str, timeout_s: float = 30) -> list[Any]:
-        """Run a call of a script that ``run`` has loaded; its lines of JSON (others are let pass)."""
+        """Run a call of a script that ``run`` has loaded; returns its lines of JSON, without other lines."""
         out = self.run(call + "\n", timeout_s)
         try:
             return [json.loads(line) for line in out.splitlines() if line.strip()[:1] in _JSON_BEGINS]

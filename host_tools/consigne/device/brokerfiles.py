@@ -1,4 +1,4 @@
-"""What a locker shows to its broker and whom it believes there, read from files and checked before use.
+"""A locker's credentials for its broker and the authority it trusts, read from files and checked before use.
 
 The files are those of ``consigne broker-config``, or of an authority of the site's own.  MicroPython's
 mbedTLS is built without PEM, so everything leaves here in DER.
@@ -37,7 +37,7 @@ class Pair:
 
 @dataclass(frozen=True, repr=False)
 class BrokerFiles:
-    """What is empty or None stays on the board as it is."""
+    """Credentials for the broker; an empty or None field leaves the board's own as it is."""
 
     password: str = ""
     ca: bytes | None = None
@@ -76,7 +76,7 @@ def gathered(
     certificate: Path | None = None,
     key: Path | None = None,
 ) -> BrokerFiles:
-    """From the directory, if there is one; a file that is given by itself counts before what lies there."""
+    """Files of the directory, if one is given; a file given by itself takes precedence."""
     if (certificate is None) != (key is None):
         raise DeviceError("--client-certificate and --client-key belong together: give both or neither")
     found = of_directory(directory, locker) if directory else BrokerFiles()
@@ -105,12 +105,12 @@ def _passwords(file: Path) -> dict[str, str]:
 
 
 def authority(file: Path) -> bytes:
-    """The certificate of who signs the broker's, from a PEM or DER file."""
+    """The certificate of the authority that signs the broker's, from a PEM or DER file."""
     return _certificate(file).public_bytes(Encoding.DER)
 
 
 def client(certificate: Path, key: Path, locker: str, now_s: float | None = None) -> Pair:
-    """A certificate in the locker's name and its key; ``DeviceError`` for what its broker would not take."""
+    """A certificate in the locker's name and its key; ``DeviceError`` if its broker would refuse it."""
     found = _certificate(certificate)
     now = datetime.fromtimestamp(time.time() if now_s is None else now_s, UTC)
     names = [str(name.value) for name in found.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]

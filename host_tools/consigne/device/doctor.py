@@ -1,7 +1,7 @@
 """``consigne device doctor``: every part of a locker looked at through the firmware's own drivers.
 
-The board runs the checks (``onboard/doctor.py``) without the application; here they get their order, what to
-do about each, and their table.
+The board runs the checks (``onboard/doctor.py``) without the application; this module orders them, gives
+advice on each, and prints the table.
 """
 
 import time
@@ -21,9 +21,9 @@ HANDS_S = 60
 NETWORK_S = 30
 PASS, WARN, FAIL = "pass", "warn", "fail"
 INTERNAL_LEAST_BYTES = 8_000
-"""Of ESP-IDF's heaps, at the worst since the start: with 8,400 an emulated ESP32 went on by Wi-Fi and TLS."""
+"""Least free bytes of ESP-IDF's heaps since the start: with 8,400 an emulated ESP32 kept Wi-Fi and TLS."""
 PYTHON_LEAST_BYTES = 16_000
-"""What Python had free or could still take: our choice, a seventh of what it has in all without PSRAM."""
+"""Bytes that Python had free or could still take: our choice, a seventh of all it has without PSRAM."""
 _COLOURS = {PASS: "green", WARN: "yellow", FAIL: "red"}
 
 _ADVICE = {
@@ -81,7 +81,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """``may_open(name)`` is asked before a door springs; None: no door is moved."""
+    """``may_open(name)`` is called before a door is opened; None: no door is opened."""
 
     may_open: Callable[[str], bool] | None = None
     hands: bool = False
@@ -89,7 +89,7 @@ class Scope:
 
 
 def examine(board: Board, scope: Scope, tell: Callable[[str], None]) -> list[Finding]:
-    """All findings of a board that ``Board.enter_service`` was called for; ``tell`` hears what goes on."""
+    """All findings on a board after ``Board.enter_service``; ``tell`` gets the progress in words."""
     hostapi.check_sane(time.time())
     found = board.survey()
     memory = board.memory()
@@ -130,9 +130,10 @@ def _interpreter(found: Survey) -> Finding:
 
 
 def memory_left(machine: str, now: Memory | None, served: Memory | None) -> list[Finding]:
-    """What is left while it serves; of a board that did not (``served`` None) only whether it has PSRAM.
+    """Memory left while the board served; if it did not (``served`` None), only whether it has PSRAM.
 
-    ``machine`` as MicroPython names it: the official images for an ESP32 and an octal S3 name their PSRAM.
+    ``machine`` as MicroPython names it: official images with PSRAM, for an ESP32 or an octal S3, say so in
+    it.
     """
     if now is None:
         return []

@@ -1,10 +1,10 @@
 """``consigne device erase``: a board forgets whose locker it was, and the chip confirms it.
 
-Removing files is not enough: littlefs writes elsewhere and leaves the old bytes where they were.  So
-every sector that ever held a secret is erased: settings, the radio's own store (it keeps the Wi-Fi
-password), the journal.  It is checked before the chip starts again, and the interpreter makes itself a new
-file system: the chip reckons the MD5 of what it reads back, and it must be that of erased flash.
-Interpreter and application stay.
+Removing files is not enough: littlefs writes elsewhere and leaves the old bytes where they were.  So every
+sector that ever held a secret is erased: settings, the radio's own store (it keeps the Wi-Fi password), the
+journal.  It is checked before the chip starts again, when the interpreter would make a new file system: the
+chip computes the MD5 of what it reads back, which must be that of erased flash.  Interpreter and application
+stay.
 """
 
 from consigne.firmware import layout
@@ -23,7 +23,7 @@ def erase(loader: RomBootLoader, progress: Progress) -> None:
         end = 0
         for place in sorted(
             _secret(loader), key=lambda place: place.offset
-        ):  # two tables' places may overlap
+        ):  # regions of the two tables may overlap
             if place.end > end:
                 start = max(place.offset, end)
                 end = place.end
@@ -32,7 +32,7 @@ def erase(loader: RomBootLoader, progress: Progress) -> None:
 
 
 def _secret(loader: RomBootLoader) -> list[layout.Partition]:
-    """Where secrets lie by our table, and by the board's own: an earlier one of ours, or MicroPython's stock.
+    """Regions with secrets by our partition table and by the board's: an older one of ours, or MicroPython's.
 
     The stock table of v1.26 and later has no ``vfs``: the interpreter adds one, from the last partition to
     the end of the flash (``ports/esp32/main.c``, boardctrl_startup).

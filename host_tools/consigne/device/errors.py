@@ -11,7 +11,7 @@ except ImportError:
     pass  # Windows has no terminals of this kind
 else:
     PORT_ERRORS += (termios.error,)
-"""What pyserial raises of a port: a terminal that goes while it is set up raises what is no ``OSError``."""
+"""Errors that pyserial raises for a port: if it vanishes while being set up, the error is no ``OSError``."""
 _NUMBER = re.compile(rb"the code to number (\d{3} \d{3} \d{3})")
 
 
@@ -20,7 +20,7 @@ class DeviceError(Exception):
 
 
 class CableError(DeviceError):
-    """The board went away in the middle."""
+    """The board disconnected during the work."""
 
 
 class SilentError(DeviceError):
@@ -51,9 +51,9 @@ def stands_still(error: DeviceError) -> DeviceError:
 
 
 def port_trouble(port: str, error: Exception) -> DeviceError:
-    """A serial port that cannot be opened: what one of ``PORT_ERRORS`` says in a technician's words."""
+    """A serial port that cannot be opened: an error of ``PORT_ERRORS`` in a technician's words."""
     number = getattr(error, "errno", None) or next((one for one in error.args if isinstance(one, int)), None)
-    # Where the system gave a number, that counts: pyserial tells a port that is gone as one it cannot "lock".
+    # An errno decides if there is one: pyserial's text calls a port that is gone one it cannot "lock".
     text = "" if number else str(error).lower().replace(port.lower(), "")
     if number in (errno.ENOENT, errno.ENODEV, errno.ENXIO) or "no such" in text or "filenotfound" in text:
         return DeviceError(
@@ -70,7 +70,7 @@ def port_trouble(port: str, error: Exception) -> DeviceError:
     return DeviceError(f"{port} cannot be opened: {error}")
 
 
-# What ESP-IDF says on a console that never comes to MicroPython (components/esp_system/port/cpu_start.c,
+# What ESP-IDF prints when MicroPython never starts (components/esp_system/port/cpu_start.c,
 # components/spi_flash/esp_flash_spi_init.c), and what it means.
 _PANICS = {
     b"External RAM failed memory test": "its PSRAM fails the test at each start: replace the board",
@@ -91,7 +91,7 @@ def no_micropython(port: str, heard: bytes = b"") -> DeviceError:
 
 
 def still_silent(port: str) -> DeviceError:
-    """A board that does not answer although all that starts on it was just written."""
+    """A board that does not answer although everything it starts from was just written."""
     return DeviceError(
         f"{port}: MicroPython and application are written and verified, but nothing answers; check that "
         "nothing holds the BOOT button and that the supply does not sag, then press RESET and see "
@@ -100,7 +100,7 @@ def still_silent(port: str) -> DeviceError:
 
 
 def silent_files(port: str) -> DeviceError:
-    """A board whose own files keep it from answering, and that could not be set right in their place."""
+    """A board whose own files keep it from answering, where renaming them did not help."""
     return DeviceError(
         f"{port}: MicroPython and application are written and verified, but a program among the board's own "
         "files does not give the prompt, and they cannot be mended from here; --fresh makes a new file "

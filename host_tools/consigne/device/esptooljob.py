@@ -1,4 +1,4 @@
-"""One job of esptool on one board, and what comes of it: values, so that nobody reads what esptool prints."""
+"""One job of esptool on one board, and its result, as values: nobody has to parse what esptool prints."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ PIECE_BYTES = 0x4_0000
 
 
 class Cause(Enum):
-    """Why a job came to nothing."""
+    """Why a job failed."""
 
     PORT = "the port cannot be opened"
     SILENT = "no chip answers"
@@ -38,7 +38,7 @@ class Failure:
 class Found:
     """A chip as esptool names it: ``family`` ("ESP32-S3"), ``kind`` with package and revision, features.
 
-    ``flash_bytes`` is None where the flash does not tell.
+    ``flash_bytes`` is None where the flash does not report its size.
     """
 
     family: str
@@ -68,7 +68,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a job found and read, or why it came to nothing."""
+    """What a job found and read, or why it failed."""
 
     found: Found | None = None
     data: bytes = b""

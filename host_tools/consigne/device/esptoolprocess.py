@@ -1,7 +1,7 @@
 """A job of esptool carried out in a process of its own.
 
-esptool keeps its logger for the whole process, and a driver can hold a port in the kernel: with a process
-for each board several go at once, and one that hangs harms no other.
+esptool has one logger per process, and a driver can block a port in the kernel: with a process for each board
+several boards can be done at once, and one that hangs does not disturb the others.
 """
 
 import multiprocessing
@@ -41,11 +41,11 @@ def carry_out(job: Job, progress: Progress) -> Outcome:
 
 
 def _process(pipe: Connection, job: Job, printed: str) -> None:
-    """``printed`` takes what is printed all the same: esptool's resets warn past the logger that is set."""
+    """``printed`` takes the remaining output: esptool's resets print warnings that bypass the logger."""
     with open(printed, "wb") as file:
         for stream in (1, 2):
             os.dup2(file.fileno(), stream)
-    from .esptoolwork import Work  # in this process alone: every other command starts without esptool
+    from .esptoolwork import Work  # only here: other commands start without esptool
 
-    with suppress(BrokenPipeError, KeyboardInterrupt):  # who asked has gone: nobody is left to be told
+    with suppress(BrokenPipeError, KeyboardInterrupt):  # the parent process has ended
         pipe.send(Work(job, lambda done, total: pipe.send((done, total))).outcome())

@@ -24,13 +24,13 @@ from .image import Part
 
 
 class Work:
-    """A job of ``esptooljob`` while it is done."""
+    """A running job of ``esptooljob``."""
 
     def __init__(self, job: Job, progress: Progress) -> None:
         self._job = job
         self._progress = progress
         self._connected = False
-        self._written = False  # all of the piece at hand went over the wire
+        self._written = False  # the whole current piece was sent
 
     def outcome(self) -> Outcome:
         try:
@@ -78,7 +78,7 @@ class Work:
         return Outcome(failure=Failure(cause, str(error), number, self._connected))
 
     def _cause(self, esp: ESPLoader) -> Cause:
-        """What a command that failed means, by whether the chip still answers and how far writing came."""
+        """Why a command failed: decided by whether the chip still answers and how far writing came."""
         try:
             esp.sync()
         except (*PORT_ERRORS, FatalError):
@@ -97,7 +97,7 @@ class Work:
         if job.stub:
             esp = run_stub(esp)
         if job.baud > esp.get_baud():
-            with suppress(NotImplementedInROMError):  # an ESP8266's: it stays slow
+            with suppress(NotImplementedInROMError):  # of an ESP8266, which keeps the slow rate
                 esp.change_baud(job.baud)
         attach_flash(esp)
         size = detect_flash_size(esp)
@@ -108,12 +108,12 @@ class Work:
         return Outcome(found, data)
 
     def _start(self, esp: ESPLoader) -> None:
-        """Let the chip start after a job that failed: no other follows, and what it has may serve."""
-        with suppress(*PORT_ERRORS, FatalError):  # it had reasons to fail; what is told is the first
+        """Let the chip start after a failed job: no other job follows, and the board may still serve."""
+        with suppress(*PORT_ERRORS, FatalError):  # the first error is the one to report
             reset_chip(esp, "hard-reset")
 
     def _write(self, esp: ESPLoader) -> None:
-        """Piece by piece; one that is there already is skipped, so it goes on where it stopped before."""
+        """Write piece by piece; a piece already in the flash is skipped, so an interrupted job continues."""
         pieces = list(_pieces(self._job.write))
         total, before = sum(len(piece.data) for piece in pieces), 0
         for piece in pieces:

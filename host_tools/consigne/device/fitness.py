@@ -17,19 +17,19 @@ from .memory import Memory
 from .rombootloader import Chip
 
 HEAP_ONLINE_BYTES = 112_000
-"""What Python can have without PSRAM beside Wi-Fi and one TLS connection, as seen on an emulated ESP32: two
-areas of 56,000 bytes; a third would take what is left (``ports/esp32/gccollect.c``, gc_get_max_new_split)."""
+"""Python's heap without PSRAM beside Wi-Fi and one TLS connection, as seen on an emulated ESP32: two areas of
+56,000 bytes; a third would take all that is left (``ports/esp32/gccollect.c``, gc_get_max_new_split)."""
 HEAP_12_DOORS_ONLINE_BYTES = 129_000
 """What a locker of 12 doors, 50 grants and 200 unsent events takes online, executed in place
 (``heap.in_place_online_bytes`` of ``make bench``)."""
-_OCTAL_FROM = 8 << 20  # the S3's packages: 2 MB are wired to four lines, 8 and 16 MB to eight
+_OCTAL_FROM = 8 << 20  # in the S3's packages 2 MB are quad SPI, 8 and 16 MB octal
 _MIB = 1 << 20
 _OF_A_MODULE = 4 * _MIB  # a WROVER has 2 to 8 MB, of which an ESP32 reaches 4
 _NAMES = {"esp32": "ESP32", "esp32s3": "ESP32-S3", "esp32c3": "ESP32-C3"}
 
 
 def told_by_label(port: str, chip: Chip, psram: bool | None) -> Chip:
-    """``chip`` with what its module's label says of PSRAM, where it does not know that itself."""
+    """``chip`` with its PSRAM as the module's label says, where the chip cannot tell."""
     if psram is None:
         return chip
     if chip.psram_bytes is None:
@@ -48,7 +48,7 @@ def check(port: str, image: Interpreter, chip: Chip) -> str:
     wrong = _wrong_chip(image, chip) or _wrong_flash(image, chip) or _wrong_memory(image, chip)
     if wrong:
         raise DeviceError(f"{port}: {wrong}")
-    # An ESP32 does not know of its PSRAM, and an image without the driver for it cannot ask.
+    # An ESP32's eFuses do not tell its PSRAM, and an image without the driver cannot find out.
     unknown = chip.psram_bytes is None and not image.psram and not image.romfs
     return serves(image) + ("; if its module is a WROVER, " + image_for(_as_wrover(chip)) if unknown else "")
 
@@ -86,7 +86,7 @@ def serves(image: Interpreter) -> str:
 
 
 def _has(chip: Chip) -> str:
-    """What it has of PSRAM; an ESP32 does not know how much."""
+    """A chip's PSRAM in words; an ESP32 cannot tell how much."""
     if not chip.psram_bytes:
         return "this board has no PSRAM"
     size = "" if chip.name == "esp32" else f"{chip.psram_bytes // _MIB} MB of "

@@ -1,7 +1,7 @@
 """``consigne device flash``: a bare board gets interpreter, partition table, application and boot files.
 
-What a board knows of itself is kept unless ``fresh``: a board that has a file system keeps its keys and its
-journal, and its boot files are then brought up to date over the console.  What hangs there with Ctrl-C off is
+A board's own data is kept unless ``fresh``: a board that has a file system keeps its keys and its journal,
+and its boot files are then brought up to date over the console.  A start file that hangs with Ctrl-C off is
 renamed first: ``startfiles.py``.  Before anything is written, board and image are looked at: ``fitness.py``.
 """
 

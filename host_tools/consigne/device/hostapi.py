@@ -34,12 +34,12 @@ class Registration(TypedDict):
 
 
 class RefusedError(DeviceError):
-    """The host said no: of what it was asked to do, nothing is done."""
+    """The host refused: nothing of the request was done."""
 
 
 @dataclass(frozen=True)
 class Host:
-    """``url`` such as ``https://host.example:8443``; ``token`` as the host was given one."""
+    """``url`` such as ``https://host.example:8443``; ``token`` as the host was started with."""
 
     url: str
     token: str | None = None
@@ -66,7 +66,7 @@ class Host:
         self._ask("GET", "/lockers?limit=1", None)
 
     def register(self, body: Registration) -> bool:
-        """Make a locker known, or tell its layout anew; True when it is new.  As often as you like."""
+        """Register a locker, or update its layout; True when it is new.  Can be repeated."""
         status, told, _ = self._ask("POST", "/lockers", body, also=(409, 422))
         if status == 409:
             raise RefusedError(_taken(body["id"], str(told.get("detail", ""))))
@@ -77,7 +77,7 @@ class Host:
     def _ask(
         self, method: str, path: str, body: Registration | None, also: tuple[int, ...] = ()
     ) -> tuple[int, dict[str, object], str | None]:
-        """``(status, parsed body, Date header)``; a status not in ``also`` that is none of 2xx raises."""
+        """``(status, parsed body, Date header)``; raises for a status that is neither 2xx nor in ``also``."""
         if not self.url.startswith(("http://", "https://")):
             raise DeviceError(f"--host {self.url!r} is not the address of a host, as https://host.example")
         request = urllib.request.Request(self.url.rstrip("/") + path, method=method)
@@ -121,7 +121,7 @@ class Host:
 
 
 def _taken(locker: str, detail: str) -> str:
-    """Why a name cannot be had, by what the host says; what is left."""
+    """Why the host refuses a name, and what the technician can do."""
     if "retired" in detail:
         return (
             f"the host says that {detail}, and a name is never given again: give this board a name that the "

@@ -1,6 +1,6 @@
-"""A board's whole flash in one file: made for a production line, read for one partition; and its parts.
+"""A board's whole flash as one file: written for a production line, or read to find one partition.
 
-Nothing in one that is made belongs to one locker alone: ``consigne device provision`` makes the keys.
+An image that is made has nothing of a single locker: ``consigne device provision`` makes the keys.
 """
 
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ def file_system(files: dict[str, bytes]) -> bytes:
 def parts(
     interpreter: Interpreter, application: Application, *, fresh: bool, files: dict[str, bytes] | None = None
 ) -> list[Part]:
-    """What has to lie where, in the order in which it is written.
+    """What goes where in the flash, in the order in which it is written.
 
     Parameters
     ----------

@@ -48,7 +48,7 @@ def doctor_command(
     def may_open(name: str) -> bool:
         return yes or typer.confirm(f"door {name}: may it spring open?")
 
-    if doors and not yes:  # a person answers in between: no bars
+    if doors and not yes:  # a person answers questions in between, so no progress bars
         try:
             with Board(chosen[0], code) as board:
                 board.enter_service()

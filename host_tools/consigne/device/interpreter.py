@@ -1,8 +1,8 @@
 """A MicroPython image file, as micropython.org gives it, checked before it goes near a board.
 
-It is the boot loader, a partition table and the interpreter in one file; it goes to 0x1000 on an ESP32
-and to 0 on its newer siblings.  The boot loader says for which chip it is; each half carries a checksum
-and a SHA-256 of its own; the interpreter's banner says its version, and byte strings tell what it was built
+It is the boot loader, a partition table and the interpreter in one file; it goes to 0x1000 on an ESP32 and to
+0 on its newer siblings.  The boot loader says for which chip it is; boot loader and interpreter each carry a
+checksum and a SHA-256; the interpreter's banner says its version, and byte strings tell what it was built
 with.
 """
 
@@ -17,7 +17,7 @@ from consigne.firmware import layout
 from .errors import DeviceError
 
 VERSION_MIN = (1, 25, 0)
-"""The oldest whose port was read for what the firmware calls; the first that can be built with ROMFS."""
+"""The oldest version whose port was checked for what the firmware calls; the first with ROMFS."""
 
 _APP_AT = layout.partition("factory").offset
 # MICROPY_GIT_TAG (py/makeversionhdr.py) is a release's tag, "-dirty" behind it when somebody built it with
@@ -28,7 +28,7 @@ _MACHINE = re.compile(rb"; ([ -~]+) with ESP32[ -~]*\0")  # MICROPY_HW_BOARD_NAM
 _RELEASE = (b"", b"-dirty")
 _MAGIC = 0xE9
 _SIZE_AT, _CHIP_ID_AT = 3, 12  # esp_image_header_t
-_ROMFS = (b"\0rom_ioctl\0", b"\0VfsRom\0")  # both names are interned only where they are compiled in
+_ROMFS = (b"\0rom_ioctl\0", b"\0VfsRom\0")  # both names are interned strings only if ROMFS is compiled in
 _PSRAM = {QUAD: b"quad_psram\0", OCTAL: b"octal_psram\0"}
 """Log tags of ESP-IDF's drivers (components/esp_psram/esp32*/esp_psram_impl_quad.c, .._octal.c)."""
 # esp_chip_id_t -> esptool's name, where the boot loader lies
@@ -40,8 +40,8 @@ class Interpreter:
     """``boot_loader`` goes to ``offset``, ``program`` into the partition ``factory``.
 
     ``board`` is the name it was built under; ``psram`` the kind it drives, empty for none; ``romfs`` whether
-    it executes an application in place; ``flash_bytes`` the flash it takes for granted: a smaller one does
-    not start ("Detected size .. smaller", components/spi_flash/esp_flash_spi_init.c).
+    it executes an application in place; ``flash_bytes`` the flash size it expects: with less it does not
+    start ("Detected size .. smaller", components/spi_flash/esp_flash_spi_init.c).
     """
 
     chip: str
@@ -89,7 +89,7 @@ def read(file: Path) -> Interpreter:
             f"{file} has {len(app) - room} bytes more than the partition 'factory' holds: take the .bin of "
             "your board from micropython.org/download; a whole flash is written by `esptool write-flash 0`"
         )
-    app = app[: _sound(file, chip, app)]  # what lies behind its end is not checked by the chip either
+    app = app[: _sound(file, chip, app)]  # the chip does not check bytes behind its end either
     if app[_CHIP_ID_AT : _CHIP_ID_AT + 2] != data[_CHIP_ID_AT : _CHIP_ID_AT + 2]:
         raise DeviceError(
             f"{file} holds the boot loader of one chip and the program of another; download it again"
@@ -111,8 +111,8 @@ def read(file: Path) -> Interpreter:
 
 
 def _sound(file: Path, chip: str, part: bytes) -> int:
-    """How many bytes this half has; its checksum, and SHA-256 if there is one, must be right."""
-    from esptool.bin_image import LoadFirmwareImage  # not before: it reads settings in the current folder
+    """The length of this part of the image; checks its checksum, and its SHA-256 if it has one."""
+    from esptool.bin_image import LoadFirmwareImage  # imported late: it reads settings in the current folder
     from esptool.util import FatalError
 
     damaged = DeviceError(f"{file} is damaged or was cut short; download it again")
@@ -130,7 +130,7 @@ def _sound(file: Path, chip: str, part: bytes) -> int:
 
 
 def _version(file: Path, app: bytes) -> tuple[int, int, int]:
-    """By its banner: ESP-IDF's description of a program is left blank in MicroPython's."""
+    """The version in its banner: MicroPython leaves ESP-IDF's application description blank."""
     found = _BANNER.search(app)
     if found is None:
         raise DeviceError(f"{file} is an image for this chip, but not of MicroPython")
@@ -143,7 +143,7 @@ def _version(file: Path, app: bytes) -> tuple[int, int, int]:
 
 
 def require(where: str, version: tuple[int, ...]) -> None:
-    """Raises ``DeviceError`` for a MicroPython older than what was read and tried."""
+    """Raises ``DeviceError`` for a MicroPython older than those that were checked and tried."""
     if tuple(version) < VERSION_MIN:
         told = ".".join(map(str, version))
         least = ".".join(map(str, VERSION_MIN))

@@ -1,4 +1,4 @@
-"""``consigne device journal``: what a locker remembers, decoded, from a board or from its flash in a file.
+"""``consigne device journal``: a locker's journal, decoded, from a board or from a file with its flash.
 
 The decoding is the firmware's own (``locker/journal`` and ``core/records.py``), run here over a
 copy that nothing can write to.
@@ -29,7 +29,7 @@ SECTOR = layout.SECTOR_BYTES
 
 
 class _ReadOnly:
-    """A partition's bytes as the block device that the journal reads."""
+    """A partition's bytes as a read-only block device for the firmware's journal."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -64,7 +64,7 @@ class Dump:
 
 
 def decode(partition: bytes) -> Dump:
-    """Everything that can be read; damage is told in ``state``, never raised."""
+    """Every record that can be read; damage is reported in ``state``, never raised."""
     whole = partition[: len(partition) // SECTOR * SECTOR]
     sectors = Sectors(cast("Flash", _ReadOnly(whole)))  # recovery writes nothing
     reader = Reader(sectors)
@@ -82,7 +82,7 @@ def _entries(reader: Any, head: int) -> Iterator[Entry]:
 
 
 def _described(kind: int, payload: bytes) -> EventData:
-    """As ``records.describe``; what a newer firmware wrote is shown by its number and length."""
+    """As ``records.describe``; a record of newer firmware is shown by its number and length."""
     try:
         return EventData.of_record(kind, payload)
     except (KeyError, ValueError, struct.error):
@@ -90,7 +90,7 @@ def _described(kind: int, payload: bytes) -> EventData:
 
 
 def read_partition(board: Board, progress: Callable[[int, int], None]) -> bytes:
-    """The journal partition of a board that does not serve; blank sectors cost a few bytes only."""
+    """Read the journal partition of a board that does not serve; blank sectors are sent in a few bytes."""
     found = board.call("partition", "size('journal')")[0]
     if found is None:
         raise errors.DeviceError(

@@ -36,7 +36,7 @@ _Field = Callable[[int], str]
 
 
 def _of(names: Sequence[str] | Mapping[int, str]) -> _Field:
-    """The word for a number; a number that a newer firmware gave a meaning stays one."""
+    """The word for a number; a number that only newer firmware knows stays a number."""
 
     def word(number: int) -> str:
         known = names if isinstance(names, Mapping) else dict(enumerate(names))
@@ -75,7 +75,7 @@ _OF_KIND: dict[tuple[str, str], _Field] = {("rejected", "reason"): _of(messages.
 
 
 def door_names(config: bytes | None) -> list[str]:
-    """The doors' names in a board's ``config.json``; none where there is none that can be read."""
+    """The doors' names in a board's ``config.json``; none if it is missing or unreadable."""
     try:
         return [str(door["name"]) for door in json.loads(config or b"")["doors"]]
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -83,7 +83,7 @@ def door_names(config: bytes | None) -> list[str]:
 
 
 def in_words(record: EventData, names: Sequence[str]) -> tuple[str, str]:
-    """What happened, and its particulars, of a record of the journal.
+    """What a record of the journal says happened, and its details.
 
     ``names`` are those of the doors; without them a door shows as its number, counted from 1.
     """

@@ -12,14 +12,14 @@ try:
 except (AttributeError, ImportError, MemoryError):
  print(None)
 """
-"""Run on the board.  Nothing is swept before: sweeping would give areas back that Python had taken."""
+"""Run on the board.  No garbage collection before it: that would give heap areas of Python back."""
 _INTERNAL_MAX = 1 << 20
-"""No chip has a piece of internal memory as large as this, and no PSRAM is smaller."""
+"""No chip's internal memory has one region this large, and no PSRAM is smaller."""
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Bytes.  ``python_free`` is with what Python could still grow by (py/modgc.c, gc_mem_free);
+    """Bytes.  ``python_free`` includes what Python's heap could still grow by (py/modgc.c, gc_mem_free);
     ``heaps`` as ``esp32.idf_heap_info`` has them: total, free, largest block, least free so far.
     """
 
@@ -29,7 +29,7 @@ class Memory:
 
     @classmethod
     def parsed(cls, text: str) -> Self | None:
-        """Of what ``ASK`` printed; None from a board that cannot tell."""
+        """Parse what ``ASK`` printed; None if the board cannot tell."""
         try:
             told = ast.literal_eval(text.strip())
             return None if told is None else cls(told[0], told[1], tuple(told[2]))
@@ -38,7 +38,7 @@ class Memory:
 
     @property
     def psram_bytes(self) -> int:
-        """Of PSRAM that the chip found and tested; 0 without."""
+        """Size of the PSRAM that the chip found and tested; 0 without."""
         return sum(heap[0] for heap in self.heaps if heap[0] > _INTERNAL_MAX)
 
     @property
@@ -51,7 +51,7 @@ class Memory:
 
     @property
     def internal_least(self) -> int:
-        """The least that was free since the chip started, or a little less: each piece has its own least."""
+        """The least free since the chip started, or a little less: the sum of each region's own least."""
         return sum(heap[3] for heap in self._internal)
 
     @property

@@ -1,4 +1,4 @@
-"""One job on several ports at once, each with its bar; what came of each at the end."""
+"""One job on several ports at once, each with its progress bar; the results at the end."""
 
 import threading
 from collections.abc import Callable
@@ -19,7 +19,7 @@ errors = Console(stderr=True)
 class Bar:
     """The line of one port: what it is doing, how far it is.
 
-    Each step is where a job ends that was stopped, by ``KeyboardInterrupt`` as in the main thread.
+    A stopped job ends at its next step, by ``KeyboardInterrupt`` as in the main thread.
     """
 
     _progress: Progress
@@ -27,12 +27,12 @@ class Bar:
     _stopped: threading.Event
 
     def say(self, text: str) -> None:
-        """What is being done now."""
+        """Show what is being done now."""
         self._go_on()
         self._progress.update(self._task, now=text)
 
     def advance(self, done: int, total: int) -> None:
-        """Bytes, sectors or the like done, of how many."""
+        """Show how many bytes, sectors or the like are done, of how many."""
         self._go_on()
         self._progress.update(self._task, completed=done, total=total)
 
@@ -42,11 +42,11 @@ class Bar:
 
 
 Job = Callable[[str, Bar], str]
-"""Called with the port; returns what to say of it at the end."""
+"""Called with the port; returns the text to print for it at the end."""
 
 
 def on_each(ports: list[str], job: Job) -> int:
-    """Run the job for each port at once, print one line for each; how many failed."""
+    """Run the job on all ports at once, print one line for each; returns how many failed."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.fields[port]}"),
@@ -60,7 +60,7 @@ def on_each(ports: list[str], job: Job) -> int:
             port: Bar(progress, progress.add_task("", total=None, port=port, now="connecting"), stopped)
             for port in ports
         }
-        if len(ports) == 1:  # in this thread, which is the one that Ctrl-C interrupts
+        if len(ports) == 1:  # in the main thread, since Ctrl-C interrupts only that one
             outcomes = {port: _outcome(job, port, bar) for port, bar in bars.items()}
         else:
             outcomes = _at_once(job, bars, stopped)
@@ -81,7 +81,7 @@ def _outcome(job: Job, port: str, bar: Bar) -> str | DeviceError:
 
 
 def _at_once(job: Job, bars: dict[str, Bar], stopped: threading.Event) -> dict[str, str | DeviceError]:
-    """Ctrl-C stops each at its next step; none is left before its board serves again."""
+    """Ctrl-C stops each job at its next step; the pool waits until every board serves again."""
     with ThreadPoolExecutor(max_workers=len(bars)) as pool:
         running = {port: pool.submit(_outcome, job, port, bar) for port, bar in bars.items()}
         try:

@@ -21,7 +21,7 @@ IDENTITY, TABLE = "identity.json", "partitions.bin"
 
 
 def write(folder: Path, host: Host, wanted: Wanted) -> tuple[list[str], bool]:
-    """Write the files, tell the host: what is to be copied, and whether the host did not know the locker.
+    """Write the files and register the locker; returns the files to copy, and whether the locker is new.
 
     Raises ``DeviceError`` when the folder is another locker's, and for what ``provision`` refuses.
     """
@@ -35,7 +35,7 @@ def write(folder: Path, host: Host, wanted: Wanted) -> tuple[list[str], bool]:
     try:
         new = host.register(registration(wanted, identity["device_key"]))
     except RefusedError:
-        if held is None:  # a key that nobody knows
+        if held is None:  # a new key that the host does not know
             (folder / IDENTITY).unlink()
         raise
     broker = wanted.broker
@@ -53,7 +53,7 @@ def write(folder: Path, host: Host, wanted: Wanted) -> tuple[list[str], bool]:
 
 
 def _held(folder: Path, locker: str) -> Identity | None:
-    """The identity that lies in the folder."""
+    """The identity in the folder."""
     path = folder / IDENTITY
     if not path.exists():
         return None
@@ -66,7 +66,7 @@ def _held(folder: Path, locker: str) -> Identity | None:
 
 
 def _write(path: Path, data: bytes) -> None:
-    """A file that is whole or not there, and its owner's alone from the first byte."""
+    """Write a file atomically, readable by its owner alone from the first byte."""
     new = path.with_name(path.name + ".new")
     new.unlink(missing_ok=True)
     with os.fdopen(os.open(new, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "wb") as file:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from consigne.firmware import layout, slots
 
 COPY_BYTES_MIN = 24
-"""A piece costs 6 bytes on the wire; what is shorter than this is sent with its neighbours."""
+"""Each piece costs 6 bytes on the wire, so a shorter run is sent with its neighbours instead of copied."""
 
 ERASED = 0xFFFF_FFFE
 _RUN_OF_ERASED = re.compile(rb"\xff{%d,}" % COPY_BYTES_MIN)
@@ -20,7 +20,7 @@ _RUN_OF_ERASED = re.compile(rb"\xff{%d,}" % COPY_BYTES_MIN)
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """``source``: offset in the old slot's image; None for ``data`` that is sent, ``ERASED`` for 0xFF."""
+    """``source``: offset in the old slot's image; None if ``data`` is sent; ``ERASED`` for bytes 0xFF."""
 
     source: int | None
     length: int
@@ -29,7 +29,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class SectorPlan:
-    """One sector of the slot, counted from its start; what the pieces leave free stays erased."""
+    """One sector of the slot, numbered from its start; the rest of it, after the pieces, stays erased."""
 
     sector: int
     pieces: tuple[Piece, ...]
@@ -41,7 +41,7 @@ class SectorPlan:
 
 
 def sectors_of(image: bytes) -> list[bytes]:
-    """An image as its sectors, the last one filled up as erased flash reads."""
+    """An image cut into sectors, the last one padded with 0xFF like erased flash."""
     size = layout.SECTOR_BYTES
     return [image[at : at + size].ljust(size, b"\xff") for at in range(0, len(image), size)]
 
@@ -82,7 +82,7 @@ def _pieces(image: bytes, known: dict[bytes, slots.Content]) -> Iterator[tuple[i
 
 
 def _new(image: bytes, at: int, end: int) -> Iterator[tuple[int, Piece]]:
-    """What has to be sent of ``at..end``: all but the room between files."""
+    """The parts of ``at..end`` that must be sent: all but the erased room between files."""
     for run in _RUN_OF_ERASED.finditer(image, at, end):
         if run.start() > at:
             yield at, Piece(None, run.start() - at, image[at : run.start()])
@@ -93,7 +93,7 @@ def _new(image: bytes, at: int, end: int) -> Iterator[tuple[int, Piece]]:
 
 
 def _cut(pieces: list[tuple[int, Piece]], begin: int, end: int) -> Iterator[Piece]:
-    """What of the pieces lies in ``begin..end``."""
+    """The pieces cut to ``begin..end``."""
     for at, piece in pieces:
         first, last = max(at, begin), min(at + piece.length, end)
         if first >= last:
@@ -106,7 +106,7 @@ def _cut(pieces: list[tuple[int, Piece]], begin: int, end: int) -> Iterator[Piec
 
 
 def _joined(pieces: Iterator[Piece]) -> Iterator[Piece]:
-    """Neighbours that are sent become one piece."""
+    """Join adjacent pieces that are sent into one."""
     pending = b""
     for piece in pieces:
         if piece.source is None:

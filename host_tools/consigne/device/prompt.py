@@ -10,29 +10,29 @@ from .serialline import READ_S, SerialLine
 ANSWER_S = 3.0
 """How long one question may take."""
 CODE_S = 15.0
-"""How long a closed console may take over a code: what was refused meanwhile would be a try lost."""
+"""How long a closed console may take to check a code: giving up earlier would waste a try."""
 PATIENCE_S = 9.0
-"""How long a console is asked before nobody is there: a board that was just plugged in starts first."""
+"""How long to ask a console before it counts as missing: a board just plugged in has to start."""
 START_S = 15.0
 """From a reset to the interpreter's prompt, at most; the checks of both slots included."""
 QUIET_S = 6.0
-"""From a reset on: what has not given the prompt by then is a program of somebody else's that hangs, not the
-check of a slot, and is interrupted."""
+"""After this time from a reset without a prompt, a foreign program must be hanging, since checking a slot is
+faster: it is interrupted."""
 CLOCK_S = 15.0
-"""How long the host may take to tell a started board the time; before that no code of the hour counts."""
+"""How long the host may take to send a started board the time; until then no window code is accepted."""
 _HUSH_S = 3.5
-"""Longer than ``onboard/receive.py`` bears silence: then it gives the board back."""
+"""Longer than the silence after which ``onboard/receive.py`` gives up and resets the board."""
 _ASKS_BEFORE_HUSH = 8
 _ASK_S = 0.25
 _RAW_REPL = b"raw REPL; CTRL-B to exit\r\n"
 CLOSED = b"technician's code"
 """Part of what a closed console answers to anything; see ``firmware/locker/console.py``."""
 _WAITS_FOR_TIME = b"clock not set", b"serving"
-"""Both in its answer to ``?``: it may come online yet, where one that did not start never knows the time."""
+"""With both in its answer to ``?`` it may still get the time; a board that does not serve never does."""
 
 
 def enter(line: SerialLine, code: str | None, patience_s: float = PATIENCE_S) -> None:
-    """Have the raw REPL, whatever the board does.  ``LockedError``: it is closed and ``code`` is None."""
+    """Enter the raw REPL, whatever the board does.  ``LockedError``: closed, and ``code`` is None."""
     heard = _ask_past_a_reset(line, patience_s)
     if heard is None:
         return
@@ -45,9 +45,9 @@ def enter(line: SerialLine, code: str | None, patience_s: float = PATIENCE_S) ->
 
 
 def _ask_past_a_reset(line: SerialLine, wait_s: float) -> bytes | None:
-    """None when the raw REPL answers, else what was heard instead.
+    """Ask for the raw REPL; None when it answers, else what was received instead.
 
-    A port that goes away meanwhile may be that of a chip that was reset just before.
+    A port that vanishes meanwhile may belong to a chip that was reset just before.
     """
     until = time.monotonic() + wait_s
     heard = bytearray()
@@ -60,9 +60,9 @@ def _ask_past_a_reset(line: SerialLine, wait_s: float) -> bytes | None:
 
 
 def await_start(line: SerialLine) -> None:
-    """Have the raw REPL of a board that was just reset for service.
+    """Enter the raw REPL of a board that was just reset for service.
 
-    Its ``main.py`` may be another one than ours, which does not know what a start for service is.
+    Its ``main.py`` may be a foreign one that does not know of a start for service.
     """
     began = time.monotonic()
     until = began + START_S
@@ -72,19 +72,19 @@ def await_start(line: SerialLine) -> None:
         try:
             if _ask(line, ANSWER_S, answer, interrupts=time.monotonic() > began + QUIET_S):
                 return
-        except errors.CableError:  # a chip with USB of its own takes its port along
+        except errors.CableError:  # a chip with native USB resets its port too
             line.reopen(until)
         heard += answer
     raise errors.no_micropython(line.port, heard)
 
 
 def _ask(line: SerialLine, wait_s: float, heard: bytearray, *, interrupts: bool) -> bool:
-    """Whether the raw REPL answers; what was heard instead is added to ``heard``.
+    """Whether the raw REPL answers; other bytes received are added to ``heard``.
 
-    ``interrupts``: a program may be running.  Else Ctrl-C could only stop ``boot.py``, and is not sent.
+    ``interrupts``: send Ctrl-C, since a program may be running.  Otherwise it could only stop ``boot.py``.
 
-    Asked again and again: what arrives while a chip starts is lost.  mpremote's own
-    ``enter_raw_repl`` asks once, and prints what it did not understand; here that decides.
+    It asks repeatedly, because bytes that arrive while a chip starts are lost. mpremote's own
+    ``enter_raw_repl`` asks once, and prints an unknown answer; here that answer decides.
     """
     until = time.monotonic() + wait_s
     asked = 0
@@ -95,15 +95,13 @@ def _ask(line: SerialLine, wait_s: float, heard: bytearray, *, interrupts: bool)
             line.transport.in_raw_repl = True
             return True
         if interrupts and asked % _ASKS_BEFORE_HUSH == 0:
-            with (
-                line.device_errors()
-            ):  # it may be taking our questions for the rest of an update that broke off
+            with line.device_errors():  # it may take these bytes for the rest of an interrupted update
                 heard += line.transport.read_until(1, CLOSED, timeout=_HUSH_S, timeout_overall=_HUSH_S)
     return False
 
 
 def _in_step(line: SerialLine) -> bool:
-    """Hear out what earlier questions are answered yet, up to what only this one can be."""
+    """Read past late answers to earlier questions, up to a random token that only this one prints."""
     token = secrets.token_hex(4)
     expected = f"{token}\r\n\x04\x04".encode()
     with line.device_errors():
@@ -125,7 +123,7 @@ def _ask_once(line: SerialLine, interrupts: bool) -> bytes:
 
 
 def _await_clock(line: SerialLine, now_s: Callable[[], float]) -> None:
-    """Give a board that has just been started its time; a code typed before that would be a try lost."""
+    """Wait until a board that has just started knows the time; an earlier code would waste a try."""
     until = now_s() + CLOCK_S
     while now_s() < until:
         line.transport.read_until(1, CLOSED, timeout=_ASK_S, timeout_overall=_ASK_S)  # earlier prompts
@@ -137,7 +135,7 @@ def _await_clock(line: SerialLine, now_s: Callable[[], float]) -> None:
 
 
 def type_code(line: SerialLine, code: str, now_s: Callable[[], float] = time.monotonic) -> None:
-    """Give a closed console a code; it restarts for service then.  ``LockedError``: it took it not."""
+    """Type a code at a closed console: it restarts for service.  ``LockedError``: code refused."""
     port = line.transport.serial
     with line.device_errors():
         port.write(b"\r")

@@ -1,14 +1,14 @@
-"""``consigne device journal prove``: after records were lost, a person says what is so, and it is believed.
+"""``consigne device journal prove``: after records were lost, a person tells the true state.
 
-A journal that lost records that shape the state opens nobody's parcel (``core/session.py``, ``proven``):
-a spent code may look unspent, an emptied compartment full.  Only a look into each compartment ends
-that.  What the technician says becomes a snapshot, on which every later start builds.
+With a journal that lost records of the state, the locker opens nobody's parcel (``core/session.py``,
+``proven``): a spent code may look unspent, an emptied compartment full.  Only a look into each compartment
+ends that.  What the technician says becomes a snapshot, on which every later start builds.
 
-Why it is safe: each compartment is what somebody saw.  One that could not be looked into is blocked.
-Listed codes are all dropped, and the host sends those that are not spent.  The tries at the keypad start from
-none.  What remains open is told: a printed token that was used in the lost time would work again until
-its end, so the operator should revoke those; and remote commands already carried out stay refused
-only as far as their counter is known.
+Why it is safe: each compartment is what somebody saw.  One that could not be looked into is blocked.  Listed
+codes are all dropped, and the host sends those that are not spent.  The tries at the keypad start from none.
+The command also tells what stays unknown: a printed token that was used in the lost time would work again
+until its end, so the operator should revoke those; and remote commands already carried out stay refused only
+as far as their counter is known.
 """
 
 from collections.abc import Callable
@@ -33,11 +33,11 @@ class _Told(TypedDict):
     proven: bool
     read_only: bool
     names: list[str]
-    doors: list[tuple[int, str, int]]  # a list of three, from JSON
+    doors: list[tuple[int, str, int]]  # JSON gives a list of three
 
 
 def ask(board: Board, ask_person: Ask, say: Say) -> str:
-    """Talk a technician through every compartment and write what was said; what to tell at the end."""
+    """Ask a technician about every compartment and write the answers; returns the text for the end."""
     told: _Told = board.call("prove", "")[0]
     say(f"journal: {told['text']}")
     if told["read_only"]:

@@ -1,8 +1,8 @@
 """``consigne device provision``: a board becomes one locker, on the board and at the host.
 
-Board and host must end up with one key, wherever this is interrupted.  So the key is drawn here, from
-the system's random source, and lies on the board (``identity.new``) before the host hears of it; a host
-that refuses leaves the board as it was.  The locker serves only once ``identity.json`` is there, which is
+Board and host must end up with the same key, wherever this is interrupted.  So the key is drawn here, from
+the system's random source, and lies on the board (``identity.new``) before the host hears of it; a host that
+refuses leaves the board as it was.  The locker serves only once ``identity.json`` is there, which is written
 last.  A repeat finds the key on the board and goes on with it: registering the same key again changes
 nothing.  The key is never printed, and never written on this computer.
 """
@@ -29,7 +29,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, repr=False)
 class Wanted:
-    """What the board shall become.  ``config`` is a compiled cabinet."""
+    """The locker that the board becomes.  ``config`` is a compiled cabinet."""
 
     locker: str
     config: DeviceConfig
@@ -43,7 +43,7 @@ class Wanted:
 def provision(board: Board, host: Host, wanted: Wanted, say: Say) -> bool:
     """Make the board that locker; True when the host did not know it before.
 
-    For a board that ``Board.enter_service`` was called for.  Leaves it serving.
+    ``Board.enter_service`` must have been called.  Leaves the board serving.
     """
     ahead_s = host.check_clock()
     found = board.survey()
@@ -53,7 +53,7 @@ def provision(board: Board, host: Host, wanted: Wanted, say: Say) -> bool:
     try:
         new = host.register(registration(wanted, identity["device_key"]))
     except RefusedError:
-        if is_drawn:  # a key that nobody knows: the board is nobody's, as before
+        if is_drawn:  # the host does not know this key: the board belongs to no locker, as before
             board.remove_file("/identity.new")
         raise
     say("registered at the host" if new else "the host knows it")
@@ -72,7 +72,7 @@ def provision(board: Board, host: Host, wanted: Wanted, say: Say) -> bool:
 
 
 def _write_broker_files(board: Board, files: BrokerFiles) -> None:
-    """Under the names that ``firmware/locker/online.py`` reads them by."""
+    """Write them under the names that ``firmware/locker/online.py`` reads."""
     if files.ca is not None:
         board.write_file("/ca.der", files.ca)
     if files.client is not None:
@@ -81,7 +81,7 @@ def _write_broker_files(board: Board, files: BrokerFiles) -> None:
 
 
 def _set_clock(board: Board, now_s: float, say: Say) -> None:
-    """Set the clock chip, if one is wired, to the host's time: window codes work from the first hour."""
+    """Set the clock chip, if one is wired, to the host's time, so that window codes work at once."""
     shown = board.call("clockchip", f"put({round(now_s)})")[0]
     if shown is None:
         return
@@ -94,7 +94,7 @@ def _set_clock(board: Board, now_s: float, say: Say) -> None:
 
 
 def check(port: str, found: Survey, wanted: Wanted) -> None:
-    """What would make a locker that cannot serve, said before anything is changed."""
+    """Raise ``DeviceError`` if the board could not serve as this locker, before anything is changed."""
     interpreter.require(port, tuple(found["version"]))
     push.check_board(port, found)
     if not found["started"] or found["started"][2] < 0:
@@ -111,7 +111,7 @@ def check(port: str, found: Survey, wanted: Wanted) -> None:
 
 
 def check_wanted(wanted: Wanted, has_ca: bool = False) -> None:
-    """What is missing for this cabinet, wherever its board is; ``has_ca``: that has its broker's authority.
+    """Check what this cabinet needs, without its board; ``has_ca``: its board has the broker's authority.
 
     Raises ``DeviceError``.
     """
@@ -145,7 +145,7 @@ def chip_of(machine: str) -> str:
 
 
 def _identity(board: Board, found: Survey, wanted: Wanted, say: Say) -> tuple[Identity, bool]:
-    """The identity to write: with the key that the board has already, or a new one that it has now.
+    """The identity to write: with the board's key, or with a new one, which is first put on the board.
 
     The second value says whether it was drawn just now.
     """
@@ -169,7 +169,7 @@ def _identity(board: Board, found: Survey, wanted: Wanted, say: Say) -> tuple[Id
 
 
 def identity_of(wanted: Wanted, held: Identity | None) -> Identity:
-    """What ``identity.json`` shall say: with the key of ``held``, or a new one."""
+    """The content of ``identity.json``: with the key of ``held``, or a new one."""
     password = wanted.broker.password or (held["mqtt_password"] if held else "")
     return {
         "locker": wanted.locker,
@@ -181,7 +181,7 @@ def identity_of(wanted: Wanted, held: Identity | None) -> Identity:
 
 
 def read_identity(text: bytes) -> Identity | None:
-    """What an ``identity.json`` says; None when it is not readable."""
+    """The content of an ``identity.json``; None when it is not readable."""
     try:
         value = json.loads(text)
         if len(bytes.fromhex(value["device_key"])) == KEY_BYTES and isinstance(value["locker"], str):

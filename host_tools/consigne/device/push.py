@@ -1,7 +1,7 @@
 """``consigne device push``: a new application into the slot that does not run, only what changed sent.
 
 The order is what makes it safe to interrupt: the other slot's seal is erased, its sectors are written,
-the board reckons the SHA-256 over the whole image, and only then the new seal is written, with a higher
+the board computes the SHA-256 of the whole image, and only then is the new seal written, with a higher
 generation.  Until then every start takes the slot that ran, also when several are pushed without a start
 between them.  A second try finds the sectors that are right already and goes on behind them.
 """
@@ -24,7 +24,7 @@ from .scripts import script
 
 UNIT_BYTES = 128
 WINDOW_BYTES = 256
-"""On their way at most; an ESP32 keeps 260 bytes while it is busy (``MICROPY_HW_UART_RXBUF``)."""
+"""Most bytes on their way; an ESP32 buffers 260 bytes while it is busy (``MICROPY_HW_UART_RXBUF``)."""
 WRITTEN_S = 12.0
 _SENT = 0xFFFF_FFFF
 _WINDOW_BITS = 12
@@ -46,11 +46,11 @@ class Pushed:
 
 
 def _ignore(done: int, total: int) -> None:
-    """For who wants no progress."""
+    """Default progress: do nothing."""
 
 
 def push(board: Board, application: Application, progress: Progress = _ignore) -> Pushed:
-    """Bring the application onto a board that ``Board.enter_service`` was called for."""
+    """Bring the application onto a board after ``Board.enter_service``."""
     found = board.survey()
     check_board(board.port, found)
     for name, data in application.boot_files.items():
@@ -72,7 +72,7 @@ def push(board: Board, application: Application, progress: Progress = _ignore) -
 
 
 def check_board(port: str, found: Survey) -> None:
-    """Whether this board can take the application at all."""
+    """Raise ``DeviceError`` if this board cannot take the application at all."""
     if found["rom_bytes"] < layout.SLOT_COUNT * layout.SLOT_BYTES:
         raise errors.DeviceError(
             f"{port}: this board has no room for the application (partition 'romfs'); "
@@ -81,10 +81,10 @@ def check_board(port: str, found: Survey) -> None:
 
 
 def running_slot(board: Board, mounted: int) -> tuple[int, slots.Seal | None, int]:
-    """The slot that the board started from, its seal, the newest generation; ``(0, None, 0)``: none is whole.
+    """The slot that the board started from, its seal, the newest generation; ``(0, None, 0)``: none whole.
 
-    Where it started from none it is the newest.  What was pushed since the start is newer than what runs, and
-    has never run: it is what a further push writes over.  ``onboard/survey.py`` must have been loaded, as
+    If it started from none, the newest slot counts.  A slot pushed since the start is newer than the running
+    one and has never run, so the next push overwrites it.  ``onboard/survey.py`` must have been loaded, as
     ``Board.survey`` does.
     """
     call = f"slots({layout.SLOT_BYTES}, {layout.SLOT_COUNT}, {mounted})"
@@ -101,7 +101,7 @@ def _hex(data: bytes) -> str:
 
 
 def _deflated(data: bytes) -> bytes:
-    """As ``deflate.DeflateIO`` of MicroPython reads it with the window of ``onboard/receive.py``."""
+    """Compress for MicroPython's ``deflate.DeflateIO``, with the window of ``onboard/receive.py``."""
     packer = zlib.compressobj(9, zlib.DEFLATED, -_WINDOW_BITS)
     return packer.compress(data) + packer.flush() if data else b""
 
@@ -158,7 +158,7 @@ class _Sender:
             pass
 
     def _hear(self, expected: bytes) -> bool:
-        """Take one sign from the board; True for ``k``.  Anything else is its exception."""
+        """Read a sign from the board; True for ``k``.  Any but ``a`` and ``k`` begins an exception's text."""
         sign = self._line.read(1)
         if sign == b"a" and sign in expected:
             self._on_way -= UNIT_BYTES

@@ -1,6 +1,6 @@
-"""The chip's own boot loader, through esptool: what chip it is, write parts of the flash, read one back.
+"""The chip's own boot loader, through esptool: identify the chip, write parts of the flash, read one back.
 
-What esptool writes it checks by the MD5 that the chip reckons.  A part is written in pieces, and one that is
+esptool checks what it wrote by the MD5 that the chip computes.  A part is written in pieces, and one that is
 right already is skipped: so an interrupted flash goes on where it stopped.
 """
 
@@ -21,18 +21,18 @@ from .serialline import RETURN_S, await_port, owner, port_of
 BAUD = 460_800
 _AGAIN_S = 0.5
 _EMBEDDED = re.compile(r"Embedded PSRAM(?: (\d+)MB)?")
-# Packages with PSRAM whose size no eFuse tells (esptool's targets/esp32.py, get_chip_description).
+# Packages with PSRAM whose size is in no eFuse (esptool's targets/esp32.py, get_chip_description).
 _WITH_2_MB = ("ESP32-PICO-V3-02", "ESP32-D0WDR2-V3")
 ANY = "auto"
 
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """What a board's chip says of itself.
+    """What a board's chip reports.
 
     ``name`` as esptool calls the kind, ``kind`` with package and revision.  ``psram_bytes`` is what lies in
-    the chip's package; None where none does and a module may carry one beside it: only what runs there can
-    find it (an ESP32-WROVER's chip is the one of an ESP32-WROOM).
+    the chip's package; None where the package has none but the module may have one: only a program on the
+    board can find it (an ESP32-WROVER and an ESP32-WROOM have the same chip).
     """
 
     name: str
@@ -60,7 +60,7 @@ class RomBootLoader:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Work of several jobs: if it breaks off between them, the chip starts what it has, and may serve."""
+        """Several jobs in a row: if they are interrupted, the chip is started, as it may still serve."""
         try:
             yield
         except BaseException:
@@ -95,10 +95,10 @@ class RomBootLoader:
         )
 
     def _run(self, job: Job, progress: Progress) -> Outcome:
-        """One job, again where it came to nothing because the port went with a reset.
+        """Run one job, and repeat it if it failed because a reset took the port away.
 
-        That is the reset after the job before, or the one into the loader where MicroPython's own USB
-        gives way to the ROM's: esptool ends there, the loader waits.
+        That is the reset after the previous job, or the one into the boot loader, when the ROM's USB replaces
+        MicroPython's: esptool fails then, but the boot loader waits.
         """
         until = time.monotonic() + self.return_s
         if not self._owner:
@@ -116,7 +116,7 @@ class RomBootLoader:
             time.sleep(_AGAIN_S)
 
     def _name_now(self, until: float) -> str:
-        """Its port's name: one that a reset gave to another board gets nothing that is meant for this one."""
+        """Its port's name now: after a reset the old name may be another board's, which must get nothing."""
         who = self._owner[0]
         while who and owner(self.port) != who:
             if found := port_of(who):
@@ -128,7 +128,7 @@ class RomBootLoader:
 
 
 def trouble(port: str, job: Job, failure: Failure) -> errors.DeviceError:
-    """Why a job came to nothing, in a technician's words."""
+    """Why a job failed, in a technician's words."""
     match failure.cause:
         case Cause.PORT:
             return errors.port_trouble(port, OSError(failure.number, failure.text))
@@ -152,7 +152,7 @@ def trouble(port: str, job: Job, failure: Failure) -> errors.DeviceError:
 
 
 def psram_bytes(found: Found) -> int | None:
-    """PSRAM in the chip's package; None where only what runs on the board can find it."""
+    """PSRAM in the chip's package; None where only a program on the board can find it."""
     for feature in found.features:
         if embedded := _EMBEDDED.search(feature):
             return int(embedded[1] or 2) << 20
@@ -173,7 +173,7 @@ class _Options(ArgumentParser):
 
 
 def _with_options(job: Job, options: tuple[str, ...]) -> Job:
-    """The job as esptool's options of these names would have it.  Raises ``DeviceError`` for others."""
+    """The job changed by these esptool options.  Raises ``DeviceError`` for others."""
     parser = _Options(prog="esptool", add_help=False)
     parser.add_argument("--no-stub", action="store_false", dest="stub", default=job.stub)
     modes = ("default-reset", "usb-reset", "no-reset", "no-reset-no-sync")

@@ -1,8 +1,8 @@
-"""A serial port with a board behind it: opened, closed, opened again; its troubles in one sentence each.
+"""A serial port with a board behind it: opened, closed, opened again; each error in one sentence.
 
-A chip with USB of its own (ESP32-S3, C3) takes its port along when it is reset, and brings it back up to
-twice: once for its ROM, once when MicroPython starts its own USB (``ports/esp32/main.c``, mp_usbd_init).  Who
-still holds the old one gets the new one under another name.
+The port of a chip with native USB (ESP32-S3, C3) vanishes when the chip is reset, and comes back up to twice:
+once for its ROM, once when MicroPython starts its own USB (``ports/esp32/main.c``, mp_usbd_init).  While a
+program still holds the old port, the new one gets another name.
 """
 
 import contextlib
@@ -20,25 +20,25 @@ from . import errors
 
 BAUD = 115_200
 READ_S = 2.0
-"""How long one read waits for bytes, unless somebody wants it otherwise."""
+"""How long one read waits for bytes by default."""
 _REOPEN_S = 0.1
 RETURN_S = 6.0
 """How long a port may be away: two enumerations, and what a computer takes to make its name."""
 _ADAPTER = re.compile(r"/(tty(S|USB|AMA)|(cu|tty)\.(usbserial|SLAB_|wch))")
-"""Names of ports that no reset of the chip behind them takes away: what is not there is not plugged in."""
+"""Ports of USB adapters, which stay when the chip is reset: if one is missing, it is not plugged in."""
 
 
 def await_port(port: str, until: float) -> None:
-    """Let a port that is a file come back, until ``time.monotonic()`` is past ``until``; then say nothing."""
+    """Wait for a port that is a file, until ``time.monotonic()`` is past ``until``; raises nothing."""
     while os.sep in port and "://" not in port and not os.path.exists(port) and time.monotonic() < until:
         time.sleep(_REOPEN_S)
 
 
 def owner(port: str) -> str:
-    """Which chip is behind a port: the address that its own USB tells; empty behind an adapter.
+    """The chip behind a port, by the MAC address in its USB serial number; empty behind an adapter.
 
-    The ROM's USB tells it with colons, MicroPython's without.  Adapters have other numbers, often the same
-    for all of their make.
+    The ROM's USB writes it with colons, MicroPython's without.  Adapters have other serial numbers, often the
+    same for all of one make.
     """
     for found in list_ports.comports():
         if found.device == os.path.realpath(port) or found.device == port:
@@ -61,16 +61,16 @@ class SerialLine:
     """mpremote's own transport on ``port``; every method may raise ``DeviceError``."""
 
     def __init__(self, port: str, who: str = "") -> None:
-        """``who``: its ``owner``, of a board that was reset since it was looked up."""
+        """``who``: the ``owner`` of a port looked up before the board was reset."""
         self.port = port
         self._transport: SerialTransport | None = None
         self._owner = who
 
     def open(self, until: float = 0.0) -> None:
-        """Open it; where it fails, try again until ``time.monotonic()`` is past ``until``.
+        """Open it; if that fails, try again until ``time.monotonic()`` is past ``until``.
 
-        A port that a chip takes along is waited for in any case: the command before this one may have
-        ended with a reset.
+        A port that vanishes with a reset is always waited for: the previous command may have ended with a
+        reset.
         """
         if not _ADAPTER.search(self.port):
             await_port(self.port, time.monotonic() + RETURN_S)
@@ -85,8 +85,7 @@ class SerialLine:
         self._owner = self._owner or owner(self.port)
 
     def _open(self) -> None:
-        # Two boards that were reset at once may have changed their names: what was meant for one must not
-        # reach the other.
+        # Two boards reset at once may have swapped port names: the work for one must not reach the other.
         if self._owner and owner(self.port) != self._owner:
             found = port_of(self._owner)
             if found is None:
@@ -111,7 +110,7 @@ class SerialLine:
         if self._transport is not None:
             with contextlib.suppress(*errors.PORT_ERRORS):
                 self._transport.close()
-            # mpremote gives up where the lines of a port that is gone cannot be set, and holds on to its name
+            # mpremote's close fails when it cannot set the lines of a port that is gone, and keeps it open
             with contextlib.suppress(*errors.PORT_ERRORS):
                 self._transport.serial.close()
             self._transport = None
@@ -141,7 +140,7 @@ class SerialLine:
 
     @contextlib.contextmanager
     def device_errors(self) -> Iterator[None]:
-        """What mpremote and pyserial raise becomes one sentence."""
+        """Turn an error of mpremote or pyserial into one sentence."""
         try:
             yield
         except TransportExecError as error:

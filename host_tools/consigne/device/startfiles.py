@@ -1,12 +1,13 @@
-"""Files that a board starts with and that never give its prompt, renamed by the chip's boot loader.
+"""Renames start files that keep a board from its prompt, through the chip's boot loader.
 
 For a board that answers nothing because its ``main.py`` or ``boot.py`` is a program of somebody else's that
 hangs with Ctrl-C off.  All else in its file system stays: its key is there.
 
 A renaming changes the directory alone, a pair of sectors of which the newest whole one counts ("Metadata
-pairs" of the littlefs specification).  A sector is a log, so a part of one may be whole: only when the log
-is full does littlefs write all of it anew, as one piece, into the other sector.  This writing is what the
-board gets: wherever it is interrupted, the directory is as before or as after.
+pairs" of the littlefs specification).  A sector is a log, and an interrupted write could leave a part of it
+that counts as whole.  But when the log is full, littlefs writes all of it anew, as one piece, into the other
+sector.  Only that sector is written to the board: wherever this is interrupted, the directory is as before or
+as after.
 """
 
 import struct
@@ -19,16 +20,16 @@ from consigne.firmware import layout
 from .image import LFS_IO_BYTES, Part
 
 OLD = ".old"
-_DISK_VERSIONS = 0x0002_0000, 0x0002_0001  # of a file system's writer; a newer one is not written over
-_PAIR = range(2)  # the root directory's, and all of it while few files lie there
-_TRIES = 1_000  # a renaming takes 32 bytes of the log at least, and only each other full one is the right one
+_DISK_VERSIONS = 0x0002_0000, 0x0002_0001  # of the file system's format; a newer one is not touched
+_PAIR = range(2)  # the sectors of the root directory, which needs no others for few files
+_TRIES = 1_000  # a renaming takes 32 bytes of the log or more, and every other full log is the wrong sector's
 _SECTOR = layout.SECTOR_BYTES
 
 
 def renamed(data: bytes, ours: Mapping[str, bytes]) -> tuple[list[str], list[Part]]:
-    """Which files of these names are not ``ours``, and what to write to have them under ``OLD``.
+    """The files of these names that are not ``ours``, and the sector to write that renames them to ``.old``.
 
-    ``data`` is the ``vfs`` partition.  Nothing, where nothing can be done so.
+    ``data`` is the ``vfs`` partition.  Both empty where this way does not work.
     """
     lfs, there = _mounted(data), _files(data)
     if lfs is None or there is None:
@@ -48,13 +49,14 @@ def renamed(data: bytes, ours: Mapping[str, bytes]) -> tuple[list[str], list[Par
 
 
 def _rename_into(lfs: LittleFS, name: str, spare: int) -> bool:
-    """Rename it, forth and back until the log is full and the directory is written anew into this sector."""
+    """Rename it, back and forth, until the log is full and the directory is written anew into this sector."""
     for number in range(_TRIES):
         was = _revision(lfs.context.buffer, spare)
         lfs.rename(name, name + OLD)
         if _revision(lfs.context.buffer, spare) != was:
             return True
-        # Now two steps back, now one: with two for each try it might ever be a step back that fills the log.
+        # Go back in two steps, then in one, in turn: with always one, a step back might fill the log each
+        # time.
         if number % 2:
             lfs.rename(name + OLD, name + OLD + OLD)
             lfs.rename(name + OLD + OLD, name)
@@ -102,10 +104,10 @@ def _sector(data: bytes, number: int) -> bytes:
 
 
 def _revision(data: bytes | bytearray, number: int) -> int:
-    """How new a sector of the pair is."""
+    """The revision count of a sector of the pair."""
     return int(struct.unpack_from("<i", data, number * _SECTOR)[0])
 
 
 def _without(data: bytes, number: int) -> bytes:
-    """As if this sector had never been written."""
+    """The data with this sector erased."""
     return data[: number * _SECTOR] + b"\xff" * _SECTOR + data[(number + 1) * _SECTOR :]

@@ -13,7 +13,7 @@ from .serialline import SerialLine
 
 
 def lines(line: SerialLine, until: float | None) -> Iterator[str]:
-    """What the board prints, line by line, until ``time.monotonic()`` is past ``until``; None: for ever."""
+    """The board's output, line by line, until ``time.monotonic()`` is past ``until``; None: for ever."""
     rest = b""
     port = line.transport.serial
     while until is None or time.monotonic() < until:
@@ -24,7 +24,7 @@ def lines(line: SerialLine, until: float | None) -> Iterator[str]:
 
 
 def attach(line: SerialLine) -> None:
-    """Give the terminal to the board's prompt, by mpremote's own console, until Ctrl-]."""
+    """Connect this terminal to the board's prompt, with mpremote's console, until Ctrl-]."""
     if not sys.stdin.isatty():
         raise errors.DeviceError("console needs a terminal; use `consigne device logs` in a pipe")
     terminal = Console()

@@ -1,9 +1,9 @@
 """``consigne device traceback``: which functions a board's traceback is about.
 
 The build gives many names of an application the same few short ones (``firmware/names.py``): a board says
-``in _1f``.  Files and lines are the sources' all the same, so a function is found by where it stands; that
-the build calls it what the board said shows that board and sources agree.  What the short names stand for is
-worked out anew from the sources, which must therefore be those that the board's application was built from.
+``in _1f``.  Files and lines are the sources' all the same, so a function is found by its line; if the build
+gives it the name that the board printed, board and sources agree.  The meaning of the short names is computed
+from the sources, so these must be the ones that the board's application was built from.
 """
 
 import ast
@@ -25,7 +25,7 @@ _Scope = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
 class Sources:
-    """An application: its files by what a traceback calls them, and the short names that its build gives.
+    """An application: its files by their names in a traceback, and the short names that its build gives.
 
     Raises ``DeviceError`` for a folder that holds none, or one that is not Python.
     """
@@ -45,15 +45,15 @@ class Sources:
 
 
 class Translation:
-    """Lines from a board, one after the other; ``misfits`` says in a sentence each what does not fit."""
+    """Translates lines from a board one by one; ``misfits`` has a sentence for each mismatch."""
 
     def __init__(self, sources: Sources) -> None:
         self.misfits: list[str] = []
         self._sources = sources
-        self._module = ""  # of the newest frame: an error's words are of what stands there
+        self._module = ""  # of the newest frame: the error's text comes from there
 
     def line(self, text: str) -> list[str]:
-        """The lines to show for one; what is no part of a traceback of the application stays as it is."""
+        """The lines to show for one; a line that is not of the application's traceback stays as it is."""
         for version in _TOLD_VERSION.findall(text):
             if version != self._sources.version:
                 self._misfit(f"the board has version {version}, these sources are {self._sources.version}")
@@ -61,7 +61,7 @@ class Translation:
         if frame and frame["file"] in self._sources.paths:
             self._module = frame["file"]
             return self._of_frame(text, frame)
-        if self._module and not frame:  # the frames are over: what was raised
+        if self._module and not frame:  # after the frames: the error itself
             text = _with_meanings(self._sources, self._module, text)
             self._module = ""
         return [text]
@@ -83,7 +83,7 @@ class Translation:
 
 
 def _function(sources: Sources, module: str, line: int, name: str) -> tuple[Path, str, str] | None:
-    """The file, the function's full name and the source of the line; None where that does not fit."""
+    """The file, the function's full name and the source of the line; None on a mismatch."""
     path = sources.paths[module]
     text = path.read_text(encoding="utf-8")
     lines = text.splitlines()
@@ -96,7 +96,7 @@ def _function(sources: Sources, module: str, line: int, name: str) -> tuple[Path
             return path, f"{name} of {full}", lines[line - 1].strip()
         if around[-1].name in (name, sources.names[module].get(name)):
             return path, full, lines[line - 1].strip()
-        around.pop()  # the line of a definition is run by what stands around it
+        around.pop()  # the line of a ``def`` or ``class`` is executed by the enclosing scope
     return (path, name, lines[line - 1].strip()) if name in ("<module>", *_NAMELESS) else None
 
 
@@ -111,7 +111,7 @@ def _scopes(tree: ast.AST, line: int) -> Iterator[_Scope]:
 
 
 def _with_meanings(sources: Sources, module: str, line: str) -> str:
-    """An error's words, raised in this module, with what their short names stand for."""
+    """An error's text from this module, with the short names replaced by their meanings."""
 
     def meaning(short: re.Match[str]) -> str:
         if short[0] in sources.names[module]:

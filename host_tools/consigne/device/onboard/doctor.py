@@ -27,7 +27,7 @@ _STUCK = -2
 
 
 class Patient:
-    """What the checks find out one after the other."""
+    """What earlier checks found, for the later ones."""
 
     raw = identity = parts = None
     floor_s = 0  # the newest time in the journal
@@ -43,7 +43,7 @@ def say(part, state, told):
 
 
 def is_plain():
-    """Whether the application lies as files in ``/lib``; ``main.py`` leaves that."""
+    """Whether the application lies as files in ``/lib``; ``main.py`` sets ``plain`` then."""
     return globals().get("plain")
 
 
@@ -61,7 +61,7 @@ def software():
 
 
 def openness():
-    """What somebody with a cable could use."""
+    """Check what somebody with a serial cable could use."""
     names = os.listdir("/")
     closed = "production" in names
     say("console", "pass" if closed else "warn", "closed" if closed else "open: not in production")
@@ -105,7 +105,7 @@ def journal():
 
 
 def wiring():
-    """Make every driver; what is not wired right says so at once."""
+    """Make every driver; those that notice wrong wiring raise at once."""
     from locker.parts import Parts
 
     patient.parts = Parts(patient.raw)
@@ -121,7 +121,7 @@ async def _guarded(name, work, failures):
 
 
 async def _run_for(ms, sink, until=lambda: False, least_ms=0):
-    """Let all parts work for a while, or until something is so, but ``least_ms`` at least; what failed."""
+    """Run all parts until ``until()`` or for ``ms``, but at least ``least_ms``; returns what failed."""
     failures = {}
     panel = patient.parts.panel
     work = [("sensors", patient.parts.sensors.run(sink)), ("keypad", panel.keypad.run(sink))]
@@ -163,7 +163,7 @@ def _expanders():
 
 
 def _quiet(part):
-    """State and words for a part that nothing was heard of."""
+    """State and words for a part that reported nothing."""
     wired = patient.raw[part]
     if not wired:
         return "pass", "not wired"
@@ -176,7 +176,7 @@ def _quiet(part):
 
 
 def _sensor_words(fault):
-    """A fault of a door's sensor, None for one that never said anything."""
+    """A fault of a door's sensor in words; None: it never reported."""
     from locker.core import doors
 
     return "no answer" if fault is None else doors.FAULT_NAMES[fault].replace("_", " ")
@@ -187,7 +187,7 @@ def _banks(door):
 
 
 def rest(ms):
-    """Everything works and nobody touches anything: what is heard then is a fault."""
+    """Run all parts while nobody touches anything: a key pressed then is a fault."""
     from locker.core import events
 
     got = []
@@ -253,7 +253,7 @@ def hands(seconds):
 
 
 def pulse(door):
-    """Spring one door, with the records that custody wants; it must be seen open."""
+    """Open one door, with the journal records that custody needs; its sensor must show it open."""
     from locker.core import doors, events, records
     from locker.drivers.flash import journal_partition
     from locker.journal.log import Journal
@@ -309,7 +309,7 @@ def pulse(door):
 
 
 def come_to_rest():
-    """All coils off, and wait for a pulse that was left: an ESP32 panics when a soft reset stops it."""
+    """Switch all coils off and await a running pulse: an ESP32 panics if a soft reset interrupts it."""
     locks = patient.parts.locks
     locks.off()
     for _ in range(_PULSE_OVER_MS // 10):
@@ -352,7 +352,7 @@ async def _network(wanted, seconds):
 
 
 async def _address(host, name_server):
-    """As the locker itself will: asked of the network's name server.  MicroPython's own may know more."""
+    """Ask the network's name server, as the locker will.  MicroPython's resolver may know more."""
     from locker.net.names import Resolver
 
     try:
@@ -364,8 +364,8 @@ async def _address(host, name_server):
 
 
 async def _broker(wanted, address):
-    """As the locker itself will: TLS, CONNECT, and what CONNACK says.  A line alone can be one that nobody
-    took: MicroPython's ``open_connection`` does not wait for an answer."""
+    """Connect as the locker will: TLS, CONNECT, and the code in CONNACK.  A TCP connection alone proves
+    nothing: MicroPython's ``open_connection`` does not wait for an answer."""
     where = "{}:{}{}".format(wanted["broker"], wanted["port"], " (TLS)" if wanted["tls"] else "")
     tls = None
     while True:
@@ -387,7 +387,7 @@ async def _broker(wanted, address):
 
 
 def _tls():
-    """What the locker judges a certificate by, when it knows no more of the time than its journal does."""
+    """The locker's TLS, with the journal's newest time as the only clock for certificates."""
     from locker.core.events import TRUST_FLOOR
     from locker.drivers.board import set_calendar
     from locker.net.tls import Tls, client_context

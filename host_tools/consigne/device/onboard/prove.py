@@ -1,4 +1,4 @@
-"""On the board, started for service: what a journal that lost records believes, and what is so in truth."""
+"""On the board, started for service: the state by a journal that lost records, and the true one."""
 
 import json
 
@@ -10,12 +10,12 @@ from locker.drivers.flash import journal_partition
 from locker.journal.log import Journal
 from locker.site import Site
 
-FAULT_LOST = 3  # records.FAULT: the state was lost, and a technician has said what is so
+FAULT_LOST = 3  # records.FAULT: the state was lost, and a technician has told the true one
 FILLS_A_SECTOR = 4096 // 16  # records of 16 bytes, the shortest there are
 
 
 class Examined:
-    """A locker whose journal lost records: its core as the journal leaves it."""
+    """A locker whose journal lost records: its core, replayed from that journal."""
 
     def __init__(self):
         identity = config.identity(config.load("identity.json"))
@@ -41,21 +41,21 @@ class Examined:
         )
 
     def settle(self, doors):
-        """``doors``: for each ``(content, parcel, block)``; then a whole snapshot, which proves it."""
+        """``doors``: for each ``(content, parcel, block)``; then writes a whole snapshot, as proof."""
         time_s = self.journal.time_floor
         apply = self.core.apply
         for door, (content, parcel, block) in enumerate(doors):
             self.core.access.unbind(door)
             state = (door, content, 0, NO_PURPOSE, block, 0, 0, 0, 0, parcel)
             apply(records.DOOR_STATE, time_s, records.pack(records.DOOR_STATE, *state))
-        # Which listed codes are spent is among what may be lost: the host knows, and sends the rest anew.
+        # The journal may have lost which listed codes are spent: the host knows, and sends the others again.
         apply(records.GRANTS_RESET, time_s, records.pack(records.GRANTS_RESET, 0))
         for grant in self.core.access.stale_grants():
             apply(records.GRANT_DROP, time_s, records.pack(records.GRANT_DROP, grant))
         apply(records.GRANTS_VERSION, time_s, records.pack(records.GRANTS_VERSION, 0))
-        # Nor is it known how many tries are left: none, and they come back with time.
+        # The number of tries left is not known either: start from none; they come back with time.
         apply(records.THROTTLE_STATE, time_s, records.pack(records.THROTTLE_STATE, 0, time_s))
-        # Proven is what a snapshot says that begins behind the sector with the damage: fill this one.
+        # Only a snapshot that begins after the damaged sector counts as proven: fill this sector.
         for _ in range(FILLS_A_SECTOR):
             self.journal.append(records.TIME_FLOOR, records.pack(records.TIME_FLOOR, time_s), time_s)
         self.journal.append(

@@ -1,11 +1,11 @@
-"""On the board: write an application into the slot that does not run, from what is sent and what is here.
+"""On the board: write an application into the idle slot, from bytes sent and bytes already in flash.
 
-Frames come in over the console as bytes: ``>BBH`` what, sector, number of pieces; then the pieces,
-``>IH`` each: offset in the image copied from (or SENT, or ERASED) and length; then ``>H``, the length of
-what is sent, and that, deflated.  At
-most WINDOW bytes are on their way, since a chip that erases flash hears nothing: ``a`` says that
-UNIT more were taken, ``k`` that a sector is written and reads back as it should.  The erase comes when
-nothing is on its way.  A laptop that falls silent leaves the board to start as it was.
+Frames come in over the console as bytes: ``>BBH`` what, sector, number of pieces; then the pieces, ``>IH``
+each: offset in the image copied from (or SENT, or ERASED) and length; then ``>H``, the length of what is
+sent, and that, deflated.  At most WINDOW bytes are on their way, since a chip that erases flash receives
+nothing: ``a`` says that UNIT more were taken, ``k`` that a sector is written and read back correctly.  A
+sector is erased only when nothing is on its way.  If the laptop stops sending, the board resets and starts as
+before.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from esp32 import Partition
 
 SECTOR = 4096
 UNIT = 128
-WINDOW_BITS = 12  # of the compression: as much as a sector
+WINDOW_BITS = 12  # of the compression: 4096 bytes, as a sector
 SILENCE_MS = 3_000
 SENT = 0xFFFFFFFF
 ERASED = 0xFFFFFFFE
@@ -44,7 +44,7 @@ class Receiver:
         self.input = sys.stdin.buffer
 
     def take(self, view):
-        """Fill ``view``.  Byte by byte: a longer read would wait for ever for what a pulled cable kept."""
+        """Fill ``view``, byte by byte: after a pulled cable a longer read would wait for ever."""
         one = self.one
         wait = self.poll.ipoll
         read = self.input.readinto
@@ -105,7 +105,7 @@ class Receiver:
     def run(self):
         head = memoryview(bytearray(4))
         if any(byte != 0xFF for byte in self.lies_there(0)[:64]):
-            self.flash.ioctl(6, self.first)  # from now on this slot does not count
+            self.flash.ioctl(6, self.first)  # from now on this slot is not valid
         sys.stdout.write("k")
         while True:
             self.take(head)
@@ -121,7 +121,7 @@ class Receiver:
 
 
 def receive(slot, source, slot_bytes):
-    micropython.kbd_intr(-1)  # a 3 among the bytes is no Ctrl-C
+    micropython.kbd_intr(-1)  # a byte 3 in the data must not act as Ctrl-C
     try:
         Receiver(slot, source, slot_bytes).run()
     finally:

@@ -24,7 +24,7 @@ def digest_of(name):
 
 
 def is_ours():
-    """Whether ``boot.py`` is the application's, of whatever version."""
+    """Whether ``boot.py`` is ours, of any version."""
     try:
         with open("boot.py") as file:
             return "consigne = " in file.read()
@@ -33,7 +33,7 @@ def is_ours():
 
 
 def rom_flash():
-    """The partition of the slots, None on a board that was not flashed with ours."""
+    """The partition of the slots, None on a board without our partition table."""
     found = Partition.find(Partition.TYPE_DATA, label="romfs")
     return found[0] if found else None
 
@@ -57,7 +57,7 @@ def survey():
 
 
 def slots(slot_bytes, count, mounted=-1):
-    """What each slot holds: generation, -1 unless it is whole; then the seal of the mounted one, else of the
+    """Print each slot's generation, -1 unless it is whole; then the seal of the mounted slot, else of the
     newest.
     """
     flash = rom_flash()
@@ -80,7 +80,7 @@ def slots(slot_bytes, count, mounted=-1):
 
 
 def digest_of_image(flash, begin, length, sector):
-    """SHA-256 of what lies in the partition from ``begin``, None if it reaches beyond it."""
+    """SHA-256 of ``length`` bytes of the partition from ``begin``, None if they reach beyond its end."""
     if begin + length > flash.info()[3]:
         return None
     reckoned = hashlib.sha256()
@@ -92,7 +92,7 @@ def digest_of_image(flash, begin, length, sector):
 
 
 def sealed(sector):
-    """How many bytes the seal has."""
+    """Length of the seal in bytes."""
     return min(52 + 16 * struct.unpack_from("<H", sector, 16)[0], SECTOR)
 
 
