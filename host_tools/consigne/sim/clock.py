@@ -1,7 +1,7 @@
 """Simulated time: a heap of callbacks, driven by a virtual clock or by one that is paced (``pacedclock.py``).
 
-All times are integers in microseconds since the clock was made.  Callbacks of one instant run in
-the order in which they were asked for, so a run with the same inputs is the same run.
+All times are integers in microseconds since the clock was made.  Callbacks due at the same time run in the
+order in which they were requested, so the same inputs give the same run.
 """
 
 import heapq
@@ -29,7 +29,7 @@ class Timer:
 
 
 class Clock:
-    """What physics asks for: the time, and to be called at a time."""
+    """What the simulated parts use: the time, and a call at a time."""
 
     def __init__(self) -> None:
         self._heap: list[tuple[int, int, Timer]] = []
@@ -75,13 +75,13 @@ class VirtualClock(Clock):
         return self._now_us
 
     def spend(self, duration_us: int) -> None:
-        """The work being done takes this long; what falls due meanwhile runs late, in order."""
+        """The current work takes this long; callbacks due meanwhile run late, in order."""
         self._now_us += duration_us
 
     def skip_to(self, at_us: int) -> bool:
         """Jump to ``at_us`` at once if nothing is due before and the run goes that far.
 
-        For a callback that would only ask to be called back then, and return.
+        It saves a callback that would only schedule itself for then and return.
         """
         due_us = self.next_due_us()
         if at_us > self._until_us or (due_us is not None and due_us <= at_us):

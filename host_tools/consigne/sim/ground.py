@@ -11,7 +11,7 @@ RESTART_US = 50_000  # from reset to the first line of main.py, ROM and boot loa
 
 
 class PowerLost(BaseException):
-    """The supply went in the middle of an operation; no handler in the firmware may see it."""
+    """The supply failed in the middle of an operation; no handler in the firmware may catch this."""
 
 
 class Ground(Protocol):

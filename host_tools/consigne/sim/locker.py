@@ -32,13 +32,13 @@ from .parts.panel import Keypad
 
 FLASH_BYTES = 1 << 20
 LOG_LINES = 20_000
-LAST_WORDS = 12  # lines of the console
+LAST_WORDS = 12  # newest lines of the console
 HEAP_KB = 384
-"""With pointers twice as wide as a board's, and 25 kB of modules that are C there, ninety-six doors on lock
-boards and a network take 280; an official image with PSRAM has megabytes.  How little is enough is measured
-with heaps of their own (``tests/sim/test_heap.py``, ``bench.heap``)."""
+"""Pointers are twice as wide as on a board, and 25 kB are modules that are C there, so 96 doors on lock
+boards and a network take 280; an official image with PSRAM has megabytes.  The least that is enough is
+measured with other heaps (``tests/sim/test_heap.py``, ``bench.heap``)."""
 STEP_S = 0.005  # between two looks of ``wait_for``
-PATIENCE = 12  # seconds of the wall for each of the board's: a busy computer is slow, and nothing is wrong
+PATIENCE = 12  # seconds of wall-clock time for each of the board's, since a busy computer is slow
 
 Line = tuple[int, str, str]
 T = TypeVar("T")
@@ -71,9 +71,9 @@ class SimLocker:
     Parameters
     ----------
     config, identity
-        What stands in the device's ``config.json`` and ``identity.json``; both are written to
-        ``directory``, the device's file system, where the flash is kept as well.  ``identity`` is None where
-        the program reads none.
+        The content of the device's ``config.json`` and ``identity.json``; both are written to ``directory``,
+        the device's file system, where the flash is kept as well.  ``identity`` is None where the program
+        reads none.
     ground
         ``"micropython"``: the real interpreter, in shared time, against a real broker through a
         ``NetCut``.  ``"virtual"``: CPython, on ``clock``, against ``network``.
@@ -85,8 +85,8 @@ class SimLocker:
     Attributes
     ----------
     last_words
-        The console's last lines when the firmware has ended: why it did.  Empty while it runs, and
-        without power.
+        The console's last lines, once the firmware has ended, to see why.  Empty while it runs, and without
+        power.
     """
 
     def __init__(
@@ -142,13 +142,13 @@ class SimLocker:
         self.doors = self.cabinet.doors
 
     def _open_flash(self) -> NorFlash:
-        """The flash and what of it the firmware finds as partitions."""
+        """Open the flash and the partitions that the firmware finds in it."""
         flash = NorFlash(FLASH_BYTES, str(self.directory / "journal.bin"))
         self.board.flash["journal"] = flash
         return flash
 
     def _interpreter(self, firmware: Path | None, heap_kb: int) -> MicroPythonGround:
-        """What runs the firmware in a process of its own."""
+        """Make the ground that runs the firmware in a process of its own."""
         return MicroPythonGround(self.board, self.directory, firmware, heap_kb)
 
     def _write_files(self, config: Wiring, identity: Identity | None, real_network: bool) -> None:
@@ -172,8 +172,8 @@ class SimLocker:
     def wait_for(self, condition: Callable[[], Any], timeout_s: float = 10.0) -> None:
         """Let time pass until ``condition()`` is true; TimeoutError after ``timeout_s``.
 
-        Where the interpreter is a process of its own, that ends nothing but what would never end:
-        the wall gives it ``PATIENCE`` times as much.
+        If the interpreter is a process of its own, the limit only stops endless waits: it is ``PATIENCE``
+        times as long, in wall-clock time.
         """
         if isinstance(self.clock, VirtualClock):
             end_us = self.clock.now_us() + round(timeout_s * 1_000_000)
@@ -218,7 +218,7 @@ class SimLocker:
         self.ground.start()
 
     def cut_power(self) -> None:
-        """Power goes, in the middle of whatever was happening; nothing happens when it is off already."""
+        """Cut the power in the middle of any operation; no effect when it is off already."""
         self.call(self._cut)
 
     def _cut(self) -> None:
@@ -232,7 +232,7 @@ class SimLocker:
         self.board.note("power", "off")
 
     def stop(self) -> None:
-        """Cut the power and let go of thread, process, proxy and flash file."""
+        """Cut the power; end thread, process and proxy; close the flash file."""
         self.cut_power()
         if self.thread is not None:
             self.thread.stop()
@@ -247,7 +247,7 @@ class SimLocker:
     def _reset(self, cause: int) -> None:
         self.ground.kill()
         if self._restart is not None:
-            self._restart.cancel()  # reset again before it had started
+            self._restart.cancel()  # a second reset before the restart
         if self._restart is not None:
             self._restart.cancel()
         self._restart = self.clock.call_in(RESTART_US, self._start)
@@ -308,7 +308,7 @@ class SimLocker:
 
     # --- what can be seen -------------------------------------------------------------------------
     def display(self) -> list[str]:
-        """What a person reads on the glass; no lines without a display."""
+        """What a person reads on the display; no lines without one."""
         display = self.cabinet.display
         return self.call(display.lines) if display is not None else []
 

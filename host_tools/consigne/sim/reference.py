@@ -1,7 +1,6 @@
 """The demo's cabinet: ``hardware/cabinets/demo.toml``, or the file that ``CONSIGNE_CABINET`` names.
 
-What is compiled from that file is what the simulated board is built from and what the firmware
-reads, so both cannot differ.
+Simulated board and firmware both use the configuration compiled from that file, so they cannot differ.
 """
 
 import copy
@@ -17,7 +16,7 @@ from consigne.cabinet.profiles import hardware_dir
 LOCKER = "L0001"
 MQTT_USER = LOCKER
 VARIABLE = "CONSIGNE_CABINET"
-"""Of the environment: read once, when this module is imported."""
+"""From the environment, read once when this module is imported."""
 
 _CABINET = open_cabinet(Path(os.environ.get(VARIABLE, "") or hardware_dir() / "cabinets" / "demo.toml"))
 _CONFIG = spelled_out(_CABINET, compile_cabinet(_CABINET)[0])
@@ -30,7 +29,7 @@ PSRAM: str = _CABINET.psram  # how it hangs on the chip, "" for none
 DIGITS: int = _CONFIG["digits"]
 LANGUAGE: str = _CONFIG["language"]
 KEYS: str = keys_of(_CONFIG["keypad"])
-TIMEZONE = "Europe/Paris"  # of the place where it stands
+TIMEZONE = "Europe/Paris"  # of the locker's place
 SERVICE: str = _CABINET.data["service"]
 DOOR_NAMES: tuple[str, ...] = tuple(door["name"] for door in _CONFIG["doors"])
 

@@ -46,10 +46,10 @@ class Part:
         board.parts.append(self)
 
     def power_on(self) -> None:
-        """The supply has come: take the state the data sheet gives after power-up."""
+        """The supply is on: take the state the data sheet gives after power-up."""
 
     def power_off(self) -> None:
-        """The supply has gone: what needs current stops, what is mechanical stays as it is."""
+        """The supply has gone: electrical functions stop, mechanical positions stay."""
 
 
 class Flash(Protocol):
@@ -94,7 +94,7 @@ class Board:
         self.unique_id = unique_id
         self.parts: list[Part] = []
         self.flash: dict[str, Flash] = {}
-        self.partitions = layout.PARTITIONS  # where each of them lies
+        self.partitions = layout.PARTITIONS  # the address of each partition
         self.radio = Radio(clock)
         self.ethernet = Ethernet(clock, self.pad, self.panic)
         self.heap = IdfHeap(self.radio)
@@ -120,8 +120,8 @@ class Board:
     def of(cls, config: Wiring, clock: Clock, psram: str | None = None) -> "Board":
         """The board that a device's configuration is made for.
 
-        ``psram`` None: as much as its chip can have.  Such an image has the fewest pins: what is right there
-        is right without.
+        ``psram`` None: as much as its chip can have.  That leaves the fewest pins, so wiring that is right
+        with it is also right without.
         """
         chip = CHIPS[config.get("board", "esp32")]
         return cls(clock, chip=chip.name, psram=chip.most_psram if psram is None else psram)
@@ -182,14 +182,14 @@ class Board:
 
     def measured_v(self, number: int) -> float:
         """What ``machine.ADC`` measures: ValueError where no ADC is.  One that Wi-Fi has taken reads 0,
-        and nobody is told (``ports/esp32/adc.c, madcblock_read_helper``; v1.25 raises ETIMEDOUT).
+        without an error (``ports/esp32/adc.c, madcblock_read_helper``; v1.25 raises ETIMEDOUT).
         """
         if number not in self.chip.adc1 | self.chip.adc2:
             raise ValueError("invalid pin")
         return 0.0 if number in self.chip.adc2 and self.radio.active else self.pin(number).volts
 
     def pwm(self, pin: int) -> Pwm:
-        """The PWM of a pin, made and given the pin when it is not its owner already."""
+        """The PWM of a pin; if the pin has another owner, a new PWM takes it."""
         pwm = self._pwms.get(pin)
         if pwm is None or not self._pads[pin].owned_by(pwm):
             pwm = self._pwms[pin] = Pwm(self.pad(pin))
@@ -215,7 +215,7 @@ class Board:
 
     # --- watchdog ------------------------------------------------------------
     def start_watchdog(self, timeout_ms: int) -> None:
-        """Start it; like the real one it cannot be stopped, only fed, until the next reset."""
+        """Start the watchdog; like the real one it cannot be stopped, only fed, until the next reset."""
         if timeout_ms <= 0:
             raise ValueError("WDT timeout too short")
         self.watchdog_ms = timeout_ms
@@ -262,17 +262,17 @@ class Board:
         self.on_reset(cause)
 
     def press_reset(self) -> None:
-        """The button at EN, or a modem line that drives it: the line of power-up, and looks like it."""
+        """The button at EN, or a modem line that drives EN: the chip reports it as a power-up."""
         self.reset(POWER_ON)
 
     def panic(self, why: str = "LoadProhibited") -> None:
-        """What the firmware cannot catch: the chip says why on its console and starts again."""
+        """A fault that firmware cannot catch: the chip prints the reason on its console and resets."""
         self.note("panic", why)
         self.reset(HARD)
 
     def stop_rmt(self, rmt: Rmt) -> bool:
         """``RMT.deinit``, also by its finaliser: from MicroPython v1.27 on an ESP32 whose ESP-IDF is older
-        than 5.5.2 waits for the end with interrupts off, and its interrupt watchdog bites
+        than 5.5.2 waits for the end of the pattern with interrupts off, and its interrupt watchdog fires
         (``ports/esp32/esp32_rmt.c, esp32_rmt_deactivate``).  False when the chip has panicked.
         """
         if self.chip.name == "esp32" and rmt.left_us > RMT_WAIT_US:

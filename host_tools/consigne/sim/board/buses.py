@@ -30,7 +30,7 @@ class I2CBus:
         self._devices: dict[int, I2CDevice] = {}
 
     def wire(self, scl: int, sda: int) -> None:
-        """Say which pins the wires end at; a controller on other pins finds nobody."""
+        """Set the pins where the wires end; a controller on other pins finds no device."""
         self.pins = scl, sda
 
     def attach(self, address: int, device: I2CDevice) -> None:
@@ -57,8 +57,8 @@ class I2CBus:
         return device
 
     def write(self, address: int, data: bytes) -> None:
-        """Raise OSError ENODEV without an acknowledge, of the address or of a byte: the port's driver knows
-        no difference (``ports/esp32/machine_i2c.c, machine_hw_i2c_transfer``).
+        """Raise OSError ENODEV if the address or a byte is not acknowledged: the port's driver does not tell
+        which (``ports/esp32/machine_i2c.c, machine_hw_i2c_transfer``).
         """
         if not self._device(address).write(data):
             raise OSError(errno.ENODEV, "data not acknowledged")
@@ -73,8 +73,8 @@ class I2CBus:
 class Spi:
     """One SPI controller: its pins, and whether it can be set up anew (``ports/esp32/machine_hw_spi.c``).
 
-    Its settings outlive a soft reset.  While another driver has a device on it, it cannot be given up, so set
-    up otherwise it is lost until the chip restarts.
+    Its settings outlive a soft reset.  While another driver has a device on it, the controller cannot be
+    freed: setting it up differently then makes it unusable until the chip restarts.
     """
 
     def __init__(self, pad: Callable[[int], Pad], shared: Callable[["Spi"], bool]) -> None:
@@ -140,7 +140,7 @@ class Uart:
         self.close()
 
     def wire(self, tx: int, rx: int) -> None:
-        """Say which pins of the chip the wires end at; opened on others it neither hears nor speaks."""
+        """Set the chip's pins where the wires end; on other pins the port neither receives nor sends."""
         self.pins = tx, rx
 
     # --- the chip's side ------------------------------------------------------------
@@ -176,7 +176,7 @@ class Uart:
         return self._tx_free_us
 
     def _heard(self, data: bytes, baud: int) -> None:
-        if baud == self.baud:  # not reset or reopened while it was on the wire
+        if baud == self.baud:  # unless reset or reopened while the bytes were on the wire
             for watcher in self._watchers:
                 watcher(data)
 
@@ -203,7 +203,7 @@ class Uart:
         if not self.connected:
             return
         if abs(rate - self.baud) > BAUD_TOLERANCE * self.baud:
-            value = (value * 0x35 + 0x9D) & 0xFF  # sampled at the wrong moments: other bits
+            value = (value * 0x35 + 0x9D) & 0xFF  # sampled at the wrong moments: wrong bits
         if len(self.rx) >= self.rxbuf:
             self.overruns += 1
         else:

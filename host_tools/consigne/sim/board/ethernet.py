@@ -4,10 +4,10 @@ States and their numbers are those of ``network.LAN.status()``.  What is at the 
 pins is a ``Phy``, and at the end of that a cable: a PHY on the chip's own controller by RMII, or a chip
 with a controller of its own, a W5500, on an SPI bus.
 
-The interface is made once (``ports/esp32/network_lan.c``, ``get_lan``): its netif comes before the chip
-is looked for, and stays when that does not answer.  A second one has the same key, which ESP-IDF refuses
-(``esp_netif_lwip.c``, ``esp_netif_new``); when the chip then answers, ``esp_netif_attach`` writes through
-the null pointer, and the ESP32 restarts.
+The interface is made once (``ports/esp32/network_lan.c``, ``get_lan``): its netif is created before the PHY
+is probed, and stays when the PHY does not answer.  A second one has the same key, which ESP-IDF refuses
+(``esp_netif_lwip.c``, ``esp_netif_new``); if the PHY answers at the second try, ``esp_netif_attach`` writes
+through the null pointer, and the ESP32 restarts.
 """
 
 from collections.abc import Callable
@@ -20,20 +20,20 @@ from .gpio import IN, OUT, PULL_UP, Channel, Pad
 
 ETH_INITIALIZED, ETH_STARTED, ETH_STOPPED, ETH_CONNECTED, ETH_DISCONNECTED, ETH_GOT_IP = range(6)
 
-# RMII has its pins for good (ESP32 Technical Reference Manual, "Ethernet MAC").
+# RMII's pins are fixed (ESP32 Technical Reference Manual, "Ethernet MAC").
 RMII_OUT = (19, 21, 22)  # TXD0, TX_EN, TXD1
 RMII_IN = (25, 26, 27)  # RXD0, RXD1, CRS_DV
 
 NEGOTIATION_US = 2_000_000  # 10/100 Mbit, half or full duplex
 DHCP_US = 500_000
 LINK_CHECK_US = 2_000_000  # ESP-IDF asks the PHY every two seconds
-POWER_SETTLES_US = 100_000  # the port waits so long behind the power pin, and everybody with it
-SOFTWARE_RESET_US = 100_000  # a W5500 without its version is asked for so long (``sw_reset_timeout_ms``)
+POWER_SETTLES_US = 100_000  # the port blocks this long after it has set the power pin
+SOFTWARE_RESET_US = 100_000  # how long a W5500 with a wrong version is polled (``sw_reset_timeout_ms``)
 
 
 @dataclass(frozen=True)
 class RmiiWires:
-    """A PHY's wires: its address and management pins, where its clock of 50 MHz is and who gives it."""
+    """A PHY's wires: its address and management pins, the pin of its 50 MHz clock and who drives that."""
 
     address: int
     mdc: int
@@ -44,7 +44,7 @@ class RmiiWires:
 
 @dataclass(frozen=True)
 class SpiWires:
-    """A W5500's wires; ``reset`` is -1 where the reset line is not the controller's."""
+    """A W5500's wires; ``reset`` is -1 where the controller does not drive the reset line."""
 
     sck: int
     mosi: int
@@ -67,7 +67,7 @@ class Phy(Protocol):
         """Whether the clock that it and the controller share is there."""
 
     def negotiate(self) -> None:
-        """Begin anew with whatever is at the other end of the cable."""
+        """Start a new negotiation with the other end of the cable."""
 
     @property
     def linked(self) -> bool:
@@ -88,7 +88,7 @@ class Ethernet:
         self.status = ETH_INITIALIZED
         self.opened = False
         self.bus: Spi | None = None
-        """The SPI bus that a chip of ours is a device of, and which is not given up while it is."""
+        """The SPI bus that our chip is a device on; it cannot be freed meanwhile."""
         self._has_netif = False
         self._channels: list[Channel] = []
         self._inputs: tuple[int, ...] = ()
@@ -99,7 +99,7 @@ class Ethernet:
 
     @property
     def connected(self) -> bool:
-        """What ``isconnected()`` says: an address was given, and the link has not gone since."""
+        """What ``isconnected()`` returns: there was a lease, and the link has stayed up since."""
         return self.active and self.status == ETH_GOT_IP
 
     def on_change(self, watcher: Callable[[bool], Any]) -> None:

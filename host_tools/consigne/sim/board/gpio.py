@@ -1,10 +1,10 @@
 """The pins of a chip and the peripherals that take them over: GPIO, PWM and RMT.
 
-A pad has one owner at a time: the peripheral that was configured last, as in the chip's output
-matrix.  Which pins there are is for ``cabinet.chips`` to say; those that carry flash or PSRAM refuse.  Some
-pins of the ESP32 are inputs without pulls: to drive one is a ``ValueError``; a pull asked for there is not
-made and nobody is told, for the port does not look at what ``gpio_pullup_en`` answers
-(``ports/esp32/machine_pin.c, machine_pin_obj_init_helper``).
+A pad has one owner at a time: the peripheral that was configured last, as in the chip's output matrix.  Which
+pins there are is for ``cabinet.chips`` to say; those that carry flash or PSRAM refuse.  Some pins of the
+ESP32 are inputs without pulls: to drive one is a ``ValueError``; a pull requested there is silently missing,
+since the port ignores the result of ``gpio_pullup_en`` (``ports/esp32/machine_pin.c,
+machine_pin_obj_init_helper``).
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ from .nets import Net
 IN, OUT, OPEN_DRAIN = 1, 3, 7  # the values of machine.Pin on the ESP32 port
 PULL_DOWN, PULL_UP = 1, 2
 IRQ_RISING, IRQ_FALLING = 1, 2
-CHIP = "chip"  # who drives and pulls a net from inside
+CHIP = "chip"  # the sources that drive and pull a net from inside the chip
 
 
 class Pad:
@@ -119,7 +119,7 @@ class Channel:
 
 
 class Pwm(Channel):
-    """A PWM output; its square wave is told to the net as a tone, not as edges."""
+    """A PWM output; the net gets its square wave as a tone, not as edges."""
 
     def set(self, freq_hz: int, duty_u16: int) -> None:
         """Drive ``freq_hz`` (1..40e6) at a duty of 0..65535; a duty of 0 is silence."""
@@ -131,8 +131,8 @@ class Pwm(Channel):
 class Rmt(Channel):
     """The remote-control peripheral: plays levels and durations by itself.
 
-    Once started nothing the processor does or fails to do lengthens the pattern; only a reset of
-    the chip or giving the pad to another peripheral cuts it short.
+    Once started, a pattern cannot be lengthened by the processor; only a reset of the chip, or giving the pad
+    to another peripheral, shortens it.
     """
 
     def __init__(self, clock: Clock, pad: Pad, resolution_hz: int, idle_level: int) -> None:

@@ -1,9 +1,9 @@
 """Electrical nets: wires that several things drive, pull and watch at once.
 
-A net's level follows from everything that acts on it: a driver that holds it low wins over one
-that holds it high (and is counted as a fight: on a real board something gets warm), drivers win
-over pull resistors, and a net that nothing acts on keeps the level it had.  Closed switches make
-several nets one, which is all that a key matrix is, ghost keys included.
+A net's level follows from everything that acts on it: a driver that holds it low wins over one that holds it
+high (and is counted as a fight: on a real board something gets warm), drivers win over pull resistors, and a
+net that nothing acts on keeps the level it had.  Closed switches join nets into one; that alone makes a key
+matrix, ghost keys included.
 """
 
 from collections.abc import Callable, Hashable, Sequence
@@ -15,8 +15,8 @@ Watcher = Callable[[int], Any]
 class Net:
     """One wire.
 
-    ``level`` is 0 or 1.  ``source`` names who drives: each source has one say, and gives it up
-    with ``None``.  Changes are told to watchers at once, in the order in which they subscribed.
+    ``level`` is 0 or 1.  ``source`` names the driver: each source holds one level, and releases it with
+    ``None``.  Changes are told to watchers at once, in the order in which they subscribed.
     """
 
     __slots__ = (
@@ -57,7 +57,7 @@ class Net:
         self._say(self._strong, source, level)
 
     def pull(self, source: Hashable, level: int | None) -> None:
-        """Pull with a resistor: counts only while nothing drives."""
+        """Pull with a resistor; it has an effect only while nothing drives."""
         self._say(self._weak, source, level)
 
     def _say(self, voices: dict[Hashable, int], source: Hashable, level: int | None) -> None:
@@ -95,7 +95,8 @@ class Net:
     def unwatch(self, watcher: Watcher) -> None:
         self._watchers.remove(watcher)
 
-    # --- tones and voltages: what a square wave of kHz or an analogue level would be too slow as edges ----
+    # --- tones and voltages: for square waves of kHz, which edges would make too slow, and for analogue
+    # levels ----
     @property
     def tone(self) -> tuple[int, int] | None:
         """``(freq_hz, duty_u16)`` while a PWM drives this net, else None."""
@@ -120,7 +121,7 @@ class Net:
         return 3.3 * self.level if self._volts is None else self._volts
 
     def set_source(self, source: Callable[[], float]) -> None:
-        """Have ``source()`` say the voltage each time an ADC measures."""
+        """Have ``source()`` give the voltage each time an ADC measures."""
         self._source = source
 
     def set_volts(self, volts: float | None) -> None:
@@ -161,7 +162,7 @@ def _resolve(nets: list[Net]) -> tuple[int | None, bool]:
 
 
 def settle(net: Net) -> None:
-    """Work out the level of a net and all that is tied to it, then tell who watches."""
+    """Find the level of a net and all nets tied to it, then call their watchers."""
     nets = net._component()
     level, fight = _resolve(nets)
     net.fights += fight
@@ -172,7 +173,7 @@ def settle(net: Net) -> None:
         one.level = level
     for one in changed:
         for watcher in tuple(one._watchers):
-            if one.level == level:  # an earlier watcher may have changed it again and told everybody
+            if one.level == level:  # an earlier watcher may have changed it again, which called all watchers
                 watcher(level)
 
 

@@ -13,9 +13,9 @@ STAT_IDLE, STAT_CONNECTING, STAT_WRONG_PASSWORD, STAT_NO_AP_FOUND, STAT_GOT_IP =
 class Radio:
     """A station.  ``air`` is the outside: whether the access point can be heard.
 
-    The states and their numbers are those of ``network.WLAN.status()`` on the ESP32 port.
-    ``ssid`` and ``password`` None accept any; ``rssi_dbm`` is what the station reports.  ``let_go``: the
-    access point has let go of the station, and the event by which the port learns it has not come yet.
+    The states and their numbers are those of ``network.WLAN.status()`` on the ESP32 port.  ``ssid`` and
+    ``password`` None accept any; ``rssi_dbm`` is what the station reports.  ``let_go``: the access point has
+    dropped the station, but the port has not got the event yet.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -23,7 +23,7 @@ class Radio:
         self.air = True
         self.let_go = False
         self.without_memory = False
-        """Whether the chip's own memory is too small for what the driver takes next."""
+        """Fault: the chip's internal memory is too small for the driver."""
         self._has_netif = self._is_set_up = False
         self.rssi_dbm = -60
         self.ssid: str | None = None
@@ -54,8 +54,8 @@ class Radio:
                 watcher(self.connected)
 
     def set_up(self) -> bool:
-        """``network.WLAN()``: the driver takes its memory once.  OSError when there is none, and the chip
-        aborts, which this says by True, when it is tried again: the netif is there already
+        """``network.WLAN()``: the driver takes its memory once.  OSError when there is none.  A second try
+        aborts the chip, since the netif exists already; then this returns True
         (``ports/esp32/network_wlan.c``, ``esp_initialise_wifi``).
         """
         if self._is_set_up:

@@ -35,7 +35,7 @@ Handlers = dict[int, Callable[[int, bytes], bytes | None]]
 class Port:
     """Carries out posts and questions on a board; hands interrupts to ``push(op, number, value)``.
 
-    ``closed`` is set once the firmware behind it is gone; nothing it still said counts then.
+    ``closed`` is set once the firmware behind it is gone; its remaining messages are ignored then.
     ``busy_us`` is set by a question that keeps the processor waiting (flash and I2C do); the
     ground lets that time pass before the firmware goes on.  ``more`` are handlers of the ground's own.
     """

@@ -1,14 +1,14 @@
-"""The system clock of the simulated chip, and mbedTLS in the interpreter's process told to go by it.
+"""The system clock of the simulated chip, which mbedTLS in the interpreter's process is made to use.
 
 The system time of an ESP32 begins with the power, and ``machine.RTC`` sets it (ESP-IDF, ``settimeofday``).
-Here it differs from the computer's by as many microseconds as eight bytes of a file say.  They outlive a
-reset, as the chip's time does, and lie in the memory of the interpreter's process, where
+Here eight bytes of a file hold its difference from the computer's time, in microseconds.  They outlive a
+reset, as the chip's time does.  The file is mapped into the interpreter's process, where
 ``shim/_calendar.py`` reads and sets them.
 
 The ESP32 port gives mbedTLS a clock of its own (``ports/esp32/main.c``, ``platform_mbedtls_time``): the
 system time and 30 years, for the port counts from 2000.  In the unix port mbedTLS, and nothing else, calls
-``time`` of the C library, through a slot in the interpreter's table of foreign functions: ``redirect`` puts
-a function there that counts as the port's does.
+``time`` of the C library, through a slot in the interpreter's table of foreign functions: ``redirect`` puts a
+function there that returns the port's time.
 """
 
 import ctypes
@@ -21,8 +21,8 @@ import time
 from pathlib import Path
 
 FROM_1970_TO_2000_S = 946_684_800
-DESCRIPTOR = "CONSIGNE_CLOCK_FD"  # for the interpreter's process: the file
-ADDRESS = "CONSIGNE_CLOCK_AT"  # for the interpreter: where that lies in memory
+DESCRIPTOR = "CONSIGNE_CLOCK_FD"  # for the interpreter's process: descriptor of the file
+ADDRESS = "CONSIGNE_CLOCK_AT"  # for the interpreter: the address where it is mapped
 BYTES = 8
 _UNSIGNED = 1 << 64  # ESP-IDF counts microseconds in 64 bits without a sign
 
@@ -36,22 +36,22 @@ class ChipClock:
         self.power_on()
 
     def power_on(self) -> None:
-        """The time begins at nought, which is 2000-01-01."""
+        """The time begins at zero, which is 2000-01-01."""
         os.pwrite(self.descriptor, struct.pack("<Q", -(time.time_ns() // 1000) % _UNSIGNED), 0)
 
     def unix_s(self) -> int:
-        """What time it is by the chip: what mbedTLS sees."""
+        """The chip's time, which mbedTLS sees."""
         (ahead_us,) = struct.unpack("<Q", os.pread(self.descriptor, BYTES, 0))
         return system_us(ahead_us) // 1_000_000 + FROM_1970_TO_2000_S
 
 
 def system_us(ahead_us: int) -> int:
-    """Microseconds of the chip's system time, ``ahead_us`` being what the eight bytes hold."""
+    """Microseconds of the chip's system time; ``ahead_us`` is the content of the eight bytes."""
     return (time.time_ns() // 1000 + ahead_us) % _UNSIGNED
 
 
 def redirect(library: str) -> None:
-    """Have mbedTLS in ``library``, loaded in this process, go by the chip's clock, where there is one."""
+    """Make mbedTLS in ``library``, loaded in this process, use the chip's clock, if there is one."""
     if DESCRIPTOR not in os.environ or sys.platform != "linux":
         return
     memory = mmap.mmap(int(os.environ[DESCRIPTOR]), BYTES)
@@ -66,7 +66,7 @@ def redirect(library: str) -> None:
     os.environ[ADDRESS] = str(ctypes.addressof(ahead_us))
 
 
-_kept: list[object] = []  # what C holds addresses of, for as long as the process lives
+_kept: list[object] = []  # objects whose addresses C holds until the process ends
 
 
 def patch(library: str, name: bytes, address: int) -> None:

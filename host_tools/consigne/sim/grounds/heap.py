@@ -1,7 +1,7 @@
-"""The heap of a virtual interpreter: how full it is, and how long it stands still to sweep it.
+"""The heap of a virtual interpreter: how full it is, and how long a garbage collection stops the interpreter.
 
-CPython counts references and has nothing to sweep; what a program would have left behind on MicroPython is
-reckoned by time and by interrupts.
+CPython counts references and needs no collection; the garbage of a program on MicroPython is estimated from
+time and from the number of interrupts.
 """
 
 from collections.abc import Callable
@@ -17,14 +17,13 @@ class Heap:
     sweep_us
         How long the interpreter stands still for a sweep.
     live_bytes, room_bytes
-        What the program holds on to, and what is free behind a sweep.
+        What the program holds, and what is free after a sweep.
     bytes_per_s, bytes_per_interrupt
-        What it leaves behind.
+        The garbage it makes.
     sweeps
         When a sweep began, by the board's clock.
     overrun
-        How often less was free than was left behind: an interpreter would have swept there, whatever it was
-        about to do.
+        How often the garbage exceeded the free memory: there a real interpreter would have collected at once.
     """
 
     sweep_us: int = 0

@@ -29,7 +29,7 @@ class TimeoutError(Exception):
 
 @types.coroutine
 def _park() -> Generator[None, None, None]:
-    """Give the processor away; whoever parks has put itself where somebody finds it."""
+    """Suspend the running task, which has put itself into a queue before."""
     yield
 
 
@@ -62,9 +62,9 @@ class Task:
         self.throw: BaseException | None = None
         self.waiters: deque[Task] = deque()
         self.callbacks: list[Callable[[Task], None]] = []
-        self.entry: list[Any] | None = None  # its place among those that run at a time
-        self.queue: deque[Task] | None = None  # its place among those waiting for something
-        self.overdue = False  # it went on because its time was up, not because of what it waited for
+        self.entry: list[Any] | None = None  # its entry in the heap of timed tasks
+        self.queue: deque[Task] | None = None  # the queue it waits in
+        self.overdue = False  # it was resumed by its time limit, not by the event it waited for
         self.child: Task | None = None  # the task it awaits
 
     def done(self) -> bool:
@@ -148,13 +148,13 @@ class Kernel:
         """Let a parked task go on."""
         task.queue = None
         if task.entry is not None and task.entry[0] <= self._now_us():
-            return  # its time was up before: it goes on as one that waited in vain
+            return  # its time limit passed earlier: it is resumed as timed out
         self._schedule(task, self._now_us())
         if self.current is None:
             self._alarm()
 
     def _schedule(self, task: Task, at_us: int, is_limit: bool = False) -> None:
-        """As on MicroPython one queue holds all, ordered by when each may run, then by who came first."""
+        """As on MicroPython, one queue holds all tasks, ordered by time, then by arrival."""
         if task.entry is not None:
             task.entry[2] = None
         self._order += 1
@@ -177,7 +177,7 @@ class Kernel:
         await _park()
 
     async def wait_in_for(self, queue: "deque[Task]", duration_us: int) -> bool:
-        """Park in a queue for so long at most; True when the time was up."""
+        """Park in a queue for at most ``duration_us``; True on timeout."""
         task = self.running()
         task.queue = queue
         queue.append(task)
@@ -206,7 +206,7 @@ class Kernel:
         return main.value
 
     def _next(self) -> Task | None:
-        """Take the task whose turn it is; if none is due, idle until one may be."""
+        """Take the next task that is due; if there is none, idle until one may be."""
         due = self._due
         while due and due[0][2] is None:
             heapq.heappop(due)
@@ -226,7 +226,7 @@ class Kernel:
         return task
 
     def _step(self, task: Task) -> None:
-        if task.finished:  # was put here to see whether anybody awaits its failure
+        if task.finished:  # scheduled once more to see whether anybody awaits its error
             if not task.awaited and task.error is not None:
                 self._unawaited(task, task.error)
             return
@@ -261,7 +261,7 @@ class Kernel:
             self._report(str(context["message"]), error)
 
     def drop_all(self) -> None:
-        """Throw every task away, as a reset does; what their ``finally`` blocks try is of no effect."""
+        """Drop every task, as a reset does; their ``finally`` blocks have no effect on the board."""
         self.dead = True
         for task in list(self._tasks):
             try:

@@ -19,7 +19,7 @@ from typing import Any
 from .heap import Heap
 
 PERIOD = 1 << 30  # of ticks_ms and ticks_us on a 32-bit port
-TICKS_START_MS = PERIOD - 20_000  # so that every run sees them wrap 20 s after it started
+TICKS_START_MS = PERIOD - 20_000  # so that in every run the ticks wrap after 20 s
 EPOCH_2000_S = 946_684_800  # an ESP32 without a clock chip wakes up on 2000-01-01
 
 SHARED = "array binascii cmath collections errno hashlib heapq io json math platform re select struct".split()
@@ -179,7 +179,7 @@ def sys_module(
 
 
 def gc_module(heap: Heap) -> types.ModuleType:
-    """``gc`` of a heap that is reckoned."""
+    """``gc`` of the estimated heap."""
     return module(
         "gc",
         collect=heap.collect,
@@ -209,7 +209,7 @@ def socket_module() -> types.ModuleType:
                 raise OSError(95, "a blocking socket would stop the virtual clock")
 
         def connect(self, address: tuple[str, int]) -> None:
-            """Wherever to: nobody is there."""
+            """Accepts any address: nobody is there."""
 
         def send(self, data: bytes) -> int:
             return len(data)
@@ -218,7 +218,7 @@ def socket_module() -> types.ModuleType:
             raise OSError(11, "nothing has come")
 
         def close(self) -> None:
-            """There is nothing to let go of."""
+            """Nothing to close."""
 
     return module("socket", socket=Socket, getaddrinfo=getaddrinfo, AF_INET=2, SOCK_STREAM=1, SOCK_DGRAM=2)
 

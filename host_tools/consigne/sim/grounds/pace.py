@@ -1,17 +1,16 @@
-"""The time that a simulated board and its interpreter share; it stands while either waits for a processor.
+"""The time that a simulated board and its interpreter share; it stops while either waits for a processor.
 
-A busy machine lets a process wait for tens of milliseconds, in which a simulated keypad would go on sending
-bits that no chip is late for.  So the board's time is not the machine's.  It is reckoned from a page of
-memory that both map:
+On a busy machine a process may wait tens of milliseconds for a processor.  A simulated keypad would go on
+sending bits meanwhile, and the firmware would be late for them as no chip is.  So the board's time is not the
+machine's.  It is computed from a page of memory that both map:
 
-- while the interpreter computes, time is the processor time it has used;
-- while it waits (``poll``, ``usleep``), time goes on as the wall's does, up to when it wants to be woken,
-  once the board has read all that was written to it;
-- while it waits for an answer of the board, time stands, unless the answer takes its time by itself;
-- while a push or an answer is on its way to an interpreter that waits for it, time stands;
-- it never passes what is due on the board before that has happened.
+- while the interpreter computes, time is the processor time it has used; - while it waits (``poll``,
+``usleep``), time runs like wall-clock time up to its wake-up time, once the board has read everything written
+to it; - while it waits for an answer of the board, time stops, unless the answer itself takes time; - while a
+push or an answer is on its way to an interpreter that waits for it, time stops; - it never passes the board's
+next due event before that has happened.
 
-On a machine with nothing else to do this is the wall's time, but for tens of microseconds.  ``SharedTime``
+On an idle machine this is wall-clock time, except for tens of microseconds.  ``SharedTime``
 is the interpreter's side: ``romboot.py`` puts it between MicroPython and the C library.  ``pacedclock.py`` is
 the board's side.
 """
@@ -23,11 +22,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-DESCRIPTOR = "CONSIGNE_PACE_FD"  # for the interpreter's process: the page
-SOCKET = "CONSIGNE_BOARD_FD"  # and the wire to the board
+DESCRIPTOR = "CONSIGNE_PACE_FD"  # for the interpreter's process: descriptor of the page
+SOCKET = "CONSIGNE_BOARD_FD"  # and of the wire to the board
 FAR_US = 1 << 62
 ABSENT, STARTING, RUNNING, WAITING, SLEEPING, ASKING = range(6)
-"""What the interpreter does.  What the board sends wakes it from WAITING, not from SLEEPING."""
+"""States of the interpreter.  Data from the board wakes it from WAITING, not from SLEEPING."""
 _POLLIN, _POLLOUT = 1, 4
 _CLOCK_MONOTONIC = 1
 
@@ -39,16 +38,16 @@ class Page(ctypes.Structure):
         # Written by the interpreter, by the board while there is none.
         ("turn", ctypes.c_int64),  # rises by two with each change of the next four; odd while they change
         ("state", ctypes.c_int64),
-        ("base_us", ctypes.c_int64),  # the time at the last change, with ``lost_us`` of then added
-        ("ref_ns", ctypes.c_int64),  # at the last change: processor time in RUNNING, the machine's clock else
+        ("base_us", ctypes.c_int64),  # the time at the last change, plus ``lost_us`` at that time
+        ("ref_ns", ctypes.c_int64),  # at the last change: processor time if RUNNING, else the machine's clock
         ("until_us", ctypes.c_int64),  # WAITING, SLEEPING: when to wake
         ("sent_bytes", ctypes.c_int64),  # to the board
         # Written by the board.
         ("received_bytes", ctypes.c_int64),
-        ("limit_us", ctypes.c_int64),  # what is due next
-        ("lost_us", ctypes.c_int64),  # for how long time stood because the board was late
-        ("held_turn", ctypes.c_int64),  # in this turn time stands ...
-        ("held_us", ctypes.c_int64),  # ... here
+        ("limit_us", ctypes.c_int64),  # when the board's next event is due
+        ("lost_us", ctypes.c_int64),  # how long time has stopped because the board was late
+        ("held_turn", ctypes.c_int64),  # in this turn time stops ...
+        ("held_us", ctypes.c_int64),  # ... at this value
     )
 
 
@@ -58,7 +57,7 @@ def mapped(descriptor: int) -> Page:
 
 
 class SharedTime:
-    """The interpreter's side of the page: its clock, and what it does when it has nothing to do."""
+    """The interpreter's side of the page: its clock, and its waiting."""
 
     def __init__(self, page: Page, board_fd: int) -> None:
         self._page = page
@@ -66,13 +65,13 @@ class SharedTime:
         self._libc = ctypes.CDLL(None, use_errno=True)
         self._now_us: int = page.base_us - page.lost_us
         self._until_us = FAR_US
-        self._functions: list[object] = []  # what C holds addresses of
+        self._functions: list[object] = []  # C holds their addresses
         self._run()
 
     def functions(self) -> dict[bytes, int]:
-        """The addresses of what takes the place of the C library's functions, by their names.
+        """The addresses of the functions that replace the C library's, by their names.
 
-        They are good as long as this object lives.
+        They are valid as long as this object lives.
         """
         pointer, size, number = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
         replacements: tuple[tuple[Callable[..., int], Any, tuple[Any, ...]], ...] = (
@@ -102,7 +101,7 @@ class SharedTime:
         return self._now_us
 
     def _waited(self) -> int:
-        """What time it has become while waiting."""
+        """The time now, while waiting."""
         page = self._page
         if page.held_turn == page.turn:
             now_us: int = page.held_us
@@ -173,7 +172,7 @@ class SharedTime:
         return self._sleep(SLEEPING, duration_us, self._libc.usleep)
 
     def _select(self, count: int, reads: int, writes: int, errors: int, timeout: Any) -> int:
-        """``time.sleep`` is a select of nothing; as on Linux, what is left is written back."""
+        """``time.sleep`` is a select without descriptors; as on Linux, the time left is written back."""
         if count or not timeout:
             result: int = self._libc.select(count, reads, writes, errors, timeout)
             return result
@@ -182,7 +181,7 @@ class SharedTime:
         return result
 
     def _read(self, descriptor: int, into: int, count: int) -> int:
-        """Of the board an answer, of the console what is typed; nothing else of ours blocks."""
+        """Read an answer of the board or console input, the only reads of ours that block."""
         if descriptor == self._board_fd:
             self._rest(ASKING, None)
         elif descriptor == 0:
@@ -202,7 +201,7 @@ class SharedTime:
             page.sent_bytes -= count - max(0, written)
             return written
         waits = not self._has_room(descriptor)
-        if waits:  # the board takes no more for now: its line is slow, or nobody reads
+        if waits:  # the board takes no more now: its line is slow, or nobody reads
             self._rest(SLEEPING, None)
         written = self._libc.write(descriptor, data, count)
         if waits:
@@ -215,9 +214,9 @@ class SharedTime:
 
 
 def redirect(patch: Callable[[bytes, int], None]) -> None:
-    """Have the interpreter in this process go by the board's time, where there is one.
+    """Make the interpreter in this process use the board's time, if there is one.
 
-    ``patch(name, address)`` puts a function in the place of one of the C library.
+    ``patch(name, address)`` replaces a function of the C library.
     """
     if DESCRIPTOR not in os.environ:
         return
@@ -227,4 +226,4 @@ def redirect(patch: Callable[[bytes, int], None]) -> None:
         patch(name, address)
 
 
-_kept: list[SharedTime] = []  # for as long as the process lives
+_kept: list[SharedTime] = []  # kept until the process ends

@@ -1,4 +1,4 @@
-"""The board's side of the time it shares with an interpreter (``pace.py``); without one, the machine's."""
+"""The board's side of the time shared with an interpreter (``pace.py``); without one, machine time."""
 
 import os
 import tempfile
@@ -11,8 +11,8 @@ from typing import Any
 from ..clock import Clock
 from .pace import ABSENT, ASKING, FAR_US, RUNNING, SLEEPING, STARTING, WAITING, mapped
 
-LATE_US = 1_000  # so late a callback may run, and time goes on; beyond that it stood still
-STANDING_US = 200  # between two looks at a time that may stand
+LATE_US = 1_000  # a callback may run this late; time that passed beyond it does not count
+STANDING_US = 200  # between two looks at a time that may have stopped
 
 
 class PacedClock(Clock):
@@ -31,8 +31,8 @@ class PacedClock(Clock):
         self._pid = 0
         self._keeps_page = True
         self._floor_us: int = 0
-        self._at_us: int | None = None  # while a callback runs: when it was due
-        self._flow: tuple[int, int] | None = None  # from this time and machine's clock on time just flows
+        self._at_us: int | None = None  # while a callback runs: the time it was due
+        self._flow: tuple[int, int] | None = None  # board time and machine clock when time began to flow
         self._owner = 0
         self._change(ABSENT, 0)
         self._posted: deque[Callable[[], Any]] = deque()
@@ -50,11 +50,11 @@ class PacedClock(Clock):
         now_us = self._reckoned()
         now_us = max(self._floor_us, now_us if due_us is None else min(now_us, due_us))
         if owned:
-            self._floor_us = now_us  # what the board has seen is not earlier at the next look
+            self._floor_us = now_us  # time that the board has seen never goes back
         return now_us
 
     def _reckoned(self) -> int:
-        """What time it would be if nothing were due on the board."""
+        """The time if nothing were due on the board."""
         page = self._page
         lost_us: int = page.lost_us
         if self._flow is not None:
@@ -65,7 +65,7 @@ class PacedClock(Clock):
         start_us: int = page.base_us - lost_us
         until_us: int = page.until_us
         if turn & 1 or turn != page.turn:
-            return self._floor_us  # it changes at this moment, or was stopped in the middle of that
+            return self._floor_us  # a change is under way, or was stopped in the middle
         if page.held_turn == turn:
             held_us: int = page.held_us
             return held_us
@@ -77,14 +77,14 @@ class PacedClock(Clock):
         return min(start_us + (time.monotonic_ns() - start_ns) // 1000, until_us)
 
     def _computed_us(self, ref_ns: int) -> int:
-        """Processor time of the interpreter since that was ``ref_ns``."""
-        try:  # the number of its clock as in Linux's clock_getcpuclockid(3)
+        """Processor time the interpreter has used since it was ``ref_ns``."""
+        try:  # the clock's number as in Linux's clock_getcpuclockid(3)
             return (time.clock_gettime_ns(~self._pid << 3 | 2) - ref_ns) // 1000
         except OSError:  # it has ended
             return 0
 
     def _change(self, state: int, now_us: int) -> None:
-        """What the interpreter writes, while it does not."""
+        """Write the page for an interpreter that does not."""
         page = self._page
         page.turn = (page.turn | 1) + 1
         page.state = state
@@ -93,7 +93,7 @@ class PacedClock(Clock):
         page.until_us = FAR_US
 
     def _stand_at(self, now_us: int) -> None:
-        """It is ``now_us``: for an interpreter that waits until it wakes, for one that computes from now."""
+        """Set the time to ``now_us``: fixed until a waiting interpreter wakes; else it runs on from there."""
         page = self._page
         turn, state = page.turn, page.state
         if state in (WAITING, ASKING):
@@ -106,13 +106,13 @@ class PacedClock(Clock):
 
     # --- what the ground tells ---------------------------------------------------------------------
     def starts(self) -> None:
-        """An interpreter is about to start: what that takes on this computer is no time of the board."""
+        """An interpreter is about to start: the board's time stops while this computer starts it."""
         self._flow = None
         self._page.sent_bytes = self._page.received_bytes = 0
         self._change(STARTING, self.now_us())
 
     def started(self, pid: int, keeps_page: bool = True) -> None:
-        """The interpreter runs.  One that does not write the page has the machine's time until it ends."""
+        """The interpreter runs.  If it does not write the page, time is the machine's until it ends."""
         self._pid = pid
         self._keeps_page = keeps_page
         if not keeps_page:
@@ -125,11 +125,11 @@ class PacedClock(Clock):
         self._change(ABSENT, now_us)
 
     def flows(self) -> None:
-        """Time goes on as the machine's whatever the interpreter does: it is stopped, or kept busy."""
+        """Let time run with the machine's clock: the interpreter is stopped, or a slow operation runs."""
         self._flow = (self.now_us() + self._page.lost_us, time.monotonic_ns())
 
     def paced(self) -> None:
-        """The interpreter goes on: from here on time is reckoned by what it does."""
+        """The interpreter goes on: from now on its work determines the time."""
         if self._flow is None or not self._keeps_page:
             return
         now_us = self.now_us()
@@ -137,12 +137,12 @@ class PacedClock(Clock):
         self._stand_at(now_us)
 
     def sends(self) -> None:
-        """Something is about to be sent: time stands until an interpreter that waits has woken."""
+        """Something is about to be sent: time stops until a waiting interpreter has woken."""
         if self._page.state in (WAITING, ASKING) and self._flow is None:
             self._stand_at(self.now_us())
 
     def received(self, count: int) -> None:
-        """So many bytes were read, and what they told was done: that was before the interpreter waited."""
+        """``count`` bytes were read and acted on, as of the time before the interpreter waited."""
         page = self._page
         turn, state = page.turn, page.state
         base_us: int = page.base_us
@@ -150,7 +150,7 @@ class PacedClock(Clock):
         if page.sent_bytes == page.received_bytes + count and state in (WAITING, SLEEPING):
             now_us = self.now_us()
             late_us = (time.monotonic_ns() - ref_ns) // 1000
-            # In another turn by now, ``ref_ns`` may be its processor time: then nothing is known of a delay.
+            # If the turn has changed, ``ref_ns`` may be processor time: the delay is unknown then.
             if late_us > LATE_US and page.held_turn != turn and page.turn == turn and not turn & 1:
                 page.lost_us += base_us - page.lost_us + late_us - now_us
         page.received_bytes += count
@@ -167,7 +167,7 @@ class PacedClock(Clock):
             if self._bell_in >= 0:
                 try:
                     os.write(self._bell_in, b"!")
-                except BlockingIOError:  # full of unread bells: it rings already
+                except BlockingIOError:  # the pipe is full of wake-ups already
                     return
 
     def run_due(self) -> int | None:
@@ -192,7 +192,7 @@ class PacedClock(Clock):
             self._run_late(max(due_us, self._floor_us), now_us)
 
     def _run_late(self, due_us: int, now_us: int) -> None:
-        """Run the next callback as if it were ``due_us``, when all else says ``now_us``."""
+        """Run the next callback with ``due_us`` as its time, although it is ``now_us`` already."""
         if now_us - due_us > LATE_US:
             self._page.lost_us += now_us - due_us
         self._floor_us = self._at_us = due_us

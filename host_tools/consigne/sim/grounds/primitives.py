@@ -114,7 +114,7 @@ class Combinators:
         try:
             await task
         except CancelledError:
-            pass  # it is the one just ordered
+            pass  # it is the cancellation just requested
         raise TimeoutError
 
     async def gather(self, *awaitables: Awaitable, return_exceptions: bool = False) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Ground 1 and its thread: the firmware in a real MicroPython process beside a board that shares its time.
+"""Ground 1 and its thread: the firmware in a real MicroPython process, and a board that shares its time.
 
 One thread owns the board: it waits for the interpreter's messages, for what it prints, for
 physics that falls due and for calls posted by other threads.
@@ -27,13 +27,13 @@ from .pacedclock import PacedClock
 
 LAUNCHER = Path(__file__).parents[1] / "shim" / "launch.py"
 ROM_BOOT = Path(__file__).with_name("romboot.py")
-READ_BYTES = 65_536  # of the wire at once; a message may come in pieces whatever this is
+READ_BYTES = 65_536  # read from the wire at once; a message may be split at any size
 UNSENT_MAX = 65536
 LINE_MAX = 2000
 STDOUT, PROMPT = (
     "stdout",
     "prompt",
-)  # in the board's log: what programs print, and what tools are answered
+)  # names in the board's log: output of programs, answers to tools
 T = TypeVar("T")
 
 
@@ -60,7 +60,7 @@ class MicroPythonGround:
     """Runs ``main.py`` of ``firmware`` in ``directory`` with a heap of ``heap_kb``."""
 
     keeps_page = True
-    """Whether its interpreter shares the board's time, see ``pace.py``."""
+    """Whether the interpreter shares the board's time, see ``pace.py``."""
 
     def __init__(
         self, board: Board, directory: Path, firmware: Path | None, heap_kb: int, from_source: bool = False
@@ -117,7 +117,7 @@ class MicroPythonGround:
         self._framing = Framing(self._port)
 
     def _command(self) -> list[str]:
-        """From images in mapped memory, as on a board; or from the sources, to debug them."""
+        """Run images in mapped memory, as on a board; or the sources, to debug them."""
         command = [sys.executable, str(ROM_BOOT), str(self._heap_kb), str(LAUNCHER)]
         if self._from_source:
             return [*command, "--", str(LAUNCHER.parent), str(self._firmware)]
@@ -138,7 +138,7 @@ class MicroPythonGround:
         self._port.closed = True
         process.kill()
         process.wait()
-        self._clock.ended()  # only now: until it is gone it writes into the page what it does
+        self._clock.ended()  # only now: until its end the process writes to the page
         self._read_output()
         self._close()
 
@@ -162,7 +162,7 @@ class MicroPythonGround:
 
     # --- the thread's side ------------------------------------------------------------
     def files(self) -> tuple[list[Any], list[Any]]:
-        """What to wait for: readable and writable."""
+        """The files to wait for: readable and writable."""
         if self._process is None or self._socket is None:
             return [], []
         return [self._socket, self._process.stdout], [self._socket] if self._unsent else []
@@ -171,7 +171,7 @@ class MicroPythonGround:
         """Handle what ``select`` found."""
         sock = self._socket
         if self._process is not None and self._process.stdout in ready:
-            self._read_some()  # not all: a program may print faster than it can be read
+            self._read_some()  # only some: a program may print faster than this reads
         if sock is None or sock not in ready:
             return
         try:
@@ -187,7 +187,7 @@ class MicroPythonGround:
         if port.closed:
             return
         self._clock.received(len(data))
-        if answer and port.busy_us:  # half a message is no question yet
+        if answer and port.busy_us:  # only a whole question has an answer and takes time
             self._clock.flows()
             self._clock.call_in(port.busy_us, self._send_for, port, answer)
         else:
@@ -199,7 +199,7 @@ class MicroPythonGround:
             self._send(data)
 
     def _push(self, op: int, number: int, value: int) -> None:
-        if len(self._unsent) < UNSENT_MAX:  # beyond that it is frozen, and interrupts are lost
+        if len(self._unsent) < UNSENT_MAX:  # at this many it must be frozen, so interrupts are lost
             self._send(push_frame(op, number, value))
 
     def _send(self, data: bytes) -> None:
@@ -216,7 +216,7 @@ class MicroPythonGround:
             sent = self._socket.send(self._unsent)
         except BlockingIOError:
             return
-        except (BrokenPipeError, ConnectionResetError):  # it ended; reading will tell
+        except (BrokenPipeError, ConnectionResetError):  # the process ended; the next read reports it
             self._unsent.clear()
             return
         del self._unsent[:sent]
@@ -230,12 +230,12 @@ class MicroPythonGround:
         self.on_end(f"the firmware ended with exit status {code}")
 
     def _read_output(self) -> None:
-        """All that was printed; the interpreter prints no more, or waits for an answer."""
+        """Read all that was printed; the interpreter has ended, or waits for an answer."""
         while self._read_some():
             pass
 
     def _read_some(self) -> bool:
-        """Some of what was printed; False when there is no more."""
+        """Read some of the output; False when there is no more."""
         assert self._process and self._process.stdout
         try:
             data = os.read(self._process.stdout.fileno(), 65536)

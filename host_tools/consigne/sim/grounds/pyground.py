@@ -1,9 +1,9 @@
 """Ground 2: the firmware on CPython under virtual time.
 
-The firmware's files are executed in a module graph of their own, with the modules a device has
-bound to one board and one virtual clock, so many lockers live in one process.  The firmware runs
-in a greenlet: when it waits, whoever drives the clock goes on; when the board dies, the greenlet
-is thrown away where it stands.
+The firmware's files are executed in a module graph of their own, with the modules a device has bound to one
+board and one virtual clock, so many lockers live in one process.  The firmware runs in a greenlet: when it
+waits, the code that drives the clock goes on; when the board loses power, the greenlet is killed wherever it
+is.
 """
 
 import random
@@ -91,13 +91,13 @@ class Interpreter:
             self._ground.ended(text)
 
     def resume(self) -> None:
-        """Go on with the firmware; called by the clock."""
+        """Continue the firmware; called by the clock."""
         if not self.dead:
             self.greenlet.parent = getcurrent()
             self.greenlet.switch()
 
     def kill(self) -> None:
-        """Stop it where it stands; raises PowerLost when called from the firmware itself."""
+        """Stop the firmware at once; when called from inside it, PowerLost is raised there."""
         if self.dead:
             return
         if self._line:
@@ -121,13 +121,13 @@ class Interpreter:
             raise PowerLost
 
     def _sleep_us(self, duration_us: int) -> None:
-        if getcurrent() is self.greenlet:  # in an interrupt there is nobody to wait for
+        if getcurrent() is self.greenlet:  # an interrupt handler cannot wait
             until_us = self._clock.now_us() + duration_us
             while self._clock.now_us() < until_us:
                 self._wait(until_us)
 
     def _stall(self, duration_us: int) -> None:
-        """Stand still: interrupts wait, as many as there is room for."""
+        """Block the interpreter: interrupts are queued, as many as there is room for."""
         self._depth += 1
         try:
             self._sleep_us(duration_us)
@@ -195,7 +195,7 @@ class Interpreter:
         if op != _ops.PUSH_LEVELS:
             self._ground.heap.interrupted()
         handler = self._handlers.get(op)
-        if handler is None:  # machine was never imported: no interrupt is set up
+        if handler is None:  # ``machine`` was never imported, so no interrupt is set up
             return
         try:
             handler(number, value)

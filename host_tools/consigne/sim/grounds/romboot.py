@@ -1,12 +1,12 @@
 """Runs MicroPython with images in "flash": mapped memory that is not heap, as on a board.
 
-Usage: ``python romboot.py <heap kB> <script> <file> [<file> ..] [-- <argument> ..]``.  The interpreter of
-the unix port is a library in this process, so it can be told where each file lies in memory: the script
-gets ``<address> <bytes>`` of each as its arguments, and mounts images with ``vfs.VfsRom``.  The memory is
-that of the file: what another process writes there is seen, and nothing can be written here.
+Usage: ``python romboot.py <heap kB> <script> <file> [<file> ..] [-- <argument> ..]``.  The unix port's
+interpreter is a library in this process, so the script can be given each file's place in memory, as arguments
+``<address> <bytes>``, and mounts images with ``vfs.VfsRom``.  The memory is mapped from the file read-only:
+writes of another process show here.
 
-Where the environment names a chip's clock, mbedTLS goes by that (``chipclock.py``); where it names the
-board's time, everything else does (``pace.py``).
+If the environment names a chip's clock, mbedTLS uses it (``chipclock.py``); if it names the board's time,
+everything else uses that (``pace.py``).
 
 ``SIGUSR2`` is what Ctrl-C is on a board's serial port: KeyboardInterrupt at the next jump or in the system
 call that waits.  (SIGINT of this build jumps out of whatever C function runs.)
@@ -48,7 +48,7 @@ def take_interrupts() -> None:
 
 
 def _end_with_parent() -> None:
-    """A board without its simulation is nothing: do not outlive the thread that started this process."""
+    """End with the thread that started this process: without its simulation the board is of no use."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 

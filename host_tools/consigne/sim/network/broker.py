@@ -2,7 +2,7 @@
 
 No socket and no thread: it is a server of ``memory`` on a clock.  Section numbers are those of the
 OASIS standard.  A seeded ``Faults`` plan lets it lose, double and delay messages as a broker does
-that is killed or overloaded; a code path that needs a perfect broker shows itself.
+that is killed or overloaded; code that needs a perfect broker fails then.
 """
 
 import random
@@ -45,7 +45,7 @@ class Broker:
 
     # --- a host in this process -----------------------------------------------------------------------
     def subscribe(self, topic_filter: str, hearer: Hearer) -> None:
-        """Call ``hearer(topic, payload, retained)`` for what matches, retained messages first."""
+        """Call ``hearer(topic, payload, retained)`` for each matching message, retained ones first."""
         self._hearers.append((topic_filter, hearer))
         for topic, payload in list(self.retained.items()):
             if matches(topic_filter, topic):
@@ -92,7 +92,7 @@ class Broker:
         return Connection(self, link)
 
     def restart(self) -> None:
-        """Killed and started again: connections break, and all that was only in memory is gone."""
+        """Kill and restart it: connections break, and everything kept only in memory is lost."""
         for session in list(self.sessions.values()):
             if session.connection is not None:
                 session.connection.break_off(with_will=False)

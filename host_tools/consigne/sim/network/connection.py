@@ -8,7 +8,7 @@ from ..clock import Clock, Timer
 from . import packets
 from .memory import Link
 
-QUEUE_MAX = 10_000  # messages kept for a session that is away; the oldest are dropped
+QUEUE_MAX = 10_000  # messages kept for a session without a connection; the oldest are dropped
 NOT_AUTHORISED = 5
 
 
@@ -26,7 +26,7 @@ class Session:
 
 
 class Distributor(Protocol):
-    """What all connections share, as far as one of them needs it: ``broker.Broker``."""
+    """The part of ``broker.Broker`` that a connection needs."""
 
     clock: Clock
     users: dict[str, str] | None
@@ -148,7 +148,7 @@ class Connection:
 
     # --- the end ----------------------------------------------------------------------------------------
     def _watch(self) -> None:
-        """One and a half keep-alive times of silence end the connection (3.1.2.10)."""
+        """End the connection after 1.5 keep-alive times without a packet (3.1.2.10)."""
         if self._alarm is not None:
             self._alarm.cancel()
         if self._keepalive_s and self._link.open:

@@ -1,7 +1,7 @@
 """A TCP proxy with a switch: unplugging the network of a locker that uses real sockets.
 
-The modes are those of ``memory``: ``up``; ``refuse`` (nobody listens any more, what is
-connected stays); ``blackhole`` (bytes wait, nobody is told); ``cut`` (every connection is reset).
+The modes are those of ``memory``: ``up``; ``refuse`` (nobody listens any more, open connections stay);
+``blackhole`` (bytes wait, neither side notices); ``cut`` (every connection is reset).
 """
 
 import selectors
@@ -17,13 +17,13 @@ LINGER_RESET = struct.pack("ii", 1, 0)  # close with RST instead of FIN
 
 
 class _Pair:
-    """One connection through the proxy: two sockets, and what each has still to be sent."""
+    """One connection through the proxy: two sockets, and the bytes still to be sent to each."""
 
     def __init__(self, client: socket.socket, server: socket.socket) -> None:
         self.peer = {client: server, server: client}
         self.unsent = {client: bytearray(), server: bytearray()}
-        self.ended: set[socket.socket] = set()  # said all they had to say
-        self.told: set[socket.socket] = set()  # have been told that the other has
+        self.ended: set[socket.socket] = set()  # sockets that have sent their end of file
+        self.told: set[socket.socket] = set()  # sockets to which the other's end of file was passed on
 
     def reset(self) -> None:
         for one in self.peer:
@@ -37,7 +37,7 @@ class NetCut:
     def __init__(self, target: tuple[str, int], port: int = 0) -> None:
         self.target = target
         self.mode = UP
-        self.accepted = 0  # connections so far, and whatever became of them
+        self.accepted = 0  # connections so far, open or closed
         self._listener = self._listen(port)
         self.port: int = self._listener.getsockname()[1]
         self._bell_out, self._bell_in = socket.socketpair()
@@ -119,13 +119,13 @@ class NetCut:
             client, _ = self._listener.accept()
         except BlockingIOError:
             return
-        if self.mode == BLACKHOLE:  # the kernel had completed the handshake for us
+        if self.mode == BLACKHOLE:  # the kernel had already completed the handshake
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_RESET)
             client.close()
             return
         try:
             server = socket.create_connection(self.target, timeout=2)
-        except OSError:  # nobody at the target: so say it to the client
+        except OSError:  # nobody listens at the target: reset the client's connection
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_RESET)
             client.close()
             return
@@ -138,7 +138,7 @@ class NetCut:
             self._selector.register(one, selectors.EVENT_READ, pair)
 
     def _watch(self, pair: _Pair, one: socket.socket) -> None:
-        """Wait for what this socket may do now."""
+        """Select the events that this socket must wait for now."""
         events = 0
         if self.mode != BLACKHOLE:
             if one not in pair.ended and len(pair.unsent[pair.peer[one]]) < CHUNK:
@@ -166,7 +166,7 @@ class NetCut:
             if events & selectors.EVENT_WRITE:
                 self._push(pair, one)
             self._tell_ends(pair)
-        except OSError:  # one side broke: so does the other
+        except OSError:  # one side broke, so reset both
             self._drop(pair)
             return
         if len(pair.told) == 2:

@@ -1,4 +1,4 @@
-"""A host of few words under virtual time, on the in-memory broker: what a locker must be able to count on."""
+"""A minimal host under virtual time, on the in-memory broker: it does what a locker relies on."""
 
 import json
 from typing import Any
@@ -10,16 +10,16 @@ from ..clock import VirtualClock
 from .broker import Broker, Faults
 from .memory import MemoryNetwork
 
-QUESTION_US = 9_000_000  # an answer later than that would be refused
-EXPIRES_S = 4_000_000_000  # its commands never do: what is tried here is the locker, not the clock
+QUESTION_US = 9_000_000  # the locker would refuse a later answer
+EXPIRES_S = 4_000_000_000  # its commands never expire: the locker is under test, not the clock
 
 
 class Host:
     """Signs commands, reads events; acknowledges them when told to.
 
-    ``events`` by seq, of the epoch seen last; ``doubled`` counts those that came more than once and
-    were the same, ``changed`` those that came again and said something else: there must be none.
-    ``counter`` is that of the newest command.
+    ``events`` by seq, of the epoch seen last; ``doubled`` counts events that came again with the same
+    content, ``changed`` those with different content: there must be none.  ``counter`` is the newest
+    command's.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class Host:
         self.events: dict[int, EventData] = {}
         self.status: messages.StatusBody = {}
         self._clock = clock
-        self._ahead_s: int | None = None  # of the virtual clock; None: it does not know the time itself
+        self._ahead_s: int | None = None  # of the virtual clock; None: the host does not know the time
         self._local = (0, 0, 0)
         self._question: tuple[int, int] | None = None  # nonce, when it was asked
         self.counter = self._contiguous = 0
@@ -71,17 +71,17 @@ class Host:
             self._tell_time()
 
     def know_time(self, epoch_s: int, offset_s: int = 0, next_s: int = 0, next_offset_s: int = 0) -> None:
-        """It is this time now: from now on whoever asks is told."""
+        """Set the time: from now on a locker that asks gets it."""
         self._ahead_s = epoch_s - self._clock.now_us() // 1_000_000
         self._local = (offset_s, next_s, next_offset_s)
         self._tell_time()
 
     def forget_time(self) -> None:
-        """Nobody is told the time any more."""
+        """From now on a locker that asks for the time gets no answer."""
         self._ahead_s = None
 
     def _tell_time(self) -> None:
-        """Answer the question, if there is one that still waits for its answer."""
+        """Answer the last question for the time, unless it was answered or is too old."""
         question, now_us = self._question, self._clock.now_us()
         if self._ahead_s is None or question is None or now_us - question[1] > QUESTION_US:
             return
@@ -101,7 +101,7 @@ class Host:
         self.broker.publish(topic, frames.frame(self._key, label, topic, body))
 
     def command(self, name: str, *, id: str = "", **arguments: Any) -> None:
-        """Sign and send a command; ``id``: the one of a command that is sent once more."""
+        """Sign and send a command; ``id``: of an earlier command, to send that again."""
         self.counter += 1
         body = messages.command_body(id or f"c{self.counter}", self.counter, EXPIRES_S, name, arguments)
         self._send("commands", body, "consigne/1/command")

@@ -1,10 +1,10 @@
 """A TCP proxy that understands MQTT 3.1.1: it loses, repeats and cuts, between two peers that trust TCP.
 
-TCP loses nothing, brokers and hosts do: they are killed, run out of memory, restart.  So a lost message
-is mostly one that was acknowledged and then forgotten: the proxy swallows the PUBLISH and answers its
-PUBACK itself.  ``UNANSWERED`` of them vanish without an answer, and some PUBACKs vanish on their way
-back.  A repeated message comes once more a little later, after others that were sent after it, and with
-QoS 0, so that no packet id is used twice.  Everything else passes as it came.
+TCP loses nothing, but brokers and hosts do: they are killed, run out of memory, restart.  So a lost message
+is mostly one that was acknowledged and then lost: the proxy swallows the PUBLISH and answers its PUBACK
+itself.  ``UNANSWERED`` of them vanish without an answer, and some PUBACKs vanish on their way back.  A
+repeated message comes once more a little later, after others that were sent after it, and with QoS 0, so that
+no packet id is used twice.  Everything else passes as it came.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ CHUNK = 65536
 class Losses:
     """Probabilities, 0 to 1, of what happens to a PUBLISH (``lose``, ``repeat``) and to a PUBACK.
 
-    ``late_s`` is how long after the first a repeated message comes at most.
+    ``late_s`` is the longest delay of a repeated message after the first.
     """
 
     lose: float = 0.0
@@ -47,7 +47,7 @@ class LossyProxy:
         self._server: asyncio.Server | None = None
         self._lines: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
-        self.subscribed: set[asyncio.StreamWriter] = set()  # the clients that the broker has let subscribe
+        self.subscribed: set[asyncio.StreamWriter] = set()  # clients with a confirmed subscription
 
     async def start(self) -> None:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -61,7 +61,7 @@ class LossyProxy:
         await asyncio.gather(*self._lines, return_exceptions=True)
 
     def cut(self, share: float) -> None:
-        """Reset each connection with this probability, wherever in a packet it is."""
+        """Reset each connection with this probability, even in the middle of a packet."""
         for writer in list(self._writers):
             if self.random.random() < share:
                 self.counts["cuts"] += 1
@@ -73,7 +73,7 @@ class LossyProxy:
         self._lines.add(task)
         try:
             there, back = await asyncio.open_connection(*self.target)
-        except OSError:  # nobody at the target: so say it to the client
+        except OSError:  # nobody listens at the target: reset the client's connection
             writer.transport.abort()
             self._lines.discard(task)
             return
@@ -111,7 +111,7 @@ class _Way:
 
     async def run(self) -> None:
         buffer = bytearray()
-        with contextlib.suppress(OSError):  # a broken line is what this is for
+        with contextlib.suppress(OSError):  # broken connections are expected here
             while data := await self._reader.read(CHUNK):
                 buffer += data
                 for packet in packets.taken(buffer):

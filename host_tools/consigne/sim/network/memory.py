@@ -13,11 +13,11 @@ from ..clock import Clock
 
 UP, REFUSE, BLACKHOLE, CUT = "up", "refuse", "blackhole", "cut"
 MODES = (UP, REFUSE, BLACKHOLE, CUT)
-CONNECT_TIMEOUT_US = 20_000_000  # what lwIP takes to give up on a SYN nobody answers
+CONNECT_TIMEOUT_US = 20_000_000  # how long lwIP waits before it gives up an unanswered SYN
 
 
 class Scheduler(Protocol):
-    """What runs a locker's tasks, as far as a socket needs it: ``grounds.kernel.Kernel``."""
+    """The part of ``grounds.kernel.Kernel`` that a socket needs."""
 
     async def sleep_us(self, duration_us: int) -> None: ...
 
@@ -39,9 +39,9 @@ class Server(Protocol):
 class MemoryNetwork:
     """Where the firmware's connections go.  ``mode`` is the switch.
 
-    ``up``: everything works.  ``refuse``: nobody listens any more, what is connected stays.
-    ``blackhole``: nothing arrives, nobody is told; what was sent arrives when it is up again.
-    ``cut``: connections break at once with an error.
+    ``up``: everything works.  ``refuse``: nobody listens any more, open connections stay.  ``blackhole``:
+    nothing arrives and neither side notices; bytes sent meanwhile arrive when it is up again.  ``cut``:
+    connections break at once with an error.
     """
 
     def __init__(self, clock: Clock, latency_us: int = 20_000) -> None:
@@ -87,14 +87,14 @@ class MemoryNetwork:
             self._links.remove(link)
 
     def reset_from(self, kernel: Scheduler) -> None:
-        """The machine behind these connections died: the server sees them break, nobody says why."""
+        """The machine behind these connections died: the server only sees them break."""
         for link in list(self._links):
             if link.socket is not None and link.socket.kernel is kernel:
                 link.break_off()
 
 
 class Link:
-    """One connection, seen from the middle."""
+    """One connection: what lies between socket and server."""
 
     def __init__(self, network: MemoryNetwork) -> None:
         self._network = network

@@ -1,4 +1,4 @@
-"""Packets of MQTT 3.1.1, from bytes and to bytes: what the broker in memory and the lossy proxy need of them.
+"""Packets of MQTT 3.1.1, from bytes and to bytes: those that broker in memory and lossy proxy need.
 
 QoS 0 and 1, as lockers and host use them.  Section numbers are those of the OASIS standard.  The device's
 own codec (``locker/net/mqtt_codec.py``) sees only what a server sends; this is the other end.
@@ -17,7 +17,7 @@ _PROTOCOL = b"\x00\x04MQTT\x04"
 
 
 class BrokenPacket(ValueError):
-    """Bytes that the standard does not allow; the connection is of no more use (4.8)."""
+    """Bytes that the standard does not allow; the connection must be closed (4.8)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def _extent(buffer: bytearray) -> tuple[int, int] | None:
 
 
 class _Reader:
-    """Fields one after another from a packet's body; ``BrokenPacket`` where it ends too soon."""
+    """Fields one after another from a packet's body; ``BrokenPacket`` if the body is too short."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -140,7 +140,7 @@ class Publish:
 
     @classmethod
     def decoded(cls, packet: Raw) -> Self:
-        """Raises ``BrokenPacket``, for QoS 2 too, which nobody here sends."""
+        """Raises ``BrokenPacket``, also for QoS 2, which is not used here."""
         read, qos = _Reader(packet.body), packet.flags >> 1 & 3
         topic = read.text()
         packet_id = read.number() if qos else 0

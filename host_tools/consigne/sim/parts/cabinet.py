@@ -1,4 +1,4 @@
-"""A whole cabinet from a device's configuration: every part it names, wired where it says."""
+"""A whole cabinet from a device's configuration: every part it names, wired to the pins it gives."""
 
 from consigne.cabinet.deviceconfig import Channel, DeviceExpander, DeviceSenses, DoorWires, Wiring
 
@@ -26,7 +26,7 @@ class Cabinet:
     """
 
     def __init__(self, board: Board, config: Wiring, seed: int = 0) -> None:
-        """Build and wire all parts.  Raises KeyError or ValueError for a part or bank not modelled."""
+        """Build and wire all parts.  Raises KeyError or ValueError for a part or bank without a model."""
         self.board = board
         for bus in config.get("i2c", ()):
             board.i2c(bus["id"]).wire(scl=bus["scl"], sda=bus["sda"])
@@ -74,7 +74,7 @@ class Cabinet:
             self.strip = Strip(board, board.pin(strip["pin"]), max(strip["lights"]) + 1)
 
     def _contact(self, pin: int, closed: bool) -> Contact:
-        """A contact in its state of rest: the lid shut, the mains there."""
+        """A contact in its state of rest: lid shut, mains on."""
         return Contact(self.board, self.board.pin(pin), closed, pin in self.board.chip.input_only)
 
     def _add_expander(self, expander: DeviceExpander) -> None:
@@ -82,7 +82,7 @@ class Cabinet:
         chip: Mcp23017 | Pcf8574 | Tca9554
         if expander["kind"] == "mcp23017":
             chip = Mcp23017(self.board, bus, address)
-            interrupt = chip.inta  # INTB is not wired: port B is told because the firmware mirrors the two
+            interrupt = chip.inta  # INTB is not wired: the firmware mirrors it to INTA
         elif expander["kind"] == "pcf8574":
             chip = Pcf8574(self.board, bus, address)
             interrupt = chip.interrupt
@@ -98,7 +98,7 @@ class Cabinet:
             interrupt.pull("trace", 1)
             if (
                 expander["int_pin"] in self.board.chip.input_only
-            ):  # INT is an open drain: there the wiring has a resistor
+            ):  # INT is an open drain, so the wiring has a pull-up resistor
                 pin.pull("resistor", 1)
 
     def _net(self, place: Channel) -> Net:

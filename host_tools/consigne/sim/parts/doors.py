@@ -1,8 +1,7 @@
 """A compartment: the relay and arming lines, the coil, the latch, the door on its spring, the reed.
 
-What a lock really does stands here, with what goes wrong with it.  ``Supply`` is the shared side:
-the arming line in series with every coil, and the book in which the tests read what the coils
-did.
+It models real locks and their faults.  ``Supply`` is the shared side: the arming line in series with every
+coil, and a record of what the coils did, for the tests.
 """
 
 import random
@@ -14,12 +13,12 @@ from ..board.nets import Net
 from ..clock import Timer
 
 SPRING_US = 60_000, 120_000  # how long a coil pulls before its latch lets go
-BOUNCE_US = 4_000  # a reed rattles for so long
+BOUNCE_US = 4_000  # how long a reed switch bounces
 BOUNCE_EDGES = 5, 8
 
 
 class Supply(Part):
-    """The coil supply: an arming line that every coil's current passes, and the book of it.
+    """The coil supply: an arming line that every coil's current passes, and a record of the currents.
 
     Attributes
     ----------
@@ -35,7 +34,7 @@ class Supply(Part):
     """
 
     def __init__(self, board: Board, arm: Net) -> None:
-        """``arm``: the arming line's net; one that nothing drives where no lock hangs on a relay."""
+        """``arm``: the arming line's net; nothing drives it where no lock is on a relay."""
         super().__init__(board)
         self.arm = arm
         arm.pull("resistor", 0)
@@ -74,9 +73,9 @@ class Supply(Part):
 
 
 class Strike(Part):
-    """A solenoid latch: springs when its coil has drawn current for long enough.
+    """A strike with a solenoid latch: it opens when its coil has drawn current for long enough.
 
-    ``jams`` is how many times in a row it will fail to spring (a parcel presses on the door);
+    ``jams`` is how many times in a row it will fail to open (a parcel presses on the door);
     ``dead`` is a broken coil or wire.
     """
 
@@ -181,7 +180,7 @@ class Reed(Part):
         self._door_open = is_open
         if self._contact_open == is_open:
             return
-        edges = self._random.randint(*BOUNCE_EDGES) | 1  # an odd number ends on the other side
+        edges = self._random.randint(*BOUNCE_EDGES) | 1  # an odd number of changes ends in the new state
         times = sorted(self._random.randint(1, BOUNCE_US) for _ in range(edges - 1))
         state = is_open
         self._contact(state)
@@ -190,7 +189,7 @@ class Reed(Part):
             self._pending.append(self.clock.call_in(at_us, self._contact, state))
 
     def chatter(self, duration_ms: int, period_us: int = 7_000) -> None:
-        """A magnet too far away: the contact flutters for a while, from now on and not longer."""
+        """Fault, a magnet too far away: the contact flutters for a while from now on."""
         if self._chatter is not None:
             self._chatter.cancel()
         end_us = self.clock.now_us() + duration_ms * 1000
@@ -246,12 +245,12 @@ class Door(Part):
         self._move(True, "springs open")
 
     def push_shut(self) -> None:
-        """Push the door until the latch snaps in; nothing happens to a door that is shut."""
+        """Push the door until the latch snaps in; no effect on a shut door."""
         if self.is_open:
             self._move(False, "pushed shut")
 
     def force_open(self) -> None:
-        """Open it with a crowbar: the reed opens, no coil was asked."""
+        """Open it with a crowbar: the reed switch opens without any coil current."""
         if not self.is_open:
             self._move(True, "forced open")
 

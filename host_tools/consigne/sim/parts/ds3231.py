@@ -9,7 +9,7 @@ from .i2cpart import I2CPart
 CONTROL, STATUS, TEMPERATURE, COUNT = 0x0E, 0x0F, 0x11, 0x13
 OSF, EOSC = 0x80, 0x80
 _TIME_MASK = b"\x7f\x7f\x3f\x07\x3f\x1f\xff"
-START_S = 946_684_800  # it wakes on 2000-01-01, a Saturday it calls day 1
+START_S = 946_684_800  # it starts at 2000-01-01, a Saturday, with day 1
 
 
 class Ds3231(I2CPart):
@@ -20,7 +20,8 @@ class Ds3231(I2CPart):
     battery
         Whether the cell holds; without it the chip forgets the time with the supply.
     garbled
-        Fault: bits of the registers are wrong, as after a dip too short for a reset: what is read is no BCD.
+        Fault: register bits are wrong, as after a supply dip too short for a reset: the values read are no
+        BCD.
     ppm
         How much too fast it runs; the data sheet allows 2 between 0 and 40 degrees.
     celsius
@@ -39,7 +40,7 @@ class Ds3231(I2CPart):
 
     # --- the oscillator -----------------------------------------------------------------------------
     def reset(self) -> None:
-        """As it comes from the factory, or after the battery was gone with the supply."""
+        """Its state from the factory, or after supply and battery both failed."""
         self._registers = bytearray(COUNT)
         self._registers[CONTROL] = 0x1C
         self._set_us, self._base_s = self.clock.now_us(), START_S
@@ -50,7 +51,7 @@ class Ds3231(I2CPart):
         self._registers[STATUS] |= OSF
 
     def run_since(self, epoch_s: int) -> None:
-        """It was set by somebody, and has never stopped: ``epoch_s`` is now."""
+        """Set it as if it had been set before and never stopped: it shows ``epoch_s`` now."""
         self._set_us, self._base_s = self.clock.now_us(), epoch_s
         self._registers[STATUS] &= ~OSF & 0xFF
 
@@ -91,7 +92,7 @@ class Ds3231(I2CPart):
     def taken(self, data: bytes) -> None:
         if data:
             self._pointer = data[0] % COUNT
-            self._show()  # the copies that a transfer works on
+            self._show()  # the buffered copies that a transfer reads and writes
             touched = False
             for value in data[1:]:
                 touched |= self._pointer < 7
@@ -102,13 +103,13 @@ class Ds3231(I2CPart):
 
     def _store(self, value: int) -> None:
         if self._pointer == STATUS:
-            # OSF can only be cleared, BSY and the alarms' flags are not ours.
+            # OSF can only be cleared; BSY and the alarm flags are not modelled.
             value = value & ~OSF | value & self._registers[STATUS] & OSF
         if self._pointer < TEMPERATURE:
             self._registers[self._pointer] = value
 
     def _begin(self) -> None:
-        """A write of the time starts the second anew."""
+        """Writing the time restarts the current second."""
         shown = [value & mask for value, mask in zip(self._registers[:7], _TIME_MASK, strict=True)]
         second, minute, hour, _, day, month, year = ((bcd >> 4) * 10 + (bcd & 15) for bcd in shown)
         self._base_s = calendar.timegm((2000 + year, month, day, hour, minute, second))

@@ -21,7 +21,7 @@ class EthernetChip(Part):
     dead
         Fault: it does not answer.
     deadlocked
-        Fault: its negotiation broke off, and it stays without a link until it is told to begin anew.
+        Fault: its negotiation got stuck, and there is no link until it is told to negotiate again.
     """
 
     def __init__(self, board: Board, wiring: DeviceNetwork) -> None:
@@ -33,7 +33,7 @@ class EthernetChip(Part):
         self.wiring = wiring
 
     def runs(self) -> bool:
-        """Whether it has its supply, is not held in reset, and answers."""
+        """Whether it is powered, not held in reset, and answers."""
         return self.board.powered and not self.dead
 
     def negotiate(self) -> None:

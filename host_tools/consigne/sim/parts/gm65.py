@@ -1,4 +1,4 @@
-"""A GM65 barcode scanner: its command frames, its settings, its payloads, its habits.
+"""A GM65 barcode scanner: its command frames, settings, payloads and quirks.
 
 The command set is that of the maker's manual as far as independent drivers confirm it
 (``hardware/README.md``, "How sure this is"): frames ``7E 00 type length address(2) data crc(2)`` answered
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ..board.board import Board, Part
 
 READ, WRITE, SAVE = 7, 8, 9
-NO_CHECK = b"\xab\xcd"  # in the place of the CRC: the scanner does not verify it
+NO_CHECK = b"\xab\xcd"  # used instead of the CRC, which the scanner does not verify
 
 FACTORY = {0x0000: 0xD6, 0x0003: 0x00, 0x0006: 0x32, 0x002A: 0x39, 0x0060: 0x00}
 TAILS = {0: b"\r", 1: b"\r\n", 2: b"\t", 3: b""}
@@ -50,7 +50,7 @@ class Gm65(Part):
     split_us
         Fault: a pause of this length in the middle of each answer.
     tail
-        Fault: bytes it sends behind each payload whatever its settings say; None obeys them.
+        Fault: bytes it sends after each payload whatever its settings say; None: as its settings say.
     """
 
     def __init__(self, board: Board, uart: int, baud: int = 9600, seed: int = 0) -> None:
@@ -73,13 +73,13 @@ class Gm65(Part):
         self._heard.clear()
 
     def factory_reset(self) -> None:
-        """As a new scanner in the place of the old one."""
+        """The state of a new scanner that replaces the old one."""
         self._saved = dict(FACTORY)
         self.zones = dict(FACTORY)
 
     # --- what people hold before it ------------------------------------------------------------------
     def show(self, code: "str | bytes | SetupCode") -> bool:
-        """Hold a barcode before it; False when it does not even look (mode, fault, no supply).
+        """Hold a barcode before it; False when it does not read at all (mode, fault, no supply).
 
         A setup barcode changes a setting, unless zone 0003 forbids setup barcodes: then it is
         ignored.

@@ -13,9 +13,9 @@ RS, RW, E, LIGHT = 0x01, 0x02, 0x04, 0x08
 BYTE_US = 22.5  # nine bits at 400 kHz: the shortest that a byte takes on the bus
 BUSY_US = 37.0
 BUSY_CLEAR_US = 1520.0
-WAKE_US = 15_000  # at 5 V, before the controller takes anything
+WAKE_US = 15_000  # at 5 V, before the controller takes any instruction
 
-# ROM A00: where it differs from ASCII and Latin-1, as far as anybody writes such characters here.
+# ROM A00: where it differs from ASCII and Latin-1, for the characters used here.
 ROM_A00 = {
     0x5C: "¥", 0x7E: "→", 0x7F: "←", 0xA5: "·", 0xDF: "°", 0xE1: "ä", 0xE2: "ß", 0xE4: "µ",
     0xED: "£", 0xEE: "ñ", 0xEF: "ö", 0xF4: "Ω", 0xF5: "ü", 0xF7: "π", 0xFD: "÷", 0xFE: " ", 0xFF: "█",
@@ -33,7 +33,7 @@ _BODIES = {
 
 
 def _drawings() -> dict[bytes, str]:
-    """What a person reads in a dot pattern: a body with an accent above it or a hook below."""
+    """The letters that a person reads in dot patterns: a body with an accent above it or a hook below."""
     composed = {}
     for char, base, accent in (
         ("é", "e", "acute"), ("è", "e", "grave"), ("ê", "e", "roof"), ("ë", "e", "dots"),
@@ -59,9 +59,9 @@ class CharacterDisplay(I2CPart):
     Attributes
     ----------
     violations
-        Instructions that came while the controller was still busy, or before it was awake.
+        Instructions that came while the controller was busy, or before its power-up was complete.
     characters
-        Characters written to the glass since power-up, for the count of what a change costs.
+        Characters written to the glass since power-up, to count what a change costs.
     """
 
     def __init__(self, board: Board, bus: int, address: int, columns: int = 20, rows: int = 4) -> None:
@@ -92,11 +92,11 @@ class CharacterDisplay(I2CPart):
         self._busy_until_us = float(self.clock.now_us() + WAKE_US)
 
     def lose_nibble(self) -> None:
-        """A relay nearby: the controller takes a pulse on E for one, and is out of step from then on."""
+        """Fault, a relay nearby: a spike on E counts as a nibble, and all later bytes are out of step."""
         self._high = 0x0 if self._high is None else None
 
     def garble(self) -> None:
-        """A relay nearby: some of its memory changes, and the window on it moves."""
+        """Fault, a relay nearby: some of its memory changes, and the shift of its window."""
         self._ddram[3:7] = b"\x13\xf2\xa0\x00"
         self._shift += 2
 
@@ -214,6 +214,6 @@ class CharacterDisplay(I2CPart):
         return chr(code) if 0x20 <= code < 0x7E else "▒"
 
     def dots(self, row: int, column: int) -> bytes | None:
-        """The eight rows of dots of a drawn character at a place, None for one of the ROM."""
+        """The eight rows of dots of a drawn character at a place, None for a character of the ROM."""
         code = self.codes()[row][column]
         return bytes(self._cgram[8 * (code & 7) : 8 * (code & 7) + 8]) if code < 16 else None

@@ -13,10 +13,10 @@ class I2CPart(Part):
     silent
         Fault: the part does not acknowledge its address (a cable out, a dead chip).
     fail_after
-        Fault: so many bytes are acknowledged, then one is not; None: all are.
+        Fault: this many bytes are acknowledged, then one is not; None: all are.
     unconfirmed
-        Fault: the next write of so many bytes is taken whole, and its last acknowledgement is lost on the
-        wire: what was ordered happens, and the controller believes that it did not.  None: no such.
+        Fault: the next write of this many bytes is carried out, but its last acknowledgement is lost on the
+        wire, so the controller believes that it failed.  None: no such fault.
     writes
         Transfers to it that were acknowledged at its address.
     """
@@ -30,15 +30,15 @@ class I2CPart(Part):
         board.i2c(bus).attach(address, self)
 
     def taken(self, data: bytes) -> None:
-        """The bytes of a write that were acknowledged."""
+        """Act on the bytes of a write that were acknowledged."""
         raise NotImplementedError
 
     def given(self, count: int) -> bytes:
-        """The bytes that a read of so many gets."""
+        """The bytes that a read of ``count`` gets."""
         raise NotImplementedError
 
     def write(self, data: bytes) -> bool:
-        """Whether all of it was acknowledged; what was is taken."""
+        """Whether all bytes were acknowledged; those that were are acted on."""
         if self.silent or not self.board.powered:
             return False
         self.writes += 1
@@ -60,10 +60,10 @@ class I2CPart(Part):
 
 
 class I2CChip(I2CPart):
-    """A chip that begins anew with its supply; ``brown_out`` is a dip that the controller does not notice."""
+    """A chip that is reset with its supply; ``brown_out`` is a dip that the controller does not notice."""
 
     def reset(self) -> None:
-        """As the data sheet has it after power-up."""
+        """The state that the data sheet gives after power-up."""
         raise NotImplementedError
 
     def power_on(self) -> None:
@@ -73,5 +73,5 @@ class I2CChip(I2CPart):
         self.reset()
 
     def brown_out(self) -> None:
-        """Its supply dips: what it was told is gone, and it answers as if nothing had been."""
+        """Its supply dips: its settings are lost, but it answers as before."""
         self.reset()

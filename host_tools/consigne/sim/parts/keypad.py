@@ -1,4 +1,4 @@
-"""A matrix keypad: contacts between row and column wires, that bounce, and nothing else.
+"""A matrix keypad: only contacts between row and column wires, which bounce.
 
 Three closed contacts at the corners of a rectangle join the fourth corner's wires too: the ghost
 key is a consequence, not a feature.
@@ -59,7 +59,7 @@ class MatrixKeypad(Keypad):
         self._bounce(key, switch, False)
 
     def _bounce(self, key: str, switch: Switch, closed: bool) -> None:
-        """Change over at once, then chatter for up to ``BOUNCE_US`` and end where it should."""
+        """Change the contact at once, then bounce for up to ``BOUNCE_US`` and end in the new state."""
         turn = self._bounces[key] = self._bounces.get(key, 0) + 1
         switch.set(closed)
         pairs = self._random.randint(0, BOUNCE_EDGES_MAX // 2)

@@ -1,10 +1,10 @@
-"""One finger at a keypad, whatever its wires: it goes down and up, and no key before the last has come up."""
+"""One finger at any keypad: it presses the next key only after the last one was released."""
 
 from ..board.board import Part
 
 
 class Keypad(Part):
-    """A keypad is this with ``down`` and ``up`` for one key."""
+    """Base of keypads, which implement ``down`` and ``up`` for one key."""
 
     def down(self, key: str) -> None:
         """Press a key and hold it."""
@@ -20,10 +20,9 @@ class Keypad(Part):
         self.clock.call_in(round(hold_ms * 1000), self.up, key)
 
     def type(self, keys: str, keys_per_s: float = 5, hold_share: float = 0.6) -> int:
-        """Press one key after another; returns when (us from now) the last one has come up.
+        """Press one key after another; returns how long (us) until the last one is released.
 
-        Each key is held for its time, and the pause after it lasts its time, also when the machine that
-        simulates in real time was late.
+        Each key is held, and each pause lasts, for its full time, even if a simulation in real time is late.
         """
         period_us = round(1_000_000 / keys_per_s)
         hold_us = round(hold_share * period_us)

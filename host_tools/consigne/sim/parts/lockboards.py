@@ -1,7 +1,7 @@
 """Lock-control boards on RS-485: their frames byte by byte, their coils, their inputs, their faults.
 
-What a board says is written here anew from makers' documents and independent drivers (``hardware/README.md``,
-"How sure this is"), not taken from the firmware: a mistake would have to be made twice to stay unseen.
+The frames are written here again from makers' documents and independent drivers (``hardware/README.md``, "How
+sure this is"), not taken from the firmware: only a mistake made twice would stay unseen.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from .doors import Strike, Supply
 from .rs485 import Rs485
 
 REPLY_US = 5_000  # from the end of a request to the first bit of the reply
-SETTLE_US = 20_000  # a contact is quiet for so long before a board tells of it by itself
+SETTLE_US = 20_000  # how long a contact must be stable before a board reports it by itself
 COUNTS = {"8a": 24, "cu48": 48, "cu16": 16, "winnsen": 24, "wkly": 24, "modbus": 8}
 
 
@@ -41,19 +41,19 @@ class LockBoard(Part):
     Attributes
     ----------
     silent, deaf
-        Faults: it never answers; it does not even hear.
+        Faults: it never answers; it does not even receive.
     reply_us
-        How long it thinks before it answers.
+        How long it takes before it answers.
     late_by_one
         Fault: each answer is sent only when the next request has come.
     mangle
-        Fault: what becomes of an answer on its way: a function from the frame to frames.
+        Fault: a function that turns each answer's frame into the frames that arrive.
     pulse_us
-        How long its own timer energises a lock (boards that are not told).
+        How long its own timer energises a lock, for boards without this time in their command.
     reversed
         Make: the states of the last locks come first.
     tells
-        Make ("8a"): sends a frame by itself when a door moves, whoever talks at that moment.
+        Make ("8a"): sends a frame unasked when a door moves, even while the bus is in use.
     """
 
     def __init__(self, wire: Rs485, kind: str, address: int, locks: int = 0) -> None:
@@ -99,7 +99,7 @@ class LockBoard(Part):
     # --- terminals ----------------------------------------------------------------------------------
 
     def levels(self) -> list[int]:
-        """The inputs as the board puts them on the wire: 1 for a terminal that reads high."""
+        """The inputs as the board reports them: 1 for a terminal that reads high."""
         return [line.level for line in self.inputs]
 
     def bitmap(self, count: int, levels: list[int] | None = None) -> bytes:

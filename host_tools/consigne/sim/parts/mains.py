@@ -1,4 +1,4 @@
-"""Mains, supply and the lid: what the cabinet knows of itself."""
+"""Mains, supply and lid: what the cabinet measures of itself."""
 
 import random
 
@@ -16,11 +16,11 @@ class Rail(Part):
     Attributes
     ----------
     volts, ohms
-        Of the supply without load, and what is in series with it: a weak supply, a thin cable.
+        The supply's voltage without load, and its series resistance: a weak supply, a thin cable.
     noise_v
-        Single readings are off by so much, at random.
+        Random error of single readings.
     wired
-        Whether the divider's wire holds; without it the pin reads nothing.
+        Whether the divider's wire holds; without it the pin reads 0.
     """
 
     def __init__(self, board: Board, pin: Net, ratio: float, coils: Supply, seed: int = 0) -> None:
@@ -36,7 +36,7 @@ class Rail(Part):
 
     @property
     def now_v(self) -> float:
-        """What stands at the coils now."""
+        """The voltage at the coils now."""
         return self.volts - self.ohms * (IDLE_A + COIL_A * self._coils.coils_on)
 
     def _at_pin(self) -> float:

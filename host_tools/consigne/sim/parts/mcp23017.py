@@ -139,7 +139,7 @@ class Mcp23017(I2CChip):
         self._before = levels
         for port in (0, 1):
             fresh = (differs & enabled) >> 8 * port & 0xFF
-            if fresh and not self._values[INTF + port]:  # a pending interrupt freezes the capture
+            if fresh and not self._values[INTF + port]:  # a pending interrupt freezes INTCAP
                 self._values[INTF + port] = fresh
                 self._values[INTCAP + port] = levels >> 8 * port & 0xFF
         self._apply_interrupt()
@@ -148,7 +148,7 @@ class Mcp23017(I2CChip):
         self._values[INTF + port] = 0
         self._before = self._levels()
         self._apply_interrupt()
-        self._look_for_interrupts()  # compared with DEFVAL the condition may stand still
+        self._look_for_interrupts()  # compared with DEFVAL, the condition may still be true
 
     def _apply_interrupt(self) -> None:
         control = self._values[IOCON]

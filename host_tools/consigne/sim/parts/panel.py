@@ -1,4 +1,4 @@
-"""What people touch and see, wired as the configuration says; and the small parts of it, buzzer and LED."""
+"""The panel, wired as the configuration says; and models of its small parts, buzzer and LED."""
 
 from consigne.cabinet import document
 from consigne.cabinet.deviceconfig import DeviceDisplay

@@ -18,14 +18,14 @@ class Pcf8574(I2CChip):
         self.nets = [Net(f"pcf{address:02x}.P{number}") for number in range(PINS)]
         self.interrupt = Net(f"pcf{address:02x}.INT")
         self._latch = 0xFF
-        self._known = 0xFF  # the pins at the last transfer: INT tells that they differ
+        self._known = 0xFF  # the pins at the last transfer: INT is low while they differ
         self._relays: dict[int, RelayModule] = {}
         for net in self.nets:
             net.on_change(lambda level: self._compare())
         self.reset()
 
     def relay(self, pin: int) -> Net:
-        """What the relay module on a pin switches: high while the pin is low."""
+        """The output of the relay module on a pin: high while the pin is low."""
         if pin not in self._relays:
             self._relays[pin] = RelayModule(self.board, self.nets[pin])
         return self._relays[pin].line

@@ -1,8 +1,7 @@
-"""A two-wire RS-485 bus: one pair that everybody hears, and that only one should drive at a time.
+"""A two-wire RS-485 bus: one pair that all receive, and that only one should drive at a time.
 
-The controller's transceiver drives the pair only while its DE line is high (a transceiver that finds
-the direction by itself has none), and hears nothing else meanwhile.  Two that talk at once make
-bytes that neither of them sent.
+The controller's transceiver drives the pair only while its DE line is high (one with automatic direction has
+none), and receives nothing meanwhile.  Two that talk at once make bytes that neither of them sent.
 """
 
 import random
@@ -19,13 +18,13 @@ class Rs485(Part):
     Attributes
     ----------
     echo
-        Wiring: the transceiver's receiver is never switched off, the UART hears itself.
+        Wiring: the transceiver's receiver is never switched off, so the UART receives its own bytes.
     noise_before, noise_after
-        Fault: so many random bytes on the pair before and after each reply.
+        Fault: number of random bytes on the pair before and after each reply.
     lost
         Requests of which some bytes were never driven, because DE fell early or rose late.
     collisions
-        Bytes that two drove at once.
+        Bytes during which two drove the pair.
     heard
         The requests that reached the boards, as ``(time_us, bytes)``, newest last.
     """
@@ -56,7 +55,7 @@ class Rs485(Part):
         return 10_000_000 // self.baud
 
     def listen(self, listener: Callable[[bytes], Any]) -> None:
-        """Have a board hear everything that the controller says, when it has been said."""
+        """Give a board each request of the controller, once it has been sent."""
         self._listeners.append(listener)
 
     def _switched(self, level: int) -> None:
@@ -66,7 +65,7 @@ class Rs485(Part):
             self._disabled_us = self.clock.now_us()
 
     def _request(self, data: bytes) -> None:
-        """The UART has just sent the last bit of ``data``: what of it was on the pair?"""
+        """The UART has just sent the last bit of ``data``: find the bytes that were driven on the pair."""
         end_us = self.clock.now_us()
         if self._enable is not None:
             begun = self._enabled_us <= end_us - len(data) * self.byte_us
@@ -92,7 +91,7 @@ class Rs485(Part):
         return self._random.randbytes(count)
 
     def _byte(self, at_us: int, value: int) -> None:
-        """``at_us``: when it begins by the board's own clock; ours may be late in real time."""
+        """``at_us``: when it begins by the board's clock; in real time this call may be late."""
         if not self.board.powered:
             return
         if self._enable is not None and self._enable.level:
@@ -100,7 +99,7 @@ class Rs485(Part):
             return
         if at_us < self._byte_ends_us:
             self.collisions += 1
-            value = (value ^ self._last_byte) | 0x01  # neither what one said nor the other
+            value = (value ^ self._last_byte) | 0x01  # the byte of neither sender
         self._byte_ends_us = at_us + self.byte_us
         self._last_byte = value
         self._uart.send(bytes([value]), self.baud)

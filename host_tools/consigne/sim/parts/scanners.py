@@ -1,6 +1,6 @@
-"""Barcode scanners that are no GM65: the MH-ET LIVE module, and any that only speaks.
+"""Barcode scanners other than the GM65: the MH-ET LIVE module, and any that only sends.
 
-What the MH-ET module answers is written from the one public description there is (the README of a
+The MH-ET module's answers follow the only public description (the README of a
 driver for it), not from our driver.
 """
 
@@ -14,18 +14,18 @@ SAVE = "A5F0506A"
 
 
 class Scanner(Part):
-    """What all have: something held before it is read, and sent with its terminator.
+    """Base of all: a barcode held before it is read, and sent with a terminator.
 
     Attributes
     ----------
     silent
         Fault: it neither answers nor scans (a cable out).
     tail
-        What it sends behind each payload.
+        What it sends after each payload.
     keep
-        Fault: at most so many bytes of a payload arrive, without what ends it; None keeps all.
+        Fault: at most this many bytes of a payload arrive, without the terminator; None: all arrive.
     times
-        Fault: how often it sends what it reads once.
+        Fault: how often it sends each payload.
     """
 
     def __init__(self, board: Board, uart: int, baud: int, tail: bytes = b"\r", seed: int = 0) -> None:
@@ -46,7 +46,7 @@ class Scanner(Part):
         return self._lives
 
     def show(self, code: "str | bytes | SetupCode") -> bool:
-        """Hold a barcode before it; False when it does not even look."""
+        """Hold a barcode before it; False when it does not read at all."""
         if not self._looks():
             return False
         self.board.note("scan", repr(code))
@@ -68,7 +68,7 @@ class Scanner(Part):
             self.uart.send(data, self.baud)
 
     def _set_up(self, code: "SetupCode") -> None:
-        """Nothing forbids it: a setup barcode is obeyed."""
+        """Obey a setup barcode; this scanner has no setting that forbids it."""
         if code.command.startswith("baud "):
             self.baud = int(code.command[5:])
 
@@ -84,7 +84,7 @@ class MhEt(Scanner):
     """The MH-ET LIVE module.
 
     ``options`` are the settings in force, by their four digits; lost at power-off unless saved.
-    ``asks_in_setup``: it answers questions in its setup mode only; the one source does not say.
+    ``asks_in_setup``: whether it answers questions only in its setup mode, which the source does not say.
     """
 
     FACTORY = {"0021": "0000", "0091": "0000", "0092": "0001"}
@@ -107,11 +107,11 @@ class MhEt(Scanner):
         return super()._looks() and self.options["0021"] in ("0001", "0002")
 
     def factory_reset(self) -> None:
-        """As a new scanner in the place of the old one."""
+        """The state of a new scanner that replaces the old one."""
         self._saved, self.options = dict(self.FACTORY), dict(self.FACTORY)
 
     def _set_up(self, code: SetupCode) -> None:
-        """A setup barcode is a command on paper; entering the setup mode is one of them."""
+        """A setup barcode is a command on paper, such as the one that enters the setup mode."""
         if code.command.startswith("~M"):
             self._modify(code.command[2:-1])
         else:
@@ -136,11 +136,11 @@ class MhEt(Scanner):
             closed = self.asks_in_setup and self.options["0091"] != "0001"
             value = None if closed else self.options.get(command[2:])
             self._answer(ENQ if value is None else (command[2:] + value).encode() + ACK)
-        else:  # a trigger finds nothing to read, unless the hand that holds it is faster
+        else:  # a trigger finds no barcode to read
             self._answer(b"T" + NAK if command == "~T" else ENQ)
 
     def _modify(self, setting: str) -> bytes:
-        """ACK, NAK for a value that makes no sense, ENQ for what it does not take now."""
+        """The answer: ACK; NAK for an invalid value; ENQ for a command it does not take now."""
         option, value = setting[:4], setting[4:]
         if len(setting) != 8 or any(digit not in "0123456789ABCDEF" for digit in setting):
             return ENQ

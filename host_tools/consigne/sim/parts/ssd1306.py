@@ -1,9 +1,9 @@
-"""An SSD1306 graphic display of 128 by 64 dots on I2C, down to what lights up.
+"""An SSD1306 graphic display of 128 by 64 dots on I2C, down to the lit dots.
 
-What an eye sees follows from the controller's memory and settings only (Solomon Systech, SSD1306
-rev. 1.5): charge pump, on/off, addressing windows, mirroring, multiplex, offset, inversion, contrast.
-After power-up the memory holds anything.  Reading letters out of the dots is the work of an eye that
-knows them: those of ``locker/drivers/dots.py``, and the accents drawn for the HD44780 model.
+The picture follows only from the controller's memory and settings (Solomon Systech, SSD1306 rev. 1.5):
+charge pump, on/off, addressing windows, mirroring, multiplex, offset, inversion, contrast.  After power-up
+the memory is random.  Letters are recognised by their dots: those of ``locker/drivers/dots.py``, and the
+accents drawn for the HD44780 model.
 """
 
 import random
@@ -16,7 +16,7 @@ from .i2cpart import I2CPart
 
 WIDTH, HEIGHT, PAGES = 128, 64, 8
 CELL_WIDTH, CELL_HEIGHT, MARGIN = 6, 16, 4
-# Commands that take more bytes; 26 to 2A set up scrolling.
+# Commands with more bytes; 26 to 2A set up scrolling.
 _MORE = {
     0x20: 1, 0x21: 2, 0x22: 2, 0x26: 6, 0x27: 6, 0x29: 5, 0x2A: 5, 0x81: 1, 0x8D: 1, 0xA3: 2, 0xA8: 1,
     0xD3: 1, 0xD5: 1, 0xD9: 1, 0xDA: 1, 0xDB: 1,
@@ -34,7 +34,7 @@ _SWITCHES = {
 
 
 def _letters() -> dict[bytes, str]:
-    """Eight rows of five dots -> the letter that an eye takes them for."""
+    """Eight rows of five dots -> the letter that they look like."""
     known = {}
     for char in [chr(value) for value in range(32, 127)] + list(dots._MORE):
         columns = [dots.column(dots.code(char), index) for index in range(5)]
@@ -51,7 +51,7 @@ class GraphicDisplay(I2CPart):
     contrast
         0..255.
     data_bytes
-        Bytes written to the memory since power-up, for the count of what a change costs.
+        Bytes written to the memory since power-up, to count what a change costs.
     ignored
         Commands that do not exist.
     """
@@ -62,7 +62,7 @@ class GraphicDisplay(I2CPart):
         super().__init__(board, bus, address)
         self._random = random.Random(seed)
         self._letters = _letters()
-        self._seen: tuple[list[bytes], list[list[bytes | None]]] | None = None  # until something changes
+        self._seen: tuple[list[bytes], list[list[bytes | None]]] | None = None  # until a change
         self._reset()
 
     def power_on(self) -> None:
@@ -107,7 +107,7 @@ class GraphicDisplay(I2CPart):
         return bytes((0x00 if self.is_on else 0x40,)) * count
 
     def garble(self) -> None:
-        """A relay nearby: some of its memory changes, and it is turned upside down."""
+        """Fault, a relay nearby: some of its memory changes, and the picture is upside down."""
         self._memory[2][30:60] = self._random.randbytes(30)
         self._flip_rows = not self._flip_rows
         self._seen = None
@@ -134,7 +134,7 @@ class GraphicDisplay(I2CPart):
             self.ignored += 1
 
     def _obey_ranges(self, first: int) -> None:
-        """Commands that carry their value in themselves."""
+        """Obey commands with their value in the command byte."""
         if first < 0x10:
             self._column = self._column & 0x70 | first
         elif first < 0x20:
@@ -190,19 +190,19 @@ class GraphicDisplay(I2CPart):
         return self.board.powered and self.is_on and self.is_pumped
 
     def pixels(self) -> list[bytes]:
-        """64 rows of 128, 1 where it is lit, as an eye before the module sees them.
+        """64 rows of 128, 1 where it is lit, as seen from the front.
 
-        Its plug is on top: segment 127 is on the left, line 63 on top.
+        The plug is on top, so segment 127 is on the left and line 63 on top.
         """
         return self._look()[0]
 
     def _look(self) -> tuple[list[bytes], list[list[bytes | None]]]:
-        """The rows of dots and the cells in them; looked at anew when something was written."""
+        """The rows of dots and their cells; computed again after a write."""
         if not self.light:
             return [bytes(WIDTH)] * HEIGHT, [[bytes(8)] * self.columns] * self.rows
         if self._seen is None or self._scrolls:
             glass = [self._row(y) for y in range(HEIGHT)]
-            if self._scrolls:  # a column every 50 ms, nobody asked for it to be read
+            if self._scrolls:  # it moves one column every 50 ms, so it cannot be read
                 at = self.clock.now_us() // 50_000 % WIDTH
                 glass = [row[at:] + row[:at] for row in glass]
             cells = [
@@ -213,7 +213,7 @@ class GraphicDisplay(I2CPart):
 
     def _row(self, y: int) -> bytes:
         line = y if self._flip_rows else HEIGHT - 1 - y
-        if not self._wired_evenly:  # every second line of the panel is driven by another one
+        if not self._wired_evenly:  # the panel's lines are interleaved in its memory
             line = line * 2 % HEIGHT + line * 2 // HEIGHT
         if line >= self._lines:
             return bytes(WIDTH)
@@ -230,13 +230,13 @@ class GraphicDisplay(I2CPart):
         return "▒" if dots is None else self._letters.get(dots, "▒")
 
     def dots(self, row: int, column: int) -> bytes | None:
-        """The dots of a cell that shows no letter of ASCII, as ``CharacterDisplay.dots``."""
+        """The dots of a cell that shows no ASCII character, as ``CharacterDisplay.dots``."""
         dots = self._look()[1][row][column]
         return dots if dots is not None and self._letters.get(dots, "▒") > "~" else None
 
 
 def _cell(glass: list[bytes], row: int, column: int) -> bytes | None:
-    """The eight rows of five dots of a cell; None when it is not drawn of dots two high."""
+    """The eight rows of five dots of a cell; None unless each row of dots is drawn two lines high."""
     left, top = MARGIN + CELL_WIDTH * column, CELL_HEIGHT * row
     rows = [glass[top + y][left : left + CELL_WIDTH] for y in range(CELL_HEIGHT)]
     if rows[::2] != rows[1::2] or any(row[-1] for row in rows):

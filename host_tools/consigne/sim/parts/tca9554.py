@@ -1,4 +1,4 @@
-"""The TCA9554 port expander (TI SCPS233, chapter 8): four registers behind a pointer that does not move."""
+"""The TCA9554 port expander (TI SCPS233, chapter 8): four registers, and a pointer that does not advance."""
 
 from ..board.board import Board
 from ..board.nets import Net
@@ -33,14 +33,14 @@ class Tca9554(I2CChip):
         if not data:
             return
         self._pointer = data[0]
-        for value in data[1:]:  # each of them to the same register
+        for value in data[1:]:  # all bytes go to the same register
             if OUTPUT <= self._pointer <= DIRECTION:
                 self._values[self._pointer] = value
         self._apply()
         self._compare()
 
     def given(self, count: int) -> bytes:
-        """The same register as often as it is asked for; the input register lets INT go."""
+        """Every byte is the same register; reading the input register releases INT."""
         if self._pointer == INPUT:
             self._known = self._levels()
             self._compare()

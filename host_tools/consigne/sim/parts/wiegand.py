@@ -1,7 +1,7 @@
 """A Wiegand keypad with a card reader: two open-collector lines, and a small processor that clocks bits out.
 
-Bits and times are those of SIA AC-01 (a pulse of 20 to 100 us, one every 0.2 to 20 ms) and of
-makers' data sheets, put together here anew: the driver's reading of them is not used.
+Bits and times are those of SIA AC-01 (a pulse of 20 to 100 us, one every 0.2 to 20 ms) and of makers' data
+sheets, implemented here independently of the driver.
 """
 
 import random
@@ -11,7 +11,7 @@ from ..board.nets import Net
 from .keys import Keypad
 
 PULSE_US = 50
-SCAN_US = 12_000  # from a finger to the first bit: the keypad debounces by itself
+SCAN_US = 12_000  # from the key press to the first bit: the keypad debounces
 CODES = {"*": 10, "#": 11, **{str(digit): digit for digit in range(10)}}
 
 
@@ -42,7 +42,7 @@ class WiegandKeypad(Keypad):
     pause_us
         Fault when short: between two frames that follow one another.
     lose
-        Fault: the share of pulses that do not arrive.
+        Fault: the share of pulses that are lost.
     noise_per_s
         Fault: mean rate of spikes on either line for as long as keys are being pressed.
     repeat_us
@@ -107,7 +107,7 @@ class WiegandKeypad(Keypad):
 
     # --- the lines ----------------------------------------------------------------------------------------
     def _send(self, frame: str, delay_us: int) -> int:
-        """Clock a frame out once the line is free; returns when its last bit begins."""
+        """Send a frame bit by bit once the line is free; returns when its last bit begins."""
         start_us = max(self.clock.now_us() + delay_us, self._free_us)
         for index, bit in enumerate(frame):
             if self._random.random() >= self.lose:
@@ -117,7 +117,7 @@ class WiegandKeypad(Keypad):
         return last_us
 
     def _pulse(self, line: int, at_us: int, source: str = "keypad") -> None:
-        """Both edges at their own times: they stay two also when whoever runs the clock comes late."""
+        """Schedule both edges separately, so that there are two even if the clock runs late."""
         self.clock.call_at(at_us, self._drive, line, source, 0)
         self.clock.call_at(at_us + PULSE_US, self._drive, line, source, None)
 

@@ -17,7 +17,7 @@ class Strip(Part):
     Attributes
     ----------
     broken_at
-        Fault: this light and all behind it get no data and keep what they show.
+        Fault: this light and all after it get no data and keep their colours.
     misread
         Pulses that were neither a 0 nor a 1.
     """

@@ -1,4 +1,4 @@
-"""``micropython`` for plain CPython imports of device code: nothing to compile, nothing to wrap.
+"""``micropython`` for importing device code on plain CPython, without compiling or wrapping it.
 
 Put this directory on ``sys.path`` and import this module first (``consigne`` and the tests'
 ``conftest.py`` do): it also gives ``time`` the ``ticks_`` functions that CPython lacks, with the

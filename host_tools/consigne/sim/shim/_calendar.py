@@ -2,11 +2,11 @@
 
 The chip's system time is a number of microseconds in 64 bits without a sign (ESP-IDF, ``settimeofday``); the
 port takes its seconds as those since 2000-01-01.  ``timeutils`` reckons in 32 bits without a sign.  So a date
-before 2000 becomes one far in the future: 1970 reads as 2101, and mbedTLS sees the year 586524.  (Up to v1.26
-it reads as 1970, and mbedTLS sees 2106: one as the other, every certificate has expired.)
+before 2000 becomes a date far in the future: 1970 reads as 2101, and mbedTLS sees the year 586524.  (Up to
+v1.26 it reads as 1970, and mbedTLS sees 2106: in both cases every certificate has expired.)
 
-By how much the system time is off from the computer's lies in eight bytes, see ``chipclock.py``; where there
-are none, on virtual time and in an interpreter without the harness, in a variable.
+The difference between system time and the computer's time is kept in eight bytes, see ``chipclock.py``;
+without them, on virtual time and in an interpreter without the harness, in a variable.
 """
 
 import time
@@ -18,7 +18,7 @@ _DAYS_BEFORE = (0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365)
 
 
 def _memory():
-    """Eight bytes that the harness has put there, or some of our own."""
+    """The eight bytes of the harness, or eight of our own."""
     try:
         import os
 
@@ -79,10 +79,10 @@ class RTC:
     """The calendar: year, month, day, weekday (0 is Monday), hour, minute, second, microsecond."""
 
     def __init__(self):
-        """It takes nothing: without this MicroPython would let anything pass."""
+        """No arguments: without this method MicroPython would accept any."""
 
     def datetime(self, when=None):
-        """Read, or set: the weekday is not looked at, and nothing is checked."""
+        """Read the date, or set it: the weekday is ignored, and nothing is checked."""
         if when is None:
             us = _system_us()
             return _date(us // 1000000 + _FROM_1970_TO_2000_S) + (us % 1000000,)

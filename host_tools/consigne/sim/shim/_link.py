@@ -24,16 +24,16 @@ _small_view = memoryview(_small)
 _push = bytearray(1)
 _pushes = []  # (op, number, value) in order of arrival
 _handlers = {}
-_asking = []  # one entry for each question under way: interrupts wait until there is none
+_asking = []  # one entry for each open question: interrupts wait until there is none
 
 _IDLE, _HEAD, _BODY = 0, 1, 2
 
 
 class _Transfer:
-    """What is on its way.
+    """The state of the transfers.
 
-    A KeyboardInterrupt may come at any jump and in any system call.  So these change together with the bytes
-    that moved, with no jump between, and the next message can finish what an interrupted one began.
+    A KeyboardInterrupt may come at any jump and in any system call.  So these variables change together with
+    the bytes sent or read, with no jump between, and the next message can finish an interrupted one.
     """
 
     unsent = []  # views, in order
@@ -103,7 +103,7 @@ def _receive(into=None):
 
 
 def _settle():
-    """Finish what an interrupt left half done; nobody waits for its answers any more."""
+    """Finish transfers that an interrupt broke off; their answers are discarded."""
     _flush()
     while _Transfer.stage != _IDLE or _Transfer.owed:
         _receive()
@@ -116,7 +116,7 @@ def _deliver():
 
 
 def post(op, number, payload=b""):
-    """Tell the board and go on."""
+    """Send a message without waiting for an answer."""
     if _Transfer.unsent:
         _flush()
     _send(op, number, payload, 0)
@@ -154,7 +154,7 @@ async def pump():
     """Deliver pushes while the firmware waits; runs as one more asyncio task."""
     while True:
         yield asyncio.core._io_queue.queue_read(_reader)
-        # A question of another task may have read the push since the poll: then there is nothing left.
+        # A question of another task may have read the push since the poll: then nothing is left to read.
         if _poller.poll(0):
             _receive()
             _deliver()

@@ -8,7 +8,7 @@ _new_event_loop = asyncio.core.new_event_loop
 
 
 def _with_pump():
-    """A new event loop forgets its tasks; interrupts must outlive that."""
+    """A new event loop forgets its tasks, so the task for interrupts is started again."""
     loop = _new_event_loop()
     loop.create_task(_link.pump())
     return loop

@@ -28,7 +28,7 @@ class ADC:
 
     def read_uv(self):
         measured = struct.unpack("<I", _link.ask(_ops.ADC_READ, self._pin))[0]
-        return min(measured, self._FULL_UV[self._atten]) // 1000 * 1000  # the calibration speaks in mV
+        return min(measured, self._FULL_UV[self._atten]) // 1000 * 1000  # the calibration has whole mV
 
     def read_u16(self):
         return self.read_uv() * 65535 // self._FULL_UV[self._atten]

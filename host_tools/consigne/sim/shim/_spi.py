@@ -16,8 +16,8 @@ def _number(pin, default):
 
 
 class SPI:
-    """A hardware controller: its pins and settings.  No driver of ours reads or writes a bus by itself, so
-    that is left out; what drives it is ``network.LAN``.
+    """A hardware controller: its pins and settings.  None of our drivers reads or writes a bus itself, so
+    that is left out; only ``network.LAN`` uses it.
 
     The defaults of its pins are those of the ESP32 port (``ports/esp32/machine_hw_spi.c``).
     """

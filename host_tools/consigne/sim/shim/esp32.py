@@ -125,7 +125,7 @@ class Partition:
         return (self._type, self._subtype, self._address, size, self._label.decode(), False)
 
     def _reach(self, block, offset, length):
-        """ESP-IDF's errors for what lies outside (``esp_partition_read`` and its like)."""
+        """ESP-IDF's errors for addresses outside the partition (``esp_partition_read`` and similar)."""
         size = self._blocks * self._block_size
         start = block * self._block_size + offset
         if not 0 <= start <= size:

@@ -1,9 +1,10 @@
 """Starts the firmware on MicroPython as a board would: modules on the path, then ``main``.
 
-Runs in the device's directory, with the board's socket in ``CONSIGNE_BOARD_FD``.  The arguments are
-either two directories, the shims' and the firmware's, or address and size of two ROMFS images of the
-same (``romboot.py``): then bytecode is executed in place, as from a board's flash.  Address and size of the
-shims with a directory of the firmware: that is loaded into the heap, as where a board cannot map its flash.
+Runs in the device's directory, with the board's socket in ``CONSIGNE_BOARD_FD``.  The arguments are either
+two directories, the shims' and the firmware's, or address and size of two ROMFS images of the same
+(``romboot.py``): then bytecode is executed in place, as from a board's flash.  With address and size of the
+shims but a directory of the firmware, the firmware is loaded into the heap, as on a board that cannot map its
+flash.
 """
 
 import sys

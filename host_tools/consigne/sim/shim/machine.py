@@ -14,7 +14,7 @@ from _signals import ADC, bitstream  # noqa: F401 - the same
 
 PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = 1, 2, 3, 4, 5
 
-_READS_MAX = 100  # so that a loop that waits for a level without letting asyncio run ends
+_READS_MAX = 100  # so that a loop that polls a level without yielding to asyncio ends
 
 
 class Pin:
@@ -49,7 +49,7 @@ class Pin:
             Pin._reads += 1
             if not Pin._fresh or Pin._reads > _READS_MAX:
                 Pin._reads = 0
-                Pin._fresh = True  # before asking: a change that overtakes the answer clears it
+                Pin._fresh = True  # set before asking: a change that arrives before the answer clears it
                 Pin._levels = struct.unpack("<Q", _link.ask(_ops.LEVELS, 0))[0]
             return (Pin._levels >> self._id) & 1
         Pin._fresh = False
@@ -338,7 +338,7 @@ def unique_id():
 
 
 def __getattr__(name):
-    """``SPI``, whose heap only a board with an Ethernet chip on it has to spare."""
+    """``SPI``, loaded only when used: it costs heap that only boards with an Ethernet chip need to spend."""
     if name == "SPI":
         from _spi import SPI
 

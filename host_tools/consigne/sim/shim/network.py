@@ -41,7 +41,7 @@ class WLAN:
         return bool(is_active)
 
     def connect(self, *ssid_key, bssid=None):
-        """The names of the first two are none: they are given by their place."""
+        """The first two arguments are positional only."""
         ssid, key = ssid_key
         self._started()
         name = ssid.encode()[:32]
@@ -89,7 +89,7 @@ def _pin(pin):
 
 
 class LAN:
-    """The one Ethernet interface, static in the port: made once, it is as it was, whatever is asked for.
+    """The only Ethernet interface, static in the port: once made, it ignores the arguments.
 
     A PHY of the chip's own controller, or a W5500 (``ports/esp32/network_lan.c``, ``get_lan``).
     """

@@ -35,25 +35,26 @@ class VirtualBoard(SimLocker):
     Parameters
     ----------
     flash_file
-        The chip's flash; made, and erased, where it is not there.
+        The chip's flash; made as erased flash if it is missing.
     config
         The cabinet that is wired to the board, as ``config.json`` describes it; None for a board on a desk.
         The firmware sees only what lies in its own flash.
     chip
         ``esp32``, ``esp32s3`` or ``esp8266``.
     link
-        A path that always leads to the port of now, also after the cable was out.
+        A path that always leads to the current port, also after the cable was out.
     lines
         Serve the port as ``rfc2217://...``, with the modem lines that reset the chip; not as a terminal.
     usb
-        The port is the chip's own: each reset takes it away, and it comes back under another name.  None: an
-        ESP32-S3's is, an ESP32 has an adapter.
+        The port is the chip's native USB: it vanishes with each reset and comes back under another name.
+        None: native on an ESP32-S3, an adapter on an ESP32.
     psram
         None for what such a board usually has (``psram.usual``); ``Psram()`` for none.
     paced
-        Bytes take their time at the baud rate, flash takes its own; without it both are as fast as they can.
+        Bytes take the time of the baud rate, flash operations that of the data sheet; otherwise both are as
+        fast as possible.
     heap_kb
-        Python's heap; 0: what such a board has under such an image.
+        Python's heap; 0: as much as such a board has with its image.
     """
 
     def __init__(
@@ -86,7 +87,7 @@ class VirtualBoard(SimLocker):
         )
 
     def _write_files(self, config: Wiring, identity: Identity | None, real_network: bool) -> None:
-        """Nothing: what the firmware reads comes over the wire, into the flash."""
+        """Writes nothing: the firmware's files come over the wire into the flash."""
 
     def _open_flash(self) -> NorFlash:
         return open_flash(self._flash_file, self._flash_bytes)
@@ -112,7 +113,8 @@ class VirtualBoard(SimLocker):
         self.plug_cable()
         super().start()
         if isinstance(self._cable, UsbCable):
-            # Asked on the board's thread: between the ROM's device and the program's it cannot look.
+            # Asked on the board's thread, so not while the USB device changes from the ROM's to the
+            # program's.
             self.wait_for(lambda: self.plugged, _ENUMERATED_S)
 
     def stop(self) -> None:
@@ -126,7 +128,7 @@ class VirtualBoard(SimLocker):
     # --- the cable --------------------------------------------------------------------------------------
     @property
     def port(self) -> str:
-        """What ``mpremote connect`` and ``esptool --port`` take."""
+        """The name for ``mpremote connect`` and ``esptool --port``."""
         return self._cable.port
 
     @property
@@ -135,7 +137,7 @@ class VirtualBoard(SimLocker):
         return self.call(lambda: self._cable.plugged)
 
     def pull_cable(self) -> None:
-        """Whoever has the port open loses it; the board runs on."""
+        """A program that has the port open loses it; the board runs on."""
         self.call(self._pull)
 
     def _pull(self) -> None:
@@ -143,7 +145,7 @@ class VirtualBoard(SimLocker):
         self.serial.line.clear()
 
     def plug_cable(self) -> None:
-        """The port is back, under a new name unless there is a link."""
+        """Make the port again, under a new name unless there is a link."""
         self.call(self._cable.plug)
 
     def pull_cable_after(self, count: int) -> None:
@@ -151,11 +153,11 @@ class VirtualBoard(SimLocker):
         self.call(lambda: self.serial.line.cut_after(count, self._pull))
 
     def cut_power_after(self, count: int) -> None:
-        """The same with the supply."""
+        """Cut the power after ``count`` more bytes, in the same way."""
         self.call(lambda: self.serial.line.cut_after(count, self._cut))
 
     def reset_after(self, count: int) -> None:
-        """The same with the reset button."""
+        """Press reset after ``count`` more bytes, in the same way."""
         self.call(lambda: self.serial.line.cut_after(count, self._press_reset))
 
     def network(self, mode: str) -> None:

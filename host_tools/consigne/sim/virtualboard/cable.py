@@ -1,8 +1,8 @@
 """The cable between laptop and board: a pseudo-terminal that can be pulled out and plugged in again.
 
-A pseudo-terminal has no modem lines.  All that is seen of the laptop besides bytes is whether a program
-has the port open; the loss of the last one is reported, for ``esptool`` closes the port after a reset
-that it could not make.  ``netcable.py`` has a port with the lines that reset the chip.
+A pseudo-terminal has no modem lines.  Besides bytes, the only thing known of the laptop is whether a program
+has the port open; the end of that is reported, since ``esptool`` closes the port after a reset that it could
+not make.  ``netcable.py`` has a port with the lines that reset the chip.
 """
 
 import os
@@ -16,11 +16,11 @@ from typing import Protocol
 from ..clock import Clock, Timer
 
 CHUNK_BYTES = 4096
-USB_AWAY_US = 200_000  # from the end of one USB device to the next one that is named
+USB_AWAY_US = 200_000  # from the end of one USB device to the next one's port
 
 
 class SerialCable(Protocol):
-    """What a serial line needs of its cable: ``Cable`` here, ``NetCable`` in ``netcable.py``."""
+    """A serial line's view of its cable: ``Cable`` here, ``NetCable`` in ``netcable.py``."""
 
     has_lines: bool
     on_closed: Callable[[], None]
@@ -39,7 +39,7 @@ class SerialCable(Protocol):
 
 
 class Cable:
-    """One pseudo-terminal after another; ``link``, if given, is a symbolic link to the one of now.
+    """One pseudo-terminal after another; ``link``, if given, is a symbolic link to the current one.
 
     ``fileno`` is readable whenever something may have happened: bytes, room for bytes, open, closed.
     """
@@ -79,7 +79,8 @@ class Cable:
         self._open = False
         self._watch = select.poll()
         self._watch.register(self._master, 0)  # POLLHUP comes unasked
-        # Edges, not levels: without a program at the other end "hung up" would wake us for ever.
+        # Edge-triggered: level-triggered, POLLHUP would wake this thread all the time while no program has
+        # the port open.
         events = select.EPOLLIN | select.EPOLLOUT | select.EPOLLHUP | select.EPOLLET
         self._poller.register(self._master, events)
         if self._link is not None:
@@ -103,7 +104,7 @@ class Cable:
         self._poller.close()
 
     def turn(self) -> None:
-        """Take note of what woke us; call it whenever ``fileno`` is readable."""
+        """Check whether the port was opened or closed; call it whenever ``fileno`` is readable."""
         self._poller.poll(0)
         was, self._open = self._open, self.listening()
         if was and not self._open:
@@ -116,7 +117,7 @@ class Cable:
         return not any(events & select.POLLHUP for _, events in self._watch.poll(0))
 
     def read(self, limit: int = CHUNK_BYTES) -> bytes:
-        """What the laptop sent, as far as it is here; empty when there is nothing."""
+        """Bytes that have arrived from the laptop; empty when there are none."""
         if not self.plugged:
             return b""
         try:
@@ -129,7 +130,7 @@ class Cable:
         return data
 
     def write(self, data: bytes) -> int:
-        """Send towards the laptop; returns how much went.  With nobody listening all of it is lost."""
+        """Send to the laptop; returns how many bytes were taken.  Without a listener all are lost."""
         if not self.listening():
             return len(data)
         self._open = True
@@ -137,15 +138,15 @@ class Cable:
             return os.write(self._master, data)
         except BlockingIOError:
             return 0
-        except OSError:  # closed just now
+        except OSError:  # closed a moment ago
             return len(data)
 
 
 class UsbCable(Cable):
-    """The cable of a chip with USB of its own: there is a port only while the chip has one to show.
+    """The cable of a chip with native USB: there is a port only while the chip's USB device runs.
 
-    ``renamed`` and ``appear`` are the chip's, ``pull`` and ``plug`` the hand's; ``of_program``: the device on
-    the bus is MicroPython's, not the ROM's.
+    ``renamed`` and ``appear`` are the chip's actions, ``pull`` and ``plug`` a person's; ``of_program``: the
+    device on the bus is MicroPython's, not the ROM's.
     """
 
     of_program = False
@@ -165,7 +166,7 @@ class UsbCable(Cable):
         super().pull()
 
     def renamed(self, clock: Clock, then: Callable[[], None], *, of_program: bool) -> Timer:
-        """The chip's USB goes, comes back as another device, under another name, and then ``then()``."""
+        """The chip's USB device vanishes, comes back as another with another name; then call ``then()``."""
         self.of_program = of_program
         self._shown = False
         super().pull()

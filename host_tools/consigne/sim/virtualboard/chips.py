@@ -1,4 +1,4 @@
-"""What tells one Espressif chip from another before any program runs: registers, ROM, image number.
+"""The differences between Espressif chips before any program runs: registers, ROM, image number.
 
 Register addresses are those that ``esptool`` reads, taken from its own target classes.
 """
@@ -10,13 +10,13 @@ from esptool.targets import ESP32ROM, ESP32S3ROM, ESP8266ROM
 
 from ..board.board import HARD, POWER_ON, WATCHDOG
 
-DETECT = 0x4000_1000  # reads as a different number on every chip that has no GET_SECURITY_INFO
+DETECT = 0x4000_1000  # differs on every chip without GET_SECURITY_INFO
 XTAL_HZ = 40_000_000
 ROM_BAUD = 115_200
 _PACKAGE_D0WD, _PACKAGE_D0WDR2 = 1, 7
 _CAP_OF_MB = {0: 0, 8: 1, 2: 2, 16: 3, 4: 4}  # PSRAM_CAP of the S3's eFuse
 _VENDOR_AP_3V3 = 1
-_CAUSES = {  # EN and power look the same; a soft reset does not come by the ROM
+_CAUSES = {  # EN and power look the same; a soft reset does not run the ROM
     POWER_ON: (0x1, "POWERON_RESET"),
     HARD: (0xC, "SW_CPU_RESET"),
     WATCHDOG: (0x8, "TG1WDT_SYS_RESET"),
@@ -37,9 +37,9 @@ class Chip:
     knows: frozenset[int]
 
     def registers(self, mac: bytes, psram_bytes: int = 0, packaged: bool = True) -> dict[int, int]:
-        """What can be read before anything was written: identity, revision, clock, PSRAM in the package.
+        """The registers before anything was written: identity, revision, clock, PSRAM in the package.
 
-        ``packaged`` is False where PSRAM is a chip beside this one, as in an ESP32-WROVER: no eFuse knows.
+        ``packaged`` is False where PSRAM is a separate chip, as in an ESP32-WROVER: no eFuse tells of it.
         """
         low, high = int.from_bytes(mac[2:], "big"), int.from_bytes(mac[:2], "big")
         rom = self.rom_class

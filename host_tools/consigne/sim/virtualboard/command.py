@@ -96,7 +96,7 @@ def virtual(
 
 
 def _watch(board: VirtualBoard, console: Console, stopped: threading.Event) -> None:
-    """Print the port, each time it is another, and the display, each time it shows something else."""
+    """Print the port and the display whenever they change."""
     port = ""
     glass: list[str] = []
     while True:
@@ -117,7 +117,7 @@ def _choose(what: str, wanted: str, known: Iterable[str]) -> None:
 
 
 def _show(console: Console, line: tuple[int, str, str]) -> None:
-    """A line of the board's log; what a tool and the raw prompt exchange can be keys, and is not shown."""
+    """Print a line of the board's log; the traffic of the raw prompt may hold keys, so it is left out."""
     at_us, what, detail = line
     if what != PROMPT:
         console.print(f"[dim]{at_us / 1e6:9.3f}[/dim] {what} {escape(detail)}")
@@ -136,7 +136,7 @@ def _look_at_machine() -> None:
 
 
 def by_hand(board: VirtualBoard, keys: str, console: Console, lines: Iterable[str]) -> None:
-    """What a person does at the cabinet, line by line: keys, ``scan TEXT``, ``shut`` for every open door."""
+    """Carry out typed lines at the cabinet: keys, ``scan TEXT``, ``shut`` for every open door."""
     for line in lines:
         word, _, text = line.strip().partition(" ")
         try:

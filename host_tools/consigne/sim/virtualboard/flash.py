@@ -11,7 +11,7 @@ from ..board.flash import SECTOR_BYTES, NorFlash
 
 
 class Region:
-    """One partition of a flash: blocks are counted from its start, and nothing beyond it is reached.
+    """One partition of a flash: blocks are counted from its start, and it gives no access beyond its end.
 
     ``reads`` counts the calls of ``readblocks`` since the chip started.
     """
@@ -49,7 +49,7 @@ class NoFlash(ValueError):
 
 
 def check_file(path: Path, size: int = layout.FLASH_BYTES) -> None:
-    """Raises ``NoFlash`` for what must not be written over: whatever is there and is not ``size`` long."""
+    """Raises ``NoFlash`` if the path must not be overwritten: it exists and is not ``size`` long."""
     try:
         if not path.exists():
             if path.parent.is_dir():
@@ -65,9 +65,9 @@ def check_file(path: Path, size: int = layout.FLASH_BYTES) -> None:
 
 @contextmanager
 def claimed(path: Path) -> Iterator[None]:
-    """One board at a time has this file: raises ``NoFlash`` while another has it.
+    """Lock the file for one board: raises ``NoFlash`` while another has it.
 
-    The kernel lets go of it when the program ends, however it ends.
+    The kernel unlocks it when the program ends, however it ends.
     """
     with path.open("rb") as file:
         try:
@@ -78,7 +78,7 @@ def claimed(path: Path) -> Iterator[None]:
 
 
 def check_link(path: Path | None) -> None:
-    """Raises ``NoFlash`` where a link to the port would take the place of something else."""
+    """Raises ``NoFlash`` if a link to the port would replace something else."""
     if path is None or path.is_symlink():
         return
     if path.exists():
@@ -88,7 +88,7 @@ def check_link(path: Path | None) -> None:
 
 
 def open_flash(path: Path, size: int = layout.FLASH_BYTES) -> NorFlash:
-    """The flash in ``path``, erased where the file does not reach."""
+    """The flash in ``path``; bytes beyond the file's end are erased."""
     return NorFlash(size, str(path))
 
 

@@ -30,16 +30,16 @@ from .psram import ABORTED, Psram, too_small
 ONBOARD = Path(__file__).with_name("onboard")
 STDIN_BYTES = 260  # of the ESP32 port's ring buffer for its console
 NO_CHAR = 255
-# Prompt and stand-ins are C on a board, with their names in its ROM.  Here they take 24 kB, and 330 of the
-# first 1270 interned names; the application's push the table of names to its next size, 14 kB in one piece,
-# while imports have cut the heap up.  With 296 kB the demo's cabinet did not start, with 344 kB it did; 96
-# doors and a script of `device` beside them need more, and a start after some broken ones a larger table in
-# one piece (384 kB once did not have it).  How little a board needs is for ``bench/heap.py`` to say.
+# Prompt and stand-ins are C on a board, with their names in its ROM. Here they take 24 kB, and 330 of the
+# first 1270 interned names. With the application's names the table grows to its next size, 14 kB in one
+# piece, when imports have fragmented the heap. With 296 kB the demo's cabinet did not start, with 344 kB it
+# did; 96 doors and a script of `device` beside them need more, and a start after some failed ones needs a
+# larger table in one piece (384 kB once was not enough). ``bench/heap.py`` measures how little a board needs.
 HEAP_KB = 512
-PSRAM_HEAP_KB = 2048  # the least PSRAM that is sold: an N8R2
+PSRAM_HEAP_KB = 2048  # the smallest PSRAM sold: an N8R2
 BAUD = 115_200  # of the ROM's messages and of the port's console
-# pyserial waits 50 ms for the answer to each line it sets over the network, so what is to happen at once
-# takes so long: the strap is looked at later than on a board, where 10 kOhm and 1 uF at EN make it 10 ms.
+# pyserial waits 50 ms for the answer to each line it sets over the network, so two lines do not change at
+# once: the strap is read later than on a board, where 10 kOhm and 1 uF at EN make it 10 ms.
 STRAP_US = 60_000
 PANIC_US = 100_000  # from a panic's last word to the reset
 _NOTHING_STARTS = "use `consigne device flash`, or begin anew with --micropython"
@@ -86,7 +86,7 @@ class SerialGround(MicroPythonGround):
         self._loader: Loader | None = None
         self._retry: Timer | None = None
         self._raw = False
-        self._told = ""  # why nothing starts, said once
+        self._told = ""  # why nothing starts, logged once
         self._program: image.Image | None = None
         self._interrupt_char = NO_CHAR
         self._pipe = (-1, -1)
@@ -101,7 +101,7 @@ class SerialGround(MicroPythonGround):
         if self._held:
             return
         if isinstance(self._cable, UsbCable) and self.download and not self._cable.of_program:
-            self._cable.appear()  # from the ROM into its loader: the device on the bus stays
+            self._cable.appear()  # from the ROM into its loader: the USB device stays
             self._start()
         elif isinstance(self._cable, UsbCable):
             self.line.clear()
@@ -144,7 +144,7 @@ class SerialGround(MicroPythonGround):
             self._retry = self._board.clock.call_in(RETRY_US, self._start)
 
     def _boot(self) -> None:
-        """What ROM and boot loader check, and then the program."""
+        """Check what ROM and boot loader check, then start the program."""
         data = bytes(self._flash.data)
         chip = self._chip
         try:
@@ -185,7 +185,7 @@ class SerialGround(MicroPythonGround):
                 self._interpret()
 
     def _abort(self, told: bytes) -> None:
-        """ESP-IDF gives up before any program ran, says so, and resets."""
+        """ESP-IDF aborts before any program runs, prints the reason, and resets."""
         self.line.send(told)
         self._retry = self._board.clock.call_in(PANIC_US, self._board.reset, HARD)
 
@@ -216,7 +216,7 @@ class SerialGround(MicroPythonGround):
         super().kill()
 
     def _ended(self) -> None:
-        """On a board the interpreter never ends: what ended it is a panic, and a panic resets."""
+        """On a board the interpreter never ends, so its end counts as a panic, and a panic resets."""
         super()._ended()
         self.line.send(
             b"Guru Meditation Error: Core  0 panic'ed (interpreter ended).\r\n\r\nRebooting...\r\n"
@@ -237,7 +237,7 @@ class SerialGround(MicroPythonGround):
             self._board.press_reset()
 
     def _lines_changed(self) -> None:
-        """EN stops the chip and starts it; IO0 is looked at when EN has risen."""
+        """EN stops and starts the chip; IO0 is read after EN has risen."""
         assert isinstance(self._cable, NetCable)
         lines = self._cable.lines
         if not self._board.powered:
@@ -271,7 +271,7 @@ class SerialGround(MicroPythonGround):
         }
 
     def _console_write(self, number: int, payload: bytes) -> None:
-        self._read_output()  # what was printed before comes before
+        self._read_output()  # earlier output comes first
         if payload.startswith(_RAW_BEGINS):
             self._printed_by(PROMPT)
         elif payload.startswith(_RAW_ENDED):
@@ -279,7 +279,7 @@ class SerialGround(MicroPythonGround):
         self.line.send(payload)
 
     def _printed_by(self, printer: str) -> None:
-        """From here on what is printed is a program's on the board, or an answer to a tool (``PROMPT``)."""
+        """Label the output from here on: a program's on the board, or an answer to a tool (``PROMPT``)."""
         self._flush_line()
         self._printer = printer
 
@@ -325,7 +325,7 @@ class SerialGround(MicroPythonGround):
         return len(data) if self._booted or self._paced else 0
 
     def _to_stdin(self, data: bytes) -> int:
-        """Into the ring buffer, as far as there is room; Ctrl-C interrupts where the program allows it."""
+        """Fill the ring buffer, as far as there is room; Ctrl-C interrupts if the program allows it."""
         if self._interrupt_char == NO_CHAR:
             return self._put(data)
         before, found, _ = data.partition(bytes((self._interrupt_char,)))

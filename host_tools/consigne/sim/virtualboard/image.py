@@ -1,8 +1,8 @@
-"""Images of programs for Espressif chips: what the boot loader checks before it starts one, and a builder.
+"""Images of programs for Espressif chips: the boot loader's checks before it starts one, and a builder.
 
 The format is ESP-IDF's ("App Image Format", docs.espressif.com): a header, segments, a checksum, and a
 SHA-256 of it all.  The first segment begins with the application's description, which names the project
-and its version.  No image of MicroPython can be fetched here, so tests build one that says it is one.
+and its version.  Tests cannot download an image of MicroPython, so they build one that claims to be it.
 """
 
 import hashlib
@@ -65,7 +65,7 @@ VARIANTS = {
 """By chip and kind; no official image has ROMFS, and the C3 takes no PSRAM."""
 KINDS = tuple(sorted({kind for _, kind in VARIANTS}))
 RELEASES = ("v1.25.0", "v1.26.0", "v1.26.1", "v1.27.0", "v1.28.0")
-"""Of MicroPython, that the firmware can be on: from the oldest that ``device`` takes to the newest tried."""
+"""Versions of MicroPython for the firmware: from the oldest that ``device`` takes to the newest tried."""
 
 
 class ImageError(ValueError):
@@ -74,11 +74,11 @@ class ImageError(ValueError):
 
 @dataclass(frozen=True)
 class Image:
-    """What an image says of itself.
+    """What an image contains.
 
-    ``project`` is empty when its description names none, as MicroPython's does not; ``banner``
-    (``v1.26.1 on 2025-09-11``) when it is not MicroPython.  ``variant`` is what its byte strings tell: names
-    that only such a build holds.
+    ``project`` is empty when its description names none, as in MicroPython's; ``banner`` (``v1.26.1 on
+    2025-09-11``) when it is not MicroPython.  ``variant`` follows from byte strings that only such a build
+    contains.
     """
 
     chip_id: int
@@ -139,7 +139,7 @@ def _psram_tag(kind: str) -> bytes:
 
 
 def _strings(variant: Variant) -> bytes:
-    """What tells a program of this variant from others."""
+    """Byte strings that distinguish a program of this variant."""
     out = b"; " + variant.machine.encode() + b"\0" + variant.build.encode() + b"\0"
     if variant.psram:
         out += _psram_tag(variant.psram)

@@ -1,6 +1,6 @@
 """The serial line: bytes from the cable to the chip and back, at a baud rate or as fast as they come.
 
-Towards the chip it can be cut after a given number of bytes, which is where faults begin.
+Towards the chip it can be cut after a given number of bytes, to start a fault there.
 """
 
 from collections.abc import Callable
@@ -9,13 +9,13 @@ from ..clock import Clock, Timer
 from .cable import CHUNK_BYTES, SerialCable
 
 BITS_A_BYTE = 10
-LOOK_US = 1_000  # between two looks whether the chip has room again, or the baud rate allows more
-WAITING_BYTES_MAX = 65_536  # towards the laptop, beyond which the chip's program waits
-STALLED_US = 500_000  # a laptop that took nothing for so long does not read: a UART waits for nobody
+LOOK_US = 1_000  # how often to check whether chip and baud rate allow more bytes
+WAITING_BYTES_MAX = 65_536  # towards the laptop; beyond it the chip's program waits
+STALLED_US = 500_000  # a laptop that took nothing for so long does not read: a UART does not wait
 
 
 class _Meter:
-    """How many bytes a line of this baud rate has room for by now; without a rate, any number."""
+    """How many bytes the baud rate allows by now; without a rate, any number."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -23,7 +23,7 @@ class _Meter:
         self.baud: int | None = None
 
     def begin(self) -> None:
-        """Bytes come to a line that was idle: it has saved nothing up."""
+        """Start to count time: an idle line saves up no bytes."""
         self._free_us = max(self._free_us, self._clock.now_us())
 
     def allows(self, wanted: int) -> int:
@@ -65,7 +65,7 @@ class Line:
 
     @property
     def choked(self) -> bool:
-        """Whether so much waits for the laptop that the program must wait too."""
+        """Whether so many bytes wait for the laptop that the program must wait too."""
         return len(self._out) >= WAITING_BYTES_MAX
 
     def cut_after(self, count: int, function: Callable[[], None]) -> None:
@@ -73,7 +73,7 @@ class Line:
         self._cut_at, self._on_cut = self.received + count, function
 
     def send(self, data: bytes) -> None:
-        """The chip says something."""
+        """Send bytes of the chip."""
         if not self._out:
             self._out_meter.begin()
         self._out += data
@@ -81,12 +81,12 @@ class Line:
         self._look_if_waiting()
 
     def clear(self) -> None:
-        """The cable is out, or the chip was reset: what was on its way is lost."""
+        """Drop all bytes on their way: the cable is out, or the chip was reset."""
         self._in.clear()
         self._out.clear()
 
     def turn(self) -> None:
-        """Move what can be moved; comes again by itself while something has to wait."""
+        """Move as many bytes as possible; calls itself again while some have to wait."""
         self._turn_out()
         self._turn_in()
         self._look_if_waiting()
@@ -109,7 +109,7 @@ class Line:
             self._moved_us = now_us
             self._out_meter.used(sent)
             del self._out[:sent]
-        elif now_us - self._moved_us > STALLED_US:  # from now on everything is lost, until it reads again
+        elif now_us - self._moved_us > STALLED_US:  # bytes are lost until the laptop reads again
             self._out.clear()
 
     def _turn_in(self) -> None:

@@ -1,9 +1,9 @@
 """The loader in the chip's ROM, and the one that ``esptool`` uploads into RAM and calls stub.
 
-Espressif's serial protocol ("Serial Protocol", docs.espressif.com/projects/esptool): requests and
-answers in SLIP frames, registers, programs into RAM, blocks into flash.  What is written is programmed
-into the flash model, where bits only clear and sectors are erased; MD5 and reads come from there.  Of the
-programs that can be put into RAM only esptool's own stub is known; another one does not run.
+Espressif's serial protocol ("Serial Protocol", docs.espressif.com/projects/esptool): requests and answers in
+SLIP frames, registers, programs into RAM, blocks into flash.  Writes go to the flash model, where programming
+only clears bits and sectors are erased; MD5 and reads come from there.  Of the programs that can be put into
+RAM, only esptool's own stub runs.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from .spi import SpiController
 SYNC_BODY = b"\x07\x07\x12\x20" + 32 * b"\x55"
 SYNC = slip.pack(struct.pack("<BBHI", 0, 0x08, len(SYNC_BODY), 0) + SYNC_BODY)
 SYNC_ANSWERS = 8
-ROM_SYNC_VALUE = 0x2012_0707  # anything but 0, which is the stub's
+ROM_SYNC_VALUE = 0x2012_0707  # anything but 0, the stub's value
 STUB_COMMANDS = frozenset((*range(0x02, 0x14), 0xD0, 0xD1, 0xD2, 0xD3))
 INVALID, FAILED, BAD_CHECKSUM, BAD_DEFLATE = 0x05, 0x06, 0x07, 0x0B
 CHECKSUM_SEED = 0xEF
@@ -120,7 +120,7 @@ class Loader:
         self._send(slip.pack(struct.pack("<BBHI", 1, op, len(data), value) + data))
 
     def _nothing(self, body: bytes) -> None:
-        """SPI_SET_PARAMS and SPI_ATTACH: the flash is there, and of the size it is."""
+        """SPI_SET_PARAMS and SPI_ATTACH: nothing to do, since the flash is attached and its size known."""
 
     # --- registers and RAM ------------------------------------------------------------------------------
     def _read_reg(self, body: bytes) -> int:
@@ -221,7 +221,7 @@ class Loader:
         return self._content(start, min(size, 64)).ljust(64, b"\xff")
 
     def _read_flash(self, body: bytes) -> None:
-        """The stub's: frames of one block, each acknowledged with the count of bytes so far; then the MD5."""
+        """As the stub: frames of one block, each acknowledged with the bytes so far; then the MD5."""
         start, size, block, _ = struct.unpack("<IIII", body)
         content = self._content(start, size)
         self._after = lambda: self._send_block(0, content, block)

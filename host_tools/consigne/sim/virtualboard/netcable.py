@@ -13,7 +13,7 @@ from serial import rfc2217
 
 
 class Lines:
-    """What a client sets on its port; to ``serial.rfc2217.PortManager`` it is a port of pyserial.
+    """The settings of a client's port; ``serial.rfc2217.PortManager`` uses it as a pyserial port.
 
     ``on_change()`` is called when DTR or RTS was set.
     """
@@ -121,7 +121,7 @@ class NetCable:
         self.on_closed()
 
     def turn(self) -> None:
-        """Take what has come: a client, its bytes, its end."""
+        """Handle a new client, its bytes, or its end."""
         for descriptor, _ in self._poller.poll(0):
             if self._listener is not None and descriptor == self._listener.fileno():
                 self._accept()
@@ -169,7 +169,7 @@ class NetCable:
         return data
 
     def write(self, data: bytes) -> int:
-        """Send towards the laptop; with nobody listening all of it is lost."""
+        """Send to the laptop; without a listener all bytes are lost."""
         if self._manager is None:
             return len(data)
         if len(self._to_client) > 65_536:
@@ -180,7 +180,7 @@ class NetCable:
         return len(data)
 
     def _flush(self) -> None:
-        """Send what waits, and be woken when there is room for the rest."""
+        """Send waiting bytes, and wake up when there is room for the rest."""
         if self._client is None:
             return
         try:
@@ -195,7 +195,7 @@ class NetCable:
 
 
 class _Sink:
-    """What ``PortManager`` writes its own answers to."""
+    """The file that ``PortManager`` writes its answers to."""
 
     def __init__(self, buffer: bytearray) -> None:
         self._buffer = buffer

@@ -13,7 +13,7 @@ def pack(payload: bytes) -> bytes:
 
 
 class Reader:
-    """Takes bytes as they come, gives whole frames; what is no frame is skipped."""
+    """Takes bytes as they come, gives whole frames; other bytes are skipped."""
 
     def __init__(self) -> None:
         self._frame: bytearray | None = None

@@ -1,6 +1,6 @@
-"""The SPI controller that the flash hangs on, as far as ``esptool`` drives it by its registers.
+"""The SPI controller of the flash, as far as ``esptool`` uses its registers.
 
-It has commands of its own executed (``run_spiflash_command``) to learn the flash's identity and status.
+esptool sends commands to the flash through it (``run_spiflash_command``) to read identity and status.
 """
 
 from ..board.flash import NorFlash
@@ -12,7 +12,7 @@ WINBOND, W25Q = 0xEF, 0x40
 
 
 class SpiController:
-    """Answers what a W25Q of the model's size answers; a command that is not known reads as 0."""
+    """Answers as a W25Q of the model's size; an unknown command reads as 0."""
 
     def __init__(self, chip: Chip, flash: NorFlash) -> None:
         rom = chip.rom_class

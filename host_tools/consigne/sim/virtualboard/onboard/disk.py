@@ -1,11 +1,12 @@
-"""The partition that littlefs lies in, as a board's C drives it: Ctrl-C never comes in the middle of a block.
+"""The partition of littlefs, with the behaviour of a board's C driver: Ctrl-C never interrupts a block.
 
-Here the block device is Python, and a KeyboardInterrupt raised in it leaves littlefs in the middle of what
-it did: with a block in its cache that it never read, so that the next write took ``identity.json`` along.
-So one that comes meanwhile is asked for again, for when littlefs is through.
+Here the block device is Python, and a KeyboardInterrupt raised in it stops littlefs in the middle of an
+operation: once its cache held a block it had never read, and the next write destroyed ``identity.json``.  So
+an interrupt that comes meanwhile is requested again, for after littlefs has finished.
 
-Nor is littlefs ever left by MemoryError: the collector, which lets nothing allocate, closes what a program
-dropped, and littlefs would keep the file in its list although its memory is free.  It is told so instead.
+A MemoryError must not stop littlefs either: the garbage collector, during which nothing can be allocated,
+closes files that a program dropped, and littlefs would keep such a file in its list although its memory is
+freed.  So littlefs gets an error code instead.
 """
 
 import time
@@ -14,14 +15,14 @@ import _link
 import _ops
 
 _NO_MEMORY = -12  # LFS_ERR_NOMEM, ENOMEM
-_WAIT_US = 400  # for the signal; it is raised at the next jump, and there is none from here to littlefs
+_WAIT_US = 400  # for the signal, which is raised at the next jump: there is none before littlefs
 
 
 class Disk:
     def __init__(self, partition):
         self._partition = partition
 
-    # No jump outside of ``try``: an interrupt is raised at a jump, and the next one is littlefs's caller's.
+    # No jump outside of ``try``: interrupts are raised at jumps, and the next jump is in littlefs's caller.
 
     def readblocks(self, block_num, buf, offset=0):
         try:
@@ -49,7 +50,7 @@ class Disk:
 
 
 def _whole(operation, arguments):
-    """The same once more from its beginning: reading, programming and erasing twice is as good as once."""
+    """Repeat an operation: reading, programming and erasing twice has the same result as once."""
     while True:
         try:
             found = operation(*arguments)

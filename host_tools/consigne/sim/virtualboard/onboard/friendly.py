@@ -1,6 +1,6 @@
 """The friendly prompt: lines with backspace and history, blocks that go on, paste mode.
 
-Without completion and automatic indenting, which a program at the other end would not want.
+Without completion and automatic indenting, which would disturb a program at the other end.
 """
 
 from program import CTRL_A, CTRL_B, CTRL_C, CTRL_D, CTRL_E, EXIT, execute
@@ -31,7 +31,7 @@ def friendly_prompt(terminal, names):
 
 
 def _statement(terminal, line):
-    """Read on until the statement is whole; nothing when it was given up, or is no text at all."""
+    """Read until the statement is complete; nothing when it was given up, or is not valid text."""
     source = b"" if line == CTRL_C else line
     while goes_on(source):
         line = _line(terminal, b"... ", False)
@@ -74,7 +74,7 @@ def _line(terminal, prompt, is_first):
 
 
 def _edited(terminal, line, char):
-    """The line after a character that stays on it, or takes the last one away."""
+    """The line after a character that was typed, or that deletes the last one."""
     if char in (b"\x08", b"\x7f"):
         if line:
             terminal.out(_ERASE)
@@ -92,7 +92,7 @@ def _remember(line):
 
 
 def _pasted(terminal):
-    """What comes until Ctrl-D; nothing after Ctrl-C."""
+    """The text up to Ctrl-D; nothing after Ctrl-C."""
     terminal.out(b"\r\npaste mode; Ctrl-C to cancel, Ctrl-D to finish\r\n=== ")
     source = bytearray()
     while True:

@@ -1,4 +1,4 @@
-"""Runs what the prompt and the board's files hold, as MicroPython's ``pyexec.c`` does; tells what went wrong.
+"""Runs code of the prompt and of the board's files, as MicroPython's ``pyexec.c`` does; prints errors.
 
 While a program runs, the harness turns Ctrl-C into KeyboardInterrupt, as the serial port's interrupt does on
 a board; while the prompt waits, Ctrl-C is a character like another.
@@ -32,7 +32,7 @@ class Terminal:
         return bytes(self._one)
 
     def quiet(self):
-        """Ctrl-C is a character again; one that came just before is forgotten."""
+        """Ctrl-C is a character again; one that came just before is discarded."""
         while True:
             try:
                 return self.interrupts(-1)
@@ -41,7 +41,7 @@ class Terminal:
 
 
 def run_file(terminal, names, path):
-    """Run a file of the board; one that is not there is done."""
+    """Run a file of the board; a missing one counts as done."""
     try:
         os.stat(path)
     except OSError:
@@ -58,14 +58,14 @@ def run_file(terminal, names, path):
 def execute(terminal, names, source, name, kind, end=b""):
     """Compile and run ``source`` (str or bytes) with the globals ``names``.
 
-    ``end`` is sent after what the program prints, and again after what is told of its error.
+    ``end`` is sent after the program's output, and again after the traceback.
     """
     error = None
     held = open_files(names)
     try:
         code = compile(source if isinstance(source, str) else str(source, "utf8"), name, kind)
         source = None
-        gc.collect()  # what reading blocks in Python left: on a board it is C, and the heap is in one piece
+        gc.collect()  # garbage of reading blocks in Python, which would fragment the heap: a board uses C
         terminal.interrupts(3)
         exec(code, names)
         code = None
@@ -104,7 +104,7 @@ def let_go(files, names=None):
 
 
 def tell(error):
-    """The traceback without its outermost line, which is this file's and on a board no Python."""
+    """Print the traceback without its outermost frame, this file's, which a board does not have."""
     text = io.StringIO()
     sys.print_exception(error, text)
     ours = '  File "program'

@@ -7,7 +7,7 @@ from program import CTRL_A, CTRL_B, CTRL_C, CTRL_D, DONE, EXIT, execute, tell
 
 _WELCOME = b"raw REPL; CTRL-B to exit\r\n"
 _PASTE = b"\x05A"
-_WINDOW_BYTES = 128  # half of what the port says that its input buffer holds
+_WINDOW_BYTES = 128  # half of the input buffer's size that the port announces
 
 
 def raw_prompt(terminal, names):

@@ -1,6 +1,6 @@
 """``sys``, ``os``, ``vfs`` and ``micropython`` as an ESP32 has them, where the unix port differs.
 
-Each stands before the real module and gives everything else through.  They are put into
+Each wraps the real module and passes everything else on.  They are put into
 ``sys.modules``, where an import looks first, whatever a program does to ``sys.path``.
 """
 
@@ -86,8 +86,8 @@ class _Os:
 
 
 class Partition(memoryview, esp32.Partition):
-    """What ``vfs.rom_ioctl(2, n)`` gives (``ports/esp32/esp32_partition.c``): the one partition that has the
-    buffer protocol, read only, with the flash mapped into memory; it has no length and no slices.
+    """The object that ``vfs.rom_ioctl(2, n)`` returns (``ports/esp32/esp32_partition.c``): the only partition
+    with the buffer protocol, read only, with the flash mapped into memory; it has no length and no slices.
     """
 
     def __init__(self, flash_at):
@@ -126,7 +126,7 @@ class _RomVfs(_Vfs):
 
     def rom_ioctl(self, op, *args):
         """``mp_vfs_rom_ioctl`` of ``ports/esp32/esp32_partition.c``.  1: number of segments; 2: the segment,
-        whichever is asked for; all else is not there, since the segment writes for itself.
+        whichever is asked for; other operations are missing, since the segment object writes itself.
         """
         if _RomVfs._segment is None and esp32.Partition.find(esp32.Partition.TYPE_DATA, label="romfs"):
             _RomVfs._segment = Partition(self._flash_at)
