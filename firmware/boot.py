@@ -1,14 +1,14 @@
 """First on the board, from its file system: close the console, mount the newest whole application.
 
-The ``romfs`` partition holds two slots for the application.  A slot begins with a sector that is
-written last: magic, checksum, generation, length and SHA-256 of the image behind it (the host's half
-is ``consigne.firmware.slots``).  What is not exactly as it was sealed does not count, so an update that
-broke off leaves the application that ran.  An interpreter with ROMFS has the partition in mapped memory:
+The ``romfs`` partition holds two slots for the application.  A slot begins with a sector that is written
+last: magic, checksum, generation, length and SHA-256 of the image behind it (the host's half is
+``consigne.firmware.slots``).  A slot that differs from its seal does not count, so an interrupted update
+leaves the application that ran before.  An interpreter with ROMFS has the partition in mapped memory:
 bytecode runs in place.  The official images have none: ``slotfs.py`` reads the same image.
 
-Leaves ``consigne`` for ``main.py`` and for ``consigne device``: ``(service, production, slot,
-generation)``; slot -1: no whole application.  A file ``production`` keeps the console closed; a file
-``service``, taken away at once, lets one start pass without the application and its watchdog.
+Leaves ``consigne`` for ``main.py`` and for ``consigne device``: ``(service, production, slot, generation)``;
+slot -1: no whole application.  A file ``production`` keeps the console closed; a file ``service``, removed at
+once, makes one start skip the application and its watchdog.
 """
 
 # ruff: noqa: F821 - the names that the last lines let go of
@@ -16,9 +16,9 @@ generation)``; slot -1: no whole application.  A file ``production`` keeps the c
 import micropython
 
 try:
-    micropython.kbd_intr(-1)  # first of all: nobody gets past the next lines with Ctrl-C
+    micropython.kbd_intr(-1)  # first of all, so that Ctrl-C cannot skip the next lines
     for _ in range(2):
-        pass  # one that came before this line is raised at the next jump: here, where it ends nothing
+        pass  # a Ctrl-C before that line is raised at the next jump: here, where it does no harm
 except KeyboardInterrupt:
     micropython.kbd_intr(-1)
 
@@ -56,7 +56,7 @@ def _there(name):
 
 
 def _sealed(sector, room):
-    """``(generation, length, digest)`` by the sector that a slot begins with, None where it is not whole."""
+    """``(generation, length, digest)`` from a slot's first sector; None when that is not valid."""
     magic, crc, generation, length, files, _, digest = unpack_from(_HEAD, sector)
     end = _HEAD_BYTES + files * _FILE_BYTES
     if magic != b"CGA1" or end > _IMAGE_AT or crc32(memoryview(sector)[8:end]) != crc:
@@ -65,7 +65,7 @@ def _sealed(sector, room):
 
 
 def _whole(flash, begin, length, digest):
-    """The image as a file system; None when it is not as it was sealed."""
+    """The image as a file system; None when it does not match its seal."""
     if hasattr(vfs, "VfsRom") and hasattr(vfs, "rom_ioctl"):
         # The segment is a Partition, which has the buffer protocol only (ports/esp32/esp32_partition.c).
         image = memoryview(vfs.rom_ioctl(2, 0))[begin : begin + length]
@@ -101,7 +101,7 @@ def _mount():
 
 
 def _tried(function, *arguments):
-    """What it returns, None if it raises: the other slot starts then, or ``main.py`` keeps the console."""
+    """The function's result, None if it raises: the other slot is tried, or ``main.py`` keeps the console."""
     try:
         return function(*arguments)
     except Exception as error:  # noqa: BLE001

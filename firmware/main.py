@@ -1,9 +1,9 @@
 """Consigne's firmware for one locker: the stages of a start, each in the heap that the one before left.
 
-The order matters for people: every relay line is held off first, then the journal says what is true,
-and only then anybody is listened to.  It matters for the heap too: the parsed configuration and its
-checks are the largest things that are needed for a moment only, so they come while little else is
-there, and are gone before what stays is imported.  Between the two the radio takes its memory.
+The order matters for people: first every relay line is held off, then the journal gives the true state, and
+only then keys and scans are taken.  It matters for the heap too: the parsed configuration and its checks are
+the largest temporary objects, so they come while the heap is nearly empty, and are gone before the lasting
+modules are imported.  Between the two the radio takes its memory.
 """
 
 import asyncio
@@ -12,17 +12,17 @@ import sys
 
 from locker import forget
 
-# What only the first stage needs.
+# Modules that only the first stage needs.
 _SETTING_UP = (
     "config", "configpanel", "configlines", "configboards", "confignetwork", "configsenses",
     "site", "parts", "panel", "drivers.banks",
 )  # fmt: skip
 
-_HOSTNAME_TAIL = 23  # with what goes before it 32 characters, the most that ``network.hostname`` takes
+_HOSTNAME_TAIL = 23  # with the prefix 32 characters, the most that ``network.hostname`` takes
 
 
 def read():
-    """What a ``Locker`` is made of, by this board's files; ends with a sentence if they are wrong."""
+    """The arguments of ``Locker`` from this board's files; exits with a sentence if they are wrong."""
     from locker import config
 
     try:
@@ -41,10 +41,10 @@ def read():
 
 
 def claim(network, identity, report):
-    """The link, made before Python's heap grows: the radio's share of the chip's own memory is in one piece.
+    """Make the link before Python's heap grows, so that the radio gets internal memory in one piece.
 
     On a chip without PSRAM the heap grows by whole areas, up to the largest block that is left
-    (``py/gc.c``, gc_try_add_heap); what the radio misses then is an abort of the chip.
+    (``py/gc.c``, gc_try_add_heap); if the radio then lacks memory, the chip aborts.
     """
     hostname = "consigne-" + identity.locker[-_HOSTNAME_TAIL:]
     if network["kind"] == "ethernet":
@@ -75,7 +75,7 @@ def main():
     locker = Locker(site, parts, options, identity.device_key, online)
     slotfs = sys.modules.get("slotfs")
     if slotfs:
-        slotfs.release()  # all is imported: the image that boot.py kept in the heap has done its work
+        slotfs.release()  # all is imported, so the image that boot.py kept in the heap is not needed any more
     gc.collect()
     try:
         asyncio.run(locker.run())

@@ -4,9 +4,9 @@
 records of a kind and a length, both numbers of 7 bits a byte, the high ones first; a directory's and a
 file's record begin with their name, a file's content is a record of its own.
 
-``open_image`` checks the SHA-256 in one pass over the slot's blocks.  Where there is PSRAM it keeps what it
-read, imports are served out of it, and ``release`` lets go of it once the application has imported all it
-needs.  Otherwise, and from then on, each file is read from the flash when it is opened.
+``open_image`` checks the SHA-256 in one pass over the slot's blocks.  With PSRAM it keeps the image in memory
+for imports, until ``release`` frees it once the application has imported all it needs.  Without PSRAM, and
+after ``release``, each file is read from the flash when it is opened.
 """
 
 import gc
@@ -16,7 +16,7 @@ from hashlib import sha256
 from micropython import const
 
 _BLOCK = const(4096)
-_PSRAM_BYTES = const(1 << 20)  # no chip has so much of its own; below, the image would take the application's
+_PSRAM_BYTES = const(1 << 20)  # no chip has this much internally; with less, the application needs it itself
 _HEAD_BYTES = const(64)  # of a record: two numbers, a name's length, a name
 _VERBATIM = const(2)
 _DIRECTORY = const(4)
@@ -53,7 +53,7 @@ def release():
 
 
 class SlotFs:
-    """``stat``, ``ilistdir``, ``open`` and what else the interpreter asks of a mounted file system."""
+    """``stat``, ``ilistdir``, ``open`` and the other methods of a mounted file system."""
 
     def __init__(self, flash, begin, length):
         self._flash = flash
@@ -87,11 +87,11 @@ class SlotFs:
         return memoryview(data)
 
     def list_names(self):
-        """Walk the records once.  Raises ``OSError`` where they do not begin as those of an image."""
+        """Walk the records once.  Raises ``OSError`` if they do not begin like an image's."""
         if bytes(self._read(0, _MAGIC_BYTES)) != b"\xd2\xcd\x31":
             raise OSError(_ENODEV)
         lines = [""]
-        inside = [(self._length, "")]  # directories that the walk is in: end, path
+        inside = [(self._length, "")]  # open directories of the walk: end, path
         name = ""
         size, used = _number(self._read(0, _HEAD_BYTES), _MAGIC_BYTES)
         at = used
@@ -110,7 +110,7 @@ class SlotFs:
             elif kind in (_DIRECTORY, _FILE):
                 count, after = _number(head, used)
                 name = inside[-1][1] + "/" + str(head[after : after + count], "utf-8")
-                at = begin + after - used + count  # the records within come next
+                at = begin + after - used + count  # the records inside it come next
                 if kind == _DIRECTORY:
                     lines.append(name + " -1 0")
                     inside.append((begin + size, name))

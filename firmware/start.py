@@ -1,12 +1,12 @@
 """``main.py`` on the board's file system: serve, unless this start is for service.
 
-``boot.py`` says so, and where the application is.  Where there is no ``boot.py`` of ours the application lies
-as files in ``/lib``, put there by ``mpremote mip install`` (``package.json`` lists this file too): no slots
-to update into, and a console that stays open.
+``boot.py`` says so, and where the application is.  Without our ``boot.py`` the application lies as files in
+``/lib``, put there by ``mpremote mip install`` (``package.json`` lists this file too): there are no slots for
+updates, and the console stays open.
 
-In production there is no way past the end of this file but a restart: whatever happens to the
-application, nobody gets the interpreter's prompt.  When it does not start, ``locker/rescue.py`` says why
-and waits for a technician's code.
+In production this file ends only with a restart: whatever happens to the application, nobody gets the
+interpreter's prompt.  When it does not start, ``locker/rescue.py`` says why and waits for a technician's
+code.
 """
 
 import micropython
@@ -24,12 +24,12 @@ import time
 
 import machine
 
-_PAUSE_S = 10  # what failed at once would fail at once again
+_PAUSE_S = 10  # a start that fails at once would otherwise repeat without a pause
 _BROKEN_OFF = (False, False, -1, 0)  # boot.py failed: newer interpreters do not run this file then
 
 
 def _why_not(error):
-    """In one sentence what an operator can mend; empty where only the traceback says it."""
+    """One sentence about a fault that an operator can repair; empty if only the traceback tells it."""
     if isinstance(error, MemoryError):
         return (
             "this board has too little memory for the application; "
@@ -42,7 +42,7 @@ def _why_not(error):
             "this board has no partition for the journal; "
             "write partitions.bin of `consigne device files` to 0x8000 with esptool"
         )
-    if isinstance(error, SystemExit):  # it has printed why; re-raised, it would restart the interpreter
+    if isinstance(error, SystemExit):  # the reason is printed; re-raised it restarts the interpreter
         return "see above"
     return ""
 

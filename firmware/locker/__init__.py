@@ -9,10 +9,10 @@ VERSION = "0.1.0"
 
 
 def forget(*names: str) -> None:
-    """Let go of modules of this package that only a start needs; ``gc.collect`` then frees them.
+    """Drop modules of this package that only a start needs; ``gc.collect`` then frees them.
 
-    ``names`` as in "drivers.banks".  What is still referred to from elsewhere stays: forgetting is
-    never wrong, and importing again works.
+    ``names`` as in "drivers.banks".  A module that is still in use stays in memory, so this is never wrong,
+    and importing again works.
     """
     for short in names:
         name = "locker." + short

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _FORMAT = const(1)
 _FILE_BYTES_MAX = const(32_768)
-_REQUIRED = None  # the default of a key that must be given
+_REQUIRED = None  # stands as default of a key that must be given
 
 # key -> (type, smallest, largest, default); for str the bounds are lengths, for list counts
 _SITE = {
@@ -150,9 +150,9 @@ def _check_part(raw, part, kinds, where):
 
 
 def _channel(given, banks, where):
-    """``{"bank": name, "channel": n}``; ``[number of the bank, n]`` says the same in a quarter of the room.
+    """``{"bank": name, "channel": n}``; ``[number of the bank, n]`` is the same in a quarter of the room.
 
-    With it the file of a cabinet of 96 doors, and what it becomes on the heap, stay small.
+    The short form keeps the file of a cabinet of 96 doors, and its objects on the heap, small.
     """
     if isinstance(given, list):
         if [type(n) for n in given] != [int, int] or not 0 <= given[0] < len(banks):
@@ -164,7 +164,7 @@ def _channel(given, banks, where):
 def checked(given, where="config.json"):
     """The whole configuration with its defaults filled in, or ``ConfigError``.
 
-    Large, and needed only until the parts are made: whoever calls lets go of it then.
+    It is large, and needed only until the parts are made: the caller must drop it then.
     """
     raw = _check(_SITE, given, where)
     raw["i2c"] = _check_each(_I2C, raw["i2c"], where + ".i2c")
@@ -200,7 +200,7 @@ def checked(given, where="config.json"):
 
 
 def _check_meaning(raw, where):
-    """What no single key can tell: things that must agree, or must not meet."""
+    """Check across keys: values that must agree, or that exclude each other."""
     if raw["language"] not in LANGUAGES:
         raise ConfigError("{}.language: '{}' is not spoken, choose {}".format(
             where, raw["language"], " ".join(LANGUAGES)))  # fmt: skip

@@ -32,7 +32,7 @@ def bank_names(raw):
 
 
 def problem(raw):
-    """The first line that is not declared, or used twice; "" if there is none."""
+    """Describe the first line that is undeclared or used twice; "" if there is none."""
     wrong = _chip_problem(raw)
     if wrong:
         return wrong

@@ -44,7 +44,7 @@ PHYS = ("lan8720", "lan8710", "ip101", "rtl8201", "w5500")
 SPI_PHYS = ("w5500",)  # controllers of their own, for a chip that has none
 SPI_BUSES = {"esp32": 2, "esp32s3": 2, "esp32c3": 1}
 
-# The pins that the Ethernet port of an ESP32 has for good (Technical Reference Manual, "Ethernet MAC").
+# The fixed pins of the Ethernet port of an ESP32 (Technical Reference Manual, "Ethernet MAC").
 _RMII_PINS = (("txd0", 19), ("tx_en", 21), ("txd1", 22), ("rxd0", 25), ("rxd1", 26), ("crs_dv", 27))
 _CLOCK_OUT = (0, 16, 17)
 
@@ -70,7 +70,7 @@ def pins(raw):
 
 
 def problem(raw):
-    """What no single key can tell: the first thing that does not agree; "" if everything does."""
+    """Check across keys: describe the first contradiction; "" if there is none."""
     network = raw["network"]
     if network["kind"] != "ethernet":
         return ""

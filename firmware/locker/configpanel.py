@@ -69,7 +69,7 @@ def pins(raw):
 
 
 def problem(raw):
-    """What no single key can tell: the first thing that does not agree; "" if everything does."""
+    """Check across keys: describe the first contradiction; "" if there is none."""
     keypad, scanner = raw["keypad"], raw["scanner"]
     if keypad["kind"] == "wiegand":
         if keypad["bits"] not in (4, 8):

@@ -41,7 +41,7 @@ def pins(raw):
 
 
 def problem(raw):
-    """What no single key can tell: the first thing that does not agree; "" if everything does."""
+    """Check across keys: describe the first contradiction; "" if there is none."""
     senses = raw["senses"]
     supply, strip, clock = senses["supply"], senses["strip"], senses["clock"]
     if supply and supply["pin"] not in _ADC1.get(raw["board"], range(49)):

@@ -1,19 +1,20 @@
 """The console of a locker in production: closed, until a technician types the code of this hour.
 
-Imported only in production.  The code is a technician's window code for service, tried like one at the
-keypad: recorded before it is compared, out of the same bucket of tries, so the serial line gives an
-attacker nothing that the keypad does not.  The right one starts the board for service (``boot.py``):
-without the application, and therefore without its watchdog and with every relay line at rest.
+Imported only in production.  The code is a technician's window code for service.  It is tried like one at the
+keypad: recorded before it is compared, with the same bucket of tries, so the serial line gives an attacker no
+advantage over the keypad.  The right code starts the board for service (``boot.py``): without the
+application, and therefore without its watchdog and with every relay line at rest.
 
-Without a clock no code of the hour can be checked.  The console then draws a number, and takes what the
-host says to that number for one of the locker's technicians: fresh by the number, as the other is by the
-hour.  A number is good for one try and for an hour; with a clock it is not asked for and not taken.
+Without a clock no code of the hour can be checked.  The console then draws a number, and takes the host's
+answer to it for one of the locker's technicians: the number makes that code fresh, as the hour does with a
+window code.  A number is good for one try and for an hour; with a set clock no number is drawn and no answer
+taken.
 
-A ``?`` tells what somebody needs who only looks: version, journal, clock, what failed.  No key, no code.
+A ``?`` prints the state, for somebody who only looks: version, journal, clock, faults; no key, no code.
 
-It keeps those out who speak to the interpreter.  A cable that drives DTR and RTS, as most USB boards have,
-reaches the chip's ROM loader all the same, and with it the flash; against that helps only the chip's own
-flash encryption, or a socket without these two lines.
+It keeps people away from the interpreter.  A cable that drives DTR and RTS, as most USB boards have, still
+reaches the chip's ROM loader, and with it the flash; only the chip's flash encryption, or a socket without
+these two lines, protects against that.
 """
 
 import asyncio
@@ -46,7 +47,7 @@ _QUESTION = const(63)
 
 
 class Console:
-    """``controller`` and ``supervisor`` of the locker that serves, ``about`` what it is, in words;
+    """``controller`` and ``supervisor`` are the serving locker's, ``about`` describes it in words;
     ``say(text)`` writes to the console.  ``heard`` counts its bytes.
     """
 
@@ -71,7 +72,7 @@ class Console:
         reader = asyncio.StreamReader(sys.stdin.buffer)
         while True:
             byte = await reader.read(1)
-            if not byte:  # its other end is gone, as a simulated board's can be
+            if not byte:  # the other end has closed, which happens on simulated boards
                 return
             self.key(byte[0])
 
@@ -91,7 +92,7 @@ class Console:
             self._say("*")
 
     def prompt(self) -> None:
-        """Ask for a code; while the time is not known, for the one to a number."""
+        """Ask for a code; while the clock is not set, for the answer to a number."""
         if self._controller.failed:
             self._say("\nconsigne: " + self._untakable())
         elif self._answerable() >= 0:
@@ -128,7 +129,7 @@ class Console:
         return _NO_CLOCK.format(text[:3], text[3:6], text[6:])
 
     def _try(self, digits: str) -> str:
-        """What becomes of these digits, in words."""
+        """Try these digits; returns the result in words."""
         controller = self._controller
         if controller.failed:
             return self._untakable()
@@ -170,7 +171,7 @@ class Console:
         return "wrong code; {} tries left".format(left)
 
     def _fact(self, kind: int, *values: "Value") -> None:
-        """Durable first, then true: as the core's own records."""
+        """Append it to the journal first, then apply it to the core, as with the core's own records."""
         controller = self._controller
         controller.fact(kind, *values)
         controller.core.apply(kind, controller.now()[1], records.pack(kind, *values))
@@ -178,5 +179,5 @@ class Console:
     def _start_for_service(self) -> None:
         with open("service", "w"):
             pass
-        self._supervisor.end(SERVICE)  # first: it restarts, whatever becomes of the next line
+        self._supervisor.end(SERVICE)  # first, so that the board restarts even if the next line fails
         self._controller.stop("service")

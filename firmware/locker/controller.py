@@ -1,4 +1,4 @@
-"""The shell round the core: the world becomes events, effects become the world.
+"""The shell round the core: it turns what happens into events, and carries out the core's effects.
 
 Everything that happens goes through ``sink``: the core decides, and its effects are carried out at
 once and in order, the journal first.  So a relay follows the last key within one call, and nothing
@@ -50,12 +50,12 @@ if TYPE_CHECKING:
     )
     from .sweeping import Sweeper
 
-_SLICE_MS = const(100)  # the longest a deadline is overlooked
+_SLICE_MS = const(100)  # a deadline may be noticed this much late
 _HOUSEKEEPING_MS = const(1_000)
 _PULSE_POLL_MS = const(20)
 _INBOX_MAX = const(64)
 
-# What the host's retained pictures show; a record of these kinds makes them stale.
+# Records of these kinds change the retained messages: occupancy here, status below.
 _OCCUPANCY_KINDS = (
     records.OPENED, records.CLOSED, records.DEPOSITED, records.COLLECTED, records.RETURNED,
     records.DEPOSIT_UNDONE, records.NOT_OPENED, records.FORCED, records.BLOCKED, records.RELEASED,
@@ -107,9 +107,9 @@ class Controller:
         self._rested: dict[int, Ticks] = {}  # door -> tick from which its lock may be pulsed again
         self.time_told = False  # the host has said what time it is, since this start
         self.time_set: Callable[[int], None] | None = (
-            None  # a function that hears of each time the host has set, in epoch seconds
+            None  # called with each time that the host has set, in epoch seconds
         )
-        self.sweeper: Sweeper | None = None  # a ``sweeping.Sweeper``, once all that stays is there
+        self.sweeper: Sweeper | None = None  # a ``sweeping.Sweeper``, once all lasting objects exist
         self.failed = ""  # why nothing may be decided any more: a record that was not durable
         self._is_ahead = False  # an event was carried out in part: the state may be ahead of the journal
 
@@ -131,8 +131,8 @@ class Controller:
         return self._pulsing >= 0
 
     def _may_stall(self) -> bool:
-        """Whether the chip may stand still for the time of an erase: no key is being pressed and no coil
-        is on.  A person who takes a parcel out or puts one in does not notice.
+        """Whether the chip may block for the time of an erase: no key is being pressed and no coil is on.  A
+        person who takes a parcel out or puts one in does not notice it.
         """
         return self.core.session.state in _UNHURRIED and self._pulsing < 0 and not self._pulses
 
@@ -142,10 +142,10 @@ class Controller:
         """Decide on an event and carry out what follows.  A plain function, done when it returns.
 
         Called again from within (a driver that answers at once), it only queues.  Events beyond
-        ``_INBOX_MAX`` are refused with ``RuntimeError``: they can only come from a part gone mad.
+        ``_INBOX_MAX`` are refused with ``RuntimeError``: only a broken part can send so many.
 
-        Whatever is raised on the way ends the locker, whichever task it came from: only a start, which
-        reads the journal, knows again what is true.
+        Any exception meanwhile ends the locker, whichever task it came from: only a new start, which reads
+        the journal, finds the true state again.
         """
         if self.failed or self._is_ahead:
             return
@@ -156,7 +156,7 @@ class Controller:
             return
         self._busy = True
         try:
-            self._snapshot_if_due()  # long done by the housekeeping, unless the keypad never rests
+            self._snapshot_if_due()  # usually done by the housekeeping before, unless the keypad never rests
             while self._inbox:
                 self._carry_out(self.core.handle(self._inbox.pop(0), self.now()))
         except Exception:
@@ -165,12 +165,12 @@ class Controller:
             raise
         finally:
             self._busy = False
-        self.core.access.warm(self.now())  # after the relay: what the next code will need
-        if self.sweeper:  # never before: no pause falls between last key and relay
+        self.core.access.warm(self.now())  # after the relay: prepare what the next code will need
+        if self.sweeper:  # not earlier, so that no pause comes between the last key and the relay
             self.sweeper.behind(event[0] in _TOUCHES)
 
     def from_host(self, event: "HostEvent") -> None:
-        """``sink`` for the sync: also what ``Inbox`` has for the shell."""
+        """``sink`` for the sync: it also takes the events of ``Inbox`` for the shell."""
         if event[0] == "ack":
             assert self._sync
             self._journal.acknowledge(event[2], self.now()[1])
@@ -211,7 +211,7 @@ class Controller:
         try:
             self._journal.append(fx[1], fx[2], self.now()[1])
         except (OSError, JournalFull, JournalFailed) as error:
-            # What cannot be recorded must not happen: stop deciding, release everything.
+            # No effect without its record: stop deciding, release everything.
             self.stop("journal: {}".format(error))
             self._end("journal")
             raise
@@ -267,7 +267,7 @@ class Controller:
             self._supervisor.end(why)
 
     def stop(self, why: str) -> None:
-        """Nothing may be decided any more: all coils off, and say so."""
+        """Decide nothing any more: switch all coils off, and show it."""
         self.failed = why
         self._locks.off()
         self._lamp.set(events.LED_FAULT)
@@ -349,11 +349,11 @@ class Controller:
         if self.sweeper:
             self.sweeper.want()
 
-    def free_bytes(self) -> int:  # behind the newest sweep; -1: not known
+    def free_bytes(self) -> int:  # after the newest garbage collection; -1: not known
         return self.sweeper.free_bytes if self.sweeper else -1
 
     def _keep_house(self) -> None:
-        """What stops the chip for tens of milliseconds is done while no person waits."""
+        """Do the work that blocks the chip for tens of milliseconds while no person waits."""
         if self.failed or self._is_ahead:
             return
         self._forget_rests()
@@ -361,15 +361,15 @@ class Controller:
             self._journal.maintain()
 
     def _forget_rests(self) -> None:
-        """After six days, half the range of ticks, a rest that is long over would seem to lie ahead."""
+        """Drop rests that are over: after six days, half the range of ticks, they would seem to lie ahead."""
         for door, rested in list(self._rested.items()):
             if ticks_diff(ticks_ms(), rested) >= 0:
                 self._rested.pop(door)
 
     def _snapshot_if_due(self) -> bool:
-        """Between events only: within one the state is ahead of the journal.
+        """Only between events: during one the state is ahead of the journal.
 
-        Never of a state that is not proven: the next start would believe it.
+        Never of an unproven state: the next start would trust it.
         """
         due = self.core.session.proven and self._journal.snapshot_due()
         if due:

@@ -3,7 +3,7 @@
 Imported only when a network is configured: without one it takes no heap.
 """
 
-# asyncio loads these when they are first asked for; that must not be when the heap is full.
+# asyncio loads these at their first use; that must not be when the heap is full.
 from asyncio import open_connection, wait_for  # noqa: F401
 
 from .drivers import board
@@ -17,13 +17,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import ports
 
-_CA_FILE = "ca.der"  # who signs the broker's certificate
-_CERTIFICATE_FILE = "client.der"  # ours, where the broker wants one
+_CA_FILE = "ca.der"  # the authority that signs the broker's certificate
+_CERTIFICATE_FILE = "client.der"  # the locker's own, if the broker wants one
 _KEY_FILE = "client_key.der"
 
 
 def _content(name):
-    """What the file holds; nothing when there is none."""
+    """The file's content; empty when there is no file."""
     try:
         with open(name, "rb") as file:
             return file.read()
@@ -33,7 +33,7 @@ def _content(name):
 
 class Online:
     """``network`` as in the configuration, ``identity`` a ``site.Identity``, ``link`` a ``ports.Link`` and
-    ``told`` what it had to report when it was made.
+    ``told`` the faults it reported while being made.
 
     The conversation's buffers are made here, while the heap is in one piece; the rest in ``join``.
     """
@@ -47,26 +47,25 @@ class Online:
         self._telemetry = None
 
     def join(self, core, journal, controller, supervisor, status, report, supply_mv=None):
-        """Give the supervisor what keeps host and locker in step.
+        """Add the network's tasks to the supervisor.
 
-        ``status()`` gives what only the shell knows; ``report(text)`` hears of a part that is amiss;
-        ``supply_mv()`` measures the supply, where something can.
-        Without a good CA this locker serves offline all the same.
+        ``status()`` gives what only the shell knows; ``report(text)`` is called for a faulty part;
+        ``supply_mv()`` measures the supply, if anything can.  Without a valid CA this locker serves offline.
         """
         for text in self._told:
             report(text)
         try:
             self._join(core, journal, controller, supervisor, status, report, supply_mv)
-        except (OSError, ValueError) as error:  # no CA, or not one
+        except (OSError, ValueError) as error:  # no CA, or not a valid one
             report("no network without a good {}".format(_CA_FILE))
             print(error)
 
     def health(self):
-        """For the status: how the locker fares."""
+        """The health samples, for the status."""
         return self._telemetry.body() if self._telemetry else {}
 
     def _tls(self, controller, report):
-        """Never in clear text because something is missing: without a good CA there is no network."""
+        """A missing file must not lead to clear text: without a valid CA there is no network."""
         from .net.tls import Tls, client_context
 
         context = client_context(_content(_CA_FILE), _content(_CERTIFICATE_FILE), _content(_KEY_FILE))

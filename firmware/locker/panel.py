@@ -1,6 +1,6 @@
-"""What people touch and see: keypad, scanner, display, buzzer and lamp, made as the configuration says.
+"""The panel: keypad, scanner, display, buzzer and lamp, made as the configuration says.
 
-Each kind's driver is imported only when it is asked for: what is not wired takes no heap.
+Each kind's driver is imported only when it is asked for: parts that are not wired take no heap.
 """
 
 from .drivers.buzzer import Buzzer
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Panel:
-    """``hear(text)`` is called when a part falls silent, and when it is back."""
+    """``hear(text)`` is called when a part stops answering, and when it answers again."""
 
     def __init__(self, raw, buses, hear):
         self.display: ports.Display = _display(raw["display"], buses, hear)

@@ -1,7 +1,7 @@
-"""The drivers that a configuration asks for: locks and sensors here, what people touch and see in ``panel``.
+"""The drivers that a configuration asks for: locks and sensors here, the panel's parts in ``panel``.
 
-With ``panel`` the only place that knows which drivers there are.  Each is imported only when it is
-asked for: what is not wired takes no heap.
+Only this module and ``panel`` know all drivers.  Each is imported only when it is asked for: parts that are
+not wired take no heap.
 """
 
 from time import ticks_diff, ticks_ms
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 
 class Parts:
-    """``report(text)``, once somebody has set it, hears of parts that fall silent, at a bounded rate: each
-    report is a record, and must not push what happened to parcels out of the journal.
+    """``report(text)``, set later, is called when parts stop answering, at a bounded rate: each report is a
+    record, and must not push events of parcels out of the journal.
     """
 
     def __init__(self, raw):

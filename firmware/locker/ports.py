@@ -1,11 +1,10 @@
-"""What a driver must offer the controller, and the shapes of what crosses the core's borders.
+"""The interfaces of the drivers, and the shapes of events, effects and records.
 
 For the type checker only: never imported on a device.
 
-``sink`` is a plain function that takes one event tuple (``core/events.py``).  ``run`` methods are
-coroutines that never return while healthy; when one ends, normally or not, that is a fault and
-reaches the supervisor.  Methods that are not coroutines return at once: nobody waits for hardware
-while a customer stands there.
+``sink`` is a plain function that takes one event tuple (``core/events.py``).  ``run`` methods are coroutines
+that never return while healthy; when one ends, normally or not, that is a fault and reaches the supervisor.
+Methods that are not coroutines return at once: nothing waits for hardware while a customer is there.
 
 A shape says which types an event, an effect or a record has, in order.  Its first part, the number of its
 kind, is an ``int`` to a checker like any other, so it cannot tell two kinds of the same shape apart.
@@ -93,7 +92,7 @@ Event = (
 )
 """``(events.EV_.., ...)``."""
 EventHandler = Callable[[Any, Any, Now], None]
-"""A method of ``core.Core``: of the core, an event of the shape that this kind has, and now."""
+"""A method of ``core.Core``: takes the core, an event of this kind's shape, and now."""
 HostEvent = tuple[Any, ...]
 """An event, or ``("ack", epoch, seq)``, ``("time", body)``, ``("failed", n, id)`` for the shell."""
 
@@ -107,20 +106,20 @@ ReplyEffect = tuple[int, str, str]
 Effect = BareEffect | NumberEffect | PairEffect | RecordEffect | ShowEffect | ThenEffect | ReplyEffect
 """``(events.FX_.., ...)``, as the core asks for it."""
 Effects = list[tuple[Any, ...]]
-"""Effects as they are carried out: the first part of each says which of the shapes above it has."""
+"""Effects to carry out: the first part of each says which of the shapes above it has."""
 EffectHandler = Callable[[Any, Any], None]
-"""A method of ``controller.Controller``: of the controller, and an effect of the shape that this kind has."""
+"""A method of ``controller.Controller``: takes the controller, and an effect of this kind's shape."""
 
 Sink = Callable[[Event], None]
 DoorFold = Callable[[Any, Any, int, Values], None]
-"""A method of ``compartments.Compartments``: of the compartments, a door, the epoch second, the values."""
+"""A method of ``compartments.Compartments``: takes the compartments, a door, the epoch second, the values."""
 
 
-# --- what the host orders (core/orders.py), as net/messages.py found it right ------------------------------
+# --- the host's orders (core/orders.py), as net/messages.py has verified them ------------------------------
 
 
 class Order(TypedDict):
-    """What every command has."""
+    """The fields of every command."""
 
     cmd: str
     n: int
@@ -158,13 +157,13 @@ class TimeOrder(Order):
 
 
 OrderHandler = Callable[[Any, Any, Now], int]
-"""A method of ``orders.Orders``: of the orders, a command as above, and now; how it ended."""
+"""A method of ``orders.Orders``: takes the orders, a command as above, and now; returns the result."""
 
-# --- what else the shell consists of ----------------------------------------------------------------------
+# --- the other parts of the shell ----------------------------------------------------------------------
 
 
 class Sync(Protocol):
-    """What goes up to the host; absent without a network."""
+    """The sync with the host; absent without a network."""
 
     def wake(self) -> None:
         """There is something new in the journal."""
@@ -179,7 +178,7 @@ class Sync(Protocol):
 
 
 class CodeChecks(Protocol):
-    """What the console wants of ``access.Access``."""
+    """The part of ``access.Access`` that the console uses."""
 
     def may_try(self, now: Now) -> tuple[int, int]: ...
 
@@ -189,7 +188,7 @@ class CodeChecks(Protocol):
 
 
 class Folding(Protocol):
-    """What the console wants of ``core.Core``."""
+    """The part of ``core.Core`` that the console uses."""
 
     @property
     def access(self) -> CodeChecks: ...
@@ -198,7 +197,7 @@ class Folding(Protocol):
 
 
 class Serving(Protocol):
-    """What the console wants of ``controller.Controller``."""
+    """The part of ``controller.Controller`` that the console uses."""
 
     @property
     def core(self) -> Folding: ...
@@ -214,7 +213,7 @@ class Serving(Protocol):
 
 
 class Ending(Protocol):
-    """What console and controller want of ``supervisor.Supervisor``."""
+    """The part of ``supervisor.Supervisor`` that console and controller use."""
 
     @property
     def faults(self) -> Sequence[str]: ...
@@ -246,8 +245,8 @@ class Locks(Protocol):
     def busy(self) -> bool:
         """True from ``start`` until the coil is off and its line released.
 
-        Raises ``OSError`` once, instead of saying False, when a board on a wire got the order and
-        has not answered since: the pulse failed, as far as anybody can know.
+        Raises ``OSError`` once, instead of returning False, when a board on a wire was sent the order and has
+        not answered since: the pulse probably failed.
         """
         ...
 
@@ -268,7 +267,7 @@ class Receiving(Protocol):
     """Keypad, scanner, or a wire with lock boards."""
 
     def is_receiving(self) -> bool:
-        """Whether something is arriving: a standstill now would break it."""
+        """Whether input is arriving: blocking the interpreter now would break it."""
         ...
 
 
@@ -282,7 +281,7 @@ class Keypad(Receiving, Protocol):
         """
 
     def standstill(self, is_over: bool) -> None:
-        """The interpreter is about to stand still for many milliseconds, or did: something may be lost."""
+        """The interpreter is about to block for many milliseconds, or has done so: input may be lost."""
 
 
 class Scanner(Receiving, Protocol):
@@ -295,7 +294,7 @@ class Display(Protocol):
     rows: int
 
     def show(self, lines: Sequence[str]) -> None:
-        """Want these lines; ``run`` brings them to the glass, changed characters only."""
+        """Set the wanted lines; ``run`` writes the changed characters to the glass."""
 
     async def run(self) -> None: ...
 
@@ -339,7 +338,7 @@ class Link(Protocol):
     def is_up(self) -> bool: ...
 
     def rssi(self) -> int:
-        """How strong the access point is heard, in dBm; 0 while there is no link, or no radio."""
+        """The access point's signal strength in dBm; 0 while there is no link, or no radio."""
         ...
 
     def name_server(self) -> str:

@@ -1,10 +1,10 @@
 """The console of a locker in production whose application did not start: why, and a way in.
 
-``start.py`` calls ``Rescue.serve`` when the start has failed, before it starts the board once more.
-Everything the application has loaded is let go of first: it may be the heap that failed.  What a code is
-checked with is opened anew, and no more of it: key and holders from the files, tries and counters from the
-journal.  The console is the one of ``console.py``; the time is not known here, so the code is the one
-to a number.  Where key or journal are what failed no code can be checked; the console says so.
+``start.py`` calls ``Rescue.serve`` when the start has failed, before it starts the board once more.  First
+everything the application has loaded is dropped, since the heap may be what failed.  Only the data for
+checking a code is opened again: key and holders from the files, tries and counters from the journal.  The
+console is the one of ``console.py``; the time is not known here, so the code is the answer to a number.  If
+key or journal cannot be read, no code can be checked; the console says so.
 """
 
 import asyncio
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
     from .ports import Now, Payload, Value
 
 
-_LISTEN_S = const(10)  # for a first byte; then the next start
-_PATIENCE_S = const(300)  # for the next byte
+_LISTEN_S = const(10)  # wait for a first byte; after it the board restarts
+_PATIENCE_S = const(300)  # wait for the next byte
 
 
 class Rescue:
-    """What is left of a locker that did not start, for ``why``; also what ``Console`` asks of controller,
-    core and supervisor.
+    """The rest of a locker that did not start because of ``why``; it also stands in for the controller, core
+    and supervisor that ``Console`` uses.
 
-    ``access``, journal and clock are there once ``open`` was called, as long as nothing ``failed``.
+    ``access``, journal and clock exist after ``open``, unless it set ``failed``.
     """
 
     access: "Access"
@@ -47,15 +47,15 @@ class Rescue:
         self._ended = False
 
     def serve(self) -> None:
-        """Say why; return when nobody has typed for a while, or a technician's code was right."""
+        """Print why; return when nobody has typed for a while, or a technician's code was right."""
         sys.modules.pop("main", None)
-        for name in sorted(sys.modules, reverse=True):  # what lies in a package goes before the package
+        for name in sorted(sys.modules, reverse=True):  # modules before their package
             if name.startswith("locker."):
                 try:
                     forget(name[len("locker.") :])
                 except AttributeError:
-                    pass  # it broke off while it was imported: its package does not know it
-        asyncio.new_event_loop()  # no task of what failed goes on
+                    pass  # its import failed, so its package has no such attribute
+        asyncio.new_event_loop()  # so that no task of the failed start goes on
         gc.collect()
         self.open()
         asyncio.run(self._listen())
@@ -65,7 +65,7 @@ class Rescue:
         from .core import limits
         from .drivers.watchdog import Watchdog
 
-        watchdog = Watchdog(limits.WATCHDOG_MS)  # the start may have begun one that cannot be stopped
+        watchdog = Watchdog(limits.WATCHDOG_MS)  # the start may have begun it; it cannot be stopped
         about = "{} did not start: {}".format(VERSION, self.last)
         console = Console(self, self, about)
         print("consigne:", about)
@@ -81,7 +81,7 @@ class Rescue:
         reading.cancel()
 
     def open(self) -> None:
-        """Make ready what a code is checked with; ``failed`` says what of it cannot be had."""
+        """Prepare for checking a code; ``failed`` says what is missing for it."""
         try:
             self._open()
         except Exception as error:  # noqa: BLE001 - the console must be there to say what it was
@@ -110,7 +110,7 @@ class Rescue:
         journal.replay(self.apply)
 
     def apply(self, kind: int, time_s: int, payload: "Payload", seq: int = 0) -> None:
-        """Fold what tries and counters are made of.  Nothing else: it may be what the start failed at."""
+        """Fold the records of tries and counters only: the start may have failed at others."""
         from .core import records
 
         if kind in (
@@ -120,7 +120,7 @@ class Rescue:
             self.access.apply(kind, time_s, payload)
 
     def fact(self, kind: int, *values: "Value") -> None:
-        """Journal it; what is not durable raises, and then no code is compared."""
+        """Journal it; raises if it is not durable, and then no code is compared."""
         from .core import records
 
         self._journal.append(kind, records.pack(kind, *values), self.now()[1])
@@ -129,7 +129,7 @@ class Rescue:
         return self._clock.now(ticks_ms())
 
     def stop(self, why: str) -> None:
-        """Nothing is served here."""
+        """Nothing to stop: nothing is served here."""
 
     def end(self, why: str) -> None:
         self._ended = True

@@ -1,6 +1,6 @@
-"""What the cabinet knows of itself, made as the configuration says: clock chip, lid, mains, supply, lights.
+"""The cabinet's own sensors and lights, as configured: clock chip, lid, mains, supply, strip.
 
-Imported only when one of them is configured; each one's driver only when that one is.
+Imported only when one of them is configured, and each driver only for a part that is.
 """
 
 import asyncio
@@ -15,20 +15,20 @@ from .drivers.switches import Switch
 
 _LOOK_MS = const(100)
 _LID_HOLD_MS = const(200)
-_MAINS_HOLD_MS = const(1_000)  # shorter dips the battery bridges unnoticed
+_MAINS_HOLD_MS = const(1_000)  # shorter dips are bridged by the battery without notice
 _SUPPLY_MS = const(10_000)
 _WARMTH_MS = const(60_000)
 _CLOCK_MS = const(21_600_000)  # four times a day: the crystal of the controller drifts a second in one
-_CLOCK_OFF_S = const(2)  # by so much the chip may differ from the host before it is set
-# A chip that is so far ahead of the journal has the wrong time, however sound it looks: a locker is not
-# stored for longer, and a clock that believed it could never go back.
+_CLOCK_OFF_S = const(2)  # the chip may differ from the host by this much
+# A chip this far ahead of the journal has the wrong time, even without an error flag: no locker is stored for
+# longer, and a clock that took this time could never go back.
 _AHEAD_MAX_S = const(63_072_000)
 
 _SILENT = "clock: no answer"
 
 
 class Senses:
-    """``hear(text)`` is called when the clock chip falls silent, has stopped, or answers again."""
+    """``hear(text)`` is called when the clock chip does not answer, has stopped, or answers again."""
 
     def __init__(self, raw, buses, hear):
         self._hear = hear
@@ -39,7 +39,7 @@ class Senses:
         self._chip_told = ""
         self._controller = None
         self._clock = None
-        self._before_s = -1  # the time until the chip's was believed
+        self._before_s = -1  # the time before the chip's was taken
         given = raw["senses"]
         from .drivers.banks import INPUT_ONLY
 
@@ -67,7 +67,7 @@ class Senses:
             self._switches.append((what, Switch(part["pin"], part[level], pulled, hold_ms)))
 
     def watched(self, locks):
-        """``locks``, watched where there is something to watch them with."""
+        """``locks``, wrapped in ``WatchedLocks`` if there is a gauge or a strip."""
         if self._gauge is None and self._strip is None:
             return locks
         from .drivers.gauge import WatchedLocks
@@ -78,13 +78,13 @@ class Senses:
     # --- joining ------------------------------------------------------------------------------------
 
     def watch(self, core):
-        """Give the core its share; before the journal is replayed."""
+        """Add the core's part of the senses, before the journal is replayed."""
         core.senses = senses.Senses(core, self._doors, self._weak_mv)
 
     def take_time(self, clock):
-        """Set ``clock`` (a ``timekeeping.Clock``) by the chip, if that has a time to be believed.
+        """Set ``clock`` (a ``timekeeping.Clock``) by the chip, if the chip's time is plausible.
 
-        Before the first event, so that the locker starts with the right time.
+        Called before the first event, so that the locker starts with the right time.
         """
         self._clock = clock
         if self._chip is None:
@@ -95,7 +95,7 @@ class Senses:
             self._before_s = before_s
 
     def join(self, controller, supervisor):
-        """Feed the controller; ``run`` and the lights become tasks."""
+        """Send events to the controller; ``run`` and the lights become tasks."""
         self._controller = controller
         controller.time_set = self._follow_host
         if self._locks is not None:
@@ -105,14 +105,14 @@ class Senses:
             supervisor.spare("strip", self._strip.run)
 
     def started(self):
-        """The core has heard of the start: tell it that the chip's time is believed, or why it is not."""
+        """The core has its start event: now report that the chip's time was taken, or why not."""
         if self._chip_told:
             self._hear(self._chip_told)
         if self._before_s >= 0:
             self._controller.sink((events.EV_TIME, self._before_s, events.TIME_FROM_CHIP))
 
     def door_sink(self, sink):
-        """A sink for the doors' sensors that shows the lights what they say, too."""
+        """A sink for the doors' sensors that also passes their events to the lights."""
         strip = self._strip
         if strip is None:
             return sink
@@ -125,7 +125,7 @@ class Senses:
         return shown
 
     def _follow_host(self, epoch_s):
-        """The host has set the clock: the chip follows."""
+        """The host has set the clock: set the chip too."""
         if self._chip is None:
             return
         try:
@@ -143,7 +143,7 @@ class Senses:
     # --- the task -----------------------------------------------------------------------------------
 
     async def run(self):
-        """Look at everything in turn; never returns."""
+        """Poll all senses in turn; never returns."""
         now_ms = ticks_ms()
         looks = []  # [when, how often, what]
         if self._gauge is not None:
@@ -178,7 +178,7 @@ class Senses:
             self._chip_says(_SILENT)
             return
         if self._chip_told == _SILENT:
-            self._look_at_clock()  # it is back; and what it knows?
+            self._look_at_clock()  # it answers again: read its time
         self._controller.sink((events.EV_SENSE, events.SENSE_HEAT, degrees))
 
     def _look_at_clock(self):
@@ -187,7 +187,7 @@ class Senses:
             self._clock.set(ticks_ms(), epoch_s)
 
     def _ask_chip(self, before_s):
-        """Its time if that is to be believed, else 0; what is wrong is told once."""
+        """The chip's time if it is plausible, else 0; a fault is reported once."""
         try:
             epoch_s = self._chip.read()
         except OSError:
@@ -205,5 +205,5 @@ class Senses:
     def _chip_says(self, text):
         if text != self._chip_told:
             self._chip_told = text
-            if self._controller:  # before, nobody can hear: see ``started``
+            if self._controller:  # before that, ``started`` reports it
                 self._hear(text or "clock: good again")

@@ -17,9 +17,9 @@ from .journal.log import Journal
 from .supervisor import HOST, SERVICE, Supervisor
 from .sweeping import Sweeper
 
-_PULSE_LATE_MS = 100  # the line of a coil is released so much later at most
+_PULSE_LATE_MS = 100  # a coil's line is released at most this much later
 _LOOK_MS = 20
-_START_MS = 60_000  # what ends within this time of its start has not started
+_START_MS = 60_000  # a locker that ends within this time counts as not started
 
 
 class Locker:
@@ -35,7 +35,7 @@ class Locker:
         self._locks = parts.locks
         self._journal = Journal(journal_partition())
         found = self._journal.open()
-        # What was found is kept as plain values: the code that found it is not needed again.
+        # The result of recovery is kept as plain values, since its code is dropped.
         self._journal_text, self._read_only = found.text, found.read_only
         self._boot = (found.skipped_sectors, found.recovered_records, VERSION)
         proven = found.proven
@@ -115,15 +115,15 @@ class Locker:
         )  # ASCII, one byte each
 
     def _sweep(self, parts, panel):
-        """From now on the heap is swept by rule: what stays is there, so its time can be measured."""
+        """Collect garbage by rule from now on: all lasting objects exist, so its time can be measured."""
         more = (panel.scanner,) if panel.scanner else ()
         self._controller.sweeper = Sweeper(panel.keypad, more, parts.wires)
         for wire in parts.wires:
             wire.between = self._controller.sweep_if_due
 
     def rest(self):
-        """All coils off, and no pulse under way: a new start of the interpreter would stop it, and an ESP32
-        panics (``ports/esp32/esp32_rmt.c``, ``esp32_rmt_deactivate``, MicroPython 1.27 and 1.28).
+        """Switch all coils off and wait for a running pulse: a soft reset during a pulse makes an ESP32 panic
+        (``ports/esp32/esp32_rmt.c``, ``esp32_rmt_deactivate``, MicroPython 1.27 and 1.28).
         """
         self._locks.off()
         began_ms = ticks_ms()
@@ -135,13 +135,13 @@ class Locker:
             except OSError:
                 return  # a lock board that does not answer ends its pulse by itself
             except KeyboardInterrupt:
-                pass  # the second one does not hurry it
+                pass  # a second Ctrl-C must not shorten this
 
     async def run(self):
         """Serve until a critical part fails; then restart the board.
 
         In production a start that failed is raised: ``start.py`` shows why, and lets a technician in,
-        before it starts the board once more.
+        before it restarts the board.
         """
         began_ms = ticks_ms()
         if self._read_only:

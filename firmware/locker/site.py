@@ -1,4 +1,4 @@
-"""What stays of the configuration when the parts are made; ``config`` has checked it."""
+"""The part of the checked configuration that is kept after the parts are made."""
 
 from .texts import LANGUAGES
 

@@ -1,12 +1,12 @@
 """Supervises the tasks: each has a name, and its end, normal or not, is a fault.
 
-A *critical* task (sensors, keypad, pulses, timers) that ends cannot be replaced by a guess: the
-locks are released, the fault is journaled, and the watchdog, no longer fed, restarts the board.  A
-task that stops moving is treated the same: each counts its turns, and the watchdog is fed only while all
-counts move.  Any other task is started again after a pause; the locker serves without it.
+A *critical* task (sensors, keypad, pulses, timers) that ends leaves an unknown state: the locks are released,
+the fault is journaled, and the watchdog, no longer fed, restarts the board.  A task that hangs is treated the
+same: each counts its turns, and the watchdog is fed only while all counts change.  Any other task is started
+again after a pause; the locker serves without it.
 
-A fault that cannot be recorded restarts the locker, whichever task had it: only a start, which reads the
-journal, tells whether that still takes records.
+A fault that cannot be recorded restarts the locker, whichever task had it: only a new start, which reads the
+journal, shows whether it still takes records.
 """
 
 import asyncio
@@ -25,13 +25,13 @@ _FEED_MS = const(1_000)
 _RESTART_MS = const(5_000)
 _STILL_MAX = const(5)  # feeds in a row without a turn of some critical task
 _NAMES_MAX = const(16)
-# What ``end`` is told when a restart was ordered and nothing went wrong.
+# Arguments of ``end`` for an ordered restart without a fault.
 HOST = "host"
 SERVICE = "service"
 
 
 class Supervisor:
-    """``report(name, text)`` hears of each fault once; ``watchdog`` is a ``ports.Watchdog``."""
+    """``report(name, text)`` is called once for each fault; ``watchdog`` is a ``ports.Watchdog``."""
 
     def __init__(
         self, watchdog: "Watchdog", report: "Callable[[str, str], None]", stop: "Callable[[str], None]"
@@ -41,15 +41,15 @@ class Supervisor:
         self._stop = stop
         self._tasks: list[tuple[str, Make, bool]] = []
         self._turns: list[tuple[str, Turns]] = []  # of critical tasks, and of each in the same order:
-        self._last: list[int | None] = []  # .. what turns() answered last
-        self._still: list[int] = []  # .. how often it has been fed since that changed
+        self._last: list[int | None] = []  # .. last result of turns()
+        self._still: list[int] = []  # .. how many feeds since that changed
         self._stopped = asyncio.Event()
         self._why = ""
         self.faults: list[str] = []  # names of tasks that ended, newest last
         self.last = ""  # the newest in words
 
     def critical(self, name: str, make: "Make", turns: "Turns") -> None:
-        """Run the coroutine that ``make()`` returns; its end stops the locker, and so does its rest.
+        """Run the coroutine that ``make()`` returns; if it ends or hangs, the locker stops.
 
         ``turns()`` is a number that changes at least every few seconds while the task lives, or None
         while it has nothing to do.
@@ -106,7 +106,7 @@ class Supervisor:
             await asyncio.sleep_ms(_RESTART_MS)
 
     def _give_up(self, name: str, text: str) -> None:
-        self.end(name)  # first: the board restarts, whatever becomes of the next line
+        self.end(name)  # first, so that the board restarts even if the next line fails
         try:
             self._stop("{} {}".format(name, text))
         except Exception as error:  # noqa: BLE001 - a part that cannot be switched off: the restart does

@@ -1,21 +1,21 @@
-"""When the heap is swept: by what was allocated, and while nobody waits and nothing is arriving.
+"""When to sweep the heap (collect garbage): if it fills up, nobody waits and no input is arriving.
 
 A sweep stops the interpreter, longer the more objects live and the larger the heap is: some 5 ms on a chip
-without PSRAM, 18 to 30 ms and more with it.  Meanwhile an ESP32 keeps eight interrupts and drops the rest
-(``MICROPY_SCHEDULER_DEPTH`` in ``ports/esp32/mpconfigport.h``): of a card's bits, 1 to 2 ms apart, most.
-Left alone the interpreter sweeps when nothing is free any more, so in the middle of anything;
-``gc.threshold`` makes it do that sooner, not elsewhere.
+without PSRAM, 18 to 30 ms and more with it.  Meanwhile an ESP32 queues eight interrupts and drops the rest
+(``MICROPY_SCHEDULER_DEPTH`` in ``ports/esp32/mpconfigport.h``): most of a card's bits, 1 to 2 ms apart, would
+be lost.  By itself the interpreter sweeps when no memory is free, so in the middle of any work;
+``gc.threshold`` makes it do that sooner, but not at a better moment.
 
-How long it takes here is measured at the start, with all there that stays:
+How long a sweep takes here is measured at the start, when all lasting objects exist:
 
-- A short one follows each key, card and code at once, when the relay has moved and the next is far away; and
-  comes each second while nobody is being served, so that a code finds the heap swept.
-- A longer one waits until a third of what was free is used up and nobody has touched anything for longer than
-  it takes.  To see how much is used walks through the heap as well, in a fraction of the time: that is done
-  once a second, and behind an event when those since the last look may have filled it.
-- If keys come without such a pause, it follows a key, before the heap is full.
+- A short sweep follows each key, card and code at once, when the relay has moved and the next input is far
+away; and it runs each second while nobody is being served, so that the heap is free when a code comes.  - A
+longer sweep waits until a third of the free memory is used and nobody has touched anything for longer than it
+takes.  Measuring the used memory also walks through the heap, in a fraction of the time: that is done once a
+second, and after an event when the events since the last look may have filled the heap.  - If keys come
+without such a pause, it follows a key, before the heap is full.
 
-A card may be shown in the very milliseconds of a sweep all the same: the keypad is told, and refuses it.
+If a card is shown during a sweep nevertheless, the keypad has been told of the sweep and refuses the card.
 A planned flash erase also stops the chip and follows the same rules.
 """
 
@@ -33,19 +33,19 @@ if TYPE_CHECKING:
     from .ports import Keypad, Receiving, Ticks
 
 
-_SHORT_MS = const(10)  # less than lies between two keys, or between a frame and the next
-_PAUSE_MS = const(150)  # besides the time of a sweep: who types on has pressed the next key by then
+_SHORT_MS = const(10)  # shorter than the time between two keys, or between two frames
+_PAUSE_MS = const(150)  # besides the time of a sweep: until then a typing person presses the next key
 _LOOK_MS = const(1_000)
 _EVENT_BYTES = const(12_288)  # more than any event of a person allocates: the last key of a code 10,400
-_OVERDUE_MS = const(10_000)  # then a wire with lock boards is not waited for: its replies lie in the UART
-_PUT_OFF_MAX = const(10)  # times in turn
+_OVERDUE_MS = const(10_000)  # then a wire with lock boards does not delay it: its replies wait in the UART
+_PUT_OFF_MAX = const(10)  # times in a row
 
 
 class Sweeper:
-    """The only one who sweeps while the locker serves.
+    """Nothing else sweeps while the locker serves.
 
-    ``keypad`` is a ``ports.Keypad``, ``panel`` what else people use and ``wires`` those with lock boards: of
-    each ``is_receiving()`` is asked.
+    ``keypad`` is a ``ports.Keypad``, ``panel`` the other parts that people use and ``wires`` those with lock
+    boards: each has ``is_receiving()``.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Sweeper:
         self._touched_ms = self._looked_ms = ticks_ms()
         self._due_ms = 0  # since when ``_is_due``: more is used than should be
         self._wanted = False
-        self._put_off = 0  # how often ``beside`` did nothing, in turn
+        self._put_off = 0  # how many times in a row ``beside`` did nothing
         gc.collect()
         began_us = ticks_us()
         gc.collect()
@@ -73,14 +73,14 @@ class Sweeper:
         self._wanted = False
 
     def sweep(self) -> None:
-        """Now; ``turn`` and ``behind`` know when."""
+        """Sweep now; ``turn`` and ``behind`` choose when."""
         self._keypad.standstill(False)
         gc.collect()
         self._keypad.standstill(True)
         self._note()
 
     def want(self) -> None:
-        """Something is only let go of when the heap is swept: do it at the next good moment."""
+        """An object must be freed by garbage collection: sweep at the next good moment."""
         self._wanted = True
 
     def behind(self, touched: bool) -> None:
@@ -100,11 +100,11 @@ class Sweeper:
         return gc.mem_alloc() - self._live
 
     def _events_left(self, used: int) -> int:
-        """How many events surely find room, with an eighth of it left for what goes on besides."""
+        """How many events surely have room, with an eighth left for other work."""
         return max(0, 7 * self._room // 8 - used) // _EVENT_BYTES
 
     def turn(self) -> None:
-        """To be called often while a standstill would be no harm but for what is arriving."""
+        """Call often, at times when blocking does no harm unless input is arriving."""
         now_ms = ticks_ms()
         if 0 <= ticks_diff(now_ms, self._touched_ms) <= self.sweep_ms + _PAUSE_MS:
             return
@@ -116,9 +116,9 @@ class Sweeper:
             self.sweep()
 
     def beside(self, work: "Callable[[], object]") -> None:
-        """Call what stops the chip as a sweep does, such as an erase of flash; not while something arrives.
+        """Call work that blocks the chip as a sweep does, such as an erase of flash; not while input arrives.
 
-        To be called once a second; a key that is stuck puts it off for a while only.
+        To be called once a second; a stuck key delays the work only for a while.
         """
         if self._arriving(self._panel) and self._put_off < _PUT_OFF_MAX:
             self._put_off += 1

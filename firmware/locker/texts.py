@@ -8,9 +8,8 @@ from .core.limits import DISPLAY_COLUMNS
 
 LANGUAGES = ("en", "fr", "de")
 
-# One text for each language, a line for each screen: | separates what the display shows in its four
-# lines, {} takes the arguments in order.  As constants they stay in flash, where a table of their own
-# would take heap for every screen.
+# One text for each language, a line for each screen: | separates what the display shows in its four lines, {}
+# takes the arguments in order.  As constants they stay in flash; a table would take heap for every screen.
 _EN = """
 idle={}|Type your code, then|#  or scan it|* français / deutsch
 notice={}|{}|Type your code, then|#  or scan it

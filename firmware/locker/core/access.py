@@ -88,7 +88,7 @@ class Access:
         self._tokens = Tokens(token, doors, self._revoked_parcels)
         self._parcels = ParcelCodes(digits, derived, self._listed, self._live)
         self._used_nonce = 0  # of the newest TOKEN_USED, until the OPENED that it is for
-        self._floor_s = 0  # newest time in any record: what has ended by then has ended for good
+        self._floor_s = 0  # newest time in any record: a code whose end is before it has ended for good
         self._folds = {
             records.GRANT: self._fold_grant,
             records.GRANT_DROP: self._fold_grant_drop,
@@ -110,7 +110,7 @@ class Access:
     # --- the fold ----------------------------------------------------------------------------------
 
     def apply(self, kind: int, time_s: int, payload: "Payload", seq: int = 0) -> None:
-        """Fold one record; ``seq`` is not needed to know what is true."""
+        """Fold one record; ``seq`` is not needed for the state."""
         self._floor_s = max(self._floor_s, time_s)
         fold = self._folds.get(kind)
         if fold is not None:
@@ -152,7 +152,8 @@ class Access:
 
     def _fold_opened(self, kind: int, payload: "Payload") -> None:
         door, _, _, ref, _ = records.unpack(kind, payload)
-        # A grant may have the number of a token: it was the token's opening if TOKEN_USED came just before.
+        # A grant may have the same number as a token: the door was opened by the token if TOKEN_USED came
+        # just before.
         if ref and ref != self._used_nonce:
             self._grants.opened(ref, door)
         self._used_nonce = 0
@@ -201,15 +202,15 @@ class Access:
             role, action, holder, _ = records.unpack(kind, payload)
             room = self._counters.room((role, action, holder))
         else:
-            room = True  # a full list of nonces makes room by its horizon
+            room = True  # a full list of nonces makes room by moving its horizon
         return reasons.R_OK if room else reasons.R_FULL
 
     def grants_digest(self, time_s: int) -> int:
-        """What host and locker compare: ``Grants.digest``."""
+        """The digest of the grants, which host and locker compare: ``Grants.digest``."""
         return self._grants.digest(time_s)
 
     def stale_grants(self) -> tuple[int, ...]:
-        """Ids of listed grants that the host has not named again since it began to send all."""
+        """Ids of grants that the host has not sent again since it began to send the whole set."""
         return self._grants.stale()
 
     # --- what lies here -----------------------------------------------------------------------------------
@@ -219,7 +220,7 @@ class Access:
         self._parcels.bind(door, parcel_id)
 
     def unbind(self, door: int) -> None:
-        """Whatever was bound to this door is not live any more; nothing bound is no error."""
+        """The code bound to this door is no longer live; it is no error if none was bound."""
         self._parcels.unbind(door)
 
     def collides(self, parcel_id: str) -> bool:
@@ -237,8 +238,8 @@ class Access:
     def warm(self, now: "Now") -> None:
         """Prepare a little of what the next decision needs (at most four HMACs, mostly none).
 
-        Called with every event, it keeps a decision at one HMAC (two with duress) and the uptime
-        credited to the throttle however long nobody tries.
+        It is called with every event.  So a decision takes one HMAC (two with duress), and the throttle gets
+        its uptime even if nobody tries a code for long.
         """
         self.throttle.credit(now[0])
         if self._windows.fill(now[1], _EACH_EVENT) == 0:
@@ -256,8 +257,8 @@ class Access:
     def check_digits(self, text: str, now: "Now", number: int = -1) -> "Verdict":
         """The verdict on typed or scanned digits, or on a card (``"W26:12:34567"``).
 
-        ``number``: what a closed console has drawn; a technician's answer to it counts while only the
-        floor of the time is known.  Needs an ATTEMPT record folded before, for each.
+        ``number``: drawn by a closed console; a technician's answer to it counts only while the clock is not
+        set.  Before each call an ATTEMPT record must have been folded.
         """
         paid = self.throttle.take()
         if paid != reasons.R_OK:
@@ -268,7 +269,7 @@ class Access:
         self._windows.fill(now[1], _ALL_CELLS)
         self._parcels.prepare_all()
         verdict = self._decide(text, now, number)
-        if self._duress and not is_card:  # the next card of a series asks for no help
+        if self._duress and not is_card:  # a neighbouring card number is no call for help
             lowered = self._decide(text[:-1] + str((int(text[-1]) + 9) % 10), now, number)
             if (
                 verdict[REASON] == reasons.R_WRONG
@@ -277,7 +278,7 @@ class Access:
             ):
                 verdict = lowered[:DURESS] + (True,)
         if verdict[REASON] == reasons.R_OK:
-            self._tokens.forget(verdict[REF])  # a token with that number: from now on the grant is meant
+            self._tokens.forget(verdict[REF])  # from now on this number means the grant
         return verdict
 
     def check_token(self, text: str, now: "Now") -> "Verdict":
@@ -290,7 +291,7 @@ class Access:
         return self._tokens.count_refused()
 
     def untold_tokens(self) -> int:
-        """How many refused tokens have no record since this was asked last; from now on they have again."""
+        """How many refused tokens got no record since the last call; from now on they get records again."""
         return self._tokens.untold()
 
     def token_end(self, ref: int) -> int:
@@ -302,8 +303,8 @@ class Access:
         return self._tokens.end(ref)
 
     def lost_token_end(self, ref: int) -> int:
-        """As ``token_end``, of a door that was ordered before a restart: the record of the order has the
-        token's nonce and not its end, so it is taken for spent for longer than a token is good.
+        """As ``token_end``, for a door ordered before a restart: the record of the order has the token's
+        nonce but not its end, so the token counts as used for longer than any token is valid.
         """
         if not ref or self._grants.has(ref) or self._tokens.used.lists(ref):
             return 0
@@ -320,7 +321,7 @@ class Access:
                 if not verdict[PARCEL] or verdict[PARCEL] != best[PARCEL] or verdict[ACTION] != best[ACTION]:
                     return _refused(reasons.R_AMBIGUOUS)
             elif best[REASON] == reasons.R_WRONG or verdict[REASON] < best[REASON]:
-                best = verdict  # a good one; otherwise the reason with the lowest number, in any order
+                best = verdict  # a good verdict, else the reason with the lowest number, whatever the order
         if best[REASON] != reasons.R_OK and number >= 0 and now[2] != events.TRUST_SET:
             return self._answered(tag, number) or best
         return best
@@ -333,7 +334,7 @@ class Access:
         return None
 
     def _refs(self, tag: bytes) -> list[int]:
-        """The references of all live codes with this tag: the index knows only a part of it."""
+        """The references of all live codes with this tag; it is compared whole, the index has a part."""
         found = self._grants.find(tag) + self._live.find(tag)
         return [ref for ref in found if codes.same(tag, self._tag(ref))]
 
@@ -356,7 +357,7 @@ class Access:
         reason = trust.judge(trust.WINDOW, action, not_before, not_after, now)
         if reason == reasons.R_OK:
             return (reason, role, action, holder, records.ANY_DOOR, 0, "", False)
-        # A neighbouring slot that does not count is as unknown as any other slot.
+        # A code of a neighbouring slot that does not count now is as wrong as that of any other slot.
         return _refused(reason if reason == reasons.R_NO_CLOCK else reasons.R_WRONG)
 
     def _judge_grant(self, id_: int, now: "Now") -> "Verdict":

@@ -1,9 +1,9 @@
 """All doors at work: orders, pulses, deadlines, and what the records say of them.
 
-``Cabinet`` decides custody.  It learns of the world only through ``signal`` and ``order``, acts
-through the two functions it is given (``record`` makes a fact durable, ``effect`` asks for an
-action), and leaves ``notes`` for the dialog at the keypad.  What a door does next stands in
-``doors.TABLE``; what the records add up to stands in ``compartments``.
+``Cabinet`` decides custody.  It learns of the world only through ``signal`` and ``order``, acts through the
+two functions it is given (``record`` makes a fact durable, ``effect`` asks for an action), and leaves
+``notes`` for the dialog at the keypad.  A door's next step is in ``doors.TABLE``; the state from the records
+is in ``compartments``.
 """
 
 from time import ticks_add, ticks_diff
@@ -29,7 +29,7 @@ NOTE_AGAIN = const(3)  # pulsed once more
 NOTE_STUCK = const(4)  # all pulses spent
 NOTE_BROKEN = const(5)  # the lock's or sensor's electronics failed
 NOTE_REMIND = const(6)  # still open
-NOTE_ALARM = const(7)  # opened without an order, or open for too long: everybody shall hear it
+NOTE_ALARM = const(7)  # opened without an order, or open for too long: a loud alarm
 
 # Answers of `order`.
 ORDERED = const(0)
@@ -37,20 +37,20 @@ IS_OPEN = const(1)
 IS_BUSY = const(2)  # already ordered for something else
 OUT_OF_ORDER = const(3)
 
-_OPEN_WAIT_MS = const(2_000)  # after the coil switched off, wait so long for the door, then pulse again
-_QUEUE_WAIT_MS = const(15_000)  # a pulse that never comes round, in a queue of pulses
-_PULSES_MAX = const(3)  # a latch that is jammed gets a rest and two more
-# Nobody takes a parcel out in less: the door sprang open and was pushed shut, or the reed lied.  0.3 s for a
-# hand, plus 0.5 s by which a lock-by-lock board may report late.
+_OPEN_WAIT_MS = const(2_000)  # after the coil switched off, wait this long for the door, then pulse again
+_QUEUE_WAIT_MS = const(15_000)  # the longest wait for a pulse in the queue
+_PULSES_MAX = const(3)  # a jammed latch gets two more pulses, after a rest
+# Nobody takes a parcel out in less: the door opened and was pushed shut at once, or the reed switch was
+# wrong. 0.3 s for a hand, plus 0.5 s by which a lock-by-lock board may report late.
 _TAKE_MS = const(800)
-_DOUBT_MS = const(5_000)  # longer than a sensor is watched before it is called chattering
-_STUCK_MS = const(30_000)  # somebody pulling at a door that stuck: still our order
+_DOUBT_MS = const(5_000)  # longer than it takes to find that a sensor chatters
+_STUCK_MS = const(30_000)  # if somebody pulls a stuck door open within this time, it still counts as ordered
 _REMIND_MS = const(30_000)
-# Of one sensor in an hour: a loose plug on a board of 50 locks would otherwise fill the journal in an hour,
-# and what happened to parcels would have to make room.
+# Records of one sensor in an hour: otherwise a loose plug on a board of 50 locks would fill the journal
+# within an hour, and push out events of parcels.
 _FAULTS_TOLD_MAX = const(3)
-_FORCED_TOLD_MAX = const(5)  # of one door in an hour: with a broken latch it swings in the wind for days
-_LEFT_OPEN_REMINDERS = const(4)  # after two minutes it is an event, not a hint
+_FORCED_TOLD_MAX = const(5)  # of one door in an hour: a broken latch lets it swing in the wind for days
+_LEFT_OPEN_REMINDERS = const(4)  # at this reminder, after two minutes, it is recorded as an event
 
 
 class Cabinet(Compartments):
@@ -124,7 +124,7 @@ class Cabinet(Compartments):
         if step is None:
             return
         phase, action = step
-        if phase != d.phase:  # an attribute of its own takes heap, and a door at rest has none
+        if phase != d.phase:  # an instance attribute takes heap; a door at rest has none
             d.phase = phase
         if d.deadline_ms is not None:
             d.deadline_ms = None
@@ -133,7 +133,7 @@ class Cabinet(Compartments):
             d.phase = other
 
     def sensor_fault(self, index: int, fault: int, now: "Now") -> None:
-        """The sensor cannot be believed, nor, when it chatters, the opening it has just told of."""
+        """The sensor is faulty; if it chatters, the opening it has just reported does not count either."""
         d = self.doors[index]
         d.faults, d.fault = d.faults + 1, fault
         if d.faults <= _FAULTS_TOLD_MAX:
@@ -150,7 +150,7 @@ class Cabinet(Compartments):
                 self.signal(i, doors.LATE, now)
 
     def hour(self) -> None:
-        """An hour has passed: doors are told of again, first of all what was not told and has not ended."""
+        """An hour has passed: allow records again, and record the faults that got none and still last."""
         for i, d in enumerate(self.doors):
             if d.faults:
                 if d.faults > _FAULTS_TOLD_MAX and d.phase == doors.FAULTY:
@@ -194,14 +194,14 @@ class Cabinet(Compartments):
         self._latch_record(index, records.NOT_OPENED, index, d.purpose, d.parcel)
 
     def _latch_record(self, index: int, kind: int, *values: "Value") -> None:
-        """A record that tells how well a latch springs; another one when it has just become weak."""
+        """Write a record that changes a latch's health; and a fault record when it has just become weak."""
         was_weak = self.health.is_weak(index)
         self._record(kind, *values)
         if self.health.is_weak(index) and not was_weak:
             self._record(records.FAULT, events.FAULT_LATCH, self.health.text(index))
 
     def _give_up(self, index: int, d: "Door", now: "Now") -> None:
-        """This door is not offered to the next parcel before it has been seen to open again."""
+        """Offer this door to no parcel until it has been seen to open again."""
         was_deposit = d.purpose == doors.FOR_DEPOSIT
         self._do_lapse(index, d, now)
         if was_deposit and not d.block:
@@ -250,18 +250,18 @@ class Cabinet(Compartments):
             self._note(index, NOTE_ALARM)
 
     def _do_closed(self, index: int, d: "Door", now: "Now") -> None:
-        if d.seen_open:  # otherwise it was forced open once too often in this hour, and not recorded
+        if d.seen_open:  # otherwise it was forced open too often in this hour, and that was not recorded
             self._record(records.CLOSED, index, d.purpose)
         told = d.opened_ms if d.content == doors.TAKEN else None
-        if told is not None and 0 <= ticks_diff(now[0], told) < _TAKE_MS:  # below 0: days ago
-            self._do_lapse(index, d, now)  # the parcel is still there, and its code good
+        if told is not None and 0 <= ticks_diff(now[0], told) < _TAKE_MS:  # < 0: days ago
+            self._do_lapse(index, d, now)  # the parcel is still there, and its code stays valid
             self._note(index, NOTE_STUCK)
             return
         self._settle(index, d)
         self._note(index, NOTE_CLOSED)
 
     def _do_settle_closed(self, index: int, d: "Door", now: "Now") -> None:
-        """First report of the sensor since start: what happened while the board was off?"""
+        """First report of the sensor since start, closed: settle what happened while the board was off."""
         if d.ordered:
             self._do_lapse(index, d, now)
         if d.seen_open:
@@ -272,7 +272,7 @@ class Cabinet(Compartments):
         if d.seen_open:  # known already; nothing new to record
             self._watch_open(d, now)
             return None
-        if d.ordered:  # by an order before the restart
+        if d.ordered:  # ordered before the restart
             d.pulses = 0
             self._do_opened(index, d, now)
             return None
@@ -280,7 +280,7 @@ class Cabinet(Compartments):
         return doors.FORCED
 
     def _settle(self, index: int, d: "Door") -> None:
-        """The door is closed: what was begun while it was open is now a fact."""
+        """The door is closed: record what was begun while it was open."""
         if d.content == doors.FILLING:
             self._record(records.DEPOSITED, index, d.holder, d.role, d.parcel)
         elif d.content == doors.TAKEN and d.purpose == doors.FOR_RECALL:

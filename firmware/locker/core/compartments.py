@@ -1,4 +1,4 @@
-"""What lies in which compartment: the fold of the records that concern doors, and questions to it.
+"""What lies in which compartment: the fold of the records about doors, and queries on it.
 
 Nothing in here orders, waits or writes; ``cabinet.Cabinet`` does, on top of this.
 """
@@ -58,7 +58,7 @@ class Compartments:
             door.parcel = parcel
         if (
             purpose == doors.FOR_REMOTE and number == 1
-        ):  # otherwise the same opening, tried again because the latch sticks
+        ):  # otherwise the same order, pulsed again because the latch sticks
             self._count_remote(time_s)
 
     def _count_remote(self, time_s: int) -> None:
@@ -77,7 +77,7 @@ class Compartments:
 
     def _apply_closed(self, door: "Door", time_s: int, values: "Values") -> None:
         door.seen_open = False
-        if door.content in (doors.EMPTY, doors.PARCEL):  # otherwise the next record says what became of it
+        if door.content in (doors.EMPTY, doors.PARCEL):  # otherwise the next record tells the outcome
             door.purpose = doors.NO_PURPOSE
 
     def _apply_deposited(self, door: "Door", time_s: int, values: "Values") -> None:
@@ -94,7 +94,7 @@ class Compartments:
 
     def _apply_not_opened(self, door: "Door", time_s: int, values: "Values") -> None:
         door.ordered = False
-        if door.content == doors.TAKEN:  # closed before anybody could take it out; what for is not forgotten
+        if door.content == doors.TAKEN:  # closed before anybody could take it out; its purpose is kept
             door.content = doors.PARCEL
             return
         self.health.not_opened(values[0])
@@ -124,8 +124,8 @@ class Compartments:
         self.health.restore(*values)
 
     def snapshot(self) -> "Members":
-        """Yield ``(kind, payload)`` of every door that is not as it came from the factory, and of what counts
-        against the next remote open: a snapshot and a restart gain none.
+        """Yield ``(kind, payload)`` of every door that is not as it came from the factory, and of the remote
+        opens that still count: a snapshot and a restart must not allow more of them.
         """
         for time_s in self._remote_opens:
             yield records.REMOTE_STATE, records.pack(records.REMOTE_STATE, time_s)
@@ -168,7 +168,7 @@ class Compartments:
 
         Either has at least ``size``.  Fit is: empty, seen closed, not blocked, nothing ordered, and
         at ``time_s`` not reserved for another parcel.  ``low`` asks for a reachable
-        one first; otherwise those are kept for who needs them as long as another one is free.
+        one first; otherwise reachable ones are used only when no other is free.
         """
         best, best_rank = -1, 99
         for i, d in enumerate(self.doors):
@@ -198,7 +198,7 @@ class Compartments:
         return epoch_s - d.opened_at <= self.reopen_s
 
     def remote_open_allowed(self, now: "Now") -> bool:
-        """At most ten remote opens in ten minutes, whoever signs them."""
+        """At most ten remote opens in ten minutes, even with valid signatures."""
         times = self._remote_opens
         return len(times) < _REMOTE_OPENS_MAX or now[1] - times[0] > _REMOTE_SPAN_S
 

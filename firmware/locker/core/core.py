@@ -2,7 +2,7 @@
 
 ``Core`` reads no clock, awaits nothing and touches no pin.  Each lasting fact goes
 through ``record``: it becomes an ``FX_RECORD`` effect *and* is folded into the state with the same
-``apply`` that replays the journal, so what runs and what would be recovered cannot differ.  The
+``apply`` that replays the journal, so the running state and the recovered state cannot differ.  The
 shell carries the effects out in order and stops at the first record that will not be durable.
 """
 
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 DOORS_TIMER = const(2)
 FLOOR_TIMER = const(3)
 
-_FLOOR_MS = const(3_600_000)  # an unknown time after a restart is at most this much too early
+_FLOOR_MS = const(3_600_000)  # after a restart the clock's floor is at most this much too early
 _EXPECTED_MAX = const(256)
 
 _OF_ORDER = {
@@ -57,7 +57,7 @@ _OF_ORDER = {
 
 
 def _session_of(service: str) -> type[Session]:
-    """The dialog for a kind of service; the others' steps take heap only where they are wanted."""
+    """The dialog for a kind of service; the other kinds are not imported, which saves heap."""
     if service == "locker":
         return Session
     from .services import KINDS
@@ -85,9 +85,9 @@ class Core:
         self.hours = site.hours
         self.session = _session_of(site.service)(self, site.language, site.languages)
         self.orders = orders.Orders(self, site)
-        self.senses: Senses | None = None  # where the cabinet has any, see senses.py
+        self.senses: Senses | None = None  # None if the cabinet has none, see senses.py
         self.command_counter = 0
-        self.failed_command = ""  # id of the newest that broke off; a snapshot forgets it
+        self.failed_command = ""  # id of the newest that a fault ended; a snapshot forgets it
         self._expected: dict[
             str, tuple[int, int]
         ] = {}  # parcel -> (size, until epoch s), at most _EXPECTED_MAX
@@ -97,7 +97,7 @@ class Core:
     # --- the fold ------------------------------------------------------------------------------------
 
     def apply(self, kind: int, time_s: int, payload: "Payload", seq: int = 0) -> None:
-        """Fold one record, replayed or new.  ``seq`` is not needed to know what is true."""
+        """Fold one record, replayed or new.  ``seq`` is not needed for the state."""
         self.access.apply(kind, time_s, payload, seq)
         self.cabinet.apply(kind, time_s, payload)
         self.orders.apply(kind, payload)
@@ -145,13 +145,13 @@ class Core:
     # --- for the parts of the core ----------------------------------------------------------------------
 
     def record(self, kind: int, *values: "Value") -> None:
-        """Make a fact: into the effects, and into the state."""
+        """Record a fact: as an effect, and in the state."""
         payload = records.pack(kind, *values)
         self._fx.append((events.FX_RECORD, kind, payload))
         self.apply(kind, self._now[1], payload)
 
     def _door_record(self, kind: int, *values: "Value") -> None:
-        """``record`` for the doors.  A token is spent when its door was seen open: first that."""
+        """``record`` for the doors.  A token is used once its door was seen open: that is recorded first."""
         if kind == records.OPENED:
             door: int = values[0]
             ref: int = values[3]
@@ -254,14 +254,14 @@ class Core:
                     records.FAULT, events.FAULT_SCANNER, "scanner: {} more refused tokens".format(untold)
                 )
             earned = self.access.throttle_due(now)
-            if earned:  # tries that a restart would otherwise take back
+            if earned:  # tries earned since, which a restart would otherwise lose
                 self.record(records.THROTTLE_STATE, *earned)
             self.effect((events.FX_TIMER, FLOOR_TIMER, _FLOOR_MS))
 
     def _on_grants(self, event: "GrantsEvent", now: "Now") -> None:
         """A delta of the versioned set; one that does not start where we stand is asked for again.
 
-        One from version 0 begins the whole set anew: it mends a set that is not the host's.
+        One from version 0 begins the whole set anew, to repair a set that differs from the host's.
         """
         _, from_version, to_version, added, dropped, more = event
         if not from_version:
@@ -307,7 +307,7 @@ class Core:
             self.cabinet.order(door, doors.FOR_REMOTE, 0, 0, 0, self.cabinet.doors[door].parcel, now)
 
     def _on_command(self, event: "CommandEvent", now: "Now") -> None:
-        """A command that needs no decision of ours was carried out: its counter is spent."""
+        """A command that needs no decision here was carried out: its counter is spent."""
         self.orders.spend(*event[1:])
 
     def _on_order(self, event: "OrderEvent", now: "Now") -> None:

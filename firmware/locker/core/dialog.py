@@ -1,8 +1,7 @@
 """The whole dialog at the locker as one table, and the few things every step of it needs.
 
-A row of ``TABLE`` is state, input, action; the actions are methods of ``session.Session`` (until a
-code is known) and ``errands.Errands`` (from then on).  A pair that is not in the table is a key
-that means nothing there.
+A row of ``TABLE`` is state, input, action; the actions are methods of ``session.Session`` (until a code is
+known) and ``errands.Errands`` (from then on).  A pair that is not in the table has no effect.
 """
 
 from micropython import const
@@ -50,8 +49,8 @@ CARD = "card"
 # and what the door did: one for each NOTE_ of the cabinet, in its order
 DOOR_INPUTS = ("", "door_opened", "door_closed", "door_again", "door_stuck", "door_broken", "door_remind")
 
-# State, input, action.  A text stays in flash, where a dict of tuples takes heap for each row.  A parcel's
-# door closed so soon that nothing can have been taken counts as stuck.
+# State, input, action.  As a text it stays in flash; a dict of tuples would take heap for each row.  If a
+# parcel's door closes too soon for anybody to take it, the door counts as stuck.
 TABLE = """
 idle digit type
 idle star next_language
@@ -126,7 +125,7 @@ message timeout home
 
 
 def action(state: str, what: str) -> str:
-    """The action of a pair, "" where it means nothing."""
+    """The action of a pair, "" where it has no effect."""
     start = "\n{} {} ".format(state, what)
     at = TABLE.find(start)
     return TABLE[at + len(start) : TABLE.find("\n", at + 1)] if at >= 0 else ""
@@ -156,7 +155,7 @@ class Dialog:
         self.parcel = ""
         self.size = 0
         self.low = False
-        self.menu = IDLE  # where to go back to: COURIER, PICK_OUT or SERVICE
+        self.menu = IDLE  # the state to return to: COURIER, PICK_OUT or SERVICE
         self.count: int = 0
         self.via = events.VIA_KEYPAD
 
@@ -181,7 +180,7 @@ class Dialog:
         self._core.effect((events.FX_BEEP, sound))
 
     def _digit(self, digit: str, most: int) -> None:
-        """Take a digit, or refuse it aloud: what is typed is never cut."""
+        """Take a digit, or refuse it with an error beep: typed text is never cut silently."""
         fits = len(self.typed) < most
         if fits:
             self.typed += digit
@@ -191,10 +190,10 @@ class Dialog:
         return self._core.names[self.door]
 
     def home(self, stay_ms: int = 0) -> None:
-        """Greet; so much longer in the language that somebody chose here."""
+        """Greet; for ``stay_ms`` more in the language that somebody chose here."""
         self._clear()
         self.door = -1
-        state = TYPING  # whose timer brings the site's own language back
+        state = TYPING  # its timer brings the site's own language back
         if stay_ms <= 0 or self.language == self._site_language:
             state, stay_ms, self.language = IDLE, -1, self._site_language
         screen, args = self._core.idle_screen(self.language)

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 UNKNOWN = "unknown"  # no report from the sensor since start
 CLOSED = "closed"
 ORDERED = "ordered"  # pulsed, or waiting for its pulse; not yet seen open
-STUCK = "stuck"  # all pulses spent; if it opens now, it was still our order
+STUCK = "stuck"  # all pulses spent; if it opens now, it still counts as ordered
 OPEN = "open"
 FORCED = "forced"  # open, and nobody ordered it
-FAULTY = "faulty"  # the sensor cannot be believed
+FAULTY = "faulty"  # the sensor is faulty
 PHASES = (UNKNOWN, CLOSED, ORDERED, STUCK, OPEN, FORCED, FAULTY)
 
 # --- signals ------------------------------------------------------------------------------------------
@@ -34,7 +34,8 @@ LATE = "late"  # the door's deadline passed
 PULSE_FAILED = "pulse_failed"  # the lock driver could not order the pulse
 SENSOR_FAULT = "sensor_fault"
 
-# phase, signal, next phase, action.  A text stays in flash, where a dict of tuples takes heap for each row.
+# phase, signal, next phase, action.  As a text it stays in flash; a dict of tuples would take heap for each
+# row.
 TABLE = """
 unknown seen_closed closed settle_closed
 unknown seen_open open settle_open
@@ -87,7 +88,7 @@ FOR_DEPOSIT = const(2)
 FOR_RECALL = const(3)  # courier, clerk or merchant takes a parcel away
 FOR_SERVICE = const(4)  # technician: the content stays what it was
 FOR_REMOTE = const(5)  # operator's signed command: the content stays what it was
-FOR_REOPEN = const(6)  # within the reopen window, for who has just been served
+FOR_REOPEN = const(6)  # within the reopen window, for the person just served
 
 # --- why a compartment is not given to new parcels -----------------------------------------------------
 NOT_BLOCKED = const(0)
@@ -112,7 +113,7 @@ class Door:
     while a recorded pulse has neither been followed by an opening nor lapsed.  ``opened_at`` is
     the epoch second, ``opened_ms`` the tick, of the last opening to take something out.
 
-    The values at rest are the class's own: a door takes heap only for what differs from them.
+    The values at rest are class attributes: a door takes heap only for values that differ.
     """
 
     content = EMPTY

@@ -1,7 +1,7 @@
 """What a person may do once their code is known: collect, leave parcels, take them away, service.
 
 The dialog never decides custody: it orders doors from ``cabinet`` and repeats what they then
-really did.  It may be left at any moment (the person walks off, the power goes) without harm.
+really did.  The dialog can be abandoned at any moment (the person leaves, the power fails) without harm.
 """
 
 from micropython import const
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 _OPENING_MS = const(30_000)
-_STUCK_MS = const(25_000)  # shorter than the cabinet waits for a hand that pulls
+_STUCK_MS = const(25_000)  # shorter than the cabinet's wait for a person who pulls the door
 _DOOR_OPEN_MS = const(90_000)
 MENU_MS = const(60_000)
 
@@ -85,7 +85,7 @@ class Errands(Dialog):
         self._beep(events.BEEP_ERROR)
         if (
             self._core.cabinet.doors[self.door].purpose == doors.NO_PURPOSE
-        ):  # a deposit: given up, try elsewhere
+        ):  # a deposit: this door is given up, try another
             self._give_compartment(self.size, now)
             return
         self._go(STUCK, _STUCK_MS, screens.STUCK, self._name())
@@ -102,7 +102,7 @@ class Errands(Dialog):
     def _do_report(self, now: "Now") -> None:
         role, holder, _ = self.who
         if self.menu == SERVICE:
-            return  # a technician reports with better tools
+            return  # a technician has better ways to report
         self._core.cabinet.report_problem(self.door, role, holder, events.ALARM_REPORTED)
         self._say(screens.REPORTED, self._name())
 
@@ -132,7 +132,7 @@ class Errands(Dialog):
         self._ask()
 
     def _ask(self) -> None:
-        """What the menu asks for, with what of it is typed."""
+        """Show the menu's question, with the digits typed so far."""
         if self.menu == SERVICE:
             self._go(SERVICE, MENU_MS, screens.SERVICE, self.typed)
         elif self.menu == PICK_OUT:
@@ -141,7 +141,7 @@ class Errands(Dialog):
             self._go(COURIER, MENU_MS, screens.COURIER, self.count)
 
     def _complain(self, screen: str, *args: str | int) -> None:
-        """Something is wrong with this parcel; who has a menu goes on with the next."""
+        """Tell what is wrong with this parcel; a person with a menu returns to it."""
         if self.who[0] == events.CUSTOMER:
             self._fail(screen, *args)
             return
@@ -185,7 +185,7 @@ class Errands(Dialog):
         self._order(doors.FOR_DEPOSIT, now)
 
     def _do_larger(self, now: "Now") -> None:
-        """Does not fit: this compartment stays empty, the next one is larger."""
+        """The parcel does not fit: this compartment stays empty, the next one is larger."""
         self._core.cabinet.undo_deposit(self.door)
         self.size = self._core.sizes[self.door] + 1
         self._go(FILL, _DOOR_OPEN_MS, screens.CLOSE_IT, self._name())

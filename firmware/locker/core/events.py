@@ -1,9 +1,9 @@
 """The tuples that cross the border of the core: events go in, effects come out.
 
-An event is ``(EV_.., ...)``, an effect is ``(FX_.., ...)``; the comment beside each gives its
-fields.  ``now`` is ``(ms, epoch_s, trust)``: ``ticks_ms`` (it wraps; use ``ticks_diff``), Unix
-seconds in UTC never before the floor, and one of the ``TRUST_`` values.  Doors are numbered
-from 0 in here; what people read adds one or uses the compartment's own name.
+An event is ``(EV_.., ...)``, an effect is ``(FX_.., ...)``; the comment beside each gives its fields.
+``now`` is ``(ms, epoch_s, trust)``: ``ticks_ms`` (it wraps; use ``ticks_diff``), Unix seconds in UTC, never
+before the floor, and one of the ``TRUST_`` values.  Doors are numbered from 0 in here; what people read adds
+one or uses the compartment's own name.
 """
 
 from micropython import const
@@ -26,15 +26,15 @@ VIA_CONSOLE = const(4)
 # records.BOOT: why the board started (``ports/esp32/modmachine.c``, ``mp_machine_reset_cause``).  Earlier
 # firmware wrote 2 for a software restart; the reset button looks like power-up.
 CAUSE_UNKNOWN = const(0)
-CAUSE_POWER = const(1)  # power, its failing (brown-out), or the reset button
+CAUSE_POWER = const(1)  # power-up, brown-out, or the reset button
 CAUSE_WATCHDOG = const(3)
-CAUSE_SOFTWARE = const(4)  # the board was told to start anew, or its interpreter broke: a fault is journaled
+CAUSE_SOFTWARE = const(4)  # a restart by software, or an interpreter crash: a fault is journaled
 
 # records.FAULT
 FAULT_TASK = const(1)  # a task ended
-FAULT_PART = const(2)  # a part does not answer, or does again
+FAULT_PART = const(2)  # a part does not answer, or answers again
 FAULT_LATCH = const(3)  # a latch is weak
-FAULT_CABINET = const(4)  # mains, supply or warmth are amiss, or are well again
+FAULT_CABINET = const(4)  # mains, supply or temperature are out of range, or in range again
 FAULT_SCANNER = const(5)  # many tokens were refused
 
 # records.ALARM
@@ -48,9 +48,9 @@ TIME_FROM_CHIP = const(2)
 
 # --- events -----------------------------------------------------------------------------------------------
 EV_KEY = const(1)  # key: str of one character, "0".."9", "*", "#" (and "A".."D" on 4x4)
-EV_KEYS_TOGETHER = const(2)  # several keys at once: nobody can say which
+EV_KEYS_TOGETHER = const(2)  # several keys at once: it is unknown which
 EV_SCAN = const(3)  # text: str, printable ASCII, at most 256 characters
-EV_SCAN_GARBLED = const(4)  # noise, or a frame that broke off
+EV_SCAN_GARBLED = const(4)  # noise, or an incomplete frame
 EV_DOOR = const(5)  # door, is_open: debounced, also reported once per door at start
 EV_SENSOR_FAULT = const(6)  # door, fault code
 EV_PULSED = const(7)  # door: the coil has been off again since now
@@ -68,8 +68,8 @@ EV_REJECTED = const(18)  # reason, count: frames that were not believed
 EV_REVOKE = const(19)  # kind of revoke record, its payload
 EV_ORDER = const(20)  # body: dict, a verified command that orders.py carries out
 EV_CARD = const(21)  # text: str, "W<bits>:<facility>:<number>": a card, read by a reader on a Wiegand line
-EV_SENSE = const(22)  # what, value: one of SENSE_, and whether it is so, or how many of its unit
-EV_SUPPLY = const(23)  # door, idle_mv, lowest_mv: the supply before a pulse, and at worst during it
+EV_SENSE = const(22)  # what, value: one of SENSE_, and a bool, or a number in its unit
+EV_SUPPLY = const(23)  # door, idle_mv, lowest_mv: the supply before a pulse, and its minimum during it
 
 # --- effects, carried out in order, the journal first -----------------------------------------------------
 FX_RECORD = const(1)  # kind, payload: append and make durable before anything that follows
@@ -94,8 +94,8 @@ LED_BUSY = const(2)
 LED_ATTENTION = const(3)
 LED_FAULT = const(4)
 
-# What the cabinet knows of itself (EV_SENSE).
+# The cabinet's own sensors (EV_SENSE).
 SENSE_LID = const(1)  # is_open: the lid over controller and wiring
-SENSE_MAINS = const(2)  # is_lost: the locker lives on its battery
+SENSE_MAINS = const(2)  # is_lost: the locker runs on its battery
 SENSE_SUPPLY = const(3)  # the supply's voltage while no coil is on, in mV
 SENSE_HEAT = const(4)  # degrees Celsius inside

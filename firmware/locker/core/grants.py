@@ -1,11 +1,11 @@
-"""The listed grants: what the host sent, kept as the bytes it came in, one behind the other in pages.
+"""The listed grants, kept as the bytes that the host sent, one after the other in pages.
 
-A ``bytes`` object and a place in two dicts for each grant were 140 bytes on the 64-bit port, and left
-holes in the heap all over it; a row in a page is two bytes more than what was sent.  A tag leads to its
-page through an index of three bytes a row, in small pieces too: a dict of 200 asks for 3.5 kB in one piece
-(1.8 kB on an ESP32), one of 1,024 for five times as much.  An id is searched in all
-pages, which only records and the one grant that was right ask for.  Uses are counted for grants that
-open a door for its own sake; what a parcel's code opens follows from where the parcel is.
+A ``bytes`` object and a place in two dicts for each grant were 140 bytes on the 64-bit port, and left holes
+in the heap all over it; a row in a page is two bytes more than what was sent.  A tag leads to its page
+through an index of three bytes a row, in small pieces too: a dict of 200 asks for 3.5 kB in one piece (1.8 kB
+on an ESP32), one of 1,024 for five times as much.  An id is searched in all pages; only records, and the one
+grant of a right code, are looked up so.  Uses are counted only for grants that open a door without a parcel;
+a parcel's code opens the door where the parcel is.
 """
 
 import struct
@@ -33,7 +33,7 @@ _TAG_END = const(35)
 _NOT_AFTER_AT = const(8)
 
 # A page: bytes in use u16, then rows: length of the payload (bit 7: stale), uses counted, payload.
-_PAGE_BYTES = const(512)  # small: it must find room in one piece, in a heap that is nearly full
+_PAGE_BYTES = const(512)  # small: a page must fit into one free piece of a nearly full heap
 _FIRST = const(2)
 _ROW_HEAD = const(2)
 _LENGTH = const(0x7F)  # a payload has at most 75 bytes
@@ -52,7 +52,7 @@ def tag_of(payload: "Payload") -> "Payload":
 
 
 def fingerprint(payload: "Payload") -> int:
-    """A grant as 32 bits; the digest of a set is the XOR of them, in whatever order it came about."""
+    """A grant as 32 bits; the digest of a set is their XOR, so the order does not matter."""
     return struct.unpack_from(">I", sha256(payload).digest(), 0)[0]
 
 
@@ -75,20 +75,20 @@ def check(payload: "Payload", doors: int) -> int:
 
 
 class Grants:
-    """The set, bounded to ``grants_max``; when it is full, what has ended makes room."""
+    """The set, bounded to ``grants_max``; when it is full, grants that have ended make room."""
 
     def __init__(self, grants_max: int) -> None:
         self._grants_max = grants_max
         self._pages: list[bytearray] = []
         self._index = [bytearray() for _ in range(_PIECES)]  # entries in no order
-        self._found: Row | tuple[()] = ()  # the row found last: it is asked for more than once
+        self._found: Row | tuple[()] = ()  # the row found last: it is often asked for again
         self._rows = 0
-        self._sum: int | None = None  # XOR of all fingerprints, once asked for: no replay needs it
+        self._sum: int | None = None  # XOR of all fingerprints, computed on demand: a replay does not need it
 
     # --- rows ----------------------------------------------------------------------------------------
 
     def _all(self) -> "Iterator[Row]":
-        """Yield ``(page, at)`` of every row; nothing may be put or dropped meanwhile."""
+        """Yield ``(page, at)`` of every row; the set must not change meanwhile."""
         for page in self._pages:
             at = _FIRST
             end = _used(page)
@@ -97,14 +97,14 @@ class Grants:
                 at += _ROW_HEAD + (page[at] & _LENGTH)
 
     def _with(self, needle: bytes, offset: int, pages: list[bytearray]) -> "Iterator[Row]":
-        """Yield ``(page, at)`` of the rows there that have these bytes at this offset of their payload."""
+        """Yield ``(page, at)`` of the rows with these bytes at this offset of their payload."""
         offset += _ROW_HEAD
         for page in pages:
             end = _used(page)
             row = _FIRST
             at = page.find(needle, row + offset, end)
             while at >= 0:
-                while row + offset < at:  # the same bytes may lie across or elsewhere in a row
+                while row + offset < at:  # the same bytes may occur elsewhere in a row, or across two
                     row += _ROW_HEAD + (page[row] & _LENGTH)
                 if row + offset == at:
                     yield page, row
@@ -171,7 +171,7 @@ class Grants:
         return bool(self._row(id_))
 
     def get(self, id_: int) -> bytes:
-        """The payload of a grant that is there."""
+        """The payload of a grant in the set."""
         row = self._row(id_)
         assert row, id_
         return _payload(*row)
@@ -204,7 +204,7 @@ class Grants:
         if self._rows >= self._grants_max:
             row = self._ended(time_s)
             if not row:
-                return  # the host was told R_FULL before this could be journaled
+                return  # ``admit`` answers R_FULL before such a grant is journaled
             self._forget(*row)
         self._add(payload, uses)
         self._count(payload)
@@ -219,26 +219,26 @@ class Grants:
         self._remove(page, at)
 
     def _count(self, payload: "Payload") -> None:
-        """A grant came or went; the fingerprint counts itself in and out alike."""
+        """A grant was added or dropped; XOR with its fingerprint does both."""
         if self._sum is not None:
             self._sum ^= fingerprint(payload)
 
     def reset(self) -> None:
-        """The host sends the whole set: whatever is not put again until its end is stale.
+        """The host begins to send the whole set: grants that it does not put again are stale.
 
-        Until then it works, and what is put again keeps the count of its uses.
+        They work until the end of the set, and grants put again keep the count of their uses.
         """
         for page, at in self._all():
             page[at] |= _STALE
 
     def stale(self) -> tuple[int, ...]:
-        """The ids of what the host has not named again since ``reset``."""
+        """The ids of grants that the host has not put again since ``reset``."""
         return tuple(
             struct.unpack_from(">I", page, at + _ROW_HEAD)[0] for page, at in self._all() if page[at] & _STALE
         )
 
     def digest(self, time_s: int) -> int:
-        """32 bits that two equal sets of grants, without what has ended by ``time_s``, have in common."""
+        """32 bits that are equal for equal sets of grants, without those that have ended by ``time_s``."""
         if self._sum is None:
             self._sum = 0
             for page, at in self._all():
@@ -266,11 +266,11 @@ class Grants:
             self.spend(id_)
 
     def spend(self, id_: int) -> None:
-        """Count one use; of a grant that is not there, nothing."""
+        """Count one use; no effect for an unknown grant."""
         row = self._row(id_)
         if row:
             page, at = row
-            page[at + 1] = min(page[at + 1] + 1, _USES_MAX)  # the field uses has one byte as well
+            page[at + 1] = min(page[at + 1] + 1, _USES_MAX)  # the field uses has one byte too
 
     def spent(self, id_: int, uses: int) -> bool:
         row = self._row(id_)
@@ -284,7 +284,7 @@ class Grants:
         return values[1:8] + values[9:]
 
     def snapshot(self, time_s: int) -> "Members":
-        """What is stale comes first, then the reset that makes it so, then the others."""
+        """Stale grants come first, then the reset that makes them stale, then the others."""
         any_stale = False
         for page, at in self._all():
             if page[at] & _STALE:
@@ -298,7 +298,7 @@ class Grants:
 
 
 def _holds(page: bytearray, at: int, needle: bytes) -> bool:
-    """Whether a row with this id begins there, after whatever came and went meanwhile."""
+    """Whether a row with this id still begins there, although the set may have changed."""
     row = _FIRST
     while row < at:
         row += _ROW_HEAD + (page[row] & _LENGTH)

@@ -1,8 +1,8 @@
-"""How well each latch still springs: six bytes for each door, folded from the records of its pulses.
+"""The health of each latch: six bytes for each door, folded from the records of its pulses.
 
-A latch that wears, or a supply that sags, shows twice: it takes longer from pulse to open than it
-used to, and now and then it needs a second pulse.  Both move a score; a door whose score is high is
-*weak*, and the weakest is the one that will fail next.
+A latch that wears, or a supply that sags, shows in two ways: the time from pulse to open grows, and now and
+then it needs a second pulse.  Both raise a score; a door with a high score is *weak*, and the weakest will
+fail next.
 """
 
 import struct
@@ -20,12 +20,12 @@ _ROW = ">HHBB"
 _ROW_BYTES = const(6)
 WEAK_BIT = const(0x80)
 
-_AGAIN = const(32)  # trouble of each pulse more than one
+_AGAIN = const(32)  # added to trouble for each pulse after the first
 _NOT_OPENED = const(64)
-_WEAK = const(96)  # a score: a second pulse at four openings in a row, or 1.6 times as slow
+_WEAK = const(96)  # weak from this score on: a second pulse at four openings in a row, or 1.6 times as slow
 _WELL = const(32)
 _TWICE = const(160)  # score of a latch that takes twice its usual time
-_QUEUED_MS = const(2_000)  # a longer wait was for the pulses of other doors
+_QUEUED_MS = const(2_000)  # a longer time was spent waiting for other doors' pulses
 _COMPLAINTS_MAX = const(4)
 
 
@@ -65,7 +65,7 @@ class Health:
         self._put(index, usual_ms, recent_ms, trouble, pulses & WEAK_BIT)
 
     def not_opened(self, index: int) -> None:
-        """All its pulses were in vain."""
+        """It did not open after all its pulses."""
         usual_ms, recent_ms, trouble, pulses = self._row(index)
         self._put(index, usual_ms, recent_ms, trouble + _NOT_OPENED, pulses & WEAK_BIT)
 

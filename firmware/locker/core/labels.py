@@ -1,6 +1,6 @@
-"""What people type and scan, made exact: digits of codes and ids of parcels.
+"""Normalises what people type and scan: digits of codes and ids of parcels.
 
-A parcel's id is the text of its label without what scanners and symbologies put round it, so that
+A parcel's id is the text of its label without the characters that scanners and symbologies add, so that
 the same parcel has the same id, and thereby the same derived code, at every locker and the host.
 Sources: ISO/IEC 15424 (AIM symbology identifiers), GS1 General Specifications (application
 identifier 00, SSCC, check digit 7.9), UPU S10 (check digit).
@@ -37,8 +37,8 @@ def all_digits(text: str) -> bool:
 def parcel_possible(raw: "Payload") -> bool:
     """Whether bytes-like ``raw`` can be a parcel's id: at most 40 bytes of UTF-8, no control characters.
 
-    Strict on every ground: MicroPython's decoder takes overlong forms and surrogates, CPython's
-    does not.
+    Checked here byte by byte, since MicroPython's decoder accepts overlong forms and surrogates, and
+    CPython's does not.
     """
     if len(raw) > PARCEL_ID_BYTES_MAX:
         return False
@@ -87,14 +87,14 @@ def sscc_ok(text: str) -> bool:
 def parcel_id(text: str) -> tuple[int, str]:
     """``(R_OK, id)`` of a scanned or typed label, else ``(reason, "")``.
 
-    Taken off: spaces and line ends around, an AIM identifier (``]C1`` and the like), GS1 group
-    separators, and the application identifier 00 of an SSCC.  S10 and SSCC check digits are
-    verified where the form leaves no doubt; 18 bare digits with another check digit are a
-    carrier's own format.  Any other format passes as it is: printable ASCII, 1 to 40 bytes.
+    Taken off: spaces and line ends around, an AIM identifier (``]C1`` and the like), GS1 group separators,
+    and the application identifier 00 of an SSCC.  S10 and SSCC check digits are verified where the format is
+    unambiguous; 18 bare digits with another check digit are a carrier's own format.  Any other format passes
+    as it is: printable ASCII, 1 to 40 bytes.
     """
     if len(text) > _TEXT_CHARS_MAX:
         return R_LABEL_LENGTH, ""
-    text = text.strip(" \t\r\n")  # without arguments the interpreters strip different sets
+    text = text.strip(" \t\r\n")  # without arguments CPython and MicroPython strip different characters
     if len(text) > 3 and text[0] == "]" and _is_letter(text[1]) and all_digits(text[2]):
         text = text[3:]
     text = text.replace(_GROUP_SEPARATOR, "")

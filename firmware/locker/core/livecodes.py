@@ -1,9 +1,9 @@
 """Which live codes have these digits: an index by tag, for codes of every kind.
 
-Digits of live codes are kept nowhere.  All that is kept is ``listed_tag`` of them, 16 bytes of an
-HMAC: a guess costs one HMAC and one look-up however many codes live, and how long the look-up
-takes depends on values that nobody without the key can steer.  The index holds 30 bits of the tag (a small
-integer on every port); the whole tag is compared by ``codes.same``.
+Digits of live codes are not stored, only their ``listed_tag``, 16 bytes of an HMAC.  A guess costs one HMAC
+and one look-up however many codes are live, and the time of the look-up depends on values that nobody without
+the key can control.  The index holds 30 bits of the tag (a small integer on every port); the whole tag is
+compared by ``codes.same``.
 """
 
 import struct

@@ -1,8 +1,8 @@
-"""What the host orders beyond codes and doors: compartments, settings, a notice, a sign, a restart.
+"""The host's other orders, besides codes and doors: compartments, settings, a message, a sign, a restart.
 
-``EV_ORDER`` carries a command of ``net/messages.py`` that was believed.  Each order is a method: it
-records what lasts and answers with a result; then its counter is spent in a COMMAND record, and
-only after that anything is heard or seen.  What an order changed is folded back from the records.
+``EV_ORDER`` carries a verified command of ``net/messages.py``.  Each order is a method: it records what lasts
+and returns a result; then its counter is spent in a COMMAND record, and only after that is there anything to
+hear or see.  What an order changed is folded back from the records.
 """
 
 from micropython import const
@@ -45,15 +45,15 @@ RESULT_NAMES = (
 )  # fmt: skip
 OK, NO_SUCH_DOOR, IS_OPEN, BUSY, OUT_OF_ORDER, TOO_MANY, NOT_FREE, IN_THE_PAST, UNFIT, FAILED = range(10)
 
-# What may be configured from afar; "" brings back what the configuration file says.
+# Settings that the host may change; "" restores the value of the configuration file.
 SETTINGS = ("language", "name", "reopen_s")
 _LANGUAGE, _NAME, _REOPEN_S = range(3)
 
 _NOTICE_LOOK_S = const(3600)
 _SIGN_MS = const(2_000)
-_RESTART_FIRST_MS = const(3_000)  # for the reply to leave
+_RESTART_FIRST_MS = const(3_000)  # time to send the reply
 _RESTART_AGAIN_MS = const(1_000)
-_RESTART_PATIENCE = const(900)  # looks; then a keypad mashed without end holds it up no longer
+_RESTART_PATIENCE = const(900)  # looks; then a keypad in endless use delays it no more
 
 
 class Orders:
@@ -67,7 +67,7 @@ class Orders:
         self.local = LocalTime()
         self._sign_ms = 0  # still to beep and blink
         self._led = events.LED_READY
-        self._looks = 0  # at whether it is a good moment to restart
+        self._looks = 0  # looks for a good moment to restart
 
     # --- the fold ----------------------------------------------------------------------------------
 
@@ -120,7 +120,7 @@ class Orders:
         self._core.effect((events.FX_REPLY, command_id, RESULT_NAMES[result]))
 
     def led(self, state: int) -> None:
-        """The lamp's state from now on, as soon as the sign that somebody looks for is over."""
+        """Set the lamp's state; a sign in progress (``identify``) ends first."""
         self._led = state
         if self._sign_ms <= 0:
             self._core.effect((events.FX_LED, state))
@@ -157,9 +157,9 @@ class Orders:
             self._core.effect((events.FX_TIMER, NOTICE_TIMER, left_s * 1000))
 
     def heading(self, name: str, now: "Now") -> str:
-        """The first line while no person is there: the site's name, and the clock where both fit.
+        """The first line while no person is there: the site's name, and the clock if both fit.
 
-        No clock is better than a wrong one: it shows only a time that is trusted.
+        The clock is shown only while the time is trusted: no clock is better than a wrong one.
         """
         clock = self.local.clock(now[1]) if now[2] == events.TRUST_SET else ""
         if not clock or len(name) + 1 + len(clock) > DISPLAY_COLUMNS:
@@ -167,12 +167,12 @@ class Orders:
         return name + " " * (DISPLAY_COLUMNS - len(name) - len(clock)) + clock
 
     def watch_clock(self, now: "Now") -> None:
-        """Look again when the clock on the display goes on."""
+        """Update the display when its clock must change."""
         if self.local.told and now[2] == events.TRUST_SET:
             self._core.effect((events.FX_TIMER, CLOCK_TIMER, (MINUTE_S - now[1] % MINUTE_S) * 1000))
 
     def _time(self, body: "TimeOrder", now: "Now") -> int:
-        """The clock is set; what local time is stays for when the host is away."""
+        """The clock was set by the shell; record the local time, for times without the host."""
         told = (body["offset_s"], body["next_s"], body["next_offset_s"])
         if told != self.local.told:
             self._core.record(records.LOCAL_TIME, *told)
@@ -225,7 +225,7 @@ class Orders:
     # --- settings and the message on the display ---------------------------------------------------------
 
     def _set(self, body: "ConfigureOrder", now: "Now") -> int:
-        """All of the settings, or none."""
+        """Set all of the settings, or none."""
         if not all(self._may_set(name, value) for name, value in body["set"]):
             return UNFIT
         for name, value in body["set"]:
@@ -243,7 +243,7 @@ class Orders:
         return name == "reopen_s" and all_digits(value) and len(value) <= 3 and int(value) <= REOPEN_S_MAX
 
     def _message(self, body: "MessageOrder", now: "Now") -> int:
-        """In place of the site's name until it ends; one without text in any language takes it away."""
+        """Show a message in place of the site's name until it ends; one without any text removes it."""
         languages = self._site.languages
         texts: dict[int, str] = {}
         for language, text in body["text"]:
@@ -291,7 +291,7 @@ class Orders:
         return OK
 
     def _restart(self) -> None:
-        """Not while somebody is being served, never while a door is on its way."""
+        """Restart when nobody is being served, and never while a door is being opened."""
         self._looks += 1
         served = self._core.session.state != dialog.IDLE and self._looks < _RESTART_PATIENCE
         if served or any(door.phase == doors.ORDERED for door in self._core.cabinet.doors):

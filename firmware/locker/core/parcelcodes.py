@@ -22,7 +22,7 @@ class ParcelCodes:
         self._live = live
         self._bound: dict[
             int, tuple[str, bytes | None]
-        ] = {}  # door -> (parcel id, tag, or None until it is needed)
+        ] = {}  # door -> (parcel id, tag, or None until it is computed)
         self._unprepared = 0
 
     def bind(self, door: int, parcel_id: str) -> None:
@@ -58,13 +58,13 @@ class ParcelCodes:
         self.prepare(self._unprepared)
 
     def tag_of(self, parcel_id: str) -> bytes:
-        """The tag of the digits that open for this parcel, wherever it lies."""
+        """The tag of this parcel's digits, whichever door it lies behind."""
         digits = codes.derived_digits(self._derived_pads, parcel_id, self._digits)
         return codes.listed_tag(self._listed_pads, digits)
 
     def tag(self, door: int) -> bytes:
         tag = self._bound[door][1]
-        assert tag is not None, door  # only a prepared one is among the live codes
+        assert tag is not None, door  # only prepared codes are in the index
         return tag
 
     def parcel(self, door: int) -> str:

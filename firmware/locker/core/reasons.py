@@ -1,8 +1,8 @@
 """Why somebody or something was refused: one stable number for each reason, for ever.
 
-The numbers travel in ``records.REFUSED`` and in replies to the host, so a number is never given a
-second meaning; new reasons go to the end.  ``R_NAMES`` is for logs, the host and tools; what a
-person at the locker reads is chosen in ``session``.
+The numbers travel in ``records.REFUSED`` and in replies to the host, so a number never gets a second meaning;
+new reasons go to the end.  ``R_NAMES`` is for logs, the host and tools; what a person at the locker reads is
+chosen in ``session``.
 """
 
 from micropython import const
@@ -20,12 +20,12 @@ R_LABEL_CHECK = const(7)  # an S10 or SSCC label whose check digit is wrong: mis
 
 # --- what it stands for -----------------------------------------------------------------------------
 R_WRONG = const(8)  # no live code has these digits
-R_AMBIGUOUS = const(9)  # two live codes have these digits: never guessed between
+R_AMBIGUOUS = const(9)  # two live codes have these digits: refused, never guessed
 R_NOT_YET = const(10)
 R_EXPIRED = const(11)
 R_DONE_BEFORE = const(12)  # single use, and used
 R_REVOKED = const(13)
-R_NO_CLOCK = const(14)  # good perhaps, but not while only the floor of the time is known
+R_NO_CLOCK = const(14)  # perhaps valid, but not while the clock is not set
 R_WINDOW = const(15)  # ends before it begins
 R_ACTION = const(16)  # unknown action or role, or not one this kind of code may carry
 R_DOOR = const(17)  # no such door
@@ -34,7 +34,7 @@ R_NOT_HERE = const(19)  # no such parcel behind any door
 
 # --- the guard of the keypad ----------------------------------------------------------------------------
 R_NO_TRIES = const(20)
-R_NOT_RECORDED = const(21)  # a comparison asked for without a recorded attempt: never done
+R_NOT_RECORDED = const(21)  # a comparison was requested without a recorded attempt: it is not made
 
 # --- what the host sends --------------------------------------------------------------------------------
 R_FULL = const(22)  # the bounded list has no room for one more

@@ -42,7 +42,7 @@ TIME_SET = const(20)
 ALARM = const(21)
 RETURNED = const(22)  # a recalled parcel left with a courier, clerk or merchant
 DEPOSIT_UNDONE = const(23)  # the person chose another compartment, or took the parcel back
-SUPPLY = const(24)  # the supply at worst under a door's pulse, when that has changed
+SUPPLY = const(24)  # the lowest supply under a door's pulse, when it has changed
 
 # --- internal --------------------------------------------------------------------------------
 GRANT = const(64)
@@ -59,17 +59,17 @@ EXPECTED_DROP = const(74)
 SETTING = const(75)  # one of orders.SETTINGS as the host wants it; no text: as configured
 RESERVED = const(76)  # a compartment kept for one parcel; no text: no longer
 NOTICE = const(77)  # a message on the display in one language; no text: no longer
-GRANTS_RESET = const(78)  # the host sends the whole set anew: what it does not name again will go
+GRANTS_RESET = const(78)  # the host sends the whole set: grants not sent again are dropped
 LOCAL_TIME = const(79)  # local time is UTC + offset_s, from next_s (0: never) on UTC + next_offset_s
 
-# --- internal, written only inside a snapshot: state that is no longer one record ---------------
+# --- internal, written only inside a snapshot: state that several records made ---------------
 DOOR_STATE = const(80)
 THROTTLE_STATE = const(81)
 COMMAND_STATE = const(82)
 GRANT_SPENT = const(83)
 LATCH_STATE = const(84)
 SUPPLY_STATE = const(85)
-REMOTE_STATE = const(86)  # when a remote open was that still counts
+REMOTE_STATE = const(86)  # time of a remote open that still counts
 
 EVENT_KIND_MAX = const(63)
 PARCEL_ID_BYTES_MAX = const(40)  # an S10 has 13, an SSCC 18, the longest carrier format seen 35
@@ -125,8 +125,8 @@ _FORMATS = {
     SUPPLY_STATE: ">HB",
     REMOTE_STATE: ">I",
 }
-# A line for each kind: its number, its name, its fields' names in order; a + before trailing text.  One text,
-# since a dict of them would take heap for every line, where a constant stays in flash.
+# A line for each kind: its number, its name, its fields' names in order; a + before trailing text.  One text:
+# as a constant it stays in flash, while a dict would take heap for every line.
 _WORDS = """
 1 boot cause skipped_sectors recovered_records +firmware
 2 attempt via
@@ -182,7 +182,7 @@ _WITH_TEXT = bytes((
     DOOR_STATE,
 ))  # fmt: skip
 
-# Fields that never leave the locker, whatever prints the record.
+# Secret fields: ``describe`` leaves them out, so they never leave the locker.
 SECRET_FIELDS = ("tag",)
 
 
@@ -216,7 +216,7 @@ def pack(kind: int, *values: "Value") -> bytes:
     """The payload of a record: ``values`` in the order of ``spec(kind)``, the text last.
 
     Raises ``ValueError`` when the number of values is wrong or the text is longer than
-    ``PARCEL_ID_BYTES_MAX`` bytes of UTF-8; whoever brings text from outside checks it first.
+    ``PARCEL_ID_BYTES_MAX`` bytes of UTF-8; text from outside must be checked before.
     """
     words = _words(kind)
     if len(values) != words.count(" "):

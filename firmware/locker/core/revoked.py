@@ -1,7 +1,7 @@
-"""What no longer counts: used and revoked nonces, revoked parcels, counters in a holder's place.
+"""What is no longer valid: used and revoked nonces, revoked parcels, holders replaced by a counter.
 
-All lists are bounded, and entries leave them once the journal's own time has passed their end; the
-clock may fall back to that time after a restart, but never before it.
+All lists are bounded.  Entries are dropped once the journal's newest time has passed their end: after a
+restart the clock may fall back to that time, but never before it.
 """
 
 import struct
@@ -20,15 +20,15 @@ COUNTERS_MAX = const(32)
 _NEVER = const(4294967295)
 _ENTRY = ">II"
 _ENTRY_BYTES = const(8)
-_GROW_BYTES = const(128)  # few lockers ever see many tokens
+_GROW_BYTES = const(128)  # small at first: few lockers see many tokens
 
 
 class Nonces:
     """A bounded list of ``(nonce, until)`` in one buffer, which grows as it fills.
 
-    Overflow: the entry that ends first leaves, and its end becomes the ``horizon``: from then on
-    every token that ends no later counts as listed.  So a full list refuses some good tokens
-    that are about to end, and never takes a used one.  Nonce 0 stands for the horizon itself.
+    Overflow: the entry that ends first is dropped, and its end becomes the ``horizon``: from then on every
+    token that ends no later counts as listed.  So a full list refuses some valid tokens that end soon, but
+    never accepts a used one.  Nonce 0 stands for the horizon itself.
     """
 
     def __init__(self, entries_max: int) -> None:
@@ -70,12 +70,12 @@ class Nonces:
     def _find(self, nonce: int) -> int:
         wanted = struct.pack(">I", nonce)
         at = self._buf.find(wanted, 0, self._end)
-        while at > 0 and at % _ENTRY_BYTES:  # the same bytes across or behind a nonce
+        while at > 0 and at % _ENTRY_BYTES:  # the same bytes, but not at the place of a nonce
             at = self._buf.find(wanted, at + 1, self._end)
         return at
 
     def _make_room(self, time_s: int) -> None:
-        """Drop what has ended; if nothing has, the entry that ends first."""
+        """Drop the entries that have ended; if there are none, the entry that ends first."""
         keep = 0
         first_at, first_until = 0, _NEVER
         for at in range(0, self._end, _ENTRY_BYTES):
@@ -95,7 +95,7 @@ class Nonces:
 
 class Parcels:
     """Revoked parcel ids and until when.  Overflow: refused before it is journaled (``R_FULL``);
-    a record beyond the bound, as another firmware might have written, replaces what ends first."""
+    a record beyond the bound, perhaps of another firmware, replaces the entry that ends first."""
 
     def __init__(self) -> None:
         self._until: dict[str, int] = {}
@@ -119,7 +119,7 @@ class Parcels:
 
 
 class Counters:
-    """The number that stands in a holder's place in window codes once that holder was cut off.
+    """The number that replaces a holder in window codes once the holder's codes were revoked.
 
     Overflow: refused before it is journaled; a counter beyond the bound is not folded.
     """

@@ -1,4 +1,4 @@
-"""The names of what the display can say.  ``texts.py`` has the words; a test compares the two.
+"""The names of all screens of the display.  ``texts.py`` has the words; a test compares the two.
 
 The comment gives the arguments that ``FX_SHOW`` carries with it.
 """

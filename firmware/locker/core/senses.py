@@ -1,8 +1,8 @@
-"""The cabinet itself: lid, mains, supply and warmth; what is journaled of them, and what is told.
+"""The cabinet itself, lid, mains, supply and temperature: what is journaled, and what the status tells.
 
-Imported only by a locker that has such a sense.  What is amiss is told once when it begins and once
-when it is over, and stands in the status meanwhile.  The lowest voltage under each door's pulses is kept
-in three bytes for each door: a latch that springs late may be the supply's fault.
+Imported only by a locker with such a sensor.  A fault is journaled once when it begins and once when it ends,
+and is in the status meanwhile.  The lowest voltage under each door's pulses is kept in three bytes for each
+door: a slow latch may be the supply's fault.
 """
 
 import struct
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
     from .core import Core
 
 
-_SAG_STEP_MV = const(200)  # a change by so much is journaled
-_RECOVERED_MV = const(300)  # above the limit: no more weak
-_HOT_C = const(60)  # the glass of a display is good for so much
+_SAG_STEP_MV = const(200)  # a change of this size is journaled
+_RECOVERED_MV = const(300)  # this far above the limit it is no longer weak
+_HOT_C = const(60)  # the limit of a display's glass
 _COLD_C = const(-20)
 _EASED_C = const(5)
 _TOLD_MAX = const(
     20
-)  # records of lid, mains, supply and warmth an hour: a worn contact comes and goes for days
+)  # records of lid, mains, supply and temperature an hour: a worn contact may flicker for days
 _UNIT_MV = const(100)  # of what a record keeps
 
 _LID, _MAINS, _WEAK, _WARMTH = range(4)
 
 
 class Senses:
-    """``core`` is the ``Core`` that records and acts; ``weak_mv`` what the coils need, 0: not measured."""
+    """``core`` is the ``Core`` that records and acts; ``weak_mv``: what the coils need, 0: not measured."""
 
     def __init__(self, core: "Core", doors: int, weak_mv: int) -> None:
         self._core = core
@@ -79,7 +79,7 @@ class Senses:
             self._judge_warmth(value)
 
     def pulsed(self, door: int, idle_mv: int, lowest_mv: int) -> None:
-        """``EV_SUPPLY``: the kept value falls at once and rises slowly, an eighth of the way each time."""
+        """``EV_SUPPLY``: the stored value falls at once and rises slowly, by 1/8 of the difference."""
         if door >= len(self._kept):
             return
         self._idle_mv = idle_mv
@@ -103,7 +103,7 @@ class Senses:
             self._tell(_LID, "", "lid closed")
 
     def _judge_supply(self) -> None:
-        """The worst of the doors, or the supply by itself when it is that low without a coil."""
+        """Judge the lowest value of all doors, or the idle supply if that is low even without a coil."""
         worst_mv, door = self._idle_mv or 65_535, -1
         for at in range(len(self._kept)):
             mv = self._kept[at] * _UNIT_MV
@@ -128,12 +128,12 @@ class Senses:
             self._core.record(records.FAULT, events.FAULT_CABINET, amiss or over)
 
     def _is_worth_telling(self) -> bool:
-        """Count a change; the status knows of it also when it gets no record."""
+        """Count a change; true if it gets a record.  The status shows it in any case."""
         self._told += 1
         return self._told <= _TOLD_MAX
 
     def hour(self) -> None:
-        """An hour has passed: changes get records again; how many got none gets one."""
+        """An hour has passed: changes get records again, and one record tells how many got none."""
         untold = self._told - _TOLD_MAX
         self._told = 0
         if untold > 0:
@@ -142,7 +142,7 @@ class Senses:
     # --- questions ----------------------------------------------------------------------------------
 
     def complaints(self) -> list[str]:
-        """What is amiss now, for the status."""
+        """Texts of the present faults, for the status."""
         return [text for text in self._amiss if text]
 
     def lowest_mv(self, door: int) -> int:

@@ -1,7 +1,7 @@
-"""What differs at the keypad of a locker that is no automated locker open day and night: by kind of service.
+"""The dialogs of the other kinds of service; the usual one is an automated locker, open day and night.
 
-Imported only when the configuration names such a kind.  Each is a ``Session`` with a few steps more; ``ROWS``
-are its lines of the dialog's table.  See ``SERVICES.md`` for what each kind is for.
+Imported only when the configuration names such a kind.  Each is a ``Session`` with a few more steps; ``ROWS``
+are its additional rows of the dialog's table.  See ``SERVICES.md`` for what each kind is for.
 """
 
 from micropython import const
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from ..ports import Now, Screen
 
 
-HOME = "@"  # before the number of a home, where a grant names a parcel
+HOME = "@"  # stands before the number of a home where a grant names a parcel
 CONFIRM = "confirm"  # waits for a clerk who looks at a paper; a state that only a counter has
 
 _CONFIRM_MS = const(60_000)
 _THURSDAY = const(3)  # the first of January 1970, where Monday is 0
-_PARCELS_MAX = const(9)  # for one home at a time
+_PARCELS_MAX = const(9)  # parcels of one home at a time
 _NEXT = "0"
 
 
@@ -34,7 +34,7 @@ class Attended(Session):
     def _today(self, now: "Now") -> tuple[int, int, int] | None:
         """``(opens, closes)`` in minutes of today, ``(0, 0)`` closed all day, and the minute it is now.
 
-        ``None`` while hours or local time are not known: a clock that is not set sends nobody away.
+        ``None`` while hours or local time are not known: while the clock is not set, nobody is turned away.
         """
         local = self._core.orders.local
         if not self._core.hours or not local.told or now[2] != events.TRUST_SET:
@@ -44,7 +44,7 @@ class Attended(Session):
         return opens, closes, time_s % DAY_S // 60
 
     def _closed(self, now: "Now") -> "Screen | None":
-        """``(screen, args)`` to say so; None while it is open, or when that is not known."""
+        """``(screen, args)`` to say so; None while it is open, or when nobody can tell."""
         today = self._today(now)
         if today is None or today[0] <= today[2] < today[1]:
             return None
@@ -70,14 +70,14 @@ class Attended(Session):
 
 
 class Counter(Attended):
-    """A clerk hands over: nothing opens for a customer before the clerk has seen who it is."""
+    """A clerk hands over: nothing opens for a customer before the clerk has checked who it is."""
 
     ROWS = {
         (CONFIRM, HASH): "identity_seen",
         (CONFIRM, STAR): "goodbye",
         (CONFIRM, TIMEOUT): "home",
     }
-    _asked = (-1, "")  # the door and the parcel that wait for the clerk
+    _asked = (-1, "")  # the door and the parcel that a clerk must confirm
 
     def _serve(self, action: int, door: int, parcel: str, now: "Now") -> None:
         if action != events.COLLECT:
@@ -92,7 +92,7 @@ class Counter(Attended):
 
 
 class Shop(Attended):
-    """Whoever takes a day's parcels along opens them one after another, without scanning each."""
+    """A person who collects a day's parcels opens the doors one after another, without scanning each."""
 
     ROWS = {(PICK_OUT, DIGIT): "all"}
     _may_all = False
@@ -157,7 +157,7 @@ class Residence(Session):
         return at >= 0 and self._core.cabinet.doors[at].content != doors.EMPTY
 
     def _find(self, parcel: str) -> int:
-        """Where a parcel lies; of a home's several, the first that still does."""
+        """Where a parcel lies; of a home's several, the first that is still here."""
         for each in _parcels_of(parcel) if parcel.startswith(HOME) else ():
             if self._lies(each):
                 return self._core.cabinet.find(each)

@@ -1,7 +1,7 @@
 """The dialog until a code is known: keys and scans in, one guess at a time, a verdict out.
 
-Keys, scans and what doors did come in through the public methods; what each means in the present
-state stands in ``dialog.TABLE``.
+Keys, scans and door events come in through the public methods; ``dialog.TABLE`` has the action for each in
+the present state.
 """
 
 from time import ticks_diff
@@ -38,7 +38,7 @@ _SECOND_MS = const(1_000)
 _LOCKED_SHOWN_S = const(15)  # how long the countdown stays before the idle screen returns
 _FEW_TRIES = const(5)
 
-_SAY = {  # what a person is told of a refusal; anything else is just a wrong code
+_SAY = {  # the screen for a refusal; other reasons show as a wrong code
     reasons.R_NOT_HERE: screens.NOT_HERE,
     reasons.R_DONE_BEFORE: screens.DONE_BEFORE,
     reasons.R_EXPIRED: screens.EXPIRED,
@@ -52,8 +52,8 @@ _SAY = {  # what a person is told of a refusal; anything else is just a wrong co
 class Session(Errands):
     """One dialog at a time with whoever stands at the locker.
 
-    ``proven`` is false when the journal lost records that shape the state: what lies where, and which
-    codes are spent, is then a guess, and only a technician and the operator's signed orders open doors.
+    ``proven`` is false when the journal lost records that shape the state: then the contents and the used
+    codes are uncertain, and only a technician and the operator's signed orders open doors.
     """
 
     proven = True
@@ -77,7 +77,7 @@ class Session(Errands):
             self._step(LABEL, now, text)
 
     def card(self, text: str, now: "Now") -> None:
-        """A card is another way to say a listed code; a picture of its number, scanned, is not."""
+        """A card stands for a listed code; a scanned text with the card's number does not."""
         self._step(CARD, now, text)
 
     def garbled(self, now: "Now") -> None:
@@ -93,7 +93,7 @@ class Session(Errands):
         if door == self.door:
             self._step(DOOR_INPUTS[note], now)
 
-    ROWS: dict[tuple[str, str], str] = {}  # lines that go before those of the table: services.py
+    ROWS: dict[tuple[str, str], str] = {}  # rows that override those of the table: services.py
 
     def _step(self, what: str, now: "Now", value: str | None = None) -> None:
         if what != TIMEOUT:
@@ -110,7 +110,7 @@ class Session(Errands):
     # --- actions: before a code is known -------------------------------------------------------------------
 
     def _do_home(self, now: "Now") -> None:
-        """In the language that was chosen as long as whoever chose it may still be there."""
+        """Keep the chosen language while the person who chose it may still be there."""
         self.home(_TYPING_MS - ticks_diff(now[0], self._touched_ms))
 
     def _do_next_language(self, now: "Now") -> None:
@@ -216,7 +216,7 @@ class Session(Errands):
         return self._core.cabinet.find(parcel)
 
     def _permit(self, role: int, action: int, now: "Now") -> int:
-        """What the house says to a good code; here it is open day and night."""
+        """Whether the site permits a valid code now; here it is open day and night."""
         return reasons.R_OK
 
     def _parcel_reason(self, door: int, now: "Now") -> int:
@@ -229,7 +229,7 @@ class Session(Errands):
         return reasons.R_OK
 
     def _record_refusal(self, reason: int) -> None:
-        """Of each try, as its end; of tokens, which cost no try, only so many (``Tokens.count_refused``)."""
+        """Record the end of each try; of tokens, which cost no try, only a few (``Tokens.count_refused``)."""
         if self.state == CHECKING or self._core.access.count_refused_token():
             self._core.record(records.REFUSED, reason, self.via)
 

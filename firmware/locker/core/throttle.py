@@ -1,10 +1,10 @@
 """How often a stranger may guess at the keypad: a token bucket that no restart refills.
 
-Kept as milliseconds of earned time: one try costs ``TRY_MS``, the bucket holds ``TRIES_MAX`` of
-them and fills with the uptime (``ticks_ms``), never with the clock, so that turning the clock in
-either direction gains nothing.  The journal knows each spent try before the comparison; uptime
-that has been credited since reaches it as ``THROTTLE_STATE``.  What replay restores is therefore
-never more than what was there when the power went.
+Kept as milliseconds of earned time: one try costs ``TRY_MS``, the bucket holds ``TRIES_MAX`` of them and
+fills with the uptime (``ticks_ms``), never with the clock, so that turning the clock in either direction
+gains nothing.  The journal knows each spent try before the comparison; uptime that has been credited since
+reaches it as ``THROTTLE_STATE``.  So a replay never restores more tries than there were when the power
+failed.
 
 Why 20 minutes a try and not 15: a full bucket and 24 hours of refill are then
 20 + 72 = 92 tries instead of 116; against 100 live codes of 8 digits that is 0.92e-4 a day
@@ -26,8 +26,8 @@ TRIES_MAX = const(20)
 TRY_MS = const(1_200_000)
 _LEVEL_MAX_MS = const(TRIES_MAX * TRY_MS)
 
-# A success gives back its own try, and with pardons the wrong ones of its session.  Pardons are
-# scarce: otherwise a person with a standing code could buy two free guesses with it again and again.
+# A success gives back its own try, and with pardons the wrong ones of its session.  Pardons are few:
+# otherwise a person with a standing code could make two free guesses each time it is used.
 SESSION_TRIES_MAX = const(3)
 PARDONS_MAX = const(4)
 PARDON_MS = const(21_600_000)  # four a day
@@ -40,7 +40,7 @@ class Throttle:
 
     def __init__(self) -> None:
         self._level_ms = _LEVEL_MAX_MS
-        self._journaled_ms = _LEVEL_MAX_MS  # what a replay of the journal would restore now
+        self._journaled_ms = _LEVEL_MAX_MS  # the level that a replay of the journal would restore now
         self._pardons_ms = 0  # known only since this start: a restart forgets them
         self._ms: Ticks | None = None  # the tick up to which uptime has been credited
         self._session_tries = 0
@@ -51,7 +51,7 @@ class Throttle:
     # --- the fold -----------------------------------------------------------------------------------
 
     def attempt(self, time_s: int) -> None:
-        """A try is spent.  The level may fall below zero when the caller did not ask first."""
+        """A try is spent.  The level falls below zero if the caller did not check ``may_try`` before."""
         if time_s - self._last_try_s > _SESSION_S:
             self._session_tries = 0
         self._last_try_s = time_s
@@ -76,18 +76,18 @@ class Throttle:
         self._session_tries = 0
 
     def restarted(self) -> None:
-        """An attempt that was not decided before the power went never will be."""
+        """An attempt that was undecided when the power failed stays undecided."""
         self._open = self._paid = False
 
     def state(self, milli_tries: int) -> None:
-        """What the journal says was left, in thousandths of a try."""
+        """Set the level to the journal's value, in thousandths of a try."""
         self._level_ms = min(milli_tries * (TRY_MS // 1000), _LEVEL_MAX_MS)
         self._journaled_ms = self._level_ms
 
     # --- live ---------------------------------------------------------------------------------------
 
     def credit(self, ms: "Ticks") -> None:
-        """Credit the uptime since the last call.  A pause beyond half the range of ticks counts as none."""
+        """Credit the uptime since the last call.  One beyond half the range of ticks counts as 0."""
         if self._ms is not None:
             passed_ms = max(ticks_diff(ms, self._ms), 0)
             self._level_ms = min(self._level_ms + passed_ms, _LEVEL_MAX_MS)
@@ -102,7 +102,7 @@ class Throttle:
         return 0, (TRY_MS - self._level_ms + 999) // 1000
 
     def due(self, ms: "Ticks") -> int | None:
-        """Thousandths of a try worth journaling (a whole one more than it knows), or ``None``."""
+        """The level to journal, in thousandths, once it is a whole try above the journal's; else ``None``."""
         self.credit(ms)
         gained_ms = self._level_ms - self._journaled_ms
         if gained_ms >= TRY_MS or (gained_ms and self._level_ms == _LEVEL_MAX_MS):

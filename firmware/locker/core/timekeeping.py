@@ -1,12 +1,12 @@
-"""What time it is and how far that may be believed: ticks, the journal's floor, and set points.
+"""The time and how far it is trusted, from ticks, the journal's floor, and set points.
 
-``LocalTime`` is what the clock on the wall says: an offset that the host tells together with its next
+``LocalTime`` is the time on a wall clock: an offset that the host tells together with its next
 change, so that a locker without a network changes to summer time as well.
 
-``Clock`` is pure: the shell hands it ``ticks_ms`` and what host, NTP or a clock chip say.  Times are
-Unix seconds in UTC on every ground; the year-2000 epoch of an ESP32 is converted at the edge
-(``drivers``).  The clock never goes back, within a run nor across restarts: it begins at the newest
-time in the journal and stands still while it is ahead of a set point.
+``Clock`` is pure: the shell hands it ``ticks_ms`` and what host, NTP or a clock chip say.  Times are Unix
+seconds in UTC on every ground; the year-2000 epoch of an ESP32 is converted at the edge (``drivers``).  The
+clock never goes back, within a run nor across restarts: it begins at the newest time in the journal, and
+stops while it is ahead of a set point.
 """
 
 from time import ticks_diff
@@ -26,7 +26,7 @@ LATEST_S = const(4294967295)  # 2106-02-07: what four bytes in a record hold
 MINUTE_S = const(60)
 HOUR_S = const(3600)
 DAY_S = const(86_400)
-AHEAD_MAX_S = const(600)  # a set point this far behind the floor is drift; beyond, someone is wrong
+AHEAD_MAX_S = const(600)  # a set point up to this far behind the floor is drift; beyond, a source is wrong
 
 
 class Clock:
@@ -39,7 +39,7 @@ class Clock:
     def __init__(self, floor_s: int, ms: "Ticks") -> None:
         self._ms = ms
         self._carry_ms = 0  # of a second, not yet counted
-        self._true_s = floor_s  # best estimate; may lie behind what has been shown
+        self._true_s = floor_s  # best estimate; may lie behind a time already shown
         self._shown_s = floor_s
         self._trust = TRUST_FLOOR
 
@@ -57,9 +57,9 @@ class Clock:
     def set(self, ms: "Ticks", epoch_s: int) -> int:
         """Take a time from a source that is trusted; returns ``R_OK`` or ``R_TIME``.
 
-        Refused are times no locker can live in, and times more than ``AHEAD_MAX_S`` behind what
-        the journal has seen: then either the source or an earlier one was wrong, and a clock
-        that is turned back must not bring an expired code back to life.
+        Refused are impossible times, and times more than ``AHEAD_MAX_S`` behind the journal's newest: then
+        this source or an earlier one is wrong, and a clock that is turned back must not make an expired code
+        valid again.
         """
         _, shown_s, _ = self.now(ms)
         if not EARLIEST_S <= epoch_s < LATEST_S or epoch_s < shown_s - AHEAD_MAX_S:
@@ -87,7 +87,7 @@ class LocalTime:
         return next_offset_s if 0 < next_s <= epoch_s else offset_s
 
     def clock(self, epoch_s: int) -> str:
-        """``"14:05"`` as it would stand on the wall; "" until the host has told the offset."""
+        """``"14:05"``, as a wall clock shows it; "" until the host has told the offset."""
         if not self.told:
             return ""
         minutes = (epoch_s + self.offset_s(epoch_s)) // MINUTE_S

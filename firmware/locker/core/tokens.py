@@ -1,7 +1,7 @@
 """Tokens: text from a QR code in, a verdict out; each opens once.
 
-A token is signed for this locker and carries its own dates, so nothing need be known of it before.
-What is known after: which nonces were used or revoked, until the tokens have ended.
+A token is signed for this locker and carries its own dates, so the locker needs no earlier knowledge of it.
+It stores only which nonces were used or revoked, until those tokens have ended.
 """
 
 from micropython import const
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _USED_MAX = const(256)
 _REVOKED_MAX = const(64)
-_ACCEPTED_MAX = const(8)  # a door may open long after its token was shown, and other tokens after it
+_ACCEPTED_MAX = const(8)  # a door may open long after its token was shown, when others have been shown since
 _TOLD_MAX = const(10)  # refusals worth a record until ``untold`` is asked, each hour
 
 # The role of who shows a token, by its action: the token itself does not carry one.
@@ -28,8 +28,8 @@ _ROLES = (events.CUSTOMER, events.COURIER, events.CUSTOMER, events.COURIER, even
 def _sense(fields: "TokenFields", doors: int) -> int:
     """``R_OK``, or why authentic fields make no sense here.
 
-    Doors in a token are numbered as people number them, from 1, so that door 0 (a field somebody
-    forgot) opens nothing.
+    Doors in a token are numbered as people number them, from 1, so that door 0 (a forgotten field) opens
+    nothing.
     """
     kind, action, _, door, not_before, not_after, nonce, parcel = fields
     if kind != codes.TOKEN_KIND or not nonce:
@@ -89,14 +89,14 @@ class Tokens:
     def count_refused(self) -> bool:
         """Count a refused token; true while it still gets a record.
 
-        Tokens cost no try, and a screen shows a scanner several false ones a second: an hour of that
-        would push what happened to parcels out of the journal of a locker without a network.
+        Tokens cost no try, and a phone's screen can show several false ones a second: within an hour their
+        records would push the events of parcels out of an offline locker's journal.
         """
         self._refused += 1
         return self._refused <= _TOLD_MAX
 
     def untold(self) -> int:
-        """How many got none since this was asked last."""
+        """How many got no record since the last call."""
         untold = max(0, self._refused - _TOLD_MAX)
         self._refused = 0
         return untold
@@ -107,7 +107,7 @@ class Tokens:
         self.forget(nonce)
 
     def forget(self, nonce: int) -> None:
-        """No door opens for this token any more before it is shown again."""
+        """Drop an accepted token: no door opens for it until it is shown again."""
         self._accepted = [one for one in self._accepted if one[0] != nonce]
 
     def end(self, nonce: int) -> int:

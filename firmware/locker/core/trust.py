@@ -1,9 +1,8 @@
 """What each kind of code may do in each state of the clock, in one table.
 
-``set`` means that host, NTP or a clock chip said the time; on ``floor`` only the newest time in the
-journal is known, and the true time may be later.  So on ``floor`` an end that has passed has
-surely passed, a beginning that has not been reached may have been, and a code that lives by the
-hour cannot be judged at all.
+``set`` means that host, NTP or a clock chip has given the time.  On ``floor`` only the newest time in the
+journal is known; the true time may be later.  So on ``floor`` an end in the past has surely passed, a
+beginning in the future may have been reached, and a code of one hour cannot be judged at all.
 """
 
 from micropython import const
@@ -17,9 +16,9 @@ if TYPE_CHECKING:
 
 
 LISTED = const(0)  # can be taken back by the host; may outlive its end only until the clock is set
-WINDOW = const(1)  # is nothing but a date
-TOKEN = const(2)  # opens on floor what one person may do once, never the whole locker
-# A derived code has no dates: it lives as long as its parcel lies here, whatever the clock says.
+WINDOW = const(1)  # consists only of a date
+TOKEN = const(2)  # on floor it opens for one person once, never the whole locker
+# A derived code has no dates: it is valid as long as its parcel lies here, whatever the clock says.
 
 _ALL = const(0b111111)
 _ONE_PARCEL = const(0b000111)  # collect, deposit, return
@@ -34,7 +33,7 @@ TABLE = (
 
 
 def judge(kind: int, action: int, not_before: int, not_after: int, now: "Now") -> int:
-    """``R_OK`` or why a code of this kind does not count now.
+    """``R_OK`` or why a code of this kind is not valid now.
 
     Both dates are inclusive: ``not_after`` is the last good second.
     """

@@ -1,9 +1,9 @@
 """The window codes that may be typed now: at most two slots for each configured holder.
 
-A slot is honoured from a quarter of its length before it starts to a quarter after it ends, so at
-any moment one or two neighbours count.  Each holder has one cell for even and one for odd slots;
-the slot to come is prepared half a slot before it counts, a few cells with each event (``fill``), so that a
-person never waits for it.
+A slot is honoured from a quarter of its length before it starts to a quarter after it ends, so at any moment
+one or two neighbours count.  Each holder has one cell for even and one for odd slots; the next slot is
+prepared half a slot before it is valid, a few cells with each event (``fill``), so that a person never waits
+for it.
 """
 
 from micropython import const
@@ -35,7 +35,7 @@ SLOT_S = {
 
 
 def _first_slot(epoch_s: int, length_s: int) -> int:
-    """The earlier of the two slots to have ready: they change a quarter after a slot has begun."""
+    """The earlier of the two prepared slots; it changes a quarter of a slot after one has begun."""
     return (epoch_s - length_s // 4) // length_s
 
 
@@ -47,7 +47,7 @@ def answer_slot(number: int) -> int:
 class Windows:
     """Tags of the candidates, entered into the index of live codes.
 
-    ``holders`` are ``(role, action, holder)``; ``counters`` tells the number in a holder's place.
+    ``holders`` are ``(role, action, holder)``; ``counters`` has the numbers that replace holders.
     Raises ``ValueError`` for more than ``HOLDERS_MAX`` or for a role without window codes.
     """
 
@@ -120,7 +120,7 @@ class Windows:
         return codes.listed_tag(self._listed_pads, digits)
 
     def cut_off(self, who: "Holder") -> None:
-        """The counter of a holder changed: what was prepared with the old one is void at once."""
+        """The counter of a holder changed: drop the codes prepared with the old one at once."""
         for i in range(len(self.holders)):
             if self.holders[i] == who:
                 self._clear(2 * i)

@@ -1,15 +1,14 @@
 """From the configuration's words for a channel to the objects that drive it.
 
 A bank is ``"gpio"``, whose channels are pin numbers, ``"<kind>@<i2c>:<address>"`` for a port expander
-(channel 0 is GPA0 or P0, 8 is GPB0), or ``"74hc595@<latch>"`` for a chain of shift registers, whose
-channel 0 is Q0 of the first.  The configuration was validated before: here a wrong one raises
-``KeyError`` or ``ValueError`` and says nothing kinder.  Each kind's driver is imported only when it
-is there.
+(channel 0 is GPA0 or P0, 8 is GPB0), or ``"74hc595@<latch>"`` for a chain of shift registers, whose channel 0
+is Q0 of the first.  The configuration was validated before: here a wrong one only raises ``KeyError`` or
+``ValueError``.  Each kind's driver is imported only when it is configured.
 """
 
 from .reeds import ChipReeds, PinReed
 
-# Pins that can only read and have no pull-up of their own; the wiring brings one (datasheet 2.2).
+# Pins that are inputs only, without pull-up; the wiring has one (datasheet 2.2).
 INPUT_ONLY = {"esp32": (34, 35, 36, 37, 38, 39)}
 
 
@@ -26,9 +25,9 @@ def chain_name(chain) -> str:
 class Banks:
     """The lines of all doors, and the chips they lie on.
 
-    ``relays``: one relay line for each door, as ``RelayLocks`` wants them, None for a door whose lock is
-    on a lock board (see ``boardbanks``).  ``chips``: every expander and chain, as those lines count them.
-    ``pin_reeds`` and ``chip_reeds``: the sensors, for ``Reeds``.
+    ``relays``: one relay line for each door, as ``RelayLocks`` wants them, None for a door whose lock is on a
+    lock board (see ``boardbanks``).  ``chips``: every expander and chain, in the order of the lines' chip
+    numbers.  ``pin_reeds`` and ``chip_reeds``: the sensors, for ``Reeds``.
     """
 
     def __init__(self, doors, expanders, buses, board: str = "esp32", chains=()):
@@ -102,7 +101,7 @@ def _relay(lock, chips):
 
 
 def _masks(doors, name):
-    """The channels of one chip that sensors read and that relays hang on, as bit masks."""
+    """The channels of one chip that sensors and relays use, as bit masks."""
     inputs = outputs = 0
     for door in doors:
         if door["reed"]["bank"] == name:

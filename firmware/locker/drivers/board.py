@@ -10,7 +10,7 @@ from micropython import const
 from ..core import events
 
 _FROM_1970_TO_2000_S = const(946_684_800)
-_CALENDAR_END_S = const(3_094_168_447)  # 2068-01-19: up to v1.26 ``gmtime`` takes no more seconds since 2000
+_CALENDAR_END_S = const(3_094_168_447)  # 2068-01-19: up to v1.26 ``gmtime`` takes no later time
 _CAUSES = (
     (machine.PWRON_RESET, events.CAUSE_POWER),
     (machine.HARD_RESET, events.CAUSE_SOFTWARE),
@@ -29,9 +29,9 @@ def boot_cause() -> int:
 
 
 def heap_room() -> int:
-    """How many bytes Python can allocate before it must sweep or grow.
+    """How many bytes Python can allocate before it must collect garbage or grow the heap.
 
-    ``gc.mem_free`` counts the block as well by which the heap could grow (``py/modgc.c``, gc_mem_free).
+    ``gc.mem_free`` also counts the block by which the heap could grow (``py/modgc.c``, gc_mem_free).
     """
     free = gc.mem_free()
     growth = max([heap[2] for heap in esp32.idf_heap_info(esp32.HEAP_DATA)] + [0])
@@ -50,7 +50,7 @@ def buses(entries) -> dict:
 
 def set_calendar(epoch_s: int) -> None:
     """Set the chip's calendar, by which TLS judges a certificate's dates, to a Unix time, 2000 or later:
-    the port makes of earlier ones dates far in the future (``ports/esp32/machine_rtc.c``).
+    the port turns earlier times into dates far in the future (``ports/esp32/machine_rtc.c``).
 
     The epoch of an ESP32's ``time`` may begin in 2000; the calendar itself has none.
     """
@@ -62,5 +62,5 @@ def set_calendar(epoch_s: int) -> None:
 
 
 def restart() -> None:
-    """Start the board anew; does not return."""
+    """Restart the board; does not return."""
     machine.reset()

@@ -9,7 +9,7 @@ from .rs485 import CONFIRMED, FAILED, NO_ORDER
 class BoardLocks:
     """The strikes on the boards of one wire (``ports.Locks``, doors numbered as in ``wired``).
 
-    A board ends its pulses by its own timer, so frozen firmware holds no coil.
+    A board ends its pulses by its own timer, so frozen firmware cannot hold a coil.
     """
 
     def __init__(self, bus, wired):
@@ -18,7 +18,7 @@ class BoardLocks:
         self._wired = wired
 
     def start(self, door: int, pulse_ms: int) -> None:
-        """As in ``ports.Locks``; a board with a time of its own does not take ``pulse_ms``."""
+        """As in ``ports.Locks``; a board with a fixed time ignores ``pulse_ms``."""
         board, channel = self._wired[door]
         if self._bus.order_state != NO_ORDER or self._bus.coil_is_on():
             raise RuntimeError("a pulse is running")
@@ -27,7 +27,7 @@ class BoardLocks:
         self._bus.order(board, channel, pulse_ms)
 
     def busy(self) -> bool:
-        """As in ``ports.Locks``; raises ``OSError`` once when the board did not answer any more."""
+        """As in ``ports.Locks``; raises ``OSError`` once when the board has stopped answering."""
         state = self._bus.order_state
         if state == NO_ORDER:
             return self._bus.coil_is_on()
@@ -39,7 +39,7 @@ class BoardLocks:
         return False
 
     def off(self) -> None:
-        """Nothing more is sent; a coil that is on goes off by the board's timer."""
+        """Send nothing more; a coil that is on is switched off by the board's timer."""
         self._bus.withdraw()
 
 
@@ -61,7 +61,7 @@ class MixedLocks:
         self._running = self._by_door[door]
 
     def busy(self) -> bool:
-        """Raises ``OSError`` once when the pulse could not be given after all."""
+        """Raises ``OSError`` once when the pulse failed after all."""
         if self._running is None:
             return False
         try:
@@ -81,7 +81,7 @@ class MixedLocks:
 class BoardReeds:
     """All sensors on one board, for ``reeds.Reeds``."""
 
-    interrupts = True  # the bus wakes us, and asks often enough
+    interrupts = True  # no polling: the bus sets the flag, and asks often enough
 
     def __init__(self, board, wired):
         """``wired``: tuples ``(door, channel, closed_level)``."""
@@ -96,11 +96,12 @@ class BoardReeds:
     def sample(self, note) -> None:
         """Tell ``note(door, is_open, moved)`` for each; raises ``OSError`` while the board is silent.
 
-        Before the board was heard for the first time nothing is told, good or bad.
+        Before the board's first reply nothing is told.
         """
         board = self._board
         if board.silent:
-            # The bus has asked often enough: lost at once, not after as many polls as an expander has.
+            # The bus has retried already: the sensors are silent at once, without the expanders' number of
+            # polls.
             self.misses = max(self.misses, MISSES_MAX - 1)
             raise OSError(errno.ETIMEDOUT)
         if not board.known:
@@ -109,10 +110,10 @@ class BoardReeds:
             at, shift = channel >> 3, channel & 7
             level = board.picture[at] >> shift & 1
             moved = bool(board.moved[at] >> shift & 1)
-            # What does not move any more was believed by the bus already: two replies said so.
+            # A state that has stopped moving is reliable already: two replies agreed on it.
             note(door, 1 if level != closed_level else 0, moved, not moved)
         for at in range(len(board.moved)):
             board.moved[at] = 0
 
     def check(self) -> None:
-        """The bus looks after its boards."""
+        """Nothing to do: the bus checks its boards."""

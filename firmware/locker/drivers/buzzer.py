@@ -30,7 +30,7 @@ class Buzzer:
         self._playing = 0
 
     def play(self, pattern: int) -> None:
-        """Start one of the ``BEEP_`` patterns.  Raises ``KeyError`` for one that there is not."""
+        """Start one of the ``BEEP_`` patterns.  Raises ``KeyError`` for an unknown one."""
         if pattern not in _PATTERNS:
             raise KeyError(pattern)
         if pattern == BEEP_KEY and self._playing == BEEP_ALARM:

@@ -43,12 +43,12 @@ class CharacterDisplay(TextDisplay):
 
     async def _start(self, is_new: bool) -> None:
         """Bring the controller into 4-bit mode from any state, without wiping the glass."""
-        await asyncio.sleep_ms(50)  # it may just have got its supply: 40 ms from 2.7 V on
+        await asyncio.sleep_ms(50)  # it may just have been powered: 40 ms from 2.7 V on
         for nibble, wait_ms in ((0x30, 5), (0x30, 1), (0x30, 1), (0x20, 1)):
             self._i2c.writeto(self._address, bytes((nibble | _LIGHT, nibble | _LIGHT | _E, nibble | _LIGHT)))
             await asyncio.sleep_ms(wait_ms)
         self._put(_FUNCTION_4BIT_2LINES, 0)
-        self._put(_HOME, 0)  # undoes a shift that nobody asked for
+        self._put(_HOME, 0)  # undoes a shift caused by noise
         self._send()
         await asyncio.sleep_ms(2)  # 1.52 ms
         self._put(_ENTRY_RIGHT, 0)
@@ -105,7 +105,7 @@ class CharacterDisplay(TextDisplay):
         return (0x40 if row & 1 else 0) + (self.columns if row & 2 else 0) + column
 
     def _put(self, value: int, rs: int) -> None:
-        """Append an instruction (``rs`` 0) or data: two nibbles, E falling behind each.
+        """Append an instruction (``rs`` 0) or data: two nibbles, with E falling after each.
 
         RS settles one byte before E rises; two bytes pass before the next E, 45 us at 400 kHz,
         which is longer than the 37 us that the controller works.

@@ -1,8 +1,8 @@
-"""The DS3231 clock chip: the time over a power cut, and how warm it is inside.
+"""The DS3231 clock chip: keeps the time over a power cut, and measures the temperature inside.
 
 Registers as in Maxim's data sheet (19-5170, rev. 10): 00..06 seconds to year in BCD, 0E control, 0F status,
-11..12 temperature.  Bit 7 of the status (OSF) says that the oscillator has stopped at some time since it
-was cleared: then what the registers show is no time.
+11..12 temperature.  Bit 7 of the status (OSF) says that the oscillator has stopped since it was cleared: then
+the registers hold no valid time.
 """
 
 from micropython import const
@@ -35,9 +35,9 @@ class Ds3231:
         self._registers = bytearray(_COUNT)
 
     def read(self) -> int:
-        """Unix seconds; 0 when the oscillator has stopped since it was set, or what stands there is no time.
+        """Unix seconds; 0 when the oscillator has stopped since it was set, or the time is invalid.
 
-        Asked twice: two answers that differ by more than the second between them are noise.
+        Read twice: two results more than a second apart are noise.
         """
         first = self._once()
         second = self._once()
@@ -58,14 +58,14 @@ class Ds3231:
         write(self._address, _STATUS, b"\x00")
 
     def degrees(self) -> int:
-        """How warm the chip is, in degrees Celsius, to +-3."""
+        """The chip's temperature in degrees Celsius, within +-3."""
         self._i2c.readfrom_mem_into(self._address, _TEMPERATURE, memoryview(self._registers)[:2])
         value = self._registers[0]
         return value - 256 if value & 0x80 else value
 
 
 def _epoch(registers) -> int:
-    """Unix seconds of what the registers show, 0 when it is no time."""
+    """The registers' time in Unix seconds, 0 when it is not valid."""
     values = []
     for at in range(7):
         bcd = registers[at] & _MASK[at]
@@ -74,7 +74,7 @@ def _epoch(registers) -> int:
             return 0
         values.append(value)
     second, minute, hour, _, day, month, year = values
-    if registers[2] & 0x40 or day > _month_days(month, year):  # we never set it to count by twelve hours
+    if registers[2] & 0x40 or day > _month_days(month, year):  # it is never set to 12-hour mode
         return 0
     days = _DAYS_TO_2000 + year * 365 + (year + 3) // 4 + day - 1
     for before in range(1, month):

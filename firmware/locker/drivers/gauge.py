@@ -14,7 +14,7 @@ class Gauge:
         self._ratio_milli = ratio_milli
 
     def read_mv(self) -> int:
-        """The supply in millivolts: the middle one of three readings, for single ones can be far off."""
+        """The supply in millivolts: the median of three readings, since single ones can be far off."""
         a, b, c = self._one(), self._one(), self._one()
         return max(min(a, b), min(max(a, b), c))
 

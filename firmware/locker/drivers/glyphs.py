@@ -1,9 +1,8 @@
 """What a character display can show: its ROM, eight characters of our own, and plain letters.
 
-The HD44780's ROM A00 holds ASCII (with a yen sign for the backslash and an arrow for the tilde),
-some letters of German and Spanish, and no other accents.  Eight more can be drawn at a time
-(CGRAM); which eight follows from the text that is wanted, and what finds no place loses its
-accent.
+The HD44780's ROM A00 holds ASCII (with a yen sign for the backslash and an arrow for the tilde), some letters
+of German and Spanish, and no other accents.  Eight more can be drawn at a time (CGRAM); the text decides
+which eight, and a letter without a place loses its accent.
 """
 
 from micropython import const
@@ -15,7 +14,7 @@ _ROM = "äöüßñµ°÷£¥→←·"
 _ROM_CODES = b"\xe1\xef\xf5\xe2\xee\xe4\xdf\xfd\xed\x5c\x7e\x7f\xa5"
 
 _DRAWN = "éèêëàâçîïôùûÄÖÜÀÉÈÊÇ"  # eight rows of five dots each, bit 4 is the left one
-_BARE = "eeeeaaciiouuAOUAEEEC"  # what stands in for each without a slot
+_BARE = "eeeeaaciiouuAOUAEEEC"  # the plain letter for each that has no slot
 _DOTS = (
     b"\x02\x04\x0e\x11\x1f\x10\x0e\x00"  # é
     b"\x08\x04\x0e\x11\x1f\x10\x0e\x00"  # è
@@ -39,7 +38,7 @@ _DOTS = (
     b"\x0e\x11\x10\x10\x11\x0e\x04\x00"  # Ç
 )
 
-# A character, and what stands in for it.
+# A character, and its replacement.
 _PLAIN = "\\/~-\u2019'\u2018'\u201c\"\u201d\"\u2013-\u2014-\u2026.\u20acEœo\u00d7x\u00a0 "
 
 

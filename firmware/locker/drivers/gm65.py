@@ -69,7 +69,7 @@ class Splitter(scantext.Splitter):
 
     @property
     def in_reply(self) -> bool:
-        """A reply has begun and not ended: a pause now is not its end."""
+        """A reply has begun and not ended: a pause now does not end it."""
         return self._head_length > 0
 
     def feed(self, data, count: int) -> None:
@@ -94,7 +94,7 @@ class Splitter(scantext.Splitter):
             super()._take(value)
 
     def _reply_goes_on(self, value: int) -> bool:
-        """Take ``value`` into the reply; False when it was none and ``value`` stands for itself."""
+        """Take ``value`` into the reply; False when it was no reply and ``value`` is a byte of its own."""
         length = self._head_length
         fits = value == _REPLY_HEAD[length] if length < 3 else length > 3 or 1 <= value <= _REPLY_DATA_MAX
         if not fits:

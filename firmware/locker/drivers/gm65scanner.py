@@ -1,8 +1,8 @@
 """A GM65-family barcode scanner on a UART (``ports.Scanner``).
 
-The scanner's settings are read at start and now and then, and put right when they differ: it may
-have been swapped.  Above all a setup barcode must do nothing, or a customer reprograms the
-scanner by showing it a picture.
+The scanner's settings are read at start and now and then, and corrected when they differ: it may have been
+swapped.  Most important, setup barcodes must be disabled, or a customer could reprogram the scanner with a
+picture.
 """
 
 from . import gm65
@@ -15,7 +15,7 @@ class Gm65Scanner(LineScanner):
     def __init__(self, uart: int, tx: int, rx: int, baud: int, terminator: str, mode: str, report):
         """``terminator``: one of ``gm65.TERMINATORS``; ``mode``: ``"continuous"`` or ``"induction"``.
 
-        Raises ``ValueError`` for a terminator or mode that there is not.
+        Raises ``ValueError`` for an unknown terminator or mode.
         """
         if mode not in ("continuous", "induction"):
             raise ValueError(f"scanner mode {mode}")
@@ -31,7 +31,7 @@ class Gm65Scanner(LineScanner):
         super().__init__(uart, tx, rx, baud, report, gm65.Splitter())
 
     async def _set_up(self) -> bool:
-        """Put the settings right, the one against setup barcodes first; False without answers."""
+        """Correct the settings, the one against setup barcodes first; False without answers."""
         changed = False
         for zone, mask, wanted in self._settings:
             reply = await self._ask(gm65.read_zone(zone))

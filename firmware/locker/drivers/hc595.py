@@ -1,10 +1,10 @@
 """Shift registers 74HC595 in a chain: relay outputs on four pins of the controller.
 
-What they hold at power-up nobody knows, so their OE# is pulled up by a resistor and driven low only
-while a pulse is under way: at any other time every output is off, whatever a dip of the supply or a
-glitch on the clock did to the registers.  The whole chain is shifted anew before each pulse.
+Their content at power-up is random, so OE# is pulled up by a resistor and driven low only during a pulse: at
+any other time every output is off, whatever a dip of the supply or a glitch on the clock did to the
+registers.  The whole chain is shifted anew before each pulse.
 
-Timing is no matter: a pin takes microseconds to change, the chip some 20 ns (Nexperia's data sheet).
+Timing is uncritical: a pin takes microseconds to change, the chip some 20 ns (Nexperia's data sheet).
 A chain of 32 relays takes a third of a millisecond.
 """
 
@@ -39,7 +39,7 @@ class Hc595:
     def check(self) -> None:
         """Shift a pattern through: raises ``OSError`` when it does not come back.  Moves no output.
 
-        Without ``back`` nothing can be known of the chain, and nothing is done.
+        Without ``back`` the chain cannot be checked, and nothing is done.
         """
         if self._back is None:
             return

@@ -22,7 +22,7 @@ _RELEASE_WEIGHT = const(3)  # a release counts after a third of the debounce tim
 # A key that stays down for long (a coin wedged in) is scanned less often, like any other change.
 _HELD_SCANS = const(1000)
 _HELD_SCAN_MS = const(25)
-_REST_MS = const(2_000)  # a sign of life while nobody presses anything
+_REST_MS = const(2_000)  # how often the idle task counts a turn
 
 
 class MatrixKeypad:
@@ -40,8 +40,8 @@ class MatrixKeypad:
         self._keys = tuple(keys)
         self._debounce_ms = debounce_ms
         self._flag = asyncio.ThreadSafeFlag()
-        self._down = bytearray(len(keys))  # by the latest scan
-        self._level_ms = bytearray(len(keys))  # how long down, less how long up
+        self._down = bytearray(len(keys))  # as of the latest scan
+        self._level_ms = bytearray(len(keys))  # time down less time up
         self._pressed = bytearray(len(keys))  # debounced
         self._together_ms = 0
         self._refusing = False
@@ -54,7 +54,7 @@ class MatrixKeypad:
         while True:
             if self._listen():
                 while not await flag_or_ms(self._flag, _REST_MS):
-                    self.turns = self.turns + 1 & 0xFFFF  # nothing is read, but the task lives
+                    self.turns = self.turns + 1 & 0xFFFF  # idle: only count a turn
             await self._follow(sink)
 
     def is_receiving(self) -> bool:
@@ -62,7 +62,7 @@ class MatrixKeypad:
         return any(self._down) or any(self._level_ms)
 
     def standstill(self, is_over: bool) -> None:
-        """Nothing is lost: the next scan finds which keys are down."""
+        """Nothing to do: the next scan finds which keys are down."""
 
     def _on_edge(self, _pin) -> None:
         self._flag.set()
@@ -75,8 +75,8 @@ class MatrixKeypad:
             self.turns = self.turns + 1 & 0xFFFF
             changed = self._scan()
             now = time.ticks_ms()
-            # A scan that came late (flash was erased) says little of the time it missed: however
-            # late, three scans in a row must find a key down.
+            # A late scan (flash was erased) tells little about the time it missed: even then three scans in a
+            # row must find a key down.
             passed_ms = min(time.ticks_diff(now, scanned_ms), self._debounce_ms // 2)
             scanned_ms = now
             self._weigh(passed_ms, sink)
@@ -115,9 +115,9 @@ class MatrixKeypad:
         return changed
 
     def _weigh(self, passed_ms: int, sink) -> None:
-        """Let each key's level follow its contact; report keys that reached the debounce time.
+        """Integrate each key's contact; report keys that reached the debounce time.
 
-        An integrator, so that a spike in either direction costs only its own length.
+        With an integrator, a spike in either direction costs only its own length.
         """
         together = self._too_many(passed_ms, sink)
         for index in range(len(self._keys)):
@@ -127,7 +127,7 @@ class MatrixKeypad:
                 if self._pressed[index]:
                     up_ms *= _RELEASE_WEIGHT
                 level_ms = max(0, level_ms - up_ms)
-            elif self._pressed[index] or not together:  # else a ghost perhaps: let it prove itself alone
+            elif self._pressed[index] or not together:  # else perhaps a ghost: it must debounce alone
                 level_ms = min(self._debounce_ms, level_ms + passed_ms)
             self._level_ms[index] = level_ms
             if level_ms == 0:
@@ -138,7 +138,7 @@ class MatrixKeypad:
                     sink((EV_KEY, self._keys[index]))
 
     def _too_many(self, passed_ms: int, sink) -> bool:
-        """True while too many keys are down to say which; told once, until all are up again."""
+        """True while too many keys are down to tell which; reported once, until all are up again."""
         if sum(self._down) < _TOGETHER_MIN:
             if not self._refusing:
                 self._together_ms = 0

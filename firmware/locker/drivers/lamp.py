@@ -1,4 +1,4 @@
-"""The status LED: steady, or blinking in a way that can be told apart from afar (``ports.Lamp``)."""
+"""The status LED: steady, or blinking in patterns that can be distinguished from afar (``ports.Lamp``)."""
 
 import asyncio
 
@@ -26,7 +26,7 @@ class Lamp:
         self._state = LED_READY
 
     def set(self, state: int) -> None:
-        """Show one of the ``LED_`` states.  Raises ``KeyError`` for one that there is not."""
+        """Show one of the ``LED_`` states.  Raises ``KeyError`` for an unknown one."""
         if state not in _PATTERNS:
             raise KeyError(state)
         if state != self._state:

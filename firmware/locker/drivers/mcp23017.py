@@ -27,9 +27,9 @@ class Mcp23017:
     def __init__(self, i2c, address: int, inputs: int, outputs: int):
         """``inputs`` and ``outputs``: masks of 16 bits, bit 0 is GPA0, bit 8 is GPB0.
 
-        Inputs get the chip's pull-up (100 kOhm) and report changes on INT; pins in neither mask
-        stay inputs with pull-up and report nothing.  Nothing is sent yet: ``set_up`` does it, so
-        that a chip that is missing at start harms nobody but its own doors.
+        Inputs get the chip's pull-up (100 kOhm) and report changes on INT; pins in neither mask stay inputs
+        with pull-up and report nothing.  Nothing is sent yet: ``set_up`` does it, so that a chip that is
+        missing at start affects only its own doors.
         """
         if inputs & outputs:
             raise ValueError(f"mcp23017 {address}: pins {inputs & outputs:04x} in both directions")
@@ -47,8 +47,8 @@ class Mcp23017:
     def set_up(self) -> None:
         """Bring the chip into the state wanted, all outputs low, without an edge on any output.
 
-        The output latch is written while the pins are inputs still, or, when only this
-        controller was reset, while they are outputs: then that is the moment they go off.
+        The output latch is written first, while the pins are still inputs.  If only this controller was
+        reset, they are still outputs, and go off at that moment.
         """
         self.ready = False
         self._latch = 0
@@ -66,7 +66,7 @@ class Mcp23017:
         self.ready = True
 
     def check(self) -> None:
-        """Make sure that the chip is set up; does so when it lost its settings."""
+        """Set the chip up again if it lost its settings."""
         if self.ready:
             self._i2c.readfrom_mem_into(self.address, _IODIR, self._two)
             if self._two[0] | self._two[1] << 8 == self._direction:
@@ -89,8 +89,8 @@ class Mcp23017:
     def read(self) -> int:
         """The level of all sixteen pins; also clears the chip's interrupt.
 
-        ``changed`` then has the bits of the pins that raised it since the read before, even of
-        those that are back where they were.  Only the first to change is sure to be among them.
+        ``changed`` then has the bits of the pins that raised it since the read before, even of pins that have
+        changed back.  Only the first to change is sure to be among them.
         """
         six = self._six  # INTF, INTCAP, GPIO, each A and B
         self._i2c.readfrom_mem_into(self.address, _INTF, six)

@@ -1,4 +1,4 @@
-"""What is said on the wire of an MH-ET LIVE barcode scanner: commands out, answers and texts apart.
+"""The serial protocol of MH-ET LIVE barcode scanners: commands out, answers and texts separated.
 
 Nothing here touches hardware.  A command is ``~M`` + option + value + ``.``, a question ``~Q`` + option +
 ``.``, each number four hexadecimal digits.  The answer to a command is ACK (06), NAK (15: not that value) or
@@ -36,7 +36,7 @@ def command(option: int, value: int) -> bytes:
 class Splitter(scantext.Splitter):
     """A burst's texts; ``reply`` is the value asked for, -1 for ACK alone, -2 for NAK and ENQ.
 
-    An answer that nobody waits for (``reply`` was taken already) is garbage.
+    An unexpected answer (``reply`` was taken already) is garbage.
     """
 
     def __init__(self):
@@ -46,12 +46,12 @@ class Splitter(scantext.Splitter):
 
     @property
     def in_reply(self) -> bool:
-        """An answer is awaited: a pause now is not its end."""
+        """An answer is expected: a pause now does not end the burst."""
         return self.reply is None
 
     def end(self):
         """The wire is quiet: returns the texts of the burst, and whether it held garbage."""
-        if self.reply is None and self._length:  # half an answer must not pass for a text
+        if self.reply is None and self._length:  # part of an answer must not count as a text
             self._length = 0
             self.garbled = True
         return super().end()

@@ -1,7 +1,7 @@
 """An MH-ET LIVE barcode scanner on a UART (``ports.Scanner``).
 
-Nothing is known that forbids it setup barcodes.  What can be done is done: the settings that matter are
-looked at every minute, put right and saved, and the operator is told that somebody was at them.
+No setting is known that disables its setup barcodes.  So the important settings are read every minute,
+corrected and saved, and the operator is told that somebody changed them.
 """
 
 from . import mhet
@@ -17,16 +17,16 @@ class MhEtScanner(LineScanner):
         """``mode``: ``"continuous"`` or ``"induction"``.  Raises ``ValueError`` for another."""
         if mode not in ("continuous", "induction"):
             raise ValueError(f"scanner mode {mode}")
-        # The mode the module should be in last: leaving the setup mode closes it to barcodes again.
+        # The setup option comes last: leaving the setup mode closes the module to setup barcodes again.
         self._settings = ((mhet.OPTION_MODE, mhet.MODES.index(mode)), (mhet.OPTION_SETUP, 0))
         self._splitter: mhet.Splitter
         super().__init__(uart, tx, rx, baud, report, mhet.Splitter())
 
     async def _set_up(self) -> bool:
-        """Look at the settings, and put them right if one differs; False without answers.
+        """Read the settings, and correct them if one differs; False without answers.
 
-        A module that may only be asked in its setup mode is told its settings each time, and saves them
-        once: its flash wears.
+        A module that answers questions only in its setup mode gets all settings each time, but saves them
+        only once, to spare its flash.
         """
         wrong = refused = False
         for option, wanted in self._settings:
@@ -52,5 +52,5 @@ class MhEtScanner(LineScanner):
         self._splitter.asked = option
         reply = await self._ask(sent or mhet.question(option))
         if self._splitter.reply is None:
-            self._splitter.reply = -1  # whatever comes now comes too late
+            self._splitter.reply = -1  # later answers are not expected
         return reply

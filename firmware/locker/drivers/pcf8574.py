@@ -1,6 +1,6 @@
 """The PCF8574 port expander on I2C: eight pins that are relay outputs or reed inputs.
 
-It has no registers: what is written stands at the pins, and what is read are the pins.  A pin
+It has no registers: a write sets the pins, and a read returns them.  A pin
 written 1 is pulled up by 100 uA only, so it is an input as well; at power-up all eight are.  That is
 why a relay on this chip is active low: its module pulls the pin up, and it is off until the pin is
 driven low (NXP's data sheet of the PCF8574, rev. 5, sections 7.2 and 8.1).
@@ -10,8 +10,8 @@ driven low (NXP's data sheet of the PCF8574, rev. 5, sections 7.2 and 8.1).
 class Pcf8574:
     """One chip, as ``relays.ExpanderRelay`` and ``reeds.ChipReeds`` know it.
 
-    Every method raises ``OSError`` while the chip does not answer.  A dip of its supply cannot harm: it
-    wakes with every relay off and every input an input.
+    Every method raises ``OSError`` while the chip does not answer.  A dip of its supply does no harm: it
+    powers up with every relay off and every input an input.
     """
 
     def __init__(self, i2c, address: int, inputs: int, outputs: int):
@@ -28,13 +28,13 @@ class Pcf8574:
         self.ready = False
 
     def set_up(self) -> None:
-        """Every relay off.  After a reset of the controller alone that is the moment one goes off."""
+        """Every relay off.  After a reset of the controller alone, a relay that was on goes off here."""
         self.ready = False
         self.all_low()
         self.ready = True
 
     def check(self) -> None:
-        """There are no settings to lose; only a chip that was absent at start is set up."""
+        """Set up a chip that was absent at start; there are no settings that it could lose."""
         if not self.ready:
             self.set_up()
 
@@ -45,9 +45,9 @@ class Pcf8574:
         self._selected = selected
 
     def stray(self) -> bool:
-        """Whether a relay's pin is low that was not asked to be, by a short circuit, or the other way round.
+        """Whether a relay's pin differs from its set level, for example by a short circuit to ground.
 
-        The next pulse, whoever's it is, would open its door too.  A chip that does not answer tells nothing.
+        The next pulse, for any door, would open its door too.  False if the chip does not answer.
         """
         try:
             return ~self._pins() & self._outputs != self._selected
@@ -55,7 +55,7 @@ class Pcf8574:
             return False
 
     def all_low(self) -> None:
-        """Release every relay, whatever was believed before."""
+        """Release every relay, whatever the driver assumed before."""
         self._selected = 0
         self._put(0)
 

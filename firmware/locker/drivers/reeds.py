@@ -1,7 +1,7 @@
 """The doors' reed switches, on pins and on expanders, debounced by time (``ports.Sensors``).
 
-An interrupt only wakes the task; levels are then sampled until nothing has moved for a while.  A
-slow poll finds what an interrupt missed, and an expander that went silent or forgot its settings.
+An interrupt only wakes the task; levels are then sampled until nothing has moved for a while.  A slow poll
+finds changes that an interrupt missed, and expanders that are silent or lost their settings.
 """
 
 import asyncio
@@ -19,13 +19,13 @@ _FAULTY_SAMPLE_MS = const(50)
 # A chip without INT has to be asked often enough that a door opened by hand is known in 500 ms.
 _POLL_MS = const(1000)
 _POLL_NO_INT_MS = const(250)
-MISSES_MAX = const(3)  # polls in a row without an answer before the sensors count as silent
+MISSES_MAX = const(3)  # polls in a row without an answer until the sensors count as silent
 
-# A sensor that will not rest, or that reports doors faster than a person moves them, is faulty
-# until it has rested for a long while.
+# A sensor that never settles, or that reports more movements than a person makes, is faulty until it has been
+# at rest for a long while.
 _RESTLESS_MS = const(1500)
 _REST_MS = const(2000)
-_CHANGES_MAX = const(10)  # one is forgiven for each second at rest
+_CHANGES_MAX = const(10)  # each second at rest cancels one
 
 _UNKNOWN = const(2)
 
@@ -55,14 +55,14 @@ class PinReed:
         self._flag.set()
 
     def sample(self, note) -> None:
-        """Tell ``note(door, is_open, moved)``; ``moved`` when edges passed since the last time."""
+        """Tell ``note(door, is_open, moved)``; ``moved``: there were edges since the last call."""
         edges = self._edges
         is_open = 1 if self._pin.value() != self._closed_level else 0
         note(self._door, is_open, edges != self._edges_seen)
         self._edges_seen = edges
 
     def check(self) -> None:
-        """A pin does not forget its settings."""
+        """Nothing to do: a pin does not lose its settings."""
 
 
 class ChipReeds:
@@ -102,7 +102,7 @@ class ChipReeds:
             note(door, 1 if levels >> channel & 1 != closed_level else 0, bool(changed >> channel & 1))
 
     def check(self) -> None:
-        """Set the chip up when it forgot; raises ``OSError`` without an answer."""
+        """Set the chip up again if it lost its settings; raises ``OSError`` without an answer."""
         self._chip.check()
 
 
@@ -116,23 +116,23 @@ class Reeds:
         self._poll_ms = _POLL_MS if all(source.interrupts for source in self._sources) else _POLL_NO_INT_MS
         self._flag = asyncio.ThreadSafeFlag()
         self._raw = bytearray([_UNKNOWN] * doors)
-        self._told = bytearray([_UNKNOWN] * doors)  # what the sink knows
+        self._told = bytearray([_UNKNOWN] * doors)  # as last reported
         self._moving = bytearray(doors)
         self._faulty = bytearray(doors)
         self._changes = bytearray(doors)
         self._stirred = bytearray(doors)  # in this second
-        self._calm = bytearray([1] * doors)  # was at rest when last looked at, which is each second
+        self._calm = bytearray([1] * doors)  # was at rest at the last look, once a second
         self._since_ms: list = [0] * doors  # of the last movement; only looked at while moving
-        self._restless_ms: list = [0] * doors  # when the first movement after a calm began
+        self._restless_ms: list = [0] * doors  # when the first movement after a rest began
         self._now = time.ticks_ms()
         self.turns = 0  # of run
-        self._note_bound = self._note  # bound once: sampling allocates nothing
+        self._note_bound = self._note  # bound once, so that sampling allocates nothing
 
     async def run(self, sink) -> None:
         """Report ``(EV_DOOR, door, is_open)`` for every door once, then at each change.
 
-        ``(EV_SENSOR_FAULT, door, fault)`` is reported once per fault; the ``EV_DOOR`` that
-        follows it, in time, says that the sensor is believed again.
+        ``(EV_SENSOR_FAULT, door, fault)`` is reported once per fault; the next ``EV_DOOR`` of that door says
+        that the sensor counts again.
         """
         for source in self._sources:
             source.listen(self._flag)
@@ -148,7 +148,7 @@ class Reeds:
             poll = wait_ms == 0 or time.ticks_diff(self._now, polled_ms) >= self._poll_ms
             if poll:
                 polled_ms = self._now
-            # Before the sample: a door that starts to move now was at rest until now.
+            # Before the sample, since a door that starts to move in it was at rest until now.
             if time.ticks_diff(self._now, forgiven_ms) >= 1000:
                 forgiven_ms = self._now
                 self._forgive()
@@ -156,7 +156,7 @@ class Reeds:
             wait_ms = self._settle(sink)
 
     def _sample(self, sink, poll: bool) -> None:
-        """Read every source; one that missed is asked again at polls only."""
+        """Read every source; one without an answer is read again only at polls."""
         for source in self._sources:
             if source.misses and not poll:
                 continue
@@ -178,7 +178,7 @@ class Reeds:
             sink((EV_SENSOR_FAULT, door, FAULT_SENSOR_SILENT))
 
     def _note(self, door: int, is_open: int, moved: bool, settled: bool = False) -> None:
-        """``settled``: the source has made sure already, and it need not rest any longer."""
+        """``settled``: the source has debounced it already."""
         if is_open == self._raw[door] and not moved:
             return
         self._raw[door] = is_open
@@ -191,7 +191,7 @@ class Reeds:
                 self._restless_ms[door] = self._now
 
     def _settle(self, sink) -> int:
-        """Report what has come to rest; returns how long to wait before the next sample."""
+        """Report doors that have come to rest; returns how long to wait before the next sample."""
         wait_ms = self._poll_ms
         for door in range(len(self._raw)):
             if not self._moving[door]:

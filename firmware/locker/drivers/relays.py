@@ -1,10 +1,10 @@
 """The strikes: relay lines on GPIO pins and chips, one arming line in series with all.
 
-A coil draws current only while its relay line *and* the arming line are high.  The RMT peripheral
-raises the arming line for exactly the pulse: all of its items lie in the channel's own memory (48
-to 64 symbols, ten items at most are used), so no interrupt and no task is needed to end it.  The
-relay line is selected before the arming line rises and released after it fell: relay contacts
-never switch the coil's current, and a late release burns nothing.
+A coil draws current only while its relay line *and* the arming line are high.  The RMT peripheral raises the
+arming line for exactly the pulse: all of its items fit into the channel's own memory (48 to 64 symbols; at
+most ten items are used), so no interrupt and no task is needed to end it.  The relay line is selected before
+the arming line rises and released after it fell, so relay contacts never switch the coil's current, and a
+late release does no damage.
 """
 
 import errno
@@ -25,7 +25,7 @@ class GpioRelay:
     """A relay line on a pin, active high."""
 
     def __init__(self, pin: int):
-        # The port latches the value before it turns the driver on: no edge.
+        # The port sets the output latch before it enables the driver, so there is no edge.
         self._pin = Pin(pin, Pin.OUT, value=0)
 
     def check(self) -> None:
@@ -80,15 +80,15 @@ class RelayLocks:
             try:
                 chip.set_up()
             except OSError:
-                chip.ready = False  # start() sets it up once it answers
+                chip.ready = False  # start() sets the chip up once it answers
 
     def start(self, door: int, pulse_ms: int) -> None:
         """Energise one coil; the RMT ends it after ``pulse_ms`` (1..1000), never later.
 
-        Raises ``ValueError`` for a door or a duration out of range, ``RuntimeError`` while a
-        pulse runs, ``OSError`` when the door's chip does not answer.  Also ``OSError``, for
-        every door, while a line that could not be released after its pulse may still be
-        selected, or one is by a short circuit: the next pulse would open that door too.
+        Raises ``ValueError`` for a door or a duration out of range, ``RuntimeError`` while a pulse runs,
+        ``OSError`` when the door's chip does not answer.  Also ``OSError``, for every door, while another
+        line may be selected, because it could not be released after its pulse, or by a short circuit: the
+        next pulse would open that door too.
         """
         if not 0 <= door < len(self._lines):
             raise ValueError(f"no door {door}")
@@ -105,7 +105,7 @@ class RelayLocks:
         if isinstance(line, int):
             line = ExpanderRelay(self._chips[line >> 8], line & 0xFF)
         line.check()
-        self._selected = line  # before select(): it may take effect and still raise
+        self._selected = line  # before select(), which may raise although it took effect
         self._tries_left = _RELEASE_TRIES
         try:
             line.select()
@@ -113,15 +113,15 @@ class RelayLocks:
                 if chip.stray():
                     raise OSError(errno.EIO)
         except OSError:
-            self.busy()  # nobody will call it for a pulse that is not: let go of the line now
+            self.busy()  # busy() is not called for a failed pulse: release the line now
             raise
         self._arm.write_pulses(durations, levels)
 
     def busy(self) -> bool:
         """True from ``start`` until the coil is off and its line released.
 
-        A chip that does not take the release is asked again at each call, three times; then
-        this says False, and ``start`` insists on the release before it pulses anything.
+        If a chip does not take the release, each call tries again, three times; then this returns False, and
+        ``start`` first makes sure of the release.
         """
         if not self._arm.wait_done():
             return True
@@ -136,9 +136,9 @@ class RelayLocks:
         return False
 
     def off(self) -> None:
-        """Release every line now; the coil goes off with its line even while the RMT runs.
+        """Release every line now; a coil goes off with its line even while the RMT runs.
 
-        A chip that does not answer is passed over, and its line stays noted as selected.
+        A chip that does not answer is skipped, and its line still counts as selected.
         """
         stuck = None
         for line in self._lines:

@@ -1,9 +1,9 @@
-"""One RS-485 wire with lock boards on it: who is asked when, what is believed, and who is silent.
+"""One RS-485 wire with lock boards on it: when each is asked, which replies count, which are silent.
 
-One request is outstanding at any time.  A reply is looked for in all that was heard since the
-request, so noise before it, an echo of the request and frames that were cut or shifted do no harm;
-a change is believed when two replies in a row say so: what differs is asked for again at once, alone
-where a board is asked lock by lock.  ``rs485wire`` is the wire, ``rs485board`` what is known of a board.
+One request is outstanding at any time.  A reply is searched in all bytes since the request, so noise before
+it, an echo of the request and frames that were cut or shifted do no harm.  A change counts when two replies
+in a row agree: a difference is asked for again at once, alone where a board is asked lock by lock.
+``rs485wire`` is the wire, ``rs485board`` the state of a board.
 """
 
 import asyncio
@@ -14,30 +14,30 @@ from micropython import const
 from .rs485board import Board  # noqa: F401 - part of this module's face
 from .rs485wire import QUIET_MS, Wire
 
-_STEP_MS = const(1)  # between two looks at what has arrived
+_STEP_MS = const(1)  # between two looks for received bytes
 _REPLY_MS = const(80)  # from the end of a request to the first byte of the reply, at most
-_LATE_MS = const(20)  # later than the last time
-_NOISE_MS = const(200)  # from the end of a request until a wire that will not rest is given up
+_LATE_MS = const(20)  # how much later than the last reply the next may begin
+_NOISE_MS = const(200)  # from the end of a request until a wire with endless noise is given up
 _CYCLE_MS = const(100)  # a short bus is not asked more often than this
 _PAUSE_MS = const(10)
 _MISSES_MAX = const(3)
 _SILENT_MS = const(1_000)  # how often a silent board is asked
 _TWINS_MAX = const(5)  # times in a row that two answers were heard
-# Now and then a second answer is waited for; a board that is asked lock by lock has no time for more
-# than a glance, which becomes a wait when it hears something.
+# Now and then the bus waits for a second answer; for a board that is asked lock by lock there is time only
+# for a short wait, which is extended when bytes arrive.
 _LISTEN_POLLS = const(32)
 _LISTEN_MS = const(40)
 _GLANCE_ROUNDS = const(8)
 _GLANCE_MS = const(8)
 _ORDER_TRIES = const(3)
-_START_MS = const(50)  # a board may take so long to switch its coil on
+_START_MS = const(50)  # the longest time a board takes to switch its coil on
 
-# What became of an order.
+# States of an order.
 NO_ORDER = const(0)
 ORDERED = const(1)  # not yet sent
-SENT = const(2)  # sent, and the board has not yet been heard since
-CONFIRMED = const(3)  # the board is there
-FAILED = const(4)  # it is not
+SENT = const(2)  # sent, and no reply of the board since
+CONFIRMED = const(3)  # the board has answered since
+FAILED = const(4)  # it has not answered
 
 
 def _nothing() -> None:
@@ -45,20 +45,20 @@ def _nothing() -> None:
 
 
 class Bus:
-    """The wire's boards.  ``run`` asks them round and round and carries out one order at a time."""
+    """The wire's boards.  ``run`` asks them in turn and carries out one order at a time."""
 
     def __init__(self, wire, boards, rmt_channel: int, report):
         """``wire``: an entry of the configuration's ``rs485``; ``boards``: each a ``Board``.
 
-        ``report(text)`` hears once of a board that falls silent, or that shares its address with
-        another, and once when that is over.
+        ``report(text)`` is called once when a board falls silent, or shares its address with another, and
+        once when that is over.
         """
         self._wire = Wire(wire, rmt_channel)
         self._boards = tuple(boards)
         self._report = report
         self._last = None  # (board, n) of the request before
         self._order = None  # (board, channel, pulse_ms)
-        self._on_until_ms = None  # the tick at which a coil is off again; None: none is on
+        self._on_until_ms = None  # the tick at which the coil is off again; None: no coil is on
         self.order_state = NO_ORDER
         self.turns = 0  # requests
         self.between = _nothing  # called between two exchanges
@@ -76,21 +76,21 @@ class Bus:
         self.order_state = ORDERED
 
     def withdraw(self) -> None:
-        """Forget an order that was not sent, or how the last one went."""
+        """Drop an order that was not sent, or the state of the last one."""
         self._order = None
         self.order_state = NO_ORDER
 
     def coil_is_on(self) -> bool:
         """Whether the coil of the last order that was sent may still draw current."""
         if self._on_until_ms is not None and time.ticks_diff(self._on_until_ms, time.ticks_ms()) <= 0:
-            self._on_until_ms = None  # or it would seem to lie ahead in six days, half the range of ticks
+            self._on_until_ms = None  # after six days, half the range of ticks, it would seem to lie ahead
         return self._on_until_ms is not None
 
     async def _carry_out(self, board, channel: int, pulse_ms: int) -> None:
-        """Send the command once: a second pulse would need a record of its own.
+        """Send the command only once: a second pulse would need a record of its own.
 
-        The reply, where there is one, proves nothing.  A board that answers when it is asked for its
-        state has got the command, as far as anybody can know; whether the door opened, the door tells.
+        A reply to the command, if any, proves nothing.  If the board answers a request for its state, it
+        presumably got the command; only the door's sensor shows whether the door opened.
         """
         self._order = None
         codec = board.codec
@@ -108,7 +108,7 @@ class Bus:
     # --- the round ---------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Never returns.  What a pulse before a restart left on is switched off first."""
+        """Never returns.  First it switches off coils that a pulse before a restart left on."""
         wire = self._wire
         for board in self._boards:
             length = board.codec.all_off(wire.out)
@@ -133,7 +133,7 @@ class Bus:
                 self._exchanges = False
 
     async def _serve_first(self) -> None:
-        """What does not wait for its turn: an order, and a board that said by itself that a door moved."""
+        """Serve what cannot wait: an order, and a board that reported unasked that a door moved."""
         if self._order:
             await self._carry_out(*self._order)
         self._wire.take()
@@ -165,7 +165,7 @@ class Bus:
         return answers
 
     async def _ask_one(self, board, n: int, agreed: bool = False) -> bool:
-        """Fetch what request ``n`` covers; once more when it differs.  False without an answer."""
+        """Fetch what request ``n`` covers; ask once more when it differs.  False without an answer."""
         for _ in range(2):
             board.begin()
             if not await self._try(board, n):
@@ -175,7 +175,7 @@ class Bus:
         return True
 
     async def _meet(self, board) -> bool:
-        """Fetch everything of a board of which nothing is believed, twice."""
+        """Fetch the whole state of a board with no known state, twice."""
         for _ in range(2):
             board.begin()
             for n in range(board.codec.polls):
@@ -189,7 +189,7 @@ class Bus:
         return True
 
     async def _try(self, board, n: int) -> bool:
-        """One request; once more when something was heard: perhaps it was another board's late reply."""
+        """One request; once more when other bytes arrived: perhaps another board's late reply."""
         if not await self._poll(board, n) and not (board.garbled and await self._poll(board, n)):
             self._missed(board)
             return False
@@ -207,9 +207,9 @@ class Bus:
         started_ms = time.ticks_ms()
         sending_ms = wire.send(codec.request(n, wire.out))
         self._last = board, n
-        # The last reply came after took_ms: look a little sooner, so that waiting never grows.
+        # The last reply came after took_ms: look a little earlier, so that the wait never grows.
         await asyncio.sleep_ms(max(sending_ms, board.took_ms - _STEP_MS))
-        # Of a board whose pace is known, garbage is not waited for as long as silence is.
+        # If the board's usual delay is known, garbage ends the wait sooner than silence does.
         patience_ms = board.took_ms - sending_ms + _LATE_MS if board.took_ms else _REPLY_MS
         heard_ms = started_ms
         seen = 0
@@ -238,7 +238,7 @@ class Bus:
             await asyncio.sleep_ms(_STEP_MS)
 
     async def _answered(self, board, n: int, end: int) -> None:
-        """Look for what a board said by itself, and now and then whether somebody else answers too."""
+        """Look for unasked frames, and now and then for a second board that answers too."""
         self._look_for_hints()
         self._wire.keep_from(end)
         polls = board.codec.polls
@@ -265,12 +265,12 @@ class Bus:
             board.doubles = 0
 
     def _clear(self) -> None:
-        """What was heard since the last reply is a second answer to that request, a hint, or noise."""
+        """Examine the bytes since the last reply: a second answer to that request, a hint, or noise."""
         wire = self._wire
         wire.take()
         if wire.count and self._last:
             board, n = self._last
-            if not board.doubles:  # from now on it is listened for each time
+            if not board.doubles:  # once suspected, ``_answered`` listens each time
                 self._count_doubles(board, n)
             self._look_for_hints()
         wire.count = 0

@@ -1,12 +1,11 @@
-"""What is known of one lock board: what it last said, what is believed of that, and whether it is there."""
+"""The state of one lock board: its last reply, the reliable state, and whether it answers."""
 
 
 class Board:
-    """``bits`` is what it last said, ``picture`` what is believed: what two replies in a row said.
+    """``bits`` is its last reply, ``picture`` the reliable state, on which two replies in a row agreed.
 
-    ``moved`` has a bit for each input that differed between two replies and has not settled since, until
-    whoever reads it clears it.  ``flag`` (a ``ThreadSafeFlag`` or None) is set when there is something to
-    read.
+    ``moved`` has a bit for each input that differed between two replies and has not settled since, until the
+    reader clears it.  ``flag`` (a ``ThreadSafeFlag`` or None) is set when there is something to read.
     """
 
     def __init__(self, name: str, codec, inputs: int):
@@ -17,28 +16,28 @@ class Board:
         self.bits = bytearray(count)
         self.picture = bytearray(count)
         self.moved = bytearray(count)
-        self.spare = bytearray(count)  # for a reply that is only looked at
+        self.spare = bytearray(count)  # for a reply that must not change ``bits``
         self._before = bytearray(count)
         self.flag = None
-        self.known = False  # two rounds said the same
+        self.known = False  # two rounds agreed
         self._once = False  # one round was answered
         self.silent = False
-        self.garbled = False  # something was heard, but no reply
-        self.hinted = False  # it said by itself that a door moved
+        self.garbled = False  # bytes arrived, but no valid reply
+        self.hinted = False  # it reported unasked that a door moved
         self.misses = 0
         self.next_ms = 0  # when a silent board is asked again
-        self.took_ms = 0  # from request to reply, the last time
+        self.took_ms = 0  # from the last request to its reply
         self.replies = 0
         self.doubles = 0  # times in a row that two answers were heard
 
     def begin(self) -> None:
-        """A request follows; what was said until now is what its reply is compared with."""
+        """Before a request: keep the last reply, to compare the next one with it."""
         self._before[:] = self.bits
 
     def end(self, agreed: bool = False) -> bool:
-        """It was answered.  True when the reply differs from the picture: ask for the same again at once.
+        """After a reply.  True when it differs from the picture: ask for the same again at once.
 
-        ``agreed``: the board had said by itself that a door moved, so this reply is the second to say so.
+        ``agreed``: the board had reported unasked that a door moved, so this reply is the second to agree.
         """
         if agreed:
             self._before[:] = self.bits
@@ -63,7 +62,7 @@ class Board:
         return bool(differs)
 
     def lose(self) -> None:
-        """Nothing that it said is believed any more."""
+        """It is silent: its state is unknown."""
         self.silent = True
         self.known = self._once = False
         self.wake()

@@ -1,4 +1,4 @@
-"""The pair of wires: frames out, with the transceiver switched to sending for just so long, and bytes in."""
+"""The pair of wires: frames out, with the transceiver switched to sending exactly as long, and bytes in."""
 
 import asyncio
 import time
@@ -9,14 +9,14 @@ from micropython import const
 
 from .relays import CLOCK_DIV, ITEM_TICKS_MAX
 
-_STEP_MS = const(2)  # between two looks at what has arrived
+_STEP_MS = const(2)  # between two looks for received bytes
 QUIET_MS = const(6)  # without a byte: a frame has ended (3.5 characters at 9600 baud are 4 ms)
 _FRAME_MAX = const(16)
 _BUFFER_BYTES = const(160)
 _KEPT_BYTES = const(64)  # of a full buffer: more than the longest reply
 
-# The timer of the transmitter starts before the UART: an interpreter that is interrupted between the two
-# must not cut the end of a frame.  No board known answers sooner than 2 ms after a request.
+# The timer of the transmitter starts before the UART: an interrupt between the two must not cut the end of a
+# frame.  No board known answers sooner than 2 ms after a request.
 _TURN_US = const(1_500)
 
 
@@ -45,12 +45,12 @@ class Wire:
         frame = memoryview(self.out)[:length]
         if self._driver is not None:
             pulse = (min((us + _TURN_US) * self._ticks_per_s // 1_000_000, ITEM_TICKS_MAX),)
-            self._driver.write_pulses(pulse, 1)  # from here to the UART nothing is allocated: no collection
+            self._driver.write_pulses(pulse, 1)  # no allocation until the UART: no garbage collection
         self._uart.write(frame)
         return us // 1000 + 1
 
     def take(self) -> None:
-        """Move what has arrived into ``heard``; of what does not fit the oldest is dropped."""
+        """Move received bytes into ``heard``; if they do not fit, the oldest are dropped."""
         while self._uart.any():
             if self.count == _BUFFER_BYTES:
                 self.keep_from(_BUFFER_BYTES - _KEPT_BYTES)
@@ -60,13 +60,13 @@ class Wire:
             self.count += got
 
     def keep_from(self, start: int) -> None:
-        """Forget what stands before ``start``."""
+        """Drop the bytes before ``start``."""
         kept = self.count - start
         self._view[:kept] = bytes(self._view[start : self.count])
         self.count = kept
 
     async def hear_out(self, at_most_ms: int) -> None:
-        """Wait until nobody talks any more, or nobody did; nothing that was heard is kept."""
+        """Wait for bytes and then a quiet wire, or for ``at_most_ms``; the bytes are dropped."""
         started_ms = heard_ms = time.ticks_ms()
         self.count = 0
         spoke = False

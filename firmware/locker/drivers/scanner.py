@@ -1,8 +1,8 @@
-"""A barcode scanner on a UART that only speaks: texts, each with its terminator (``ports.Scanner``).
+"""A barcode scanner on a UART that only sends: texts, each with its terminator (``ports.Scanner``).
 
-Any make at any rate, set up by its maker's barcodes before it is mounted.  It cannot be told
-anything from here, so nothing protects it from a customer who shows it a setup barcode; the families
-in ``gm65scanner`` and ``mhet`` can be told, and build on this.
+Any make at any rate, set up by its maker's barcodes before it is mounted.  It takes no commands, so nothing
+protects it from a customer who shows it a setup barcode; the families in ``gm65scanner`` and ``mhet`` take
+commands, and build on this.
 """
 
 import asyncio
@@ -15,26 +15,26 @@ from ..core.events import EV_SCAN, EV_SCAN_GARBLED
 from . import scantext
 from .waiting import flag_or_ms
 
-_POLL_MS = const(10)  # while something arrives or is expected; otherwise an interrupt wakes us
-_GAP_MS = const(40)  # quiet for so long: the scanner has said what it had to say
+_POLL_MS = const(10)  # while bytes arrive or are expected; otherwise an interrupt wakes the task
+_GAP_MS = const(40)  # quiet for this long: the scanner has sent everything
 _REPLY_GAP_MS = const(200)  # a scanner may pause inside a reply while it writes its flash
 _REPLY_MS = const(500)
-_GARBLED_REST_MS = const(1000)  # noise is told once until it has been quiet for so long
-_HELD_MS = const(1000)  # the same text again, without so long a pause: it is still held there
+_GARBLED_REST_MS = const(1000)  # noise is reported once until it has been quiet for this long
+_HELD_MS = const(1000)  # the same text again within this time: it is still held there
 _BAD_BURSTS_MAX = const(5)
 _RETRY_MS = const(5_000)  # after a scanner did not answer
 _TRIES_MAX = const(3)
 
 
 class LineScanner:
-    """Texts from the wire; ``report(text)`` hears of a scanner that cannot be understood.
+    """Texts from the wire; ``report(text)`` is called for a scanner that sends only garbage.
 
-    Families that can be asked add ``_set_up``: ``report`` hears then also, once, that a scanner does not
-    answer, and once that it does again.
+    Families that can be asked add ``_set_up``: then ``report`` is also called once when a scanner does not
+    answer, and once when it answers again.
     """
 
     answers = None  # True or False once known
-    _check_ms = 600_000  # from one look at the settings to the next
+    _check_ms = 600_000  # from one check of the settings to the next
 
     def __init__(self, uart: int, tx: int, rx: int, baud: int, report, splitter):
         """``splitter``: a ``scantext.Splitter``, or one of those that build on it."""
@@ -73,14 +73,14 @@ class LineScanner:
             await self._listen_for(rest_ms)
 
     async def _set_up(self) -> bool:
-        """Look at the scanner's settings and put them right; False when it does not answer.
+        """Check the scanner's settings and correct them; False when it does not answer.
 
-        Texts are taken all the same.  Here there is nobody to ask.
+        Texts are taken in any case.  This base has no settings to check.
         """
         return True
 
     def is_receiving(self) -> bool:
-        """Whether bytes have come that are not yet understood."""
+        """Whether bytes have come that are not yet a complete text."""
         return self._in_burst or self._uart.any() > 0
 
     def _on_idle(self, _uart) -> None:
@@ -99,7 +99,7 @@ class LineScanner:
             self._listen()
 
     async def _ask(self, command: bytes):
-        """Send a command; returns what the splitter made of the reply, or None when none came in time."""
+        """Send a command; returns what the splitter made of the reply, or None if it did not come in time."""
         self._splitter.reply = None
         self._uart.write(command)
         asked_ms = time.ticks_ms()
@@ -111,7 +111,7 @@ class LineScanner:
         return None
 
     def _listen(self) -> None:
-        """Take what has arrived; report when the wire has been quiet."""
+        """Take received bytes; report when the wire has been quiet."""
         now = time.ticks_ms()
         if self._in_noise and time.ticks_diff(now, self._noise_ms) > _GARBLED_REST_MS:
             self._in_noise = False
@@ -141,14 +141,14 @@ class LineScanner:
             self._tell(text, now)
 
     def _tell(self, text: str, now) -> None:
-        """Most scanners send what is held before them again and again: one event, until it is taken away."""
+        """Report a text once: most scanners send it again and again until the label is taken away."""
         held = text == self._text
         self._text, self._text_ms = text, now
         if not held:
             self._sink((EV_SCAN, text))
 
     def _judge(self, bad_bursts: int) -> None:
-        """Tell when nothing but garbage comes (a wrong rate, a bad cable), and when that has ended."""
+        """Report when only garbage comes (a wrong rate, a bad cable), and when that has ended."""
         if bad_bursts == _BAD_BURSTS_MAX:
             self._report("scanner garbled: check rate and cable")
         elif not bad_bursts and self._bad_bursts >= _BAD_BURSTS_MAX:
@@ -163,9 +163,9 @@ class LineScanner:
 
 
 def line_scanner(uart: int, tx: int, rx: int, baud: int, terminator: str, report) -> LineScanner:
-    """A scanner that only speaks.
+    """A scanner that only sends.
 
-    With a ``terminator``, a text that comes without one was cut off: a parcel must not get half a
-    number.  Which one it is does not matter.
+    With a ``terminator``, a text without any was cut off, and a parcel must not get half a number.  Which
+    terminator it is does not matter.
     """
     return LineScanner(uart, tx, rx, baud, report, scantext.Splitter(bool(terminator)))

@@ -1,4 +1,4 @@
-"""What a barcode scanner sends, made into texts or found to be noise: bytes in, texts out.
+"""Turns bytes of a barcode scanner into texts, or finds that they are noise.
 
 Nothing here touches hardware.  Scanners that also answer commands have a splitter of their own
 that takes the answers out first: ``gm65``, ``mhet``.
@@ -7,19 +7,19 @@ that takes the answers out first: ``gm65``, ``mhet``.
 from micropython import const
 
 TEXT_MAX = const(256)  # characters; the longest carrier format seen has 35, a token 100
-_TEXTS_MAX = const(4)  # in one burst; more are noise
+_TEXTS_MAX = const(4)  # texts in one burst; more are noise
 
 
 class Splitter:
     """Bytes from the wire in; ``end`` hands out the texts of a burst.
 
-    The caller feeds bytes and calls ``end`` when the wire has been quiet for a while.  Texts of a
-    burst count only if all of the burst was clean: noise now and then contains a short run of
-    printable characters before a carriage return.  Any of CR, LF and TAB ends a text, whatever
-    the scanner was told to send, and so does the end of the burst, unless ``strict``.
+    The caller feeds bytes and calls ``end`` when the wire has been quiet for a while.  Texts of a burst count
+    only if all of the burst was clean: noise sometimes contains a few printable characters before a carriage
+    return.  CR, LF and TAB each end a text, whatever terminator the scanner is set to, and so does the end of
+    the burst, unless ``strict``.
     """
 
-    in_reply = False  # an answer has begun and not ended: a pause now is not its end
+    in_reply = False  # an answer has begun and not ended: a pause now does not end the burst
 
     def __init__(self, strict: bool = False):
         """``strict``: a text without CR, LF or TAB behind it has been cut off, and is garbage."""

@@ -1,9 +1,9 @@
 """An SSD1306 graphic display of 128 by 64 dots on I2C, used for four lines of text (``ports.Display``).
 
-A cell is 6 by 16 dots, each letter of ``dots`` drawn twice as high: 20 cells and a margin of 4 dots on
-both sides are the width, and a line is two of the controller's eight pages.  No picture of the glass is
-kept in memory; a cell is drawn from its letter when it differs.  Commands are those of Solomon Systech's
-data sheet (rev. 1.5); an SSD1309 takes them too and ignores the charge pump.
+A cell is 6 by 16 dots, each letter of ``dots`` drawn twice as high: 20 cells and a margin of 4 dots on both
+sides are the width, and a line is two of the controller's eight pages.  No copy of the picture is kept in
+memory; a cell is drawn from its letter when it differs.  Commands are those of Solomon Systech's data sheet
+(rev. 1.5); an SSD1309 takes them too and ignores the charge pump.
 """
 
 import asyncio
@@ -23,11 +23,11 @@ _BLANK = const(0)  # the code of a space
 _UNKNOWN = const(0xFF)  # a code that no letter has
 
 _BRIGHT = const(0xCF)
-_DIM = const(0x10)  # after two minutes without a change: what stands there burns in otherwise
-_CLOCK_CELLS = const(5)  # so few change when the clock on the display goes on, and nobody is there for that
+_DIM = const(0x10)  # dimmed after two minutes without a change, since a constant picture burns in
+_CLOCK_CELLS = const(5)  # the clock on the display changes this few cells, which does not light it up
 _DIM_AFTER = const(2)  # refreshes, one a minute
 
-# Everything but contrast and on/off: may be said again while the display is lit, without a flicker.
+# Everything but contrast and on/off: may be sent again while the display is lit, without a flicker.
 _SET_UP = bytes((
     _COMMANDS,
     0xD5, 0x80,  # clock: as after reset
@@ -35,7 +35,7 @@ _SET_UP = bytes((
     0xD3, 0x00, 0x40,  # from the first on
     0x8D, 0x14,  # the charge pump makes the panel's 7.5 V
     0x20, 0x00,  # addresses run along a window, page after page
-    0xA1, 0xC8,  # both ways round: the plug of the module is on top
+    0xA1, 0xC8,  # mirrored in both directions: the module's plug is on top
     0xDA, 0x12,  # how the panel's lines are wired
     0xD9, 0xF1, 0xDB, 0x40,  # precharge and level for the pump
     0xA4, 0xA6, 0x2E,  # what the memory says, not inverted, not scrolling
@@ -56,9 +56,9 @@ class OledDisplay(TextDisplay):
         self._unchanged = 0  # refreshes since the text changed
 
     async def _start(self, is_new: bool) -> None:
-        """Set up; a display that is new to us is dark until its memory, which holds anything, is wiped."""
+        """Set up; after power-up the display stays dark until its memory, which is random, is wiped."""
         if is_new:
-            await asyncio.sleep_ms(100)  # it may just have got its supply
+            await asyncio.sleep_ms(100)  # it may just have been powered
             self._i2c.writeto(self._address, b"\x00\xae")
         self._i2c.writeto(self._address, _SET_UP)
         self._shine(_BRIGHT if self._unchanged < _DIM_AFTER else _DIM)
@@ -118,7 +118,7 @@ class OledDisplay(TextDisplay):
         return True
 
     def _aim(self, left: int, right: int, top: int, bottom: int) -> None:
-        """Have data go to these columns and pages, the upper page first."""
+        """Direct data to these columns and pages, the upper page first."""
         window = self._window
         window[2], window[3], window[5], window[6] = left, right, top, bottom
         self._i2c.writeto(self._address, window)

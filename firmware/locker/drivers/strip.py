@@ -1,7 +1,7 @@
-"""A strip of WS2812 lights that shows people the door: one light for each door, or for a column of them.
+"""A strip of WS2812 lights that shows people which door: one light for each door, or a column of them.
 
-Green from the pulse until the door is shut again, or for half a minute when it did not open; blinking
-red at a door that is open without having been asked.
+Green from the pulse until the door is shut again, or for half a minute if it does not open; blinking red at a
+door that opened without an order.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ class Strip:
         self._pin = Pin(pin, Pin.OUT, value=0)
         self._lights = lights
         self._states = bytearray(len(lights))
-        self._until: dict = {}  # door -> tick at which it is not waited for any more
+        self._until: dict = {}  # door -> tick until which its light waits for it to open
         count = max([light + 1 for light in lights if light != NO_LIGHT] + [0])
         self._shown = bytearray(3 * count)
         self._wanted = bytearray(3 * count)
@@ -50,7 +50,7 @@ class Strip:
         self._flag.set()
 
     def seen(self, door: int, is_open: bool) -> None:
-        """What its sensor says."""
+        """A report of its sensor."""
         state = self._states[door]
         if is_open:
             self._states[door] = _OPEN if state in (_PULSED, _OPEN) else _FORCED
@@ -60,7 +60,7 @@ class Strip:
         self._flag.set()
 
     def save(self, saving: bool) -> None:
-        """Dark while the locker lives on its battery."""
+        """Keep it dark while the locker runs on its battery."""
         self._saving = saving
         self._flag.set()
 
@@ -90,7 +90,7 @@ class Strip:
             self._states[door] = _IDLE
 
     def _paint(self) -> bool:
-        """Colours from states; a light that several doors share shows the worst.  Whether any changed."""
+        """Colours from states; a shared light shows the most urgent.  True if any changed."""
         wanted = self._wanted
         for at in range(len(wanted)):
             wanted[at] = 0

@@ -1,4 +1,4 @@
-"""Contacts that are looked at now and then: the switch of the service lid, the mains' opto-coupler."""
+"""Contacts that are polled: the switch of the service lid, the mains' opto-coupler."""
 
 from time import ticks_diff
 
@@ -13,7 +13,7 @@ class Switch:
         self._pin = Pin(pin, Pin.IN, Pin.PULL_UP) if pulled else Pin(pin, Pin.IN)
         self._active_level = active_level
         self._hold_ms = hold_ms
-        self._moving_ms = None  # since when it reads otherwise than told
+        self._moving_ms = None  # since when it has differed from the reported state
         self.active = False
 
     def look(self, now_ms: int) -> bool:

@@ -1,8 +1,8 @@
 """The TCA9554 (and PCA9554) port expander on I2C: eight pins that are relay outputs or reed inputs.
 
-Four registers, and a pointer that stays where it was put (TI's SCPS233, chapter 8).  At power-up every pin
-is an input with a pull-up of 100 kOhm, and the output register is all ones: who makes a pin an output first
-and writes its level then closes every relay for a moment.
+Four registers, and a pointer that does not advance (TI's SCPS233, chapter 8).  At power-up every pin is an
+input with a pull-up of 100 kOhm, and the output register is all ones: making a pin an output before its level
+is written would close every relay for a moment.
 """
 
 from micropython import const
@@ -42,7 +42,7 @@ class Tca9554:
         self.ready = True
 
     def check(self) -> None:
-        """Make sure that the chip is set up; does so when it lost its settings."""
+        """Set the chip up again if it lost its settings."""
         if not self.ready or self._get(_DIRECTION) != self._direction:
             self.set_up()
 

@@ -1,7 +1,7 @@
-"""What all text displays have in common: lines wanted, a few cells at a time brought to the glass.
+"""What all text displays have in common: they write the wanted lines to the glass, a few cells at a time.
 
-A display that does not answer is tried again and harms nobody.  Between two writes everything else
-has its turn, so that a key or a door never waits for a display.
+A display that does not answer is tried again, and nothing else depends on it.  Other tasks run between two
+writes, so that a key or a door never waits for a display.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from micropython import const
 from .waiting import flag_or_ms
 
 _RETRY_MS = const(5_000)
-_REFRESH_MS = const(60_000)  # relays nearby can garble it, and it cannot tell us
+_REFRESH_MS = const(60_000)  # relays nearby can garble it without any sign
 
 
 class TextDisplay:
@@ -31,14 +31,14 @@ class TextDisplay:
         self._glass = bytearray(columns * rows)
 
     def show(self, lines) -> None:
-        """Want these lines; ``run`` brings them to the glass, what changed only."""
+        """Set the wanted lines; ``run`` writes the changed cells to the glass."""
         self._lines = lines
         self._flag.set()
 
     async def run(self) -> None:
         """Keep the glass as wanted, for ever."""
         lost = False
-        is_new = True  # what stands on it and how it is set up is not known
+        is_new = True  # its text and its settings are unknown
         while True:
             try:
                 await self._start(is_new)
@@ -53,7 +53,7 @@ class TextDisplay:
                 await asyncio.sleep_ms(_RETRY_MS)
 
     async def _follow(self) -> None:
-        """Write what differs, chunk by chunk; returns when it is time to start afresh."""
+        """Write the differing cells, chunk by chunk; returns when it is time to set the display up again."""
         started_ms = time.ticks_ms()
         while True:
             if self._flag.is_set():
@@ -89,5 +89,5 @@ class TextDisplay:
         raise NotImplementedError
 
     def _write_some(self) -> bool:
-        """Write a chunk of what differs, 3 ms of the bus at most; False when the glass is as wanted."""
+        """Write a few cells that differ, 3 ms of the bus at most; False when the glass is as wanted."""
         raise NotImplementedError

@@ -6,8 +6,8 @@ import asyncio
 async def flag_or_ms(flag, timeout_ms: int) -> bool:
     """True when ``flag`` (``Event`` or ``ThreadSafeFlag``) was set within ``timeout_ms``.
 
-    Also when the time was up as well before anybody looked: MicroPython's ``wait_for`` then raises
-    ``TimeoutError``, and a flag that its wait has cleared would be lost.
+    Also when both happened before this task ran again: MicroPython's ``wait_for`` then raises
+    ``TimeoutError``, and a flag that its wait has already cleared would be lost.
     """
     taken = bytearray(1)
     try:

@@ -1,14 +1,13 @@
 """A keypad, or keypad and card reader, on two Wiegand lines (``ports.Keypad``).
 
-D0 and D1 rest high; a falling edge on D0 is a 0, on D1 a 1; quiet ends a frame.  SIA AC-01 lets bits
-follow one another by 0.2 to 20 ms.  A key is a frame of 4 bits, or of 8 (the high four inverted, so
-that a lost or added bit shows); 10 is ``*``, 11 ``#``.  Cards have 26, 34 or 37 bits: an even parity
-bit over the first half, facility, number, an odd parity bit over the second half (of the 37 the
-middle one is in both).
+D0 and D1 rest high; a falling edge on D0 is a 0, on D1 a 1; a pause ends a frame.  SIA AC-01 allows 0.2 to 20
+ms from bit to bit.  A key is a frame of 4 bits, or of 8 (the high four inverted, so that a lost or added bit
+shows); 10 is ``*``, 11 ``#``.  Cards have 26, 34 or 37 bits: an even parity bit over the first half,
+facility, number, an odd parity bit over the second half (of the 37 the middle one is in both).
 
-An ESP32 runs the handlers between two bytecodes and keeps eight of them waiting, not more.  So a frame
-that meets a standstill of many milliseconds (an erase of flash, only while nobody types) may lose bits:
-it is refused and told, never guessed at.
+An ESP32 runs the handlers between two bytecodes and queues at most eight of them.  So a frame during a stop
+of many milliseconds (an erase of flash, only while nobody types) may lose bits: it is refused and reported,
+never guessed.
 """
 
 import asyncio
@@ -23,18 +22,18 @@ from .waiting import flag_or_ms
 _KEYS = "0123456789*#"
 _CARDS = {26: 8, 34: 16, 37: 16}  # bits -> bits of the facility
 _FRAME_MAX = const(37)
-_GLUED_MAX = const(3)  # keys in one frame: typed ahead while the interpreter stood still
-_RING = const(128)  # bits that may wait for ``run``, a power of two; more refuse the frame they are of
-_KEPT_BITS = const(8)  # by the interpreter's queue, while it stands still
-_FIRST = const(2)  # beside a bit: a pause came before it
-_REST_MS = const(2_000)  # a sign of life, and a look at the lines, while nobody presses anything
-_BROKEN_REST_MS = const(1_000)  # broken frames are told once until they stop for so long
-_SAME_MAX = const(16)  # one key so often, as fast as only a keypad repeats: it is stuck
+_GLUED_MAX = const(3)  # keys in one frame, typed while the interpreter was stopped
+_RING = const(128)  # bits that may wait for ``run``, a power of two; with more, their frame is refused
+_KEPT_BITS = const(8)  # bits in the interpreter's queue while it is stopped
+_FIRST = const(2)  # flag of a bit: a pause came before it
+_REST_MS = const(2_000)  # how often an idle task counts a turn and checks the lines
+_BROKEN_REST_MS = const(1_000)  # broken frames are reported once until they stop for this long
+_SAME_MAX = const(16)  # one key this often, as fast as only a keypad repeats it: it is stuck
 _SAME_MS = const(300)
 
 
 class WiegandKeypad:
-    """Keys and cards; ``report(text)`` hears of a line that is held low."""
+    """Keys and cards; ``report(text)`` is called for a line that is held low."""
 
     def __init__(self, d0: int, d1: int, bits: int, gap_ms: int, report):
         """``d0``, ``d1``: pin numbers; ``bits`` of a key: 4 or 8; ``gap_ms`` of quiet ends a frame (21..100).
@@ -53,7 +52,7 @@ class WiegandKeypad:
         self._ring = bytearray(_RING)
         self._put = 0  # moved by the handlers only
         self._got = 0  # moved by run only
-        self._spilled = False  # the ring was full, or bits were lost before they came to it
+        self._spilled = False  # the ring was full, or bits were lost before they reached it
         self._before = 0  # ``_put`` when a standstill began
         self._edge_ms = time.ticks_ms()
         self._frame = bytearray(_FRAME_MAX)
@@ -62,11 +61,11 @@ class WiegandKeypad:
         self._same = 0
         self._key = ""
         self._key_ms = 0
-        self._low = [0, 0]  # looks at which each line was low, one after another
+        self._low = [0, 0]  # how many looks in a row each line was low
         self.turns = 0  # of run: frames, and signs of life
 
     async def run(self, sink) -> None:
-        """Report ``(EV_KEY, key)``, ``(EV_CARD, text)``, and for a frame that broke ``(EV_KEYS_TOGETHER,)``
+        """Report ``(EV_KEY, key)``, ``(EV_CARD, text)``, and for a broken frame ``(EV_KEYS_TOGETHER,)``
         or, when it was a card's, ``(EV_SCAN_GARBLED,)``.
         """
         self._edge_ms = time.ticks_add(time.ticks_ms(), -self._gap_ms - 1)
@@ -80,21 +79,21 @@ class WiegandKeypad:
             self.turns = self.turns + 1 & 0xFFFF
 
     def is_receiving(self) -> bool:
-        """Whether bits of a frame have come that is not complete."""
+        """Whether a frame has begun and is not complete."""
         if self._got != self._put or self._count:
             return True
         return 0 <= time.ticks_diff(time.ticks_ms(), self._edge_ms) <= self._gap_ms
 
     def standstill(self, is_over: bool) -> None:
-        """As many bits as an ESP32 keeps, or more, in one standstill: others of that frame may be lost.
+        """If as many bits came in one stop as an ESP32 queues, or more, others of the frame may be lost.
 
-        What is left of it could have the length of another card, or of keys.
+        The rest could have the length of another card, or of keys.
         """
         if not is_over:
             self._before = self._put
             return
         for _ in range(_KEPT_BITS):
-            pass  # of the interrupts that waited one is handled at each jump (py/scheduler.c)
+            pass  # one queued interrupt is handled at each jump (py/scheduler.c)
         if (self._put - self._before & _RING - 1) >= _KEPT_BITS:
             self._spilled = True
 
@@ -136,7 +135,7 @@ class WiegandKeypad:
                 await asyncio.sleep_ms(self._gap_ms + 1 - quiet_ms)
 
     def _take(self, sink) -> None:
-        """Move what the handlers caught into the frame; one that begins ends the one before."""
+        """Move the handlers' bits into the frame; the first bit of a frame ends the one before."""
         while self._got != self._put:
             bit = self._ring[self._got]
             self._got = self._got + 1 & _RING - 1
@@ -199,7 +198,7 @@ class WiegandKeypad:
         return value
 
     def _refuse(self, count, sink) -> None:
-        """Something was pressed or shown, and nobody can say what: tell it, but noise only once."""
+        """An unreadable key or card: report it, but noise only once."""
         now = time.ticks_ms()
         told = self._broken_ms is not None and time.ticks_diff(now, self._broken_ms) < _BROKEN_REST_MS
         self._broken_ms = now
@@ -210,7 +209,7 @@ class WiegandKeypad:
     # --- while nobody presses anything -----------------------------------------------------------------
 
     def _look(self) -> None:
-        """A line that is low at two looks is held there, and every key is lost."""
+        """A line that is low at two looks in a row is held low, and every key is lost."""
         self._broken_ms = None
         self._key = ""
         for line in range(2):

@@ -9,11 +9,11 @@ Sector (4096 bytes)::
       32  records      one after the other, each padded with 0xFF to 16 bytes
     4064  seal     32  a record of kind SEAL, always in this place
 
-The header is written as soon as the sector is erased, so a sector that carries one is known to
-have been erased to the end.  Ids rise by one from sector to sector.  The opening is written when
-the sector becomes the head of the log, and only then is the sector before it sealed: a sealed
-sector without an opened successor means that the successor has been destroyed.  The header keeps
-its layout in every version, so that an older firmware can tell a newer journal from noise.
+The header is written as soon as the sector is erased, so a sector that carries one is known to have been
+erased to the end.  Ids rise by one from sector to sector.  The opening is written when the sector becomes the
+head of the log, and only then is the sector before it sealed: so if a sealed sector has no opened successor,
+the successor has been destroyed.  The header keeps its layout in every version, so that an older firmware can
+tell a newer journal from noise.
 
 Record (10 bytes and the payload)::
 
@@ -51,7 +51,7 @@ VERSION = const(1)
 HEADER_BYTES = const(16)
 FIRST = const(32)  # where the first record lies
 SEAL_AT = const(4064)
-END = const(4000)  # records of callers end here; up to SEAL_AT is for the journal's own marks
+END = const(4000)  # records of callers end here; the room up to SEAL_AT is for the journal's own marks
 
 HEAD = const(10)  # bytes before a record's payload
 HEAD_FORMAT = "<IBBBHB"  # CRC, kind, length, place, time's low 16 bits and high 8
@@ -67,14 +67,14 @@ TIME_DELTA_MAX = const(0xFFFFFF)
 OWN_KINDS = const(224)
 SNAPSHOT_BEGIN = const(225)
 SNAPSHOT_END = const(226)  # id u32 and offset u16 of the begin, count u16 of members
-ERASING = const(227)  # sector u16: it may be found half-erased after this
-RESUMED = const(228)  # offset u16: from there to here lies what a power cut tore
+ERASING = const(227)  # sector u16: after this record it may be half-erased
+RESUMED = const(228)  # offset u16: from there to here lies data torn by a power cut
 SEAL = const(229)
 
 BLANK = b"\xff" * 256
 _BLANK_VIEW = memoryview(BLANK)
 MAGIC = const(0x4A)
-HEADER_CRC_SEED = const(0x436F6E73)  # "Cons": makes the checksum ours, not any CRC of 12 bytes
+HEADER_CRC_SEED = const(0x436F6E73)  # "Cons": distinguishes this checksum from any other CRC of 12 bytes
 
 SNAPSHOT_END_FORMAT = "<IHH"
 SEAL_FORMAT = "<BBHIIII"  # events, records, offset of a snapshot's end, time, acknowledged, dropped, CRC

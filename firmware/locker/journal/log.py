@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class JournalReadOnly(Exception):
-    """The partition holds something that must not be written to; see ``Recovery.text``."""
+    """The partition's content must not be overwritten; see ``Recovery.text``."""
 
 
 def _urandom_u32() -> int:
@@ -59,12 +59,12 @@ class Journal:
 
     @property
     def epoch(self) -> int:
-        """Tells this journal from one that was on the partition before: u32, never 0."""
+        """Distinguishes this journal from earlier ones on the partition: u32, never 0."""
         return self._writer.epoch
 
     @property
     def next_seq(self) -> int:
-        """What the next event gets; the first one got 1."""
+        """The number of the next event; the first one was 1."""
         return self._writer.next_seq
 
     @property
@@ -82,10 +82,10 @@ class Journal:
     def open(self) -> "Recovery":
         """Find the log, or begin one on a blank partition; returns a ``Recovery``.
 
-        Never raises for what the partition holds.  What is foreign, newer, of the wrong size or
-        beyond use stays untouched: the journal is then read-only.
+        Never raises, whatever the partition holds.  A foreign, newer or unusable content, or one of the wrong
+        size, stays untouched: the journal is then read-only.
         """
-        from .recovery import recover  # much code for a moment: the caller forgets it afterwards
+        from .recovery import recover  # much code, needed only now: the caller drops it afterwards
 
         report, found = recover(self._sectors, self._reader)
         writer = self._writer
@@ -112,7 +112,7 @@ class Journal:
         return report
 
     def replay(self, apply: "Fold") -> int:
-        """Call ``apply(kind, time_s, payload, seq)`` for what makes up the state; returns how often.
+        """Call ``apply(kind, time_s, payload, seq)`` for the records of the state; returns how often.
 
         First the members of the newest complete snapshot, then every record after it.  ``seq`` is 0
         unless the record is an event.  The payload is a memoryview that holds during the call.
@@ -142,9 +142,9 @@ class Journal:
     def unacknowledged(self, after_seq: int, limit: int = 32, bytes_max: int = 4096) -> "Iterator[Unsent]":
         """Yield ``(seq, kind, time_s, payload)`` of the events after ``after_seq``, oldest first.
 
-        At most ``limit`` events and ``bytes_max`` payload bytes (but at least one event).  Reading
-        on from where the last call stopped costs no search.  The payload is a memoryview that holds
-        until the next step; appending meanwhile is allowed.
+        At most ``limit`` events and ``bytes_max`` payload bytes (but at least one event).  Continuing where
+        the last call stopped needs no search.  The payload is a memoryview that holds until the next step;
+        appending meanwhile is allowed.
         """
         head = self._writer.head
         if head < 0:
@@ -176,9 +176,9 @@ class Journal:
         return seq
 
     def acknowledge(self, seq: int, time_s: int) -> bool:
-        """The host has committed every event up to ``seq``: their room may be used again.
+        """The host has committed all events up to ``seq``: their room may be used again.
 
-        False, and nothing is written, when that is not news or no such event exists.
+        False, and nothing is written, when that is known already or no such event exists.
         """
         if not self.acknowledged < seq < self.next_seq:
             return False
@@ -187,9 +187,9 @@ class Journal:
         return True
 
     def snapshot(self, records: "Iterable[tuple[int, Payload]]", time_s: int) -> None:
-        """Write the whole state, an iterable of ``(kind, payload)``, as what replay begins with.
+        """Write the whole state, an iterable of ``(kind, payload)``, with which replay will begin.
 
-        Until the last byte is written the one before stays in force.  Raises as ``append`` does.
+        Until its last byte is written, the previous snapshot stays valid.  Raises as ``append`` does.
         """
         if self._read_only:
             raise JournalReadOnly()
@@ -212,16 +212,16 @@ class Journal:
         self._tell_lost_now()
 
     def snapshot_due(self) -> bool:
-        """True when the log has grown so far past the last snapshot that the next is worth it."""
+        """True when the log has grown far enough past the last snapshot for a new one."""
         if self._read_only:
             return False
         return self._writer.grown() >= due_after(self._sectors.usable(), self._snapshot_sectors)
 
     def maintain(self) -> bool:
-        """Erase the next sector ahead of need; for a moment when no person is being served.
+        """Erase the next sector in advance; call it when no person is being served.
 
         True when something was done.  An erase stops the chip for tens of milliseconds.  Raises
-        ``JournalFailed``; what only a snapshot can free is left for later.
+        ``JournalFailed``; a sector that only a snapshot can free is left for later.
         """
         if self._read_only or self._writer.ready():
             return False
@@ -233,11 +233,11 @@ class Journal:
         return True
 
     def _tell_lost_now(self) -> None:
-        """What was asked for is durable; if events had to give way to it, say so."""
+        """After a durable record: if events had to be given up for it, record that."""
         try:
             self._writer.tell_lost(self.time_floor)
         except JournalFull:
-            return  # it stays to be told before the next record
+            return  # it will be recorded before the next record
 
     def _set_base(self, base: "Span") -> None:
         self._base = base

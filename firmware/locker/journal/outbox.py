@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 class Outbox:
-    """Remembers where the last reading stopped; what follows it is found there again.
+    """Remembers where the last reading stopped, and continues there.
 
-    A reader that stopped because its packet was full comes back for the event it got last: so the
-    place before that event is remembered too.
+    A reader that stopped because its packet was full asks again for the event it got last, so the place
+    before that event is remembered too.
     """
 
     def __init__(self, sectors: "Sectors", reader: "Reader") -> None:
@@ -24,7 +24,7 @@ class Outbox:
         self._seq = self._seq_before = 0  # the last event yielded, and the one before it
         self._sector = -1
         self._id = 0
-        self._at = self._at_before = 0  # in the sector: behind the last event yielded, and where it lies
+        self._at = self._at_before = 0  # offsets in the sector: end and begin of the last event yielded
 
     def events(self, after_seq: int, head: int, limit: int, bytes_max: int) -> "Iterator[Unsent]":
         """Yield ``(seq, kind, time_s, payload)`` of at most ``limit`` events after ``after_seq``.
@@ -48,7 +48,7 @@ class Outbox:
             self._sector, self._id = reader.sector, sectors.ids[reader.sector]
             after_seq = reader.seq
             yield after_seq, reader.kind, reader.time_s, reader.payload()
-            if reader.seq != after_seq:  # somebody else has read meanwhile
+            if reader.seq != after_seq:  # the shared reader has moved meanwhile
                 reader.start(self._sector, self._at)
 
     def _place(self, after_seq: int, head: int) -> tuple[int, int]:

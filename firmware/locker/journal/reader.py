@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from .sectors import Sectors
 
 
-# Tried in one sector: the units of the longest torn record and the mark behind it, which may be
-# what is rotten. More would be noise, and take long.
+# Repairs tried in one sector: as many as the longest torn record has units, and the mark behind it, which may
+# itself be corrupt.  More would be tries on noise, and take long.
 _REPAIRS_MAX = 20
 
 
@@ -31,7 +31,7 @@ class Reader:
         self.epoch = self.seed = 0
         self.repaired = 0  # bits set right since the sector was loaded
         self._tried = 0
-        self._valid_at = 0  # where the valid record behind the last one that was not lies
+        self._valid_at = 0  # offset of the valid record after the last invalid one
         self.base_seq = self.base_time = self.acknowledged = 0
         self._next_at = layout.FIRST
         self.at = self.kind = self.length = self.place = self.time_s = self.seq = 0
@@ -44,7 +44,7 @@ class Reader:
         self.repaired = self._tried = self._valid_at = 0
         header = layout.unpack_header(self.buf)
         if header is None:
-            from .repair import repair_header  # only where a bit has rotten
+            from .repair import repair_header  # only if a bit is corrupt
 
             header = repair_header(self.buf)
             self.repaired += 1
@@ -64,11 +64,11 @@ class Reader:
         return True
 
     def start(self, sector: int, at: int) -> None:
-        """Stand before the record at ``at`` of ``sector``, read anew."""
+        """Load ``sector`` again and stand before its record at ``at``."""
         self._next_at = at if self.load(sector) else layout.SEAL_AT
 
     def rewind(self) -> None:
-        """Stand before the first record of the sector that is loaded."""
+        """Stand before the first record of the loaded sector."""
         self._next_at = layout.FIRST
         self._valid_at = 0
 
@@ -77,7 +77,7 @@ class Reader:
         at = self._next_at
         while at < layout.SEAL_AT:
             crc, kind, length, place, low, high = struct.unpack_from(layout.HEAD_FORMAT, self.buf, at)
-            behind = at + ((length + 25) & -16)  # padded(), written out: the hottest line of a start
+            behind = at + ((length + 25) & -16)  # padded(), inlined: the most frequent line of a start
             if (
                 behind <= layout.SEAL_AT
                 and length <= layout.PAYLOAD_MAX
@@ -96,7 +96,7 @@ class Reader:
         return False
 
     def _behind_invalid(self, at: int) -> int:
-        """Where to look next when no valid record lies at ``at``: there again, once it is repaired."""
+        """Where to look next if no valid record lies at ``at``: at ``at`` again, if it was repaired."""
         if self.buf[at] == 0xFF and layout.is_blank(self.view, at, layout.SEAL_AT):
             return layout.SEAL_AT
         if self._is_torn(at):
@@ -104,7 +104,7 @@ class Reader:
         return at if self._mend(at) else at + layout.UNIT
 
     def _is_torn(self, at: int) -> bool:
-        """The next valid record, at ``_valid_at``, says that a power cut tore what lies at ``at``."""
+        """Whether the next valid record, at ``_valid_at``, marks what lies at ``at`` as torn."""
         if self._valid_at <= at:
             self._valid_at = at + layout.UNIT
             while self._valid_at < layout.SEAL_AT and not layout.check_record(
@@ -116,7 +116,7 @@ class Reader:
         return struct.unpack_from("<H", self.buf, self._valid_at + layout.HEAD)[0] <= at
 
     def _mend(self, at: int) -> bool:
-        """Set one rotten bit of the record at ``at`` right; False when that is no use."""
+        """Repair one corrupt bit of the record at ``at``; False when that does not help."""
         if self._tried == _REPAIRS_MAX or layout.is_blank(self.view, at, at + layout.UNIT):
             return False
         self._tried += 1

@@ -1,6 +1,6 @@
 """Reading a partition at start: what is there, where the log ends, what cannot be proven.
 
-``recover`` never raises for what it finds and never writes.  It reads every header, then every
+``recover`` never raises, whatever it finds, and never writes.  It reads every header, then every
 sector of the log once: a sealed sector is checked with one CRC, any other is walked record by
 record.
 """
@@ -32,7 +32,7 @@ def recover(sectors: "Sectors", reader: "Reader") -> tuple[Recovery, Found]:
         return report, found
     read_headers(sectors, reader, report, found)
     if report.state == NEWER:
-        found.head = -1  # what this version could still read of it would be out of date
+        found.head = -1  # the records that this version can read would be out of date
     if found.head < 0:
         return report, found
     free_half_erased(sectors, reader, report, found)
@@ -68,7 +68,7 @@ def _read_log(sectors: "Sectors", reader: "Reader", report: Recovery, found: Fou
     head_id = previous_id
     after_head = sectors.ids[found.ready] - head_id - 1 if found.ready >= 0 else int(found.sealed)
     if after_head:
-        # The head itself is gone. Its seqs may be known to the host: they are not given again.
+        # The head itself is lost. The host may know its seqs, so they are not used again.
         missing += after_head
         found.damaged_id = head_id + after_head
         found.note_gap(found.next_seq + after_head * layout.EVENTS_IN_SECTOR_MAX)
@@ -85,7 +85,7 @@ def _read_sector(
     found: Found,
     ends: list[tuple[int, int]],
 ) -> bool:
-    """Take in the sector that ``reader`` has loaded; False when part of it cannot be read."""
+    """Process the sector that ``reader`` has loaded; False when part of it cannot be read."""
     buf, view = reader.buf, reader.view
     found.note_gap(reader.base_seq)
     found.acknowledged = max(found.acknowledged, reader.acknowledged)
@@ -122,9 +122,9 @@ def _read_sector(
 def _walk(
     reader: "Reader", open_end: bool, report: Recovery, found: Found, ends: list[tuple[int, int]]
 ) -> bool:
-    """Take in the loaded sector record by record; False when something in it cannot be read.
+    """Process the loaded sector record by record; False when something in it cannot be read.
 
-    ``open_end``: this is the head, so what lies behind the last record was torn by a power cut.
+    ``open_end``: this is the head, so data after the last record was torn by a power cut.
     """
     whole = True
     records = snapshot_end = 0
@@ -133,7 +133,7 @@ def _walk(
     while reader.next():
         kind, at = reader.kind, reader.at
         if at != end:
-            # Torn by a power cut, and said so by the start after it; otherwise rotten.
+            # Torn by a power cut, as the next start has marked; otherwise corrupt.
             whole = whole and kind == layout.RESUMED and reader.u16() == end
         end = at + layout.padded(reader.length)
         records += 1
@@ -162,7 +162,7 @@ def _walk(
 
 
 def _judge(sectors: "Sectors", reader: "Reader", report: Recovery, found: Found) -> None:
-    """Say what the damage means: which events are lost, whether the state is proven."""
+    """Judge the damage: which events are lost, whether the state is proven."""
     if report.skipped_sectors:
         report.worsen(DAMAGED)
     if found.snapshot:
@@ -185,7 +185,7 @@ def _judge(sectors: "Sectors", reader: "Reader", report: Recovery, found: Found)
 
 
 def _forget_recorded(reader: "Reader", found: Found) -> None:
-    """Take from ``found.gaps`` those that a LOST record of the log already tells of."""
+    """Remove from ``found.gaps`` those that a LOST record already reports."""
     sector = reader.oldest(found.head)
     reader.start(sector, layout.FIRST)
     while found.gaps and reader.next_in_log(found.head):

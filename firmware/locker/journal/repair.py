@@ -1,8 +1,8 @@
-"""Setting one rotten bit right.
+"""Repairs one corrupt bit.
 
-A CRC is linear: a single flipped bit changes it by a pattern that depends only on how far the bit
-is from the end.  Finding the bit is one walk over the bits of the record, and costs nothing until
-something is wrong.  Two flipped bits are not repaired.
+A CRC is linear: a single flipped bit changes it by a pattern that depends only on how far the bit is from the
+end.  Finding the bit takes one pass over the bits of the record, and only when a CRC is wrong.  Two flipped
+bits are not repaired.
 """
 
 from binascii import crc32
@@ -20,7 +20,7 @@ _POLYNOMIAL = const(0xEDB88320)
 
 
 def _flipped_bit(syndrome: int, length: int) -> int:
-    """Which bit of ``length`` bytes explains that the CRC is off by ``syndrome``, or -1."""
+    """The bit of ``length`` bytes whose flip changes the CRC by ``syndrome``, or -1."""
     pattern = _POLYNOMIAL
     for bit in range(8 * length - 1, -1, -1):
         if pattern == syndrome:
@@ -45,7 +45,7 @@ def repair_fields(buf: bytearray, start: int, end: int, crc: int, seed: int) -> 
 
 
 def repair_header(buf: bytearray) -> "Header | None":
-    """``unpack_header`` for a header with one rotten bit, which is set right in ``buf``."""
+    """``unpack_header`` for a header with one corrupt bit, which is repaired in ``buf``."""
     crc = int.from_bytes(memoryview(buf)[12:16], "little")
     if not repair_fields(buf, 0, 12, crc, layout.HEADER_CRC_SEED):
         return None
@@ -55,7 +55,7 @@ def repair_header(buf: bytearray) -> "Header | None":
 
 
 def repair_opening(buf: bytearray, seed: int) -> "Opening | None":
-    """``unpack_opening`` for an opening with one rotten bit, which is set right in ``buf``."""
+    """``unpack_opening`` for an opening with one corrupt bit, which is repaired in ``buf``."""
     crc = int.from_bytes(memoryview(buf)[16:20], "little")
     if not repair_fields(buf, 20, 32, crc, seed):
         return None
@@ -64,9 +64,9 @@ def repair_opening(buf: bytearray, seed: int) -> "Opening | None":
 
 
 def repair_record(buf: bytearray, view: memoryview, at: int, end: int, seed: int) -> bool:
-    """Repair one bit of the record at ``buf[at]``; False when that is no use."""
+    """Repair one bit of the record at ``buf[at]``; False when that does not help."""
     crc = int.from_bytes(view[at : at + 4], "little")
-    for flip in (0, 1, 2, 4, 8, 16, 32, 64, 128):  # of the length, which says what the CRC covers
+    for flip in (0, 1, 2, 4, 8, 16, 32, 64, 128):  # of the length field, which decides what the CRC covers
         length = buf[at + 5] ^ flip
         if at + layout.padded(length) > end or length > layout.PAYLOAD_MAX:
             continue

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 FRESH = const(0)  # the partition was blank: a new journal begins
 CLEAN = const(1)
-REPAIRED = const(2)  # power went during a write or an erase; nothing that was promised is lost
-DAMAGED = const(3)  # something that had been written cannot be read
-FOREIGN = const(4)  # something else lies there
+REPAIRED = const(2)  # power failed during a write or an erase; nothing durable is lost
+DAMAGED = const(3)  # written data cannot be read
+FOREIGN = const(4)  # the partition has a foreign content
 NEWER = const(5)  # written by a newer version
 WRONG_SIZE = const(6)  # too small, other sectors, or a journal made for another size
 STATE_NAMES = ("fresh", "clean", "repaired", "damaged", "foreign", "newer", "wrong size")
@@ -24,12 +24,11 @@ _GAPS_MAX = const(64)
 class Recovery:
     """What ``Journal.open`` found.
 
-    ``state`` is one of the constants above; ``read_only`` is set when nothing may be written,
-    so that a technician can still save what lies there; ``proven`` is False when records that
-    shape the locker's state may be missing: whoever serves people then has to refuse what
-    depends on them.  ``skipped_sectors`` counts sectors of which nothing or not all could be
-    read, ``recovered_records`` the valid records of the log, ``lost_events`` the events that
-    were written, not yet acknowledged, and are gone.
+    ``state`` is one of the constants above; ``read_only`` is set when nothing may be written, so that a
+    technician can still save what lies there; ``proven`` is False when records that shape the locker's state
+    may be missing: then the locker must refuse services that depend on them.  ``skipped_sectors`` counts
+    sectors of which nothing or not all could be read, ``recovered_records`` the valid records of the log,
+    ``lost_events`` the events that were written, not yet acknowledged, and are gone.
     """
 
     def __init__(self) -> None:
@@ -68,25 +67,25 @@ class Recovery:
 
 
 class Found:
-    """Where the log stands, for the journal to go on from."""
+    """The end of the log, from which the journal continues."""
 
     def __init__(self) -> None:
         self.epoch = 0
         self.head = -1  # sector that takes the next record; -1: none yet
-        self.ready = -1  # sector erased and headed, to be opened next
+        self.ready = -1  # sector erased and with its header, to be opened next
         self.first_blank = 0  # where a fresh journal begins
         self.at = FIRST  # where the next record goes in the head
-        self.torn_at = -1  # where what a power cut tore begins, in the head
+        self.torn_at = -1  # offset in the head where data torn by a power cut begins
         self.sealed = False  # the head takes no more
         self.head_records = 0
         self.head_snapshot_end = 0  # offset of the last one in the head, 0: none
         self.next_seq = 1
         self.acknowledged = 0
-        self.dropped = 0  # events up to here were given up for room, and that is recorded
+        self.dropped = 0  # events up to here were given up for room, as recorded
         self.time_floor = 0
         self.first_id = 0  # oldest sector of the log
-        self.first_seq = 0  # what the opening of that sector says comes next
-        self.damaged_id = 0  # newest sector in or before which something is missing
+        self.first_seq = 0  # next seq in that sector's opening
+        self.damaged_id = 0  # newest sector in which, or before which, data is missing
         self.snapshot: Span | None = None  # (begin sector, begin offset, end sector, end offset)
         self.next_id = 0  # of the next sector to get a header
         self.gaps: list[
@@ -94,9 +93,9 @@ class Found:
         ] = []  # (first, last) seqs that are missing and not yet recorded as lost
 
     def note_gap(self, seq: int) -> None:
-        """``seq`` comes next in the log: what lies between it and the last one seen is missing."""
+        """``seq`` comes next in the log: the seqs between it and the last one seen are missing."""
         if seq > self.next_seq:
-            if len(self.gaps) == _GAPS_MAX:  # bounded: then the last gap swallows what follows
+            if len(self.gaps) == _GAPS_MAX:  # bounded: the last gap then includes all later ones
                 self.gaps[-1] = (self.gaps[-1][0], seq - 1)
             else:
                 self.gaps.append((self.next_seq, seq - 1))

@@ -1,8 +1,8 @@
 """The ring of sectors: what the journal knows of each one, and checked access to the flash.
 
-Nothing here knows what a record means.  Sectors are used in physical order, round and round, so
-wear is even without a table; those that failed, or that hold something nobody could read, are
-stepped over (``out_of_use``) and never erased.
+Nothing here knows what a record means.  Sectors are used in physical order, round and round, so wear is even
+without a table; sectors that failed, or whose content is unreadable, are skipped (``out_of_use``) and never
+erased.
 """
 
 from array import array
@@ -48,7 +48,7 @@ class Sectors:
         return sector
 
     def retire(self, sector: int) -> None:
-        """Step over ``sector`` from now on."""
+        """Skip ``sector`` from now on."""
         self.out_of_use[sector] = 1
         self.ids[sector] = 0
 
@@ -61,7 +61,7 @@ class Sectors:
         return True
 
     def program(self, sector: int, view: memoryview, offset: int) -> bool:
-        """Program at most 256 bytes and read them back; True when they stand there."""
+        """Program at most 256 bytes and read them back; True when they were written correctly."""
         try:
             self._flash.writeblocks(sector, view, offset)
             check = self._check_view[: len(view)]
@@ -71,7 +71,7 @@ class Sectors:
         return check == view
 
     def erase(self, sector: int) -> bool:
-        """Erase and look: True when every byte reads 0xFF."""
+        """Erase and check: True when every byte reads 0xFF."""
         try:
             self._flash.ioctl(_OP_ERASE, sector)
             for offset in range(0, SECTOR_BYTES, RECORD_MAX):

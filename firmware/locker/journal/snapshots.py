@@ -1,8 +1,8 @@
 """Snapshots: which one counts, and when the next is due.
 
-A snapshot is a run of member records between a begin and an end.  The end says where its run
-began and how many members it has; it counts only when all of them can be read, so a snapshot
-that power cut off, or that has rotted, is passed over and an older one taken.
+A snapshot is a run of member records between a begin and an end.  The end says where its run began and how
+many members it has; it counts only when all of them can be read, so a snapshot that a power cut interrupted,
+or with corrupt members, is skipped and an older one taken.
 """
 
 import struct
@@ -61,5 +61,5 @@ def due_after(usable: int, size: int) -> int:
 
 
 def reserve(usable: int) -> int:
-    """Sectors that only a snapshot may enter, so that one can always be written."""
+    """Number of sectors reserved for a snapshot, so that one can always be written."""
     return usable // 4

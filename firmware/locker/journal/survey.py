@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 
 _BLANK = const(0)
-_SCRAP = const(1)  # next to nothing: to be erased at its turn
+_SCRAP = const(1)  # almost blank: to be erased when its turn comes
 _UNKNOWN = const(2)
 _UNREADABLE = const(3)
 
 
 def read_headers(sectors: "Sectors", reader: "Reader", report: "Recovery", found: "Found") -> None:
-    """Find head and epoch; tell a journal from a blank partition and from what is not ours."""
+    """Find head and epoch; distinguish a journal from a blank partition and from foreign data."""
     blank = newer = other_size = headed = head_id = 0
     unopened: list[int] = []
     for sector in range(sectors.count - 1, -1, -1):
@@ -60,7 +60,7 @@ def read_headers(sectors: "Sectors", reader: "Reader", report: "Recovery", found
 
 
 def _judge_headless(headed: int, free: int, report: "Recovery") -> None:
-    """No sector of a log can be read: is it that nothing was ever written, or that all is gone?"""
+    """No sector of a log can be read: decide whether nothing was ever written, or all is lost."""
     if free and not report.skipped_sectors:
         report.state = FRESH
     elif headed:
@@ -86,15 +86,15 @@ def _read_header(
 
 
 def _without_header(sectors: "Sectors", reader: "Reader", sector: int, found: "Found") -> int:
-    """What lies in a sector that has no valid header: one of the constants above."""
+    """The content of a sector without a valid header: one of the constants above."""
     view = reader.view
     if not sectors.read(sector, view):
         return _UNREADABLE
     if layout.is_blank(view, 0, layout.SECTOR_BYTES):
         found.first_blank = sector
         return _BLANK
-    # A header that power cut off has nothing behind it; the byte in which that happened may have
-    # more bits set than it was to have. Elsewhere a single byte is a rotten cell.
+    # A header interrupted by a power cut has blank flash behind it; in the byte at the cut more bits may be
+    # set than intended. Elsewhere a single non-blank byte is a corrupt cell.
     started = reader.buf[0] & layout.MAGIC == layout.MAGIC
     started = started or layout.nearly_blank(view, 0, layout.HEADER_BYTES)
     if started and layout.nearly_blank(view, layout.HEADER_BYTES, layout.SECTOR_BYTES):
@@ -103,7 +103,7 @@ def _without_header(sectors: "Sectors", reader: "Reader", sector: int, found: "F
 
 
 def _rotten_opening(reader: "Reader", seed: int) -> "Opening | None":
-    """An opening with one rotten bit; one that was never written stays ``None``."""
+    """An opening with one corrupt bit, repaired; ``None`` if it was never written."""
     if layout.is_blank(reader.view, layout.HEADER_BYTES, layout.FIRST):
         return None
     return repair_opening(reader.buf, seed)
@@ -112,7 +112,7 @@ def _rotten_opening(reader: "Reader", seed: int) -> "Opening | None":
 def _settle_unopened(
     sectors: "Sectors", reader: "Reader", sector: int, head_id: int, report: "Recovery", found: "Found"
 ) -> None:
-    """A header without a valid opening: made ready, or cut off while it was opened, or rotten."""
+    """Judge a header without a valid opening: made ready, cut off while being opened, or corrupt."""
     view = reader.view
     sector_id = sectors.ids[sector]
     sectors.ids[sector] = 0
@@ -129,7 +129,7 @@ def _settle_unopened(
 
 
 def free_half_erased(sectors: "Sectors", reader: "Reader", report: "Recovery", found: "Found") -> None:
-    """The head names the sector that was to be erased; unless it is ready, power went meanwhile."""
+    """Free the sector that the head names as to be erased; unless it is ready, power failed then."""
     target = -1
     reader.start(found.head, layout.FIRST)
     while reader.next():

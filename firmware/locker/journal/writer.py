@@ -1,13 +1,13 @@
 """Writing: the head of the log, the sector made ready behind it, the marks in between.
 
-Every write is one ``writeblocks`` of at most 256 bytes that is read back; a record counts once it
-stands there with its CRC.  Order makes the rest safe: an erase is announced in the log before it
-starts, a sector gets its header after the erase and its opening when the log moves in, and the
-sector before is sealed after that.
+Every write is one ``writeblocks`` of at most 256 bytes that is read back; a record counts once it is on the
+flash with its CRC.  The order of writes makes the rest safe: an erase is announced in the log before it
+starts, a sector gets its header after the erase and its opening when the log moves in, and the sector before
+is sealed after that.
 
 A sector is erased only when the log needs it again, only when the newest complete snapshot makes
 it superfluous, and, as long as there is another way, only when the host has acknowledged its
-events.  When there is none the oldest events give way, and a LOST record says which.
+events.  Otherwise the oldest events are given up, and a LOST record says which.
 """
 
 import struct
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from .sectors import Sectors
 
 
-_TRIES_MAX = const(32)  # sectors in a row that will not erase, 45 ms each: the watchdog must not bite first
+_TRIES_MAX = const(32)  # failed erases in a row, 45 ms each: the watchdog must not fire first
 
 
 class JournalFull(Exception):
-    """No sector may be given up: a snapshot is due, or the one being written is too large."""
+    """No sector can be freed: a snapshot is due, or the one being written is too large."""
 
 
 class JournalFailed(Exception):
@@ -51,20 +51,18 @@ class Writer:
         self.at = layout.END  # where the next record goes in the head
         self.keep_id = 0  # sectors from this id on must not be erased
         self.in_snapshot = False
-        self.snapshot_end = 0  # offset of the last one that ends in the head, 0: none
+        self.snapshot_end = 0  # offset of the last snapshot's end in the head, 0: none
         self._records = 0  # in the head
         self._sealed = True  # there is no head, or it has its seal
         self._seed = self._base_seq = self._base_time = 0
-        self._dropped = 0  # events up to here were given up for room, and that is recorded
-        self._lost: list[
-            tuple[int, int]
-        ] = []  # (first, last) of events that are gone, until a LOST record says so
+        self._dropped = 0  # events up to here were given up for room, as recorded
+        self._lost: list[tuple[int, int]] = []  # (first, last) of lost events that no LOST record reports yet
         self._next_id = 1
 
     def begin(self, found: "Found", epoch: int) -> None:
         """Begin a journal in a blank sector, or in one that has its header already.
 
-        Nothing is erased, unless that sector cannot be written: then the next one, blank as well.
+        Nothing is erased, unless that sector cannot be written: then the next one is, which is blank too.
         """
         self.epoch = epoch
         self.keep_id = 1
@@ -75,7 +73,7 @@ class Writer:
             self.make_ready()
 
     def resume(self, found: "Found", reader: "Reader") -> None:
-        """Go on where the log was found to end; say in it what is torn and which events are lost."""
+        """Continue at the end of the log; record in it what is torn and which events are lost."""
         self.head, self._ready, self._next_id = found.head, found.ready, found.next_id
         self._lost = found.gaps
         self.keep_id = found.first_id
@@ -93,7 +91,7 @@ class Writer:
         self._dropped = found.dropped
 
     def ready(self) -> bool:
-        """True when the next sector is erased and nothing waits to be told."""
+        """True when the next sector is erased and no loss waits to be recorded."""
         return self._ready >= 0 and not self._lost
 
     def grown(self) -> int:
@@ -131,7 +129,7 @@ class Writer:
         raise JournalFailed("three sectors in a row cannot be written")
 
     def _program(self, kind: int, payload: "Payload", place: int, delta_s: int) -> bool:
-        """One record into the head; True when it stands there."""
+        """Program one record into the head; True when it was written correctly."""
         size = layout.pack_record(self._buf, self._view, kind, payload, place, delta_s, self._seed)
         at = self.at
         self.at = at + size
@@ -175,7 +173,7 @@ class Writer:
         return True
 
     def _seal(self) -> None:
-        """Sum up the head in its last 32 bytes; without them it would be walked at every start."""
+        """Write the head's summary into its last 32 bytes, so that a start need not walk through it."""
         crc = 0
         for offset in range(0, layout.SEAL_AT, layout.RECORD_MAX):
             part = self._view[: min(layout.RECORD_MAX, layout.SEAL_AT - offset)]

@@ -16,7 +16,7 @@ class Backoff:
         self._span_s = first_s
 
     def reset(self) -> None:
-        """The last try was good: start short again."""
+        """The last try succeeded: start short again."""
         self._span_s = self._first_s
 
     def next_s(self) -> float:

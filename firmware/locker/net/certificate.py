@@ -1,19 +1,19 @@
-"""From when to when a certificate is valid, read from its DER (RFC 5280, 4.1).
+"""The period in which a certificate is valid, read from its DER (RFC 5280, 4.1).
 
-mbedTLS has parsed the same bytes before and refuses what is malformed, so this only finds its way: it
-checks nothing, and raises anything for what is no certificate.
+mbedTLS has parsed the same bytes before and refuses malformed ones, so this only looks for the dates: it
+checks nothing, and may raise any exception for other bytes.
 """
 
 from micropython import const
 
-_VERSION = const(0xA0)  # the optional [0] at the beginning of what is signed
+_VERSION = const(0xA0)  # the optional [0] at the beginning of the signed part
 _UTC_TIME = const(0x17)  # two digits for the year: 1950 to 2049
 _DAYS_TO_1970 = const(719468)  # from 0000-03-01, where years that begin in March begin
 
 
 def validity(der) -> tuple:
-    """``(not before, not after)`` in Unix seconds; both are good seconds themselves."""
-    at = _content(der, _content(der, 0)[0])[0]  # within the certificate, within what is signed
+    """``(not before, not after)`` in Unix seconds; both are inclusive."""
+    at = _content(der, _content(der, 0)[0])[0]  # enter the certificate, then its signed part
     if der[at] == _VERSION:
         at = _content(der, at)[1]
     for _ in range(3):  # serial number, algorithm, issuer
@@ -23,7 +23,7 @@ def validity(der) -> tuple:
 
 
 def _content(der, at: int) -> tuple:
-    """Begin and end of what the element at ``at`` holds (X.690, 8.1)."""
+    """Begin and end of the content of the element at ``at`` (X.690, 8.1)."""
     length = der[at + 1]
     at += 2
     if length & 0x80:

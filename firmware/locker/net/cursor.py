@@ -1,7 +1,8 @@
 """Which events go to the host next: a cursor in the journal, and when it goes back.
 
-It goes back to what the host has acknowledged with every new connection, to what the host asks for again,
-and, a batch at a time, when the host has been silent for too long.  What follows is then sent again.
+It goes back at every new connection, to the host's last acknowledgement; when the host asks for events again;
+and, a batch at a time, when the host has been silent for too long.  The events from there on are then sent
+again.
 """
 
 from time import ticks_diff, ticks_ms
@@ -9,16 +10,16 @@ from time import ticks_diff, ticks_ms
 from micropython import const
 
 BATCH_EVENTS = const(24)  # of at most 170 bytes of JSON each, and only as many as fit the packet
-# Sent again when the host asks: more would mostly be what it has, and a host that is behind would drown in
-# it.  It asks on for what is still missing.
+# Sent again when the host asks: more would mostly be events that it has, and would overload a slow host.  It
+# asks again for what is still missing.
 _STRETCH_EVENTS = const(1024)
 _HOST_WINDOW_EVENTS = const(4096)  # sent and not acknowledged by the host
 _STALL_MOST_MS = const(900_000)
-_PROBES = const(8)  # a host that lives misses a few, one that is gone is not to be bothered for long
+_PROBES = const(8)  # a running host may miss a few; a host that is down needs fewer tries
 
 
 class Cursor:
-    """``seq`` is the newest event sent, or the last before what is to be sent again.
+    """``seq`` is the newest event sent, or the one before the events to be sent again.
 
     After ``stall_s`` without an acknowledgement of what was sent, one batch of it is sent again, and all
     once that is acknowledged.  After ``_PROBES`` such tries it waits twice as long each time, up to 15
@@ -29,14 +30,14 @@ class Cursor:
         self.seq = 0
         self._journal = journal
         self._edge = 0  # newest seq sent, while a stretch is being sent again
-        self._stretch_end = 0  # of the stretch being sent again, 0: none
+        self._stretch_end = 0  # last seq of the stretch being sent again, 0: none
         self._acknowledged = 0  # as last seen in the journal
         self._moved_ms = 0  # when the host last acknowledged something, or the cursor went back
         self._stall_first_ms = self._stall_ms = stall_s * 1000
         self._probes = 0  # the host is silent: one batch at a time, to see whether it is back
 
     def begin(self):
-        """A new connection: whatever is not acknowledged may have been lost."""
+        """A new connection: events without acknowledgement may be lost."""
         self._go_back(self._journal.acknowledged)
         self._acknowledged = self._journal.acknowledged
         self._probes = 0
@@ -47,7 +48,7 @@ class Cursor:
         self._repeat(max(seq - 1, self._journal.acknowledged), _STRETCH_EVENTS)
 
     def is_stalled(self):
-        """Notice what the host acknowledged; true, once each time, when it has been silent for too long."""
+        """Take note of acknowledgements; true once each time the host has been silent for too long."""
         acknowledged = self._journal.acknowledged
         if acknowledged != self._acknowledged:
             self._acknowledged = acknowledged
@@ -67,7 +68,7 @@ class Cursor:
         return False
 
     def may_send(self):
-        """Whether there is an event to send, and the host may be sent it yet."""
+        """Whether there is an event to send, within the window for unacknowledged ones."""
         if self._stretch_end:
             return True
         ahead = BATCH_EVENTS if self._probes else _HOST_WINDOW_EVENTS
@@ -89,6 +90,6 @@ class Cursor:
         """Send ``count`` events after ``seq`` again, then go on where we are."""
         self._moved_ms = ticks_ms()
         edge = max(self._edge, self.seq)
-        if seq < edge:  # what was not sent yet will be
+        if seq < edge:  # events that were never sent follow later
             self._edge, self.seq = edge, seq
             self._stretch_end = min(seq + count, edge)

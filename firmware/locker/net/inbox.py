@@ -1,9 +1,9 @@
-"""What arrives from the host: believed or not, and then handed on.
+"""Messages from the host: verified, then handed on.
 
-A frame is believed when its MAC is right for the topic it came on (checked on the bytes, before
-anything is parsed), it fits the table of ``messages.py``, its counter rises and it has not expired.
-What is not believed has no effect but a count, reported as ``EV_REJECTED`` at a bounded rate: a
-report is a record in the journal, and nobody on the network may fill the journal.
+A frame is accepted when its MAC is right for the topic it came on (checked on the bytes, before anything is
+parsed), it fits the table of ``messages.py``, its counter rises and it has not expired.  Any other frame is
+only counted, and the counts are reported as ``EV_REJECTED`` at a bounded rate: a report is a record, and
+nobody on the network may fill the journal.
 """
 
 from time import ticks_diff
@@ -30,7 +30,7 @@ from .messages import (
 )
 
 _REPORT_FIRST_MS = const(60_000)
-_REPORT_MOST_MS = const(3_600_000)  # an ongoing flood: some 30 reports a day, of each reason
+_REPORT_MOST_MS = const(3_600_000)  # for a continuing flood: some 30 reports a day, of each reason
 _COUNT_MAX = const(65535)
 
 
@@ -38,11 +38,11 @@ class Inbox:
     """Takes messages of the topics ``prefix`` + "ack" and "commands".
 
     ``sink(event)`` gets the core's events, and for the shell ``("ack", epoch, seq)``, ``("time", body)`` and
-    ``("failed", n, id)`` of a command that a fault of ours broke off.  ``counter()`` is the newest command
+    ``("failed", n, id)`` of a command that a fault of ours stopped.  ``counter()`` is the newest command
     counter in the journal, ``failed()`` the id of the command that failed last, ``now()`` as in
-    ``core/events.py``.  ``reply(id, result)`` answers a command that is refused here; ``again(seq)`` is
-    told to send the events from ``seq`` on once more; ``answers(nonce)`` says whether we asked for the
-    time with this nonce a moment ago, and says so once.
+    ``core/events.py``.  ``reply(id, result)`` answers a command that is refused here; ``again(seq)`` is told
+    to send the events from ``seq`` on once more; ``answers(nonce)`` is true, once, if we asked for the time
+    with this nonce a moment ago.
     """
 
     def __init__(self, prefix, device_key, journal, sink, counter, failed, now, reply, again, answers):
@@ -65,7 +65,7 @@ class Inbox:
     def message(self, topic: str, payload, retained: bool) -> None:
         """One message as ``Client`` gives it.
 
-        Nothing for a locker is ever retained; amqtt 0.12 returns what the locker itself retained.
+        Retained messages are ignored: none is for a locker, and amqtt 0.12 sends a locker its own back.
         """
         if retained:
             return
@@ -84,14 +84,14 @@ class Inbox:
                 self._reply(refused.command_id, R_NAMES[refused.reason])
 
     def report(self) -> None:
-        """Hand on the counts of what was not believed, if any and if it is time; call it often."""
+        """Report the counts of refused frames, if there are any and it is time; call it often."""
         if not any(self._counts):
             return
         now_ms = self._now()[0]
         waited_ms = ticks_diff(now_ms, self._reported_ms)
         if 0 <= waited_ms < self._report_after_ms:
             return
-        # A flood that goes on is reported ever more seldom; after a quiet time, at once again.
+        # A continuing flood is reported less and less often; after a quiet time, at once again.
         quiet = not 0 <= waited_ms < 2 * self._report_after_ms
         self._report_after_ms = _REPORT_FIRST_MS if quiet else min(2 * self._report_after_ms, _REPORT_MOST_MS)
         self._reported_ms = now_ms
@@ -117,9 +117,10 @@ class Inbox:
     def _on_command(self, body: dict) -> None:
         newest = max(self._taken, self._counter())
         if body["n"] <= newest:
-            # The newest one again is most likely the broker's doing (QoS 1): it has been answered.
+            # The newest counter again is most likely a repetition by the broker (QoS 1): it has been
+            # answered.
             raise Refused(R_STALE, body["id"] if body["n"] < newest else "")
-        if body["id"] == self._failed():  # sent again by the host itself, which has not heard of it yet
+        if body["id"] == self._failed():  # the host itself sends it again, since it has no answer yet
             raise Refused(R_FAILED, body["id"])
         _, epoch_s, trust = self._now()
         if body["cmd"] == "time":
@@ -128,8 +129,8 @@ class Inbox:
                 raise Refused(R_NOT_ASKED, body["id"])
         elif epoch_s > body["exp"]:
             raise Refused(R_EXPIRED, body["id"])
-        # With only a floor for the time, an expired command may look young.  What can be repaired
-        # is taken all the same (its counter keeps it from being replayed); a door is not opened.
+        # With only a floor for the time, an expired command may look young.  Commands whose effect can be
+        # undone are still taken (the counter prevents a replay); a door is not opened.
         if body["cmd"] == "open" and trust != TRUST_SET:
             raise Refused(R_NO_TIME, body["id"])
         self._taken = body["n"]
@@ -139,6 +140,7 @@ class Inbox:
             for event in core_events(body):
                 self._sink(event)
         except Exception:
-            # The broker sends it again after the restart: it must find its counter spent, or that never ends.
+            # The broker sends it again after the restart: its counter must be spent then, or the restarts
+            # never end.
             self._sink(("failed", body["n"], body["id"]))
             raise

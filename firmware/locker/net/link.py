@@ -11,23 +11,23 @@ _JOIN_MS = const(20_000)  # association and DHCP; slow access points take some t
 POLL_MS = const(250)  # between two looks at the interface
 _RETRY_FIRST_S = const(2)
 _RETRY_MOST_S = const(120)
-FOR_EVER_S = const(3600)  # of a task that has nothing to do, and must not end: that would be a fault
+FOR_EVER_S = const(3600)  # sleep of a task without work, whose end would count as a fault
 
-# RuntimeError is what the port makes of an error of the driver's that it has no word for
-# (``ports/esp32/network_common.c``, ``esp_exceptions_helper``).
+# The port raises RuntimeError for driver errors without a text (``ports/esp32/network_common.c``,
+# ``esp_exceptions_helper``).
 _REFUSALS = (OSError, RuntimeError)
 
 
 class WifiLink:
     """A station on one access point's network; ``hostname`` is what DHCP servers list it as.
 
-    The driver is set up once in the life of the chip: when it found no memory, a second try meets the netif
-    of the first, at which ESP-IDF aborts (``ports/esp32/network_wlan.c``, ``esp_initialise_wifi``).  So that
-    failure is told, and the locker serves without a network until it is restarted.
+    The driver is set up once in the life of the chip: if it found no memory, a second try finds the netif of
+    the first, and ESP-IDF aborts (``ports/esp32/network_wlan.c``, ``esp_initialise_wifi``).  So the failure
+    is reported, and the locker serves without a network until it is restarted.
     """
 
     def __init__(self, ssid: str, password: str, hostname: str, report=print):
-        """``report(text)`` hears when there will be no Wi-Fi."""
+        """``report(text)`` is called when there will be no Wi-Fi."""
         network.hostname(hostname)
         self._wlan = None
         self._ssid = ssid
@@ -37,7 +37,7 @@ class WifiLink:
         except _REFUSALS as error:
             print(error)
             report("wi-fi: the driver did not start")
-        self._activate()  # takes its memory now, while there is some in one piece
+        self._activate()  # takes its memory now, while a large free block exists
 
     def _activate(self) -> bool:
         if self._wlan is None:
@@ -55,7 +55,7 @@ class WifiLink:
         return self._wlan.ifconfig()[3] if self.is_up() else ""
 
     def rssi(self) -> int:
-        """How strong the access point is heard, in dBm; 0 while there is none."""
+        """The access point's signal strength in dBm; 0 while there is none."""
         try:
             return self._wlan.status("rssi") if self.is_up() else 0
         except _REFUSALS:  # the access point dropped us; the port does not know yet
@@ -92,6 +92,6 @@ class WifiLink:
 
     def _leave(self) -> None:
         try:
-            self._wlan.disconnect()  # or the driver's own retries disturb the next ``connect``
+            self._wlan.disconnect()  # otherwise the driver's own retries disturb the next ``connect``
         except _REFUSALS:
             pass  # there was nothing to leave

@@ -1,11 +1,11 @@
 """The Ethernet link (``ports.Link``): a PHY such as the LAN8720 beside an ESP32, or a W5500 on SPI.
 
-The interface is made once in the life of the chip.  The port makes its netif before it looks for the
-Ethernet chip, and ESP-IDF refuses a second one (``ports/esp32/network_lan.c``, ``get_lan``): made again after
-a failure it panics as soon as that chip answers.  So a failure is told and stays until the board is
-restarted; the locker serves without.  After a soft reset the port gives the interface that it has, whatever
-is asked for; a W5500 has lost its interrupt by then (``machine_pins_deinit``), and a packet is found within
-a second.
+The interface is made once in the life of the chip.  The port makes its netif before it looks for the Ethernet
+chip, and ESP-IDF refuses a second one (``ports/esp32/network_lan.c``, ``get_lan``): if it is made again after
+a failure, ESP-IDF panics as soon as that chip answers.  So a failure is reported and lasts until the board is
+restarted; the locker serves offline.  After a soft reset the port returns the existing interface, whatever
+the arguments; a W5500 has lost its interrupt then (``machine_pins_deinit``), and a packet is noticed within a
+second.
 """
 
 import asyncio
@@ -21,8 +21,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .. import ports
 
-# Negotiation and DHCP take some seconds; ESP-IDF repeats DHCP by itself.  What it does not mend is a
-# negotiation that broke off: then the interface is stopped and started, at first after half a minute.
+# Negotiation and DHCP take some seconds; ESP-IDF repeats DHCP by itself.  But it does not repair a failed
+# negotiation: then the interface is stopped and started, for the first time after half a minute.
 _RETRY_FIRST_S = const(30)
 _RETRY_MOST_S = const(600)
 
@@ -34,7 +34,7 @@ def _pin(number: int):
 
 
 def _rmii(wiring):
-    """What ``network.LAN`` wants to know of a PHY."""
+    """The arguments of ``network.LAN`` for a PHY."""
     return {
         "mdc": Pin(wiring["mdc"]),
         "mdio": Pin(wiring["mdio"]),
@@ -46,7 +46,7 @@ def _rmii(wiring):
 
 
 def _spi(wiring):
-    """... of a W5500.  It has no address, the port wants one; the clock is the port's, 20 MHz."""
+    """The same for a W5500.  It has no address, but the port wants one; the clock is the port's, 20 MHz."""
     return {
         "spi": SPI(wiring["spi"], sck=Pin(wiring["sck"]), mosi=Pin(wiring["mosi"]), miso=Pin(wiring["miso"])),
         "cs": Pin(wiring["cs"]),
@@ -62,8 +62,8 @@ class LanLink:
     def __init__(self, wiring, hostname: str, report):
         """``wiring``: the configuration's ``network``.
 
-        ``report(text)`` hears when there will be no Ethernet, and why.  The chip is powered and looked for
-        at once, at start, when nobody waits yet.
+        ``report(text)`` is called with the reason when there will be no Ethernet.  The chip is powered and
+        probed here, at start, when nobody waits yet.
         """
         network.hostname(hostname)
         self._lan: ports.Interface | None = None
@@ -88,7 +88,7 @@ class LanLink:
         return self._lan.ifconfig()[3] if self._lan is not None and self._lan.isconnected() else ""
 
     def rssi(self) -> int:
-        """0: a wire has no strength."""
+        """0: a wire has no signal strength."""
         return 0
 
     async def run(self) -> None:
@@ -105,11 +105,11 @@ class LanLink:
                 self._lan.active(False)
 
     async def _came_up(self, patience_s: float) -> bool:
-        """Whether it has a link and an address; the interface listens for the cable all the while."""
+        """Wait for a link and an address; true if they came.  The interface watches the cable meanwhile."""
         try:
             self._lan.active(True)  # does nothing while it is
         except OSError:
-            pass  # tried again when the patience has run out
+            pass  # tried again when this wait is over
         left_ms = 1000 * patience_s
         while not self._lan.isconnected():
             if left_ms <= 0:

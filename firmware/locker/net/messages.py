@@ -1,9 +1,9 @@
-"""What the host may say: one table of commands, their fields, types and bounds.
+"""The host's messages: one table of commands, their fields, types and bounds.
 
-``parse`` takes the JSON of a frame whose MAC was found right and gives a dict that fits the table,
-or raises ``Refused``: after it nothing needs to be looked at twice.  Unknown fields are refused, for
-a command half understood must not be half executed.  ``core_events`` turns a command into the
-events of ``core/events.py``.
+``parse`` takes the JSON of a frame whose MAC was found right and gives a dict that fits the table, or raises
+``Refused``: after it no field needs another check.  Unknown fields are refused, since a command that is only
+half understood must not be half executed.  ``core_events`` turns a command into the events of
+``core/events.py``.
 """
 
 import json
@@ -21,19 +21,19 @@ BODY_BYTES_MAX = const(4096)  # ``consigne/protocol/messages.py``: the host send
 _BRACKETS_MAX = const(200)
 _COMMAS_MAX = const(1200)
 
-# --- why a frame or a command was not believed: EV_REJECTED's reason, and the word in a reply -----
+# --- why a frame or a command was refused: EV_REJECTED's reason, and the word in a reply -----
 R_TOPIC = const(1)  # not one of ours
-R_MAC = const(2)  # not a frame, or not one that the host sealed for this topic
+R_MAC = const(2)  # no frame, or without the host's MAC for this topic
 R_SIZE = const(3)  # more bytes, brackets or commas than a locker takes
 R_JSON = const(4)
 R_FIELDS = const(5)  # one missing, unknown, of a wrong type or out of bounds
 R_UNKNOWN = const(6)  # no such command
 R_STALE = const(7)  # a counter that does not rise: replayed, or overtaken by a later command
 R_EXPIRED = const(8)
-R_NO_TIME = const(9)  # would open a door, and nobody knows whether it expired
+R_NO_TIME = const(9)  # would open a door, but without a clock nobody knows whether it has expired
 R_BEYOND = const(10)  # acknowledges an event that was never sent
-R_NOT_ASKED = const(11)  # answers no open time question of ours
-R_FAILED = const(12)  # the command that was last broken off by a fault of ours: not tried once more
+R_NOT_ASKED = const(11)  # no answer to an open question of ours for the time
+R_FAILED = const(12)  # the last command that a fault of ours stopped: not tried again
 R_NAMES = (
     "",
     "topic",
@@ -68,14 +68,13 @@ parcel text:1:40
 may_be_parcel text:0:40
 grant (u32,u32,u32,role,action,u16,u16,u8,hex:16,may_be_parcel)"""
 
-# Every command's fields; the host's half is ``consigne/protocol/messages.py``, tested against this.  Text
-# takes no heap on a device: what a command needs is made of it when it comes.
-#   epoch: of ``timekeeping``, ``EARLIEST_S`` to ``LATEST_S``; offset: of local time, in seconds
-#   grant: as ``records.spec(GRANT)``
-#   size: 0 any, 1 to 4 S to XL, 16 more: a low compartment, please
-#   set: rows of name and value, ``orders.SETTINGS``; text: rows of language and "first line|second line"
-#   time: the answer to the question with this nonce; local time is UTC + offset_s until next_s (0: for ever),
-#   from then on UTC + next_offset_s
+# Every command's fields; the host's half is ``consigne/protocol/messages.py``, tested against this.  As a
+# text it takes no heap on a device; a command's row is parsed when the command comes.    epoch: of
+# ``timekeeping``, ``EARLIEST_S`` to ``LATEST_S``; offset: of local time, in seconds   grant: as
+# ``records.spec(GRANT)``   size: 0 any, 1 to 4 S to XL, 16 more: a low compartment, please   set: rows of
+# name and value, ``orders.SETTINGS``; text: rows of language and "first line|second line"   time: the answer
+# to the question with this nonce; local time is UTC + offset_s until next_s (0: for ever),   from then on UTC
+# + next_offset_s
 ENVELOPE = "id=text:1:36 n=seq exp=epoch cmd=text:1:16"
 ACK = "epoch=u32 seq=u32"
 _COMMANDS = """again seq=seq
@@ -90,7 +89,7 @@ release door=door
 reserve door=door until=epoch parcel=parcel
 revoke parcels=64*(parcel,epoch) nonces=64*(u32,epoch) holders=16*(role,action,u16,u16)
 time t=epoch offset_s=offset next_s=u32 next_offset_s=offset nonce=u32"""
-# Those that become several events; the others are for ``core/orders.py`` as they are.
+# Commands that become several events; the others go unchanged to ``core/orders.py``.
 _FOLLOWED = ("again", "grants", "revoke", "time")
 _REVOKED = (
     (records.REVOKE_PARCEL, "parcels"),
@@ -109,7 +108,7 @@ class Refused(Exception):
 
 
 def _row(table: str, name: str):
-    """What stands behind a name in a table; None when it is not there."""
+    """The text after a name in a table; None if the name is missing."""
     for line in table.split("\n"):
         first, _, rest = line.partition(" ")
         if first == name:
@@ -178,7 +177,7 @@ def parse_object(data) -> dict:
         if data.count(b"[") + data.count(b"{") > _BRACKETS_MAX or data.count(b",") > _COMMAS_MAX:
             raise Refused(R_SIZE)
         body = json.loads(str(data, "utf-8"))
-    except MemoryError:  # raised on, the broker would send it again and again
+    except MemoryError:  # if this error were raised, the broker would send the message for ever
         raise Refused(R_SIZE)
     except ValueError:
         body = None
@@ -188,7 +187,7 @@ def parse_object(data) -> dict:
 
 
 def _check(body: dict, table: dict, command_id: str) -> None:
-    """Refuse a body that has not the fields of ``table`` exactly."""
+    """Refuse a body whose fields are not exactly those of ``table``."""
     if len(body) != len(table) or not all(name in body and fits(table[name], body[name]) for name in table):
         raise Refused(R_FIELDS, command_id)
 
@@ -219,11 +218,11 @@ def parse_command(data) -> dict:
 
 
 def core_events(body: dict):
-    """Yield what a parsed command asks for, as events for the controller, in order.
+    """Yield the events of a parsed command for the controller, in order.
 
-    A command that the core does not answer for by itself ends with ``EV_COMMAND``: its counter is
-    journaled and its reply sent only after all it asked for has been done.  ``("time", body)`` is for
-    the shell, which owns the clock and then gives the core the same body as an ``EV_ORDER``.
+    A command that the core does not answer by itself ends with ``EV_COMMAND``: its counter is journaled and
+    its reply sent only after all its events were handled.  ``("time", body)`` is for the shell, which owns
+    the clock and then gives the core the same body as an ``EV_ORDER``.
     """
     name = body["cmd"]
     if name == "open":

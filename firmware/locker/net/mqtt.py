@@ -1,8 +1,8 @@
 """The MQTT client: one connection kept up, QoS 1 pipelined through a window of unacknowledged packets.
 
-It keeps no outbox.  After a broken connection nothing is sent again from here, for what must not
-be lost lies in the journal and is read again from there; so a packet in flight when the connection
-broke is simply forgotten, its id free for the next one.
+It keeps no outbox.  After a broken connection this client sends nothing again, since data that must not be
+lost is in the journal and is read again from there.  So a packet in flight when the connection broke is
+dropped, and its id is free.
 """
 
 import asyncio
@@ -17,11 +17,11 @@ from .mqtt_conversation import ServerRefused
 
 _LOOK_S = const(1)  # between two looks at the state of link and connection
 _LINK_POLL_S = 0.25
-_IDLE_WAIT_S = const(120)  # a keypad mashed for longer than this does not keep the locker offline
+_IDLE_WAIT_S = const(120)  # a keypad in use for longer than this does not keep the locker offline
 
 
 class Settings:
-    """Where and as whom to connect, and how patiently.
+    """Server, credentials and timeouts of the connection.
 
     ``host`` is also the name that the server's certificate must bear; ``tls`` is a ``tls.Tls`` or
     ``None``.  ``keepalive_s`` (4 to 1,200) bounds how long a dead connection
@@ -58,10 +58,10 @@ class Settings:
 class Client:
     """One MQTT connection, made again whenever it breaks, for as long as ``run`` runs.
 
-    ``link`` is a ``ports.Link``, ``resolver`` has ``async address(host) -> str``.  ``is_idle()`` is
-    asked before a connection is made, for a TLS handshake stops an ESP32 for a moment: not while a
-    customer is at the door.  ``conversation`` holds the large buffers: it is made at boot, while the
-    heap is in one piece.  ``sweep()`` frees what nothing refers to any more, at once or soon.
+    ``link`` is a ``ports.Link``, ``resolver`` has ``async address(host) -> str``.  ``is_idle()`` is called
+    before a connection is made, since a TLS handshake blocks an ESP32 for a moment: not while a customer is
+    at the door.  ``conversation`` holds the large buffers: it is made at boot, while the heap is in one
+    piece.  ``sweep()`` collects garbage, at once or soon.
     """
 
     def __init__(self, settings, link, resolver, is_idle, conversation, sweep=gc.collect):
@@ -74,7 +74,7 @@ class Client:
         self.last_error = ""  # why the last try or connection ended, for status and people
 
     def attach(self, will_topic: bytes, will: bytes, topics, on_message) -> None:
-        """Once, before ``run``: the last will, what to subscribe to, and who gets what arrives.
+        """Once, before ``run``: set the last will, the subscriptions, and the handler of messages.
 
         ``on_message(topic: str, payload, retained)`` is a plain function; ``payload`` is a
         ``memoryview`` good until it returns, ``None`` for a message too long for the conversation.
@@ -95,20 +95,20 @@ class Client:
         return self._conversation.window.in_flight()
 
     def session(self) -> int:
-        """Counts connections: whoever sees it change starts again."""
+        """Number of the connection: a caller that sees it change starts again."""
         return self._conversation.session
 
     async def publish(self, topic: bytes, fill, retain=False) -> bool:
         """Send one QoS 1 packet as soon as the window has room for it.
 
-        ``fill(packet)`` is called when nothing is in the way any more, to ``put`` the payload that
-        is right at that moment; when it returns false nothing is sent, and so does this.  Returns
-        when the packet is with the network, not yet with the server.  Raises ``NotConnected``.
+        ``fill(packet)`` is called when the packet can be sent, to ``put`` the payload of that moment; if it
+        returns false, nothing is sent and this returns false too.  Returns when the packet is with the
+        network, not yet with the server.  Raises ``NotConnected``.
         """
         return await self._conversation.publish(topic, fill, retain)
 
     async def run(self) -> None:
-        """Connect, serve, reconnect; never returns.  Raises only what is a fault in the firmware."""
+        """Connect, serve, reconnect; never returns.  Raises only for a fault in the firmware."""
         settings = self._settings
         conversation = self._conversation
         backoff = Backoff(settings.retry_first_s, settings.retry_most_s)
@@ -129,8 +129,8 @@ class Client:
                 backoff.reset()
             # A retry with another date does not reset the backoff.
             wait_s = settings.retry_first_s if other_date else backoff.next_s()
-            # A socket whose connecting was cancelled is only closed when it is collected, and an
-            # ESP32 has a handful of them.
+            # A socket whose connecting was cancelled is closed only by garbage collection, and an ESP32 has
+            # few sockets.
             self._sweep()
 
     async def _wait_idle(self) -> None:
@@ -149,20 +149,20 @@ class Client:
         finally:
             was_up = self.is_up()
             task.cancel()
-            while not task.done():  # do not await: the task's CancelledError cannot be told from ours
+            while not task.done():  # not awaited: the task's CancelledError cannot be distinguished from ours
                 await asyncio.sleep(0)
             await conversation.close()
         return was_up
 
     async def _watch(self) -> None:
-        """Until the connection ends by itself, or is found dead or too slow to come up."""
+        """Watch until the connection ends by itself, or is found dead or too slow to come up."""
         conversation = self._conversation
         while True:
             try:
                 await asyncio.wait_for(conversation.ended.wait(), _LOOK_S)
                 return
             except asyncio.TimeoutError:  # noqa: UP041  MicroPython's is not the builtin
-                pass  # still there: look closer
+                pass  # still up: check it
             if not self._link.is_up():
                 conversation.fail(OSError("link down"))
             elif self.is_up():
@@ -175,7 +175,7 @@ class Client:
     async def _keep_alive(self) -> None:
         """Ping after half the keep-alive time without a byte in one direction; judge the silence.
 
-        A server that answers pings and acknowledges nothing of a full window would hold us for ever.
+        A server that answers pings but acknowledges no packet of a full window would block us for ever.
         """
         conversation = self._conversation
         keepalive_ms = self._settings.keepalive_s * 1000

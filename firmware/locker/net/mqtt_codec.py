@@ -1,9 +1,9 @@
 """Bytes from an MQTT 3.1.1 server to packets, without a socket; the other way is ``mqtt_packet.py``.
 
-``Decoder`` takes bytes as they arrive, however they were cut, and gives whole packets.  Only what
-a client with QoS 0 and 1 can receive is here.  Whatever the standard forbids a server to send
-raises ``ProtocolError`` with one reason; the connection is then of no more use [4.8].  Section
-numbers in brackets are those of the OASIS standard of 29 October 2014.
+``Decoder`` takes bytes as they arrive, however they were cut, and gives whole packets.  Only what a client
+with QoS 0 and 1 can receive is here.  Bytes that the standard forbids a server to send raise
+``ProtocolError`` with one reason; the connection must then be closed [4.8].  Section numbers in brackets are
+those of the OASIS standard of 29 October 2014.
 """
 
 from micropython import const
@@ -17,14 +17,14 @@ PINGRESP = const(13)
 E_TYPE = const(0)  # a packet only clients send, QoS 2, or a reserved type
 E_FLAGS = const(1)  # reserved bits of the first byte [2.2.2]
 E_LENGTH = const(2)  # a remaining length of more than four bytes [2.2.3]
-E_TOO_LONG = const(3)  # longer than this client is ready to skip
+E_TOO_LONG = const(3)  # longer than this client is willing to skip
 E_SIZE = const(4)  # the remaining length does not fit the kind of packet
 E_QOS = const(5)  # QoS 3, QoS 2 which was never asked for, or DUP with QoS 0 [3.3.1]
 E_TEXT = const(6)  # not UTF-8, a surrogate, or a null character [1.5.3]
 E_TOPIC = const(7)  # empty, or with a wildcard [3.3.2]
 E_PACKET_ID = const(8)  # zero [2.3.1]
 E_CODE = const(9)  # a reserved return code or acknowledge flag [3.2.2, 3.9.3]
-E_ORDER = const(10)  # a packet that may not come now; found by the client, not in here
+E_ORDER = const(10)  # a packet that is not allowed now; detected by the client, not here
 
 REASONS = (
     "packet type",
@@ -40,7 +40,7 @@ REASONS = (
     "order",
 )
 
-_SKIP_BYTES_MAX = const(1048576)  # nobody honest sends more to a locker
+_SKIP_BYTES_MAX = const(1048576)  # no honest server sends more to a locker
 
 
 class ProtocolError(Exception):
@@ -51,7 +51,7 @@ class ProtocolError(Exception):
         self.reason = reason
 
 
-# States of the decoder, which are also what it waits for.
+# States of the decoder: what it waits for.
 _FIRST = const(0)
 _LENGTH = const(1)
 _BODY = const(2)
@@ -124,7 +124,7 @@ class Decoder:
         return None
 
     def _check_length(self) -> None:
-        """Refuse a wrong size before its bytes arrive: a long one would only be awaited."""
+        """Refuse a wrong size before its bytes arrive: otherwise a long one would be waited for in vain."""
         kind = self._first >> 4
         length = self._length
         if kind == PUBLISH:
@@ -141,7 +141,7 @@ class Decoder:
             raise ProtocolError(E_SIZE)
 
     def _take_body(self, data) -> bool:
-        """Store what belongs to this packet and fits; true when its last byte has been seen."""
+        """Store this packet's bytes as far as they fit; true when its last byte has been seen."""
         count = min(len(data) - self._at, self._length - self._have)
         fits = min(count, len(self._buf) - self._have)
         if fits > 0:
@@ -206,7 +206,7 @@ def _packet_id(buf, at: int) -> int:
     return packet_id
 
 
-# What may follow these first bytes: no overlong forms, no surrogates, nothing beyond U+10FFFF.
+# The range allowed after these first bytes: no overlong forms, no surrogates, nothing beyond U+10FFFF.
 _SECOND = {0xE0: (0xA0, 0xBF), 0xED: (0x80, 0x9F), 0xF0: (0x90, 0xBF), 0xF4: (0x80, 0x8F)}
 
 
@@ -217,7 +217,7 @@ def utf8_ok(data) -> bool:
     ends of a system must agree on what a topic is, hence a check of our own [1.5.3].
     """
     need = 0  # continuation bytes still to come
-    low, high = 0x80, 0xBF  # what the next of them may be
+    low, high = 0x80, 0xBF  # the allowed range of the next of them
     for byte in data:
         if need:
             if not low <= byte <= high:

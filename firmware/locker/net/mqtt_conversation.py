@@ -1,6 +1,6 @@
-"""One MQTT connection from CONNECT to its end: what is said when, and who answers what.
+"""One MQTT connection from CONNECT to its end: the order of the packets and their answers.
 
-It knows nothing of waiting and trying again; that is ``mqtt.Client``'s.  Section numbers in
+It does not wait or try again; ``mqtt.Client`` does that.  Section numbers in
 brackets are those of the MQTT 3.1.1 standard.
 """
 
@@ -23,17 +23,17 @@ _CONNECTING = const(0)
 _SUBSCRIBING = const(1)
 _SERVING = const(2)
 
-# CPython's transports keep a reference to what they could not send at once, while the buffer is
-# used again; MicroPython's streams copy it.
+# CPython's transports keep a reference to bytes not yet sent, while the buffer is used again; MicroPython's
+# streams copy them.
 _COPY_ON_WRITE = sys.implementation.name == "cpython"
 
 
 class NotConnected(Exception):
-    """The connection a caller counted on is gone."""
+    """The connection that a caller wanted to use is gone."""
 
 
 class ServerRefused(Exception):
-    """The server said no; the text tells to what."""
+    """The server refused; the text says what."""
 
 
 class HandlerFailed(Exception):
@@ -44,9 +44,9 @@ class Conversation:
     """Its buffers are made once and serve one connection after the other.
 
     ``will_topic``, ``will`` (bytes), ``topics`` and ``on_message`` are set before ``run``; see
-    ``mqtt.Client.attach``.  ``heard_ms`` and ``sent_ms`` are the ticks of the last bytes of each
-    direction.  ``up`` is set while the server has accepted us and our subscriptions, ``ended`` when
-    the connection is of no more use.
+    ``mqtt.Client.attach``.  ``heard_ms`` and ``sent_ms`` are the ticks of the last bytes of each direction.
+    ``up`` is set while the server has accepted connection and subscriptions, ``ended`` when the connection is
+    dead.
 
     ``rx_bytes`` bounds a message that can be received; a longer one is acknowledged and handed on
     without its payload.  ``tx_bytes`` bounds one that can be sent.  ``window`` (1 to 1,000) is how many
@@ -65,14 +65,14 @@ class Conversation:
         self.heard_ms = self.sent_ms = self._full_ms = 0
         self._packet = Packet(tx_bytes)
         self._decoder = Decoder(rx_bytes)
-        self._arrived = memoryview(bytearray(_READ_BYTES))  # what was read last
+        self._arrived = memoryview(bytearray(_READ_BYTES))  # bytes of the last read
         self._lock = asyncio.Lock()  # held while the packet's buffer is in use
         self._reader = self._writer = None
         self._stage = _CONNECTING
-        self._began_ms = None  # when the server was asked to let us in
+        self._began_ms = None  # when the connecting began
 
     def fail(self, error) -> None:
-        """Call the connection dead: whoever waits on ``ended`` will close it."""
+        """Mark the connection as dead: the task that waits on ``ended`` will close it."""
         if self.error is None:
             self.error = error
         self.ended.set()
@@ -86,14 +86,14 @@ class Conversation:
         self._began_ms = None
 
     def connecting_ms(self) -> int:
-        """For how long the server has been asked to let us in; -1: not yet."""
+        """How long the connecting has taken; -1: it has not begun."""
         return -1 if self._began_ms is None else ticks_diff(ticks_ms(), self._began_ms)
 
     async def run(self, settings, resolver, wait_idle) -> None:
         """Connect and serve until the connection ends; never raises but when cancelled.
 
-        ``wait_idle()`` returns when nobody would notice that the handshake of TLS stops the chip; it is
-        asked when the address is known, which may take so long that a customer has come.
+        ``wait_idle()`` returns when nobody would notice that the TLS handshake blocks the chip; it is called
+        after the address is known, since that may take so long that a customer has come.
 
         ``error`` is then ``OSError``, ``EOFError``, ``ProtocolError``, ``ServerRefused``, or a fault.
         """
@@ -151,7 +151,7 @@ class Conversation:
         return 0 if self.window.free_count else ticks_diff(now_ms, self._full_ms)
 
     async def close(self) -> None:
-        """Close the socket and let go of whoever waits; ``run`` must have ended."""
+        """Close the socket and wake all waiting publishers; ``run`` must have ended."""
         self.up.clear()
         self.session += 1
         self.window.reset()
@@ -160,14 +160,15 @@ class Conversation:
             try:
                 await self._writer.wait_closed()
             except OSError:
-                pass  # it was broken: that is why it is being closed
+                pass  # it was broken already
             self._reader = self._writer = None
 
     async def publish(self, topic: bytes, fill, retain: bool) -> bool:
         """See ``mqtt.Client.publish``."""
         session = self.session
         while True:
-            # Not with the lock held: acknowledging what arrives needs it, and room comes from there.
+            # Without the lock: the receiving task needs it to acknowledge messages, and only that task makes
+            # room.
             while not self.window.free_count and session == self.session:
                 await self.window.wait_room()
             async with self._lock:
@@ -181,7 +182,7 @@ class Conversation:
         if not fill(self._packet):
             return False
         self.window.take()
-        self._full_ms = ticks_ms()  # means something only if this was the last free id
+        self._full_ms = ticks_ms()  # meaningful only if this was the last free id
         try:
             await self._send(self._packet.end_publish())
         except OSError:
@@ -231,7 +232,7 @@ class Conversation:
             self.sent_ms = ticks_ms()
             await self._writer.drain()
         except BaseException as error:
-            # Cancelled counts as well: part of a packet may be out, and nothing can follow it.
+            # Also when cancelled: part of a packet may have been sent, and nothing can follow it.
             if isinstance(error, ValueError):  # MicroPython's TLS, about the server's certificate
                 error = OSError("TLS: " + str(error))
             self.fail(error if isinstance(error, OSError) else OSError("a packet was cut short"))

@@ -20,9 +20,9 @@ _HEADER_ROOM = const(5)
 class Packet:
     """One outgoing packet in a buffer of ``bytes_max`` bytes made once and used for all.
 
-    A method named after a packet writes it and returns the ``memoryview`` to send, good until the
-    next packet is begun.  ``publish`` comes in two halves, so that the payload can be written in
-    place with ``put``.  Raises ``ValueError`` for what does not fit.
+    A method named after a packet writes it and returns the ``memoryview`` to send, valid until the next
+    packet is begun.  ``publish`` comes in two halves, so that the payload can be written in place with
+    ``put``.  Raises ``ValueError`` for what does not fit.
     """
 
     def __init__(self, bytes_max: int):
@@ -31,7 +31,7 @@ class Packet:
         self._publish_byte = _PUBLISH_BYTE
 
     def room(self) -> int:
-        """How many bytes ``put`` still takes."""
+        """How many more bytes ``put`` takes."""
         return len(self._view) - self.end
 
     def put(self, data) -> None:
@@ -43,7 +43,7 @@ class Packet:
         self.end = end
 
     def view(self, start: int):
-        """What was written from the position ``start``, an earlier value of ``end``, until now."""
+        """The bytes written since ``start``, an earlier value of ``end``."""
         return self._view[start : self.end]
 
     def _put_u16(self, value: int) -> None:

@@ -1,9 +1,9 @@
-"""Host names to addresses without stopping anybody: a small DNS client that never blocks.
+"""Resolves host names: a small DNS client that never blocks.
 
-``socket.getaddrinfo`` of an ESP32 stops the interpreter until the name server answers or some
-seconds have passed, and a customer may be at the door.  So the question goes out in a datagram of
-our own (RFC 1035, one question, type A), and the last good answer serves when there is no new one:
-a broker seldom moves, and a name server that is down must not keep a locker offline.
+``socket.getaddrinfo`` of an ESP32 stops the interpreter until the name server answers or some seconds have
+passed, and a customer may be at the door.  So this module sends the question itself (RFC 1035, one question,
+type A), and uses the last good answer when there is no new one: a broker's address seldom changes, and a name
+server that is down must not keep a locker offline.
 """
 
 import asyncio
@@ -89,7 +89,7 @@ class Resolver:
         self._known = {}  # host -> address; a locker has one broker, so it stays small
 
     async def address(self, host: str) -> str:
-        """The IPv4 address of ``host``; raises ``OSError`` when nobody ever knew it.
+        """The IPv4 address of ``host``; raises ``OSError`` when it was never resolved.
 
         Takes up to 6 s for a name never resolved yet, 2 s for any other.
         """
@@ -106,7 +106,7 @@ class Resolver:
         raise OSError("no address for " + host)
 
     async def _ask(self, asked: bytes) -> str:
-        """What the name server says; "" when it says nothing, or cannot be asked now."""
+        """The name server's answer; "" when there is none, or it cannot be asked now."""
         server = self._name_server()
         if not is_address(server):
             return ""
@@ -119,7 +119,7 @@ class Resolver:
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         try:
             sock.setblocking(False)
-            sock.connect(socket.getaddrinfo(server, self._port)[0][-1])  # numbers: nobody is asked
+            sock.connect(socket.getaddrinfo(server, self._port)[0][-1])  # only digits: no query
             sock.send(asked)
             for _ in range(_POLLS):
                 await asyncio.sleep(_POLL_S)

@@ -1,9 +1,9 @@
-"""The locker's half of the protocol with the host: the journal goes up, what the host says comes down.
+"""The locker's half of the protocol with the host: events go up, commands and acknowledgements come down.
 
-Events are read from the journal at a cursor and published in batches, many in flight; only the
-host's acknowledgement lets go of them.  What a broker or a host forgot is sent again: ``cursor.py``.
-Status and occupancy are retained, always whole and always the latest, so they are simply published when
-they changed.  Nothing here waits for the network with anything in hand that could be lost.
+Events are read from the journal at a cursor and published in batches, many in flight; only the host's
+acknowledgement releases them.  Events that a broker or a host lost are sent again: ``cursor.py``.  Status and
+occupancy are retained messages, always whole and always the latest, so they are simply published when they
+change.  Nothing here keeps data that could be lost while it waits for the network.
 """
 
 import asyncio
@@ -22,9 +22,9 @@ from .mqtt_conversation import NotConnected
 
 _STATUS_EVERY_MS = const(900_000)  # so that the host sees the newest seq when events were lost
 _OCCUPANCY_EVERY_MS = const(500)  # a door moves several times in a visit
-# An answer to "what time is it?" that was held up would set an old time: it counts for a moment only.
+# A delayed answer to "what time is it?" would set an old time, so an answer counts only this long.
 _TIME_GOOD_MS = const(10_000)
-_TIME_RETRY_MS = const(20_000)  # while nobody has said the time
+_TIME_RETRY_MS = const(20_000)  # while the time is not known
 _TIME_EVERY_MS = const(21_600_000)  # a crystal of 50 ppm is 1 s off after six hours
 _REST_S = 1
 _REPLIES_MAX = const(16)
@@ -34,8 +34,8 @@ _COMPACT = (",", ":")
 
 
 def packet_bytes(doors: int) -> int:
-    """How long a packet may become: fifteen of the longest events, or the status, or the occupancy of a
-    cabinet with long parcel ids.  Events that do not fit are the next batch's.
+    """Longest packet: fifteen of the longest events, or the status, or the occupancy of a cabinet with long
+    parcel ids.  Events that do not fit go into the next batch.
     """
     return max(2816, _ROW_BYTES * doors + 192)
 
@@ -47,7 +47,7 @@ class Sync:
     ``Inbox`` hands on and ``(EV_LINK, up)``.  ``occupancy()`` gives one row ``(content, seen, parcel
     or None)`` for each door, ``status()`` a dict of what only the shell knows (grants, fw, journal,
     faults), ``counter()`` the newest command counter journaled, ``now()`` as in ``core/events.py``,
-    ``failed()`` the id of the command that a fault of ours broke off last ("": none).
+    ``failed()`` the id of the last command that a fault of ours stopped ("": none).
 
     ``stall_s`` as in ``Cursor``.
 
@@ -103,7 +103,7 @@ class Sync:
     # --- for the controller -------------------------------------------------------------------------
 
     def wake(self) -> None:
-        """Something was journaled or acknowledged: look again."""
+        """Something was journaled or acknowledged: check what to publish."""
         self._wake.set()
 
     def occupancy_changed(self) -> None:
@@ -115,7 +115,7 @@ class Sync:
         self._wake.set()
 
     def reply(self, command_id: str, result: str) -> None:
-        """Answer a command.  A lost answer is made good by the command's own event."""
+        """Answer a command.  If the answer is lost, the command's own event replaces it."""
         if len(self._replies) >= _REPLIES_MAX:
             self._replies.pop(0)
         self._replies.append((command_id, result))
@@ -146,7 +146,7 @@ class Sync:
                     if not await self._publish_one():
                         await self._rest()
             except NotConnected:
-                pass  # all that was sent and not acknowledged is still in the journal
+                pass  # everything sent and not acknowledged is still in the journal
             self._sink((EV_LINK, False))
 
     async def _rest(self) -> None:
@@ -154,7 +154,7 @@ class Sync:
         try:
             await asyncio.wait_for(self._wake.wait(), wait_s)
         except asyncio.TimeoutError:  # noqa: UP041  MicroPython's is not the builtin
-            pass  # time to look at what depends on time
+            pass  # timeout: check what depends on time
         self._wake.clear()
 
     # --- what the host asks for, and is asked -----------------------------------------------------------
@@ -166,12 +166,12 @@ class Sync:
     def _watch_time(self) -> None:
         """Ask for the time often until it is known, and then now and then."""
         every_ms = _TIME_EVERY_MS if self._now()[2] == TRUST_SET else _TIME_RETRY_MS
-        # Below zero: the last time was so many days ago that the ticks have come round.
+        # Below zero: the last question was so many days ago that the ticks have wrapped.
         if not 0 <= ticks_diff(ticks_ms(), self._asked_ms) < every_ms:
             self._ask_time = True
 
     def _answers(self, nonce: int) -> bool:
-        """Whether the host answers our newest question for the time, and in time; true only once."""
+        """Whether this answers our newest question for the time, early enough; true only once."""
         if nonce != self._nonce or not 0 <= ticks_diff(ticks_ms(), self._asked_ms) < _TIME_GOOD_MS:
             return False
         self._nonce = -1
@@ -180,7 +180,7 @@ class Sync:
     # --- what is published, the most urgent first ---------------------------------------------------------
 
     async def _publish_one(self) -> bool:
-        """Publish one message if there is any; false when there was nothing to say."""
+        """Publish one message if there is any; false when there was nothing to publish."""
         publish = self._client.publish
         now_ms = ticks_ms()
         if self._replies or self._ask_have >= 0:
@@ -217,7 +217,7 @@ class Sync:
         return True
 
     def _fill_occupancy(self, packet) -> bool:
-        """As of the newest event: the core has folded what the journal holds."""
+        """The state as of the newest event, since the core has folded the whole journal."""
         start = packet.end
         packet.put(_BLANK_HEAD)
         packet.put(
@@ -229,7 +229,7 @@ class Sync:
         for row in self._occupancy():
             packet.put(separator)
             data = json.dumps(row, separators=_COMPACT).encode()
-            if len(data) >= _ROW_BYTES:  # an id with many quotes, each two bytes in JSON: its events name it
+            if len(data) >= _ROW_BYTES:  # an id with many quotes, two bytes each: events have it
                 data = data[:5] + b"null]"  # after "[4,1,"
             packet.put(data)
             separator = b","
@@ -270,7 +270,7 @@ class Sync:
         return True
 
     def _will(self) -> bytes:
-        """What the broker publishes as the status when the locker has gone."""
+        """The last will: the status that the broker publishes when the locker has gone."""
         body = json.dumps({"up": False, "epoch": self._journal.epoch}, separators=_COMPACT).encode()
         return codes.frame_head(self._key, self._prefix + "status", body) + body
 
@@ -287,7 +287,7 @@ class Sync:
 
 
 def describe(kind: int, payload) -> dict:
-    """``records.describe``, or the bare bytes of a kind that only another firmware knows."""
+    """``records.describe``, or the raw bytes of a kind that only other firmware knows."""
     if kind in records.kinds():
         return records.describe(kind, payload)
     return {"kind": "unknown", "number": kind, "hex": str(hexlify(payload), "ascii")}

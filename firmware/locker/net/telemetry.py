@@ -1,7 +1,7 @@
-"""How the locker fares: a sample now and then, the newest few kept, told with the status.
+"""Health samples of the locker: taken at intervals, the newest few kept, sent with the status.
 
-None of it is custody, so none of it is journaled: a sample that is not told in time makes room for
-a newer one.  Samples are numbered, so the host sees how many it never got.
+They do not concern custody, so they are not journaled: a sample that is not sent in time is replaced by a
+newer one.  Samples are numbered, so the host sees how many it missed.
 """
 
 import asyncio
@@ -15,9 +15,9 @@ _LATCHES_MAX = const(64)  # so that a status fits its packet
 
 
 class Telemetry:
-    """``now()`` as in ``core/events.py``; ``rssi()`` in dBm, 0 without a link; ``supply_mv()`` in
-    millivolts, 0 or no function where nothing measures it; ``free_bytes()`` what was free when the heap was
-    swept last.
+    """``now()`` as in ``core/events.py``; ``rssi()`` in dBm, 0 without a link; ``supply_mv()`` in millivolts,
+    0 or no function where nothing measures it; ``free_bytes()`` the free heap after the last garbage
+    collection.
 
     ``latch(door)`` gives a tuple of numbers for each of ``doors`` doors, ``core/health.py`` has their
     meaning, and ``None`` for one that nothing is known of.

@@ -1,15 +1,15 @@
-"""Constants of one module put in where another uses them, so that the device never hears of their names.
+"""Inlines constants of one module where another uses them, so that their names never reach the device.
 
-mpy-cross replaces ``_NAME = const(1)`` by its value, yet only within one module: a name that others
-import is an interned string, an entry in its module's dict and one more wherever it is imported, all
-of it heap, which an ESP32 without PSRAM does not have.  So what ``mpy-cross`` does for one file is done
-here for the whole application before it sees it:
+mpy-cross replaces ``_NAME = const(1)`` by its value, yet only within one module: a name that others import is
+an interned string, an entry in its module's dict and one more in each importing module.  All of that takes
+heap, which is short on an ESP32 without PSRAM.  So this does before compiling, for the whole application,
+what ``mpy-cross`` does for one file:
 
 - a name in capitals that is assigned once, at the top of its module, to an integer, a string or a
   bool, is replaced by its value where it is used: as ``NAME``, as ``module.NAME``, or imported;
-- an import of which nothing is left, and constants and functions at the top of a module that nothing
-  in the application mentions any more (the host reads them, from the sources), are left out;
-- annotations, and what stands under ``if TYPE_CHECKING:``, are left out before anything else.  The compiler
+- imports that are empty then, and constants and functions at the top of a module that nothing in the
+application mentions any more (only the host reads them, from the sources), are left out; - annotations, and
+code under ``if TYPE_CHECKING:``, are left out first.  The compiler
   makes no code of them, but a name that only a type mentions would count as used.
 
 Lines keep their numbers, so a traceback points into the sources.  The sources never change: tests
@@ -57,29 +57,29 @@ class Module:
         return _constants(self)
 
     def replace(self, node: ast.stmt | ast.expr, text: str) -> None:
-        """Put ``text`` in the place of ``node``; the lines after it stay where they are."""
+        """Replace ``node`` by ``text``; later lines keep their numbers."""
         start, end = self.start(node), self.end(node)
         self.edit(start, end, text.encode() + b"\n" * self.source.count(b"\n", start, end))
 
     def start(self, node: ast.stmt | ast.expr | ast.arg | ast.alias) -> int:
-        """Where in the source a node begins."""
+        """The offset in the source where a node begins."""
         return self._line_starts[node.lineno - 1] + node.col_offset
 
     def end(self, node: ast.stmt | ast.expr) -> int:
-        """Where in the source the text behind a node begins."""
+        """The offset in the source after a node."""
         assert node.end_lineno is not None and node.end_col_offset is not None
         return self._line_starts[node.end_lineno - 1] + node.end_col_offset
 
     def edit(self, start: int, end: int, text: bytes) -> None:
-        """Put ``text`` in the place of these bytes of the source."""
+        """Replace these bytes of the source by ``text``."""
         self._edits[start, end] = text
 
     def cut(self, start: int, end: int) -> None:
-        """Take these bytes out; what follows stays on its line, and the statement goes on."""
+        """Remove these bytes; the text after them stays on its line, in the same statement."""
         self.edit(start, end, b"\\\n" * self.source.count(b"\n", start, end))
 
     def result(self) -> bytes:
-        """The source with all that was replaced."""
+        """The source with all replacements."""
         out = bytearray(self.source)
         for (start, end), text in sorted(self._edits.items(), reverse=True):
             out[start:end] = text
@@ -96,7 +96,7 @@ def dotted(path: str) -> str:
 
 
 def inline(sources: dict[str, bytes]) -> dict[str, bytes]:
-    """The same files, by the same paths, with constants put in and what nobody mentions left out."""
+    """The same files, by the same paths, with constants inlined and unmentioned names left out."""
     modules = _untyped(sources)
     by_name = {module.name: module for module in modules.values()}
     for module in modules.values():
@@ -112,7 +112,7 @@ def inline(sources: dict[str, bytes]) -> dict[str, bytes]:
 def inline_script(script: bytes, sources: dict[str, bytes]) -> bytes:
     """A program that is run beside the inlined application of these sources, inlined to match it.
 
-    It may use the application's constants, but of functions only what the application itself mentions.
+    It may use all constants of the application, but only functions that the application itself mentions.
     """
     program = _untyped({"__main__.py": script})["__main__.py"]
     imported = set()
@@ -129,7 +129,7 @@ def inline_script(script: bytes, sources: dict[str, bytes]) -> bytes:
 
 
 def _untyped(sources: dict[str, bytes]) -> dict[str, Module]:
-    """Each file, by its path, without what only a type checker reads."""
+    """Each file, by its path, without the code that only a type checker reads."""
     modules = {path: Module(path, source) for path, source in sources.items()}
     for leave_out in (_leave_checks_out, _leave_annotations_out):
         for module in modules.values():
@@ -178,7 +178,7 @@ def _constants(module: Module) -> dict[str, Value]:
 
 
 def _bound(module: Module) -> Counter[str]:
-    """How often each name is given a value, imports apart."""
+    """How often each name is bound, except by imports."""
     counts = Counter(node.id for node in module.names if not isinstance(node.ctx, ast.Load))
     counts.update(node.arg for node in module.nodes if isinstance(node, ast.arg))
     return counts
@@ -192,7 +192,7 @@ def _call(node: ast.expr) -> str:
 
 
 def _value(node: ast.expr, known: dict[str, Value]) -> Value | None:
-    """What an expression of plain values and known names comes to; None for any other."""
+    """The value of an expression of plain values and known names; None for any other."""
     if isinstance(node, ast.Call):
         return _value(node.args[0], known) if _call(node) == "const" else None
     parts = list(ast.walk(node))
@@ -210,7 +210,7 @@ def _literal(value: Value) -> str:
 
 
 def _put_in(module: Module, by_name: dict[str, Module]) -> None:
-    """Replace constants by their values, and imports by what is left of them."""
+    """Replace constants by their values, and imports by their remaining names."""
     names = dict(module.constants)
     aliases: dict[str, Module] = {}
     imports = [node for node in module.nodes if isinstance(node, ast.ImportFrom)]
@@ -229,13 +229,13 @@ def _put_in(module: Module, by_name: dict[str, Module]) -> None:
     gone = {*names, *aliases} - needed
     calls = [node for node in module.nodes if isinstance(node, ast.Call) and _call(node) == "const"]
     if all(_value(call, names) is not None for call in calls):
-        gone.add("const")  # mpy-cross works these out, and needs no import for that
+        gone.add("const")  # mpy-cross evaluates these without the import
     for node in imports:
         left = [item for item in node.names if (item.asname or item.name) not in gone]
         if len(left) < len(node.names):
             kept = ", ".join(item.name + (f" as {item.asname}" if item.asname else "") for item in left)
             start = "from " + "." * node.level + (node.module or "") + " import "
-            nothing = "" if node in module.tree.body else "pass"  # a function or a branch must not be empty
+            nothing = "" if node in module.tree.body else "pass"  # a body must not be empty
             module.replace(node, start + kept if left else nothing)
 
 
@@ -249,8 +249,8 @@ def origin_of(module: Module, node: ast.ImportFrom) -> str:
 
 
 def _replace_uses(module: Module, names: dict[str, Value], aliases: dict[str, Module]) -> set[str]:
-    """Put values in for names; returns the names and aliases that are needed all the same."""
-    # Python 3.11 does not tell where in a file the parts of an f-string lie.
+    """Replace names by values; returns the names and aliases that are still needed."""
+    # Python 3.11 gives no positions for the parts of an f-string.
     stuck = {part for node in module.nodes if isinstance(node, ast.JoinedStr) for part in ast.walk(node)}
     done = set()
     for node in module.nodes:
@@ -274,7 +274,7 @@ def _replace_uses(module: Module, names: dict[str, Value], aliases: dict[str, Mo
 
 
 def _leave_out(modules: Iterable[Module]) -> None:
-    """Leave out constants and functions at the top of modules that nothing mentions."""
+    """Leave out top-level constants and functions that nothing mentions."""
     mentioned = set()
     for module in modules:
         mentioned |= {name.id for name in module.names if isinstance(name.ctx, ast.Load)}
@@ -284,7 +284,7 @@ def _leave_out(modules: Iterable[Module]) -> None:
             elif isinstance(node, ast.ImportFrom):
                 mentioned |= {item.name for item in node.names}
             elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-                mentioned.add(node.value)  # it may be looked up by its name
+                mentioned.add(node.value)  # it may be the name of a look-up
     for module in modules:
         for statement in module.tree.body:
             names = _defined(statement)
@@ -293,7 +293,7 @@ def _leave_out(modules: Iterable[Module]) -> None:
 
 
 def _defined(statement: ast.stmt) -> list[str]:
-    """The names that a statement defines without doing anything else."""
+    """The names that a statement defines, if it has no other effect."""
     if (
         isinstance(statement, ast.FunctionDef)
         and not statement.decorator_list

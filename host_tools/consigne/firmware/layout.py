@@ -1,11 +1,11 @@
-"""Where everything lies in the board's flash, and the partition table that says so to the chip.
+"""The layout of the board's flash, and the partition table for the chip.
 
-The stock table of MicroPython's ESP32 image has no spare data partition, so flashing writes this one
-in its place: the interpreter's own partitions where and as large as in MicroPython's own tables
+The table in MicroPython's ESP32 image has no spare data partition, so flashing replaces it by this one: the
+interpreter's own partitions with place and size as in MicroPython's own tables
 (``ports/esp32/partitions-4MiB*.csv``: what was built for those fits here), then ``romfs`` with two slots for
 the application (an update never touches the slot that runs), ``vfs`` for the technician's files, and
 ``journal``.  The table is ESP-IDF's binary format (docs.espressif.com, "Partition Tables"): 32 bytes an
-entry, an MD5 of them behind the last, 0xFF to the end.
+entry, an MD5 of them after the last, 0xFF to the end.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 FLASH_BYTES = 0x40_0000
 """4 MiB, what an ESP32-WROOM-32E carries at least.  Larger flashes (N8R8, N16R8) are used as far as
-this: one table and one production file serve every board, and nothing of Consigne's is short of room."""
+this: one table and one production file serve every board, and 4 MiB is room enough."""
 SECTOR_BYTES = 0x1000
 BOOTLOADER_OFFSET = 0x1000  # of the ESP32; its newer siblings have it at 0
 TABLE_OFFSET = 0x8000
@@ -25,7 +25,7 @@ SLOT_BYTES = 0x4_0000
 
 APP, DATA = 0, 1
 _FACTORY, _NVS, _PHY, _FAT = 0x00, 0x02, 0x01, 0x81
-_JOURNAL = 0x40  # application defined, from 0x40 for a type of one's own; any label will do
+_JOURNAL = 0x40  # application defined, own types from 0x40; any value will do
 _ROMFS = 0x8F  # as MicroPython's own tables with a romfs number it; it is found by its label
 
 _ENTRY = struct.Struct("<2sBBII16sI")
@@ -34,7 +34,7 @@ _MD5_MAGIC = b"\xeb\xeb" + b"\xff" * 14
 
 
 class LayoutError(ValueError):
-    """What stands where the partition table should be is none, or a damaged one: one sentence."""
+    """The partition table is missing or damaged: one sentence."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Partition:
 
     @property
     def end(self) -> int:
-        """The first byte behind it."""
+        """The first byte after it."""
         return self.offset + self.size
 
 
@@ -69,7 +69,7 @@ PLAIN: tuple[Partition, ...] = (
     PARTITIONS[-1],
 )
 """For a board whose application lies as files in its file system (``mpremote mip install``): no slots, but
-room for the sources.  The journal lies where it always does."""
+room for the sources.  The journal has its usual place."""
 
 
 def partition(label: str, table: tuple[Partition, ...] = PARTITIONS) -> Partition:
@@ -121,7 +121,7 @@ def parse(data: bytes) -> tuple[Partition, ...]:
                     "the partition table is damaged: its MD5 does not fit; flash the board again"
                 )
             return tuple(found)
-        if raw == b"\xff" * _ENTRY.size and found:  # a table made without an MD5
+        if raw == b"\xff" * _ENTRY.size and found:  # a table without an MD5
             return tuple(found)
         magic, kind, subtype, offset, size, label, _ = _ENTRY.unpack(raw)
         if magic != _MAGIC:

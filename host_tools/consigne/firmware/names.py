@@ -1,17 +1,16 @@
-"""Names that only one class, module or function uses, made to serve several of them on the device.
+"""Shortens names that only one class, module or function uses, so that several share one name on the device.
 
-Every different identifier of an application takes an entry in the interpreter's table of strings, 11 bytes
-of heap (7 on an ESP32), and the table grows by doubling: the 1,261st name costs 14 kB at once (9 kB
-on an ESP32).  A private name, ``_like_this``, and a parameter that nobody names in a call mean something in
-one place only, so the same few short names can stand for all of them.  So it is with what one file
-defines and others import by name, as long as no two that share a name meet in a file.  Files and lines in
-a traceback stay what they are; only "in _x" is not the source's name, which ``consigne device traceback``
-tells.
+Every different identifier of an application takes an entry in the interpreter's table of strings, 11 bytes of
+heap (7 on an ESP32), and the table grows by doubling: the 1,261st name costs 14 kB at once (9 kB on an
+ESP32).  A private name, ``_like_this``, and a parameter that no call gives by name have a meaning in one
+place only, so the same few short names can stand for all of them.  The same holds for names that one file
+defines and others import, as long as no two with the same short name meet in a file.  Files and lines in a
+traceback stay; only "in _x" is not the source's name, and ``consigne device traceback`` translates it.
 
-What must stay: names in texts, since they may be looked up (``"_do_" + action``), exceptions, whose names
-are told, what programs beside the application import, and whatever is also used in another meaning.
+Not shortened are: names in texts, since they may be looked up (``"_do_" + action``); exceptions, whose names
+are printed; names that programs beside the application import; and names also used with another meaning.
 
-A module that is imported as ``.drivers.keypad`` is one more name beside its own, so it is called by its own.
+A module that is imported as ``.drivers.keypad`` adds a second name, so it is imported by its own.
 """
 
 import ast
@@ -36,13 +35,13 @@ class Shortened:
     sources: dict[str, bytes]
     """The same files, by the same paths."""
     names: dict[str, dict[str, str]]
-    """What each short name of a file stands for there, by the file's path; variables of functions apart."""
+    """The meaning of each short name in a file, by the file's path; without variables of functions."""
 
 
 def shorten(sources: dict[str, bytes], beside: Iterable[bytes] = ()) -> Shortened:
     """Give names that mean something in one place only the same few short names.
 
-    ``beside`` are programs that use the application and are not part of it: what they mention stays.
+    ``beside`` are programs that use the application and are not part of it: names that they mention stay.
     """
     modules = {path: Module(path, source) for path, source in sources.items()}
     told = _exceptions(modules.values()).union(*map(_mentioned, beside))
@@ -96,7 +95,7 @@ def _private(modules: dict[str, Module], fixed: set[str]) -> dict[str, set[str]]
 
 
 def _given(module: Module) -> set[str]:
-    """Names that a file gives to something: to a value, an attribute, a parameter, a function or a class."""
+    """Names that a file defines: of values, attributes, parameters, functions or classes."""
     out = {node.name for node in module.nodes if isinstance(node, Definition)} | _parameters(module)
     for node in module.nodes:
         if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Store):
@@ -113,7 +112,7 @@ def _imports(modules: Iterable[Module]) -> Iterator[tuple[str, ast.alias]]:
 
 
 def _imported(modules: dict[str, Module]) -> set[str]:
-    """Names that one file defines at its top and others import, and that mean nothing else anywhere."""
+    """Names that one file defines at its top and others import, and that have no other meaning anywhere."""
     defined = {module.name: _defined_at_top(module) for module in modules.values()}
     out, other = set(), {module.name.split(".")[-1] for module in modules.values()}
     for home, item in _imports(modules.values()):
@@ -154,14 +153,14 @@ def _exceptions(modules: Iterable[Module]) -> set[str]:
 
 
 def _mentioned(program: bytes) -> set[str]:
-    """What a program takes from modules: names that it imports, and attributes."""
+    """The names that a program uses from modules: imported ones, and attributes."""
     nodes = list(ast.walk(ast.parse(program)))
     out = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
     return out.union(item.name for node in nodes if isinstance(node, ast.ImportFrom) for item in node.names)
 
 
 def _fixed(modules: Iterable[Module]) -> set[str]:
-    """Names that must stay, whatever they are used for."""
+    """Names that must stay in any use."""
     out = {"self", *dir(builtins)}
     for node in (node for module in modules for node in module.nodes):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
@@ -187,7 +186,7 @@ def _parameters(module: Module) -> set[str]:
 
 
 def _bound_outside(module: Module) -> set[str]:
-    """Names that a file binds otherwise than as variables of functions."""
+    """Names that a file binds, except variables of functions."""
     out = {node.name for node in module.nodes if isinstance(node, Definition)}
     bodies = [node.body for node in module.nodes if isinstance(node, ast.ClassDef)]
     for statement in [*module.tree.body, *(statement for body in bodies for statement in body)]:
@@ -200,7 +199,7 @@ def _bound_outside(module: Module) -> set[str]:
 
 
 def _units(modules: dict[str, Module]) -> dict[str, str]:
-    """Files whose classes inherit from each other are one unit: its name by each path."""
+    """Files whose classes inherit from each other form one unit: path -> name of the unit."""
     unit = {path: path for path in modules}
     classes = [
         (path, node)
@@ -243,7 +242,7 @@ def _letters(taken: set[str]) -> Iterator[str]:
 
 
 def _rename(module: Module, everywhere: dict[str, str], local: dict[str, str]) -> None:
-    """``everywhere`` also as attributes and functions; ``local`` as variables only."""
+    """Rename: ``everywhere`` includes attributes and functions; ``local`` only variables."""
     variables = everywhere | local
     for node in module.nodes:
         if isinstance(node, ast.Name) and node.id in variables:
@@ -263,7 +262,7 @@ def _rename(module: Module, everywhere: dict[str, str], local: dict[str, str]) -
 
 
 def _say_in_full(module: Module, modules: dict[str, Module]) -> None:
-    """Have it import the application's modules by the name that they have anyhow."""
+    """Make it import the application's modules by their full names, which exist in any case."""
     names = {other.name for other in modules.values()}
     for node in module.nodes:
         if isinstance(node, ast.ImportFrom) and node.level and "." in (node.module or ""):

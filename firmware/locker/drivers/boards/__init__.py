@@ -1,7 +1,7 @@
 """Lock-control boards: what they say on the wire.
 
 One module for each family of boards, each a codec without any port: it writes requests into a
-buffer and looks for replies in what has been heard.  ``rs485`` does the talking.  A codec has
+buffer and looks for replies in what has been heard.  ``rs485`` sends and receives.  A codec has
 
 - ``polls``: how many requests fetch the state of all its inputs, numbered from 0;
 - ``request(n, out)``: write request ``n``, return its length;
@@ -10,7 +10,7 @@ buffer and looks for replies in what has been heard.  ``rs485`` does the talking
   ``data[:count]``, set its inputs in ``bits`` (bit 0 of byte 0 is channel 0) and return where the
   reply ends; 0 when there is none.  A request that comes back as an echo is never taken for one;
 - ``missed()``: a request stayed without a reply;
-- ``hint(data, count)``: whether in ``data[:count]`` the board says by itself that a door moved;
+- ``hint(data, count)``: whether ``data[:count]`` has an unasked frame of the board that a door moved;
 - ``open(channel, pulse_ms, out)``: write the command that energises one lock, return its length;
 - ``all_off(out)``: the same for the command that ends every pulse, 0 where there is none;
 - ``coil_ms(pulse_ms)``: how long the board then keeps the coil on;
@@ -19,7 +19,7 @@ buffer and looks for replies in what has been heard.  ``rs485`` does the talking
 Sources of the frames: vendors' documents and independent drivers.
 """
 
-# kind -> (module, class, lowest and highest address, locks, inputs): also what the configuration allows.
+# kind -> (module, class, lowest and highest address, locks, inputs): also the limits for the configuration.
 KINDS = {
     "8a": ("eight_a", "EightA", 1, 32, 50, 50),
     "cu48": ("kerong", "Cu48", 0, 9, 48, 48),
@@ -31,11 +31,11 @@ KINDS = {
 
 
 def codec(kind: str, address: int, locks: int, inputs: int, coil_ms: int, is_reversed: bool):
-    """The codec of one board; imports no other than the one asked for.
+    """The codec of one board; imports only this one.
 
-    ``locks`` and ``inputs``: how many are wired, from the first.  ``coil_ms``: how long the board
-    energises a lock by itself; a board that is told takes it as the longest.  ``is_reversed``: it
-    sends the state of its last locks first (no matter where locks are asked for one by one).
+    ``locks`` and ``inputs``: how many are wired, from the first.  ``coil_ms``: how long the board energises a
+    lock by itself, or for a board that is told a time, the longest one.  ``is_reversed``: it sends the state
+    of its last locks first (no effect where locks are asked for one by one).
     """
     module, name = KINDS[kind][:2]
     path = "{}.{}".format(__name__, module)

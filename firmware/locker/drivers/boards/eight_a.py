@@ -1,9 +1,9 @@
 """The "8A" family: boards of 8 to 50 locks that several makers sell (9600 8N1).
 
-A frame ends with the exclusive or of all bytes before.  How many state bytes a board sends does not
-follow from its number of locks, so the first reply ends when the wire is quiet; later ones are as
-long as that one.  Some boards send a frame that begins with ``82`` when a door moves: it is no reply
-to anything, and what its state byte means differs, so it is taken as a reason to ask at once.
+A frame ends with the exclusive or of all bytes before.  How many state bytes a board sends does not follow
+from its number of locks, so the first reply ends when the wire is quiet; later ones are as long as that one.
+Some boards send a frame that begins with ``82`` when a door moves: it is no reply, and the meaning of its
+state byte varies, so it only causes a request at once.
 """
 
 from micropython import const
@@ -48,7 +48,7 @@ class EightA(Codec):
         return 0
 
     def missed(self) -> None:
-        """Perhaps the length was learned from noise, or the board was exchanged."""
+        """Forget the length: it may have been learned from noise, or the board was replaced."""
         self._states = 0
 
     def hint(self, data, count: int) -> bool:
@@ -58,7 +58,7 @@ class EightA(Codec):
         return False
 
     def open(self, channel: int, _pulse_ms: int, out) -> int:
-        """Never lock 0: that opens all of them."""
+        """Never for lock 0, which would open all of them."""
         self._check_channel(channel)
         return self._frame(out, _OPEN, channel + 1, _IS_OPEN)
 

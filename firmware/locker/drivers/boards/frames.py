@@ -1,4 +1,4 @@
-"""What several codecs of lock boards have in common: checksums, bits, and a base that remembers settings."""
+"""Shared by several codecs of lock boards: checksums, bits, and a base that keeps settings."""
 
 
 def xor(data, start: int, end: int) -> int:
@@ -18,7 +18,7 @@ def total(data, start: int, end: int) -> int:
 
 
 def set_bit(bits, channel: int, level: int) -> None:
-    """One channel in a bit map; channels beyond the map are not wired and not kept."""
+    """One channel in a bit map; channels beyond the map are not wired, and ignored."""
     if channel >> 3 < len(bits):
         mask = 1 << (channel & 7)
         if level:
@@ -50,14 +50,14 @@ class Codec:
             raise ValueError("no lock {} on board {}".format(channel, self._address))
 
     def missed(self) -> None:
-        """Nothing was learned that could be wrong."""
+        """Nothing to forget: nothing was learned."""
 
     def hint(self, _data, _count: int) -> bool:
-        """It says nothing by itself."""
+        """Never: the board sends nothing unasked."""
         return False
 
     def all_off(self, _out) -> int:
-        """There is no such command: the board's own timer ends its pulses."""
+        """No such command: the board's own timer ends its pulses."""
         return 0
 
     def coil_ms(self, _pulse_ms: int) -> int:

@@ -1,7 +1,7 @@
 """KERONG's CU48 and CU16 (19200 8N1): frames from 02 to 03, the low byte of the sum behind.
 
-Neither confirms an unlock reliably: the state that is asked for afterwards does.  A set bit means
-locked, or the other way round by a jumper on the board.
+Neither confirms an unlock reliably: only the state that is asked for afterwards shows it.  A set bit means
+locked, or with another jumper setting on the board unlocked.
 """
 
 from micropython import const
@@ -21,7 +21,7 @@ _16_STATE_BYTES = const(9)
 
 
 class Cu48(Codec):
-    """A board of 48 locks; ``address`` 0..9 (10 is everybody).
+    """A board of 48 locks; ``address`` 0..9 (10 is broadcast).
 
     Status ``02 ADDR 00 50 03 SUM`` is answered ``02 ADDR 00 65``, six bytes of bits, ``03 SUM``.
     """
@@ -46,7 +46,7 @@ class Cu48(Codec):
         return 0
 
     def open(self, channel: int, _pulse_ms: int, out) -> int:
-        """Never lock 0x30: that opens all of them."""
+        """Never for lock 0x30, which would open all of them."""
         self._check_channel(channel)
         return self._frame(out, channel, _48_UNLOCK)
 

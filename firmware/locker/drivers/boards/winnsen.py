@@ -1,8 +1,8 @@
 """Winnsen boards (9600 8N1): ``90 length function station lock [result] 03``, without a checksum.
 
-The state of one lock is asked for at a time, so a board of 24 takes 24 requests.  What protects from
-noise is that every byte of a reply but one is known beforehand, that the one is 0 or 1, and that
-``rs485`` believes a change only when two replies say so.  From one source only.
+The state of one lock is asked for at a time, so a board of 24 takes 24 requests.  Noise is detected because
+all bytes of a reply but one are known beforehand, that one is 0 or 1, and ``rs485`` takes a change only when
+two replies agree.  From one source only.
 """
 
 from micropython import const

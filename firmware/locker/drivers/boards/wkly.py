@@ -44,7 +44,7 @@ class Wkly(Codec):
         return 0
 
     def missed(self) -> None:
-        """Perhaps the board was exchanged for another."""
+        """Forget the length: the board may have been replaced by another kind."""
         self._bytes = 0
 
     def _starts(self, data, i: int) -> bool:
