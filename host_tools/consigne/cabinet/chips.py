@@ -1,18 +1,18 @@
-"""What each chip has of itself, and which of its pins a MicroPython image for it knows.
+"""The properties of each chip, and which of its pins a MicroPython image for it knows.
 
 Pins that an image knows: MicroPython 1.25 to 1.28, ``ports/esp32/machine_pin.h``; ``machine.Pin`` of any
 other is ``ValueError: invalid pin``.  ADC: ``ports/esp32/machine_adc.c, madc_obj``.  RMT channels that send,
-and what pins do before any firmware runs: Espressif's data sheets.
+and the pins' levels before any firmware runs: Espressif's data sheets.
 """
 
 from dataclasses import dataclass, field
 
 QUAD, OCTAL = "quad", "octal"
-"""How PSRAM hangs on its chip: by four lines shared with the flash memory, or by eight of its own."""
+"""How PSRAM is wired: quad, sharing four lines with the flash, or octal, with eight lines of its own."""
 
 
 LOGIC_VOLTS = 3.3
-"""Of the controller's pins and so of its buses."""
+"""The level of the controller's pins, and so of its buses."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Chip:
 
     @property
     def most_psram(self) -> str:
-        """The PSRAM that takes most of its pins; "" for a chip that can have none."""
+        """The PSRAM that takes the most pins; "" for a chip that can have none."""
         return max(self.psram, key=lambda kind: len(self.psram[kind]), default="")
 
     @property
@@ -76,7 +76,7 @@ _ESP32 = Chip(
     uarts=3,
     rmt_channels=8,
     psram={QUAD: frozenset((16, 17))},
-    # 26 and 27: relays there were seen to fire at power-up.
+    # 26 and 27: relays on these pins were seen to switch at power-up.
     boot_us=dict.fromkeys((0, 1, 5, 14, 26, 27), 5_000),
 )
 _ESP32_S3 = Chip(
@@ -93,7 +93,7 @@ _ESP32_S3 = Chip(
 )
 _ESP32_C3 = Chip(
     name="esp32c3",
-    pins=_pins((0, 13), (20, 21)),  # 18 and 19 are its USB
+    pins=_pins((0, 13), (20, 21)),  # 18 and 19 are its native USB
     flash=_pins((11, 17)),
     input_only=frozenset(),
     adc1=_pins((0, 4)),

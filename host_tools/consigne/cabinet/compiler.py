@@ -1,7 +1,7 @@
 """From a cabinet file to the device's ``config.json``.
 
-Form first, then the rules, then the device's own check of what comes out: nothing is compiled that
-the firmware would refuse.
+First the form is checked, then the rules, then the result by the device's own check, so that nothing is
+compiled that the firmware would refuse.
 """
 
 import json
@@ -55,7 +55,7 @@ def open_cabinet(file: Path) -> Cabinet:
 
 
 def from_sheet(sheet: Sheet) -> Cabinet:
-    """The cabinet that a sheet tells of; ``CabinetError`` when its form is wrong."""
+    """The cabinet of a sheet; ``CabinetError`` when its form is wrong."""
     if is_profile(sheet.data):
         advice = (
             f'a cabinet file names it: board = "{sheet.file.stem}"; begin one with `consigne cabinet new`'
@@ -77,7 +77,7 @@ def compile_file(file: Path) -> tuple[DeviceConfig, list[Problem]]:
 
 
 def compile_cabinet(cabinet: Cabinet) -> tuple[DeviceConfig, list[Problem]]:
-    """As ``compile_file``, for a cabinet that was opened."""
+    """As ``compile_file``, for a cabinet from ``open_cabinet``."""
     problems = judge(cabinet)
     if any(not problem.is_warning for problem in problems):
         raise CabinetError(problems)
@@ -98,7 +98,7 @@ def device_json(config: DeviceConfig) -> str:
 
 
 def device_config(cabinet: Cabinet) -> DeviceConfig:
-    """What the device reads; what has the device's default anyway is left out of the doors."""
+    """The device's configuration; keys of doors with the device's default are left out."""
     data, locks = cabinet.data, cabinet.data["locks"]
     config: DeviceConfig = {
         "format": 1,
@@ -173,7 +173,7 @@ def _lock_board(board: LockBoard) -> DeviceLockBoard:
 
 
 def _display(display: CharacterDisplay | GraphicDisplay) -> DeviceDisplay:
-    """Without the voltages, which matter to its wiring alone."""
+    """The display without its voltages, which matter only for the wiring."""
     out: DeviceDisplay = {
         "kind": display["kind"],
         "i2c": display["i2c"],
@@ -185,7 +185,7 @@ def _display(display: CharacterDisplay | GraphicDisplay) -> DeviceDisplay:
 
 
 def _network(cabinet: Cabinet, network: Network) -> DeviceNetwork:
-    """How the host is reached; how an Ethernet chip is wired, its profile or the file knows."""
+    """How the host is reached; the wiring of an Ethernet chip comes from the profile or the file."""
     out: DeviceNetwork = {
         "kind": network["kind"],
         "broker": network["broker"],
@@ -223,7 +223,7 @@ def _doors(cabinet: Cabinet) -> list[DeviceDoor]:
 
 
 def spelled_out(cabinet: Cabinet, config: DeviceConfig) -> WiredConfig:
-    """The same configuration with every channel by the name of its bank, as the simulator wires it."""
+    """The same configuration with the bank's name in every channel, for the simulator."""
     names = [bank.device_name for bank in cabinet.banks]
 
     def channel(at: list[int]) -> Channel:

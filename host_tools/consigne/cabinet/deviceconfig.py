@@ -36,7 +36,7 @@ class DeviceExpander(TypedDict):
 
 
 class DeviceChain(TypedDict):
-    """Shift registers one behind another."""
+    """Shift registers in a chain."""
 
     kind: str
     data: int
@@ -67,7 +67,7 @@ class DeviceDoor(TypedDict):
 
 
 class Channel(TypedDict):
-    """A channel by the name of its bank, as the simulator wires it."""
+    """A channel with the name of its bank, for the simulator."""
 
     bank: str
     channel: int
@@ -143,7 +143,7 @@ class DeviceDisplay(TypedDict):
 
 
 class DeviceSite(TypedDict):
-    """All of a configuration but its doors."""
+    """A configuration without its doors."""
 
     format: int
     board: str
@@ -174,19 +174,19 @@ class DeviceSite(TypedDict):
 
 
 class DeviceConfig(DeviceSite):
-    """What the firmware reads; what has the device's default anyway is left out of the doors."""
+    """The firmware's configuration; keys of doors with the device's default are left out."""
 
     doors: list[DeviceDoor]
 
 
 class WiredConfig(DeviceSite):
-    """The same with every channel by the name of its bank, as the simulator reads it."""
+    """The same with the bank's name in every channel, for the simulator."""
 
     doors: list[WiredDoor]
 
 
 class Wiring(TypedDict, total=False):
-    """What the simulator reads of a ``WiredConfig``; a bench wired by hand leaves out what it has not."""
+    """The part of a ``WiredConfig`` that the simulator reads; a bench wired by hand may leave keys out."""
 
     board: ReadOnly[str]
     arm_pin: ReadOnly[int]
@@ -206,7 +206,7 @@ class Wiring(TypedDict, total=False):
 
 
 class DoorLayout(TypedDict):
-    """A door as the host is told of it."""
+    """A door's description for the host."""
 
     name: str
     size: int
@@ -214,7 +214,7 @@ class DoorLayout(TypedDict):
 
 
 class Identity(TypedDict):
-    """The device's ``identity.json``: whose it is, and the secrets that nobody else has; keys in hex."""
+    """The device's ``identity.json``: the locker's name and its secrets; keys in hex."""
 
     locker: str
     device_key: str

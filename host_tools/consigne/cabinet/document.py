@@ -1,6 +1,6 @@
-"""What a cabinet file says once its form is checked: a type for each table, every default filled in.
+"""A cabinet file after the check of its form: a type for each table, every default filled in.
 
-What each key means, and its range, stands in ``schema``; a test compares the two.
+``schema`` has the meaning and range of each key; a test compares the two.
 """
 
 from typing import Literal, NotRequired, TypedDict
@@ -114,11 +114,11 @@ class SpiWiring(TypedDict):
     reset: int
 
 
-"""A controller of Ethernet on SPI, on the board or on a module that the file wires to it."""
+"""An Ethernet controller on SPI, on the board or on a module that the file wires to it."""
 
 
 class RmiiWiring(TypedDict):
-    """A chip beside the controller's own Ethernet port, as a board has it."""
+    """A PHY on the controller's own Ethernet port, as a board has it."""
 
     phy: str
     phy_addr: NotRequired[int]

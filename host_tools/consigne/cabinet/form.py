@@ -19,7 +19,7 @@ _WORDS = {
 def check_form(sheet: Sheet) -> tuple[Document, list[Problem]]:
     """The data with every default filled in, and what is wrong with it; with problems it is partial."""
     form = _Form(sheet)
-    return cast(Document, form.whole()), form.problems  # what the tables of ``schema`` let through
+    return cast(Document, form.whole()), form.problems  # as the tables of ``schema`` allow
 
 
 class _Form:
@@ -115,4 +115,4 @@ class _Form:
         if field.each is None:
             return True
         good = [self._value(entry, field.each, (*where, i)) for i, entry in enumerate(value)]
-        return all(good)  # of all entries, not up to the first wrong one
+        return all(good)  # check all entries, not only up to the first wrong one

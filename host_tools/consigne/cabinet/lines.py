@@ -1,6 +1,6 @@
-"""On which line of a TOML file each key stands: ``tomllib`` does not say.
+"""The line of each key in a TOML file, which ``tomllib`` does not give.
 
-The text must have passed ``tomllib``, so only what tells keys from values is looked at.  Lines are
+The text must have passed ``tomllib``, so this only has to distinguish keys from values.  Lines are
 found for tables, for keys, and for the entries of arrays and inline tables.
 """
 
@@ -24,7 +24,7 @@ class _Scanner:
         self._text = text
         self._at = 0
         self._line = 1
-        self._counted = 0  # up to where line ends are in ``_line``
+        self._counted = 0  # offset up to which ``_line`` has counted line ends
         self._found: dict[Key, int] = {}
         self._lengths: dict[Key, int] = {}  # of arrays of tables
 
@@ -38,7 +38,7 @@ class _Scanner:
         return self._found
 
     def _skip(self) -> bool:
-        """Go past blanks, line ends and comments; False at the end of the text."""
+        """Skip blanks, line ends and comments; False at the end of the text."""
         self._take(_SPACE)
         return self._at < len(self._text)
 
@@ -72,7 +72,7 @@ class _Scanner:
         return key
 
     def _resolve(self, names: list[str]) -> Key:
-        """A path as a header spells it, with the newest entry of each array of tables put in."""
+        """A path as a header spells it, with the index of the newest entry of each array of tables added."""
         key: Key = ()
         for name in names:
             key += (name,)
@@ -81,7 +81,7 @@ class _Scanner:
         return key
 
     def _names(self) -> list[str]:
-        """A key with its dots; stops before what follows it."""
+        """A dotted key; stops after it."""
         names = []
         while True:
             self._skip()

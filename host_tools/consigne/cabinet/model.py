@@ -1,4 +1,4 @@
-"""A cabinet whose form is right: its parts, its board and what each pin is used for."""
+"""A cabinet with a valid form: its parts, its board and the use of each pin."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from .problems import Key
 from .profiles import Profile
 from .reading import Sheet
 
-# From the makers' documents; a Modbus board can be set to several.
+# From the makers' documents; a Modbus board can be set to several rates.
 _BAUDS = {"8a": 9600, "cu48": 19200, "cu16": 19200, "winnsen": 9600, "wkly": 9600}
 
 
@@ -37,11 +37,10 @@ KINDS = {
 
 @dataclass(frozen=True)
 class PinRole:
-    """What a pin does.
+    """The function of a pin.
 
-    ``rest``: the level that its wiring holds it at before the firmware runs: "low", "high", "open"
-    (nothing holds it) or "unknown" (a door, a switch, another chip decides).  ``coil``: a level too
-    many opens a door.
+    ``rest``: the level at which its wiring holds it before the firmware runs: "low", "high", "open" (nothing
+    holds it) or "unknown" (a door, a switch, another chip decides).  ``coil``: a wrong level opens a door.
     """
 
     words: str
@@ -99,7 +98,7 @@ class Use:
 
 @dataclass(frozen=True)
 class Bank:
-    """Where locks and sensors are wired to: the board's pins, an expander or a lock board.
+    """Channels for locks and sensors: the board's pins, an expander or a lock board.
 
     ``locks`` and ``inputs``: how many channels; on an expander (``is_shared``) both are the same ones.
     """
@@ -124,7 +123,7 @@ class Cabinet:
     def ethernet(self) -> EthernetWiring | None:
         """How the Ethernet chip is wired, in the words of the device's ``network``; None without one.
 
-        It is the board's own, or that of a module that the file wires to the board.
+        The chip is the board's own, or on a module that the file wires to the board.
         """
         return self.data.get("ethernet") or self.board.ethernet
 
@@ -134,7 +133,7 @@ class Cabinet:
 
     @property
     def psram(self) -> str:
-        """How PSRAM hangs on its chip, "" for none: as the profile says, or else as the file does."""
+        """How PSRAM is wired, "" for none: by the profile, or else by the file."""
         said = self.data.get("psram")
         if said and not self.board.psram:
             return self.board.chip.most_psram
@@ -142,7 +141,7 @@ class Cabinet:
 
     @property
     def psram_pins(self) -> frozenset[int]:
-        """Pins that carry the PSRAM, and that MicroPython for it leaves out."""
+        """Pins of the PSRAM, which MicroPython images for it do not offer."""
         return self.board.chip.psram.get(self.psram, frozenset())
 
     @cached_property
@@ -228,5 +227,5 @@ class Cabinet:
 
 
 def reed_bank(door: Compartment) -> str:
-    """What a door's sensor is on."""
+    """The bank of a door's sensor."""
     return door["reed_on"] or door["on"]

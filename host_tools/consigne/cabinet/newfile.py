@@ -1,4 +1,4 @@
-"""Writes a cabinet file to begin with: pins are chosen so that no rule is broken."""
+"""Writes a first cabinet file, with pins chosen so that no rule is broken."""
 
 from dataclasses import dataclass, field
 
@@ -15,7 +15,7 @@ _ROLES = (
 _COLUMN = ("XL", "L", "S", "S", "M", "S", "S", "M")  # from the floor up
 _FLOOR_CM = 12.0
 _DOORS_PER_CHIP = 8
-# GPA7 and GPB7 can only drive: locks there, sensors at the others.
+# GPA7 and GPB7 are outputs only: locks there, sensors at the others.
 CHIP_LOCKS = (0, 1, 2, 3, 4, 5, 7, 15)
 CHIP_REEDS = (8, 9, 10, 11, 12, 13, 14, 6)
 _CHIP_ADDRESSES = range(0x20, 0x27)  # the display has 0x27
@@ -27,7 +27,7 @@ class NoRoom(ValueError):
 
 @dataclass(frozen=True)
 class Place:
-    """A door and what it is wired to."""
+    """A door and its wiring."""
 
     number: str
     on: str
@@ -40,10 +40,10 @@ class Place:
 
 @dataclass
 class _Pins:
-    """Hands out pins: to each role the one that is of least use to the others."""
+    """Assigns pins: each role gets the pin that is least useful for other roles."""
 
     board: Profile
-    used: set[int] = field(default_factory=lambda: {0})  # on all of them the button for the download mode
+    used: set[int] = field(default_factory=lambda: {0})  # the button for the download mode on all chips
 
     def take(self, role: PinRole, serves: str) -> int:
         """A pin for a key of the file: the one that the board has wired for it, or any other."""
@@ -62,10 +62,10 @@ class _Pins:
 def new_file(board: Profile, doors: int, lock_boards: str | None, per_board: int) -> str:
     """The text of a cabinet file.
 
-    ``lock_boards``: a family such as ``"8a"``, each board with ``per_board`` doors; None: MCP23017
-    expanders with eight relays and eight sensors each.  A board with few pins gets a keypad that needs two
-    of them and a transceiver that finds its direction by itself; one with fewer still, expanders that are
-    asked instead of telling.  Raises ``NoRoom``.
+    ``lock_boards``: a family such as ``"8a"``, each board with ``per_board`` doors; None: MCP23017 expanders
+    with eight relays and eight sensors each.  A board with few pins gets a keypad that needs two of them and
+    a transceiver that finds its direction by itself; one with fewer still, expanders that are polled instead
+    of using an interrupt.  Raises ``NoRoom``.
     """
     for is_small, is_told in ((False, True), (True, True), (True, False)):
         try:
@@ -184,7 +184,7 @@ def _lock_board(board: Profile, name: str, kind: str, address: int) -> str:
 
 
 def compartments(places: list[Place], terminal: int) -> list[str]:
-    """A table for each door: columns of eight from the left, the terminal's column left free."""
+    """A table for each door: columns of eight from the left, leaving the terminal's column free."""
     out = []
     for i, place in enumerate(places):
         column, row = divmod(i, len(_COLUMN))

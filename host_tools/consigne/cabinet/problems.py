@@ -5,7 +5,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 Key = tuple[str | int, ...]
-"""Where a value stands: ``("compartment", 3, "lock")``."""
+"""The path of a value: ``("compartment", 3, "lock")``."""
 
 
 def spell(key: Key) -> str:
@@ -34,8 +34,8 @@ class Place:
 class Problem:
     """One thing to put right: where, what is wrong, what to do.
 
-    ``rule`` names the rule in ``rules.table.RULES``, or is ``"form"`` for what the format itself forbids.
-    A warning does not keep the file from being compiled.
+    ``rule`` names the rule in ``rules.table.RULES``, or is ``"form"`` for an error of the format itself.  A
+    file with warnings is still compiled.
     """
 
     place: Place

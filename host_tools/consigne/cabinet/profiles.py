@@ -1,4 +1,4 @@
-"""Controller boards: what each pin can do and what it does by itself (``hardware/boards/*.toml``)."""
+"""Controller boards: what each pin can do, and does before the firmware (``hardware/boards/*.toml``)."""
 
 import tomllib
 from collections.abc import Mapping
@@ -24,16 +24,16 @@ def hardware_dir() -> Path:
 class Profile:
     """One board, as it is ordered.
 
-    ``module``: what carries the chip, with ``flash_mb`` and ``psram_mb`` megabytes; ``psram``: how the latter
-    hangs on it, "" for none.  ``pins``: on its headers.  ``taken``: pin -> what the board itself uses it
+    ``module``: the module with the chip, with ``flash_mb`` and ``psram_mb`` megabytes; ``psram``: how the
+    PSRAM is wired, "" for none.  ``pins``: on its headers.  ``taken``: pin -> what the board itself uses it
     for.  ``wired``: pin -> the keys of a cabinet file that it may serve, where the board has wired it to a
     part.  ``strapping``: pin -> the level it must have at reset, "low", "high" or "any".  ``glitch``: pin ->
-    what it does at power-up before the firmware runs.  ``ethernet``: how its Ethernet chip is wired, in the
-    words of the device's ``network``; None without one.  ``terminals``: pin -> what is printed where it is
-    screwed on, if not its number.  ``addresses``: of its own parts on I2C -> what they are.  ``aboard``:
-    parts of ``parts.toml`` that it has itself, so that nobody buys or wires them.  ``milliamps_5v``: what it
-    draws at most, those included.
-    ``header``: "GPIO4" or a rail -> where it is led out, as "J3-13"; empty where nobody has written it down.
+    its behaviour at power-up before the firmware runs.  ``ethernet``: how its Ethernet chip is wired, in the
+    words of the device's ``network``; None without one.  ``terminals``: pin -> the text printed at its screw
+    terminal, if not its number.  ``addresses``: of its own parts on I2C -> their descriptions.  ``aboard``:
+    parts of ``parts.toml`` that it has itself, so that nobody buys or wires them.  ``milliamps_5v``: the most
+    it draws, including these parts.  ``header``: "GPIO4" or a rail -> where it is led out, as "J3-13"; empty
+    where it is not documented.
     """
 
     name: str
@@ -66,7 +66,7 @@ class Profile:
 
     @property
     def own_pins(self) -> dict[int, str]:
-        """Pins by which the board reaches its Ethernet chip -> what they are."""
+        """Pins of the board's Ethernet chip -> their functions."""
         wired = {key: pin for key, pin in (self.ethernet or {}).items() if key in ETHERNET_PINS}
         return {
             pin: self.taken.get(pin, f"the Ethernet chip's {key}")
@@ -86,7 +86,7 @@ def profiles() -> dict[str, Profile]:
 
 
 def is_profile(raw: Mapping[str, object]) -> bool:
-    """Whether a file's tables are a profile's: what no cabinet file has and each profile must."""
+    """Whether a file's tables are a profile's: keys that no cabinet file has and each profile must have."""
     return {"chip", "module", "pins", "taken"} <= raw.keys()
 
 

@@ -1,7 +1,7 @@
 """Reads a cabinet file and what it includes, and remembers where each value came from.
 
-``include = ["panel.toml"]`` takes another file in, relative to the one that names it.  A file's own
-words win over those it includes; lists of parts (``[[compartment]]`` and so on) follow one another.
+``include = ["panel.toml"]`` includes another file, relative to the one that names it.  A file's own values
+override included ones; lists of parts (``[[compartment]]`` and so on) are joined.
 """
 
 import os
@@ -16,7 +16,7 @@ from .lines import lines_of
 from .problems import CabinetError, Key, Place, Problem
 
 TomlTable = dict[str, object]
-"""A table as TOML gives it: nothing is known of it yet."""
+"""A table as TOML gives it, not yet checked."""
 
 _LONG_NUMBER = re.compile(r"[0-9][0-9_]{4000}")
 _INTEGERS = range(-(2**63), 2**63)
@@ -26,14 +26,14 @@ FILES_MAX = 16
 
 @dataclass
 class Sheet:
-    """All that the files say.  ``data`` as TOML gives it, ``places`` for every key of it."""
+    """The content of all files.  ``data`` as TOML gives it, ``places`` for every key of it."""
 
     file: Path
     data: TomlTable = field(default_factory=dict)
     places: dict[Key, Place] = field(default_factory=dict)
 
     def place(self, *key: str | int) -> Place:
-        """Where ``key`` stands, or the nearest table round it, in the words of the cabinet file."""
+        """The place of ``key``, or of the nearest table around it, in the terms of the cabinet file."""
         for length in range(len(key), 0, -1):
             found = self.places.get(key[:length])
             if found is not None:
@@ -42,7 +42,7 @@ class Sheet:
 
 
 def read(file: Path) -> Sheet:
-    """The file with all it includes; raises ``CabinetError`` for what cannot be read."""
+    """The file with all it includes; raises ``CabinetError`` if that cannot be read."""
     return _read(file, ())
 
 
@@ -51,8 +51,8 @@ def _fail(place: Place, text: str, advice: str) -> CabinetError:
 
 
 def _text(file: Path, named_at: Place) -> str:
-    """The text of a file of a size that a person wrote."""
-    who = "" if named_at.file == file else f"{file} "  # a file that is included has another's place
+    """The text of a file, if it is small enough to be written by a person."""
+    who = "" if named_at.file == file else f"{file} "  # an included file has its own place
     try:
         size = file.stat().st_size
         if size > BYTES_MAX:
@@ -76,7 +76,7 @@ def _parsed(file: Path, text: str) -> TomlTable:
         _, _, rest = words.partition("(at line ")
         line = int(rest.split(",")[0]) if rest[:1].isdigit() else text.count("\n") + 1
         raise _fail(Place(file, line), words.split(" (at ")[0], "mend the TOML there") from None
-    except ValueError:  # of int(): it is no TOML either, whose numbers have 64 bits
+    except ValueError:  # from int(): such a number is no TOML either, where numbers have 64 bits
         line = text.count("\n", 0, found.start()) + 1 if (found := _LONG_NUMBER.search(text)) else 0
         raise _fail(Place(file, line), "a number of thousands of digits", "write a smaller one") from None
     except RecursionError:
@@ -84,7 +84,7 @@ def _parsed(file: Path, text: str) -> TomlTable:
 
 
 def _too_large(value: object, key: Key = ()) -> Iterator[Key]:
-    """The keys of numbers that TOML does not have, and Python may not be able to print."""
+    """The keys of numbers too large for TOML, which Python may be unable to print."""
     if isinstance(value, dict):
         for name, entry in value.items():
             yield from _too_large(entry, (*key, name))
@@ -121,7 +121,7 @@ def _read(file: Path, above: tuple[Path, ...], named_at: Place | None = None) ->
 
 
 def _merge(into: Sheet, sheet: Sheet) -> None:
-    """Put ``sheet`` over ``into``: tables key by key, lists of tables behind, all else replaced."""
+    """Put ``sheet`` over ``into``: tables key by key, lists of tables appended, all else replaced."""
     for name, value in sheet.data.items():
         old = into.data.get(name)
         if isinstance(old, dict) and isinstance(value, dict):

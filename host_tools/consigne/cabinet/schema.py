@@ -286,11 +286,11 @@ VARIANTS: dict[str, dict[str, Table]] = {
         }
     },
 }
-"""Table -> kind -> its keys, where they are not those of ``TABLES``."""
+"""Table -> kind -> its keys, if they differ from those of ``TABLES``."""
 
 
 def table_of(name: str, given: dict[str, object]) -> Table:
-    """The keys that a table of that name has, by the kind it asks for."""
+    """The keys of a table of that name, for its kind."""
     kind = given.get("kind")
     return VARIANTS.get(name, {}).get(kind, TABLES[name]) if isinstance(kind, str) else TABLES[name]
 
@@ -300,4 +300,4 @@ NEEDED = ("locks", "supply", "keypad", "scanner", "display", "buzzer", "lamp", "
 
 HEIGHTS_CM = {"S": 12.0, "M": 20.0, "L": 30.0, "XL": 45.0}
 REACH_CM = 120.0
-"""A handle up to here can be reached from a wheelchair (ISO 21542: 80 to 110, at most 120 cm)."""
+"""Highest handle that can be reached from a wheelchair (ISO 21542: 80 to 110, at most 120 cm)."""

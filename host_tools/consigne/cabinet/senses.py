@@ -1,4 +1,4 @@
-"""What a cabinet file says of clock, lid, mains, supply and lights, as the device reads it."""
+"""Clock, lid, mains, supply and lights of a cabinet file, in the device's format."""
 
 from .deviceconfig import DeviceSenses
 from .model import Cabinet
@@ -7,10 +7,10 @@ WEAK_SHARE = 0.85
 """Of the coils' voltage: makers of electric locks allow for -10 to -15 %."""
 
 PIN_VOLTS_MAX = 2.45
-"""What an ESP32 measures at most with all its attenuation (data sheet, "ADC characteristics")."""
+"""The highest voltage an ESP32 measures at its largest attenuation (data sheet, "ADC characteristics")."""
 
 SWELL = 1.15
-"""A supply may give so many times its nominal voltage: a charged battery, an adjusted supply."""
+"""Largest ratio of a supply's voltage to the nominal one: a charged battery, an adjusted supply."""
 
 
 def divider(cabinet: Cabinet) -> float:

@@ -1,1 +1,1 @@
-"""Drawn and reckoned from a cabinet file: wiring, front, bill of materials, power."""
+"""Drawings and calculations from a cabinet file: wiring, front, bill of materials, power."""

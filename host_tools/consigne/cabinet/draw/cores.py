@@ -1,4 +1,4 @@
-"""Collects connectors and cables as WireViz understands them: what the sheets of a harness have in common."""
+"""Collects connectors and cables for WireViz; shared by all sheets of a harness."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from ..document import LockBoard
 from ..model import Cabinet
 from .lengths import INSIDE_M, PANEL_M
 
-# What is not a supply or a bus takes the colours of DIN 47100 in turn, without those used for supplies.
+# Cores that are no supply or bus take the colours of DIN 47100 in turn, without those used for supplies.
 _CORES = ("WH", "BN", "GN", "YE", "GY", "BU", "TQ", "SR", "BG")
 _COLOURS = {
     "5V": "OG",
@@ -40,11 +40,11 @@ _PLUGGED = (
 """First words of connectors whose pins are crimped into a plug."""
 
 DOOR_CORES = ("coil +", "coil -", "reed", "reed GND")
-"""What the cores of a door's cable are, in the order of the colours of DIN 47100: WH, BN, GN, YE."""
+"""The functions of a door cable's cores, in the order of the colours of DIN 47100: WH, BN, GN, YE."""
 
 
 class Kind(NamedTuple):
-    """A sort of cable: what is ordered, the section of a core in mm2 (0: it comes with its ends)."""
+    """A sort of cable: its name in an order, a core's section in mm2 (0: it comes with its ends)."""
 
     title: str
     mm2: float
@@ -76,7 +76,7 @@ class Core(NamedTuple):
 
 @dataclass(frozen=True)
 class Cable:
-    """``name`` as it is marked at both ends; ``functions`` of its cores, where their ends do not say it."""
+    """``name`` as it is marked at both ends; ``functions`` of its cores, if their ends do not show them."""
 
     name: str
     kind: str
@@ -100,14 +100,14 @@ class Connector:
     pins: list[str] = field(default_factory=list)
 
     def place(self, pin: str) -> str:
-        """What is printed beside a pin; "" when nobody knows."""
+        """The text printed beside a pin; "" when unknown."""
         return self.places.get(pin, self.places.get(pin.split()[0], ""))
 
 
 class Harness:
     """Collects pins and cores; pins appear in the order in which they are first used.
 
-    ``begun``: how many cables the sheets before this one have, so that no two bear one name.
+    ``begun``: how many cables the earlier sheets have, so that names are unique.
     """
 
     def __init__(self, cabinet: Cabinet, what: str, begun: int = 0) -> None:
@@ -163,7 +163,7 @@ class Harness:
         self.cables.append(Cable(name, kind, length_m, given, colours, functions))
 
     def _colour(self, number: int, *pins: str) -> str:
-        """What a core carries, or else the next colour."""
+        """The colour of a core's function, or else the next colour."""
         for pin in pins:
             last = pin.split()[-1]
             if last == self._supply:
@@ -173,7 +173,7 @@ class Harness:
         return _CORES[number % len(_CORES)]
 
     def document(self) -> dict[str, object]:
-        """What a WireViz file holds."""
+        """The content of a WireViz file."""
         connectors = {name: _as_connector(entry) for name, entry in self.connectors.items() if entry.pins}
         cables, connections = {}, []
         for cable in self.cables:
@@ -181,7 +181,7 @@ class Harness:
             connections += _routes(cable)
         return {
             "metadata": {"title": self.title},
-            "options": {"template_separator": "~"},  # or a dot in a name means something
+            "options": {"template_separator": "~"},  # otherwise a dot in a name has a meaning
             "connectors": connectors,
             "cables": cables,
             "connections": connections,
@@ -227,7 +227,7 @@ def _routes(cable: Cable) -> list[list[dict[str, object]]]:
 
 
 def _title_block(cabinet: Cabinet, words: str) -> str:
-    """Graphviz: a table at the lower right.  The day is the file's, so that a drawing stays the same."""
+    """Graphviz: a table at the lower right.  The date is the file's, so that a drawing stays the same."""
     data = cabinet.data
     rows = (
         words,

@@ -1,7 +1,7 @@
-"""Everything that is drawn or reckoned from a cabinet file: wiring, front, bill of materials.
+"""All drawings and calculations from a cabinet file: wiring, front, bill of materials.
 
-``texts`` needs nothing installed and gives the same bytes everywhere, so tests compare it with what
-is committed; only the pictures need WireViz and Graphviz.
+``texts`` needs nothing installed and gives the same bytes everywhere, so tests compare it with the committed
+files; only the pictures need WireViz and Graphviz.
 """
 
 import csv

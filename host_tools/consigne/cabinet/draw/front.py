@@ -1,4 +1,4 @@
-"""Where the doors of a cabinet stand, and its front drawn for a terminal; ``frontsvg`` draws it to scale."""
+"""The places of a cabinet's doors, and its front drawn for a terminal; ``frontsvg`` draws it to scale."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from ..model import Cabinet, reed_bank
 from ..schema import HEIGHTS_CM, REACH_CM, TABLES
 
 TERMINAL_HEIGHT_CM = 60.0
-_ROW_CM = 6.0  # of a line in the terminal
+_ROW_CM = 6.0  # centimetres of a line in the terminal
 _COLUMN_WIDTH, _WIRING_WIDTH = 13, 20
 _RULER = 5  # characters of "150 " and its tick, left of the front
 _TICK_CM = 30
@@ -58,10 +58,10 @@ def cells(compartments: Sequence[Compartment]) -> list[Cell]:
 
 @dataclass(frozen=True)
 class Places:
-    """Where everything stands on a front: what every drawing of it is made from.
+    """The places of all things on a front, used by every drawing of it.
 
     Heights in cm above the floor, columns from 1 at the left.  ``terminal``: its column, lower and upper
-    edge; None where it stands apart from the doors.
+    edge; None if it stands apart from the doors.
     """
 
     doors: tuple[Cell, ...]
@@ -84,7 +84,7 @@ class Places:
 
 
 def front_of(cabinet: Cabinet) -> Front:
-    """What the file says of its front, or the defaults of that table."""
+    """The file's table for the front, or the defaults of that table."""
     usual = {key: field.default for key, field in TABLES["front"].items()}
     return cabinet.data.get("front") or cast(Front, usual)
 
@@ -100,7 +100,7 @@ def places(cabinet: Cabinet) -> Places:
 
 
 def wiring_words(door: Compartment) -> str:
-    """What a door's lock and sensor are wired to, as short as it fits into the door."""
+    """The wiring of a door's lock and sensor, short enough to fit into the door."""
     lock, reed = f"{door['on']} {door['lock']}", f"{reed_bank(door)} {door['reed']}"
     if lock == reed:
         return lock
@@ -132,7 +132,7 @@ def terminal_text(cabinet: Cabinet, width: int = 80, with_wiring: bool = False) 
     """The front for Rich: a box for each door with its number and size; low doors are green and say so.
 
     A ruler at the left has heights above the floor.  Columns that do not fit beside one another into
-    ``width`` characters follow below.  ``with_wiring``: lock and sensor in the place of size and "low".
+    ``width`` characters follow below.  ``with_wiring``: show lock and sensor instead of size and "low".
     """
     boxes = _boxes(cabinet, with_wiring)
     columns = max(box.column for box in boxes)
@@ -158,7 +158,7 @@ def _boxes(cabinet: Cabinet, with_wiring: bool) -> list[_Box]:
 
 
 class _Strip:
-    """Some columns beside one another, from the highest edge to the lowest."""
+    """Some adjacent columns, from the highest edge to the lowest."""
 
     def __init__(self, boxes: list[_Box], first: int, columns: int, each: int) -> None:
         self._high = max((box.top for box in boxes), default=0.0)

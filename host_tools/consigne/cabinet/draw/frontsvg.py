@@ -52,7 +52,7 @@ class _Page:
 def svg(cabinet: Cabinet, with_wiring: bool = False) -> str:
     """The document: 4 px to a centimetre; doors within reach of a wheelchair are green and carry its sign.
 
-    ``with_wiring``: each door says what its lock and its sensor are wired to.
+    ``with_wiring``: each door shows the wiring of its lock and its sensor.
     """
     front = places(cabinet)
     placed = front.doors
@@ -66,7 +66,7 @@ def svg(cabinet: Cabinet, with_wiring: bool = False) -> str:
         x, y, wide, tall = page.box(cell.column, cell.bottom, cell.top)
         fill = _LOW if cell.is_low else _HIGH
         page.rect(x + 1.5, y + 1.5, wide - 3, tall - 3, fill, 'rx="3" stroke="#7d8a90"')
-    _ruler(page, high)  # below what is written on the doors
+    _ruler(page, high)  # drawn first, below the doors' texts
     for cell, door in zip(placed, cabinet.compartments, strict=True):
         _door(page, cell, wiring_words(door) if with_wiring else "")
     if front.terminal:
@@ -89,7 +89,7 @@ def svg(cabinet: Cabinet, with_wiring: bool = False) -> str:
 
 
 def _door(page: _Page, cell: Cell, wired: str) -> None:
-    """On a door: its number large, its size small, a keyhole at the right, what it is wired to below."""
+    """On a door: its number large, its size small, a keyhole at the right, its wiring below."""
     x, y, width, height = page.box(cell.column, cell.bottom, cell.top)
     middle = y + height / 2
     baseline = middle + (1 if wired else 7)
@@ -118,7 +118,7 @@ def _terminal(page: _Page, box: tuple[float, float, float, float]) -> None:
 
 
 def _ruler(page: _Page, high: float) -> None:
-    """Heights above the floor, the floor, and how far one reaches from a wheelchair."""
+    """Heights above the floor, the floor, and the reach from a wheelchair."""
     for height in range(0, round(high) + 1, _TICK_CM):
         y = page.y(height)
         page.out.append(f'<path d="M{_LEFT_PX - 20:g} {y:g}h8" stroke="{_SOFT}"/>')

@@ -1,7 +1,7 @@
-"""The wiring of a cabinet as WireViz understands it: connectors, cables, and which core goes where.
+"""The wiring of a cabinet for WireViz: connectors, cables, and the ends of each core.
 
 The controller with its panel, the wires to lock boards, and the doors, a dozen on a sheet: each door has its
-cable, each core of that its colour, function and both ends.  Lengths are those that the front asks for.
+cable, each core of that its colour, function and both ends.  Lengths follow from the front.
 """
 
 from .. import model, senses
@@ -22,7 +22,7 @@ from .cores import Harness, board_name
 from .harness_doors import door_sheets, own_banks
 from .power import has_shifter
 
-_PATCH_M = 5.0  # to the network's socket; what the site asks for
+_PATCH_M = 5.0  # to the network's socket; the length depends on the site
 
 
 def sheets(cabinet: Cabinet) -> dict[str, dict[str, object]]:
@@ -31,7 +31,7 @@ def sheets(cabinet: Cabinet) -> dict[str, dict[str, object]]:
 
 
 def harnesses(cabinet: Cabinet) -> dict[str, Harness]:
-    """The same as connectors and cables."""
+    """The same sheets as connectors and cables."""
     out = {"controller": _controller(cabinet)}
     if cabinet.data["lock_board"]:
         out["boards"] = _board_sheet(cabinet, _count(out))
@@ -161,7 +161,7 @@ def _keypad(made: Harness, keypad: MatrixKeypad | WiegandKeypad, board: str, con
 
 
 def _chain(made: Harness, chain: ShiftRegister, board: str) -> None:
-    """The lines of a chain of shift registers; what its outputs switch is on the sheet of the doors."""
+    """The lines of a chain of shift registers; the loads of its outputs are on the sheet of the doors."""
     name = made.connector(
         f"Chain {chain['name']}", f"{chain['chips']} x {chain['kind'].upper()}", "10 kOhm from OE# to 3.3 V"
     )
@@ -177,7 +177,7 @@ def _chain(made: Harness, chain: ShiftRegister, board: str) -> None:
 
 
 def _buses(made: Harness, cabinet: Cabinet, board: str, converter: str) -> None:
-    """What hangs on I2C: a display with a backpack at 5 V, the other parts at 3.3 V."""
+    """The parts on I2C: a display with a backpack at 5 V, the other parts at 3.3 V."""
     for bus in cabinet.data["i2c"]:
         lines = [(f"GPIO{bus['sda']} SDA", "SDA"), (f"GPIO{bus['scl']} SCL", "SCL")]
         if cabinet.data["display"]["i2c"] == bus["id"]:
@@ -212,7 +212,7 @@ def _on_bus(
     )
     if not shifted:
         rails = [("3V3", "3V3"), ("GND", "GND")]
-        if at_five:  # only what breaks a rule
+        if at_five:  # only if the file breaks a rule
             made.cable("power", converter, name, [("5V", "5V"), ("GND", "GND")])
             rails = []
         made.cable("I2C", board, name, [*rails, *lines])

@@ -12,7 +12,7 @@ from . import lengths
 from .cores import DOOR_CORES, Harness, board_name
 
 DOORS_MAX = 12
-"""On one sheet: more is not to be read on a printed page."""
+"""Doors on one sheet: with more a printed page is not readable."""
 
 
 _TERMINALS = ("ARMED", "coil", "reed", "GND")
@@ -70,7 +70,7 @@ def _doors(cabinet: Cabinet, bank: Bank) -> list[Compartment]:
 
 
 def _place(cabinet: Cabinet, bank: Bank) -> tuple[str, str]:
-    """Name and type of the connector of what a bank is."""
+    """Name and type of a bank's connector."""
     if bank.name == "gpio":
         return "Controller", cabinet.board.title
     table, number = bank.key[0], int(bank.key[1])
@@ -94,7 +94,7 @@ def _terminals(bank: Bank) -> str:
 
 
 def _driven(made: Harness, cabinet: Cabinet, bank: Bank, doors: list[Compartment]) -> None:
-    """What is before the terminals of doors whose coils the controller or an expander switches."""
+    """The connectors before the terminals of doors whose coils the controller or an expander switches."""
     volts = cabinet.data["supply"]["volts"]
     for name, kind, note in (
         ("Input", f"{volts:g} V, behind fuse and protection", ""),
@@ -175,7 +175,7 @@ def _cable(made: Harness, cabinet: Cabinet, bank: Bank, door: Compartment) -> No
 
 
 def _line(cabinet: Cabinet, bank: Bank, channel: int) -> str:
-    """What a channel is called where it is screwed on."""
+    """A channel's name at its screw terminal."""
     if bank.name == "gpio":
         return cabinet.board.terminals.get(channel, f"GPIO{channel}")
     kind = bank.device_name.partition("@")[0]

@@ -1,7 +1,7 @@
-"""Where things are in a cabinet, and so how long their cables must be.
+"""The places of parts in a cabinet, and the lengths of their cables.
 
-The controller and its panel are behind the terminal; a lock board is in the middle of its doors; a cable
-runs level and upright along the compartments, never across.
+The controller and its panel are behind the terminal; a lock board is in the middle of its doors; a cable runs
+horizontally and vertically along the compartments, never diagonally.
 """
 
 import math
@@ -21,11 +21,11 @@ PANEL_M = 0.5
 INSIDE_M = 0.3
 """Between parts that stand beside the controller."""
 SUPPLY_M = 1.0
-"""From the supply, at the bottom of the terminal's column, to what stands beside the controller."""
+"""From the supply, at the bottom of the terminal's column, to the parts beside the controller."""
 
 
 def controller(cabinet: Cabinet) -> Place:
-    """Behind the terminal; where that is apart, half a column left of the first."""
+    """Behind the terminal; if that stands apart, half a column left of the first."""
     front = front_of(cabinet)
     x = (front["terminal_column"] or 0) - 0.5
     return x * front["width_cm"] / 100, (front["terminal_cm"] + TERMINAL_HEIGHT_CM / 2) / 100
@@ -52,6 +52,6 @@ def bank(cabinet: Cabinet, name: str) -> Place:
 
 
 def length_m(start: Place, end: Place) -> float:
-    """Of a cable between two places, rounded up to 0.1 m."""
+    """Length of a cable between two places, rounded up to 0.1 m."""
     way = abs(start[0] - end[0]) + abs(start[1] - end[1]) + SLACK_M
     return math.ceil(round(way * 10, 6)) / 10

@@ -1,4 +1,4 @@
-"""What the wiring itself is made of: cable, terminals, connectors, ferrules, counted core by core."""
+"""The material of the wiring itself: cable, terminals, connectors, ferrules, counted core by core."""
 
 import csv
 import io
@@ -12,12 +12,12 @@ from .power import Item, bill, part_item
 
 
 def parts_list(cabinet: Cabinet) -> list[Item]:
-    """The electrics, and what joins them."""
+    """The electric parts, and the wiring between them."""
     return [*bill(cabinet), *material(cabinet)]
 
 
 def material(cabinet: Cabinet) -> list[Item]:
-    """Cables (in whole metres), and what is at their ends."""
+    """Cables (in whole metres), and the parts at their ends."""
     made = list(harnesses(cabinet).values())
     cables = [cable for harness in made for cable in harness.cables]
     items = [*_cables(cables), *_connectors(made, bool(cabinet.board.header))]

@@ -1,4 +1,4 @@
-"""What a cabinet is made of and what it draws: bill of materials and power budget of one file."""
+"""Bill of materials and power budget of one cabinet file."""
 
 import tomllib
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _PANEL: tuple[Literal["display", "keypad", "scanner"], ...] = ("display", "keypa
 
 @dataclass(frozen=True)
 class Item:
-    """One line of the bill: how many of what, for what, and what each of them draws."""
+    """One line of the bill: count, part, purpose, and the current that each draws."""
 
     part: str
     title: str
@@ -38,7 +38,7 @@ class Load:
 
 @dataclass(frozen=True)
 class Budget:
-    """``amps``: what the supply must give while one coil is energised; one is at a time."""
+    """``amps``: the current from the supply while one coil is energised; never two at a time."""
 
     loads: tuple[Load, ...]
 
@@ -48,7 +48,7 @@ class Budget:
 
 
 class _Known(NamedTuple):
-    """A part as ``parts.toml`` knows it; what it draws at which voltage."""
+    """A part of ``parts.toml``; the current it draws, and at which voltage."""
 
     title: str
     volts: float
@@ -62,13 +62,13 @@ def _parts() -> dict[str, _Known]:
 
 
 def part_item(part: str, count: int, used_for: str, title: str = "") -> Item:
-    """A line of the bill, as ``parts.toml`` knows the part."""
+    """A line of the bill for a part of ``parts.toml``."""
     known = _parts()[part]
     return Item(part, title or known.title, count, used_for, known.volts, known.milliamps)
 
 
 def _by_kind(part: str, kind: str) -> str:
-    """The name in parts.toml of a part of the panel: the kind's, where that is another part."""
+    """The name in parts.toml of a part of the panel: that of its kind, if the kind is a part of its own."""
     return kind if kind in _parts() else part
 
 
@@ -122,7 +122,7 @@ def bill(cabinet: Cabinet) -> list[Item]:
 
 
 def budget(cabinet: Cabinet) -> Budget:
-    """What draws from the supply at the worst moment: one coil, the radio at full power, all lit."""
+    """The loads of the supply at the worst moment: one coil, the radio at full power, all lights on."""
     volts = cabinet.data["supply"]["volts"]
     loads = [Load("one coil", cabinet.data["locks"]["amps"])]
     for item in bill(cabinet):

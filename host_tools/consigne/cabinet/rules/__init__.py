@@ -1,1 +1,1 @@
-"""What a cabinet file must fulfil beyond its form: a table of named rules."""
+"""The rules for a cabinet file beyond its form: a table of named rules."""

@@ -1,4 +1,4 @@
-"""Rules about the controller board itself: its PSRAM, its own wiring, and what it has room to serve."""
+"""Rules about the controller board itself: its PSRAM, its own wiring, and the doors it can serve."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from ..profiles import profiles
 Finding = tuple[Key, str, str]
 
 DOORS_OFFLINE = 48
-"""So many were measured without PSRAM and without a network (firmware/README.md, "Heap")."""
+"""Doors, measured without PSRAM and without a network (firmware/README.md, "Heap")."""
 
 
 def psram_said(cabinet: Cabinet) -> Iterator[Finding]:
@@ -27,7 +27,7 @@ def psram_said(cabinet: Cabinet) -> Iterator[Finding]:
 
 
 def board_pins(cabinet: Cabinet) -> Iterator[Finding]:
-    """The board's own wiring is judged like the file's, where the file has it used."""
+    """The board's own wiring is checked like the file's, if the file uses it."""
     board = cabinet.board
     if cabinet.data.get("network", {}).get("kind") != "ethernet":
         return
@@ -39,7 +39,7 @@ def board_pins(cabinet: Cabinet) -> Iterator[Finding]:
 
 
 def memory(cabinet: Cabinet) -> Iterator[Finding]:
-    """Without PSRAM Wi-Fi, TLS and the firmware share some 300 kB, and one of them goes short."""
+    """Without PSRAM, Wi-Fi, TLS and the firmware share some 300 kB, which is not enough for all."""
     if cabinet.psram:
         return
     board, doors = cabinet.board, len(cabinet.compartments)

@@ -1,4 +1,4 @@
-"""Rules about what hangs on I2C, UARTs and RS-485, and about the network."""
+"""Rules about parts on I2C, UARTs and RS-485, and about the network."""
 
 from collections.abc import Iterator
 
@@ -22,8 +22,8 @@ ADDRESSES = {
 _RISE_NS = {100_000: 1000.0, 400_000: 300.0}
 _PART_PF = 10.0
 _CABLE_PF_M = 100.0
-# A request to a Winnsen station and its reply; the same of other families, as long as they come; how long
-# a board thinks; and what is left of half a second when a change has been asked for twice.
+# A request to a Winnsen station and its reply; the longest of other families; a board's delay before it
+# answers; and the rest of half a second after a change was asked for twice.
 _WINNSEN_BYTES = 13
 _OTHER_BYTES = 20
 _THINKS_MS = 5.0
@@ -181,7 +181,7 @@ def wire_baud(cabinet: Cabinet) -> Iterator[Finding]:
 
 
 def hand_opened(cabinet: Cabinet) -> Iterator[Finding]:
-    """A station that is asked lock by lock takes its time, and so does everybody else on its wire."""
+    """A station that is asked lock by lock is slow, and delays all other boards on its wire."""
     for i, wire in enumerate(cabinet.data["rs485"]):
         boards = [board for board in cabinet.data["lock_board"] if board["uart"] == wire["uart"]]
         slow = {board["name"] for board in boards if board["kind"] == "winnsen"}
@@ -201,7 +201,7 @@ def rmt_channels(cabinet: Cabinet) -> Iterator[Finding]:
     users = ["the arming line" if is_armed else "the channel kept for an arming line"]  # 0; wire i has i + 1
     users += [f"the direction of RS-485 wire {i}" for i in range(max(driven) + 1 if driven else 0)]
     if "strip" in cabinet.data:
-        users.append("the light strip")  # the port's own choice, the last one
+        users.append("the light strip")  # the port's default, the last one
     if len(users) > cabinet.board.chip.rmt_channels:
         need = f"{', '.join(users[:-1])} and {users[-1]} need {len(users)} RMT channels"
         text = f"{need}, {cabinet.board.title} has {cabinet.board.chip.rmt_channels}"

@@ -1,4 +1,4 @@
-"""Rules about compartments, what they are wired to, and the keypad before them."""
+"""Rules about compartments, their wiring, and the keypad."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -66,7 +66,7 @@ def channel_once(cabinet: Cabinet) -> Iterator[Finding]:
 
 
 def revised(cabinet: Cabinet) -> Iterator[Finding]:
-    """What stands in the title block of every drawing: only the file itself can know."""
+    """The revision in the title block of every drawing: only the file itself can give it."""
     revision, day = cabinet.data["revision"], cabinet.data["revised"]
     if day:
         try:

@@ -12,7 +12,7 @@ Finding = tuple[Key, str, str]
 def exists(cabinet: Cabinet) -> Iterator[Finding]:
     board = cabinet.board
     for use in cabinet.uses:
-        # Other rules speak of these: there the reason is better.
+        # Other rules check these, and give a better reason.
         if use.pin not in board.pins | board.chip.flash | cabinet.psram_pins | board.taken.keys():
             yield use.key, f"{board.title} has no pin {use.pin}", _take_another(cabinet, use)
 
@@ -39,7 +39,7 @@ def wired(cabinet: Cabinet) -> Iterator[Finding]:
 
 
 def _plain(key: Key) -> str:
-    """A key as profiles write it: ``compartment.reed``, whichever compartment."""
+    """A key as profiles write it: ``compartment.reed``, for any compartment."""
     return ".".join(part for part in key if isinstance(part, str))
 
 
@@ -127,8 +127,7 @@ def adc2(cabinet: Cabinet) -> Iterator[Finding]:
 def suitable(board: Profile, role: PinRole, used: Set[int], psram: str | None = None) -> set[int]:
     """The pins of a board that are free and that no rule forbids for this role.
 
-    ``psram``: what its module has; None: as its profile says.  Pins that the board has wired to a part are
-    left out: they serve that part.
+    ``psram``: its module's; None: as in its profile.  Pins that the board has wired to a part are left out.
     """
     chip = board.chip
     no = chip.flash | board.taken.keys() | board.wired.keys() | used
@@ -143,7 +142,7 @@ def suitable(board: Profile, role: PinRole, used: Set[int], psram: str | None = 
 
 
 def _take_another(cabinet: Cabinet, use: Use) -> str:
-    """Advice: which pins are left for this."""
+    """Advice: which free pins can be used for this."""
     used = {other.pin for other in cabinet.uses}
     wired = {pin for pin, serves in cabinet.board.wired.items() if _plain(use.key) in serves} - used
     pins = sorted(suitable(cabinet.board, use.role, used, cabinet.psram) | wired)

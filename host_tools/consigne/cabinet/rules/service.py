@@ -8,10 +8,10 @@ from ..problems import Key
 
 Finding = tuple[Key, str, str]
 Day = tuple[int, int]
-"""When it opens and closes, in minutes; ``(0, 0)``: closed all day."""
+"""Opening and closing time, in minutes; ``(0, 0)``: closed all day."""
 
 CLOSED: Day = (0, 0)
-# Service -> whom it needs, as (role, action), and for what.
+# Service -> the holders it needs, as (role, action), and why.
 _NEEDS = {
     "shop": (("partner", "handover"), "takes the parcels out to deliver them"),
     "mall": (("courier", "handover"), "fetches what merchants left"),

@@ -8,7 +8,7 @@ from ..problems import Key, Problem
 from . import board, buses, doors, pins, service, supply
 
 Finding = tuple[Key, str, str]
-"""The key that is wrong, what is wrong with it, what to do."""
+"""The wrong key, what is wrong with it, what to do."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ RULES = (
 
 
 def judge(cabinet: Cabinet) -> list[Problem]:
-    """Everything that the rules find, in the order of the table."""
+    """All problems that the rules find, in the order of the table."""
     return [
         Problem(cabinet.sheet.place(*key), text, advice, rule.name, rule.is_warning)
         for rule in RULES
