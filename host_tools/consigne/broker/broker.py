@@ -1,9 +1,8 @@
 """Brokers for small sites, the demo and the tests: amqtt that comes with Consigne, or mosquitto.
 
-Each runs in a process of its own and is an object with ``start``, ``stop``, ``kill``, ``host`` and
-``port``.  amqtt would run in the host's event loop too, but there it takes its time from the ingest
-(3,600 messages of 400 bytes a second against 4,400, two cores), and a broker that cannot be killed
-cannot be tested.
+Each runs in a process of its own and is an object with ``start``, ``stop``, ``kill``, ``host`` and ``port``.
+amqtt could run in the host's event loop, but there it slows the ingest down (3,600 messages of 400 bytes a
+second against 4,400, two cores), and a test must be able to kill the broker.
 """
 
 import argparse
@@ -37,7 +36,7 @@ def free_port(host: str = "127.0.0.1") -> int:
 
 
 class ProcessBroker:
-    """A broker in a process of its own; what it prints is in ``directory/log``.
+    """A broker in a process of its own; its output goes to ``directory/log``.
 
     Parameters
     ----------
@@ -48,7 +47,7 @@ class ProcessBroker:
     """
 
     deaf_to_terminal = False
-    """Whether Ctrl+C at the terminal passes it by, so that who started it can end it last."""
+    """Whether it ignores Ctrl+C at the terminal, so that the program that started it can end it last."""
 
     def __init__(self, host: str = "127.0.0.1", port: int | None = None) -> None:
         self.host = host
@@ -58,7 +57,7 @@ class ProcessBroker:
 
     @property
     def process_id(self) -> int:
-        """Of the broker that runs now.  Raises ``BrokerError`` when none does."""
+        """Of the running broker.  Raises ``BrokerError`` when none runs."""
         if self._process is None:
             raise BrokerError("the broker is not running")
         return self._process.pid
@@ -103,12 +102,12 @@ class ProcessBroker:
         return (self.directory / "log").read_text(errors="replace")[-2_000:].strip()
 
     async def stop(self) -> None:
-        """End it in good order, remove its directory."""
+        """Shut it down and remove its directory."""
         await self._end(signal.SIGTERM)
         shutil.rmtree(self.directory, ignore_errors=True)
 
     async def kill(self) -> None:
-        """End it as a power cut would: what it held in memory is gone.  ``start`` brings it back."""
+        """Kill it: data held only in memory is lost, as in a power cut.  ``start`` starts it again."""
         await self._end(signal.SIGKILL)
 
     async def _end(self, how: signal.Signals) -> None:
@@ -126,7 +125,7 @@ class ProcessBroker:
 
 
 class EmbeddedBroker(ProcessBroker):
-    """amqtt, for the demo and for a site of a few lockers: nothing to install."""
+    """amqtt, for the demo and for a site of a few lockers: needs no installation."""
 
     deaf_to_terminal = True  # it ends with the process that started it, see below
 
@@ -157,9 +156,9 @@ class Mosquitto(ProcessBroker):
 
 
 class _Broker(Broker):  # type: ignore[misc]  # amqtt says nothing of its types
-    """amqtt 0.12 greets a client with the retained messages that *anybody* has subscribed to.
+    """amqtt 0.12 sends a new client the retained messages of *all* clients' subscriptions.
 
-    That shows a locker what others say.  Here it is given those of its own subscriptions only.
+    That shows a locker other lockers' messages.  Here it gets only those of its own subscriptions.
     """
 
     async def _publish_retained_messages_for_subscription(
@@ -183,12 +182,12 @@ async def serve(host: str, port: int) -> None:
 
 
 async def _serve_until_parent_ends(host: str, port: int) -> None:
-    """Serve while standard input is open: it closes when whoever started this ends, however."""
+    """Serve while standard input is open: it closes when the parent process ends, in whatever way."""
     loop = asyncio.get_running_loop()
     serving = asyncio.create_task(serve(host, port))
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, serving.cancel)
-    loop.add_reader(sys.stdin.fileno(), serving.cancel)  # nobody writes to it: readable means closed
+    loop.add_reader(sys.stdin.fileno(), serving.cancel)  # nobody writes to it, so readable means closed
     with contextlib.suppress(asyncio.CancelledError):
         await serving
 

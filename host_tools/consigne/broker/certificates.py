@@ -1,6 +1,6 @@
-"""A certificate authority of one's own and a broker's certificate, for ``consigne broker-config``.
+"""A private certificate authority and a broker's certificate, for ``consigne broker-config``.
 
-Elliptic curve P-256, which an ESP32 verifies in a fraction of what RSA costs.  The certificate names the
+Elliptic curve P-256, which an ESP32 verifies in a fraction of the time of RSA.  The certificate names the
 broker as a DNS name or an IP address, since lockers check the name they connect to.
 """
 
@@ -15,12 +15,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-CA_YEARS, SERVER_YEARS, CLIENT_YEARS = 30, 5, 20  # a locker's is changed on site
-_SLACK = datetime.timedelta(hours=1)  # a locker's clock may be behind the one that signs
+CA_YEARS, SERVER_YEARS, CLIENT_YEARS = 30, 5, 20  # a locker's can only be changed on site
+_SLACK = datetime.timedelta(hours=1)  # a locker's clock may be behind the signer's
 
 
 def write_secret(path: Path, content: bytes) -> None:
-    """A file of its owner alone, from its first byte on."""
+    """Write a file readable by its owner alone, from its first byte on."""
     with os.fdopen(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as file:
         file.write(content)
     path.chmod(0o600)
@@ -45,7 +45,7 @@ def _private(key: ec.EllipticCurvePrivateKey) -> bytes:
 def make(directory: Path, host: str) -> None:
     """Write ``ca.crt``, ``ca.key``, ``server.crt`` and ``server.key`` for a broker reached as ``host``.
 
-    An authority that is there already is kept and signs the new certificate: lockers trust it.
+    An existing authority is kept and signs the new certificate, since lockers trust it.
     """
     ca_key, ca = _authority(directory)
     key = ec.generate_private_key(ec.SECP256R1())
@@ -70,7 +70,7 @@ def make(directory: Path, host: str) -> None:
 def make_client(directory: Path, name: str) -> None:
     """Write ``clients/<name>.crt`` and ``.key``, signed by the authority in ``directory``; kept if there.
 
-    The name is the certificate's common name, which mosquitto takes for the user's.
+    The name is the certificate's common name, which mosquitto takes as the user name.
     """
     at = directory / "clients"
     at.mkdir(mode=0o700, exist_ok=True)
@@ -93,7 +93,7 @@ def make_client(directory: Path, name: str) -> None:
 
 
 def revoke_others(directory: Path, names: Iterable[str]) -> None:
-    """Write ``clients.crl``: the certificates in ``clients`` of any other name are good no more."""
+    """Write ``clients.crl``: it revokes the certificates in ``clients`` of all other names."""
     ca_key, ca = _authority(directory)
     now = datetime.datetime.now(datetime.UTC)
     builder = x509.CertificateRevocationListBuilder().issuer_name(ca.subject)

@@ -1,10 +1,10 @@
 """mosquitto for production: TLS, one credential for each locker, and each in its own branch alone.
 
-``write`` makes a directory that mosquitto runs from.  Who connects is who the password says; the access
-list gives a locker the topics it speaks on to write and those spoken to it to read, and nothing of any
-other.  Passwords are made here and stand in ``credentials.json``, to be put into the lockers'
-``identity.json``; mosquitto gets their hashes only.  With client certificates there are no passwords: a key
-and a certificate for each locker stand in ``clients``.  The host's own settings stand in ``host.env``.
+``write`` makes a directory that mosquitto runs from.  The password proves a client's name.  The access list
+lets a locker write its own sending topics and read the topics addressed to it, and nothing of any other.
+Passwords are made here and stored in ``credentials.json``, to be put into the lockers' ``identity.json``;
+mosquitto gets only their hashes.  With client certificates there are no passwords: ``clients`` has a key and
+a certificate for each locker.  ``host.env`` has the host's own settings.
 """
 
 import base64
@@ -27,16 +27,16 @@ from consigne.protocol import frames, topics
 from . import certificates
 
 HOST_USER = "consigne-host"
-PBKDF2_ROUNDS = 101  # what mosquitto_passwd 2.0 uses; the passwords are 192 random bits, not a person's
+PBKDF2_ROUNDS = 101  # as in mosquitto_passwd 2.0; the passwords are 192 random bits, not chosen by people
 HOST_SETTINGS = "host.env"
 _READ_BY_BROKER = ("mosquitto.conf", "server.crt", "server.key", "ca.crt", "clients.crl", "passwords", "acl")
-PACKET_EXTRA_BYTES = 128  # header and topic round a frame
+PACKET_EXTRA_BYTES = 128  # header and topic added to a frame
 GROUP = "mosquitto"
-"""What the distributions' packages run mosquitto as."""
+"""The group under which the distributions' packages run mosquitto."""
 _NAME_CHARACTERS_MAX = 253
 _LABEL = re.compile(
     r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
-)  # RFC 1123, and what some name servers have
+)  # RFC 1123, and forms that some name servers allow
 _LOCKER = re.compile(topics.LOCKER_PATTERN)
 _TO_LOCKER = (topics.ACK, topics.COMMANDS)
 
@@ -95,7 +95,7 @@ max_queued_messages 20000
 
 
 def host_settings(directory: Path, host: str, port: int, password: str | None) -> str:
-    """What ``consigne serve`` needs to reach this broker, as variables for a shell or a systemd unit.
+    """The settings of ``consigne serve`` for this broker, as variables for a shell or a systemd unit.
 
     With ``password`` None the host shows its client certificate.
     """
@@ -112,7 +112,7 @@ def host_settings(directory: Path, host: str, port: int, password: str | None) -
 
 
 def is_host(text: str) -> bool:
-    """Whether a text is the name or address of a host, as a certificate and a locker can have it."""
+    """Whether a text is a host's name or address that a certificate and a locker can use."""
     try:
         ipaddress.ip_address(text)
     except ValueError:
@@ -123,7 +123,7 @@ def is_host(text: str) -> bool:
 
 
 def brokers_group() -> str | None:
-    """The group of mosquitto where root writes for it: started by root, it reads as its own user."""
+    """mosquitto's group if root runs this: a mosquitto started by root reads its files as its own user."""
     if os.geteuid() != 0:
         return None
     try:
@@ -133,12 +133,12 @@ def brokers_group() -> str | None:
 
 
 def closed_to_others(directory: Path) -> Path | None:
-    """The folder above ``directory`` that keeps everybody but its owner out; None when there is none."""
+    """A folder above ``directory`` that only its owner may enter; None when there is none."""
     return next((above for above in directory.parents if not above.stat().st_mode & 0o001), None)
 
 
 def what_next(directory: Path, group: str | None = None) -> str:
-    """How broker and host are started with a directory that was just written."""
+    """Text: how to start broker and host with a directory just written."""
     reads = "" if group else f"; started by root it becomes the user {GROUP}: add --group {GROUP}"
     closed = closed_to_others(directory)
     if closed is not None:
@@ -164,8 +164,7 @@ def write(
 ) -> int:
     """Write or bring up to date a broker's directory; returns how many lockers it knows.
 
-    Credentials that are there stay as they are, new lockers get theirs, and a locker that is not named
-    any more is let in no more.
+    Existing credentials stay, new lockers get theirs, and a locker that is no longer named loses its access.
 
     Parameters
     ----------
@@ -177,7 +176,7 @@ def write(
         A certificate and its key to use; made by an authority of our own when None.
     client_certificates
         Lockers and the host prove who they are by a certificate of our authority, in ``clients``, instead
-        of a password; nobody without one gets as far as MQTT.
+        of a password; a client without one is refused before MQTT.
     group
         The group that mosquitto runs as. It may read what it serves with; the authority's key, the passwords
         themselves and what others show stay their owner's. All files are their owner's alone when None.
@@ -225,7 +224,7 @@ def write(
 
 
 def _let_read(directory: Path, group: str) -> None:
-    """Have a group read what mosquitto reads, and nothing else of what is secret."""
+    """Let a group read the files that mosquitto reads, and no other secret file."""
     shutil.chown(directory, group=group)
     directory.chmod(0o750)
     for name in _READ_BY_BROKER:
