@@ -1,1 +1,1 @@
-"""What locker and host say to each other: topics, messages, events, codes; what is believed of outsiders."""
+"""The protocol of locker and host: topics, messages, events, codes; checks of data from outside."""

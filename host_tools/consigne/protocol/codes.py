@@ -1,8 +1,8 @@
 """The host's half of codes: making what the lockers check.
 
-The cryptography itself is not written here: it is ``locker/core/codes.py``, the file the lockers run.
-Here are the names, ranges and units under which the host uses it.  All functions are pure; what
-must be random comes from ``secrets`` in ``new_digits`` and ``new_nonce``.
+The cryptography itself is in ``locker/core/codes.py``, the file that the lockers run.  This module has the
+names, ranges and units with which the host uses it.  All functions are pure, except ``new_digits`` and
+``new_nonce``, which use ``secrets``.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def new_nonce() -> int:
 
 
 def listed_tag(device_key: bytes, digits: str) -> bytes:
-    """What a grant carries in place of its digits: 16 bytes."""
+    """The tag that a grant carries instead of its digits: 16 bytes."""
     if not labels.all_digits(digits):
         raise ValueError("a code is made of the digits 0 to 9")
     _check_length(len(digits))
@@ -53,10 +53,10 @@ def listed_tag(device_key: bytes, digits: str) -> bytes:
 
 
 def card_tag(device_key: bytes, bits: int, facility: int, number: int) -> bytes:
-    """What a grant carries for a Wiegand card of 26, 34 or 37 bits: 16 bytes.
+    """The tag that a grant carries for a Wiegand card of 26, 34 or 37 bits: 16 bytes.
 
-    ``facility`` (8 bits, of the longer cards 16) and ``number`` (16 bits, of 37-bit cards 19) are printed
-    on the card or told by any reader.
+    ``facility`` (8 bits, of the longer cards 16) and ``number`` (16 bits, of 37-bit cards 19) are printed on
+    the card, or shown by any reader.
     """
     widths = {26: (8, 16), 34: (16, 16), 37: (16, 19)}
     if bits not in widths:
@@ -106,9 +106,9 @@ def window_code(device_key: bytes, role: int, action: int, holder: int, epoch_s:
 
 
 def console_code(device_key: bytes, holder: int, number: int, digits: int = 8) -> str:
-    """What a technician types at the closed console of a locker whose clock is not set.
+    """The code that a technician types at the closed console of a locker whose clock is not set.
 
-    ``number`` (0 to 999,999,999) is the one the console shows; the code is good for that alone.
+    ``number`` (0 to 999,999,999) is the one the console shows; the code is valid only for it.
     ``holder`` as in ``window_code``.
     """
     _check_length(digits)
@@ -134,7 +134,7 @@ def make_token(
 
     ``door`` counts from 0 as everywhere at the host; ``ANY_DOOR`` means any, or where the parcel
     is.  Dates are epoch seconds, ``not_after`` is the last good one.  ``nonce`` is 1 to 2**32 - 1,
-    another one for each token of a locker.  Raises ``ValueError`` for what a locker would refuse.
+    different for each token of a locker.  Raises ``ValueError`` for values that a locker would refuse.
     """
     _check_action(action)
     if not 0 <= door < _U16_MAX - 1 and door != ANY_DOOR:
@@ -164,7 +164,7 @@ def raw_token(
 ) -> str:
     """A token with exactly these fields, sensible or not.
 
-    ``door_number`` is what stands in the token: compartments as people count them, from 1.
+    ``door_number`` is the number in the token: compartments as people count them, from 1.
     """
     _check_u16("holder", holder)
     body = codes.token_body(kind, action, holder, door_number, not_before, not_after, nonce, parcel_id)

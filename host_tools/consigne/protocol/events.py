@@ -1,4 +1,4 @@
-"""A locker's events as the host reads them: any JSON, kept; concluded from only when it is sound.
+"""A locker's events as the host reads them: any JSON is kept, but only sound events have an effect.
 
 The names and widths of the fields are those of ``locker/core/records.py``.
 """
@@ -15,17 +15,17 @@ from .untrusted import U32_MAX, ProtocolError, clean, load, whole
 EVENTS_PER_MESSAGE_MAX = 512
 EVENT_JSON_BYTES_MAX = 2_048
 Plain = str | int | float | bool | None
-"""What a field of an event may be."""
-UNKNOWN = "unknown"  # kind of an event that does not say its own
+"""The type of an event's field."""
+UNKNOWN = "unknown"  # kind of an event without one
 
 _WIDTH_MAX = {"B": 0xFF, "H": 0xFFFF, "I": U32_MAX}
 
 
 class EventData(dict[str, Plain]):
-    """The fields of an event as its locker described them, its kind among them; whatever there is, is kept.
+    """The fields of an event as its locker described them, with its kind; all of them are kept.
 
-    Which fields a sound event has, and what they are, says ``records.spec``; one that is not sound, or comes
-    of a newer firmware, may have any.  So a field is asked for by what it must be.
+    ``records.spec`` gives the fields and types of a sound event; one that is not sound, or of a newer
+    firmware, may have any.  So ``number`` and ``text`` check the type of a field.
     """
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Frames: what is said over MQTT, with a MAC over topic and body, made and opened.
+"""Frames: MQTT payloads with a MAC over topic and body, made and opened.
 
 The cryptography itself is ``locker/core/codes.py``, the file the lockers run.
 """

@@ -1,4 +1,4 @@
-"""The bodies of messages between locker and host: what each must be, and what is made of it.
+"""The bodies of messages between locker and host: their form, and their parsed values.
 
 One description with the firmware: the names and widths of an event's fields are those of
 ``locker/core/records.py``.  What arrives is untrusted even when its MAC is right (a firmware may be buggy or
@@ -67,12 +67,12 @@ Arguments = TypedDict(
     },
     total=False,
 )
-"""The arguments of any command; which of them it has, says ``COMMAND_FIELDS``."""
+"""The arguments of any command; ``COMMAND_FIELDS`` gives those of each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What a locker says of itself.  Only ``up`` and ``epoch`` are certain: a last will has no more."""
+    """A locker's status.  Only ``up`` and ``epoch`` are certain: a last will has no more."""
 
     up: bool
     epoch: int
@@ -132,7 +132,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class AskTime:
-    """A locker asks the time; it believes only the answer that bears its newest ``nonce``, and soon."""
+    """A locker asks for the time; it takes only an early answer with its newest ``nonce``."""
 
     nonce: int
 
@@ -215,8 +215,8 @@ def ack_body(epoch: int, seq: int) -> bytes:
 def command_body(id_: str, counter: int, exp: int, cmd: str, arguments: Mapping[str, object]) -> bytes:
     """A command.
 
-    Raises ``ProtocolError`` when a locker would refuse it for its name, for the names of its
-    arguments, or because it is longer than its buffer.
+    Raises ``ProtocolError`` when a locker would refuse its name or the names of its arguments, or when it
+    does not fit a locker's buffer.
     """
     if set(arguments) != set(COMMAND_FIELDS.get(cmd, ("",))):
         raise ProtocolError(f"not a command with its arguments: {cmd} {sorted(arguments)}")

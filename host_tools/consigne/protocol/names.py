@@ -1,4 +1,4 @@
-"""What people call the firmware's numbers: roles, actions and sizes, in the same words everywhere."""
+"""Words for the firmware's numbers, the same everywhere: roles, actions and sizes."""
 
 from collections.abc import Mapping
 

@@ -1,6 +1,6 @@
-"""How a locker fares, as it tells with its status: samples of heap and signal, and its latches.
+"""A locker's health as sent with its status: samples of heap and signal, and its latches.
 
-The locker's half is ``locker/net/telemetry.py``; nothing of it is custody, so some may be missing.
+The locker's half is ``locker/net/telemetry.py``; it does not concern custody, so samples may be missing.
 """
 
 from dataclasses import dataclass
@@ -20,10 +20,10 @@ SAMPLE_WIDTHS, LATCH_WIDTHS = frozenset({4, 5}), frozenset({5})
 
 @dataclass(frozen=True, slots=True)
 class Telemetry:
-    """What came with one status.
+    """The health data of one status.
 
     ``samples`` are ``(time, seconds since start, free heap in bytes, RSSI in dBm, supply in mV)``, the
-    newest last, whose number since the start is ``taken``; older firmware says nothing of the supply.
+    newest last, whose number since the start is ``taken``; older firmware has no supply.
     ``latches`` are ``(door, usual ms from pulse to open, recent ms, trouble 0 to 255, state)`` as in
     ``locker/core/health.py``.
     """
@@ -34,7 +34,7 @@ class Telemetry:
 
 
 def parse(value: object) -> Telemetry:
-    """The field ``health`` of a status.  Raises ``ValueError`` for anything of another shape."""
+    """The field ``health`` of a status.  Raises ``ValueError`` for any other shape."""
     if not isinstance(value, dict):
         raise ValueError("health is not an object")
     taken = value.get("taken")

@@ -1,4 +1,4 @@
-"""The topics on which lockers and host speak: ``consigne/1/<locker>/<branch>``."""
+"""The topics of lockers and host: ``consigne/1/<locker>/<branch>``."""
 
 import re
 
@@ -6,7 +6,7 @@ from locker.core.limits import LOCKER_CHARS_MAX
 
 from .untrusted import ProtocolError
 
-PORT = 1883  # of a broker that is spoken to in clear, as IANA gave it
+PORT = 1883  # of a broker without TLS, as assigned by IANA
 ROOT = "consigne/1"
 STATUS, OCCUPANCY, EVENTS, ACK, COMMANDS, REPLIES = (
     "status",
@@ -29,7 +29,7 @@ def topic(locker: str, branch: str) -> str:
 
 
 def split_topic(name: str) -> tuple[str, str]:
-    """``(locker, branch)`` of a topic on which lockers speak."""
+    """``(locker, branch)`` of a topic on which lockers send."""
     parts = name.split("/")
     if len(parts) != 4 or parts[0] + "/" + parts[1] != ROOT or parts[3] not in FROM_LOCKER:
         raise ProtocolError("not a topic on which lockers speak")

@@ -1,4 +1,4 @@
-"""Bytes from outside made into plain values, or refused with what is wrong with them.
+"""Turns bytes from outside into plain values, or refuses them with a reason.
 
 What arrives is untrusted even when its MAC is right: a firmware may be buggy, or newer than this host.
 """
@@ -15,11 +15,11 @@ LINE_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]*$"
 
 
 class ProtocolError(ValueError):
-    """A message that is not what the protocol says; the text tells what is wrong with it."""
+    """A message that violates the protocol; the text says how."""
 
 
 def whole(value: object, what: str, maximum: int = U32_MAX, minimum: int = 0) -> int:
-    """A whole number within bounds; True and False are none.  Raises ``ProtocolError`` naming ``what``."""
+    """A whole number within bounds; bools are refused.  Raises ``ProtocolError`` naming ``what``."""
     if not isinstance(value, int) or isinstance(value, bool) or not minimum <= value <= maximum:
         raise ProtocolError(f"{what} is not a whole number from {minimum} to {maximum}")
     return value
@@ -49,7 +49,7 @@ def _finite(text: str) -> float:
 
 
 def load(body: bytes) -> dict[str, object]:
-    """A body as a dict.  Raises ``ProtocolError`` for whatever is not one JSON object."""
+    """A body as a dict.  Raises ``ProtocolError`` for anything but one JSON object."""
     try:
         value = json.loads(body, parse_constant=_not_json, parse_float=_finite)
     except (ValueError, RecursionError) as error:
