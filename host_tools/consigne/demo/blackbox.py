@@ -1,4 +1,4 @@
-"""What a cabinet's flash says of itself, read as an investigator would: off a copy of its bytes."""
+"""The journal on a cabinet's flash, read as an investigator would: from a copy of its bytes."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from consigne.sim.board.flash import NorFlash
 
 
 class Recorded(NamedTuple):
-    """The journal on a flash: ``events`` by their number, as the host would be told of them."""
+    """The journal on a flash: ``events`` by their number, as the host would get them."""
 
     epoch: int
     acknowledged: int
@@ -17,7 +17,7 @@ class Recorded(NamedTuple):
 
 
 def read_journal(flash: NorFlash) -> Recorded:
-    """Read the journal on a copy of ``flash``: opening may repair, and evidence stays as it is.
+    """Read the journal on a copy of ``flash``: opening may repair it, and the original must not change.
 
     Call it where the board lives (``SimLocker.call``), so that nothing writes meanwhile.
     """

@@ -1,6 +1,6 @@
-"""The front of a simulated cabinet: what the page draws of it, and hands that act on it.
+"""The front of a simulated cabinet: the view that the page draws, and the hands that act on it.
 
-What lies in a compartment is known here alone: no sensor of a real cabinet sees a parcel.
+Only this module knows what lies in a compartment: no sensor of a real cabinet sees a parcel.
 """
 
 from collections import deque
@@ -15,9 +15,9 @@ from consigne.sim.parts.panel import Display
 from .pages.front import DoorPlate, DoorView, Drawn, FrontView, Place
 
 KEY_HOLD_MS = 140
-KEY_HOLD_MS_MAX = 1_000  # a finger waits for the tone: on a machine that has much else to do it may be late
+KEY_HOLD_MS_MAX = 1_000  # how long a finger waits for the tone, which may be late on a busy machine
 KEY_LOOK_MS = 20
-KEY_GAP_MS = 120  # a calm finger: keys asked for faster than that wait their turn
+KEY_GAP_MS = 120  # a slow finger: keys requested faster than this are queued
 
 
 def plates(places: Places, sizes: Sequence[int]) -> tuple[DoorPlate, ...]:
@@ -43,11 +43,11 @@ class LockerFront:
     key_period_s
         Seconds from one key to the next when keys are asked for faster than a finger moves.
     scanned
-        How often something was held to the scanner.
+        How many times something was held to the scanner.
     is_typing
-        Whether a key is down, or others wait for their turn.
+        Whether a key is down, or others are queued.
     is_told
-        Whether the cabinet has sounded since the newest key went down.
+        Whether the buzzer has sounded since the newest key went down.
     """
 
     def __init__(self, locker: SimLocker) -> None:
@@ -71,7 +71,7 @@ class LockerFront:
         locker.listeners.append(self._heard)
 
     def view(self) -> FrontView:
-        """What an eye sees now; taken on the board's thread, so nothing moves meanwhile."""
+        """The visible state now; taken on the board's thread, so nothing changes meanwhile."""
         return self.locker.call(self._view)
 
     def _view(self) -> FrontView:
@@ -99,7 +99,7 @@ class LockerFront:
 
     # --- hands ------------------------------------------------------------------------------------------
     def press(self, key: str) -> None:
-        """Press and release a key; a key before it that is still down is let go of first."""
+        """Press and release a key; an earlier key that is still down is released first."""
         self.locker.call(lambda: self._press(key))
 
     def _press(self, key: str) -> None:
@@ -118,7 +118,7 @@ class LockerFront:
     def _hold(self, key: str, held_ms: int) -> None:
         if self.is_told or held_ms >= KEY_HOLD_MS_MAX or not self.locker.powered:
             self._keypad.up(key)
-            self.locker.clock.call_in(KEY_GAP_MS * 1000, self._next_key)  # counted from when it is really up
+            self.locker.clock.call_in(KEY_GAP_MS * 1000, self._next_key)  # counted from its real release
         else:
             self.locker.clock.call_in(KEY_LOOK_MS * 1000, self._hold, key, held_ms + KEY_LOOK_MS)
 
@@ -132,7 +132,7 @@ class LockerFront:
             self.press(key)
 
     def scan(self, text: str) -> None:
-        """Hold a code to the scanner; without power, or before it is set up, it does not look."""
+        """Hold a code to the scanner; without power, or before it is set up, it does not read."""
         self.scanned += 1
         self.locker.scan(text)
 
@@ -157,7 +157,7 @@ class LockerFront:
 
     @property
     def is_heard(self) -> bool:
-        """Whether what happens can reach the host."""
+        """Whether events can reach the host."""
         return self._networked and self.locker.powered
 
     def set_network(self, on: bool) -> None:

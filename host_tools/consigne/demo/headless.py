@@ -1,7 +1,7 @@
 """The demo without a browser: two parcels in, two out, one of them while the network is down.
 
 Real firmware on real MicroPython, a real broker, a database on disk.  Everything goes through keys
-that close contacts and bytes that a scanner sends; what is checked is what stands in the database.
+that close contacts and bytes that a scanner sends; the result is checked in the database.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ from .stage import FirmwareEnded, Stage, check_running
 DEADLINE_S = 90.0
 LOOK_EVERY_S = 0.02
 HAND_S = 2 * cabinet._TAKE_MS / 1000
-"""To put a parcel in or take it out: twice the time below which the firmware counts a door as stuck."""
+"""Time to put a parcel in or take it out: twice the time below which the firmware counts a door as stuck."""
 NOTICE_S = 2.0  # until a person notices that a key had no effect
 PARCELS = (("RR123456785FR", 1), ("JJFR00012345678901234", 2))  # label, size
 
@@ -42,7 +42,7 @@ class Overdue(RuntimeError):
 
 
 Report = dict[str, int]
-"""What was counted, by name: what the JSON line says."""
+"""Counts by name, for the JSON line."""
 
 
 class Proof:
@@ -53,7 +53,7 @@ class Proof:
     keys_repeated
         Keys that had to be pressed a second time.
     wrong
-        What was not as it must be, in sentences.
+        Failed checks, in sentences.
     """
 
     def __init__(self, stage: Stage) -> None:
@@ -95,7 +95,7 @@ class Proof:
 
     # --- what a courier and a customer do ------------------------------------------------------------
     async def _type(self, code: str) -> None:
-        """Type a code with an eye on the display, as a person does who sees that a key was not taken."""
+        """Type a code and watch the display, as a person who sees that a key was not taken."""
         pressed, key = 0, ""
         while key != "#" or reading.greets(self._locker.display()):
             await self.until("the display to be drawn", lambda: self._typed() is not None)
@@ -107,10 +107,11 @@ class Proof:
         self.keys_repeated += pressed - len(code + "#")
 
     async def _until_answered(self, what: str, before: str, key: str) -> None:
-        """Until other digits are shown than before, or a person has noticed that nothing came of a digit.
+        """Wait until the digits shown change, or until a person would notice that a digit had no effect.
 
-        A key that sounded was taken, however late it is shown.  ``#`` and ``*`` do not sound, and pressed
-        twice they mean something else: where one was not taken the half code goes, which is shown too.
+        A key with a tone was taken, however late it is shown.  ``#`` and ``*`` have no tone, and pressed
+        twice they mean something else: if one was not taken, the partial code disappears after a while, which
+        the display shows too.
         """
         noticed_s = time.monotonic() + NOTICE_S
 
@@ -159,7 +160,7 @@ class Proof:
         return {index: door.name for index, door in enumerate(self._locker.doors) if door.is_open}
 
     def _shows(self, screen: str, *arguments: Any) -> bool:
-        """Whether the glass shows exactly this screen of the firmware's texts."""
+        """Whether the display shows exactly this screen of the firmware's texts."""
         wanted = texts.render(screen, arguments, reference.LANGUAGE)
         return [line.rstrip() for line in self._locker.display()] == [line.rstrip() for line in wanted]
 
@@ -181,7 +182,7 @@ class Proof:
         return self._locker.call(lambda: read_journal(self._locker.flash))
 
     def _is_level(self) -> bool:
-        """The locker has journaled the host's acknowledgement of everything it ever told."""
+        """Whether the locker has journaled the host's acknowledgement of all its events."""
         recorded = self._recorded()
         return recorded.acknowledged == max(recorded.events)
 
@@ -216,7 +217,7 @@ async def _prove() -> tuple[Report, list[str]]:
 
 
 def interpreter_version() -> dict[str, str]:
-    """Name and version of the interpreter that runs the firmware, asked of itself."""
+    """Name and version of the interpreter that runs the firmware, as it reports them."""
     question = "import sys; i = sys.implementation; print(i.name, '.'.join(map(str, i.version)), sep='|')"
     command = [interpreter(), "-c", question]
     answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)

@@ -1,7 +1,7 @@
 """The demo's cabinet as it is on a board: MicroPython, files and the application's slot in one flash.
 
-The image is the official one for a board with PSRAM, which loads the application; for a board without, it is
-one's own build with ROMFS, which executes it in place.
+For a board with PSRAM the image is the official one, which loads the application; for a board without PSRAM
+it is a custom build with ROMFS, which executes it in place.
 """
 
 import json
@@ -22,7 +22,7 @@ def flashed(config: WiredConfig, identity: Identity, directory: Path, psram: str
     """A virtual board as ``device flash`` and ``device provision`` leave it, in this cabinet.
 
     ``psram``: how the board's PSRAM is wired (``cabinet.profiles``), "" for a board without.  ``ValueError``
-    for a chip of which there is no virtual board.
+    for a chip without a virtual board.
     """
     chip = str(config["board"])
     if chip not in CHIPS:

@@ -29,15 +29,15 @@ from .stage import Stage
 
 THINGS_MAX = 6
 SWITCH_S = 0.0005
-"""How long a thread may keep the interpreter.  The board's thread answers the firmware some hundred
-times per key, beside the one that serves the page.  Measured from a key's contact to its tone, with
-somebody clicking, on two busy cores: 23 ms (90 %: 30 ms, worst 59 ms), of which 20 ms debounce; with
-the usual 5 ms 90 %: 34 ms, worst 75 ms.  So the cabinet needs no process of its own."""
+"""How long a thread may keep the interpreter (switch interval).  The board's thread answers the firmware some
+hundred times per key, while another thread serves the page.  Measured from a key's contact to its tone, with
+somebody clicking, on two busy cores: 23 ms (90 %: 30 ms, worst 59 ms), of which 20 ms debounce; with the
+usual 5 ms 90 %: 34 ms, worst 75 ms.  So the cabinet needs no separate process."""
 ABOUT = "a parcel locker on your desk: real firmware, simulated steel"
 
 
 def things_at_hand(desk: Desk) -> list[Thing]:
-    """What lies before the cabinet: labels of parcels that are to come, QR codes of those inside."""
+    """The things in the tray: labels of expected parcels, QR codes of those inside."""
     things = []
     for ticket in desk.tickets():
         if ticket.state == "announced":
@@ -69,7 +69,7 @@ def add_pages(app: FastAPI, stage: Stage) -> None:
 async def serve(
     listening: socket.socket, open_browser: bool, keep: Path | None, log: TextIO | None, always_open: bool
 ) -> None:
-    """Put the demo up, show it until interrupted, take it down."""
+    """Start the demo, show it until interrupted, stop it."""
     async with Stage(keep, log, always_open) as stage:
         stage.locker.listeners.append(lambda line: _complain(stage.locker, line))
         app = create_app(stage.host)
@@ -84,7 +84,7 @@ async def serve(
 
 
 def _complain(locker: SimLocker, line: Line) -> None:
-    """Say it in the terminal too when the firmware ends."""
+    """Print it in the terminal too when the firmware ends."""
     if line[1] in ("ended", "failure"):
         print(f"consigne: the firmware ended: {locker.last_words[-1]}", file=sys.stderr, flush=True)
 
@@ -97,7 +97,7 @@ def run(
     log: Path | None,
     always_open: bool = False,
 ) -> None:
-    """The body of ``consigne demo``; its page is at the socket that listens."""
+    """The body of ``consigne demo``; its page is served on the listening socket."""
     sys.setswitchinterval(SWITCH_S)
     with contextlib.ExitStack() as stack:
         stack.enter_context(contextlib.suppress(KeyboardInterrupt))

@@ -1,4 +1,4 @@
-"""What a person at the keypad reads on the glass, and which key follows from it."""
+"""What a person at the keypad reads on the display, and which key they press next."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from locker.core import screens
 
 
 def read(lines: Sequence[str]) -> str:
-    """What is read, wherever it is broken into lines."""
+    """The text on the display, without its line breaks."""
     return " ".join(" ".join(lines).split())
 
 
@@ -17,7 +17,7 @@ _TYPING = tuple(texts.render(screens.TYPING, ("",), language) for language in te
 
 
 def typed(glass: Sequence[str]) -> str | None:
-    """The digits of a code that the glass shows as typed, "" on any other screen; None while it is drawn."""
+    """The digits shown as typed, "" on other screens; None while the display is being drawn."""
     for empty in _TYPING:
         if glass[0].strip() == empty[0].strip():
             digits = glass[1].strip().removesuffix("_")
@@ -27,14 +27,14 @@ def typed(glass: Sequence[str]) -> str | None:
 
 
 def greets(glass: Sequence[str]) -> bool:
-    """Whether the glass shows what it shows while nobody is there."""
+    """Whether the display shows the idle screen."""
     return read(glass[1:]) in _GREETINGS
 
 
 def next_key(code: str, shown: str) -> str:
-    """The key that somebody presses who types a code with an eye on the digits shown, ``#`` at its end.
+    """The next key of a person who types a code and watches the digits shown, ``#`` at its end.
 
-    What the locker took is never typed again, what it took twice is erased, and where the half code is
-    gone the whole code is typed anew.
+    A digit that the locker took is never typed again, one it took twice is erased, and if the partial code
+    has disappeared the whole code is typed again.
     """
     return (code + "#")[len(shown)] if code.startswith(shown) else "*"

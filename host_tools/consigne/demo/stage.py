@@ -1,4 +1,4 @@
-"""The demo's cast: broker, host with its database, and one cabinet with the firmware in it."""
+"""The demo's parts: broker, host with its database, and one cabinet with the firmware in it."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ from . import official
 
 
 class FirmwareEnded(RuntimeError):
-    """The firmware did not start, or came to an end; the text says why in its console's words."""
+    """The firmware did not start, or has ended; the text has its console's words."""
 
 
 def check_running(locker: SimLocker) -> None:

@@ -61,7 +61,7 @@ def parse(arguments: Sequence[str]) -> list[Step]:
 
 
 def _check_placeholders(steps: Sequence[Step]) -> None:
-    """A parcel has a number, or was scanned in these steps: what is neither is a word misspelt."""
+    """A parcel has a number, or was scanned in these steps: any other name is misspelt."""
     scanned = {step.value for step in steps if step.what == SCAN}
     for step in steps:
         for name in _PLACEHOLDER.findall(step.value) if step.what in (KEYS, SCAN) else ():

@@ -1,8 +1,8 @@
-"""``consigne sim``: carry out a few steps at a cabinet and tell, line by line, what it did.
+"""``consigne sim``: carry out a few steps at a cabinet and print, line by line, what it did.
 
-On the MicroPython ground time is real, and a real broker and host stand behind the cabinet; so it is on the
-ground called board, where the firmware starts as on a board that was flashed, from the application's slot.
-On the virtual ground time jumps, and the host is a small one in memory.
+On the MicroPython ground time is real, and a real broker and host stand behind the cabinet; the same holds
+for the ground called board, where the firmware starts from the application's slot, as on a flashed board.  On
+the virtual ground time jumps, and the host is a small one in memory.
 """
 
 import asyncio
@@ -46,24 +46,24 @@ SETTLE_S = {
     steps.NETWORK: 1.0,
     steps.POWER: 3.0,
 }
-SILENT = ("key", "pin")  # what the person did is told as a step
-STIRS = ("relay", "door")  # after such a line more is to come
-QUIET_S = 0.5  # a step ends when none came for so long
+SILENT = ("key", "pin")  # printed already, as a step
+STIRS = ("relay", "door")  # after such a line more will follow
+QUIET_S = 0.5  # a step ends when no line came for this long
 TYPED_MAX = 3
-KNOWN_S_MAX = 10.0  # and when the host knows what the doors did; if it hears of them
-HOME = 1  # whose standing code ``{resident}`` is
+KNOWN_S_MAX = 10.0  # and when the host knows the doors' events, if it gets them
+HOME = 1  # the home of the standing code ``{resident}``
 _WINDOWS = {
     steps.COURIER: (events.COURIER, events.DEPOSIT, ("courier", "deposit")),
     steps.PARTNER: (events.PARTNER, events.HANDOVER, ("partner", "handover")),
 }
-"""Whose codes are made from the date: role, action, and how a cabinet's file calls both."""
+"""The people with codes of the day: role, action, and the names of both in a cabinet's file."""
 
 HAND_S = 1.5 * cabinet._TAKE_MS / 1000
-"""To put a parcel in or take it out: more than the time below which the firmware counts a door as stuck."""
+"""Time to move a parcel: longer than the time below which the firmware counts a door as stuck."""
 
 
 class Left(RuntimeError):
-    """Whoever asked for the steps has gone."""
+    """The caller has gone, so the steps stop."""
 
 
 class Trial:
@@ -76,7 +76,7 @@ class Trial:
     device_key
         Makes the codes that steps name.
     sleep
-        Lets so many seconds of the locker's time pass.
+        Lets this many seconds of the locker's time pass.
     resident
         The standing code of ``HOME``, "" where steps name none.
     """
@@ -118,7 +118,7 @@ class Trial:
                 self._opened_us = self._locker.clock.now_us()
 
     def pass_time(self, seconds: float) -> None:
-        """Let time pass and tell what the display shows whenever it has come to rest."""
+        """Let time pass and print the display whenever it has settled."""
         looks = max(1, round(seconds / LOOK_EVERY_S))
         before = self._glass
         for _ in range(looks):
@@ -162,7 +162,7 @@ class Trial:
         return not (self._locker.failures or self._locker.ends)
 
     def _until_quiet(self) -> None:
-        """Until the doors have come to rest and the host knows of it, which may be late on a busy machine."""
+        """Wait until the doors have settled and the host knows it, which may be late on a busy machine."""
         self._until(self._is_quiet)
         self._untold.clear()
         rest_s = HAND_S - (self._locker.clock.now_us() - self._opened_us) / 1e6
@@ -174,7 +174,7 @@ class Trial:
         return rested and not (self._untold and self._front.is_heard)
 
     def _until(self, condition: Callable[[], bool]) -> None:
-        """Let time pass until a condition is true; not for ever."""
+        """Let time pass until a condition is true, within a limit."""
         for _ in range(round(KNOWN_S_MAX / LOOK_EVERY_S)):
             if condition():
                 return
@@ -208,7 +208,7 @@ class Trial:
     def _type(self, keys: str) -> None:
         """Press keys, and all of them again when the display asks for it, as a person would.
 
-        A frame of a Wiegand keypad that begins while the chip stands still, in a sweep of the heap or an
+        A frame of a Wiegand keypad that begins while the chip is blocked, by a garbage collection or an
         erase, is refused (``firmware/locker/drivers/wiegand.py``).
         """
         for _ in range(TYPED_MAX):
@@ -222,7 +222,7 @@ class Trial:
             self.tell("-", "again")
 
     def _doors(self, name: str) -> list[int]:
-        """The doors a step names; ``look_at`` has seen that they are there."""
+        """The doors a step names; ``look_at`` has checked that they exist."""
         doors = self._locker.doors
         if name == steps.OPEN_DOORS:
             return [index for index, door in enumerate(doors) if door.is_open]
@@ -230,14 +230,14 @@ class Trial:
 
 
 def event_words(seq: int, event: EventData) -> str:
-    """An event as it came over MQTT, its particulars in words and in an order that no interpreter chooses."""
+    """An event from MQTT in words, its fields in an order that does not depend on the interpreter."""
     return (
         f"#{seq} {event.kind} {in_words(EventData(sorted(event.items())), reference.DOOR_NAMES)[1]}".rstrip()
     )
 
 
 def look_at(wanted: Sequence[steps.Step]) -> None:
-    """Raises ``StepError`` for what this cabinet has not: a door, or somebody whose code is named."""
+    """Raises ``StepError`` if this cabinet lacks a door, or a person whose code is named."""
     names = reference.DOOR_NAMES
     for what, value in wanted:
         if what in (steps.SHUT, steps.PRY) and value not in (*names, steps.OPEN_DOORS):
@@ -296,7 +296,7 @@ async def _on_micropython(wanted: Sequence[steps.Step], always_open: bool, flash
         work = asyncio.ensure_future(asyncio.to_thread(carry_out))
         try:
             return await asyncio.shield(work)
-        finally:  # Ctrl+C too: the hand lets go before the stage is taken down
+        finally:  # also for Ctrl+C: the key is released before the stage ends
             left.set()
             await asyncio.gather(work, return_exceptions=True)
 

@@ -1,7 +1,7 @@
-"""Where the doors of a cabinet go on the page: the places of its front made into the lines of a CSS grid.
+"""Places the doors of a cabinet on the page: turns its front into the lines of a CSS grid.
 
-The grid's first row and first column are free: there the terminal goes where its own place is too narrow to
-be used, which is beside a wide front and above any front on a narrow screen.
+The grid's first row and first column are free for the terminal, if its own place is too narrow to be used:
+beside a wide front, and above any front on a narrow screen.
 """
 
 from collections.abc import Sequence
@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from .front import Place
 
-COLUMNS_BESIDE_TERMINAL = 3  # of doors; beside more the terminal stands apart, and the doors scroll
-DOOR_PX = 47.0  # of the lowest door: with its rim still a finger's breadth
+COLUMNS_BESIDE_TERMINAL = 3  # of doors; with more the terminal stands apart, and the doors scroll
+DOOR_PX = 47.0  # of the lowest door: with its rim still as wide as a finger
 LOW_DOOR_CM = 12.0
 DOOR_WIDE_PX = 92  # at least
 DOOR_WIDE_PX_MAX = 240
@@ -35,7 +35,7 @@ class Grid(NamedTuple):
     """``rows_cm``: the heights of the rows below the first, from the top.
 
     ``terminal`` is where the terminal stands, ``clear`` the free stretch of its column round it: the drawn
-    terminal takes all of that.  Both None where it stands apart from the doors.
+    terminal fills that.  Both None if it stands apart from the doors.
     """
 
     rows_cm: tuple[float, ...]
@@ -51,7 +51,7 @@ class Grid(NamedTuple):
         return self.clear is None or self.columns - 1 > COLUMNS_BESIDE_TERMINAL
 
     def css(self, terminal_px: float) -> str:
-        """The variables that ``cabinet.css`` reckons with; the terminal needs ``terminal_px`` in height."""
+        """The variables for ``cabinet.css``; the terminal needs ``terminal_px`` in height."""
         door = f"minmax({DOOR_WIDE_PX}px, 1fr)"
         columns = [door] * self.columns
         if self.clear is not None:

@@ -1,4 +1,4 @@
-"""The cabinet's front: bays where its doors stand, doors that swing, and what lies behind them."""
+"""The cabinet's front: bays for its doors, doors that swing, and the parcels behind them."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -46,7 +46,7 @@ class Bay:
                 self._hint = Text("", "hint")
             shut = Text("shut", "plain shut", "button").props("type=button")
             shut.props["aria-label"] = f"push door {plate.name} shut"
-            shut.on("click", self._push)  # where the open leaf is too narrow an edge for a finger
+            shut.on("click", self._push)  # for when the open door's edge is too narrow for a finger
             self._leaf = box("leaf").on("click", self._push)
             self._leaf.props["aria-label"] = f"door {plate.name}"
             with self._leaf:
@@ -55,7 +55,7 @@ class Bay:
                     Text(plate.name, "door-number", "div")
                     Text(size_name(plate.size), "door-size")
                     box("keyhole")
-                    # A click on it is no push on the leaf around it.
+                    # A click on it must not count as a push on the door around it.
                     pry = Text("pry open", "plain pry", "button").props("type=button tabindex=-1")
                     pry.props["aria-label"] = f"pry door {plate.name} open"
                     pry.on("click.stop", lambda: front.pry(door))
@@ -106,7 +106,7 @@ class CabinetView:
 
 
 class Ended:
-    """Says that the firmware has ended, and why; takes no room while it runs."""
+    """Shows that the firmware has ended, and why; takes no room while it runs."""
 
     def __init__(self) -> None:
         self._shown: tuple[str, ...] = ()

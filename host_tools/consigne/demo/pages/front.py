@@ -1,14 +1,14 @@
-"""What the cabinet's page needs from a cabinet: what is seen from outside, and what hands can do.
+"""What the cabinet's page needs from a cabinet: the view from outside, and the actions of hands.
 
 A page redraws from a ``FrontView`` taken ten to twenty-five times a second, so a view must be cheap to
-make and to compare.  The hands' methods return at once; what follows shows in a later view.
+make and to compare.  The hands' methods return at once; their effect shows in a later view.
 """
 
 from typing import NamedTuple, Protocol
 
 
 class DoorView(NamedTuple):
-    """One door as an eye sees it."""
+    """One door as seen from outside."""
 
     is_open: bool
     coil: bool  # the strike is energised right now
@@ -32,7 +32,7 @@ class FrontView(NamedTuple):
     ``last_words`` are the console's last lines when the firmware has ended, none while it runs.
     ``lines`` are the display's rows as written to its glass, each as long as the display has
     columns; ``drawn`` are the characters among them that are not in its ROM.  ``lit`` is the
-    backlight.  ``scanned`` counts what was held to the scanner since the start.
+    backlight.  ``scanned`` counts the things held to the scanner since the start.
     """
 
     powered: bool
@@ -48,7 +48,7 @@ class FrontView(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where something stands on the front: columns from 1 at the left, heights above the floor."""
+    """A place on the front: columns from 1 at the left, heights above the floor."""
 
     column: int
     bottom_cm: float
@@ -56,7 +56,7 @@ class Place(NamedTuple):
 
 
 class DoorPlate(NamedTuple):
-    """What is painted on a door: its name and its size, 1 (S) to 4 (XL); and where it stands."""
+    """The texts on a door, its name and its size, 1 (S) to 4 (XL), and its place."""
 
     name: str
     size: int

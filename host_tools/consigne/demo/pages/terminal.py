@@ -24,7 +24,7 @@ class Lcd(ui.element, component=LOOK / "lcd.js"):  # type: ignore[misc, call-arg
         self._shown: tuple[tuple[str, ...], tuple[Drawn, ...], bool] | None = None
 
     def show(self, lines: tuple[str, ...], drawn: tuple[Drawn, ...], lit: bool) -> None:
-        """Show these lines; without its backlight the glass is dark."""
+        """Show these lines; without its backlight the display is dark."""
         if self._shown == (lines, drawn, lit):
             return
         self._shown = (lines, drawn, lit)
@@ -35,12 +35,12 @@ class Lcd(ui.element, component=LOOK / "lcd.js"):  # type: ignore[misc, call-arg
 
 
 def height_px(front: Front) -> float:
-    """How high the terminal is at most, by ``ui/terminal.css``: its display and all the rest."""
+    """The terminal's greatest height by ``ui/terminal.css``: its display and all other parts."""
     return BODY_PX + ROW_PX * front.rows
 
 
 class Terminal:
-    """The part of the front that people talk to; ``style`` says where it goes."""
+    """The part of the front that people operate; ``style`` gives its place."""
 
     def __init__(self, front: Front, style: str = "") -> None:
         self._front = front

@@ -1,4 +1,4 @@
-"""What stands before the cabinet: power and network switches, and things to hold to the scanner."""
+"""The tray before the cabinet: power and network switches, and things to hold to the scanner."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -19,7 +19,7 @@ STOCK_EVERY_S = 0.2
 
 
 class Thing(NamedTuple):
-    """Something with a code on it that lies within reach: a parcel's label, a customer's QR code."""
+    """A thing with a code on it: a parcel's label, a customer's QR code."""
 
     what: str  # "label", "pick-up QR", ..
     which: str  # for people
@@ -29,7 +29,7 @@ class Thing(NamedTuple):
 class Tray:
     """Switches and scanner tray of one cabinet.
 
-    ``things(desk)`` tells what lies within reach now, newest first; it is asked when the desk has news.
+    ``things(desk)`` gives the things in the tray, newest first; it is called when the desk has news.
     """
 
     def __init__(self, work: Work, front: Front, desk: Desk, things: Callable[[Desk], list[Thing]]) -> None:
@@ -93,7 +93,7 @@ class Tray:
         self._scan(code)
 
     async def _stock(self) -> None:
-        """Lay out what can be held to the scanner, when it changed."""
+        """Draw the things to hold to the scanner, when they changed."""
         if self._desk.revision == self._seen_revision:
             return
         revision = self._desk.revision
@@ -115,6 +115,6 @@ class Tray:
                         Text(thing.which, "which")
 
     def show(self, view: FrontView) -> None:
-        """Bring the switches up to date: another page may have turned them."""
+        """Update the switches, since another page may have changed them."""
         set_toggle(self._power, view.powered)
         set_toggle(self._network, view.networked)
