@@ -1,6 +1,6 @@
-"""Lock boards on RS-485 for the wizard: who answers at which address, and one board's locks and inputs.
+"""Lock boards on RS-485 for the wizard: the boards that answer, and one board's locks and inputs.
 
-The firmware's own codecs make and read the frames, so what is found is what the firmware can drive.
+The firmware's own codecs make and read the frames, so every board found can be driven by the firmware.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,26 +13,26 @@ from consigne.cabinet.model import KINDS
 from .learned import FoundBoard, Spot
 
 PULSE_MS = 400
-REST_MS = 2 * PULSE_MS  # a board's own pulse, the latch, the door on its spring, the contact that bounces
+REST_MS = 2 * PULSE_MS  # time for pulse, latch, the door on its spring, the bouncing contact
 _TRIES = 3
-_MODBUS_INPUTS = (4, 64, 48, 32, 24, 16, 12, 8)  # every board has the first; then as many as it owns up to
+_MODBUS_INPUTS = (4, 64, 48, 32, 24, 16, 12, 8)  # every board has the first; then as many as it reports
 _HEAD_8A, _HEAD_WKLY = 4, 9  # bytes of a state reply that are not states
 
 
 class Wire(Protocol):
-    """The pair to the boards.  Both raise ``OSError`` when it cannot be reached any more."""
+    """The pair to the boards.  Both raise ``OSError`` when it cannot be reached any longer."""
 
     uart: int
 
     def exchange(self, frame: bytes, baud: int) -> bytes:
-        """Send, and return everything heard until the wire is quiet; empty when nobody answers."""
+        """Send, and return all bytes received until the wire is quiet; empty without an answer."""
 
     def rest(self, duration_ms: int) -> None:
-        """Let time pass: a lock springs, a door moves."""
+        """Let time pass, for a latch to open or a door to move."""
 
 
 class Garbled(ValueError):
-    """Something answers at an address, and nobody can make it out."""
+    """Something answers at an address, but no codec can read it."""
 
 
 def find_boards(
@@ -56,7 +56,7 @@ def find_boards(
 
 
 def _find(wire: Wire, kind: str, address: int) -> FoundBoard | None:
-    """The board at one address, with as many inputs as it owns up to."""
+    """The board at one address, with as many inputs as it reports."""
     smallest = {"modbus": _MODBUS_INPUTS[0], "winnsen": 1}.get(kind, KINDS[kind].inputs)
     first = FoundBoard(kind, wire.uart, address, smallest)
     codec = _probe(first)
@@ -73,7 +73,7 @@ def _find(wire: Wire, kind: str, address: int) -> FoundBoard | None:
 
 
 def _inputs(wire: Wire, first: FoundBoard, codec: Any) -> int:
-    """How many inputs a board has: the length of its answer tells, or what it refuses."""
+    """How many inputs a board has, from the length of its answer, or from the first one it refuses."""
     if first.kind == "8a":
         return min(first.inputs, 8 * (int(codec.reply_bytes(0)) - _HEAD_8A))
     if first.kind == "wkly":
@@ -107,7 +107,7 @@ def _is_reply(codec: Any, number: int, heard: bytes) -> bool:
 
 
 class BoardGroup:
-    """One lock board (``wizard.Group``); its inputs are read in both orders in which they may stand."""
+    """One lock board (``wizard.Group``); its inputs are read in both possible orders."""
 
     def __init__(self, wire: Wire, board: FoundBoard) -> None:
         self.board = board
@@ -138,7 +138,7 @@ class BoardGroup:
         raise OSError(f"{self.name} does not answer any more")
 
     def pulse(self, lock: Spot) -> None:
-        """Open one lock, and wait until its door has sprung and its coil is off."""
+        """Open one lock, and wait until its door has moved and its coil is off."""
         out = bytearray(32)
         length = self._codecs[0].open(lock[1], PULSE_MS, out)
         self._wire.exchange(bytes(out[:length]), self.board.baud)

@@ -29,7 +29,7 @@ _WORDS = {
 
 
 class TerminalTechnician:
-    """Asks whoever sits at the terminal (``wizard.Technician``)."""
+    """Asks the person at the terminal (``wizard.Technician``)."""
 
     def which_opened(self, place: str, note: str) -> str:
         if note:
@@ -129,13 +129,13 @@ def _look_at_place(file: Path) -> None:
             raise typer.BadParameter(f"{file} exists: give another name, or remove it")
         if not file.parent.is_dir():
             raise typer.BadParameter(f"{file} cannot be written: there is no folder {file.parent}")
-        file.with_suffix(".learned.json").exists()  # what is learned lies beside, under a longer name
+        file.with_suffix(".learned.json").exists()  # the learned data lies beside it, under a longer name
     except OSError as error:
         raise typer.BadParameter(f"{file} cannot be written: {error.strerror}") from None
 
 
 def _first_wire(wiring: Document) -> list[Rs485]:
-    """The wire that an adapter is put in the place of."""
+    """The wire that an adapter replaces."""
     if not wiring["rs485"]:
         raise NotOurs("the wiring has no [[rs485]] that an adapter could be put to")
     return [wiring["rs485"][0]]
@@ -153,7 +153,7 @@ def _known(progress: Progress) -> str:
 def _reached(
     progress: Progress, console: str | None, code: str | None, port: str | None, sim: Path | None
 ) -> Iterator[tuple[Learning, Technician]]:
-    """The cabinet, and who answers for it."""
+    """The cabinet, and the technician who answers the questions."""
     if console is not None:
         with ReplConsole(console, code) as repl:
             yield Learning.over_console(progress, repl, typer.echo), TerminalTechnician()

@@ -1,7 +1,7 @@
 """The controller behind its console: the wizard's code runs there, and its answers are read here.
 
-``Console`` is all that is asked of whoever runs that code: a real board's REPL (``ReplConsole``), or
-the simulator (``sim.learnground``).
+``Console`` is the interface to what runs that code: a real board's REPL (``ReplConsole``), or the simulator
+(``learn.ground``).
 """
 
 import ast
@@ -21,27 +21,26 @@ from .wizard import Gone
 
 ONBOARD = Path(__file__).with_name("onboard.py")
 PULSE_MS = 400
-SPRING_MS = 400  # after a pulse: the door on its spring, the contact that bounces
+SPRING_MS = 400  # after a pulse: time for the door on its spring, the bouncing contact
 
 
 class Console(Protocol):
     """Executes code on the board; names stay from one call to the next."""
 
     def exec(self, code: str) -> str:
-        """What the code printed.  ``Forgotten`` when the board has restarted since it was set up,
+        """The code's output.  ``Forgotten`` when the board has restarted since it was set up,
         ``wizard.Gone`` when it cannot be reached, ``OSError`` when the code failed (a chip is silent)."""
 
 
 class Forgotten(Exception):
-    """The board has restarted: what was defined is gone, and nothing was done."""
+    """The board has restarted: all definitions are gone, and nothing was done."""
 
 
 class ReplConsole:
     """A board on a serial port, by mpremote's raw REPL; use it as a context manager.
 
-    Entering it starts the board for service: without the application, so every pin is at rest.  Leaving
-    it resets the board, which goes back to its customers.  ``code``: a technician's, for a board in
-    production.
+    Entering it starts the board for service: without the application, so every pin is at rest.  Leaving it
+    resets the board, which then serves again.  ``code``: a technician's, for a board in production.
     """
 
     def __init__(self, port: str, code: str | None = None) -> None:
@@ -76,7 +75,7 @@ class ReplConsole:
         return str(printed.decode("utf-8", "replace").strip())
 
     def _enter_again(self) -> None:
-        """The prompt of a board that has restarted; ``Gone`` when there is none."""
+        """Enter the prompt of a board that has restarted; ``Gone`` when there is none."""
         try:
             self._board.enter_service()
         except (DeviceError, OSError) as error:
@@ -94,11 +93,11 @@ class Controller:
 
     @property
     def has_arming_line(self) -> bool:
-        """Without one nothing on the controller's own pins and expanders may be opened."""
+        """Without one no lock on the controller's own pins and expanders may be opened."""
         return bool(self._wiring["locks"]["arm_pin"] >= 0)
 
     def _set_up(self) -> None:
-        """Define what runs there, and have it take its wires and banks."""
+        """Send the board's code, and open its wires and banks there."""
         self._console.exec(ONBOARD.read_text(encoding="utf-8"))
         if self.has_arming_line:
             self._console.exec(f"begin({self._wiring['locks']['arm_pin']})")
@@ -124,7 +123,7 @@ class Controller:
         return found
 
     def expanders(self) -> list[FoundChip]:
-        """What may carry locks or sensors: all on the buses but what the wiring knows to be another part."""
+        """Expanders that may carry locks or sensors: all on the buses except parts that the wiring names."""
         display, clock = self._wiring["display"], self._wiring.get("clock")
         taken = {(display["i2c"], display["address"])}
         if clock is not None:
@@ -137,7 +136,7 @@ class Controller:
         ]
 
     def take(self, name: str, settings: str) -> None:
-        """Have a bank released and ready; ``settings`` as its class in ``onboard.py`` takes them."""
+        """Open a bank with all lines released; ``settings`` as its class in ``onboard.py`` takes them."""
         self.ask(f"open_bank({name!r}, {settings})")
         self._banks[name] = settings
 
@@ -159,7 +158,7 @@ class ConsoleWire:
 
 @dataclass(frozen=True)
 class FreePins:
-    """Pins of the controller that its wiring leaves free: with the chip's pull-ups, and without.
+    """Pins of the controller that its wiring leaves free, with the chip's pull-ups and without.
 
     All may carry a sensor; ``driven`` are those of ``pulled`` that may carry a lock.
     """
@@ -170,7 +169,7 @@ class FreePins:
 
 
 class ChipGroup:
-    """The controller's expanders, shift registers and pins, looked at together (``wizard.Group``)."""
+    """The controller's expanders, shift registers and pins, read together (``wizard.Group``)."""
 
     name = "the controller's expanders and pins"
 

@@ -1,4 +1,4 @@
-"""From what was learned to a cabinet file, and from a cabinet file to what a wizard may know beforehand."""
+"""Makes a cabinet file from the learned data, and the wizard's prior knowledge from a cabinet file."""
 
 import json
 import tomllib
@@ -17,9 +17,9 @@ from .learned import FoundBoard, FoundChip, FoundDoor, NotOurs, Progress
 
 
 def wiring_of(file: Path) -> Document:
-    """The controller's own wiring in a cabinet file: its buses, pins and panel, nothing of its doors.
+    """The controller's own wiring in a cabinet file: its buses, pins and panel, without its doors.
 
-    Expanders keep their names and interrupt lines, should they be found.  Raises ``CabinetError``.
+    Expanders keep their names and interrupt lines if they are found.  Raises ``CabinetError``.
     """
     sheet = read(file)
     sheet.data.setdefault("compartment", [])
@@ -73,7 +73,7 @@ def _board_names(boards: list[FoundBoard]) -> dict[str, str]:
 
 
 def _chip_names(progress: Progress) -> dict[str, str]:
-    """As the wiring calls an expander or a chain, else by letters."""
+    """The wiring's name of an expander or a chain, else letters."""
     wiring = progress.wiring
     out = {f"{e['kind']}@{e['i2c']}:{e['address']}": str(e["name"]) for e in wiring["expander"]}
     out |= {f"{e['kind']}@{e['latch']}": str(e["name"]) for e in wiring["shift_register"]}
@@ -113,7 +113,7 @@ def _place(door: FoundDoor, names: dict[str, str], board: Profile) -> Place:
 
 # --- writing TOML -------------------------------------------------------------------------------------
 def to_toml(document: Document) -> str:
-    """The tables of a cabinet file, what has its default anyway left out; doors are not written."""
+    """The tables of a cabinet file, without keys that have their default; doors are not written."""
     data = cast(TomlTable, document)
     parts = [_table({key: data[key] for key in SITE if key in data}, SITE)]
     for name in TABLES:
@@ -136,7 +136,7 @@ def _table(entry: TomlTable, table: Table) -> str:
 
 
 def _value(value: Any, field: Field) -> str:
-    """JSON's text, numbers and lists are TOML's too; addresses are written as their switches say."""
+    """JSON's texts, numbers and lists are valid TOML; addresses are written as on their switches."""
     if field.kind is float:
         return f"{value:g}" if value % 1 else str(int(value))
     return json.dumps(value, ensure_ascii=False)

@@ -1,7 +1,7 @@
-"""A cabinet that nobody knows, for the wizard: the physics of a cabinet file under virtual time, and the
-technician who stands before it.
+"""An unknown cabinet for the wizard: the physics of a cabinet file under virtual time, and a simulated
+technician.
 
-What the wizard sends to a console runs on the simulated board as it would on a real one.
+Code that the wizard sends to a console runs on the simulated board as on a real one.
 """
 
 import types
@@ -20,9 +20,9 @@ from consigne.sim.parts.doors import Door
 from .console import Forgotten
 from .wizard import NONE, TWO
 
-HAND_S = 1.0  # a person needs so long to push doors shut
-LOOK_S = 2.0  # and so long to find the door that sprang
-AT_ONCE_US = 500_000  # doors that spring closer together were opened by one pulse
+HAND_S = 1.0  # time a person needs to push doors shut
+LOOK_S = 2.0  # and to find the door that opened
+AT_ONCE_US = 500_000  # doors that open within this time were opened by one pulse
 
 
 class SimConsole:
@@ -38,7 +38,7 @@ class SimConsole:
         self._start()
 
     def _start(self) -> None:
-        """An interpreter in which nothing is defined."""
+        """Start an interpreter without definitions."""
         self._handlers.clear()
         given: dict[str, types.ModuleType] = {
             "time": device.time_module(self._clock.now_us, self._clock.spend, self._sleep_us),
@@ -48,7 +48,7 @@ class SimConsole:
         self._graph = ModuleGraph(given, [SHIM], {"print": self._print})
 
     def exec(self, code: str) -> str:
-        """As a REPL does: what was printed, or what was raised, in the words of ``ReplConsole``."""
+        """As a REPL: returns the output, or raises as ``ReplConsole`` does."""
         self.calls += 1
         self._printed.clear()
         try:
@@ -69,7 +69,7 @@ class SimConsole:
         self._handlers[op] = handler
 
     def _push(self, op: int, number: int, value: int) -> None:
-        if op in self._handlers:  # before ``machine`` is imported nobody listens
+        if op in self._handlers:  # without ``machine`` no handler is installed
             self._handlers[op](number, value)
 
     def _ask(self, op: int, number: int, payload: bytes = b"", into: Any = None) -> bytes | None:
@@ -92,7 +92,7 @@ class UnknownCabinet:
         self.clock = VirtualClock()
         self.board = Board.of(config, self.clock, psram)
         self.cabinet = Cabinet(self.board, config, seed)
-        self.opened_us: dict[str, int] = {}  # when each door sprang last
+        self.opened_us: dict[str, int] = {}  # when each door opened last
         for door in self.cabinet.doors:
             door.on_move = self._moved
         self.board.power_on()
@@ -113,15 +113,15 @@ class UnknownCabinet:
 
 
 class SimTechnician:
-    """Answers from what the doors do (``wizard.Technician``), and never sees a wire.
+    """Answers by the doors' movements (``wizard.Technician``), without knowing the wiring.
 
-    ``said`` is all that he was told or asked to do, oldest first.
+    ``said`` has everything that he was told or asked to do, oldest first.
     """
 
     def __init__(self, site: UnknownCabinet) -> None:
         self.said: list[str] = []
         self._site = site
-        self._known: set[str] = set()  # doors that stood open already, or are named
+        self._known: set[str] = set()  # doors that were open already, or are named
 
     def which_opened(self, place: str, note: str) -> str:
         self._site.clock.run_for(LOOK_S)
@@ -136,13 +136,13 @@ class SimTechnician:
         return number
 
     def is_earlier_wrong(self, number: str, place: str) -> bool:
-        return True  # he reads what stands on the door: this time it is right
+        return True  # this time he reads the right number on the door
 
     def unnamed(self, where: str) -> str:
         return min(self._site.open_doors() - self._known, default="")
 
     def please(self, text: str) -> bool:
-        """Whatever is asked for: the doors that stand open are shut."""
+        """Shut all open doors, whatever the request."""
         self.said.append(text)
         self._site.shut_doors()
         self._known.clear()

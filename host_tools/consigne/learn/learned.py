@@ -1,4 +1,4 @@
-"""What the wizard knows so far; kept beside the cabinet file, so that nobody has to begin again."""
+"""What the wizard has learned; saved beside the cabinet file, so that a run can be continued."""
 
 import json
 import os
@@ -18,13 +18,13 @@ Spot = tuple[str, int]
 """A channel: the device's name of its bank (``"8a@1:2"``, ``"mcp23017@0:32"``, ``"gpio"``) and a number."""
 
 DOOR, BLIND, SILENT, MANY, NO_DOOR = "door", "blind", "silent", "many", "no door"
-"""What came of opening a lock: a door and its sensor; a door whose sensor did not move; nothing;
-several at once; a sensor moved and no door opened."""
+"""Results of opening a lock: a door and its sensor; a door whose sensor did not move; nothing; several at
+once; a sensor moved but no door opened."""
 
 
 @dataclass(frozen=True)
 class FoundBoard:
-    """A lock board that answered; ``inputs`` as many as it owns up to."""
+    """A lock board that answered; ``inputs`` as many as it reports."""
 
     kind: str
     uart: int
@@ -62,8 +62,8 @@ class FoundChip:
 class Tried:
     """One lock that was opened.
 
-    ``reeds``: the sensor that moved, once for each order in which the inputs of its bank may stand;
-    ``closed_level``: what it read while the door was shut.
+    ``reeds``: the sensor that moved, once for each possible order of its bank's inputs; ``closed_level``: its
+    level while the door was shut.
     """
 
     lock: Spot
@@ -75,7 +75,7 @@ class Tried:
 
 @dataclass(frozen=True)
 class FoundDoor:
-    """A door as it goes into the cabinet file; ``order`` is the entry of ``Tried.reeds`` that is true."""
+    """A door for the cabinet file; ``order`` is the index of the right entry of ``Tried.reeds``."""
 
     number: str
     lock: Spot
@@ -95,12 +95,12 @@ class TriedJson(TypedDict):
 
 
 class NotOurs(ValueError):
-    """The file of what was learned does not fit; the text says why and what to do."""
+    """The file of learned data does not fit; the text says why and what to do."""
 
 
 @dataclass
 class Progress:
-    """All that is known; ``save`` writes it at once and whole."""
+    """All that was learned; ``save`` writes it at once and completely."""
 
     file: Path
     wiring: Document
@@ -111,7 +111,7 @@ class Progress:
 
     @classmethod
     def beside(cls, cabinet_file: Path, wiring: Document) -> "Progress":
-        """What an earlier run left, or nothing yet.  Raises ``NotOurs`` for another controller's."""
+        """Load the data of an earlier run, or start empty.  Raises ``NotOurs`` for another controller's."""
         file = cabinet_file.with_suffix(".learned.json")
         out = cls(file, wiring)
         if not file.exists():
@@ -131,7 +131,7 @@ class Progress:
         return out
 
     def save(self) -> None:
-        """Write beside, then rename: a laptop that dies leaves the old file or the new."""
+        """Write a new file, then rename it: a crash leaves the old file or the new one."""
         raw = {
             "wiring": self.wiring,
             "boards": None if self.boards is None else [asdict(board) for board in self.boards],
@@ -156,7 +156,7 @@ class Progress:
         self.save()
 
     def forget(self, lock: Spot) -> None:
-        """The lock is to be opened again."""
+        """Forget a result: the lock must be opened again."""
         del self.tried[lock]
         self.save()
 
@@ -169,7 +169,7 @@ class Progress:
         return next((entry for entry in self.numbered if entry.number == number), None)
 
     def is_reversed(self, bank: str) -> bool:
-        """Whether a board sends its last locks first: then more sensors stand beside their locks."""
+        """Whether a board sends its last locks first: then more sensors are at their lock's number."""
         own = [e for e in self.numbered if e.lock[0] == bank and len(e.reeds) == 2]
         return sum(e.reeds[1] == e.lock for e in own) > sum(e.reeds[0] == e.lock for e in own)
 
@@ -193,14 +193,14 @@ class Progress:
         return None if spot is None else (spot, order)
 
     def _closed_level(self, entry: Tried) -> int:
-        """That of a sensor that did not move is taken from the others of its bank."""
+        """For a sensor that did not move, the level of the others of its bank."""
         if entry.outcome == DOOR:
             return entry.closed_level
         others = [e.closed_level for e in self.numbered if e.outcome == DOOR and e.lock[0] == entry.lock[0]]
         return int(2 * sum(others) > len(others))
 
     def troubles(self) -> Iterator[str]:
-        """What has to be looked at, in the words of whoever stands before the cabinet."""
+        """Problems to look at, in a technician's words."""
         last = {e.lock[0]: e.lock[1] for e in sorted(self.numbered, key=lambda e: e.lock[1])}
         for entry in self.tried.values():
             where = in_words(entry.lock)
@@ -232,17 +232,17 @@ def _tried(raw: TriedJson) -> Tried:
 
 
 def is_shared(bank: str) -> bool:
-    """Whether a channel is a lock or a sensor: so on pins and expanders; a lock board has both at each."""
+    """Whether a channel is a lock or a sensor: so on pins and expanders, not on lock boards."""
     return bank.partition("@")[0] not in KINDS
 
 
 def by_number(number: str) -> tuple[int, str]:
-    """Sorts numbers as people do: 2 before 10, and what is no number behind."""
+    """Sort key for numbers as people sort them: 2 before 10, other texts last."""
     return (int(number), "") if number.isdigit() else (1 << 30, number)
 
 
 def in_words(spot: Spot) -> str:
-    """A channel as a technician calls it."""
+    """A channel in a technician's words."""
     bank, channel = spot
     if bank == "gpio":
         return f"pin {channel}"

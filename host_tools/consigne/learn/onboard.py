@@ -1,9 +1,9 @@
-"""What the wizard runs on the controller, sent through its REPL: the wires, the expanders, the pins.
+"""The wizard's code on the controller, sent through its REPL: wires, expanders, pins.
 
-Nothing here needs the laptop to end a pulse.  A coil draws current only while the RMT raises the
-arming line, which times itself; lock boards time their own.  Whatever is interrupted between two lines,
-by the cable or by Ctrl+C, leaves the line of the relay released.  The watchdog restarts a board that
-nobody has talked to for ten minutes, so that it goes back to its customers by itself.
+No pulse needs the laptop to end it.  A coil draws current only while the arming line is high, which the RMT
+times; lock boards time their own pulses.  If this code is interrupted between two lines, by the cable or by
+Ctrl+C, the relay's line is released.  The watchdog restarts a board that has got no command for ten minutes,
+so that it serves again by itself.
 
 Answers are printed, one line for each call.
 """
@@ -17,7 +17,7 @@ from machine import I2C, UART, WDT, Pin
 CLOCK_DIV = 255
 ITEM_TICKS_MAX = 32767
 PULSE_MS_MAX = 1000
-REPLY_MS = 80  # from the end of a request to the first byte of the reply: as long as the locker will wait
+REPLY_MS = 80  # from the end of a request to the first byte of the reply, as in the firmware
 QUIET_MS = 20  # without a byte: the frame has ended
 STEADY_TRIES = 10
 WATCHDOG_MS = 600000
@@ -25,19 +25,19 @@ IODIR, GPPU, GPIO, OLAT = 0x00, 0x0C, 0x12, 0x14  # registers of an MCP23017, IO
 TCA_OUTPUT, TCA_DIRECTION = 0x01, 0x03  # of a TCA9554
 
 for channel in globals().get("held", ()):
-    channel.wait_done(timeout=PULSE_MS_MAX)  # an ESP32 panics when a long pulse is stopped
+    channel.wait_done(timeout=PULSE_MS_MAX)  # an ESP32 panics when a long running pulse is stopped
     channel.deinit()
-held = []  # RMT channels: given back when this is sent once more
+held = []  # RMT channels: freed when this code is sent again
 ticks_per_s = RMT.source_freq() // CLOCK_DIV
 wires = {}  # uart -> [UART, baud, settings, RMT of the driver's enable or None]
 buses = {}
-banks = {}  # name -> what can be driven and read there
+banks = {}  # name -> the bank's object
 arm = []  # the RMT of the arming line, once ``begin`` was called
 dog = WDT(timeout=WATCHDOG_MS)
 
 
 def begin(arm_pin):
-    """Take the arming line over, low."""
+    """Take the arming line, low."""
     arm[:] = [timer(0, arm_pin)]
 
 
@@ -56,13 +56,13 @@ def items(duration_us):
 
 
 def open_wire(uart, tx, rx, de, channel):
-    """A pair to lock boards; an RMT channel switches its driver on for as long as a frame takes."""
+    """A pair to lock boards; an RMT channel enables its driver for the length of a frame."""
     enable = timer(channel, de) if de >= 0 else None
     wires[uart] = [None, 0, {"tx": tx, "rx": rx, "rxbuf": 256, "timeout": 0}, enable]
 
 
 def exchange(uart, baud, frame):
-    """Send a frame in hexadecimal; prints what was heard until the wire was quiet."""
+    """Send a frame in hexadecimal; prints the bytes received until the wire was quiet."""
     wire = wires[uart]
     if wire[1] != baud:
         wire[0] = UART(uart, baudrate=baud, **wire[2])
@@ -88,7 +88,7 @@ def exchange(uart, baud, frame):
 
 
 def eight(bus, address):
-    """A TCA9554 that nobody has set up says 0xFF at its direction; a PCF8574 pulls P2 to P7 low there."""
+    """Which of the two: an untouched TCA9554 reads 0xFF as direction; a PCF8574 pulls P2 to P7 low."""
     return "tca9554" if bus.readfrom_mem(address, TCA_DIRECTION, 1) == b"\xff" else "pcf8574"
 
 
@@ -99,18 +99,18 @@ def scan(bus, scl, sda, freq):
     for address in buses[bus].scan():
         kind = "ds3231" if address == 0x68 else ""
         if 0x20 <= address < 0x28:
-            # An MCP23017 that nobody has set up has all pins inputs and its other registers at 0; a
-            # PCF8574 has no registers, it says the levels of its pins again and again.
+            # An untouched MCP23017 has all pins as inputs and its other registers at 0; a PCF8574 has no
+            # registers, it repeats the levels of its pins.
             registers = buses[bus].readfrom_mem(address, IODIR, 4)
             kind = eight(buses[bus], address) if registers == bytes(registers[:1]) * 4 else "mcp23017"
         elif 0x38 <= address < 0x40:
-            kind = eight(buses[bus], address)  # a display that lives there is known to the wiring
+            kind = eight(buses[bus], address)  # a display at such an address is in the wiring
         found.append((address, kind))
     print(found)
 
 
 class Pins:
-    """The controller's own: inputs with pull-ups, but ``bare`` ones, which have none.
+    """The controller's own pins: inputs with pull-ups, except ``bare`` ones, which have none.
 
     ``driven``: those that may carry a lock; no other is ever driven.
     """
@@ -129,8 +129,8 @@ class Pins:
     def may_lock(self):
         """A lock's line is held low by its off-state resistor, and rises when it is driven.
 
-        A line that reads high has no such resistor; one that stays low is held by a closed contact, which
-        is let go within a millisecond.  The arming line is low meanwhile.
+        A line that reads high has no such resistor; one that stays low is held by a closed contact, and is
+        released within a millisecond.  The arming line is low meanwhile.
         """
         levels = self.levels()
         return [n for n in self._channels() if not levels >> n & 1 and self._gives_way(n)]
@@ -195,7 +195,7 @@ class Pcf8574:
         return self._bus.readfrom(self._address, 1)[0]
 
     def may_lock(self):
-        """Whatever no closed contact holds low."""
+        """All pins that no closed contact holds low."""
         levels = self.levels()
         return [n for n in range(8) if levels >> n & 1]
 
@@ -232,7 +232,7 @@ class Tca9554(Mcp23017):
 
 
 class Chain:
-    """Shift registers: outputs that are on only while OE# is low, and nothing to read."""
+    """Shift registers: outputs that are on only while OE# is low, and no inputs."""
 
     def __init__(self, data, clock, latch, enable, chips):
         self._enable = Pin(enable, Pin.OUT, value=1)  # before anything moves
@@ -267,7 +267,7 @@ KINDS = {"gpio": Pins, "mcp23017": Mcp23017, "pcf8574": Pcf8574, "tca9554": Tca9
 
 
 def open_bank(name, *settings):
-    """Take one bank, all of it released: a name as the device has it, and where it is."""
+    """Open one bank with all lines released, by the device's name of it and its address or pins."""
     banks[name] = KINDS[name.split("@")[0]](*settings)
     print(len(banks))
 
@@ -277,7 +277,7 @@ def look():
 
 
 def levels():
-    """Prints the inputs of all banks when two looks in a row agree: contacts bounce, nobody is in a hurry."""
+    """Prints the inputs of all banks once two readings in a row agree, since contacts bounce."""
     before = look()
     for _ in range(STEADY_TRIES):
         time.sleep_ms(5)
@@ -294,7 +294,7 @@ def candidates():
 
 
 def pulse(name, channel, duration_ms):
-    """Energise the coil behind one line; the RMT ends it, here is only waited for that."""
+    """Energise the coil on one line; the RMT ends the pulse, this only waits for it."""
     if not 1 <= duration_ms <= PULSE_MS_MAX:
         raise ValueError("pulse of {} ms".format(duration_ms))
     if not arm[0].wait_done():
@@ -309,12 +309,12 @@ def pulse(name, channel, duration_ms):
         try:
             arm[0].wait_done(timeout=PULSE_MS_MAX)  # also after Ctrl+C: a soft reset would stop it
         finally:
-            banks[name].release(channel)  # last: a relay's contacts never break the coil's current
+            banks[name].release(channel)  # last, so that the relay's contacts never switch the coil's current
     print("done")
 
 
 def rest(duration_ms):
-    """Let time pass, and tell the watchdog that the laptop is there."""
+    """Let time pass, and feed the watchdog."""
     time.sleep_ms(duration_ms)
     dog.feed()
     print("rested")

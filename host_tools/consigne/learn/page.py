@@ -1,7 +1,7 @@
 """A page on which a person is the technician: doors of a simulated cabinet spring, and are clicked.
 
-The wizard runs in a thread of its own and waits there for answers; while it waits, nobody else moves
-the simulated cabinet's time.
+The wizard runs in a thread of its own and waits there for answers; meanwhile the simulated cabinet's time
+stops.
 """
 
 import queue
@@ -46,7 +46,7 @@ STYLE = """
 
 @dataclass(frozen=True)
 class Question:
-    """``answers`` are (value, what its button says); with ``wants_door`` a click on a door is one too."""
+    """``answers`` are (value, text of its button); with ``wants_door`` a click on a door is an answer too."""
 
     text: str
     answers: tuple[tuple[str, str], ...]
@@ -54,7 +54,7 @@ class Question:
 
 
 class PageTechnician:
-    """Asks whoever is at the page (``wizard.Technician``); called from the wizard's thread."""
+    """Asks the person at the page (``wizard.Technician``); called from the wizard's thread."""
 
     def __init__(self, site: UnknownCabinet) -> None:
         self.question: Question | None = None
@@ -63,7 +63,7 @@ class PageTechnician:
         self._answers: queue.Queue[str] = queue.Queue()
 
     def answer(self, value: str) -> None:
-        """From the page; an answer that nobody waits for is not kept for the next question."""
+        """Called by the page; an answer without a question is dropped, not kept for the next one."""
         question, self.question = self.question, None
         if question is not None:
             self._answers.put(value)
@@ -119,7 +119,7 @@ class LearnPage:
         self._thread.start()
 
     def end(self) -> None:
-        """Stop asking; what was learned is kept."""
+        """Stop asking; the learned data is kept."""
         while self._thread.is_alive():
             self.technician.answer(STOP)
             self._thread.join(_LOOK_S)
@@ -214,7 +214,7 @@ def serve(sim: Path, out: Path, progress: Progress, addresses_max: int, with_pin
     with (
         suppress(KeyboardInterrupt),
         listen(port) as listening,
-    ):  # whoever connects from now on waits for the page
+    ):  # browsers that connect from now on wait for the page
         print(f"Consigne: http://127.0.0.1:{listening.getsockname()[1]}/   (Ctrl+C ends it)", flush=True)
         page.start()
         try:

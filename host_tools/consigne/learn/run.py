@@ -21,18 +21,18 @@ Say = Callable[[str], None]
 
 
 class NoHardwareFound(ValueError):
-    """Nobody answers; the text says what to look at."""
+    """No board or expander answers; the text says what to check."""
 
 
 class NoDoorLearned(ValueError):
-    """No lock opened a door whose sensor moved; the text says what to look at."""
+    """No lock opened a door whose sensor moved; the text says what to check."""
 
 
 class Learning:
-    """What was found of a cabinet, and the wizard that asks for the rest.
+    """The hardware found in a cabinet, and the wizard that learns the rest.
 
-    ``wires``: the pairs to lock boards; ``controller``: the board itself, None with an adapter of the
-    laptop's; ``say`` hears of progress.
+    ``wires``: the pairs to lock boards; ``controller``: the board itself, None with an adapter at the laptop;
+    ``say`` gets the progress.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Learning:
 
     @classmethod
     def over_console(cls, progress: Progress, console: Console, say: Say) -> "Learning":
-        """By the controller's own wires, buses and pins."""
+        """Learn over the controller's own wires, buses and pins."""
         controller = Controller(console, progress.wiring)
         wires: list[Wire] = [ConsoleWire(controller, wire["uart"]) for wire in progress.wiring["rs485"]]
         return cls(progress, wires, controller, say)
@@ -67,7 +67,7 @@ class Learning:
             )
 
     def hint(self, before: str) -> str:
-        """What else can be tried where doors are missing, behind ``before``; empty where it was."""
+        """What else can be tried if doors are missing, after the text ``before``; empty if that was done."""
         if self._with_pins or self._controller is None:
             return ""
         return f"{before}--pins looks for locks and sensors at the controller's own pins too" + ")" * (
@@ -75,7 +75,7 @@ class Learning:
         )
 
     def _add_chips(self, with_pins: bool) -> None:
-        """What the controller itself drives and reads."""
+        """Add the banks that the controller itself drives and reads."""
         wiring, chips = self.progress.wiring, self.progress.chips
         pins = _free_pins(wiring, with_pins)
         has_locks = bool(chips or pins.driven or wiring["shift_register"])
@@ -109,7 +109,7 @@ class Learning:
             self.progress.save()
 
     def ask(self, technician: Technician) -> None:
-        """Open what was not opened yet.  ``Stopped``, ``OSError``: all that is known is kept."""
+        """Open what was not opened yet.  ``Stopped``, ``OSError``: the learned data is kept."""
         Wizard(self._groups, technician, self.progress, self._rest).run()
 
     def _rest(self, duration_ms: int) -> None:
@@ -121,7 +121,7 @@ class Learning:
     def prove(self, technician: Technician) -> list[str]:
         """Open every door once more by its number: its own sensor must move, and no other.
 
-        What did otherwise.  Nothing is opened when the technician does not want it.
+        What did otherwise.  No door is opened if the technician refuses.
         """
         doors = self.progress.doors()
         if not technician.please("Shut every door: each is opened once more by its number."):
@@ -140,9 +140,9 @@ class Learning:
         return wrong
 
     def write(self, file: Path) -> str:
-        """The cabinet file; what was kept beside it goes.  ``NoDoorLearned``: there is none to write."""
+        """Write the cabinet file, delete the learned data.  ``NoDoorLearned``: nothing to write."""
         if not self.progress.doors():
-            self.progress.file.unlink(missing_ok=True)  # kept, it would have nothing opened again
+            self.progress.file.unlink(missing_ok=True)  # if kept, the next run would open no lock again
             raise NoDoorLearned(
                 f"no door was learned, so {file} is not written: see that the locks have their supply and "
                 f"that their sensors are wired, shut every door, and begin again{self.hint('; ')}"
@@ -171,7 +171,7 @@ def _verdict(door: FoundDoor, before: int, moved: set[Spot]) -> list[str]:
 
 
 def _free_pins(wiring: Document, with_all: bool) -> FreePins:
-    """What the wiring leaves free of the board's own inputs and outputs; ``with_all``: of all its pins."""
+    """The board's own inputs and outputs that the wiring leaves free; ``with_all``: of all its pins."""
     board: Profile = profiles()[wiring["board"]]
     used = set(_pins_in(wiring))
 
@@ -191,7 +191,7 @@ def _pins_in(wiring: Document) -> list[int]:
 
 
 def simulated(file: Path) -> WiredConfig:
-    """What the simulator builds for a cabinet file."""
+    """The simulator's cabinet for a cabinet file."""
     cabinet = open_cabinet(file)
     config, _ = compile_cabinet(cabinet)
     return spelled_out(cabinet, config)

@@ -7,13 +7,13 @@ import serial
 from consigne.device.errors import PORT_ERRORS, port_trouble
 
 REPLY_S = 0.1
-"""From the end of a request to the first byte of the reply, at most: as long as the locker will wait
-(``drivers/rs485.py``), and 20 ms for the adapter, which hands on what it heard every 16 ms."""
+"""From the end of a request to the first byte of the reply, at most: the locker's own limit
+(``drivers/rs485.py``), and 20 ms for the adapter, which passes received bytes on every 16 ms."""
 QUIET_S = 0.02  # without a byte: the frame has ended
 
 
 class SerialWire:
-    """``boards.Wire`` on a serial port, in the place of the controller's ``uart``; use it as a
+    """``boards.Wire`` on a serial port, instead of the controller's ``uart``; use it as a
     context manager.
 
     Raises ``OSError`` when the port cannot be opened or is pulled out.
@@ -33,7 +33,7 @@ class SerialWire:
         self._port.close()
 
     def exchange(self, frame: bytes, baud: int) -> bytes:
-        """Send, and return everything heard until the wire is quiet."""
+        """Send, and return all bytes received until the wire is quiet."""
         if self._port.baudrate != baud:
             self._port.baudrate = baud
         self._port.reset_input_buffer()
@@ -47,5 +47,5 @@ class SerialWire:
         return heard
 
     def rest(self, duration_ms: int) -> None:
-        """A lock needs so long to spring; nothing tells when it has."""
+        """Wait for a latch to open; nothing reports when it has."""
         time.sleep(duration_ms / 1000)

@@ -1,7 +1,7 @@
-"""The wizard: opens each lock of an unknown cabinet once, and from what moves learns how it is wired.
+"""The wizard: opens each lock of an unknown cabinet once, and learns the wiring from the sensors that move.
 
-A sensor that moves is that door's; what it read before is its closed level; a person says which door
-sprang.  Everything is noted at once, so whoever is interrupted goes on where he was.
+A sensor that moves is that door's; its level before is its closed level; a person says which door opened.
+Everything is saved at once, so an interrupted run continues where it stopped.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,8 +12,8 @@ from consigne.cabinet.schema import LISTS
 from .learned import BLIND, DOOR, MANY, NO_DOOR, SILENT, Progress, Spot, Tried, in_words, is_shared
 
 NONE, AGAIN, BACK, TWO, STOP = "none", "again", "back", "two", "stop"
-"""Answers that are no number: no door opened; open it once more; the answer before was wrong; several
-doors opened; enough for now."""
+"""Answers other than a number: no door opened; open it once more; the previous answer was wrong; several
+doors opened; stop for now."""
 
 REST_MS = 1500  # before the same lock is energised again
 _LETTERS_MAX = int(LISTS["compartment"][1]["number"].high)
@@ -25,47 +25,47 @@ class Group(Protocol):
     name: str
 
     def locks(self) -> list[Spot]:
-        """What may be a lock, in the order in which to try."""
+        """Channels that may be locks, in the order of trying."""
 
     def levels(self) -> list[dict[Spot, int]]:
-        """All inputs, once for each order in which they may stand; ``OSError`` when nobody answers."""
+        """All inputs, once for each possible order; ``OSError`` without an answer."""
 
     def pulse(self, lock: Spot) -> None:
-        """Energise one lock for a moment, and wait until its door has sprung."""
+        """Energise one lock for a moment, and wait until its door has opened."""
 
 
 class Technician(Protocol):
-    """Whoever stands before the cabinet and sees the doors."""
+    """The person before the cabinet, who sees the doors."""
 
     def which_opened(self, place: str, note: str) -> str:
-        """The number on the door that sprang, or one of ``NONE, AGAIN, BACK, TWO, STOP``."""
+        """The number on the door that opened, or one of ``NONE, AGAIN, BACK, TWO, STOP``."""
 
     def number_before(self, place: str, number: str) -> str:
         """The right number in place of a wrong one; "" to open that lock again later."""
 
     def is_earlier_wrong(self, number: str, place: str) -> bool:
-        """A number was given twice: was the first time wrong, at ``place``?"""
+        """A number was given twice: whether the first time, at ``place``, was wrong."""
 
     def unnamed(self, where: str) -> str:
-        """The number of a door that stands open though nothing moved; "" when there is none."""
+        """The number of a door that is open although no sensor moved; "" when there is none."""
 
     def please(self, text: str) -> bool:
-        """Do something, then go on; False to stop."""
+        """Ask for an action before going on; False to stop."""
 
     def tell(self, text: str) -> None:
-        """Something to know."""
+        """Show a message."""
 
 
 class Gone(OSError):
-    """The controller cannot be reached any more: nothing can be asked for but to begin again."""
+    """The controller cannot be reached any longer: the run must be started again."""
 
 
 class Stopped(Exception):
-    """The technician has had enough for now; what was learned is kept."""
+    """The technician stops for now; the learned data is kept."""
 
 
 _Moved = list[list[tuple[Spot, int]]]
-"""For each order of the inputs: which moved, and what they read before."""
+"""For each order of the inputs: those that moved, and their levels before."""
 
 
 class Wizard:
@@ -85,7 +85,7 @@ class Wizard:
         self._last: Spot | None = None
 
     def run(self) -> None:
-        """Try every lock that was not tried; ``Stopped`` or ``OSError`` leave all that is known."""
+        """Try every lock that was not tried; after ``Stopped`` or ``OSError`` the learned data stays."""
         todo = [(group, self._answer(group.locks)) for group in self._groups]
         for group, locks in todo:
             for lock in locks:
@@ -98,7 +98,7 @@ class Wizard:
                 self._try(group, lock)
 
     def _is_open(self, lock: Spot) -> bool:
-        """Not tried, and not found to be the sensor of a door meanwhile."""
+        """Whether it is untried, and has not turned out to be a door's sensor."""
         is_sensor = is_shared(lock[0]) and any(lock in entry.reeds for entry in self._progress.numbered)
         return lock not in self._progress.tried and not is_sensor
 
@@ -117,7 +117,7 @@ class Wizard:
 
     # --- one lock ------------------------------------------------------------------------------------
     def _try(self, group: Group, lock: Spot) -> None:
-        """Open a lock until it is clear what came of it."""
+        """Open a lock until its result is clear."""
         was_many = False
         while True:
             try:
@@ -145,7 +145,7 @@ class Wizard:
                 return
 
     def _open(self, group: Group, lock: Spot) -> _Moved:
-        """What moved; when nothing did, opened once more with an eye on all the others."""
+        """The inputs that moved; if none did, open once more and watch all other groups."""
         moved = self._pulse([group], lock, group)
         if any(moved):
             return moved
@@ -153,7 +153,7 @@ class Wizard:
         return self._pulse([group, *(other for other in self._groups if other is not group)], lock, group)
 
     def _pulse(self, watched: list[Group], lock: Spot, group: Group) -> _Moved:
-        """What moved in the first of ``watched`` in which anything did."""
+        """The inputs that moved in the first of ``watched`` with any movement."""
         before = [each.levels() for each in watched]
         group.pulse(lock)
         self._progress.count()
@@ -172,7 +172,7 @@ class Wizard:
         return moved
 
     def _shuts(self, spot: Spot, order: int, level: int) -> bool:
-        """A door that is known was pushed shut meanwhile."""
+        """Whether the movement is a known door that was pushed shut."""
         return any(
             entry.closed_level == level
             for entry in self._progress.numbered
@@ -206,7 +206,7 @@ class Wizard:
                 return True
 
     def _wrong_number(self, number: str) -> str:
-        """Why a number cannot be; "" when it can, be it that an earlier one is taken back."""
+        """Why a number is impossible; "" when it is not, perhaps because an earlier one is withdrawn."""
         if not 1 <= len(number) <= _LETTERS_MAX:
             return f"a number has 1 to {_LETTERS_MAX} characters"
         earlier = self._progress.of_number(number)
@@ -232,7 +232,7 @@ class Wizard:
         return wrong
 
     def _ask_for_unnamed(self, group: Group, locks: list[Spot]) -> None:
-        """A door that opened without its sensor: which of the locks at which nothing moved was it?"""
+        """A door opened without its sensor: find its lock among those at which nothing moved."""
         silent = [lock for lock in locks if self._outcome(lock) == SILENT]
         while silent and (number := self._technician.unnamed(group.name)):
             self._please(f"Shut door {number}: its lock is looked for.")
@@ -247,7 +247,7 @@ class Wizard:
         return entry.outcome if entry else ""
 
     def _is_blind(self, group: Group, lock: Spot) -> bool:
-        """Open a lock once more; True when a door sprang, and is noted."""
+        """Open a lock once more; True when a door opened, which is saved."""
         group.pulse(lock)
         self._progress.count()
         note = "its sensor did not move"
