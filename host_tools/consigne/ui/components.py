@@ -1,4 +1,4 @@
-"""What all pages wear: the style sheets, the masthead, and small building blocks."""
+"""Shared by all pages: the style sheets, the masthead, and small building blocks."""
 
 from collections.abc import Callable
 from functools import cache
@@ -39,9 +39,9 @@ def dress(about: str, links: tuple[tuple[str, str], ...] = (), account: str = ""
     about
         One line beside the product's name.
     links
-        ``(text, address)`` of what the masthead links to.
+        ``(text, address)`` of the masthead's links.
     account
-        Who is logged in and may log out; nobody when "".
+        The account that is logged in and may log out; "" for none.
     """
     ui.add_css(style())
     with ui.element("header").classes("masthead"):
@@ -70,7 +70,7 @@ class Text(TextElement):  # type: ignore[misc]  # mypy does not follow nicegui
 
 
 def button(label: str, on_click: Callable[..., Any], classes: str = "press", name: str = "") -> ui.element:
-    """A button of the pages' own look; ``name`` is its accessible name when the label is not one."""
+    """A button in the pages' style; ``name`` is its accessible name when the label is not one."""
     element = Text(label, f"plain {classes}", "button").props("type=button")
     if name:
         element.props["aria-label"] = name

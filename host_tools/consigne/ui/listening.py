@@ -1,17 +1,17 @@
-"""The socket of a page on one's own machine, bound before the page is built."""
+"""The socket of a page for the local machine, bound before the page is built."""
 
 import socket
 
 PAGE_PORT = 8080
-"""Of every page of ours, unless another one is asked for."""
+"""Default port of every page of ours."""
 
 
 class PortTaken(OSError):
-    """The page's port cannot be had; the text tells what to do."""
+    """The page's port is in use; the text tells what to do."""
 
 
 def listen(port: int) -> socket.socket:
-    """A socket that listens on the loopback: whoever connects from now on waits for the page.
+    """A socket that listens on the loopback: browsers that connect from now on wait for the page.
 
     Raises ``PortTaken``.
     """

@@ -1,4 +1,4 @@
-"""A file that a command writes: never one that it reads, nor one that is evidently something else."""
+"""Checks a command's output file: never one of its inputs, nor a file of another kind."""
 
 import os
 from collections.abc import Iterable
@@ -6,14 +6,14 @@ from pathlib import Path
 
 
 class NotThere(ValueError):
-    """A place that must not be written over; the text is one sentence."""
+    """A path that must not be overwritten; the text is one sentence."""
 
 
 def check_out(out: Path | None, inputs: Iterable[Path | None], begins: str = "") -> None:
-    """Raises ``NotThere`` where ``out`` is one of ``inputs``, by whatever name, or is something else.
+    """Raises ``NotThere`` if ``out`` is one of ``inputs``, by any name, or is another kind of file.
 
-    ``begins`` is how everything begins that the command writes there: a file that is there and begins
-    otherwise was not written by it.
+    ``begins`` is the beginning of all files that the command writes there: an existing file that begins
+    differently was not written by it.
     """
     if out is None:
         return
@@ -29,5 +29,5 @@ def check_out(out: Path | None, inputs: Iterable[Path | None], begins: str = "")
 def _is_same(one: Path, other: Path) -> bool:
     try:
         return os.path.samefile(one, other)
-    except OSError:  # one of them is not there, so nothing is lost
+    except OSError:  # one of them does not exist, so nothing is lost
         return False

@@ -1,12 +1,12 @@
-"""Standard output whose reader may go, or whose disk is full: no write to it raises in who prints.
+"""Standard output whose reader may go, or whose disk may be full: printing never raises.
 
 ``consigne sim .. | head -3`` ends when ``head`` has, as other programs do.  Python ignores SIGPIPE, since a
-socket raises it too: a write that nobody reads any more is an error in whatever thread printed, and the
-program goes on.  Here such a write is dropped and the main thread is interrupted as by Ctrl+C, so whatever
-was begun is taken down in good order, without a word.
+socket raises it too: so a write after the reader has gone is an error in the thread that printed, and the
+program goes on.  Here such a write is dropped and the main thread is interrupted as by Ctrl+C, so everything
+is shut down in order, without a message.
 
-On a full disk the command goes on: what it does to a board or a database does not depend on who reads of it.
-That is told once, at the end.
+On a full disk the command goes on: its work on a board or a database does not depend on its output.  The
+error is reported once, at the end.
 """
 
 import io
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 ENDED = 128 + signal.SIGPIPE
-"""The exit status, as a shell tells that of a program that SIGPIPE ended."""
+"""The exit status that a shell gives for a program ended by SIGPIPE."""
 
 
 class _Pipe(io.FileIO):
-    """A file descriptor; ``is_gone`` once nobody reads it any more, ``error`` says why it takes no more."""
+    """A file descriptor; ``is_gone`` once its reader has gone, ``error`` says why a write failed."""
 
     is_gone = False
     error: OSError | None = None
-    is_last = False  # the program ends anyway
+    is_last = False  # the program is ending
 
     def write(self, data: "Buffer", /) -> int:
         try:
@@ -52,19 +52,19 @@ class _Pipe(io.FileIO):
             signal.pthread_kill(main, signal.SIGINT)
 
 
-_pipes: list[_Pipe] = []  # the one that is watched, if any
+_pipes: list[_Pipe] = []  # the watched one, if any
 
 
 def is_gone() -> bool:
-    """Whether somebody read the output and does not any more."""
+    """Whether the output had a reader, who has gone."""
     return any(pipe.is_gone for pipe in _pipes)
 
 
 @contextmanager
 def watched() -> Iterator[None]:
-    """While it lasts, the program ends when its output's reader goes: ``SystemExit`` with ``ENDED``.
+    """In this context the program ends when its output's reader goes: ``SystemExit`` with ``ENDED``.
 
-    With 1 at the end, and a sentence, where the output could not be written.
+    If the output could not be written, it ends with status 1 and a sentence.
     """
     before = sys.stdout
     if before is not sys.__stdout__ or not isinstance(before, io.TextIOWrapper) or before.isatty():

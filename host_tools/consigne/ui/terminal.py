@@ -1,4 +1,4 @@
-"""What every command needs of the terminal it was given in, whatever that is."""
+"""Prepares any terminal for a command's output."""
 
 import io
 import os
@@ -10,9 +10,9 @@ class NoFolder(OSError):
 
 
 def prepare() -> None:
-    """Have letters that the output's encoding has not printed as question marks.
+    """Print letters that the output's encoding lacks as question marks.
 
-    Raises ``NoFolder`` where the current folder was removed: no path that is given leads anywhere.
+    Raises ``NoFolder`` if the current folder was removed, since then no relative path works.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
