@@ -1,8 +1,8 @@
 """The host's side of Consigne.
 
-It uses the very modules that the lockers run: importing this package lets ``locker``, the firmware's
-package, be imported as any other, from a checkout and from an installed wheel.  What needs the chip's
-own modules (``locker.drivers`` and what starts it) still cannot be imported, except by the simulator.
+It uses the very modules that the lockers run: importing this package lets ``locker``, the firmware's package,
+be imported as any other, from a checkout and from an installed wheel.  Modules that need the chip's own
+modules (``locker.drivers`` and those that import it) still cannot be imported, except by the simulator.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def firmware_dir() -> Path:
     raise FileNotFoundError("the firmware's source is neither beside this package nor in it")
 
 
-# Behind the installed packages: nothing of the host's may be shadowed.
+# After the installed packages, so that none of the host's is shadowed.
 sys.path.extend(
     directory
     for directory in (str(_PACKAGE / "sim" / "pyshim"), str(firmware_dir()))
