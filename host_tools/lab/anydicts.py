@@ -1,4 +1,4 @@
-"""Dictionaries of anything: where the host's sources say that they do not know what a mapping holds."""
+"""Finds dictionaries of anything: mappings in the host's sources whose values have no known type."""
 
 import ast
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,7 +22,7 @@ class Place(NamedTuple):
 
 
 class Module(NamedTuple):
-    """One module's tree, the full names of what it imports, and where its type expressions stand."""
+    """One module's tree, the full names of its imports, and its type expressions."""
 
     name: str
     tree: ast.Module
@@ -31,7 +31,7 @@ class Module(NamedTuple):
 
 
 def read(name: str, source: str, package: list[str]) -> Module:
-    """A module of a package; an annotation that is written as a text counts as what the text says."""
+    """A module of a package; an annotation written as a text counts as the expression in the text."""
     tree = ast.parse(source)
     for node in ast.walk(tree):
         for field in ("annotation", "returns"):
@@ -49,7 +49,7 @@ def _parse_texts(node: ast.AST, field: str) -> None:
 
 
 def _parse_arguments(call: ast.Call) -> None:
-    """Types that are handed to what makes or wants a type."""
+    """Types passed as arguments to calls that make or take a type."""
     made_by = _last(call.func)
     if made_by == "cast":
         call.args[:1] = [_parsed(one) for one in call.args[:1]]
@@ -82,7 +82,7 @@ class _Texts(ast.NodeTransformer):
 
 
 def _imports(tree: ast.Module, package: list[str]) -> Iterator[tuple[str, str]]:
-    """Each name that an import gives to the module, and the full name of what it stands for."""
+    """Each name that the module gets by an import, and its full name."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
@@ -99,7 +99,7 @@ def _last(node: ast.expr) -> str:
 
 
 class _Search:
-    """What is known of all modules together: the names that stand for such a dictionary, and for ``Any``."""
+    """Knowledge about all modules: the names that stand for such a dictionary, and for ``Any``."""
 
     def __init__(self, modules: list[Module]) -> None:
         self._modules = modules
@@ -112,7 +112,7 @@ class _Search:
                 self._learn(module)
 
     def _learn(self, module: Module) -> None:
-        """Names that a module gives to what is known; also those that it hands on by importing them."""
+        """Add a module's own names for known things, and the known names that it re-exports."""
         for name, target in module.imported.items():
             if target in self._aliases:
                 self._aliases.add(f"{module.name}.{name}")
@@ -123,7 +123,7 @@ class _Search:
                 self._aliases.add(f"{module.name}.{name}")
 
     def _full(self, module: Module, node: ast.AST) -> str:
-        """The full name of what a name stands for, "" of what is no name."""
+        """The full name that an expression stands for, "" if it is no name."""
         if not isinstance(node, ast.Name | ast.Attribute):
             return ""
         first, _, rest = ast.unparse(node).partition(".")
@@ -154,14 +154,14 @@ class _Search:
         )
 
     def places(self) -> Iterator[Place]:
-        """In the order of modules and lines."""
+        """The places, in the order of modules and lines."""
         for module in self._modules:
             found = [node for node in ast.walk(module.tree) if self._is_one(module, node)]
             found += [node for top in module.annotations for node in self._bare(module, top)]
             yield from sorted(Place(module.name, getattr(node, "lineno", 0)) for node in found)
 
     def _bare(self, module: Module, annotation: ast.expr) -> list[ast.AST]:
-        """Mappings of which an annotation does not say at all what they hold."""
+        """Mappings in an annotation without any type of their values."""
         told = [node.value for node in ast.walk(annotation) if isinstance(node, ast.Subscript)]
         return [node for node in ast.walk(annotation) if self._is_mapping(module, node) and node not in told]
 
@@ -184,7 +184,7 @@ def _definitions(tree: ast.Module) -> Iterator[tuple[str, ast.expr, Sequence[ast
 
 
 def _is_type(node: ast.expr) -> bool:
-    """Whether an expression may be a type: names, ``|`` and brackets, nothing that is carried out."""
+    """Whether an expression may be a type: names, ``|`` and brackets, without calls."""
     allowed = (ast.Name, ast.Attribute, ast.Subscript, ast.BinOp, ast.Tuple, ast.List, ast.Constant)
     inner = (one for one in ast.walk(node) if isinstance(one, ast.expr))
     return isinstance(node, ast.Name | ast.Attribute | ast.Subscript | ast.BinOp) and all(
@@ -193,7 +193,7 @@ def _is_type(node: ast.expr) -> bool:
 
 
 def places(modules: Iterable[Module]) -> list[Place]:
-    """Every place that says: a mapping, and nobody knows of what.
+    """Every place with a mapping whose values have no known type.
 
     Counted is, in annotations, in definitions of types and wherever else a type is named
 
@@ -203,7 +203,7 @@ def places(modules: Iterable[Module]) -> list[Place]:
     * each use of a name that stands for a type with such a mapping in it, in whichever module, and of a class
       derived from one.
 
-    Not counted is ``dict[str, object]``, which lets nobody use a value before it was looked at, nor ``Any``
-    within a value that is something: ``dict[str, list[Any]]``.
+    Not counted is ``dict[str, object]``, whose values cannot be used without a check, nor ``Any``
+    within a value of a known type: ``dict[str, list[Any]]``.
     """
     return list(_Search(list(modules)).places())

@@ -1,10 +1,10 @@
-"""Somebody guesses at the keypad for a day, with a hand on the mains switch and one on the clock.
+"""An attacker guesses codes at the keypad for a day, and controls the mains and the clock.
 
-The locker is the real core on the real journal on the flash model; only hardware and time are
-played here, as a shell that carries out effects in order and dies where the flash is told to.  A
-guess counts as soon as the comparison is made, whatever happens afterwards.  The attacker is
-stronger than life: starting takes no time, guesses take no time, the battery clock obeys, and the
-power goes at any flash operation with any aftermath.
+The locker is the real core on the real journal on the flash model; only hardware and time are simulated here,
+by a shell that carries out effects in order and stops where the flash loses power.  A guess counts as soon as
+the comparison is made, whatever happens afterwards.  The attacker is stronger than a real one: starts and
+guesses take no time, the battery clock can be set at will, and the power can fail at any flash operation with
+any aftermath.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ DAY_S = 86_400
 START_S = 20_778 * DAY_S
 DOORS = 48
 GRANTS = 80
-LIVE_CODES = 100  # reckoned with in ACCESS.md, "Odds"; the locker here holds more at any time
+LIVE_CODES = 100  # the number used in ACCESS.md, "Odds"; the locker here always holds more
 DIGITS = 8
 FLASH_BYTES = 1 << 17
 _TICKS_PERIOD = 1 << 30
-_STANDING = "31415926"  # the insider's own code, good any number of times
+_STANDING = "31415926"  # the insider's own code, valid any number of times
 
 
 def _site() -> Any:
@@ -69,7 +69,7 @@ def _site() -> Any:
 
 @dataclass
 class Locker:
-    """One locker from its provisioning on; ``compared`` counts the guesses that reached a comparison."""
+    """One locker since its provisioning; ``compared`` counts the guesses that reached a comparison."""
 
     flash: Any = field(default_factory=lambda: _NorFlash(FLASH_BYTES))
     uptime_ms: int = 0
@@ -105,7 +105,7 @@ class Locker:
     # --- the shell ----------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Power on: everything is forgotten but the flash."""
+        """Power on: everything except the flash is lost."""
         self.flash.power_on()
         self._journal = log.Journal(self.flash)
         report = self._journal.open()
@@ -153,7 +153,7 @@ class Locker:
         else:
             self._journal.append(kind, payload, time_s)
         self.accepted += kind == records.ACCEPTED
-        # The host takes the events as they come, so that the journal's room is reclaimed.
+        # The host acknowledges events at once, so that the journal's room is reclaimed.
         self._journal.acknowledge(self._journal.next_seq - 1, time_s)
 
     # --- the attacker ---------------------------------------------------------------------------------
@@ -166,7 +166,7 @@ class Locker:
         return self.compared > before
 
     def use_standing_code(self) -> None:
-        """The attacker's own code, its door opened and shut; no guess, whatever comes of it."""
+        """The attacker's own code, its door opened and shut; this never counts as a guess."""
         guesses = self.compared
         self._type(_STANDING)
         self.compared = guesses
@@ -197,11 +197,11 @@ class Locker:
         self.start()
 
     def compact(self) -> None:
-        """What the locker does by itself when the log has grown: a snapshot."""
+        """Write a snapshot, as the locker does by itself when the log has grown."""
         self._journal.snapshot(self.core.snapshot(), self.now()[1])
 
     def turn_clock(self, by_s: int) -> None:
-        """A clock chip or a time server that the attacker holds says another time."""
+        """A clock chip or a time server under the attacker's control gives another time."""
         ticks, before_s, trust = self.now()
         if self.clock.set(ticks, before_s + by_s) == 0 and trust == device_events.TRUST_FLOOR:
             self.send((device_events.EV_TIME, before_s, 1))
@@ -227,16 +227,16 @@ class Locker:
 
 
 def expectation(guesses: int) -> Fraction:
-    """Live codes that so many different guesses hit on average."""
+    """The average number of live codes hit by this many different guesses."""
     return Fraction(guesses * LIVE_CODES, 10**DIGITS)
 
 
-# An insider has a code of the own that works any number of times, a resident's for example.
+# An insider has a code of his own that works any number of times, for example a resident.
 STRATEGIES = ("patient", "cuts", "clock", "everything", "insider")
 
 
 def day(strategy: str, seed: int) -> tuple[int, int]:
-    """``(guesses compared, honest openings refused)`` in 24 hours; ``seed`` is all that varies."""
+    """``(guesses compared, honest openings refused)`` in 24 hours; only ``seed`` varies."""
     rng = random.Random(f"{strategy} {seed}")
     locker = Locker()
     locker.use_standing_code()
@@ -254,7 +254,7 @@ def day(strategy: str, seed: int) -> tuple[int, int]:
 
 
 def _strike(locker: Locker, strategy: str, rng: random.Random) -> None:
-    """What the attacker does each time: guess while the keypad takes it, then try something."""
+    """One round of the attacker: guess while the keypad takes codes, then try something else."""
     trick = strategy
     if strategy == "everything":
         trick = rng.choice(("patient", "patient", "cuts", "clock"))
@@ -266,20 +266,20 @@ def _strike(locker: Locker, strategy: str, rng: random.Random) -> None:
     if trick == "clock":
         locker.turn_clock(rng.choice((-DAY_S, -500, 500, DAY_S, 30 * DAY_S)))
     elif trick == "cuts" and rng.random() < 0.02:
-        # Seldom: a cut also loses uptime that was earned, so cutting always would harm the attacker.
+        # Rarely: a cut also loses uptime that was earned, so frequent cuts would harm the attacker.
         locker.guess_and_cut(rng)
     while locker.guess():
         pass
 
 
 _CUTS_EACH = 40
-"""Power cuts on one locker: the bucket is empty after half of them, the rest must find it empty."""
+"""Power cuts on one locker: the bucket is empty after half of them, and must stay empty for the rest."""
 
 
 def cuts(count: int, seed: int) -> tuple[int, int]:
     """``(guesses gained, cuts made)`` over at least ``count`` power cuts while guessing.
 
-    No time passes between the cuts, so every locker grants its full bucket and not one guess more.
+    No time passes between the cuts, so every locker allows its full bucket of guesses and not one more.
     """
     rng = random.Random(f"cuts {seed}")
     free = made = 0

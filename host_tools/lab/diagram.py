@@ -1,4 +1,4 @@
-"""The doors' behaviour as a page: drawn from ``core/doors.TABLE``, so that it cannot say otherwise.
+"""The doors' behaviour as a page, made from ``core/doors.TABLE``, so that both always agree.
 
 ``python -m lab.diagram`` writes ``firmware/locker/core/DOORS.md``; a test compares the two.
 """
@@ -26,7 +26,7 @@ def rows() -> list[list[str]]:
 
 
 def other_phases(action: str) -> list[str]:
-    """The phases that an action may name in place of the table's, read from its source."""
+    """The phases that an action may return instead of the table's, read from its source."""
     source = inspect.getsource(getattr(cabinet.Cabinet, "_do_" + action))
     found = []
     for node in ast.walk(ast.parse("if True:\n" + source)):

@@ -1,7 +1,7 @@
-"""The order of the packages: who may import whom, whether a circle is closed, and how much is typed.
+"""The order of the packages: allowed imports, circles of imports, and values without a type.
 
-One reading of the imports for the test that keeps the order, for the part ``house`` of the bench and for
-the picture of the architecture (``packages``).
+Used by the test of that order, by the part ``house`` of the bench and by the picture of the architecture
+(``packages``).
 """
 
 import ast
@@ -62,7 +62,7 @@ locker
 locker.drivers locker.journal locker.net
 locker.core
 """
-"""From the top down: a package imports packages of lower lines alone, not even another one of its own line.
+"""From the top down: a package imports only packages of lower lines, not even others of its own line.
 
 A name covers its folder, except what a longer name here covers.
 """
@@ -93,7 +93,7 @@ def modules() -> dict[str, Path]:
 def names(tree: ast.AST, within: list[str]) -> Iterator[tuple[str, int]]:
     """Every name that a module of the package ``within`` imports, and the line; wherever the import stands.
 
-    What only a type checker reads is left out: the firmware's ports are described by those who use them.
+    Imports only for a type checker are left out: the firmware's ports name the modules that use them.
     """
     if isinstance(tree, ast.If) and isinstance(tree.test, ast.Name) and tree.test.id == "TYPE_CHECKING":
         return
@@ -108,7 +108,7 @@ def names(tree: ast.AST, within: list[str]) -> Iterator[tuple[str, int]]:
 
 
 def _beside(name: str, within: list[str]) -> str:
-    """A program that is started by its path finds what lies beside it without naming the package."""
+    """A program that is started by its path imports modules beside it without the package's name."""
     top, *folders = within
     if name in sys.stdlib_module_names:
         return name
@@ -121,7 +121,7 @@ def package(module: str, path: Path) -> list[str]:
 
 
 def imports() -> list[Import]:
-    """Every import of a module of ours by another one; the three roots themselves lie below everything."""
+    """Every import of a module of ours by another one; the three roots are below everything."""
     known = modules()
     found = []
     for module, path in known.items():
@@ -133,7 +133,7 @@ def imports() -> list[Import]:
 
 
 def foreign() -> list[Import]:
-    """Every import of what is not ours, by its topmost name: ``sqlalchemy``, ``json``."""
+    """Every import of a foreign package, by its topmost name: ``sqlalchemy``, ``json``."""
     return [
         Import(module, name.split(".")[0], line)
         for module, path in modules().items()
@@ -156,7 +156,7 @@ def layer_of(module: str) -> tuple[int, str]:
 
 
 def upwards(edges: Iterable[Import]) -> list[Import]:
-    """Those that go against the order; none where all is in order."""
+    """The imports that violate the order."""
     wrong = []
     for edge in edges:
         above, below = layer_of(edge.importer), layer_of(edge.imported)
@@ -191,7 +191,7 @@ def _reached(module: str, below: dict[str, set[str]]) -> set[str]:
 
 
 def any_dicts() -> list[str]:
-    """Where the host says dictionary of anything (``anydicts.places``): what has no type crosses a border."""
+    """The host's dictionaries of anything (``anydicts.places``), whose values have no type."""
     sources = [
         anydicts.read(module, path.read_text(encoding="utf-8"), package(module, path))
         for module, path in modules().items()

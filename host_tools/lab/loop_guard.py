@@ -1,4 +1,4 @@
-"""A database that is asked in the thread of a running event loop raises: nothing else may wait there."""
+"""Makes a database raise when it is used in the thread of a running event loop, which must not wait."""
 
 import asyncio
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ _MOMENT = "before_cursor_execute"
 
 
 class AskedInLoop(RuntimeError):
-    """The database was asked where MQTT and acknowledgements are carried."""
+    """The database was used in the event loop, which carries MQTT and acknowledgements."""
 
 
 def _refuse(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
@@ -25,7 +25,7 @@ def _refuse(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
 
 @contextmanager
 def guarded() -> Iterator[None]:
-    """Until the block ends, for every database of this process."""
+    """Guard every database of this process until the block ends."""
     event.listen(Engine, _MOMENT, _refuse)
     try:
         yield

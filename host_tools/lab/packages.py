@@ -1,4 +1,4 @@
-"""The picture of the architecture: packages from the top down and who imports whom, as the code has it.
+"""The picture of the architecture: packages from the top down with their imports, read from the code.
 
 ``python -m lab.packages`` writes ``docs/architecture.svg``; a test compares the two.  A package here is a
 folder of ``host_tools/consigne``, ``lab``, the command, or a folder of the firmware; what it is for is the
@@ -81,7 +81,7 @@ def _middle(row: int) -> float:
 
 
 def _lane(number: int, row: int, importers: list[int]) -> Iterator[str]:
-    """A package's line rises from its own box to the highest importer; one that goes down is wrong."""
+    """A package's line rises from its own box to the highest importer; a line downwards shows an error."""
     x = EDGE + BOX + GAP + number * LANE
     colour = COLOURS[number % len(COLOURS)]
     y = _middle(row) + 8  # below the line of its own imports

@@ -1,7 +1,7 @@
 """Takes the README's pictures of the demo: ``python -m lab.screenshots``.
 
-A person's errands are carried out in a real Chromium (Playwright) against a running demo, and the
-page is photographed on the way.  Pictures go to ``tests/pages/pictures``.
+It carries out a person's steps in a real Chromium (Playwright) with a running demo, and takes screenshots on
+the way.  Pictures go to ``tests/pages/pictures``.
 """
 
 import io
@@ -15,7 +15,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 
 PICTURES = Path(__file__).resolve().parents[2] / "tests" / "pages" / "pictures"
-CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")  # as .ci/system-packages looks for them
+CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")  # the names that .ci/system-packages looks for
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--hide-scrollbars"]
 WAIT_MS = 20_000
 SWING_MS = 900  # until a door has swung open, and a hand can reach in
@@ -30,7 +30,7 @@ def chromium() -> str:
 
 
 class Photographer:
-    """A page of the demo, and the errands that make it worth a picture."""
+    """A page of the demo, and the steps before each picture."""
 
     def __init__(self, page: Page, address: str) -> None:
         self._page = page
@@ -74,7 +74,7 @@ class Photographer:
         return str(self._page.locator(".bay.open").get_attribute("data-door"))
 
     def use_door(self, asked: str) -> None:
-        """Do with the open door what the display asks."""
+        """Use the open door as the display asks."""
         self._reads(asked)
         name = self._page.locator(".bay.open").get_attribute("data-door")
         self._page.wait_for_timeout(SWING_MS)
@@ -91,7 +91,7 @@ class Photographer:
         expect(pill).to_have_attribute("data-up", str(on).lower(), timeout=WAIT_MS)
 
     def take(self, name: str) -> None:
-        """Photograph the page once its doors have come to rest."""
+        """Take a screenshot of the page once its doors have stopped moving."""
         self._page.mouse.move(2, 2)
         self._page.wait_for_timeout(SWING_MS)
         save(self._page.screenshot(), name)

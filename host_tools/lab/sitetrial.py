@@ -39,7 +39,7 @@ _PROMPT = re.compile(rb"(?:Password|confirmation): ?$")
 
 
 class TrialError(RuntimeError):
-    """The page does not lead where it says; the text tells at which command."""
+    """A command of the page failed; the text says which."""
 
 
 def blocks(page: str) -> list[tuple[str, str]]:
@@ -53,7 +53,7 @@ def commands(block: str) -> list[str]:
 
 
 def make_debian(root: Path) -> None:
-    """A minimal Debian with systemd, and what a site has beside it: name service, this machine's trust."""
+    """A minimal Debian with systemd, name resolution and this machine's certificate authorities."""
     packages = "systemd-sysv,dbus,ca-certificates,dnsmasq"
     run("debootstrap", "--variant=minbase", f"--include={packages}", SUITE, str(root), MIRROR)
     own = Path("/usr/local/share/ca-certificates")
@@ -84,7 +84,7 @@ def until(condition: Callable[[], Any], what: str, timeout_s: float) -> None:
 
 @contextmanager
 def booted(root: Path) -> Iterator[int]:
-    """The process number, seen from here, of the systemd of a booted Debian."""
+    """The process id, outside the container, of the systemd of a booted Debian."""
     words = ["systemd-nspawn", "--quiet", f"--directory={root}", "--boot", "--register=no", "--keep-unit"]
     words += ["--resolv-conf=off"]
     with Path(f"{root}.log").open("wb") as log:
@@ -107,7 +107,7 @@ def booted(root: Path) -> Iterator[int]:
 
 
 class Terminal:
-    """A root shell in the Debian, at a terminal of its own; ``said`` is what it has shown."""
+    """A root shell in the Debian, at a terminal of its own; ``said`` is its output."""
 
     def __init__(self, leader: int) -> None:
         kept = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
@@ -135,11 +135,11 @@ class Terminal:
         return True
 
     def _echoes(self) -> bool:
-        """Whether what is typed is shown: it is not once a program waits for a password."""
+        """Whether the terminal echoes: it does not while a program waits for a password."""
         return bool(termios.tcgetattr(self._line)[3] & termios.ECHO)
 
     def carry_out(self, command: str) -> str:
-        """Give one command, answer if it asks for a password; what it printed.  Raises ``TrialError``."""
+        """Give one command, answer if it asks for a password; returns its output.  Raises ``TrialError``."""
         self.said = b""
         self.give(command + "; echo [[ended $?]]")
         ends_s = time.monotonic() + COMMAND_S
@@ -164,7 +164,7 @@ class Terminal:
         until(is_so, what, STEP_S)
 
     def close(self) -> None:
-        """End the shell; what still runs at this terminal is told that it is gone."""
+        """End the shell; programs still running at this terminal get a hangup."""
         os.close(self._line)
         os.kill(self._pid, signal.SIGKILL)
         os.waitpid(self._pid, 0)
@@ -201,13 +201,13 @@ class Trial:
         self._second.wait_for(link.is_symlink, "the virtual board's port")
 
     def _at_cabinet(self, line: str, then: str) -> None:
-        """Type a line at the virtual board's terminal, and wait for what its display says then."""
+        """Type a line at the virtual board's terminal, and wait for the next display."""
         self._second.said = b""
         self._second.give(line)
         self._second.wait_for(lambda: then.encode() in self._second.said, f"the display says {then!r}")
 
     def _stands_there(self) -> None:
-        """Nobody is done in an instant; a door that is shut as it springs open has not been used."""
+        """Wait as a person would: a door that is shut as it opens counts as not used."""
         done_s = time.monotonic() + PERSON_S
         self._second.wait_for(lambda: time.monotonic() > done_s, "a person is done")
 

@@ -1,12 +1,12 @@
 """``make bench``: run every measurement, print a table, write ``build/bench.json``.
 
-A measurement is a module of this package with ``run() -> dict[str, float]`` (flat keys) and
-``GOALS: dict[str, str]``, what the key should be, such as ``"<= 2"``.  Every module measures
-against something in the same run; nothing is compared with yesterday's machine.
+A measurement is a module of this package with ``run() -> dict[str, float]`` (flat keys) and ``GOALS:
+dict[str, str]``, what the key should be, such as ``"<= 2"``.  Every module compares values of the same run;
+none is compared with an earlier run.
 
-Each part runs in a process of its own (``part``), one after another; the file is written anew after each.
-A part that fails is named, and ``bench.failed.<part>`` is 1; the others are measured all the same.
-``bench.*`` says what the machine was like before anything was measured, and what took how long.
+Each part runs in a process of its own (``part``), one after another; the file is written anew after each.  A
+part that fails is named, and ``bench.failed.<part>`` is 1; the others are still measured.  ``bench.*``
+describes the machine before the measurements, and how long each part took.
 """
 
 import sys
@@ -48,11 +48,11 @@ PARTS = {
     "push": "an application over the wire",
     "cuts": "updates that break off",
 }
-"""Those that need a machine at rest come first."""
+"""Parts that need a quiet machine come first."""
 
 
 class Bench:
-    """One run: what was measured so far, on the terminal and in the file."""
+    """One run: the numbers so far, on the terminal and in the file."""
 
     def __init__(self, console: Console, out: Path) -> None:
         self.numbers: dict[str, float] = {}
@@ -62,7 +62,7 @@ class Bench:
         self._out = out
 
     def keep(self, numbers: dict[str, float], goals: dict[str, str]) -> None:
-        """Take numbers in: a line for each, and the file anew."""
+        """Add numbers: print a line for each, and write the file again."""
         self.numbers.update(numbers)
         self.goals.update(goals)
         write_whole(self._out, self.numbers)
@@ -70,7 +70,7 @@ class Bench:
             self._console.print(f"  {key} {_shown(value)} {self.verdict(key)}", highlight=False)
 
     def measure(self, part: str, limit_s: float) -> None:
-        """Measure a part, and say how it went."""
+        """Measure a part, and print the result."""
 
         def said(text: str) -> None:
             self._console.print(f"  [dim]{escape(text)}[/dim]", highlight=False, soft_wrap=True)
@@ -83,7 +83,7 @@ class Bench:
         self.keep({**done.numbers, **state, f"bench.seconds.{part}": round(done.seconds, 1)}, done.goals)
 
     def verdict(self, key: str) -> str:
-        """Its goal and whether it is met, in colour; nothing for a number that has none."""
+        """A number's goal and whether it is met, in colour; "" without a goal."""
         goal = self.goals.get(key, "")
         if not goal:
             return ""

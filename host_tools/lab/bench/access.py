@@ -1,4 +1,4 @@
-"""What deciding a code costs, what a grant weighs, and how far a stranger gets by guessing."""
+"""The cost of deciding a code, the memory of a grant, and the success of guessing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ GOALS = {
 }
 
 SEEDS = (1, 2, 3)
-"""Each strategy of the attacker is played with each of these."""
+"""Each strategy of the attacker is run with each of these."""
 
 POWER_CUTS = 1000
 
@@ -57,7 +57,7 @@ def _costs() -> dict[str, float]:
 
 
 def _guessing() -> dict[str, float]:
-    """The best of each kind of attacker over all seeds, reckoned exactly and then made a float."""
+    """The best of each kind of attacker over all seeds, computed exactly and then converted to a float."""
     most = dict.fromkeys(("outsider", "insider"), 0)
     refused = 0
     for strategy in attack.STRATEGIES:

@@ -1,15 +1,15 @@
-"""What a second ingest worker gives: a backlog in the broker, stored by one worker and by two.
+"""The gain of a second ingest worker: a backlog in the broker, stored by one worker and by two.
 
-While lockers send, they, the broker, the workers and PostgreSQL ask for the same cores of the bench's
-machine, and a second worker finds none free.  So here nobody sends.  The workers are stopped (SIGSTOP) while
-``EVENTS_EACH`` events of ``LOCKERS`` lockers are handed to mosquitto, which keeps them for the shared
-subscription as it does while a host is too slow; the sender leaves; the clock runs from SIGCONT until
+While lockers send, they compete with the broker, the workers and PostgreSQL for the cores of the bench's
+machine, and no core is free for a second worker.  So here nobody sends.  The workers are stopped (SIGSTOP)
+while ``EVENTS_EACH`` events of ``LOCKERS`` lockers are handed to mosquitto, which keeps them for the shared
+subscription as for a slow host.  Then the sender disconnects, and the time is measured from SIGCONT until
 PostgreSQL has committed the last event.  One worker and two take turns, each on a new database, every commit
 on the disk.
 
 ``backlog_cores`` says how many cores one worker, its share of PostgreSQL and the broker kept busy meanwhile
-(``..workers_2``: two).  ``workers_2_vs_1_at_most`` is what two could give on this machine at best: twice as
-much, or as much as the cores allow.
+(``..workers_2``: two).  ``workers_2_vs_1_at_most`` is the best possible ratio on this machine: 2, or as much
+as the cores allow.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ Frame = tuple[str, bytes]  # topic, payload
 
 @dataclass
 class Drained:
-    """What some workers did with the backlog, summed over the rounds."""
+    """The result of a number of workers, summed over the rounds."""
 
     events: int = 0
     seconds: float = 0.0
@@ -60,7 +60,7 @@ class Drained:
 
     @property
     def cores(self) -> float:
-        """Cores that were kept busy."""
+        """The number of busy cores, on average."""
         return self.cpu_s / self.seconds
 
 
@@ -139,7 +139,8 @@ def _register(database: Database, keys: dict[str, bytes]) -> None:
 async def _hand_over(broker: Mosquitto, frames: list[Frame]) -> None:
     """Publish everything; returns when the broker has all of it, and nobody sends any more.
 
-    A broker handles what one client sends in order, so whoever hears the last message knows of all.
+    A broker handles what one client sends in order, so a subscriber that gets the last message knows that all
+    have arrived.
     """
     client = gmqtt.Client("backlog")
     heard = asyncio.Event()

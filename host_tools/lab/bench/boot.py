@@ -3,7 +3,7 @@
 The locker is that of ``locker.py``, 48 doors with a full journal, on virtual boards that differ in their
 image alone.  ``boot.import_reads`` is how many times the official one reads its slots' flash from power to
 "ready", over the blocks of the application's image; ``boot.loaded_vs_in_place`` how much longer it takes,
-both without the time of a board that has nothing to do but to say "ready".
+both less the time of a board that only prints "ready".
 """
 
 import json
@@ -63,7 +63,7 @@ def _median_s(flash: Path) -> tuple[float, int]:
 
 
 def _idle_flash(folder: Path) -> Path:
-    """A board that says "ready" at once."""
+    """The flash of a board that prints "ready" at once."""
     return _written(folder, chip_image.OFFICIAL_PSRAM, {"boot.py": b"", "main.py": b"print('ready')\n"})[0]
 
 

@@ -1,4 +1,4 @@
-"""Every cabinet file that is shipped, played: a courier puts a parcel in, a customer takes it out.
+"""Runs every shipped cabinet file: a courier puts a parcel in, a customer takes it out.
 
 ``consigne sim`` is run as a command for each file: on CPython under virtual time, on MicroPython, and on a
 virtual board that was flashed with the image that the file's board takes, the application in its slot.
@@ -15,11 +15,11 @@ from consigne.cabinet.compiler import compile_file
 from consigne.cabinet.profiles import hardware_dir
 
 GROUNDS = {"cpython": "virtual", "micropython": "micropython", "official": "board"}
-"""How their numbers end, and what ``consigne sim --ground`` calls them."""
+"""Suffix of their numbers -> their name for ``consigne sim --ground``."""
 
 PARCEL = "RR123456785FR"
-AT_ONCE = 6  # most of a play is waiting
-LIMIT_S = 900  # ends what hangs, not what is slow
+AT_ONCE = 6  # most of a run is waiting
+LIMIT_S = 900  # long enough to stop only runs that hang
 
 
 def files() -> list[Path]:
@@ -41,7 +41,7 @@ class Play(NamedTuple):
 
     @property
     def amiss(self) -> str:
-        """What did not happen; "" when all did."""
+        """The missing steps; "" when there are none."""
         if self.status or self.complained:
             return f"exit status {self.status}: {self.complained.strip()}"
         for kind in ("deposited", "collected"):
@@ -78,7 +78,7 @@ def _errand(file: Path) -> Sequence[str]:
 
 
 def run() -> dict[str, float]:
-    """How many there are, and how many run on each ground; what is amiss with the others is printed."""
+    """How many there are, and how many run on each ground; the faults of the others are printed."""
     shipped = files()
     numbers = {"cabinets.shipped": float(len(shipped))}
     for name, ground in GROUNDS.items():

@@ -1,7 +1,7 @@
-"""What runs on a board, held against MicroPython's source: ``tests/contract`` counts, this prints.
+"""Compares the code that runs on a board with MicroPython's source: ``tests/contract`` counts, this prints.
 
-``contract.calls_without_row``: calls into the interpreter that nobody has read the port for, or that it
-would refuse; ``contract.stand_in_differences``: checks in which a stand-in does otherwise than the port, on
+``contract.calls_without_row``: calls into the interpreter that have not been checked in the port's source, or
+that it would refuse; ``contract.stand_in_differences``: checks in which a stand-in differs from the port, on
 all grounds.
 """
 

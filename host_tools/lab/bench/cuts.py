@@ -1,7 +1,7 @@
-"""Updates that break off: cable, supply or reset button at a random byte, and the same command again.
+"""Interrupted updates: cable, supply or reset button at a random byte, then the same command again.
 
-Several virtual boards are tried at once, each in a process of its own: most of the time somebody waits
-for a board that says nothing any more.  Bytes and flash are as fast as they can be.
+Several virtual boards are tried at once, each in a process of its own: most of the time is spent waiting for
+a silent board.  Bytes and flash are as fast as possible.
 """
 
 import multiprocessing
@@ -29,10 +29,10 @@ GOALS = {
 BOARDS = 5
 CUTS = 40
 """Of each board."""
-_WHOLE_EACH = 12  # the whole application this often, the others a few kilobytes
+_WHOLE_EACH = 12  # every so many updates send the whole application, the others a few kilobytes
 _SMALL = ("main.mpy", "locker/__init__.mpy")
 _NEVER = 1 << 40
-_START_S = 20  # of a board that got its supply just now, on a machine that may be busy
+_START_S = 20  # start time of a board just powered on, on a machine that may be busy
 
 
 def run() -> dict[str, float]:
@@ -48,14 +48,14 @@ def run() -> dict[str, float]:
 
 
 def board(seed: int, cuts: int, kind: str) -> int:
-    """How many of these updates boards survive, one after another: one that does not is thrown away.
+    """How many of these updates boards survive, one after another; a board that does not is replaced.
 
-    After each it must start an application that is whole, and the same command again must end well.
+    After each it must start a whole application, and the same command must then succeed.
     """
     rng = random.Random(seed)
     files = compiled()
     lost = number = 0
-    with undisturbed():  # the laptop's patience is for boards, not for a busy machine that simulates them
+    with undisturbed():  # its usual time limit is for real boards, not for a busy machine that simulates them
         while number < cuts:
             with tempfile.TemporaryDirectory(dir=memory()) as folder:
                 number = _until_lost(Path(folder, "cut"), files, rng, number, cuts, kind)
@@ -69,7 +69,7 @@ def board(seed: int, cuts: int, kind: str) -> int:
 def _until_lost(
     folder: Path, files: dict[str, bytes], rng: random.Random, number: int, cuts: int, kind: str
 ) -> int:
-    """The number of the cut that this board did not survive, ``cuts`` when it survived all that were left."""
+    """The number of the cut that this board did not survive, ``cuts`` if it survived all that were left."""
     small = {name: files[name] for name in _SMALL}
     with new_board(folder, small, kind, paced=False) as chip:
         generation = 1
@@ -86,7 +86,7 @@ def _until_lost(
 
 
 def _one_cut(chip: VirtualBoard, wanted: application.Application, generation: int, rng: random.Random) -> int:
-    """Break an update off, try again; returns the generation of what starts now."""
+    """Interrupt an update, try again; returns the generation that starts now."""
     cut = rng.choice((chip.pull_cable_after, chip.cut_power_after, chip.reset_after))
     cut(rng.randrange(100, 2 * len(wanted.image) if rng.random() < 0.5 else 10_000))
     try:
@@ -94,7 +94,7 @@ def _one_cut(chip: VirtualBoard, wanted: application.Application, generation: in
             line.enter_service()
             push.push(line, wanted)
     except DeviceError:
-        pass  # as it should be; what counts is what comes next
+        pass  # expected; the next steps decide
     chip.pull_cable_after(_NEVER)
     chip.pull_cable()
     chip.plug_cable()

@@ -1,7 +1,7 @@
-"""A share of the doors' soak (``soak/doors.py``): compartments given out while a parcel lies in them.
+"""A share of the doors' soak (``soak/doors.py``): compartments offered as empty while a parcel is in them.
 
-``make soak`` runs a million cycles and more; here each seed begins with a cabinet of its own, and a cabinet
-that gives a full compartment out is counted and comes no further.
+``make soak`` runs a million cycles and more; here each seed begins with a new cabinet, and one that offers a
+full compartment is counted and ends.
 """
 
 import random
@@ -20,7 +20,7 @@ def run() -> dict[str, float]:
 
 
 def counted(seeds: list[int], cycles: int) -> dict[str, float]:
-    """Cabinets that gave a full compartment out, and the cycles, with faults, of all."""
+    """Cabinets that offered a full compartment, and the number of cycles, with faults, of all."""
     false_free = played = 0
     for seed in seeds:
         try:

@@ -1,4 +1,4 @@
-"""What a number should be, and whether it is."""
+"""Goals of numbers, and whether they are met."""
 
 import operator
 
@@ -6,6 +6,6 @@ _COMPARE = {"<=": operator.le, ">=": operator.ge, "==": operator.eq}
 
 
 def meets(value: float, goal: str) -> bool:
-    """Whether ``value`` is as ``goal`` (``"<= 2"``, ``">= 100"``, ``"== 0"``) wants it."""
+    """Whether ``value`` meets ``goal`` (``"<= 2"``, ``">= 100"``, ``"== 0"``)."""
     sign, limit = goal.split()
     return bool(_COMPARE[sign](value, float(limit)))

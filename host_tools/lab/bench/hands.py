@@ -1,8 +1,8 @@
-"""How soon a door that somebody opens by hand is known, for every kind of wiring at its largest.
+"""How soon the firmware knows of a door opened by hand, for every kind of wiring at its largest.
 
-A full lock board of each family alone on its wire, and the sensors on pins and on each expander, with
-and without its interrupt line.  What the wire of a board that is asked lock by lock takes by itself is
-printed beside it: nothing can be known sooner than that.
+A full lock board of each family alone on its wire, and the sensors on pins and on each expander, with and
+without its interrupt line.  For a board that is asked lock by lock, the time of its wire alone is printed
+too: the firmware cannot be faster.
 """
 
 import random
@@ -13,7 +13,7 @@ from consigne.cabinet.document import Rs485
 
 from .stand import Stand, StandConfig
 
-# family -> locks, baud, what an input reads while its door is shut
+# family -> locks, baud, level of an input while its door is shut
 BOARDS = {
     "8a": (50, 9600, 1),
     "cu48": (48, 19200, 1),
@@ -56,7 +56,7 @@ asyncio.run(main())
 
 
 class Banks(TypedDict, total=False):
-    """What of a device's configuration has channels."""
+    """The parts of a device's configuration with channels."""
 
     i2c: list[DeviceBus]
     expanders: list[DeviceExpander]
@@ -65,7 +65,7 @@ class Banks(TypedDict, total=False):
 
 
 def _config(bank: str, count: int, closed_level: int, more: Banks) -> StandConfig:
-    """``count`` sensors on one bank; nobody pulses their locks, which are on a bank that is not there."""
+    """``count`` sensors on one bank; their locks are never pulsed, and are on a bank that does not exist."""
     doors: list[DoorWires] = [
         {
             "name": str(n),
@@ -123,7 +123,7 @@ def on_pins() -> StandConfig:
 
 
 def known_ms(config: StandConfig) -> float:
-    """The longest time from a door that springs open by hand to the event, over moments at random."""
+    """The longest time from a door opened by hand to the event, over random moments."""
     chance = random.Random(3)
     longest_ms = 0.0
     with Stand(SENSORS, config) as stand:
@@ -145,7 +145,7 @@ def known_ms(config: StandConfig) -> float:
 
 
 def wire_limit_ms() -> float:
-    """A round of a station of 24 locks that is asked lock by lock: its bytes, and its time to think."""
+    """One round of a station of 24 locks, asked lock by lock: its bytes, and its delays."""
     with Stand(SENSORS, on_board("winnsen")) as stand:
         (station,) = stand.cabinet.boards.values()
         return station.locks * (WINNSEN_BYTES * station.wire.byte_us + station.reply_us) / 1000

@@ -1,4 +1,4 @@
-"""Rules of wiring, what a compiled cabinet of 96 doors costs the device, and how the wizard learns one."""
+"""Rules of wiring, the device's cost of a compiled cabinet of 96 doors, and the wizard learning one."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def run() -> dict[str, float]:
 def learned() -> dict[str, float]:
     """An unknown cabinet of 96 doors on mixed boards, learned under virtual time by a simulated technician.
 
-    Seconds are the cabinet's, from the first question on the wires until the file is written, with two for
-    each look at the doors; the proof that opens each door once more is not among them.
+    Seconds are the cabinet's time, from the first request on the wires until the file is written, with two
+    for each look at the doors; without the proof that opens each door once more.
     """
     with tempfile.TemporaryDirectory() as folder:
         truth, out = Path(folder, "truth.toml"), Path(folder, "learned.toml")
@@ -66,7 +66,7 @@ def learned() -> dict[str, float]:
 
 
 def _wired(door: WiredDoor) -> tuple[Channel, Channel, int]:
-    """What the wizard has to find out of a door."""
+    """The facts about a door that the wizard has to find."""
     return door["lock"], door["reed"], door["closed_level"]
 
 
@@ -86,5 +86,5 @@ def _compiled() -> dict[str, float]:
         raise AssertionError(f"{doors} doors were read")
     return {
         "hardware.config_bytes_96": len(text.encode()),
-        "hardware.config_read_ms_96": min(times_us) / 1000,  # what else runs here only adds
+        "hardware.config_read_ms_96": min(times_us) / 1000,  # other processes only add time
     }

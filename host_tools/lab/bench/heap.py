@@ -1,18 +1,18 @@
-"""What the firmware takes of MicroPython's heap: the product's scarcest thing.
+"""How much of MicroPython's heap the firmware takes: the product's scarcest resource.
 
 ``heap.peak_bytes`` is found from outside, by bisection: the smallest heap in which a 48-door locker with a
-full journal starts and serves, so nothing that is needed only for a moment can hide between two looks at
-``gc``; ``heap.online_bytes`` is the same with a network whose broker is down, which is when events are
-unsent.  ``heap.simulator_bytes`` is the part of either that modules take which are C on a board.
+full journal starts and serves, so that no short peak can be missed between two readings of ``gc``;
+``heap.online_bytes`` is the same with a network whose broker is down, so that events are unsent.
+``heap.simulator_bytes`` is the share of both taken by modules that are C on a board.
 
-Pointers are twice as wide there as on an ESP32.  ``heap.peak_32bit_bytes`` and the others so named are the
+Pointers are twice as wide here as on an ESP32.  ``heap.peak_32bit_bytes`` and the others so named are the
 same on an interpreter whose pointers are as wide as the ESP32's (``narrow.py``); they are left out on a
 machine where it could not be built.  So are two of whole lockers that reached their broker by TLS, less what
 is the simulator's: ``heap.loaded_bytes``, 48 doors with the application loaded into the heap, as an official
 image with PSRAM does it, and ``heap.in_place_online_bytes``, 12 doors, 50 grants and 200 unsent events with
 the application executed in place: beside Wi-Fi and TLS a board without PSRAM has 112,000 bytes at most.
 
-``python -m lab.bench.heap`` prints where it goes: bytes for each module and for each structure, on
+``python -m lab.bench.heap`` prints the use of the heap: bytes for each module and for each structure, on
 the 64-bit interpreter (an older one does not let a program see relative imports).
 """
 
@@ -56,7 +56,7 @@ LARGE = locker.DOORS, locker.GRANTS, locker.EVENTS
 SMALL = 12, 50, 200
 TLS = Path(__file__).with_name("narrow_tls.py")
 PROBE = Path(__file__).with_name("probe_heap.py")
-# What a board has in C: the shims, and what they bring with them.
+# Modules that are C on a board: the shims, and the modules they import.
 SHIMS = "import gc, machine, esp32, network; gc.collect(); print('heap', gc.mem_alloc())\n"
 BARE = "import asyncio, gc; asyncio.Event, asyncio.wait_for_ms; gc.collect(); print(gc.mem_alloc())"
 
@@ -66,22 +66,22 @@ def offline() -> WiredConfig:
 
 
 def online() -> WiredConfig:
-    """The same with a network; nobody listens where the broker should be."""
+    """The same with a network, but without a broker at its address."""
     return {**locker.config(), "network": {**reference.config(1)["network"], "port": 1}}
 
 
 @dataclass(frozen=True)
 class Secured:
-    """A network whose broker answers, and is spoken to by TLS, which is C and not in Python's heap."""
+    """A network with a broker by TLS, which is C and not in Python's heap."""
 
     firmware: Path
-    """With a ``tls`` that a 32-bit interpreter has not: it hands the bytes on as they are."""
+    """With a ``tls`` for the 32-bit interpreter, which lacks one: it passes the bytes on unchanged."""
     wanted: WiredConfig
 
 
 @contextmanager
 def secured(doors: int) -> Iterator[Secured]:
-    """The first so many of the doors, connected for as long as this lasts."""
+    """A locker with only the first doors, connected until the block ends."""
     broker = EmbeddedBroker()
     asyncio.run(broker.start())
     network: DeviceNetwork = {**reference.config(broker.port)["network"], "tls": True}
@@ -106,8 +106,8 @@ def plays(
 ) -> bool:
     """Whether a start and three pick-ups succeed in a heap of this size; with TLS, also a connection.
 
-    On a machine that stands still now and then a key is lost or a door late: that says nothing of the
-    heap, and is tried again.  Raises ``TimeoutError`` when it comes to nothing ``TRIES`` times.
+    On a busy machine a key may be lost or a door late: that tells nothing about the heap, and is tried again.
+    Raises ``TimeoutError`` when it fails ``TRIES`` times.
     """
     for _ in range(TRIES):
         with locker.locker(template, identity, heap_kb, wanted, kind, firmware) as sim:
@@ -116,7 +116,7 @@ def plays(
                 _serve(sim, wanted)
                 done = True
             except (TimeoutError, locker.Mistyped):
-                pass  # the output says whether it was for want of heap
+                pass  # the output shows whether the heap was too small
             except MemoryError:  # the firmware ended
                 return False
             if locker.broke_down(sim):
@@ -151,7 +151,7 @@ def smallest_kb(
     kind: type[SimLocker] = SimLocker,
     firmware: Path | None = None,
 ) -> int:
-    """By bisection, to ``STEP_KB``; too small is what was so twice: a busy machine has faults too."""
+    """By bisection, to ``STEP_KB``; too small is what fails twice, as a busy machine causes faults too."""
     low, high = 0, MAX_KB
     while high - low > STEP_KB:
         middle = (low + high) // 2
@@ -163,7 +163,7 @@ def smallest_kb(
 
 
 def simulator_bytes(program: str, kind: type[SimLocker]) -> int:
-    """What the modules take that a board has in C, beside an interpreter with asyncio alone."""
+    """The bytes of the modules that are C on a board, compared with an interpreter with asyncio alone."""
     bare = subprocess.run([program, "-c", BARE], check=True, capture_output=True, text=True, timeout=10)
     with tempfile.TemporaryDirectory() as directory:
         firmware = Path(directory, "firmware")
@@ -180,14 +180,14 @@ def simulator_bytes(program: str, kind: type[SimLocker]) -> int:
 
 
 def measure(template: Path, identity: Identity, program: str, kind: type[SimLocker]) -> tuple[int, int, int]:
-    """Bytes without a network, with one, and what of either is the simulator's."""
+    """Bytes without a network, with one, and the simulator's share of each."""
     peak = 1024 * smallest_kb(template, identity, offline(), kind)
     with_network = 1024 * smallest_kb(template, identity, online(), kind)
     return peak, with_network, simulator_bytes(program, kind)
 
 
 def served_bytes(kind: type[SimLocker], doors: int, grants: int, events: int, simulator: int) -> int:
-    """The smallest heap in which so large a locker serves with a broker that it reached by TLS, net."""
+    """The smallest heap, net, in which a locker of this size serves and reaches its broker by TLS."""
     identity = reference.identity()
     with tempfile.TemporaryDirectory() as directory, secured(doors) as online:
         template = Path(directory, "journal.bin")
@@ -241,7 +241,7 @@ def where(wanted: WiredConfig) -> list[tuple[str, str, int]]:
 
 
 def main() -> None:
-    """Print where the heap goes, the largest first."""
+    """Print the users of the heap, the largest first."""
     rows = where(online())
     table = Table("what", "name", "bytes")
     for what, name, count in sorted(rows, key=lambda row: (row[0], -row[2])):

@@ -1,4 +1,4 @@
-"""The host's own order: imports that run up, circles, and what crosses borders without a type."""
+"""The order of the host's packages: imports that go upwards, circles, and values without a type."""
 
 from lab import house
 
@@ -6,7 +6,7 @@ GOALS = {"house.imports_up": "== 0", "house.circles": "== 0", "types.any_dicts":
 
 
 def run() -> dict[str, float]:
-    """Count; each import that runs up and each circle is printed."""
+    """Count; each upward import and each circle is printed."""
     edges = house.imports()
     up, circles = house.upwards(edges), house.circles(edges)
     for edge in up:

@@ -1,4 +1,4 @@
-"""What keeping the journal costs the flash and the processor, beside littlefs and plain reading.
+"""The journal's cost in flash and processor time, compared with littlefs and plain reading.
 
 A *record byte* is a byte of the record as a file would hold it: length u8, kind u8, seq u32, time
 u32, CRC u32 and the payload, without any padding.  littlefs is given exactly these bytes.
@@ -20,7 +20,7 @@ from locker.site import Site
 from . import locker
 from .machine import undisturbed
 
-Traffic = import_module(f"{__package__}.traffic").Traffic  # after the above, which finds it ``locker``
+Traffic = import_module(f"{__package__}.traffic").Traffic  # after ``consigne``, which provides ``locker``
 
 GOALS = {
     "journal.program_bytes_per_record_byte": "<= 1.3",
@@ -76,7 +76,7 @@ class _Life:
 
 
 def _years() -> dict[str, float]:
-    """One year for what is programmed, ten for what wears; the same locker."""
+    """One year for the bytes programmed, ten for the wear; the same locker."""
     life = _Life()
     for _ in range(DAYS_IN_YEAR):
         life.day()
@@ -96,7 +96,7 @@ def _years() -> dict[str, float]:
 
 
 def _capacity() -> dict[str, float]:
-    """How many events, and days, are kept for a host that says nothing, until the first is given up."""
+    """How many events, and days, are kept without a host until the first is given up."""
     life = _Life(acknowledging=False)
     days = 0
     while True:
@@ -110,7 +110,7 @@ def _capacity() -> dict[str, float]:
 
 
 def _interpreter() -> dict[str, float]:
-    """Times on MicroPython, and littlefs, which only it has; see ``probe_journal.py``."""
+    """Times on MicroPython, with its littlefs; see ``probe_journal.py``."""
     probe = Path(__file__).with_name("probe_journal.py")
     command = [interpreter(), "-X", "heapsize=64m", str(probe), str(firmware_dir())]
     with undisturbed():

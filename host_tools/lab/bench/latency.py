@@ -11,16 +11,16 @@ relays hang on pins (an expander adds the time of its bus).
     until the write to the relay's line is done, three journal records between (``probe_latency.py``).
 ``.._best_of_3_p99_ms``
     Three lockers are given the same keys, with the same bounce, and keep the same journal: the least of the
-    three for each pick-up.  What the machine adds hits one of them; what the firmware does at this pick-up
-    (a new sector, a garbage collection) hits all three.
+    three for each pick-up.  A delay of the machine affects one of them; the firmware's own work at this
+    pick-up (a new sector, a garbage collection) affects all three.
 ``latency.noise_*``
-    The same keypad driver and relay, and a firmware that decides nothing: what machine and simulator take.
+    The same keypad driver and relay, with a firmware that decides nothing: the time of machine and simulator.
 ``latency.waits_*``
-    The whole firmware under virtual time, where computing takes none: what it waits for flash and sleeps.
+    The whole firmware under virtual time, where computing takes none: its waits for flash, and its sleeps.
 
-An ESP32 has its processor for itself.  So simulator and interpreter run here before everything else where
-the system allows that (``latency.realtime_scheduling`` 1, else 0).  ``latency.kept_waiting_p99_ms`` says for
-how long, from touch to relay, they were ready to run and did not all the same.
+An ESP32 has its processor for itself.  So simulator and interpreter run here before everything else where the
+system allows that (``latency.realtime_scheduling`` 1, else 0).  ``latency.kept_waiting_p99_ms`` is how long,
+from touch to relay, they were ready to run but did not.
 """
 
 import queue
@@ -57,7 +57,7 @@ KEYS_PER_S = 12.0
 SHUT_S = 0.4
 HEAP_KB = 1024
 ANSWER_S = 5.0
-# The keypad's driver and the relay's, and nothing between them.
+# Only the drivers of keypad and relay.
 NO_DECISION = """
 import asyncio
 import gc
@@ -107,7 +107,7 @@ class Seen:
 
 
 class Watch:
-    """Times "#" and one relay as the board's thread sees them; nobody else has to look, and to disturb."""
+    """Takes the times of "#" and one relay on the board's thread, so that no other thread disturbs it."""
 
     def __init__(self, sim: SimLocker, door: int) -> None:
         self._sim = sim
@@ -127,7 +127,7 @@ class Watch:
             self.seen.put(Seen(touch_us, self._sim.cabinet.keypad.settled_us["#"], at_us, waited_us))
 
     def _waited_us(self) -> int | None:
-        """How long board and interpreter were ready to run and did not, so far (proc(5), schedstat)."""
+        """How long board and interpreter were ready to run but did not, so far (proc(5), schedstat)."""
         pid = self._sim.ground.pid if self._sim.thread and hasattr(self._sim.ground, "pid") else None
         try:
             files = f"/proc/self/task/{self._thread}/schedstat", f"/proc/{pid}/schedstat"
@@ -137,7 +137,7 @@ class Watch:
 
 
 def run() -> dict[str, float]:
-    """All numbers of this module; takes five minutes, since people take their time at a door."""
+    """All numbers of this module; takes five minutes, since simulated people are slow at a door."""
     identity = reference.identity()
     wanted = locker.at_once(reference.config(1))
     del wanted["network"]
@@ -182,7 +182,7 @@ def p99(values: list[Any]) -> Any:
 
 
 class Measured:
-    """A locker that serves, what was seen of it from outside, and what it told of itself."""
+    """A serving locker, its times seen from outside, and the times it reported."""
 
     def __init__(self, sim: SimLocker, doors: list[int]) -> None:
         self.seen: list[Seen] = []
@@ -209,7 +209,7 @@ class Measured:
                 time.sleep(locker.MESSAGE_S)
 
     def push_shut(self) -> None:
-        """The parcel is out; returns when the next customer may type."""
+        """Push the door shut after the parcel is out; returns when the next customer may type."""
         if self._open >= 0:
             self._sim.push_shut(self._open)
             self._sim.wait_for(lambda: locker.said(self._sim, "* opens once more"), ANSWER_S)
@@ -219,7 +219,7 @@ class Measured:
 def whole(
     root: Path, template: Path, identity: Identity, wanted: WiredConfig, doors: list[int]
 ) -> list[Measured]:
-    """Pick-ups at some lockers in turn: while one is typed at, people take their parcels at the others."""
+    """Pick-ups at several lockers: while a code is typed at one, parcels are taken at the others."""
     firmware = root / "firmware"
     shutil.copytree(firmware_dir(), firmware, ignore=shutil.ignore_patterns("__pycache__"))
     (firmware / "main.py").rename(firmware / "application.py")
@@ -237,7 +237,7 @@ def whole(
         for turn in range(PICK_UPS * LOCKERS):
             lockers[turn % LOCKERS].pick_up()
             lockers[(turn + 1) % LOCKERS].push_shut()
-        time.sleep(SHUT_S)  # the last one tells of itself yet
+        time.sleep(SHUT_S)  # the last one has yet to report
     finally:
         for sim in sims:
             sim.stop()
@@ -259,7 +259,7 @@ def _typed(sim: SimLocker, door: int, code: str) -> Seen:
 
 
 def touches(root: Path, identity: Identity, wanted: WiredConfig, door: int) -> list[Seen]:
-    """The last key alone, and a firmware that opens whatever it is."""
+    """Only the last key, and a firmware that opens at any key."""
     firmware = root / "firmware"
     firmware.mkdir(parents=True)
     (firmware / "locker").symlink_to(firmware_dir() / "locker")

@@ -1,7 +1,7 @@
 """A locker of 48 doors with a full journal, as months of service would leave it: how soon it is ready.
 
-200 grants, 1,000 events that no host has taken, the doors on expanders.  ``latency`` and ``heap`` measure
-the same locker; what they need of it lies here.
+200 grants, 1,000 events that no host has taken, the doors on expanders.  ``latency`` and ``heap`` measure the
+same locker, with functions from here.
 """
 
 import shutil
@@ -63,7 +63,7 @@ def config() -> WiredConfig:
 
 
 def at_once(base: WiredConfig) -> WiredConfig:
-    """With a keypad that is quick, so that what is measured is not its debouncing."""
+    """With a fast keypad, so that its debouncing is not measured."""
     if base["keypad"]["kind"] != "matrix":
         raise ValueError("measured with a keypad of a matrix: the demo's cabinet has one")
     base["keypad"]["debounce_ms"] = DEBOUNCE_MS
@@ -76,7 +76,7 @@ def code_of(door: int) -> str:
 
 
 def fill_journal(path: Path, device_key: bytes, grants: int = GRANTS, events_unsent: int = EVENTS) -> None:
-    """A journal with so many grants and events in it, as months of service would leave it."""
+    """A journal with this many grants and events, as after months of service."""
     flash = NorFlash(FLASH_BYTES, str(path))
     journal = log.Journal(flash)
     journal.open()
@@ -106,7 +106,7 @@ def locker(
     kind: type[SimLocker] = SimLocker,
     firmware: Path | None = None,
 ) -> Iterator[SimLocker]:
-    """A locker so configured on a copy of the prepared flash; stopped at the end."""
+    """A locker with this configuration on a copy of the prepared flash; stopped at the end."""
     with tempfile.TemporaryDirectory() as directory:
         shutil.copy(template, Path(directory, "journal.bin"))
         Path(directory, "ca.der").write_bytes(b"\x30\x00")  # looked at by a ``tls`` of C only
@@ -128,7 +128,7 @@ def await_ready(sim: SimLocker) -> float:
 
 
 def broke_down(sim: SimLocker) -> bool:
-    """Whether the firmware ended, or had a fault that restarts it: out of memory, say."""
+    """Whether the firmware ended, or had a fault that restarts it, such as too little memory."""
     return bool(sim.ends) or any("MemoryError" in line or "fault:" in line for line in sim.output())
 
 
@@ -143,7 +143,7 @@ def said(sim: SimLocker, *texts: str) -> bool:
 
 
 def pick_up(sim: SimLocker, door: int) -> tuple[int, int, int]:
-    """Type the code of a compartment; when the last key touched, came to rest, and the relay moved: us.
+    """Type the code of a compartment; returns when the last key touched, settled, and the relay moved (us).
 
     Raises ``Mistyped`` when a key was lost on the way, ``MemoryError`` when the firmware broke down, and
     ``TimeoutError`` when nothing happened.
@@ -171,7 +171,7 @@ def pick_up(sim: SimLocker, door: int) -> tuple[int, int, int]:
 
 
 def starts(template: Path, identity: Identity) -> dict[str, float]:
-    """To "ready" with the full journal, beside the same interpreter started with nothing to do."""
+    """Time to "ready" with the full journal, and of the same interpreter with nothing to do."""
     ready_s = []
     bare_s = []
     for _ in range(5):

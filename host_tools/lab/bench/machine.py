@@ -1,10 +1,9 @@
-"""The machine that measures: how quiet it was, since only then do times say much, and how to have it alone.
+"""The measuring machine: how quiet it was, which times depend on, and how to get it undisturbed.
 
 ``bench.load_1m`` is how many processes wanted to run in the last minute, ``bench.cpus`` on how many cores;
-``bench.wake_late_p99_ms`` is how much later than asked for a process comes to its turn, which every
-measurement in real time has in it.  ``bench.commit_epoch_s`` is the time of the commit that was measured
-(``git log -1 --format=%ct``) and ``bench.changed_files`` how many files differed from it; both are left out
-where there is no git.
+``bench.wake_late_p99_ms`` is how late a process wakes from a sleep, which is part of every measurement in
+real time.  ``bench.commit_epoch_s`` is the time of the commit that was measured (``git log -1 --format=%ct``)
+and ``bench.changed_files`` how many files differed from it; both are left out where there is no git.
 """
 
 import gc
@@ -51,7 +50,7 @@ def _commit() -> dict[str, float]:
 
 
 def _git(*arguments: str) -> str | None:
-    """What git says here; None where it is not there or this is no checkout."""
+    """git's output here; None without git or outside a checkout."""
     try:
         done = subprocess.run(
             ["git", *arguments], cwd=Path(__file__).parent, capture_output=True, text=True, check=True
@@ -63,15 +62,15 @@ def _git(*arguments: str) -> str | None:
 
 @contextmanager
 def undisturbed() -> Iterator[bool]:
-    """For what must keep the time of hardware: run before everything else, without pauses to collect garbage.
+    """For code with the timing of hardware: run before all other processes, without garbage collection.
 
-    Yields whether the system allowed it (root may, and who has ``RLIMIT_RTPRIO``).  Threads and processes
+    Yields whether the system allowed it (to root, or with ``RLIMIT_RTPRIO``).  Threads and processes
     that are started within do so too.
     """
     gc.collect()
     gc.disable()
     switch_s = sys.getswitchinterval()
-    sys.setswitchinterval(switch_s / 20)  # the board's thread waits no longer for one that only looks on
+    sys.setswitchinterval(switch_s / 20)  # the board's thread waits at most this long for an observing thread
     try:
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(_PRIORITY))
         allowed = True
@@ -87,6 +86,6 @@ def undisturbed() -> Iterator[bool]:
 
 
 def memory() -> str | None:
-    """A directory that is no disk, for ``tempfile``: a simulated flash must not wait for a real one."""
+    """A directory in memory, for ``tempfile``: a simulated flash must not wait for a disk."""
     shared = Path("/dev/shm")
     return str(shared) if os.access(shared, os.W_OK) else None

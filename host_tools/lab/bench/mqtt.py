@@ -1,7 +1,6 @@
-"""The way up: events to a broker, one at a time and pipelined; the outbox to the host's database.
+"""Events to a broker, one at a time and pipelined; the outbox to the host's database.
 
-Everything runs on the real interpreter against mosquitto, each number beside what it is compared
-with, in the same run.
+Everything runs on the real interpreter against mosquitto, each number with its reference, in the same run.
 """
 
 import asyncio
@@ -72,7 +71,7 @@ async def _with_host(mode: str, port: int) -> dict[str, float]:
 
 async def _probe(*arguments: str | int) -> dict[str, float]:
     probe = Path(__file__).with_name("probe_mqtt.py")
-    package = Path(__file__).resolve().parents[2] / "consigne"  # its own first lines are not for MicroPython
+    package = Path(__file__).resolve().parents[2] / "consigne"  # its first lines are not for MicroPython
     command = [interpreter(), "-X", "heapsize=8m", str(probe), str(firmware_dir()), str(package)]
     process = await asyncio.create_subprocess_exec(
         *command, *map(str, arguments), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT

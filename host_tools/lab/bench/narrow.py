@@ -1,9 +1,9 @@
 """The firmware on an interpreter with pointers of 32 bits, as an ESP32 has them.
 
-The unix port that comes with pip has 64, so everything that is made of pointers takes twice the heap that it
-takes on a board.  ``.ci/micropython-32`` builds the same port for 32: blocks of the heap, small integers,
-floats and tables of names are then the ESP32's.  What an ESP32 does otherwise all the same: its heap lies
-in several areas and grows, and its drivers are C (``heap.simulator_32bit_bytes``).
+The unix port that comes with pip has 64, so objects made of pointers take twice as much heap as on a board.
+``.ci/micropython-32`` builds the same port for 32: blocks of the heap, small integers, floats and tables of
+names are then the ESP32's.  Differences to an ESP32 remain: its heap lies in several areas and grows, and its
+drivers are C (``heap.simulator_32bit_bytes``).
 """
 
 import tempfile
@@ -15,7 +15,7 @@ from consigne.sim.locker import SimLocker
 
 INTERPRETER = Path("build/micropython-32/micropython")
 FLASH_AT = (0x30000000, 0x38000000)
-"""Where the simulator's modules and the firmware lie: nothing else is there in a small 32-bit process."""
+"""Where the simulator's modules and the firmware lie: in a 32-bit process nothing else is at this address."""
 
 
 def interpreter() -> str | None:
@@ -26,13 +26,13 @@ def interpreter() -> str | None:
 class NarrowGround(MicroPythonGround):
     """Runs the firmware on the 32-bit interpreter, from images in mapped memory."""
 
-    keeps_page = False  # a process of 32 bits cannot be loaded into ``romboot.py``'s
+    keeps_page = False  # a 32-bit interpreter cannot be loaded into the process of ``romboot.py``
 
     def _command(self) -> list[str]:
         return self._from_images([rom.image(LAUNCHER.parent), rom.image(self._firmware)])
 
     def _from_images(self, images: list[Path], *more: str) -> list[str]:
-        """The interpreter with these images in mapped memory; ``more`` follows where they lie."""
+        """The interpreter with these images in mapped memory; ``more`` follows their addresses."""
         program = interpreter()
         assert program is not None
         mapped = ":".join(f"{at:x}={image}" for at, image in zip(FLASH_AT, images, strict=False))

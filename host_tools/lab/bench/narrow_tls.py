@@ -1,7 +1,7 @@
-"""``tls`` for the 32-bit interpreter, which is built without: what is sent goes as it is.
+"""``tls`` for the 32-bit interpreter, which is built without it: bytes are passed on unchanged.
 
-On a board TLS is C, and takes its memory outside Python's heap; here its absence must not spare the heap what
-the application keeps for it.
+On a board TLS is C, and takes its memory outside Python's heap; here the application must still use the heap
+that it needs for TLS on a board.
 """
 # mypy: ignore-errors
 # (a module for MicroPython, copied beside the application by ``heap.py``)

@@ -27,7 +27,7 @@ PASSWORD = "a password for a measurement"
 LOCKERS = [f"P{number}" for number in range(10)]
 COUNTER = "shop"
 VISITS = (("Marie", "/desk"),) * 4 + (("Swift", "/desk"),) * 4 + (("Ada", "/desk/locker/P0"),) * 2
-"""Ten pages: a clerk's, a carrier's, an operator's; P0 is the only locker that they show."""
+"""Ten pages: a clerk's, a carrier's, an operator's; they show only locker P0."""
 
 
 def key_of(locker: str) -> bytes:
@@ -37,7 +37,7 @@ def key_of(locker: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class OpenHost:
-    """A host that runs.  ``late`` is the file whose lock makes SQLite's readers of parcels wait."""
+    """A running host.  ``late`` is the file whose lock makes SQLite's readers of parcels wait."""
 
     address: str
     broker: Mosquitto
@@ -98,7 +98,7 @@ async def _healthy(host: OpenHost, process: "subprocess.Popen[bytes]") -> None:
         try:
             if (await host.health())[0] == 200:
                 return
-        except httpx2.TransportError:  # it does not listen yet
+        except httpx2.TransportError:  # the host does not listen yet
             await asyncio.sleep(0.1)
     raise RuntimeError(f"the host did not become healthy: {host.log.read_text()}")
 

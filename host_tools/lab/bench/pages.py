@@ -1,12 +1,12 @@
-"""What ten open pages cost the lockers while the database answers the pages after ten seconds.
+"""How much ten open pages delay the lockers while the database answers the pages only after ten seconds.
 
-Lockers talk at a steady rate to ``consigne serve``, in a process of its own.  First nobody looks; then ten
-pages are open, and whoever reads parcels waits for a lock that is held for ten seconds at a time
-(``slow_host``).  What the lockers tell is of no parcel, so it needs that lock for nothing.
+Lockers talk at a steady rate to ``consigne serve``, in a process of its own.  First no page is open; then ten
+pages are, and every reader of parcels waits for a lock that is held for ten seconds at a time
+(``slow_host``).  The lockers' events concern no parcel, so they never need that lock.
 ``pages.ack_p99_ratio`` is the 99th percentile from an event to its acknowledgement, with pages over without,
 in one run.  ``pages.healthz_s`` is the longest that ``/healthz`` took meanwhile, and while clicks wait for a
-database that takes no order for ten seconds.  Keys with ``postgresql`` are those of a PostgreSQL cluster
-made for this.
+database that blocks orders for ten seconds.  Keys with ``postgresql`` are those of a PostgreSQL cluster made
+for this.
 """
 
 import asyncio
@@ -57,7 +57,7 @@ def run() -> dict[str, float]:
 
 
 class _Lockers:
-    """Those that no page shows; they talk until the block ends."""
+    """Lockers that no page shows; they send until the block ends."""
 
     def __init__(self) -> None:
         self.waits_ms: list[float] = []
@@ -91,7 +91,7 @@ class _Lockers:
             await asyncio.sleep(STEP_S)
 
     async def p99_ms(self, rest: "asyncio.Future[None]") -> float:
-        """Of what is acknowledged until ``rest`` is done."""
+        """Of the events acknowledged until ``rest`` is done."""
         self.waits_ms.clear()
         await rest
         waiting_ms = [(time.monotonic() - at) * 1000 for since in self._since for at in since]
@@ -132,7 +132,7 @@ async def _answer_late(url: str, host: OpenHost) -> None:
 
 @contextmanager
 def _no_order(url: str) -> Iterator[None]:
-    """Nothing can be ordered: on SQLite the writer's lock is held, on PostgreSQL the table's."""
+    """Block all orders: on SQLite by the writer's lock, on PostgreSQL by the table's."""
     database = Database(url)
     try:
         with database.write() as connection:

@@ -1,8 +1,8 @@
-"""Keys that are pressed while the display is being written: how many are lost, and how late they are told.
+"""Keys pressed while the display is being written: how many are lost, and how late they are reported.
 
 On both grounds, since they differ just here: on CPython virtual time makes every run the same, on
 MicroPython interrupts come between two bytecodes.  The display is repainted without a pause, all 80
-characters; the wait is counted from the moment a driver could know at the earliest.
+characters; the delay is counted from the earliest moment at which a driver could know.
 """
 
 import random
@@ -104,7 +104,7 @@ def run() -> dict[str, float]:
 
 
 def typed(panel: Parts, ground: str, count: int, keys_per_s: float) -> tuple[int, int, float]:
-    """Keys lost, keys invented, and the longest wait beyond what the driver must wait (ms)."""
+    """Keys lost, keys invented, and the longest delay beyond the driver's necessary wait (ms)."""
     given = reference.config(1)
     del given["network"]
     config: WiredConfig = {**given, **panel}

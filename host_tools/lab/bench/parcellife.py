@@ -1,6 +1,6 @@
-"""What a locker tells of its parcels: eight events each, left and collected, as the design reckons.
+"""A locker's events of its parcels: eight each, from deposit to pick-up, as the design assumes.
 
-Two of the eight move a parcel in the host's tables; the others are stored alone.
+Two of the eight change a parcel in the host's tables; the others are only stored.
 """
 
 from consigne.protocol.events import EventData, Plain

@@ -1,6 +1,6 @@
-"""One part of the bench in a process of its own: nobody's garbage, threads or failure reach the next part.
+"""One part of the bench in a process of its own: its garbage, threads or failure cannot affect the next part.
 
-``measure`` is the bench's side.  ``python -m lab.bench.part <part> <file>`` is the other: it measures
+The bench calls ``measure``, which starts ``python -m lab.bench.part <part> <file>``: that process measures
 and writes ``{"numbers": {..}, "goals": {..}}``.
 """
 
@@ -19,14 +19,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 LIMIT_S = 600.0
-"""For one part; those that take longest take five minutes on two quiet cores."""
+"""Limit for one part; the longest take five minutes on two quiet cores."""
 _LOOK_S = 0.2
 _GOODBYE_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What came of a part: numbers, and what they should be; ``failed`` says what went wrong, or is empty."""
+    """The result of a part: numbers and their goals; ``failed`` says what went wrong, or is empty."""
 
     seconds: float
     numbers: dict[str, float] = field(default_factory=dict)
@@ -35,9 +35,9 @@ class Measured:
 
 
 def measure(name: str, said: Callable[[str], None], limit_s: float = LIMIT_S) -> Measured:
-    """Measure a part; ``said`` hears what it prints, line by line.
+    """Measure a part; ``said`` gets its output, line by line.
 
-    Whatever it started has ended when this returns or raises.
+    All processes it started have ended when this returns or raises.
     """
     started_s = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="consigne-bench-") as directory:
@@ -66,9 +66,9 @@ def measure(name: str, said: Callable[[str], None], limit_s: float = LIMIT_S) ->
 
 
 def _listen(process: subprocess.Popen[bytes], said: Callable[[str], None], until_s: float) -> bool:
-    """Pass on what it prints until it ends; False when it does not in time.
+    """Pass on its output until it ends; False if it does not end in time.
 
-    A process that it leaves behind may keep the pipe open: its own end counts, not that of the pipe.
+    A process that it leaves behind may keep the pipe open: so its own end counts, not that of the pipe.
     """
     assert process.stdout is not None
     os.set_blocking(process.stdout.fileno(), False)
@@ -88,9 +88,9 @@ def _listen(process: subprocess.Popen[bytes], said: Callable[[str], None], until
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End it if it has not ended, and all that it may have left behind.
+    """End it if it still runs, and all processes it may have left.
 
-    First as Ctrl-C does: so it stops the servers that have gone into sessions of their own.
+    First as Ctrl-C does, so that it stops servers in sessions of their own.
     """
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
@@ -102,7 +102,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def write_whole(path: Path, value: object) -> None:
-    """Put JSON in place whole: whoever reads meanwhile finds the old or the new."""
+    """Replace a JSON file atomically: a reader finds the old content or the new."""
     beside = path.with_name(f"{path.name}.{os.getpid()}")
     beside.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n")
     beside.replace(path)

@@ -1,6 +1,6 @@
 """A PostgreSQL cluster of its own in a temporary directory: for measurements, soaks and tests.
 
-It listens on a Unix socket alone, so it takes no port and nobody else reaches it.  PostgreSQL does not
+It listens only on a Unix socket, so it needs no port and is not reachable from outside.  PostgreSQL does not
 run as root; started by root it runs as the user ``postgres`` that its package brings.
 """
 
@@ -18,7 +18,7 @@ _PROGRAMS = "/usr/lib/postgresql"  # where Debian keeps them, one directory per 
 
 
 class PostgresError(RuntimeError):
-    """PostgreSQL is not there or did not start; the text tells what it printed."""
+    """PostgreSQL is missing or did not start; the text has its output."""
 
 
 def _programs() -> Path:
@@ -68,7 +68,7 @@ class Postgres:
         self._run("pg_ctl", "-D", data, "-w", "-t", str(START_TIMEOUT_S), "-l", log, "start")
 
     def stop(self) -> None:
-        """End it, remove what it wrote."""
+        """End it and remove its files."""
         self._run("pg_ctl", "-D", str(self.directory / "data"), "-m", "immediate", "-w", "stop")
         shutil.rmtree(self.directory, ignore_errors=True)
 
@@ -84,7 +84,7 @@ class Postgres:
         return name
 
     def drop(self, database: str) -> None:
-        """Remove a database, whoever is still connected to it."""
+        """Remove a database, even with open connections."""
         self._execute(f"DROP DATABASE {database} WITH (FORCE)")
 
     def _execute(self, statement: str) -> None:

@@ -1,4 +1,4 @@
-"""Runs on MicroPython: what deciding a code costs, in HMACs of this interpreter, and what a grant weighs.
+"""Runs on MicroPython: the cost of deciding a code, in HMACs of this interpreter, and the heap of a grant.
 
     micropython -X heapsize=4m probe_access.py <firmware directory>
 
@@ -19,7 +19,7 @@ from locker.core.access import Access
 
 KEY = bytes(range(32))
 NOW = (0, 1_795_200_000, 1)
-HOLDERS = tuple((1, 1, i) for i in range(16))  # as many window candidates as there can be
+HOLDERS = tuple((1, 1, i) for i in range(16))  # the greatest possible number of window candidates
 ROUNDS = 20
 REPEATS = 400
 
@@ -44,8 +44,8 @@ def locker(grants, parcel="RR123456785FR"):
 def least_us(*measures):
     """The shortest time of each measure for one round, in microseconds.
 
-    The measures take turns in short runs and the shortest counts: whatever else the machine does
-    meanwhile only ever makes a run longer.
+    The measures take turns in short runs and the shortest counts, since other work of the machine can only
+    make a run longer.
     """
     least = [1_000_000_000] * len(measures)
     gc.collect()
@@ -66,7 +66,7 @@ def hmacs():
 
 
 def decisions(access, digits):
-    """Time of so many decisions; what records the attempt is not part of it."""
+    """Time of so many decisions; without recording the attempt."""
     total = 0
     full = records.pack(records.THROTTLE_STATE, 20_000, 0)
     for _ in range(ROUNDS):
@@ -96,7 +96,7 @@ def macs_of_one_decision(access, digits):
 
 
 def grant_bytes(parcel):
-    """Heap of one of 1,000 grants, everything it needs included."""
+    """Heap of one of 1,000 grants, with everything it needs."""
     access = Access(KEY, 8, (), False, 48)
     gc.collect()
     before = gc.mem_alloc()

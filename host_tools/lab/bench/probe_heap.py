@@ -1,8 +1,9 @@
-"""Runs on MicroPython in place of ``main.py``: what each module takes of the heap, and what serving holds.
+"""Runs on MicroPython in place of ``main.py``: the heap of each module, and the heap held while serving.
 
 Started by ``bench/heap.py`` with the application's own ``main.py`` beside it as ``application.py``.  Prints
-lines of JSON: ``["module", name, bytes]`` for what stays of an import, ``["held", path, bytes]`` for what
-dropping a part of the serving locker sets free, ``["served", "", bytes]`` for all of it at rest.
+lines of JSON: ``["module", name, bytes]`` for the heap that stays after an import, ``["held", path, bytes]``
+for the heap freed by dropping a part of the serving locker, ``["served", "", bytes]`` for the whole idle
+locker.
 """
 # mypy: ignore-errors
 # (a program for MicroPython, where annotations would need modules that are not there)
@@ -28,7 +29,7 @@ def taken():
 
 
 class Imports:
-    """Measures every import from inside: what one takes less what those within it take."""
+    """Measures every import: its heap without that of the imports inside it."""
 
     def __init__(self):
         self._import = builtins.__import__
@@ -41,7 +42,7 @@ class Imports:
         grown = taken() - before
         own = grown - self._within.pop()
         self._within[-1] += grown
-        if own > 100:  # less is the entry in whoever imports it
+        if own > 100:  # smaller values are only the entry in the importing module
             print(json.dumps(["module", name, own]))
         return module
 
@@ -57,10 +58,10 @@ def intern(count):
 
 
 def drop(thing, path):
-    """What is set free when nobody refers to this any more."""
+    """The bytes that are freed by dropping this."""
     for name in path[:-1]:
         thing = getattr(thing, name)
-    getattr(thing, path[-1])  # AttributeError: there is no such thing any more, and this table is old
+    getattr(thing, path[-1])  # AttributeError: no such attribute now, so this table is outdated
     before = taken()
     setattr(thing, path[-1], None)
     print(json.dumps(["held", ".".join(path), before - taken()]))
@@ -75,7 +76,7 @@ async def weigh(core):
 
 
 def watch():
-    """Weigh the core of whatever locker is made, once it serves."""
+    """Measure the core of the locker once it serves."""
     from locker.core.core import Core
 
     make = Core.__init__

@@ -2,8 +2,8 @@
 
     micropython -X heapsize=64m probe_journal.py <firmware directory>
 
-Prints one line of JSON.  Times are in microseconds and the shortest of many: whatever else the
-machine does meanwhile only ever adds.  Started by ``bench/journal.py``.
+Prints one line of JSON.  Times are in microseconds and the shortest of many: other work of the machine can
+only add time.  Started by ``bench/journal.py``.
 """
 # mypy: ignore-errors
 # ruff: noqa: I001
@@ -26,7 +26,7 @@ from traffic import Traffic
 SECTOR_BYTES = 4096
 SECTORS = 256
 RECORDS = 2_000
-CHUNK = 100  # records timed together; the heap is tidied in between
+CHUNK = 100  # records timed together; garbage is collected in between
 ROUNDS = 9
 RECOVERIES = 40
 
@@ -112,7 +112,7 @@ def to_littlefs(records):
 
 
 def full_log():
-    """A partition written round once and a half, left when the next snapshot has just fallen due.
+    """A partition written one and a half times around, left when the next snapshot has just become due.
 
     That is the worst moment to start: a twelfth of the log has to be replayed.
     """

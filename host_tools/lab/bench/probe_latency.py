@@ -1,9 +1,9 @@
 """Runs on MicroPython in place of ``main.py``: how long the firmware takes from a debounced key to the relay.
 
 Started by ``bench/latency.py`` with the application's own ``main.py`` beside it as ``application.py``.
-Prints ``took <us>`` after each pulse of a relay on a pin: by the interpreter's own clock, from the moment
-the keypad's driver hands the controller a "#" until the write to the relay's line is done.  It is printed
-when the controller has done all that belongs to the key, so it takes no time of what it measures.
+Prints ``took <us>`` after each pulse of a relay on a pin: by the interpreter's own clock, from the moment the
+keypad's driver hands the controller a "#" until the write to the relay's line is done.  It is printed after
+the controller has finished the key, so printing is not part of the measured time.
 """
 # mypy: ignore-errors
 # (a program for MicroPython, where annotations would need modules that are not there)

@@ -29,7 +29,7 @@ from sim.board.flash import NorFlash
 
 EVENTS = 5000
 EVENT_BYTES = 120
-WAITED = 150  # events sent one at a time: enough for a rate, for each takes some 40 ms
+WAITED = 150  # events sent one at a time: enough for a rate, since each takes some 40 ms
 TOPIC = b"bench/events"
 LOCKER = "BENCH"
 HEAP_SAMPLE_S = 0.005

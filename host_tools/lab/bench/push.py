@@ -1,6 +1,6 @@
-"""A technician's minutes: how fast an application goes over the wire to a board.
+"""How long a technician waits: the speed of sending an application to a board.
 
-The virtual board's port takes its time as a serial line at 115,200 baud does, and its flash as flash does.
+The virtual board's port has the timing of a serial line at 115,200 baud, and its flash that of a real one.
 Measured with an official image, and (``.._romfs``) with one that executes the application in place.
 """
 
@@ -49,7 +49,7 @@ def compiled() -> dict[str, bytes]:
 
 
 def packed(files: dict[str, bytes]) -> application.Application:
-    """What ``push`` takes, of these files."""
+    """The argument of ``push``, made of these files."""
     return application.Application(rom.pack(files), application.build().boot_files)
 
 
@@ -68,10 +68,10 @@ def new_board(folder: Path, files: dict[str, bytes] | None, kind: str, *, paced:
 def _timed(folder: Path, files: dict[str, bytes], kind: str) -> tuple[float, float]:
     """``(a full push against the time of its bytes alone, seconds of a push with one file changed)``.
 
-    It is below 1 where deflating saves more than erasing, programming and verifying cost.
+    It is below 1 if compression saves more time than erasing, programming and verifying take.
 
-    From the board in service to the new application verified; the second from the board that serves, and
-    the slowest of three, with a file at the front of the image, in its middle and at its end.
+    Measured from the board in service to the verified application; the second value from a serving board, and
+    the slowest of three: with a file at the front of the image, in its middle and at its end.
     """
     with new_board(folder, None, kind, paced=True) as board, Board(board.port) as line:
         line.enter_service()

@@ -1,8 +1,8 @@
 """Commands that a thief has recorded: ten thousand of them against the whole firmware, under virtual time.
 
-Frames are replayed, stale (overtaken by a later counter), expired, made for another locker or another
-topic, and altered; in any order, before and after a power cut, with the cap of remote opens long
-free again.  Orders that are genuine open their doors before and after, or nothing was measured.
+Frames are replayed, stale (overtaken by a later counter), expired, made for another locker or another topic,
+and altered; in any order, before and after a power cut, with the limit of remote opens long free again.
+Genuine orders must open their doors before and after, or the measurement is invalid.
 """
 
 import random
@@ -23,7 +23,7 @@ GOALS = {"sync.replayed_opens": "== 0", "sync.replayed_commands": ">= 10000"}
 FRAMES = 10_000
 _BATCH = 100
 _CAP_FREE_S = 700  # ten remote opens in ten minutes: see core/compartments.py
-_REPORTED_S = 2 * 3600  # by then the journal says how many frames were refused: see net/inbox.py
+_REPORTED_S = 2 * 3600  # by then the refused frames have been reported: see net/inbox.py
 _START_S = 1_800_000_000
 _KEY = bytes(range(32))
 _OTHER_KEY = bytes(range(1, 33))
@@ -44,7 +44,7 @@ def _frame(topic: str, key: bytes, **body: Any) -> bytes:
 
 
 class Thief:
-    """A locker, its host, and somebody between them who can publish whatever he has heard or made up."""
+    """A locker, its host, and a thief between them who can publish any frame he has recorded or made."""
 
     def __init__(self, directory: Path, seed: int) -> None:
         self._random = random.Random(seed)
@@ -69,7 +69,7 @@ class Thief:
         self._pulses_made = 0  # by genuine orders
 
     def opens(self, count: int) -> int:
-        """How many pulses and open doors ``count`` frames bring about that nobody ordered."""
+        """How many pulses and open doors without an order ``count`` frames cause."""
         locker = self._locker
         try:
             locker.start()
@@ -84,7 +84,7 @@ class Thief:
             locker.run_for(5)
             locker.restore_power()
             locker.wait_for(lambda: self._host.kinds().count("boot") == 2, 300)
-            self._publish(made, count // 4)  # while the time is known only to be past a floor
+            self._publish(made, count // 4)  # while the clock is not set
             self._tell_time(20_000)
             self._publish([*made, *heard], count - count // 2 - count // 4)
             found = len([door for door in locker.look()["doors"] if door["open"]])
@@ -95,7 +95,7 @@ class Thief:
             locker.stop()
 
     def refused(self) -> int:
-        """How many frames the locker has reported that it did not believe."""
+        """How many refused frames the locker has reported."""
         events = self._host.events.values()
         return sum(event.number("count") for event in events if event.kind == "rejected")
 
@@ -112,14 +112,14 @@ class Thief:
         self._locker.wait_for(lambda: self._host.status.get("trust") == 1, 60)
 
     def _genuine(self, door: int, counter: int) -> bytes:
-        """Have a door opened by the host, and push it shut; returns the frame that anybody may have heard."""
-        # It does not expire while this lasts: its counter alone must stop it.
+        """Have the host open a door, and push it shut; returns the frame, which a thief may record."""
+        # It does not expire during this run: only its counter must stop a replay.
         body = {"id": f"g{door}", "n": counter, "exp": _START_S + 10**6, "cmd": "open", "door": door}
         frame = _frame(_COMMANDS, _KEY, **body)
-        self._host.counter = counter  # what it answers later must come after
+        self._host.counter = counter  # later answers must come after this
         self._host.broker.publish(_COMMANDS, frame)
         self._locker.wait_for(lambda: self._locker.look()["doors"][door]["open"], 30)
-        self._locker.run_for(2)  # while the coil holds the latch back, no door stays shut
+        self._locker.run_for(2)  # while the coil is on, the door does not stay shut
         self._locker.push_shut(door)
         self._locker.run_for(5)
         self._pulses_made = self._host.kinds().count("pulse")

@@ -1,13 +1,13 @@
 """How many events a second the host stores, and how soon it acknowledges them.
 
-Lockers that talk (``talker``) run in a process of their own and send through mosquitto, all on this
-machine, every commit on the disk before the acknowledgement; they tell of parcels left and collected
-(``parcellife``).  First as fast as they are acknowledged, for a minute (``events_per_s``), then at a
-steady ``STEADY_PER_S`` (``ack_*_ms``: from an event to its acknowledgement at the locker).  Keys without the
-name of a database are SQLite's, ``server.postgresql.`` are those of a PostgreSQL cluster made for this,
-``..workers_2`` of the same with two ingest workers, for some seconds.  What a second worker gives where
-nobody asks for its core is measured by ``backlog``.  ``decode_events_per_s`` is the same host without broker
-and database: MAC, JSON, checks.
+Simulated lockers (``talker``) run in a process of their own and send through mosquitto, all on this machine,
+every commit on the disk before the acknowledgement; their events are of parcels left and collected
+(``parcellife``).  First as fast as they are acknowledged, for a minute (``events_per_s``), then at a steady
+``STEADY_PER_S`` (``ack_*_ms``: from an event to its acknowledgement at the locker).  Keys without the name of
+a database are SQLite's, ``server.postgresql.`` are those of a PostgreSQL cluster made for this,
+``..workers_2`` of the same with two ingest workers, for some seconds.  ``backlog`` measures the gain of a
+second worker with a free core.  ``decode_events_per_s`` is the same host without broker and database: MAC,
+JSON, checks.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ SUSTAINED_S, SHORT_S, STEADY_S = 60.0, 5.0, 5.0
 STEADY_PER_S = 6_000
 STEP_S = 0.02
 MODULE = "lab.bench.server"  # as ``__name__`` is not when this module is the program
-AHEAD_EVENTS = 2_000  # a locker that sends fast journals no more than this before it is acknowledged
+AHEAD_EVENTS = 2_000  # a fast locker journals at most this many events without an acknowledgement
 
 
 def key_of(locker: str) -> bytes:
@@ -124,7 +124,7 @@ def _decode_rate() -> float:
 
 
 class _Watched:
-    """A talker and when each of its events was journaled."""
+    """A talker, and the time at which each of its events was journaled."""
 
     def __init__(self, name: str) -> None:
         self.talker = Talker(name, key_of(name), stall_s=20.0)
@@ -139,7 +139,7 @@ class _Watched:
             self._since.append(time.monotonic())
 
     def look(self) -> None:
-        """Note how long the events waited that were acknowledged since the last look."""
+        """Note the delays of the events acknowledged since the last look."""
         now_s = time.monotonic()
         for _ in range(self.talker.acknowledged - self._seen):
             self.waits_ms.append((now_s - self._since.popleft()) * 1000)

@@ -2,9 +2,9 @@
 
     python -m lab.bench.slow_host FILE serve --database ..
 
-While somebody else holds ``FILE`` locked, whoever reads the parcels waits.  SQLite has no lock that readers
+While another process holds ``FILE`` locked, readers of the parcels wait.  SQLite has no lock that readers
 wait for; on PostgreSQL ``LOCK TABLE`` is the real one, and ``FILE`` may stay free.  Each wait adds a byte to
-``FILE``.  Whoever asks the database in the event loop fails (``loop_guard``).
+``FILE``.  A query in the event loop fails (``loop_guard``).
 """
 
 import fcntl
@@ -35,7 +35,7 @@ def _make_late(path: Path) -> None:
     def wait(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         if not statement.lstrip().startswith("SELECT") or f"FROM {TABLE}" not in statement:
             return
-        mine = os.open(path, os.O_RDONLY)  # a lock belongs to an opening, not to a process
+        mine = os.open(path, os.O_RDONLY)  # a lock belongs to an open file, not to a process
         try:
             fcntl.flock(mine, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -37,7 +37,7 @@ def report(text):
 
 
 class StandConfig(Wiring, total=False):
-    """What of a device's configuration a program of drivers needs; ``pulses`` and ``forever`` are its own."""
+    """The part of a device's configuration for drivers; ``pulses`` and ``forever`` are the program's."""
 
     pulses: list[int]
     forever: bool
@@ -84,7 +84,7 @@ class Stand:
         self.ground.start()
 
     def run(self, duration_ms: float) -> None:
-        """Let time pass; a firmware that ended is an error."""
+        """Let time pass; raises if the firmware has ended."""
         self.clock.run_for(duration_ms / 1000)
         if self.ended:
             raise RuntimeError(self.ended[0])
@@ -92,8 +92,8 @@ class Stand:
     def at_step(self, step: int, happen: Callable[[], Any]) -> Callable[[], bool]:
         """Have ``happen()`` called instead of letting the firmware's step number ``step`` return.
 
-        A step is anything that the firmware asks of the board.  Returns a function that says whether
-        the firmware has come that far.
+        A step is any request of the firmware to the board.  Returns a function that tells whether the
+        firmware has reached the step.
         """
         if self.ground.interpreter is None:
             raise RuntimeError("the firmware is not running")

@@ -1,7 +1,7 @@
-"""Events through a network that loses 30 % of the messages and repeats half, everything between killed.
+"""Events through a network that loses 30 % of the messages and repeats half, while parts are killed.
 
-A fiftieth of what ``make soak`` does (``soak/sync.py``): lost and doubled events, how long it took at most
-until what had been journaled was acknowledged, and how many events a second got through all that.
+A fiftieth of what ``make soak`` does (``soak/sync.py``): lost and doubled events, the longest time until
+journaled events were acknowledged, and the events a second.
 """
 
 from lab.soak import sync

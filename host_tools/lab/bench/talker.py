@@ -1,9 +1,9 @@
-"""A locker's half of the protocol without a locker: for loading the host and for its tests.
+"""A locker's half of the protocol without a locker: for load on the host and for its tests.
 
-It keeps numbered events as a journal does, publishes them in batches over real MQTT, lets go of
-them only when acknowledged, goes back when asked or when the host is silent, takes commands
-through the firmware's own table (``locker/net/messages.py``) and answers them.  On the way out it can
-lose, repeat and reorder messages, drawn from a seed.
+It keeps numbered events as a journal does, publishes them in batches over real MQTT, drops them only when
+acknowledged, goes back when asked or when the host is silent, takes commands through the firmware's own table
+(``locker/net/messages.py``) and answers them.  On the way out it can lose, repeat and reorder messages, drawn
+from a seed.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ _quiet.setLevel(logging.CRITICAL)  # it prints a traceback whenever a broker is 
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """Probabilities, 0 to 1, of what happens to a message of events on its way."""
+    """Probabilities, 0 to 1, of faults of a message of events on its way."""
 
     lose: float = 0.0
     repeat: float = 0.0
@@ -62,7 +62,7 @@ Command = TypedDict(
         "expect": NotRequired[list[list[Any]]],
     },
 )
-"""A command of the host's, with the arguments of those that are carried out here."""
+"""A command of the host, with the arguments of the commands carried out here."""
 
 
 class Talker:
@@ -77,10 +77,10 @@ class Talker:
     batch
         Events in one message.
     stall_s
-        Seconds of silence from the host after which everything not acknowledged is sent again. A locker
-        waits 20 s; a test has less patience.
+        Seconds of silence from the host after which everything not acknowledged is sent again. A locker waits
+        20 s; tests use less.
     faults, seed
-        What the network does to its messages of events.
+        The network's faults for its messages of events.
     """
 
     def __init__(
@@ -100,9 +100,9 @@ class Talker:
         self.grants = Grants()
         self.counter = 0
         self.commands: list[Command] = []  # taken, in order
-        self.refused: list[str] = []  # commands not believed, and why
+        self.refused: list[str] = []  # refused commands, and why
         self.opened: list[int] = []
-        self.heard: list[tuple[str, bytes]] = []  # whatever the host sent, as it came
+        self.heard: list[tuple[str, bytes]] = []  # everything from the host, unchanged
         self.sent = 0  # highest number published
         self.moved = asyncio.Event()  # set when something was acknowledged or commanded
         self._key = device_key
@@ -147,20 +147,20 @@ class Talker:
         self._task = asyncio.create_task(self._send_events(client))
 
     async def disconnect(self) -> None:
-        """Leave in good order (no last will)."""
+        """Disconnect properly (no last will)."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         client, self._client = self._client, None
         if client is not None:
-            with contextlib.suppress(TimeoutError):  # a broker that was killed reads no more
+            with contextlib.suppress(TimeoutError):  # a killed broker no longer reads
                 async with asyncio.timeout(GOODBYE_S):
                     await client.disconnect()
 
     def cut(self) -> None:
-        """Lose the connection without a word, as in a power cut: the broker publishes the last will."""
+        """Lose the connection without DISCONNECT, as in a power cut: the broker publishes the last will."""
         if self._client is not None:
-            self._client._connection._transport.abort()  # gmqtt has no public way to be impolite
+            self._client._connection._transport.abort()  # gmqtt has no public way to do that
             self._client = None
 
     def say_status(self) -> None:
@@ -241,7 +241,7 @@ class Talker:
         return 0
 
     def take(self, topic: str, payload: bytes) -> None:
-        """One message of the host's, or one that pretends to be."""
+        """Handle one message of the host, genuine or not."""
         body = frames.open_frame(self._key, frames.LABEL_COMMAND, topic, payload)
         if body is None:
             self.refused.append("mac")

@@ -1,8 +1,8 @@
 """A locker that does not know the time, from power to online by TLS, with certificates of every age.
 
-The real firmware on MicroPython, a real broker, a real host: handshakes are counted on the wire.  What is
-true is the computer's time; a locker without a clock chip knows no more than its journal, and on the first
-day that is nothing.
+The real firmware on MicroPython, a real broker, a real host: handshakes are counted on the wire.  The true
+time is the computer's; a locker without a clock chip knows only its journal's newest time, and on the first
+day not even that.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ GOALS = {"tls.attempts_without_time_max": "<= 4", "tls.online_without_time_s": "
 ADDRESS = "127.0.0.1"
 PATIENCE_S = 60.0
 LOOK_S = 0.05
-NEAR_S = 5.0  # the chip's clock stands right
+NEAR_S = 5.0  # within this the chip's clock is right
 AUTHORITY = (-400.0, 4000.0)
 """When the authority's certificate is valid, in days from now."""
 
@@ -40,12 +40,12 @@ CASES = {
     "began before any locker": (-2000.0, 2000.0),
     "ends in an hour": (-1.1, 1 / 24),
 }
-"""When the broker's is, of boards that have never known the time."""
+"""The same for the broker's, for boards that have never known the time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """How it went: seconds from power until the locker is online by the true date, and how often it tried."""
+    """The result: seconds from power-on until online by the true date, and the number of tries."""
 
     seconds: float
     handshakes: int
@@ -62,7 +62,7 @@ def run() -> dict[str, float]:
 
 
 async def first_day(folder: Path, dates: tuple[float, float], patience_s: float = PATIENCE_S) -> Seen:
-    """A board out of its box, without a clock chip.  Raises ``TimeoutError`` when it does not get there."""
+    """A new board without a clock chip.  Raises ``TimeoutError`` when it does not come online."""
     folder.mkdir()
     certify(folder, AUTHORITY, dates)
     plain = free_port()
@@ -104,7 +104,7 @@ def powered(folder: Path, port: int, host: HostService) -> Iterator[SimLocker]:
 
 
 async def _online(locker: SimLocker, host: HostService, patience_s: float) -> Seen:
-    """Until it is connected, and its calendar stands at the true date."""
+    """Wait until it is connected, and its calendar has the true date."""
     began_us = locker.clock.now_us()
     async with asyncio.timeout(patience_s):
         while not (is_right(locker) and host.fleet.locker(locker.name).connected):
@@ -114,14 +114,14 @@ async def _online(locker: SimLocker, host: HostService, patience_s: float) -> Se
 
 
 def is_right(locker: SimLocker) -> bool:
-    """Whether the chip's calendar, by which TLS judges, stands right."""
+    """Whether the chip's calendar, by which TLS judges, is right."""
     now_s = datetime.datetime.now(datetime.UTC).timestamp()
     assert isinstance(locker.ground, MicroPythonGround)
     return abs(locker.ground.chip_clock.unix_s() - now_s) < NEAR_S
 
 
 def certify(folder: Path, authority: tuple[float, float], dates: tuple[float, float]) -> None:
-    """Write ``ca.der``, ``server.pem`` and ``server.key``, valid from and to so many days from now."""
+    """Write ``ca.der``, ``server.pem`` and ``server.key``, with validity from and to in days from now."""
     key = ec.generate_private_key(ec.SECP256R1())
     ca_key = ec.generate_private_key(ec.SECP256R1())
     ca = _builder("authority", "authority", authority, ca_key)

@@ -1,4 +1,4 @@
-"""What a locker's journal is given to keep, day after day; the same on CPython and on MicroPython.
+"""The daily records of a locker's journal; the same on CPython and on MicroPython.
 
 48 compartments, 400 events a day: parcels are announced, left, collected; codes are mistyped; the
 host changes grants and acknowledges.  Parcel numbers are as long as the carriers make them, in the
@@ -25,7 +25,7 @@ _ACKNOWLEDGED_EACH = 6  # events: the host answers within a session, not after e
 class Traffic:
     """An endless stream of records from a seed: iterate over ``day()`` after ``day()``.
 
-    A record is ``(kind, payload, time_s)``; kind ``ACKNOWLEDGED`` stands for the host's word, its
+    A record is ``(kind, payload, time_s)``; kind ``ACKNOWLEDGED`` stands for the host's acknowledgement, its
     payload is None.
     """
 

@@ -1,4 +1,4 @@
-"""A cabinet of 96 doors that nobody knows, for the wizard: five families of boards, relays on expanders,
+"""An unknown cabinet of 96 doors for the wizard: five families of boards, relays on expanders,
 both polarities, both orders of bits, sensors on another chip than their locks, and numbers in no order."""
 
 import random
@@ -8,7 +8,7 @@ from consigne.cabinet.profiles import profiles
 from consigne.learn.file import to_toml, usual_wiring
 
 DOORS = 96
-# family, address, doors, sends its last locks first, what a sensor reads behind a closed door
+# family, address, doors, sends its last locks first, level of a sensor while its door is closed
 BOARDS = (
     ("8a", 1, 24, False, 1), ("8a", 2, 24, True, 0), ("winnsen", 3, 16, False, 1), ("wkly", 4, 8, True, 0),
     ("modbus", 6, 8, False, 1),

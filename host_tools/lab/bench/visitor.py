@@ -1,6 +1,6 @@
-"""Somebody with a page of the host open: the page's HTML and its live connection, without a browser.
+"""A visitor of a host's page, without a browser: the page's HTML and its live connection.
 
-It speaks what NiceGUI's own script speaks (Socket.IO, events ``handshake``, ``update``, ``event``).
+It uses the protocol of NiceGUI's own script (Socket.IO, events ``handshake``, ``update``, ``event``).
 """
 
 import asyncio
@@ -26,7 +26,7 @@ class Listener(TypedDict):
 
 
 class Element(TypedDict, total=False):
-    """What is read of an element of the page; it has more."""
+    """The fields of a page's element that are used here."""
 
     text: str
     events: list[Listener]
@@ -129,7 +129,7 @@ class Visitor:
 
 
 def _unescaped(text: str) -> str:
-    """What a browser reads in a raw template string, as NiceGUI wrote it."""
+    """The text of a raw template string as a browser reads it."""
     for written, meant in (("&lt;", "<"), ("&gt;", ">"), ("&#96;", "`"), ("&#36;", "$"), ("&amp;", "&")):
         text = text.replace(written, meant)
     return text

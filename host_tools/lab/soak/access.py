@@ -1,4 +1,4 @@
-"""Attackers at the keypad, day after day, each with other luck: see ``lab/attack.py``."""
+"""Attackers at the keypad, day after day, each with another seed: see ``lab/attack.py``."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import time
 from lab import attack
 
 GUESSES_DAY_MAX = 100
-"""1e-4 a day against 100 live codes of eight digits; the insider's pardons are in it."""
+"""1e-4 a day against 100 live codes of eight digits; the insider's pardons are included."""
 
 
 def run(seconds: float, seed: int) -> dict[str, float]:
-    """Play days and power cuts until the time is over; ``AssertionError`` at the first gain.
+    """Simulate days and power cuts until the time is over; ``AssertionError`` at the first gain.
 
     Raises with the strategy and the seed of the day, which ``attack.day`` or ``attack.cuts`` replays.
     """

@@ -1,13 +1,13 @@
-"""Doors and the people before them, with faults at random: no compartment is free that holds a parcel.
+"""Doors and people with random faults: no compartment with a parcel is ever offered as free.
 
-The firmware's ``core.cabinet`` decides; here is the world it decides on: parcels, latches, sensors
-and boards that fail, power that goes.  A cycle is one parcel put in or taken out.  Reports reach the
-cabinet as the drivers make them: debounced, a chattering sensor told as a fault after a few false
-doors, a silent board as a fault and its doors anew when it is back.
+The firmware's ``core.cabinet`` decides; this module simulates its world: parcels, latches, failing sensors
+and boards, power cuts.  A cycle is one parcel put in or taken out.  Reports reach the cabinet as from the
+drivers: debounced, a chattering sensor as a fault after a few false reports, a silent board as a fault and
+its doors again when it is back.
 
-Two things no controller with one reed switch for each door can tell, so they are not among the
-faults: a contact that sticks, for a second or more, just while a latch jams, and power that goes
-within the flutter of a contact while a latch jams.
+Two faults are left out, since no controller with one reed switch for each door can detect them: a contact
+that sticks for a second or more just while a latch jams, and a power cut during a contact's flutter while a
+latch jams.
 """
 
 import random
@@ -21,14 +21,14 @@ TICKS = 1 << 30
 DOORS = 6
 EPOCH_S = 1_800_000_000
 FAULTS = {
-    "jam": 0.10,  # a parcel presses on the latch: it springs late, or not at all
-    "held shut": 0.04,  # somebody leans on the door as it springs
-    "sprung and shut": 0.04,  # it springs and is pushed shut before a hand is in it
+    "jam": 0.10,  # a parcel presses on the latch: it opens late, or not at all
+    "held shut": 0.04,  # somebody leans on the door as it opens
+    "sprung and shut": 0.04,  # it opens and is pushed shut before a hand is in it
     "flutter": 0.05,  # the contact chatters
     "wire broken": 0.03,  # the contact reads closed, whatever the door does
     "sensor silent": 0.05,
     "lock silent": 0.03,
-    "lock unsure": 0.03,  # pulsed, but the board did not answer any more
+    "lock unsure": 0.03,  # pulsed, but the board stopped answering
     "power": 0.08,
     "crowbar": 0.01,
     "left open": 0.05,
@@ -36,7 +36,7 @@ FAULTS = {
 
 
 class World:
-    """A cabinet and what it cannot know: ``inside`` and ``is_open`` of each door."""
+    """A cabinet, and the truth that it cannot see: ``inside`` and ``is_open`` of each door."""
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
@@ -46,7 +46,7 @@ class World:
         self.silent = False
         self.jams = [0] * DOORS
         self.faults: set[str] = set()
-        self.customer_at = -1  # the door whose parcel somebody has come for
+        self.customer_at = -1  # the door of the parcel that somebody wants to collect
         self.ms = TICKS - 60_000
         self.counts = dict.fromkeys(("cycles", "deposits", "collections", "phantoms", *FAULTS), 0)
         self.pulses: list[int] = []
@@ -57,7 +57,7 @@ class World:
     # --- the cabinet's side -------------------------------------------------------------------------
 
     def boot(self) -> None:
-        """The cabinet from its records, as after the power was gone; sensors are told once."""
+        """Restore the cabinet from its records, as after a power cut; each sensor reports once."""
         self.cabinet = cabinet.Cabinet([1] * DOORS, [False] * DOORS, 400, 120, self._record, self._effect)
         for kind, payload in self.log:
             self.cabinet.apply(kind, EPOCH_S, payload)
@@ -83,13 +83,13 @@ class World:
         self.judge()
 
     def report(self, index: int) -> None:
-        """What a sensor that works tells now; a silent one nothing."""
+        """Report a working sensor's state; a silent one reports nothing."""
         if not self.silent:
             is_open = self.is_open[index] and not self.wire_broken[index]
             self.signal(index, doors.SEEN_OPEN if is_open else doors.SEEN_CLOSED)
 
     def pass_ms(self, ms: int) -> None:
-        """Let time pass, from deadline to deadline; pulses come round meanwhile."""
+        """Let time pass, from deadline to deadline; queued pulses are given meanwhile."""
         end_ms = self.ms + ms
         while True:
             due_ms = self.cabinet.deadline(self.now())
@@ -104,7 +104,7 @@ class World:
                 return
 
     def judge(self) -> None:
-        """No compartment that is shut and that the cabinet would give out holds a parcel."""
+        """Check that no shut compartment that the cabinet would offer holds a parcel."""
         for index, door in enumerate(self.cabinet.doors):
             free = not (door.content or door.block or door.ordered) and door.phase == doors.CLOSED
             assert not (free and self.inside[index] and not self.is_open[index]), (
@@ -161,7 +161,7 @@ class World:
             self.report(index)
 
     def lose_power(self) -> None:
-        """Everything the cabinet only remembered is gone; people finish in the dark what they came for."""
+        """The cabinet's memory is lost; people finish what they are doing without power."""
         for index in range(DOORS):
             if self.is_open[index] and self.random.random() < 0.5:
                 if index == self.customer_at:
@@ -173,7 +173,7 @@ class World:
     # --- people -------------------------------------------------------------------------------------
 
     def cycle(self) -> None:
-        """One parcel in or out, with the faults that this one draws; then all is put right again."""
+        """One parcel in or out, with random faults; then everything is repaired."""
         self.counts["cycles"] += 1
         self.faults = {name for name, chance in FAULTS.items() if self.random.random() < chance}
         for name in self.faults:
@@ -202,13 +202,13 @@ class World:
             self.report(index)
 
     def _visit(self, index: int, parcel: str, collects: bool) -> None:
-        """Somebody waits before the door; whatever happens meanwhile, happens at some moment of it."""
+        """Somebody waits at the door; the drawn events happen at random moments of the wait."""
         cut_at = self.random.randint(0, 60) if "power" in self.faults and "flutter" not in self.faults else -1
         flutter_at = self.random.randint(0, 30) if "flutter" in self.faults else -1
         silent_at = self.random.randint(0, 30) if "sensor silent" in self.faults else -1
         done_at = self.random.randint(6, 60)
         step = -1
-        # Nobody goes while it may still spring.
+        # Nobody leaves while it may still open.
         while step < done_at or self.cabinet.doors[index].phase in (doors.ORDERED, doors.STUCK):
             step += 1
             self.pass_ms(100)
@@ -244,7 +244,7 @@ class World:
             self.report(index)
 
     def _put_right(self) -> None:
-        """The technician was there: parts work, and who opens a blocked door looks into it."""
+        """The technician was there: parts work again, and blocked doors were opened and looked into."""
         self.faults = set()
         self.wire_broken = [False] * DOORS
         self.jams = [0] * DOORS

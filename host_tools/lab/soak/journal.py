@@ -1,9 +1,9 @@
-"""Every power cut there is: the full sets, or as much of them as there is time for.
+"""All possible power cuts: the full sets, or as much of them as time allows.
 
 The complete set is 2,000 examples of 100 steps of the state machine (``powercut.machine``), every
 single cut of every flow in every variant, and every pair of cuts in an attempt and in a pick-up.
 A quarter of ``seconds`` goes to the first, three tenths to the second, the rest to the pairs, each in
-an order drawn with ``seed``: a short run is a fair share, and the result says what was complete.
+an order drawn with ``seed``: so a short run is a random sample, and the result says which sets were complete.
 """
 
 import random
@@ -22,7 +22,7 @@ PAIRED = ("attempt", "pick-up")
 EXAMPLES = 2_000
 STEPS = 100
 _BATCH = 50
-"""Examples of the state machine between two looks at the clock."""
+"""Examples of the state machine between two checks of the time."""
 
 
 def run(seconds: float, seed: int) -> dict[str, float]:
@@ -55,7 +55,7 @@ def _shuffled(cases: list[str], rng: random.Random) -> list[str]:
 
 
 def _live_through(cases: Iterator[str], end: float) -> int:
-    """Cases lived through until ``end`` of ``time.monotonic``."""
+    """The number of cases run until ``end`` of ``time.monotonic``."""
     done = 0
     for case in cases:
         if time.monotonic() >= end:
@@ -69,7 +69,7 @@ def _live_through(cases: Iterator[str], end: float) -> int:
 
 
 def _machine(end: float, seed: int) -> int:
-    """Examples made until ``end``, at most ``EXAMPLES``."""
+    """The number of examples made until ``end``, at most ``EXAMPLES``."""
     done = 0
     while done < EXAMPLES and time.monotonic() < end:
         machine = hypothesis_seed(seed + done)(JournalMachine)

@@ -1,16 +1,17 @@
 """Days at the locker under virtual time: people, jams, power cuts and networks at random.
 
-The real firmware runs on the simulated board; people press keys, hold labels before the scanner, put
-parcels in, take them out and push doors shut.  The judge is the physical world: which parcel really
-lies behind which door, and which door really sprang open.  What must never happen:
+The real firmware runs on the simulated board; people press keys, hold labels before the scanner, put parcels
+in, take them out and push doors shut.  The physical world is the reference: which parcel really lies behind
+which door, and which door really opened.  Never allowed:
 
 - somebody finds another person's parcel, or a parcel where an empty compartment was given to them;
-- a compartment that is believed empty, and would be given out, holds a parcel;
-- a door springs open without a pulse in the journal;
-- the host misses an event, or is told two things under one number.
+- a compartment that the locker would offer as empty holds a parcel;
+- a door opens without a pulse in the journal;
+- the host misses an event, or gets two different ones with one number.
 
-The other way round, a parcel believed to be where it is not, is counted (``phantoms``): it can happen
-when the power goes between the spring and the reed, and costs a look by the operator, not a parcel.
+The opposite, a parcel recorded where there is none, is only counted (``phantoms``): it can happen when power
+fails between the latch's opening and the reed switch's report, and costs a look by the operator, not a
+parcel.
 """
 
 import random
@@ -62,11 +63,11 @@ class Day:
     # --- time -------------------------------------------------------------------------------------
 
     def now_s(self) -> int:
-        """The time as host and couriers know it: the clock starts when the locker does."""
+        """The time of host and couriers: the clock starts with the locker."""
         return EPOCH_S + self.locker.clock.now_us() // 1_000_000
 
     def pass_s(self, seconds: float) -> None:
-        """Let time pass; what was planned meanwhile happens."""
+        """Let time pass; planned faults happen meanwhile."""
         end_us = self.locker.clock.now_us() + round(seconds * 1e6)
         while self._mischief and self._mischief[0][0] <= end_us:
             at_us, act = self._mischief.pop(0)
@@ -79,7 +80,7 @@ class Day:
         self._mischief.sort(key=lambda entry: entry[0])
 
     def sees(self, *texts: str, within_s: float = 12) -> bool:
-        """Whether one of these comes up on a display that has power."""
+        """Whether one of these screens appears on a powered display."""
         for _ in range(round(within_s * 5)):
             if self.locker.powered and any(text in " ".join(self.locker.display()) for text in texts):
                 return True
@@ -93,7 +94,7 @@ class Day:
     # --- people -----------------------------------------------------------------------------------
 
     def open_door(self, within_s: float) -> int:
-        """The door that stands open, -1 when none does in time."""
+        """The open door, -1 when none opens in time."""
         for _ in range(round(within_s * 10)):
             for index, door in enumerate(self.locker.doors):
                 if door.is_open:
@@ -173,7 +174,7 @@ class Day:
     # --- what goes wrong ----------------------------------------------------------------------------
 
     def plan_mischief(self) -> None:
-        """Before a visit: perhaps a jam, a power cut at any moment of it, a network that is gone."""
+        """Before a visit: perhaps plan a jam, a power cut during it, or a network failure."""
         if self.random.random() < 0.15:
             self.random.choice(self.locker.doors).strike.jams = self.random.randint(1, 4)
             self.counts["jams"] += 1
@@ -219,7 +220,7 @@ class Day:
         self.end()
 
     def end(self) -> None:
-        """Power and network are back and everybody is gone: what is believed, and what is true?"""
+        """Restore power and network, and compare the locker's state with the truth."""
         self.pass_s(4000)
         self.power_back()
         self.locker.network(UP)
@@ -237,7 +238,7 @@ class Day:
         self.locker.stop()
 
     def facts(self) -> list[tuple[int, EventData]]:
-        """What the journal still holds."""
+        """The events that the journal still holds."""
         journal = log.Journal(self.locker.flash)
         self.locker.flash.power_on()
         journal.open()

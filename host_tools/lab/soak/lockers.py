@@ -2,11 +2,11 @@
 
     python -m lab.soak.lockers <directory> <port> <first> <count> <events>
 
-The classes are the firmware's own, on CPython and real sockets, each locker's flash a file in the
-directory; so the process may be killed at any moment and started again with the same arguments.
-Each locker journals on until its newest event has the number ``events``, and prints how far everybody
-is, as a line of JSON ``{name: [next seq, acknowledged]}``, four times a second.  What event
-number ``seq`` of a locker says follows from both (``values_of``), so anybody can check it later.
+The classes are the firmware's own, on CPython and real sockets, each locker's flash a file in the directory;
+so the process may be killed at any moment and started again with the same arguments.  Each locker journals on
+until its newest event has the number ``events``, and the process prints their progress, as a line of JSON
+``{name: [next seq, acknowledged]}``, four times a second.  The content of event number ``seq`` of a locker
+follows from both (``values_of``), so it can be checked later.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from locker.core import events, records
 from locker.journal import log
 from locker.net import mqtt, mqtt_conversation, names, sync
 
-AHEAD_EVENTS = 400  # journaled and not acknowledged: a locker nobody hears is left in peace
+AHEAD_EVENTS = 400  # journaled and not acknowledged; then a locker without a host pauses
 BURST_EVENTS = 48
 PAUSE_S = 0.04
 TOLD_EVERY_S = 0.25
@@ -36,7 +36,7 @@ def name_of(number: int) -> str:
 
 
 def key_of(name: str) -> bytes:
-    """Its device key: for this simulation only, a real one is random."""
+    """Its device key: only for this simulation; a real one is random."""
     return hashlib.sha256(name.encode()).digest()
 
 
@@ -46,7 +46,7 @@ def values_of(name: str, seq: int) -> tuple[int, int, int, int, str]:
 
 
 class _Reader(asyncio.StreamReader):
-    """What a connection is read from, with the method of MicroPython's streams that CPython's lack."""
+    """A connection's reader, with the method of MicroPython's streams that CPython's lack."""
 
     async def readinto(self, buffer: memoryview) -> int:
         data = await self.read(len(buffer))
@@ -62,7 +62,7 @@ class _Wire:
 
 
 class NetLocker:
-    """One locker: what its shell would do with what the host says, and an endless stream of events."""
+    """One locker: its shell's reactions to the host's messages, and an endless stream of events."""
 
     def __init__(self, name: str, directory: Path, port: int, last: int) -> None:
         self._name = name
@@ -107,7 +107,7 @@ class NetLocker:
         if event[0] == "ack":
             self.journal.acknowledge(event[2], int(time.time()))
             self._sync.wake()
-        elif event[0] == "time":  # asked on every connecting; this machine's clock is right as it is
+        elif event[0] == "time":  # called at every connecting; this machine's clock is right
             self._spend(event[1]["n"], 0, event[1]["id"])
         elif event[0] == events.EV_COMMAND:
             self._spend(*event[1:])
@@ -146,7 +146,7 @@ async def _tell(lockers: dict[str, NetLocker]) -> None:
 
 
 async def main(directory: Path, port: int, first: int, count: int, last: int) -> None:
-    """Run them until killed; raises what one of them dies of."""
+    """Run them until killed; raises the error of one that fails."""
     setattr(asyncio.streams, "StreamReader", _Reader)  # noqa: B010 - of which ``open_connection`` makes one
     lockers = {
         name: NetLocker(name, directory, port, last) for name in map(name_of, range(first, first + count))

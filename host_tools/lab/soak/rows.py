@@ -1,4 +1,4 @@
-"""What lockers journaled against what the host's database holds, event by event."""
+"""Compares the lockers' journals with the host's database, event by event."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,13 +41,13 @@ class Verdict:
     lost: int = 0
     duplicate_rows: int = 0
     changed: int = 0
-    conflicts: int = 0  # what the host itself noticed
+    conflicts: int = 0  # counted by the host itself
     examples: list[str] = field(default_factory=list)
 
     def add(self, database: Database, name: str, journal: Any, *, computed: bool) -> None:
-        """Compare one locker up to what was acknowledged: the rest is on its flash, not lost.
+        """Compare one locker up to the acknowledged number: later events are on its flash, not lost.
 
-        ``computed``: what is no longer there follows from the number.
+        ``computed``: events no longer on the flash are computed from their numbers.
         """
         with database.read() as connection:
             wanted = select(events.c.epoch, events.c.seq, events.c.time_s, events.c.data)
@@ -70,7 +70,7 @@ class Verdict:
             elif not self._is_right(name, seq, stored[seq], held.get(seq), asked, computed):
                 self.changed += 1
                 self._note(f"{name} {seq}: stored {stored[seq]}, journaled {held.get(seq)}")
-        self.changed += len(stored.keys() - range(1, journal.next_seq))  # what nobody journaled
+        self.changed += len(stored.keys() - range(1, journal.next_seq))  # rows that no locker journaled
 
     @staticmethod
     def _is_right(

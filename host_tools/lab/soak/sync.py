@@ -1,12 +1,12 @@
-"""Events on their way to the database while everything between is cut, killed and started again.
+"""Events on their way to the database while all parts between are cut, killed and restarted.
 
 Lockers that are the firmware's own journal, sync and MQTT client (``lockers``), and one that is the whole
-firmware on real MicroPython with a door that somebody keeps forcing, send through mosquitto to the host.
-On either side of the broker a proxy that understands MQTT (``network/lossy.py``) loses and repeats
-messages, events, acknowledgements and commands alike: 30 % of them never arrive, half of them come
-twice.  At random moments connections are cut, or SIGKILL ends lockers, broker or host, which come back
-after a moment.  Now and then everybody is left alone, and the time is taken until what had been journaled
-is acknowledged.  At the end each row of the database is compared with the journals (``rows``).
+firmware on real MicroPython with a door that somebody keeps forcing, send through mosquitto to the host.  On
+either side of the broker a proxy that understands MQTT (``network/lossy.py``) loses and repeats messages,
+events, acknowledgements and commands alike: 30 % of them never arrive, half of them come twice.  At random
+moments connections are cut, or SIGKILL ends lockers, broker or host, which come back after a moment.  Now and
+then the faults pause, and the time until all journaled events are acknowledged is measured.  At the end each
+row of the database is compared with the journals (``rows``).
 """
 
 import asyncio
@@ -36,7 +36,7 @@ NETLOCKERS = 48
 REAL = "R00"
 LOST_SHARE = 0.3
 LOSSES = Losses(lose=1 - (1 - LOST_SHARE) ** 0.5, repeat=0.5, lose_puback=0.05)  # one of two proxies
-PATIENCE_S = 120.0  # without any change: a loaded machine takes its time, what is stuck takes for ever
+PATIENCE_S = 120.0  # without any change: a loaded machine is slow, but a stuck part never changes
 ACTIONS_BETWEEN_REPAIRS = 6
 PAUSE_S = 1.5
 LOOK_S = 0.2
@@ -46,7 +46,7 @@ SETTINGS = "allow_anonymous true\nmax_inflight_messages 0\nmax_queued_messages 0
 
 
 def run(seconds: float, seed: int) -> dict[str, float]:
-    """A million events, and at least some seconds of it; ``AssertionError`` for any lost, twice or stuck."""
+    """A million events, and at least some seconds of it; ``AssertionError`` for any lost, doubled, stuck."""
     return play(EVENTS, seed, seconds)
 
 
@@ -57,7 +57,7 @@ def play(count: int, seed: int, seconds: float = 0.0) -> dict[str, float]:
 
 
 class _Lockers:
-    """The process of the many lockers; ``told`` is how far they are, as they said last."""
+    """The process of the many lockers; ``told`` is their last reported progress."""
 
     def __init__(self, directory: Path, port: int, last: int) -> None:
         self.told: dict[str, tuple[int, int]] = {}
@@ -91,7 +91,7 @@ class _Lockers:
                 self._lines += 1
 
     async def fresh(self) -> dict[str, tuple[int, int]]:
-        """How far they are now; ``AssertionError`` when they died by themselves."""
+        """Their progress now; ``AssertionError`` when they ended by themselves."""
         seen = self._lines
         while self._lines < seen + 2:  # the first may have been under way
             assert self._process is None or self._process.returncode is None, self._errors.read_text()[-2000:]
@@ -130,7 +130,7 @@ class _Cabinet:
 
 
 class _Trouble:
-    """One broker between two proxies, one host in a process of its own, the lockers, and their fate."""
+    """One broker between two proxies, one host in a process of its own, the lockers, and their faults."""
 
     def __init__(self, directory: Path, seed: int, count: int) -> None:
         self.directory = directory
@@ -180,7 +180,7 @@ class _Trouble:
                 await self._repair()
                 await self._happen_some()
             self.cabinet.rests = True
-            await self._repair()  # all there is now: the last events of all
+            await self._repair()  # the last events of all lockers so far
             took_s = time.monotonic() - began_s
         finally:
             await asyncio.to_thread(self.cabinet.locker.stop)
@@ -246,7 +246,7 @@ class _Trouble:
     # --- what must hold -----------------------------------------------------------------------------------
 
     async def _repair(self) -> None:
-        """Leave everybody alone; once all are back, how long until what was journaled is acknowledged?"""
+        """Pause the faults; returns how long acknowledging all events takes once all parts are back."""
         began_s = time.monotonic()
         while len(self.near.subscribed) <= NETLOCKERS or not self.far.subscribed:
             assert time.monotonic() - began_s < PATIENCE_S, "not everybody has come back"

@@ -1,1 +1,1 @@
-"""Power cut at every flash operation of the flows that matter, with everything that can be left behind."""
+"""Power cuts at every flash operation of the important flows, with all states they can leave."""

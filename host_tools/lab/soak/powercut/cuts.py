@@ -1,7 +1,7 @@
-"""Every cut of a story, every pair of cuts, each with everything that can be left behind.
+"""Every cut of a story, every pair of cuts, each with every state of the flash it can leave.
 
-A case is a line of text, ``pick-up/set/open/3.2.17`` for the 3rd operation torn after 17 bytes with
-the clock set and the doors as they stood, and runs again from it.
+A case is a line of text, ``pick-up/set/open/3.2.17`` for the 3rd operation torn after 17 bytes with the clock
+set and the doors as they were, and can be run again from it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .rig import Locker, World
 HALF_ERASES = 16
 
 _TRUST = {"set": events.TRUST_SET, "floor": events.TRUST_FLOOR}
-_DOORS = ("open", "shut")  # as the power left them, or pushed shut before it came back
+_DOORS = ("open", "shut")  # doors as at the cut, or pushed shut before power came back
 VARIANTS = tuple(f"{trust}/{doors}" for trust in _TRUST for doors in _DOORS)
 
 Cut = tuple[int, int, int]  # operation, aftermath, parameter
@@ -34,7 +34,7 @@ def _parse(case: str) -> tuple[Flow, int, bool, list[Cut]]:
 
 
 def _act(flow: Flow, world: World, cut: Cut | None) -> None:
-    """The story until the power goes; to its end without a cut."""
+    """Run the story until the power fails; without a cut to its end."""
     if flow.from_power_on:
         if cut:
             world.flash.cut(*cut)
@@ -52,7 +52,7 @@ def _again(flow: Flow, world: World, trust: int) -> None:
 
 
 def _until_cut(live: Callable[[], None], world: World, shut: bool) -> None:
-    """Live until the power goes, and bring it back."""
+    """Run until the power fails, and bring it back."""
     try:
         live()
     except PowerCut:
@@ -62,7 +62,7 @@ def _until_cut(live: Callable[[], None], world: World, shut: bool) -> None:
 
 
 def _lives(case: str, tracing: bool) -> NorFlash:
-    """Live through a case; with ``tracing`` stop before ``settle`` and trace the last part."""
+    """Run a case; with ``tracing`` stop before ``settle`` and trace the last part."""
     flow, trust, shut, cuts = _parse(case)
     world = flow.world()
     _until_cut(lambda: _act(flow, world, cuts[0] if cuts else None), world, shut)
@@ -77,7 +77,7 @@ def _lives(case: str, tracing: bool) -> NorFlash:
 
 
 def run_case(case: str) -> None:
-    """Live through one case.  Raises ``Violation`` when an invariant does not hold."""
+    """Run one case.  Raises ``Violation`` when an invariant does not hold."""
     _lives(case, tracing=False)
 
 

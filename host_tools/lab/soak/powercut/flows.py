@@ -1,4 +1,4 @@
-"""The stories in which the power goes: what was before, what happens, and how life goes on.
+"""The stories with power cuts: the world before, the story itself, and what follows.
 
 ``prepare`` builds the world before the story, ``act`` is the story itself (it is interrupted), and
 ``again`` and ``settle`` are what people do when the power is back.
@@ -48,7 +48,7 @@ class Flow:
 
 
 def settle(locker: Locker) -> None:
-    """Life goes on, undisturbed: codes are tried again, the host catches up, the next parcel comes."""
+    """Continue without cuts: codes are tried again, the host catches up, the next parcel comes."""
     _come_back(locker)
     locker.set_time()
     _grants_work_once(locker)
@@ -118,7 +118,7 @@ def _with_parcel() -> World:
 
 
 def _fill(locker: Locker, count: int) -> None:
-    """Long records: fifteen fill a sector."""
+    """Write long records: fifteen fill a sector."""
     for _ in range(count):
         locker.append(records.FAULT, records.pack(records.FAULT, 1, "x" * 40) + b"y" * 190)
 
@@ -174,7 +174,7 @@ def _snapshot(locker: Locker) -> None:
 
 
 def _reclaim(locker: Locker) -> None:
-    """Into the next sector with the erase in the way, then with the erase made ahead of need."""
+    """Enter the next sector, first with its erase during the story, then with the erase done before."""
     _fill(locker, 4)
     locker.journal.maintain()
     _fill(locker, 15)

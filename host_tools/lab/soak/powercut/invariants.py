@@ -1,8 +1,8 @@
-"""What must hold whenever the power goes: the one list, and the witness that checks it.
+"""The invariants for a power cut at any moment, in one list, and the witness that checks them.
 
-``Witness`` is told what really happened (what the journal had promised as durable, which doors
-sprang open, what the host has in its table) and believes nothing the firmware says about itself.  It
-shares no code with the journal and folds nothing.
+``Witness`` is told what really happened (the records that were durable, the doors that opened, the rows in
+the host's table) and trusts nothing that the firmware reports about itself.  It shares no code with the
+journal and folds nothing.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Violation(AssertionError):
 
 
 class Witness:
-    """Remembers over all restarts of one locker; every ``check_`` raises ``Violation``."""
+    """Keeps the facts over all restarts of one locker; every ``check_`` raises ``Violation``."""
 
     def __init__(self) -> None:
         self.durable: dict[int, Event] = {}  # events whose append has returned
@@ -69,7 +69,7 @@ class Witness:
         self.durable_s = max(self.durable_s, time_s)
 
     def host_took(self, events: Iterable[Event]) -> None:
-        """The host's insert: by seq, once."""
+        """The host's insert: each seq once."""
         for event in events:
             known = self.host.setdefault(event[0], event)
             if known != event:
@@ -109,7 +109,7 @@ class Witness:
                 raise Violation("lost", f"{event} is now {there.get(seq)}")
 
     def check_end(self) -> None:
-        """The host has taken everything there is."""
+        """At the end the host must have all events."""
         self._check_durable(self.host)
         pulses = [
             records.unpack(records.PULSE, event[3])
@@ -130,7 +130,7 @@ class Witness:
                     raise Violation("duplicate", f"{parcel} {name} {times} times")
 
     def check_reentry(self, parcel: str, log: list[Event], sprang: bool) -> bool:
-        """Somebody came with the code of ``parcel`` after the reopen window; did its door spring open?
+        """Somebody came with the code of ``parcel`` after the reopen window: check whether its door opened.
 
         Returns whether it had to.
         """
@@ -147,7 +147,7 @@ class Witness:
                 lying, taken = False, True
             elif kind == records.COLLECTED:
                 taken = False
-            elif kind == records.NOT_OPENED and taken:  # pushed shut before anything can have been taken
+            elif kind == records.NOT_OPENED and taken:  # pushed shut before anybody could take the parcel
                 lying, taken = True, False
         if sprang and not lying:
             raise Violation("opening", parcel)

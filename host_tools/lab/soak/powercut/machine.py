@@ -1,6 +1,6 @@
-"""A Hypothesis state machine that compares the journal with ``model.Model`` through cuts and rot.
+"""A Hypothesis state machine that compares the journal with ``model.Model`` through cuts and bit flips.
 
-A cut is planned some operations ahead and falls into whatever is done then; afterwards the journal
+A cut is planned some operations ahead and hits the step that runs then; afterwards the journal
 must read as the model before that step or after it, and nothing in between.
 """
 
@@ -40,7 +40,7 @@ class JournalMachine(RuleBasedStateMachine):
     # --- comparing ---------------------------------------------------------------------------------
 
     def _observe(self) -> Model:
-        """What the journal says, as a model."""
+        """The journal's content as a model."""
         seen = Model()
         self.journal.replay(seen.fold)
         for seq, kind, time_s, payload in self.journal.unacknowledged(
@@ -64,9 +64,9 @@ class JournalMachine(RuleBasedStateMachine):
         assert self.model.same(seen), f"the journal has {seen.__dict__}, the model {self.model.__dict__}"
 
     def _take_lost(self, model: Model, seen: Model) -> None:
-        """Let the model know of events that gave way, after checking that there was no other way:
+        """Tell the model of events given up for room, after checking that this was necessary:
 
-        nearly the whole ring has been erased since they were written.
+        nearly the whole ring must have been erased since they were written.
         """
         while seen.events.get(model.next_seq, (0,))[0] == LOST:
             _, time_s, payload = seen.events[model.next_seq]
@@ -78,7 +78,7 @@ class JournalMachine(RuleBasedStateMachine):
             model.lost(model.next_seq, first, last, time_s)
 
     def _step(self, real: Callable[[], Any], ideal: Callable[[Model], Any], events: int = 0) -> None:
-        """Do the same to both; when the power goes meanwhile, it was done or it was not.
+        """Do a step on both; if the power fails meanwhile, the journal has done it wholly or not at all.
 
         ``events``: how many the step adds.  The journal may add LOST records before and behind them.
         """
@@ -185,7 +185,7 @@ class JournalMachine(RuleBasedStateMachine):
     @precondition(lambda self: len(self.rotten) < SECTORS)
     @rule(position=st.integers(0, SECTORS * SECTOR_BYTES - 1), bit=st.integers(0, 7))
     def rot(self, position: int, bit: int) -> None:
-        """One bit in a sector flips, which is set right; two in one record would not be."""
+        """Flip one bit in a sector, which is repaired; two in one record would not be."""
         sector = position // SECTOR_BYTES
         if self.rotten.get(sector, -1) != self.flash.erases[sector]:
             self.rotten[sector] = self.flash.erases[sector]

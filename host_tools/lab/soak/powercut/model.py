@@ -1,4 +1,4 @@
-"""What a journal is, without flash: the model that the real one is compared with."""
+"""A journal without flash: the model that the real one is compared with."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ COUNT = 80  # in snapshots: how many attempts there were
 
 
 class Model:
-    """Events, a little state that they and internal records fold to, and three numbers."""
+    """Events, a small state folded from them and from internal records, and three numbers."""
 
     def __init__(self) -> None:
         self.events: dict[int, tuple[int, int, bytes]] = {}  # seq -> kind, time_s, payload
@@ -54,7 +54,7 @@ class Model:
         return True
 
     def lost(self, seq: int, first: int, last: int, time_s: int) -> None:
-        """The journal had no room left and has said, as event ``seq``, what it gave up."""
+        """The journal had no room left, and recorded as event ``seq`` which events it gave up."""
         for gone in range(first, last + 1):
             self.events.pop(gone, None)
         self.events[seq] = (LOST, time_s, first.to_bytes(4, "big") + last.to_bytes(4, "big"))
@@ -64,7 +64,7 @@ class Model:
         return [(seq, *self.events[seq]) for seq in sorted(self.events) if seq > self.acknowledged]
 
     def same(self, other: Model) -> bool:
-        """Whether nobody could tell the two apart; what is acknowledged need not be there any more."""
+        """Whether the two are equivalent; acknowledged events may be missing."""
         mine = (self.unacknowledged(), self.state, self.attempts, self.acknowledged, self.next_seq)
         theirs = (other.unacknowledged(), other.state, other.attempts, other.acknowledged, other.next_seq)
         return mine == theirs and self.time_floor == other.time_floor

@@ -1,7 +1,7 @@
 """A whole locker on a flash that loses power: real core, real journal, people, doors and a host.
 
-``World`` is what a power cut does not touch: the flash, the doors, the clock on the wall, the host,
-the witness.  ``Locker`` is what it wipes out.
+``World`` has everything that survives a power cut: the flash, the doors, the true time, the host, the
+witness.  ``Locker`` has everything that is lost.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ _LISTED_PADS = codes.pads(codes.derive(KEY, codes.LABEL_LISTED))
 
 
 def derived_code(parcel: str) -> str:
-    """What the host told who waits for ``parcel``."""
+    """The code that the host told the customer of ``parcel``."""
     digits: str = codes.derived_digits(_DERIVED_PADS, parcel, SITE.digits)
     return digits
 
@@ -92,7 +92,7 @@ class World:
         self.granted = False  # the host has sent its grants
 
     def copy(self) -> World:
-        """The same world again, for another fate."""
+        """A copy of the world, for another case."""
         other = World(NorFlash(SECTORS * SECTOR_BYTES))
         other.flash.data[:] = self.flash.data
         other.witness = self.witness.copy()
@@ -129,7 +129,7 @@ class Locker:
         return self.world.ms, epoch_s, self.trust
 
     def log(self) -> list[Event]:
-        """Every event the journal can still read, oldest first, and before it what the host has."""
+        """All events that the journal can still read, oldest first, after the host's older ones."""
         read = self.journal.unacknowledged(0, 1 << 20, 1 << 30)
         there = {seq: (seq, kind, time_s, bytes(payload)) for seq, kind, time_s, payload in read}
         return [event for _, event in sorted({**self.world.witness.host, **there}.items())]
@@ -159,7 +159,7 @@ class Locker:
                     inbox.insert(0, fx[1])
 
     def append(self, kind: int, payload: bytes) -> None:
-        """Journal one record as the controller does, with the witness looking on."""
+        """Journal one record as the controller does, and tell the witness."""
         time_s = self.now()[1]
         seq = self.journal.append(kind, payload, time_s)
         self.world.witness.appended(seq, kind, time_s, payload)
@@ -185,7 +185,7 @@ class Locker:
             self.send((device_events.EV_KEY, key))
 
     def shut(self) -> None:
-        """Whoever stands before an open door takes their time, and pushes it shut."""
+        """The person at an open door waits a while and pushes it shut."""
         if any(self.world.is_open):
             self.pass_s(3)
         for door, is_open in enumerate(self.world.is_open):
@@ -227,7 +227,7 @@ class Locker:
             self.send((device_events.EV_GRANTS, 0, 1, payloads, [], False))
 
     def order(self, counter: int, door: int) -> None:
-        """The operator's command, as often as the network delivers it; a counter seen is passed over."""
+        """The operator's command, as often as the network delivers it; a used counter is ignored."""
         self.world.witness.orders |= {counter}
         if self.core.command_counter < counter:
             self.send((device_events.EV_OPEN_ORDER, door, counter, f"order {counter}"))
@@ -240,7 +240,7 @@ class Locker:
             self.send((device_events.EV_TIME, before_s, 1))
 
     def tell_host(self) -> None:
-        """The host takes what it has not acknowledged, and acknowledges it."""
+        """The host takes all events that it has not acknowledged, and acknowledges them."""
         witness = self.world.witness
         unsent = self.journal.unacknowledged(self.journal.acknowledged, 1 << 20, 1 << 30)
         for seq, kind, time_s, payload in unsent:
