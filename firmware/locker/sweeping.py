@@ -9,11 +9,11 @@ be lost.  By itself the interpreter sweeps when no memory is free, so in the mid
 How long a sweep takes here is measured at the start, when all lasting objects exist:
 
 - A short sweep follows each key, card and code at once, when the relay has moved and the next input is far
-away; and it runs each second while nobody is being served, so that the heap is free when a code comes.  - A
-longer sweep waits until a third of the free memory is used and nobody has touched anything for longer than it
-takes.  Measuring the used memory also walks through the heap, in a fraction of the time: that is done once a
-second, and after an event when the events since the last look may have filled the heap.  - If keys come
-without such a pause, it follows a key, before the heap is full.
+  away; and it runs each second while nobody is being served, so that the heap is free when a code comes.
+- A longer sweep waits until a third of the free memory is used and nobody has touched anything for longer
+  than it takes.  Measuring the used memory also walks through the heap, in a fraction of the time: that is
+  done once a second, and after an event when the events since the last look may have filled the heap.
+- If keys come without such a pause, it follows a key, before the heap is full.
 
 If a card is shown during a sweep nevertheless, the keypad has been told of the sweep and refuses the card.
 A planned flash erase also stops the chip and follows the same rules.

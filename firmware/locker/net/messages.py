@@ -69,12 +69,13 @@ may_be_parcel text:0:40
 grant (u32,u32,u32,role,action,u16,u16,u8,hex:16,may_be_parcel)"""
 
 # Every command's fields; the host's half is ``consigne/protocol/messages.py``, tested against this.  As a
-# text it takes no heap on a device; a command's row is parsed when the command comes.    epoch: of
-# ``timekeeping``, ``EARLIEST_S`` to ``LATEST_S``; offset: of local time, in seconds   grant: as
-# ``records.spec(GRANT)``   size: 0 any, 1 to 4 S to XL, 16 more: a low compartment, please   set: rows of
-# name and value, ``orders.SETTINGS``; text: rows of language and "first line|second line"   time: the answer
-# to the question with this nonce; local time is UTC + offset_s until next_s (0: for ever),   from then on UTC
-# + next_offset_s
+# text it takes no heap on a device; a command's row is parsed when the command comes.
+#   epoch: of ``timekeeping``, ``EARLIEST_S`` to ``LATEST_S``; offset: of local time, in seconds
+#   grant: as ``records.spec(GRANT)``
+#   size: 0 any, 1 to 4 S to XL, 16 more: a low compartment is wanted
+#   set: rows of name and value, ``orders.SETTINGS``; text: rows of language and "first line|second line"
+#   time: the answer to the question with this nonce; local time is UTC + offset_s until next_s (0: for ever),
+#   from then on UTC + next_offset_s
 ENVELOPE = "id=text:1:36 n=seq exp=epoch cmd=text:1:16"
 ACK = "epoch=u32 seq=u32"
 _COMMANDS = """again seq=seq

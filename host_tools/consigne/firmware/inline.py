@@ -8,9 +8,9 @@ what ``mpy-cross`` does for one file:
 - a name in capitals that is assigned once, at the top of its module, to an integer, a string or a
   bool, is replaced by its value where it is used: as ``NAME``, as ``module.NAME``, or imported;
 - imports that are empty then, and constants and functions at the top of a module that nothing in the
-application mentions any more (only the host reads them, from the sources), are left out; - annotations, and
-code under ``if TYPE_CHECKING:``, are left out first.  The compiler
-  makes no code of them, but a name that only a type mentions would count as used.
+  application mentions any more (only the host reads them, from the sources), are left out;
+- annotations, and code under ``if TYPE_CHECKING:``, are left out first.  The compiler makes no code of
+  them, but a name that only a type mentions would count as used.
 
 Lines keep their numbers, so a traceback points into the sources.  The sources never change: tests
 run them as they are on CPython, and inlined on MicroPython.

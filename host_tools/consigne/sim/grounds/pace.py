@@ -4,11 +4,12 @@ On a busy machine a process may wait tens of milliseconds for a processor.  A si
 sending bits meanwhile, and the firmware would be late for them as no chip is.  So the board's time is not the
 machine's.  It is computed from a page of memory that both map:
 
-- while the interpreter computes, time is the processor time it has used; - while it waits (``poll``,
-``usleep``), time runs like wall-clock time up to its wake-up time, once the board has read everything written
-to it; - while it waits for an answer of the board, time stops, unless the answer itself takes time; - while a
-push or an answer is on its way to an interpreter that waits for it, time stops; - it never passes the board's
-next due event before that has happened.
+- while the interpreter computes, time is the processor time it has used;
+- while it waits (``poll``, ``usleep``), time runs like wall-clock time up to its wake-up time, once the
+  board has read everything written to it;
+- while it waits for an answer of the board, time stops, unless the answer itself takes time;
+- while a push or an answer is on its way to an interpreter that waits for it, time stops;
+- it never passes the board's next due event before that has happened.
 
 On an idle machine this is wall-clock time, except for tens of microseconds.  ``SharedTime``
 is the interpreter's side: ``romboot.py`` puts it between MicroPython and the C library.  ``pacedclock.py`` is
