@@ -67,7 +67,7 @@ def client_context(ca: bytes, certificate: bytes = b"", key: bytes = b""):
 
 def _only_dates(error: str) -> bool:
     """Whether an error of the handshake names only dates."""
-    lines = [line for line in error.split("\n")[1:] if line]  # the first part says which library failed
+    lines = [line for line in error.split("\n")[1:] if line]  # the first line says whose error it is
     for line in lines:
         if line not in _DATES:
             return False

@@ -1,4 +1,4 @@
-"""A page on which a person is the technician: doors of a simulated cabinet spring, and are clicked.
+"""A page on which a person is the technician: simulated doors open, and the person clicks on them.
 
 The wizard runs in a thread of its own and waits there for answers; meanwhile the simulated cabinet's time
 stops.

@@ -121,7 +121,7 @@ class Learning:
     def prove(self, technician: Technician) -> list[str]:
         """Open every door once more by its number: its own sensor must move, and no other.
 
-        What did otherwise.  No door is opened if the technician refuses.
+        Returns a sentence for each failure.  No door is opened if the technician refuses.
         """
         doors = self.progress.doors()
         if not technician.please("Shut every door: each is opened once more by its number."):

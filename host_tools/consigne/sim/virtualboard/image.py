@@ -77,8 +77,8 @@ class Image:
     """What an image contains.
 
     ``project`` is empty when its description names none, as in MicroPython's; ``banner`` (``v1.26.1 on
-    2025-09-11``) when it is not MicroPython.  ``variant`` follows from byte strings that only such a build
-    contains.
+    2025-09-11``) is empty when it is not MicroPython.  ``variant`` follows from byte strings that only such a
+    build contains.
     """
 
     chip_id: int
