@@ -30,7 +30,7 @@ from .answers import SENT, WAITING, answer
 
 MESSAGE_CHARACTERS_MAX = 100  # with blanks around; the displayed text is checked line by line
 HOURS_MAX = 24 * 60
-COUNTERS = range(HOLDER_MAX + 1, 65_536)  # numbers that replace a revoked holder's
+COUNTERS = range(HOLDER_MAX + 1, 65_536)  # in the field where a holder's number stands
 _AT_ONCE = (commands.OPEN, commands.IDENTIFY, commands.REBOOT, commands.AGAIN)
 
 
