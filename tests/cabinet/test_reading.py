@@ -67,10 +67,23 @@ def test_what_is_not_there_not_text_or_not_toml_is_told(tmp_path: Path) -> None:
     assert "not UTF-8 at byte 8" in _refusal(file)
     file.write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")
     assert _refusal(file) == f"{file}: is not a text file; give the path of a cabinet file"
+    file.write_text(GOOD, encoding="utf-16")
+    assert _refusal(file) == f"{file}: is UTF-16; save it as UTF-8"
     file.write_text("format = 1\nboard = \n")
     assert _refusal(file).startswith(f"{file}:2: ")
     file.write_text("format = " + "[" * 20_000)
     assert "nested" in _refusal(file) or "mend" in _refusal(file)
+
+
+def test_a_file_that_notepad_saved_is_read_and_its_faults_are_told_at_their_lines(tmp_path: Path) -> None:
+    file, panel = tmp_path / "cabinet.toml", tmp_path / "panel.toml"
+    for part, text in ((panel, "digits = 6\r\n"), (file, 'include = ["panel.toml"]\r\nformat = 1\r\n')):
+        part.write_text(text, encoding="utf-8-sig", newline="")
+    sheet = read(file)
+    assert sheet.data == {"digits": 6, "format": 1}
+    assert [sheet.place(key).line for key in ("digits", "format")] == [1, 2]
+    file.write_bytes(b"\xef\xbb\xbfname = '\xff'")
+    assert "not UTF-8 at byte 11" in _refusal(file)
 
 
 def test_includes_that_go_round_in_a_circle_are_told_with_their_names(tmp_path: Path) -> None:

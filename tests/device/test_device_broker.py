@@ -77,6 +77,9 @@ def test_a_brokers_directory_gives_what_it_has_for_a_locker_and_says_when_that_i
     config.write(tmp_path, ["L0001"], host="127.0.0.1")
     found = brokerfiles.gathered("L0001", tmp_path)
     assert found.password and found.ca and not found.client
+    credentials = tmp_path / "credentials.json"
+    credentials.write_text(credentials.read_text(), encoding="utf-8-sig")  # somebody looked with Notepad
+    assert brokerfiles.password(credentials, "L0001") == found.password
     with pytest.raises(DeviceError, match=r"nothing for L0009 yet: give this command with --ca .*ca.crt"):
         brokerfiles.gathered("L0009", clients.parent)
     with pytest.raises(DeviceError, match="nothing for L0009 yet"):

@@ -240,10 +240,12 @@ def test_the_host_shows_its_certificate_too(directory):
 
 def test_a_second_run_keeps_passwords_and_authority_and_shuts_out_who_left(directory):
     config.write(directory, ["L1", "L2"], host="broker.example")
-    before = json.loads((directory / "credentials.json").read_text())
+    credentials = directory / "credentials.json"
+    before = json.loads(credentials.read_text())
+    credentials.write_text(credentials.read_text(), encoding="utf-8-sig")  # somebody looked with Notepad
     authority = (directory / "ca.crt").read_bytes()
     config.write(directory, ["L1", "L3"], host="broker.example")
-    after = json.loads((directory / "credentials.json").read_text())
+    after = json.loads(credentials.read_text())
     assert after["L1"] == before["L1"] and "L2" not in after and len(after["L3"]) == 32
     users = [line.split(":")[0] for line in (directory / "passwords").read_text().splitlines()]
     assert users == [config.HOST_USER, "L1", "L3"]

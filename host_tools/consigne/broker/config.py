@@ -236,7 +236,7 @@ def _let_read(directory: Path, group: str) -> None:
 
 def _credentials(path: Path, users: list[str]) -> dict[str, str]:
     try:
-        known = dict(json.loads(path.read_text())) if path.exists() else {}
+        known = dict(json.loads(path.read_bytes())) if path.exists() else {}
     except (ValueError, TypeError, RecursionError):
         raise ValueError(
             f"{path} is damaged: put back a copy, or remove it and give every locker a new password"

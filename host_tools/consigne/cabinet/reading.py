@@ -4,6 +4,7 @@
 override included ones; lists of parts (``[[compartment]]`` and so on) are joined.
 """
 
+import codecs
 import os
 import re
 import tomllib
@@ -20,6 +21,8 @@ TomlTable = dict[str, object]
 
 _LONG_NUMBER = re.compile(r"[0-9][0-9_]{4000}")
 _INTEGERS = range(-(2**63), 2**63)
+_MARK = "\ufeff"
+"""Notepad begins a file with it; it is no part of the text."""
 BYTES_MAX = 262_144
 FILES_MAX = 16
 
@@ -60,10 +63,12 @@ def _text(file: Path, named_at: Place) -> str:
         data = file.read_bytes()
     except OSError as error:
         raise _fail(named_at, f"{who}cannot be read: {error.strerror}", "give the path of a file") from None
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise _fail(named_at, f"{who}is UTF-16", "save it as UTF-8")
     if b"\0" in data:
         raise _fail(named_at, f"{who}is not a text file", "give the path of a cabinet file")
     try:
-        return data.decode().replace("\r\n", "\n").replace("\r", "\n")
+        return data.decode().removeprefix(_MARK).replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
         raise _fail(named_at, f"{who}is not UTF-8 at byte {error.start}", "save it as UTF-8") from None
 

@@ -99,7 +99,7 @@ def password(file: Path, locker: str) -> str:
 
 def _passwords(file: Path) -> dict[str, str]:
     try:
-        return dict(json.loads(file.read_text(encoding="utf-8")))
+        return dict(json.loads(file.read_bytes()))
     except (OSError, ValueError, TypeError, RecursionError):
         raise DeviceError(f"{file} is not the credentials.json of `consigne broker-config`") from None
 

@@ -117,7 +117,7 @@ class Progress:
         if not file.exists():
             return out
         try:
-            raw = json.loads(file.read_text(encoding="utf-8"))
+            raw = json.loads(file.read_bytes())
             known = raw["wiring"]
             boards = raw["boards"]
             out.boards = None if boards is None else [FoundBoard(**entry) for entry in boards]

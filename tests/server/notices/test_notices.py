@@ -334,7 +334,9 @@ def test_the_operators_file_is_read_and_refused_in_words(tmp_path):
     with pytest.raises(ValueError, match="chmod 600"):
         Channels.read(path)
     path.chmod(0o600)
-    assert Channels.read(path) == Channels({"mail": "json://127.0.0.1/{to}"}, "112")
+    for encoding in ("utf-8", "utf-8-sig"):  # the latter as Notepad writes it
+        path.write_text(path.read_text(), encoding=encoding)
+        assert Channels.read(path) == Channels({"mail": "json://127.0.0.1/{to}"}, "112")
     for text, said in (
         ("channels", "is not TOML"),
         ("", "has no \\[channels\\]"),

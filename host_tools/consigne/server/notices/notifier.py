@@ -78,7 +78,7 @@ class Channels:
         if path.stat().st_mode & 0o077:
             raise ValueError(f"{path} holds passwords and others may read it: chmod 600 {path}")
         try:
-            told = tomllib.loads(path.read_text(encoding="utf-8"))
+            told = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         except (ValueError, RecursionError) as error:
             raise ValueError(f"{path} is not TOML: {error}") from None
         urls = told.get("channels")
