@@ -53,6 +53,42 @@ def test_a_value_of_any_other_type_is_told_at_its_line(
         assert text.splitlines()[found[0].place.line - 1] == f"{key} = {value}"
 
 
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("2026-01-01", "a date"), ("2026-01-01 07:32:00", "a date with a time"), ("07:32:00", "a time"),
+        ('["a", 2]', "a list"), ("{ a = 1 }", "a table"), ("false", "false"), ("nan", "nan"), ("7.5", "7.5"),
+        (r'"it\n\u0085s"', r"'it\n\u0085s'"),
+    ],
+)  # fmt: skip
+def test_what_was_found_is_told_in_the_words_of_toml(value: str, found: str, tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path, _with("lamp", "pin", value))
+    assert problem.text == f"expected a whole number, found {found}"
+
+
+def test_a_value_where_a_table_is_meant_is_told_in_the_words_of_toml(tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path, "lamp = 2026-01-01\n" + GOOD.replace("[lamp]\npin = 12", ""))
+    assert problem.text == "expected a table, found a date"
+
+
+TEXTS = [entry for entry in ALL if entry[2].kind is str and not entry[2].choices]
+
+
+@_those(*TEXTS)
+def test_a_line_end_or_another_control_character_in_a_text_is_refused_by_its_key(
+    table: str, key: str, field: Field, tmp_path: Path
+) -> None:
+    for escape in ("\\n", "\\t", "\\u001b", "\\u0085"):
+        value = "a" * max(1, int(field.low) - 1) + escape
+        found = [p for p in problems(tmp_path, _with(table, key, f'"{value}"')) if p.place.key[-1:] == (key,)]
+        if field.may_control:
+            assert key == "terminator" and not found
+        else:
+            (problem,) = found
+            assert problem.place.line
+            assert problem.text == f"'{value}' has a line end or another control character"
+
+
 @_those(*ALL)
 def test_a_misspelt_key_is_told_with_the_right_one(
     table: str, key: str, field: Field, tmp_path: Path

@@ -1,6 +1,11 @@
 """The form of a cabinet file: known keys, right types, values in range; defaults are filled in."""
 
+import json
+import re
+from datetime import date, datetime, time
 from typing import Any, cast
+
+from consigne.protocol.untrusted import LINE_PATTERN
 
 from .document import Document
 from .problems import Key, Problem, nearest
@@ -14,6 +19,26 @@ _WORDS = {
     bool: "true or false",
     list: "a list",
 }
+
+_SHOWN = 40  # characters of a text
+_NAMELESS: tuple[tuple[type, str], ...] = (
+    (datetime, "a date with a time"),  # which Python takes for a date too
+    (date, "a date"),
+    (time, "a time"),
+    (list, "a list"),
+    (dict, "a table"),
+)
+
+
+def _told(value: object) -> str:
+    """What a file has there, in the words of TOML."""
+    for kind, words in _NAMELESS:
+        if isinstance(value, kind):
+            return words
+    if not isinstance(value, str):
+        return str(value).lower()  # true, nan and the like
+    escaped = json.dumps(value[:_SHOWN], ensure_ascii=False)[1:-1]
+    return "'" + "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in escaped) + "'"
 
 
 def check_form(sheet: Sheet) -> tuple[Document, list[Problem]]:
@@ -51,7 +76,7 @@ class _Form:
     def _sub(self, given: object, name: str) -> TomlTable:
         if not isinstance(given, dict):
             self._wrong(
-                (name,), f"expected a table, found {given!r:.40}", f"write [{name}] and its keys below"
+                (name,), f"expected a table, found {_told(given)}", f"write [{name}] and its keys below"
             )
             return {}
         return self._table(given, table_of(name, given), (name,))
@@ -86,14 +111,14 @@ class _Form:
     def _value(self, value: object, field: Field, where: Key) -> bool:
         if not isinstance(value, field.kind) or (field.kind is int and isinstance(value, bool)):
             self._wrong(
-                where, f"expected {_WORDS[field.kind]}, found {value!r:.40}", f"it is {field.meaning}"
+                where, f"expected {_WORDS[field.kind]}, found {_told(value)}", f"it is {field.meaning}"
             )
             return False
         if field.choices:
             if value in field.choices:
                 return True
             choices = [str(choice) for choice in field.choices]
-            self._wrong(where, f"{value!r:.40} is not known", nearest(str(value), choices))
+            self._wrong(where, f"{_told(value)} is not known", nearest(str(value), choices))
             return False
         return self._in_range(value, field, where)
 
@@ -111,6 +136,10 @@ class _Form:
                 f"{allowed}{what}, found {size}",
                 f"it is {field.meaning}",
             )
+            return False
+        if field.kind is str and not field.may_control and not re.fullmatch(LINE_PATTERN, value):
+            text = f"{_told(value)} has a line end or another control character"
+            self._wrong(where, text, f"leave it out; it is {field.meaning}")
             return False
         if field.each is None:
             return True

@@ -26,7 +26,8 @@ class Field:
     """One key.
 
     ``low`` and ``high`` bound a number, the length of a text or the entries of a list; ``choices``
-    are all values allowed; ``each`` checks the entries of a list.
+    are all values allowed; ``each`` checks the entries of a list.  Text is one line, without control
+    characters, unless it ``may_control``.
     """
 
     kind: type
@@ -36,6 +37,7 @@ class Field:
     high: float = 0
     choices: tuple[Any, ...] = ()
     each: "Field | None" = None
+    may_control: bool = False
 
 
 Table = dict[str, Field]
@@ -122,7 +124,7 @@ TABLES: dict[str, Table] = {
         "tx": _pin("pin that sends to it"),
         "rx": _pin("pin that hears it"),
         "baud": Field(int, "bits a second", 9600, 1200, 115_200),
-        "terminator": Field(str, "what ends a code", "\r", 0, 2),
+        "terminator": Field(str, "what ends a code", "\r", 0, 2, may_control=True),
     },
     "display": {
         "kind": Field(str, "family", "hd44780", choices=("hd44780", "ssd1306")),
