@@ -9,6 +9,7 @@ from consigne.cabinet.profiles import profiles
 from consigne.cabinet.rules.table import RULES
 from file_kit import GOOD, changed, line_of, opened, problems
 
+COURIER = '[[holder]]\nrole = "courier"\naction = "deposit"\nnumber = 8\n'
 # rule -> (what is there, what is put instead, the key that is named)
 BREAKS = {
     "pin_exists": ("lock = 19", "lock = 20", "compartment[0].lock"),
@@ -57,6 +58,7 @@ BREAKS = {
     "door_neighbours": ('["1", "3"]', '["1", "4"]', "compartment[1].neighbours[1]"),
     "keypad_keys": ("cols = [4, 5, 15]", 'cols = [4, 5, 15]\nkeys = "1234567890*A"', "keypad.keys"),
     "service_hours": ("format = 1", 'format = 1\nservice = "shop"\nhours = "1-8 08:00-19:30"', "hours"),
+    "holder_once": ("[buzzer]", COURIER.replace("8", "7") + COURIER + COURIER + "\n[buzzer]", "holder[2]"),
     "service_holder": ("format = 1", 'format = 1\nservice = "mall"', "service"),
     "coil_volts": ("amps = 5", "amps = 5\nvolts = 24", "supply.volts"),
     "sense_range": ("sense_pin = 34", "sense_pin = 34\nlower_kohm = 40", "supply.lower_kohm"),
@@ -135,6 +137,14 @@ MORE_BREAKS = (
         "compartment[0].bottom_cm",
     ),
 )
+
+
+def test_a_holder_that_is_named_twice_is_told_with_both_and_may_do_two_things(tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path, GOOD + COURIER + COURIER)
+    assert problem.text == "courier 8, action deposit, is holder[0] already"
+    assert str(problem).startswith(f"{tmp_path}/cabinet.toml:{GOOD.count(chr(10)) + 5}: holder[1]: ")
+    others = COURIER.replace("deposit", "collect") + COURIER.replace("courier", "clerk")
+    assert not problems(tmp_path, GOOD + COURIER + others)
 
 
 @pytest.mark.parametrize(("rule", "old", "new", "key"), MORE_BREAKS)

@@ -1,10 +1,10 @@
-"""The kind of service: opening hours as a person writes them, and who must have codes for it to work."""
+"""The kind of service: opening hours as a person writes them, and who has codes, or must, for it to work."""
 
 import re
 from collections.abc import Iterator
 
 from ..model import Cabinet
-from ..problems import Key
+from ..problems import Key, spell
 
 Finding = tuple[Key, str, str]
 Day = tuple[int, int]
@@ -63,3 +63,14 @@ def holder(cabinet: Cabinet) -> Iterator[Finding]:
     if not any((h["role"], h["action"]) == (role, action) for h in cabinet.data["holder"]):
         text = f"no {role} {what}: codes only by grants of the host"
         yield ("service",), text, f'add [[holder]] with role = "{role}", action = "{action}"'
+
+
+def holder_once(cabinet: Cabinet) -> Iterator[Finding]:
+    """One holder may do several things, by another code for each; the same twice is one code made twice."""
+    first: dict[tuple[str, str, int], Key] = {}
+    for i, entry in enumerate(cabinet.data["holder"]):
+        key: Key = ("holder", i)
+        other = first.setdefault((entry["role"], entry["action"], entry["number"]), key)
+        if other != key:
+            who = f"{entry['role']} {entry['number']}, action {entry['action']}"
+            yield key, f"{who}, is {spell(other)} already", "give it another number, or remove one of the two"

@@ -73,6 +73,7 @@ RULES = (
     Rule("revision", "The revision on the drawings has a day.", doors.revised),
     Rule("keypad_keys", "Every crossing of the keypad has a key, and a code can be typed.", doors.keys),
     Rule("service_hours", "Opening hours can be read, where there are any.", service.hours),
+    Rule("holder_once", "A holder is named once for each thing it may do.", service.holder_once),
     Rule(
         "service_holder",
         "Whoever the service needs has codes made from the date.",
