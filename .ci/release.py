@@ -102,8 +102,36 @@ def checksums(directory: Path) -> Path:
     return sums
 
 
+def why_not(key: Path) -> str:
+    """Why it cannot sign, "" if it can: told before anything is built, which takes minutes.
+
+    One that is locked can: its passphrase is asked for when there is something to sign.
+    """
+    try:
+        text = key.read_text(errors="replace")
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    if "PRIVATE KEY-----" not in text:
+        return "" if _is_with_agent(text.split()) else "is no private key"
+    asked = ("ssh-keygen", "-y", "-P", "", "-f", key)
+    ended = subprocess.run(asked, check=False, capture_output=True, text=True)
+    if not ended.returncode or "incorrect passphrase" in ended.stderr:
+        return ""
+    return f"cannot sign ({ended.stderr.strip().rpartition(': ')[2]})"
+
+
+def _is_with_agent(public: list[str]) -> bool:
+    """Whether a public key's private half is with ssh-agent, as that of a hardware token may be."""
+    if not public or not public[0].startswith(("ssh-", "sk-", "ecdsa-")):
+        return False
+    ended = subprocess.run(("ssh-add", "-L"), check=False, capture_output=True, text=True)
+    return public[:2] in [line.split()[:2] for line in ended.stdout.splitlines()]
+
+
 def release(directory: Path, key: Path | None) -> None:
     """Everything that is published, and how a reader verifies it."""
+    if key is not None and (wrong := why_not(key)):
+        sys.exit(f"{key} {wrong}: give the private SSH key that signs, as KEY=~/.ssh/id_ed25519.")
     if changed := run("git", "status", "--porcelain"):
         sys.exit(f"A release is of a commit; not committed are:\n{changed.rstrip()}")
     notes = changes((ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), version())
@@ -124,4 +152,5 @@ def release(directory: Path, key: Path | None) -> None:
 
 
 if __name__ == "__main__":
-    release(Path(sys.argv[1]).resolve(), Path(sys.argv[2]).expanduser() if len(sys.argv) > 2 else None)
+    given = Path(sys.argv[2]).expanduser().absolute() if len(sys.argv) > 2 else None
+    release(Path(sys.argv[1]).resolve(), given)

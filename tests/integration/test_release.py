@@ -185,6 +185,40 @@ def test_a_version_whose_changes_nobody_wrote_down_is_not_released() -> None:
         release.changes(text, "1.2")
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "cannot be read (No such file or directory)"),
+        ("Not a key.\n", "is no private key"),
+        ("", "is no private key"),
+        ("ecdsa-sha2-nistp256 bm90IGEga2V5 of nobody\n", "is no private key"),
+        ("-----BEGIN OPENSSH PRIVATE KEY-----\nbm90IGEga2V5\n", "cannot sign ("),
+    ],
+    ids=["missing", "text", "empty", "public", "broken"],
+)
+def test_a_key_that_cannot_sign_is_refused_before_anything_is_built(
+    tmp_path: Path, content: str | None, said: str
+) -> None:
+    key = tmp_path / "key"
+    if content is not None:
+        key.touch(0o600)
+        key.write_text(content)
+    with pytest.raises(SystemExit) as ended:
+        release.release(tmp_path / "release", key)
+    asked = "give the private SSH key that signs, as KEY=~/.ssh/id_ed25519."
+    code = str(ended.value.code)  # in the brackets are the words of ssh-keygen
+    assert code.startswith(f"{key} {said}") and code.endswith(f": {asked}") and "\n" not in code
+    assert not (tmp_path / "release").exists()
+
+
+def test_a_key_that_has_a_passphrase_is_taken(key: Path) -> None:
+    assert release.why_not(key) == ""
+    locked = key.with_name("locked")
+    shutil.copy(key, locked)
+    _run("ssh-keygen", "-q", "-p", "-P", "", "-N", "words", "-a", "1", "-f", locked, cwd=key.parent)
+    assert locked.read_bytes() != key.read_bytes() and release.why_not(locked) == ""
+
+
 def test_the_wheel_is_refused_by_a_python_that_is_too_old(published: Path, tmp_path: Path) -> None:
     ended = _run(
         *(sys.executable, "-m", "pip", "install", "--no-deps", "--no-index", "--python-version", "3.10"),
