@@ -125,6 +125,22 @@ def test_a_board_with_the_stock_partitions(tmp_path):
             push.push(line, application.build())
 
 
+def test_an_update_of_a_board_that_is_nobodys_says_that_it_does_not_serve_and_what_to_do():
+    of_a_locker = {"identity.json": "aa", "config.json": "bb"}
+    bare = dict.fromkeys(of_a_locker)
+    for done, begins in (
+        (push.Pushed(1, 7, 0, 0), "up to date, generation 7 in slot 1"),
+        (push.Pushed(1, 7, 512, 2), "generation 7 in slot 1, 512 bytes sent, verified"),
+    ):
+        for files, missing in (
+            (of_a_locker, ""),
+            (bare, "identity.json and config.json"),
+            ({**of_a_locker, "config.json": None}, "config.json"),
+        ):
+            what_to_do = f"; it does not serve without {missing}: give `consigne device provision` next"
+            assert push.told(done, surveyed(files=files)) == begins + (what_to_do if missing else "")
+
+
 def test_a_full_file_system_and_the_old_file_stays(tmp_path):
     install(tmp_path / "flash.bin")
     with kit.board_with(None, tmp_path) as board, Board(board.port) as line:

@@ -123,13 +123,11 @@ def push(port: Ports = None, code: Code = None) -> None:
     def job(name: str, bar: Bar) -> str:
         with Board(name, code) as board:
             bar.say("starting for service")
-            board.enter_service()
+            found = board.enter_service()
             bar.say("sending")
             done = pushing.push(board, built, bar.advance)
             board.restart()
-        if not done.sent_bytes:
-            return f"up to date, generation {done.generation} in slot {done.slot}"
-        return f"generation {done.generation} in slot {done.slot}, {done.sent_bytes} bytes sent, verified"
+        return pushing.told(done, found)
 
     done(on_each(chosen_ports(port), job))
 

@@ -30,6 +30,7 @@ _SENT = 0xFFFF_FFFF
 _WINDOW_BITS = 12
 _NOT_STARTED = (False, False, -1, 0)  # as boot.py has it
 _WRITE, _SEAL, _END = 1, 2, 3
+_OF_A_LOCKER = ("identity.json", "config.json")
 
 Progress = Callable[[int, int], None]
 """Called with bytes done and bytes in all."""
@@ -69,6 +70,16 @@ def push(board: Board, application: Application, progress: Progress = _ignore) -
     _Sender(board, target, running, progress).send(steps, seal)
     sent = sum(step.sent_bytes for step in steps) + len(seal)
     return Pushed(target, generation, sent, len(steps))
+
+
+def told(done: Pushed, found: Survey) -> str:
+    """What to say of it to a technician; ``found``: what was on the board, which may be nobody's yet."""
+    text = f"generation {done.generation} in slot {done.slot}"
+    text = f"{text}, {done.sent_bytes} bytes sent, verified" if done.sent_bytes else f"up to date, {text}"
+    missing = [name for name in _OF_A_LOCKER if not found["files"].get(name)]
+    if missing:
+        text += f"; it does not serve without {' and '.join(missing)}: give `consigne device provision` next"
+    return text
 
 
 def check_board(port: str, found: Survey) -> None:
