@@ -173,7 +173,9 @@ def demo(
         Path | None, typer.Option(help="Directory that keeps flash and database for the next time.")
     ] = None,
     log: Annotated[Path | None, typer.Option(help="File to write what the cabinet does into.")] = None,
-    cabinet: Annotated[Path | None, typer.Option(help="Another cabinet file than the demo's.")] = None,
+    cabinet: Annotated[
+        Path | None, typer.Option(help="Another cabinet file than the demo's, or the name of a shipped one.")
+    ] = None,
     always_open: Annotated[
         bool,
         typer.Option("--always-open", help="Serve customers day and night, whatever hours the file has."),
@@ -207,7 +209,9 @@ def sim(
             "was flashed with the image that the cabinet's board takes."
         ),
     ] = GroundName.MICROPYTHON,
-    cabinet: Annotated[Path | None, typer.Option(help="Another cabinet file than the demo's.")] = None,
+    cabinet: Annotated[
+        Path | None, typer.Option(help="Another cabinet file than the demo's, or the name of a shipped one.")
+    ] = None,
     always_open: Annotated[
         bool,
         typer.Option("--always-open", help="Serve customers day and night, whatever hours the file has."),

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from consigne.cabinet.profiles import hardware_dir
+from consigne.cli import app
+from typer.testing import CliRunner
 
 DEMO = str(hardware_dir() / "cabinets" / "demo.toml")
 
@@ -57,6 +59,37 @@ def test_a_cabinet_file_is_never_written_over(tmp_path: Path, words: tuple[str, 
     done = cabinet(tmp_path, *(word.format(folder=tmp_path.name) for word in words))
     assert done.returncode == 2 and "give another name" in " ".join(done.stderr.split()), done
     assert all((tmp_path / name).read_bytes() == text for name in ("x.toml", "other.toml", "bom/x.csv"))
+
+
+def said(*words: str) -> tuple[int, str]:
+    """Exit status and all that is printed, of a command given in this process."""
+    done = CliRunner().invoke(app, ["cabinet", *words])
+    return done.exit_code, done.output
+
+
+def test_a_shipped_cabinet_goes_by_its_name_where_no_file_is_called_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    status, text = said("check", "waveshare-8")
+    assert status == 0 and text.startswith("waveshare-8: 8 doors, "), text
+    Path("waveshare-8").write_text("format = 1\n")
+    status, text = said("check", "waveshare-8")
+    assert status == 1 and "waveshare-8: key 'board' is missing" in text
+
+
+@pytest.mark.parametrize("name", ["waveshare-9", "waveshare-8.toml"])
+def test_a_name_that_is_neither_a_file_nor_shipped_is_told_with_those_that_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = ", ".join(sorted(file.stem for file in Path(DEMO).parent.iterdir()))
+    status, text = said("check", name)
+    assert status == 1 and text.splitlines()[0] == (
+        f"{name}: there is no such file; give the path of a file, or the name of a shipped one: {names}"
+    )
+    status, text = said("check", f"folder/{name}")
+    assert status == 1 and "No such file or directory; give the path of a file\n" in text
 
 
 def test_what_a_command_wrote_it_writes_again(tmp_path: Path) -> None:

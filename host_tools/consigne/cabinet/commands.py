@@ -32,7 +32,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-_File = Annotated[Path, typer.Argument(help="The cabinet file, such as cabinet.toml.")]
+_File = Annotated[
+    Path, typer.Argument(help="The cabinet file, such as cabinet.toml, or the name of a shipped one: demo.")
+]
 
 
 class Form(StrEnum):
@@ -107,7 +109,7 @@ def show(
 
 @app.command()
 def new(
-    file: _File,
+    file: Annotated[Path, typer.Argument(help="The cabinet file to write, such as cabinet.toml.")],
     doors: Annotated[int, typer.Option(help="How many.", min=1, max=240)] = 8,
     board: Annotated[
         str, typer.Option(help="Controller board, a name from `consigne cabinet boards`.")
@@ -171,7 +173,7 @@ def keys() -> None:
 
 @app.command()
 def draw(
-    files: Annotated[list[Path], typer.Argument(help="Cabinet files.")],
+    files: Annotated[list[Path], typer.Argument(help="Cabinet files, or names of shipped ones.")],
     out: Annotated[Path, typer.Option(help="Folder for wiring/ and bom/.")] = Path(),
 ) -> None:
     """Wiring as SVG and PNG, front, bill of materials and power budget, all as files."""

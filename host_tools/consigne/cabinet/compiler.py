@@ -45,13 +45,17 @@ from .reading import Sheet, read
 from .rules.service import week
 from .rules.table import judge
 from .senses import device_senses
+from .shipped import found
 
 _SIZE_NUMBERS = {name: number for number, name in SIZES.items()}
 
 
 def open_cabinet(file: Path) -> Cabinet:
-    """The cabinet in ``file``, its form checked; ``CabinetError`` with every problem of the form."""
-    return from_sheet(read(file))
+    """The cabinet in ``file``, or in the shipped one of that name, its form checked.
+
+    ``CabinetError`` with every problem of the form.
+    """
+    return from_sheet(read(found(file)))
 
 
 def from_sheet(sheet: Sheet) -> Cabinet:
