@@ -12,13 +12,18 @@ from consigne.device.errors import DeviceError
 from consigne.firmware import application
 
 WRONG_CHIP = 9
+RESET_US = 1_000_000
 
 
 @pytest.fixture
-def serving(tmp_path, ready, site):
+def serving(tmp_path, ready, site, request):
     """``(board, the host's address)``: a locker L0001 that serves; what it said until then is forgotten."""
     _, config, sim = site
-    with kit.running_host(tmp_path) as (url, _), kit.board_with(ready, tmp_path, sim) as board:
+    lines = getattr(request, "param", False)
+    with (
+        kit.running_host(tmp_path) as (url, _),
+        kit.board_with(ready, tmp_path, sim, lines=lines) as board,
+    ):
         kit.made_locker(board, config, url)
         board.log.clear()
         yield board, url
@@ -37,6 +42,8 @@ def test_a_refused_provision_leaves_a_locker_that_serves(serving, site):
     assert serves_again(board)
 
 
+# With modem lines, as a board has them: without, it starts by itself when esptool lets go of its port.
+@pytest.mark.parametrize("serving", [True], indirect=True, ids=["lines"])
 @pytest.mark.parametrize(
     "words",
     [["flash", "of another chip"], ["erase", "--yes", "--chip", "esp32s3"]],
@@ -45,9 +52,11 @@ def test_a_refused_provision_leaves_a_locker_that_serves(serving, site):
 def test_what_esptool_or_the_image_refuses_leaves_a_locker_that_serves(serving, tmp_path, words):
     board, _ = serving
     if words[0] == "flash":
-        words = ["flash", kit.micropython_file(tmp_path, chip_id=WRONG_CHIP)]
+        # Its stub, told to stay, starts the program all the same on the virtual board.
+        words = ["flash", kit.micropython_file(tmp_path, chip_id=WRONG_CHIP), "--esptool=--no-stub"]
     status, told = kit.consigne(*words, "-p", board.port)
     assert status == 1 and "the image" in told
+    board.wait_for(lambda: not board.in_loader, 5)
     assert serves_again(board)
 
 
@@ -82,7 +91,11 @@ def test_an_update_that_breaks_off_between_two_pieces_leaves_a_locker_that_serve
     with pytest.raises(type(error)), Board(board.port) as line:
         line.enter_service()
         push.push(line, kit.changed(application.build(), 1, random.Random(1)), progress)
+    ended_us = board.clock.now_us()
     assert serves_again(board)
+    # It was reset as the command ended; left alone, it waits for more and then resets itself.
+    resets = [at_us for at_us, what, _ in board.log if what == "reset"]
+    assert resets[0] < ended_us + RESET_US
 
 
 def test_a_board_that_cannot_be_brought_back_is_told_of(serving):
