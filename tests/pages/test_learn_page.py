@@ -8,6 +8,7 @@ from pathlib import Path
 from consigne.cabinet.compiler import compile_file
 from consigne.cabinet.newfile import new_file
 from consigne.cabinet.profiles import profiles
+from consigne.ui.words import counted
 from playwright.sync_api import Browser, expect
 
 DOORS = 3
@@ -31,7 +32,7 @@ def test_a_person_clicks_the_doors_that_open_and_the_file_is_written(
             opened = page.locator(".learn-door.open:not(.named)")
             expect(opened).to_have_count(1)
             opened.click()
-            expect(page.get_by_text(f"{door + 1} doors learned")).to_be_visible()
+            expect(page.get_by_text(f"{counted(door + 1, 'door')} learned,")).to_be_visible()
         page.get_by_role("button", name="shut the doors").click()
         expect(page.get_by_text(f"is written: {DOORS} doors")).to_be_visible()
         expect(page.locator(".learn-door.open")).to_have_count(DOORS)  # the proof opened each once more

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from consigne import firmware_dir
 from consigne.ui.outfile import check_out
+from consigne.ui.words import counted
 
 from . import doctor, image, journal, journalwords, prove, terminal, traceback
 from .board import Board
@@ -70,9 +71,10 @@ def doctor_command(
             tables[name] = doctor.examine(board, scope, bar.say)
             board.restart()
         count = sum(finding.state == doctor.FAIL for finding in tables[name])
+        checks = counted(len(tables[name]), "check")
         if count:
-            raise DeviceError(f"{name}: {count} of {len(tables[name])} checks failed, see the table")
-        return f"{len(tables[name])} checks passed or only warn"
+            raise DeviceError(f"{name}: {count} of {checks} failed, see the table")
+        return f"{checks} passed or only warn"
 
     failed = on_each(chosen, job)
     for name, findings in tables.items():
@@ -182,7 +184,7 @@ def journal_dump(
         console.print(_journal_table(dump, names))
         if not names:
             errors.print("no cabinet's configuration here: doors have their numbers, counted from 1")
-    errors.print(f"journal: {dump.state}; {len(dump.entries)} records", highlight=False)
+    errors.print(f"journal: {dump.state}; {counted(len(dump.entries), 'record')}", highlight=False)
 
 
 def _read_journal(name: str, code: str | None) -> tuple[bytes, list[str]]:

@@ -17,6 +17,8 @@ from typing import TypedDict
 from locker.core import doors
 from locker.core.labels import parcel_possible
 
+from consigne.ui.words import counted
+
 from . import errors
 from .board import Board
 
@@ -61,9 +63,8 @@ def ask(board: Board, ask_person: Ask, say: Say) -> str:
             "its flash may be worn: replace the board"
         )
     blocked = sum(1 for _, _, block in settled if block)
-    return (
-        f"proven: {len(settled)} compartments, {blocked} of them blocked; revoke tokens printed before today"
-    )
+    proven = counted(len(settled), "compartment")
+    return f"proven: {proven}, {blocked} of them blocked; revoke tokens printed before today"
 
 
 def _compartment(

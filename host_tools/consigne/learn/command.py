@@ -14,6 +14,7 @@ from consigne.cabinet.document import Document, Rs485
 from consigne.cabinet.problems import CabinetError
 from consigne.cabinet.profiles import profiles
 from consigne.ui.listening import PAGE_PORT
+from consigne.ui.words import counted
 
 from .console import ReplConsole
 from .file import usual_wiring, wiring_of
@@ -146,7 +147,7 @@ def progress_kept(file: Path) -> bool:
 
 
 def _known(progress: Progress) -> str:
-    return f"{len(progress.numbered)} doors are learned and"
+    return f"{counted(len(progress.numbered), 'door')} learned;"
 
 
 @contextmanager
@@ -184,10 +185,8 @@ def _run(
     for text in troubles:
         typer.secho(f"look: {text}", fg=typer.colors.YELLOW)
     learning.write(file)
-    typer.echo(
-        f"{file}: {len(progress.doors())} doors after {progress.opens} openings; correct sizes and places, "
-        f"then `consigne cabinet check {file}`"
-    )
+    learned = f"{counted(len(progress.doors()), 'door')} after {counted(progress.opens, 'opening')}"
+    typer.echo(f"{file}: {learned}; correct sizes and places, then `consigne cabinet check {file}`")
 
 
 def _table(progress: Progress) -> Table:

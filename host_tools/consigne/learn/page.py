@@ -20,6 +20,7 @@ from consigne.cabinet.schema import HEIGHTS_CM
 from consigne.server.complaints import restrain
 from consigne.ui.components import Text, box, button, dress, set_class
 from consigne.ui.listening import listen
+from consigne.ui.words import counted
 
 from .ground import UnknownCabinet
 from .learned import Progress
@@ -135,11 +136,12 @@ class LearnPage:
                 tell(text)
             learning.write(self._out)
         except Stopped:
-            tell(f"{len(self.progress.numbered)} doors are learned and kept in {self.progress.file}")
+            learned = counted(len(self.progress.numbered), "door")
+            tell(f"{learned} learned so far, kept in {self.progress.file}")
         except (OSError, ValueError, NoHardwareFound) as error:
             tell(str(error))
         else:
-            tell(f"{self._out} is written: {len(self.progress.doors())} doors")
+            tell(f"{self._out} is written: {counted(len(self.progress.doors()), 'door')}")
         self.done = True
 
     # --- the page ------------------------------------------------------------------------------------
@@ -198,9 +200,8 @@ class LearnPage:
             with box("learn-words"):
                 for value, words in question.answers:
                     button(words, lambda value=value: self.technician.answer(value))
-        Text(
-            f"{len(self.progress.numbered)} doors learned, {self.progress.opens} openings", "learn-said", "p"
-        )
+        learned = counted(len(self.progress.numbered), "door")
+        Text(f"{learned} learned, {counted(self.progress.opens, 'opening')}", "learn-said", "p")
         for text in self.technician.said:
             Text(text, "learn-said", "p")
 

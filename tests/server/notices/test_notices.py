@@ -342,6 +342,7 @@ def test_the_operators_file_is_read_and_refused_in_words(tmp_path):
         ("", "has no \\[channels\\]"),
         ('[channels]\nmail = "nonsense"', "channel 'mail' is not one"),
         ("[channels]\nmail = 3", "channel 'mail'"),
+        ('texts = "x"\n[channels]\nmail = "json://127.0.0.1/{to}"', "texts is no table"),
     ):
         path.write_text(text)
         with pytest.raises(ValueError, match=said):

@@ -87,7 +87,10 @@ class Channels:
         for name, url in urls.items():
             if not isinstance(url, str) or apprise.Apprise.instantiate(_filled(url, "a@example.org")) is None:
                 raise ValueError(f"{path}: the URL of channel {name!r} is not one that Apprise understands")
-        return cls(urls, str(told.get("texts", {}).get("phone", "")))
+        texts_ = told.get("texts", {})
+        if not isinstance(texts_, dict):
+            raise ValueError(f"{path}: texts is no table: write [texts] and under it phone = ..")
+        return cls(urls, str(texts_.get("phone", "")))
 
 
 def _filled(url: str, to: str) -> str:
