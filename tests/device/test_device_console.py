@@ -220,19 +220,25 @@ def test_who_only_looks_is_told_what_failed_and_nothing_secret(rig):
 
 
 class Wire:
-    """A serial line to a rig's console: seconds pass while it is read; ``at_s`` says what happens when."""
+    """A serial line to a rig's console: seconds pass while it is read; ``at_s`` says what happens when.
+
+    The last ``late_bytes`` of an answer to "?" come only when something else is written.
+    """
 
     port = "PORT"
 
-    def __init__(self, rig, at_s):
+    def __init__(self, rig, at_s, late_bytes=0):
         self.rig, self.at_s, self.now_s, self.unread = rig, at_s, 0.0, b""
+        self.late, self.late_bytes = b"", late_bytes
         self.transport = self.serial = self
 
     def device_errors(self):
         return nullcontext()
 
     def write(self, data):
-        self.unread += self.rig.type(data.decode()).encode()
+        answer = self.late + self.rig.type(data.decode()).encode()
+        on_time = len(answer) - (self.late_bytes if data == b"?" else 0)
+        self.unread, self.late = self.unread + answer[:on_time], answer[on_time:]
 
     def read_until(self, _, ending, timeout=10, timeout_overall=None):
         head, found, tail = self.unread.partition(ending)
@@ -243,9 +249,9 @@ class Wire:
         return head + found
 
 
-def tool_types(rig, digits, **at_s):
+def tool_types(rig, digits, **more):
     """The technician's commands give a code to a console; how many seconds they took."""
-    wire = Wire(rig, at_s.get("at_s", {}))
+    wire = Wire(rig, **{"at_s": {}, **more})
     prompt.type_code(wire, digits, lambda: wire.now_s)
     return wire.now_s
 
@@ -266,6 +272,12 @@ def test_the_code_to_a_number_is_typed_where_no_time_comes_and_no_command_waits_
     assert tool_types(timeless, answer) >= prompt.CLOCK_S
     assert timeless.supervisor.ended == "service"
     assert tool_types(rig, code(3, 4, 1)) < 2
+
+
+@pytest.mark.parametrize("late_bytes", [1, 4, 60])
+def test_a_code_is_taken_although_a_slow_board_still_answers_the_question_before_it(rig, late_bytes):
+    tool_types(rig, code(3, 4, 1), late_bytes=late_bytes)
+    assert rig.supervisor.ended == "service"
 
 
 @pytest.mark.parametrize("tool", ["\x03", "\x01", "\r", "\n", "\r\x03\r\x01"])

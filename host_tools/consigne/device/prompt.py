@@ -142,8 +142,9 @@ def type_code(line: SerialLine, code: str, now_s: Callable[[], float] = time.mon
         line.transport.read_until(1, CLOSED, timeout_overall=CODE_S)
         _await_clock(line, now_s)
         port.write(code.encode() + b"\r")
+        line.transport.read_until(1, b"*" * len(code), timeout_overall=CODE_S)  # behind late answers to "?"
+        line.transport.read_until(1, b"\n", timeout_overall=CODE_S)
         answer = line.transport.read_until(1, b"\n", timeout_overall=CODE_S)
-        answer += line.transport.read_until(1, b"\n", timeout_overall=CODE_S)
     if b"service" not in answer:
         told = answer.decode(errors="replace").strip().splitlines()
         raise errors.LockedError(f"{line.port}: {told[-1] if told else 'the code was not taken'}")
