@@ -48,8 +48,9 @@ quick: $(READY) ## what an edit breaks first, within a minute; says what it leav
 	@echo "left out, for make test: $(SLOW), PostgreSQL, what waits for other processes, and of tests/: $(filter-out $(QUICK:tests/%=%) vectors README.md conftest.py __pycache__,$(notdir $(wildcard tests/*)))"
 
 # Many of them mostly wait for other processes: more at once than there are cores (tests/conftest.py: those first).
+# The first line has the files of tests compiled once, before six processes would all do it at the same time.
 test: $(READY) system ## everything is tested; nothing is skipped
-	@$(BIN)/micropython -X heapsize=256k tests/core/run.py
+	@$(BIN)/python -m pytest --collect-only -qq >/dev/null & $(BIN)/micropython -X heapsize=256k tests/core/run.py; core=$$?; wait; exit $$core
 	@$(BIN)/python -m pytest -q -n 6 --dist loadfile --no-loadscope-reorder
 
 check: $(READY) $(STUBS) ## lint, types of host, firmware and the calls of the tests, duplicates of truth

@@ -7,6 +7,8 @@ from pathlib import Path
 import micropython  # noqa: F401 - gives ``time`` the ticks functions before any device module is imported
 import pytest
 
+gc.disable()  # until all is collected, which makes much and frees nothing
+
 WAITING = ("integration", "pages", "device", "virtualboard")  # folders whose tests wait for other processes
 BOTH = ("sim", "drivers")  # folders where those on MicroPython do
 
@@ -41,5 +43,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """Let the garbage collector pass over what collection made: it stays to the end, and is much."""
-    gc.collect()
     gc.freeze()
+    gc.enable()

@@ -216,7 +216,7 @@ def test_an_order_goes_to_the_door_that_is_shown_whatever_the_page_was_told_befo
     log_in(page, served, "Ada", "/desk/locker/L1")
     door = page.get_by_label("compartment", exact=True)
     door.evaluate("list => { list.value = '2' }")
-    page.get_by_label("parcel to reserve for").evaluate("line => { line.value = 'RR123456785FR' }")
+    page.get_by_label("parcel to reserve for").fill("RR123456785FR")
     page.get_by_role("button", name="Reserve 24 h").click()
     expect(page.get_by_role("status")).to_have_text("Reserve: done.")
     reserved = [one for one in served.locker.talker.commands if one["cmd"] == "reserve"]

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import consigne
-import jsonschema
 import pytest
 import yaml
 from consigne.protocol import frames, topics
@@ -20,7 +19,6 @@ from schema_kit import edges
 
 PATH = Path(consigne.__file__).parents[1] / "protocol" / "asyncapi.yaml"
 DOCUMENT = yaml.safe_load(PATH.read_text())
-DRAFT = jsonschema.Draft7Validator  # AsyncAPI's own is a superset of it
 MESSAGES = DOCUMENT["components"]["messages"]
 EXAMPLES = [
     pytest.param(name, example["payload"], id=f"{name}-{example['name']}")
@@ -37,19 +35,26 @@ READ_BY = {
 }
 
 
+def validator_of(schema):
+    """Of draft 7; AsyncAPI's own is a superset of it."""
+    import jsonschema  # here, as it takes two seconds, and every process of a test run imports this file
+
+    return jsonschema.Draft7Validator(schema)
+
+
 def schema_of(name):
     return {"$ref": f"#/components/schemas/{name}", "components": DOCUMENT["components"]}
 
 
 @pytest.mark.parametrize("name,payload", EXAMPLES)
 def test_an_example_passes_its_schema_and_is_read_by_whom_it_is_for(name, payload):
-    DRAFT(schema_of(name)).validate(payload)
+    validator_of(schema_of(name)).validate(payload)
     READ_BY[name](dump(payload))
 
 
 @pytest.mark.parametrize("name,payload", EXAMPLES)
 def test_no_example_passes_without_one_of_its_required_fields(name, payload):
-    validator = DRAFT(schema_of(name))
+    validator = validator_of(schema_of(name))
     for missing in ("epoch", "seq", "doors", "events", "id", "n", "exp", "cmd", "have", "result", "up"):
         required = missing in payload and not (name == "status" and missing == "seq")
         if required:
@@ -180,7 +185,7 @@ def read(name, payload):
 @pytest.mark.parametrize("name", ["status", "occupancy", "events", "reply"])
 def test_the_host_reads_what_a_locker_says_up_to_the_bounds_described_and_no_further(name):
     schema = plain(DOCUMENT["components"]["schemas"][name])
-    validator = DRAFT(schema)
+    validator = validator_of(schema)
     taken = set()
     for path, payload, passes in edges(schema, name):
         assert validator.is_valid(payload) == passes, (path, payload)

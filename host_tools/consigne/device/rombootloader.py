@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from . import errors
 from .esptooljob import Cause, Failure, Found, Job, Outcome, Progress, family
-from .esptoolprocess import carry_out
+from .esptoolprocess import EsptoolProcess
 from .image import Part
 from .serialline import RETURN_S, await_port, owner, port_of
 
@@ -53,7 +53,9 @@ class RomBootLoader:
     chip: str = ANY
     baud: int = BAUD
     options: tuple[str, ...] = field(default=())
-    esptool: Callable[[Job, Progress], Outcome] = carry_out
+    esptool: Callable[[Job, Progress], Outcome] = field(
+        default_factory=EsptoolProcess, compare=False, repr=False
+    )
     return_s: float = RETURN_S
     _found: list[str] = field(default_factory=list, compare=False, repr=False)
     _owner: list[str] = field(default_factory=list, compare=False, repr=False)

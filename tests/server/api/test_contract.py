@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 
 import api_kit
 import pytest
-import schemathesis
 from api_kit import AT_COUNTER, COUNTER, LOCKER, PARCELS
 from consigne.server import api
 from consigne.server.api import answers
@@ -24,10 +23,6 @@ from consigne.server.people.roles import Role
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from host_kit import DOORS
-from schemathesis import engine
-from schemathesis.config import SchemathesisConfig
-from schemathesis.engine import events
-from schemathesis.generation.modes import GenerationMode
 
 SETTINGS = """
 seed = 1
@@ -80,6 +75,12 @@ class Run:
 
 def run(world: api_kit.World, role: Role | None, examples: int, *, every_case: bool = False) -> Run:
     """Ask every route as one role; ``every_case``: each boundary, gap and wrong method, and links."""
+    # Here, as it takes two seconds, and every process of a test run imports this file.
+    import schemathesis
+    from schemathesis import engine
+    from schemathesis.config import SchemathesisConfig
+    from schemathesis.engine import events
+
     settings = SETTINGS.format(
         key=world.keys[role] if role else "nobody's",
         examples=examples,
@@ -156,6 +157,8 @@ def _refused_for_its_shape(case, answer) -> bool:
 
     For what it means, such as a wrong check digit or a parcel too large for its locker, it may be.
     """
+    from schemathesis.generation.modes import GenerationMode
+
     allowed = case.meta is not None and case.meta.generation.mode is GenerationMode.POSITIVE
     if not allowed or answer.status_code != 422:
         return False
