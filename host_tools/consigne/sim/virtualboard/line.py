@@ -11,7 +11,9 @@ from .cable import CHUNK_BYTES, SerialCable
 BITS_A_BYTE = 10
 LOOK_US = 1_000  # how often to check whether chip and baud rate allow more bytes
 WAITING_BYTES_MAX = 65_536  # towards the laptop; beyond it the chip's program waits
-STALLED_US = 500_000  # a laptop that took nothing for so long does not read: a UART does not wait
+STALLED_US = 5_700_000
+"""A laptop that took nothing for so long does not read, and a UART does not wait: Linux keeps 64 kB of a
+port that nobody reads, and at 115,200 baud they come in this time."""
 
 
 class _Meter:
