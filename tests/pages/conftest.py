@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from lab import screenshots
 from person import CHROMIUM_ARGUMENTS, LOOK_MS, Person
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 START_S = 300.0
 expect.set_options(timeout=LOOK_MS)
@@ -59,10 +59,18 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="module")
+def profile(chromium: Browser) -> Iterator[BrowserContext]:
+    """Its cookies and its cache: a script that a page has loaded is not compiled again for the next."""
+    context = chromium.new_context(viewport={"width": 1440, "height": 900})
+    yield context
+    context.close()
+
+
 @pytest.fixture
-def person(demo: str, chromium: Browser) -> Iterator[Person]:
+def person(demo: str, profile: BrowserContext) -> Iterator[Person]:
     """A person before a freshly loaded page; the page's console must stay free of errors."""
-    page: Page = chromium.new_page(viewport={"width": 1440, "height": 900})
+    page: Page = profile.new_page()
     page.set_default_timeout(LOOK_MS)
     complaints: list[str] = []
 

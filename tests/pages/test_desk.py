@@ -18,7 +18,7 @@ from locker.core import events
 from locker.core.codes import TOKEN_PREFIX
 from person import LOOK_MS
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 PHONE_FIELD_PX = 200
 """Twenty letters of what is typed."""
@@ -118,9 +118,10 @@ def test_a_carrier_does_not_get_an_operators_page(served: Served) -> None:
 
 
 @pytest.fixture
-def page(served: Served, chromium: Browser) -> Iterator[Page]:
-    """A browser's page whose console must stay free of errors."""
-    opened = chromium.new_page(viewport={"width": 1440, "height": 900})
+def page(served: Served, profile: BrowserContext) -> Iterator[Page]:
+    """A page of a browser in which nobody is logged in; its console must stay free of errors."""
+    profile.clear_cookies()
+    opened = profile.new_page()
     opened.set_default_timeout(LOOK_MS)
     complaints: list[str] = []
     opened.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)

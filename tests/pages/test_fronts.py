@@ -12,7 +12,7 @@ from consigne.cabinet.newfile import new_file
 from consigne.cabinet.profiles import hardware_dir, profiles
 from fronts_kit import WORDS
 from person import LOOK_MS
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 FILES = sorted((hardware_dir() / "cabinets").glob("*.toml"))
 WINDOWS = {"window": (1280, 800), "phone": (390, 844)}
@@ -66,8 +66,9 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         process.terminate()
 
 
-def shown(chromium: Browser, address: str, size: tuple[int, int] = (1280, 800)) -> Page:
-    page = chromium.new_page(viewport={"width": size[0], "height": size[1]})
+def shown(profile: BrowserContext, address: str, size: tuple[int, int] = (1280, 800)) -> Page:
+    page = profile.new_page()
+    page.set_viewport_size({"width": size[0], "height": size[1]})
     page.set_default_timeout(LOOK_MS)
     page.goto(address)
     expect(page.locator(".lcd")).to_have_attribute("data-lines", re.compile("Type your code"))
@@ -77,9 +78,9 @@ def shown(chromium: Browser, address: str, size: tuple[int, int] = (1280, 800)) 
 @pytest.mark.parametrize("window", WINDOWS)
 @pytest.mark.parametrize("name", [file.stem for file in FILES] + ["two"])
 def test_nothing_of_a_shipped_cabinet_covers_another_and_all_can_be_touched(
-    pages: str, chromium: Browser, name: str, window: str
+    pages: str, profile: BrowserContext, name: str, window: str
 ) -> None:
-    page = shown(chromium, pages + name, WINDOWS[window])
+    page = shown(profile, pages + name, WINDOWS[window])
     doors = page.evaluate(DOORS)
     overlaps = [
         (one[0], two[0]) for at, one in enumerate(doors) for two in doors[:at]
@@ -93,9 +94,9 @@ def test_nothing_of_a_shipped_cabinet_covers_another_and_all_can_be_touched(
 
 @pytest.mark.parametrize("name", [*(file.stem for file in FILES), "two"])
 def test_an_open_door_hides_nothing_beside_the_cabinet_and_is_shut_with_a_finger(
-    pages: str, chromium: Browser, name: str
+    pages: str, profile: BrowserContext, name: str
 ) -> None:
-    page = shown(chromium, pages + name)
+    page = shown(profile, pages + name)
     page.emulate_media(reduced_motion="reduce")
     door = page.locator(".bay.hinge-right, .bay").last
     label = door.get_attribute("data-door")
@@ -109,8 +110,8 @@ def test_an_open_door_hides_nothing_beside_the_cabinet_and_is_shut_with_a_finger
     page.close()
 
 
-def test_a_door_that_opens_out_of_sight_is_brought_into_sight(pages: str, chromium: Browser) -> None:
-    page = shown(chromium, pages + "boards-96")
+def test_a_door_that_opens_out_of_sight_is_brought_into_sight(pages: str, profile: BrowserContext) -> None:
+    page = shown(profile, pages + "boards-96")
     page.get_by_label("pry door 96 open").dispatch_event("click")
     inside = page.get_by_label("inside of door 96", exact=True)
     expect(inside).to_be_in_viewport(ratio=0.99)
@@ -120,9 +121,9 @@ def test_a_door_that_opens_out_of_sight_is_brought_into_sight(pages: str, chromi
 
 
 def test_a_firmware_that_ended_is_told_in_its_consoles_words_until_the_power_goes(
-    pages: str, chromium: Browser
+    pages: str, profile: BrowserContext
 ) -> None:
-    page = shown(chromium, pages + "ended")
+    page = shown(profile, pages + "ended")
     told = page.get_by_role("alert")
     expect(told).to_contain_text(f"The firmware ended: {WORDS[-1]}")
     expect(told).to_contain_text(WORDS[0])
