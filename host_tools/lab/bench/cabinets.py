@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from consigne.cabinet.compiler import compile_file
-from consigne.cabinet.profiles import hardware_dir
+from consigne.cabinet.shipped import shipped
 
 GROUNDS = {"cpython": "virtual", "micropython": "micropython", "official": "board"}
 """Suffix of their numbers -> their name for ``consigne sim --ground``."""
@@ -24,7 +24,7 @@ LIMIT_S = 900  # long enough to stop only runs that hang
 
 def files() -> list[Path]:
     """The shipped cabinet files."""
-    return sorted((hardware_dir() / "cabinets").glob("*.toml"))
+    return list(shipped().values())
 
 
 GOALS = {f"cabinets.run_{name}": f"== {len(files())}" for name in GROUNDS}
