@@ -107,6 +107,11 @@ class LockerFront:
         if not self.is_typing:
             self._next_key()
 
+    @property
+    def has_keys(self) -> bool:
+        """Whether keys are queued that are not pressed yet."""
+        return bool(self._keys)
+
     def _next_key(self) -> None:
         self.is_typing = bool(self._keys)
         if self._keys:

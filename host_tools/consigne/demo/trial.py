@@ -49,6 +49,7 @@ SETTLE_S = {
 SILENT = ("key", "pin")  # printed already, as a step
 STIRS = ("relay", "door")  # after such a line more will follow
 QUIET_S = 0.5  # a step ends when no line came for this long
+REFUSED_TONE = "700 Hz"  # of ``BEEP_ERROR`` in firmware/locker/drivers/buzzer.py
 TYPED_MAX = 3
 KNOWN_S_MAX = 10.0  # and when the host knows the doors' events, if it gets them
 HOME = 1  # the home of the standing code ``{resident}``
@@ -100,6 +101,8 @@ class Trial:
     def _heard(self, line: tuple[int, str, str]) -> None:
         if line[1] in STIRS:
             self._stirred_us = line[0]
+        if line[1:] == ("buzzer", REFUSED_TONE) and self._front.has_keys:
+            self._refused = True
         if line[1] == "door":
             name, _, moved = line[2].partition(" ")
             self._untold[name] = moved != "pushed shut"
@@ -206,7 +209,7 @@ class Trial:
             self._front.set_power(text == "on")
 
     def _type(self, keys: str) -> None:
-        """Press keys, and all of them again when the display asks for it, as a person would.
+        """Press keys, and all of them again when one was refused, aloud or on the display, as a person would.
 
         A frame of a Wiegand keypad that begins while the chip is blocked, by a garbage collection or an
         erase, is refused (``firmware/locker/drivers/wiegand.py``).
