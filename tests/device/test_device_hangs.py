@@ -45,9 +45,9 @@ def test_flash_takes_a_program_that_lets_nobody_in_out_of_the_way_and_keeps_the_
 
 
 def test_flash_advises_fresh_where_the_files_cannot_be_mended(tmp_path, ready):
-    """So many files that their directory takes more than its two sectors."""
+    """So many files that their directory takes more than its two sectors, and no further one."""
     many = {f"a_photograph_of_the_cabinet_before_its_repair_{number:03}": b"" for number in range(90)}
-    with kit.board_with(hanging(ready, DEAF, **many), tmp_path) as board:
+    with kit.board_with(hanging(ready, DEAF_LATER, **many), tmp_path) as board:
         words = "flash", kit.micropython_file(tmp_path), "-p", board.port
         status, told = kit.consigne(*words)
         assert (

@@ -11,7 +11,7 @@ import time
 from typing import Any, Self, TypedDict
 
 import serial
-from mpremote.transport import TransportError, TransportExecError
+from mpremote.transport import TransportExecError
 from mpremote.transport_serial import SerialTransport
 
 from . import errors, memory, prompt
@@ -154,8 +154,8 @@ class Board:
         with self.line.device_errors():
             self.transport.exec_raw_no_follow(f"{order}print({_RESETS!r})\nmachine.reset()")
             heard: bytes = self.transport.read_until(1, _RESETS.encode(), timeout=prompt.ANSWER_S)
-            if not heard.endswith(_RESETS.encode()):
-                raise TransportError("the board does not reset")
+        if not heard.endswith(_RESETS.encode()):
+            raise errors.no_restart(self.port)
         self.transport.in_raw_repl = False
         self._is_stopped = service
         if service:

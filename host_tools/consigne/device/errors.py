@@ -90,6 +90,14 @@ def no_micropython(port: str, heard: bytes = b"") -> DeviceError:
     )
 
 
+def no_restart(port: str) -> DeviceError:
+    """A board that gave the prompt and then neither took a file nor restarted."""
+    return SilentError(
+        f"{port}: the board does not restart: its file system may be full or damaged, or a program hangs; "
+        "`consigne device flash` puts right what can be put right"
+    )
+
+
 def still_silent(port: str) -> DeviceError:
     """A board that does not answer although everything it starts from was just written."""
     return DeviceError(
