@@ -69,12 +69,21 @@ class Text(TextElement):  # type: ignore[misc]  # mypy does not follow nicegui
         self.classes(classes)
 
 
-def button(label: str, on_click: Callable[..., Any], classes: str = "press", name: str = "") -> ui.element:
-    """A button in the pages' style; ``name`` is its accessible name when the label is not one."""
+def button(
+    label: str,
+    on_click: Callable[..., Any],
+    classes: str = "press",
+    name: str = "",
+    js_handler: str = "(...args) => emit(...args)",
+) -> ui.element:
+    """A button in the pages' style; ``name`` is its accessible name when the label is not one.
+
+    ``js_handler`` runs in the browser and emits what ``on_click`` is given; if left out, the event.
+    """
     element = Text(label, f"plain {classes}", "button").props("type=button")
     if name:
         element.props["aria-label"] = name
-    element.on("click", on_click)
+    element.on("click", on_click, js_handler=js_handler)
     return element
 
 

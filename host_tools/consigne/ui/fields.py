@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from nicegui import ui
 from nicegui.events import GenericEventArguments
 
-from .components import Text
+from .components import Text, button
 
 Handler = Callable[[], Awaitable[None] | None]
 
@@ -63,8 +63,7 @@ class Fields:
 
     def button(self, label: str, on_click: Handler, classes: str = "press") -> None:
         """A button that uses them: when ``on_click`` is called they have the values that are shown."""
-        element = Text(label, f"plain {classes}", "button").props("type=button")
-        element.on("click", self._taking(on_click), js_handler=_READ % self._card)
+        button(label, self._taking(on_click), classes, js_handler=_READ % self._card)
 
     def on_enter(self, line: ui.input, handler: Handler) -> None:
         """The same for the key Enter in one of them, which barcode scanners send behind a label."""
