@@ -54,8 +54,10 @@ def test_flash_advises_fresh_where_the_files_cannot_be_mended(tmp_path, ready):
             status == 1
             and "use `consigne device flash`" not in told
             and "with `consigne device flash`" not in told
-        )
+        ), told
         assert "--fresh makes a new file system and forgets settings, keys and journal" in told
+        status, told = kit.consigne(*words, "--fresh")
+        assert status == 0 and "starts (generation 1)" in told, told
 
 
 # --- the sectors ---------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from consigne.sim.virtualboard import image
 from consigne.sim.virtualboard.board import VirtualBoard
 from consigne.sim.virtualboard.loader import SYNC
 from esptool.reset import ClassicReset, HardReset
-from virtual_kit import Port, board_at, esptool, eventually, mpremote
+from virtual_kit import PATIENCE_S, Port, board_at, esptool, eventually, mpremote
 
 
 def test_esptool_finds_the_chip_its_flash_and_its_address(tmp_path):
@@ -18,6 +18,22 @@ def test_esptool_finds_the_chip_its_flash_and_its_address(tmp_path):
         assert "24:0a:c4:00:00:01" in done.stdout and "Detected flash size: 4MB" in done.stdout
         eventually(lambda: not board.in_loader, "the closed port resets it")
         assert mpremote(board, "eval", "1").strip() == "1"
+
+
+def test_a_port_opened_again_before_the_board_could_look_was_closed_all_the_same(tmp_path):
+    """As on a busy computer: both happen while the board's thread is at something else."""
+    with board_at(tmp_path) as board:
+        board.enter_loader()
+        with serial.Serial(board.port) as first:
+            first.write(SYNC)
+            board.wait_for(lambda: board.in_loader, PATIENCE_S)
+
+            def pass_on():
+                first.close()
+                return serial.Serial(board.port)
+
+            with board.call(pass_on):
+                board.wait_for(lambda: not board.in_loader, 10)
 
 
 def test_a_release_is_written_over_a_blank_chip_verified_and_started(tmp_path):

@@ -2,7 +2,8 @@
 
 A pseudo-terminal has no modem lines.  Besides bytes, the only thing known of the laptop is whether a program
 has the port open; the end of that is reported, since ``esptool`` closes the port after a reset that it could
-not make.  ``netcable.py`` has a port with the lines that reset the chip.
+not make.  inotify reports it: on a busy computer the next program has the port open before a look at the
+terminal could show that it was closed.  ``netcable.py`` has a port with the lines that reset the chip.
 """
 
 import os
@@ -12,6 +13,8 @@ import tty
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
+
+from inotify_simple import INotify, flags
 
 from ..clock import Clock, Timer
 
@@ -50,10 +53,12 @@ class Cable:
         self._link = link
         self._master = -1
         self._poller = select.epoll()
+        self._closings = INotify()
+        self._poller.register(self._closings, select.EPOLLIN)
+        self._watched = -1
         self._watch: select.poll | None = None
         self.path = ""
         self.on_closed: Callable[[], None] = lambda: None
-        self._open = False
 
     def fileno(self) -> int:
         return self._poller.fileno()
@@ -76,7 +81,7 @@ class Cable:
         self.path = os.ttyname(slave)
         os.close(slave)
         os.set_blocking(self._master, False)
-        self._open = False
+        self._watched = self._closings.add_watch(self.path, flags.CLOSE_WRITE | flags.CLOSE_NOWRITE)
         self._watch = select.poll()
         self._watch.register(self._master, 0)  # POLLHUP comes unasked
         # Edge-triggered: level-triggered, POLLHUP would wake this thread all the time while no program has
@@ -93,6 +98,8 @@ class Cable:
         if not self.plugged:
             return
         self._poller.unregister(self._master)
+        self._closings.rm_watch(self._watched)
+        self._watched = -1  # a program may still close the terminal that is no more
         os.close(self._master)
         self._master = -1
         self._watch = None
@@ -102,12 +109,12 @@ class Cable:
     def close(self) -> None:
         self.pull()
         self._poller.close()
+        self._closings.close()
 
     def turn(self) -> None:
-        """Check whether the port was opened or closed; call it whenever ``fileno`` is readable."""
+        """Check whether a program has closed the port; call it whenever ``fileno`` is readable."""
         self._poller.poll(0)
-        was, self._open = self._open, self.listening()
-        if was and not self._open:
+        if any(event.wd == self._watched for event in self._closings.read(0)):
             self.on_closed()
 
     def listening(self) -> bool:
@@ -121,19 +128,16 @@ class Cable:
         if not self.plugged:
             return b""
         try:
-            data = os.read(self._master, limit)
+            return os.read(self._master, limit)
         except BlockingIOError:
             return b""
         except OSError:  # EIO: nobody has it open
             return b""
-        self._open = True
-        return data
 
     def write(self, data: bytes) -> int:
         """Send to the laptop; returns how many bytes were taken.  Without a listener all are lost."""
         if not self.listening():
             return len(data)
-        self._open = True
         try:
             return os.write(self._master, data)
         except BlockingIOError:
