@@ -337,3 +337,9 @@ class HostHealth(Answer):
     ingest: bool = Field(description="it runs")
     counts: Counts
     dropped: dict[str, int] = Field(description="messages that were not believed, by reason")
+
+
+class Refusal(BaseModel):
+    """Why it was not done, in words for a person."""
+
+    detail: str = Field(examples=["door must be a whole number of at least 0, not -1"])

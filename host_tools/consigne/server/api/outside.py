@@ -4,6 +4,7 @@ import asyncio
 
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
+from fastapi.routing import iter_route_contexts
 from starlette.datastructures import Headers
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -93,7 +94,7 @@ class _Body:
 
 
 class _NotAllowed:
-    """Answers every method."""
+    """Answers every method of a path for which there is no route."""
 
     def __init__(self, methods: list[str]) -> None:
         self._allow = ", ".join(methods)
@@ -110,7 +111,9 @@ def refuse_others(app: FastAPI) -> None:
     Without it, the first route of a path refuses a method and names only its own in the answer; once pages
     are mounted beside the routes, the pages refuse it, and they do not know the path.
     """
-    for path, operations in app.openapi()["paths"].items():
-        endpoint: ASGIApp = _NotAllowed(sorted(method.upper() for method in operations))
-        pattern = path.replace("{parcel}", "{parcel:path}")  # an id may contain a slash
-        app.router.routes.append(Route(pattern, endpoint, include_in_schema=False))
+    methods: dict[str, set[str]] = {}
+    for route in iter_route_contexts(app.routes):
+        if route.path is not None and route.methods:
+            methods.setdefault(route.path, set()).update(route.methods)
+    for path, known in methods.items():
+        app.router.routes.append(Route(path, _NotAllowed(sorted(known)), include_in_schema=False))

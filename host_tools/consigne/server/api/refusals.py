@@ -12,7 +12,6 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.constants import REF_PREFIX
 from locker.core.codes import KEY_BYTES
 from locker.core.limits import LOCKER_CHARS_MAX
-from pydantic import BaseModel, Field
 from pydantic_core import ErrorDetails
 
 from consigne.protocol import topics
@@ -21,6 +20,7 @@ from consigne.protocol.untrusted import LINE_PATTERN, TEXT_PATTERN, clean
 from ..errors import listed
 from ..parcels.view import LABEL_PATTERN
 from ..storage.models import NUMBER_MAX
+from .answers import Refusal
 from .bodies import DEVICE_KEY_PATTERN, LOCKER_OR_NONE_PATTERN
 from .document import Document, Operation, Schema, operation_of
 
@@ -49,15 +49,14 @@ _MEANINGS = {
 }
 
 
-class Refusal(BaseModel):
-    """Why it was not done, in words for a person."""
-
-    detail: str = Field(examples=["door must be a whole number of at least 0, not -1"])
-
-
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:  # as FastAPI's signature has it
-    """The refusals that a route may answer, for ``responses=`` of a route or router."""
-    return {status: {"model": Refusal, "description": _MEANINGS[status]} for status in statuses}
+    """The refusals that a route may answer, for ``responses=`` of a route or router.
+
+    As references: given the model, FastAPI would build it anew for each of some 300 answers, in a third of
+    the time that the application takes to be made.
+    """
+    content = {"application/json": {"schema": {"$ref": REF_PREFIX + Refusal.__name__}}}
+    return {status: {"description": _MEANINGS[status], "content": content} for status in statuses}
 
 
 def in_words(error: RequestValidationError, document: Document, operation_id: str) -> str:
