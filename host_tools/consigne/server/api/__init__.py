@@ -4,7 +4,9 @@
 ``/docs``.  Every refusal is ``{"detail": "..."}`` in the words of the caller.  The ``gate`` says who may ask.
 """
 
-from fastapi import APIRouter, Request, Response, status
+from itertools import chain
+
+from fastapi import Request, Response, status
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
@@ -63,10 +65,9 @@ def create_app(host: HostService, *, token: str | None = None) -> Api:
         app.add_exception_handler(error, no_database)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _failed)
-    routes = APIRouter(max_body_size=MAX_BYTES)
-    for part in (lockers, orders, parcels, counters, health):
-        routes.include_router(part.router(host), responses=refusals(503))
-    app.include_router(routes)
+    parts = lockers.routers(host), orders.routers(host), parcels.routers(host)
+    for router in (*chain(*parts), counters.router(host), health.router(host)):
+        app.include_router(router, responses=refusals(503), max_body_size=MAX_BYTES)
     app.include_router(viewer.router())
     refuse_others(app)
     return app

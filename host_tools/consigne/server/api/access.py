@@ -50,6 +50,10 @@ def only(*roles: Role) -> Any:
     return Security(check, scopes=[role.value for role in roles])
 
 
+OPERATORS = only(Role.OPERATOR)
+"""For a route that operators alone may ask."""
+
+
 def own_parcel(parcels: Parcels, id_: str, account: Account) -> Parcel:
     """A parcel that this account may see; to others it does not exist."""
     parcel = parcels.get(id_)

@@ -9,7 +9,7 @@ from ..people.roles import Role
 from ..service import HostService
 from ..storage.documents import Place
 from . import answers, bodies
-from .access import Asking, Forbidden, only
+from .access import OPERATORS, Asking, Forbidden, only
 from .bodies import LockerId
 from .refusals import refusals
 
@@ -28,7 +28,7 @@ def router(host: HostService) -> APIRouter:
     fleet, desk, kick = host.fleet, host.counter, host.kick
     made = APIRouter(prefix="/counters", tags=["counters"], responses=refusals(401, 403, 409, 413, 422))
 
-    @made.post("", status_code=status.HTTP_201_CREATED, dependencies=[only(Role.OPERATOR)])
+    @made.post("", status_code=status.HTTP_201_CREATED, dependencies=[OPERATORS])
     def register_counter(body: bodies.CounterBody, account: Asking) -> answers.Locker:
         """Make a counter known, or change its shelves and place."""
         place = Place(**body.place.model_dump())

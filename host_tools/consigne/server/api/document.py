@@ -88,7 +88,8 @@ class Api(FastAPI):
         made = super().openapi()
         document = cast(Document, made)
         if document is not self._described:
-            schemas = {**document["components"]["schemas"], Refusal.__name__: Refusal.model_json_schema()}
+            schemas = document["components"]["schemas"]
+            schemas[Refusal.__name__] = cast(Schema, Refusal.model_json_schema())
             document["components"]["schemas"] = dict(sorted(schemas.items()))
             for operations in document["paths"].values():
                 for operation in operations.values():

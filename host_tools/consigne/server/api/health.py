@@ -7,11 +7,10 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from .. import metrics
 from ..people import audit
-from ..people.roles import Role
 from ..service import HostService
 from ..storage.probe import Answer
 from . import answers, queries
-from .access import only
+from .access import OPERATORS
 from .refusals import refusals
 
 _NOT_HEALTHY = {"model": answers.HostHealth, "description": "It does not do all of its work."}
@@ -44,7 +43,7 @@ def router(host: HostService) -> APIRouter:
             dropped=dict(dropped),
         )
 
-    @router.get("/trail", dependencies=[only(Role.OPERATOR)], responses=refusals(401, 403, 422))
+    @router.get("/trail", dependencies=[OPERATORS], responses=refusals(401, 403, 422))
     def list_trail(wanted: Annotated[queries.TrailQuery, Query()]) -> list[answers.Entry]:
         """Who did what, everywhere: orders, codes shown, parcels, accounts, log-ins; the newest first."""
         with database.read() as connection:
@@ -56,7 +55,7 @@ def router(host: HostService) -> APIRouter:
     @router.get(
         "/metrics",
         response_class=Response,
-        dependencies=[only(Role.OPERATOR)],
+        dependencies=[OPERATORS],
         responses={**refusals(401, 403), 200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
     )
     def read_metrics() -> Response:

@@ -8,37 +8,39 @@ from ..fleet.alarms import Alarms
 from ..fleet.condition import Condition
 from ..fleet.fleet import Fleet
 from ..fleet.overview import PAGE, Overview
-from ..people.roles import Role
 from ..service import HostService
 from ..storage.documents import Door, Place
 from . import answers, queries
-from .access import ANYBODY, Asking, only
+from .access import ANYBODY, OPERATORS, Asking
 from .bodies import ClearBody, LockerBody, LockerId, RowId
 from .refusals import refusals
 
 
-def router(host: HostService) -> APIRouter:
+def routers(host: HostService) -> list[APIRouter]:
     """For operators, but for ``/points``, which tells everybody where parcels can go."""
-    made = APIRouter()
-    operators = [only(Role.OPERATOR)]
-    made.include_router(_lockers(host.fleet), dependencies=operators, responses=refusals(401, 403))
-    made.include_router(
-        _history(host.fleet, host.condition), dependencies=operators, responses=refusals(401, 403, 404, 422)
-    )
-    made.include_router(
-        _fleet(host.overview, host.alarms), dependencies=operators, responses=refusals(401, 403, 422)
-    )
+    return [
+        _lockers(host.fleet),
+        _history(host.fleet, host.condition),
+        _fleet(host.overview, host.alarms),
+        _points(host.overview),
+    ]
 
-    @made.get("/points", tags=["lockers"], dependencies=[ANYBODY], responses=refusals(401, 422))
+
+def _points(overview: Overview) -> APIRouter:
+    router = APIRouter(tags=["lockers"], dependencies=[ANYBODY], responses=refusals(401, 422))
+
+    @router.get("/points")
     def list_points(wanted: Annotated[queries.PointsQuery, Query()]) -> list[answers.Point]:
         """Where parcels can go: place, whether it is connected, and free compartments by size."""
-        return [answers.Point.model_validate(one) for one in host.overview.points(wanted.find, wanted.page)]
+        return [answers.Point.model_validate(one) for one in overview.points(wanted.find, wanted.page)]
 
-    return made
+    return router
 
 
 def _lockers(fleet: Fleet) -> APIRouter:
-    router = APIRouter(prefix="/lockers", tags=["lockers"])
+    router = APIRouter(
+        prefix="/lockers", tags=["lockers"], dependencies=[OPERATORS], responses=refusals(401, 403)
+    )
 
     @router.post(
         "",
@@ -88,7 +90,9 @@ def _lockers(fleet: Fleet) -> APIRouter:
 
 def _history(fleet: Fleet, condition: Condition) -> APIRouter:
     """What a locker has told."""
-    router = APIRouter(prefix="/lockers", tags=["lockers"])
+    router = APIRouter(
+        prefix="/lockers", tags=["lockers"], dependencies=[OPERATORS], responses=refusals(401, 403, 404, 422)
+    )
 
     @router.get("/{locker}/compartments")
     def list_compartments(locker: LockerId) -> list[answers.Compartment]:
@@ -119,7 +123,7 @@ def _history(fleet: Fleet, condition: Condition) -> APIRouter:
 
 
 def _fleet(overview: Overview, alarms: Alarms) -> APIRouter:
-    router = APIRouter(tags=["fleet"])
+    router = APIRouter(tags=["fleet"], dependencies=[OPERATORS], responses=refusals(401, 403, 422))
 
     @router.get("/fleet")
     def list_fleet(wanted: Annotated[queries.FleetQuery, Query()]) -> answers.FleetPage:

@@ -1,7 +1,7 @@
 """Routes by which operators order lockers about, make codes and read the trail of both."""
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, status
 from locker.core import events
@@ -16,7 +16,7 @@ from ..people import audit
 from ..people.roles import HOLDER_ROLES, Role
 from ..service import HostService
 from . import answers, bodies, queries
-from .access import ANYBODY, Asking, Forbidden, only, own_parcel
+from .access import ANYBODY, OPERATORS, Asking, Forbidden, only, own_parcel
 from .bodies import LockerId, RowId
 from .refusals import refusals
 
@@ -26,16 +26,24 @@ _ACCEPTED = status.HTTP_202_ACCEPTED
 _TOO_LONG = refusals(413)
 
 
-def router(host: HostService) -> APIRouter:
+def routers(host: HostService) -> list[APIRouter]:
     """Operators' orders and their trail, and codes for whoever may have them."""
-    made = APIRouter(prefix="/lockers", responses=refusals(401, 403, 422))
-    orders, kick, operators = host.orders, host.kick, [only(Role.OPERATOR)]
-    for router in (_at_doors(orders, kick), _whole_lockers(orders, kick), _revocations(orders, kick)):
-        made.include_router(router, tags=["orders"], dependencies=operators, responses=refusals(404, 409))
-    made.include_router(_trail(host), tags=["orders"], dependencies=operators)
-    made.include_router(_standing(host.passes, kick), tags=["codes"], dependencies=operators)
-    made.include_router(_codes(host.passes, host.parcels), tags=["codes"], responses=refusals(404, 409))
-    return made
+    orders, kick = host.orders, host.kick
+    return [
+        _at_doors(orders, kick),
+        _whole_lockers(orders, kick),
+        _revocations(orders, kick),
+        _trail(host),
+        _standing(host.passes, kick),
+        _codes(host.passes, host.parcels),
+    ]
+
+
+def _at_lockers(tag: str, *refused: int, asked_by: Any = OPERATORS) -> APIRouter:
+    """An empty router; ``refused``: statuses that each of its routes may answer beside the usual ones."""
+    return APIRouter(
+        prefix="/lockers", tags=[tag], dependencies=[asked_by], responses=refusals(401, 403, 422, *refused)
+    )
 
 
 def _carry_out(orders: Orders, kick: Callable[[], None], locker: str, command: str) -> answers.Order:
@@ -44,7 +52,7 @@ def _carry_out(orders: Orders, kick: Callable[[], None], locker: str, command: s
 
 
 def _at_doors(orders: Orders, kick: Callable[[], None]) -> APIRouter:
-    router = APIRouter()
+    router = _at_lockers("orders", 404, 409)
 
     @router.post("/{locker}/open", status_code=_ACCEPTED, responses=_TOO_LONG)
     def open_door(locker: LockerId, body: bodies.DoorOrder, account: Asking) -> answers.Order:
@@ -71,7 +79,7 @@ def _at_doors(orders: Orders, kick: Callable[[], None]) -> APIRouter:
 
 
 def _whole_lockers(orders: Orders, kick: Callable[[], None]) -> APIRouter:
-    router = APIRouter()
+    router = _at_lockers("orders", 404, 409)
 
     @router.post("/{locker}/configure", status_code=_ACCEPTED, responses=_TOO_LONG)
     def configure_locker(locker: LockerId, body: bodies.ConfigureOrder, account: Asking) -> answers.Order:
@@ -102,7 +110,7 @@ def _whole_lockers(orders: Orders, kick: Callable[[], None]) -> APIRouter:
 
 
 def _revocations(orders: Orders, kick: Callable[[], None]) -> APIRouter:
-    router = APIRouter()
+    router = _at_lockers("orders", 404, 409)
 
     @router.post("/{locker}/revoke-token", status_code=_ACCEPTED, responses=_TOO_LONG)
     def revoke_token(locker: LockerId, body: bodies.RevokeTokenBody, account: Asking) -> answers.Order:
@@ -120,7 +128,7 @@ def _revocations(orders: Orders, kick: Callable[[], None]) -> APIRouter:
 
 
 def _trail(host: HostService) -> APIRouter:
-    router = APIRouter()
+    router = _at_lockers("orders")
 
     @router.get("/{locker}/commands/{command}", responses=refusals(404))
     def read_command(
@@ -151,7 +159,7 @@ def _trail(host: HostService) -> APIRouter:
 
 
 def _standing(passes: Passes, kick: Callable[[], None]) -> APIRouter:
-    router = APIRouter()
+    router = _at_lockers("codes")
 
     @router.post(
         "/{locker}/standing-codes", status_code=status.HTTP_201_CREATED, responses=refusals(404, 409, 413)
@@ -181,9 +189,9 @@ def _standing(passes: Passes, kick: Callable[[], None]) -> APIRouter:
 
 
 def _codes(passes: Passes, parcels: Parcels) -> APIRouter:
-    router = APIRouter()
+    router = _at_lockers("codes", 404, 409, asked_by=ANYBODY)
 
-    @router.get("/{locker}/courier-code", dependencies=[ANYBODY])
+    @router.get("/{locker}/courier-code")
     def read_courier_code(
         locker: LockerId, account: Asking, wanted: Annotated[queries.CourierCodeQuery, Query()]
     ) -> answers.WindowCode:
@@ -202,7 +210,7 @@ def _codes(passes: Passes, parcels: Parcels) -> APIRouter:
         )
         return answers.WindowCode.model_validate(found)
 
-    @router.get("/{locker}/console-code", dependencies=[only(Role.OPERATOR)])
+    @router.get("/{locker}/console-code", dependencies=[OPERATORS])
     def read_console_code(
         locker: LockerId, account: Asking, wanted: Annotated[queries.ConsoleCodeQuery, Query()]
     ) -> answers.ConsoleCode:

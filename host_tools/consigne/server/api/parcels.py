@@ -15,17 +15,15 @@ from .refusals import refusals
 _SENDERS = only(Role.OPERATOR, Role.CARRIER, Role.MERCHANT)  # who knows the customer, and may see codes
 
 
-def router(host: HostService) -> APIRouter:
+def routers(host: HostService) -> list[APIRouter]:
     """Everything about parcels; whatever is to be sent is sent at once."""
-    made = APIRouter(tags=["parcels"])
-    refused = refusals(401, 403, 404, 409, 422)
-    made.include_router(_of_senders(host), dependencies=[_SENDERS], responses=refused)
-    made.include_router(_of_anybody(host), dependencies=[ANYBODY], responses=refusals(401, 404, 422))
-    return made
+    return [_of_senders(host), _of_anybody(host)]
 
 
 def _of_senders(host: HostService) -> APIRouter:
-    router, parcels = APIRouter(prefix="/parcels"), host.parcels
+    refused = refusals(401, 403, 404, 409, 422)
+    router = APIRouter(prefix="/parcels", tags=["parcels"], dependencies=[_SENDERS], responses=refused)
+    parcels = host.parcels
 
     @router.post("", status_code=status.HTTP_201_CREATED, responses=refusals(413))
     def announce_parcel(body: ParcelBody, account: Asking) -> answers.Parcel:
@@ -59,7 +57,9 @@ def _of_senders(host: HostService) -> APIRouter:
 
 
 def _of_anybody(host: HostService) -> APIRouter:
-    router, parcels = APIRouter(prefix="/parcels"), host.parcels
+    refused = refusals(401, 404, 422)
+    router = APIRouter(prefix="/parcels", tags=["parcels"], dependencies=[ANYBODY], responses=refused)
+    parcels = host.parcels
 
     @router.get("")
     def list_parcels(
