@@ -1,9 +1,10 @@
 """Routes by which operators order lockers about, make codes and read the trail of both."""
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, status
+from fastapi.params import Depends
 from locker.core import events
 
 from consigne.protocol.messages import COMMAND_ID_CHARACTERS_MAX
@@ -39,7 +40,7 @@ def routers(host: HostService) -> list[APIRouter]:
     ]
 
 
-def _at_lockers(tag: str, *refused: int, asked_by: Any = OPERATORS) -> APIRouter:
+def _at_lockers(tag: str, *refused: int, asked_by: Depends = OPERATORS) -> APIRouter:
     """An empty router; ``refused``: statuses that each of its routes may answer beside the usual ones."""
     return APIRouter(
         prefix="/lockers", tags=[tag], dependencies=[asked_by], responses=refusals(401, 403, 422, *refused)
