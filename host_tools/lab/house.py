@@ -97,7 +97,7 @@ def names(tree: ast.AST, within: list[str]) -> Iterator[tuple[str, int]]:
     """
     if isinstance(tree, ast.If) and isinstance(tree.test, ast.Name) and tree.test.id == "TYPE_CHECKING":
         return
-    for node in ast.iter_child_nodes(tree):
+    for node in _statements(tree):
         yield from names(node, within)
         if isinstance(node, ast.Import):
             yield from ((_beside(alias.name, within), node.lineno) for alias in node.names)
@@ -105,6 +105,14 @@ def names(tree: ast.AST, within: list[str]) -> Iterator[tuple[str, int]]:
             above = within[: len(within) - node.level + 1] if node.level else []
             base = ".".join([*above, *([node.module] if node.module else [])])
             yield from ((f"{base}.{alias.name}", node.lineno) for alias in node.names)
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """What a node holds that may be or hold an import: no expression does."""
+    for field in ("body", "handlers", "orelse", "finalbody", "cases"):
+        inner = getattr(node, field, None)
+        if isinstance(inner, list):
+            yield from inner
 
 
 def _beside(name: str, within: list[str]) -> str:

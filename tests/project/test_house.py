@@ -25,12 +25,18 @@ def _canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def test_imports_run_down_only() -> None:
-    assert [str(edge) for edge in house.upwards(house.imports())] == []
+@pytest.fixture(scope="module")
+def edges() -> list[Import]:
+    """Every import of the host and of the firmware."""
+    return house.imports()
 
 
-def test_no_modules_import_one_another_in_a_circle() -> None:
-    assert house.circles(house.imports()) == []
+def test_imports_run_down_only(edges: list[Import]) -> None:
+    assert [str(edge) for edge in house.upwards(edges)] == []
+
+
+def test_no_modules_import_one_another_in_a_circle(edges: list[Import]) -> None:
+    assert house.circles(edges) == []
 
 
 def test_every_package_of_the_order_exists_and_every_module_is_in_one() -> None:
@@ -54,9 +60,9 @@ def test_every_package_of_the_order_exists_and_every_module_is_in_one() -> None:
         ("consigne.device.push", "lab.attack"),
     ],
 )
-def test_an_import_against_the_order_is_seen(importer: str, imported: str) -> None:
+def test_an_import_against_the_order_is_seen(edges: list[Import], importer: str, imported: str) -> None:
     wrong = Import(importer, imported, 1)
-    assert house.upwards([*house.imports(), wrong]) == [wrong]
+    assert house.upwards([*edges, wrong]) == [wrong]
 
 
 def test_a_circle_is_seen_however_long_it_is() -> None:

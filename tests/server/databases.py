@@ -30,6 +30,7 @@ class Databases:
         self.backend = backend
         self._cluster = cluster
         self._used = None
+        self._migrated = None
 
     @contextmanager
     def url(self):
@@ -46,26 +47,43 @@ class Databases:
     def opened(self, *lockers):
         """A migrated database that holds these lockers and nothing else."""
         with ExitStack() as stack:
-            url = self._emptied() if self.backend == "postgresql" else stack.enter_context(self.url())
+            if self.backend == "postgresql":
+                url = self._emptied()
+            else:
+                url = stack.enter_context(self.url())
+                Path(url.removeprefix("sqlite:///")).write_bytes(self._new_file())
             database = Database(url)
             stack.callback(database.close)
             register(database, lockers or ("L1",))
             yield database
 
+    def _new_file(self):
+        """SQLite's file of a database that is migrated and empty: to migrate takes longer than most tests."""
+        if self._migrated is None:
+            with self.url() as url:
+                Database(url).close()
+                self._migrated = Path(url.removeprefix("sqlite:///")).read_bytes()
+        return self._migrated
+
     def _emptied(self):
         """One PostgreSQL database is used again and again: to make one takes longer than most tests."""
         if self._used is None:
-            self._used = self._cluster.url(self._cluster.new_database())
-        database = Database(self._used)
-        with database.write() as connection:
+            self._used = Database(self._cluster.url(self._cluster.new_database()))
+        with self._used.write() as connection:
             names = ", ".join(models.metadata.tables)
             connection.exec_driver_sql(f"TRUNCATE {names} RESTART IDENTITY CASCADE")
-        database.close()
-        return self._used
+        return self._used.engine.url.render_as_string(hide_password=False)
+
+    def close(self):
+        """Let go of what the next database would have used again."""
+        if self._used is not None:
+            self._used.close()
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
 def databases(request):
     """``Databases`` of each kind in turn."""
     cluster = request.getfixturevalue("postgres") if request.param == "postgresql" else None
-    return Databases(request.param, cluster)
+    kind = Databases(request.param, cluster)
+    yield kind
+    kind.close()

@@ -26,7 +26,9 @@ def database(request):
 def on_postgres(postgres):
     from databases import Databases
 
-    return Databases("postgresql", postgres)
+    kind = Databases("postgresql", postgres)
+    yield kind
+    kind.close()
 
 
 def sent_grants(database):
