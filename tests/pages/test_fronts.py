@@ -15,7 +15,8 @@ from person import LOOK_MS
 from playwright.sync_api import BrowserContext, Page, expect
 
 FILES = sorted((hardware_dir() / "cabinets").glob("*.toml"))
-WINDOWS = {"window": (1280, 800), "phone": (390, 844)}
+NAMES = [*(file.stem for file in FILES), "two"]
+WINDOW, PHONE = (1280, 800), (390, 844)
 
 # Of all that can be pressed: what is not hit in its middle once it was scrolled to, and what is too low.
 COVERED = """(finger) => {
@@ -66,7 +67,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         process.terminate()
 
 
-def shown(profile: BrowserContext, address: str, size: tuple[int, int] = (1280, 800)) -> Page:
+def shown(profile: BrowserContext, address: str, size: tuple[int, int] = WINDOW) -> Page:
     page = profile.new_page()
     page.set_viewport_size({"width": size[0], "height": size[1]})
     page.set_default_timeout(LOOK_MS)
@@ -75,12 +76,8 @@ def shown(profile: BrowserContext, address: str, size: tuple[int, int] = (1280, 
     return page
 
 
-@pytest.mark.parametrize("window", WINDOWS)
-@pytest.mark.parametrize("name", [file.stem for file in FILES] + ["two"])
-def test_nothing_of_a_shipped_cabinet_covers_another_and_all_can_be_touched(
-    pages: str, profile: BrowserContext, name: str, window: str
-) -> None:
-    page = shown(profile, pages + name, WINDOWS[window])
+def look_all_over(page: Page) -> None:
+    """Nothing covers another, all can be touched."""
     doors = page.evaluate(DOORS)
     overlaps = [
         (one[0], two[0]) for at, one in enumerate(doors) for two in doors[:at]
@@ -89,14 +86,23 @@ def test_nothing_of_a_shipped_cabinet_covers_another_and_all_can_be_touched(
     assert overlaps == []
     assert page.evaluate(COVERED, FINGER_PX) == []
     assert page.evaluate(OVERFLOW) <= 0, "the page itself is never wider than its window"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_all_of_a_shipped_cabinet_can_be_touched_on_a_phone(
+    pages: str, profile: BrowserContext, name: str
+) -> None:
+    page = shown(profile, pages + name, PHONE)
+    look_all_over(page)
     page.close()
 
 
-@pytest.mark.parametrize("name", [*(file.stem for file in FILES), "two"])
-def test_an_open_door_hides_nothing_beside_the_cabinet_and_is_shut_with_a_finger(
+@pytest.mark.parametrize("name", NAMES)
+def test_all_can_be_touched_in_a_window_and_an_open_door_hides_nothing_beside_and_is_shut_with_a_finger(
     pages: str, profile: BrowserContext, name: str
 ) -> None:
     page = shown(profile, pages + name)
+    look_all_over(page)
     page.emulate_media(reduced_motion="reduce")
     door = page.locator(".bay.hinge-right, .bay").last
     label = door.get_attribute("data-door")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from consigne.server.storage import models
 from consigne.server.storage.database import Database
-from host_kit import register
+from host_kit import new_file, register
 from lab.bench.postgres import Postgres
 
 # A test's database need not outlive a power cut; what outlives a kill does not depend on these.
@@ -30,7 +30,6 @@ class Databases:
         self.backend = backend
         self._cluster = cluster
         self._used = None
-        self._migrated = None
 
     @contextmanager
     def url(self):
@@ -51,19 +50,11 @@ class Databases:
                 url = self._emptied()
             else:
                 url = stack.enter_context(self.url())
-                Path(url.removeprefix("sqlite:///")).write_bytes(self._new_file())
+                Path(url.removeprefix("sqlite:///")).write_bytes(new_file())
             database = Database(url)
             stack.callback(database.close)
             register(database, lockers or ("L1",))
             yield database
-
-    def _new_file(self):
-        """SQLite's file of a database that is migrated and empty: to migrate takes longer than most tests."""
-        if self._migrated is None:
-            with self.url() as url:
-                Database(url).close()
-                self._migrated = Path(url.removeprefix("sqlite:///")).read_bytes()
-        return self._migrated
 
     def _emptied(self):
         """One PostgreSQL database is used again and again: to make one takes longer than most tests."""

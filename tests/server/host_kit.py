@@ -1,7 +1,10 @@
 """What the tests of the host share: a database on a real file, registered lockers, messages."""
 
 import hashlib
+import tempfile
 from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
 
 from consigne.protocol import messages
 from consigne.protocol.events import parse_events
@@ -26,8 +29,19 @@ def register(database, lockers):
         fleet.register(locker, device_key(locker), doors=DOORS)
 
 
+@cache
+def new_file():
+    """SQLite's file of a database that is migrated and empty: to migrate one takes longer than most tests."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "host.db"
+        Database(f"sqlite:///{path}").close()
+        return path.read_bytes()
+
+
 @contextmanager
 def database_at(path, *lockers):
+    if not path.exists():
+        path.write_bytes(new_file())
     database = Database(f"sqlite:///{path}")
     register(database, lockers or ("L1",))
     try:

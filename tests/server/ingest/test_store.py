@@ -323,8 +323,9 @@ def test_a_database_that_cannot_keep_its_promise_is_refused():
 
 def test_the_file_with_the_device_keys_is_private_and_no_key_is_printed(tmp_path, caplog):
     path = tmp_path / "host.db"
+    Database(f"sqlite:///{path}").close()
+    assert path.stat().st_mode & 0o077 == 0
     with database_at(path) as database:
-        assert path.stat().st_mode & 0o077 == 0
         key = device_key("L1")
         with database.read() as connection:
             row = connection.exec_driver_sql("SELECT device_key FROM lockers").one()
