@@ -13,7 +13,6 @@ import time
 
 import _link
 import _ops
-import uctypes
 
 _BLOCK_BYTES = 4096
 _NO_MEMORY = -12  # LFS_ERR_NOMEM, ENOMEM
@@ -21,33 +20,33 @@ _WAIT_US = 400  # for the signal, which is raised at the next jump: there is non
 
 
 class Disk:
-    """``flash_at``: where the chip's flash is mapped into memory; what is written shows there.
+    """``content``: the partition where the chip's flash is mapped into memory; what is written shows there.
 
-    Read from there, without asking the simulation: littlefs reads 32 bytes at a time, and did so 100,000 times
-    while a locker was made with mpremote.
+    Read from there, without asking the simulation: littlefs reads 32 bytes at a time, and did so 100,000
+    times while a locker was made with mpremote.
     """
 
-    def __init__(self, partition, flash_at):
+    def __init__(self, partition, content):
         self._partition = partition
-        _, _, address, size, _, _ = partition.info()
-        self._bytes = memoryview(uctypes.bytearray_at(flash_at + address, size))
+        self._content = content
 
     # No jump outside of ``try``: interrupts are raised at jumps, and the next jump is in littlefs's caller.
 
     def readblocks(self, block_num, buf, offset=0):
         try:
-            return self._read(block_num, buf, offset)
+            self._read(block_num, buf, offset)
         except KeyboardInterrupt:
-            return _whole(self._read, (block_num, buf, offset))
+            _whole(self._read, (block_num, buf, offset))
         except MemoryError:
             return _NO_MEMORY
+        return 0
 
     def _read(self, block_num, buf, offset):
         start = block_num * _BLOCK_BYTES + offset
         end = start + len(buf)
-        if end > len(self._bytes):
-            return self._partition.readblocks(block_num, buf, offset)  # which refuses it
-        buf[:] = self._bytes[start:end]
+        if end > len(self._content):
+            self._partition.readblocks(block_num, buf, offset)  # which refuses it
+        buf[:] = self._content[start:end]
 
     def writeblocks(self, block_num, buf, offset=None):
         try:

@@ -36,7 +36,8 @@ def mount(flash_at):
         vfs.umount(place)
     found = esp32.Partition.find(esp32.Partition.TYPE_DATA, label="vfs")
     if found:
-        disk = Disk(found[0], flash_at)
+        _, _, address, size, _, _ = found[0].info()
+        disk = Disk(found[0], memoryview(uctypes.bytearray_at(flash_at + address, size)))
         try:
             vfs.mount(disk, "/")
         except OSError:
