@@ -14,9 +14,9 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
-import apprise
 from locker.core.timekeeping import DAY_S
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
@@ -28,6 +28,9 @@ from ..storage.lookup import row_of
 from ..storage.models import parcels
 from . import texts
 from .notices import Due, Outbox
+
+if TYPE_CHECKING:
+    import apprise
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +57,16 @@ _theirs.setLevel(logging.WARNING)  # below that it prints addresses and texts
 _theirs.propagate = False  # the complaints below say what matters
 _theirs.addHandler(_heard)
 logging.getLogger("urllib3").setLevel(logging.WARNING)  # its paths may hold an address
+
+
+def _sender(url: str) -> "apprise.NotifyBase | None":
+    """What sends to this URL; None for a URL of no service that Apprise knows.
+
+    Imported here: it takes a fifth of the start of `consigne sim`, and most hosts tell nobody.
+    """
+    import apprise
+
+    return apprise.Apprise.instantiate(url)
 
 
 @dataclass(frozen=True)
@@ -85,7 +98,7 @@ class Channels:
         if not isinstance(urls, dict) or not urls:
             raise ValueError(f"{path} has no [channels]")
         for name, url in urls.items():
-            if not isinstance(url, str) or apprise.Apprise.instantiate(_filled(url, "a@example.org")) is None:
+            if not isinstance(url, str) or _sender(_filled(url, "a@example.org")) is None:
                 raise ValueError(f"{path}: the URL of channel {name!r} is not one that Apprise understands")
         texts_ = told.get("texts", {})
         if not isinstance(texts_, dict):
@@ -178,7 +191,7 @@ class Notifier:
         if url is None:
             raise Never(f"there is no channel {channel!r} in the operator's file")
         url = _filled(url, to)
-        sender = apprise.Apprise.instantiate(url)
+        sender = _sender(url)
         if sender is None:
             raise Never(f"channel {channel!r} cannot take such an address")
         _heard.last.text = ""
