@@ -133,7 +133,7 @@ def test_the_bench_counts_what_these_tests_see(monkeypatch: pytest.MonkeyPatch) 
 )
 def test_a_command_waits_for_nothing_that_it_does_not_use(module: str, loads: list[str]) -> None:
     """Seconds on a small laptop, at each start: a database, other commands, pages, ways to tell customers."""
-    heavy = {"sqlalchemy", "consigne.device.board", "nicegui", "apprise"}
+    heavy = {"sqlalchemy", "psycopg", "consigne.device.board", "nicegui", "apprise"}
     look = f"import sys, {module}; print(*sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", look], capture_output=True, check=True)
     assert done.stdout.decode().split() == loads
