@@ -257,7 +257,7 @@ def test_a_board_both_of_whose_slots_are_bad_says_what_to_do(tmp_path, locker, k
 def test_a_board_whose_memory_is_too_small_says_so_in_a_sentence_and_stays_what_it_was(tmp_path, locker):
     sim, flash_of = locker
     before = flash_of(OFFICIAL)
-    with kit.board_with(before, tmp_path, sim, psram=Psram(), heap_kb=340) as board:
+    with kit.board_with(before, tmp_path, sim, psram=Psram(), heap_kb=360) as board:
         told = sentence(board, "not serving")
         assert "too little memory for the application; take one with PSRAM" in told
         assert "Traceback" not in "".join(board.output())

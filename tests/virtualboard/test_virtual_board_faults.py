@@ -8,10 +8,12 @@ import time
 from types import SimpleNamespace
 
 import pytest
+from consigne.firmware import layout
 from consigne.sim.board.flash import HALF_ERASED, TORN
 from consigne.sim.clock import VirtualClock
 from consigne.sim.shim import _ops
 from consigne.sim.virtualboard import ground, image, slip
+from consigne.sim.virtualboard.flash import Region
 from consigne.sim.virtualboard.line import LOOK_US, Line
 from consigne.sim.virtualboard.loader import SYNC
 from virtual_kit import PATIENCE_S, Port, board_at, esptool, eventually, let_pass, mpremote, tool
@@ -141,65 +143,59 @@ class Interrupted:
             raise KeyboardInterrupt
         return len(self.done)
 
-    writeblocks = ioctl = _operation
-
-    def readblocks(self, *arguments):
-        raise OSError(-260, "ESP_ERR_INVALID_SIZE")
+    readblocks = writeblocks = ioctl = _operation
 
 
-class InterruptedFlash(bytes):
-    """Memory that is read, and the first time interrupted before that."""
-
-    reads = 0
-
-    def __getitem__(self, part):
-        self.reads += 1
-        if self.reads == 1:
-            raise KeyboardInterrupt
-        return super().__getitem__(part)
-
-
-@pytest.fixture
-def posted(monkeypatch):
-    """What a program on the board told the simulation."""
-    told = []
-    monkeypatch.setitem(sys.modules, "_link", SimpleNamespace(post=lambda *what: told.append(what)))
+@pytest.mark.parametrize("operation", ["readblocks", "writeblocks", "ioctl"])
+def test_littlefs_never_hears_of_ctrl_c_and_the_program_does_later(monkeypatch, operation):
+    """It comes where a board has C; littlefs, left in the middle of it, wrote over what it had not read."""
+    posted = []
+    monkeypatch.setitem(sys.modules, "_link", SimpleNamespace(post=lambda *what: posted.append(what)))
     monkeypatch.setitem(sys.modules, "_ops", _ops)
     monkeypatch.setattr(time, "sleep_us", lambda us: None, raising=False)
-    return told
-
-
-def disk_on(content):
-    return runpy.run_path(str(ground.ONBOARD / "disk.py"))["Disk"](Interrupted(), content)
-
-
-@pytest.mark.parametrize("operation", ["writeblocks", "ioctl"])
-def test_littlefs_never_hears_of_ctrl_c_and_the_program_does_later(posted, operation):
-    """It comes where a board has C; littlefs, left in the middle of it, wrote over what it had not read."""
-    disk = disk_on(b"")
+    disk = runpy.run_path(str(ground.ONBOARD / "disk.py"))["Disk"](Interrupted())
     assert getattr(disk, operation)(7, b"bytes") == 2 and posted == [(_ops.CONSOLE_AGAIN, 0)]
     assert getattr(disk, operation)(8, b"bytes") == 3 and len(posted) == 1
 
 
-def test_littlefs_reads_whole_what_ctrl_c_interrupted_and_nothing_behind_its_partition(posted):
-    disk, buf = disk_on(InterruptedFlash(bytes(range(256)) * 32)), bytearray(4)
-    assert disk.readblocks(1, buf, 7) == 0 and buf == bytes((7, 8, 9, 10))
-    assert posted == [(_ops.CONSOLE_AGAIN, 0)]
-    assert disk.readblocks(1, buf, 4092) == 0 and len(posted) == 1
-    with pytest.raises(OSError, match="INVALID_SIZE"):
-        disk.readblocks(1, buf, 4093)
+class Disturbed(Region):
+    """The partition of the files; ``happens`` is called at the read that ``left`` counts down to."""
+
+    left = 0
+
+    def readblocks(self, block, buf, offset=0):
+        self.left -= 1
+        if self.left == 0:
+            self.happens()
+        super().readblocks(block, buf, offset)
+
+
+def disturb(board, number, later_us):
+    """Ctrl-C comes while a block is read, the ``number``-th from now, or a moment of board time later."""
+
+    def happens():
+        if later_us:
+            board.clock.call_in(later_us, board.serial.line.on_bytes, b"\x03")
+        else:
+            board.serial.line.on_bytes(b"\x03")
+
+    def act():
+        disturbed = Disturbed(board.flash, layout.partition("vfs"))
+        disturbed.left, disturbed.happens = number, happens
+        board.board.flash["vfs"] = disturbed
+
+    board.call(act)
 
 
 def test_ctrl_c_stops_a_program_that_reads_files_without_end_and_harms_none(tmp_path):
     with board_at(tmp_path) as board, Port(board) as port:
         run = raw_prompt(port)
         run(b"import os\nfor n in range(8):\n with open('keep%d' % n, 'w') as f: f.write(400 * 'kept')")
-        port_hears = board.serial.line.on_bytes
-        for number in range(30):
+        for number in range(12):
             look = b"os.stat('keep%d'); open('keep%d').read()" % (number % 8, 7 - number % 8)
-            port.write(b"print(1)\nwhile True:\n %s\n\x04" % look)
+            port.write(b"print(1)\nwhile True:\n %s\n sum(range(200))\n\x04" % look)
             port.until(b"OK1\r\n")
-            board.call(lambda late_us=97 * number: board.clock.call_in(late_us, port_hears, b"\x03"))
+            disturb(board, 1 + 5 * number, 130 * (number % 4))
             assert b"KeyboardInterrupt" in port.until(b"\x04>")
             run(b"open('new', 'w').close()")
         kept = run(b"print(sum(open('keep%d' % n).read() == 400 * 'kept' for n in range(8)))")

@@ -7,7 +7,7 @@ from consigne.sim.virtualboard import image
 from consigne.sim.virtualboard.board import VirtualBoard
 from consigne.sim.virtualboard.loader import SYNC
 from esptool.reset import ClassicReset, HardReset
-from virtual_kit import PATIENCE_S, Port, board_at, esptool, eventually, mpremote
+from virtual_kit import PATIENCE_S, Port, board_at, esptool, eventually, let_pass, mpremote
 
 
 def test_esptool_finds_the_chip_its_flash_and_its_address(tmp_path):
@@ -34,6 +34,20 @@ def test_a_port_opened_again_before_the_board_could_look_was_closed_all_the_same
 
             with board.call(pass_on):
                 board.wait_for(lambda: not board.in_loader, 10)
+
+
+def test_a_program_that_looks_at_the_port_of_another_does_not_reset_the_chip(tmp_path):
+    """As ``stty`` does, or a second esptool that finds it locked."""
+    with board_at(tmp_path) as board:
+        board.enter_loader()
+        with serial.Serial(board.port) as first:
+            first.write(SYNC)
+            board.wait_for(lambda: board.in_loader, PATIENCE_S)
+            serial.Serial(board.port).close()
+            board.call(lambda: serial.Serial(board.port).close())
+            let_pass(board, 0.1)
+            assert board.in_loader
+        board.wait_for(lambda: not board.in_loader, 10)
 
 
 def test_a_release_is_written_over_a_blank_chip_verified_and_started(tmp_path):

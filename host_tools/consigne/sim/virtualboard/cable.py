@@ -19,6 +19,7 @@ from inotify_simple import INotify, flags
 from ..clock import Clock, Timer
 
 CHUNK_BYTES = 4096
+_CLOSED = flags.CLOSE_WRITE | flags.CLOSE_NOWRITE
 USB_AWAY_US = 200_000  # from the end of one USB device to the next one's port
 
 
@@ -53,9 +54,10 @@ class Cable:
         self._link = link
         self._master = -1
         self._poller = select.epoll()
-        self._closings = INotify()
-        self._poller.register(self._closings, select.EPOLLIN)
-        self._watched = -1
+        self._notices = INotify()
+        self._poller.register(self._notices, select.EPOLLIN)
+        self._watched: int | None = None
+        self._openers = 0
         self._watch: select.poll | None = None
         self.path = ""
         self.on_closed: Callable[[], None] = lambda: None
@@ -81,7 +83,8 @@ class Cable:
         self.path = os.ttyname(slave)
         os.close(slave)
         os.set_blocking(self._master, False)
-        self._watched = self._closings.add_watch(self.path, flags.CLOSE_WRITE | flags.CLOSE_NOWRITE)
+        self._watched = self._notices.add_watch(self.path, flags.OPEN | _CLOSED)
+        self._openers = 0
         self._watch = select.poll()
         self._watch.register(self._master, 0)  # POLLHUP comes unasked
         # Edge-triggered: level-triggered, POLLHUP would wake this thread all the time while no program has
@@ -98,8 +101,9 @@ class Cable:
         if not self.plugged:
             return
         self._poller.unregister(self._master)
-        self._closings.rm_watch(self._watched)
-        self._watched = -1  # a program may still close the terminal that is no more
+        assert self._watched is not None
+        self._notices.rm_watch(self._watched)
+        self._watched = None  # a program may still close the terminal that is no more
         os.close(self._master)
         self._master = -1
         self._watch = None
@@ -109,12 +113,19 @@ class Cable:
     def close(self) -> None:
         self.pull()
         self._poller.close()
-        self._closings.close()
+        self._notices.close()
 
     def turn(self) -> None:
-        """Check whether a program has closed the port; call it whenever ``fileno`` is readable."""
+        """Check whether the last program has closed the port; call it whenever ``fileno`` is readable."""
         self._poller.poll(0)
-        if any(event.wd == self._watched for event in self._closings.read(0)):
+        was_closed = False
+        for notice in self._notices.read(0):
+            if notice.wd != self._watched:
+                continue
+            self._openers += -1 if notice.mask & _CLOSED else 1
+            was_closed |= self._openers <= 0
+        if was_closed:
+            self._openers = int(self.listening())
             self.on_closed()
 
     def listening(self) -> bool:

@@ -14,39 +14,23 @@ import time
 import _link
 import _ops
 
-_BLOCK_BYTES = 4096
 _NO_MEMORY = -12  # LFS_ERR_NOMEM, ENOMEM
 _WAIT_US = 400  # for the signal, which is raised at the next jump: there is none before littlefs
 
 
 class Disk:
-    """``content``: the partition where the chip's flash is mapped into memory; what is written shows there.
-
-    Read from there, without asking the simulation: littlefs reads 32 bytes at a time, and did so 100,000
-    times while a locker was made with mpremote.
-    """
-
-    def __init__(self, partition, content):
+    def __init__(self, partition):
         self._partition = partition
-        self._content = content
 
     # No jump outside of ``try``: interrupts are raised at jumps, and the next jump is in littlefs's caller.
 
     def readblocks(self, block_num, buf, offset=0):
         try:
-            self._read(block_num, buf, offset)
+            return self._partition.readblocks(block_num, buf, offset)
         except KeyboardInterrupt:
-            _whole(self._read, (block_num, buf, offset))
+            return _whole(self._partition.readblocks, (block_num, buf, offset))
         except MemoryError:
             return _NO_MEMORY
-        return 0
-
-    def _read(self, block_num, buf, offset):
-        start = block_num * _BLOCK_BYTES + offset
-        end = start + len(buf)
-        if end > len(self._content):
-            self._partition.readblocks(block_num, buf, offset)  # which refuses it
-        buf[:] = self._content[start:end]
 
     def writeblocks(self, block_num, buf, offset=None):
         try:

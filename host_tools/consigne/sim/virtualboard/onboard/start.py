@@ -30,14 +30,13 @@ from program import CTRL_A, DONE, EXIT, Terminal, let_go, open_files, run_file  
 from rawprompt import raw_prompt  # noqa: E402
 
 
-def mount(flash_at):
+def mount():
     """As the port's frozen ``_boot.py`` and ``inisetup.py``: a file system is made where there is none."""
     for place in ("/.onboard", "/.shim", "/"):
         vfs.umount(place)
     found = esp32.Partition.find(esp32.Partition.TYPE_DATA, label="vfs")
     if found:
-        _, _, address, size, _, _ = found[0].info()
-        disk = Disk(found[0], memoryview(uctypes.bytearray_at(flash_at + address, size)))
+        disk = Disk(found[0])
         try:
             vfs.mount(disk, "/")
         except OSError:
@@ -78,7 +77,7 @@ build, calls = sys.argv[10:12]
 sys.argv.clear()
 standins.install(*settings, build, calls == "romfs", flash_at)
 sys.path[:] = ["", ".frozen", "/lib"]
-mount(flash_at)
+mount()
 port = Terminal(sys.modules["sys"].stdout.buffer.write, sys.modules["micropython"].kbd_intr)
 _link.post(_ops.SOFT_RESET, serve(port, was_raw, *settings))
 while True:
