@@ -121,7 +121,10 @@ def test_what_must_happen_at_once_is_not_ordered_from_a_locker_that_does_not_lis
             at_once("L1", 1)
     with pytest.raises(Conflict, match="not connected"):
         orders.reboot("L1")
-    assert orders.get("L1", orders.block("L1", 1)).answer == "waits until the locker is connected"
+    assert (
+        orders.get("L1", orders.block("L1", 1)).answer
+        == "waits to be sent: at once while the locker is connected"
+    )
     with pytest.raises(NotFound, match="no locker L9"):
         orders.block("L9", 1)
 

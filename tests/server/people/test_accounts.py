@@ -149,7 +149,8 @@ def test_everybody_learns_where_parcels_can_go(api):
 def test_without_a_key_nobody_is_let_in_and_a_wrong_one_is_nobodys(api):
     assert api(None, "GET", "/parcels").status_code == 401
     api.keys["thief"] = api.keys["carrier"][:-1] + "x"
-    assert api("thief", "GET", "/parcels").status_code == 401
+    refused = api("thief", "GET", "/parcels")
+    assert refused.status_code == 401 and "an old key, or one of another host" in refused.json()["detail"]
     browser = api(None, "GET", "/desk/locker/L1", cookie="made-up")
     assert browser.status_code == 401
 

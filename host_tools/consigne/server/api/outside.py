@@ -34,7 +34,7 @@ class BodyLimit:
             return
         length = Headers(scope=scope).get("content-length", "")
         most, told = (LOGIN_BYTES_MAX, LOGIN_TOO_LONG) if scope["path"] == LOGIN else (MAX_BYTES, TOO_LONG)
-        if scope["method"] == "POST" and length.isdecimal() and _is_more(length, most):
+        if length.isdecimal() and _is_more(length, most):
             await refused(Headers(scope=scope), 413, told)(scope, receive, send)
             return
         async with asyncio.timeout(None) as limit:

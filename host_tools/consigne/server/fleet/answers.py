@@ -34,7 +34,7 @@ def answer(state: str, result: str | None) -> str:
     if result is not None:
         return ANSWERS.get(result, result.replace("_", " "))
     return {
-        WAITING: "waits until the locker is connected",
+        WAITING: "waits to be sent: at once while the locker is connected",
         SENT: "sent, no answer yet",
         EXPIRED: "the locker did not answer in time",
     }.get(state, state)

@@ -205,7 +205,8 @@ class Ingest:
         except NO_ANSWER:
             self._inbox.put_back(taken)
             raise
-        self.counts.commit_s += time.monotonic() - began_s
+        if outcomes:  # a lost connection alone commits nothing
+            self.counts.commit_s += time.monotonic() - began_s
         for outcome in outcomes:
             self._answer(outcome)
 

@@ -102,6 +102,8 @@ class Gate:
             await _answer(send, 303, "log in first", (b"location", f"/login?next={back}".encode()))
         else:
             told = "send the header 'Authorization: Bearer <key>' with an API key of this host"
+            if "authorization" in headers:
+                told += "; what was sent is none: an old key, or one of another host"
             await _answer(send, 401, told, (b"www-authenticate", b"Bearer"))
 
 
