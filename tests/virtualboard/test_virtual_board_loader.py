@@ -36,6 +36,18 @@ def test_a_port_opened_again_before_the_board_could_look_was_closed_all_the_same
                 board.wait_for(lambda: not board.in_loader, 10)
 
 
+def test_two_programs_that_close_the_port_at_once_have_closed_it(tmp_path):
+    with board_at(tmp_path) as board:
+        board.enter_loader()
+        first = serial.Serial(board.port)
+        first.write(SYNC)
+        board.wait_for(lambda: board.in_loader, PATIENCE_S)
+        second = serial.Serial(board.port)
+        let_pass(board, 0.1)
+        board.call(lambda: (first.close(), second.close()))
+        board.wait_for(lambda: not board.in_loader, 10)
+
+
 def test_a_program_that_looks_at_the_port_of_another_does_not_reset_the_chip(tmp_path):
     """As ``stty`` does, or a second esptool that finds it locked."""
     with board_at(tmp_path) as board:

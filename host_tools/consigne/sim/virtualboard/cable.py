@@ -124,7 +124,8 @@ class Cable:
                 continue
             self._openers += -1 if notice.mask & _CLOSED else 1
             was_closed |= self._openers <= 0
-        if was_closed:
+        # Two closings in a row are one notice.
+        if was_closed or (self._openers and not self.listening()):
             self._openers = int(self.listening())
             self.on_closed()
 
