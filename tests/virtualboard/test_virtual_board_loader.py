@@ -20,46 +20,46 @@ def test_esptool_finds_the_chip_its_flash_and_its_address(tmp_path):
         assert mpremote(board, "eval", "1").strip() == "1"
 
 
-def test_a_port_opened_again_before_the_board_could_look_was_closed_all_the_same(tmp_path):
+@pytest.fixture
+def loading(tmp_path):
+    """A board in its loader, as on a terminal esptool has it, and the port that is open for that."""
+    with board_at(tmp_path) as board:
+        board.enter_loader()
+        with serial.Serial(board.port) as first:
+            first.write(SYNC)
+            board.wait_for(lambda: board.in_loader, PATIENCE_S)
+            yield board, first
+
+
+def test_a_port_opened_again_before_the_board_could_look_was_closed_all_the_same(loading):
     """As on a busy computer: both happen while the board's thread is at something else."""
-    with board_at(tmp_path) as board:
-        board.enter_loader()
-        with serial.Serial(board.port) as first:
-            first.write(SYNC)
-            board.wait_for(lambda: board.in_loader, PATIENCE_S)
+    board, first = loading
 
-            def pass_on():
-                first.close()
-                return serial.Serial(board.port)
+    def pass_on():
+        first.close()
+        return serial.Serial(board.port)
 
-            with board.call(pass_on):
-                board.wait_for(lambda: not board.in_loader, 10)
-
-
-def test_two_programs_that_close_the_port_at_once_have_closed_it(tmp_path):
-    with board_at(tmp_path) as board:
-        board.enter_loader()
-        first = serial.Serial(board.port)
-        first.write(SYNC)
-        board.wait_for(lambda: board.in_loader, PATIENCE_S)
-        second = serial.Serial(board.port)
-        let_pass(board, 0.1)
-        board.call(lambda: (first.close(), second.close()))
+    with board.call(pass_on):
         board.wait_for(lambda: not board.in_loader, 10)
 
 
-def test_a_program_that_looks_at_the_port_of_another_does_not_reset_the_chip(tmp_path):
+def test_two_programs_that_close_the_port_at_once_have_closed_it(loading):
+    board, first = loading
+    second = serial.Serial(board.port)
+    let_pass(board, 0.1)
+    board.call(lambda: (first.close(), second.close()))
+    board.wait_for(lambda: not board.in_loader, 10)
+
+
+def test_a_program_that_looks_at_the_port_of_another_does_not_reset_the_chip(loading):
     """As ``stty`` does, or a second esptool that finds it locked."""
-    with board_at(tmp_path) as board:
-        board.enter_loader()
-        with serial.Serial(board.port) as first:
-            first.write(SYNC)
-            board.wait_for(lambda: board.in_loader, PATIENCE_S)
-            serial.Serial(board.port).close()
-            board.call(lambda: serial.Serial(board.port).close())
-            let_pass(board, 0.1)
-            assert board.in_loader
-        board.wait_for(lambda: not board.in_loader, 10)
+    board, first = loading
+    serial.Serial(board.port).close()
+    board.call(lambda: serial.Serial(board.port).close())
+    let_pass(board, 0.1)
+    assert board.in_loader
+    first.close()
+    board.wait_for(lambda: not board.in_loader, 10)
 
 
 def test_a_release_is_written_over_a_blank_chip_verified_and_started(tmp_path):

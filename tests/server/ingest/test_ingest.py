@@ -78,6 +78,19 @@ def test_a_locker_that_tells_other_events_again_and_again_fills_no_log(database,
     assert told == ["L1 sent other events than before: [1] of journal 1"]
 
 
+def test_a_connection_that_was_lost_is_no_commit(database):
+    async def scene():
+        client = HostClient("127.0.0.1", 1, client_id="test")
+        ingest = Ingest(database, client)
+        await ingest.start()
+        client.lost()
+        await ingest.stop()
+        return ingest.counts
+
+    counts = asyncio.run(scene())
+    assert (counts.commits, counts.commit_s) == (0, 0.0)
+
+
 def test_a_full_inbox_drops_the_newest_and_keeps_what_could_not_be_committed():
     inbox = Inbox(messages_max=3, bytes_max=10)
     assert inbox.put(("a", b"1234", False)) and inbox.put(("b", b"123456", False))

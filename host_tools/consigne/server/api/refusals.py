@@ -52,8 +52,8 @@ _MEANINGS = {
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:  # as FastAPI's signature has it
     """The refusals that a route may answer, for ``responses=`` of a route or router.
 
-    As references: given the model, FastAPI would build it anew for each of some 300 answers, in a third of
-    the time that the application takes to be made.
+    As references: given the model, FastAPI builds it anew for each of some 300 answers, which took most of
+    the time in which the application is made.
     """
     content = {"application/json": {"schema": {"$ref": REF_PREFIX + Refusal.__name__}}}
     return {status: {"description": _MEANINGS[status], "content": content} for status in statuses}

@@ -81,7 +81,7 @@ def _refuse_while_used(connection: Connection, locker: str) -> None:
     announced = select(parcels.c.id).where(here, parcels.c.state == "announced").order_by(parcels.c.id)
     ids = connection.execute(announced).scalars().all()
     if ids:
-        raise Conflict(f"{_count(ids)} still to come to {locker}: make the code worthless first")
+        raise Conflict(f"{_count(ids)} still to come to {locker}: make what is announced worthless first")
 
 
 def _count(ids: Sequence[str]) -> str:

@@ -202,10 +202,8 @@ def _check_account(name: str, role: Role, holder: int | None, locker: str | None
     if not _NAME.fullmatch(name):
         raise Invalid(f"an account's name is 1 to {NAME_CHARACTERS_MAX} letters, digits, spaces and . _ @ -")
     if (role in HOLDER_ROLES) != (holder is not None):
-        wants = (
-            "needs a holder number, which its codes tell" if role in HOLDER_ROLES else "has no holder number"
-        )
-        raise Invalid(f"an account with role {role} {wants}: --holder")
+        wants = "needs a holder number: give" if role in HOLDER_ROLES else "has no holder number: leave out"
+        raise Invalid(f"an account with role {role} {wants} --holder")
     if holder is not None and not 0 <= holder <= HOLDER_MAX:
         raise Invalid(f"a holder number is 0 to {HOLDER_MAX}")
     if role.sits != (locker is not None):
