@@ -204,6 +204,12 @@ def test_a_body_without_end_is_not_read_to_its_end(world, told):
     assert answer.status_code == 413 and "at most 1000000 bytes" in answer.json()["detail"]
 
 
+def test_a_body_that_is_told_too_long_is_refused_in_json_whatever_is_asked(world):
+    for method in ("GET", "DELETE"):
+        answer = world.ask(method, "/lockers", headers={"content-length": "1000001"})
+        assert answer.status_code == 413 and "at most 1000000 bytes" in answer.json()["detail"]
+
+
 class SetForward(asyncio.SelectorEventLoop):
     """An event loop whose clock a test sets forward."""
 
