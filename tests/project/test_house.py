@@ -82,6 +82,15 @@ def test_an_import_is_read_wherever_it_stands(tmp_path: Path, monkeypatch: pytes
     (tmp_path / "room").mkdir()
     (tmp_path / "other.py").write_text("")
     (tmp_path / "third.py").write_text("")
+    places = ("tried", "failed", "other", "last", "with_", "matched", "looped", "defined")
+    for name in places:
+        (tmp_path / f"{name}.py").write_text("")
+    (tmp_path / "nested.py").write_text(
+        "try:\n import top.tried\nexcept OSError:\n import top.failed\nelse:\n import top.other\n"
+        "finally:\n import top.last\nwith open('x'):\n import top.with_\n"
+        "match 1:\n case 1:\n  import top.matched\nfor x in ():\n pass\nelse:\n import top.looped\n"
+        "class C:\n async def f(self):\n  import top.defined\n"
+    )
     (tmp_path / "room" / "__init__.py").write_text("from . import inner\n")
     (tmp_path / "room" / "inner.py").write_text(
         "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import top.third\n"
@@ -90,7 +99,7 @@ def test_an_import_is_read_wherever_it_stands(tmp_path: Path, monkeypatch: pytes
     (tmp_path / "room" / "program.py").write_text("import inner\n")
     found = {(edge.importer, edge.imported) for edge in house.imports()}
     inner = "top.room.inner"
-    assert found == {
+    assert found == {("top.nested", f"top.{name}") for name in places} | {
         ("top.room", inner),
         (inner, "top.other"),
         (inner, "top.room"),
