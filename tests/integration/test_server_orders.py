@@ -1,6 +1,5 @@
 """Orders and codes of the host at a real locker: the firmware on its own interpreter carries them out."""
 
-import asyncio
 import time
 
 from consigne.demo.headless import HAND_S
@@ -77,7 +76,9 @@ def test_a_residents_standing_code_opens_and_a_couriers_new_one_once_the_old_one
             )
             await type_code(stage, made.code)
             await until(lambda: [one["door"] for one in told(host, "opened")] == [1])
-            await asyncio.sleep(HAND_S)
+            clock = stage.locker.clock
+            enough_us = clock.now_us() + HAND_S * 1e6
+            await until(lambda: clock.now_us() >= enough_us)
             stage.locker.push_shut(1)
             await until(lambda: told(host, "closed"))
             await type_code(stage, host.passes.window_code(LOCKER, **courier).code)

@@ -75,6 +75,7 @@ def person(demo: str, profile: BrowserContext) -> Iterator[Person]:
     complaints: list[str] = []
 
     def heard(message: ConsoleMessage) -> None:
+        print(f"the page says: {message.text}")  # read when a test fails: why it was loaded anew
         if message.type in ("error", "warning"):
             complaints.append(f"{message.type}: {message.text}")
 

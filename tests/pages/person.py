@@ -48,6 +48,7 @@ class Person:
         return str(opened.get_attribute("data-door"))
 
     def put_in_or_take_out(self, name: str) -> None:
+        """As a hand does while the display names the open door."""
         self.page.wait_for_timeout(1000 * HAND_S)
         self.page.get_by_label(f"inside of door {name}", exact=True).click()
 
@@ -116,6 +117,7 @@ class Person:
             self.scan(parcel)
         else:
             scan()
+        self.reads("Put the parcel in")  # not before: a door shut before it was seen open springs open again
         door = self.open_door()
         self.put_in_or_take_out(door)
         self.push_shut(door)

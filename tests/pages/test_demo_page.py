@@ -1,6 +1,7 @@
 """The demo's page, used by a person in Chromium, with the firmware on MicroPython behind it."""
 
 import io
+import re
 
 import pytest
 import zxingcpp
@@ -96,6 +97,7 @@ def test_the_pick_up_qr_opens_the_door_as_its_digits_do(person: Person) -> None:
     stored = person.deposit(parcel)
     person.page.get_by_role("button", name=f"scan pick-up QR {parcel}").click()
     assert person.open_door() == stored
+    person.reads("Take your parcel")
     person.put_in_or_take_out(stored)
     person.push_shut(stored)
     person.sees_parcel(parcel, "collected")
@@ -106,6 +108,20 @@ def test_a_door_forced_open_shows_as_an_alarm(person: Person) -> None:
     expect(person.door("6")).to_have_class("bay open")
     expect(person.page.locator('.feed-line[data-kind="forced"]').first).to_contain_text("door 6")
     person.push_shut("6")
+
+
+def test_a_page_shows_an_open_door_before_it_is_connected(person: Person, demo: str) -> None:
+    """Else whoever loads it anew in the middle of an errand sees the door shut, and a push at it is lost."""
+    person.page.get_by_label("pry door 5 open").click()
+    expect(person.door("5")).to_have_class("bay open")
+    with person.page.context.new_page() as unconnected:
+        unconnected.route_web_socket(re.compile("_nicegui_ws"), lambda _: None)
+        unconnected.route(re.compile("_nicegui_ws"), lambda _: None)  # polled, where there is no WebSocket
+        unconnected.goto(demo)
+        expect(unconnected.locator('.bay[data-door="5"]')).to_have_class("bay open")
+    person.page.reload(wait_until="commit")
+    person.push_shut("5")
+    expect(person.page.locator('.feed-line[data-kind="closed"]').first).to_contain_text("door 5")
 
 
 def test_a_misread_parcel_number_cannot_be_announced(person: Person) -> None:

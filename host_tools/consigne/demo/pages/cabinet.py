@@ -126,10 +126,11 @@ class Ended:
 
 
 def keep_drawn(front: Front, parts: Sequence[Part]) -> ui.timer:
-    """Redraw ``parts`` while the page is open.
+    """Draw ``parts``, and redraw them while the page is open.
 
-    The physics moves in its own thread, faster than a page can; a page takes a look 20 times a
-    second and sends what changed.
+    They are drawn before the page is sent: on a page that was just loaded, also in the middle of an errand,
+    an open door is seen and can be pushed shut.  The physics moves in its own thread, faster than a page
+    can; a page takes a look 20 times a second and sends what changed.
     """
     last: list[FrontView] = []
 
@@ -141,4 +142,5 @@ def keep_drawn(front: Front, parts: Sequence[Part]) -> ui.timer:
         for part in parts:
             part.show(view)
 
+    look()
     return ui.timer(0.05, look)
