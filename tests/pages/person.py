@@ -1,11 +1,13 @@
 """A person at the demo's page: clicks, types, looks at the display; waits for what should follow."""
 
+import contextlib
 import re
 from typing import Any
 
 from consigne.demo.headless import HAND_S
 from playwright.sync_api import Locator, Page, expect
 
+LOST_MS = 15_000  # a page may be loaded anew after this long without its host
 LOOK_MS = 180_000  # ends a test that hangs, not one that is slow
 
 CHROMIUM_ARGUMENTS = [
@@ -53,9 +55,15 @@ class Person:
         self.page.get_by_label(f"inside of door {name}", exact=True).click()
 
     def push_shut(self, name: str) -> None:
-        """Click the open door's edge, which swung out beside its compartment."""
-        self.page.get_by_label(f"door {name}", exact=True).dispatch_event("click")
-        expect(self.door(name)).not_to_have_class(re.compile(r"\bopen\b"))
+        """Click the open door's edge, which swung out beside its compartment; again on a page loaded anew."""
+        leaf, is_open = self.page.get_by_label(f"door {name}", exact=True), re.compile(r"\bopen\b")
+        loaded = None
+        while (now := self.page.evaluate("performance.timeOrigin")) != loaded:
+            loaded = now
+            leaf.dispatch_event("click")
+            with contextlib.suppress(AssertionError):
+                expect(self.door(name)).not_to_have_class(is_open, timeout=LOST_MS)
+        expect(self.door(name)).not_to_have_class(is_open)
 
     def scan(self, text: str) -> None:
         """Type what the barcode says, and scan it."""

@@ -33,6 +33,9 @@ SWITCH_S = 0.0005
 hundred times per key, while another thread serves the page.  Measured from a key's contact to its tone, with
 somebody clicking, on two busy cores: 23 ms (90 %: 30 ms, worst 59 ms), of which 20 ms debounce; with the
 usual 5 ms 90 %: 34 ms, worst 75 ms.  So the cabinet needs no separate process."""
+RECONNECT_S = 10.0
+"""How long a page may be without its connection before it is loaded anew.  With NiceGUI's 3 s, and 2 s for
+the answer to a ping, a computer busy with cabinet, host and browser would do so amid an errand."""
 ABOUT = "a parcel locker on your desk: real firmware, simulated steel"
 
 
@@ -63,7 +66,9 @@ def add_pages(app: FastAPI, stage: Stage) -> None:
         await work.look(view.refresh)()
 
     ui.page("/", title="Consigne", response_timeout=RESPONSE_S)(demo)
-    ui.run_with(app, title="Consigne", tailwind=False, show_welcome_message=False)
+    ui.run_with(
+        app, title="Consigne", tailwind=False, show_welcome_message=False, reconnect_timeout=RECONNECT_S
+    )
 
 
 async def serve(
