@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 KEYS = {f"L{n}": random.Random(n).randbytes(32) for n in range(1, 5)}
 T0 = 1_790_000_000
+PATIENCE_S = 180.0  # ends a test that hangs, not one that is slow
 
 
 def go(scene, patience_s=600.0):
@@ -41,13 +42,13 @@ async def host_at(path, broker):
         host.fleet.register(locker, key, doors=[Door("1", 1), Door("2", 2)])
     await host.start()
     try:
-        await host.ready()
+        await host.ready(PATIENCE_S)
         yield host
     finally:
         await host.stop()
 
 
-async def until(condition, timeout_s=180.0):
+async def until(condition, timeout_s=PATIENCE_S):
     """Wait for a condition that another task or process brings about."""
     async with asyncio.timeout(timeout_s):
         while not condition():

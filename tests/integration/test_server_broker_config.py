@@ -20,7 +20,7 @@ from consigne.protocol import topics
 from consigne.server.fleet.fleet import Fleet
 from consigne.server.service import HostService
 from consigne.server.storage.database import Database
-from server_kit import go, until
+from server_kit import PATIENCE_S, go, until
 from typer.testing import CliRunner
 
 PROGRAM = shutil.which("mosquitto", path=os.environ["PATH"] + ":/usr/sbin:/usr/local/sbin")
@@ -75,7 +75,7 @@ class Peer:
     async def connect(self, broker, user, password, tls):
         if user:
             self.client.set_auth_credentials(user, password)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             await self.client.connect(
                 broker.host, broker.port, ssl=tls, version=gmqtt.constants.MQTTv311, keepalive=30
             )
@@ -90,7 +90,7 @@ class Peer:
 async def answer_to_connect(broker, tls):
     """What comes back to an MQTT CONNECT; None when the broker ends the connection in the TLS handshake."""
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             reader, writer = await asyncio.open_connection(broker.host, broker.port, ssl=tls)
             writer.write(b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x1e\x00\x01x")
             answer = await reader.read(4)
@@ -230,7 +230,7 @@ def test_the_host_shows_its_certificate_too(directory):
         )  # fmt: skip
         try:
             await host.start()
-            await host.ready()
+            await host.ready(PATIENCE_S)
         finally:
             await host.stop()
             await broker.stop()

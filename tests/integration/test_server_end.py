@@ -7,7 +7,7 @@ import sys
 
 import pytest
 from consigne.broker.broker import free_port
-from server_kit import go, until
+from server_kit import PATIENCE_S, go, until
 
 HALF = (
     b"POST /login HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n"
@@ -17,7 +17,7 @@ HALF = (
 
 async def connected(port):
     """A connection, once somebody listens."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             try:
                 return await asyncio.open_connection("127.0.0.1", port)
@@ -36,7 +36,7 @@ def test_a_host_told_to_end_closes_its_database_whoever_stalls(tmp_path, told):
         writer.write(HALF)
         assert b"100 Continue" in await reader.readline(), "the host waits for the body"
         process.send_signal(told)
-        await until(lambda: process.poll() is not None, 60)
+        await until(lambda: process.poll() is not None)
         answer = await reader.read()
         assert b" 503 " in answer and b"the host is being stopped" in answer
         writer.close()

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 from consigne.broker.broker import Mosquitto
-from server_kit import T0, broker_of, go, host_at, stored, talker, until
+from server_kit import PATIENCE_S, T0, broker_of, go, host_at, stored, talker, until
 from sqlalchemy import event
 
 
@@ -28,7 +28,7 @@ def test_a_full_disk_stops_acknowledgements_and_nothing_else(tmp_path):
             assert locker.acknowledged <= full_at < 5_000
             event.remove(host.database.engine, "connect", fill)
             host.database.engine.dispose()
-            await locker.drained(30)
+            await locker.drained(PATIENCE_S)
             assert stored(host) == list(range(1, 5_001))
             await locker.disconnect()
 
@@ -96,7 +96,7 @@ def test_a_host_killed_again_and_again_loses_nothing_and_stores_nothing_twice(tm
                     locker.record(T0, kind="closed", door=0, purpose=1)
             async with host_at(path, broker) as host:
                 assert len(stored(host)) >= locker.acknowledged, "acknowledged is stored"
-                await locker.drained(40)
+                await locker.drained(PATIENCE_S)
                 assert stored(host) == list(range(1, 4_601))
                 assert locker.refused == []
             await locker.disconnect()

@@ -11,7 +11,7 @@ from consigne.broker.broker import free_port
 from consigne.server.ingest.store import Store
 from host_kit import database_at, event, events
 
-START_S = 60
+START_S = 300
 
 
 @contextmanager
@@ -32,7 +32,7 @@ def serving(path, log):
             yield port
         finally:
             process.terminate()
-            process.wait(60)
+            process.wait(600)
 
 
 def opened(port):
@@ -45,7 +45,7 @@ def test_requests_that_are_no_http_are_told_rarely(tmp_path):
     log = tmp_path / "serve.txt"
     with serving(tmp_path / "host.db", log) as port:
         for _ in range(40):
-            with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
+            with socket.create_connection(("127.0.0.1", port), timeout=180) as client:
                 client.sendall(b"\x16\x03\x01 this is no HTTP\r\n\r\n")
                 assert b" 400 " in client.recv(1_000)
     said = log.read_text()

@@ -14,7 +14,7 @@ from lab.bench.openhost import LOCKERS, key_of
 from lab.bench.slow_host import parcels_locked
 from lab.bench.talker import Talker
 from lab.bench.visitor import Visitor
-from server_kit import T0, go, until
+from server_kit import PATIENCE_S, T0, go, until
 from sqlalchemy import select, text
 
 __all__ = ["databases", "postgres"]
@@ -51,7 +51,7 @@ def test_ten_pages_that_wait_for_a_lock_hold_up_no_acknowledgement_and_no_health
             with parcels_locked(url, host.late) as waiting:
                 await until(lambda: waiting() >= PAGE_THREADS)
                 happens(talker)
-                await talker.drained(60)
+                await talker.drained(PATIENCE_S)
                 status, _ = await host.health()
                 assert status == 200
                 assert waiting() >= PAGE_THREADS, "answered while the pages wait still"

@@ -7,7 +7,7 @@ import pytest
 from consigne.broker.broker import EmbeddedBroker, Mosquitto
 from consigne.protocol import codes, frames, topics
 from lab.bench.talker import Faults, Talker
-from server_kit import KEYS, T0, broker_of, go, host_at, stored, talker, until
+from server_kit import KEYS, PATIENCE_S, T0, broker_of, go, host_at, stored, talker, until
 
 BROKERS = pytest.mark.parametrize("broker_class", [Mosquitto, EmbeddedBroker])
 
@@ -19,7 +19,7 @@ def test_a_lockers_day_reaches_the_host_and_orders_reach_the_locker(tmp_path, br
             locker = talker(count=100)
             locker.record(T0, kind="deposited", door=1, holder=7, role=1, parcel="P")
             await locker.connect(broker.host, broker.port)
-            await locker.drained(20)
+            await locker.drained(PATIENCE_S)
             assert stored(host) == list(range(1, 102))
             locker.say_occupancy([(0, 0, None), (1, 0, "P")])
             await until(lambda: host.fleet.compartments("L1")[1].parcel == "P")
@@ -51,7 +51,7 @@ def test_lost_repeated_and_reordered_messages_leave_every_event_stored_once(tmp_
             lockers = [talker(name, 600, batch=7, faults=faults, seed=seed) for name in ("L1", "L2", "L3")]
             for locker in lockers:
                 await locker.connect(broker.host, broker.port)
-            await asyncio.gather(*[locker.drained(45) for locker in lockers])
+            await asyncio.gather(*[locker.drained(PATIENCE_S) for locker in lockers])
             for locker in lockers:
                 assert stored(host, locker.locker) == list(range(1, 601))
                 assert locker.refused == []
@@ -76,9 +76,9 @@ def test_a_broker_that_forgets_everything_loses_nothing(tmp_path, broker_class):
                 await until(lambda: not host.client.is_connected)
                 await locker.disconnect()
                 await broker.start()
-                await host.ready()
+                await host.ready(PATIENCE_S)
             await locker.connect(broker.host, broker.port)
-            await locker.drained(30)
+            await locker.drained(PATIENCE_S)
             assert stored(host) == list(range(1, 3_001))
             assert host.client.connections == 4
             await locker.disconnect()
@@ -111,7 +111,7 @@ def test_a_host_without_a_broker_claims_nobody_is_connected(tmp_path):
             await until(lambda: not host.fleet.locker("L1").connected)
             await locker.disconnect()
             await broker.start()
-            await host.ready()
+            await host.ready(PATIENCE_S)
             assert not host.fleet.locker("L1").connected
             await locker.connect(broker.host, broker.port)
             await until(lambda: host.fleet.locker("L1").connected)
@@ -131,7 +131,7 @@ def test_a_host_that_starts_late_hears_of_every_locker_and_misses_nothing(tmp_pa
             await until(lambda: locker.sent >= 50)
             async with host_at(tmp_path / "host.db", broker) as host:
                 await until(lambda: host.fleet.locker("L1").connected)
-                await locker.drained(20)
+                await locker.drained(PATIENCE_S)
                 assert stored(host) == list(range(1, 51))
                 await until(lambda: host.fleet.compartments("L1")[0].parcel == "P")
             await locker.disconnect()
@@ -161,7 +161,7 @@ def test_whoever_has_no_key_changes_nothing_and_stops_nothing(tmp_path):
                 if n % 50 == 0:
                     locker.record(T0, kind="closed", door=0, purpose=1)
             locker.publish(topics.EVENTS, b"x" * (frames.FRAME_BYTES_MAX + 1))
-            await locker.drained(20)
+            await locker.drained(PATIENCE_S)
             dropped = host.ingest.dropped
             await until(lambda: dropped["too_long"] == 1 and dropped["unknown_locker"] >= 2)
             assert dropped["bad_mac"] == 750 and dropped["malformed"] == 250

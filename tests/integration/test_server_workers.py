@@ -10,7 +10,7 @@ from consigne.server.service import HostService
 from consigne.server.storage.documents import Door
 from consigne.server.storage.models import lockers
 from lab.bench.talker import Faults
-from server_kit import KEYS, T0, broker_of, go, stored, talker, until
+from server_kit import KEYS, PATIENCE_S, T0, broker_of, go, stored, talker, until
 from sqlalchemy import select
 
 
@@ -21,7 +21,7 @@ async def host_with_workers(url, broker, workers):
         host.fleet.register(locker, key, doors=[Door("1", 1), Door("2", 2)])
     await host.start()
     try:
-        await host.ready()
+        await host.ready(PATIENCE_S)
         await until(lambda: len(host.workers.process_ids) == workers)
         yield host
     finally:
@@ -51,7 +51,7 @@ def test_batches_of_one_locker_committed_by_several_workers_make_one_unbroken_ru
             for locker in all_:
                 never_ahead(host, locker)
                 await locker.connect(broker.host, broker.port)
-            await asyncio.gather(*[locker.drained(60) for locker in all_])
+            await asyncio.gather(*[locker.drained(PATIENCE_S) for locker in all_])
             for locker in all_:
                 assert stored(host, locker.locker) == list(range(1, 401))
                 assert locker.refused == []
@@ -78,7 +78,7 @@ def test_a_killed_worker_is_replaced_and_what_it_held_comes_again(databases):
             await until(lambda: len(host.workers.process_ids) == 2)
             for n in range(200):
                 locker.record(T0 + n, kind="closed", door=0, purpose=1)
-            await locker.drained(60)
+            await locker.drained(PATIENCE_S)
             assert stored(host) == list(range(1, 1_201))
             await locker.disconnect()
 
@@ -91,7 +91,7 @@ def test_presence_and_commands_are_the_leaders_whatever_becomes_of_workers(datab
         async with broker_of(Mosquitto) as broker, host_with_workers(url, broker, 2) as host:
             locker = talker(count=10)
             await locker.connect(broker.host, broker.port)
-            await locker.drained(30)
+            await locker.drained(PATIENCE_S)
             for process in host.workers.process_ids:
                 os.kill(process, signal.SIGKILL)
             await until(lambda: host.fleet.locker("L1").connected)

@@ -9,7 +9,7 @@ import pytest
 from consigne.broker.broker import Mosquitto, free_port
 from consigne.server.service import HostService
 from lab.bench import tls
-from server_kit import until
+from server_kit import PATIENCE_S, until
 
 
 @asynccontextmanager
@@ -25,7 +25,7 @@ async def served(folder: Path) -> AsyncIterator[tuple[Mosquitto, HostService]]:
     host = HostService(f"sqlite:///{folder}/host.db", tls.ADDRESS, plain)
     try:
         await host.start()
-        await host.ready()
+        await host.ready(PATIENCE_S)
         yield broker, host
     finally:
         await host.stop()

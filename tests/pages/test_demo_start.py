@@ -26,6 +26,6 @@ def test_a_place_that_cannot_be_written_is_said_in_one_sentence(tmp_path: Path, 
     (tmp_path / "file").write_text("")
     place = tmp_path / "file" if option == "--keep" else tmp_path / "absent" / "log.txt"
     command = [str(Path(sys.executable).with_name("consigne")), "demo", "--no-browser", option, str(place)]
-    done = subprocess.run(command, capture_output=True, check=False, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, check=False, text=True, timeout=600)
     assert done.returncode == 2 and f"give {option}" in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr

@@ -121,7 +121,7 @@ def test_what_a_program_for_the_device_imports_is_there(program: Path) -> None:
     begin.append(f"sys.argv[1:] = [{str(firmware_dir())!r}, {consigne.__path__[0]!r}]")
     begin += [line for line in lines if line.startswith(("import ", "from ", "sys.path"))]
     command = [interpreter(), "-c", "\n".join(begin)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -95,7 +95,7 @@ def test_a_file_that_is_no_flash_image_stays_as_it_is(tmp_path, options):
     mine = tmp_path / "mine.toml"
     shutil.copy(DEMO, mine)
     done = subprocess.run(
-        [*COMMAND, str(mine), *options], check=False, capture_output=True, text=True, timeout=60
+        [*COMMAND, str(mine), *options], check=False, capture_output=True, text=True, timeout=600
     )
     assert done.returncode == 2 and "is not a flash image" in " ".join(done.stderr.split())
     assert mine.read_bytes() == Path(DEMO).read_bytes()
@@ -103,7 +103,7 @@ def test_a_file_that_is_no_flash_image_stays_as_it_is(tmp_path, options):
 
 def test_a_version_of_micropython_that_there_is_not_is_refused_and_nothing_is_made(tmp_path):
     command = [*COMMAND, str(tmp_path / "flash.bin"), "--micropython", "v9.9.9"]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=600)
     assert done.returncode == 2 and "v1.28.0" in done.stderr
     assert not (tmp_path / "flash.bin").exists()
 
@@ -142,7 +142,7 @@ def test_the_link_to_the_port_takes_no_files_place(tmp_path):
     mine = tmp_path / "mine.toml"
     shutil.copy(DEMO, mine)
     command = [*COMMAND, str(tmp_path / "flash.bin"), "--link", str(mine)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=600)
     assert done.returncode == 2 and "is no link to a port" in " ".join(done.stderr.split())
     assert mine.read_bytes() == Path(DEMO).read_bytes() and not mine.is_symlink()
 

@@ -122,7 +122,7 @@ class HostService:
             self.notifier.start()
         self._tidying = asyncio.create_task(housekeeping.run(self.database, _FORGETTING), name="housekeeping")
 
-    async def ready(self, timeout_s: float = 15.0) -> None:
+    async def ready(self, timeout_s: float = 60.0) -> None:
         """Wait until the broker confirmed every subscription, the workers' too.  Raises ``TimeoutError``."""
         async with asyncio.timeout(timeout_s):
             await self.client.connected.wait()

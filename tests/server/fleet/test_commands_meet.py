@@ -77,6 +77,6 @@ def test_an_answer_and_a_sending_that_meet_are_both_done(database, answer, is_an
                 running.append(pool.submit(one, database, id_))
                 wait_until(lambda: waiting(database) >= len(running) or any(one.done() for one in running))
         for one in running:
-            one.result(timeout=60)
+            one.result(timeout=180)
     with database.read() as connection:
         assert connection.execute(select(table.c.state).where(table.c.id == id_)).scalar() == answers.DONE

@@ -68,7 +68,7 @@ def test_a_locker_that_tells_other_events_again_and_again_fills_no_log(database,
         client.receive(*message("L1", *(event(seq) for seq in range(1, 31))))
         for seq in range(1, 31):
             client.receive(*message("L1", event(seq, door=(seq + 1) % 12)))
-            async with asyncio.timeout(60):  # each in a commit of its own
+            async with asyncio.timeout(180):  # each in a commit of its own
                 while ingest.counts.conflicts < seq:
                     await asyncio.sleep(0.001)
         await ingest.stop()

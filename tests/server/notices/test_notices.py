@@ -238,7 +238,7 @@ def test_a_sender_that_ended_ends_the_host_loudly(tmp_path):
         host.outbox.take = lambda limit: 1 // 0
         await host.start()
         try:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(180):
                 await host.wait_failed()
         finally:
             await host.stop()
