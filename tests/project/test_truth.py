@@ -16,6 +16,7 @@ FIRMWARE = sorted((ROOT / "firmware").rglob("*.py"))
 ABSENT_ON_DEVICE = {"typing", "enum", "dataclasses", "abc", "functools", "hmac", "logging", "contextlib"}
 HARDWARE = {"machine", "network", "esp32"}
 FUNCTION_LINES_MAX = 70
+HANGS_S = 180  # until a test counts as hung
 CUSTODY = [
     *sorted((ROOT / "firmware/locker/core").glob("*.py")),
     *sorted((ROOT / "firmware/locker/journal").glob("*.py")),
@@ -154,3 +155,20 @@ def test_every_kind_of_record_is_described() -> None:
 def test_every_file_has_a_name_that_is_written_without_quotes() -> None:
     """What a slip in a shell leaves behind does not look like a file's name."""
     assert not [path for path in _tracked() if not re.fullmatch(r"[\w./@+-]+", str(path.relative_to(ROOT)))]
+
+
+def _limits_s(path: Path) -> Iterator[float]:
+    """How long calls in a file wait at most by the machine's clock."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call):
+            given = [keyword.value for keyword in node.keywords if keyword.arg == "timeout"]
+            if ast.unparse(node.func) == "asyncio.timeout":
+                given += node.args
+            values = [one.value for one in given if isinstance(one, ast.Constant)]
+            yield from (value for value in values if isinstance(value, int | float))
+
+
+def test_a_limit_ends_a_test_that_hangs_and_not_one_on_a_busy_machine() -> None:
+    """A wait below a second is one look of several."""
+    found = {str(path.relative_to(ROOT)): [*_limits_s(path)] for path in _tracked("tests/*.py")}
+    assert not {name for name, limits_s in found.items() if any(1 <= s < HANGS_S for s in limits_s)}
