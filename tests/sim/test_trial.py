@@ -21,16 +21,20 @@ from sim_kit import IDENTITY, KEY
 
 
 @pytest.mark.parametrize(
-    ("lost", "look_s"),
-    [(0, 0.0), (4, 0.0), (8, 0.0), (0, 1.0), (4, 1.0)],
-    ids=["the first digit", "one in the middle", "the last sign", "the first, busy", "in the middle, busy"],
-)
+    ("lost", "look_s", "late_us"),
+    [(0, 0.0, 0), (4, 0.0, 0), (8, 0.0, 0), (0, 1.0, 0), (4, 1.0, 0), (0, 0.0, 20_000), (4, 0.0, 20_000)],
+    ids=[
+        "the first digit", "one in the middle", "the last sign", "the first, busy", "in the middle, busy",
+        "the first, slow", "in the middle, slow",
+    ],
+)  # fmt: skip
 def test_a_code_of_which_a_key_was_refused_is_typed_again(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], lost: int, look_s: float
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], lost: int, look_s: float, late_us: int
 ) -> None:
     """A bit is missing, as when the chip stood still; the display asks for one key at a time.
 
-    A busy computer looks at the display only each ``look_s``.
+    A busy computer looks at the display only each ``look_s``.  The keys reach the firmware ``late_us`` late,
+    as where it is slow: the second half of an error's tone then comes when all keys have been pressed.
     """
     clock = VirtualClock()
     host = Host(clock, KEY)
@@ -47,7 +51,7 @@ def test_a_code_of_which_a_key_was_refused_is_typed_again(
         if len(pressed) == lost + 1:
             keypad.raw("101")
         else:
-            whole(key)
+            clock.call_in(late_us, whole, key)
 
     keypad.down = down  # type: ignore[method-assign]  a finger whose key comes broken once
     locker.start()

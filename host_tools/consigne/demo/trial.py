@@ -50,6 +50,7 @@ SILENT = ("key", "pin")  # printed already, as a step
 STIRS = ("relay", "door")  # after such a line more will follow
 QUIET_S = 0.5  # a step ends when no line came for this long
 REFUSED_TONE = "700 Hz"  # of ``BEEP_ERROR`` in firmware/locker/drivers/buzzer.py
+REFUSED_TONE_S = 0.5  # that tone sounds twice; the second one is no answer to what is typed after it
 TYPED_MAX = 3
 KNOWN_S_MAX = 10.0  # and when the host knows the doors' events, if it gets them
 HOME = 1  # the home of the standing code ``{resident}``
@@ -90,7 +91,7 @@ class Trial:
         self._front = LockerFront(locker)
         self._glass: list[str] = []
         self._refused = False
-        self._stirred_us = self._opened_us = 0
+        self._stirred_us = self._opened_us = self._refused_us = 0
         self._untold: dict[str, bool] = {}
         locker.listeners.append(self._heard)
 
@@ -101,8 +102,9 @@ class Trial:
     def _heard(self, line: tuple[int, str, str]) -> None:
         if line[1] in STIRS:
             self._stirred_us = line[0]
-        if line[1:] == ("buzzer", REFUSED_TONE) and self._front.has_keys:
-            self._refused = True
+        if line[1:] == ("buzzer", REFUSED_TONE):
+            self._refused_us = line[0]
+            self._refused = self._refused or self._front.has_keys
         if line[1] == "door":
             name, _, moved = line[2].partition(" ")
             self._untold[name] = moved != "pushed shut"
@@ -222,6 +224,7 @@ class Trial:
             self._until(lambda: not self._front.is_typing)
             if not self._refused:
                 return
+            self._until(lambda: self._locker.clock.now_us() - self._refused_us >= REFUSED_TONE_S * 1e6)
             self.tell("-", "again")
 
     def _doors(self, name: str) -> list[int]:

@@ -210,7 +210,8 @@ def test_with_a_token_configured_nobody_else_gets_in(tmp_path):
 
 
 def test_health_tells_what_is_wrong(api):
-    answer = api("GET", "/healthz")
+    answers = (api("GET", "/healthz") for _ in range(100))
+    answer = next(one for one in answers if one.json()["database"])  # a busy machine may ask it too late
     assert answer.status_code == 503
     told = answer.json()
     assert (told["healthy"], told["database"], told["broker"], told["ingest"]) == (False, True, False, False)
