@@ -1,6 +1,7 @@
 """The demo's page, used by a person in Chromium, with the firmware on MicroPython behind it."""
 
 import io
+import json
 import re
 
 import pytest
@@ -122,6 +123,12 @@ def test_a_page_shows_an_open_door_before_it_is_connected(person: Person, demo: 
     person.page.reload(wait_until="commit")
     person.push_shut("5")
     expect(person.page.locator('.feed-line[data-kind="closed"]').first).to_contain_text("door 5")
+
+
+def test_a_busy_computer_has_four_seconds_to_answer_a_ping_of_the_page(person: Person, demo: str) -> None:
+    """Whoever is late is cut off, and the page loaded anew."""
+    opened = person.page.request.get(f"{demo}_nicegui_ws/socket.io/?EIO=4&transport=polling").text()
+    assert json.loads(opened.removeprefix("0"))["pingTimeout"] >= 4_000
 
 
 def test_a_misread_parcel_number_cannot_be_announced(person: Person) -> None:

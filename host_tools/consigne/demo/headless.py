@@ -153,7 +153,7 @@ class Proof:
             self.wrong.append(f"{len(opened)} doors stand open at once")
         clock = self._locker.clock
         enough_us = clock.now_us() + HAND_S * 1e6  # by the locker's time: on a busy computer it is slower
-        await self.until("a hand to be done", lambda: clock.now_us() >= enough_us)
+        await self.until("a hand to put the parcel in or take it out", lambda: clock.now_us() >= enough_us)
         self._front.move_parcel(opened[0])
         self._front.push_shut(opened[0])
 
