@@ -162,7 +162,7 @@ def _limits_s(path: Path) -> Iterator[float]:
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Call):
             given = [keyword.value for keyword in node.keywords if keyword.arg == "timeout"]
-            if ast.unparse(node.func) == "asyncio.timeout":
+            if ast.unparse(node.func).endswith(("asyncio.timeout", ".drained")):
                 given += node.args
             values = [one.value for one in given if isinstance(one, ast.Constant)]
             yield from (value for value in values if isinstance(value, int | float))
