@@ -41,7 +41,7 @@ demo: $(RUNS) ## a whole locker, broker and database, with a page to press its k
 # long tests are for `make test`.
 QUICK := tests/core tests/protocol tests/drivers tests/server
 SLOW := tests/core/properties tests/server/api tests/server/test_command_line.py \
-	tests/server/people/test_accounts.py tests/drivers/test_driver_ethernet.py
+	tests/server/people/test_accounts.py tests/drivers/test_ethernet.py
 
 quick: $(READY) ## what an edit breaks first, within a minute; says what it leaves out
 	@$(BIN)/micropython -X heapsize=256k tests/core/run.py

@@ -19,10 +19,18 @@ for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda number, frame: None)
 
 
+def _folder(path: Path) -> str:
+    """The folder of ``tests/`` that a file belongs to, also from within one of its folders."""
+    return path.relative_to(Path(__file__).parent).parts[0]
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Import no file that holds nothing of what is asked for: it takes each of several processes seconds."""
-    asked, folder = config.option.markexpr, collection_path.parent.name
-    if collection_path.suffix != ".py" or folder in BOTH:
+    asked = config.option.markexpr
+    if collection_path.suffix != ".py" or not asked:
+        return None
+    folder = _folder(collection_path)
+    if folder in BOTH:
         return None
     if asked == "not waits" and folder in WAITING:
         return True
@@ -34,7 +42,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what waits more than it computes, and let its files begin: what computes fills the pauses."""
     for item in items:
-        folder = item.path.parent.name
+        folder = _folder(item.path)
         if folder in WAITING or (folder in BOTH and "micropython" in item.nodeid):
             item.add_marker(pytest.mark.waits)
     waiting = {item.path for item in items if item.get_closest_marker("waits")}

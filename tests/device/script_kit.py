@@ -3,7 +3,7 @@
 The laptop's half is the real one; between them is a wire that can be cut at any byte.  What a script
 imports of MicroPython is given by stand-ins as thin as can be: a partition over ``NorFlash``, the console
 as two queues.  The same scripts on the real interpreter, behind a real
-serial port, are tried in ``test_device_virtual.py``.
+serial port, are tried in ``test_virtual.py``.
 """
 
 import builtins

@@ -212,7 +212,7 @@ def at_each_step(
 
 
 class MicroPythonRig(Rig):
-    """On MicroPython in real time; use as a context manager."""
+    """On MicroPython under shared time; use as a context manager."""
 
     def __init__(self, directory: Path, program: str, config: dict[str, Any] = CONFIG, seed: int = 1) -> None:
         self.clock = PacedClock()

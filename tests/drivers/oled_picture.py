@@ -20,7 +20,7 @@ SCREENS = (
 
 
 def picture(rig_with, folder: Path) -> Image.Image:
-    """Four screens, two by two; ``rig_with`` is ``test_driver_oled.rig_with``."""
+    """Four screens, two by two; ``rig_with`` is ``test_oled.rig_with``."""
     width, height = 128 * SCALE, 64 * SCALE
     out = Image.new("L", (2 * width + 3 * GAP, 2 * height + 3 * GAP), 60)
     for number, screen in enumerate(SCREENS):
@@ -37,7 +37,7 @@ def picture(rig_with, folder: Path) -> Image.Image:
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[2] / "firmware"))
-    from test_driver_oled import rig_with
+    from test_oled import rig_with
 
     with tempfile.TemporaryDirectory() as made:
         picture(rig_with, Path(made)).save(FILE, optimize=True)

@@ -14,7 +14,7 @@ from consigne.sim.network.host import Host
 from consigne.sim.parts.hc595 import Hc595
 from driver_rig import CONFIG as RIG
 from sim_kit import EPOCH_S, IDENTITY, KEY
-from test_driver_relay_chips import config as on_relay_chip
+from test_relay_chips import config as on_relay_chip
 
 BOARDS = tuple(sorted(POLARITY))
 WIRINGS = ("gpio", "mcp23017", "pcf8574", "tca9554", "74hc595", *BOARDS)

@@ -1,6 +1,6 @@
 """The character display: exactly the wanted text on the glass, letters with accents included.
 
-What both kinds of display must do stands in ``test_driver_displays.py``.
+What both kinds of display must do stands in ``test_displays.py``.
 """
 
 from consigne.sim.parts.hd44780 import DRAWINGS

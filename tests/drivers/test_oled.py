@@ -1,6 +1,6 @@
 """The graphic display: exactly the wanted text in dots, whatever it went through before.
 
-What both kinds of display must do stands in ``test_driver_displays.py``.
+What both kinds of display must do stands in ``test_displays.py``.
 """
 
 import pytest
