@@ -1,4 +1,4 @@
-"""The host's side of Consigne.
+"""Consigne on a computer: the host, the simulator, the technician's commands, the demo.
 
 It uses the very modules that the lockers run: importing this package lets ``locker``, the firmware's package,
 be imported as any other, from a checkout and from an installed wheel.  Modules that need the chip's own

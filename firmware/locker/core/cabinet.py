@@ -250,7 +250,7 @@ class Cabinet(Compartments):
             self._note(index, NOTE_ALARM)
 
     def _do_closed(self, index: int, d: "Door", now: "Now") -> None:
-        if d.seen_open:  # otherwise it was forced open too often in this hour, and that was not recorded
+        if d.seen_open:  # not so where it was forced too often to record
             self._record(records.CLOSED, index, d.purpose)
         told = d.opened_ms if d.content == doors.TAKEN else None
         if told is not None and 0 <= ticks_diff(now[0], told) < _TAKE_MS:  # < 0: days ago

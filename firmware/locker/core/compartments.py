@@ -56,9 +56,7 @@ class Compartments:
         door.purpose, door.role, door.holder, door.ref = purpose, role, holder, ref
         if purpose in (doors.FOR_COLLECT, doors.FOR_DEPOSIT, doors.FOR_RECALL):
             door.parcel = parcel
-        if (
-            purpose == doors.FOR_REMOTE and number == 1
-        ):  # otherwise the same order, pulsed again because the latch sticks
+        if purpose == doors.FOR_REMOTE and number == 1:  # a second pulse is the same order
             self._count_remote(time_s)
 
     def _count_remote(self, time_s: int) -> None:
@@ -77,7 +75,10 @@ class Compartments:
 
     def _apply_closed(self, door: "Door", time_s: int, values: "Values") -> None:
         door.seen_open = False
-        if door.content in (doors.EMPTY, doors.PARCEL):  # otherwise the next record tells the outcome
+        if door.content in (
+            doors.EMPTY,
+            doors.PARCEL,
+        ):  # of a parcel on its way the next record tells
             door.purpose = doors.NO_PURPOSE
 
     def _apply_deposited(self, door: "Door", time_s: int, values: "Values") -> None:

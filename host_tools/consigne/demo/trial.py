@@ -1,8 +1,8 @@
 """``consigne sim``: carry out a few steps at a cabinet and print, line by line, what it did.
 
-On the MicroPython ground time is real, and a real broker and host stand behind the cabinet; the same holds
-for the ground called board, where the firmware starts from the application's slot, as on a flashed board.  On
-the virtual ground time jumps, and the host is a small one in memory.
+On the MicroPython ground time is shared with the interpreter, and a real broker and host stand behind the
+cabinet; the same holds for the ground called board, where the firmware starts from the application's slot, as
+on a flashed board.  On the virtual ground time jumps, and the host is a small one in memory.
 """
 
 import asyncio

@@ -1,6 +1,7 @@
 """``consigne device``: from a bare board to a serving locker, and what a technician does to one later.
 
-Every command takes several ports at once, can be given again, and goes on where it was interrupted.
+A command that works on boards takes several ports at once, can be given again, and goes on where it was
+interrupted.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""``consigne device`` doctor, logs, traceback, console, journal: what looks at a board that serves."""
+"""``consigne device`` doctor, logs, traceback, console, journal: what looks at a board or its words."""
 
 import json
 import time

@@ -1,1 +1,1 @@
-"""Long simulations: each module has ``run(seconds, seed) -> dict[str, float]`` and prints its seed."""
+"""Long simulations that replay by their seed; ``__main__`` names the parts, other modules serve them."""

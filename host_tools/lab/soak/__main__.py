@@ -1,7 +1,7 @@
 """``make soak``: the long simulations, one after another; every seed is printed and can be replayed.
 
-A simulation is a module of this package with ``run(seconds, seed) -> dict[str, float]``; it raises
-``AssertionError`` at the first violation, and the seed printed before it starts replays it.
+A simulation (``PARTS``) is a module of this package with ``run(seconds, seed) -> dict[str, float]``; it
+raises ``AssertionError`` at the first violation, and the seed printed before it starts replays it.
 """
 
 import importlib
@@ -26,7 +26,8 @@ def main(
     for part in only or PARTS:
         module = importlib.import_module(f"lab.soak.{part}")
         chosen = random.SystemRandom().randrange(1 << 32) if seed is None else seed
-        console.print(f"[bold]{part}[/bold] seed {chosen}  (replay: make soak SEED={chosen})")
+        again = f"python -m lab.soak {part} --seconds {seconds:g} --seed {chosen}"
+        console.print(f"[bold]{part}[/bold] seed {chosen}  (replay: {again})", soft_wrap=True)
         started = time.monotonic()
         counted = module.run(seconds, chosen)
         console.print(f"{part}: {time.monotonic() - started:.0f} s  {json.dumps(counted, sort_keys=True)}")

@@ -22,7 +22,7 @@ class Keypad(Part):
     def type(self, keys: str, keys_per_s: float = 5, hold_share: float = 0.6) -> int:
         """Press one key after another; returns how long (us) until the last one is released.
 
-        Each key is held, and each pause lasts, for its full time, even if a simulation in real time is late.
+        Each key is held, and each pause lasts, for its full time, even if the simulation is late.
         """
         period_us = round(1_000_000 / keys_per_s)
         hold_us = round(hold_share * period_us)

@@ -91,7 +91,7 @@ class Rs485(Part):
         return self._random.randbytes(count)
 
     def _byte(self, at_us: int, value: int) -> None:
-        """``at_us``: when it begins by the board's clock; in real time this call may be late."""
+        """``at_us``: when it begins by the board's clock; under shared time this call may be late."""
         if not self.board.powered:
             return
         if self._enable is not None and self._enable.level:
