@@ -16,25 +16,25 @@ from locker import VERSION
 from typer.core import TyperGroup
 from typer.main import get_group
 
+from consigne.commandline import output, terminal
+from consigne.commandline.listening import PAGE_PORT, PortTakenError, listen
+from consigne.commandline.outfile import OutFileError, check_out
 from consigne.server.cli import broker_config, serve
 from consigne.server.fleet.cli import retire
 from consigne.server.people.cli import app as account_app
-from consigne.ui import output, terminal
-from consigne.ui.listening import PAGE_PORT, PortTaken, listen
-from consigne.ui.outfile import NotThere, check_out
 
 
 def _cabinet() -> typer.Typer:
-    from consigne.cabinet.commands import app
-    from consigne.learn.command import learn
+    from consigne.cabinet.cli import app
+    from consigne.learn.cli import learn
 
     app.command()(learn)
     return app
 
 
 def _device() -> typer.Typer:
-    from consigne.device.commands import app
-    from consigne.sim.virtualboard.command import virtual
+    from consigne.device.cli import app
+    from consigne.sim.virtualboard.cli import virtual
 
     app.command()(virtual)
     return app
@@ -103,7 +103,7 @@ def main(
 ) -> None:
     try:
         terminal.prepare()
-    except terminal.NoFolder as error:
+    except terminal.NoFolderError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
 
@@ -146,7 +146,7 @@ def _look_at_places(keep: Path | None, log: Path | None, cabinet: Path | None) -
             if os.path.exists(keep) and not os.path.isdir(keep):
                 raise typer.BadParameter(f"{keep} is no directory: give --keep another name")
             keep.mkdir(parents=True, exist_ok=True)
-    except NotThere as error:
+    except OutFileError as error:
         raise typer.BadParameter(str(error)) from None
     except OSError as error:
         raise typer.BadParameter(f"cannot write {error.filename}: {error.strerror}") from None
@@ -155,8 +155,8 @@ def _look_at_places(keep: Path | None, log: Path | None, cabinet: Path | None) -
 def _listen(port: int) -> socket.socket:
     """Bind the page's port, before anything that takes its time; end with one sentence where it is in use."""
     try:
-        return listen(port)
-    except PortTaken as error:
+        return listen(port, "--port")
+    except PortTakenError as error:
         raise typer.BadParameter(str(error)) from None
 
 

@@ -50,13 +50,14 @@ consigne.server.people
 consigne.server.storage
 consigne.server
 consigne.broker
-consigne.cabinet.commands
+consigne.cabinet.cli
 consigne.cabinet.compiler consigne.cabinet.newfile
 consigne.cabinet.rules
 consigne.cabinet.draw
 consigne.cabinet
 consigne.firmware
-consigne.ui
+consigne.ui consigne.commandline
+consigne.words
 consigne.protocol
 locker
 locker.drivers locker.journal locker.net

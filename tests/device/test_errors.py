@@ -10,7 +10,7 @@ import device_kit as kit
 import pytest
 import serial
 from consigne.cabinet.problems import CabinetError
-from consigne.device import commands, errors, hostapi, image, interpreter, journal, push, serialline
+from consigne.device import cli, errors, hostapi, image, interpreter, journal, push, serialline
 from consigne.device import provision as provisioning
 from consigne.device.board import Board
 from consigne.device.brokerfiles import BrokerFiles
@@ -224,7 +224,7 @@ def test_a_cabinet_file_that_is_wrong_says_where(tmp_path):
     file = kit.cabinet_file(tmp_path)
     file.write_text(file.read_text().replace("i2c", "i2d", 1))
     with pytest.raises(DeviceError, match=r"cabinet\.toml") as told:
-        commands._wanted("L1", file, BrokerFiles(), "UTC", False)
+        cli._wanted("L1", file, BrokerFiles(), "UTC", False)
     assert not isinstance(told.value, CabinetError)
 
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from consigne.ui.output import ENDED
+from consigne.commandline.output import ENDED
 
 CONSIGNE = str(Path(sys.executable).with_name("consigne"))
 WAIT_S = 300

@@ -1,6 +1,7 @@
 """A cabinet that nobody knows is learned: every board, order, polarity and door, whatever goes wrong."""
 
 import os
+import socket
 import threading
 import tty
 from pathlib import Path
@@ -376,6 +377,17 @@ def test_the_command_learns_a_simulated_cabinet_by_itself(tmp_path: Path) -> Non
     for wrong in (["--sim", str(truth), "--port", "x"], [], ["--sim", str(truth), "--board", "esp31"]):
         refused = CliRunner().invoke(app, ["cabinet", "learn", str(tmp_path / "new.toml"), *wrong])
         assert refused.exit_code == 2
+
+
+def test_a_port_in_use_is_told_with_the_option_that_chooses_another(tmp_path: Path) -> None:
+    truth = tmp_path / "truth.toml"
+    truth.write_text(on_chips(8))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        arguments = ["cabinet", "learn", str(tmp_path / "new.toml"), "--sim", str(truth), "--web-port", port]
+        done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 1 and f"port {port} cannot be had" in done.output, done.output
+    assert "choose another with --web-port" in done.output, done.output
 
 
 CABINETS = sorted((hardware_dir() / "cabinets").glob("*.toml"))

@@ -8,7 +8,7 @@ from pathlib import Path
 from consigne.cabinet.compiler import compile_file
 from consigne.cabinet.newfile import new_file
 from consigne.cabinet.profiles import profiles
-from consigne.ui.words import counted
+from consigne.words import counted
 from playwright.sync_api import Browser, expect
 
 DOORS = 3

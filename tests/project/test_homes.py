@@ -32,7 +32,7 @@ def literals(path: Path) -> set[int]:
 @pytest.mark.parametrize(
     ("number", "home", "others"),
     [
-        (8080, "consigne/ui/listening.py", ()),
+        (8080, "consigne/commandline/listening.py", ()),
         (8883, "locker/confignetwork.py", ()),
         # The small host within the simulator is somebody else's, as a part is.
         (1883, "consigne/protocol/topics.py", ("consigne/sim/network/host.py", "consigne/demo/trial.py")),

@@ -135,7 +135,7 @@ def test_the_bench_counts_what_these_tests_see(monkeypatch: pytest.MonkeyPatch) 
     ("module", "loads"),
     [
         ("consigne.cli", []),
-        ("consigne.device.commands", ["consigne.device.board"]),
+        ("consigne.device.cli", ["consigne.device.board"]),
         ("consigne.demo.trial", ["sqlalchemy"]),
         ("consigne.server.serving", ["nicegui", "sqlalchemy"]),
     ],

@@ -11,7 +11,7 @@ import pytest
 from consigne.cabinet.compiler import compile_cabinet, open_cabinet, spelled_out
 from consigne.cabinet.profiles import hardware_dir
 from consigne.sim.virtualboard.board import VirtualBoard
-from consigne.sim.virtualboard.command import by_hand
+from consigne.sim.virtualboard.cli import by_hand
 from rich.console import Console
 from virtual_kit import board_at, tool
 

@@ -18,6 +18,7 @@ from typing import Any
 from locker.core import cabinet, events
 from locker.core.timekeeping import DAY_S
 
+from consigne.commandline import output
 from consigne.device.journalwords import in_words
 from consigne.protocol import codes, frames
 from consigne.protocol.events import EventData, parse_events
@@ -29,7 +30,6 @@ from consigne.sim import reference
 from consigne.sim.clock import VirtualClock
 from consigne.sim.locker import SimLocker
 from consigne.sim.network.host import Host
-from consigne.ui import output
 
 from . import steps
 from .front import LockerFront

@@ -11,8 +11,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from consigne import firmware_dir
-from consigne.ui.outfile import check_out
-from consigne.ui.words import counted
+from consigne.commandline.outfile import check_out
+from consigne.words import counted
 
 from . import doctor, image, journal, journalwords, prove, terminal, traceback
 from .board import Board

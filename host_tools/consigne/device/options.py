@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from consigne.ui.outfile import NotThere
+from consigne.commandline.outfile import OutFileError
 
 from .errors import DeviceError
 from .parallel import choose, errors
@@ -30,7 +30,7 @@ def writing(file: Path) -> Iterator[None]:
     """A file that cannot be written, or must not, ends the command with a sentence."""
     try:
         yield
-    except NotThere as error:
+    except OutFileError as error:
         raise fail(DeviceError(str(error))) from None
     except OSError as error:
         raise fail(DeviceError(f"{file} cannot be written: {error.strerror}")) from None

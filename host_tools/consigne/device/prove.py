@@ -17,7 +17,7 @@ from typing import TypedDict
 from locker.core import doors
 from locker.core.labels import parcel_possible
 
-from consigne.ui.words import counted
+from consigne.words import counted
 
 from . import errors
 from .board import Board

@@ -17,10 +17,10 @@ from nicegui import ui
 from consigne.cabinet.compiler import open_cabinet
 from consigne.cabinet.draw.front import Cell, cells
 from consigne.cabinet.schema import HEIGHTS_CM
+from consigne.commandline.listening import listen
 from consigne.server.complaints import restrain
 from consigne.ui.components import Text, box, button, dress, set_class
-from consigne.ui.listening import listen
-from consigne.ui.words import counted
+from consigne.words import counted
 
 from .ground import UnknownCabinet
 from .learned import Progress
@@ -212,10 +212,7 @@ def serve(sim: Path, out: Path, progress: Progress, addresses_max: int, with_pin
     app = FastAPI()
     ui.page("/", title="Consigne: learning")(page.build)
     ui.run_with(app, title="Consigne", tailwind=False, show_welcome_message=False)
-    with (
-        suppress(KeyboardInterrupt),
-        listen(port) as listening,
-    ):  # browsers that connect from now on wait for the page
+    with suppress(KeyboardInterrupt), listen(port, "--web-port") as listening:
         print(f"Consigne: http://127.0.0.1:{listening.getsockname()[1]}/   (Ctrl+C ends it)", flush=True)
         page.start()
         try:

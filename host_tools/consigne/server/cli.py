@@ -6,9 +6,9 @@ from typing import Annotated, Any
 import typer
 from locker.confignetwork import TLS_PORT
 
+from consigne.commandline.listening import PAGE_PORT
 from consigne.protocol import topics
-from consigne.ui.listening import PAGE_PORT
-from consigne.ui.words import counted
+from consigne.words import counted
 
 from .storage.opening import DEFAULT_DATABASE, DatabaseUrl, explained, opened
 

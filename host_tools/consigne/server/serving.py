@@ -11,7 +11,7 @@ from pathlib import Path
 
 import uvicorn
 
-from consigne.ui.listening import PAGE_PORT
+from consigne.commandline.listening import PAGE_PORT
 
 from .api import create_app
 from .complaints import restrain

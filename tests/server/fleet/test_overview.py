@@ -17,7 +17,7 @@ from consigne.server.people import audit
 from consigne.server.people.audit import trail
 from consigne.server.storage.documents import Door, Place
 from consigne.server.storage.models import alarms, samples
-from consigne.ui.words import counted
+from consigne.words import counted
 from host_kit import T0, device_key, event, events, occupancy, status
 from lab.bench.fleet import fill
 from locker.core.timekeeping import EARLIEST_S

@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
-from consigne.ui.words import counted
+from consigne.words import counted
 
 from ..document import LockBoard
 from ..model import Cabinet

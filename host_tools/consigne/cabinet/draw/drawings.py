@@ -13,7 +13,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from consigne.ui.outfile import check_out
+from consigne.commandline.outfile import check_out
 
 from ..model import Cabinet
 from .frontsvg import svg
@@ -42,7 +42,7 @@ def texts(cabinet: Cabinet) -> dict[str, str]:
 def draw(cabinet: Cabinet, folder: Path, inputs: Iterable[Path] = ()) -> list[Path]:
     """Write all texts below ``folder`` and the pictures beside the wiring; returns what was written.
 
-    Raises ``NotThere``, and nothing is written, where one would be written over one of ``inputs``.
+    Raises ``OutFileError``, and nothing is written, where one would be written over one of ``inputs``.
     """
     inputs = [*inputs]
     for name in texts(cabinet):

@@ -8,7 +8,7 @@ from rich.console import Group
 from rich.text import Text
 
 from consigne.protocol.names import SIZES
-from consigne.ui.words import counted
+from consigne.words import counted
 
 from ..document import Compartment, Front
 from ..model import Cabinet, reed_bank

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from consigne.protocol import codes
-from consigne.ui.words import counted
+from consigne.words import counted
 
 from ..errors import Conflict, Invalid, NotFound
 from ..people import audit

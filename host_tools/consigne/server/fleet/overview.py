@@ -19,7 +19,7 @@ from sqlalchemy.engine import Connection
 from consigne.protocol.messages import Status
 from consigne.protocol.names import SIZES
 from consigne.protocol.telemetry import LATCH_WEAK
-from consigne.ui.words import counted
+from consigne.words import counted
 
 from ..storage.database import Database, columns_of
 from ..storage.documents import Layout, Place

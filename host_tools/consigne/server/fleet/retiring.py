@@ -12,7 +12,7 @@ from locker.core import doors
 from sqlalchemy import select, update
 from sqlalchemy.engine import Connection
 
-from consigne.ui.words import counted
+from consigne.words import counted
 
 from ..access import grants
 from ..errors import Conflict

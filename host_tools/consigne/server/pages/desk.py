@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from locker.core import events as device_events
 from locker.core import labels
 
-from consigne.ui.words import counted
+from consigne.words import counted
 
 from ..errors import CallerError
 from ..ingest.outcome import Outcome

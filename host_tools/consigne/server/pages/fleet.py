@@ -8,7 +8,7 @@ from locker.core.timekeeping import DAY_S
 from nicegui import ui
 
 from consigne.ui.components import Text, box
-from consigne.ui.words import counted
+from consigne.words import counted
 
 from ..fleet.overview import FIND_CHARACTERS_MAX, NEEDS, PAGE, Line, Overview, Shown
 from .work import Work

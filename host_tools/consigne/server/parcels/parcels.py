@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 
 from consigne.protocol import codes
 from consigne.protocol.names import SIZES
-from consigne.ui.words import counted
+from consigne.words import counted
 
 from ..access import digits, grants
 from ..access.digits import EXPECTED_DAYS

@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 
-class NotThere(ValueError):
+class OutFileError(ValueError):
     """A path that must not be overwritten; the text is one sentence."""
 
 
 def check_out(out: Path | None, inputs: Iterable[Path | None], begins: str = "") -> None:
-    """Raises ``NotThere`` if ``out`` is one of ``inputs``, by any name, or is another kind of file.
+    """Raises ``OutFileError`` if ``out`` is one of ``inputs``, by any name, or is another kind of file.
 
     ``begins`` is the beginning of all files that the command writes there: an existing file that begins
     differently was not written by it.
@@ -18,12 +18,12 @@ def check_out(out: Path | None, inputs: Iterable[Path | None], begins: str = "")
     if out is None:
         return
     if any(_is_same(out, one) for one in inputs if one is not None):
-        raise NotThere(f"{out} is read by this command: give another name to what it writes")
+        raise OutFileError(f"{out} is read by this command: give another name to what it writes")
     if begins and os.path.isfile(out):
         with open(out, "rb") as file:
             found = file.read(len(begins))
         if found and found != begins.encode():
-            raise NotThere(f"{out} is there and is another kind of file: give another name, or remove it")
+            raise OutFileError(f"{out} is there and is another kind of file: give another name, or remove it")
 
 
 def _is_same(one: Path, other: Path) -> bool:

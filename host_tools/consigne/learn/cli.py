@@ -13,8 +13,8 @@ from consigne.cabinet.compiler import open_cabinet
 from consigne.cabinet.document import Document, Rs485
 from consigne.cabinet.problems import CabinetError
 from consigne.cabinet.profiles import profiles
-from consigne.ui.listening import PAGE_PORT
-from consigne.ui.words import counted
+from consigne.commandline.listening import PAGE_PORT
+from consigne.words import counted
 
 from .console import ReplConsole
 from .file import usual_wiring, wiring_of

@@ -5,14 +5,14 @@ import os
 import sys
 
 
-class NoFolder(OSError):
+class NoFolderError(OSError):
     """The current folder is gone; the text is one sentence."""
 
 
 def prepare() -> None:
     """Print letters that the output's encoding lacks as question marks.
 
-    Raises ``NoFolder`` if the current folder was removed, since then no relative path works.
+    Raises ``NoFolderError`` if the current folder was removed, since then no relative path works.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -20,4 +20,4 @@ def prepare() -> None:
     try:
         os.getcwd()
     except FileNotFoundError:
-        raise NoFolder("the folder that this is run in was removed: change to another one") from None
+        raise NoFolderError("the folder that this is run in was removed: change to another one") from None

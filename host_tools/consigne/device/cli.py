@@ -16,8 +16,8 @@ from serial.tools import list_ports
 from consigne import firmware_dir
 from consigne.cabinet.compiler import compile_file, device_json
 from consigne.cabinet.problems import CabinetError
+from consigne.commandline.outfile import check_out
 from consigne.firmware import application, packaging
-from consigne.ui.outfile import check_out
 
 from . import brokerfiles, erase, fitness, image, inspect, interpreter, plain
 from . import flash as flashing

@@ -9,8 +9,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from consigne.ui.outfile import NotThere, check_out
-from consigne.ui.words import counted
+from consigne.commandline.outfile import OutFileError, check_out
+from consigne.words import counted
 
 from .compiler import compile_cabinet, device_json, open_cabinet
 from .draw.drawings import CannotDraw
@@ -54,7 +54,7 @@ def _write(file: Path, text: str, cabinet: Cabinet) -> None:
     try:
         check_out(file, _files(cabinet), begins=text[0])
         file.write_text(text, encoding="utf-8")
-    except NotThere as error:
+    except OutFileError as error:
         raise typer.BadParameter(str(error)) from None
     except OSError as error:
         raise typer.BadParameter(f"cannot write {file}: {error.strerror}") from None
@@ -182,7 +182,7 @@ def draw(
             cabinet = _opened(file)
             for made in draw_all(cabinet, out, _files(cabinet)):
                 typer.echo(str(made))
-        except NotThere as error:
+        except OutFileError as error:
             raise typer.BadParameter(str(error)) from None
         except CannotDraw as error:
             typer.echo(str(error), err=True)

@@ -1,0 +1,1 @@
+"""What every command does alike: its output, its output file, its folder, the port of its page."""
