@@ -23,6 +23,7 @@ ON_DEVICE = {"shim", "pyshim", "onboard"}  # folders of the host's tree that run
 LAYERS = """
 lab.bench
 lab.soak
+lab.rig
 lab
 consigne.cli
 consigne.demo

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from consigne.server.service import HostService
 from consigne.server.storage.documents import Door
 from consigne.server.storage.models import events as events_table
-from lab.bench.talker import Talker
+from lab.rig.talker import Talker
 from sqlalchemy import select
 
 KEYS = {f"L{n}": random.Random(n).randbytes(32) for n in range(1, 5)}

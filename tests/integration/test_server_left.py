@@ -4,7 +4,7 @@ import asyncio
 import re
 
 import aiohttp
-from lab.bench import openhost
+from lab.rig import openhost
 from server_kit import go
 from yarl import URL
 

@@ -9,11 +9,11 @@ from consigne.server.service import PAGE_THREADS
 from consigne.server.storage.database import Database
 from consigne.server.storage.models import commands, lockers
 from databases import databases, postgres
-from lab.bench import openhost
-from lab.bench.openhost import LOCKERS, key_of
-from lab.bench.slow_host import parcels_locked
-from lab.bench.talker import Talker
-from lab.bench.visitor import Visitor
+from lab.rig import openhost
+from lab.rig.openhost import LOCKERS, key_of
+from lab.rig.slow_host import parcels_locked
+from lab.rig.talker import Talker
+from lab.rig.visitor import Visitor
 from server_kit import PATIENCE_S, T0, go, until
 from sqlalchemy import select, text
 

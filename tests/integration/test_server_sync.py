@@ -6,7 +6,7 @@ import random
 import pytest
 from consigne.broker.broker import EmbeddedBroker, Mosquitto
 from consigne.protocol import codes, frames, topics
-from lab.bench.talker import Faults, Talker
+from lab.rig.talker import Faults, Talker
 from server_kit import KEYS, PATIENCE_S, T0, broker_of, go, host_at, stored, talker, until
 
 BROKERS = pytest.mark.parametrize("broker_class", [Mosquitto, EmbeddedBroker])

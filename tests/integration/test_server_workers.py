@@ -9,7 +9,7 @@ from consigne.broker.broker import Mosquitto
 from consigne.server.service import HostService
 from consigne.server.storage.documents import Door
 from consigne.server.storage.models import lockers
-from lab.bench.talker import Faults
+from lab.rig.talker import Faults
 from server_kit import KEYS, PATIENCE_S, T0, broker_of, go, stored, talker, until
 from sqlalchemy import select
 

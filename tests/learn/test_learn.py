@@ -16,7 +16,7 @@ from consigne.learn.learned import NotOurs, Progress
 from consigne.learn.run import NoDoorLearned, NoHardwareFound
 from consigne.learn.wizard import AGAIN, BACK, NONE, STOP, Gone, Stopped
 from consigne.sim.board.board import HARD
-from lab.bench.unknown import BOARDS, DOORS, unknown_cabinet
+from lab.rig.unknown import BOARDS, DOORS, unknown_cabinet
 from learn_kit import Site, on_boards, on_chips, on_other_chips, wired
 from typer.testing import CliRunner
 

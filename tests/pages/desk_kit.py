@@ -19,7 +19,7 @@ from consigne.server.storage.database import Database
 from consigne.server.storage.documents import Place
 from host_kit import DOORS, device_key
 from lab.bench.fleet import fill
-from lab.bench.talker import Talker
+from lab.rig.talker import Talker
 
 PASSWORD = "correct horse battery"
 START_S = 300.0

@@ -8,7 +8,7 @@ import pytest
 from consigne.server.storage import models
 from consigne.server.storage.database import Database
 from host_kit import new_file, register
-from lab.bench.postgres import Postgres
+from lab.rig.postgres import Postgres
 
 # A test's database need not outlive a power cut; what outlives a kill does not depend on these.
 _FAST = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off"

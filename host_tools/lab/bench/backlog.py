@@ -27,9 +27,10 @@ from consigne.server.storage.models import lockers, streams
 from consigne.server.storage.secret import Secret
 from sqlalchemy import func, select, text
 
+from lab.rig.postgres import Postgres
+from lab.rig.talker import Talker
+
 from . import parcellife
-from .postgres import Postgres
-from .talker import Talker
 
 LOCKERS = 500
 EVENTS_EACH = 192

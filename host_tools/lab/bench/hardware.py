@@ -18,8 +18,9 @@ from consigne.learn.learned import Progress
 from consigne.learn.run import Learning, simulated
 from consigne.sim.grounds.process import interpreter
 
+from lab.rig.unknown import unknown_cabinet
+
 from .machine import undisturbed
-from .unknown import unknown_cabinet
 
 GOALS = {
     "hardware.config_bytes_96": "<= 8000",

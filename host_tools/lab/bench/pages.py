@@ -21,11 +21,11 @@ from pathlib import Path
 from consigne.server.storage.database import Database
 from sqlalchemy import text
 
-from . import openhost
-from .openhost import LOCKERS, OpenHost, key_of
-from .postgres import Postgres
-from .slow_host import parcels_locked
-from .talker import Talker
+from lab.rig import openhost
+from lab.rig.openhost import LOCKERS, OpenHost, key_of
+from lab.rig.postgres import Postgres
+from lab.rig.slow_host import parcels_locked
+from lab.rig.talker import Talker
 
 GOALS = {
     "pages.ack_p99_ratio": "<= 1.5",

@@ -29,9 +29,10 @@ from consigne.server.storage.database import Database
 from consigne.server.storage.models import events
 from sqlalchemy import func, select
 
+from lab.rig.postgres import Postgres
+from lab.rig.talker import Talker
+
 from . import backlog, parcellife
-from .postgres import Postgres
-from .talker import Talker
 
 GOALS = {
     "server.events_per_s": ">= 6000",

@@ -1,6 +1,6 @@
 """``consigne serve`` over a database that can be made to answer late, for ``pages`` and the tests.
 
-    python -m lab.bench.slow_host FILE serve --database ..
+    python -m lab.rig.slow_host FILE serve --database ..
 
 While another process holds ``FILE`` locked, readers of the parcels wait.  SQLite has no lock that readers
 wait for; on PostgreSQL ``LOCK TABLE`` is the real one, and ``FILE`` may stay free.  Each wait adds a byte to
@@ -24,7 +24,7 @@ from sqlalchemy.engine import Engine, make_url
 from ..loop_guard import guarded
 
 TABLE = "parcels"
-MODULE = "lab.bench.slow_host"  # as ``__name__`` is not when this module is the program
+MODULE = "lab.rig.slow_host"  # as ``__name__`` is not when this module is the program
 
 
 def _make_late(path: Path) -> None:

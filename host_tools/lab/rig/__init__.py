@@ -1,0 +1,1 @@
+"""What measurements and tests both need: a database server; lockers and visitors, simulated."""
