@@ -103,6 +103,14 @@ def test_what_the_locker_answered_is_told_in_words_however_the_answer_came(datab
         (lambda orders: orders.message("L1", {"es": "Hola"}, 1), "not 'es'"),
         (lambda orders: orders.message("L1", {"en": "a" * 21}, 1), "20 characters"),
         (lambda orders: orders.message("L1", {"en": "a|b|c"}, 1), "2 lines"),
+        (
+            lambda orders: orders.configure("L1", {"name": "a\u202eb"}),
+            "name has a character that cannot be shown",
+        ),
+        (
+            lambda orders: orders.message("L1", {"en": "a\u202eb"}, 1),
+            "a message has a character that cannot be",
+        ),
         (lambda orders: orders.message("L1", {"fr": "é" * 20 + "|" + "é" * 19}, 1), "counts as two"),
         (lambda orders: orders.identify("L1", 61), "seconds is 1 to 60"),
         (lambda orders: orders.again("L1", 0), "the event number is 1 to"),
@@ -170,6 +178,18 @@ def test_a_courier_whose_codes_were_made_worthless_gets_others_that_the_locker_t
     assert after != before
     assert after == codes.window_code(KEY, 1, 1, counters[1][3], int(time.time()))
     assert passes.window_code("L1", role=1, action=3, holder=7).code, "other errands keep theirs"
+
+
+def test_a_code_that_was_revoked_as_often_as_can_be_is_told_so(database, orders):
+    with database.write() as connection:
+        connection.exec_driver_sql(
+            "WITH RECURSIVE numbers(n) AS (SELECT 32768 UNION ALL SELECT n + 1 FROM numbers WHERE n < 65535) "
+            "INSERT INTO holders (locker, role, action, holder, counter, since) SELECT 'L1', 1, 1, 7, n, n "
+            "FROM numbers"
+        )
+    with pytest.raises(Conflict, match="revoked 32768 times at L1"):
+        orders.revoke_holder("L1", 1, 1, 7, "Ada")
+    assert orders.revoke_holder("L1", 1, 3, 7, "Ada"), "other errands keep theirs"
 
 
 def test_a_resident_has_a_code_that_opens_again_and_again_until_it_is_taken_back(database, orders):

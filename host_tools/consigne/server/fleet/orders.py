@@ -31,6 +31,7 @@ from .answers import SENT, WAITING, answer
 MESSAGE_CHARACTERS_MAX = 100  # with blanks around; the displayed text is checked line by line
 HOURS_MAX = 24 * 60
 COUNTERS = range(HOLDER_MAX + 1, 65_536)  # in the field where a holder's number stands
+_NOT_SHOWN = "cannot be shown, such as a tab or a mark of direction: leave it out"
 _AT_ONCE = (commands.OPEN, commands.IDENTIFY, commands.REBOOT, commands.AGAIN)
 
 
@@ -143,6 +144,11 @@ class Orders:
             here = (holders.c.locker == locker) & (holders.c.role == role) & (holders.c.action == action)
             used = {row.counter for row in connection.execute(select(holders.c.counter).where(here))}
             free = [number for number in COUNTERS if number not in used]
+            if not free:
+                raise Conflict(
+                    f"codes of role {role} and action {action} were revoked {len(COUNTERS)} times at "
+                    f"{locker}, as often as they can be: those of holder {holder} stay as they are"
+                )
             counter = secrets.choice(free)
             newest = select(func.max(holders.c.since)).where(here, holders.c.holder == holder)
             since = max(_now(), (connection.execute(newest).scalar() or 0) + 1)
@@ -222,8 +228,10 @@ def _check_setting(name: str, value: str) -> None:
         return
     if name == "language" and value not in LANGUAGES:
         raise Invalid(f"language is one of {', '.join(LANGUAGES)}")
-    if name == "name" and (len(value) > NAME_CHARS_MAX or not value.isprintable()):
+    if name == "name" and len(value) > NAME_CHARS_MAX:
         raise Invalid(f"name is at most {NAME_CHARS_MAX} characters, as the display has")
+    if name == "name" and not value.isprintable():
+        raise Invalid(f"name has a character that {_NOT_SHOWN}")
     if name == "reopen_s" and not (value.isascii() and value.isdecimal() and int(value) <= REOPEN_S_MAX):
         raise Invalid(f"reopen_s is 0 to {REOPEN_S_MAX} seconds")
 
@@ -235,7 +243,9 @@ def _lines(language: str, text: str) -> str:
     if len(lines) > NOTICE_LINES_MAX or any(len(line) > DISPLAY_COLUMNS for line in lines):
         raise Invalid(f"a message is {NOTICE_LINES_MAX} lines of at most {DISPLAY_COLUMNS} characters")
     joined = "|".join(line.strip() for line in lines)
-    if not joined.isprintable() or len(joined.encode()) > records.PARCEL_ID_BYTES_MAX:
+    if not joined.isprintable():
+        raise Invalid(f"a message has a character that {_NOT_SHOWN}")
+    if len(joined.encode()) > records.PARCEL_ID_BYTES_MAX:
         most = records.PARCEL_ID_BYTES_MAX
         raise Invalid(f"a message has at most {most} bytes in all; an accented letter counts as two")
     return joined
