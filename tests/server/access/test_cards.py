@@ -65,7 +65,7 @@ def test_one_card_has_one_standing_code(database: Database) -> None:
 
 
 @pytest.mark.parametrize(
-    "card", ["26:256:1", "26:1:65536", "27:1:1", "26:1", "26:1:1:1", "26:-1:1", "26:a:1"]
+    "card", ["26:256:1", "26:1:65536", "27:1:1", "26:1", "26:1:1:1", "26:-1:1", "26:a:1", "26: 1 :1_0"]
 )
 def test_a_card_that_cannot_be_is_refused_with_what_to_write(database: Database, card: str) -> None:
     with pytest.raises(Invalid, match="write bits:facility:number"):

@@ -213,11 +213,15 @@ def _new(where: LockerRow, taken: digits.Taken, card: str) -> tuple[str, bytes]:
     if not card:
         text = digits.draw(where, taken)
         return text, codes.listed_tag(key, text)
+    parts = card.split(":")
+    how = "write bits:facility:number, such as 26:12:34567"
+    if len(parts) != 3 or not all(part.isascii() and part.isdecimal() for part in parts):
+        raise Invalid(f"card {card} is not three numbers: {how}")
+    bits, facility, number = (int(part) for part in parts)
     try:
-        bits, facility, number = (int(part) for part in card.split(":"))
         tag = codes.card_tag(key, bits, facility, number)
     except ValueError as error:
-        raise Invalid(f"card {card}: {error}; write bits:facility:number, such as 26:12:34567") from None
+        raise Invalid(f"card {card}: {error}; {how}") from None
     if taken.has_tag(tag):
         raise Conflict(f"card {card} has a standing code at locker {where.id} already: drop that first")
     return "", tag
