@@ -2,7 +2,8 @@
 
 import time
 from datetime import datetime
-from zoneinfo import ZoneInfo
+from functools import cache
+from zoneinfo import ZoneInfo, available_timezones
 
 from locker.core.timekeeping import DAY_S
 
@@ -13,6 +14,12 @@ _STEP_S = 7 * DAY_S  # no two changes have ever been closer together than this a
 def now_s() -> int:
     """The host's time, Unix seconds."""
     return int(time.time())
+
+
+@cache
+def timezones() -> frozenset[str]:
+    """Every IANA name that this machine knows; ``localtime`` would be that of the host, not of the site."""
+    return frozenset(available_timezones() - {"localtime"})
 
 
 def offset_s(timezone: str, at_s: int) -> int:

@@ -173,8 +173,10 @@ def test_registering_again_changes_the_layout_and_keeps_the_rest(api):
     locker = api("GET", "/lockers/L1").json()
     assert (locker["doors"], locker["timezone"]) == (3, "Europe/Paris")
     assert locker["grants"]["version"] == 1
-    wrong = api.register(timezone="Paris/Europe")
-    assert wrong.status_code == 422 and "Paris/Europe" in wrong.json()["detail"]
+    for zone in ("Paris/Europe", "Europe", "localtime", "../etc/localtime", ""):
+        wrong = api.register(timezone=zone)
+        told = {"detail": f"timezone {zone!r} is not an IANA name such as Europe/Paris"}
+        assert (wrong.status_code, wrong.json()) == (422, told)
 
 
 def test_a_layout_that_no_locker_could_have_is_not_registered(api):

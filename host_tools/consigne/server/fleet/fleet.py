@@ -4,7 +4,6 @@ import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from locker.core.codes import KEY_BYTES
 from locker.core.doors import TOLD_UNKNOWN
@@ -17,6 +16,7 @@ from consigne.protocol.events import EventData
 from consigne.protocol.messages import Status
 from consigne.protocol.names import SIZES
 
+from ..clock import timezones
 from ..errors import Conflict, Invalid
 from ..people import audit
 from ..people.audit import HOST
@@ -200,10 +200,8 @@ class Fleet:
             raise Invalid(f"device_key is {KEY_BYTES} random bytes as {2 * KEY_BYTES} hexadecimal digits")
         if not CODE_DIGITS_MIN <= digits <= CODE_DIGITS_MAX:
             raise Invalid(f"digits is {CODE_DIGITS_MIN} to {CODE_DIGITS_MAX}")
-        try:
-            ZoneInfo(timezone)
-        except (ZoneInfoNotFoundError, ValueError):
-            raise Invalid(f"timezone {timezone!r} is not an IANA name such as Europe/Paris") from None
+        if timezone not in timezones():
+            raise Invalid(f"timezone {timezone!r} is not an IANA name such as Europe/Paris")
         with self._database.write() as connection:
             row = find(connection, id_)
             values: dict[str, object] = {"digits": digits, "timezone": timezone, "layout": tuple(doors)}
