@@ -94,6 +94,14 @@ def test_where_nothing_is_a_browser_reads_a_page_and_everybody_else_a_sentence(
         assert "There is nothing at /" in page.text and "<script" not in page.text
 
 
+def test_a_page_that_is_asked_with_another_method_tells_the_right_one(served: Served) -> None:
+    with client(served, "Ada") as ada:
+        answer = ada.head("/desk")
+    told = '{"detail":"HEAD is not for this path: ask it with GET"}'
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
+    assert int(answer.headers["content-length"]) == len(told)
+
+
 def test_who_is_not_logged_in_is_asked_to_and_comes_back_to_this_host_alone(served: Served) -> None:
     with httpx2.Client(base_url=served.address, timeout=LOOK_MS / 1000) as nobody:
         sent = nobody.get("/desk/locker/L1", headers={"accept": "text/html"})

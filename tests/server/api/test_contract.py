@@ -138,6 +138,22 @@ def _make_right(schema, code: str) -> None:
             body["door"] %= len(DOORS)
         return body
 
+    # A schema allows 2.0 where it allows 2; in an address a number is written in digits.
+    @schema.hook
+    def map_query(context, query):
+        return _in_digits(query)
+
+    @schema.hook
+    def map_path_parameters(context, path_parameters):
+        return _in_digits(path_parameters)
+
+
+def _in_digits(parameters):
+    return {
+        name: int(value) if isinstance(value, float) and value.is_integer() else value
+        for name, value in (parameters or {}).items()
+    }
+
 
 def _note(found: Run, recorder) -> None:
     for id_, interaction in recorder.interactions.items():

@@ -89,6 +89,8 @@ async def _http_error(request: Request, error: Exception) -> Response:
     """What no route answers, and bodies that cannot be read."""
     if not isinstance(error, HTTPException):
         raise error
+    if isinstance(error.__cause__, CallerError):  # by ours
+        return await _caller_error(request, error.__cause__)
     if isinstance(error.__cause__, ValueError | RecursionError):  # by FastAPI's parsing of the body
         return JSONResponse({"detail": NOT_JSON}, _UNPROCESSABLE)
     if error.status_code == status.HTTP_404_NOT_FOUND:

@@ -11,7 +11,7 @@ from locker.core import events, labels, limits, records
 from locker.core.codes import KEY_BYTES
 from locker.core.orders import SETTINGS
 from locker.texts import LANGUAGES
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BeforeValidator, ConfigDict, Field, field_validator
 from pydantic.config import JsonDict
 
 from consigne.protocol import codes, messages, topics
@@ -25,9 +25,10 @@ from ..notices.notices import CONTACT_CHARACTERS_MAX
 from ..parcels.parcels import DEADLINE_DAYS_MAX, DERIVED, LISTED
 from ..parcels.view import LABEL_CHARACTERS_MAX, LABEL_PATTERN
 from ..storage.models import NUMBER_MAX
+from .strict import Strict, at_most, digits_only
 
-MAX_BYTES = 1_000_000
-"""Length of a body; registering a locker of ``limits.DOORS_MAX`` doors takes a fortieth of it."""
+MAX_BYTES = 64_000
+"""Length of a body; registering a locker of ``limits.DOORS_MAX`` doors with the longest names takes less."""
 
 
 def any_of(names: tuple[str, ...]) -> str:
@@ -47,7 +48,7 @@ LockerId = Annotated[str, Path(pattern=topics.LOCKER_PATTERN, description="name 
 ParcelId = Annotated[
     str, Path(min_length=1, max_length=LABEL_CHARACTERS_MAX, pattern=LABEL_PATTERN, description="its label")
 ]
-RowId = Annotated[int, Path(ge=1, le=NUMBER_MAX)]
+RowId = Annotated[int, Field(ge=1, le=NUMBER_MAX), BeforeValidator(digits_only), Path()]
 
 _Locker = Annotated[str, Field(pattern=topics.LOCKER_PATTERN)]
 _Label = Annotated[
@@ -90,10 +91,10 @@ ActionNumber = Annotated[
 _NO_OTHERS: JsonDict = {"additionalProperties": False}  # names beside those of the pattern
 
 
-class Body(BaseModel):
+class Body(Strict):
     """A misspelt field is refused, never silently ignored; so is a number written as text."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(strict=True)
 
     @field_validator("*", mode="before")
     @classmethod
@@ -191,9 +192,12 @@ class ReserveOrder(Body):
 class ConfigureOrder(Body):
     """Settings to be changed; an empty text brings back what the locker's own file says."""
 
-    set: dict[
-        Annotated[str, Field(pattern=any_of(SETTINGS))],
-        Annotated[str, Field(max_length=limits.NAME_CHARS_MAX, pattern=LINE_PATTERN)],
+    set: Annotated[
+        dict[
+            Annotated[str, Field(pattern=any_of(SETTINGS))],
+            Annotated[str, Field(max_length=limits.NAME_CHARS_MAX, pattern=LINE_PATTERN)],
+        ],
+        BeforeValidator(at_most(len(SETTINGS))),
     ] = Field(
         min_length=1,
         max_length=len(SETTINGS),
@@ -205,9 +209,12 @@ class ConfigureOrder(Body):
 class MessageOrder(Body):
     """A message in place of the site's name; without texts the message is taken away."""
 
-    texts: dict[
-        Annotated[str, Field(pattern=any_of(LANGUAGES))],
-        Annotated[str, Field(max_length=orders.MESSAGE_CHARACTERS_MAX, pattern=TEXT_PATTERN)],
+    texts: Annotated[
+        dict[
+            Annotated[str, Field(pattern=any_of(LANGUAGES))],
+            Annotated[str, Field(max_length=orders.MESSAGE_CHARACTERS_MAX, pattern=TEXT_PATTERN)],
+        ],
+        BeforeValidator(at_most(len(LANGUAGES))),
     ] = Field(
         default={},
         max_length=len(LANGUAGES),

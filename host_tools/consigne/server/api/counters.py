@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, status
+from fastapi import Depends, status
 
 from ..people.accounts import Account
 from ..people.roles import Role
@@ -12,6 +12,7 @@ from . import answers, bodies
 from .access import OPERATORS, Asking, Forbidden, only
 from .bodies import LockerId
 from .refusals import refusals
+from .strict import Router
 
 
 def _at_counter(counter: LockerId, account: Annotated[Account, only(Role.OPERATOR, Role.CLERK)]) -> Account:
@@ -23,10 +24,10 @@ def _at_counter(counter: LockerId, account: Annotated[Account, only(Role.OPERATO
 Clerk = Annotated[Account, Depends(_at_counter)]
 
 
-def router(host: HostService) -> APIRouter:
+def router(host: HostService) -> Router:
     """Counters and what their clerks do; whatever is to be sent is sent at once."""
     fleet, desk, kick = host.fleet, host.counter, host.kick
-    made = APIRouter(prefix="/counters", tags=["counters"], responses=refusals(401, 403, 409, 413, 422))
+    made = Router(prefix="/counters", tags=["counters"], responses=refusals(401, 403, 409, 413, 422))
 
     @made.post("", status_code=status.HTTP_201_CREATED, dependencies=[OPERATORS])
     def register_counter(body: bodies.CounterBody, account: Asking) -> answers.Locker:

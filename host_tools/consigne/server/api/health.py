@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response, status
+from fastapi import Query, Response, status
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from .. import metrics
@@ -12,13 +12,14 @@ from ..storage.probe import Answer
 from . import answers, queries
 from .access import OPERATORS
 from .refusals import refusals
+from .strict import Router
 
 _NOT_HEALTHY = {"model": answers.HostHealth, "description": "It does not do all of its work."}
 
 
-def router(host: HostService) -> APIRouter:
+def router(host: HostService) -> Router:
     """``/healthz`` needs no account; the gate lets it through."""
-    router = APIRouter(tags=["host"])
+    router = Router(tags=["host"])
     database, ingest = host.database, host.ingest
 
     @router.get("/healthz", responses={503: _NOT_HEALTHY})

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response, status
+from fastapi import Query, Response, status
 
 from ..fleet.alarms import Alarms
 from ..fleet.condition import Condition
@@ -14,9 +14,10 @@ from . import answers, queries
 from .access import ANYBODY, OPERATORS, Asking
 from .bodies import ClearBody, LockerBody, LockerId, RowId
 from .refusals import refusals
+from .strict import Router
 
 
-def routers(host: HostService) -> list[APIRouter]:
+def routers(host: HostService) -> list[Router]:
     """For operators, but for ``/points``, which tells everybody where parcels can go."""
     return [
         _lockers(host.fleet),
@@ -26,8 +27,8 @@ def routers(host: HostService) -> list[APIRouter]:
     ]
 
 
-def _points(overview: Overview) -> APIRouter:
-    router = APIRouter(tags=["lockers"], dependencies=[ANYBODY], responses=refusals(401, 422))
+def _points(overview: Overview) -> Router:
+    router = Router(tags=["lockers"], dependencies=[ANYBODY], responses=refusals(401, 422))
 
     @router.get("/points")
     def list_points(wanted: Annotated[queries.PointsQuery, Query()]) -> list[answers.Point]:
@@ -37,8 +38,8 @@ def _points(overview: Overview) -> APIRouter:
     return router
 
 
-def _lockers(fleet: Fleet) -> APIRouter:
-    router = APIRouter(
+def _lockers(fleet: Fleet) -> Router:
+    router = Router(
         prefix="/lockers", tags=["lockers"], dependencies=[OPERATORS], responses=refusals(401, 403)
     )
 
@@ -88,9 +89,9 @@ def _lockers(fleet: Fleet) -> APIRouter:
     return router
 
 
-def _history(fleet: Fleet, condition: Condition) -> APIRouter:
+def _history(fleet: Fleet, condition: Condition) -> Router:
     """What a locker has told."""
-    router = APIRouter(
+    router = Router(
         prefix="/lockers", tags=["lockers"], dependencies=[OPERATORS], responses=refusals(401, 403, 404, 422)
     )
 
@@ -122,8 +123,8 @@ def _history(fleet: Fleet, condition: Condition) -> APIRouter:
     return router
 
 
-def _fleet(overview: Overview, alarms: Alarms) -> APIRouter:
-    router = APIRouter(tags=["fleet"], dependencies=[OPERATORS], responses=refusals(401, 403, 422))
+def _fleet(overview: Overview, alarms: Alarms) -> Router:
+    router = Router(tags=["fleet"], dependencies=[OPERATORS], responses=refusals(401, 403, 422))
 
     @router.get("/fleet")
     def list_fleet(wanted: Annotated[queries.FleetQuery, Query()]) -> answers.FleetPage:

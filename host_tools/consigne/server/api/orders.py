@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, status
+from fastapi import Path, Query, status
 from fastapi.params import Depends
 from locker.core import events
 
@@ -20,6 +20,7 @@ from . import answers, bodies, queries
 from .access import ANYBODY, OPERATORS, Asking, Forbidden, only, own_parcel
 from .bodies import LockerId, RowId
 from .refusals import refusals
+from .strict import Router
 
 _SENDERS_ACTIONS = (events.DEPOSIT, events.RETURN, events.RECALL)
 _TOKEN_MAKERS = only(Role.OPERATOR, Role.CARRIER, Role.MERCHANT)
@@ -27,7 +28,7 @@ _ACCEPTED = status.HTTP_202_ACCEPTED
 _TOO_LONG = refusals(413)
 
 
-def routers(host: HostService) -> list[APIRouter]:
+def routers(host: HostService) -> list[Router]:
     """Operators' orders and their trail, and codes for whoever may have them."""
     orders, kick = host.orders, host.kick
     return [
@@ -40,9 +41,9 @@ def routers(host: HostService) -> list[APIRouter]:
     ]
 
 
-def _at_lockers(tag: str, *refused: int, asked_by: Depends = OPERATORS) -> APIRouter:
+def _at_lockers(tag: str, *refused: int, asked_by: Depends = OPERATORS) -> Router:
     """An empty router; ``refused``: statuses that each of its routes may answer beside the usual ones."""
-    return APIRouter(
+    return Router(
         prefix="/lockers", tags=[tag], dependencies=[asked_by], responses=refusals(401, 403, 422, *refused)
     )
 
@@ -52,7 +53,7 @@ def _carry_out(orders: Orders, kick: Callable[[], None], locker: str, command: s
     return answers.Order.model_validate(orders.get(locker, command))
 
 
-def _at_doors(orders: Orders, kick: Callable[[], None]) -> APIRouter:
+def _at_doors(orders: Orders, kick: Callable[[], None]) -> Router:
     router = _at_lockers("orders", 404, 409)
 
     @router.post("/{locker}/open", status_code=_ACCEPTED, responses=_TOO_LONG)
@@ -79,7 +80,7 @@ def _at_doors(orders: Orders, kick: Callable[[], None]) -> APIRouter:
     return router
 
 
-def _whole_lockers(orders: Orders, kick: Callable[[], None]) -> APIRouter:
+def _whole_lockers(orders: Orders, kick: Callable[[], None]) -> Router:
     router = _at_lockers("orders", 404, 409)
 
     @router.post("/{locker}/configure", status_code=_ACCEPTED, responses=_TOO_LONG)
@@ -110,7 +111,7 @@ def _whole_lockers(orders: Orders, kick: Callable[[], None]) -> APIRouter:
     return router
 
 
-def _revocations(orders: Orders, kick: Callable[[], None]) -> APIRouter:
+def _revocations(orders: Orders, kick: Callable[[], None]) -> Router:
     router = _at_lockers("orders", 404, 409)
 
     @router.post("/{locker}/revoke-token", status_code=_ACCEPTED, responses=_TOO_LONG)
@@ -128,7 +129,7 @@ def _revocations(orders: Orders, kick: Callable[[], None]) -> APIRouter:
     return router
 
 
-def _trail(host: HostService) -> APIRouter:
+def _trail(host: HostService) -> Router:
     router = _at_lockers("orders")
 
     @router.get("/{locker}/commands/{command}", responses=refusals(404))
@@ -159,7 +160,7 @@ def _trail(host: HostService) -> APIRouter:
     return router
 
 
-def _standing(passes: Passes, kick: Callable[[], None]) -> APIRouter:
+def _standing(passes: Passes, kick: Callable[[], None]) -> Router:
     router = _at_lockers("codes")
 
     @router.post(
@@ -189,7 +190,7 @@ def _standing(passes: Passes, kick: Callable[[], None]) -> APIRouter:
     return router
 
 
-def _codes(passes: Passes, parcels: Parcels) -> APIRouter:
+def _codes(passes: Passes, parcels: Parcels) -> Router:
     router = _at_lockers("codes", 404, 409, asked_by=ANYBODY)
 
     @router.get("/{locker}/courier-code")

@@ -3,20 +3,22 @@
 import asyncio
 
 from fastapi import FastAPI
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from fastapi.routing import iter_route_contexts
 from starlette.datastructures import Headers
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ..people.gate import PAGES
 from ..refused import refused
 from .bodies import MAX_BYTES
 
 LOGIN, LOGIN_BYTES_MAX = "/login", 10_000  # the only form that needs no account
 TOO_LONG = f"the body is too long: send at most {MAX_BYTES} bytes"
 LOGIN_TOO_LONG = f"that is longer than a name and a password: send at most {LOGIN_BYTES_MAX} bytes"
+PAGES_BYTES_MAX = 1_000_000  # of what the pages' own scripts send
 BODY_S = 20.0
-"""A whole body must arrive within this time after it is first asked for: the longest one at 400 kbit/s."""
+"""A whole body must arrive within this time after it is first asked for: an API's longest at 26 kbit/s."""
 
 
 class BodyLimit:
@@ -33,7 +35,7 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         length = Headers(scope=scope).get("content-length", "")
-        most, told = (LOGIN_BYTES_MAX, LOGIN_TOO_LONG) if scope["path"] == LOGIN else (MAX_BYTES, TOO_LONG)
+        most, told = _limit(scope["path"])
         if length.isdecimal() and _is_more(length, most):
             await refused(Headers(scope=scope), 413, told)(scope, receive, send)
             return
@@ -50,8 +52,18 @@ class BodyLimit:
         await _cut_short(limit.expired())(scope, receive, send)
 
 
+def _limit(path: str) -> tuple[int, str]:
+    """How many bytes a path takes, and what is said of more."""
+    if path == LOGIN:
+        return LOGIN_BYTES_MAX, LOGIN_TOO_LONG
+    if path.startswith(PAGES):
+        return PAGES_BYTES_MAX, f"the body is too long: send at most {PAGES_BYTES_MAX} bytes"
+    return MAX_BYTES, TOO_LONG
+
+
 def _is_more(length: str, most: int) -> bool:
     """Whether a number in a header is larger; ``int`` refuses one of thousands of digits."""
+    length = length.lstrip("0") or "0"
     return len(length) > len(str(most)) or int(length) > most
 
 
@@ -100,20 +112,28 @@ class _NotAllowed:
         self._allow = ", ".join(methods)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        told = f"{scope['method']} is not for this path: ask it with {self._allow}"
-        answer = JSONResponse({"detail": told}, 405, {"allow": self._allow})
-        await answer(scope, receive, send)
+        await not_allowed(Headers(scope=scope), scope["method"], self._allow)(scope, receive, send)
+
+
+def not_allowed(headers: Headers, method: str, allow: str) -> Response:
+    """The answer to a method that a path does not have; ``allow`` are those that it has."""
+    return refused(headers, 405, f"{method} is not for this path: ask it with {allow}", {"allow": allow})
 
 
 def refuse_others(app: FastAPI) -> None:
-    """Add, after the routes of an application, one for every other method of their paths.
+    """Add, after the routes of an application, one for every other method of their paths; once for each path.
 
     Without it, the first route of a path refuses a method and names only its own in the answer; once pages
     are mounted beside the routes, the pages refuse it, and they do not know the path.
     """
     methods: dict[str, set[str]] = {}
+    refused_by_now = {
+        route.path
+        for route in app.routes
+        if isinstance(route, Route) and isinstance(route.endpoint, _NotAllowed)
+    }
     for route in iter_route_contexts(app.routes):
-        if route.path is not None and route.methods:
+        if route.path is not None and route.methods and route.path not in refused_by_now:
             methods.setdefault(route.path, set()).update(route.methods)
     for path, known in methods.items():
         app.router.routes.append(Route(path, _NotAllowed(sorted(known)), include_in_schema=False))

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, status
+from fastapi import Query, status
 
 from ..people.accounts import Account
 from ..people.roles import Role
@@ -11,18 +11,19 @@ from . import answers, queries
 from .access import ANYBODY, Asking, only, own_parcel
 from .bodies import ExtendBody, ParcelBody, ParcelId
 from .refusals import refusals
+from .strict import Router
 
 _SENDERS = only(Role.OPERATOR, Role.CARRIER, Role.MERCHANT)  # who knows the customer, and may see codes
 
 
-def routers(host: HostService) -> list[APIRouter]:
+def routers(host: HostService) -> list[Router]:
     """Everything about parcels; whatever is to be sent is sent at once."""
     return [_of_senders(host), _of_anybody(host)]
 
 
-def _of_senders(host: HostService) -> APIRouter:
+def _of_senders(host: HostService) -> Router:
     refused = refusals(401, 403, 404, 409, 422)
-    router = APIRouter(prefix="/parcels", tags=["parcels"], dependencies=[_SENDERS], responses=refused)
+    router = Router(prefix="/parcels", tags=["parcels"], dependencies=[_SENDERS], responses=refused)
     parcels = host.parcels
 
     @router.post("", status_code=status.HTTP_201_CREATED, responses=refusals(413))
@@ -56,9 +57,9 @@ def _of_senders(host: HostService) -> APIRouter:
     return router
 
 
-def _of_anybody(host: HostService) -> APIRouter:
+def _of_anybody(host: HostService) -> Router:
     refused = refusals(401, 404, 422)
-    router = APIRouter(prefix="/parcels", tags=["parcels"], dependencies=[ANYBODY], responses=refused)
+    router = Router(prefix="/parcels", tags=["parcels"], dependencies=[ANYBODY], responses=refused)
     parcels = host.parcels
 
     @router.get("")

@@ -1,7 +1,10 @@
 """What callers may ask for behind the question mark; a misspelt name is refused, never silently ignored."""
 
+from typing import get_args
+
 from locker.core import events, windows
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from consigne.protocol import topics
 from consigne.protocol.untrusted import LINE_PATTERN
@@ -12,12 +15,24 @@ from ..parcels.view import PAGE_MAX as PARCELS_PAGE_MAX
 from ..people import audit
 from ..storage.models import NUMBER_MAX
 from .bodies import LOCKER_OR_NONE_PATTERN, NEED_PATTERN, ActionNumber, HolderNumber, RoleNumber
+from .strict import Strict, digits_only
+
+_TRUTHS = ("true", "false", "1", "0")
 
 
-class Query(BaseModel):
-    """Base of all: no other names."""
+class Query(Strict):
+    """Base of all: no other names, and numbers and truths only as the document writes them."""
 
-    model_config = ConfigDict(extra="forbid")
+    @field_validator("*", mode="before")
+    @classmethod
+    def _plain(cls, value: object, info: ValidationInfo) -> object:
+        """Refuse what pydantic takes besides, such as ``1_0`` for 10 and ``on`` for true."""
+        kind = cls.model_fields[info.field_name or ""].annotation
+        if kind is bool:
+            if isinstance(value, str) and value not in _TRUTHS:
+                raise PydanticCustomError("truth", "neither true nor false")
+            return value
+        return value if str in (kind, *get_args(kind)) else digits_only(value)
 
 
 class LockersQuery(Query):

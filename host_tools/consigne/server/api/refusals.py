@@ -6,6 +6,7 @@ its place.  A text that was sent is never repeated: it may be a key, a code or s
 
 import json
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
@@ -15,20 +16,20 @@ from locker.core.limits import LOCKER_CHARS_MAX
 from pydantic_core import ErrorDetails
 
 from consigne.protocol import topics
-from consigne.protocol.untrusted import LINE_PATTERN, TEXT_PATTERN, clean
+from consigne.protocol.untrusted import LINE_PATTERN, TEXT_PATTERN
 
 from ..errors import listed
 from ..parcels.view import LABEL_PATTERN
 from ..storage.models import NUMBER_MAX
 from .answers import Refusal
-from .bodies import DEVICE_KEY_PATTERN, LOCKER_OR_NONE_PATTERN
+from .bodies import DEVICE_KEY_PATTERN, LOCKER_OR_NONE_PATTERN, MAX_BYTES
 from .document import Document, Operation, Schema, operation_of
+from .strict import MANY_UNKNOWN, UNKNOWN_MAX, shown
 
 NOT_JSON = "the body is not JSON: send one JSON object in UTF-8"
 PROBLEMS_MAX = 10
-UNKNOWN_MAX = 3
-"""How many unknown names of one object an answer lists."""
 _SHOWN_MAX = 40  # characters
+_Way = tuple[str | int, ...]  # to a field, as pydantic tells it
 _SHAPES = {
     TEXT_PATTERN: "without NUL",
     LINE_PATTERN: "without control characters",
@@ -42,7 +43,7 @@ _MEANINGS = {
     403: "Not for the role of this account; or a session of the pages asked for more than to read.",
     404: "There is no such thing, or it is not this account's.",
     409: "Right in itself, but not in the present state of things.",
-    413: "The body is too long.",
+    413: f"The body is longer than {MAX_BYTES} bytes.",
     422: "A field is missing, unknown or wrong.",
     429: "Too many wrong tries: wait.",
     503: "The database does not answer: try again.",
@@ -62,19 +63,23 @@ def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:  # as FastAPI's
 def in_words(error: RequestValidationError, document: Document, operation_id: str) -> str:
     """One sentence for each field that is wrong, divided by semicolons."""
     operation = operation_of(document, operation_id)
-    problems: Sequence[ErrorDetails] = error.errors()
-    found: list[str] = []
-    unknown: dict[tuple[str | int, ...], list[str]] = {}  # by the object where they stand
-    for one in problems:
-        if not _is_unknown(one):
-            found.append(_sentence(one, document, operation))
-            continue
-        way = one["loc"][:-1] if one["loc"][-1] == "[key]" else one["loc"]
-        unknown.setdefault(way[:-1], []).append(_name(way[1:]))
-    for (place, *within), names in unknown.items():
-        found.append(_unknown(names, _known(_schema_at(str(place), within, document, operation))))
-    more = [f"and {len(found) - PROBLEMS_MAX} more"] if len(found) > PROBLEMS_MAX else []
-    return "; ".join(found[:PROBLEMS_MAX] + more)
+    wrong: list[ErrorDetails] = []
+    unknown: dict[_Way, list[_Way]] = {}  # by the object where they stand
+    for one in error.errors():
+        loc = one["loc"]
+        if one["type"] == MANY_UNKNOWN:
+            unknown[loc] = [(*loc[1:], name) for name in one["ctx"]["names"]]
+        elif one["type"] == "extra_forbidden":
+            unknown.setdefault(loc[:-1], []).append(loc[1:])
+        elif _is_of_key(loc, document, operation):
+            unknown.setdefault(loc[:-2], []).append(loc[1:-1])
+        else:
+            wrong.append(one)
+    found = [_sentence(one, document, operation) for one in wrong[:PROBLEMS_MAX]]
+    for (place, *within), ways in islice(unknown.items(), PROBLEMS_MAX - len(found)):
+        found.append(_unknown(ways, _known(_schema_at(str(place), within, document, operation))))
+    left = len(wrong) + len(unknown) - len(found)
+    return "; ".join([*found, f"and {left} more"] if left else found)
 
 
 def _sentence(error: ErrorDetails, document: Document, operation: Operation) -> str:
@@ -88,17 +93,21 @@ def _sentence(error: ErrorDetails, document: Document, operation: Operation) -> 
     return f"{name} must be {wanted}, not {_sent(error['input'], is_secret=place == 'body')}"
 
 
-def _is_unknown(error: ErrorDetails) -> bool:
-    """Whether a name has no place here, as a field or as a key of an object of texts."""
-    return error["type"] == "extra_forbidden" or error["loc"][-1] == "[key]"
+def _is_of_key(loc: _Way, document: Document, operation: Operation) -> bool:
+    """Whether it is about a name in an object of texts: pydantic's mark, which may also be a field's name."""
+    if loc[-1] != "[key]" or len(loc) < 3:
+        return False
+    place, *within = loc[:-2]
+    return "patternProperties" in _schema_at(str(place), within, document, operation)
 
 
-def _unknown(names: Sequence[str], known: str) -> str:
+def _unknown(ways: Sequence[_Way], known: str) -> str:
     """One sentence for all names of one object that are not known."""
-    if len(names) == 1:
+    names = [_name(way) for way in ways[:UNKNOWN_MAX]]
+    if len(ways) == 1:
         return f"{names[0]} is not known here: leave it out, or choose from {known}"
-    more = [f"{len(names) - UNKNOWN_MAX} more"] if len(names) > UNKNOWN_MAX else []
-    told = listed([*names[:UNKNOWN_MAX], *more])
+    more = [f"{len(ways) - UNKNOWN_MAX} more"] if len(ways) > UNKNOWN_MAX else []
+    told = listed([*names, *more])
     return f"{told} are not known here: leave them out, or choose from {known}"
 
 
@@ -112,7 +121,7 @@ def _name(way: Sequence[str | int]) -> str:
     """``doors[2].size``: the third door's size, counted from 0."""
     name = ""
     for part in way:
-        name += f"[{part}]" if isinstance(part, int) else f".{clean(part)[:_SHOWN_MAX]}"
+        name += f"[{part}]" if isinstance(part, int) else f".{shown(part)}"
     return name.removeprefix(".")
 
 
@@ -193,7 +202,9 @@ def _sent(value: object, is_secret: bool) -> str:
         return str(value)
     if isinstance(value, str) and not is_secret and len(value) <= _SHOWN_MAX:
         return repr(value)
-    kinds = {int: "so large a number", float: "a number with a fraction", dict: "an object"}
+    kinds = {int: "so large a number", float: "a number with a fraction"}
+    if isinstance(value, dict):
+        return f"an object of {len(value)}"
     if isinstance(value, str | list):
         length = len(value)
         characters = "character" if length == 1 else "characters"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fastapi import APIRouter
 from fastapi.responses import FileResponse
+from starlette.types import Receive, Scope, Send
 
 _HERE = Path(__file__).parent
 _PACKAGED = Path(str(files("fastapi_offline"))) / "static"
@@ -17,10 +18,19 @@ _SCRIPTS = {
     "swagger-ui.css": _PACKAGED,
     "viewer.js": _HERE,
 }
+_NO_PARTS = {"accept-ranges": "none"}
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+
+
+class _Whole(FileResponse):
+    """A file that is sent whole, whatever part is asked for: Starlette refuses a wrong part in plain text."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [(name, value) for name, value in scope["headers"] if name != b"range"]
+        await super().__call__({**scope, "headers": headers}, receive, send)
 
 
 def router() -> APIRouter:
@@ -29,12 +39,12 @@ def router() -> APIRouter:
 
     @made.get("/docs")
     def page() -> FileResponse:
-        return FileResponse(_HERE / "viewer.html", headers={"content-security-policy": _POLICY})
+        return _Whole(_HERE / "viewer.html", headers={**_NO_PARTS, "content-security-policy": _POLICY})
 
     def add(name: str, folder: Path) -> None:
         @made.get(f"/docs/{name}")
         def part() -> FileResponse:
-            return FileResponse(folder / name)
+            return _Whole(folder / name, headers=_NO_PARTS)
 
     for name, folder in _SCRIPTS.items():
         add(name, folder)

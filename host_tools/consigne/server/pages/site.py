@@ -6,9 +6,11 @@ from fastapi import FastAPI, Request
 from fastapi.responses import RedirectResponse, Response
 from nicegui import app as nicegui_app
 from nicegui import ui
+from starlette.exceptions import HTTPException
 
 from consigne.ui.components import Text, box, dress
 
+from ..api.outside import not_allowed, refuse_others
 from ..errors import CallerError
 from ..fleet.overview import FIND_CHARACTERS_MAX
 from ..people.accounts import Account
@@ -85,13 +87,21 @@ def add_pages(app: FastAPI, host: HostService) -> None:
 
     ui.page("/desk", title="Consigne", response_timeout=RESPONSE_S)(home)
     ui.page("/desk/locker/{locker}", title="Consigne", response_timeout=RESPONSE_S)(one_locker)
+    refuse_others(app)
     nicegui_app.add_exception_handler(404, _nothing)  # NiceGUI gets every path that none of our routes has
+    nicegui_app.add_exception_handler(405, _wrong_method)
     ui.run_with(app, title="Consigne", tailwind=False, show_welcome_message=False)
 
 
 def _number(typed: str) -> int:
     """A page number in an address; 1 for anything else somebody wrote there."""
     return int(typed) if typed.isdecimal() and len(typed) < len("1000000") else 1
+
+
+async def _wrong_method(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    return not_allowed(request.headers, request.method, (error.headers or {}).get("Allow", "GET"))
 
 
 async def _nothing(request: Request, error: Exception) -> Response:
