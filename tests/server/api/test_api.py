@@ -219,6 +219,11 @@ def test_health_tells_what_is_wrong(api):
     assert (told["healthy"], told["database"], told["broker"], told["ingest"]) == (False, True, False, False)
 
 
+def test_health_is_told_to_monitors_that_ask_for_its_status_alone(api):
+    answer = api("HEAD", "/healthz")
+    assert (answer.status_code, answer.headers["content-type"]) == (503, "application/json")
+
+
 def test_a_host_without_a_token_does_not_listen_to_the_world(tmp_path, monkeypatch):
     monkeypatch.delenv(TOKEN_VARIABLE, raising=False)
     service = HostService(f"sqlite:///{tmp_path}/host.db", broker_port=1)

@@ -56,6 +56,9 @@ stateful.enabled = {every_case}
 [[operations]]
 include-name = "GET /healthz"  # without a broker the host is not healthy, and says so
 checks.not_a_server_error.expected-statuses = ["2xx", "4xx", "503"]
+[[operations]]
+include-name = "HEAD /healthz"
+checks.not_a_server_error.expected-statuses = ["2xx", "4xx", "503"]
 """
 SHAPE = (" must be ", " is missing: ", " is not known here: ", "the body ")
 
@@ -192,7 +195,9 @@ def test_an_operator_is_answered_as_the_document_says_whatever_is_asked(world):
     found = run(world, Role.OPERATOR, 10, every_case=True)
     assert found.broken == []
     routes = {route for route, _ in found.answered}
-    assert routes - found.done == {"GET /healthz"}, "an answer that was never given was never compared"
+    assert routes - found.done == {"GET /healthz", "HEAD /healthz"}, (
+        "an answer that was never given was never compared"
+    )
 
 
 @pytest.mark.parametrize("role", [Role.CARRIER, Role.MERCHANT, Role.PARTNER, Role.CLERK, None])

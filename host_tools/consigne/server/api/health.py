@@ -22,6 +22,8 @@ def router(host: HostService) -> Router:
     router = Router(tags=["host"])
     database, ingest = host.database, host.ingest
 
+    # HEAD for monitors that want the status alone: the server leaves the body out.
+    @router.head("/healthz", name="read_health_alone", responses={503: _NOT_HEALTHY})
     @router.get("/healthz", responses={503: _NOT_HEALTHY})
     async def read_health(response: Response) -> answers.HostHealth:
         """Whether the database answers, the broker is connected and the ingest runs; 503 when not.
