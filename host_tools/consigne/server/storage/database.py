@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
 
 from sqlalchemy import create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
@@ -46,6 +47,9 @@ _DRIVERS = {
     "postgresql": "postgresql+psycopg",
     "postgresql+psycopg": "postgresql+psycopg",
 }
+_HIDDEN = "***"
+_SECRET = ("pass", "secret")
+"""In the names of libpq's parameters that hold one: password, passfile, sslpassword, oauth_client_secret."""
 _One = TypeVar("_One")
 _WRITES = "consigne_writes"
 log = logging.getLogger(__name__)
@@ -78,9 +82,7 @@ class Database:
         self._complaints = Complaints(log)
         self.backend = parsed.get_backend_name()
         if self.backend == "sqlite":
-            if not parsed.database or parsed.database == ":memory:" or "mode=memory" in url:
-                raise ValueError("SQLite needs a file: what is acknowledged must be on a disk")
-            _make_private(Path(parsed.database))
+            _make_private(_file(parsed, url))
         # hide_parameters: a failing statement must not print a device key
         ping = self.backend != "sqlite"
         self.engine: Engine = create_engine(
@@ -133,14 +135,36 @@ class Database:
 
 def _parsed(url: str) -> URL:
     """The URL with our driver.  Raises ``ValueError``; the text does not repeat the URL."""
+    if not url.startswith("sqlite") and url.count("@") > 1:
+        # The first @ would end the password and the rest of it be taken for the host, which errors name.
+        raise ValueError("the database's URL has more than one @: write @ in a password as %40")
     try:
         parsed = make_url(url)
     except ArgumentError:
         raise ValueError(f"that is no URL of a database: give {TAKEN}") from None
+    except ValueError:  # from int(): in an URL without @ the password stands where the port is looked for
+        raise ValueError(f"the port in the database's URL is no number: give {TAKEN}") from None
     driver = _DRIVERS.get(parsed.drivername)
     if driver is None:
         raise ValueError(f"a database of {parsed.drivername} is not taken: give {TAKEN}")
     return parsed.set(drivername=driver)
+
+
+def _file(url: URL, text: str) -> Path:
+    """SQLite's file.  Raises ``ValueError`` where there is none, or settings that are the host's own."""
+    if not url.database or url.database == ":memory:" or url.query.get("mode") == "memory":
+        raise ValueError("SQLite needs a file: what is acknowledged must be on a disk")
+    if "?" in text:
+        raise ValueError("SQLite's URL ends with the name of its file: leave out ? and what follows")
+    return Path(url.database)
+
+
+def shown(url: str) -> str:
+    """A URL as it may be printed: without what is secret, also in its query.  Raises as ``Database``."""
+    parsed = _parsed(url).set(drivername=make_url(url).drivername)
+    secret = {name: _HIDDEN for name in parsed.query if any(part in name.lower() for part in _SECRET)}
+    text = parsed.update_query_dict(secret).render_as_string(hide_password=True)
+    return text.replace(quote(_HIDDEN), _HIDDEN)
 
 
 def reason(error: Exception) -> str:

@@ -24,13 +24,9 @@ def given_again(url: str) -> list[str]:
     """
     if url == os.environ.get(_VARIABLE, DEFAULT_DATABASE):
         return []
-    return ["--database", _shown(url)]
+    from .database import shown
 
-
-def _shown(url: str) -> str:
-    from sqlalchemy.engine import make_url
-
-    return make_url(url).render_as_string(hide_password=True)
+    return ["--database", shown(url)]
 
 
 @contextmanager
@@ -38,17 +34,17 @@ def explained(url: str) -> Iterator[None]:
     """Say in one sentence why the database at ``url`` cannot be opened, for whoever gave the command."""
     from sqlalchemy.exc import DatabaseError
 
-    from .database import reason
+    from .database import reason, shown
     from .migrations import OtherSchema
 
     try:
         yield
     except OtherSchema as error:
-        raise typer.BadParameter(f"{_shown(url)}: {error}") from None
+        raise typer.BadParameter(f"{shown(url)}: {error}") from None
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     except (DatabaseError, OSError) as error:
-        raise typer.BadParameter(f"the database {_shown(url)} cannot be opened: {reason(error)}") from None
+        raise typer.BadParameter(f"the database {shown(url)} cannot be opened: {reason(error)}") from None
 
 
 def opened(url: str) -> "Database":
