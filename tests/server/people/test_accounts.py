@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import hashlib
 import time
 
 import httpx2
@@ -17,10 +18,13 @@ from consigne.server.people.roles import Role
 from consigne.server.service import HostService
 from consigne.server.storage.documents import Place
 from consigne.server.storage.models import accounts as table
+from consigne.server.storage.models import sessions
 from host_kit import device_key, register
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 PASSWORD = "correct horse battery"
+KEPT = "AAAAAAAAAAAAAAAAAAAAAA==.jL7ovRkVXHiUyRV7nchedPiTNgzS2fVYnY5/eMklEf0="
+"""How this release keeps it, with a salt of zeros."""
 
 
 class Api:
@@ -246,6 +250,42 @@ def test_without_accounts_this_machine_is_let_in_and_no_name_that_only_leads_to_
     host.accounts.add("Ada", Role.OPERATOR, by="test")
     assert api(None, "GET", "/lockers").status_code == 401, "from the first account on, nobody is anonymous"
     host.database.close()
+
+
+def change(api, name, **values):
+    """Write into the row of an account, as another release does."""
+    with api.host.database.write() as connection:
+        connection.execute(update(table).where(table.c.name == name).values(**values))
+
+
+def test_an_account_with_a_role_of_another_release_is_let_in_nowhere_and_still_listed(api, caplog):
+    accounts = api.host.accounts
+    change(api, "Ada", role="auditor", password=KEPT)
+    token = "of a session"
+    session = {
+        "token_hash": hashlib.sha256(token.encode()).hexdigest(),
+        "account": "Ada",
+        "expires_at": 1 << 40,
+    }
+    with api.host.database.write() as connection:
+        connection.execute(sessions.insert().values(**session))
+    for _ in range(3):
+        assert api("operator", "GET", "/lockers").status_code == 401
+        assert api(None, "GET", "/fleet", cookie=token).status_code == 401
+    with pytest.raises(Invalid, match="the name or the password is wrong"):
+        accounts.log_in("Ada", PASSWORD)
+    assert ("Ada", "auditor") in [(one.name, one.role) for one in accounts.list()]
+    told = [text for text in caplog.messages if "cannot be used" in text]
+    assert told == ["account 'Ada' cannot be used: this release knows no role 'auditor'"]
+
+
+def test_a_password_that_another_release_kept_is_a_wrong_one_until_it_is_set_again(api, caplog):
+    accounts = api.host.accounts
+    change(api, "Ada", password="$argon2id$v=19$x")
+    with pytest.raises(Invalid, match="the name or the password is wrong"):
+        accounts.log_in("Ada", PASSWORD)
+    (told,) = [text for text in caplog.messages if "cannot log in" in text]
+    assert "'Ada'" in told and "set it again with consigne account password" in told and PASSWORD not in told
 
 
 SENSELESS = [

@@ -7,6 +7,7 @@ Wrong passwords are slowed down account by account.
 import base64
 import hashlib
 import hmac
+import logging
 import os
 import re
 import secrets
@@ -18,6 +19,9 @@ from locker.core.limits import HOLDER_MAX
 from sqlalchemy import select, update
 from sqlalchemy.engine import Connection
 
+from consigne.protocol.untrusted import clean
+
+from ..complaints import Complaints
 from ..errors import CallerError, Conflict, Invalid, NotFound
 from ..storage.database import Database, columns_of
 from ..storage.models import accounts, lockers, sessions
@@ -30,8 +34,11 @@ SESSION_S = 12 * 3600
 _SCRYPT = {"n": 2**14, "r": 8, "p": 5}  # 16 MiB: one of OWASP's equal choices, Password Storage Cheat Sheet
 NAME_CHARACTERS_MAX = 64
 _NAME = re.compile(rf"^[A-Za-z0-9][A-Za-z0-9 ._@-]{{0,{NAME_CHARACTERS_MAX - 1}}}$")
+_HASHED = re.compile(r"[A-Za-z0-9+/]{22}==\.[A-Za-z0-9+/]{43}=")
+"""Salt and scrypt's result, as ``_hash`` writes them."""
 TRIES = 5
 TRY_EVERY_S = 60.0
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +90,7 @@ class Accounts:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._rate_limit = RateLimit(TRIES, TRY_EVERY_S, _too_soon)
+        self._complaints = Complaints(log)
 
     def add(
         self, name: str, role: Role, *, holder: int | None = None, locker: str | None = None, by: str
@@ -117,7 +125,10 @@ class Accounts:
     def set_password(self, name: str, password: str, by: str) -> None:
         """Let an account log in at the pages; whoever is logged in with the old one is logged out."""
         if len(password) not in PASSWORD_CHARACTERS:
-            raise Invalid(f"a password has at least {PASSWORD_CHARACTERS.start} characters")
+            least, most = PASSWORD_CHARACTERS[0], PASSWORD_CHARACTERS[-1]
+            raise Invalid(f"a password has {least} to {most} characters, this one {len(password)}")
+        if clean(password) != password:  # the form to log in cleans what is typed there
+            raise Invalid("a password is text in UTF-8 without NUL: this one has something else in it")
         hashed = _hash(password)
         with self._database.write() as connection:
             _check_known(connection, name)
@@ -154,7 +165,7 @@ class Accounts:
             here = accounts.c.key_hash == _digest(key)
             wanted = select(*_COLUMNS).where(here, accounts.c.disabled.is_(False))
             row = connection.execute(wanted).first()
-        return _account(_Row(*row)) if row is not None else None
+        return self._account(_Row(*row)) if row is not None else None
 
     def log_in(self, name: str, password: str) -> str:
         """Begin a session; returns its token.
@@ -165,9 +176,9 @@ class Accounts:
         with self._database.read() as connection:
             found = connection.execute(select(*_COLUMNS).where(accounts.c.name == name)).first()
         row = _Row(*found) if found is not None else None
-        known = row is not None and row.password is not None and not row.disabled
-        right = _matches(password, row.password if row is not None and row.password else _nobodys())
-        if not known or not right:
+        kept = self._kept(row)
+        right = _matches(password, kept or _nobodys())
+        if kept is None or not right:
             with self._database.write() as connection:
                 audit.note(connection, name[:NAME_CHARACTERS_MAX], "wrong password")
             raise Invalid("the name or the password is wrong")
@@ -186,12 +197,34 @@ class Accounts:
         alive = (sessions.c.token_hash == _digest(token)) & (sessions.c.expires_at > int(time.time()))
         with self._database.read() as connection:
             row = connection.execute(wanted.where(alive, accounts.c.disabled.is_(False))).first()
-        return _account(_Row(*row)) if row is not None else None
+        return self._account(_Row(*row)) if row is not None else None
 
     def log_out(self, token: str) -> None:
         """End a session."""
         with self._database.write() as connection:
             connection.execute(sessions.delete().where(sessions.c.token_hash == _digest(token)))
+
+    def _account(self, row: _Row) -> Account | None:
+        """Who this is; None for a role that only another release knows: it gets none of ours instead."""
+        try:
+            return Account(row.name, Role(row.role), row.holder, row.locker)
+        except ValueError:
+            self._complaints.say(
+                f"account {row.name!r} cannot be used: this release knows no role {row.role!r}"
+            )
+            return None
+
+    def _kept(self, row: _Row | None) -> str | None:
+        """What a password is compared with; None for an account that nobody can log in with."""
+        if row is None or row.password is None or row.disabled or self._account(row) is None:
+            return None
+        if _HASHED.fullmatch(row.password):
+            return row.password
+        self._complaints.say(
+            f"account {row.name!r} cannot log in: its password was kept by another release; set it again "
+            "with consigne account password"
+        )
+        return None
 
 
 def _too_soon(wait_s: int) -> NotYet:
@@ -211,12 +244,8 @@ def _check_account(name: str, role: Role, holder: int | None, locker: str | None
 
 
 def _check_known(connection: Connection, name: str) -> None:
-    if connection.execute(select(accounts.c.name).where(accounts.c.name == name)).first() is None:
+    if connection.execute(select(accounts.c.name).where(accounts.c.name == clean(name))).first() is None:
         raise NotFound(f"there is no account {name!r}")
-
-
-def _account(row: _Row) -> Account:
-    return Account(row.name, Role(row.role), row.holder, row.locker)
 
 
 def _new_key(connection: Connection, name: str) -> str:
