@@ -147,7 +147,7 @@ class HostService:
         """Wait for as long as all is well; raise the error that must end the host."""
         if self._tidying is None:
             raise RuntimeError("the host is not started")
-        parts = (self.ingest, self.workers, self.notifier)
+        parts = (self.ingest, self.client, self.workers, self.notifier)
         await asyncio.gather(asyncio.shield(self._tidying), *(part.wait_failed() for part in parts if part))
 
     def kick(self) -> None:

@@ -1,13 +1,17 @@
 """What arrives beside the good: one message that cannot be stored, a listener that fails, a full inbox."""
 
 import asyncio
+import multiprocessing
+import threading
 
 import pytest
 from consigne.protocol import frames, topics
 from consigne.protocol.untrusted import dump
+from consigne.server.ingest import workers
 from consigne.server.ingest.inbox import LOST, Inbox
 from consigne.server.ingest.ingest import Ingest
 from consigne.server.ingest.mqtt import HostClient
+from consigne.server.service import HostService
 from host_kit import database_at, device_key, event
 
 
@@ -102,3 +106,34 @@ def test_a_full_inbox_drops_the_newest_and_keeps_what_could_not_be_committed():
     inbox.put_lost()
     assert [one[0] for one in inbox.take(9, 10)] == ["a", "b"], "ten bytes are enough for one commit"
     assert [one[0] for one in inbox.take(9, 10)] == ["d", LOST[0]]
+
+
+NO_NAME = "a..b"
+"""What no resolver looks up: a defect, to whoever connects, and not a broker that is away."""
+
+
+def test_a_host_whose_connection_to_the_broker_has_failed_for_good_ends(database):
+    async def failed():
+        host = HostService(str(database.engine.url), NO_NAME, 1)
+        await host.start()
+        try:
+            async with asyncio.timeout(180):
+                await host.wait_failed()
+        finally:
+            await host.stop()
+
+    with pytest.raises(UnicodeError):
+        asyncio.run(failed())
+
+
+def test_a_worker_whose_connection_to_the_broker_has_failed_for_good_ends(database):
+    ours, theirs = multiprocessing.Pipe()
+    leaving = threading.Timer(180, ours.close)  # at which a worker ends in good order
+    leaving.start()
+    try:
+        with pytest.raises(UnicodeError):
+            workers.work(str(database.engine.url), workers.BrokerAccess(NO_NAME, 1), theirs)
+    finally:
+        leaving.cancel()
+        ours.close()
+        theirs.close()

@@ -94,6 +94,12 @@ class HostClient:
         """Begin to connect; ``connected`` tells when it is done."""
         self._task = asyncio.create_task(self._run(), name="mqtt")
 
+    async def wait_failed(self) -> None:
+        """Wait for as long as the task runs; raise what ended it."""
+        if self._task is None:
+            raise RuntimeError("the client is not started")
+        await asyncio.shield(self._task)
+
     async def stop(self) -> None:
         """Disconnect and try no more."""
         self.receive, self.lost = _ignore, _nothing

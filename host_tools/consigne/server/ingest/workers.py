@@ -200,7 +200,7 @@ async def _work(database_url: str, access: BrokerAccess, pipe: Connection) -> No
     asyncio.get_running_loop().add_reader(pipe.fileno(), ended.set)
     await ingest.start()
     client.start()
-    failing = asyncio.create_task(ingest.wait_failed())
+    failing = asyncio.create_task(_wait_failed(ingest, client))
     ending = asyncio.create_task(ended.wait())
     reporting = asyncio.create_task(_report(ingest, pipe))
     try:
@@ -214,6 +214,10 @@ async def _work(database_url: str, access: BrokerAccess, pipe: Connection) -> No
         await asyncio.gather(failing, ending, reporting, return_exceptions=True)
         await ingest.stop()
         database.close()
+
+
+async def _wait_failed(ingest: Ingest, client: HostClient) -> None:
+    await asyncio.gather(ingest.wait_failed(), client.wait_failed())
 
 
 async def _report(ingest: Ingest, pipe: Connection) -> None:
