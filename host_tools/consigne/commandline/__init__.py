@@ -1,1 +1,1 @@
-"""What every command does alike: its output, its output file, its folder, the port of its page."""
+"""What every command does alike: its output, what files and numbers it is given, its folder, its page."""

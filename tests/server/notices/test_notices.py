@@ -26,6 +26,7 @@ from host_kit import DOORS, collected, deposited, device_key, events
 from sqlalchemy import select, update
 
 CONTACT = "mail:someone@example.org"
+GOOD = '[channels]\nmail = "json://127.0.0.1/{to}"\n'
 PAGE = Path(__file__).parents[3] / "host_tools" / "README.md"
 
 
@@ -343,6 +344,17 @@ def test_the_operators_file_is_read_and_refused_in_words(tmp_path):
         ('[channels]\nmail = "nonsense"', "channel 'mail' is not one"),
         ("[channels]\nmail = 3", "channel 'mail'"),
         ('texts = "x"\n[channels]\nmail = "json://127.0.0.1/{to}"', "texts is no table"),
+        (f"[text]\n{GOOD}", r"nobody reads 'text': it has channels and texts alone"),
+        (f'{GOOD}[texts]\nfone = "112"', r"nobody reads 'fone': \[texts\] has phone alone"),
+        (f"{GOOD}[texts]\nphone = [1]", "phone is no text: write it in quotes"),
+        (f"{GOOD}[texts]\nphone = true", "phone is no text: write it in quotes"),
+        (GOOD.replace("mail", "Mail"), "can name a channel 'Mail': a name is 1 to 16 small letters"),
+        (GOOD.replace("mail", '"m il"'), "can name a channel 'm il'"),
+        (
+            GOOD.replace("{to}", "{To}"),
+            "channel 'mail' has no {to}, so every customer's code would go to one",
+        ),
+        (GOOD.replace("{to}", "a@b.example"), "write {to} where the customer's address belongs"),
     ):
         path.write_text(text)
         with pytest.raises(ValueError, match=said):
@@ -356,4 +368,4 @@ def test_the_file_that_the_page_prints_is_one_that_the_host_starts_with(tmp_path
     path.write_text(dedent(printed), encoding="utf-8")
     path.chmod(0o600)
     channels = serving.channels_of(path)
-    assert channels is not None and set(channels.urls) == {"mail", "sms"} and channels.phone
+    assert channels is not None and set(channels.urls) == {"mail", "sms", "shop"} and channels.phone

@@ -38,7 +38,8 @@ _VOID = (
 _MAIL = re.compile(r"^[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9.-]{1,120}\.[A-Za-z]{2,24}$")
 _PHONE = re.compile(r"^\+[1-9][0-9]{6,14}$")
 _ELSE = re.compile(r"^[A-Za-z0-9._%+@-]{1,100}$")
-_CHANNEL = re.compile(r"^[a-z]{1,16}$")
+CHANNEL_CHARACTERS_MAX = 16
+_CHANNEL = re.compile(rf"^[a-z]{{1,{CHANNEL_CHARACTERS_MAX}}}$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +67,16 @@ class _ParcelRow:
 _PARCEL = columns_of(_ParcelRow, parcels)
 
 
+def is_channel(name: str) -> bool:
+    """Whether a contact can name a channel so."""
+    return _CHANNEL.fullmatch(name) is not None
+
+
 def check_contact(text: str) -> str:
     """``mail:someone@example.org``, ``sms:+33612345678``, or ``<channel>:<name there>``; else ``Invalid``."""
     channel, colon, to = text.partition(":")
     shape = {"mail": _MAIL, "sms": _PHONE}.get(channel, _ELSE)
-    if not colon or not _CHANNEL.fullmatch(channel) or not shape.fullmatch(to):
+    if not colon or not is_channel(channel) or not shape.fullmatch(to):
         raise Invalid("contact is mail:someone@example.org, sms:+33612345678 or <channel>:<name>")
     return text
 

@@ -10,7 +10,7 @@ import logging
 import threading
 import tomllib
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,13 +21,15 @@ from locker.core.timekeeping import DAY_S
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
+from consigne.commandline import infile
+
 from ..complaints import Complaints
-from ..errors import CallerError
+from ..errors import CallerError, listed
 from ..storage.database import Database
 from ..storage.lookup import row_of
 from ..storage.models import parcels
 from . import texts
-from .notices import Due, Outbox
+from .notices import CHANNEL_CHARACTERS_MAX, Due, Outbox, is_channel
 
 if TYPE_CHECKING:
     import apprise
@@ -37,6 +39,9 @@ log = logging.getLogger(__name__)
 AT_ONCE = 8
 LOOK_S = 2.0
 ERROR_CHARACTERS_MAX = 200
+FILE_BYTES_MAX = 65_536
+TO = "{to}"
+"""What a customer's address replaces in a channel's URL."""
 _NO_CODE = ("collected", "returned")
 
 
@@ -86,28 +91,55 @@ class Channels:
         Raises
         ------
         ValueError
-            It is not such a file, a URL is none of Apprise's, or others may read it: it holds passwords.
+            It is not such a file, a URL is none of Apprise's or has no ``{to}``, it has something that nobody
+            would read, or others may read it: it holds passwords.
         """
+        data = infile.read_bytes(path, FILE_BYTES_MAX)
         if path.stat().st_mode & 0o077:
             raise ValueError(f"{path} holds passwords and others may read it: chmod 600 {path}")
         try:
-            told = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+            told = tomllib.loads(data.decode("utf-8-sig"))
         except (ValueError, RecursionError) as error:
             raise ValueError(f"{path} is not TOML: {error}") from None
         urls = told.get("channels")
         if not isinstance(urls, dict) or not urls:
             raise ValueError(f"{path} has no [channels]")
+        _check_names(path, "it", told, ("channels", "texts"))
         for name, url in urls.items():
-            if not isinstance(url, str) or _sender(_filled(url, "a@example.org")) is None:
-                raise ValueError(f"{path}: the URL of channel {name!r} is not one that Apprise understands")
+            _check_channel(path, name, url)
         texts_ = told.get("texts", {})
         if not isinstance(texts_, dict):
             raise ValueError(f"{path}: texts is no table: write [texts] and under it phone = ..")
-        return cls(urls, str(texts_.get("phone", "")))
+        _check_names(path, "[texts]", texts_, ("phone",))
+        phone = texts_.get("phone", "")
+        if not isinstance(phone, str):
+            raise ValueError(f'{path}: phone is no text: write it in quotes, phone = "+33 1 23 45 67 89"')
+        return cls(urls, phone)
+
+
+def _check_names(path: Path, where: str, table: Mapping[str, object], known: Sequence[str]) -> None:
+    unknown = [name for name in table if name not in known]
+    if unknown:
+        raise ValueError(f"{path}: nobody reads {unknown[0]!r}: {where} has {listed(known)} alone")
+
+
+def _check_channel(path: Path, name: str, url: object) -> None:
+    if not is_channel(name):
+        raise ValueError(
+            f"{path}: no customer's address can name a channel {name!r}: a name is 1 to "
+            f"{CHANNEL_CHARACTERS_MAX} small letters, such as mail or sms"
+        )
+    if not isinstance(url, str) or _sender(_filled(url, "a@example.org")) is None:
+        raise ValueError(f"{path}: the URL of channel {name!r} is not one that Apprise understands")
+    if TO not in url:
+        raise ValueError(
+            f"{path}: the URL of channel {name!r} has no {TO}, so every customer's code would go to one "
+            f"address: write {TO} where the customer's address belongs"
+        )
 
 
 def _filled(url: str, to: str) -> str:
-    return url.replace("{to}", quote(to, safe=""))
+    return url.replace(TO, quote(to, safe=""))
 
 
 class NotSent(Exception):
