@@ -18,6 +18,7 @@ from typer.main import get_group
 
 from consigne.commandline import output, terminal
 from consigne.commandline.listening import PAGE_PORT, PortTakenError, listen
+from consigne.commandline.numbers import whole
 from consigne.commandline.outfile import OutFileError, check_out
 from consigne.server.cli import broker_config, serve
 from consigne.server.fleet.cli import retire
@@ -166,7 +167,8 @@ def demo(
         bool, typer.Option(help="No browser: prove the whole path and print one JSON line.")
     ] = False,
     port: Annotated[
-        int, typer.Option(help="Port of the page, on the loopback.", min=1, max=65535)
+        int,
+        typer.Option(help="Port of the page, on the loopback.", parser=whole(1, 65_535), metavar="NUMBER"),
     ] = PAGE_PORT,
     browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
     keep: Annotated[

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from consigne.server.people.accounts import Accounts
 from consigne.server.people.roles import Role
 from consigne.server.storage.database import Database
 from consigne.server.storage.documents import Place
-from host_kit import register
+from host_kit import database_at, register
 from typer.testing import CliRunner
 
 PASSWORD = "correct horse battery"
@@ -42,6 +43,13 @@ def pair():
             Path(folder, "one", "server.key"),
             Path(folder, "other", "server.key"),
         )
+
+
+@pytest.fixture
+def ada(at):
+    """The account of an operator, in the database that commands take by themselves."""
+    with database_at(at / "consigne.db") as database:
+        Accounts(database).add("Ada", Role.OPERATOR, by="test")
 
 
 def said(*words, **more):
@@ -184,6 +192,112 @@ def test_what_is_no_database_of_ours_is_refused_with_what_is_taken_and_no_passwo
         assert "give sqlite:///consigne.db or postgresql://user:password@host/name" in text, text
 
 
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("postgresql://127.0.0.1:1/x?password=geheim", "x?password=*** cannot be opened"),
+        ("postgresql://127.0.0.1:1/x?PASSFILE=geheim", "x?PASSFILE=*** cannot be opened"),
+        (
+            "postgresql://u:geheim@127.0.0.1:1/x?sslpassword=geheim&user=u",
+            "***@127.0.0.1:1/x?sslpassword=***",
+        ),
+        ("postgresql://u:ge@heim:geheim@h/x", "more than one @: write @ in a password as %40"),
+        ("postgresql://u:pass@geheim@127.0.0.1:1/x", "more than one @: write @ in a password as %40"),
+        ("postgresql://u:geheim", "the port in the database's URL is no number"),
+    ],
+)
+def test_no_part_of_a_password_is_printed_however_it_is_given(at, url, told):
+    status, text = said("account", "list", "--database", url)
+    assert status == 2 and told in text and "heim" not in text, text
+
+
+@pytest.mark.parametrize("query", ["timeout=abc", "foo=bar", "check_same_thread=x", "foo"])
+def test_settings_of_sqlite_are_the_hosts_own_and_refused_in_one_sentence(at, query, recwarn):
+    status, text = said("account", "list", "--database", f"sqlite:///h.db?{query}")
+    assert status == 2 and "SQLite's URL ends with the name of its file: leave out ? and what" in text, text
+    assert not recwarn.list and not Path("h.db").exists()
+
+
+def test_an_at_sign_in_the_name_of_sqlites_file_is_no_password(at):
+    assert said("account", "list", "--database", "sqlite:///a@b@c.db")[0] == 0
+
+
+@pytest.mark.parametrize("option", ["--broker", "--listen"])
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("a..b:1883", "'a..b' is no host's name: a part of it is empty"),
+        (f"{'x' * 64}.example:1883", "is no host's name: a part of it is empty or longer than 63"),
+        (f"h:{'1' * 5_000}", "is not host:port"),
+        ("h:٣", "is not host:port"),
+        ("[]:1883", "is not host:port"),
+    ],
+    ids=["empty part", "long part", "long port", "other digits", "no name"],
+)
+def test_an_address_that_nobody_can_look_up_is_refused_at_the_start(at, option, address, told):
+    """Otherwise a host would run without ever having a broker."""
+    last = ["--listen", "h:0"] if option == "--broker" else []
+    status, text = said("serve", option, address, *last)
+    assert status == 2 and f"{option}" in text and told in text and len(text) < 400, text
+
+
+def test_a_name_or_password_that_mqtt_cannot_carry_is_refused_and_not_shown(at):
+    for option, given in (("--user", "u" * 70_000), ("--password", "geheim\udcff")):
+        status, text = said("serve", option, given, "--ca", "notes.txt")
+        assert status == 2 and f"{option} is not a text in UTF-8 of at most 65535 bytes" in text
+        assert "geheim" not in text
+
+
+@pytest.mark.parametrize("given", ["1_0", " 7", "٣", "x", "-1", "32768", "9" * 5_000])
+def test_a_number_is_plain_digits(at, ada, given):
+    status, text = said("account", "add", "Bo", "--role", "carrier", f"--holder={given}")
+    assert status == 2 and "is not a whole number from 0 to 32767" in text and len(text) < 300, text
+
+
+def test_every_number_of_the_hosts_commands_is_plain_digits(at):
+    for words in (
+        ["serve", "--workers", "1_0", "--broker", "h:0"],
+        ["broker-config", "broker", "--host", "..", "--port", "8_883"],
+    ):
+        status, text = said(*words)
+        assert status == 2 and "_" in text and "is not a whole number from 1 to " in text, text
+
+
+@pytest.mark.parametrize("token", ["tökén", "geheim\n", " geheim", "geheim ", "ge\theim"])
+def test_a_token_that_no_request_could_show_is_refused_at_the_start_and_not_printed(at, token, monkeypatch):
+    monkeypatch.setenv("CONSIGNE_API_TOKEN", token)
+    with database_at(at / "consigne.db"), socket.create_server(("127.0.0.1", 0)) as taken:
+        listen = f"127.0.0.1:{taken.getsockname()[1]}"
+        status, text = said("serve", "--listen", listen, "--broker", "127.0.0.1:1")
+    assert status == 2 and "CONSIGNE_API_TOKEN cannot be sent in a header" in text, text
+    assert "heim" not in text and "tök" not in text
+
+
+@pytest.mark.parametrize("option", ["--notices", "--ca", "--certificate", "--client-certificate"])
+def test_a_pipe_or_a_folder_in_the_place_of_a_file_is_told_and_not_waited_for(at, option):
+    os.mkfifo("pipe", 0o600)
+    Path("folder").mkdir()
+    waiting = os.open("pipe", os.O_RDWR)
+    letting_go = threading.Timer(20, os.close, [waiting])  # who waits at it after all waits no longer
+    letting_go.start()
+    key = [] if option in ("--notices", "--ca") else [option.replace("certificate", "key"), "notes.txt"]
+    for file, told in (("pipe", "pipe is a pipe or a device"), ("folder", "folder is a folder")):
+        status, text = said("serve", option, file, *key)
+        assert status == 2 and f"{told}: give the path of a file" in text and option in text, text
+        assert "database" not in text
+    assert letting_go.is_alive(), "it was waited for"
+    letting_go.cancel()
+    os.close(waiting)
+
+
+def test_of_a_file_no_more_is_read_than_anybody_would_write(at):
+    with open("large.toml", "wb") as file:
+        os.fchmod(file.fileno(), 0o600)
+        file.truncate(100 << 20)
+    status, text = said("serve", "--notices", "large.toml")
+    assert status == 2 and "--notices: large.toml has more than 65536 bytes" in text, text
+
+
 def test_a_folder_that_is_misspelt_makes_no_second_database(at):
     url = f"sqlite:///{at}/nowhere/host.db"
     status, text = said("account", "add", "Ada", "--role", "operator", "--database", url)
@@ -207,6 +321,32 @@ def test_a_role_that_is_none_is_refused_with_those_there_are(at):
 def test_nobody_types_a_password_for_an_account_that_is_not_there(at):
     status, text = said("account", "password", "Nobody", input=f"{PASSWORD}\n")
     assert status == 2 and "there is no account 'Nobody'" in text and "assword:" not in text
+
+
+def test_a_password_that_is_none_is_told_both_limits_and_what_it_is_made_of(at, ada):
+    for given, told in (
+        ("short", "a password has 12 to 256 characters, this one 5"),
+        ("x" * 300, "a password has 12 to 256 characters, this one 300"),
+        ("\udcff" * 13, "a password is text in UTF-8 without NUL"),
+    ):
+        status, text = said("account", "password", "Ada", "--password", given)
+        assert status == 2 and told in text, text
+    status, text = said("account", "password", "Ada", input=b"\xff\xfe" * 20 + b"\n")
+    assert status == 2 and "the password on standard input is no text in UTF-8" in text
+
+
+def test_a_name_of_bytes_that_are_no_text_is_nobodys(at, ada):
+    clerk = ["account", "add", "Bo", "--role", "clerk", "--holder", "1", "--locker"]
+    for words, told in (
+        (["account", "password"], "there is no account"),
+        (["account", "key"], "there is no account"),
+        (["account", "disable"], "there is no account"),
+        (["retire"], "no locker A? is registered"),
+        (clerk, "no counter A? is registered"),
+        (["broker-config", "broker", "--host", "b.example", "--locker"], "A?"),
+    ):
+        status, text = said(*words, "A\udcff")
+        assert status == 2 and told in text, text
 
 
 def test_a_password_comes_without_a_terminal_too_and_nothing_is_said_of_pythons(at):

@@ -1,5 +1,6 @@
 """``consigne serve``, every setting an option or from the environment, and ``consigne broker-config``."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -7,8 +8,10 @@ import typer
 from locker.confignetwork import TLS_PORT
 
 from consigne.commandline.listening import PAGE_PORT
+from consigne.commandline.numbers import whole
 from consigne.protocol import topics
-from consigne.words import counted
+from consigne.protocol.untrusted import clean
+from consigne.words import counted, shortened
 
 from .storage.opening import DEFAULT_DATABASE, DatabaseUrl, explained, opened
 
@@ -26,6 +29,10 @@ _Tls = Annotated[
     ),
 ]
 
+_PORT = re.compile(r"[0-9]{1,5}")
+_SHOWN_MAX = 80
+_CREDENTIAL_BYTES_MAX = 65_535
+
 
 def _file(variable: str, help: str) -> Any:
     return typer.Option(envvar=variable, help=help, exists=True)
@@ -41,7 +48,10 @@ _ClientKey = Annotated[Path | None, _file("CONSIGNE_MQTT_KEY", "PEM file of its 
 _Workers = Annotated[
     int,
     typer.Option(
-        envvar="CONSIGNE_WORKERS", help="Processes that store events, for PostgreSQL.", min=1, max=64
+        envvar="CONSIGNE_WORKERS",
+        help="Processes that store events, for PostgreSQL.",
+        parser=whole(1, 64),
+        metavar="NUMBER",
     ),
 ]
 _ONE_WRITER = (
@@ -78,10 +88,16 @@ def serve(
 
     broker_host, broker_port = _address("--broker", broker)
     listen_host, listen_port = _address("--listen", listen)
+    _check_credential("--user", user)
+    _check_credential("--password", password)
     if ca is not None:
         _check_authority("--ca", ca)
     _check_pair("--certificate", certificate, "--key", key)
     _check_pair("--client-certificate", client_certificate, "--client-key", client_key)
+    try:
+        channels = serving.channels_of(notices)
+    except ValueError as error:
+        raise typer.BadParameter(f"--notices: {error}") from None
     if workers > 1 and database.startswith("sqlite"):
         typer.echo(_ONE_WRITER, err=True)
     with explained(database):
@@ -96,18 +112,20 @@ def serve(
             certificate=str(client_certificate) if client_certificate else None,
             key=str(client_key) if client_key else None,
             workers=workers,
-            channels=serving.channels_of(notices),
+            channels=channels,
         )
     try:
         serving.serve(serving.Listening(listen_host, listen_port, certificate, key), host)
-    except (ValueError, CannotShare, serving.CannotListen) as error:
+    except (serving.CannotServe, CannotShare, serving.CannotListen) as error:
         raise typer.BadParameter(str(error)) from None
 
 
 def broker_config(
     directory: Annotated[Path, typer.Argument(help="Where the configuration goes; may be there already.")],
     host: Annotated[str, typer.Option(help="DNS name or IP address under which lockers reach the broker.")],
-    port: Annotated[int, typer.Option(help="TLS port of the broker.", min=1, max=65535)] = TLS_PORT,
+    port: Annotated[
+        int, typer.Option(help="TLS port of the broker.", parser=whole(1, 65_535), metavar="NUMBER")
+    ] = TLS_PORT,
     locker: Annotated[
         list[str] | None, typer.Option(help="A locker to let in before the host knows it; may be repeated.")
     ] = None,
@@ -135,12 +153,13 @@ def broker_config(
 
     _check_pair("--certificate", certificate, "--key", key)
     fleet = Fleet(opened(database))
+    given = [clean(name) for name in locker or ()]
     try:
-        for name in locker or ():
+        for name in given:
             fleet.check_device(name)
     except CallerError as error:
         raise typer.BadParameter(f"--locker: {error}") from None
-    names = {*fleet.names(), *(locker or ())}
+    names = {*fleet.names(), *given}
     group = group or config.brokers_group()
     pair = (certificate, key) if certificate and key else None
     try:
@@ -188,6 +207,23 @@ def _check_authority(option: str, file: Path) -> None:
 
 def _address(option: str, text: str) -> tuple[str, int]:
     host, colon, port = text.rpartition(":")
-    if not colon or not host or not port.isdecimal() or not 0 < int(port) < 65_536:
-        raise typer.BadParameter(f"{option} {text!r} is not host:port")
-    return host.strip("[]"), int(port)
+    name = host.strip("[]")
+    if not colon or not name or not _PORT.fullmatch(port) or not 0 < int(port) < 65_536:
+        raise typer.BadParameter(f"{option} {shortened(text, _SHOWN_MAX)!r} is not host:port")
+    try:
+        name.encode("idna")  # as whoever looks it up does
+    except UnicodeError:
+        what = f"{option}: {shortened(name, _SHOWN_MAX)!r}"
+        told = f"{what} is no host's name: a part of it is empty or longer than 63 characters"
+        raise typer.BadParameter(told) from None
+    return name, int(port)
+
+
+def _check_credential(option: str, text: str | None) -> None:
+    """MQTT carries it as UTF-8 with a length of two bytes."""
+    try:
+        is_short = len((text or "").encode()) <= _CREDENTIAL_BYTES_MAX
+    except UnicodeEncodeError:
+        is_short = False
+    if not is_short:
+        raise typer.BadParameter(f"{option} is not a text in UTF-8 of at most {_CREDENTIAL_BYTES_MAX} bytes")

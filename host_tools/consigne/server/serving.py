@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import socket
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from .service import HostService
 from .systemd import READY, STOPPING, feed_watchdog, notify
 
 TOKEN_VARIABLE = "CONSIGNE_API_TOKEN"
+_TOKEN = re.compile(r"[!-~]([ -~]*[!-~])?")
 GOODBYE_S = 5
 """How long the shutdown waits for clients: one that stalls must not delay the last commits."""
 
@@ -36,6 +38,10 @@ class Listening:
     key: Path | None = None
 
 
+class CannotServe(ValueError):
+    """The host must not be started so; the text tells what to do."""
+
+
 class CannotListen(OSError):
     """Where HTTP is to be served, it cannot be; the text tells what to do."""
 
@@ -45,16 +51,22 @@ def serve(listening: Listening, host: HostService) -> None:
 
     Raises
     ------
-    ValueError
-        To be reached from elsewhere than this machine, there must be an account or an API token.
+    CannotServe
+        To be reached from elsewhere than this machine, there must be an account or an API token; a token
+        must be one that a header can carry.
     CannotShare
         Several workers were asked for and the broker does not share subscriptions.
     CannotListen
         Another program has that port, or this machine has no such address.
     """
     token = os.environ.get(TOKEN_VARIABLE) or None
+    if token is not None and not _TOKEN.fullmatch(token):
+        raise CannotServe(
+            f"what is in {TOKEN_VARIABLE} cannot be sent in a header: take ASCII letters, digits and signs, "
+            "with no blank or line's end before or behind them"
+        )
     if token is None and not is_loopback(listening.host) and not host.accounts.any():
-        raise ValueError(
+        raise CannotServe(
             f"to listen on {listening.host}, make an account (consigne account add) "
             f"or put an API token into {TOKEN_VARIABLE}"
         )

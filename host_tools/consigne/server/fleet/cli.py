@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from consigne.protocol.untrusted import clean
+
 from ..errors import CallerError
 from ..storage.opening import DEFAULT_DATABASE, DatabaseUrl, opened
 
@@ -17,6 +19,7 @@ def retire(
     from .fleet import COUNTER, Fleet
 
     fleet = Fleet(opened(database))
+    locker = clean(locker)
     try:
         fleet.retire(locker, f"{getpass.getuser()} at the console")
     except CallerError as error:

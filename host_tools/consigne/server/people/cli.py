@@ -6,6 +6,10 @@ import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from locker.core.limits import HOLDER_MAX
+
+from consigne.commandline.numbers import whole
+from consigne.protocol.untrusted import clean
 
 from ..errors import CallerError
 from ..storage.opening import DEFAULT_DATABASE, DatabaseUrl, given_again, opened
@@ -49,13 +53,21 @@ def add(
     role: Annotated[
         Role, typer.Option(help=f"What it is for: {', '.join(Role)}.", parser=_role, metavar="ROLE")
     ],
-    holder: Annotated[int | None, typer.Option(help="Number in window codes, for all but operators.")] = None,
+    holder: Annotated[
+        int | None,
+        typer.Option(
+            help="Number in window codes, for all but operators.",
+            parser=whole(0, HOLDER_MAX),
+            metavar="NUMBER",
+        ),
+    ] = None,
     locker: Annotated[str | None, typer.Option(help="A clerk's counter, a partner's locker.")] = None,
     database: DatabaseUrl = DEFAULT_DATABASE,
 ) -> None:
     """Make an account and print its API key, once."""
     accounts = _accounts(database)
-    key = _carry_out(accounts.add, name, role, holder=holder, locker=locker, by=_by())
+    where = clean(locker) if locker is not None else None
+    key = _carry_out(accounts.add, name, role, holder=holder, locker=where, by=_by())
     typer.echo(f"API key, not shown again: {key}")
     words = ["consigne", "account", "password", name, *given_again(database)]
     typer.echo(f"To log in at the pages it needs a password: {shlex.join(words)}")
@@ -96,7 +108,10 @@ def _asked() -> str:
     """A password: at a terminal typed twice and not shown, else a line of standard input."""
     if sys.stdin.isatty():
         return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
-    line = sys.stdin.readline().rstrip("\r\n")
+    try:
+        line = sys.stdin.readline().rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise typer.BadParameter("the password on standard input is no text in UTF-8") from None
     if not line:
         raise typer.BadParameter("there is no terminal to ask at: give the password on standard input")
     return line
