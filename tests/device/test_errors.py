@@ -322,6 +322,21 @@ def test_a_laptop_whose_clock_is_wrong(tmp_path):
         hostapi.check_sane(946_684_800)
 
 
+@pytest.mark.parametrize("token", ["geheim\n", "tökén", " geheim"])
+def test_a_token_that_no_request_could_show_is_told_and_not_printed(token):
+    with pytest.raises(DeviceError, match="CONSIGNE_TOKEN cannot be sent in a header") as told:
+        Host("http://127.0.0.1:9", token).check_token()
+    assert "heim" not in str(told.value) and is_one_sentence(str(told.value))
+
+
+@pytest.mark.parametrize(
+    "url", ["http://a..b", f"http://{'x' * 64}.example", "http://[::1", "http://é\udcff"]
+)
+def test_an_address_that_nobody_can_look_up_is_no_hosts(url):
+    with pytest.raises(DeviceError, match=r"is not the address of a host, as https://host\.example"):
+        Host(url).check_clock()
+
+
 def test_a_host_that_cannot_be_reached_or_wants_a_token(tmp_path):
     with pytest.raises(DeviceError, match=r"cannot be reached .* check --host"):
         Host("http://127.0.0.1:9").check_clock()

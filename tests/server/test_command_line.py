@@ -203,6 +203,7 @@ def test_what_is_no_database_of_ours_is_refused_with_what_is_taken_and_no_passwo
         ),
         ("postgresql://u:ge@heim:geheim@h/x", "more than one @: write @ in a password as %40"),
         ("postgresql://u:pass@geheim@127.0.0.1:1/x", "more than one @: write @ in a password as %40"),
+        ("postgresql://u:geheim\udcff@127.0.0.1:1/x", "the database's URL is no text in UTF-8"),
         ("postgresql://u:geheim", "the port in the database's URL is no number"),
     ],
 )

@@ -15,6 +15,8 @@ from typing import TypedDict
 from locker.core.timekeeping import EARLIEST_S
 
 from consigne.cabinet.deviceconfig import DoorLayout
+from consigne.commandline.token import TokenError
+from consigne.commandline.token import check as check_token
 
 from .errors import DeviceError
 
@@ -78,14 +80,7 @@ class Host:
         self, method: str, path: str, body: Registration | None, also: tuple[int, ...] = ()
     ) -> tuple[int, dict[str, object], str | None]:
         """``(status, parsed body, Date header)``; raises for a status that is neither 2xx nor in ``also``."""
-        if not self.url.startswith(("http://", "https://")):
-            raise DeviceError(f"--host {self.url!r} is not the address of a host, as https://host.example")
-        request = urllib.request.Request(self.url.rstrip("/") + path, method=method)
-        if self.token:
-            request.add_header("Authorization", f"Bearer {self.token}")
-        if body is not None:
-            request.data = json.dumps(body).encode()
-            request.add_header("Content-Type", "application/json")
+        request = self._request(method, path, body)
         try:
             with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:
                 return answer.status, _parsed(answer.read()), answer.headers.get("Date")
@@ -97,6 +92,8 @@ class Host:
             if error.code in (401, 403):
                 raise RefusedError(self._not_let_in(error.code)) from None
             raise DeviceError(f"the host at {self.url} answers {error.code}: see its log") from None
+        except UnicodeError:  # a name that cannot be looked up
+            raise self._no_address() from None
         except (OSError, HTTPException) as error:
             reason = getattr(error, "reason", error)
             if getattr(reason, "reason", "") == "WRONG_VERSION_NUMBER":
@@ -108,6 +105,27 @@ class Host:
                 f"the host at {self.url} cannot be reached ({reason}); check --host and the network, "
                 "then give the same command again"
             ) from None
+
+    def _request(self, method: str, path: str, body: Registration | None) -> urllib.request.Request:
+        if not self.url.startswith(("http://", "https://")):
+            raise self._no_address()
+        try:
+            request = urllib.request.Request(self.url.rstrip("/") + path, method=method)
+        except ValueError:  # brackets that hold no address
+            raise self._no_address() from None
+        if self.token:
+            try:
+                check_token(self.token, "--token or CONSIGNE_TOKEN")
+            except TokenError as error:
+                raise DeviceError(str(error)) from None
+            request.add_header("Authorization", f"Bearer {self.token}")
+        if body is not None:
+            request.data = json.dumps(body).encode()
+            request.add_header("Content-Type", "application/json")
+        return request
+
+    def _no_address(self) -> DeviceError:
+        return DeviceError(f"--host {self.url!r} is not the address of a host, as https://host.example")
 
     def _not_let_in(self, status: int) -> str:
         if not self.token:

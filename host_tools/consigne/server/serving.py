@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import re
 import signal
 import socket
 from collections.abc import Iterator
@@ -13,6 +12,8 @@ from pathlib import Path
 import uvicorn
 
 from consigne.commandline.listening import PAGE_PORT
+from consigne.commandline.token import TokenError
+from consigne.commandline.token import check as check_token
 
 from .api import create_app
 from .complaints import restrain
@@ -23,7 +24,6 @@ from .service import HostService
 from .systemd import READY, STOPPING, feed_watchdog, notify
 
 TOKEN_VARIABLE = "CONSIGNE_API_TOKEN"
-_TOKEN = re.compile(r"[!-~]([ -~]*[!-~])?")
 GOODBYE_S = 5
 """How long the shutdown waits for clients: one that stalls must not delay the last commits."""
 
@@ -60,11 +60,11 @@ def serve(listening: Listening, host: HostService) -> None:
         Another program has that port, or this machine has no such address.
     """
     token = os.environ.get(TOKEN_VARIABLE) or None
-    if token is not None and not _TOKEN.fullmatch(token):
-        raise CannotServe(
-            f"what is in {TOKEN_VARIABLE} cannot be sent in a header: take ASCII letters, digits and signs, "
-            "with no blank or line's end before or behind them"
-        )
+    if token is not None:
+        try:
+            check_token(token, TOKEN_VARIABLE)
+        except TokenError as error:
+            raise CannotServe(str(error)) from None
     if token is None and not is_loopback(listening.host) and not host.accounts.any():
         raise CannotServe(
             f"to listen on {listening.host}, make an account (consigne account add) "

@@ -21,6 +21,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, InternalEr
 from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.schema import Column, Table
 
+from consigne.protocol.untrusted import clean
+
 from ..complaints import Complaints
 from . import migrations
 
@@ -135,7 +137,10 @@ class Database:
 
 def _parsed(url: str) -> URL:
     """The URL with our driver.  Raises ``ValueError``; the text does not repeat the URL."""
-    if not url.startswith("sqlite") and url.count("@") > 1:
+    is_file = url.startswith("sqlite")  # its name may be any bytes
+    if not is_file and clean(url) != url:
+        raise ValueError("the database's URL is no text in UTF-8")
+    if not is_file and url.count("@") > 1:
         # The first @ would end the password and the rest of it be taken for the host, which errors name.
         raise ValueError("the database's URL has more than one @: write @ in a password as %40")
     try:
