@@ -20,6 +20,16 @@ def test_the_newest_telemetry_stands_with_the_status(tmp_path):
         assert Fleet(database).locker("L1").status.health == telemetry.parse(HEALTH)
 
 
+@pytest.mark.parametrize("column", [2, 3, 4])
+@pytest.mark.parametrize("value", [2**31, -(2**31), 2**32 - 1])
+def test_a_sample_that_no_column_holds_is_left_out_alone(column, value):
+    odd = [T0, 5, 1, -1, 1]
+    odd[column] = value
+    most = [T0, 2**32 - 1, 2**31 - 1, -(2**31) + 1, 2**31 - 1]
+    told = telemetry.parse({**HEALTH, "samples": [odd, most]})
+    assert told == telemetry.Telemetry(3, [tuple(most)], [tuple(HEALTH["latches"][0])])
+
+
 @pytest.mark.parametrize(
     "health",
     [

@@ -10,12 +10,13 @@ from locker.core.limits import DOORS_MAX
 
 from .untrusted import U32_MAX
 
-U16_MAX = 0xFFFF
+U16_MAX, I32_MAX = 0xFFFF, 0x7FFFFFFF
 LATCH_WEAK = WEAK_BIT
 """In a latch's state: it will fail soon."""
 SAMPLES_MAX = 64
 SAMPLE_WIDTHS, LATCH_WIDTHS = frozenset({4, 5}), frozenset({5})
 """How many numbers a row may have, see ``Telemetry``."""
+_MEASURED_FROM = 2  # column of a sample: times come before it
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,8 @@ class Telemetry:
     """The health data of one status.
 
     ``samples`` are ``(time, seconds since start, free heap in bytes, RSSI in dBm, supply in mV)``, the
-    newest last, whose number since the start is ``taken``; older firmware has no supply.
+    newest last, whose number since the start is ``taken``; older firmware has no supply.  One with a value
+    that no board measures and no database's column holds, beyond ``I32_MAX``, is left out.
     ``latches`` are ``(door, usual ms from pulse to open, recent ms, trouble 0 to 255, state)`` as in
     ``locker/core/health.py``.
     """
@@ -40,9 +42,10 @@ def parse(value: object) -> Telemetry:
     taken = value.get("taken")
     if type(taken) is not int or not 0 <= taken <= U32_MAX:
         raise ValueError("taken is not a count")
+    samples = _rows(value.get("samples"), "samples", SAMPLE_WIDTHS, U32_MAX, SAMPLES_MAX)
     return Telemetry(
         taken,
-        _rows(value.get("samples"), "samples", SAMPLE_WIDTHS, U32_MAX, SAMPLES_MAX),
+        [row for row in samples if all(abs(part) <= I32_MAX for part in row[_MEASURED_FROM:])],
         _rows(value.get("latches"), "latches", LATCH_WIDTHS, U16_MAX, DOORS_MAX),
     )
 

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from consigne.server.fleet.condition import Condition
 from consigne.server.fleet.fleet import Fleet
 from consigne.server.ingest.store import Store
 from consigne.server.parcels.parcels import Parcels
@@ -15,7 +16,7 @@ from consigne.server.storage.database import Database
 from consigne.server.storage.models import events as events_table
 from consigne.server.storage.models import lockers, streams
 from consigne.server.storage.secret import Secret
-from host_kit import collected, database_at, deposited, device_key, event, events, occupancy, status
+from host_kit import T0, collected, database_at, deposited, device_key, event, events, occupancy, status
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
@@ -124,6 +125,14 @@ def test_a_status_whose_acknowledgement_lags_is_answered_with_one(database):
     store.commit([events("L1", 1, event(1), event(2), event(3))])
     assert store.commit([status("L1", 1, seq=4, ack=3)]).held == {}
     assert store.commit([status("L1", 1, seq=4, ack=1)]).held["L1", 1].contiguous == 3
+
+
+def test_a_status_with_a_sample_beyond_every_column_is_stored_without_it(database):
+    good, odd = [T0, 5, 61_000, -60, 12_100], [T0 + 1, 5, 2**32 - 1, -60, 12_100]
+    health = {"taken": 2, "samples": [good, odd], "latches": []}
+    Store(database).commit([status("L1", 1, fw="9", health=health)])
+    assert [one.time_s for one in Condition(database).samples("L1")] == [T0]
+    assert Fleet(database).locker("L1").status.firmware == "9"
 
 
 def test_a_status_that_knows_of_more_events_shows_what_is_missing(database):
