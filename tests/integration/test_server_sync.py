@@ -164,7 +164,7 @@ def test_whoever_has_no_key_changes_nothing_and_stops_nothing(tmp_path):
             await locker.drained(PATIENCE_S)
             dropped = host.ingest.dropped
             await until(lambda: dropped["too_long"] == 1 and dropped["unknown_locker"] >= 2)
-            assert dropped["bad_mac"] == 750 and dropped["malformed"] == 250
+            assert dropped["bad_mac"] == 750 and dropped["malformed"] + dropped["too_deep"] == 250
             assert stored(host) == list(range(1, 206)) and stored(host, "L2") == [1]
             assert host.ingest.is_running and "L77" not in {one.id for one in host.fleet.lockers()}
             for one in (locker, other, stranger):

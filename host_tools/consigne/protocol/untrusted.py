@@ -5,9 +5,13 @@ What arrives is untrusted even when its MAC is right: a firmware may be buggy, o
 
 import json
 import math
+import re
 from collections.abc import Mapping
 
 U32_MAX = 0xFFFFFFFF
+DEPTH_MAX = 32
+"""How many brackets of a body may be open at once; a locker's own messages have 4.  Far below what the
+interpreter can nest, so whatever was parsed can also be written again."""
 TEXT_PATTERN = r"^[^\x00]*$"
 """Text that any database stores; PostgreSQL takes no NUL."""
 LINE_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]*$"
@@ -16,6 +20,10 @@ LINE_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]*$"
 
 class ProtocolError(ValueError):
     """A message that violates the protocol; the text says how."""
+
+
+class TooDeep(ProtocolError):
+    """A body with more than ``DEPTH_MAX`` brackets open at once."""
 
 
 def whole(value: object, what: str, maximum: int = U32_MAX, minimum: int = 0) -> int:
@@ -48,10 +56,32 @@ def _finite(text: str) -> float:
     return value
 
 
+_OPENING, _BRACKETS, _ESCAPE = b"[{", b"[]{}", re.compile(rb"\\.", re.DOTALL)
+_OTHERS = bytes(set(range(256)).difference(_BRACKETS, b'"'))
+
+
+def _check_depth(body: bytes) -> None:
+    """Raises ``TooDeep``.  It is counted before parsing, as a locker counts the brackets of its inbox."""
+    if sum(body.count(opening) for opening in _OPENING) <= DEPTH_MAX:
+        return
+    if b"\\" in body:
+        body = _ESCAPE.sub(b"", body)
+    left = body.translate(None, _OTHERS).replace(b'""', b"")  # most texts have no bracket in them
+    outside_texts = left.split(b'"')[::2]
+    depth = 0
+    for bracket in b"".join(outside_texts):
+        depth += 1 if bracket in _OPENING else -1
+        if depth > DEPTH_MAX:
+            raise TooDeep(f"JSON with more than {DEPTH_MAX} brackets open at once")
+
+
 def load(body: bytes) -> dict[str, object]:
-    """A body as a dict.  Raises ``ProtocolError`` for anything but one JSON object."""
+    """A body, in UTF-8, as a dict.  Raises ``ProtocolError`` for anything but one JSON object."""
+    _check_depth(body)
     try:
-        value = json.loads(body, parse_constant=_not_json, parse_float=_finite)
+        # Decoded here: json would guess at UTF-16 and UTF-32, in which brackets cannot be counted so.
+        text = body.decode("utf-8", "surrogatepass")
+        value = json.loads(text, parse_constant=_not_json, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise ProtocolError(f"not JSON: {type(error).__name__}") from None
     if not isinstance(value, dict):

@@ -5,6 +5,7 @@ whatever is wrong is counted under its reason and dropped, and an event dropped 
 since it was not acknowledged.
 """
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -14,11 +15,15 @@ from sqlalchemy import select
 
 from consigne.protocol import frames, messages, topics
 from consigne.protocol.events import EventBatch, parse_events
-from consigne.protocol.untrusted import ProtocolError
+from consigne.protocol.untrusted import ProtocolError, TooDeep
 
+from ..complaints import Complaints
 from ..storage.database import Database, chunks
+from ..storage.lookup import is_device_key
 from ..storage.models import lockers
 from ..storage.secret import Secret
+
+log = logging.getLogger(__name__)
 
 Content = EventBatch | messages.Status | messages.Occupancy | messages.Reply | messages.Ask | messages.AskTime
 
@@ -53,6 +58,7 @@ class KeyRing:
         self._database = database
         self._keys: dict[str, Secret] = {}
         self._unknown: dict[str, float] = {}
+        self._complaints = Complaints(log)
 
     def get(self, locker: str) -> Secret | None:
         """The key of a locker; None when it is not registered."""
@@ -73,13 +79,21 @@ class KeyRing:
         with self._database.read() as connection:
             for chunk in chunks(wanted):
                 here = select(lockers.c.id, lockers.c.device_key).where(lockers.c.id.in_(chunk))
-                self._keys.update({row.id: row.device_key for row in connection.execute(here)})
+                rows = connection.execute(here).all()
+                self._keys.update({row.id: row.device_key for row in rows if self._is_key(*row)})
         for name in wanted:
             self._unknown.pop(name, None)
             if name not in self._keys:
                 if len(self._unknown) >= self.UNKNOWN_MAX:
                     self._unknown.clear()
                 self._unknown[name] = now_s
+
+    def _is_key(self, locker: str, key: Secret) -> bool:
+        """Whether it can sign anything; a locker whose key cannot is as good as not registered."""
+        if is_device_key(key):
+            return True
+        self._complaints.say(f"the database has no key of {locker} that can sign: nothing it sends is taken")
+        return False
 
     def _may_ask(self, name: str, now_s: float) -> bool:
         return now_s - self._unknown.get(name, -self.RETRY_S) >= self.RETRY_S
@@ -96,6 +110,7 @@ class Decoder:
     def __init__(self, keys: KeyRing) -> None:
         self.keys = keys
         self.dropped: Counter[str] = Counter()
+        self._complaints = Complaints(log)
 
     def decode_all(self, received: Sequence[tuple[str, bytes, bool]]) -> list[Message]:
         """The messages in some payloads with their topics, in order, without those that are dropped."""
@@ -126,8 +141,13 @@ class Decoder:
             raise _Dropped("bad_mac")
         try:
             return Message(locker, _PARSERS[branch](body), retained)
+        except TooDeep:
+            raise _Dropped("too_deep") from None
         except ProtocolError:
             raise _Dropped("malformed") from None
+        except Exception as error:  # noqa: BLE001  a defect of ours: one message must not stop the fleet
+            self._complaints.failed(f"a message of {locker} cannot be read", error)
+            raise _Dropped("not_readable") from None
 
 
 def _locker_of(topic: str) -> str:

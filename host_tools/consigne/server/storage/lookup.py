@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass
 
 from locker.core import labels
+from locker.core.codes import KEY_BYTES
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
@@ -30,6 +31,11 @@ class LockerRow:
 
 
 _COLUMNS = columns_of(LockerRow, lockers)
+
+
+def is_device_key(key: Secret) -> bool:
+    """Whether a key as the database has it can sign; one that another hand wrote may not."""
+    return len(key.reveal()) == KEY_BYTES
 
 
 def find(connection: Connection, locker: str) -> LockerRow | None:
