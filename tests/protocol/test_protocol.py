@@ -210,9 +210,24 @@ def test_host_and_locker_know_the_same_commands_with_the_same_arguments():
     assert set(commands.LIFETIME_S) == set(protocol.COMMAND_FIELDS)
 
 
+def deep():
+    value = []
+    for _ in range(5_000):
+        value = [value]
+    return value
+
+
 @pytest.mark.parametrize(
     "cmd,arguments",
-    [("dance", {}), ("", {}), ("open", {}), ("open", {"door": 1, "wide": True}), ("reboot", {"now": 1})],
+    [
+        ("dance", {}),
+        ("", {}),
+        ("open", {}),
+        ("open", {"door": 1, "wide": True}),
+        ("reboot", {"now": 1}),
+        ("open", {"door": "\ud800"}),
+        pytest.param("open", {"door": deep()}, id="deep"),
+    ],
 )
 def test_what_no_locker_would_take_is_not_sent(cmd, arguments):
     with pytest.raises(ProtocolError):

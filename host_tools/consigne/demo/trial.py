@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from locker.core import cabinet, events
 from locker.core.timekeeping import DAY_S
@@ -344,7 +345,7 @@ def _on_virtual(wanted: Sequence[steps.Step], always_open: bool) -> bool:
         host.broker.subscribe(f"consigne/1/{reference.LOCKER}/events", event)
         locker.start()
         trial.until_ready(lambda: bool(host.status))
-        at_s, zone = int(time.time()), reference.TIMEZONE
+        at_s, zone = int(time.time()), ZoneInfo(reference.TIMEZONE)
         host.know_time(at_s, clock.offset_s(zone, at_s), *clock.next_change(zone, at_s))
         trial.until_ready(lambda: host.status.get("trust") == events.TRUST_SET)
         if resident:

@@ -216,11 +216,14 @@ def command_body(id_: str, counter: int, exp: int, cmd: str, arguments: Mapping[
     """A command.
 
     Raises ``ProtocolError`` when a locker would refuse its name or the names of its arguments, or when it
-    does not fit a locker's buffer.
+    does not fit a locker's buffer, or cannot be written as JSON.
     """
     if set(arguments) != set(COMMAND_FIELDS.get(cmd, ("",))):
         raise ProtocolError(f"not a command with its arguments: {cmd} {sorted(arguments)}")
-    body = dump({"id": id_, "n": counter, "exp": exp, "cmd": cmd, **arguments})
+    try:
+        body = dump({"id": id_, "n": counter, "exp": exp, "cmd": cmd, **arguments})
+    except (UnicodeError, RecursionError) as error:
+        raise ProtocolError(f"a command that cannot be written: {type(error).__name__}") from None
     if len(body) > COMMAND_BODY_BYTES_MAX:
         raise ProtocolError(f"a command of {len(body)} bytes; {COMMAND_BODY_BYTES_MAX} is the most")
     return body

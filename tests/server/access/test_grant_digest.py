@@ -38,7 +38,7 @@ class Locker:
         """Everything the host sends now, carried out and answered; returns how many commands that was."""
         with self.database.write() as connection:
             commands.repair_grants(connection, NOW_S)
-            sent = commands.send(connection, NOW_S)
+            sent = commands.send(connection, NOW_S).outgoing
         for one in sent:
             body = frames.open_frame(device_key("L1"), frames.LABEL_COMMAND, one.topic, one.payload)
             self.carry_out(messages.parse_command(body))

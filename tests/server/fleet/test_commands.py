@@ -2,11 +2,13 @@
 
 import json
 import time
+from zoneinfo import ZoneInfo
 
 import pytest
 from consigne.protocol import frames, messages
 from consigne.protocol.untrusted import dump
 from consigne.server import clock
+from consigne.server.errors import Invalid
 from consigne.server.fleet import answers, commands
 from consigne.server.fleet.fleet import Fleet, GrantVersions
 from consigne.server.ingest.decode import Message
@@ -14,8 +16,9 @@ from consigne.server.ingest.store import Store
 from consigne.server.parcels.parcels import Parcels
 from consigne.server.storage.models import commands as table
 from consigne.server.storage.models import lockers
+from consigne.server.storage.secret import Secret
 from host_kit import T0, database_at, device_key, event, events, status
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
 
 @pytest.fixture
@@ -42,7 +45,7 @@ def send(database, now_s=T0):
     """What goes out, each as the body that its locker reads after checking the signature."""
     out = []
     with database.write() as connection:
-        for one in commands.send(connection, now_s):
+        for one in commands.send(connection, now_s).outgoing:
             key = device_key(one.locker)
             body = frames.open_frame(key, frames.LABEL_COMMAND, one.topic, one.payload)
             assert one.topic == f"consigne/1/{one.locker}/commands"
@@ -212,17 +215,73 @@ def test_a_locker_whose_status_was_lost_is_there_when_it_asks(database, store):
 
 def test_the_next_change_of_local_time_is_found_to_the_second():
     summer, winter = 1_783_000_000, 1_793_000_000
-    assert clock.next_change("Europe/Paris", summer) == (1_792_890_000, 3600)
-    assert clock.next_change("Europe/Paris", winter) == (1_806_195_600, 7200)
-    assert clock.next_change("Australia/Lord_Howe", summer)[1] == 39_600  # half an hour more
-    assert clock.next_change("Asia/Tokyo", summer) == (0, 0)
+    assert clock.next_change(ZoneInfo("Europe/Paris"), summer) == (1_792_890_000, 3600)
+    assert clock.next_change(ZoneInfo("Europe/Paris"), winter) == (1_806_195_600, 7200)
+    assert clock.next_change(ZoneInfo("Australia/Lord_Howe"), summer)[1] == 39_600  # half an hour more
+    assert clock.next_change(ZoneInfo("Asia/Tokyo"), summer) == (0, 0)
 
 
 def test_local_time_is_the_offset_of_the_day(database):
     winter, summer = 1_768_000_000, 1_783_000_000
-    assert commands.offset_s("Europe/Paris", winter) == 3600
-    assert commands.offset_s("Europe/Paris", summer) == 7200
-    assert commands.offset_s("UTC", summer) == 0
+    assert clock.offset_s(ZoneInfo("Europe/Paris"), winter) == 3600
+    assert clock.offset_s(ZoneInfo("Europe/Paris"), summer) == 7200
+    assert clock.offset_s(ZoneInfo("UTC"), summer) == 0
+
+
+@pytest.mark.parametrize(
+    ("cmd", "arguments"),
+    [
+        ("update", '{"url": "x"}'),
+        ("open", '{"door": 1, "why": "x"}'),
+        ("open", ""),
+        ("grants!", "[]"),
+        ("message", '{"until": 1, "text": [["en", "\\ud800"]]}'),
+        pytest.param("open", '{"door": ' + "[" * 978 + "]" * 978 + "}", id="deep"),
+    ],
+)
+def test_a_command_that_this_host_cannot_read_is_refused_alone_and_its_answer_says_so(
+    database, store, cmd, arguments
+):
+    good = [issue(database, door=1), issue(database, door=2, locker="L2")]
+    row = {"id": "odd", "locker": "L1", "cmd": cmd, "told": arguments, "at": T0}
+    with database.write() as connection:
+        told = ":id, :locker, :cmd, :told, 'waiting', :at, :at + 900"
+        columns = "id, locker, cmd, arguments, state, created_at, expires_at"
+        connection.execute(text(f"INSERT INTO commands ({columns}) VALUES ({told})"), row)
+        sent = commands.send(connection, T0)
+        again = commands.send(connection, T0 + 60)
+    assert ({one.id for one in sent.outgoing}, sent.refused) == ({*good}, ["odd"])
+    assert again == ([], [])
+    odd = state(database, "odd")
+    assert (odd.state, odd.result, odd.answered_at) == (answers.REFUSED, answers.UNREADABLE, T0)
+    assert "this host cannot read it" in answers.answer(odd.state, odd.result)
+
+
+def test_a_locker_whose_key_was_damaged_is_sent_nothing_and_the_others_are(database, store, caplog):
+    with database.write() as connection:
+        connection.execute(update(lockers).where(lockers.c.id == "L1").values(device_key=Secret(b"\0")))
+    for locker in ("L1", "L2"):
+        issue(database, door=1, locker=locker)
+    assert [one["locker"] for one in send(database)] == ["L2"]
+    send(database)
+    assert sum("no key of L1 that can sign" in told for told in caplog.messages) == 1
+
+
+def test_a_locker_in_a_time_zone_that_nobody_knows_is_told_utc_and_it_is_complained_of(
+    database, store, caplog
+):
+    for name in ("Mars/Base", "../x", "Europe", "", "x\0"):
+        with pytest.raises(Invalid):
+            Fleet(database).register("L9", device_key("L9"), timezone=name)
+        with database.write() as connection:
+            connection.execute(update(lockers).where(lockers.c.id == "L2").values(timezone=name))
+        store.commit([Message("L1", messages.AskTime(7)), Message("L2", messages.AskTime(7))])
+        told = send(database, int(time.time()))
+        assert [(one["locker"], one["offset_s"], one["next_s"]) for one in told] == [
+            ("L1", 0, 0),
+            ("L2", 0, 0),
+        ]
+    assert sum("time zone of L2 is not known" in told for told in caplog.messages) == 1
 
 
 def test_old_commands_do_not_fill_the_database(database, store):

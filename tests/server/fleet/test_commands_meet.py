@@ -37,7 +37,7 @@ def sent_grants(database):
     with database.write() as connection:
         connection.execute(update(lockers).values(up=True, grants_have=0, grants_version=1))
         commands.repair_grants(connection, T0)
-        return commands.send(connection, T0)[0].id
+        return commands.send(connection, T0).outgoing[0].id
 
 
 def answer_by_event(database, id_):

@@ -34,7 +34,7 @@ def orders(database):
 def sent(database):
     """What goes out, as the firmware's own parser reads it."""
     with database.write() as connection:
-        out = commands.send(connection, int(time.time()))
+        out = commands.send(connection, int(time.time())).outgoing
     return [
         messages.parse_command(frames.open_frame(KEY, frames.LABEL_COMMAND, one.topic, one.payload))
         for one in out
@@ -144,7 +144,7 @@ def test_a_lost_block_does_not_come_back_after_a_release(database, orders):
     assert [body["cmd"] for body in sent(database)] == ["release"]
     with database.write() as connection:
         later = commands.send(connection, int(time.time()) + commands.ANSWER_WITHIN_S + 1)
-    assert len(later) == 1, "only the release is repeated until it is answered"
+    assert len(later.outgoing) == 1, "only the release is repeated until it is answered"
     assert orders.get("L1", blocked).answer == "a later order took its place"
 
 

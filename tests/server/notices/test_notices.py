@@ -8,6 +8,7 @@ import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from textwrap import dedent
+from zoneinfo import ZoneInfo
 
 import pytest
 from consigne.server import serving
@@ -20,6 +21,7 @@ from consigne.server.notices.notifier import Channels, Notifier
 from consigne.server.parcels.parcels import Parcels
 from consigne.server.service import HostService
 from consigne.server.storage.documents import Place
+from consigne.server.storage.models import lockers
 from consigne.server.storage.models import notices as table
 from consigne.server.storage.models import parcels as parcels_table
 from host_kit import DOORS, collected, deposited, device_key, events
@@ -137,6 +139,14 @@ def test_a_customer_is_told_that_the_parcel_comes_is_there_and_was_collected(dat
     assert gateway.titles[1:] == ["Your parcel is here", "Your parcel was collected"]
     assert code not in gateway.taken[-1]["message"]
     assert ("reminder", "void") in states(database) and ("expired", "void") in states(database)
+
+
+def test_a_customer_of_a_locker_in_a_time_zone_that_nobody_knows_is_told_all_the_same(database, gateway):
+    with database.write() as connection:
+        connection.execute(update(lockers).values(timezone="Mars/Base"))
+    announce(database)
+    send(database, gateway)
+    assert states(database) == [("announced", "sent")]
 
 
 def test_events_that_come_again_or_out_of_order_tell_nobody_twice(database, gateway):
@@ -313,8 +323,8 @@ def test_every_notice_is_written_in_every_language_and_leaves_out_what_is_not_kn
 
 def test_times_are_those_at_the_locker():
     at_s = 1_782_900_000  # 2026-07-01 10:00 UTC
-    assert texts.date(at_s, "Europe/Paris", "fr") == "01/07 à 12:00"
-    assert texts.date(at_s, "UTC", "en") == "01 July, 10:00"
+    assert texts.date(at_s, ZoneInfo("Europe/Paris"), "fr") == "01/07 à 12:00"
+    assert texts.date(at_s, ZoneInfo("UTC"), "en") == "01 July, 10:00"
 
 
 def test_a_customers_address_is_forgotten_a_month_after_the_parcel_left(database):

@@ -2,7 +2,7 @@
 
 import json
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -15,8 +15,10 @@ from consigne.server.people.accounts import Account
 from consigne.server.people.roles import Role
 from consigne.server.service import HostService
 from consigne.server.storage.documents import Door, Place
+from consigne.server.storage.models import lockers
 from host_kit import T0, device_key, event, events, occupancy, register, status
 from locker.core import labels
+from sqlalchemy import update
 
 
 @pytest.fixture
@@ -133,6 +135,16 @@ def test_equal_alarms_of_a_door_are_one_line_and_one_click(host):
     assert (first.at, first.words, len(first.ids)) == ("no clock", "Door fault: door 1: sensor silent", 3)
     control.clear(first.ids)
     assert control.alarms() == [second]
+
+
+def test_a_locker_in_a_time_zone_that_nobody_knows_is_shown_with_times_in_utc(host):
+    with host.database.write() as connection:
+        connection.execute(update(lockers).values(timezone="Mars/Base"))
+    arrived(host, events("L1", 1, event(1, "door_fault", time_s=T0, door=0, fault=2)))
+    told, _ = Desk(host, "L1").arrived(0)
+    at = datetime.fromtimestamp(T0, UTC)
+    (alarm,) = Control(host, "L1", lambda: Account("Ada", Role.OPERATOR)).alarms()
+    assert (told[0].at, alarm.at) == (f"{at:%H:%M:%S}", f"{at:%d %b %H:%M:%S}")
 
 
 def test_a_compartment_whose_sensor_is_silent_is_not_shown_as_empty(host):

@@ -5,8 +5,9 @@ No database in here: technicians' commands on their laptops say the same words.
 
 WAITING, SENT, DONE, REFUSED, EXPIRED = "waiting", "sent", "done", "refused", "expired"
 """States of a command at the host."""
-FAILED, SUPERSEDED = "failed", "superseded"
-"""Results that are no answer of the locker's core: it broke off at the command; a later one took over."""
+FAILED, SUPERSEDED, UNREADABLE = "failed", "superseded", "unreadable"
+"""Results that are no answer of the locker's core: it broke off at the command; a later one took over; the
+host could not read what its database has of it."""
 
 ANSWERS = {
     "ok": "done",
@@ -26,6 +27,7 @@ ANSWERS = {
     "expired": "it reached the locker too late",
     "time unknown": "the locker does not know the time, and opens nothing it cannot date",
     SUPERSEDED: "a later order took its place",
+    UNREADABLE: "this host cannot read it, and did not send it: did another release write it? Give it again",
 }
 
 

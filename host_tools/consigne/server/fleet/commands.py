@@ -8,10 +8,12 @@ safely be carried out twice are sent again, under a new counter, until they are 
 Whoever changes several rows locks them in one order: lockers, by name, before commands (``_hold``).
 """
 
+import logging
 import secrets
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from locker.core.orders import RESULT_NAMES
 from locker.core.timekeeping import DAY_S
@@ -20,17 +22,23 @@ from sqlalchemy.engine import Connection
 
 from consigne.protocol import frames, messages, topics
 from consigne.protocol.messages import Arguments
+from consigne.protocol.untrusted import ProtocolError
 
 from ..access import grants
-from ..clock import next_change, offset_s
+from ..clock import next_change, offset_s, zone_of
+from ..complaints import Complaints
 from ..people import audit
 from ..people.audit import HOST
 from ..storage.contiguity import Stored
 from ..storage.database import chunks, columns_of
 from ..storage.documents import write_arguments
+from ..storage.lookup import is_device_key
 from ..storage.models import commands, lockers
 from ..storage.secret import Secret
-from .answers import DONE, EXPIRED, FAILED, REFUSED, SENT, SUPERSEDED, WAITING
+from .answers import DONE, EXPIRED, FAILED, REFUSED, SENT, SUPERSEDED, UNREADABLE, WAITING
+
+log = logging.getLogger(__name__)
+_complaints = Complaints(log)
 
 OPEN, TIME, GRANTS, AGAIN, REVOKE = "open", "time", "grants", "again", "revoke"
 BLOCK, RELEASE, RESERVE = "block", "release", "reserve"
@@ -62,6 +70,13 @@ class Outgoing:
     locker: str
     topic: str
     payload: bytes
+
+
+class Sent(NamedTuple):
+    """What ``send`` made: commands to publish, and the ids of those that this host cannot read."""
+
+    outgoing: list[Outgoing]
+    refused: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,10 +250,12 @@ def tell_time(connection: Connection, locker: str, nonce: int, now_s: int) -> No
     issue(connection, locker, TIME, {"nonce": nonce}, now_s)
 
 
-def send(connection: Connection, now_s: int) -> list[Outgoing]:
+def send(connection: Connection, now_s: int) -> Sent:
     """Sign what is to be sent now to lockers that are connected.
 
-    The counters are taken in the caller's transaction: publish only after it committed.
+    The counters are taken in the caller's transaction: publish only after it committed.  Each row is judged
+    on its own, since another release or another hand may have written it: a command that cannot be read ends
+    as refused, and a locker without a key that can sign is sent nothing.
     """
     unanswered = (commands.c.state == SENT) & commands.c.cmd.in_(REPEATED)
     again = unanswered & (commands.c.sent_at <= now_s - ANSWER_WITHIN_S)
@@ -250,16 +267,27 @@ def send(connection: Connection, now_s: int) -> list[Outgoing]:
         .with_for_update(of=lockers, key_share=True)
     )
     taken: dict[str, int] = {}
-    out = []
+    sent = Sent([], [])
     for row in [_ToSend(*row) for row in connection.execute(statement)]:
+        if not is_device_key(row.device_key):
+            _complaints.say(f"the database has no key of {row.locker} that can sign: it is sent nothing")
+            continue
         counter = max(taken.get(row.locker, row.command_counter) + 1, now_s)
-        taken[row.locker] = counter
-        out.append(_sign(connection, row, counter, now_s))
-        values = {"state": SENT, "counter": counter, "sent_at": now_s}
+        values: dict[str, object]
+        try:
+            sent.outgoing.append(_sign(connection, row, counter, now_s))
+            taken[row.locker] = counter
+            values = {"state": SENT, "counter": counter, "sent_at": now_s}
+        except ProtocolError as error:
+            _complaints.say(
+                f"a command to {row.locker} is refused: it cannot be read", f" ({row.id}: {error})"
+            )
+            sent.refused.append(row.id)
+            values = {"state": REFUSED, "result": UNREADABLE, "answered_at": now_s}
         connection.execute(update(commands).where(commands.c.id == row.id).values(**values))
     for locker, counter in taken.items():
         connection.execute(update(lockers).where(lockers.c.id == locker).values(command_counter=counter))
-    return out
+    return sent
 
 
 def _sign(connection: Connection, row: _ToSend, counter: int, now_s: int) -> Outgoing:
@@ -270,8 +298,9 @@ def _sign(connection: Connection, row: _ToSend, counter: int, now_s: int) -> Out
         note: Arguments = {"from": delta["from"], "to": delta["to"]}
         connection.execute(update(commands).where(commands.c.id == row.id).values(arguments=note))
     elif row.cmd == TIME:
-        next_s, next_offset_s = next_change(row.timezone, now_s)
-        times = {"t": now_s, "offset_s": offset_s(row.timezone, now_s)}
+        zone = zone_of(row.locker, row.timezone)
+        next_s, next_offset_s = next_change(zone, now_s)
+        times = {"t": now_s, "offset_s": offset_s(zone, now_s)}
         arguments = {**row.arguments, **times, "next_s": next_s, "next_offset_s": next_offset_s}
     exp = min(row.expires_at, now_s + SENDING_LIFETIME_S)
     body = messages.command_body(row.id, counter, exp, row.cmd, arguments)

@@ -264,15 +264,15 @@ class Ingest:
             for stream, first_missing in missing.items():
                 self._gaps.note(stream, first_missing, time.monotonic(), SHARED_GRACE_S)
         asked = self._gaps.due(time.monotonic())
-        outgoing, expired = await self._in_thread(self._prepare, asked)
+        outgoing, ended = await self._in_thread(self._prepare, asked)
         self.counts.asked_again += len(asked)
         for command in outgoing:
             self._client.publish(command.topic, command.payload)
-        if outgoing or expired:
-            self._tell(Outcome(commands={command.id for command in outgoing} | set(expired)))
+        if outgoing or ended:
+            self._tell(Outcome(commands={command.id for command in outgoing} | set(ended)))
 
     def _prepare(self, asked: list[tuple[tuple[str, int], int]]) -> tuple[list[commands.Outgoing], list[str]]:
-        """In the worker thread: the commands to publish and those that expired."""
+        """In the worker thread: the commands to publish, and those that ended unsent or unanswered."""
         at = now_s()
         with self._database.write() as connection:
             here = commands.connected(connection, {locker for (locker, _), _ in asked})
@@ -281,4 +281,5 @@ class Ingest:
                     commands.issue(connection, locker, commands.AGAIN, {"seq": first_missing}, at)
             expired = commands.expire(connection, at)
             commands.repair_grants(connection, at)
-            return commands.send(connection, at), expired
+            outgoing, refused = commands.send(connection, at)
+            return outgoing, expired + refused

@@ -23,6 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from consigne.commandline import infile
 
+from ..clock import zone_of
 from ..complaints import Complaints
 from ..errors import CallerError, listed
 from ..storage.database import Database
@@ -252,7 +253,7 @@ class Notifier:
             "address": where.place.address,
             "hours": where.place.hours,
             "phone": self._channels.phone,
-            "until": texts.date(end_s, where.timezone, parcel.language),
+            "until": texts.date(end_s, zone_of(where.id, where.timezone), parcel.language),
         }
         return channel, to, *texts.write(due.kind, parcel.language, values)
 

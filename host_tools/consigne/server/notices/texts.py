@@ -5,8 +5,7 @@ say where it stands, ``{phone}`` is the operator's.  A line whose only value is 
 """
 
 from collections.abc import Mapping
-from datetime import datetime
-from zoneinfo import ZoneInfo
+from datetime import datetime, tzinfo
 
 # language -> kind -> (title, lines)
 _TEXTS: Mapping[str, Mapping[str, tuple[str, tuple[str, ...]]]] = {
@@ -170,7 +169,7 @@ def _has_values(line: str, values: Mapping[str, str]) -> bool:
     return not used or any(values[name] for name in used)
 
 
-def date(at_s: int, timezone: str, language: str) -> str:
+def date(at_s: int, zone: tzinfo, language: str) -> str:
     """A moment as people at the locker read it."""
-    local = datetime.fromtimestamp(at_s, ZoneInfo(timezone))
+    local = datetime.fromtimestamp(at_s, zone)
     return local.strftime(_DATES.get(language, _DATES["en"]))

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
+from ..clock import zone_of
 from ..errors import CallerError
 from ..fleet.alarms import PAGE_MAX
 from ..fleet.answers import answer
@@ -58,7 +58,7 @@ class Control:
     def __init__(self, host: HostService, locker: str, who: Callable[[], Account]) -> None:
         self._host, self._locker, self._who = host, locker, who
         known = host.fleet.locker(locker)
-        self.timezone, self.title = ZoneInfo(known.timezone), known.place.title
+        self.timezone, self.title = zone_of(locker, known.timezone), known.place.title
         self._read_service(known)
         self.doors = [(door.door, door.name) for door in host.fleet.compartments(locker)]
         self._last = ""  # the command whose answer is shown

@@ -5,13 +5,13 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 from locker.core import events as device_events
 from locker.core import labels
 
 from consigne.words import counted
 
+from ..clock import zone_of
 from ..errors import CallerError
 from ..ingest.outcome import Outcome
 from ..parcels.view import Parcel
@@ -143,7 +143,7 @@ class Desk:
         last = rows[-1].id if rows else after
         if not rows:
             return [], last
-        names, zone = self._door_names(), ZoneInfo(self._fleet.locker(self._locker).timezone)
+        names, zone = self._door_names(), zone_of(self._locker, self._fleet.locker(self._locker).timezone)
         commands = [str(row.data.get("id", "")) for row in rows if row.kind == "command"]
         orders = self._host.orders.ordered(self._locker, commands)
         said = {id_: ordered(cmd, arguments, names) for id_, (cmd, arguments) in orders.items()}
