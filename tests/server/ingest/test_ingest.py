@@ -6,18 +6,26 @@ import threading
 
 import pytest
 from consigne.protocol import frames, topics
-from consigne.protocol.untrusted import dump
+from consigne.protocol.untrusted import DEPTH_MAX, dump
+from consigne.server.fleet.fleet import Fleet
 from consigne.server.ingest import workers
 from consigne.server.ingest.inbox import LOST, Inbox
 from consigne.server.ingest.ingest import Ingest
 from consigne.server.ingest.mqtt import HostClient
+from consigne.server.ingest.store import Store
 from consigne.server.service import HostService
-from host_kit import database_at, device_key, event
+from consigne.server.storage.models import lockers
+from consigne.server.storage.secret import Secret
+from host_kit import database_at, device_key, event, events, status
+from sqlalchemy import text, update
 
 
 def message(locker, *rows):
-    topic = topics.topic(locker, topics.EVENTS)
-    body = dump({"epoch": 1, "events": list(rows)})
+    return signed(locker, topics.EVENTS, dump({"epoch": 1, "events": list(rows)}))
+
+
+def signed(locker, branch, body):
+    topic = topics.topic(locker, branch)
     return topic, frames.frame(device_key(locker), frames.LABEL_EVENT, topic, body), False
 
 
@@ -53,6 +61,71 @@ def test_a_message_that_cannot_be_stored_holds_up_nobody_else_and_is_counted(dat
     ingest = ingested(database, *(message(locker, event(1)) for locker in ("L1", "L2", "L3")))
     assert ingest.counts.stored == 2
     assert dict(ingest.dropped) == {"not_storable": 1}
+
+
+BODIES = {  # each with how many brackets are open at its mark
+    topics.EVENTS: ('{"epoch":1,"events":[[1,1,{"kind":"x","a":MARK}]]}', 4),
+    topics.STATUS: ('{"up":true,"epoch":1,"faults":[MARK]}', 2),
+    topics.OCCUPANCY: ('{"epoch":1,"seq":1,"doors":[[0,0,null]],"a":MARK}', 1),
+    topics.REPLIES: ('{"id":"x","result":"ok","a":MARK}', 1),
+}
+
+
+@pytest.mark.parametrize("branch", topics.FROM_LOCKER)
+@pytest.mark.parametrize(("opening", "closing"), ["[]", ('{"]":', "}")])
+def test_a_message_nested_deeper_than_any_ends_nothing_and_is_counted(database, branch, opening, closing):
+    body, outer = BODIES[branch]
+
+    def nested(depth):
+        inner = depth - outer
+        return signed("L1", branch, body.replace("MARK", opening * inner + "1" + closing * inner).encode())
+
+    beyond = [DEPTH_MAX + 1, *range(970, 990), 7_000]
+    ingest = ingested(database, *map(nested, [DEPTH_MAX, *beyond]), message("L2", event(1)))
+    assert dict(ingest.dropped) == {"too_deep": len(beyond)}
+    assert ingest.counts.stored == (2 if branch == topics.EVENTS else 1)
+
+
+@pytest.mark.parametrize("mark", ["[", '"[', "\\[", '\\"{', "\u00e9\x01["])
+def test_brackets_that_stand_in_a_text_are_not_counted(database, mark):
+    told = mark * 99
+    assert ingested(database, message("L1", event(1, "odd", told=told))).counts.stored == 1
+    assert Fleet(database).events("L1")[0].data["told"] == told
+
+
+def test_a_body_that_is_not_utf_8_hides_no_depth(database):
+    told = '{"epoch":1,"events":[[1,1,{"kind":"\u2200","a":' + "[" * 978 + "]" * 978 + "}]]}"
+    bodies = [told.encode(code) for code in ("utf-16", "utf-16-le", "utf-32")]
+    ingest = ingested(database, *(signed("L1", topics.EVENTS, body) for body in bodies))
+    assert dict(ingest.dropped) == {"malformed": len(bodies)} and ingest.counts.stored == 0
+
+
+def test_a_locker_whose_key_was_damaged_is_as_unknown_and_the_others_are_heard(database, caplog):
+    with database.write() as connection:
+        connection.execute(update(lockers).where(lockers.c.id == "L2").values(device_key=Secret(b"\0")))
+    ingest = ingested(database, *(message(locker, event(1)) for locker in ("L1", "L2", "L3")))
+    assert ingest.counts.stored == 2 and dict(ingest.dropped) == {"unknown_locker": 1}
+    assert [told for told in caplog.messages if "L2" in told] == [
+        "the database has no key of L2 that can sign: nothing it sends is taken"
+    ]
+
+
+@pytest.mark.parametrize(
+    "islands",
+    ["x", "[[1,2,3]]", "[[5,3]]", '[["a","b"]]', "[[4,5],[6,7]]", pytest.param("[" * 9999, id="deep")],
+)
+def test_a_journal_whose_row_was_damaged_is_stopped_alone_and_complained_of(database, caplog, islands):
+    Store(database).commit([events("L1", 1, event(1), event(3)), events("L2", 1, event(1))])
+    with database.write() as connection:
+        damaged = {"told": islands}
+        connection.execute(text("UPDATE streams SET islands = :told WHERE locker = 'L1'"), damaged)
+    ingest = ingested(database, message("L1", event(2)), message("L2", event(2)))
+    assert ingest.counts.stored == ingest.counts.acknowledgements == 1
+    assert dict(ingest.dropped) == {"stopped_journal": 1}
+    assert sum("journal 1 of L1 is stopped" in told for told in caplog.messages) == 1
+    asked = Store(database).commit([status("L1", 1, seq=9, ack=0)])
+    assert (asked.held, asked.behind) == ({}, {}), "neither acknowledged nor asked for"
+    assert [one.id for one in Fleet(database).lockers()] == ["L1", "L2", "L3"]
 
 
 def test_a_listener_that_fails_is_counted_and_stops_no_custody(database, caplog):

@@ -309,7 +309,7 @@ class Fleet:
 def _locker(connection: Connection, row: _LockerRow) -> Locker:
     here = (streams.c.locker == row.id) & (streams.c.epoch == row.epoch)
     stream = connection.execute(select(*_STREAM).where(here)).first()
-    held = Held(stream.contiguous, stream.islands) if stream is not None else Held()
+    held = Held(stream.contiguous, stream.islands or ()) if stream is not None else Held()
     return Locker(
         id=row.id,
         connected=bool(row.up),

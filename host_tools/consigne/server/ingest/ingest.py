@@ -219,6 +219,8 @@ class Ingest:
         self.counts.deferred += outcome.deferred
         if outcome.retired:
             self.dropped["retired_locker"] += outcome.retired
+        if outcome.stopped:
+            self.dropped["stopped_journal"] += outcome.stopped
         for (locker, epoch), numbers in outcome.conflicts.items():
             self.counts.conflicts += len(numbers)
             told = f": {numbers[:5]} of journal {epoch}"

@@ -12,6 +12,7 @@ class Outcome:
     stored: list[Stored] = field(default_factory=list)
     repeated: int = 0
     retired: int = 0  # messages of retired lockers: they are neither stored nor acknowledged
+    stopped: int = 0  # messages of streams that cannot be read: the same
     deferred: int = 0  # beyond contiguity.ISLANDS_MAX: will come again
     held: dict[Stream, Held] = field(default_factory=dict)  # to acknowledge; of every stream touched
     parcels: set[str] = field(default_factory=set)

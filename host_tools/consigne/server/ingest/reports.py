@@ -102,29 +102,34 @@ def _lockers(connection: Connection, names: Sequence[str]) -> dict[str, _Known]:
     return rows
 
 
-def _streams(connection: Connection, wanted: Sequence[Stream]) -> dict[Stream, Held]:
-    """What is held of those streams that have a row."""
-    found: dict[Stream, Held] = {}
+def _streams(connection: Connection, wanted: Sequence[Stream]) -> dict[Stream, Held | None]:
+    """What is held of those streams that have a row; None when the row cannot be read."""
+    found: dict[Stream, Held | None] = {}
     columns = (streams.c.locker, streams.c.epoch, streams.c.contiguous, streams.c.islands)
     for chunk in chunks(wanted):
         here = select(*columns).where(tuple_(streams.c.locker, streams.c.epoch).in_(chunk))
         for row in connection.execute(here):
-            found[row.locker, row.epoch] = Held(row.contiguous, row.islands)
+            islands = row.islands
+            found[row.locker, row.epoch] = None if islands is None else Held(row.contiguous, islands)
     return found
 
 
-def _superseded(row: _Known, one: Said, held: dict[Stream, Held]) -> bool:
+def _superseded(row: _Known, one: Said, held: dict[Stream, Held | None]) -> bool:
     """Whether this is a former epoch: the locker says another one now, and that one is known."""
     locker, status = one
     return row.epoch not in (status.epoch, None) and (locker, status.epoch) in held
 
 
-def _events_known(locker: str, status: messages.Status, held: dict[Stream, Held], outcome: Outcome) -> None:
+def _events_known(
+    locker: str, status: messages.Status, held: dict[Stream, Held | None], outcome: Outcome
+) -> None:
     """Note which of the events that a status claims must be acknowledged again, or asked for."""
     if not status.up or status.seq is None:
         return
     stream = (locker, status.epoch)
-    here = outcome.held.get(stream) or held.get(stream) or Held()
+    here = outcome.held.get(stream) or held.get(stream, Held())
+    if here is None:
+        return  # stopped: the database cannot tell what may be acknowledged, or asked for
     if (status.ack or 0) < here.contiguous:
         outcome.held[stream] = here  # the last acknowledgement did not arrive
     if status.seq - 1 > here.highest:

@@ -5,7 +5,8 @@ several processes at once: the unbroken run of each stream is kept in the same t
 rows, under a lock, so what it returns to be acknowledged is on the disk.
 """
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import select, update
 from sqlalchemy.engine import Connection
@@ -14,15 +15,19 @@ from consigne.protocol import messages as protocol
 from consigne.protocol.events import Event, EventBatch
 
 from ..clock import now_s
+from ..complaints import Complaints
 from ..fleet import alarms, commands
 from ..fleet.retiring import retired
 from ..notices import notices
 from ..storage.contiguity import Held, Stored, Stream
 from ..storage.database import Database, insert_rows
+from ..storage.documents import Ranges
 from ..storage.models import events, lockers, streams
 from . import projection, repeats, reports, streamrows
 from .decode import Message
 from .outcome import Outcome
+
+log = logging.getLogger(__name__)
 
 _EVENT_COLUMNS = ("locker", "epoch", "seq", "time_s", "kind", "parcel", "data")
 
@@ -32,6 +37,7 @@ class Store:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self._complaints = Complaints(log)
 
     def commit(self, messages: Sequence[Message]) -> Outcome:
         """Store a batch in one transaction; durable when it returns.
@@ -57,6 +63,12 @@ class Store:
         serving = [message for message in messages if message.locker not in gone]
         outcome.retired = len(messages) - len(serving)
         rows = {stream: row for stream, row in rows.items() if stream[0] not in gone}
+        stopped = self._stopped({stream: row.islands for stream, row in rows.items()})
+        of_events = [
+            (one.locker, one.content.epoch) for one in serving if isinstance(one.content, EventBatch)
+        ]
+        outcome.stopped = sum(stream in stopped for stream in of_events)
+        rows = {stream: row for stream, row in rows.items() if stream not in stopped}
         self._store_events(connection, rows, batches, outcome)
         said = [(one.locker, one.content) for one in serving if isinstance(one.content, protocol.Status)]
         if said:
@@ -77,7 +89,20 @@ class Store:
             told = select(streams.c.locker, streams.c.epoch, streams.c.contiguous, streams.c.islands)
             joined = told.join(lockers, lockers.c.id == streams.c.locker)
             rows = connection.execute(joined.where(streams.c.islands != "[]", lockers.c.retired_at.is_(None)))
-            return {(row.locker, row.epoch): Held(row.contiguous, row.islands) for row in rows}
+            known = {(row.locker, row.epoch): row for row in rows}
+        stopped = self._stopped({stream: row.islands for stream, row in known.items()})
+        serving = {stream: row for stream, row in known.items() if stream not in stopped}
+        return {stream: Held(row.contiguous, row.islands) for stream, row in serving.items()}
+
+    def _stopped(self, islands: Mapping[Stream, Ranges | None]) -> set[Stream]:
+        """The streams of which the database cannot tell what is held; each is complained of."""
+        stopped = {stream for stream, ranges in islands.items() if ranges is None}
+        for locker, epoch in sorted(stopped):
+            self._complaints.say(
+                f"journal {epoch} of {locker} is stopped, none of its events are stored or acknowledged: what"
+                " the database keeps of it (streams.islands) cannot be read; put that back from a backup"
+            )
+        return stopped
 
     def missing(self, known: dict[Stream, int]) -> dict[Stream, int | None]:
         """The first missing number of every stream with a gap; None for those of ``known`` without one.
@@ -112,7 +137,7 @@ class Store:
         speaking: dict[str, int | None] = {}
         again: dict[Stream, list[Event]] = {}
         for stream, row in rows.items():
-            held = Held(row.contiguous, row.islands)
+            held = Held(row.contiguous, row.islands or ())
             before = held.highest
             fresh, lost, repeated = _hold(held, batches[stream], outcome)
             outcome.held[stream] = held

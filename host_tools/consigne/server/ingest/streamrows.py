@@ -33,13 +33,14 @@ _UPDATE_LOCKER = (
 class StreamRow(NamedTuple):
     """What the host has of a stream.
 
-    ``current`` is its locker's current epoch, ``up`` whether the locker is known to be connected.
+    ``current`` is its locker's current epoch, ``up`` whether the locker is known to be connected, ``islands``
+    None when they cannot be read.
     """
 
     locker: str
     epoch: int
     contiguous: int
-    islands: Ranges
+    islands: Ranges | None
     stored: int
     lost: int
     current: int | None

@@ -18,6 +18,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from consigne.protocol.events import UNKNOWN, EventData, text_of
 from consigne.protocol.messages import Arguments, Status
 from consigne.protocol.telemetry import LATCH_WIDTHS, SAMPLE_WIDTHS, Telemetry
+from consigne.protocol.untrusted import U32_MAX
 
 _Read = TypeVar("_Read")
 _LAYOUTS_KEPT, _PLACES_KEPT = 256, 4_096
@@ -166,16 +167,23 @@ def write_status(status: Status) -> str:
     return json.dumps(kept)
 
 
-def read_ranges(text: str) -> Ranges:
-    """``[[first, last], ..]``.
+def read_ranges(text: str) -> Ranges | None:
+    """``[[first, last], ..]``, ascending and apart; None for anything else.
 
-    Raises ``ValueError`` for anything else: acknowledgements depend on it, and what is acknowledged is never
-    sent again.
+    A guess will not do: acknowledgements depend on it, and what is acknowledged is never sent again.
     """
-    return [(first, last) for first, last in json.loads(text)]
+    try:
+        ranges: Ranges = [(first, last) for first, last in json.loads(text)]
+        numbers = [number for one in ranges for number in one]
+        beyond = [0] + [last + 1 for _, last in ranges]  # the next range begins after a gap
+        apart = all(before < first <= last for before, (first, last) in zip(beyond, ranges, strict=False))
+    except (ValueError, TypeError, RecursionError):
+        return None
+    whole = all(type(number) is int and number <= U32_MAX for number in numbers)
+    return ranges if apart and whole else None
 
 
-def write_ranges(ranges: Ranges) -> str:
+def write_ranges(ranges: Ranges | None) -> str:
     """As ``read_ranges`` reads it; no range is ``[]``, a text that an index and queries compare with."""
     return json.dumps(ranges)
 
