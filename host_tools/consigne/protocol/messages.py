@@ -21,6 +21,7 @@ from .untrusted import ProtocolError, dump, load, short, whole
 
 _, _, COMMAND_ID_CHARACTERS_MAX = specs(ENVELOPE)["id"]
 _, _, IDENTIFY_S_MAX = commands()["identify"]["seconds"]
+_, _, GRANTS_VERSION_MAX = commands()["grants"]["to"]
 
 COMMAND_FIELDS = {
     "again": ("seq",),

@@ -16,7 +16,7 @@ from consigne.server.storage.secret import Secret
 from host_kit import database_at, device_key
 from locker.core import access, events, records
 from locker.net import messages
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 NOW_S = int(time.time())
 
@@ -136,6 +136,57 @@ def test_what_a_locker_keeps_refusing_is_not_sent_to_it_all_day(database, locker
         locker.tell()
         pieces += locker.hear()
     assert pieces == commands.WHOLE_SETS_PER_HOUR - 1  # the first time it got all was one too
+
+
+BEYOND = 2**32 - 1
+
+
+def versions(database):
+    with database.read() as connection:
+        return tuple(connection.execute(select(lockers.c.grants_version, lockers.c.grants_have)).one())
+
+
+@pytest.mark.parametrize("before", [0, 3])
+def test_a_locker_at_a_version_that_none_can_follow_is_given_the_whole_set_and_more_later(
+    database, locker, before
+):
+    add(database, before)
+    locker.fold(records.GRANT, 999, 0, NOW_S + 86_400, 0, 0, 0, 65535, 1, bytes(16), "P999")
+    locker.fold(records.GRANTS_VERSION, BEYOND)
+    locker.tell()
+    locker.settle()
+    assert locker.access.grants_digest(NOW_S) == host_digest(database)
+    add(database, 2)
+    locker.tell()
+    locker.settle()
+    assert locker.access.grants_digest(NOW_S) == host_digest(database) != 0
+    assert locker.access.grants_version == have(database) <= before + 3
+
+
+def test_a_host_that_took_over_such_a_version_begins_anew_with_one_that_a_locker_takes(database, locker):
+    add(database, 3)
+    with database.write() as connection:
+        connection.execute(update(lockers).values(grants_version=BEYOND))
+        grants.drop(connection, "L1", 1)
+    add(database, 2)  # their versions are beyond what a locker takes
+    locker.fold(records.GRANTS_VERSION, BEYOND)
+    locker.tell()
+    locker.settle()
+    assert versions(database) == (4, 4) and locker.access.grants_version == 4
+    assert locker.access.grants_digest(NOW_S) == host_digest(database) != 0
+    with database.read() as connection:
+        assert grants.delta(connection, "L1", 4, 5, NOW_S)["drop"] == [], "what went before is not told again"
+
+
+def test_a_locker_that_keeps_telling_such_a_version_is_not_sent_its_set_all_day(database, locker):
+    add(database, 2)
+    sent = 0
+    for _ in range(9):
+        locker.tell(grants=BEYOND)
+        locker.store.commit([Message("L1", protocol.Ask(BEYOND))])
+        sent += locker.hear()
+    assert sent == commands.WHOLE_SETS_PER_HOUR
+    assert versions(database) == (2, 2)
 
 
 def test_grants_that_ended_at_the_locker_first_are_no_difference(database, locker):

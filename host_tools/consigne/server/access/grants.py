@@ -18,12 +18,14 @@ from locker.core.limits import SIZE_LOW
 from sqlalchemy import bindparam, select, tuple_, update
 from sqlalchemy.engine import Connection
 
-from consigne.protocol.messages import Arguments, Fields
+from consigne.protocol.messages import GRANTS_VERSION_MAX, Arguments, Fields
 
 from ..storage.database import chunks, columns_of
 from ..storage.models import grants, lockers, parcels
 from ..storage.secret import Secret
 
+ADOPTED_MAX = GRANTS_VERSION_MAX // 2
+"""The highest version that is adopted from a locker: half of all versions are left for what follows."""
 DELTA_BYTES_MAX = 3_600
 DELTA_ENTRIES_MAX = 60
 """Room for the lists of one delta: a locker takes a command only up to bounds of its own
@@ -121,19 +123,37 @@ def drop(connection: Connection, locker: str, id_: int) -> None:
     drop_all(connection, [(locker, id_)])
 
 
-def adopt(connection: Connection, locker: str, have: int) -> None:
-    """Note which version a locker has.
+def adopt(connection: Connection, locker: str, have: int) -> bool:
+    """Note which version a locker has; False when its whole set must begin anew.
 
     A locker ahead of the host means that the host's database was restored from an older copy. The
     set then continues beyond the locker's version and every entry of it takes a new one, so that
     the next deltas bring the locker all that the host knows.
+
+    A version beyond ``ADOPTED_MAX`` is none that a host gave, and few or none can follow it: the set keeps
+    the host's version, since a locker takes any that begins the whole set anew.  A host that had adopted such
+    a version counts from 0 again.
     """
     mine = lockers.c.id == locker
     version = connection.execute(select(lockers.c.grants_version).where(mine)).scalar_one()
+    if version > ADOPTED_MAX:
+        connection.execute(update(lockers).where(mine).values(grants_have=0))
+        _renumber(connection, locker, 0)
+    if max(version, have) > ADOPTED_MAX:
+        none_yet = mine & (lockers.c.grants_version == 0)  # a delta from 0 must lead to a version
+        connection.execute(update(lockers).where(none_yet).values(grants_version=1))
+        return False
     connection.execute(update(lockers).where(mine).values(grants_have=have))
-    if have <= version:
-        return
-    connection.execute(update(lockers).where(mine).values(grants_version=have))
+    if have > version:
+        _renumber(connection, locker, have)
+    return True
+
+
+def _renumber(connection: Connection, locker: str, after: int) -> None:
+    """Give every entry of the set a version of its own, each beyond ``after``."""
+    connection.execute(update(lockers).where(lockers.c.id == locker).values(grants_version=after))
+    gone = (grants.c.locker == locker) & grants.c.dropped.is_not(None)
+    connection.execute(update(grants).where(gone).values(added=0, dropped=0))
     live = (grants.c.locker == locker) & grants.c.dropped.is_(None)
     for row in connection.execute(select(grants.c.id).where(live)).all():
         this = (grants.c.locker == locker) & (grants.c.id == row.id)

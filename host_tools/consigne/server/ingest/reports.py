@@ -147,16 +147,22 @@ def _look_at_grants(
     for locker, status in heard:
         if status.grants is None:
             continue
-        if status.grants > rows[locker].grants_version:
-            grants.adopt(connection, locker, status.grants)
+        version = rows[locker].grants_version
+        if status.grants > version or version > grants.ADOPTED_MAX:
+            _adopt_grants(connection, locker, status.grants, at_s)
             continue
-        here = status.grants == rows[locker].grants_version
+        here = status.grants == version
         if here and status.digest is not None and status.trust == TRUST_SET and status.time_s is not None:
             asked[locker] = status
     digests = grants.digests(connection, {locker: status.time_s or 0 for locker, status in asked.items()})
     for locker, status in asked.items():
         if status.digest != digests[locker]:
             commands.begin_grants_anew(connection, locker, at_s)
+
+
+def _adopt_grants(connection: Connection, locker: str, have: int, at_s: int) -> None:
+    if not grants.adopt(connection, locker, have):
+        commands.begin_grants_anew(connection, locker, at_s)
 
 
 def apply_one(connection: Connection, message: Message, outcome: Outcome) -> None:
@@ -168,7 +174,7 @@ def apply_one(connection: Connection, message: Message, outcome: Outcome) -> Non
         if commands.answered(connection, message.locker, content.id, content.result):
             outcome.commands.add(content.id)
     elif isinstance(content, messages.Ask):
-        grants.adopt(connection, message.locker, content.have)
+        _adopt_grants(connection, message.locker, content.have, now_s())
         outcome.lockers.add(message.locker)
     elif isinstance(content, messages.AskTime) and not message.retained:
         # The locker is connected even if its status was lost: an answer with the time must not wait for it.
