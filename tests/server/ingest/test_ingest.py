@@ -8,7 +8,7 @@ import pytest
 from consigne.protocol import frames, topics
 from consigne.protocol.untrusted import DEPTH_MAX, dump
 from consigne.server.fleet.fleet import Fleet
-from consigne.server.ingest import workers
+from consigne.server.ingest import decode, workers
 from consigne.server.ingest.inbox import LOST, Inbox
 from consigne.server.ingest.ingest import Ingest
 from consigne.server.ingest.mqtt import HostClient
@@ -84,6 +84,20 @@ def test_a_message_nested_deeper_than_any_ends_nothing_and_is_counted(database, 
     ingest = ingested(database, *map(nested, [DEPTH_MAX, *beyond]), message("L2", event(1)))
     assert dict(ingest.dropped) == {"too_deep": len(beyond)}
     assert ingest.counts.stored == (2 if branch == topics.EVENTS else 1)
+
+
+def test_a_defect_in_reading_one_message_costs_that_message_alone(database, monkeypatch, caplog):
+    parse = decode._PARSERS[topics.EVENTS]
+
+    def defect(body):
+        if b'"odd"' in body:
+            raise ZeroDivisionError
+        return parse(body)
+
+    monkeypatch.setitem(decode._PARSERS, topics.EVENTS, defect)
+    ingest = ingested(database, message("L1", event(1, "odd")), message("L2", event(1)))
+    assert dict(ingest.dropped) == {"not_readable": 1} and ingest.counts.stored == 1
+    assert "a message of L1 cannot be read" in caplog.text
 
 
 @pytest.mark.parametrize("mark", ["[", '"[', "\\[", '\\"{', "\u00e9\x01["])
