@@ -1,6 +1,7 @@
 """Files that are too large, not there, not TOML, or include one another; lines found as they are written."""
 
 import os
+import time
 import tomllib
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from consigne.cabinet.compiler import open_cabinet
 from consigne.cabinet.lines import lines_of
 from consigne.cabinet.problems import CabinetError, Key
 from consigne.cabinet.profiles import hardware_dir
-from consigne.cabinet.reading import BYTES_MAX, read
+from consigne.cabinet.reading import BYTES_MAX, READ_MAX, read
 from consigne.cabinet.rules.table import judge
 from file_kit import GOOD
 from hypothesis import given, settings
@@ -102,6 +103,42 @@ def test_a_long_chain_of_includes_ends(tmp_path: Path) -> None:
     assert "deep" in _refusal(tmp_path / "0.toml")
 
 
+def test_includes_that_multiply_are_counted_over_all_files(tmp_path: Path) -> None:
+    for i in range(3):
+        (tmp_path / f"{i}.toml").write_text(f"include = {[f'{i + 1}.toml'] * 16}\n")
+    (tmp_path / "3.toml").write_text("digits = 6\n")
+    text = _refusal(tmp_path / "0.toml")
+    assert f"include[10]: includes lead to more than {READ_MAX} files" in text
+    assert text.startswith(f"{tmp_path / '2.toml'}:1: ")
+
+
+def test_large_files_are_not_read_over_and_over_by_way_of_includes(tmp_path: Path) -> None:
+    (tmp_path / "large.toml").write_text("#" * (BYTES_MAX // 2))
+    file = tmp_path / "cabinet.toml"
+    file.write_text('include = ["large.toml"]\n')
+    read(file)
+    file.write_text('include = [\n"large.toml",\n"large.toml"]\n')
+    assert f"bytes; a cabinet has {BYTES_MAX} at most" in _refusal(tmp_path / "cabinet.toml")
+
+
+@pytest.mark.parametrize("name", ["/dev/full", "/dev/null", "pipe"])
+def test_what_is_no_file_is_not_waited_for_nor_read_without_end(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    told = "is a device or a pipe and no file; give the path of a cabinet file"
+    assert _refusal(tmp_path / name) == f"{tmp_path / name}: {told}"
+    (tmp_path / "cabinet.toml").write_text(f'include = ["{name}"]\n')
+    assert _refusal(tmp_path / "cabinet.toml").endswith(f":1: include[0]: {tmp_path / name} {told}")
+
+
+def test_thousands_of_keys_take_no_longer_each_than_a_few(tmp_path: Path) -> None:
+    file = tmp_path / "cabinet.toml"
+    file.write_text("".join(f"k{i} = 1\n" for i in range(6_000)))
+    began = time.process_time()
+    sheet = read(file)
+    assert time.process_time() - began < 0.5  # 0.06 s, where each key looked at all the others 1 s
+    assert len(sheet.data) == 6_000 and sheet.place("k5999").line == 6_000
+
+
 def test_own_words_win_over_included_ones_and_lists_follow_one_another(tmp_path: Path) -> None:
     (tmp_path / "panel.toml").write_text(
         "digits = 6\n[supply]\namps = 3\nvolts = 24\n[[compartment]]\nnumber = '1'\n"
@@ -188,9 +225,16 @@ def test_a_profile_of_a_board_is_told_in_one_sentence() -> None:
         ("\n\nopen_hours = 0x" + "f" * 5_000, ":3: open_hours: a number of more than 64 bits"),
         ("\n[[compartment]]\nsize = -9223372036854775809", "a number of more than 64 bits"),
         ('include = ["a\\u0000b"]', "expected a list of file names"),
+        ("\n" + ".".join(["a"] * 1_500) + " = 1", ":2: nested too deeply"),
+        ("\n[" + " . ".join(['"a b"'] * 1_500) + "]", ":2: nested too deeply"),
+        ("a = " + "[" * 300 + "]" * 300, "nested too deeply"),
+        ("a = " + "{a.a.a.a.a.a.a = " * 200 + "1" + "}" * 200, "nested too deeply"),
     ],
-    ids=["digits", "with underlines", "in hexadecimal", "in a table", "a name"],
-)
+    ids=[
+        "digits", "with underlines", "in hexadecimal", "in a table", "a name",
+        "a key of many names", "a table of many names", "lists in lists", "tables in tables",
+    ],
+)  # fmt: skip
 def test_what_no_program_can_read_is_told_with_its_line(tmp_path: Path, text: str, told: str) -> None:
     file = tmp_path / "x.toml"
     file.write_text(text)
