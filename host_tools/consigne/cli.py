@@ -20,6 +20,8 @@ from consigne.commandline import output, terminal
 from consigne.commandline.listening import PAGE_PORT, PortTakenError, listen
 from consigne.commandline.numbers import whole
 from consigne.commandline.outfile import OutFileError, check_out
+from consigne.commandline.tell import echo
+from consigne.protocol.untrusted import one_line
 from consigne.server.cli import broker_config, serve
 from consigne.server.fleet.cli import retire
 from consigne.server.people.cli import app as account_app
@@ -64,7 +66,7 @@ class Group(TyperGroup):
                 return super().invoke(ctx)
             except typer.BadParameter as error:
                 # Typer tells of a name that is no choice in its checker's words.
-                error.message = error.message.removeprefix("Value error, ")
+                error.message = one_line(error.message.removeprefix("Value error, "))
                 raise
 
 
@@ -92,7 +94,7 @@ class GroundName(StrEnum):
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"consigne {VERSION}")
+        echo(f"consigne {VERSION}")
         raise typer.Exit
 
 
@@ -105,7 +107,7 @@ def main(
     try:
         terminal.prepare()
     except terminal.NoFolderError as error:
-        typer.echo(str(error), err=True)
+        echo(str(error), err=True)
         raise typer.Exit(1) from None
 
 
@@ -113,14 +115,14 @@ def _choose(file: Path | None) -> None:
     """Have demo and simulator play this cabinet."""
     if file is None:
         return
-    from consigne.cabinet.problems import CabinetError
+    from consigne.cabinet.problems import CabinetError, sentences
 
     os.environ["CONSIGNE_CABINET"] = str(file)
     try:
         import consigne.sim.reference  # noqa: F401 - read once, now
     except CabinetError as error:
-        for problem in error.problems:
-            typer.echo(str(problem), err=True)
+        for line in sentences(error.problems):
+            echo(line, err=True)
         raise typer.Exit(1) from None
 
 
@@ -131,7 +133,7 @@ def _find_interpreter() -> None:
     try:
         interpreter()
     except NoInterpreter as error:
-        typer.echo(str(error), err=True)
+        echo(str(error), err=True)
         raise typer.Exit(1) from None
 
 

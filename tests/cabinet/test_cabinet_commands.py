@@ -1,5 +1,6 @@
 """What ``consigne cabinet`` says of files that it cannot write, or must not, and of those it cannot read."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -7,10 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from consigne.cabinet.problems import TOLD_MAX
 from consigne.cabinet.profiles import hardware_dir
 from consigne.cli import app
 from typer.testing import CliRunner
 
+STEERING = "t\x1b]0;title\x07\nt"
+"""A name that gives the terminal another title."""
 DEMO = str(hardware_dir() / "cabinets" / "demo.toml")
 
 
@@ -105,3 +109,41 @@ def test_a_cabinet_is_not_learned_into_a_name_that_is_too_long(tmp_path: Path, n
     done = cabinet(tmp_path, "learn", name, "--sim", DEMO, "--headless")
     assert done.returncode == 2 and "File name too long" in " ".join(done.stderr.split())
     assert not list(tmp_path.iterdir())
+
+
+def test_of_very_many_problems_the_first_are_told_and_the_others_counted(tmp_path: Path) -> None:
+    file = tmp_path / "cabinet.toml"
+    file.write_text(
+        Path(DEMO).read_text().replace("[locks]", "[locks]\n" + "".join(f"k{i} = 1\n" for i in range(500)))
+    )
+    status, text = said("check", str(file))
+    *lines, more, count = text.splitlines()
+    assert status == 1 and len(lines) == TOLD_MAX and all("unknown key 'k" in line for line in lines)
+    assert (more, count) == (f"and {500 - TOLD_MAX} more", "500 things to put right")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("new", f"{STEERING}.toml"),
+        ("new", f"folder/{STEERING}.toml"),
+        ("new", "x.toml", "--board", STEERING),
+        ("new", "x.toml", "--lock-boards", STEERING),
+        ("check", STEERING),
+        ("check", "includes.toml"),
+        ("check", "key.toml"),
+        ("show", DEMO, "--svg", f"folder/{STEERING}"),
+        ("learn", "x.toml", "--wiring", "includes.toml", "--sim", DEMO, "--headless"),
+        ("learn", f"folder/{STEERING}", "--sim", DEMO),
+    ],
+    ids=lambda words: " ".join(words[:1] + words[2:]).replace(STEERING, "..").replace(DEMO, "demo"),
+)
+def test_no_name_steers_the_terminal_or_adds_a_line_to_what_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("includes.toml").write_text(f"include = [{json.dumps(STEERING)}]\n")
+    Path("key.toml").write_text(f"{json.dumps(STEERING)} = 1\n")
+    _, text = said(*words)
+    assert "t\\u001b]0;title\\u0007\\u000at" in text, text
+    assert not set(text) & set("\x1b\x07"), text

@@ -6,9 +6,10 @@ from types import SimpleNamespace
 from typing import cast
 
 import pytest
+from consigne.cli import app
 from consigne.demo.headless import Proof
 from consigne.demo.reading import greets, next_key, read, typed
-from consigne.demo.stage import Stage
+from consigne.demo.stage import Stage, log_line
 from consigne.demo.steps import KEYS, Step
 from consigne.demo.trial import Trial
 from consigne.sim import reference
@@ -18,6 +19,10 @@ from consigne.sim.network.host import Host
 from consigne.sim.parts.wiegand import WiegandKeypad
 from locker import texts
 from sim_kit import IDENTITY, KEY
+from typer.testing import CliRunner
+
+STEERING = "t\x1b]0;title\x07\nt"
+"""A text that gives the terminal another title."""
 
 
 @pytest.mark.parametrize(
@@ -116,3 +121,20 @@ def test_who_proves_the_demo_types_the_whole_code_anew_once_the_half_one_is_gone
     proof = asyncio.run(prove())
     locker.stop()
     assert proof.keys_repeated >= 1 and len(pressed) == 9 + proof.keys_repeated
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("--pry", STEERING), ("--shut", STEERING), ("--keys", f"{{{STEERING}}}#"), (STEERING,)],
+    ids=lambda words: words[0].replace(STEERING, "word"),
+)
+def test_no_step_steers_the_terminal(words: tuple[str, ...]) -> None:
+    done = CliRunner().invoke(app, ["sim", "--ground", "virtual", *words])
+    assert done.exit_code == 2 and "]0;title" in done.output, done.output
+    assert not set(done.output) & set("\x1b\x07"), done.output
+
+
+def test_a_line_of_the_log_is_one_line_whatever_was_scanned() -> None:
+    assert log_line((1_000_000, "-", f"--scan {STEERING}")) == (
+        "     1.000  -        --scan t\\u001b]0;title\\u0007\\u000at"
+    )

@@ -2,6 +2,7 @@
 
 import dataclasses
 import errno
+import io
 import os
 import termios
 import time
@@ -10,7 +11,9 @@ import device_kit as kit
 import pytest
 import serial
 from consigne.cabinet.problems import CabinetError
-from consigne.device import cli, errors, hostapi, image, interpreter, journal, push, serialline
+from consigne.cli import app
+from consigne.commandline.screen import Screen
+from consigne.device import cli, doctor, errors, hostapi, image, interpreter, journal, push, serialline
 from consigne.device import provision as provisioning
 from consigne.device.board import Board
 from consigne.device.brokerfiles import BrokerFiles
@@ -23,6 +26,7 @@ from consigne.sim.virtualboard import image as chip_image
 from consigne.sim.virtualboard.board import VirtualBoard, install
 from locker.core import events
 from locker.core.windows import SLOT_S
+from typer.testing import CliRunner
 
 # It prints as it goes on: mpremote waits for the next word, however long the whole takes.
 _FILL = """
@@ -45,6 +49,26 @@ def is_one_sentence(text):
 def test_no_such_port():
     status, told = kit.consigne("push", "-p", "/dev/ttyUSB_none")
     assert status == 1 and "no such port; plug the board in" in told and is_one_sentence(told)
+
+
+STEERING = "t\x1b]0;title\x07\nt"
+"""A name that gives the terminal another title."""
+
+
+@pytest.mark.parametrize("command", ["doctor", "logs"])
+def test_a_port_of_any_name_does_not_steer_the_terminal(command):
+    done = CliRunner().invoke(app, ["device", command, "-p", STEERING])
+    assert done.exit_code == 1 and is_one_sentence(done.output)
+    told = "t\\u001b]0;title\\u0007\\u000at: no such port"
+    assert told in done.output and not set(done.output) & set("\x1b\x07"), done.output
+
+
+def test_what_a_board_says_of_itself_does_not_steer_the_terminal():
+    printed = io.StringIO()
+    screen = Screen(file=printed, width=200)
+    screen.print(doctor.table(STEERING, [doctor.Finding("door " + STEERING, doctor.FAIL, STEERING)]))
+    screen.print(STEERING, markup=False, highlight=False)
+    assert printed.getvalue().count("]0;title\\u0007") == 4 and not set(printed.getvalue()) & set("\x1b\x07")
 
 
 def test_a_file_is_no_port(tmp_path):

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from consigne.commandline.outfile import OutFileError, check_out
+from consigne.commandline.screen import Screen
+from consigne.commandline.tell import echo
 from consigne.words import counted
 
 from .compiler import compile_cabinet, device_json, open_cabinet
@@ -21,7 +22,7 @@ from .draw.material import parts_list
 from .draw.power import budget
 from .model import Cabinet
 from .newfile import NoRoom, new_file
-from .problems import CabinetError
+from .problems import CabinetError, sentences
 from .profiles import profiles
 from .rules.table import RULES
 from .schema import LISTS, REQUIRED, SITE, TABLES, VARIANTS
@@ -66,10 +67,10 @@ def _files(cabinet: Cabinet) -> set[Path]:
 
 
 def _tell(error: CabinetError) -> typer.Exit:
-    for problem in error.problems:
-        typer.echo(f"{'warning: ' if problem.is_warning else ''}{problem}", err=True)
+    for line in sentences(error.problems):
+        echo(line, err=True)
     wrong = sum(not problem.is_warning for problem in error.problems)
-    typer.echo(f"{counted(wrong, 'thing')} to put right", err=True)
+    echo(f"{counted(wrong, 'thing')} to put right", err=True)
     return typer.Exit(1)
 
 
@@ -84,13 +85,13 @@ def check(
         config, warnings = compile_cabinet(cabinet)
     except CabinetError as error:
         raise _tell(error) from None
-    for problem in warnings:
-        typer.echo(f"warning: {problem}", err=True)
+    for line in sentences(warnings):
+        echo(line, err=True)
     text = device_json(config)
     if out is not None:
         _write(out, text, cabinet)
     doors, size = counted(len(cabinet.compartments), "door"), len(text.encode())
-    typer.echo(f"{file}: {doors}, {len(RULES)} rules kept, config.json has {size} bytes")
+    echo(f"{file}: {doors}, {len(RULES)} rules kept, config.json has {size} bytes")
 
 
 @app.command()
@@ -103,7 +104,7 @@ def show(
     cabinet = _opened(file)
     if picture is not None:
         _write(picture, svg(cabinet, wiring), cabinet)
-    console = Console()
+    console = Screen()
     console.print(terminal_text(cabinet, console.width, wiring))
 
 
@@ -130,7 +131,7 @@ def new(
         raise typer.BadParameter(str(error)) from None
     except OSError as error:
         raise typer.BadParameter(f"cannot write {file}: {error.strerror}") from None
-    typer.echo(f"{file} is written: change what differs, then `consigne cabinet check {file}`")
+    echo(f"{file} is written: change what differs, then `consigne cabinet check {file}`")
 
 
 @app.command()
@@ -141,16 +142,16 @@ def boards() -> None:
         pins = len(profile.pins & known - profile.taken.keys())
         psram = f"{profile.psram_mb} MB of PSRAM" if profile.psram else "no PSRAM"
         image = profile.image or f"{profile.chip.built_image}, built as firmware/boards/README.md says"
-        typer.echo(f"{profile.name}: {profile.title}")
-        typer.echo(f"  {profile.module}, {psram}, {pins} pins, {' or '.join(profile.network)}")
-        typer.echo(f"  MicroPython: {image}")
+        echo(f"{profile.name}: {profile.title}")
+        echo(f"  {profile.module}, {psram}, {pins} pins, {' or '.join(profile.network)}")
+        echo(f"  MicroPython: {image}")
 
 
 @app.command()
 def rules() -> None:
     """Every rule of wiring that is checked."""
     for rule in RULES:
-        typer.echo(f"{rule.name:16} {rule.says}{' (warning)' if rule.is_warning else ''}")
+        echo(f"{rule.name:16} {rule.says}{' (warning)' if rule.is_warning else ''}")
 
 
 @app.command()
@@ -165,10 +166,10 @@ def keys() -> None:
         **{f"[[{name}]]": table for name, (_, table) in LISTS.items()},
     }
     for head, table in tables.items():
-        typer.echo(head)
+        echo(head)
         for key, field in table.items():
             default = "must be given" if field.default is REQUIRED else f"else {json.dumps(field.default)}"
-            typer.echo(f"  {key:16} {field.meaning} ({default})")
+            echo(f"  {key:16} {field.meaning} ({default})")
 
 
 @app.command()
@@ -181,11 +182,11 @@ def draw(
         try:
             cabinet = _opened(file)
             for made in draw_all(cabinet, out, _files(cabinet)):
-                typer.echo(str(made))
+                echo(str(made))
         except OutFileError as error:
             raise typer.BadParameter(str(error)) from None
         except CannotDraw as error:
-            typer.echo(str(error), err=True)
+            echo(str(error), err=True)
             raise typer.Exit(1) from None
         except OSError as error:
             raise typer.BadParameter(f"cannot write {error.filename or out}: {error.strerror}") from None
@@ -201,7 +202,7 @@ def power(file: _File) -> None:
         table.add_row(load.title, f"{load.amps:.3f}")
     table.add_row("together", f"{needed.amps:.2f}")
     table.add_row("the supply gives", f"{cabinet.data['supply']['amps']:.2f}")
-    Console().print(table)
+    Screen().print(table)
 
 
 @app.command()
@@ -211,11 +212,11 @@ def parts(
     """The bill of materials."""
     items = parts_list(_opened(file))
     if form is Form.JSON:
-        typer.echo(
-            json.dumps([{"count": i.count, "part": i.title, "for": i.used_for} for i in items], indent=1)
-        )
+        text = json.dumps([{"count": i.count, "part": i.title, "for": i.used_for} for i in items], indent=1)
+        for line in text.split("\n"):
+            echo(line)
         return
     table = Table("count", "part", "for")
     for item in items:
         table.add_row(str(item.count), item.title, item.used_for)
-    Console().print(table)
+    Screen().print(table)

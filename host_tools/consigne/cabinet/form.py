@@ -5,10 +5,10 @@ import re
 from datetime import date, datetime, time
 from typing import Any, cast
 
-from consigne.protocol.untrusted import LINE_PATTERN
+from consigne.protocol.untrusted import LINE_PATTERN, one_line
 
 from .document import Document
-from .problems import Key, Problem, nearest
+from .problems import TOLD_MAX, Key, Problem, nearest, shortened
 from .reading import Sheet, TomlTable
 from .schema import LISTS, NEEDED, REQUIRED, SITE, TABLES, Field, Table, table_of
 
@@ -20,7 +20,6 @@ _WORDS = {
     list: "a list",
 }
 
-_SHOWN = 40  # characters of a text
 _NAMELESS: tuple[tuple[type, str], ...] = (
     (datetime, "a date with a time"),  # which Python takes for a date too
     (date, "a date"),
@@ -37,8 +36,7 @@ def _told(value: object) -> str:
             return words
     if not isinstance(value, str):
         return str(value).lower()  # true, nan and the like
-    escaped = json.dumps(value[:_SHOWN], ensure_ascii=False)[1:-1]
-    return "'" + "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in escaped) + "'"
+    return f"'{one_line(json.dumps(shortened(value), ensure_ascii=False)[1:-1])}'"
 
 
 def check_form(sheet: Sheet) -> tuple[Document, list[Problem]]:
@@ -55,12 +53,17 @@ class _Form:
     def _wrong(self, key: Key, text: str, advice: str) -> None:
         self.problems.append(Problem(self._sheet.place(*key), text, advice))
 
+    def _unknown(self, where: Key, name: str, known: list[str]) -> None:
+        # To compare names takes its time, and further problems are only counted.
+        advice = nearest(name, known) if len(self.problems) < TOLD_MAX else "leave it out"
+        self._wrong(where, f"unknown key {_told(name)}", advice)
+
     def whole(self) -> TomlTable:
         data = self._sheet.data
         known = [*SITE, *TABLES, *LISTS, "include"]
         for name in data:
             if name not in known:
-                self._wrong((name,), f"unknown key '{name}'", nearest(name, known))
+                self._unknown((name,), name, known)
         for name in NEEDED:
             if name not in data:
                 head = f"[[{name}]]" if name in LISTS else f"[{name}]"
@@ -93,7 +96,7 @@ class _Form:
     def _table(self, given: TomlTable, table: Table, where: Key) -> TomlTable:
         for key in given:
             if key not in table:
-                self._wrong((*where, key), f"unknown key '{key}'", nearest(key, list(table)))
+                self._unknown((*where, key), key, list(table))
         out = {}
         for key, field in table.items():
             if key in given:

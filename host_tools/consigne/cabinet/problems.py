@@ -1,8 +1,15 @@
 """What can be wrong with a cabinet file, and where."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+
+from consigne.protocol.untrusted import one_line
+
+TOLD_MAX = 20
+"""Problems that are told of one file; more of them have a cause in common."""
+_SHOWN = 40  # characters
 
 Key = tuple[str | int, ...]
 """The path of a value: ``("compartment", 3, "lock")``."""
@@ -12,8 +19,13 @@ def spell(key: Key) -> str:
     """``compartment[3].lock``, counted from 0 as everywhere else in the project."""
     text = ""
     for part in key:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+        text += f"[{part}]" if isinstance(part, int) else f".{shortened(part)}" if text else shortened(part)
     return text
+
+
+def shortened(text: str) -> str:
+    """As much of a file's text as a sentence bears."""
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}.."
 
 
 @dataclass(frozen=True)
@@ -45,15 +57,23 @@ class Problem:
     is_warning: bool = False
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.text}; {self.advice}"
+        return one_line(f"{self.place}: {self.text}; {self.advice}")
 
 
 class CabinetError(Exception):
-    """The file cannot be used; ``problems`` has every reason that was found."""
+    """The file cannot be used; ``problems`` has every reason that was found, the text the first of them."""
 
     def __init__(self, problems: list[Problem]) -> None:
-        super().__init__("\n".join(str(problem) for problem in problems))
+        super().__init__("\n".join(sentences(problems)))
         self.problems = problems
+
+
+def sentences(problems: Sequence[Problem]) -> list[str]:
+    """A line for each problem, up to ``TOLD_MAX``; of more, what is wrong goes before warnings."""
+    if len(problems) > TOLD_MAX:
+        problems = sorted(problems, key=lambda problem: problem.is_warning)
+    lines = [f"{'warning: ' * problem.is_warning}{problem}" for problem in problems[:TOLD_MAX]]
+    return lines + [f"and {len(problems) - TOLD_MAX:,} more"] * (len(problems) > TOLD_MAX)
 
 
 def nearest(word: str, known: list[str]) -> str:

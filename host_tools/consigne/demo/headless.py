@@ -7,7 +7,6 @@ that close contacts and bytes that a scanner sends; the result is checked in the
 import asyncio
 import json
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from locker.core import cabinet, events, screens
 from sqlalchemy import select
 
 from consigne.broker.broker import BrokerError
+from consigne.commandline.tell import echo
 from consigne.server.fleet.fleet import Locker
 from consigne.server.storage import models
 from consigne.sim import reference
@@ -233,10 +233,10 @@ def run() -> int:
     try:
         report, wrong = asyncio.run(_prove())
     except (Overdue, FirmwareEnded, BrokerError, TimeoutError, OSError) as error:
-        print(f"consigne: {error}", file=sys.stderr)
+        echo(f"consigne: {error}", err=True)
         return 1
     seconds = {"seconds": round(time.monotonic() - began_s, 2)}
     print(json.dumps(interpreter_version() | report | seconds))
     for sentence in wrong:
-        print(f"consigne: {sentence}", file=sys.stderr)
+        echo(f"consigne: {sentence}", err=True)
     return 1 if wrong else 0

@@ -12,6 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 from nicegui import ui
 
+from consigne.commandline.tell import echo
 from consigne.server.api import create_app
 from consigne.server.complaints import restrain
 from consigne.server.pages.desk import Desk
@@ -91,7 +92,7 @@ async def serve(
 def _complain(locker: SimLocker, line: Line) -> None:
     """Print it in the terminal too when the firmware ends."""
     if line[1] in ("ended", "failure"):
-        print(f"consigne: the firmware ended: {locker.last_words[-1]}", file=sys.stderr, flush=True)
+        echo(f"consigne: the firmware ended: {locker.last_words[-1]}", err=True)
 
 
 def run(

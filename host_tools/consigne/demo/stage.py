@@ -9,6 +9,7 @@ from typing import Self, TextIO
 
 from consigne.broker.broker import EmbeddedBroker
 from consigne.cabinet.deviceconfig import Identity
+from consigne.protocol.untrusted import one_line
 from consigne.server.service import HostService
 from consigne.server.storage.documents import Door
 from consigne.sim import reference
@@ -118,4 +119,4 @@ class Stage:
 def log_line(line: Line) -> str:
     """A line of a cabinet's log as people read it: seconds, what, detail."""
     at_us, what, detail = line
-    return f"{at_us / 1e6:10.3f}  {what:8} {detail}".rstrip()
+    return one_line(f"{at_us / 1e6:10.3f}  {what:8} {detail}".rstrip())

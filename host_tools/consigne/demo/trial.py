@@ -6,7 +6,6 @@ on a flashed board.  On the virtual ground time jumps, and the host is a small o
 """
 
 import asyncio
-import sys
 import tempfile
 import threading
 import time
@@ -20,6 +19,7 @@ from locker.core import cabinet, events
 from locker.core.timekeeping import DAY_S
 
 from consigne.commandline import output
+from consigne.commandline.tell import echo
 from consigne.device.journalwords import in_words
 from consigne.protocol import codes, frames
 from consigne.protocol.events import EventData, parse_events
@@ -368,9 +368,9 @@ def run(wanted: Sequence[steps.Step], ground: str, always_open: bool = False) ->
         else:
             fine = asyncio.run(_on_micropython(wanted, always_open, ground == "board"))
     except (steps.StepError, TimeoutError, ValueError, KeyError) as error:
-        print(f"consigne sim: {error}", file=sys.stderr)
+        echo(f"consigne sim: {error}", err=True)
         return 2
     except FirmwareEnded as error:
-        print(f"consigne sim: {error}", file=sys.stderr)
+        echo(f"consigne sim: {error}", err=True)
         return 1
     return 0 if fine else 1

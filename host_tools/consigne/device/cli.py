@@ -15,8 +15,9 @@ from serial.tools import list_ports
 
 from consigne import firmware_dir
 from consigne.cabinet.compiler import compile_file, device_json
-from consigne.cabinet.problems import CabinetError
+from consigne.cabinet.problems import CabinetError, sentences
 from consigne.commandline.outfile import check_out
+from consigne.commandline.tell import confirm
 from consigne.firmware import application, packaging
 
 from . import brokerfiles, erase, fitness, image, inspect, interpreter, plain
@@ -26,7 +27,7 @@ from . import push as pushing
 from .board import Board
 from .errors import DeviceError
 from .hostapi import Host
-from .options import Code, Ports, chosen_ports, done, fail, one_port, writing
+from .options import Code, Ports, chosen_ports, complain, done, fail, one_port, writing
 from .parallel import Bar, console, errors, on_each
 from .rombootloader import ANY, BAUD, RomBootLoader
 
@@ -216,9 +217,12 @@ def _wanted(
     try:
         config, warnings = compile_file(cabinet)
     except CabinetError as error:
-        raise DeviceError("\n".join(str(problem) for problem in error.problems)) from None
-    for warning in warnings:
-        errors.print(f"warning: {warning}", highlight=False, markup=False)
+        *first, last = sentences(error.problems)
+        for line in first:
+            complain(line)
+        raise DeviceError(last) from None
+    for line in sentences(warnings):
+        errors.print(line, highlight=False, markup=False)
     network = config.get("network")
     wifi = os.environ.get("CONSIGNE_WIFI_PASSWORD", "")
     if network is not None and network["kind"] == "wifi" and not wifi:
@@ -271,7 +275,7 @@ def erase_command(
     """Take a board out of service: keys, settings and journal gone from the flash, and checked."""
     chosen = chosen_ports(port)
     if not yes:
-        typer.confirm(f"{', '.join(chosen)}: forget whose lockers these are, for good?", abort=True)
+        confirm(f"{', '.join(chosen)}: forget whose lockers these are, for good?", abort=True)
 
     def job(name: str, bar: Bar) -> str:
         bar.say("erasing")

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from consigne import firmware_dir
 from consigne.commandline.outfile import check_out
+from consigne.commandline.tell import ask, confirm, echo
 from consigne.words import counted
 
 from . import doctor, image, journal, journalwords, prove, terminal, traceback
@@ -47,7 +48,7 @@ def doctor_command(
         raise fail(DeviceError("doors of one locker at a time, or --yes: nobody can stand before two"))
 
     def may_open(name: str) -> bool:
-        return yes or typer.confirm(f"door {name}: may it spring open?")
+        return yes or confirm(f"door {name}: may it spring open?")
 
     if doors and not yes:  # a person answers questions in between, so no progress bars
         try:
@@ -135,7 +136,7 @@ def traceback_command(
     translation = traceback.Translation(sources)
     for line in _lines(file):
         for shown in translation.line(line.rstrip("\r\n")):
-            typer.echo(shown)
+            echo(shown)
     if translation.misfits:
         wrong = "; ".join(translation.misfits)
         raise fail(DeviceError(
@@ -179,7 +180,7 @@ def journal_dump(
     dump = journal.decode(data)
     if as_json:
         for entry in dump.entries:
-            typer.echo(json.dumps({"t": entry.time_s, "seq": entry.seq, **entry.data}))
+            echo(json.dumps({"t": entry.time_s, "seq": entry.seq, **entry.data}))
     else:
         console.print(_journal_table(dump, names))
         if not names:
@@ -221,7 +222,7 @@ def journal_prove(port: Ports = None, code: Code = None) -> None:
     try:
         with Board(one_port(port), code) as board:
             board.enter_service()
-            told = prove.ask(board, lambda text: str(typer.prompt(text)), errors.print)
+            told = prove.ask(board, ask, errors.print)
             board.restart()
     except DeviceError as error:
         raise fail(error) from None

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from consigne.commandline.outfile import OutFileError
+from consigne.protocol.untrusted import one_line
 
 from .errors import DeviceError
 from .parallel import choose, errors
@@ -20,8 +21,13 @@ Code = Annotated[
 ]
 
 
+def complain(text: str) -> None:
+    """Print what is wrong, in one line."""
+    errors.print(one_line(text), style="red", soft_wrap=True, highlight=False, markup=False)
+
+
 def fail(error: DeviceError) -> typer.Exit:
-    errors.print(str(error), style="red", soft_wrap=True, highlight=False, markup=False)
+    complain(str(error))
     return typer.Exit(1)
 
 

@@ -5,14 +5,16 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from serial.tools import list_ports
 
+from consigne.commandline.screen import Screen
+from consigne.protocol.untrusted import one_line
+
 from .errors import DeviceError
 
-console = Console()
-errors = Console(stderr=True)
+console = Screen()
+errors = Screen(stderr=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class Bar:
     def say(self, text: str) -> None:
         """Show what is being done now."""
         self._go_on()
-        self._progress.update(self._task, now=text)
+        self._progress.update(self._task, now=one_line(text))
 
     def advance(self, done: int, total: int) -> None:
         """Show how many bytes, sectors or the like are done, of how many."""
@@ -57,7 +59,9 @@ def on_each(ports: list[str], job: Job) -> int:
     stopped = threading.Event()
     with Progress(*columns, console=errors, transient=True) as progress:
         bars = {
-            port: Bar(progress, progress.add_task("", total=None, port=port, now="connecting"), stopped)
+            port: Bar(
+                progress, progress.add_task("", total=None, port=one_line(port), now="connecting"), stopped
+            )
             for port in ports
         }
         if len(ports) == 1:  # in the main thread, since Ctrl-C interrupts only that one
@@ -66,9 +70,9 @@ def on_each(ports: list[str], job: Job) -> int:
             outcomes = _at_once(job, bars, stopped)
     for port, outcome in outcomes.items():
         if isinstance(outcome, DeviceError):
-            where, line = errors, f"[red]failed[/red] {_escaped(str(outcome))}"
+            where, line = errors, f"[red]failed[/red] {_escaped(one_line(str(outcome)))}"
         else:
-            where, line = console, f"[green]done[/green]   {port}: {_escaped(outcome)}"
+            where, line = console, f"[green]done[/green]   {_escaped(one_line(f'{port}: {outcome}'))}"
         where.print(line, soft_wrap=True, highlight=False)
     return sum(isinstance(outcome, DeviceError) for outcome in outcomes.values())
 

@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console as Screen
 from rich.table import Table
 
 from consigne.cabinet.compiler import open_cabinet
 from consigne.cabinet.document import Document, Rs485
-from consigne.cabinet.problems import CabinetError
+from consigne.cabinet.problems import CabinetError, sentences
 from consigne.cabinet.profiles import profiles
 from consigne.commandline.listening import PAGE_PORT
+from consigne.commandline.screen import Screen
+from consigne.commandline.tell import ask, confirm, echo
 from consigne.words import counted
 
 from .console import ReplConsole
@@ -34,33 +35,33 @@ class TerminalTechnician:
 
     def which_opened(self, place: str, note: str) -> str:
         if note:
-            typer.echo(f"  ({note})")
-        answer: str = typer.prompt(f"{place}: number on the door that opened ('?': what else)")
+            echo(f"  ({note})")
+        answer = ask(f"{place}: number on the door that opened ('?': what else)")
         while answer == "?":
             for word, meaning in _WORDS.items():
-                typer.echo(f"  {word:6} {meaning}")
-            answer = typer.prompt("number")
+                echo(f"  {word:6} {meaning}")
+            answer = ask("number")
         return answer.strip()
 
     def number_before(self, place: str, number: str) -> str:
-        typer.echo(f"{place}: you said {number}.")
-        answer: str = typer.prompt("The right number (Enter: open it again later)", default="")
+        echo(f"{place}: you said {number}.")
+        answer = ask("The right number (Enter: open it again later)", default="")
         return answer.strip()
 
     def is_earlier_wrong(self, number: str, place: str) -> bool:
-        return typer.confirm(f"{number} was the door of {place} already. Was that wrong?")
+        return confirm(f"{number} was the door of {place} already. Was that wrong?")
 
     def unnamed(self, where: str) -> str:
-        answer: str = typer.prompt(
+        answer = ask(
             f"{where}: a door that stands open and was not asked for? Its number (Enter: none)", default=""
         )
         return answer.strip()
 
     def please(self, text: str) -> bool:
-        return typer.confirm(f"{text} Done?", default=True)
+        return confirm(f"{text} Done?", default=True)
 
     def tell(self, text: str) -> None:
-        typer.secho(text, fg=typer.colors.YELLOW)
+        echo(text, fg=typer.colors.YELLOW)
 
 
 def learn(
@@ -114,12 +115,14 @@ def learn(
         with _reached(progress, console, code, port, sim) as (learning, technician):
             _run(learning, technician, file, addresses, pins, prove)
     except Stopped:
-        typer.echo(f"{_known(progress)} kept in {progress.file}: the same command goes on from there")
+        echo(f"{_known(progress)} kept in {progress.file}: the same command goes on from there")
         raise typer.Exit(1) from None
     except (OSError, NotOurs, NoHardwareFound, NoDoorLearned, CabinetError) as error:
-        typer.echo(str(error), err=True)
+        lines = sentences(error.problems) if isinstance(error, CabinetError) else [str(error)]
+        for line in lines:
+            echo(line, err=True)
         if progress_kept(file):
-            typer.echo("what was learned is kept: the same command goes on from there", err=True)
+            echo("what was learned is kept: the same command goes on from there", err=True)
         raise typer.Exit(1) from None
 
 
@@ -157,15 +160,15 @@ def _reached(
     """The cabinet, and the technician who answers the questions."""
     if console is not None:
         with ReplConsole(console, code) as repl:
-            yield Learning.over_console(progress, repl, typer.echo), TerminalTechnician()
+            yield Learning.over_console(progress, repl, echo), TerminalTechnician()
     elif port is not None:
         with SerialWire(port, progress.wiring["rs485"][0]["uart"]) as wire:
-            yield Learning(progress, [wire], None, typer.echo), TerminalTechnician()
+            yield Learning(progress, [wire], None, echo), TerminalTechnician()
     elif sim is not None:
         from .ground import SimTechnician, UnknownCabinet
 
         site = UnknownCabinet(simulated(sim), psram=open_cabinet(sim).psram)
-        yield Learning.over_console(progress, site.console, typer.echo), SimTechnician(site)
+        yield Learning.over_console(progress, site.console, echo), SimTechnician(site)
 
 
 def _run(
@@ -173,7 +176,7 @@ def _run(
 ) -> None:
     progress = learning.progress
     if progress.tried:
-        typer.echo(f"{_known(progress)} kept from before: going on")
+        echo(f"{_known(progress)} kept from before: going on")
     learning.find(technician, addresses, pins)
     learning.ask(technician)
     wrong = learning.prove(technician) if prove else []
@@ -183,10 +186,10 @@ def _run(
         if troubles and (hint := learning.hint("")):
             troubles.append(hint)
     for text in troubles:
-        typer.secho(f"look: {text}", fg=typer.colors.YELLOW)
+        echo(f"look: {text}", fg=typer.colors.YELLOW)
     learning.write(file)
     learned = f"{counted(len(progress.doors()), 'door')} after {counted(progress.opens, 'opening')}"
-    typer.echo(f"{file}: {learned}; correct sizes and places, then `consigne cabinet check {file}`")
+    echo(f"{file}: {learned}; correct sizes and places, then `consigne cabinet check {file}`")
 
 
 def _table(progress: Progress) -> Table:

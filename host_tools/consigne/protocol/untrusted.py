@@ -16,6 +16,8 @@ TEXT_PATTERN = r"^[^\x00]*$"
 """Text that any database stores; PostgreSQL takes no NUL."""
 LINE_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]*$"
 """Text that is shown in one line: no control characters."""
+_HIDDEN = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What steers a terminal, ends a line or turns the direction of writing; and halves of surrogate pairs."""
 
 
 class ProtocolError(ValueError):
@@ -36,6 +38,11 @@ def whole(value: object, what: str, maximum: int = U32_MAX, minimum: int = 0) ->
 def clean(text: str) -> str:
     """Text any database stores: no NUL, no half of a surrogate pair."""
     return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def one_line(text: str) -> str:
+    """The text as it is printed: one line; what would steer the terminal is spelled out (``\\u001b``)."""
+    return _HIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def short(value: object, what: str, maximum: int = 200) -> str:

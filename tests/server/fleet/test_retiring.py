@@ -175,3 +175,12 @@ def test_the_command_says_what_is_left_to_do(tmp_path):
     database = Database(url)
     assert Fleet(database).locker("L1").retired_at
     database.close()
+
+
+def test_a_name_given_to_the_command_does_not_steer_the_terminal(tmp_path):
+    with database_at(tmp_path / "host.db"):
+        pass
+    name = "t\x1b]0;title\x07\nt"
+    done = CliRunner().invoke(app, ["retire", name, "--database", f"sqlite:///{tmp_path / 'host.db'}"])
+    assert done.exit_code == 2 and "t\\u001b]0;title\\u0007\\u000at" in done.output
+    assert not set(done.output) & set("\x1b\x07"), done.output

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
 
+from consigne.commandline.screen import Screen
+from consigne.commandline.tell import echo
 from consigne.sim.grounds.process import PROMPT, NoInterpreter, interpreter
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def virtual(
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
-    console = Console(highlight=False)
+    console = Screen(highlight=False)
     with claims, VirtualBoard(flash, config, chip=chip, link=link, paced=paced, psram=psram) as board:
         board.listeners.append(lambda line: _show(console, line))
         if config is not None:
@@ -95,7 +96,7 @@ def virtual(
         _watch(board, console, stopped)
 
 
-def _watch(board: VirtualBoard, console: Console, stopped: threading.Event) -> None:
+def _watch(board: VirtualBoard, console: Screen, stopped: threading.Event) -> None:
     """Print the port and the display whenever they change."""
     port = ""
     glass: list[str] = []
@@ -116,7 +117,7 @@ def _choose(what: str, wanted: str, known: Iterable[str]) -> None:
         raise typer.BadParameter(f"there is no {what} '{wanted}'; choose one of {', '.join(known)}")
 
 
-def _show(console: Console, line: tuple[int, str, str]) -> None:
+def _show(console: Screen, line: tuple[int, str, str]) -> None:
     """Print a line of the board's log; the traffic of the raw prompt may hold keys, so it is left out."""
     at_us, what, detail = line
     if what != PROMPT:
@@ -126,16 +127,16 @@ def _show(console: Console, line: tuple[int, str, str]) -> None:
 def _look_at_machine() -> None:
     """End with one sentence where no virtual board can run."""
     if sys.platform != "linux":
-        typer.echo("a virtual board needs Linux: take a real board, or run this in a container", err=True)
+        echo("a virtual board needs Linux: take a real board, or run this in a container", err=True)
         raise typer.Exit(1)
     try:
         interpreter()
     except NoInterpreter as error:
-        typer.echo(str(error), err=True)
+        echo(str(error), err=True)
         raise typer.Exit(1) from None
 
 
-def by_hand(board: VirtualBoard, keys: str, console: Console, lines: Iterable[str]) -> None:
+def by_hand(board: VirtualBoard, keys: str, console: Screen, lines: Iterable[str]) -> None:
     """Carry out typed lines at the cabinet: keys, ``scan TEXT``, ``shut`` for every open door."""
     for line in lines:
         word, _, text = line.strip().partition(" ")
@@ -158,12 +159,12 @@ def by_hand(board: VirtualBoard, keys: str, console: Console, lines: Iterable[st
 def _wired(file: Path) -> WiredConfig:
     """The cabinet's wiring, as the simulator takes it; every problem of the file, and exit, otherwise."""
     from consigne.cabinet.compiler import compile_cabinet, open_cabinet, spelled_out
-    from consigne.cabinet.problems import CabinetError
+    from consigne.cabinet.problems import CabinetError, sentences
 
     try:
         cabinet = open_cabinet(file)
         return spelled_out(cabinet, compile_cabinet(cabinet)[0])
     except CabinetError as error:
-        for problem in error.problems:
-            typer.echo(str(problem), err=True)
+        for line in sentences(error.problems):
+            echo(line, err=True)
         raise typer.Exit(1) from None
