@@ -112,12 +112,11 @@ def main(
 
 
 def _choose(file: Path | None) -> None:
-    """Have demo and simulator play this cabinet."""
-    if file is None:
-        return
+    """Have demo and simulator play this cabinet, else that of ``CONSIGNE_CABINET``, else the demo's."""
     from consigne.cabinet.problems import CabinetError, sentences
 
-    os.environ["CONSIGNE_CABINET"] = str(file)
+    if file is not None:
+        os.environ["CONSIGNE_CABINET"] = str(file)
     try:
         import consigne.sim.reference  # noqa: F401 - read once, now
     except CabinetError as error:

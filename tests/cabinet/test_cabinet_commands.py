@@ -111,6 +111,12 @@ def test_a_cabinet_is_not_learned_into_a_name_that_is_too_long(tmp_path: Path, n
     assert not list(tmp_path.iterdir())
 
 
+def test_what_lies_beside_a_cabinet_that_is_learned_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.learned.json")
+    status, text = said("learn", str(tmp_path / "x.toml"), "--sim", DEMO, "--headless")
+    assert status == 1 and "it is a device or a pipe and no file" in text
+
+
 def test_of_very_many_problems_the_first_are_told_and_the_others_counted(tmp_path: Path) -> None:
     file = tmp_path / "cabinet.toml"
     file.write_text(

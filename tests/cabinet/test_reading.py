@@ -124,7 +124,7 @@ def test_large_files_are_not_read_over_and_over_by_way_of_includes(tmp_path: Pat
 @pytest.mark.parametrize("name", ["/dev/full", "/dev/null", "pipe"])
 def test_what_is_no_file_is_not_waited_for_nor_read_without_end(tmp_path: Path, name: str) -> None:
     os.mkfifo(tmp_path / "pipe")
-    told = "is a device or a pipe and no file; give the path of a cabinet file"
+    told = "cannot be read: it is a device or a pipe and no file; give the path of a file"
     assert _refusal(tmp_path / name) == f"{tmp_path / name}: {told}"
     (tmp_path / "cabinet.toml").write_text(f'include = ["{name}"]\n')
     assert _refusal(tmp_path / "cabinet.toml").endswith(f":1: include[0]: {tmp_path / name} {told}")

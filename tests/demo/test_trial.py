@@ -1,6 +1,7 @@
 """Who carries out the steps of ``consigne sim`` does at the keypad what a person would."""
 
 import asyncio
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -132,6 +133,17 @@ def test_no_step_steers_the_terminal(words: tuple[str, ...]) -> None:
     done = CliRunner().invoke(app, ["sim", "--ground", "virtual", *words])
     assert done.exit_code == 2 and "]0;title" in done.output, done.output
     assert not set(done.output) & set("\x1b\x07"), done.output
+
+
+@pytest.mark.parametrize("words", [("sim", "--wait", "1"), ("demo", "--headless")], ids=["sim", "demo"])
+def test_a_cabinet_named_in_the_environment_that_cannot_be_read_is_told_in_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    monkeypatch.delitem(sys.modules, reference.__name__)  # it reads the file when it is imported
+    monkeypatch.setenv(reference.VARIABLE, "/dev/full")
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 1 and done.output.startswith("/dev/full: cannot be read: "), done.output
+    assert done.output.count("\n") == 1
 
 
 def test_a_line_of_the_log_is_one_line_whatever_was_scanned() -> None:

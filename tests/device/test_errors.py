@@ -13,10 +13,22 @@ import serial
 from consigne.cabinet.problems import CabinetError
 from consigne.cli import app
 from consigne.commandline.screen import Screen
-from consigne.device import cli, doctor, errors, hostapi, image, interpreter, journal, push, serialline
+from consigne.device import (
+    brokerfiles,
+    cli,
+    doctor,
+    errors,
+    hostapi,
+    image,
+    interpreter,
+    journal,
+    push,
+    serialline,
+)
 from consigne.device import provision as provisioning
 from consigne.device.board import Board
 from consigne.device.brokerfiles import BrokerFiles
+from consigne.device.content import BYTES_MAX
 from consigne.device.errors import CableError, DeviceError
 from consigne.device.esptooljob import Cause, Failure, Job
 from consigne.device.hostapi import Host
@@ -258,6 +270,25 @@ def test_secrets_are_in_no_text_that_python_makes_of_them(wanted):
 
 
 # --- image files -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["/dev/full", "/dev/null", "pipe"])
+@pytest.mark.parametrize(
+    "reads",
+    [interpreter.read, lambda file: image.partition_in(file, "journal"), brokerfiles.authority],
+    ids=["MicroPython", "flash", "certificate"],
+)
+def test_what_is_no_file_is_not_waited_for_nor_read_without_end(reads, name, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DeviceError, match="cannot be read: it is a device or a pipe and no file"):
+        reads(tmp_path / name)
+
+
+def test_a_file_that_is_longer_than_any_flash_is_not_read_to_its_end(tmp_path):
+    (tmp_path / "flash.bin").touch()
+    os.truncate(tmp_path / "flash.bin", BYTES_MAX + 1)
+    with pytest.raises(DeviceError, match=f"flash.bin has more than {BYTES_MAX} bytes"):
+        image.partition_in(tmp_path / "flash.bin", "journal")
 
 
 def test_a_good_image_is_read(tmp_path):

@@ -7,13 +7,14 @@ override included ones; lists of parts (``[[compartment]]`` and so on) are joine
 import codecs
 import os
 import re
-import stat
 import tomllib
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeGuard
+
+from consigne.commandline import infile
 
 from .lines import lines_of
 from .problems import CabinetError, Key, Place, Problem
@@ -71,16 +72,11 @@ def _text(file: Path, named_at: Place) -> str:
     """The text of a file, if it is small enough to be written by a person."""
     who = "" if named_at.file == file else f"{file} "  # an included file has its own place
     try:
-        with open(file, "rb", opener=_open_at_once) as stream:
-            about = os.fstat(stream.fileno())
-            if not stat.S_ISREG(about.st_mode):
-                advice = "give the path of a cabinet file"
-                raise _fail(named_at, f"{who}is a device or a pipe and no file", advice)
-            data = stream.read(BYTES_MAX + 1) or b""  # a kernel's file tells no size
+        data = infile.read(file, BYTES_MAX)
+        size = max(file.stat().st_size, len(data))  # a file of the kernel's tells no size
     except OSError as error:
         raise _fail(named_at, f"{who}cannot be read: {error.strerror}", "give the path of a file") from None
     if len(data) > BYTES_MAX:
-        size = max(about.st_size, len(data))
         raise _fail(named_at, f"{who}has {size} bytes", f"a cabinet file has {BYTES_MAX} at most")
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise _fail(named_at, f"{who}is UTF-16", "save it as UTF-8")
@@ -90,11 +86,6 @@ def _text(file: Path, named_at: Place) -> str:
         return data.decode().removeprefix(_MARK).replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
         raise _fail(named_at, f"{who}is not UTF-8 at byte {error.start}", "save it as UTF-8") from None
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    """Open without waiting for whoever writes into a pipe."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # Windows has none
 
 
 def _parsed(file: Path, text: str) -> TomlTable:

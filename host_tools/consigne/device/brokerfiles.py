@@ -22,6 +22,9 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
+from consigne.commandline import infile
+
+from .content import BYTES_MAX, content
 from .errors import DeviceError
 
 _PEM = b"-----BEGIN"
@@ -99,7 +102,7 @@ def password(file: Path, locker: str) -> str:
 
 def _passwords(file: Path) -> dict[str, str]:
     try:
-        return dict(json.loads(file.read_bytes()))
+        return dict(json.loads(infile.read(file, BYTES_MAX)))
     except (OSError, ValueError, TypeError, RecursionError):
         raise DeviceError(f"{file} is not the credentials.json of `consigne broker-config`") from None
 
@@ -138,15 +141,8 @@ def client(certificate: Path, key: Path, locker: str, now_s: float | None = None
     )
 
 
-def _content(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise DeviceError(f"{file} cannot be read: {error.strerror}") from None
-
-
 def _certificate(file: Path) -> x509.Certificate:
-    data = _content(file)
+    data = content(file)
     try:
         if _PEM in data:
             return x509.load_pem_x509_certificate(data)
@@ -156,7 +152,7 @@ def _certificate(file: Path) -> x509.Certificate:
 
 
 def _private_key(file: Path) -> ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey:
-    data = _content(file)
+    data = content(file)
     try:
         key = load_pem_private_key(data, None) if _PEM in data else load_der_private_key(data, None)
         if not isinstance(key, (ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey)):

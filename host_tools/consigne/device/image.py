@@ -12,6 +12,7 @@ from consigne.firmware import layout, slots
 from consigne.firmware.application import Application
 
 from . import journalwords
+from .content import content
 from .errors import DeviceError
 from .interpreter import Interpreter
 
@@ -87,10 +88,7 @@ def partition_in(file: Path, label: str) -> bytes:
     A whole flash is found by its partition table, wherever that puts the partition; a file exactly as
     long as the partition, or one that holds no table, is taken for the partition itself.
     """
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise DeviceError(f"{file} cannot be read: {error.strerror}") from None
+    data = content(file)
     wanted = layout.partition(label)
     if not data or len(data) % layout.SECTOR_BYTES:
         raise DeviceError(
@@ -115,7 +113,7 @@ def partition_in(file: Path, label: str) -> bytes:
 
 def door_names(file: Path) -> list[str]:
     """The doors' names in the configuration that lies in a whole flash; none where it cannot be read."""
-    data = file.read_bytes()
+    data = content(file)
     try:
         table = layout.parse(data[layout.TABLE_OFFSET : layout.TABLE_OFFSET + layout.TABLE_BYTES])
         place = layout.partition("vfs", table)

@@ -14,6 +14,7 @@ from pathlib import Path
 from consigne.cabinet.chips import OCTAL, QUAD
 from consigne.firmware import layout
 
+from .content import content
 from .errors import DeviceError
 
 VERSION_MIN = (1, 25, 0)
@@ -66,10 +67,7 @@ class Interpreter:
 
 def read(file: Path) -> Interpreter:
     """Read and check the file.  Raises ``DeviceError``."""
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise DeviceError(f"{file} cannot be read: {error.strerror}") from None
+    data = content(file)
     if len(data) < 32 or data[0] != _MAGIC:
         raise DeviceError(
             f"{file} is not a MicroPython image for an ESP32; take the .bin (not .app-bin, .elf or .uf2) "

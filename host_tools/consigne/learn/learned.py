@@ -11,8 +11,10 @@ from locker.configlines import CHAINS
 
 from consigne.cabinet.document import Document
 from consigne.cabinet.model import KINDS
+from consigne.commandline import infile
 
 BAUD_OF_MODBUS = 9600
+BYTES_MAX = 4_000_000  # of the data of an earlier run
 
 Spot = tuple[str, int]
 """A channel: the device's name of its bank (``"8a@1:2"``, ``"mcp23017@0:32"``, ``"gpio"``) and a number."""
@@ -117,7 +119,7 @@ class Progress:
         if not file.exists():
             return out
         try:
-            raw = json.loads(file.read_bytes())
+            raw = json.loads(infile.read(file, BYTES_MAX))
             known = raw["wiring"]
             boards = raw["boards"]
             out.boards = None if boards is None else [FoundBoard(**entry) for entry in boards]
