@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from consigne.commandline.tell import echo
 from consigne.protocol.untrusted import clean
 
 from ..errors import CallerError
@@ -25,8 +26,8 @@ def retire(
     except CallerError as error:
         raise typer.BadParameter(str(error)) from None
     if fleet.locker(locker).kind == COUNTER:
-        typer.echo(f"{locker} is retired, and the accounts of its clerks are closed.")
+        echo(f"{locker} is retired, and the accounts of its clerks are closed.")
         return
-    typer.echo(f"{locker} is retired. Two more things are yours to do:")
-    typer.echo("  consigne broker-config ..  once more, so that the broker lets it in no longer")
-    typer.echo("  consigne device erase      at the locker itself: its own key still opens its doors")
+    echo(f"{locker} is retired. Two more things are yours to do:")
+    echo("  consigne broker-config ..  once more, so that the broker lets it in no longer")
+    echo("  consigne device erase      at the locker itself: its own key still opens its doors")
