@@ -137,19 +137,20 @@ def closed_to_others(directory: Path) -> Path | None:
     return next((above for above in directory.parents if not above.stat().st_mode & 0o001), None)
 
 
-def what_next(directory: Path, group: str | None = None) -> str:
-    """Text: how to start broker and host with a directory just written."""
+def what_next(directory: Path, group: str | None = None) -> list[str]:
+    """Lines: how to start broker and host with a directory just written."""
     reads = "" if group else f"; started by root it becomes the user {GROUP}: add --group {GROUP}"
     closed = closed_to_others(directory)
     if closed is not None:
         reads += (
             f"; as the user {GROUP} it cannot reach a folder in {closed}: choose another, as /etc/consigne"
         )
-    return f"""\
-broker: mosquitto -c {directory / "mosquitto.conf"}
-        (running already: kill -HUP{reads})
-host:   set -a; . {directory / HOST_SETTINGS}; set +a; consigne serve
-        (as a unit of systemd: EnvironmentFile={directory / HOST_SETTINGS})"""
+    return [
+        f"broker: mosquitto -c {directory / 'mosquitto.conf'}",
+        f"        (running already: kill -HUP{reads})",
+        f"host:   set -a; . {directory / HOST_SETTINGS}; set +a; consigne serve",
+        f"        (as a unit of systemd: EnvironmentFile={directory / HOST_SETTINGS})",
+    ]
 
 
 def write(

@@ -9,6 +9,7 @@ from locker.confignetwork import TLS_PORT
 
 from consigne.commandline.listening import PAGE_PORT
 from consigne.commandline.numbers import whole
+from consigne.commandline.tell import echo
 from consigne.protocol import topics
 from consigne.protocol.untrusted import clean
 from consigne.words import counted, shortened
@@ -99,7 +100,7 @@ def serve(
     except ValueError as error:
         raise typer.BadParameter(f"--notices: {error}") from None
     if workers > 1 and database.startswith("sqlite"):
-        typer.echo(_ONE_WRITER, err=True)
+        echo(_ONE_WRITER, err=True)
     with explained(database):
         host = HostService(
             database,
@@ -177,8 +178,9 @@ def broker_config(
     except OSError as error:
         where = error.filename or directory
         raise typer.BadParameter(f"{where} cannot be written: {error.strerror}") from None
-    typer.echo(counted(count, "locker"))
-    typer.echo(config.what_next(directory.resolve(), group=group))
+    echo(counted(count, "locker"))
+    for line in config.what_next(directory.resolve(), group=group):
+        echo(line)
 
 
 def _check_pair(option: str, certificate: Path | None, key_option: str, key: Path | None) -> None:

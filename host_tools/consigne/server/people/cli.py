@@ -9,6 +9,7 @@ import typer
 from locker.core.limits import HOLDER_MAX
 
 from consigne.commandline.numbers import whole
+from consigne.commandline.tell import echo
 from consigne.protocol.untrusted import clean
 
 from ..errors import CallerError
@@ -68,16 +69,17 @@ def add(
     accounts = _accounts(database)
     where = clean(locker) if locker is not None else None
     key = _carry_out(accounts.add, name, role, holder=holder, locker=where, by=_by())
-    typer.echo(f"API key, not shown again: {key}")
+    echo(f"API key, not shown again: {key}")
     words = ["consigne", "account", "password", name, *given_again(database)]
-    typer.echo(f"To log in at the pages it needs a password: {shlex.join(words)}")
+    echo(f"To log in at the pages it needs a password: {shlex.join(words)}")
 
 
 @app.command("list")
 def list_accounts(database: DatabaseUrl = DEFAULT_DATABASE) -> None:
     """Every account."""
-    from rich.console import Console
     from rich.table import Table
+
+    from consigne.commandline.screen import Screen
 
     table = Table("name", "role", "holder", "locker", "password", "state")
     for one in _accounts(database).list():
@@ -85,7 +87,7 @@ def list_accounts(database: DatabaseUrl = DEFAULT_DATABASE) -> None:
         holder = "" if one.holder is None else str(one.holder)
         password = "set" if one.password else ""
         table.add_row(one.name, one.role, holder, one.locker or "", password, state)
-    Console().print(table)
+    Screen().print(table)
 
 
 @app.command()
@@ -101,7 +103,7 @@ def password(
     accounts = _accounts(database)
     _carry_out(accounts.check_known, name)
     _carry_out(accounts.set_password, name, _asked() if value is None else value, by=_by())
-    typer.echo(f"The password of {name} was changed; sessions opened with an old one have ended.")
+    echo(f"The password of {name} was changed; sessions opened with an old one have ended.")
 
 
 def _asked() -> str:
@@ -120,7 +122,7 @@ def _asked() -> str:
 @app.command()
 def key(name: Name, database: DatabaseUrl = DEFAULT_DATABASE) -> None:
     """Print a new API key, once; the old one is worthless."""
-    typer.echo(_carry_out(_accounts(database).renew_key, name, by=_by()))
+    echo(_carry_out(_accounts(database).renew_key, name, by=_by()))
 
 
 @app.command()
