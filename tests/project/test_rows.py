@@ -8,9 +8,11 @@ from lab import house
 
 HOST = ("consigne.server", "consigne.demo")
 DOCUMENTS = "consigne.server.storage.documents"
+BODIES = "consigne.server.api.strict"  # of requests, which come from no database
 NO_ROWS = {
     "consigne.server.cli._file": "an option of Typer's",
     "consigne.server.api.access.only": "a dependency of FastAPI's",
+    "consigne.server.api.strict.__init__": "what FastAPI's own router takes",
     "consigne.server.ingest.mqtt._on_connect": "gmqtt calls it",
     "consigne.server.ingest.mqtt._on_subscribe": "gmqtt calls it",
     "consigne.server.pages.counter._do": "the fields of a page",
@@ -79,7 +81,7 @@ def test_no_row_of_the_database_is_handed_on_without_its_type() -> None:
 
 def test_what_the_database_holds_as_json_is_decoded_in_one_module() -> None:
     found = {module for module, tree in of_the_host().items() if decoding(tree)}
-    assert {module for module in found if module.startswith("consigne.server")} == {DOCUMENTS}
+    assert {module for module in found if module.startswith("consigne.server")} == {DOCUMENTS, BODIES}
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ _SHOWN_MAX = 20
 
 
 def whole(least: int, most: int) -> Callable[[str | int], int]:
-    """What reads a number from ``least`` to ``most``; for ``typer.Option(parser=..)``.
+    """What reads a number from ``least`` to ``most``; for the ``parser`` of an option of Typer.
 
     Python's ``int`` takes ``1_0`` for ten and the digits of every script, and fails for thousands of them.
     """
