@@ -279,7 +279,7 @@ def test_a_pipe_or_a_folder_in_the_place_of_a_file_is_told_and_not_waited_for(at
     os.mkfifo("pipe", 0o600)
     Path("folder").mkdir()
     waiting = os.open("pipe", os.O_RDWR)
-    letting_go = threading.Timer(20, os.close, [waiting])  # who waits at it after all waits no longer
+    letting_go = threading.Timer(180, os.close, [waiting])  # who waits at it after all waits no longer
     letting_go.start()
     key = [] if option in ("--notices", "--ca") else [option.replace("certificate", "key"), "notes.txt"]
     for file, told in (
