@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 LIMIT_S = 600.0
-"""Limit for one part; the longest take five minutes on two quiet cores."""
+"""Limit for one part; the longest take seven minutes on two quiet cores."""
 _LOOK_S = 0.2
 _GOODBYE_S = 10.0
 
