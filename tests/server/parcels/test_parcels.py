@@ -4,13 +4,15 @@ import re
 
 import pytest
 from consigne.protocol import codes
+from consigne.server.access.passes import Passes
 from consigne.server.errors import Conflict, Invalid, NotFound
 from consigne.server.fleet.fleet import Fleet
 from consigne.server.ingest.store import Store
 from consigne.server.parcels.parcels import DAY_S, Parcels
-from consigne.server.storage.models import commands, grants
+from consigne.server.storage.models import commands, grants, lockers
+from consigne.server.storage.secret import Secret
 from host_kit import T0, collected, database_at, deposited, device_key, events
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 
 @pytest.fixture
@@ -62,6 +64,25 @@ def test_a_parcel_that_fits_nowhere_is_not_announced(parcels):
     assert parcels.announce("P", "L1", size=4).size == 4
     with pytest.raises(NotFound, match="no locker L9"):
         parcels.announce("Q", "L9")
+
+
+def test_codes_of_a_locker_whose_key_in_the_database_is_damaged_are_refused_in_a_sentence(database, parcels):
+    parcels.announce("P", "L1")
+    with database.write() as connection:
+        connection.execute(update(lockers).where(lockers.c.id == "L1").values(device_key=Secret(b"short")))
+    passes = Passes(database)
+    for ask in (
+        lambda: parcels.code("P"),
+        lambda: parcels.announce("Q", "L1"),
+        lambda: parcels.announce("Q", "L1", code="listed"),
+        lambda: passes.window_code("L1", role=1, action=1, holder=7),
+        lambda: passes.console_code("L1", holder=1, number=5, by="Ada"),
+        lambda: passes.token("L1", action=1, holder=7, by="Ada"),
+        lambda: passes.standing("L1", role=4, action=0, holder=1, door=1, uses=0, days=9, by="Ada"),
+    ):
+        with pytest.raises(Conflict, match="no key of L1 that can sign"):
+            ask()
+    assert parcels.get("P").id == "P" and parcels.code(parcels.announce("R", "L2").id)
 
 
 def test_a_listed_code_goes_to_the_locker_as_a_tag_and_never_as_digits(database, parcels):

@@ -29,7 +29,7 @@ class Taken:
     """The digits of every code that works, or will work, at a locker: ``digits in taken``."""
 
     def __init__(self, connection: Connection, where: LockerRow, now_s: int) -> None:
-        self._key = where.device_key.reveal()
+        self._key = where.signing_key()
         here = (parcels.c.locker == where.id) & parcels.c.state.not_in(ENDED)
         wanted = select(parcels.c.id, parcels.c.digits).where(here)
         self._digits = set()
@@ -71,7 +71,7 @@ def draw_listed(
     """Draw digits nobody else has there and grant them; returns the parcel's columns."""
     digits = draw(where, taken)
     new = grants.Grant(
-        tag=Secret(codes.listed_tag(where.device_key.reveal(), digits)),
+        tag=Secret(codes.listed_tag(where.signing_key(), digits)),
         not_before=now_s - DAY_S,  # a clock that is behind must not turn the customer away
         not_after=now_s + (EXPECTED_DAYS + deadline_days) * DAY_S,
         role=events.CUSTOMER,

@@ -92,7 +92,7 @@ class Passes:
             row = _row(connection, locker)
             number = _place_of(connection, locker, role, action, holder)
             try:
-                text = codes.window_code(row.device_key.reveal(), role, action, number, at_s, row.digits)
+                text = codes.window_code(row.signing_key(), role, action, number, at_s, row.digits)
             except ValueError as error:
                 raise Invalid(str(error)) from None
             if by:
@@ -108,7 +108,7 @@ class Passes:
             row = _row(connection, locker)
             place = _place_of(connection, locker, _TECHNICIAN, _SERVICE, holder)
             try:
-                text = codes.console_code(row.device_key.reveal(), place, number, row.digits)
+                text = codes.console_code(row.signing_key(), place, number, row.digits)
             except ValueError as error:
                 raise Invalid(str(error)) from None
             detail = f"console code of holder {holder} for number {number}"
@@ -132,7 +132,7 @@ class Passes:
         now_s = int(time.time())
         until_s, nonce = now_s + days * DAY_S, codes.new_nonce()
         with self._database.write() as connection:
-            key = _row(connection, locker).device_key.reveal()
+            key = _row(connection, locker).signing_key()
             try:
                 text = codes.make_token(
                     key, action, holder, door, now_s - TOKEN_SLACK_S, until_s, nonce, parcel
@@ -209,7 +209,7 @@ class Passes:
 
 def _new(where: LockerRow, taken: digits.Taken, card: str) -> tuple[str, bytes]:
     """The digits that are shown, "" for a card, and the tag that the grant carries."""
-    key = where.device_key.reveal()
+    key = where.signing_key()
     if not card:
         text = digits.draw(where, taken)
         return text, codes.listed_tag(key, text)

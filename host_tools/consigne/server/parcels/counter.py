@@ -169,7 +169,7 @@ def _code_of(where: LockerRow, row: ParcelRow) -> str:
         return row.digits.reveal().decode()
     if row.code == "none":  # a customer's return: nobody collects it with a code
         return ""
-    return codes.derived_code(where.device_key.reveal(), row.id, where.digits)
+    return codes.derived_code(where.signing_key(), row.id, where.digits)
 
 
 def _name(layout: Layout, door: int | None) -> str:

@@ -155,7 +155,7 @@ class Parcels:
             if row.digits is not None:
                 return row.digits.reveal().decode()
             where = lookup.in_service(connection, row.locker)
-            return codes.derived_code(where.device_key.reveal(), row.id, where.digits)
+            return codes.derived_code(where.signing_key(), row.id, where.digits)
 
     def extend(self, id_: str, days: int, by: str = HOST) -> Parcel:
         """Give the customer more days; the derived code and a listed one work as long as it lies there."""
@@ -229,7 +229,7 @@ def _code_columns(
     taken = digits.Taken(connection, where, now_s)
     if code == LISTED:
         return {**digits.draw_listed(connection, where, id_, deadline_days, taken, now_s)}
-    if codes.derived_code(where.device_key.reveal(), id_, where.digits) in taken:
+    if codes.derived_code(where.signing_key(), id_, where.digits) in taken:
         raise Conflict("another parcel there has the same code: announce it with code 'listed'")
     return {}
 

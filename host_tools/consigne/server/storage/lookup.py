@@ -29,6 +29,12 @@ class LockerRow:
     place: Place
     retired_at: int | None
 
+    def signing_key(self) -> bytes:
+        """The key that its codes are made from.  Raises ``Conflict`` for one that another hand wrote."""
+        if not is_device_key(self.device_key):
+            raise Conflict(f"the database has no key of {self.id} that can sign: put it back from a backup")
+        return self.device_key.reveal()
+
 
 _COLUMNS = columns_of(LockerRow, lockers)
 
