@@ -104,6 +104,8 @@ def test_a_board_that_cannot_be_brought_back_is_told_of(serving):
         with Board(board.port, patience_s=0.5) as line:
             line.enter_service()
             line.transport.exec_raw_no_follow(
-                "import micropython\nmicropython.kbd_intr(-1)\nwhile True: pass"
+                "import micropython\nmicropython.kbd_intr(-1)\nprint('deaf')\nwhile True: pass"
             )
+            # Until it is, Ctrl-C brings it back, as it should.
+            assert line.transport.read_until(1, b"deaf", timeout=180).endswith(b"deaf")
             raise DeviceError("no")
