@@ -24,11 +24,10 @@ from ..storage.models import NUMBER_MAX
 from .answers import Refusal
 from .bodies import DEVICE_KEY_PATTERN, LOCKER_OR_NONE_PATTERN, MAX_BYTES
 from .document import Document, Operation, Schema, operation_of
-from .strict import MANY_UNKNOWN, UNKNOWN_MAX, shown
+from .strict import MANY_UNKNOWN, SHOWN_MAX, UNKNOWN_MAX, shown
 
 NOT_JSON = "the body is not JSON: send one JSON object in UTF-8"
 PROBLEMS_MAX = 10
-_SHOWN_MAX = 40  # characters
 _Way = tuple[str | int, ...]  # to a field, as pydantic tells it
 _SHAPES = {
     TEXT_PATTERN: "without NUL",
@@ -200,7 +199,7 @@ def _sent(value: object, is_secret: bool) -> str:
         return json.dumps(value)
     if isinstance(value, int) and abs(value) <= NUMBER_MAX:
         return str(value)
-    if isinstance(value, str) and not is_secret and len(value) <= _SHOWN_MAX:
+    if isinstance(value, str) and not is_secret and len(value) <= SHOWN_MAX:
         return repr(value)
     kinds = {int: "so large a number", float: "a number with a fraction"}
     if isinstance(value, dict):

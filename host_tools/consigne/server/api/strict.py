@@ -20,7 +20,8 @@ from ..errors import Invalid
 UNKNOWN_MAX = 3
 """How many unknown names of one object an answer lists."""
 MANY_UNKNOWN, TOO_MANY = "many_unknown", "too_many"  # types of errors
-_SHOWN_MAX = 40  # characters
+SHOWN_MAX = 40
+"""Characters of what was sent that a sentence repeats."""
 
 
 class Strict(BaseModel):
@@ -61,7 +62,7 @@ def digits_only(value: object) -> object:
 
 def shown(name: str) -> str:
     """A name as a sentence may show it: in quotes where it would not be seen, or not be seen whole."""
-    name = clean(name)[:_SHOWN_MAX]
+    name = clean(name)[:SHOWN_MAX]
     return name if name.isprintable() and name and " " not in name else json.dumps(name)
 
 
