@@ -116,3 +116,8 @@ def test_an_event_that_is_not_as_it_should_be_is_told_by_its_kind(fields: dict[s
     (stored,) = parse_events(body).events
     words = wording(stored.data, NAMES)
     assert words.headline == wording(event(KINDS[fields["kind"]]), NAMES).headline
+
+
+def test_a_folder_is_not_taken_for_another_of_its_name(request: pytest.FixtureRequest) -> None:
+    """``tests/pages`` waits for a browser and is left out of ``make quick``; this folder is not."""
+    assert request.node.get_closest_marker("waits") is None
