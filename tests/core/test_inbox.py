@@ -31,7 +31,8 @@ class Locker:
         self.events = []
         self.broken = broken
         self.replies = []
-        self.again = []
+        self.again_from = []
+        self.held = []
         self.asked = []  # nonces of questions for the time that wait for an answer
         self.counter = 0
         self.failed = ""
@@ -47,9 +48,15 @@ class Locker:
             lambda: self.failed,
             lambda: (self.ms % PERIOD_MS, self.s, self.trust),
             lambda command_id, result: self.replies.append((command_id, result)),
-            self.again.append,
+            self,
             self.answers,
         )
+
+    def again(self, seq):
+        self.again_from.append(seq)
+
+    def acknowledged(self, seq):
+        self.held.append(seq)
 
     def take(self, event):
         self.events.append(event)
@@ -190,10 +197,19 @@ def test_a_clock_that_runs_far_ahead_can_still_be_told():
     assert [event[0] for event in locker.events] == ["time"]
 
 
+def test_each_acknowledgement_is_told_to_the_cursor_and_only_a_newer_one_is_journaled():
+    locker = Locker()
+    locker.journal.acknowledged = 8
+    for seq in (5, 9):
+        locker.send("ack", {"epoch": 77, "seq": seq})
+    assert locker.held == [5, 9]
+    assert locker.events == [("ack", 77, 9)]
+
+
 def test_a_request_to_send_again_names_the_first_event():
     locker = Locker()
     locker.command(1, "again", seq=12)
-    assert locker.again == [12]
+    assert locker.again_from == [12]
     assert locker.events == [(EV_COMMAND, 1, 0, "c1")]
 
 

@@ -41,6 +41,9 @@ class Journal:
     def __init__(self):
         self.kind, self.payload = longest_event()
 
+    def oldest_seq(self):
+        return self.next_seq
+
     def unacknowledged(self, seq, count):
         for n in range(count):
             yield seq + 1 + n, self.kind, U32_MAX, self.payload

@@ -151,7 +151,22 @@ class Journal:
             return iter(())
         return self._outbox.events(after_seq, head, limit, bytes_max)
 
+    def oldest_seq(self) -> int:
+        """The number of the oldest event on the flash; ``next_seq`` when there is none."""
+        reader, head = self._reader, self._writer.head
+        reader.seq = 0  # what ``unacknowledged`` was reading is overwritten
+        sector = reader.oldest(head) if head >= 0 else -1
+        while sector >= 0:
+            if reader.load(sector):
+                return reader.base_seq
+            sector = reader.following(head)
+        return self.next_seq
+
     # --- writing ------------------------------------------------------------------------------
+
+    def lose_after(self, seq: int) -> None:
+        """The events after ``seq`` have been found unreadable: ``maintain`` writes which are lost."""
+        self._writer.lose(seq + 1, self.next_seq - 1)
 
     def append(self, kind: int, payload: "Payload", time_s: int) -> int:
         """Write one record; it is durable when this returns.  The seq of an event, else 0.

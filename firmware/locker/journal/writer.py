@@ -135,6 +135,11 @@ class Writer:
         self.at = at + size
         return self._sectors.program(self.head, self._view[:size], at)
 
+    def lose(self, first: int, last: int) -> None:
+        """Have a LOST record written for a range of events, unless one waits already."""
+        if first <= last and not self._lost:
+            self._lost.append((first, last))
+
     def tell_lost(self, time_s: int) -> None:
         """Write a LOST record for every range of events that is gone and not yet recorded so."""
         while self._lost:

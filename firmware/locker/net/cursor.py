@@ -2,7 +2,8 @@
 
 It goes back at every new connection, to the host's last acknowledgement; when the host asks for events again;
 and, a batch at a time, when the host has been silent for too long.  The events from there on are then sent
-again.
+again.  A host that was restored from a copy, or is another one, has less than it once acknowledged: it may
+ask for events from any number on.
 """
 
 from time import ticks_diff, ticks_ms
@@ -31,39 +32,46 @@ class Cursor:
         self._journal = journal
         self._edge = 0  # newest seq sent, while a stretch is being sent again
         self._stretch_end = 0  # last seq of the stretch being sent again, 0: none
-        self._acknowledged = 0  # as last seen in the journal
+        self._held = 0  # the host has everything up to here, as it last said; not more than the journal's
         self._moved_ms = 0  # when the host last acknowledged something, or the cursor went back
         self._stall_first_ms = self._stall_ms = stall_s * 1000
         self._probes = 0  # the host is silent: one batch at a time, to see whether it is back
 
     def begin(self):
         """A new connection: events without acknowledgement may be lost."""
-        self._go_back(self._journal.acknowledged)
-        self._acknowledged = self._journal.acknowledged
+        self._held = self._journal.acknowledged
+        self._go_back(self._held)
         self._probes = 0
         self._stall_ms = self._stall_first_ms
 
     def again(self, seq):
         """The host misses ``seq`` and perhaps what follows."""
-        self._repeat(max(seq - 1, self._journal.acknowledged), _STRETCH_EVENTS)
+        if seq <= self._held:
+            self._held = seq - 1  # what it acknowledged beyond this it has no longer
+            self._go_back(self._held)
+        else:
+            self._repeat(seq - 1, _STRETCH_EVENTS)
+
+    def acknowledged(self, seq):
+        """The host has everything up to ``seq``."""
+        if seq <= self._held:
+            return  # overtaken by a newer one
+        self._held = seq
+        self._moved_ms = ticks_ms()
+        self._stall_ms = self._stall_first_ms
+        if self._probes:
+            self._probes = 0
+            self._go_back(seq)
 
     def is_stalled(self):
-        """Take note of acknowledgements; true once each time the host has been silent for too long."""
-        acknowledged = self._journal.acknowledged
-        if acknowledged != self._acknowledged:
-            self._acknowledged = acknowledged
-            self._moved_ms = ticks_ms()
-            self._stall_ms = self._stall_first_ms
-            if self._probes:
-                self._probes = 0
-                self._go_back(acknowledged)
-        elif max(self.seq, self._edge) <= acknowledged:
+        """True once each time the host has been silent for too long."""
+        if max(self.seq, self._edge) <= self._held:
             self._moved_ms = ticks_ms()
         elif ticks_diff(ticks_ms(), self._moved_ms) >= self._stall_ms:
             self._probes += 1
             if self._probes >= _PROBES:
                 self._stall_ms = min(2 * self._stall_ms, _STALL_MOST_MS)
-            self._repeat(acknowledged, BATCH_EVENTS)
+            self._repeat(self._held, BATCH_EVENTS)
             return True
         return False
 
@@ -72,7 +80,7 @@ class Cursor:
         if self._stretch_end:
             return True
         ahead = BATCH_EVENTS if self._probes else _HOST_WINDOW_EVENTS
-        return self.seq + 1 < self._journal.next_seq and self.seq < self._acknowledged + ahead
+        return self.seq + 1 < self._journal.next_seq and self.seq < self._held + ahead
 
     def sent(self, last):
         """Events up to ``last`` are on their way."""

@@ -40,12 +40,12 @@ class Inbox:
     ``sink(event)`` gets the core's events, and for the shell ``("ack", epoch, seq)``, ``("time", body)`` and
     ``("failed", n, id)`` of a command that a fault of ours stopped.  ``counter()`` is the newest command
     counter in the journal, ``failed()`` the id of the command that failed last, ``now()`` as in
-    ``core/events.py``.  ``reply(id, result)`` answers a command that is refused here; ``again(seq)`` is told
-    to send the events from ``seq`` on once more; ``answers(nonce)`` is true, once, if we asked for the time
+    ``core/events.py``.  ``reply(id, result)`` answers a command that is refused here; ``cursor`` is
+    told what the host has and what it misses; ``answers(nonce)`` is true, once, if we asked for the time
     with this nonce a moment ago.
     """
 
-    def __init__(self, prefix, device_key, journal, sink, counter, failed, now, reply, again, answers):
+    def __init__(self, prefix, device_key, journal, sink, counter, failed, now, reply, cursor, answers):
         self._ack_topic = prefix + "ack"
         self._command_topic = prefix + "commands"
         self._key = codes.derive(device_key, codes.LABEL_COMMAND)
@@ -55,7 +55,7 @@ class Inbox:
         self._failed = failed
         self._now = now
         self._reply = reply
-        self._again = again
+        self._cursor = cursor
         self._answers = answers
         self._taken = 0  # newest counter handed on, perhaps not journaled yet
         self._counts = [0] * len(R_NAMES)
@@ -111,6 +111,7 @@ class Inbox:
             return  # late, for an earlier journal: ignore
         if seq >= self._journal.next_seq:
             raise Refused(R_BEYOND)
+        self._cursor.acknowledged(seq)
         if seq > self._journal.acknowledged:
             self._sink(("ack", epoch, seq))
 
@@ -135,7 +136,7 @@ class Inbox:
             raise Refused(R_NO_TIME, body["id"])
         self._taken = body["n"]
         if body["cmd"] == "again":
-            self._again(body["seq"])
+            self._cursor.again(body["seq"])
         try:
             for event in core_events(body):
                 self._sink(event)

@@ -81,11 +81,11 @@ class Sync:
             name: (prefix + name).encode() for name in ("replies", "status", "occupancy", "events")
         }
         self._key = codes.derive(device_key, codes.LABEL_EVENT)
+        self._cursor = Cursor(journal, stall_s)
         self._inbox = Inbox(
-            prefix, device_key, journal, sink, counter, failed, now, self.reply, self._again, self._answers
+            prefix, device_key, journal, sink, counter, failed, now, self.reply, self._cursor, self._answers
         )
         self._wake = asyncio.Event()
-        self._cursor = Cursor(journal, stall_s)
         self._status_due = self._occupancy_due = False
         self._status_ms = self._occupancy_ms = 0
         self._replies = []  # (id, result), at most _REPLIES_MAX, the oldest dropped
@@ -159,10 +159,6 @@ class Sync:
 
     # --- what the host asks for, and is asked -----------------------------------------------------------
 
-    def _again(self, seq: int) -> None:
-        self._cursor.again(seq)
-        self._wake.set()
-
     def _watch_time(self) -> None:
         """Ask for the time often until it is known, and then now and then."""
         every_ms = _TIME_EVERY_MS if self._now()[2] == TRUST_SET else _TIME_RETRY_MS
@@ -199,21 +195,28 @@ class Sync:
     def _fill_events(self, packet) -> bool:
         start = packet.end
         packet.put(_BLANK_HEAD)
-        packet.put('{{"epoch":{},"events":['.format(self._journal.epoch).encode())
-        last = 0
-        for seq, kind, time_s, payload in self._journal.unacknowledged(self._cursor.seq, BATCH_EVENTS):
+        journal = self._journal
+        packet.put('{{"epoch":{},"events":['.format(journal.epoch).encode())
+        sent = self._cursor.seq
+        seq = 0
+        separator = b""
+        for seq, kind, time_s, payload in journal.unacknowledged(sent, BATCH_EVENTS):
             row = json.dumps([seq, time_s, describe(kind, payload)], separators=_COMPACT).encode()
-            if len(row) + 3 > packet.room():
+            if seq > sent + 1:  # the host must not wait for what no record is left of
+                separator += hole(sent + 1, seq - 1, journal.acknowledged, journal.oldest_seq())
+            if len(separator) + len(row) + 2 > packet.room():
                 break
-            if last:
-                packet.put(b",")
+            packet.put(separator)
             packet.put(row)
-            last = seq
-        if not last:
+            separator = b","
+            sent = seq
+        if not seq:
+            journal.lose_after(sent)  # a LOST record will follow, and with it this goes on
+        if sent == self._cursor.seq:
             return False
         packet.put(b"]}")
         self._seal(packet, start, "events")
-        self._cursor.sent(last)
+        self._cursor.sent(sent)
         return True
 
     def _fill_occupancy(self, packet) -> bool:
@@ -244,6 +247,7 @@ class Sync:
         body = self._status()
         body["up"] = True
         body["epoch"] = self._journal.epoch
+        body["oldest"] = self._journal.oldest_seq()
         body["seq"] = self._journal.next_seq
         body["ack"] = self._journal.acknowledged
         body["t"] = epoch_s
@@ -286,8 +290,22 @@ class Sync:
         packet.view(start)[: codes.FRAME_HEAD_BYTES] = codes.frame_head(self._key, self._prefix + topic, body)
 
 
+def hole(first: int, last: int, acknowledged: int, oldest: int) -> bytes:
+    """What stands in a batch in the place of events that the journal has no longer: ``[first,last,"why"],``.
+
+    Up to ``acknowledged`` the host had them; before ``oldest`` they gave way to newer ones.
+    """
+    if first <= acknowledged < last:
+        return hole(first, acknowledged, acknowledged, oldest) + hole(acknowledged + 1, last, 0, oldest)
+    why = "acknowledged" if last <= acknowledged else "given up" if last < oldest else "unreadable"
+    return '[{},{},"{}"],'.format(first, last, why).encode()
+
+
 def describe(kind: int, payload) -> dict:
-    """``records.describe``, or the raw bytes of a kind that only other firmware knows."""
+    """``records.describe``, or the raw bytes of what only other firmware understands."""
     if kind in records.kinds():
-        return records.describe(kind, payload)
+        try:
+            return records.describe(kind, payload)
+        except ValueError:
+            pass  # one such event must not hold up all later ones
     return {"kind": "unknown", "number": kind, "hex": str(hexlify(payload), "ascii")}

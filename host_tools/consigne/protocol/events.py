@@ -5,15 +5,22 @@ The names and widths of the fields are those of ``locker/core/records.py``.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Self
+from dataclasses import dataclass, field
+from typing import NamedTuple, Self
 
 from locker.core import labels, records
 
-from .untrusted import U32_MAX, ProtocolError, clean, load, whole
+from .untrusted import U32_MAX, ProtocolError, clean, load, short, whole
 
 EVENTS_PER_MESSAGE_MAX = 512
 EVENT_JSON_BYTES_MAX = 2_048
+WHY_CHARACTERS_MAX = 40
+LOST = "lost"
+"""The reason of a ``Hole`` that only a LOST record tells of, as older firmware does."""
+REPLACED = "journal replaced"
+"""The reason of what a former epoch is known to have had, when another one has taken its place."""
+HOLE, JOURNAL_REPLACED = "hole", "journal_replaced"
+"""Kinds of alarms that the host raises by itself: no event of a locker is of these kinds."""
 Plain = str | int | float | bool | None
 """The type of an event's field."""
 UNKNOWN = "unknown"  # kind of an event without one
@@ -85,10 +92,24 @@ def text_of(data: EventData) -> str:
     return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
 
 
+class Hole(NamedTuple):
+    """Event numbers, first to last, that no journal has any more; ``why`` in the locker's word.
+
+    One that ends before it begins has no number in it.
+    """
+
+    first: int
+    last: int
+    why: str
+
+
 @dataclass(frozen=True, slots=True)
 class EventBatch:
+    """Events of one epoch in the order of their numbers; holes stand apart."""
+
     epoch: int
     events: list[Event]
+    holes: list[Hole] = field(default_factory=list)
 
 
 def _field_limits() -> dict[str, tuple[dict[str, int], str]]:
@@ -135,9 +156,19 @@ def _flattened(data: Mapping[str, object]) -> EventData:
     return EventData((clean(name), _flat(part)) for name, part in data.items())
 
 
-def _event(entry: object) -> Event:
+def _hole(first: object, last: object, why: str) -> Hole:
+    return Hole(
+        whole(first, "a hole's first number", minimum=1),
+        whole(last, "a hole's last number", minimum=1),
+        short(why, "a hole's reason", WHY_CHARACTERS_MAX),
+    )
+
+
+def _entry(entry: object) -> Event | Hole:
     if not isinstance(entry, list) or len(entry) != 3:
-        raise ProtocolError("an event is [seq, time_s, {..}]")
+        raise ProtocolError('an event is [seq, time_s, {..}], a hole [first, last, "why"]')
+    if isinstance(entry[2], str):
+        return _hole(*entry)
     seq = whole(entry[0], "an event's number", minimum=1)
     time_s = whole(entry[1], "an event's time")
     data = entry[2]
@@ -155,9 +186,14 @@ def _event(entry: object) -> Event:
 
 
 def parse_events(body: bytes) -> EventBatch:
-    """``{"epoch":E,"events":[[seq, time_s, {"kind":..}], ..]}``."""
+    """``{"epoch":E,"events":[[seq, time_s, {"kind":..}], [first, last, "why"], ..]}``."""
     value = load(body)
     entries = value.get("events")
     if not isinstance(entries, list) or len(entries) > EVENTS_PER_MESSAGE_MAX:
         raise ProtocolError(f"events is not a list of at most {EVENTS_PER_MESSAGE_MAX}")
-    return EventBatch(whole(value.get("epoch"), "epoch"), [_event(entry) for entry in entries])
+    parsed = [_entry(entry) for entry in entries]
+    return EventBatch(
+        whole(value.get("epoch"), "epoch"),
+        [one for one in parsed if isinstance(one, Event)],
+        [one for one in parsed if isinstance(one, Hole)],
+    )

@@ -77,6 +77,7 @@ class Status:
 
     up: bool
     epoch: int
+    oldest: int | None = None
     seq: int | None = None
     ack: int | None = None
     grants: int | None = None
@@ -94,6 +95,7 @@ class StatusBody(TypedDict, total=False):
 
     up: bool
     epoch: int
+    oldest: int
     seq: int
     ack: int
     grants: int
@@ -161,6 +163,7 @@ def parse_status(body: bytes) -> Status:
     return Status(
         up=up,
         epoch=whole(value.get("epoch"), "epoch"),
+        oldest=optional("oldest"),
         seq=optional("seq"),
         ack=optional("ack"),
         grants=optional("grants"),

@@ -17,7 +17,7 @@ from .fleet.overview import NEEDS, Overview
 from .ingest.counts import Counts
 from .notices import notices
 from .service import HostService
-from .storage.models import commands, lockers, streams
+from .storage.models import commands, holes, lockers, streams
 
 _COUNTERS = {
     "messages": "MQTT messages received",
@@ -72,6 +72,7 @@ class HostMetrics(Collector):
             gaps = connection.execute(
                 select(func.count()).select_from(streams).where(streams.c.islands != "[]")
             ).scalar_one()
+            lost_at = connection.execute(select(func.count()).select_from(holes)).scalar_one()
             sums = select(func.sum(streams.c.lost), func.sum(streams.c.conflicts))
             lost, conflicts = connection.execute(sums).one()
             states = select(commands.c.state, func.count()).group_by(commands.c.state)
@@ -82,7 +83,8 @@ class HostMetrics(Collector):
         yield _gauge("lockers_connected", "Lockers connected to the broker", connected)
         yield _gauge("counters", "Attended pick-up counters registered", by_kind.get(COUNTER, (0, 0))[0])
         yield _gauge("streams_with_gaps", "Streams of which events are known to be missing", gaps)
-        yield _gauge("events_lost", "Events that lockers had to drop before they were sent", lost or 0)
+        yield _gauge("events_lost", "Events that no journal has any more", lost or 0)
+        yield _gauge("event_holes", "Places in streams where events are lost", lost_at)
         yield _gauge("events_in_conflict", "Events that came again with other content", conflicts or 0)
         family = GaugeMetricFamily("consigne_commands", "Commands by state", labels=["state"])
         for state, count in by_state:

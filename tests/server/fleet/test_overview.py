@@ -190,7 +190,7 @@ def test_lockers_of_any_layout_are_shown(database):
 
 def test_alarms_of_before_a_year_are_forgotten_once_dealt_with(database):
     Store(database).commit(
-        [events("L1", 1, event(1, "forced", door=3, parcel=""), event(2, "lost", first=1, last=1))]
+        [events("L1", 1, event(1, "forced", door=3, parcel=""), event(3, "lost", first=2, last=2))]
     )
     Alarms(database).clear(Alarms(database).open()[0].id, "Ada")
     with database.write() as connection:

@@ -37,8 +37,18 @@ class Stream(Answer):
     epoch: int | None = Field(description="null until the locker spoke")
     complete_to: int = Field(description="every event up to this number is stored")
     missing: list[tuple[int, int]] = Field(description="gaps, each its first and last number")
-    lost: int = Field(description="events that the locker had to drop")
+    lost: int = Field(description="events that no journal has any more")
     conflicts: int = Field(description="events that came twice with different content")
+
+
+class Hole(Answer):
+    """Events that no journal has any more."""
+
+    epoch: int
+    first: int
+    last: int
+    why: str = Field(description="acknowledged, given up, unreadable, lost or journal replaced")
+    told_at: int = Field(description="when the host learned of it")
 
 
 class Health(BaseModel):

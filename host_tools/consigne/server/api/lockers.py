@@ -106,6 +106,11 @@ def _history(fleet: Fleet, condition: Condition) -> Router:
         found = fleet.events(locker, after=wanted.after, limit=wanted.limit)
         return [answers.Event.model_validate(one) for one in found]
 
+    @router.get("/{locker}/holes")
+    def list_holes(locker: LockerId) -> list[answers.Hole]:
+        """Which events are lost, and why; the newest first, at most a thousand."""
+        return [answers.Hole.model_validate(one) for one in fleet.holes(locker)]
+
     @router.get("/{locker}/samples")
     def list_samples(
         locker: LockerId, wanted: Annotated[queries.SamplesQuery, Query()]

@@ -1,15 +1,16 @@
 """What a person must look at: alarming events of lockers, until somebody says they are dealt with.
 
 Written in the transaction that stores the event; one event is one alarm however often it comes.
+What the host finds by itself, such as events that are lost, raises an alarm under a number that no event has.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select, update
 from sqlalchemy.engine import Connection
 
-from consigne.protocol.events import EventData
+from consigne.protocol.events import HOLE, JOURNAL_REPLACED, EventData, Hole
 
 from ..clock import now_s
 from ..errors import Conflict, NotFound
@@ -18,7 +19,7 @@ from ..storage.contiguity import Stored
 from ..storage.database import Database, columns_of, insert
 from ..storage.models import alarms
 
-ALARMING = ("alarm", "forced", "door_fault", "lost")
+ALARMING = ("alarm", "forced", "door_fault")
 PAGE_MAX = 500
 NOTE_CHARACTERS_MAX = 300
 
@@ -37,9 +38,34 @@ def note(connection: Connection, stored: Iterable[Stored]) -> None:
         connection.execute(insert(connection, alarms).on_conflict_do_nothing(), rows)
 
 
+def note_holes(connection: Connection, locker: str, epoch: int, holes: Sequence[Hole], at_s: int) -> None:
+    """Raise one alarm for what a stream has lost, however many holes it is."""
+    whys = ", ".join(sorted({hole.why for hole in holes}))
+    data = EventData(
+        kind=HOLE,
+        first=holes[0].first,
+        last=holes[-1].last,
+        count=sum(hole.last - hole.first + 1 for hole in holes),
+        why=whys,
+    )
+    _raise(connection, locker, epoch, holes[0].first, at_s, data)
+
+
+def note_replaced(connection: Connection, locker: str, epoch: int, at_s: int) -> None:
+    """Raise an alarm: a locker writes another journal than until now."""
+    _raise(connection, locker, epoch, 0, at_s, EventData(kind=JOURNAL_REPLACED, epoch=epoch))
+
+
+def _raise(connection: Connection, locker: str, epoch: int, seq: int, at_s: int, data: EventData) -> None:
+    row = {"locker": locker, "epoch": epoch, "seq": seq, "time_s": at_s, "kind": data.kind, "data": data}
+    connection.execute(insert(connection, alarms).on_conflict_do_nothing(), [row])
+
+
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """One alarm; ``data`` is its event as the locker described it."""
+    """One alarm; ``data`` is its event as the locker described it, or what the host found: ``HOLE``,
+    ``JOURNAL_REPLACED``.
+    """
 
     id: int
     locker: str

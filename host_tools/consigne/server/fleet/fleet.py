@@ -24,11 +24,12 @@ from ..storage.contiguity import Held
 from ..storage.database import Database, columns_of
 from ..storage.documents import Door, Layout, Place, door_name
 from ..storage.lookup import find, in_service, row_of
-from ..storage.models import compartments, events, lockers, streams
+from ..storage.models import compartments, events, holes, lockers, streams
 from ..storage.secret import Secret
 from . import retiring
 
 EVENTS_PAGE_MAX = 1_000
+HOLES_MAX = 1_000
 LOCKERS_PAGE_MAX = 1_000
 SHELVES_MAX = 500
 TITLE_CHARACTERS_MAX = 80
@@ -154,7 +155,19 @@ class _Told:
     time_s: int
 
 
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """Event numbers of one epoch that no journal has any more; ``told_at`` in host time."""
+
+    epoch: int
+    first: int
+    last: int
+    why: str
+    told_at: int
+
+
 _LOCKER = columns_of(_LockerRow, lockers)
+_HOLE = columns_of(Hole, holes)
 _STREAM = (streams.c.contiguous, streams.c.islands, streams.c.lost, streams.c.conflicts)
 _TOLD = columns_of(_Told, compartments)
 _EVENT = columns_of(StoredEvent, events)
@@ -297,6 +310,14 @@ class Fleet:
             row_of(connection, id_)
             rows = connection.execute(wanted.order_by(events.c.id).limit(limit))
             return [StoredEvent(*row) for row in rows]
+
+    def holes(self, id_: str) -> list[Hole]:
+        """Which events of a locker are lost, those last told of first; at most ``HOLES_MAX``."""
+        newest = (holes.c.told_at.desc(), holes.c.epoch, holes.c.first.desc())
+        wanted = select(*_HOLE).where(holes.c.locker == id_).order_by(*newest).limit(HOLES_MAX)
+        with self._database.read() as connection:
+            row_of(connection, id_)
+            return [Hole(*row) for row in connection.execute(wanted)]
 
     def events_of_parcel(self, parcel: str) -> list[StoredEvent]:
         """All events about a parcel, in the order in which they happened."""

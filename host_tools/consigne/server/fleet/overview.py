@@ -16,6 +16,7 @@ from locker.journal.report import CLEAN, FRESH, STATE_NAMES
 from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
+from consigne.protocol.events import HOLE
 from consigne.protocol.messages import Status
 from consigne.protocol.names import SIZES
 from consigne.protocol.telemetry import LATCH_WEAK
@@ -187,10 +188,13 @@ def _lines(connection: Connection) -> list[Line]:
     uncleared = select(alarms.c.locker, func.count()).where(alarms.c.cleared_at.is_(None))
     alarmed = {row[0]: row[1] for row in connection.execute(uncleared.group_by(alarms.c.locker))}
     current = lockers.c.epoch == streams.c.epoch
-    wanting = (streams.c.islands != "[]") | (streams.c.lost > 0)
-    told = select(streams.c.locker, streams.c.lost)
-    joined = told.join(lockers, lockers.c.id == streams.c.locker).where(current, wanting)
-    lost: dict[str, int] = {row[0]: row[1] for row in connection.execute(joined)}
+    told = select(streams.c.locker).join(lockers, lockers.c.id == streams.c.locker)
+    waited_for = told.where(current, streams.c.islands != "[]")
+    lost: Counter[str] = Counter(dict.fromkeys(connection.execute(waited_for).scalars(), 0))
+    not_dealt_with = (alarms.c.kind == HOLE) & alarms.c.cleared_at.is_(None)
+    for locker, hole in connection.execute(select(alarms.c.locker, alarms.c.data).where(not_dealt_with)):
+        count = hole.get("count")
+        lost[locker] += count if isinstance(count, int) else 0
     rows = (_LockerRow(*row) for row in connection.execute(select(*_LOCKER).where(_SERVING)))
     none: Counter[int] = Counter()
     return [
@@ -208,7 +212,7 @@ def _lines(connection: Connection) -> list[Line]:
 def _line(
     row: _LockerRow, contents: Counter[int], unseen: Counter[int], alarmed: int, lost: int | None
 ) -> Line:
-    """``lost``: events that its journal dropped; 0 where some are only missing, None where none are."""
+    """``lost``: events lost, until somebody dealt with that; 0 where some only miss, None where none do."""
     doors, free, silent = contents.total(), contents[EMPTY] - unseen[EMPTY], unseen.total()
     needs: list[tuple[str, object]] = []
     if alarmed:

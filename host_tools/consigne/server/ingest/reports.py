@@ -20,6 +20,7 @@ from ..fleet import commands, condition
 from ..storage.contiguity import Held, Stream
 from ..storage.database import chunks
 from ..storage.models import compartments, lockers, streams
+from . import holes
 from .decode import Message
 from .outcome import Outcome
 
@@ -65,6 +66,9 @@ def apply_statuses(connection: Connection, said: Sequence[Said], outcome: Outcom
     at_s = now_s()
     newest: dict[str, _Newest] = {}
     for locker, status in heard:
+        former = rows[locker].epoch
+        if former is not None and former != status.epoch:
+            holes.close(connection, (locker, former))  # while its last status is still there
         values = newest.get(locker) or _unchanged(locker, at_s)
         newest[locker] = values
         values["new_up"] = status.up
@@ -132,7 +136,8 @@ def _events_known(
         return  # stopped: the database cannot tell what may be acknowledged, or asked for
     if (status.ack or 0) < here.contiguous:
         outcome.held[stream] = here  # the last acknowledgement did not arrive
-    if status.seq - 1 > here.highest:
+    # A host with less than it acknowledged was restored from a copy: the locker will not send that by itself.
+    if status.seq - 1 > here.highest or (status.ack or 0) > here.contiguous:
         outcome.behind[stream] = here.contiguous + 1
 
 

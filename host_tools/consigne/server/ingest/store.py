@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from sqlalchemy.engine import Connection
 
 from consigne.protocol import messages as protocol
-from consigne.protocol.events import Event, EventBatch
+from consigne.protocol.events import LOST, Event, EventBatch, Hole
 
 from ..clock import now_s
 from ..complaints import Complaints
@@ -23,7 +23,7 @@ from ..storage.contiguity import Held, Stored, Stream
 from ..storage.database import Database, insert_rows
 from ..storage.documents import Ranges
 from ..storage.models import events, lockers, streams
-from . import projection, repeats, reports, streamrows
+from . import holes, projection, repeats, reports, streamrows
 from .decode import Message
 from .outcome import Outcome
 
@@ -53,11 +53,13 @@ class Store:
     def commit_within(self, connection: Connection, messages: Sequence[Message]) -> Outcome:
         """As ``commit``, in the caller's transaction."""
         outcome = Outcome()
-        batches: dict[Stream, list[Event]] = {}
+        batches: dict[Stream, EventBatch] = {}
         for message in messages:
             if isinstance(message.content, EventBatch):
-                stream = (message.locker, message.content.epoch)
-                batches.setdefault(stream, []).extend(message.content.events)
+                epoch = message.content.epoch
+                batch = batches.setdefault((message.locker, epoch), EventBatch(epoch, []))
+                batch.events.extend(message.content.events)
+                batch.holes.extend(message.content.holes)
         rows = streamrows.lock(connection, sorted(batches))
         gone = retired(connection, {message.locker for message in messages})  # asked under that lock
         serving = [message for message in messages if message.locker not in gone]
@@ -128,7 +130,7 @@ class Store:
         self,
         connection: Connection,
         rows: dict[Stream, streamrows.StreamRow],
-        batches: dict[Stream, list[Event]],
+        batches: dict[Stream, EventBatch],
         outcome: Outcome,
     ) -> None:
         fresh_rows: list[tuple[object, ...]] = []
@@ -136,25 +138,35 @@ class Store:
         changed: list[streamrows.StreamUpdate] = []
         speaking: dict[str, int | None] = {}
         again: dict[Stream, list[Event]] = {}
+        lost: dict[Stream, list[Hole]] = {}
+        replaced: list[Stream] = []
         for stream, row in rows.items():
             held = Held(row.contiguous, row.islands or ())
             before = held.highest
-            fresh, lost, repeated = _hold(held, batches[stream], outcome)
+            fresh, repeated, lost[stream] = _hold(held, batches[stream], outcome)
+            came = _out_of_holes(connection, stream, repeated) if row.lost else []
+            fresh.extend(came)
             outcome.held[stream] = held
             if not row.up:  # its status was lost, and lockers that are not connected are asked for nothing
                 speaking.setdefault(stream[0], None)
                 outcome.lockers.add(stream[0])
             if held.highest > before and row.current != stream[1]:
                 speaking[stream[0]] = stream[1]  # the epoch with new events is the current one
+                if row.current is not None:
+                    replaced.append((stream[0], row.current))
             if repeated:
                 again[stream] = repeated
-            if not fresh and not lost:
+            if not fresh and not lost[stream]:
                 continue
             fresh_rows.extend(_event_row(stream, event) for event in fresh)
             said.extend(projection.custody(*stream, fresh))
             outcome.stored.extend(Stored(*stream, event) for event in fresh)
-            changed.append(streamrows.row_of(stream, held, row, stored=len(fresh), lost=lost))
+            numbers = sum(hole.last - hole.first + 1 for hole in lost[stream]) - len(came)
+            changed.append(streamrows.row_of(stream, held, row, stored=len(fresh), lost=numbers))
         streamrows.save(connection, changed)
+        holes.record(connection, lost)
+        for former in replaced:
+            holes.close(connection, former)
         streamrows.speaking(connection, speaking)
         if fresh_rows:
             insert_rows(connection, events, _EVENT_COLUMNS, fresh_rows)
@@ -174,27 +186,39 @@ class Store:
                 connection.execute(update(streams).where(here).values(more))
 
 
-def _hold(held: Held, batch: list[Event], outcome: Outcome) -> tuple[list[Event], int, list[Event]]:
-    """Add a batch to what is held; returns the new events, how many numbers are lost, the repeated events."""
+def _hold(held: Held, batch: EventBatch, outcome: Outcome) -> tuple[list[Event], list[Event], list[Hole]]:
+    """Add a batch to what is held; returns the new events, the repeated ones, and what is lost."""
     fresh, repeated = [], []
-    lost = 0
-    for event in sorted(batch, key=lambda one: one.seq):
+    ordered = sorted(batch.events, key=lambda one: one.seq)
+    highest = max(held.highest, ordered[-1].seq if ordered else 0)
+    lost = holes.take(held, batch.holes, highest, outcome)
+    for event in ordered:
         if event.seq in held:
             repeated.append(event)
             continue
         if event.kind == "lost" and event.sound:
             first, last = event.data.number("first"), event.data.number("last")
             if 1 <= first <= last < event.seq:
-                lost += held.add_range(first, last)
+                lost += holes.take(held, [Hole(first, last, LOST)], event.seq, outcome)
                 if last not in held:  # no room for it now: the record must come again
-                    outcome.deferred += 1
                     continue
         if held.add(event.seq):
             fresh.append(event)
         else:
             outcome.deferred += 1
     outcome.repeated += len(repeated)
-    return fresh, lost, repeated
+    return fresh, repeated, lost
+
+
+def _out_of_holes(connection: Connection, stream: Stream, repeated: list[Event]) -> list[Event]:
+    """Take the events out of ``repeated`` that were believed lost, each once."""
+    came: dict[int, Event] = {}
+    numbers = holes.came_after_all(connection, stream, repeated)
+    for event in list(repeated):
+        if event.seq in numbers and event.seq not in came:
+            came[event.seq] = event
+            repeated.remove(event)
+    return list(came.values())
 
 
 def _event_row(stream: Stream, event: Event) -> tuple[object, ...]:

@@ -6,10 +6,11 @@ from typing import NamedTuple
 from locker.core import doors, events, reasons, records
 from locker.core.orders import RESULT_NAMES
 
-from consigne.protocol.events import EventData
+from consigne.protocol.events import HOLE, JOURNAL_REPLACED, LOST, REPLACED, EventData
 from consigne.protocol.messages import Arguments
 from consigne.protocol.names import ACTIONS, ROLES
 from consigne.protocol.untrusted import ProtocolError
+from consigne.words import counted
 
 from ..fleet.answers import answer
 
@@ -93,6 +94,22 @@ def _supply(told: _Told) -> str:
     return f"{lowest_v:.1f} V while {told.door} was pulsed, {idle_v:.1f} V before"
 
 
+_WHYS = {
+    "acknowledged": "this host had them once, and has been restored",
+    "given up": "the flash was full",
+    "unreadable": "the flash is damaged there",
+    LOST: "the locker could not keep them",
+    REPLACED: "another journal took the place of theirs",
+}
+_REPLACED = "the board was swapped or its flash erased; what it had not sent is lost"
+
+
+def _hole(told: _Told) -> str:
+    whys = [_WHYS.get(why, why) for why in told.event.text("why").split(", ")]
+    numbers = f"{told.number('first')} to {told.number('last')}"
+    return f"{counted(told.number('count'), 'event')} ({numbers}): {', and '.join(whys)}"
+
+
 _WORDS: dict[str, tuple[str, str, Callable[[_Told], str]]] = {
     "boot": (NOTE, "Started", lambda e: f"firmware {e.event.text('firmware')}"),
     "attempt": (PLAIN, "Code tried", lambda e: e.via),
@@ -117,7 +134,9 @@ _WORDS: dict[str, tuple[str, str, Callable[[_Told], str]]] = {
     "released": (PLAIN, "Released", lambda e: e.door),
     "command": (PLAIN, "Order", _command),
     "rejected": (BAD, "Messages not believed", lambda e: str(e.number("count"))),
-    "lost": (BAD, "Events dropped, flash full", lambda e: f"{e.number('first')} to {e.number('last')}"),
+    "lost": (BAD, "Events lost", lambda e: f"{e.number('first')} to {e.number('last')}"),
+    HOLE: (BAD, "Events lost", _hole),
+    JOURNAL_REPLACED: (BAD, "Another journal", lambda e: _REPLACED),
     "fault": (BAD, "Fault", lambda e: e.event.text("what")),
     "time_set": (PLAIN, "Clock set", lambda e: ""),
     "alarm": (BAD, "Alarm", _alarm),

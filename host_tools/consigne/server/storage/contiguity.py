@@ -59,6 +59,20 @@ class Held:
             before = last
         return gaps
 
+    def absent(self, first: int, last: int) -> list[tuple[int, int]]:
+        """The numbers of a closed range that are not held, as closed ranges in ascending order."""
+        found = []
+        first = max(first, self.contiguous + 1)
+        for low, high in self.islands:
+            if low > last:
+                break
+            if first < low:
+                found.append((first, low - 1))
+            first = max(first, high + 1)
+        if first <= last:
+            found.append((first, last))
+        return found
+
     def add(self, seq: int) -> bool:
         """Hold one more number; True when it was not held and now is.
 

@@ -115,18 +115,18 @@ def read_status(text: str) -> Status:
     get = told.get
     faults = get("faults")
     return Status(
-        True,
-        _whole(get("epoch")) or 0,
-        _whole(get("seq")),
-        _whole(get("ack")),
-        _whole(get("grants")),
-        None,
-        _whole(get("trust")),
-        _whole(get("time_s")),
-        _text(get("firmware")),
-        _text(get("journal")),
-        [str(one) for one in faults] if isinstance(faults, list) else [],
-        _health(get("health")),
+        up=True,
+        epoch=_whole(get("epoch")) or 0,
+        oldest=_whole(get("oldest")),
+        seq=_whole(get("seq")),
+        ack=_whole(get("ack")),
+        grants=_whole(get("grants")),
+        trust=_whole(get("trust")),
+        time_s=_whole(get("time_s")),
+        firmware=_text(get("firmware")),
+        journal=_text(get("journal")),
+        faults=[str(one) for one in faults] if isinstance(faults, list) else [],
+        health=_health(get("health")),
     )
 
 

@@ -63,7 +63,7 @@ streams = Table(
     Column("contiguous", BigInteger, nullable=False),
     Column("islands", RANGES, nullable=False),  # see contiguity.Held
     Column("stored", BigInteger, nullable=False),  # rows in events
-    Column("lost", BigInteger, nullable=False),  # numbers the locker said it had to drop
+    Column("lost", BigInteger, nullable=False),  # numbers in ``holes``: no journal has them any more
     Column("first_at", BigInteger, nullable=False),
     Column("conflicts", BigInteger, nullable=False, server_default=text("0")),  # see ingest.repeats
 )
@@ -72,6 +72,17 @@ Index(
     streams.c.locker,
     sqlite_where=text("islands <> '[]'"),
     postgresql_where=text("islands <> '[]'"),
+)
+
+holes = Table(
+    "holes",
+    metadata,
+    Column("locker", ForeignKey("lockers.id"), primary_key=True),
+    Column("epoch", BigInteger, primary_key=True, autoincrement=False),
+    Column("first", BigInteger, primary_key=True, autoincrement=False),
+    Column("last", BigInteger, nullable=False),
+    Column("why", String(40), nullable=False),  # in the locker's word, see ingest.holes
+    Column("told_at", BigInteger, nullable=False),  # host time
 )
 
 events = Table(
