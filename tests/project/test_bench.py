@@ -49,6 +49,7 @@ PROMISED = {
     "mqtt": ("mqtt.qos1_vs_wait_each", "mqtt.drain_heap_growth_bytes"),
     "replay": ("sync.replayed_opens", "sync.replayed_commands"),
     "sync": ("sync.lost", "sync.duplicate_rows", "sync.gap_repair_s_max"),
+    "holes": ("sync.stuck_streams", "sync.untold_lost", "sync.wrongly_told", "sync.converged_s_max"),
     "hardware": (
         "hardware.config_bytes_96",
         "hardware.config_read_ms_96",

@@ -35,6 +35,7 @@ PARTS = {
     "replay": "ten thousand recorded commands",
     "tls": "online without a clock",
     "sync": "events through a network that loses and repeats",
+    "holes": "events that are lost, told and gone past",
     "hardware": "rules of wiring, configuration, wizard",
     "cabinets": "every shipped cabinet file, played",
     "doors": "coils, keys, lock boards",

@@ -14,6 +14,7 @@ import hashlib
 import json
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ TOLD_EVERY_S = 0.25
 KEEPALIVE_S = 8
 STALL_S = 2  # a locker in the field waits 5 s
 DOORS = 48
+FLASH_BYTES = 1 << 20
 
 
 def name_of(number: int) -> str:
@@ -64,11 +66,13 @@ class _Wire:
 class NetLocker:
     """One locker: its shell's reactions to the host's messages, and an endless stream of events."""
 
-    def __init__(self, name: str, directory: Path, port: int, last: int) -> None:
+    def __init__(
+        self, name: str, directory: Path, port: int, last: int, flash_bytes: int = FLASH_BYTES
+    ) -> None:
         self._name = name
         self._last = last
         self._counter = 0
-        self.journal = log.Journal(NorFlash(1 << 20, str(directory / f"{name}.bin")))
+        self.journal = log.Journal(NorFlash(flash_bytes, str(directory / f"{name}.bin")))
         self.journal.open()
         self.journal.replay(self._replayed)
         settings = mqtt.Settings(
@@ -138,6 +142,14 @@ class NetLocker:
             await asyncio.sleep(PAUSE_S)
 
 
+def connected_to(
+    port: int, directory: Path, names_: Iterable[str], flash_bytes: int = FLASH_BYTES, last: int = 0
+) -> dict[str, NetLocker]:
+    """Lockers of these names, to be ``run`` in this process."""
+    setattr(asyncio.streams, "StreamReader", _Reader)  # noqa: B010 - of which ``open_connection`` makes one
+    return {name: NetLocker(name, directory, port, last, flash_bytes) for name in names_}
+
+
 async def _tell(lockers: dict[str, NetLocker]) -> None:
     while True:
         told = {name: [one.journal.next_seq, one.journal.acknowledged] for name, one in lockers.items()}
@@ -147,10 +159,7 @@ async def _tell(lockers: dict[str, NetLocker]) -> None:
 
 async def main(directory: Path, port: int, first: int, count: int, last: int) -> None:
     """Run them until killed; raises the error of one that fails."""
-    setattr(asyncio.streams, "StreamReader", _Reader)  # noqa: B010 - of which ``open_connection`` makes one
-    lockers = {
-        name: NetLocker(name, directory, port, last) for name in map(name_of, range(first, first + count))
-    }
+    lockers = connected_to(port, directory, map(name_of, range(first, first + count)), last=last)
     await asyncio.gather(_tell(lockers), *(locker.run() for locker in lockers.values()))
 
 

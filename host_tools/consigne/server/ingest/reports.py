@@ -136,8 +136,8 @@ def _events_known(
         return  # stopped: the database cannot tell what may be acknowledged, or asked for
     if (status.ack or 0) < here.contiguous:
         outcome.held[stream] = here  # the last acknowledgement did not arrive
-    # A host with less than it acknowledged was restored from a copy: the locker will not send that by itself.
-    if status.seq - 1 > here.highest or (status.ack or 0) > here.contiguous:
+    # Perhaps this host has acknowledged them and was restored from a copy: then they must be asked for.
+    if status.seq - 1 > here.highest:
         outcome.behind[stream] = here.contiguous + 1
 
 
