@@ -1,5 +1,6 @@
 """``consigne serve``, every setting an option or from the environment, and ``consigne broker-config``."""
 
+import logging
 import re
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,6 +15,7 @@ from consigne.protocol import topics
 from consigne.protocol.untrusted import clean
 from consigne.words import counted, shortened
 
+from .logform import LogForm
 from .storage.opening import DEFAULT_DATABASE, DatabaseUrl, explained, opened
 
 _Broker = Annotated[str, typer.Option(envvar="CONSIGNE_BROKER", help="MQTT broker, host:port.")]
@@ -60,6 +62,9 @@ _ONE_WRITER = (
     "give --database a PostgreSQL, or leave --workers at 1"
 )
 _Notices = Annotated[Path | None, _file("CONSIGNE_NOTICES", "TOML file that says how customers are told.")]
+_Log = Annotated[
+    LogForm, typer.Option(envvar="CONSIGNE_LOG", help="Lines for people, or a JSON object a line.")
+]
 _Certificate = Annotated[
     Path | None,
     _file("CONSIGNE_CERTIFICATE", "PEM file: serve HTTPS; without it leave TLS to a proxy."),
@@ -81,9 +86,10 @@ def serve(
     notices: _Notices = None,
     certificate: _Certificate = None,
     key: _Key = None,
+    log: _Log = LogForm.TEXT,
 ) -> None:
     """The host: takes the lockers' events, keeps the database, serves pages and HTTP API."""
-    from . import serving
+    from . import logs, serving
     from .ingest.sharing import CannotShare
     from .service import HostService
 
@@ -95,12 +101,13 @@ def serve(
         _check_authority("--ca", ca)
     _check_pair("--certificate", certificate, "--key", key)
     _check_pair("--client-certificate", client_certificate, "--client-key", client_key)
+    logs.configure(log)
     try:
         channels = serving.channels_of(notices)
     except ValueError as error:
         raise typer.BadParameter(f"--notices: {error}") from None
     if workers > 1 and database.startswith("sqlite"):
-        echo(_ONE_WRITER, err=True)
+        logging.getLogger(__name__).warning(_ONE_WRITER)
     with explained(database):
         host = HostService(
             database,

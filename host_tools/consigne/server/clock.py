@@ -33,7 +33,9 @@ def zone_of(locker: str, name: str) -> tzinfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: a folder of zones
         mend = "register it again with an IANA name such as Europe/Paris"
-        _complaints.say(f"the time zone of {locker} is not known, UTC is taken: {mend}", f" (not {name!r})")
+        _complaints.say(
+            "the time zone of {locker} is not known, UTC is taken: " + mend, f" (not {name!r})", locker=locker
+        )
         return UTC
 
 

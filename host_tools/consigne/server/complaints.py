@@ -6,74 +6,100 @@ import time
 import traceback
 from collections.abc import Callable, Iterable
 
-EVERY_S = 60.0
-SENTENCES_MAX = 20
+EVERY_S = 3_600.0
+CHANGED_S = 60.0
+"""What comes and goes is told at each change, but no more often than this."""
+KINDS_MAX = 50
+LOCKERS_MAX = 20
+"""Of how many lockers one kind is told in ``EVERY_S``; further ones are counted together."""
+_OTHERS = "\0"  # no locker's name
 
 
 class _Said:
-    """Remembers the ``SENTENCES_MAX`` sentences that were logged last.  Safe in any thread."""
+    """When each kind of line was last logged, and how often it was left out since.  Safe in any thread.
+
+    ``KINDS_MAX`` kinds are remembered, of each ``LOCKERS_MAX`` lockers and one more for all others.
+    """
 
     def __init__(self, every_s: float, clock: Callable[[], float]) -> None:
         self._every_s, self._clock = every_s, clock
-        # sentence -> (when it was last logged, how often it was said since)
-        self._said: dict[str, tuple[float, int]] = {}
+        # kind -> locker -> (when it was last logged, how often it was left out since)
+        self._said: dict[str, dict[str, tuple[float, int]]] = {}
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
-        return len(self._said)
+        return sum(len(lockers) for lockers in self._said.values())
 
-    def again(self, what: str) -> str | None:
-        """The text to log with it, such as how often it was repeated; None: it must not be logged now."""
+    def again(self, kind: str, locker: str = "", every_s: float | None = None) -> str | None:
+        """The text to log with it, such as how often it was left out; None: it must not be logged now."""
+        every_s = self._every_s if every_s is None else every_s
         with self._lock:
             at = self._clock()
-            logged_at, count = self._said.get(what, (at - self._every_s, 0))
-            if at - logged_at < self._every_s:
-                self._said[what] = (logged_at, count + 1)
-                return None
-            self._said.pop(what, None)
-            if len(self._said) >= SENTENCES_MAX:
+            lockers = self._said.pop(kind, {})
+            while len(self._said) >= KINDS_MAX:
                 del self._said[next(iter(self._said))]
-            self._said[what] = (at, 0)
-            return f" ({count + 1} times in the last {at - logged_at:.0f} s)" if count else ""
+            self._said[kind] = lockers
+            name = self._name(lockers, locker, at)
+            logged_at, left_out = lockers.get(name, (at - every_s, 0))
+            if at - logged_at < every_s:
+                lockers[name] = (logged_at, left_out + 1)
+                return None
+            lockers[name] = (at, 0)
+            told = [f"left out {left_out} times in the last {at - logged_at:.0f} s"] if left_out else []
+            if name == _OTHERS:
+                told.append("further lockers are counted alone")
+            return f" ({'; '.join(told)})" if told else ""
+
+    def _name(self, lockers: dict[str, tuple[float, int]], locker: str, at: float) -> str:
+        """Under which name a locker is counted."""
+        if locker in lockers or len(lockers) < LOCKERS_MAX:
+            return locker
+        for name in [one for one, (logged_at, _) in lockers.items() if at - logged_at >= self._every_s]:
+            if name != _OTHERS:
+                del lockers[name]
+        return locker if len(lockers.keys() - {_OTHERS}) < LOCKERS_MAX else _OTHERS
 
 
 class Complaints:
-    """Logs a sentence at once; when it is repeated, only once in ``every_s``, with the count.
+    """Logs a sentence at once; when it is repeated, only once in ``every_s``, with how often it was left out.
 
-    Sentences are told apart by their text.  Safe in any thread.
+    Sentences are told apart by their text and by the locker that they concern.  Safe in any thread.
     """
 
     def __init__(
         self, log: logging.Logger, every_s: float = EVERY_S, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._log = log
+        self._log, self._every_s = log, every_s
         self._said = _Said(every_s, clock)
         self._is_open = False
 
-    def say(self, sentence: str, detail: str = "") -> None:
+    def say(self, sentence: str, detail: str = "", *, locker: str = "") -> None:
         """Log it as a warning, unless it was logged within the last ``every_s``.
 
         ``detail`` is logged with it but not compared: text that outsiders can choose belongs there.
+        ``{locker}`` in the sentence is the locker's name.
         """
-        self._is_open = True
-        self._say(sentence, detail)
+        is_new, self._is_open = not self._is_open, True
+        again = self._said.again(sentence, locker, min(CHANGED_S, self._every_s) if is_new else None)
+        self._warn(sentence, detail, locker, again)
 
     def over(self, sentence: str) -> None:
-        """Log, just as rarely, that it works again, if a failure was reported before."""
+        """Log that it works again, if a failure was reported before."""
         if self._is_open:
             self._is_open = False
-            self._say(sentence)
+            self._warn(sentence, "", "", self._said.again(sentence, "", min(CHANGED_S, self._every_s)))
 
-    def failed(self, sentence: str, error: BaseException, detail: str = "") -> None:
+    def failed(self, sentence: str, error: BaseException, *, locker: str = "") -> None:
         """Log a defect with its traceback, as rarely; errors of one kind from one line are the same."""
-        again = self._said.again(f"{sentence} {_origin(error)}")
+        again = self._said.again(f"{sentence} {_origin(error)}", locker)
         if again is not None:
-            self._log.error("%s%s%s", sentence, detail, again, exc_info=error)
+            told = sentence.replace("{locker}", locker)
+            self._log.error("%s%s", told, again, exc_info=error, extra={"locker": locker})
 
-    def _say(self, sentence: str, detail: str = "") -> None:
-        again = self._said.again(sentence)
+    def _warn(self, sentence: str, detail: str, locker: str, again: str | None) -> None:
         if again is not None:
-            self._log.warning("%s%s%s", sentence, detail, again)
+            told = sentence.replace("{locker}", locker)
+            self._log.warning("%s%s%s", told, detail, again, extra={"locker": locker})
 
 
 class Rarely(logging.Filter):

@@ -16,7 +16,6 @@ from consigne.commandline.token import TokenError
 from consigne.commandline.token import check as check_token
 
 from .api import create_app
-from .complaints import restrain
 from .notices.notifier import Channels
 from .pages.site import add_pages
 from .people.gate import is_loopback
@@ -114,9 +113,9 @@ async def _serve(listening: Listening, host: HostService, token: str | None) -> 
         ssl_certfile=listening.certificate,
         ssl_keyfile=listening.key,
         timeout_graceful_shutdown=GOODBYE_S,
+        log_config=None,  # its loggers write as all others do, see ``logs``
     )
     server = _Server(config)
-    restrain()
     for one in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(one, server.handle_exit, one, None)
     await host.start()

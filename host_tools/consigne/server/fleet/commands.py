@@ -270,7 +270,8 @@ def send(connection: Connection, now_s: int) -> Sent:
     sent = Sent([], [])
     for row in [_ToSend(*row) for row in connection.execute(statement)]:
         if not is_device_key(row.device_key):
-            _complaints.say(f"the database has no key of {row.locker} that can sign: it is sent nothing")
+            told = "the database has no key of {locker} that can sign: it is sent nothing"
+            _complaints.say(told, locker=row.locker)
             continue
         counter = max(taken.get(row.locker, row.command_counter) + 1, now_s)
         values: dict[str, object]
@@ -280,7 +281,9 @@ def send(connection: Connection, now_s: int) -> Sent:
             values = {"state": SENT, "counter": counter, "sent_at": now_s}
         except ProtocolError as error:
             _complaints.say(
-                f"a command to {row.locker} is refused: it cannot be read", f" ({row.id}: {error})"
+                "a command to {locker} is refused: it cannot be read",
+                f" ({row.id}: {error})",
+                locker=row.locker,
             )
             sent.refused.append(row.id)
             values = {"state": REFUSED, "result": UNREADABLE, "answered_at": now_s}

@@ -92,7 +92,8 @@ class KeyRing:
         """Whether it can sign anything; a locker whose key cannot is as good as not registered."""
         if is_device_key(key):
             return True
-        self._complaints.say(f"the database has no key of {locker} that can sign: nothing it sends is taken")
+        told = "the database has no key of {locker} that can sign: nothing it sends is taken"
+        self._complaints.say(told, locker=locker)
         return False
 
     def _may_ask(self, name: str, now_s: float) -> bool:
@@ -146,7 +147,7 @@ class Decoder:
         except ProtocolError:
             raise _Dropped("malformed") from None
         except Exception as error:  # noqa: BLE001  a defect of ours: one message must not stop the fleet
-            self._complaints.failed(f"a message of {locker} cannot be read", error)
+            self._complaints.failed("a message of {locker} cannot be read", error, locker=locker)
             raise _Dropped("not_readable") from None
 
 

@@ -23,9 +23,10 @@ from consigne.protocol import frames, messages, topics
 
 from ..clock import now_s
 from ..complaints import Complaints
+from ..failures import reason
 from ..fleet import commands
 from ..storage.contiguity import Gaps, Held, Stream
-from ..storage.database import NO_ANSWER, Database, reason
+from ..storage.database import NO_ANSWER, Database
 from .counts import Counts
 from .decode import KeyRing
 from .inbox import Inbox
@@ -224,7 +225,7 @@ class Ingest:
         for (locker, epoch), numbers in outcome.conflicts.items():
             self.counts.conflicts += len(numbers)
             told = f": {numbers[:5]} of journal {epoch}"
-            self._complaints.say(f"{locker} sent other events than before", told)
+            self._complaints.say("{locker} sent other events than before", told, locker=locker)
         at = time.monotonic()
         for stream, held in outcome.held.items():
             if self._role is ProcessRole.ALONE:

@@ -101,8 +101,9 @@ class Store:
         stopped = {stream for stream, ranges in islands.items() if ranges is None}
         for locker, epoch in sorted(stopped):
             self._complaints.say(
-                f"journal {epoch} of {locker} is stopped, none of its events are stored or acknowledged: what"
-                " the database keeps of it (streams.islands) cannot be read; put that back from a backup"
+                f"journal {epoch} of {{locker}} is stopped, none of its events are stored or acknowledged: "
+                "what the database keeps of it (streams.islands) cannot be read; put that back from a backup",
+                locker=locker,
             )
         return stopped
 

@@ -71,5 +71,6 @@ class Worker:
                 raise
             except Exception as error:  # noqa: BLE001  logged, as said
                 self._decoder.dropped["not_storable"] += 1
-                self._complaints.failed(f"a message of {message.locker} is not stored", error)
+                told = "a message of {locker} is not stored"
+                self._complaints.failed(told, error, locker=message.locker)
         return outcomes

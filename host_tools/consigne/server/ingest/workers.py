@@ -23,7 +23,9 @@ from multiprocessing.process import BaseProcess
 
 from consigne.protocol import topics
 
+from .. import logs
 from ..complaints import Complaints
+from ..logform import LogForm
 from ..storage.database import Database
 from . import sharing
 from .counts import Counts
@@ -167,7 +169,9 @@ class Workers:
 
     def _begin(self) -> tuple[BaseProcess, Connection]:
         ours, theirs = _SPAWN.Pipe()
-        process = _SPAWN.Process(target=work, args=(*self._arguments, theirs), name="ingest", daemon=True)
+        process = _SPAWN.Process(
+            target=work, args=(*self._arguments, theirs, logs.configured()), name="ingest", daemon=True
+        )
         resource_tracker.ensure_running()  # started here, since its start would undo the mask
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
@@ -186,8 +190,13 @@ class Workers:
                 continue
 
 
-def work(database_url: str, access: BrokerAccess, pipe: Connection) -> None:
-    """The whole of a worker process: ingest until the leader closes the pipe or is no more."""
+def work(database_url: str, access: BrokerAccess, pipe: Connection, log_form: LogForm | None = None) -> None:
+    """The whole of a worker process: ingest until the leader closes the pipe or is no more.
+
+    It writes its log as the leader does.
+    """
+    if log_form is not None:
+        logs.configure(log_form)
     asyncio.run(_work(database_url, access, pipe))
 
 

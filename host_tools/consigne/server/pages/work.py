@@ -16,7 +16,8 @@ from consigne.ui.components import Text, box
 
 from ..complaints import Complaints
 from ..errors import CallerError
-from ..storage.database import has_met, reason
+from ..failures import reason
+from ..storage.database import has_met
 from ..threads import Threads
 
 _complaints = Complaints(logging.getLogger(__name__))

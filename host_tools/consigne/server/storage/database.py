@@ -24,6 +24,7 @@ from sqlalchemy.schema import Column, Table
 from consigne.protocol.untrusted import clean
 
 from ..complaints import Complaints
+from ..failures import reason
 from . import migrations
 
 if TYPE_CHECKING:
@@ -170,11 +171,6 @@ def shown(url: str) -> str:
     secret = {name: _HIDDEN for name in parsed.query if any(part in name.lower() for part in _SECRET)}
     text = parsed.update_query_dict(secret).render_as_string(hide_password=True)
     return text.replace(quote(_HIDDEN), _HIDDEN)
-
-
-def reason(error: Exception) -> str:
-    """Why, as the database or its driver said it, in one line and without the statement."""
-    return " ".join(str(getattr(error, "orig", None) or error).split())
 
 
 def has_met(error: Exception) -> bool:

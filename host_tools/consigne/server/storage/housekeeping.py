@@ -8,7 +8,8 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..clock import now_s
-from .database import Database, reason
+from ..failures import reason
+from .database import Database
 
 log = logging.getLogger(__name__)
 

@@ -34,7 +34,8 @@ def explained(url: str) -> Iterator[None]:
     """Say in one sentence why the database at ``url`` cannot be opened, for whoever gave the command."""
     from sqlalchemy.exc import DatabaseError
 
-    from .database import reason, shown
+    from ..failures import reason
+    from .database import shown
     from .migrations import OtherSchema
 
     try:
