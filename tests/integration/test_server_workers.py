@@ -56,7 +56,7 @@ def test_batches_of_one_locker_committed_by_several_workers_make_one_unbroken_ru
                 assert stored(host, locker.locker) == list(range(1, 401))
                 assert locker.refused == []
             await until(lambda: host.ingest.total()[0].stored == 1_200)
-            busy = [counts["stored"] for counts, _, _ in host.workers._reports.values()]
+            busy = [counts["stored"] for counts, *_ in host.workers._reports.values()]
             assert len(busy) == 3 and min(busy) > 0, "the broker gave work to each"
             assert host.ingest.counts.stored == 0, "the leader stores none"
             for locker in all_:

@@ -14,9 +14,11 @@ from sqlalchemy import func, select
 
 from .fleet.fleet import COUNTER
 from .fleet.overview import NEEDS, Overview
+from .health import State
 from .ingest.counts import Counts
 from .notices import notices
 from .service import HostService
+from .storage.database import NO_ANSWER
 from .storage.models import commands, holes, lockers, streams
 
 _COUNTERS = {
@@ -42,27 +44,34 @@ _SAMPLED = (
 
 
 class HostMetrics(Collector):
-    """The numbers of one host."""
+    """The numbers of one host, whose health is as it was looked at a moment ago."""
 
-    def __init__(self, host: HostService) -> None:
+    def __init__(self, host: HostService, state: State) -> None:
         self._database, self._ingest, self._overview = host.database, host.ingest, host.overview
+        self._state = state
 
     def describe(self) -> list[Metric]:
         """Return nothing, so that registering does not query the database."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """Every number at this moment; raises ``SQLAlchemyError`` when the database does not answer."""
+        """Every number at this moment; when the database does not answer, those alone that do not need it."""
         counts, by_reason = self._ingest.total()
         yield from _counters(counts)
         dropped = CounterMetricFamily("consigne_dropped", "Messages not let through", labels=["reason"])
         for reason, count in sorted(by_reason.items()):
             dropped.add_metric([reason], count)
         yield dropped
-        yield _gauge("broker_connected", "1 while the broker is connected", self._ingest.is_connected)
+        state = self._state
+        yield _gauge("healthy", "1 while all of the host works, as /healthz tells", state.healthy)
+        yield _gauge("database_writable", "1 while events can be stored", state.database)
+        yield _gauge("broker_connected", "1 while the broker is connected", state.broker)
+        yield _gauge("ingest_running", "1 while what arrives is committed", state.ingest)
         yield _gauge("queue_messages", "Messages received and not yet committed", self._ingest.waiting)
-        yield from self._from_database()
-        yield from _of_fleet(self._overview)
+        try:
+            yield from [*self._from_database(), *_of_fleet(self._overview)]
+        except NO_ANSWER as error:
+            self._database.complain(error)
 
     def _from_database(self) -> Iterator[Metric]:
         with self._database.read() as connection:
@@ -96,10 +105,10 @@ class HostMetrics(Collector):
         yield family
 
 
-def registry(host: HostService) -> CollectorRegistry:
+def registry(host: HostService, state: State) -> CollectorRegistry:
     """A registry with these numbers alone, for ``prometheus_client.generate_latest``."""
     made = CollectorRegistry()
-    made.register(HostMetrics(host))
+    made.register(HostMetrics(host, state))
     return made
 
 

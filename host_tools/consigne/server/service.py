@@ -18,6 +18,7 @@ from .fleet.condition import Condition
 from .fleet.fleet import Fleet
 from .fleet.orders import Orders
 from .fleet.overview import Overview
+from .health import Health
 from .ingest.ingest import Ingest, Listener, ProcessRole
 from .ingest.workers import LEADERS, BrokerAccess, Workers
 from .notices import notices
@@ -65,8 +66,8 @@ class HostService:
         that leaves something to send (announce, revoke, open).
     page_threads
         Where pages call them: nothing that asks the database may run in the event loop.
-    probe
-        Whether the database answers.
+    health
+        Whether all of it works, and what does not.
     """
 
     def __init__(
@@ -109,7 +110,7 @@ class HostService:
             else None
         )
         self.page_threads = Threads("pages", PAGE_THREADS, PAGE_CALLS_WAITING_MAX)
-        self.probe = Probe(self.database)
+        self.health = Health(Probe(self.database), self.ingest, self.workers)
         self._tidying: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -140,7 +141,7 @@ class HostService:
             await self.workers.stop()
         await self.ingest.stop()
         await self.page_threads.stop()
-        await self.probe.stop()
+        await self.health.stop()
         self.database.close()
 
     async def wait_failed(self) -> None:

@@ -416,11 +416,14 @@ def test_a_database_that_does_not_answer_is_no_fault_of_the_caller(tmp_path, cap
         part.unlink()
     path.mkdir()
     for answer in world.ask_all([("GET", "/lockers", {})] * 5):
-        assert answer.status_code == 503 and "the database does not answer" in answer.json()["detail"]
+        assert (
+            answer.status_code == 503
+            and "the file of the database cannot be opened" in answer.json()["detail"]
+        )
     browser = {"cookie": "consigne_session=any", "accept": "text/html"}
     page = world.ask("GET", "/desk", role=None, headers=browser)
     assert page.status_code == 503 and page.headers["content-type"].startswith("text/html")
-    assert "The database does not answer: try again" in page.text
+    assert "The file of the database cannot be opened: try again" in page.text
     told = [record for record in caplog.records if record.name.startswith("consigne")]
     assert len(told) == 1 and told[0].exc_info is None, "one sentence, whoever asked, however often"
     assert "\n" not in told[0].getMessage() and "SELECT" not in told[0].getMessage()
@@ -463,7 +466,7 @@ def test_who_comes_while_too_many_wait_for_the_database_is_told_to_come_again(tm
     world.host.database.close()
 
 
-def test_a_database_that_may_only_be_read_is_told_as_one_that_does_not_answer(postgres):
+def test_a_database_that_may_only_be_read_is_told_to_be(postgres):
     """A standby, before it has become the first."""
     name = postgres.new_database()
     world = api_kit.made(postgres.url(name))
@@ -471,7 +474,8 @@ def test_a_database_that_may_only_be_read_is_told_as_one_that_does_not_answer(po
         connection.exec_driver_sql(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
     world.host.database.engine.dispose()
     answer = world.ask("POST", "/lockers", json={"id": "L9", "device_key": device_key("L9").hex()})
-    assert answer.status_code == 503 and "the database does not answer" in answer.json()["detail"]
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
+    assert "the database is read-only" in answer.json()["detail"]
     world.host.database.close()
 
 

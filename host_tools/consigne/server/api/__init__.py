@@ -14,10 +14,11 @@ from starlette.exceptions import HTTPException
 from consigne.protocol.untrusted import ProtocolError
 
 from ..errors import CallerError
+from ..failures import try_again
 from ..people.gate import Gate
 from ..refused import nothing_at, refused
 from ..service import HostService
-from ..storage.database import NO_ANSWER, no_answer_told
+from ..storage.database import NO_ANSWER
 from . import counters, health, lockers, orders, parcels, viewer
 from .bodies import MAX_BYTES
 from .document import TAGS, Api
@@ -59,7 +60,7 @@ def create_app(host: HostService, *, token: str | None = None) -> Api:
 
     async def no_database(request: Request, error: Exception) -> Response:
         host.database.complain(error)
-        return refused(request.headers, status.HTTP_503_SERVICE_UNAVAILABLE, no_answer_told(error))
+        return refused(request.headers, status.HTTP_503_SERVICE_UNAVAILABLE, try_again(error))
 
     for error in NO_ANSWER:
         app.add_exception_handler(error, no_database)

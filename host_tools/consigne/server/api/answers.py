@@ -337,12 +337,19 @@ class Counts(Answer):
     asked_again: int
 
 
+class Alive(Answer):
+    """The host's process runs."""
+
+    alive: bool
+
+
 class HostHealth(Answer):
     """Whether the host does its work."""
 
     healthy: bool
-    database: bool = Field(description="it answers")
-    database_slow: bool = Field(description="it has not answered within a second, and may yet")
+    wrong: list[str] = Field(description="what does not work, a sentence each, and what to do")
+    database: bool = Field(description="it takes what is written")
+    database_slow: bool = Field(description="it has not taken a write within a second, and may yet")
     broker: bool = Field(description="it is connected")
     ingest: bool = Field(description="it runs")
     counts: Counts

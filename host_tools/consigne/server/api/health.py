@@ -3,12 +3,12 @@
 from typing import Annotated
 
 from fastapi import Query, Response, status
+from fastapi.concurrency import run_in_threadpool
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from .. import metrics
 from ..people import audit
 from ..service import HostService
-from ..storage.probe import Answer
 from . import answers, queries
 from .access import OPERATORS
 from .refusals import refusals
@@ -18,7 +18,7 @@ _NOT_HEALTHY = {"model": answers.HostHealth, "description": "It does not do all 
 
 
 def router(host: HostService) -> Router:
-    """``/healthz`` needs no account; the gate lets it through."""
+    """``/healthz`` and ``/livez`` need no account; the gate lets them through."""
     router = Router(tags=["host"])
     database, ingest = host.database, host.ingest
 
@@ -26,25 +26,31 @@ def router(host: HostService) -> Router:
     @router.head("/healthz", name="read_health_alone", responses={503: _NOT_HEALTHY})
     @router.get("/healthz", responses={503: _NOT_HEALTHY})
     async def read_health(response: Response) -> answers.HostHealth:
-        """Whether the database answers, the broker is connected and the ingest runs; 503 when not.
+        """Whether events can be stored, the broker is connected and the ingest runs; 503 when not: readiness.
 
-        Answered within a second, whatever waits for the database: one that has not answered by then is slow.
+        Something is written for it, at most once a second however many ask. Answered within a second,
+        whatever waits for the database: one that has not taken the write by then is slow.
         """
-        answer = await host.probe.ask()
-        reachable = answer is Answer.GIVEN
+        state = await host.health.look()
         counts, dropped = ingest.total()
-        healthy = reachable and ingest.is_connected and ingest.is_running
-        if not healthy:
+        if not state.healthy:
             response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE
         return answers.HostHealth(
-            healthy=healthy,
-            database=reachable,
-            database_slow=answer is Answer.SLOW,
-            broker=ingest.is_connected,
-            ingest=ingest.is_running,
+            healthy=state.healthy,
+            wrong=list(state.wrong),
+            database=state.database,
+            database_slow=state.database_slow,
+            broker=state.broker,
+            ingest=state.ingest,
             counts=answers.Counts.model_validate(counts),
             dropped=dict(dropped),
         )
+
+    @router.head("/livez", name="read_life_alone")
+    @router.get("/livez")
+    async def read_life() -> answers.Alive:
+        """Whether the process and its event loop run, whatever database and broker do: liveness."""
+        return answers.Alive(alive=True)
 
     @router.get("/trail", dependencies=[OPERATORS], responses=refusals(401, 403, 422))
     def list_trail(wanted: Annotated[queries.TrailQuery, Query()]) -> list[answers.Entry]:
@@ -53,16 +59,15 @@ def router(host: HostService) -> Router:
             found = audit.trail(connection, limit=wanted.limit)
         return [answers.Entry.model_validate(one) for one in found]
 
-    numbers = metrics.registry(host)
-
     @router.get(
         "/metrics",
         response_class=Response,
         dependencies=[OPERATORS],
         responses={**refusals(401, 403), 200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
     )
-    def read_metrics() -> Response:
-        """The host's numbers, as Prometheus reads them."""
-        return Response(generate_latest(numbers), media_type=CONTENT_TYPE_LATEST)
+    async def read_metrics() -> Response:
+        """The host's numbers, as Prometheus reads them; without those of a database that is away."""
+        numbers = metrics.registry(host, await host.health.look())
+        return Response(await run_in_threadpool(generate_latest, numbers), media_type=CONTENT_TYPE_LATEST)
 
     return router

@@ -10,7 +10,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..people.gate import PAGES
-from ..refused import refused
+from ..refused import RETRY_AFTER_S, refused
 from .bodies import MAX_BYTES
 
 LOGIN, LOGIN_BYTES_MAX = "/login", 10_000  # the only form that needs no account
@@ -73,7 +73,8 @@ def _cut_short(is_late: bool) -> JSONResponse:
         status, told = 408, f"the body did not arrive within {BODY_S:g} s: send it again, in one go"
     else:
         status, told = 503, "the host is being stopped: ask again in a minute"
-    return JSONResponse({"detail": told}, status, {"connection": "close"})
+    later = {"retry-after": str(RETRY_AFTER_S)} if status == 503 else {}
+    return JSONResponse({"detail": told}, status, {"connection": "close", **later})
 
 
 class _Body:

@@ -11,7 +11,7 @@ import contextlib
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from enum import Enum, auto
@@ -23,7 +23,7 @@ from consigne.protocol import frames, messages, topics
 
 from ..clock import now_s
 from ..complaints import Complaints
-from ..failures import reason
+from ..failures import Failure, failure_of, reason
 from ..fleet import commands
 from ..storage.contiguity import Gaps, Held, Stream
 from ..storage.database import NO_ANSWER, Database
@@ -83,6 +83,8 @@ class Ingest:
         self._inbox = Inbox()
         self._wake = asyncio.Event()
         self._tick_wanted = False
+        self._failures: dict[str, Failure] = {}  # of what was tried last, until it succeeds
+        self.committed_s: float | None = None  # when messages were committed last, time.monotonic
         self._thread = ThreadPoolExecutor(1, "ingest")
         self._task: asyncio.Task[None] | None = None
 
@@ -109,6 +111,11 @@ class Ingest:
     def is_running(self) -> bool:
         """Whether what arrives is committed; false once the task has failed, which is a defect."""
         return self._task is not None and not self._task.done()
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why the database did not do what was asked last; None when it did."""
+        return next(iter(self._failures.values()), None)
 
     async def wait_failed(self) -> None:
         """Wait for as long as the task runs; raise what ended it."""
@@ -185,15 +192,25 @@ class Ingest:
             self._wake.clear()
             try:
                 if self._inbox:
-                    await self._turn()
+                    await self._tried(self._turn)
                 if self._tick_wanted or time.monotonic() >= next_tick:
                     self._tick_wanted = False
                     next_tick = time.monotonic() + TICK_S
-                    await self._tick()
+                    await self._tried(self._tick)
             except SQLAlchemyError as error:
                 self.counts.failed_commits += 1
                 self._database.complain(error)
                 await asyncio.sleep(FAILED_COMMIT_PAUSE_S)
+
+    async def _tried(self, step: Callable[[], Awaitable[None]]) -> None:
+        """One step; remember whether the database did what it needs, for ``failure``."""
+        try:
+            await step()
+        except SQLAlchemyError as error:
+            self._failures[step.__name__] = failure_of(error)
+            raise
+        if self._failures.pop(step.__name__, None) is not None:
+            self._database.worked()
 
     async def _turn(self) -> None:
         """One batch: take, commit, answer."""
@@ -207,7 +224,8 @@ class Ingest:
             self._inbox.put_back(taken)
             raise
         if outcomes:  # a lost connection alone commits nothing
-            self.counts.commit_s += time.monotonic() - began_s
+            self.committed_s = time.monotonic()
+            self.counts.commit_s += self.committed_s - began_s
         for outcome in outcomes:
             self._answer(outcome)
 

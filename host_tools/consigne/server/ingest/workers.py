@@ -25,6 +25,7 @@ from consigne.protocol import topics
 
 from .. import logs
 from ..complaints import Complaints
+from ..failures import Failure
 from ..logform import LogForm
 from ..storage.database import Database
 from . import sharing
@@ -41,7 +42,8 @@ RESTART_S = 1.0
 STOP_TIMEOUT_S = 15.0
 
 LOOK_S = 0.05
-Report = tuple[dict[str, float], dict[str, int], bool]  # Counts, messages dropped by reason, whether it hears
+Report = tuple[dict[str, float], dict[str, int], bool, Failure | None]
+"""Counts, messages dropped by reason, whether it hears, and what the database refuses it."""
 _SPAWN = multiprocessing.get_context("spawn")  # a fork would share database and broker connections
 
 
@@ -100,11 +102,17 @@ class Workers:
         """What all workers did since the start, as of their last reports."""
         sums: Counter[str] = Counter()
         dropped: Counter[str] = Counter()
-        for counts, reasons, _ in self._reports.values():
+        for counts, reasons, _, _ in self._reports.values():
             for name, value in counts.items():
                 sums[name] += value  # type: ignore[assignment]  # commit_s is a float
             dropped.update(reasons)
         return Counts(**sums), dropped
+
+    @property
+    def failure(self) -> Failure | None:
+        """What the database refuses a worker that runs; None when it refuses nothing."""
+        told = (self._reports[pid][3] for pid in self.process_ids if pid in self._reports)
+        return next(filter(None, told), None)
 
     def start(self) -> None:
         """Start them; each connects by itself."""
@@ -232,7 +240,7 @@ async def _wait_failed(ingest: Ingest, client: HostClient) -> None:
 async def _report(ingest: Ingest, pipe: Connection) -> None:
     while True:
         try:
-            pipe.send((asdict(ingest.counts), dict(ingest.dropped), ingest.is_connected))
+            pipe.send((asdict(ingest.counts), dict(ingest.dropped), ingest.is_connected, ingest.failure))
         except BrokenPipeError:
             return
         await asyncio.sleep(REPORT_S if ingest.is_connected else LOOK_S)

@@ -16,8 +16,7 @@ from consigne.ui.components import Text, box
 
 from ..complaints import Complaints
 from ..errors import CallerError
-from ..failures import reason
-from ..storage.database import has_met
+from ..failures import failure_of, reason
 from ..threads import Threads
 
 _complaints = Complaints(logging.getLogger(__name__))
@@ -67,10 +66,9 @@ class Work:
             self._check_open()
             raise
         except SQLAlchemyError as error:
-            _complaints.say(f"the database does not do what a page asks: {reason(error)}")
+            _complaints.say("the database does not do what a page asks", f": {reason(error)}")
             self._check_open()
-            why = "somebody else changed the same" if has_met(error) else "the database does not answer"
-            raise Unavailable(f"{why}: try again in a moment") from None
+            raise Unavailable(f"{failure_of(error).told}: try again in a moment") from None
         self._check_open()
         return result
 

@@ -16,14 +16,15 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..errors import CallerError
+from ..failures import try_again
 from ..refused import refused, wants_page
-from ..storage.database import NO_ANSWER, Database, no_answer_told
+from ..storage.database import NO_ANSWER, Database
 from ..threads import Threads
 from .accounts import Account, Accounts
 from .roles import Role
 
 COOKIE = "consigne_session"
-FREE = ("/healthz", "/login")  # monitoring needs no key
+FREE = ("/healthz", "/livez", "/login")  # monitoring needs no key
 PAGES = ("/_nicegui", "/logout")  # where a page's own POSTs go
 TOKEN_ACCOUNT = Account("api token", Role.OPERATOR)
 LOCAL = Account("this machine", Role.OPERATOR)
@@ -68,7 +69,7 @@ class Gate:
             return
         except NO_ANSWER as error:
             self._database.complain(error)
-            await _refuse(scope, receive, send, 503, no_answer_told(error))
+            await _refuse(scope, receive, send, 503, try_again(error))
             return
         if account is None:
             await self._turn_away(scope, headers, send)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
@@ -24,7 +25,7 @@ from sqlalchemy.schema import Column, Table
 from consigne.protocol.untrusted import clean
 
 from ..complaints import Complaints
-from ..failures import reason
+from ..failures import failure_of, reason
 from . import migrations
 
 if TYPE_CHECKING:
@@ -39,10 +40,6 @@ IN_LIST_MAX = 400
 """Values in one IN list: what both databases plan well, far below what either allows."""
 NO_ANSWER = (OperationalError, InterfaceError, InternalError, NoConnection)
 """The database is locked, full, gone or read-only: the same statement may succeed later."""
-_MET = ("40P01", "40001")
-"""PostgreSQL's SQLSTATEs of a deadlock and of a serialization failure."""
-_MET_TOLD = "somebody else changed the same at this moment: try again, nothing was changed"
-_NO_ANSWER_TOLD = "the database does not answer: try again in a minute, nothing was changed"
 Insert = sqlite.Insert | postgresql.Insert
 TAKEN = "sqlite:///consigne.db or postgresql://user:password@host/name"
 _DRIVERS = {
@@ -50,6 +47,9 @@ _DRIVERS = {
     "postgresql": "postgresql+psycopg",
     "postgresql+psycopg": "postgresql+psycopg",
 }
+ROOM_BYTES = 512 * 1024
+"""A batch of the ingest, about."""
+_VERSIONS = 2**31
 _HIDDEN = "***"
 _SECRET = ("pass", "secret")
 """In the names of libpq's parameters that hold one: password, passfile, sslpassword, oauth_client_secret."""
@@ -124,12 +124,34 @@ class Database:
 
     def complain(self, error: Exception) -> None:
         """Log an error of the database, in one sentence and rarely."""
-        why = (
-            "two changes met in the database"
-            if has_met(error)
-            else "the database does not answer, or refuses"
-        )
-        self._complaints.say(f"{why}: {reason(error)}")
+        self._complaints.say(failure_of(error).told, f": {reason(error)}")
+
+    def worked(self) -> None:
+        """Log, rarely, that it does again what is asked, if it did not."""
+        self._complaints.over("the database does again what is asked of it")
+
+    def check_writable(self) -> None:
+        """Write something that changes nothing, durably, as a commit of events would.
+
+        On SQLite there must also be room for a batch of events, which its log of writes may have without the
+        disk: it is used again and again.
+
+        Raises
+        ------
+        sqlalchemy.exc.SQLAlchemyError
+            It cannot be written now.
+        OSError
+            SQLite's file system has no room.
+        """
+        with self.write() as connection:
+            if self.backend == "sqlite":  # a number in its header that it leaves to its users
+                number = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+                connection.exec_driver_sql(f"PRAGMA user_version = {(number + 1) % _VERSIONS}")
+            else:  # to the same value: PostgreSQL writes the row all the same
+                connection.exec_driver_sql("UPDATE alembic_version SET version_num = version_num")
+        if self.backend == "sqlite":
+            with TemporaryFile(dir=_file(self.engine.url, "").parent) as file:
+                file.write(bytes(ROOM_BYTES))
 
     def close(self) -> None:
         """Close every connection."""
@@ -171,16 +193,6 @@ def shown(url: str) -> str:
     secret = {name: _HIDDEN for name in parsed.query if any(part in name.lower() for part in _SECRET)}
     text = parsed.update_query_dict(secret).render_as_string(hide_password=True)
     return text.replace(quote(_HIDDEN), _HIDDEN)
-
-
-def has_met(error: Exception) -> bool:
-    """Whether the database aborted a transaction because of another one: a retry succeeds."""
-    return getattr(getattr(error, "orig", None), "sqlstate", None) in _MET
-
-
-def no_answer_told(error: Exception) -> str:
-    """The text that a caller gets for an error of ``NO_ANSWER``."""
-    return _MET_TOLD if has_met(error) else _NO_ANSWER_TOLD
 
 
 def insert(connection: Connection, table: Table) -> Insert:
