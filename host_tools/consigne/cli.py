@@ -25,6 +25,7 @@ from consigne.protocol.untrusted import one_line
 from consigne.server.cli import broker_config, serve
 from consigne.server.fleet.cli import retire
 from consigne.server.people.cli import app as account_app
+from consigne.server.storage.cli import backup, restore
 
 
 def _cabinet() -> typer.Typer:
@@ -82,6 +83,8 @@ app.add_typer(account_app, name="account")
 app.command()(retire)
 app.command()(serve)
 app.command()(broker_config)
+app.command()(backup)
+app.command()(restore)
 
 
 class GroundName(StrEnum):

@@ -20,6 +20,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
+from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import Column, Table
 
 from consigne.protocol.untrusted import clean
@@ -81,11 +82,11 @@ class Database:
     """
 
     def __init__(self, url: str) -> None:
-        parsed = _parsed(url)
+        parsed = parsed_url(url)
         self._complaints = Complaints(log)
         self.backend = parsed.get_backend_name()
         if self.backend == "sqlite":
-            _make_private(_file(parsed, url))
+            _make_private(sqlite_file(parsed, url))
         # hide_parameters: a failing statement must not print a device key
         ping = self.backend != "sqlite"
         self.engine: Engine = create_engine(
@@ -150,7 +151,7 @@ class Database:
             else:  # to the same value: PostgreSQL writes the row all the same
                 connection.exec_driver_sql("UPDATE alembic_version SET version_num = version_num")
         if self.backend == "sqlite":
-            with TemporaryFile(dir=_file(self.engine.url, "").parent) as file:
+            with TemporaryFile(dir=sqlite_file(self.engine.url, "").parent) as file:
                 file.write(bytes(ROOM_BYTES))
 
     def close(self) -> None:
@@ -158,7 +159,7 @@ class Database:
         self.engine.dispose()
 
 
-def _parsed(url: str) -> URL:
+def parsed_url(url: str) -> URL:
     """The URL with our driver.  Raises ``ValueError``; the text does not repeat the URL."""
     is_file = url.startswith("sqlite")  # its name may be any bytes
     if not is_file and clean(url) != url:
@@ -178,7 +179,7 @@ def _parsed(url: str) -> URL:
     return parsed.set(drivername=driver)
 
 
-def _file(url: URL, text: str) -> Path:
+def sqlite_file(url: URL, text: str) -> Path:
     """SQLite's file.  Raises ``ValueError`` where there is none, or settings that are the host's own."""
     if not url.database or url.database == ":memory:" or url.query.get("mode") == "memory":
         raise ValueError("SQLite needs a file: what is acknowledged must be on a disk")
@@ -187,9 +188,29 @@ def _file(url: URL, text: str) -> Path:
     return Path(url.database)
 
 
+@contextmanager
+def as_it_is(url: str) -> Iterator[Connection]:
+    """A connection to a database that is there, which is not brought to another schema.
+
+    Raises
+    ------
+    ValueError, FileNotFoundError, sqlalchemy.exc.DatabaseError
+        As ``Database``; a file of SQLite's that is not there is not made.
+    """
+    parsed = parsed_url(url)
+    if parsed.get_backend_name() == "sqlite" and not sqlite_file(parsed, url).exists():
+        raise FileNotFoundError(f"there is no file {parsed.database}")
+    engine = create_engine(parsed, hide_parameters=True, poolclass=NullPool)
+    try:
+        with engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
 def shown(url: str) -> str:
     """A URL as it may be printed: without what is secret, also in its query.  Raises as ``Database``."""
-    parsed = _parsed(url).set(drivername=make_url(url).drivername)
+    parsed = parsed_url(url).set(drivername=make_url(url).drivername)
     secret = {name: _HIDDEN for name in parsed.query if any(part in name.lower() for part in _SECRET)}
     text = parsed.update_query_dict(secret).render_as_string(hide_password=True)
     return text.replace(quote(_HIDDEN), _HIDDEN)

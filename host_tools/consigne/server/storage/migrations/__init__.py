@@ -38,6 +38,11 @@ def newest() -> str:
     return head
 
 
+def known() -> set[str]:
+    """Every version that this Consigne can bring to the newest."""
+    return {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+
+
 def version_of(connection: Connection) -> str | None:
     """The version of a database; None when it is empty.
 
@@ -48,8 +53,7 @@ def version_of(connection: Connection) -> str | None:
     """
     version = MigrationContext.configure(connection).get_current_revision()
     if version is not None:
-        known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
-        if version not in known:
+        if version not in known():
             raise OtherSchema(
                 f"this database has schema {version}, newer than {newest()}, "
                 "the newest this Consigne knows: install the Consigne that made it, or a later one"
