@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from .failures import Failure
 from .ingest.ingest import Ingest
 from .ingest.workers import Workers
+from .storage.lease import Lease
 from .storage.probe import Probe
 
 PROOF_S = 5.0
 """For so long a commit proves that the database can be written, though a test write waits in its queue."""
 SLOW = "the database has not taken a write within a second"
 NO_BROKER = "the broker is not connected: see whether it runs, the log says why"
+STANDING_BY = "standing by: another host leads, this one takes over when that one stops"
 NO_INGEST = "events are not taken any more: the log says why"
 
 
@@ -37,8 +39,8 @@ class State:
 class Health:
     """Looks at the parts of one host."""
 
-    def __init__(self, probe: Probe, ingest: Ingest, workers: Workers | None) -> None:
-        self._probe, self._ingest, self._workers = probe, ingest, workers
+    def __init__(self, probe: Probe, ingest: Ingest, workers: Workers | None, lease: Lease) -> None:
+        self._probe, self._ingest, self._workers, self._lease = probe, ingest, workers, lease
 
     async def look(self) -> State:
         """How it is now, within a second, whatever waits for the database."""
@@ -46,7 +48,10 @@ class Health:
         failure = self._refused() or answer.failure
         is_slow = failure is None and answer.is_slow and not self._has_proof()
         broker, ingest = self._ingest.is_connected, self._ingest.is_running
-        wrong = tuple(_sentences(failure, is_slow=is_slow, broker=broker, ingest=ingest))
+        waits = self._lease.standing_by
+        wrong = tuple(
+            _sentences(failure, is_slow=is_slow, broker=broker or waits, ingest=ingest or waits, waits=waits)
+        )
         return State(failure is None and not is_slow, is_slow, broker, ingest, wrong)
 
     def _refused(self) -> Failure | None:
@@ -62,11 +67,15 @@ class Health:
         await self._probe.stop()
 
 
-def _sentences(failure: Failure | None, *, is_slow: bool, broker: bool, ingest: bool) -> Iterator[str]:
+def _sentences(
+    failure: Failure | None, *, is_slow: bool, broker: bool, ingest: bool, waits: bool
+) -> Iterator[str]:
     if failure is not None:
         yield failure.sentence
     if is_slow:
         yield SLOW
+    if waits:
+        yield STANDING_BY
     if not broker:
         yield NO_BROKER
     if not ingest:

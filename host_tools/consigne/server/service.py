@@ -30,6 +30,7 @@ from .people import audit
 from .people.accounts import Accounts
 from .storage import housekeeping
 from .storage.database import Database
+from .storage.lease import Lease
 from .storage.probe import Probe
 from .threads import Threads
 
@@ -96,11 +97,15 @@ class HostService:
         self.condition = Condition(self.database)
         self.overview = Overview(self.database)
         self.counter = Counter(self.database)
-        self.outbox = Outbox(self.database)
+        self.lease = Lease(self.database)
+        self.outbox = Outbox(self.database, self.lease.check)
         self.workers = Workers(database_url, access, workers) if workers > 1 else None
         self.client = access.client(LEADERS if self.workers else None)
         self.ingest = Ingest(
-            self.database, self.client, ProcessRole.LEADER if self.workers else ProcessRole.ALONE
+            self.database,
+            self.client,
+            ProcessRole.LEADER if self.workers else ProcessRole.ALONE,
+            self.lease.check,
         )
         if self.workers:
             self.ingest.others = self.workers.total
@@ -110,46 +115,64 @@ class HostService:
             else None
         )
         self.page_threads = Threads("pages", PAGE_THREADS, PAGE_CALLS_WAITING_MAX)
-        self.health = Health(Probe(self.database), self.ingest, self.workers)
-        self._tidying: asyncio.Task[None] | None = None
+        self.health = Health(Probe(self.database), self.ingest, self.workers, self.lease)
+        self._leading: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Start to connect and to ingest; returns at once, ``ready`` waits for the broker."""
+        """Begin to lead as soon as no other host on this database does; returns at once, ``ready`` waits."""
+        self._leading = asyncio.create_task(self._lead(), name="leading")
+
+    async def _lead(self) -> None:
+        """Stand by, then connect and ingest for as long as all is well."""
+        await self.lease.acquire()
         await self.ingest.start()
         self.client.start()
         if self.workers:
             self.workers.start()
         if self.notifier:
             self.notifier.start()
-        self._tidying = asyncio.create_task(housekeeping.run(self.database, _FORGETTING), name="housekeeping")
+        parts = (self.ingest, self.client, self.workers, self.notifier)
+        tasks = [asyncio.create_task(part.wait_failed()) for part in parts if part]
+        tasks.append(asyncio.create_task(self.lease.keep(), name="lease"))
+        tidying = housekeeping.run(self.database, _FORGETTING)
+        tasks.append(asyncio.create_task(tidying, name="housekeeping"))
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def ready(self, timeout_s: float = 60.0) -> None:
-        """Wait until the broker confirmed every subscription, the workers' too.  Raises ``TimeoutError``."""
+        """Wait until this host leads and the broker confirmed every subscription, the workers' too.
+
+        Raises ``TimeoutError``.
+        """
         async with asyncio.timeout(timeout_s):
             await self.client.connected.wait()
             if self.workers:
                 await self.workers.ready()
 
     async def stop(self) -> None:
-        """Disconnect, commit what was received, close the database."""
-        if self._tidying is not None:
-            self._tidying.cancel()
-            await asyncio.gather(self._tidying, return_exceptions=True)
+        """Disconnect, commit what was received, let another host lead, close the database."""
+        if self._leading is not None:
+            self._leading.cancel()
+            await asyncio.gather(self._leading, return_exceptions=True)
         if self.notifier:
             await self.notifier.stop()
         if self.workers:
             await self.workers.stop()
         await self.ingest.stop()
+        await self.lease.release()
         await self.page_threads.stop()
         await self.health.stop()
         self.database.close()
 
     async def wait_failed(self) -> None:
         """Wait for as long as all is well; raise the error that must end the host."""
-        if self._tidying is None:
+        if self._leading is None:
             raise RuntimeError("the host is not started")
-        parts = (self.ingest, self.client, self.workers, self.notifier)
-        await asyncio.gather(asyncio.shield(self._tidying), *(part.wait_failed() for part in parts if part))
+        await asyncio.shield(self._leading)
 
     def kick(self) -> None:
         """Send what is waiting, now.  Safe in any thread."""

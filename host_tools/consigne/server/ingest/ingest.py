@@ -27,6 +27,7 @@ from ..failures import Failure, failure_of, reason
 from ..fleet import commands
 from ..storage.contiguity import Gaps, Held, Stream
 from ..storage.database import NO_ANSWER, Database
+from ..storage.lease import Check, anybody
 from .counts import Counts
 from .decode import KeyRing
 from .inbox import Inbox
@@ -65,11 +66,17 @@ class Ingest:
     """The receiving half of the host and the publisher of what it answers.
 
     ``listeners`` are called in the event loop with the ``Outcome`` of every commit that changed
-    something.
+    something; ``check`` in each transaction that signs commands.
     """
 
-    def __init__(self, database: Database, client: HostClient, role: ProcessRole = ProcessRole.ALONE) -> None:
-        self._role = role
+    def __init__(
+        self,
+        database: Database,
+        client: HostClient,
+        role: ProcessRole = ProcessRole.ALONE,
+        check: Check = anybody,
+    ) -> None:
+        self._role, self._check = role, check
         self.others: Callable[[], tuple[Counts, Counter[str]]] | None = None  # what workers did
         self.counts = Counts()
         self.listeners: list[Listener] = []
@@ -296,6 +303,7 @@ class Ingest:
         """In the worker thread: the commands to publish, and those that ended unsent or unanswered."""
         at = now_s()
         with self._database.write() as connection:
+            self._check(connection)
             here = commands.connected(connection, {locker for (locker, _), _ in asked})
             for (locker, _epoch), first_missing in asked:
                 if locker in here:  # one that is offline would receive it too late

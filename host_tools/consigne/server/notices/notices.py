@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection
 
 from ..errors import Invalid
 from ..storage.database import Database, chunks, columns_of, insert
+from ..storage.lease import Check, anybody
 from ..storage.models import ENDED, notices, parcels
 
 ANNOUNCED, ARRIVED, REMINDER, EXPIRED = "announced", "arrived", "reminder", "expired"
@@ -169,10 +170,10 @@ class Notice:
 
 
 class Outbox:
-    """What is to be sent, for the sender."""
+    """What is to be sent, for the sender; ``check`` is called in each transaction that takes some."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, check: Check = anybody) -> None:
+        self._database, self._check = database, check
 
     def take(self, count_max: int) -> list[Due]:
         """The notices due now, each leased to the caller for ``LEASE_S``."""
@@ -183,6 +184,7 @@ class Outbox:
                 return []
         taken = []
         with self._database.write() as connection:
+            self._check(connection)
             for row in connection.execute(wanted.order_by(notices.c.next_at).limit(count_max)).all():
                 mine = (notices.c.id == row.id) & (notices.c.next_at == row.next_at)
                 lease = update(notices).where(mine, notices.c.state == WAITING)

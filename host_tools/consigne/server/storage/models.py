@@ -118,6 +118,15 @@ compartments = Table(
     Column("time_s", BigInteger, nullable=False),
 )
 
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", String(16), primary_key=True),
+    Column("holder", String(120), nullable=False),  # "" when nobody leads, see lease
+    Column("fence", BigInteger, nullable=False),  # rises with each change of the leader
+    Column("beat", BigInteger, nullable=False),  # rises with each renewal
+)
+
 ENDED = ("collected", "returned", "cancelled")
 IN_A_LOCKER = ("in_locker", "forced")
 """States of ``parcels``; the one other is "announced"."""
