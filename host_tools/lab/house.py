@@ -42,6 +42,7 @@ consigne.server.pages
 consigne.server.api
 consigne.server.metrics
 consigne.server.service
+consigne.server.health
 consigne.server.parcels
 consigne.server.ingest
 consigne.server.notices

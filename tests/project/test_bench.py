@@ -50,6 +50,12 @@ PROMISED = {
     "replay": ("sync.replayed_opens", "sync.replayed_commands"),
     "sync": ("sync.lost", "sync.duplicate_rows", "sync.gap_repair_s_max"),
     "holes": ("sync.stuck_streams", "sync.untold_lost", "sync.wrongly_told", "sync.converged_s_max"),
+    "takeover": (
+        "takeover.s_max",
+        "takeover.lost",
+        "takeover.orders_twice",
+        "takeover.notices_twice",
+    ),
     "hardware": (
         "hardware.config_bytes_96",
         "hardware.config_read_ms_96",

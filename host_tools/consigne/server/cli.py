@@ -1,6 +1,7 @@
 """``consigne serve``, every setting an option or from the environment, and ``consigne broker-config``."""
 
 import logging
+import os
 import re
 from pathlib import Path
 from typing import Annotated, Any
@@ -92,6 +93,7 @@ def serve(
     from . import logs, serving
     from .ingest.sharing import CannotShare
     from .service import HostService
+    from .storage.lease import LeadershipLost
 
     broker_host, broker_port = _address("--broker", broker)
     listen_host, listen_port = _address("--listen", listen)
@@ -126,6 +128,9 @@ def serve(
         serving.serve(serving.Listening(listen_host, listen_port, certificate, key), host)
     except (serving.CannotServe, CannotShare, serving.CannotListen) as error:
         raise typer.BadParameter(str(error)) from None
+    except LeadershipLost as error:
+        logging.getLogger(__name__).error("%s", error)
+        raise typer.Exit(os.EX_TEMPFAIL) from None
 
 
 def broker_config(

@@ -36,6 +36,7 @@ PARTS = {
     "tls": "online without a clock",
     "sync": "events through a network that loses and repeats",
     "holes": "events that are lost, told and gone past",
+    "takeover": "a second host that takes over",
     "hardware": "rules of wiring, configuration, wizard",
     "cabinets": "every shipped cabinet file, played",
     "doors": "coils, keys, lock boards",

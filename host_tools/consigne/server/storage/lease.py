@@ -33,6 +33,7 @@ EXPIRES_S = 5.0
 """Longer than a renewal may take on a busy database; a takeover follows within this and ``RENEW_S``."""
 HOST = "host"
 _WAITING_CALLS_MAX = 4
+_DEPOSED = "this host did not renew its lease in time and another one leads now: started again it stands by"
 
 
 Check = Callable[[Connection], None]
@@ -110,7 +111,7 @@ class Lease:
         """A ``Check``: this process leads, and does until the transaction ends."""
         mine = select(leases.c.fence).where(leases.c.name == HOST).with_for_update(read=True)
         if not self._fence or connection.execute(mine).scalar() != self._fence:
-            raise LeadershipLost("another host leads now: this one ends")
+            raise LeadershipLost(_DEPOSED)
 
     # --- blocking ------------------------------------------------------------------------------------------
 
@@ -141,7 +142,7 @@ class Lease:
         mine = (leases.c.name == HOST) & (leases.c.fence == self._fence)
         with self._database.write() as connection:
             if not connection.execute(update(leases).where(mine).values(beat=leases.c.beat + 1)).rowcount:
-                raise LeadershipLost("another host leads now: this one ends")
+                raise LeadershipLost(_DEPOSED)
 
     def give_up(self) -> None:
         """Hold the lease no longer; does nothing where it is another's."""
