@@ -55,6 +55,8 @@ PROMISED = {
         "takeover.lost",
         "takeover.orders_twice",
         "takeover.notices_twice",
+        "failover.lost",
+        "failover.twice",
     ),
     "hardware": (
         "hardware.config_bytes_96",

@@ -8,12 +8,14 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 import psycopg
 
 USER = "consigne"
 START_TIMEOUT_S = 30
+_LOOK_S = 0.05
 _PROGRAMS = "/usr/lib/postgresql"  # where Debian keeps them, one directory per version
 
 
@@ -68,9 +70,28 @@ class Postgres:
         self._run("pg_ctl", "-D", data, "-w", "-t", str(START_TIMEOUT_S), "-l", log, "start")
 
     def stop(self) -> None:
-        """End it and remove its files."""
-        self._run("pg_ctl", "-D", str(self.directory / "data"), "-m", "immediate", "-w", "stop")
+        """End it, unless it has ended, and remove its files."""
+        if (self.directory / "data" / "postmaster.pid").exists():
+            self.fail()
         shutil.rmtree(self.directory, ignore_errors=True)
+
+    def fail(self) -> None:
+        """End it as a power cut would."""
+        self._run("pg_ctl", "-D", str(self.directory / "data"), "-m", "immediate", "-w", "stop")
+
+    def standby(self) -> "Standby":
+        """A cluster that will follow this one."""
+        return Standby(self)
+
+    def wait_for_standby(self) -> None:
+        """From now on a commit waits for the standby; returns once it follows.  Raises ``PostgresError``."""
+        self._execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
+        self._execute("SELECT pg_reload_conf()")
+        until_s = time.monotonic() + START_TIMEOUT_S
+        while not self._query("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"):
+            if time.monotonic() > until_s:
+                raise PostgresError("the standby does not follow")
+            time.sleep(_LOOK_S)
 
     def url(self, database: str = "postgres") -> str:
         """The URL of one of its databases, as ``server.database.Database`` takes it."""
@@ -88,9 +109,16 @@ class Postgres:
         self._execute(f"DROP DATABASE {database} WITH (FORCE)")
 
     def _execute(self, statement: str) -> None:
-        where = f"host={self.directory} user={USER} dbname=postgres"
-        with psycopg.connect(where, autocommit=True) as connection:
+        with psycopg.connect(self._where(), autocommit=True) as connection:
             connection.execute(statement.encode())
+
+    def _query(self, statement: str) -> object:
+        with psycopg.connect(self._where(), autocommit=True) as connection:
+            row = connection.execute(statement.encode()).fetchone()
+            return row[0] if row is not None else None
+
+    def _where(self) -> str:
+        return f"host={self.directory} user={USER} dbname=postgres"
 
     def _run(self, program: str, *arguments: str) -> None:
         command = [*self._as_user, str(self._bin / program), *arguments]
@@ -102,3 +130,28 @@ class Postgres:
         if done.returncode:
             text = printed.read_text(errors="replace")[-1_000:].strip()
             raise PostgresError(f"{program} ended with {done.returncode}: {text}")
+
+
+class Standby(Postgres):
+    """A copy of another cluster that follows it by streaming, until it is promoted."""
+
+    def __init__(self, primary: Postgres) -> None:
+        super().__init__()
+        self._primary = primary
+
+    def start(self) -> None:
+        """Copy the primary and follow it.  Raises ``PostgresError``."""
+        data = str(self.directory / "data")
+        source = ("-h", str(self._primary.directory), "-U", USER)
+        self._run("pg_basebackup", *source, "-D", data, "-R", "-X", "stream", "--checkpoint=fast")
+        with (self.directory / "data" / "postgresql.conf").open("a") as file:
+            file.write(f"unix_socket_directories = '{self.directory}'\n")
+        self._run(
+            "pg_ctl", "-D", data, "-w", "-t", str(START_TIMEOUT_S), "-l", str(self.directory / "log"), "start"
+        )
+
+    def promote(self) -> None:
+        """From now on this one is written; it waits for no standby of its own."""
+        self._run("pg_ctl", "-D", str(self.directory / "data"), "-w", "promote")
+        self._execute("ALTER SYSTEM RESET synchronous_standby_names")
+        self._execute("SELECT pg_reload_conf()")
