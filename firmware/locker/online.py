@@ -3,10 +3,15 @@
 Imported only when a network is configured: without one it takes no heap.
 """
 
+import struct
+
 # asyncio loads these at their first use; that must not be when the heap is full.
 from asyncio import open_connection, wait_for  # noqa: F401
 
+from micropython import const
+
 from .drivers import board
+from .net.messages import BODY_BYTES_MAX
 from .net.mqtt import Client, Settings
 from .net.mqtt_conversation import Conversation
 from .net.names import Resolver
@@ -16,6 +21,13 @@ from .net.telemetry import Telemetry
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import ports
+
+_WORD_BYTES = struct.calcsize("P")
+_CONNECTION_WORDS = const(1536)  # of heap
+# Of the free heap for each byte of a command: its text, what is parsed from it, and what is kept (measured:
+# near one word), in a heap that is not in one piece.
+_WORDS_PER_BYTE = const(2)
+_TAKES_BYTES_MIN = const(400)  # one grant and what is around it
 
 _CA_FILE = "ca.der"  # the authority that signs the broker's certificate
 _CERTIFICATE_FILE = "client.der"  # the locker's own, if the broker wants one
@@ -63,6 +75,11 @@ class Online:
     def health(self):
         """The health samples, for the status."""
         return self._telemetry.body() if self._telemetry else {}
+
+    def takes_bytes(self, free_bytes):
+        """How long a command may be while so much of the heap is free (-1: not known), for the status."""
+        room = (free_bytes // _WORD_BYTES - _CONNECTION_WORDS) // _WORDS_PER_BYTE
+        return max(_TAKES_BYTES_MIN, min(BODY_BYTES_MAX, room))
 
     def _tls(self, controller, report):
         """A missing file must not lead to clear text: without a valid CA there is no network."""

@@ -98,6 +98,7 @@ class Locker:
         return {
             "grants": access.grants_version,
             "digest": access.grants_digest(self._controller.now()[1]),
+            "takes": self._online.takes_bytes(self._controller.free_bytes()),
             "fw": VERSION,
             "journal": self._journal_text,
             "health": self._online.health(),
@@ -120,6 +121,7 @@ class Locker:
         self._controller.sweeper = Sweeper(panel.keypad, more, parts.wires)
         for wire in parts.wires:
             wire.between = self._controller.sweep_if_due
+        self._controller.core.bound(self._controller.free_bytes())
 
     def rest(self):
         """Switch all coils off and wait for a running pulse: a soft reset during a pulse makes an ESP32 panic

@@ -42,7 +42,7 @@ def test_every_command_of_the_table_is_carried_out_by_somebody():
 
 
 def test_every_result_has_a_word_and_a_number_of_its_own():
-    assert len(orders.RESULT_NAMES) == orders.FAILED + 1 == len(set(orders.RESULT_NAMES))
+    assert len(orders.RESULT_NAMES) == orders.FULL + 1 == len(set(orders.RESULT_NAMES))
 
 
 def test_an_order_is_in_the_journal_before_anything_is_heard_or_seen_of_it():

@@ -1,5 +1,7 @@
 """The versioned set of grants: its digest, and how a set that is not the host's becomes it again."""
 
+import struct
+
 from core_kit import KEY, CoreRig
 from locker.core import events, records
 from locker.core.core import Core
@@ -116,6 +118,9 @@ def test_a_power_cut_or_a_snapshot_between_two_pieces_changes_nothing():
         assert sorted(core.access.stale_grants()) == [1, 2]
         assert core.access.grants_digest(b.epoch_s) == digest(b)
         effects = core.handle((events.EV_GRANTS, 5, 9, [b.grant(2, "10000002")], [], False), b.now())
+        for fx in effects:
+            if fx[0] == events.FX_THEN:
+                effects += core.handle(fx[1], b.now())
         dropped = [
             records.unpack(fx[1], fx[2]) for fx in effects if fx[:2] == (events.FX_RECORD, records.GRANT_DROP)
         ]
@@ -132,3 +137,75 @@ def test_the_whole_set_begun_twice_ends_the_same():
     only = CoreRig()
     only.give(*new)
     assert digest(b) == digest(only)
+
+
+WORD = struct.calcsize("P")
+RESERVE = 4096 * WORD  # as core.py has it
+EXPECTED = 20 * WORD
+
+
+def commanded(b, payloads, first=0, to=9):
+    """As the host's command brings it; returns the result that was replied."""
+    whole(b, payloads, first=first, to=to)
+    b.send((events.EV_COMMAND, b.core.command_counter + 1, 0, "c"))
+    return b.of(events.FX_REPLY)[-1][1]
+
+
+def test_many_grants_at_once_all_arrive_and_their_effects_never_lie_in_the_heap_together():
+    b = CoreRig()
+    grants = [b.grant(i, str(10_000_000 + i), door=i % 3) for i in range(1, 41)]
+    longest = 0
+    handle = b.core.handle
+
+    def watched(event, now):
+        nonlocal longest
+        effects = handle(event, now)
+        longest = max(longest, len(effects))
+        return effects
+
+    b.core.handle = watched
+    assert commanded(b, grants) == "ok"
+    assert b.core.access.grants_version == 9 and b.core.access.stale_grants() == ()
+    assert all(b.core.access._grants.has(i) for i in range(1, 41))
+    assert commanded(b, [], to=10) == "ok"  # the whole set anew, and it is empty
+    assert not any(b.core.access._grants.has(i) for i in range(1, 41)) and b.core.access.grants_version == 10
+    assert longest < 15, longest
+
+
+def test_a_full_list_and_a_grant_that_does_not_fit_are_answers_and_the_others_are_taken():
+    b = CoreRig()
+    b.core.bound(RESERVE + 64 * 3 * 8 // 3)  # three grants in three eighths of the heap
+    grants = [b.grant(i, str(10_000_000 + i), door=0) for i in (1, 2, 3, 4, 5)]
+    assert commanded(b, grants[:2], to=5) == "ok"
+    assert commanded(b, grants[2:], first=5) == "full"
+    assert [i for i in range(1, 6) if b.core.access._grants.has(i)] == [1, 2, 3]
+    assert b.core.access.grants_version == 5
+    assert len([fact for fact in b.facts if fact["kind"] == "refused"]) == 1  # of two that found no room
+    assert commanded(b, grants[:1], first=5) == "ok"  # replaced, and what is said of one command ends with it
+    wrong = CoreRig()
+    assert (
+        commanded(wrong, [wrong.grant(1, "10000001", door=900), wrong.grant(2, "10000002", door=1)])
+        == "unfit"
+    )
+    assert wrong.core.access._grants.has(2) and wrong.core.access.grants_version == 0
+
+
+def test_the_bounds_are_the_same_after_each_start():
+    free = RESERVE + 3_072
+    b = CoreRig()
+    b.core.bound(free)
+    held = 0
+    while commanded(b, [b.grant(held + 1, str(10_000_000 + held), door=0)], first=held, to=held + 1) == "ok":
+        held += 1
+    assert held == (free - RESERVE) * 3 // 8 // 64
+    again = b.restart()
+    again.core.bound(free - again.core.access.grants_bytes())
+    assert commanded(again, [b.grant(held + 1, "20000000", door=0)], first=held, to=held + 1) == "full"
+
+
+def test_expected_parcels_are_bounded_by_the_heap_and_the_one_that_ends_first_makes_room():
+    b = CoreRig()
+    b.core.bound(RESERVE + 4 * EXPECTED)
+    for i, parcel in enumerate(("A", "B", "C")):
+        b.send((events.EV_EXPECTED, parcel, 2, b.epoch_s + 1000 + i))
+    assert [b.core.expected_size(parcel, b.now()) for parcel in ("A", "B", "C")] == [0, 2, 2]

@@ -82,6 +82,7 @@ def said(doors, parcel):
     status = {
         "grants": U32_MAX,
         "digest": U32_MAX,
+        "takes": 4096,
         "fw": "10.10.10",
         "journal": "j" * 120,
         "health": {

@@ -213,6 +213,14 @@ class Access:
         """Ids of grants that the host has not sent again since it began to send the whole set."""
         return self._grants.stale()
 
+    def grants_bytes(self) -> int:
+        """About how much heap the grants take."""
+        return self._grants.taken_bytes()
+
+    def bound_grants(self, bytes_max: int) -> None:
+        """Admit no more grants than take so much heap."""
+        self._grants.bound(bytes_max)
+
     # --- what lies here -----------------------------------------------------------------------------------
 
     def bind(self, door: int, parcel_id: str) -> None:

@@ -6,11 +6,13 @@ through ``record``: it becomes an ``FX_RECORD`` effect *and* is folded into the 
 shell carries the effects out in order and stops at the first record that will not be durable.
 """
 
+import struct
+
 from micropython import const
 
 from . import cabinet, dialog, doors, events, orders, records
 from .access import Access
-from .reasons import R_OK
+from .reasons import R_FULL, R_OK
 from .session import Session
 
 TYPE_CHECKING = False
@@ -47,6 +49,10 @@ FLOOR_TIMER = const(3)
 
 _FLOOR_MS = const(3_600_000)  # after a restart the clock's floor is at most this much too early
 _EXPECTED_MAX = const(256)
+_WORD_BYTES = struct.calcsize("P")
+_EXPECTED_WORDS = const(20)  # of heap for one
+_RESERVE_WORDS = const(4096)  # for a connection, the last key of a code, and a message of the host
+_PART_GRANTS = const(8)
 
 _OF_ORDER = {
     cabinet.ORDERED: orders.OK,
@@ -91,6 +97,8 @@ class Core:
         self._expected: dict[
             str, tuple[int, int]
         ] = {}  # parcel -> (size, until epoch s), at most _EXPECTED_MAX
+        self._expected_max = _EXPECTED_MAX
+        self._refused = orders.OK  # why a part of the command being carried out was not taken
         self._fx: Effects = []
         self._now: Now = (0, 0, events.TRUST_FLOOR)  # pyright: ignore[reportAttributeAccessIssue] - no tick yet
 
@@ -141,6 +149,18 @@ class Core:
             yield records.EXPECTED, records.pack(records.EXPECTED, size, until, parcel)
         if self.command_counter:
             yield records.COMMAND_STATE, records.pack(records.COMMAND_STATE, self.command_counter)
+
+    def bound(self, free_bytes: int) -> None:
+        """Once, after the replay: bound the lists that the host fills by what is free of the heap.
+
+        Computed with what they hold now, so that it is the same after each start.  A full heap would end the
+        locker in the middle of an event; a full list is an answer.  The rest is for revoked parcels.
+        """
+        each = _EXPECTED_WORDS * _WORD_BYTES
+        held = len(self._expected) * each + self.access.grants_bytes()
+        bytes_max = max(0, free_bytes + held - _RESERVE_WORDS * _WORD_BYTES)
+        self.access.bound_grants(bytes_max * 3 // 8)
+        self._expected_max = min(_EXPECTED_MAX, 1 + bytes_max // (4 * each))
 
     # --- for the parts of the core ----------------------------------------------------------------------
 
@@ -261,34 +281,50 @@ class Core:
     def _on_grants(self, event: "GrantsEvent", now: "Now") -> None:
         """A delta of the versioned set; one that does not start where we stand is asked for again.
 
-        One from version 0 begins the whole set anew, to repair a set that differs from the host's.
+        One from version 0 begins the whole set anew, to repair a set that differs from the host's.  It is
+        taken in parts, so that the effects of all its grants never lie in the heap together; ``from_version``
+        is -1 for all parts but the first.
         """
         _, from_version, to_version, added, dropped, more = event
         if not from_version:
             self.record(records.GRANTS_RESET, to_version)
-        elif from_version != self.access.grants_version:
+        elif from_version not in (-1, self.access.grants_version):
             self.effect((events.FX_ASK_GRANTS, self.access.grants_version))
             return
-        for grant in dropped:
-            self.record(records.GRANT_DROP, grant)
-        for payload in added:
-            self._admit(records.GRANT, payload)
-        if not more:
-            for grant in self.access.stale_grants():
+        if dropped:  # before the others: they make room
+            for grant in dropped[:_PART_GRANTS]:
                 self.record(records.GRANT_DROP, grant)
-        self.record(records.GRANTS_VERSION, to_version)
+            dropped = dropped[_PART_GRANTS:]
+        else:
+            for payload in added[:_PART_GRANTS]:
+                self._admit(records.GRANT, payload)
+            added = added[_PART_GRANTS:]
+        if not (dropped or added or more or self._refused):
+            dropped = self.access.stale_grants()
+            more = True
+        if dropped or added:
+            self.effect((events.FX_THEN, (events.EV_GRANTS, -1, to_version, added, dropped, more)))
+        elif not self._refused:  # else the answer says why, and the host sends the others without it
+            self.record(records.GRANTS_VERSION, to_version)
 
     def _admit(self, kind: int, payload: "Payload") -> None:
-        """Journal what the host sent if it makes sense, else journal why it did not."""
+        """Journal what the host sent if it makes sense, else why the first of a command did not."""
         reason = self.access.admit(kind, payload)
         if reason == R_OK:
-            self.record(kind, *records.unpack(kind, payload))
-        else:
+            count = len(self._fx)
+            try:
+                self.record(kind, *records.unpack(kind, payload))
+                return
+            except MemoryError:  # no free piece of the heap is long enough, and nothing has changed
+                del self._fx[count:]
+                reason = R_FULL
+        if not self._refused:
+            self._refused = orders.FULL if reason == R_FULL else orders.UNFIT
             self.record(records.REFUSED, reason, events.VIA_COMMAND)
 
     def _on_expected(self, event: "ExpectedEvent", now: "Now") -> None:
         _, parcel, size, until = event
-        if len(self._expected) >= _EXPECTED_MAX and parcel not in self._expected:
+        if len(self._expected) >= self._expected_max and parcel not in self._expected:
             oldest = min(self._expected, key=lambda p: self._expected[p][1])
             self.record(records.EXPECTED_DROP, oldest)
         self.record(records.EXPECTED, size, until, parcel)
@@ -308,7 +344,9 @@ class Core:
 
     def _on_command(self, event: "CommandEvent", now: "Now") -> None:
         """A command that needs no decision here was carried out: its counter is spent."""
-        self.orders.spend(*event[1:])
+        _, counter, result, command_id = event
+        self.orders.spend(counter, result or self._refused, command_id)
+        self._refused = orders.OK
 
     def _on_order(self, event: "OrderEvent", now: "Now") -> None:
         self.orders.order(event[1], now)

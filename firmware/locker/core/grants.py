@@ -32,6 +32,8 @@ _TAG_AT = const(19)
 _TAG_END = const(35)
 _NOT_AFTER_AT = const(8)
 
+_HEAP_BYTES = const(64)  # of one grant with a parcel's id of 20 characters, its share of page and index
+
 # A page: bytes in use u16, then rows: length of the payload (bit 7: stale), uses counted, payload.
 _PAGE_BYTES = const(512)  # small: a page must fit into one free piece of a nearly full heap
 _FIRST = const(2)
@@ -128,14 +130,14 @@ class Grants:
         if number == len(self._pages):
             self._pages.append(bytearray(_PAGE_BYTES))
             _use(self._pages[number], _FIRST)
+        tag = tag_of(payload)  # whatever allocates comes before the set changes
+        self._index[tag[0] % _PIECES].extend(bytes((tag[1], tag[2], number)))
         page = self._pages[number]
         at = _used(page)
         page[at] = len(payload)
         page[at + 1] = uses
         page[at + _ROW_HEAD : at + size] = payload
         _use(page, at + size)
-        tag = tag_of(payload)
-        self._index[tag[0] % _PIECES].extend(bytes((tag[1], tag[2], number)))
         self._rows += 1
 
     def _entries(self, tag: "Payload") -> "Iterator[Row]":
@@ -164,6 +166,14 @@ class Grants:
         _use(page, end - size)
         while self._pages and _used(self._pages[-1]) == _FIRST:
             self._pages.pop()
+
+    def taken_bytes(self) -> int:
+        """About how much heap the set takes."""
+        return self._rows * _HEAP_BYTES
+
+    def bound(self, bytes_max: int) -> None:
+        """Admit no more than take so much heap; those that are there stay."""
+        self._grants_max = min(self._grants_max, bytes_max // _HEAP_BYTES)
 
     # --- the set -------------------------------------------------------------------------------------
 
@@ -197,17 +207,19 @@ class Grants:
         """Add or replace; a grant sent again does not get its uses back."""
         payload = payload[:_LENGTH]  # only another firmware can have written a longer payload
         row = self._row(struct.unpack_from(">I", payload, 0)[0])
+        counted = 0 if self._sum is None else fingerprint(payload)
         uses = 0
         if row:
             uses = row[0][row[1] + 1]
             self._forget(*row)
-        if self._rows >= self._grants_max:
+        elif self._rows >= self._grants_max:
             row = self._ended(time_s)
             if not row:
                 return  # ``admit`` answers R_FULL before such a grant is journaled
             self._forget(*row)
         self._add(payload, uses)
-        self._count(payload)
+        if self._sum is not None:
+            self._sum ^= counted
 
     def drop(self, id_: int) -> None:
         row = self._row(id_)

@@ -41,9 +41,11 @@ CLOCK_TIMER = const(7)
 # How an order ended, for the host (records.COMMAND, replies); a number keeps its meaning for ever.
 RESULT_NAMES = (
     "ok", "no_such_door", "is_open", "busy", "out_of_order", "too_many", "not_free", "in_the_past", "unfit",
-    "failed",
+    "failed", "full",
 )  # fmt: skip
-OK, NO_SUCH_DOOR, IS_OPEN, BUSY, OUT_OF_ORDER, TOO_MANY, NOT_FREE, IN_THE_PAST, UNFIT, FAILED = range(10)
+OK, NO_SUCH_DOOR, IS_OPEN, BUSY, OUT_OF_ORDER, TOO_MANY, NOT_FREE, IN_THE_PAST, UNFIT, FAILED, FULL = range(
+    11
+)
 
 # Settings that the host may change; "" restores the value of the configuration file.
 SETTINGS = ("language", "name", "reopen_s")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 PARCELS_MAX = const(64)
 COUNTERS_MAX = const(32)
+_PARTS = const(8)
 _NEVER = const(4294967295)
 _ENTRY = ">II"
 _ENTRY_BYTES = const(8)
@@ -49,9 +50,9 @@ class Nonces:
             if self._end == self._bytes_max:
                 self._make_room(time_s)
             at = self._end
-            self._end += _ENTRY_BYTES
-            if self._end > len(self._buf):
+            if at + _ENTRY_BYTES > len(self._buf):
                 self._buf.extend(bytes(_GROW_BYTES))
+            self._end = at + _ENTRY_BYTES
         struct.pack_into(_ENTRY, self._buf, at, nonce, until)
 
     def lists(self, nonce: int) -> bool:
@@ -95,27 +96,39 @@ class Nonces:
 
 class Parcels:
     """Revoked parcel ids and until when.  Overflow: refused before it is journaled (``R_FULL``);
-    a record beyond the bound, perhaps of another firmware, replaces the entry that ends first."""
+    a record beyond the bound, perhaps of another firmware, replaces the entry that ends first.
+
+    In several small dicts: one of 60 asks for a piece that a heap in use may not have."""
 
     def __init__(self) -> None:
-        self._until: dict[str, int] = {}
+        self._parts: list[dict[str, int]] = [{} for _ in range(_PARTS)]
+
+    def _part(self, parcel: str) -> dict[str, int]:
+        return self._parts[hash(parcel) % _PARTS]
+
+    def _full(self) -> bool:
+        return sum([len(part) for part in self._parts]) >= PARCELS_MAX
+
+    def _first(self) -> tuple[int, str]:
+        return min([(part[parcel], parcel) for part in self._parts for parcel in part])
 
     def room(self, parcel: str, time_s: int) -> bool:
-        if parcel in self._until or len(self._until) < PARCELS_MAX:
-            return True
-        return min(self._until.values()) < time_s
+        return parcel in self._part(parcel) or not self._full() or self._first()[0] < time_s
 
     def add(self, parcel: str, until: int) -> None:
-        if parcel not in self._until and len(self._until) >= PARCELS_MAX:
-            del self._until[min(self._until, key=lambda p: self._until[p])]
-        self._until[parcel] = until
+        part = self._part(parcel)
+        if parcel not in part and self._full():
+            first = self._first()[1]
+            del self._part(first)[first]
+        part[parcel] = until
 
     def has(self, parcel: str, epoch_s: int) -> bool:
-        return epoch_s <= self._until.get(parcel, -1)
+        return epoch_s <= self._part(parcel).get(parcel, -1)
 
     def snapshot(self) -> "Members":
-        for parcel, until in self._until.items():
-            yield records.REVOKE_PARCEL, records.pack(records.REVOKE_PARCEL, until, parcel)
+        for part in self._parts:
+            for parcel, until in part.items():
+                yield records.REVOKE_PARCEL, records.pack(records.REVOKE_PARCEL, until, parcel)
 
 
 class Counters:

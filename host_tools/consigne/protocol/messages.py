@@ -88,6 +88,8 @@ class Status:
     journal: str = ""
     faults: list[str] = field(default_factory=list)
     health: telemetry.Telemetry | None = None
+    takes: int | None = None
+    """Bytes of a command that it has room for at the moment; None from a firmware that does not say."""
 
 
 class StatusBody(TypedDict, total=False):
@@ -102,6 +104,7 @@ class StatusBody(TypedDict, total=False):
     digest: int
     trust: int
     t: int
+    takes: int
     fw: str
     journal: str
     faults: list[str]
@@ -174,6 +177,7 @@ def parse_status(body: bytes) -> Status:
         journal=short(value.get("journal", ""), "journal"),
         faults=[short(str(fault)[:200], "a fault") for fault in faults],
         health=_telemetry(value["health"]) if "health" in value else None,
+        takes=optional("takes"),
     )
 
 

@@ -19,10 +19,11 @@ NESTED = "[" * 100_000
 TOLD = Status(
     up=True, epoch=7, seq=9, ack=8, grants=2, digest=None, trust=1, time_s=T0, firmware="1.0",
     journal="clean", faults=["sensor"], health=Telemetry(3, [(T0, 1800, 61440, -58)], [(4, 86, 91, 0, 128)]),
+    takes=2048,
 )  # fmt: skip
 WHOLE = {
     "epoch": 7, "seq": 9, "ack": 8, "grants": 2, "trust": 1, "time_s": T0, "firmware": "1.0",
-    "journal": "clean", "faults": ["sensor"], "health": HEALTH,
+    "journal": "clean", "faults": ["sensor"], "health": HEALTH, "takes": 2048,
 }  # fmt: skip
 
 
@@ -37,7 +38,8 @@ def stored(database, **texts):
 
 def test_a_status_is_the_object_that_the_locker_sent(tmp_path):
     with database_at(tmp_path / "host.db") as database:
-        told = {"seq": 9, "ack": 8, "grants": 2, "digest": 5, "t": T0, "fw": "1.0", "journal": "clean"}
+        told = {"seq": 9, "ack": 8, "grants": 2, "digest": 5, "t": T0, "takes": 2048}
+        told |= {"fw": "1.0", "journal": "clean"}
         Store(database).commit([status("L1", 7, **told, faults=["sensor"], health=HEALTH)])
         assert Fleet(database).locker("L1").status == TOLD
 

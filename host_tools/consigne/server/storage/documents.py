@@ -127,6 +127,7 @@ def read_status(text: str) -> Status:
         journal=_text(get("journal")),
         faults=[str(one) for one in faults] if isinstance(faults, list) else [],
         health=_health(get("health")),
+        takes=_whole(get("takes")),
     )
 
 
@@ -160,6 +161,7 @@ def write_status(status: Status) -> str:
         "journal": status.journal,
         "faults": status.faults,
         "health": None,
+        "takes": status.takes,
     }
     health = status.health
     if health is not None:
