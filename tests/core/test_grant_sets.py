@@ -190,6 +190,24 @@ def test_a_full_list_and_a_grant_that_does_not_fit_are_answers_and_the_others_ar
     assert wrong.core.access._grants.has(2) and wrong.core.access.grants_version == 0
 
 
+def test_where_no_piece_of_the_heap_is_long_enough_the_answer_is_full_and_nothing_has_changed():
+    b = CoreRig()
+    b.give(b.grant(1, "10000001", door=0))
+    before, records_before = digest(b), len(b.facts)
+    pages = b.core.access._grants._pages
+
+    class Scarce(list):
+        def append(self, page):
+            raise MemoryError
+
+    b.core.access._grants._pages = Scarce()
+    assert commanded(b, [b.grant(2, "10000002", door=1)], first=1) == "full"
+    b.core.access._grants._pages = pages
+    assert digest(b) == before and b.core.access.grants_version == 1
+    assert [fact["kind"] for fact in b.facts[records_before:]] == ["refused", "command"]
+    assert commanded(b, [b.grant(2, "10000002", door=1)], first=1) == "ok"
+
+
 def test_the_bounds_are_the_same_after_each_start():
     free = RESERVE + 3_072
     b = CoreRig()
