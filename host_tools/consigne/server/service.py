@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from consigne.protocol import topics
 
+from .access import aside
 from .access.passes import Passes
 from .fleet import alarms, condition
 from .fleet.alarms import Alarms
@@ -38,7 +39,7 @@ PAGE_THREADS = 8
 PAGE_CALLS_WAITING_MAX = 200
 """About twenty pages; a longer queue would return stale results."""
 
-_FORGETTING = (alarms.forget, audit.forget, condition.forget, notices.forget)
+_FORGETTING = (alarms.forget, aside.forget, audit.forget, condition.forget, notices.forget)
 
 
 class HostService:

@@ -41,6 +41,7 @@ PARTS = {
     "cabinets": "every shipped cabinet file, played",
     "doors": "coils, keys, lock boards",
     "cycles": "doors with faults at random",
+    "grants": "what waited for a locker at its first connection",
     "panel": "keys while the display is written",
     "server": "events a second into SQLite and PostgreSQL",
     "pages": "open pages over a slow database",

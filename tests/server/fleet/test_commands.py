@@ -182,10 +182,14 @@ def test_a_refused_delta_is_not_hammered(database, store):
 
 def test_a_delta_that_made_a_locker_start_anew_is_not_sent_to_it_every_few_seconds(database, store):
     """Each makes it start anew: for as long as that goes on, nobody gets a parcel."""
-    Parcels(database).announce("P", "L1")
     now_s = int(time.time())
-    (delta,) = repair(database, now_s)
-    answer(database, delta["id"], "failed")
+    for n in range(4):
+        Parcels(database).announce(f"P{n}", "L1")
+    with database.write() as connection:
+        connection.execute(update(lockers).values(delta_bytes=1))
+    for turn in range(3):  # each of one parcel, which is set aside
+        (delta,) = repair(database, now_s + 6 * turn)
+        answer(database, delta["id"], "failed")
     assert repair(database, now_s + 60) == []
     assert repair(database, now_s + commands.FAILED_PAUSE_S + 2) != []
 

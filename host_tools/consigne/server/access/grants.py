@@ -8,7 +8,7 @@ Functions here run inside the caller's transaction.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -21,8 +21,9 @@ from sqlalchemy.engine import Connection
 from consigne.protocol.messages import GRANTS_VERSION_MAX, Arguments, Fields
 
 from ..storage.database import chunks, columns_of
-from ..storage.models import grants, lockers, parcels
+from ..storage.models import grants, lockers, parcels, set_aside
 from ..storage.secret import Secret
+from . import aside
 
 ADOPTED_MAX = GRANTS_VERSION_MAX // 2
 """The highest version that is adopted from a locker: half of all versions are left for what follows."""
@@ -151,6 +152,7 @@ def adopt(connection: Connection, locker: str, have: int) -> bool:
 
 def _renumber(connection: Connection, locker: str, after: int) -> None:
     """Give every entry of the set a version of its own, each beyond ``after``."""
+    aside.forget_versions(connection, locker)
     connection.execute(update(lockers).where(lockers.c.id == locker).values(grants_version=after))
     gone = (grants.c.locker == locker) & grants.c.dropped.is_not(None)
     connection.execute(update(grants).where(gone).values(added=0, dropped=0))
@@ -164,11 +166,31 @@ def _renumber(connection: Connection, locker: str, after: int) -> None:
         connection.execute(update(parcels).where(parcels.c.id == row.id).values(**values))
 
 
+def give_anew(connection: Connection, locker: str, those: Sequence[aside.Aside]) -> None:
+    """Have what was set aside sent once more, after everything else: each gets a new version."""
+    aside.clear(connection, [one.id for one in those])
+    columns = {
+        aside.ADD: (grants.c.locker, grants.c.added),
+        aside.DROP: (grants.c.locker, grants.c.dropped),
+        aside.EXPECT: (parcels.c.locker, parcels.c.announced_version),
+    }
+    for one in those:
+        if one.what in columns:
+            here, column = columns[one.what]
+            statement = update(column.table).where(here == locker, column == one.version)
+            connection.execute(statement.values({column: next_version(connection, locker)}))
+
+
 def digests(connection: Connection, asked: dict[str, int]) -> dict[str, int]:
-    """``Grants.digest`` as each locker with the host's set computes it at the Unix second in ``asked``."""
+    """``Grants.digest`` as each locker with the host's set computes it at the Unix second in ``asked``.
+
+    What a locker does not take is not in its set.
+    """
     totals = dict.fromkeys(asked, 0)
+    apart = (set_aside.c.locker == grants.c.locker) & (set_aside.c.version == grants.c.added)
+    not_taken = select(set_aside.c.id).where(apart).exists()
     for chunk in chunks(sorted(asked)):
-        live = grants.c.locker.in_(chunk) & grants.c.dropped.is_(None)
+        live = grants.c.locker.in_(chunk) & grants.c.dropped.is_(None) & ~not_taken
         for row in connection.execute(select(grants).where(live)):
             if row.not_after > asked[row.locker]:
                 fixed = (row.id, row.not_before, row.not_after, row.role, row.action, row.holder, row.door)
@@ -177,51 +199,57 @@ def digests(connection: Connection, asked: dict[str, int]) -> dict[str, int]:
     return totals
 
 
-class _Piece(NamedTuple):
+class Piece(NamedTuple):
     """One change: its version, and its entry in the list ``add``, ``expect`` or ``drop`` of ``delta``."""
 
     version: int
+    what: str
+    parcel: str
     add: Fields | None = None
     expect: Fields | None = None
     drop: int | None = None
 
     @property
     def bytes(self) -> int:
-        """Length of its entry in the command."""
+        """Length of its entry in the command, its comma with it."""
         entry = self.add or self.expect or self.drop
-        return len(json.dumps(entry, separators=(",", ":"), ensure_ascii=False).encode())
+        return 1 + len(json.dumps(entry, separators=(",", ":"), ensure_ascii=False).encode())
 
 
-def _pieces(connection: Connection, locker: str, have: int, now_s: int) -> list[_Piece]:
-    """Every change after ``have``, oldest first."""
-    out: list[_Piece] = []
+def pieces(connection: Connection, locker: str, have: int, now_s: int) -> list[Piece]:
+    """Every change after ``have``, oldest first, without those that were set aside."""
+    out: list[Piece] = []
     here = grants.c.locker == locker
     added = here & (grants.c.added > have) & grants.c.dropped.is_(None) & (grants.c.not_after > now_s)
     for row in connection.execute(select(grants).where(added)):
         entry = [row.id, row.not_before, row.not_after, row.role, row.action, row.holder, row.door, row.uses]
-        out.append(_Piece(row.added, add=[*entry, row.tag.reveal().hex(), row.parcel]))
+        add = [*entry, row.tag.reveal().hex(), row.parcel]
+        out.append(Piece(row.added, aside.ADD, row.parcel, add=add))
     dropped = here & (grants.c.added <= have) & (grants.c.dropped > have)
-    for row in connection.execute(select(grants.c.id, grants.c.dropped).where(dropped)):
-        out.append(_Piece(row.dropped, drop=row.id))
+    for row in connection.execute(select(grants.c.id, grants.c.dropped, grants.c.parcel).where(dropped)):
+        out.append(Piece(row.dropped, aside.DROP, row.parcel, drop=row.id))
     announced = (parcels.c.locker == locker) & (parcels.c.state == "announced")
     expected = announced & (parcels.c.announced_version > have) & (parcels.c.expected_until > now_s)
     for row in connection.execute(select(parcels).where(expected)):
         entry = [row.id, row.size + SIZE_LOW * row.low, row.expected_until]
-        out.append(_Piece(row.announced_version, expect=entry))
-    return sorted(out, key=lambda piece: piece.version)
+        out.append(Piece(row.announced_version, aside.EXPECT, row.id, expect=entry))
+    apart = aside.versions(connection, locker)
+    return sorted([one for one in out if one.version not in apart], key=lambda piece: piece.version)
 
 
-def delta(connection: Connection, locker: str, have: int, version: int, now_s: int) -> Arguments:
+def delta(
+    connection: Connection, locker: str, have: int, version: int, now_s: int, room: int = DELTA_BYTES_MAX
+) -> Arguments:
     """What the command ``grants`` says to bring a locker from version ``have`` towards ``version``.
 
-    ``to`` is less than was wanted, and ``more`` 1, when not all fits.
+    ``to`` is less than was wanted, and ``more`` 1, when not all fits into ``room`` bytes; one entry is always
+    there.
     """
     body: Arguments = {"from": have, "to": version, "more": 0, "add": [], "drop": [], "expect": []}
-    room = DELTA_BYTES_MAX
     reached = have
-    for count, piece in enumerate(_pieces(connection, locker, have, now_s)):
-        room -= piece.bytes + 1
-        if room < 0 or count >= DELTA_ENTRIES_MAX:
+    for count, piece in enumerate(pieces(connection, locker, have, now_s)):
+        room -= piece.bytes
+        if (room < 0 and count) or count >= DELTA_ENTRIES_MAX:
             body["to"], body["more"] = reached, 1
             break
         if piece.add is not None:

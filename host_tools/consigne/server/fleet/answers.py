@@ -8,6 +8,9 @@ WAITING, SENT, DONE, REFUSED, EXPIRED = "waiting", "sent", "done", "refused", "e
 FAILED, SUPERSEDED, UNREADABLE = "failed", "superseded", "unreadable"
 """Results that are no answer of the locker's core: it broke off at the command; a later one took over; the
 host could not read what its database has of it."""
+FULL = "full"
+HALVED, ASIDE, BROKE_OFF, NO_ANSWER = "halved", "aside", "broke_off", "no_answer"
+"""What the host did about a refusal, or concluded where no answer came, see ``sizes``."""
 
 ANSWERS = {
     "ok": "done",
@@ -18,9 +21,15 @@ ANSWERS = {
     "too_many": "the locker refuses more remote openings for now: 10 in 10 minutes are the most",
     "not_free": "the compartment is not free",
     "in_the_past": "it would have ended before it began: check the time, here and there",
-    "unfit": "the locker cannot show or use that: is the language one of its own?",
+    "unfit": "the locker cannot show or use that: is the language, or the compartment, one of its own?",
     FAILED: "the locker failed at it and started anew: look at its state before you repeat it",
-    "full": "the locker's list of revocations is full: wait until older ones have ended",
+    FULL: "the locker's list is full: it takes more when older ones have ended",
+    HALVED: "the locker did not take so much at once: it is sent in smaller pieces",
+    ASIDE: "the locker does not take it: it was set aside, and the others go on",
+    BROKE_OFF: "the connection broke each time that it was sent",
+    NO_ANSWER: "the locker answered nothing each time that it was sent",
+    "size": "it is longer than what the locker takes",
+    "json": "the locker cannot read it: is its firmware older than this host?",
     "fields": "the locker does not understand it: is its firmware older than this host?",
     "unknown command": "the locker does not know this command: its firmware is older than this host",
     "stale counter": "a later command overtook it",

@@ -24,7 +24,7 @@ from consigne.protocol import frames, messages, topics
 from consigne.protocol.messages import Arguments
 from consigne.protocol.untrusted import ProtocolError
 
-from ..access import grants
+from ..access import aside, grants
 from ..clock import next_change, offset_s, zone_of
 from ..complaints import Complaints
 from ..people import audit
@@ -35,7 +35,19 @@ from ..storage.documents import write_arguments
 from ..storage.lookup import is_device_key
 from ..storage.models import commands, lockers
 from ..storage.secret import Secret
-from .answers import DONE, EXPIRED, FAILED, REFUSED, SENT, SUPERSEDED, UNREADABLE, WAITING
+from . import sizes
+from .answers import (
+    BROKE_OFF,
+    DONE,
+    EXPIRED,
+    FAILED,
+    NO_ANSWER,
+    REFUSED,
+    SENT,
+    SUPERSEDED,
+    UNREADABLE,
+    WAITING,
+)
 
 log = logging.getLogger(__name__)
 _complaints = Complaints(log)
@@ -54,7 +66,11 @@ ANSWER_WITHIN_S = 10
 REFUSED_PAUSE_S = 5
 """After a locker refused a delta the next one waits this long, unless the locker asks."""
 FAILED_PAUSE_S = 900
-"""... and this long after the locker broke off and started anew: else it would, with every delta."""
+"""... and this long after the locker broke off and started anew, where less was no cure: else it would, with
+every delta."""
+BROKEN_WITHIN_S = 90
+"""A connection that ends so soon after a command was sent, and before it was answered, may have ended by it:
+the broker notices a dead one within a keep-alive time and a half."""
 WHOLE_SETS_PER_HOUR = 3
 """How often per hour a locker is sent its whole set of grants because its digest is not the host's."""
 KEEP_S = 30 * DAY_S
@@ -87,6 +103,9 @@ class _ToSend:
     locker: str
     cmd: str
     arguments: Arguments
+    state: str
+    breaks: int
+    sent_at: int | None
     expires_at: int
     device_key: Secret
     timezone: str
@@ -107,6 +126,18 @@ class _Asked:
     counter: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Suspect:
+    """A command that was not answered before the connection ended."""
+
+    id: str
+    locker: str
+    cmd: str
+    arguments: Arguments
+    breaks: int
+
+
+_SUSPECT = columns_of(_Suspect, commands)
 _TO_SEND = columns_of(_ToSend, commands, lockers)
 _ASKED = columns_of(_Asked, commands)
 
@@ -181,6 +212,11 @@ def expire(connection: Connection, now_s: int) -> list[str]:
     sending = lockers.c.up.is_(True) & select(commands.c.id).where(open_).exists()
     _hold(connection, ending | sending)
     over = commands.c.state.in_((WAITING, SENT)) & (commands.c.expires_at <= now_s)
+    unanswered = select(commands.c.locker, commands.c.arguments).where(
+        over, commands.c.cmd == GRANTS, commands.c.state == SENT
+    )
+    for row in connection.execute(unanswered).all():
+        sizes.unsettled(connection, row.locker, row.arguments, sizes.UNANSWERED, NO_ANSWER, now_s)
     statement = update(commands).where(over).values(state=EXPIRED).returning(commands.c.id)
     ids = [row.id for row in connection.execute(statement)]
     ended = commands.c.state.in_((DONE, REFUSED, EXPIRED))
@@ -206,6 +242,56 @@ def repair_grants(connection: Connection, now_s: int) -> None:
     for row in connection.execute(select(lockers.c.id).where(stale)).all():
         if not _on_its_way(connection, row.id, GRANTS, now_s):
             issue(connection, row.id, GRANTS, {}, now_s)
+    sizes.retry_full(connection, now_s)
+
+
+def broke_off(connection: Connection, names: Iterable[str], now_s: int) -> None:
+    """Connections ended: what had been sent and was not answered is suspected, and sent in smaller pieces.
+
+    A delta is made anew, smaller.  Other commands that are repeated go on one at a time; one at which it
+    happened ``sizes.BREAKS_MAX`` times is set aside.
+    """
+    for chunk in chunks(sorted(names)):
+        lately = (commands.c.state == SENT) & (commands.c.sent_at > now_s - BROKEN_WITHIN_S)
+        here = commands.c.locker.in_(chunk) & lately & commands.c.cmd.in_(REPEATED)
+        for row in connection.execute(select(*_SUSPECT).where(here).order_by(commands.c.locker)).all():
+            _suspect(connection, _Suspect(*row), now_s)
+
+
+def _suspect(connection: Connection, row: _Suspect, now_s: int) -> None:
+    breaks = row.breaks + 1
+    values: dict[str, object] = {"breaks": breaks}
+    if row.cmd == GRANTS:
+        sizes.unsettled(connection, row.locker, row.arguments, sizes.BROKEN, BROKE_OFF, now_s)
+        values |= {"state": EXPIRED}
+    elif breaks >= sizes.BREAKS_MAX:
+        values |= {"state": REFUSED, "result": BROKE_OFF, "answered_at": now_s}
+        _set_revocation_aside(connection, row, BROKE_OFF, now_s)
+    connection.execute(update(commands).where(commands.c.id == row.id).values(**values))
+
+
+def _set_revocation_aside(connection: Connection, row: "_Suspect | _Asked", result: str, now_s: int) -> None:
+    """A code that still works although it was revoked is told until somebody has looked."""
+    if row.cmd == REVOKE:
+        parcels = row.arguments.get("parcels")
+        parcel = str(parcels[0][0]) if parcels else None
+        aside.put(connection, row.locker, aside.REVOKE, parcel, result, now_s, command=row.id)
+
+
+def try_again(connection: Connection, locker: str, now_s: int, *, by: str) -> list[aside.Aside]:
+    """Send once more what was set aside, for instance after a new firmware; returns what that is."""
+    _hold(connection, lockers.c.id == locker)
+    those = aside.of_locker(connection, locker)
+    grants.give_anew(connection, locker, those)
+    for one in those:
+        if one.command is not None:
+            kept = select(commands.c.arguments).where(commands.c.id == one.command)
+            arguments = connection.execute(kept).scalar_one_or_none()
+            if arguments is not None:
+                issue(connection, locker, REVOKE, arguments, now_s, by=by)
+    if those:
+        audit.note(connection, by, "try again", locker=locker, detail=f"{len(those)} that were set aside")
+    return those
 
 
 def begin_grants_anew(connection: Connection, locker: str, now_s: int) -> None:
@@ -258,7 +344,7 @@ def send(connection: Connection, now_s: int) -> Sent:
     as refused, and a locker without a key that can sign is sent nothing.
     """
     unanswered = (commands.c.state == SENT) & commands.c.cmd.in_(REPEATED)
-    again = unanswered & (commands.c.sent_at <= now_s - ANSWER_WITHIN_S)
+    again = unanswered & ((commands.c.sent_at <= now_s - ANSWER_WITHIN_S) | (commands.c.breaks > 0))
     statement = (
         select(*_TO_SEND)
         .join(lockers, lockers.c.id == commands.c.locker)
@@ -268,7 +354,7 @@ def send(connection: Connection, now_s: int) -> Sent:
     )
     taken: dict[str, int] = {}
     sent = Sent([], [])
-    for row in [_ToSend(*row) for row in connection.execute(statement)]:
+    for row in _one_suspect_each([_ToSend(*row) for row in connection.execute(statement)], now_s):
         if not is_device_key(row.device_key):
             told = "the database has no key of {locker} that can sign: it is sent nothing"
             _complaints.say(told, locker=row.locker)
@@ -293,10 +379,31 @@ def send(connection: Connection, now_s: int) -> Sent:
     return sent
 
 
+def _one_suspect_each(rows: Iterable[_ToSend], now_s: int) -> list[_ToSend]:
+    """Without all but the oldest suspect of each locker: alone, the one that breaks connections shows itself.
+
+    One that is not answered yet keeps the others back, and is sent again when it is time.
+    """
+    suspects: set[str] = set()
+    kept = []
+    for row in rows:
+        if row.breaks and row.locker in suspects:
+            continue
+        if row.breaks:
+            suspects.add(row.locker)
+        is_due = row.state == WAITING or (row.sent_at or 0) <= now_s - ANSWER_WITHIN_S
+        if is_due:
+            kept.append(row)
+    return kept
+
+
 def _sign(connection: Connection, row: _ToSend, counter: int, now_s: int) -> Outgoing:
     arguments: Mapping[str, object] = row.arguments
     if row.cmd == GRANTS:  # made at the last moment, so that it is up to date
-        delta = grants.delta(connection, row.locker, row.grants_have or 0, row.grants_version, now_s)
+        if row.state == SENT:  # in vain
+            sizes.unsettled(connection, row.locker, row.arguments, sizes.UNANSWERED, NO_ANSWER, now_s)
+        room = sizes.room(connection, row.locker)
+        delta = grants.delta(connection, row.locker, row.grants_have or 0, row.grants_version, now_s, room)
         arguments = delta
         note: Arguments = {"from": delta["from"], "to": delta["to"]}
         connection.execute(update(commands).where(commands.c.id == row.id).values(arguments=note))
@@ -349,9 +456,15 @@ def _note_answer(connection: Connection, row: _Asked, result: str) -> bool:
     if row.state in (DONE, REFUSED):
         return False
     state = DONE if result == "ok" else REFUSED
-    values = {"state": state, "result": result, "answered_at": int(time.time())}
+    at_s = int(time.time())
+    if row.cmd == GRANTS and state == REFUSED:
+        result = sizes.refused(connection, row.locker, row.arguments, result, at_s)
+    elif state == REFUSED and result in sizes.OF_ITS_CONTENT:
+        _set_revocation_aside(connection, row, result, at_s)
+    values = {"state": state, "result": result, "answered_at": at_s}
     connection.execute(update(commands).where(commands.c.id == row.id).values(**values))
     if row.cmd == GRANTS and state == DONE and row.counter is not None:
+        sizes.succeeded(connection, row.locker, at_s)
         from_, to = row.arguments.get("from"), row.arguments.get("to")
         # A locker at another version asked before it answered, which changed grants_have.
         stood = (lockers.c.id == row.locker) & (lockers.c.grants_have == from_)

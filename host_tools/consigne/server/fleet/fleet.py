@@ -16,6 +16,8 @@ from consigne.protocol.events import EventData
 from consigne.protocol.messages import Status
 from consigne.protocol.names import SIZES
 
+from ..access import aside
+from ..access.aside import Aside
 from ..clock import timezones
 from ..errors import Conflict, Invalid
 from ..people import audit
@@ -288,6 +290,12 @@ class Fleet:
             row_of(connection, id_)
             row = connection.execute(select(*_LOCKER).where(lockers.c.id == id_)).one()
             return _locker(connection, _LockerRow(*row))
+
+    def set_aside(self, id_: str) -> list[Aside]:
+        """What the locker does not take, see ``sizes``; the oldest first."""
+        with self._database.read() as connection:
+            row_of(connection, id_)
+            return aside.of_locker(connection, id_)
 
     def compartments(self, id_: str) -> list[Compartment]:
         """The compartments as the locker last told, in the order of its doors.

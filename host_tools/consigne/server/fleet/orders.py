@@ -19,6 +19,7 @@ from sqlalchemy.engine import Connection
 from consigne.protocol.messages import IDENTIFY_S_MAX, Arguments
 from consigne.protocol.untrusted import U32_MAX
 
+from ..access.aside import Aside
 from ..errors import Conflict, Invalid, NotFound
 from ..people.audit import HOST
 from ..storage import lookup
@@ -120,6 +121,12 @@ class Orders:
     def reboot(self, locker: str, by: str = HOST) -> str:
         """Restart a locker as soon as nobody is being served."""
         return self._plain(commands.REBOOT, locker, {}, by)
+
+    def try_again(self, locker: str, by: str = HOST) -> list[Aside]:
+        """Send a locker once more what it did not take; returns what that is."""
+        with self._database.write() as connection:
+            lookup.in_service(connection, locker)
+            return commands.try_again(connection, locker, _now(), by=by)
 
     def again(self, locker: str, seq: int, by: str = HOST) -> str:
         """Have a locker send its events again from a number on, as far as it still has them."""

@@ -22,6 +22,7 @@ from consigne.protocol.names import SIZES
 from consigne.protocol.telemetry import LATCH_WEAK
 from consigne.words import counted
 
+from ..access import aside
 from ..storage.database import Database, columns_of
 from ..storage.documents import Layout, Place
 from ..storage.models import alarms, compartments, lockers, streams
@@ -36,6 +37,7 @@ _WEAK_COLUMN = 4
 # What may need attention, the most urgent first: name, and the words.
 NEEDS = {
     "alarm": "{}",
+    "aside": "{}",
     "offline": "offline",
     "latch": "{}",
     "blocked": "{} out of use",
@@ -196,6 +198,7 @@ def _lines(connection: Connection) -> list[Line]:
         count = hole.get("count")
         lost[locker] += count if isinstance(count, int) else 0
     rows = (_LockerRow(*row) for row in connection.execute(select(*_LOCKER).where(_SERVING)))
+    apart = aside.of_fleet(connection)
     none: Counter[int] = Counter()
     return [
         _line(
@@ -204,19 +207,31 @@ def _lines(connection: Connection) -> list[Line]:
             unseen.get(row.id, none),
             alarmed.get(row.id, 0),
             lost.get(row.id),
+            apart.get(row.id),
         )
         for row in rows
     ]
 
 
 def _line(
-    row: _LockerRow, contents: Counter[int], unseen: Counter[int], alarmed: int, lost: int | None
+    row: _LockerRow,
+    contents: Counter[int],
+    unseen: Counter[int],
+    alarmed: int,
+    lost: int | None,
+    apart: tuple[str, int] | None,
 ) -> Line:
-    """``lost``: events lost, until somebody dealt with that; 0 where some only miss, None where none do."""
+    """``lost``: events lost, until somebody dealt with that; 0 where some only miss, None where none do.
+
+    ``apart``: the first thing that it does not take, and how many.
+    """
     doors, free, silent = contents.total(), contents[EMPTY] - unseen[EMPTY], unseen.total()
     needs: list[tuple[str, object]] = []
     if alarmed:
         needs.append(("alarm", alarmed))
+    if apart is not None:
+        first, count = apart
+        needs.append(("aside", f"not taken: {first}" + (f", and {count - 1} more" if count > 1 else "")))
     if row.kind == "locker":
         needs += _of_device(row)
     if silent:

@@ -78,6 +78,7 @@ def apply_statuses(connection: Connection, said: Sequence[Said], outcome: Outcom
             values["new_grants_have"] = status.grants
         _events_known(locker, status, held, outcome)
     connection.execute(_UPDATE, [dict(newest[locker]) for locker in sorted(newest)])
+    commands.broke_off(connection, [name for name, values in newest.items() if not values["new_up"]], at_s)
     outcome.lockers.update(newest)
     health = [(locker, status.health) for locker, status in heard if status.health is not None]
     condition.keep(connection, health, at_s)

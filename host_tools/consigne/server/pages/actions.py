@@ -35,6 +35,7 @@ class Actions:
         self._is_served = not control.is_retired
         with box("desk"):
             self._alarms = AlarmCard(work, control)
+            self._aside = AsideCard(work, control)
             OrderCard(work, control)
             self._codes = None if control.no_orders else CodeCard(work, control)
             if not control.is_counter:
@@ -46,8 +47,12 @@ class Actions:
     async def _look(self) -> None:
         if self._is_served and self._control.is_retired:
             self._end()
-        alarms, trail = await self._work.call(lambda: (self._control.alarms(), self._control.trail()))
+        control = self._control
+        alarms, aside, trail = await self._work.call(
+            lambda: (control.alarms(), control.set_aside(), control.trail())
+        )
         self._alarms.show(alarms)
+        self._aside.show(aside)
         self._trail.show(trail)
 
     def _end(self) -> None:
@@ -229,6 +234,32 @@ class AlarmCard:
                         box("grow")
                         deal = partial(self._work.call, self._control.clear, alarm.ids)
                         button("Dealt with", self._work.act(deal), "press small")
+
+
+class AsideCard:
+    """What the locker does not take, named; nothing at all when it takes everything."""
+
+    def __init__(self, work: Work, control: Control) -> None:
+        self._shown: list[str] = []
+        self._card = box("card")
+        self._card.set_visibility(False)
+        with self._card:
+            Text("Not taken by the locker", tag="h2")
+            self._rows = box("rows")
+            again = partial(work.call, control.try_again)
+            button("Send again", work.act(again), "press small")
+
+    def show(self, told: Sequence[str]) -> None:
+        """Draw them when they changed."""
+        if list(told) == self._shown:
+            return
+        self._shown = list(told)
+        self._card.set_visibility(bool(told))
+        self._rows.clear()
+        with self._rows:
+            for words in told:
+                with box():
+                    Text(words, "pill bad")
 
 
 class LatchCard:

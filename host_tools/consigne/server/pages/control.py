@@ -6,7 +6,7 @@ from typing import NamedTuple
 from ..clock import zone_of
 from ..errors import CallerError
 from ..fleet.alarms import PAGE_MAX
-from ..fleet.answers import answer
+from ..fleet.answers import REFUSED, answer
 from ..fleet.condition import Latch
 from ..fleet.fleet import COUNTER, Locker
 from ..fleet.orders import no_orders
@@ -18,6 +18,7 @@ from .times import day_and_time
 from .wording import wording
 
 TRAIL_LINES = 30
+ASIDE_LINES = 20
 RETIRED_THEN = ": write the broker's configuration anew, and erase the key in the locker itself"
 COUNTER_RETIRED_THEN = ", and the accounts of its clerks are closed"
 DETAIL_CHARACTERS_MAX = 120
@@ -89,6 +90,20 @@ class Control:
 
     def reboot(self) -> None:
         self._order(lambda by: self._host.orders.reboot(self._locker, by))
+
+    def set_aside(self) -> list[str]:
+        """What the locker does not take, and why, in words."""
+        told = self._host.fleet.set_aside(self._locker)
+        words = [f"{one.words}: {answer(REFUSED, one.why)}" for one in told[:ASIDE_LINES]]
+        return words + ([f"{len(told) - ASIDE_LINES} more"] if len(told) > ASIDE_LINES else [])
+
+    def try_again(self) -> None:
+        """Send once more what the locker did not take."""
+        try:
+            self._host.orders.try_again(self._locker, self._who().name)
+            self._host.kick()
+        except CallerError as error:
+            self._error = str(error)
 
     def again(self, seq: int) -> None:
         self._order(lambda by: self._host.orders.again(self._locker, seq, by))

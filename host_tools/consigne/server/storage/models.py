@@ -52,6 +52,10 @@ lockers = Table(
     Column("kind", String(8), nullable=False, server_default="locker"),  # or "counter": a shop, no device
     Column("place", PLACE, nullable=False, server_default="{}"),
     Column("retired_at", BigInteger),  # out of service since then, see retiring
+    # how much it takes at once, see sizes
+    Column("delta_bytes", Integer),  # of the entries of one delta; null: nothing was refused lately
+    Column("delta_at", BigInteger),  # when that changed
+    Column("delta_strikes", Integer, nullable=False, server_default=text("0")),
 )
 
 streams = Table(
@@ -196,9 +200,25 @@ commands = Table(
     Column("result", String(40)),
     Column("by", String(64), nullable=False, server_default="host"),  # the account that ordered it
     Column("subject", String(40)),  # what it settles: a newer command of the same subject takes its place
+    Column("breaks", Integer, nullable=False, server_default=text("0")),  # connections that ended at it
 )
 Index("commands_open", commands.c.locker, commands.c.state)
 Index("commands_of_locker", commands.c.locker, commands.c.created_at)
+
+set_aside = Table(
+    "set_aside",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True),
+    Column("locker", ForeignKey("lockers.id"), nullable=False),
+    Column("what", String(8), nullable=False),  # one of those in access.aside
+    Column("version", BigInteger),  # of the locker's set; null: a command
+    Column("command", String(40)),
+    Column("parcel", String(160)),
+    Column("why", String(40), nullable=False),  # the result of the command that brought it alone
+    Column("at", BigInteger, nullable=False),
+    UniqueConstraint("locker", "version"),
+    UniqueConstraint("locker", "command"),
+)
 
 holders = Table(
     "holders",
