@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0099_h4"
-down_revision = "0004"
+revision = "0007"
+down_revision = "0006"
 
 
 def upgrade() -> None:
@@ -28,3 +28,11 @@ def upgrade() -> None:
         sa.UniqueConstraint("locker", "version"),
         sa.UniqueConstraint("locker", "command"),
     )
+
+
+def downgrade() -> None:
+    """Drop them: the release before sends everything at once again."""
+    op.drop_table("set_aside")
+    op.drop_column("commands", "breaks")
+    for name in ("delta_strikes", "delta_at", "delta_bytes"):
+        op.drop_column("lockers", name)
