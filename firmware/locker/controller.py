@@ -177,6 +177,8 @@ class Controller:
             self._sync.wake()
         elif event[0] == "time":
             self._take_time(event[1])
+        elif event[0] == "fault":
+            self.fact(records.FAULT, events.FAULT_PART, event[1])
         elif event[0] == "failed":
             # Recorded even if the counter was used, so the host hears of it after the restart.
             self.fact(records.COMMAND, event[1], FAILED, event[2])

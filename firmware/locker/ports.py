@@ -94,7 +94,8 @@ Event = (
 EventHandler = Callable[[Any, Any, Now], None]
 """A method of ``core.Core``: takes the core, an event of this kind's shape, and now."""
 HostEvent = tuple[Any, ...]
-"""An event, or ``("ack", epoch, seq)``, ``("time", body)``, ``("failed", n, id)`` for the shell."""
+"""An event, or for the shell ``("ack", epoch, seq)``, ``("time", body)``, ``("failed", n, id)``, ``("fault",
+text)``."""
 
 BareEffect = tuple[int]
 NumberEffect = tuple[int, int]

@@ -79,6 +79,22 @@ def test_five_thousand_events_drain_with_less_than_24_kb_of_heap_left(
         assert sorted(eager.events) == list(range(1, 5001))
 
 
+def test_a_broker_that_takes_no_long_messages_gets_short_ones_until_all_events_have_arrived(
+    tmp_path: Path,
+) -> None:
+    broker = Mosquitto(tmp_path, extra="allow_anonymous true\nmessage_size_limit 1024")
+    host = Host(broker.port, acknowledge=True)
+    device = Device(broker.port, doors=160)  # an occupancy of 1,800 bytes, which cannot be cut
+    with ended(broker, host, device):
+        device.ask("append", 300)
+        eventually(lambda: device.state()["acknowledged"] == 300, "300 events are acknowledged")
+        assert sorted(host.events) == list(range(1, 301))
+        eventually(lambda: any(row[0] == "fault" for row in list(device.events)), "a fault is told")
+        (told,) = [row[1] for row in list(device.events) if row[0] == "fault"]
+        assert told.startswith("broker refuses occupancy (1")
+        assert len(device.links) <= 12, "some ends of connections, and then none"
+
+
 def test_what_the_broker_acknowledged_and_forgot_is_sent_again(tmp_path: Path) -> None:
     port = free_port()
     first = Mosquitto(tmp_path, port)

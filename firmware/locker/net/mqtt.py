@@ -166,6 +166,7 @@ class Client:
             if not self._link.is_up():
                 conversation.fail(OSError("link down"))
             elif self.is_up():
+                conversation.look()
                 if self._settings.tls and self._settings.tls.doubtful():
                     conversation.fail(OSError("the certificate is to be judged by the true date"))
                 await self._keep_alive()

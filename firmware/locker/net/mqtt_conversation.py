@@ -146,12 +146,17 @@ class Conversation:
                     await self._received(packet)
                 packet = decoder.next()
 
+    def look(self) -> None:
+        """Call each second while it is up."""
+        self._packet.fit.look(not self.window.in_flight())
+
     def stuck_ms(self, now_ms: int) -> int:
         """How long the window has been full without an acknowledgement; 0 while there is room."""
         return 0 if self.window.free_count else ticks_diff(now_ms, self._full_ms)
 
     async def close(self) -> None:
         """Close the socket and wake all waiting publishers; ``run`` must have ended."""
+        self._packet.fit.ended(self.up.is_set())
         self.up.clear()
         self.session += 1
         self.window.reset()
@@ -182,6 +187,7 @@ class Conversation:
         if not fill(self._packet):
             return False
         self.window.take()
+        self._packet.fit.sent(self._packet.end)
         self._full_ms = ticks_ms()  # meaningful only if this was the last free id
         try:
             await self._send(self._packet.end_publish())

@@ -6,6 +6,8 @@ are those of the OASIS standard of 29 October 2014.
 
 from micropython import const
 
+from .fit import Fit
+
 _CONNECT_BYTE = const(0x10)
 _PUBLISH_BYTE = const(0x30)
 _PUBACK_BYTE = const(0x40)
@@ -28,11 +30,12 @@ class Packet:
     def __init__(self, bytes_max: int):
         self._view = memoryview(bytearray(bytes_max))
         self.end = _HEADER_ROOM  # where the next ``put`` goes
+        self.fit = Fit(bytes_max)
         self._publish_byte = _PUBLISH_BYTE
 
     def room(self) -> int:
-        """How many more bytes ``put`` takes."""
-        return len(self._view) - self.end
+        """How many more bytes a message should have that can be cut; ``put`` may take more."""
+        return self.fit.limit - self.end
 
     def put(self, data) -> None:
         """Append ``data`` (bytes or a view)."""

@@ -27,7 +27,9 @@ _TIME_GOOD_MS = const(10_000)
 _TIME_RETRY_MS = const(20_000)  # while the time is not known
 _TIME_EVERY_MS = const(21_600_000)  # a crystal of 50 ppm is 1 s off after six hours
 _REST_S = 1
+_CLOSED_LOOK_S = 0.02
 _REPLIES_MAX = const(16)
+_TOLD_MAX = const(4)
 _ROW_BYTES = const(64)  # of one door in the occupancy, its comma with it
 _BLANK_HEAD = b"\x00" * 33
 _COMPACT = (",", ":")
@@ -91,6 +93,8 @@ class Sync:
         self._replies = []  # (id, result), at most _REPLIES_MAX, the oldest dropped
         self._ask_have = -1  # version of the grants to name in the next question, -1: no question
         self._ask_time = True
+        self._told = []  # what the broker does not take, by name
+        self._status_short = False
         self._nonce = -1  # of the newest question for the time, -1: answered
         self._asked_ms = 0
         client.attach(
@@ -148,6 +152,8 @@ class Sync:
             except NotConnected:
                 pass  # everything sent and not acknowledged is still in the journal
             self._sink((EV_LINK, False))
+            while session == self._client.session():  # dead, and not closed yet: it still counts as up
+                await asyncio.sleep(_CLOSED_LOOK_S)
 
     async def _rest(self) -> None:
         wait_s = _OCCUPANCY_EVERY_MS / 1000 if self._occupancy_due else _REST_S
@@ -197,26 +203,31 @@ class Sync:
         packet.put(_BLANK_HEAD)
         journal = self._journal
         packet.put('{{"epoch":{},"events":['.format(journal.epoch).encode())
-        sent = self._cursor.seq
+        told = sent = self._cursor.seq
         seq = 0
         separator = b""
         for seq, kind, time_s, payload in journal.unacknowledged(sent, BATCH_EVENTS):
             row = json.dumps([seq, time_s, describe(kind, payload)], separators=_COMPACT).encode()
             if seq > sent + 1:  # the host must not wait for what no record is left of
                 separator += hole(sent + 1, seq - 1, journal.acknowledged, journal.oldest_seq())
+            sent = seq
             if len(separator) + len(row) + 2 > packet.room():
-                break
+                if told != self._cursor.seq:
+                    break
+                if self._is_too_long(packet, len(row) + 2, "event {}".format(seq)):
+                    separator += '[{},{},"too long"],'.format(seq, seq).encode()
+                    continue
             packet.put(separator)
             packet.put(row)
             separator = b","
-            sent = seq
+            told = seq
         if not seq:
             journal.lose_after(sent)  # a LOST record will follow, and with it this goes on
-        if sent == self._cursor.seq:
+        if told == self._cursor.seq:
             return False
         packet.put(b"]}")
         self._seal(packet, start, "events")
-        self._cursor.sent(sent)
+        self._cursor.sent(told)
         return True
 
     def _fill_occupancy(self, packet) -> bool:
@@ -237,13 +248,16 @@ class Sync:
             packet.put(data)
             separator = b","
         packet.put(b"]}")
-        self._seal(packet, start, "occupancy")
         self._occupancy_due = False
         self._occupancy_ms = ticks_ms()
+        if self._is_too_long(packet, 0, "occupancy"):
+            return False
+        self._seal(packet, start, "occupancy")
         return True
 
     def _fill_status(self, packet) -> bool:
         _, epoch_s, trust = self._now()
+        start = packet.end
         body = self._status()
         body["up"] = True
         body["epoch"] = self._journal.epoch
@@ -252,7 +266,14 @@ class Sync:
         body["ack"] = self._journal.acknowledged
         body["t"] = epoch_s
         body["trust"] = trust
-        self._fill(packet, "status", body)
+        if not self._status_short:
+            self._fill(packet, "status", body)
+            self._status_short = self._is_too_long(packet, 0, "status")
+        if self._status_short:  # what the host cannot do without
+            packet.end = start
+            body.pop("health", None)
+            body["faults"] = []
+            self._fill(packet, "status", body)
         self._status_due = False
         self._status_ms = ticks_ms()
         return True
@@ -277,6 +298,15 @@ class Sync:
         """The last will: the status that the broker publishes when the locker has gone."""
         body = json.dumps({"up": False, "epoch": self._journal.epoch}, separators=_COMPACT).encode()
         return codes.frame_head(self._key, self._prefix + "status", body) + body
+
+    def _is_too_long(self, packet, more: int, name: str) -> bool:
+        """Whether the broker does not take the message in ``packet`` with so many bytes more; told once."""
+        count = packet.end + more
+        is_too_long = packet.fit.is_too_long(count)
+        if is_too_long and name not in self._told and len(self._told) < _TOLD_MAX:
+            self._told.append(name)
+            self._sink(("fault", "broker refuses {} ({} B)".format(name, count)))
+        return is_too_long
 
     def _fill(self, packet, topic: str, body: dict) -> None:
         start = packet.end

@@ -47,7 +47,7 @@ class Hole(Answer):
     epoch: int
     first: int
     last: int
-    why: str = Field(description="acknowledged, given up, unreadable, lost or journal replaced")
+    why: str = Field(description="acknowledged, given up, unreadable, too long, lost or journal replaced")
     told_at: int = Field(description="when the host learned of it")
 
 

@@ -98,6 +98,7 @@ _WHYS = {
     "acknowledged": "this host had them once, and has been restored",
     "given up": "the flash was full",
     "unreadable": "the flash is damaged there",
+    "too long": "the broker refuses a message as long",
     LOST: "the locker could not keep them",
     REPLACED: "another journal took the place of theirs",
 }
