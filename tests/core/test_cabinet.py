@@ -253,14 +253,50 @@ def test_at_most_ten_remote_opens_in_ten_minutes():
     b.log = [(kind, b.epoch_s, payload) for kind, payload in b.cabinet.snapshot()]
     b.pass_ms(300_000)
     restarted = b.restart()
+    restarted.cabinet.started(b.now())
     assert not restarted.cabinet.remote_open_allowed(b.now()), "nor a restart from a snapshot"
     b.pass_ms(302_000)
-    assert b.cabinet.remote_open_allowed(b.now()) and restarted.cabinet.remote_open_allowed(b.now())
+    assert b.cabinet.remote_open_allowed(b.now()), "ten minutes are over"
+    assert not restarted.cabinet.remote_open_allowed(b.now()), (
+        "of those before a restart nobody knows the age"
+    )
+    b.pass_ms(300_000)
+    assert restarted.cabinet.remote_open_allowed(b.now())
     b.order(0, doors.FOR_REMOTE)
     old = (records.DOOR_STATE, records.LATCH_STATE)
     assert [kind for kind, _ in b.cabinet.snapshot() if kind not in old] == [records.REMOTE_STATE], (
         "no others"
     )
+
+
+def test_moving_the_clock_gives_no_remote_open_and_takes_none():
+    b = CabinetRig()
+    for i in range(4):
+        b.signal(i, doors.SEEN_CLOSED)
+    for i in range(10):
+        b.order(i % 4, doors.FOR_REMOTE)
+        b.signal(i % 4, doors.SEEN_OPEN)
+        b.signal(i % 4, doors.SEEN_CLOSED)
+    b.epoch_s += 80_000
+    assert not b.cabinet.remote_open_allowed(b.now())
+    again = b.restart().cabinet
+    again.started(b.now())
+    assert not again.remote_open_allowed(b.now())
+    b.epoch_s -= 400 * 86_400
+    b.pass_ms(601_000)
+    assert b.cabinet.remote_open_allowed(b.now()) and again.remote_open_allowed(b.now())
+
+
+def test_an_hour_after_the_last_of_many_remote_opens_a_restart_has_forgotten_them():
+    b = CabinetRig()
+    for i in range(10):
+        b.signal(i % 4, doors.SEEN_CLOSED)
+        b.order(i % 4, doors.FOR_REMOTE)
+        b.signal(i % 4, doors.SEEN_OPEN)
+    for hour in range(2):
+        assert not b.restart().cabinet.remote_open_allowed(b.now()), hour
+        b.log.append((records.TIME_FLOOR, b.epoch_s, records.pack(records.TIME_FLOOR, b.epoch_s)))
+    assert b.restart().cabinet.remote_open_allowed(b.now())
 
 
 def test_a_latch_that_sticks_uses_up_one_remote_open_and_not_three():

@@ -119,6 +119,7 @@ class Cabinet(Compartments):
 
     def signal(self, index: int, signal: str, now: "Now") -> None:
         """Move one door as ``doors.TABLE`` says; an action may name another phase than the table."""
+        self.ms = now[0]
         d = self.doors[index]
         step = doors.step(d.phase, signal)
         if step is None:

@@ -3,6 +3,8 @@
 Nothing in here orders, waits or writes; ``cabinet.Cabinet`` does, on top of this.
 """
 
+from time import ticks_diff
+
 from micropython import const
 
 from . import doors, records
@@ -13,12 +15,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..ports import DoorFold, Members, Now, Payload, Values
+    from ..ports import DoorFold, Members, Now, Payload, Ticks, Values
     from .doors import Door
 
 
 _REMOTE_OPENS_MAX = const(10)  # so many remote opens ...
-_REMOTE_SPAN_S = const(600)  # ... in 10 minutes
+_REMOTE_SPAN_MS = const(600_000)  # ... in 10 minutes of uptime: nobody gets more by moving the clock
 
 
 class Compartments:
@@ -34,7 +36,9 @@ class Compartments:
         self._low = low
         self.reopen_s = reopen_s
         self.health = Health(len(sizes))
-        self._remote_opens: list[int] = []  # epoch seconds, newest last, at most _REMOTE_OPENS_MAX
+        self.ms: Ticks | None = None  # of what a door did last; None while the journal is replayed
+        # (epoch seconds, tick), newest last, at most _REMOTE_OPENS_MAX
+        self._remote_opens: list[tuple[int, Ticks | None]] = []
 
     # --- the fold ----------------------------------------------------------------------------------
 
@@ -42,6 +46,8 @@ class Compartments:
         """Fold one record.  Records of other kinds, and doors this cabinet lacks, change nothing."""
         if kind == records.REMOTE_STATE:
             self._count_remote(records.unpack(kind, payload)[0])
+        elif kind == records.TIME_FLOOR and self.ms is None:  # an hour of uptime: two prove that one is over
+            self._remote_opens = [(at, 0) for at, ms in self._remote_opens if ms is None]  # pyright: ignore[reportAttributeAccessIssue]
         fold = self._FOLDS.get(kind)
         if fold is None:
             return
@@ -60,10 +66,25 @@ class Compartments:
             self._count_remote(time_s)
 
     def _count_remote(self, time_s: int) -> None:
-        times = self._remote_opens
-        times.append(time_s)
-        while len(times) > _REMOTE_OPENS_MAX or time_s - times[0] > _REMOTE_SPAN_S:
-            times.pop(0)
+        opens = self._remote_opens
+        opens.append((time_s, self.ms))
+        while len(opens) > _REMOTE_OPENS_MAX or (
+            self.ms is None and time_s - opens[0][0] > _REMOTE_SPAN_MS // 1000
+        ):
+            opens.pop(0)
+
+    def started(self, now: "Now") -> None:
+        """How long the power was off nobody knows: remote opens of before count as of now."""
+        self.ms = now[0]
+        self._remote_opens = [(at, now[0]) for at, _ in self._remote_opens]
+
+    def forget_remote(self, now: "Now") -> None:
+        """Drop remote opens that count no more; called more often than half the range of ticks."""
+        recent: list[tuple[int, Ticks | None]] = []
+        for at, ms in self._remote_opens:
+            if ms is None or 0 <= ticks_diff(now[0], ms) <= _REMOTE_SPAN_MS:
+                recent.append((at, ms))
+        self._remote_opens = recent
 
     def _apply_opened(self, door: "Door", time_s: int, values: "Values") -> None:
         door.seen_open, door.ordered = True, False
@@ -128,7 +149,7 @@ class Compartments:
         """Yield ``(kind, payload)`` of every door that is not as it came from the factory, and of the remote
         opens that still count: a snapshot and a restart must not allow more of them.
         """
-        for time_s in self._remote_opens:
+        for time_s, _ in self._remote_opens:
             yield records.REMOTE_STATE, records.pack(records.REMOTE_STATE, time_s)
         for i, d in enumerate(self.doors):
             seen = (1 if d.seen_open else 0) | (2 if d.ordered else 0)
@@ -196,12 +217,12 @@ class Compartments:
             return False
         if d.opened_ms is None and trust != TRUST_SET:
             return False
-        return epoch_s - d.opened_at <= self.reopen_s
+        return 0 <= epoch_s - d.opened_at <= self.reopen_s
 
     def remote_open_allowed(self, now: "Now") -> bool:
         """At most ten remote opens in ten minutes, even with valid signatures."""
-        times = self._remote_opens
-        return len(times) < _REMOTE_OPENS_MAX or now[1] - times[0] > _REMOTE_SPAN_S
+        self.forget_remote(now)
+        return len(self._remote_opens) < _REMOTE_OPENS_MAX
 
     def occupancy(self) -> list[list[int | str | None]]:
         """One ``[content, seen, parcel]`` for each door, as the host is told, see ``doors``."""

@@ -220,6 +220,7 @@ class Core:
 
     def _on_boot(self, event: "BootEvent", now: "Now") -> None:
         self.record(records.BOOT, *event[1:])
+        self.cabinet.started(now)
         self.orders.led(events.LED_READY)
         self.orders.watch_notice(now)
         self.orders.watch_clock(now)
@@ -266,6 +267,7 @@ class Core:
         else:
             self.record(records.TIME_FLOOR, now[1])
             self.cabinet.hour()
+            self.cabinet.forget_remote(now)
             if self.senses:
                 self.senses.hour()
             untold = self.access.untold_tokens()
