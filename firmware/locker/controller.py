@@ -13,8 +13,9 @@ from micropython import const
 
 from . import texts
 from .core import dialog, events, records
-from .core.orders import FAILED, IN_THE_PAST
+from .core.orders import FAILED, IN_THE_PAST, OK, RESULT_NAMES
 from .core.reasons import R_OK
+from .core.timekeeping import EARLIEST_S
 from .journal.log import JournalFailed, JournalFull
 from .supervisor import HOST
 
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
         Now,
         NumberEffect,
         PairEffect,
+        Payload,
         RecordEffect,
         ReplyEffect,
         ShowEffect,
@@ -105,7 +107,8 @@ class Controller:
         self._pulse_turns = 0
         self.timer_turns = 0
         self._rested: dict[int, Ticks] = {}  # door -> tick from which its lock may be pulsed again
-        self.time_told = False  # the host has said what time it is, since this start
+        self.time_told = False  # the host has said what time it is, since this start, and is believed
+        self.in_doubt = False  # the time is provisional, or the host's newest answer was refused
         self.time_set: Callable[[int], None] | None = (
             None  # called with each time that the host has set, in epoch seconds
         )
@@ -121,6 +124,14 @@ class Controller:
 
     def now(self) -> "Now":
         return self._clock.now(ticks_ms())
+
+    def dated(self) -> "Now":
+        """``now`` for judging a certificate: by a provisional time the locker might shut itself out."""
+        now_ms, epoch_s, trust = self.now()
+        believed_s = epoch_s - self._clock.ahead_s
+        if believed_s == epoch_s or believed_s < EARLIEST_S:
+            return now_ms, epoch_s, trust
+        return now_ms, believed_s, events.TRUST_FLOOR
 
     def is_idle(self) -> bool:
         """No person is at the keypad and no coil is on: a good moment to stop the interpreter briefly."""
@@ -186,17 +197,44 @@ class Controller:
             self.sink(event)
 
     def _take_time(self, body: "TimeOrder") -> None:
-        """The host answers what time it is: a time that the clock refuses changes nothing."""
+        """The host answers what time it is, or an operator orders it.
+
+        An answer that the clock refuses changes nothing, and one that changes nothing leaves no record:
+        while host and locker differ there is one every minute.
+        """
+        assert self._sync
+        clock = self._clock
         now_ms, before_s, trust = self.now()
-        if self._clock.set(now_ms, body["t"]) != R_OK:
-            self.sink((events.EV_COMMAND, body["n"], IN_THE_PAST, body["id"]))
+        ahead_s, doubted = clock.ahead_s, self.in_doubt
+        by_order = body["cmd"] == "clock"
+        taken = clock.order(now_ms, body["t"]) if by_order else clock.set(now_ms, body["t"])
+        self.in_doubt = taken != R_OK or clock.ahead_s > 0
+        if self.in_doubt != doubted or clock.ahead_s != ahead_s:
+            self._sync.status_changed()
+        if taken != R_OK:
+            self._sync.reply(body["id"], RESULT_NAMES[IN_THE_PAST])
             return
-        self.time_told = True
-        if self.time_set:
+        self.note_ahead()
+        self.time_told = self.time_told or self.dated()[1:] == self.now()[1:]
+        if self.time_set and not clock.ahead_s:
             self.time_set(body["t"])
-        if trust == events.TRUST_FLOOR:
-            self.sink((events.EV_TIME, before_s, events.TIME_FROM_HOST))
+        told = (body["offset_s"], body["next_s"], body["next_offset_s"])
+        if by_order or trust == events.TRUST_FLOOR or clock.ahead_s != ahead_s:
+            source = events.TIME_FROM_ORDER if by_order else events.TIME_FROM_HOST
+            self.sink((events.EV_TIME, before_s, source))
+        elif told == self.core.orders.local.told:
+            self._sync.reply(body["id"], RESULT_NAMES[OK])
+            return
         self.sink((events.EV_ORDER, body))
+
+    def note_ahead(self) -> None:
+        """Journal how far the time is ahead of what is believed, before any other record has that time."""
+        ahead_s, now_s = self._clock.ahead_s, self.now()[1]
+        if self.failed or (ahead_s == self.core.access.ahead_s and now_s >= self._journal.time_floor):
+            return
+        payload = records.pack(records.TIME_AHEAD, ahead_s)
+        self.core.apply(records.TIME_AHEAD, now_s, payload)
+        self._append(records.TIME_AHEAD, payload, True)
 
     def fact(self, kind: int, *values: "Value") -> None:
         """Journal something that needs no decision: a part or a task that failed."""
@@ -209,14 +247,17 @@ class Controller:
 
     # --- effects out -------------------------------------------------------------------------------
 
-    def _fx_record(self, fx: "RecordEffect") -> None:
+    def _append(self, kind: int, payload: "Payload", back: bool = False) -> None:
         try:
-            self._journal.append(fx[1], fx[2], self.now()[1])
+            self._journal.append(kind, payload, self.now()[1], back)
         except (OSError, JournalFull, JournalFailed) as error:
             # No effect without its record: stop deciding, release everything.
             self.stop("journal: {}".format(error))
             self._end("journal")
             raise
+
+    def _fx_record(self, fx: "RecordEffect") -> None:
+        self._append(fx[1], fx[2])
         if self._sync:
             self._sync.wake()
             if fx[1] in _OCCUPANCY_KINDS:

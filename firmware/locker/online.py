@@ -86,7 +86,7 @@ class Online:
         from .net.tls import Tls, client_context
 
         context = client_context(_content(_CA_FILE), _content(_CERTIFICATE_FILE), _content(_KEY_FILE))
-        return Tls(context, controller.now, board.set_calendar, lambda: controller.time_told, report)
+        return Tls(context, controller.dated, board.set_calendar, lambda: controller.time_told, report)
 
     def _join(self, core, journal, controller, supervisor, status, report, supply_mv):
         network, identity = self._network, self._identity
@@ -114,6 +114,7 @@ class Online:
             lambda: core.command_counter,
             controller.now,
             failed=lambda: core.failed_command,
+            in_doubt=lambda: controller.in_doubt,
         )
         controller.attach_sync(sync)
         latches = core.cabinet.health

@@ -20,6 +20,7 @@ _SUPPLY_MS = const(10_000)
 _WARMTH_MS = const(60_000)
 _CLOCK_MS = const(21_600_000)  # four times a day: the crystal of the controller drifts a second in one
 _CLOCK_OFF_S = const(2)  # the chip may differ from the host by this much
+_CLOCK_WRONG_S = const(600)  # beyond, a person is told
 # A chip this far ahead of the journal has the wrong time, even without an error flag: no locker is stored for
 # longer, and a clock that took this time could never go back.
 _AHEAD_MAX_S = const(63_072_000)
@@ -91,7 +92,7 @@ class Senses:
             return
         before_s = clock.now(ticks_ms())[1]
         epoch_s = self._ask_chip(before_s)
-        if epoch_s and clock.set(ticks_ms(), epoch_s) == R_OK:
+        if epoch_s and self._set(epoch_s):
             self._before_s = before_s
 
     def join(self, controller, supervisor):
@@ -129,8 +130,11 @@ class Senses:
         if self._chip is None:
             return
         try:
-            if abs(self._chip.read() - epoch_s) > _CLOCK_OFF_S:
+            off_s = self._chip.read() - epoch_s
+            if abs(off_s) > _CLOCK_OFF_S:
                 self._chip.set(epoch_s)
+            if _CLOCK_WRONG_S < abs(off_s) < epoch_s:  # a chip that had stopped says 0, and was reported
+                self._hear("clock: set right, was {:+d} s off".format(off_s))
         except OSError:
             self._chip_says(_SILENT)
         else:
@@ -184,7 +188,16 @@ class Senses:
     def _look_at_clock(self):
         epoch_s = self._ask_chip(self._clock.now(ticks_ms())[1])
         if epoch_s:
-            self._clock.set(ticks_ms(), epoch_s)
+            self._set(epoch_s)
+
+    def _set(self, epoch_s):
+        """Set the clock by the chip; False, and reported, when the two contradict each other."""
+        taken = self._clock.set(ticks_ms(), epoch_s, True) == R_OK
+        if not taken:
+            self._chip_says("clock: not the time of the locker")
+        elif self._controller:
+            self._controller.note_ahead()  # host and chip may agree now
+        return taken
 
     def _ask_chip(self, before_s):
         """The chip's time if it is plausible, else 0; a fault is reported once."""

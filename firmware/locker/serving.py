@@ -49,7 +49,8 @@ class Locker:
             senses.watch(core)
         self._journal.replay(core.apply)
         core.session.proven = proven
-        clock = Clock(self._journal.time_floor, ticks_ms())
+        # A provisional time ends with the power: what was believed then runs on.
+        self._clock = clock = Clock(self._journal.time_floor - core.access.ahead_s, ticks_ms())
         if senses:
             senses.take_time(clock)
         self._controller = controller = Controller(
@@ -99,6 +100,7 @@ class Locker:
             "grants": access.grants_version,
             "digest": access.grants_digest(self._controller.now()[1]),
             "takes": self._online.takes_bytes(self._controller.free_bytes()),
+            "ahead": self._clock.ahead_s,
             "fw": VERSION,
             "journal": self._journal_text,
             "health": self._online.health(),
@@ -149,6 +151,7 @@ class Locker:
         if self._read_only:
             self._controller.stop(self._journal_text)
         else:
+            self._controller.note_ahead()
             self._controller.sink((events.EV_BOOT, board.boot_cause()) + self._boot)
             if self._senses:
                 self._senses.started()

@@ -491,3 +491,21 @@ def test_digits_of_live_codes_are_kept_nowhere():
     desk.type("12345678")
     for kind, payload in desk.access.snapshot():
         assert b"12345678" not in payload and derived("P1").encode() not in payload, kind
+
+
+def test_a_provisional_time_ends_no_grant_for_ever_and_a_snapshot_keeps_what_is_believed():
+    desk = Desk()
+    believed_s = desk.epoch_s
+    desk.epoch_s += 365 * 86_400
+    desk.record(records.TIME_AHEAD, 365 * 86_400)
+    desk.record(records.CLOSED, 0, 1)
+    for compacted in (False, True):
+        desk.restart(compacted)
+        assert (
+            desk.access.ahead_s == 365 * 86_400 and desk.access.lost_token_end(77) == believed_s + 31_622_400
+        )
+    desk.epoch_s = believed_s + 60
+    desk.record(records.TIME_AHEAD, 0)
+    desk.restart(compacted=True)
+    assert desk.access.ahead_s == 0
+    assert desk.access.lost_token_end(77) == desk.epoch_s + 31_622_400

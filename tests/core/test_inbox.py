@@ -34,6 +34,7 @@ class Locker:
         self.again_from = []
         self.held = []
         self.asked = []  # nonces of questions for the time that wait for an answer
+        self.questions = []  # ticks at which the inbox wanted one
         self.counter = 0
         self.failed = ""
         self.ms = PERIOD_MS - 30_000  # the ticks wrap soon after the start
@@ -50,6 +51,7 @@ class Locker:
             lambda command_id, result: self.replies.append((command_id, result)),
             self,
             self.answers,
+            lambda: self.questions.append(self.ms),
         )
 
     def again(self, seq):
@@ -187,6 +189,66 @@ def test_a_time_that_was_held_up_on_its_way_is_not_set():
         locker = Locker(trust)
         tell_time(locker, 1, 99)  # signed, not expired, its counter rises: and nobody asks any more
         assert locker.events == [] and locker.replies == [("c1", "not asked")]
+
+
+def test_an_order_for_the_clock_is_taken_by_nonce_and_counter_and_not_by_expiry():
+    locker = Locker()
+    locker.s = NOW_S + 400 * 86_400
+    fields = {"t": NOW_S, "offset_s": 0, "next_s": 0, "next_offset_s": 0, "nonce": 99}
+    locker.command(1, "clock", **fields)
+    assert locker.events == [] and locker.replies == [("c1", "not asked")]
+    locker.asked.append(99)
+    locker.command(2, "clock", **fields)
+    assert [(event[0], event[1]["cmd"]) for event in locker.events] == [("time", "clock")]
+    locker.asked.append(99)
+    locker.command(2, "clock", **fields)
+    locker.command(1, "clock", **fields)
+    assert len(locker.events) == 1, "replayed, even within the time of the question"
+
+
+def test_an_order_for_the_clock_of_another_locker_is_not_believed():
+    locker = Locker()
+    locker.asked.append(99)
+    body = {"id": "c1", "n": 1, "exp": NOW_S + 60, "cmd": "clock", "t": NOW_S, "nonce": 99}
+    body.update({"offset_s": 0, "next_s": 0, "next_offset_s": 0})
+    data = json.dumps(body).encode()
+    for topic, device_key in (("consigne/1/L2/commands", KEY), (PREFIX + "commands", bytes(32))):
+        key = codes.derive(device_key, codes.LABEL_COMMAND)
+        frame = codes.frame_head(key, topic, data) + data
+        locker.inbox.message(PREFIX + "commands", memoryview(bytearray(frame)), False)
+    assert locker.events == [] and locker.rejected() == [(messages.R_MAC, 2)]
+
+
+def test_a_wrong_clock_of_ours_keeps_no_command_of_the_host_out():
+    for off_s in (2 * 86_400, 365 * 86_400):
+        locker = Locker()
+        locker.ms = 1000
+        locker.s = NOW_S + off_s
+        locker.command(1)
+        assert locker.replies == [("c1", "expired")] and len(locker.questions) == 1, "it asks for the time"
+        locker.asked.append(5)
+        tell_time(locker, 2, 5)  # the clock refuses it
+        locker.events.clear()
+        locker.command(3)
+        assert locker.events == [(EV_OPEN_ORDER, 3, 3, "c3")]
+        locker.ms += 66_000
+        locker.s += 66
+        locker.command(4)
+        assert locker.replies[1:] == [("c4", "expired")], "by the host's own time it has"
+
+
+def test_what_the_host_told_is_forgotten_before_the_ticks_wrap():
+    locker = Locker()
+    locker.asked.append(5)
+    tell_time(locker, 1, 5)
+    locker.events.clear()
+    for _ in range(2 * 24):
+        locker.ms += 3_600_000
+        locker.s += 3600
+        locker.inbox.report()
+    locker.s = NOW_S
+    locker.command(2)
+    assert locker.events == [(EV_OPEN_ORDER, 3, 2, "c2")], "judged by the clock again"
 
 
 def test_a_clock_that_runs_far_ahead_can_still_be_told():

@@ -31,12 +31,13 @@ EXAMPLES = {
     "release": {"door": 3},
     "reserve": {"door": 3, "until": 1790000000, "parcel": "P1"},
     "revoke": {"parcels": [["P1", 1790000000]], "nonces": [[9, 1790000000]], "holders": [[1, 1, 7, 2]]},
+    "clock": {"t": 1790000000, "offset_s": -7200, "next_s": 0, "next_offset_s": 0, "nonce": 78},
     "time": {"t": 1790000000, "offset_s": 7200, "next_s": 1792890000, "next_offset_s": 3600, "nonce": 77},
 }
 
 
 def test_a_moment_that_a_command_names_is_one_that_the_clock_believes():
-    for cmd, field in (("reserve", "until"), ("message", "until"), ("time", "t")):
+    for cmd, field in (("reserve", "until"), ("message", "until"), ("time", "t"), ("clock", "t")):
         assert messages.commands()[cmd][field] == ("int", EARLIEST_S, LATEST_S)
 
 

@@ -32,7 +32,7 @@ def test_a_full_list_drops_what_has_ended_first():
     nonces.add(3, 11, 0)
     nonces.add(4, 40, 12)
     assert [nonces.lists(n) for n in (1, 2, 3, 4)] == [False, True, False, True]
-    assert nonces.horizon == 0
+    assert nonces.has(3, 11) and not nonces.has(99, 12), "if that time was false, they are not good again"
     nonces.add(5, 50, 30)
     nonces.add(6, 60, 30)  # the last good second of nonce 2 is not over
     assert nonces.has(2, 30) and nonces.horizon == 30

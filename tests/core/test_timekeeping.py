@@ -62,6 +62,101 @@ def test_turning_the_clock_back_is_refused():
     assert clock.now(0) == (0, _NOW_S, TRUST_FLOOR)
 
 
+DAY_S = 86_400
+HOUR_S = 3600
+
+
+def _run(clock, ms, seconds):
+    """Hours pass; asked often enough for the ticks."""
+    while seconds > 0:
+        step = min(seconds, 86_400)
+        ms = _later(ms, step)
+        clock.now(ms)
+        seconds -= step
+    return ms
+
+
+def test_a_jump_of_more_than_a_day_is_served_by_and_taken_back_by_the_next_answer():
+    for jump_s in (DAY_S + 1, 2 * DAY_S, 365 * DAY_S, LATEST_S - 1 - _NOW_S):
+        clock = Clock(_NOW_S, 0)
+        assert clock.set(0, _NOW_S) == R_OK and clock.ahead_s == 0
+        assert clock.set(0, _NOW_S + jump_s) == R_OK
+        assert clock.now(0)[1:] == (_NOW_S + jump_s, TRUST_SET) and clock.ahead_s == jump_s
+        ms = _run(clock, 0, 1800)
+        assert clock.set(ms, _NOW_S + 1800) == R_OK
+        assert clock.now(ms)[1:] == (_NOW_S + 1800, TRUST_SET) and clock.ahead_s == 0, jump_s
+
+
+def test_a_jump_of_a_day_is_believed_at_once():
+    clock = Clock(_NOW_S, 0)
+    assert clock.set(0, _NOW_S + DAY_S) == R_OK and clock.ahead_s == 0
+    assert clock.set(0, _NOW_S) == R_TIME
+
+
+def test_a_jump_said_again_after_an_hour_is_believed_and_not_before():
+    clock = Clock(_NOW_S, 0)
+    clock.set(0, _NOW_S + 90 * DAY_S)
+    ms = 0
+    for minute in range(60):
+        assert clock.ahead_s, minute
+        ms = _run(clock, ms, 60)
+        assert clock.set(ms, _NOW_S + 90 * DAY_S + (minute + 1) * 60) == R_OK
+    assert clock.ahead_s == 0 and clock.now(ms)[1] == _NOW_S + 90 * DAY_S + HOUR_S
+    assert clock.set(ms, _NOW_S + 3600) == R_TIME, "now it is the floor"
+
+
+def test_of_two_answers_that_disagree_neither_is_believed():
+    clock = Clock(_NOW_S, 0)
+    ms = 0
+    for n in range(5):
+        assert clock.set(ms, _NOW_S + (100 - n * 7 % 3) * DAY_S) == R_OK
+        ms = _run(clock, ms, 2 * HOUR_S)
+        assert clock.ahead_s, n
+    assert clock.set(ms, _NOW_S + 10 * HOUR_S) == R_OK and clock.ahead_s == 0
+
+
+def test_what_the_believed_time_explains_is_believed_however_far_the_provisional_one_was():
+    clock = Clock(_NOW_S, 0)
+    clock.set(0, _NOW_S + 365 * DAY_S)
+    assert clock.set(0, _NOW_S - AHEAD_MAX_S - 1) == R_TIME, "before what is believed is refused as ever"
+    assert clock.ahead_s == 365 * DAY_S
+    assert clock.set(0, _NOW_S - 100) == R_OK
+    assert clock.now(0)[1] == _NOW_S, "and the believed time does not go back"
+
+
+def test_chip_and_host_that_say_the_same_are_believed_at_once():
+    for first in (True, False):
+        clock = Clock(_NOW_S, 0)
+        assert clock.set(0, _NOW_S + 90 * DAY_S, first) == R_OK and clock.ahead_s
+        assert clock.set(0, _NOW_S + 90 * DAY_S + 5, not first) == R_OK and clock.ahead_s == 0
+
+
+def test_a_chip_never_confirms_itself():
+    clock = Clock(_NOW_S, 0)
+    clock.set(0, _NOW_S + 365 * DAY_S, True)
+    ms = _run(clock, 0, 7 * DAY_S)
+    assert clock.set(ms, _NOW_S + 372 * DAY_S, True) == R_OK and clock.ahead_s
+    assert clock.set(ms, _NOW_S + 7 * DAY_S) == R_OK and clock.ahead_s == 0
+
+
+def test_a_chip_that_jumps_while_the_time_is_known_is_refused():
+    clock = Clock(_NOW_S, 0)
+    clock.set(0, _NOW_S)
+    assert clock.set(0, _NOW_S + 2 * DAY_S, True) == R_TIME
+    assert clock.now(0)[1:] == (_NOW_S, TRUST_SET) and clock.ahead_s == 0
+
+
+def test_an_operator_sets_a_false_floor_back_and_a_provisional_time_right():
+    for said_s in (_NOW_S - 365 * DAY_S, _NOW_S, _NOW_S + 365 * DAY_S):
+        clock = Clock(_NOW_S, 0)
+        clock.set(0, _NOW_S + 100 * DAY_S)
+        assert clock.order(0, said_s) == R_OK
+        assert clock.now(999)[1:] == (said_s, TRUST_SET) and clock.ahead_s == 0
+    for wrong in (0, EARLIEST_S - 1, LATEST_S):
+        assert clock.order(999, wrong) == R_TIME
+    assert clock.now(999)[1] == said_s
+
+
 def test_times_no_locker_can_live_in_are_refused():
     y1970, y2000, y2038, y2106 = 0, 946_684_800, 2**31, 2**32 - 1
     clock = Clock(0, 0)

@@ -31,7 +31,7 @@ def test_each_number_that_stands_for_something_is_a_word():
 FAULTS = {1: "task ended", 2: "part", 3: "weak latch", 4: "cabinet", 5: "scanner"}
 ALARMS = {1: "parcel missing or wrong", 2: "opened under duress", 3: "service lid opened"}
 CAUSES = {0: "unknown", 1: "power or reset button", 2: "restarted", 3: "watchdog", 4: "restarted"}
-SOURCES = {1: "host", 2: "clock chip"}
+SOURCES = {1: "host", 2: "clock chip", 3: "operator"}
 ROLES = "customer courier clerk technician resident merchant partner".split()
 ACTIONS = ["collect", "deposit", "return", "recall", "service", "hand over"]
 

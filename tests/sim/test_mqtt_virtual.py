@@ -220,7 +220,9 @@ def test_after_days_without_a_network_the_time_is_asked_again(
     assert links(locker) == ["link True", "link False"]
     locker.network("up")
     locker.run_for(600)
-    assert len(asked) == 2 and asked[1] > days * 24 * HOUR_S, asked
+    after = [at_s for at_s in asked if at_s > days * 24 * HOUR_S]
+    assert after and after[0] < days * 24 * HOUR_S + 300, asked
+    assert len(after) <= 3, "nobody answers: now and then is enough"
     locker.stop()
 
 

@@ -88,7 +88,8 @@ class Access:
         self._tokens = Tokens(token, doors, self._revoked_parcels)
         self._parcels = ParcelCodes(digits, derived, self._listed, self._live)
         self._used_nonce = 0  # of the newest TOKEN_USED, until the OPENED that it is for
-        self._floor_s = 0  # newest time in any record: a code whose end is before it has ended for good
+        self._floor_s = 0  # newest time believed: a code whose end is before it has ended for good
+        self.ahead_s = 0  # the records' time is so far ahead of it: see timekeeping.py
         self._folds = {
             records.GRANT: self._fold_grant,
             records.GRANT_DROP: self._fold_grant_drop,
@@ -111,7 +112,10 @@ class Access:
 
     def apply(self, kind: int, time_s: int, payload: "Payload", seq: int = 0) -> None:
         """Fold one record; ``seq`` is not needed for the state."""
-        self._floor_s = max(self._floor_s, time_s)
+        if kind == records.TIME_AHEAD:
+            self.ahead_s = records.unpack(kind, payload)[0]
+            self._floor_s = 0  # an operator may have set it back
+        self._floor_s = max(self._floor_s, time_s - self.ahead_s)
         fold = self._folds.get(kind)
         if fold is not None:
             fold(kind, payload)
@@ -175,6 +179,8 @@ class Access:
 
     def snapshot(self) -> "Members":
         """Yield ``(kind, payload)`` of records that fold to the present state."""
+        if self.ahead_s:
+            yield records.TIME_AHEAD, records.pack(records.TIME_AHEAD, self.ahead_s)
         yield records.GRANTS_VERSION, records.pack(records.GRANTS_VERSION, self.grants_version)
         yield from self._grants.snapshot(self._floor_s)
         yield from self._revoked_parcels.snapshot()

@@ -45,6 +45,7 @@ ALARM_LID = const(3)
 # records.TIME_SET: who knew the time
 TIME_FROM_HOST = const(1)
 TIME_FROM_CHIP = const(2)
+TIME_FROM_ORDER = const(3)  # an operator's, which may set it back
 
 # --- events -----------------------------------------------------------------------------------------------
 EV_KEY = const(1)  # key: str of one character, "0".."9", "*", "#" (and "A".."D" on 4x4)

@@ -310,4 +310,5 @@ class Orders:
         "identify": _identify,
         "reboot": _reboot,
         "time": _time,
+        "clock": _time,
     }

@@ -61,6 +61,7 @@ RESERVED = const(76)  # a compartment kept for one parcel; no text: no longer
 NOTICE = const(77)  # a message on the display in one language; no text: no longer
 GRANTS_RESET = const(78)  # the host sends the whole set: grants not sent again are dropped
 LOCAL_TIME = const(79)  # local time is UTC + offset_s, from next_s (0: never) on UTC + next_offset_s
+TIME_AHEAD = const(87)  # from this record on times are so far ahead of what is believed; 0: they are believed
 
 # --- internal, written only inside a snapshot: state that several records made ---------------
 DOOR_STATE = const(80)
@@ -124,6 +125,7 @@ _FORMATS = {
     LATCH_STATE: ">HHHBB",
     SUPPLY_STATE: ">HB",
     REMOTE_STATE: ">I",
+    TIME_AHEAD: ">I",
 }
 # A line for each kind: its number, its name, its fields' names in order; a + before trailing text.  One text:
 # as a constant it stays in flash, while a dict would take heap for every line.
@@ -175,6 +177,7 @@ _WORDS = """
 84 latch_state door usual_ms recent_ms trouble pulses
 85 supply_state door lowest_100mv
 86 remote_state at
+87 time_ahead ahead_s
 """
 _WITH_TEXT = bytes((
     BOOT, ACCEPTED, PULSE, OPENED, DEPOSITED, COLLECTED, NOT_OPENED, FORCED, COMMAND, FAULT, RETURNED,

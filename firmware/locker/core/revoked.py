@@ -86,6 +86,8 @@ class Nonces:
                 if until <= first_until:
                     first_at, first_until = keep, until
                 keep += _ENTRY_BYTES
+            else:  # so that nothing dropped by a false time is good again when that is taken back
+                self.horizon = max(self.horizon, until)
         if keep == self._end:
             keep -= _ENTRY_BYTES
             last = struct.unpack_from(_ENTRY, self._buf, keep)

@@ -52,7 +52,7 @@ class Throttle:
 
     def attempt(self, time_s: int) -> None:
         """A try is spent.  The level falls below zero if the caller did not check ``may_try`` before."""
-        if time_s - self._last_try_s > _SESSION_S:
+        if not 0 <= time_s - self._last_try_s <= _SESSION_S:
             self._session_tries = 0
         self._last_try_s = time_s
         self._session_tries += 1

@@ -4,9 +4,14 @@
 change, so that a locker without a network changes to summer time as well.
 
 ``Clock`` is pure: the shell hands it ``ticks_ms`` and what host, NTP or a clock chip say.  Times are Unix
-seconds in UTC on every ground; the year-2000 epoch of an ESP32 is converted at the edge (``drivers``).  The
-clock never goes back, within a run nor across restarts: it begins at the newest time in the journal, and
-stops while it is ahead of a set point.
+seconds in UTC on every ground; the year-2000 epoch of an ESP32 is converted at the edge (``drivers``).  What
+is believed never goes back by itself, within a run nor across restarts: it begins at the newest time in the
+journal, and stops while it is ahead of a set point.
+
+One wrong answer must not close a locker.  A jump ahead of more than a day, which the time since the newest
+record does not explain, is *provisional*: it is served by, but the floor stays below it until the same source
+says the same an hour later, or another source (clock chip, host) says so too.  Until then the next answer may
+take it back.
 """
 
 from time import ticks_diff
@@ -32,8 +37,9 @@ AHEAD_MAX_S = const(600)  # a set point up to this far behind the floor is drift
 class Clock:
     """Seconds since 1970 from ticks, a floor and set points.
 
-    ``floor_s`` is the newest time in the journal, ``ms`` the tick at start.  ``now`` must be
-    called at least once in six days, half the range of ``ticks_ms``.
+    ``floor_s`` is the newest time believed, ``ms`` the tick at start.  ``now`` must be
+    called at least once in six days, half the range of ``ticks_ms``.  ``ahead_s`` is how far the time
+    shown is ahead of the time believed; 0 unless the time is provisional.
     """
 
     def __init__(self, floor_s: int, ms: "Ticks") -> None:
@@ -42,29 +48,61 @@ class Clock:
         self._true_s = floor_s  # best estimate; may lie behind a time already shown
         self._shown_s = floor_s
         self._trust = TRUST_FLOOR
+        self.ahead_s = 0
+        self._by_chip = False  # who said the provisional time
+        self._waited_s = 0  # since it was said
 
     def now(self, ms: "Ticks") -> "Now":
-        """``(ms, epoch_s, trust)``; ``epoch_s`` never decreases and ends at ``LATEST_S``."""
+        """``(ms, epoch_s, trust)``; ``epoch_s`` ends at ``LATEST_S``, and decreases only when a provisional
+        time is taken back or an operator sets it.
+        """
         self._carry_ms += max(ticks_diff(ms, self._ms), 0)
         self._ms = ms
         if self._carry_ms >= 1000:
             self._true_s += self._carry_ms // 1000
+            self._waited_s += self._carry_ms // 1000
             self._carry_ms %= 1000
         if self._true_s > self._shown_s:
             self._shown_s = min(self._true_s, LATEST_S)
         return ms, self._shown_s, self._trust
 
-    def set(self, ms: "Ticks", epoch_s: int) -> int:
-        """Take a time from a source that is trusted; returns ``R_OK`` or ``R_TIME``.
+    def set(self, ms: "Ticks", epoch_s: int, by_chip: bool = False) -> int:
+        """Take a time from host or clock chip; returns ``R_OK`` or ``R_TIME``.
 
-        Refused are impossible times, and times more than ``AHEAD_MAX_S`` behind the journal's newest: then
+        Refused are impossible times, and times more than ``AHEAD_MAX_S`` behind what is believed: then
         this source or an earlier one is wrong, and a clock that is turned back must not make an expired code
-        valid again.
+        valid again.  A chip that jumps is refused once the time is set.
         """
-        _, shown_s, _ = self.now(ms)
-        if not EARLIEST_S <= epoch_s < LATEST_S or epoch_s < shown_s - AHEAD_MAX_S:
+        _, shown_s, trust = self.now(ms)
+        believed_s = shown_s - self.ahead_s
+        if epoch_s < believed_s - AHEAD_MAX_S:
+            return R_TIME
+        near = abs(epoch_s - shown_s) <= AHEAD_MAX_S
+        ahead_s = 0
+        if epoch_s > believed_s + DAY_S:
+            if not (near and self.ahead_s):
+                if by_chip and trust == TRUST_SET:
+                    return R_TIME
+                self._by_chip = by_chip
+                self._waited_s = 0
+                ahead_s = epoch_s - believed_s
+            elif by_chip == self._by_chip and (by_chip or self._waited_s < HOUR_S):
+                ahead_s = self.ahead_s  # said again, but too soon, or by the chip that runs on from it
+        if near:
+            return self._take(epoch_s, shown_s, ahead_s)
+        return self._take(epoch_s, max(epoch_s, believed_s), ahead_s)
+
+    def order(self, ms: "Ticks", epoch_s: int) -> int:
+        """Take the time that an operator orders, earlier than what is believed or not."""
+        self.now(ms)
+        return self._take(epoch_s, epoch_s, 0)
+
+    def _take(self, epoch_s: int, shown_s: int, ahead_s: int) -> int:
+        if not EARLIEST_S <= epoch_s < LATEST_S:
             return R_TIME
         self._true_s = epoch_s
+        self._shown_s = shown_s
+        self.ahead_s = ahead_s
         self._carry_ms = 0
         self._trust = TRUST_SET
         return R_OK

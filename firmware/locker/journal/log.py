@@ -74,7 +74,7 @@ class Journal:
 
     @property
     def time_floor(self) -> int:
-        """The newest time in any record, epoch seconds."""
+        """The time of the newest record, epoch seconds: none after it is earlier, but see ``append``."""
         return self._writer.time_floor
 
     # --- reading ------------------------------------------------------------------------------
@@ -168,10 +168,11 @@ class Journal:
         """The events after ``seq`` have been found unreadable: ``maintain`` writes which are lost."""
         self._writer.lose(seq + 1, self.next_seq - 1)
 
-    def append(self, kind: int, payload: "Payload", time_s: int) -> int:
+    def append(self, kind: int, payload: "Payload", time_s: int, back: bool = False) -> int:
         """Write one record; it is durable when this returns.  The seq of an event, else 0.
 
-        ``time_s`` before ``time_floor`` is raised to it.  Raises ``ValueError`` for a payload
+        ``time_s`` before ``time_floor`` is raised to it, unless an internal record takes the time ``back``:
+        those before it had a false one.  Raises ``ValueError`` for a payload
         longer than 246 bytes, a time beyond 32 bits or a kind of the journal's own,
         ``JournalReadOnly``, ``JournalFull`` when ``snapshot_due`` was ignored for too long,
         ``JournalFailed``.
@@ -184,7 +185,7 @@ class Journal:
         writer.tell_lost(time_s)
         seq = 0
         if kind > EVENT_KIND_MAX:
-            writer.put(kind, payload, time_s, INTERNAL)
+            writer.put(kind, payload, time_s, INTERNAL, back)
         else:
             seq = writer.put_event(kind, payload, time_s)
         self._tell_lost_now()

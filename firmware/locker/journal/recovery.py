@@ -89,7 +89,6 @@ def _read_sector(
     buf, view = reader.buf, reader.view
     found.note_gap(reader.base_seq)
     found.acknowledged = max(found.acknowledged, reader.acknowledged)
-    found.time_floor = max(found.time_floor, reader.base_time)
     seal = None
     size = layout.check_record(buf, view, layout.SEAL_AT, layout.SECTOR_BYTES, reader.seed)
     if size and buf[layout.SEAL_AT + 4] == layout.SEAL:
@@ -112,7 +111,7 @@ def _read_sector(
             found.sealed = True
             found.at = layout.SEAL_AT
         found.note_gap(reader.base_seq + seal[0])
-        found.time_floor = max(found.time_floor, seal[3])
+        found.time_floor = seal[3]
         found.acknowledged = max(found.acknowledged, seal[4])
         found.dropped = max(found.dropped, seal[5])
     sectors.last_seq[reader.sector] = found.next_seq - 1
@@ -137,7 +136,7 @@ def _walk(
             whole = whole and kind == layout.RESUMED and reader.u16() == end
         end = at + layout.padded(reader.length)
         records += 1
-        found.time_floor = max(found.time_floor, reader.time_s)
+        found.note_time(kind, reader.time_s)
         if kind == ACKNOWLEDGED and reader.place == layout.INTERNAL:
             found.acknowledged = max(found.acknowledged, reader.u32_big(0))
         elif kind == layout.SNAPSHOT_END:

@@ -2,7 +2,7 @@
 
 from micropython import const
 
-from .layout import FIRST
+from .layout import ERASING, FIRST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -91,6 +91,11 @@ class Found:
         self.gaps: list[
             tuple[int, int]
         ] = []  # (first, last) seqs that are missing and not yet recorded as lost
+
+    def note_time(self, kind: int, time_s: int) -> None:
+        """The newest record's time counts: a false one may have been taken back.  Marks have none."""
+        if kind < ERASING:
+            self.time_floor = time_s
 
     def note_gap(self, seq: int) -> None:
         """``seq`` comes next in the log: the seqs between it and the last one seen are missing."""

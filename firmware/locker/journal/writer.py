@@ -106,18 +106,18 @@ class Writer:
         self._sectors.last_seq[self.head] = seq
         return seq
 
-    def put(self, kind: int, payload: "Payload", time_s: int, place: int) -> None:
+    def put(self, kind: int, payload: "Payload", time_s: int, place: int, back: bool = False) -> None:
         """Write one record at the end of the log; ``place`` -1 stands for an event."""
         size = layout.padded(len(payload))
         if size > layout.RECORD_MAX or not 0 <= time_s <= 0xFFFFFFFF:
             raise ValueError("payload of {} bytes at {}".format(len(payload), time_s))
-        if time_s < self.time_floor:
+        if time_s < self.time_floor and not back:
             time_s = self.time_floor
         for _ in range(3):
             if (
                 self.at + size > layout.END
                 or self.next_seq - self._base_seq >= layout.EVENTS_IN_SECTOR_MAX
-                or time_s - self._base_time > layout.TIME_DELTA_MAX
+                or not 0 <= time_s - self._base_time <= layout.TIME_DELTA_MAX
             ):
                 self._advance(time_s)
             where = self.next_seq - self._base_seq if place < 0 else place

@@ -23,6 +23,7 @@ from .messages import (
     R_SIZE,
     R_STALE,
     R_TOPIC,
+    TIMES,
     Refused,
     core_events,
     parse_ack,
@@ -32,6 +33,7 @@ from .messages import (
 _REPORT_FIRST_MS = const(60_000)
 _REPORT_MOST_MS = const(3_600_000)  # for a continuing flood: some 30 reports a day, of each reason
 _COUNT_MAX = const(65535)
+_TOLD_MS = const(86_400_000)  # well below half the range of ticks
 
 
 class Inbox:
@@ -42,10 +44,13 @@ class Inbox:
     counter in the journal, ``failed()`` the id of the command that failed last, ``now()`` as in
     ``core/events.py``.  ``reply(id, result)`` answers a command that is refused here; ``cursor`` is
     told what the host has and what it misses; ``answers(nonce)`` is true, once, if we asked for the time
-    with this nonce a moment ago.
+    with this nonce a moment ago; ``ask()`` is told that a question is due.
+
+    Whether a command has expired is judged by the host's own time, as it was last told: so a wrong time at
+    either end, now or in the past, keeps no command out.
     """
 
-    def __init__(self, prefix, device_key, journal, sink, counter, failed, now, reply, cursor, answers):
+    def __init__(self, prefix, device_key, journal, sink, counter, failed, now, reply, cursor, answers, ask):
         self._ack_topic = prefix + "ack"
         self._command_topic = prefix + "commands"
         self._key = codes.derive(device_key, codes.LABEL_COMMAND)
@@ -57,6 +62,10 @@ class Inbox:
         self._reply = reply
         self._cursor = cursor
         self._answers = answers
+        self._ask = ask
+        self._told_s = 0  # the host's newest answer; 0: none, or too long ago
+        self._told_ms = 0
+        self.lead_s = 0  # how far it was ahead of our clock, when that had been set by it
         self._taken = 0  # newest counter handed on, perhaps not journaled yet
         self._counts = [0] * len(R_NAMES)
         self._reported_ms = 0
@@ -85,9 +94,11 @@ class Inbox:
 
     def report(self) -> None:
         """Report the counts of refused frames, if there are any and it is time; call it often."""
+        now_ms = self._now()[0]
+        if self._told_s and not 0 <= ticks_diff(now_ms, self._told_ms) < _TOLD_MS:
+            self._told_s = 0
         if not any(self._counts):
             return
-        now_ms = self._now()[0]
         waited_ms = ticks_diff(now_ms, self._reported_ms)
         if 0 <= waited_ms < self._report_after_ms:
             return
@@ -123,17 +134,7 @@ class Inbox:
             raise Refused(R_STALE, body["id"] if body["n"] < newest else "")
         if body["id"] == self._failed():  # the host itself sends it again, since it has no answer yet
             raise Refused(R_FAILED, body["id"])
-        _, epoch_s, trust = self._now()
-        if body["cmd"] == "time":
-            # The nonce proves freshness; expiry means little while the clock is wrong.
-            if not self._answers(body["nonce"]):
-                raise Refused(R_NOT_ASKED, body["id"])
-        elif epoch_s > body["exp"]:
-            raise Refused(R_EXPIRED, body["id"])
-        # With only a floor for the time, an expired command may look young.  Commands whose effect can be
-        # undone are still taken (the counter prevents a replay); a door is not opened.
-        if body["cmd"] == "open" and trust != TRUST_SET:
-            raise Refused(R_NO_TIME, body["id"])
+        self._check_time(body)
         self._taken = body["n"]
         if body["cmd"] == "again":
             self._cursor.again(body["seq"])
@@ -145,3 +146,24 @@ class Inbox:
             # never end.
             self._sink(("failed", body["n"], body["id"]))
             raise
+        if body["cmd"] in TIMES:
+            self._told_s = body["t"]
+            self._told_ms, epoch_s, _ = self._now()
+            self.lead_s = self._told_s - epoch_s
+
+    def _check_time(self, body: dict) -> None:
+        """Refuse what has expired by the host's own time, or by the clock if the host has not told it."""
+        now_ms, epoch_s, trust = self._now()
+        if self._told_s:
+            epoch_s = self._told_s + ticks_diff(now_ms, self._told_ms) // 1000
+        if body["cmd"] in TIMES:
+            # The nonce proves freshness; expiry means little while the clock is wrong.
+            if not self._answers(body["nonce"]):
+                raise Refused(R_NOT_ASKED, body["id"])
+        elif epoch_s > body["exp"]:
+            self._ask()  # or is it our clock?
+            raise Refused(R_EXPIRED, body["id"])
+        # With only a floor for the time, an expired command may look young.  Commands whose effect can be
+        # undone are still taken (the counter prevents a replay); a door is not opened.
+        elif body["cmd"] == "open" and trust != TRUST_SET and not self._told_s:
+            raise Refused(R_NO_TIME, body["id"])

@@ -75,12 +75,13 @@ grant (u32,u32,u32,role,action,u16,u16,u8,hex:16,may_be_parcel)"""
 #   size: 0 any, 1 to 4 S to XL, 16 more: a low compartment is wanted
 #   set: rows of name and value, ``orders.SETTINGS``; text: rows of language and "first line|second line"
 #   time: the answer to the question with this nonce; local time is UTC + offset_s until next_s (0: for ever),
-#   from then on UTC + next_offset_s
+#   from then on UTC + next_offset_s; clock: the same from an operator, who may also set the time back
 ENVELOPE = "id=text:1:36 n=seq exp=epoch cmd=text:1:16"
 ACK = "epoch=u32 seq=u32"
 _COMMANDS = """again seq=seq
 grants from=u32 to=u32 more=int:0:1 add=64*grant drop=200*u32 expect=64*(parcel,size,epoch)
 block door=door
+clock t=epoch offset_s=offset next_s=u32 next_offset_s=offset nonce=u32
 configure set=8*(text:1:16,may_be_parcel)
 identify seconds=int:1:60
 message until=epoch text=4*(text:2:2,may_be_parcel)
@@ -91,7 +92,8 @@ reserve door=door until=epoch parcel=parcel
 revoke parcels=64*(parcel,epoch) nonces=64*(u32,epoch) holders=16*(role,action,u16,u16)
 time t=epoch offset_s=offset next_s=u32 next_offset_s=offset nonce=u32"""
 # Commands that become several events; the others go unchanged to ``core/orders.py``.
-_FOLLOWED = ("again", "grants", "revoke", "time")
+_FOLLOWED = ("again", "grants", "revoke", "time", "clock")
+TIMES = ("time", "clock")
 _REVOKED = (
     (records.REVOKE_PARCEL, "parcels"),
     (records.REVOKE_NONCE, "nonces"),
@@ -232,7 +234,7 @@ def core_events(body: dict):
     if name not in _FOLLOWED:
         yield (EV_ORDER, body)
         return
-    if name == "time":
+    if name in TIMES:
         yield ("time", body)
         return
     if name == "grants":

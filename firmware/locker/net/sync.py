@@ -25,6 +25,8 @@ _OCCUPANCY_EVERY_MS = const(500)  # a door moves several times in a visit
 # A delayed answer to "what time is it?" would set an old time, so an answer counts only this long.
 _TIME_GOOD_MS = const(10_000)
 _TIME_RETRY_MS = const(20_000)  # while the time is not known
+_TIME_DOUBT_MS = const(60_000)  # while host and locker differ: so soon a host that is right again is believed
+_TIME_SILENT_MS = const(300_000)  # while the host does not answer
 _TIME_EVERY_MS = const(21_600_000)  # a crystal of 50 ppm is 1 s off after six hours
 _REST_S = 1
 _CLOSED_LOOK_S = 0.02
@@ -49,7 +51,8 @@ class Sync:
     ``Inbox`` hands on and ``(EV_LINK, up)``.  ``occupancy()`` gives one row ``(content, seen, parcel
     or None)`` for each door, ``status()`` a dict of what only the shell knows (grants, fw, journal,
     faults), ``counter()`` the newest command counter journaled, ``now()`` as in ``core/events.py``,
-    ``failed()`` the id of the last command that a fault of ours stopped ("": none).
+    ``failed()`` the id of the last command that a fault of ours stopped ("": none), ``in_doubt()`` whether
+    the time is provisional, or the host's newest answer was refused.
 
     ``stall_s`` as in ``Cursor``.
 
@@ -70,6 +73,7 @@ class Sync:
         now,
         stall_s=5,
         failed=lambda: "",
+        in_doubt=lambda: False,
     ):
         prefix = "consigne/1/" + locker + "/"
         self._client = client
@@ -78,6 +82,7 @@ class Sync:
         self._occupancy = occupancy
         self._status = status
         self._now = now
+        self._in_doubt = in_doubt
         self._prefix = prefix
         self._topics = {
             name: (prefix + name).encode() for name in ("replies", "status", "occupancy", "events")
@@ -85,8 +90,9 @@ class Sync:
         self._key = codes.derive(device_key, codes.LABEL_EVENT)
         self._cursor = Cursor(journal, stall_s)
         self._inbox = Inbox(
-            prefix, device_key, journal, sink, counter, failed, now, self.reply, self._cursor, self._answers
-        )
+            prefix, device_key, journal, sink, counter, failed, now, self.reply, self._cursor, self._answers,
+            self._ask_soon,
+        )  # fmt: skip
         self._wake = asyncio.Event()
         self._status_due = self._occupancy_due = False
         self._status_ms = self._occupancy_ms = 0
@@ -139,7 +145,7 @@ class Sync:
             self._cursor.begin()
             self._status_due = self._occupancy_due = True
             # Ask once after each start; later only if the clock is not set: each answer writes a record.
-            self._ask_time = self._ask_time or self._now()[2] != TRUST_SET
+            self._ask_time = self._ask_time or self._now()[2] != TRUST_SET or self._in_doubt()
             self._occupancy_ms = ticks_add(ticks_ms(), -_OCCUPANCY_EVERY_MS)
             try:
                 while session == self._client.session():
@@ -166,10 +172,19 @@ class Sync:
     # --- what the host asks for, and is asked -----------------------------------------------------------
 
     def _watch_time(self) -> None:
-        """Ask for the time often until it is known, and then now and then."""
-        every_ms = _TIME_EVERY_MS if self._now()[2] == TRUST_SET else _TIME_RETRY_MS
+        """Ask for the time often until it is known and agreed on, and then now and then."""
+        every_ms = _TIME_EVERY_MS if self._nonce < 0 else _TIME_SILENT_MS
+        if self._now()[2] != TRUST_SET:
+            every_ms = _TIME_RETRY_MS
+        elif self._in_doubt():
+            every_ms = _TIME_DOUBT_MS
         # Below zero: the last question was so many days ago that the ticks have wrapped.
         if not 0 <= ticks_diff(ticks_ms(), self._asked_ms) < every_ms:
+            self._ask_time = True
+
+    def _ask_soon(self) -> None:
+        """A command has expired, by a time that may be wrong: ask, but not with each of them."""
+        if not 0 <= ticks_diff(ticks_ms(), self._asked_ms) < _TIME_RETRY_MS:
             self._ask_time = True
 
     def _answers(self, nonce: int) -> bool:
@@ -266,6 +281,7 @@ class Sync:
         body["ack"] = self._journal.acknowledged
         body["t"] = epoch_s
         body["trust"] = trust
+        body["lead"] = self._inbox.lead_s
         if not self._status_short:
             self._fill(packet, "status", body)
             self._status_short = self._is_too_long(packet, 0, "status")

@@ -31,7 +31,9 @@ _FAULTS = {
     events.FAULT_TASK: "task ended", events.FAULT_PART: "part", events.FAULT_LATCH: "weak latch",
     events.FAULT_CABINET: "cabinet", events.FAULT_SCANNER: "scanner",
 }  # fmt: skip
-_SOURCES = {events.TIME_FROM_HOST: "host", events.TIME_FROM_CHIP: "clock chip"}
+_SOURCES = {
+    events.TIME_FROM_HOST: "host", events.TIME_FROM_CHIP: "clock chip", events.TIME_FROM_ORDER: "operator",
+}  # fmt: skip
 _Field = Callable[[int], str]
 
 

@@ -26,6 +26,7 @@ _, _, GRANTS_VERSION_MAX = commands()["grants"]["to"]
 COMMAND_FIELDS = {
     "again": ("seq",),
     "block": ("door",),
+    "clock": ("t", "offset_s", "next_s", "next_offset_s", "nonce"),
     "configure": ("set",),
     "grants": ("from", "to", "more", "add", "drop", "expect"),
     "identify": ("seconds",),
@@ -90,6 +91,10 @@ class Status:
     health: telemetry.Telemetry | None = None
     takes: int | None = None
     """Bytes of a command that it has room for at the moment; None from a firmware that does not say."""
+    ahead_s: int = 0
+    """How far its time is ahead of what it believes; 0 unless the time is provisional."""
+    lead_s: int = 0
+    """How far the host's newest answer was ahead of its time, once that was set by it."""
 
 
 class StatusBody(TypedDict, total=False):
@@ -105,6 +110,8 @@ class StatusBody(TypedDict, total=False):
     trust: int
     t: int
     takes: int
+    ahead: int
+    lead: int
     fw: str
     journal: str
     faults: list[str]
@@ -178,7 +185,14 @@ def parse_status(body: bytes) -> Status:
         faults=[short(str(fault)[:200], "a fault") for fault in faults],
         health=_telemetry(value["health"]) if "health" in value else None,
         takes=optional("takes"),
+        ahead_s=whole(value.get("ahead", 0), "ahead"),
+        lead_s=_difference(value.get("lead", 0), "lead"),
     )
+
+
+def _difference(value: object, name: str) -> int:
+    """Seconds between two times, either of which may be the later."""
+    return -whole(-value, name) if type(value) is int and value < 0 else whole(value, name)
 
 
 def parse_occupancy(body: bytes) -> Occupancy:

@@ -34,6 +34,7 @@ PARTS = {
     "mqtt": "events to a broker and to the database",
     "replay": "ten thousand recorded commands",
     "tls": "online without a clock",
+    "clocks": "a host or a clock chip that was wrong",
     "sync": "events through a network that loses and repeats",
     "holes": "events that are lost, told and gone past",
     "takeover": "a second host that takes over",

@@ -11,11 +11,14 @@ from .broker import Broker, Faults
 from .memory import MemoryNetwork
 
 QUESTION_US = 9_000_000  # the locker would refuse a later answer
-EXPIRES_S = 4_000_000_000  # its commands never expire: the locker is under test, not the clock
+EXPIRES_S = 4_000_000_000  # its commands never expire, unless ``lifetime_s`` says so
 
 
 class Host:
     """Signs commands, reads events; acknowledges them when told to.
+
+    ``lifetime_s`` is how long commands live by the host's own time, None: for ever.  ``orders_time``: the
+    next answer with the time is an operator's order.
 
     ``events`` by seq, of the epoch seen last; ``doubled`` counts events that came again with the same
     content, ``changed`` those with different content: there must be none.  ``counter`` is the newest
@@ -31,6 +34,8 @@ class Host:
         self.broker = Broker(clock, faults)
         self.network.listen(1883, self.broker)
         self.acknowledging = True
+        self.lifetime_s: int | None = None
+        self.orders_time = False
         self.events: dict[int, EventData] = {}
         self.status: messages.StatusBody = {}
         self._clock = clock
@@ -76,6 +81,11 @@ class Host:
         self._local = (offset_s, next_s, next_offset_s)
         self._tell_time()
 
+    @property
+    def now_s(self) -> int | None:
+        """What it holds for the time; None if it does not know."""
+        return None if self._ahead_s is None else self._ahead_s + self._clock.now_us() // 1_000_000
+
     def forget_time(self) -> None:
         """From now on a locker that asks for the time gets no answer."""
         self._ahead_s = None
@@ -87,8 +97,10 @@ class Host:
             return
         self._question = None
         offset_s, next_s, next_offset_s = self._local
+        name = "clock" if self.orders_time else "time"
+        self.orders_time = False
         self.command(
-            "time",
+            name,
             t=self._ahead_s + now_us // 1_000_000,
             nonce=question[0],
             offset_s=offset_s,
@@ -103,7 +115,10 @@ class Host:
     def command(self, name: str, *, id: str = "", **arguments: Any) -> None:
         """Sign and send a command; ``id``: of an earlier command, to send that again."""
         self.counter += 1
-        body = messages.command_body(id or f"c{self.counter}", self.counter, EXPIRES_S, name, arguments)
+        expires_s = EXPIRES_S
+        if self.lifetime_s is not None and self.now_s is not None:
+            expires_s = self.now_s + self.lifetime_s
+        body = messages.command_body(id or f"c{self.counter}", self.counter, expires_s, name, arguments)
         self._send("commands", body, "consigne/1/command")
 
     def kinds(self) -> list[str]:
