@@ -49,6 +49,7 @@ class HostMetrics(Collector):
     def __init__(self, host: HostService, state: State) -> None:
         self._database, self._ingest, self._overview = host.database, host.ingest, host.overview
         self._state = state
+        self._clock = host.clock
 
     def describe(self) -> list[Metric]:
         """Return nothing, so that registering does not query the database."""
@@ -67,6 +68,7 @@ class HostMetrics(Collector):
         yield _gauge("database_writable", "1 while events can be stored", state.database)
         yield _gauge("broker_connected", "1 while the broker is connected", state.broker)
         yield _gauge("ingest_running", "1 while what arrives is committed", state.ingest)
+        yield _gauge("clock_believed", "1 while lockers are told the time", not self._clock.doubt)
         yield _gauge("queue_messages", "Messages received and not yet committed", self._ingest.waiting)
         try:
             yield from [*self._from_database(), *_of_fleet(self._overview)]

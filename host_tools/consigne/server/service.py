@@ -70,6 +70,8 @@ class HostService:
         Where pages call them: nothing that asks the database may run in the event loop.
     health
         Whether all of it works, and what does not.
+    clock
+        Whether lockers are told the time, and why not.
     """
 
     def __init__(
@@ -108,6 +110,7 @@ class HostService:
             ProcessRole.LEADER if self.workers else ProcessRole.ALONE,
             self.lease.check,
         )
+        self.clock = self.ingest.clock
         if self.workers:
             self.ingest.others = self.workers.total
         self.notifier = (

@@ -11,6 +11,8 @@ host could not read what its database has of it."""
 FULL = "full"
 HALVED, ASIDE, BROKE_OFF, NO_ANSWER = "halved", "aside", "broke_off", "no_answer"
 """What the host did about a refusal, or concluded where no answer came, see ``sizes``."""
+TOO_EARLY: dict[str, tuple[str, ...]] = {"clock": ("expired", "not asked"), "": ("expired",)}
+"""Refusals that end no command which may be sent again, by its name."""
 
 ANSWERS = {
     "ok": "done",

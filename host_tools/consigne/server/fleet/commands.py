@@ -45,6 +45,7 @@ from .answers import (
     REFUSED,
     SENT,
     SUPERSEDED,
+    TOO_EARLY,
     UNREADABLE,
     WAITING,
 )
@@ -55,14 +56,18 @@ _complaints = Complaints(log)
 OPEN, TIME, GRANTS, AGAIN, REVOKE = "open", "time", "grants", "again", "revoke"
 BLOCK, RELEASE, RESERVE = "block", "release", "reserve"
 CONFIGURE, MESSAGE, IDENTIFY, REBOOT = "configure", "message", "identify", "reboot"
+CLOCK = "clock"
 LIFETIME_S = {OPEN: 30, TIME: 30, GRANTS: 30, AGAIN: 30, REVOKE: 30 * DAY_S}
 LIFETIME_S |= {BLOCK: 7 * DAY_S, RELEASE: 7 * DAY_S, RESERVE: DAY_S}
-LIFETIME_S |= {CONFIGURE: 7 * DAY_S, MESSAGE: DAY_S, IDENTIFY: 30, REBOOT: 30}
+LIFETIME_S |= {CONFIGURE: 7 * DAY_S, MESSAGE: DAY_S, IDENTIFY: 30, REBOOT: 30, CLOCK: 7 * DAY_S}
 SENDING_LIFETIME_S = 60
 """Seconds from each sending to the expiry that the locker sees, unless the command ends sooner."""
 REPEATED = (GRANTS, REVOKE, BLOCK, RELEASE, RESERVE, CONFIGURE, MESSAGE)
 ANSWER_WITHIN_S = 10
 """A command of ``REPEATED`` is sent again when no answer came for this many seconds."""
+COUNTER_OF_CLOCK_MAX = 3 << 30
+"""The most that a counter takes from a clock (2072): above it a locker's 32 bits leave room for a billion
+commands, so a host that once believed to live in 2106 can still command."""
 REFUSED_PAUSE_S = 5
 """After a locker refused a delta the next one waits this long, unless the locker asks."""
 FAILED_PAUSE_S = 900
@@ -330,14 +335,22 @@ def revoke(
 
 
 def tell_time(connection: Connection, locker: str, nonce: int, now_s: int) -> None:
-    """Answer a locker that asks for the time; an answer to an older question would be refused."""
+    """Answer a locker that asks for the time; an answer to an older question would be refused.
+
+    An operator's order for its clock takes the place of the answer, until it is answered itself.
+    """
     here = (commands.c.locker == locker) & (commands.c.cmd == TIME) & (commands.c.state == WAITING)
     connection.execute(update(commands).where(here).values(state=EXPIRED))
+    ordered = (commands.c.locker == locker) & (commands.c.cmd == CLOCK)
+    ordered &= commands.c.state.in_((WAITING, SENT)) & (commands.c.expires_at > now_s)
+    values = {"arguments": {"nonce": nonce}, "state": WAITING}
+    if connection.execute(update(commands).where(ordered).values(**values)).rowcount:
+        return
     issue(connection, locker, TIME, {"nonce": nonce}, now_s)
 
 
-def send(connection: Connection, now_s: int) -> Sent:
-    """Sign what is to be sent now to lockers that are connected.
+def send(connection: Connection, now_s: int, tells_time: bool = True) -> Sent:
+    """Sign what is to be sent now to lockers that are connected; no answers with a time that is not believed.
 
     The counters are taken in the caller's transaction: publish only after it committed.  Each row is judged
     on its own, since another release or another hand may have written it: a command that cannot be read ends
@@ -345,10 +358,11 @@ def send(connection: Connection, now_s: int) -> Sent:
     """
     unanswered = (commands.c.state == SENT) & commands.c.cmd.in_(REPEATED)
     again = unanswered & ((commands.c.sent_at <= now_s - ANSWER_WITHIN_S) | (commands.c.breaks > 0))
+    silent = () if tells_time else (commands.c.cmd != TIME,)
     statement = (
         select(*_TO_SEND)
         .join(lockers, lockers.c.id == commands.c.locker)
-        .where(lockers.c.up.is_(True), (commands.c.state == WAITING) | again)
+        .where(lockers.c.up.is_(True), (commands.c.state == WAITING) | again, *silent)
         .order_by(commands.c.locker, commands.c.created_at)
         .with_for_update(of=lockers, key_share=True)
     )
@@ -359,7 +373,9 @@ def send(connection: Connection, now_s: int) -> Sent:
             told = "the database has no key of {locker} that can sign: it is sent nothing"
             _complaints.say(told, locker=row.locker)
             continue
-        counter = max(taken.get(row.locker, row.command_counter) + 1, now_s)
+        if row.cmd == CLOCK and "nonce" not in row.arguments:
+            continue  # until the locker asks
+        counter = max(taken.get(row.locker, row.command_counter) + 1, min(now_s, COUNTER_OF_CLOCK_MAX))
         values: dict[str, object]
         try:
             sent.outgoing.append(_sign(connection, row, counter, now_s))
@@ -407,7 +423,7 @@ def _sign(connection: Connection, row: _ToSend, counter: int, now_s: int) -> Out
         arguments = delta
         note: Arguments = {"from": delta["from"], "to": delta["to"]}
         connection.execute(update(commands).where(commands.c.id == row.id).values(arguments=note))
-    elif row.cmd == TIME:
+    elif row.cmd in (TIME, CLOCK):
         zone = zone_of(row.locker, row.timezone)
         next_s, next_offset_s = next_change(zone, now_s)
         times = {"t": now_s, "offset_s": offset_s(zone, now_s)}
@@ -455,6 +471,8 @@ def _note_answer(connection: Connection, row: _Asked, result: str) -> bool:
     """False when the command of this row was answered before."""
     if row.state in (DONE, REFUSED):
         return False
+    if result in TOO_EARLY.get(row.cmd, TOO_EARLY[""]) and row.cmd in (*REPEATED, CLOCK):
+        return False  # two clocks differ: it is sent again, until its own end
     state = DONE if result == "ok" else REFUSED
     at_s = int(time.time())
     if row.cmd == GRANTS and state == REFUSED:

@@ -128,6 +128,11 @@ class Orders:
             lookup.in_service(connection, locker)
             return commands.try_again(connection, locker, _now(), by=by)
 
+    def set_clock(self, locker: str, by: str = HOST) -> str:
+        """Give a locker this host's time, even if it believes a later one; sent when it asks for the time."""
+        with self._database.write() as connection:
+            return self._issue(connection, locker, commands.CLOCK, {}, by, "clock")
+
     def again(self, locker: str, seq: int, by: str = HOST) -> str:
         """Have a locker send its events again from a number on, as far as it still has them."""
         _within("the event number", seq, 1, U32_MAX)

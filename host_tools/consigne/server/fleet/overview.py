@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from locker.core.doors import EMPTY, TOLD_BLOCKED
-from locker.core.events import TRUST_FLOOR
 from locker.journal.report import CLEAN, FRESH, STATE_NAMES
 from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
@@ -26,6 +25,7 @@ from ..access import aside
 from ..storage.database import Database, columns_of
 from ..storage.documents import Layout, Place
 from ..storage.models import alarms, compartments, lockers, streams
+from . import clocks
 from .fleet import UNSEEN
 
 PAGE = 50
@@ -45,7 +45,7 @@ NEEDS = {
     "journal": "journal {}",
     "lost": "{} lost",
     "gap": "events missing",
-    "clock": "clock not set",
+    "clock": "clock {}",
     "fault": "{}",
     "full": "full",
     "new": "never connected",
@@ -275,8 +275,9 @@ def _of_device(row: _LockerRow) -> list[tuple[str, object]]:
         needs.append(("latch", len(weak)))
     if status.journal and status.journal not in SOUND_JOURNALS:
         needs.append(("journal", status.journal))
-    if status.trust == TRUST_FLOOR:
-        needs.append(("clock", ""))
+    clock = clocks.complaint(status, row.status_at)
+    if clock:
+        needs.append(("clock", clock))
     if status.faults:
         needs.append(("fault", status.faults[0]))
     return needs

@@ -25,6 +25,7 @@ from ..clock import now_s
 from ..complaints import Complaints
 from ..failures import Failure, failure_of, reason
 from ..fleet import commands
+from ..fleet.hostclock import HostClock
 from ..storage.contiguity import Gaps, Held, Stream
 from ..storage.database import NO_ANSWER, Database
 from ..storage.lease import Check, anybody
@@ -66,7 +67,8 @@ class Ingest:
     """The receiving half of the host and the publisher of what it answers.
 
     ``listeners`` are called in the event loop with the ``Outcome`` of every commit that changed
-    something; ``check`` in each transaction that signs commands.
+    something; ``check`` in each transaction that signs commands.  ``clock`` says whether lockers may be told
+    the time.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class Ingest:
         self.others: Callable[[], tuple[Counts, Counter[str]]] | None = None  # what workers did
         self.counts = Counts()
         self.listeners: list[Listener] = []
+        self.clock = HostClock()
         self.keys = KeyRing(database)
         self._database = database
         self._client = client
@@ -258,6 +261,8 @@ class Ingest:
             self._acknowledge(stream, held.contiguous)
         if self._role is ProcessRole.WORKER:
             return
+        for locker, status in outcome.clocks.items():
+            self.clock.hear(locker, status)
         for stream, first_missing in outcome.behind.items():
             self._gaps.note(stream, first_missing, at, BEHIND_GRACE_S)
         if outcome.lockers or any(held.islands for held in outcome.held.values()):
@@ -310,5 +315,5 @@ class Ingest:
                     commands.issue(connection, locker, commands.AGAIN, {"seq": first_missing}, at)
             expired = commands.expire(connection, at)
             commands.repair_grants(connection, at)
-            outgoing, refused = commands.send(connection, at)
+            outgoing, refused = commands.send(connection, at, self.clock.is_believed(connection, at))
             return outgoing, expired + refused

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from consigne.protocol.messages import Status
+
 from ..storage.contiguity import Held, Stored, Stream
 
 
@@ -17,6 +19,7 @@ class Outcome:
     held: dict[Stream, Held] = field(default_factory=dict)  # to acknowledge; of every stream touched
     parcels: set[str] = field(default_factory=set)
     lockers: set[str] = field(default_factory=set)  # whose status or compartments changed
+    clocks: dict[str, Status] = field(default_factory=dict)  # what lockers said of their time just now
     behind: dict[Stream, int] = field(default_factory=dict)  # a status claims events from this one on
     commands: set[str] = field(default_factory=set)  # ids that were answered
     conflicts: dict[Stream, list[int]] = field(default_factory=dict)  # numbers with different content

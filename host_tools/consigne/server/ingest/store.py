@@ -73,6 +73,8 @@ class Store:
         rows = {stream: row for stream, row in rows.items() if stream not in stopped}
         self._store_events(connection, rows, batches, outcome)
         said = [(one.locker, one.content) for one in serving if isinstance(one.content, protocol.Status)]
+        fresh = {one.locker for one in serving if not one.retained}
+        outcome.clocks = {locker: status for locker, status in said if locker in fresh}
         if said:
             reports.apply_statuses(connection, said, outcome)
         for message in serving:

@@ -10,6 +10,7 @@ from nicegui import ui
 from consigne.ui.components import Text, box
 from consigne.words import counted
 
+from ..fleet.hostclock import HostClock
 from ..fleet.overview import FIND_CHARACTERS_MAX, NEEDS, PAGE, Line, Overview, Shown
 from .work import Work
 
@@ -26,10 +27,12 @@ LABELS: Mapping[str, str] = {
 class FleetView:
     """One page of the fleet's list, empty until ``refresh``; then refreshed while somebody looks."""
 
-    def __init__(self, work: Work, overview: Overview, find: str, only: str, page: int) -> None:
-        self._work, self._overview = work, overview
+    def __init__(
+        self, work: Work, overview: Overview, clock: HostClock, find: str, only: str, page: int
+    ) -> None:
+        self._work, self._overview, self._clock = work, overview, clock
         self._asked = (find, only if only in NEEDS else "", max(1, page))
-        self._shown: Shown | None = None
+        self._shown: tuple[Shown, str] | None = None
         with box("fleet"):
             self._head = box("card fleet-head")
             self._list = box("card fleet-list")
@@ -38,11 +41,14 @@ class FleetView:
     async def refresh(self) -> None:
         """Read the list and draw it when it changed.  Raises as ``Work.call``."""
         shown = await self._work.call(self._overview.page, *self._asked)
-        if shown == self._shown:
+        doubt = self._clock.doubt
+        if (shown, doubt) == self._shown:
             return
-        self._shown = shown
+        self._shown = shown, doubt
         self._head.clear()
         with self._head:
+            if doubt:
+                Text(f"Lockers are not told the time: {doubt}.", "pill bad", "div").props["role"] = "alert"
             self._draw_head(shown)
         self._list.clear()
         with self._list:

@@ -56,7 +56,7 @@ def add_pages(app: FastAPI, host: HostService) -> None:
             view = CounterView(work, host, account, _who(host, request))
         elif account.role is Role.OPERATOR:
             _head(account, "the fleet, what needs attention first")
-            view = FleetView(work, host.overview, find[:FIND_CHARACTERS_MAX], only, _number(page))
+            view = FleetView(work, host.overview, host.clock, find[:FIND_CHARACTERS_MAX], only, _number(page))
         else:
             _head(account, f"parcels of {account.name}")
             view = SenderView(work, host, account, _who(host, request))

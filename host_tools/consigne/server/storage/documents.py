@@ -128,6 +128,8 @@ def read_status(text: str) -> Status:
         faults=[str(one) for one in faults] if isinstance(faults, list) else [],
         health=_health(get("health")),
         takes=_whole(get("takes")),
+        ahead_s=_whole(get("ahead_s")) or 0,
+        lead_s=_whole(get("lead_s")) or 0,
     )
 
 
@@ -163,6 +165,7 @@ def write_status(status: Status) -> str:
         "health": None,
         "takes": status.takes,
     }
+    kept |= {name: told for name, told in (("ahead_s", status.ahead_s), ("lead_s", status.lead_s)) if told}
     health = status.health
     if health is not None:
         kept["health"] = {"taken": health.taken, "samples": health.samples, "latches": health.latches}

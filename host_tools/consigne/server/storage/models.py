@@ -308,6 +308,14 @@ latches = Table(
 )
 Index("latches_by_day", latches.c.day)
 
+host_clock = Table(  # one row: see fleet.hostclock
+    "host_clock",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("newest_s", BigInteger, nullable=False),  # the newest time that was believed
+    Column("synchronised", Boolean, nullable=False),  # whether the kernel has ever said so
+)
+
 notices = Table(
     "notices",
     metadata,

@@ -1,0 +1,17 @@
+"""The newest time that the host has believed, and whether its clock has ever been synchronised."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0099_h3"
+down_revision = "0004"
+
+
+def upgrade() -> None:
+    """Make the table, empty: the host writes its one row at the first tick."""
+    op.create_table(
+        "host_clock",
+        sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("newest_s", sa.BigInteger, nullable=False),
+        sa.Column("synchronised", sa.Boolean, nullable=False),
+    )
