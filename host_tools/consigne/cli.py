@@ -23,6 +23,7 @@ from consigne.commandline.outfile import OutFileError, check_out
 from consigne.commandline.tell import echo
 from consigne.protocol.untrusted import one_line
 from consigne.server.cli import broker_config, serve
+from consigne.server.fleet.cli import clock as clock_app
 from consigne.server.fleet.cli import retire
 from consigne.server.people.cli import app as account_app
 from consigne.server.storage.cli import backup, restore
@@ -80,6 +81,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(account_app, name="account")
+app.add_typer(clock_app, name="clock")
 app.command()(retire)
 app.command()(serve)
 app.command()(broker_config)

@@ -13,6 +13,7 @@ import pytest
 from consigne.broker import config
 from consigne.cli import app
 from consigne.server.fleet.fleet import Fleet
+from consigne.server.people import audit
 from consigne.server.people.accounts import Accounts
 from consigne.server.people.roles import Role
 from consigne.server.storage.database import Database
@@ -394,3 +395,19 @@ def test_of_a_counter_that_is_retired_nothing_is_to_be_erased(at):
     database.close()
     status, text = said("retire", "C1")
     assert status == 0 and "C1 is retired" in text and not re.search("erase|broker", text)
+
+
+def test_every_lockers_clock_is_shown_and_one_is_given_the_hosts_time_by_whoever_ordered_it(at):
+    assert said("clock") == (0, "No locker is registered yet.")
+    database = Database("sqlite:///consigne.db")
+    register(database, ["L1"])
+    status, text = said("clock")
+    assert status == 0 and re.fullmatch("L1 never told", text), text
+    status, text = said("clock", "set", "L1")
+    assert status == 0 and "as soon as it asks" in text and "consigne clock" in text, text
+    with database.read() as connection:
+        entry = audit.trail(connection, "L1")[0]
+    assert entry.action == "clock" and entry.by.endswith(" at the console")
+    database.close()
+    status, text = said("clock", "set", "L9")
+    assert status == 2 and "L9" in text, text

@@ -2,9 +2,9 @@
 
 A broker that takes no message as long as one that was sent closes the connection without a reason, and a
 network that breaks looks the same.  The longest message of the last second counts as the cause, and half
-of it is the limit for messages that can be cut.  One that cannot, such as the occupancy, is too long after it, or a
-shorter one, was the longest at three such ends in a row.  The limit grows slowly while messages of its length
-pass.
+of it is the limit for messages that can be cut.  One that cannot, such as the occupancy, is too long after
+it, or a shorter one, was the longest at three such ends in a row.  The limit grows slowly while messages of
+its length pass.
 """
 
 from micropython import const

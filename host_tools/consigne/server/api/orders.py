@@ -103,6 +103,11 @@ def _whole_lockers(orders: Orders, kick: Callable[[], None]) -> Router:
         """Restart it as soon as nobody is being served."""
         return _carry_out(orders, kick, locker, orders.reboot(locker, account.name))
 
+    @router.post("/{locker}/clock", status_code=_ACCEPTED, responses=_TOO_LONG)
+    def set_locker_clock(locker: LockerId, account: Asking) -> answers.Order:
+        """Give it this host's time, even if it believes a later one."""
+        return _carry_out(orders, kick, locker, orders.set_clock(locker, account.name))
+
     @router.post("/{locker}/again", status_code=_ACCEPTED, responses=_TOO_LONG)
     def repeat_events(locker: LockerId, body: bodies.AgainOrder, account: Asking) -> answers.Order:
         """Have it send its events again from a number on."""

@@ -82,6 +82,7 @@ class OrderCard:
                 with self._row():
                     self._button("Beep and blink", lambda: control.identify)
                     self._button("Restart", lambda: control.reboot)
+                    self._button("Set its clock", lambda: control.set_clock)
                     self._seq = fields.line("send events again from number", placeholder="event number")
                     self._button("Send again from", self._again)
             if not control.is_retired:

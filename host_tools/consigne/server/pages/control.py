@@ -85,6 +85,10 @@ class Control:
     def reserve(self, door: int, parcel: str, hours: int) -> None:
         self._order(lambda by: self._host.orders.reserve(self._locker, door, parcel, hours, by))
 
+    def set_clock(self) -> None:
+        """Give it this host's time."""
+        self._order(lambda by: self._host.orders.set_clock(self._locker, by=by))
+
     def identify(self) -> None:
         self._order(lambda by: self._host.orders.identify(self._locker, by=by))
 

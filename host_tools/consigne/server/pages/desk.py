@@ -13,6 +13,7 @@ from consigne.words import counted
 
 from ..clock import zone_of
 from ..errors import CallerError
+from ..fleet import clocks
 from ..ingest.outcome import Outcome
 from ..parcels.view import Parcel
 from ..people.accounts import Account
@@ -38,7 +39,7 @@ class LockerLine(NamedTuple):
     kind: str
     up: bool
     journal: str
-    clock_set: bool
+    clock: str  # clocks.state
     faults: tuple[str, ...]
     numbers: str
 
@@ -125,7 +126,7 @@ class Desk:
             kind=RETIRED if known.retired_at is not None else kind,
             up=known.connected,
             journal=status.journal if status is not None else "",
-            clock_set=known.trust == device_events.TRUST_SET,
+            clock=clocks.state(status, known.status_at),
             faults=tuple(status.faults) if status is not None else (),
             numbers=" · ".join(numbers),
         )

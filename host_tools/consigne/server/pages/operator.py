@@ -148,9 +148,6 @@ class StatusLine:
                 JOURNAL_WORDS.get(line.journal, f"memory {line.journal}"),
                 "pill good" if line.journal in SOUND_JOURNALS else "pill busy",
             )
-        Text(
-            "clock set" if line.clock_set else "clock not set",
-            "pill good" if line.clock_set else "pill busy",
-        )
+        Text(f"clock {line.clock}", "pill good" if line.clock == "set" else "pill busy")
         for fault in line.faults:
             Text(fault, "pill bad")
