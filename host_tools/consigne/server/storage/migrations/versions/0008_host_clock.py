@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0099_h3"
-down_revision = "0004"
+revision = "0008"
+down_revision = "0007"
 
 
 def upgrade() -> None:
@@ -15,3 +15,8 @@ def upgrade() -> None:
         sa.Column("newest_s", sa.BigInteger, nullable=False),
         sa.Column("synchronised", sa.Boolean, nullable=False),
     )
+
+
+def downgrade() -> None:
+    """Drop it: the release before tells any time that its machine has."""
+    op.drop_table("host_clock")
