@@ -84,9 +84,9 @@ def test_a_database_that_refuses_is_told_on_the_page_until_it_is_back(url, tmp_p
             Visitor(host.address, "Marie", openhost.PASSWORD) as clerk,
         ):
             await asyncio.to_thread(rename, "parcels", "elsewhere")
-            await clerk.sees("The database does not answer")
+            await clerk.sees("The database does not do what the host asks")
             await asyncio.to_thread(rename, "elsewhere", "parcels")
-            await clerk.sees_no("The database does not answer")
+            await clerk.sees_no("The database does not do what the host asks")
         database.close()
         assert "Traceback" not in host.log.read_text(), host.log.read_text()
 

@@ -33,6 +33,7 @@ _Tls = Annotated[
     ),
 ]
 
+_log = logging.getLogger(__name__)
 _PORT = re.compile(r"[0-9]{1,5}")
 _SHOWN_MAX = 80
 _CREDENTIAL_BYTES_MAX = 65_535
@@ -109,7 +110,7 @@ def serve(
     except ValueError as error:
         raise typer.BadParameter(f"--notices: {error}") from None
     if workers > 1 and database.startswith("sqlite"):
-        logging.getLogger(__name__).warning(_ONE_WRITER)
+        _log.warning(_ONE_WRITER)
     with explained(database):
         host = HostService(
             database,
@@ -123,14 +124,19 @@ def serve(
             key=str(client_key) if client_key else None,
             workers=workers,
             channels=channels,
+            is_opened=False,
         )
     try:
         serving.serve(serving.Listening(listen_host, listen_port, certificate, key), host)
     except (serving.CannotServe, CannotShare, serving.CannotListen) as error:
-        raise typer.BadParameter(str(error)) from None
+        _log.critical("%s", error)
+        raise typer.Exit(2) from None
     except LeadershipLost as error:
-        logging.getLogger(__name__).error("%s", error)
+        _log.error("%s", error)
         raise typer.Exit(os.EX_TEMPFAIL) from None
+    except Exception as error:  # noqa: BLE001  logged as all else is, with its traceback
+        _log.critical("the host ended by a fault of its own", exc_info=error)
+        raise typer.Exit(1) from None
 
 
 def broker_config(

@@ -21,6 +21,7 @@ class Failure(Enum):
     DAMAGED = "the database is damaged, or is none", "put it back from a backup"
     CLOSED = "the file of the database cannot be opened", "see its folder, and the rights of both"
     REFUSED = "the database refuses the host", "see its name, user, password and rights"
+    STRANGE = "the database does not do what the host asks", "the log says why"
     SILENT = "the database does not answer", "see whether it runs and can be reached"
 
     def __init__(self, told: str, mend: str) -> None:
@@ -29,7 +30,7 @@ class Failure(Enum):
     @property
     def can_pass(self) -> bool:
         """Whether waiting can help; otherwise somebody has to change something first."""
-        return self not in (Failure.DAMAGED, Failure.CLOSED, Failure.REFUSED)
+        return self not in (Failure.DAMAGED, Failure.CLOSED, Failure.REFUSED, Failure.STRANGE)
 
     @property
     def sentence(self) -> str:
@@ -64,6 +65,8 @@ _OF_STATE = {
     "28": Failure.REFUSED,
     "3D": Failure.REFUSED,
     "42501": Failure.REFUSED,
+    "08": Failure.SILENT,
+    "57": Failure.SILENT,
 }
 # libpq gives no SQLSTATE with a connection that is refused, only the server's text, English by default
 _OF_TEXT = {
@@ -95,16 +98,16 @@ _OF_SYSTEM = {
 
 
 def failure_of(error: BaseException) -> Failure:
-    """What an error of SQLAlchemy, of its driver or of a file means; ``SILENT`` when that is not known."""
+    """What an error of SQLAlchemy, of its driver or of a file means."""
     original = getattr(error, "orig", None) or error
     if isinstance(original, OSError):
         return _OF_SYSTEM.get(original.errno or 0, Failure.DISK)
     code = getattr(original, "sqlite_errorcode", None)
     if code is not None:
-        return _OF_SQLITE.get(code & _PRIMARY, Failure.SILENT)
+        return _OF_SQLITE.get(code & _PRIMARY, Failure.STRANGE)
     state = getattr(original, "sqlstate", None)
     if state:
-        return _OF_STATE.get(state) or _OF_STATE.get(state[:2], Failure.SILENT)
+        return _OF_STATE.get(state) or _OF_STATE.get(state[:2], Failure.STRANGE)
     text = str(original).lower()
     return next((failure for part, failure in _OF_TEXT.items() if part in text), Failure.SILENT)
 

@@ -41,9 +41,13 @@ class Health:
 
     def __init__(self, probe: Probe, ingest: Ingest, workers: Workers | None, lease: Lease) -> None:
         self._probe, self._ingest, self._workers, self._lease = probe, ingest, workers, lease
+        self.waiting = ""
+        """What a host that is starting waits for; "" when it has started."""
 
     async def look(self) -> State:
         """How it is now, within a second, whatever waits for the database."""
+        if self.waiting:
+            return State(False, False, False, False, (self.waiting,))
         answer = await self._probe.ask()
         failure = self._refused() or answer.failure
         is_slow = failure is None and answer.is_slow and not self._has_proof()

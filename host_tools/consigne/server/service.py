@@ -60,6 +60,8 @@ class HostService:
         know how to do (mosquitto and the clusters do, amqtt does not).
     channels
         How customers are told of their parcels; nobody is told when None, notices wait.
+    is_opened
+        Whether the database is opened at once; see ``database.Database``.
 
     Attributes
     ----------
@@ -88,9 +90,10 @@ class HostService:
         key: str | None = None,
         workers: int = 1,
         channels: Channels | None = None,
+        is_opened: bool = True,
     ) -> None:
         access = BrokerAccess(broker_host, broker_port, username, password, tls, ca, certificate, key)
-        self.database = Database(database_url)
+        self.database = Database(database_url, is_opened=is_opened)
         self.fleet = Fleet(self.database)
         self.parcels = Parcels(self.database)
         self.orders = Orders(self.database)
@@ -156,6 +159,11 @@ class HostService:
             await self.client.connected.wait()
             if self.workers:
                 await self.workers.ready()
+
+    def end_soon(self) -> None:
+        """``stop`` comes next, once requests that are under way have been answered."""
+        if self.workers:
+            self.workers.start_no_more()
 
     async def stop(self) -> None:
         """Disconnect, commit what was received, let another host lead, close the database."""

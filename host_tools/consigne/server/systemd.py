@@ -6,6 +6,8 @@ import socket
 from contextlib import suppress
 
 READY, STOPPING, ALIVE = "READY=1", "STOPPING=1", "WATCHDOG=1"
+STATUS = "STATUS="
+"""Before a sentence that the manager shows."""
 
 
 def notify(state: str) -> None:

@@ -5,6 +5,8 @@ threads of its own: pages that wait for a lock do not use up those of the ingest
 """
 
 import asyncio
+import contextlib
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -12,6 +14,32 @@ from typing import TypeVar
 from .errors import CallerError
 
 _Result = TypeVar("_Result")
+
+
+async def in_passing(function: Callable[[], None]) -> None:
+    """Call a function in a thread that the end of the process does not wait for: nobody can interrupt it."""
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[None] = loop.create_future()
+
+    def end(error: BaseException | None) -> None:
+        if ended.cancelled():
+            return
+        if error is None:
+            ended.set_result(None)
+        else:
+            ended.set_exception(error)
+
+    def call() -> None:
+        found: BaseException | None = None
+        try:
+            function()
+        except BaseException as error:  # noqa: BLE001  it is raised where this is awaited
+            found = error
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(end, found)
+
+    threading.Thread(target=call, daemon=True).start()
+    await ended
 
 
 class Busy(CallerError):

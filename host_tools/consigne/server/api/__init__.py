@@ -22,7 +22,7 @@ from ..storage.database import NO_ANSWER
 from . import counters, health, lockers, orders, parcels, viewer
 from .bodies import MAX_BYTES
 from .document import TAGS, Api
-from .outside import TOO_LONG, BodyLimit, refuse_others
+from .outside import TOO_LONG, BodyLimit, Starting, refuse_others
 from .refusals import NOT_JSON, in_words, refusals
 
 _UNPROCESSABLE = status.HTTP_422_UNPROCESSABLE_CONTENT
@@ -54,6 +54,7 @@ def create_app(host: HostService, *, token: str | None = None) -> Api:
     app.add_middleware(
         Gate, accounts=host.accounts, threads=host.page_threads, database=host.database, token=token
     )
+    app.add_middleware(Starting, waiting=lambda: host.health.waiting)
     app.add_exception_handler(CallerError, _caller_error)
     app.add_exception_handler(ProtocolError, _caller_error)
     app.add_exception_handler(RequestValidationError, _validation_error)

@@ -1,6 +1,7 @@
 """What is refused before a route is asked, in the same shape as what a route refuses."""
 
 import asyncio
+from collections.abc import Callable
 
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse, Response
@@ -9,7 +10,7 @@ from starlette.datastructures import Headers
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ..people.gate import PAGES
+from ..people.gate import MONITORED, PAGES
 from ..refused import RETRY_AFTER_S, refused
 from .bodies import MAX_BYTES
 
@@ -19,6 +20,23 @@ LOGIN_TOO_LONG = f"that is longer than a name and a password: send at most {LOGI
 PAGES_BYTES_MAX = 1_000_000  # of what the pages' own scripts send
 BODY_S = 20.0
 """A whole body must arrive within this time after it is first asked for: an API's longest at 26 kbit/s."""
+
+
+class Starting:
+    """ASGI middleware: while the host waits for its database, all but monitors are told so."""
+
+    def __init__(self, app: ASGIApp, waiting: Callable[[], str]) -> None:
+        self._app, self._waiting = app, waiting
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        waiting = self._waiting()
+        if not waiting or scope["type"] == "lifespan" or scope["path"] in MONITORED:
+            await self._app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1013})  # try again later
+        else:
+            told = f"the host is starting, {waiting}: try again in a minute"
+            await refused(Headers(scope=scope), 503, told)(scope, receive, send)
 
 
 class BodyLimit:

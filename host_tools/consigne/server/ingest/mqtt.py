@@ -26,6 +26,8 @@ CONNECT_TIMEOUT_S = 15.0
 GOODBYE_S = 3.0
 REFUSAL_S = 0.2  # how long gmqtt may take to say why a connection ended
 PAUSE_S = (0.5, 1.5)  # between connections, drawn evenly: several hosts must not come back together
+PAUSE_TIMES_MAX = 4
+"""How many times as long a pause may become while each attempt fails: a broker that is back is found soon."""
 NO_RECONNECT = -2  # gmqtt reconnects while failures <= this; -1 would mean for ever
 
 EVERYTHING = tuple(f"{topics.ROOT}/+/{name}" for name in topics.FROM_LOCKER)
@@ -116,6 +118,7 @@ class HostClient:
         return True
 
     async def _run(self) -> None:
+        times = 1
         while True:
             lost = asyncio.Event()
             client = self._client = self._new_client(lost)
@@ -123,6 +126,7 @@ class HostClient:
                 # not wait_for: in Python 3.11 it can swallow the cancellation by which stop() ends us
                 async with asyncio.timeout(CONNECT_TIMEOUT_S):
                     await self._connect(client, lost)
+                times = 1
                 await lost.wait()
                 self._complaints.say(f"the broker at {self._host}:{self._port} is gone")
             except (OSError, TimeoutError, gmqtt.MQTTConnectError) as error:
@@ -135,7 +139,8 @@ class HostClient:
                 with contextlib.suppress(OSError, TimeoutError):  # the broker is gone, or no longer reads
                     async with asyncio.timeout(GOODBYE_S):
                         await client.disconnect()
-            await asyncio.sleep(random.uniform(*PAUSE_S))
+            await asyncio.sleep(times * random.uniform(*PAUSE_S))
+            times = min(2 * times, PAUSE_TIMES_MAX)
 
     def _new_client(self, lost: asyncio.Event) -> gmqtt.Client:
         client = gmqtt.Client(self._client_id, clean_session=True)

@@ -28,6 +28,8 @@ from ..complaints import Complaints
 from ..failures import Failure
 from ..logform import LogForm
 from ..storage.database import Database
+from ..storage.waiting import until_done
+from ..threads import in_passing
 from . import sharing
 from .counts import Counts
 from .ingest import Ingest, ProcessRole
@@ -39,6 +41,7 @@ SHARED_EVENTS = f"$share/consigne/{topics.ROOT}/+/{topics.EVENTS}"
 LEADERS = tuple(f"{topics.ROOT}/+/{name}" for name in topics.FROM_LOCKER if name != topics.EVENTS)
 REPORT_S = 1.0
 RESTART_S = 1.0
+ASK_S_MAX = 4.0
 STOP_TIMEOUT_S = 15.0
 
 LOOK_S = 0.05
@@ -92,6 +95,7 @@ class Workers:
         self._running: list[tuple[BaseProcess, Connection]] = []
         self._reports: dict[int, Report] = {}  # by process id, those that have ended too
         self._task: asyncio.Task[None] | None = None
+        self._is_ending = False
 
     @property
     def process_ids(self) -> list[int]:
@@ -117,6 +121,10 @@ class Workers:
     def start(self) -> None:
         """Start them; each connects by itself."""
         self._task = asyncio.create_task(self._supervise(), name="workers")
+
+    def start_no_more(self) -> None:
+        """From now on a worker that ends is not replaced: whoever ends the host may tell it to end, too."""
+        self._is_ending = True
 
     async def stop(self) -> None:
         """Have every worker commit what it received, and end."""
@@ -148,7 +156,7 @@ class Workers:
 
     async def _ask_broker(self) -> None:
         """Return once the broker, which need not be there yet, said that it shares subscriptions."""
-        complaints = Complaints(log)
+        complaints, pause_s = Complaints(log), RESTART_S
         while True:
             try:
                 access = self._access
@@ -157,16 +165,18 @@ class Workers:
                 )
                 return
             except (OSError, TimeoutError) as error:
-                complaints.say(
-                    f"no workers yet, the broker does not answer: {why_not(error, tls=self._access.tls)}"
-                )
-            await asyncio.sleep(RESTART_S)
+                why = why_not(error, tls=self._access.tls)
+                complaints.say(f"no workers yet, the broker does not answer: {why}")
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, ASK_S_MAX)
 
     async def _supervise(self) -> None:
         await self._ask_broker()
         complaints = Complaints(log)
         while True:
             self._collect()
+            if self._is_ending:
+                return
             for process, pipe in [one for one in self._running if not one[0].is_alive()]:
                 complaints.say(f"an ingest worker ended with {process.exitcode}, starting another")
                 pipe.close()
@@ -209,15 +219,15 @@ def work(database_url: str, access: BrokerAccess, pipe: Connection, log_form: Lo
 
 
 async def _work(database_url: str, access: BrokerAccess, pipe: Connection) -> None:
-    database = Database(database_url)
+    database = Database(database_url, is_opened=False)
     client = access.client((SHARED_EVENTS,))
     ingest = Ingest(database, client, ProcessRole.WORKER)
     ended = asyncio.Event()
     # the leader never writes, so readable means closed; the kernel closes it even when the leader was killed
     asyncio.get_running_loop().add_reader(pipe.fileno(), ended.set)
-    await ingest.start()
-    client.start()
-    failing = asyncio.create_task(_wait_failed(ingest, client))
+    # however stopped, it commits what it received: service managers tell every process of the host
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
+    failing = asyncio.create_task(_run(database, ingest, client))
     ending = asyncio.create_task(ended.wait())
     reporting = asyncio.create_task(_report(ingest, pipe))
     try:
@@ -233,7 +243,11 @@ async def _work(database_url: str, access: BrokerAccess, pipe: Connection) -> No
         database.close()
 
 
-async def _wait_failed(ingest: Ingest, client: HostClient) -> None:
+async def _run(database: Database, ingest: Ingest, client: HostClient) -> None:
+    """Start, once the database is there as it was for the leader, and raise what ends it."""
+    await until_done(database, lambda: in_passing(database.open), lambda _: None, for_ever=True)
+    await ingest.start()
+    client.start()
     await asyncio.gather(ingest.wait_failed(), client.wait_failed())
 
 

@@ -24,7 +24,8 @@ from .accounts import Account, Accounts
 from .roles import Role
 
 COOKIE = "consigne_session"
-FREE = ("/healthz", "/livez", "/login")  # monitoring needs no key
+MONITORED = ("/healthz", "/livez")
+FREE = (*MONITORED, "/login")  # monitoring needs no key
 PAGES = ("/_nicegui", "/logout")  # where a page's own POSTs go
 TOKEN_ACCOUNT = Account("api token", Role.OPERATOR)
 LOCAL = Account("this machine", Role.OPERATOR)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 BUSY_TIMEOUT_MS = 15_000
+CONNECT_TIMEOUT_S = 10
 CONNECTIONS_KEPT, CONNECTIONS_MAX = 5, 64
 """Of one process: more than it has threads that ask (40 of the API, 8 of the pages, those of ingest, notices,
 housekeeping and probe), so that a thread never waits for a connection that is held by a thread waiting for a
@@ -68,6 +69,8 @@ class Database:
         As SQLAlchemy writes it: ``sqlite:////var/lib/consigne/consigne.db``,
         ``postgresql://user:password@host/name``.  SQLite in memory is refused: it cannot
         keep the promise behind an acknowledgement.
+    is_opened
+        Whether it is opened at once; otherwise ``open`` is to be called before anything else.
 
     Raises
     ------
@@ -81,8 +84,11 @@ class Database:
         There is no such folder for SQLite's file.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, is_opened: bool = True) -> None:
         parsed = parsed_url(url)
+        self.name = shown(url)
+        self.is_open = False
+        self._lock_wait_ms: int | None = None  # while it is opened
         self._complaints = Complaints(log)
         self.backend = parsed.get_backend_name()
         if self.backend == "sqlite":
@@ -95,13 +101,26 @@ class Database:
             pool_pre_ping=ping,
             pool_size=CONNECTIONS_KEPT,
             max_overflow=CONNECTIONS_MAX - CONNECTIONS_KEPT,
+            connect_args=_connect_arguments(parsed),
         )
         if self.backend == "sqlite":
-            event.listen(self.engine, "connect", _prepare_sqlite)
+            event.listen(self.engine, "connect", self._prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
         self._writing = self.engine.execution_options(**{_WRITES: True})
-        with self.write() as connection:
-            migrations.upgrade(connection)
+        if is_opened:
+            self.open()
+
+    def open(self, lock_wait_ms: int | None = None) -> None:
+        """Bring it to the newest schema; ``lock_wait_ms``: how long SQLite's lock is waited for meanwhile."""
+        self._lock_wait_ms = lock_wait_ms
+        try:
+            with self.write() as connection:
+                migrations.upgrade(connection)
+        finally:
+            self._lock_wait_ms = None
+            if lock_wait_ms is not None:
+                self.engine.dispose()  # its connections would go on to wait so long
+        self.is_open = True
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -153,6 +172,16 @@ class Database:
         if self.backend == "sqlite":
             with TemporaryFile(dir=sqlite_file(self.engine.url, "").parent) as file:
                 file.write(bytes(ROOM_BYTES))
+
+    def _prepare_sqlite(self, dbapi_connection: sqlite3.Connection, _record: object) -> None:
+        dbapi_connection.isolation_level = None  # SQLAlchemy's BEGIN below is the only one
+        wait_ms = BUSY_TIMEOUT_MS if self._lock_wait_ms is None else self._lock_wait_ms
+        cursor = dbapi_connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout={wait_ms}")
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
 
     def close(self) -> None:
         """Close every connection."""
@@ -277,14 +306,10 @@ def _make_private(path: Path) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
 
 
-def _prepare_sqlite(dbapi_connection: sqlite3.Connection, _record: object) -> None:
-    dbapi_connection.isolation_level = None  # SQLAlchemy's BEGIN below is the only one
-    cursor = dbapi_connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=FULL")
-    cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.close()
+def _connect_arguments(url: URL) -> dict[str, int]:
+    """What the driver is given with the URL: a server whose machine is away is not waited for for minutes."""
+    is_set = url.get_backend_name() == "sqlite" or "connect_timeout" in url.query
+    return {} if is_set else {"connect_timeout": CONNECT_TIMEOUT_S}
 
 
 def _begin_sqlite(connection: Connection) -> None:
