@@ -86,6 +86,7 @@ PROMISED = {
         "pages.postgresql.healthz_s",
     ),
     "fleet": ("fleet.list_cold_cpu_s", "fleet.list_warm_cpu_s", "fleet.page_cpu_s_max"),
+    "retention": ("retention.size_ratio", "retention.postgresql.size_ratio"),
     "tls": ("tls.attempts_without_time_max", "tls.online_without_time_s"),
     "house": ("house.imports_up", "house.circles", "types.any_dicts"),
     "contract": ("contract.calls_without_row", "contract.stand_in_differences"),

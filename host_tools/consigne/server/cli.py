@@ -67,6 +67,15 @@ _Notices = Annotated[Path | None, _file("CONSIGNE_NOTICES", "TOML file that says
 _Log = Annotated[
     LogForm, typer.Option(envvar="CONSIGNE_LOG", help="Lines for people, or a JSON object a line.")
 ]
+_Keep = Annotated[
+    list[str] | None,
+    typer.Option(
+        envvar="CONSIGNE_KEEP",
+        metavar="NAME=DAYS",
+        help="How many days what is over is kept, for each kind; may be repeated. "
+        "In the variable a space stands between two.",
+    ),
+]
 _Certificate = Annotated[
     Path | None,
     _file("CONSIGNE_CERTIFICATE", "PEM file: serve HTTPS; without it leave TLS to a proxy."),
@@ -86,6 +95,7 @@ def serve(
     client_key: _ClientKey = None,
     workers: _Workers = 1,
     notices: _Notices = None,
+    keep: _Keep = None,
     certificate: _Certificate = None,
     key: _Key = None,
     log: _Log = LogForm.TEXT,
@@ -94,6 +104,7 @@ def serve(
     from . import logs, serving
     from .ingest.sharing import CannotShare
     from .service import HostService
+    from .storage import ages
     from .storage.lease import LeadershipLost
 
     broker_host, broker_port = _address("--broker", broker)
@@ -109,6 +120,10 @@ def serve(
         channels = serving.channels_of(notices)
     except ValueError as error:
         raise typer.BadParameter(f"--notices: {error}") from None
+    try:
+        kept = ages.given(keep or ())
+    except ValueError as error:
+        raise typer.BadParameter(f"--keep: {error}") from None
     if workers > 1 and database.startswith("sqlite"):
         _log.warning(_ONE_WRITER)
     with explained(database):
@@ -125,6 +140,7 @@ def serve(
             workers=workers,
             channels=channels,
             is_opened=False,
+            ages=kept,
         )
     try:
         serving.serve(serving.Listening(listen_host, listen_port, certificate, key), host)

@@ -11,25 +11,28 @@ from collections.abc import Callable
 
 from consigne.protocol import topics
 
-from .access import aside
+from .access import aside, grants
 from .access.passes import Passes
-from .fleet import alarms, condition
+from .fleet import alarms, commands, condition
 from .fleet.alarms import Alarms
 from .fleet.condition import Condition
 from .fleet.fleet import Fleet
 from .fleet.orders import Orders
 from .fleet.overview import Overview
 from .health import Health
+from .ingest import holes
 from .ingest.ingest import Ingest, Listener, ProcessRole
 from .ingest.workers import LEADERS, BrokerAccess, Workers
 from .notices import notices
 from .notices.notices import Outbox
 from .notices.notifier import Channels, Notifier
+from .parcels import parcels
 from .parcels.counter import Counter
 from .parcels.parcels import Parcels
-from .people import audit
+from .people import accounts, audit
 from .people.accounts import Accounts
 from .storage import housekeeping
+from .storage.ages import Ages
 from .storage.database import Database
 from .storage.lease import Lease
 from .storage.probe import Probe
@@ -39,7 +42,19 @@ PAGE_THREADS = 8
 PAGE_CALLS_WAITING_MAX = 200
 """About twenty pages; a longer queue would return stale results."""
 
-_FORGETTING = (alarms.forget, aside.forget, audit.forget, condition.forget, notices.forget)
+FORGETTING = (
+    alarms.forget,
+    aside.forget,
+    audit.forget,
+    condition.forget,
+    commands.forget,
+    accounts.forget,
+    notices.forget,
+    parcels.forget,
+    grants.forget,
+    holes.forget,
+)
+"""In this order: a grant is kept while its parcel is."""
 
 
 class HostService:
@@ -62,6 +77,8 @@ class HostService:
         How customers are told of their parcels; nobody is told when None, notices wait.
     is_opened
         Whether the database is opened at once; see ``database.Database``.
+    ages
+        How long what is over is kept; the defaults of ``Ages`` when None.
 
     Attributes
     ----------
@@ -91,6 +108,7 @@ class HostService:
         workers: int = 1,
         channels: Channels | None = None,
         is_opened: bool = True,
+        ages: Ages | None = None,
     ) -> None:
         access = BrokerAccess(broker_host, broker_port, username, password, tls, ca, certificate, key)
         self.database = Database(database_url, is_opened=is_opened)
@@ -123,6 +141,7 @@ class HostService:
         )
         self.page_threads = Threads("pages", PAGE_THREADS, PAGE_CALLS_WAITING_MAX)
         self.health = Health(Probe(self.database), self.ingest, self.workers, self.lease)
+        self._ages = ages or Ages()
         self._leading: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -141,7 +160,7 @@ class HostService:
         parts = (self.ingest, self.client, self.workers, self.notifier)
         tasks = [asyncio.create_task(part.wait_failed()) for part in parts if part]
         tasks.append(asyncio.create_task(self.lease.keep(), name="lease"))
-        tidying = housekeeping.run(self.database, _FORGETTING)
+        tidying = housekeeping.run(self.database, FORGETTING, self._ages)
         tasks.append(asyncio.create_task(tidying, name="housekeeping"))
         try:
             await asyncio.gather(*tasks)

@@ -46,6 +46,7 @@ PARTS = {
     "panel": "keys while the display is written",
     "server": "events a second into SQLite and PostgreSQL",
     "pages": "open pages over a slow database",
+    "retention": "ten years of housekeeping",
     "fleet": "the list of 3,000 lockers, and its pages",
     "house": "imports and types of the host",
     "contract": "stand-ins against the port's source",

@@ -27,10 +27,9 @@ from consigne.server.storage.models import lockers, streams
 from consigne.server.storage.secret import Secret
 from sqlalchemy import func, select, text
 
+from lab.rig import parcellife
 from lab.rig.postgres import Postgres
 from lab.rig.talker import Talker
-
-from . import parcellife
 
 LOCKERS = 500
 EVENTS_EACH = 192

@@ -29,10 +29,11 @@ from consigne.server.storage.database import Database
 from consigne.server.storage.models import events
 from sqlalchemy import func, select
 
+from lab.rig import parcellife
 from lab.rig.postgres import Postgres
 from lab.rig.talker import Talker
 
-from . import backlog, parcellife
+from . import backlog
 
 GOALS = {
     "server.events_per_s": ">= 6000",

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-PARTS = ("locker", "journal", "access", "doors", "sync", "holes", "takeover")
+PARTS = ("locker", "journal", "access", "doors", "sync", "holes", "takeover", "retention")
 
 
 def main(

@@ -14,6 +14,7 @@ from consigne.server.fleet.fleet import Fleet, GrantVersions
 from consigne.server.ingest.decode import Message
 from consigne.server.ingest.store import Store
 from consigne.server.parcels.parcels import Parcels
+from consigne.server.storage.ages import Ages
 from consigne.server.storage.models import commands as table
 from consigne.server.storage.models import lockers
 from consigne.server.storage.secret import Secret
@@ -292,5 +293,6 @@ def test_old_commands_do_not_fill_the_database(database, store):
     id_ = issue(database, door=1)
     with database.write() as connection:
         commands.expire(connection, T0 + 60)
-        commands.expire(connection, T0 + commands.KEEP_S + 60)
+    commands.forget(database, T0 + Ages().commands * 86_400 + 60, Ages())
+    with database.read() as connection:
         assert connection.execute(select(table.c.id).where(table.c.id == id_)).first() is None

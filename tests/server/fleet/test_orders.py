@@ -11,6 +11,7 @@ from consigne.server.fleet.answers import ANSWERS
 from consigne.server.fleet.orders import Orders
 from consigne.server.ingest.store import Store
 from consigne.server.people import audit
+from consigne.server.storage.ages import Ages
 from host_kit import database_at, device_key, event, events, status
 from locker.core import orders as device_orders
 from locker.net import messages
@@ -160,10 +161,12 @@ def test_what_was_ordered_by_a_person_stays_in_the_trail_for_a_year(database, or
     now_s = int(time.time())
     with database.write() as connection:
         commands.expire(connection, now_s + 8 * 86_400)
-        commands.expire(connection, now_s + 365 * 86_400)
+    commands.forget(database, now_s + 365 * 86_400, Ages())
+    with database.read() as connection:
         assert [entry.by for entry in audit.trail(connection, "L1")] == ["Ada", "host"]
         assert audit.trail(connection, "L1")[0].outcome == (answers.EXPIRED, None)
-        audit.forget(connection, now_s + 410 * 86_400)
+    audit.forget(database, now_s + 410 * 86_400, Ages())
+    with database.read() as connection:
         assert audit.trail(connection, "L1") == []
 
 

@@ -13,8 +13,8 @@ from consigne.server.fleet.condition import Condition
 from consigne.server.fleet.fleet import Fleet
 from consigne.server.fleet.overview import PAGE, Overview
 from consigne.server.ingest.store import Store
-from consigne.server.people import audit
 from consigne.server.people.audit import trail
+from consigne.server.storage.ages import Ages
 from consigne.server.storage.documents import Door, Place
 from consigne.server.storage.models import alarms, samples
 from consigne.words import counted
@@ -159,11 +159,11 @@ def test_samples_are_kept_once_told_from_floor_times_not_and_forgotten_after_two
     told = Condition(database).samples("L1")
     assert [one.time_s for one in told] == [now_s - 900, now_s]
     assert (told[0].supply_mv, told[1].supply_mv, told[1].free_bytes) == (12_100, None, None)
-    with database.write() as connection:
-        condition.forget(connection, now_s + condition.SAMPLES_KEEP_S - 100)
-        assert len(connection.execute(samples.select()).all()) == 1
-        condition.forget(connection, now_s + condition.SAMPLES_KEEP_S + 1)
-        assert connection.execute(samples.select()).all() == []
+    kept_s = Ages().samples * 86_400
+    for later_s, rows_left in ((kept_s - 100, 1), (kept_s + 1, 0)):
+        condition.forget(database, now_s + later_s, Ages())
+        with database.read() as connection:
+            assert len(connection.execute(samples.select()).all()) == rows_left
 
 
 def test_what_a_locker_measured_before_it_had_a_clock_is_no_point_of_a_curve(database):
@@ -193,6 +193,6 @@ def test_alarms_of_before_a_year_are_forgotten_once_dealt_with(database):
         [events("L1", 1, event(1, "forced", door=3, parcel=""), event(3, "lost", first=2, last=2))]
     )
     Alarms(database).clear(Alarms(database).open()[0].id, "Ada")
-    with database.write() as connection:
-        alarm_rows.forget(connection, int(time.time()) + audit.KEEP_S + 9)
+    alarm_rows.forget(database, int(time.time()) + Ages().alarms * 86_400 + 9, Ages())
+    with database.read() as connection:
         assert [row.cleared_at for row in connection.execute(alarms.select())] == [None]

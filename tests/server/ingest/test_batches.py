@@ -148,8 +148,10 @@ def test_a_listed_code_ends_where_its_parcel_is_not_and_no_other_parcels_code_wi
 def test_rows_that_a_database_refuses_are_refused_as_any_statement_is(database):
     store = Store(database)
     store.commit([events("L1", 1, event(1))])
-    row = ("L1", 1, 1, 0, "closed", None, "{}")
-    names = ("locker", "epoch", "seq", "time_s", "kind", "parcel", "data")
+    with database.read() as connection:
+        arrived_at = connection.execute(select(events_table.c.arrived_at)).scalar_one()
+    row = ("L1", 1, 1, 0, "closed", None, "{}", arrived_at)
+    names = ("locker", "epoch", "seq", "time_s", "kind", "parcel", "data", "arrived_at")
     with pytest.raises(IntegrityError) as refused, database.write() as connection:
         insert_rows(connection, events_table, names, [row])
     assert isinstance(refused.value, DBAPIError)

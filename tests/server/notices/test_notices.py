@@ -20,6 +20,7 @@ from consigne.server.notices.notices import DAY_S, Outbox
 from consigne.server.notices.notifier import Channels, Notifier
 from consigne.server.parcels.parcels import Parcels
 from consigne.server.service import HostService
+from consigne.server.storage.ages import Ages
 from consigne.server.storage.documents import Place
 from consigne.server.storage.models import lockers
 from consigne.server.storage.models import notices as table
@@ -329,12 +330,12 @@ def test_times_are_those_at_the_locker():
 
 def test_a_customers_address_is_forgotten_a_month_after_the_parcel_left(database):
     announce(database)
-    gone_s = now_s() - notices.CONTACT_KEEP_S - 60
+    gone_s = now_s() - Ages().contacts * 86_400 - 60
     happens(
         database, deposited(1, "RR123456785FR", time_s=gone_s), collected(2, "RR123456785FR", time_s=gone_s)
     )
-    with database.write() as connection:
-        notices.forget(connection, now_s())
+    notices.forget(database, now_s(), Ages())
+    with database.read() as connection:
         assert connection.execute(select(parcels_table.c.contact)).scalar() is None
 
 

@@ -16,6 +16,18 @@ from sqlalchemy import create_engine, inspect, text
 from typer.testing import CliRunner
 
 
+def differences(connection, **opts):
+    """What the database and the models have not in common, without PostgreSQL's months of events."""
+    dialect = connection.dialect.name
+
+    def is_of(thing, name, kind, reflected, other):
+        return kind != "unique_constraint" or thing._ddl_if is None or thing._ddl_if.dialect == dialect
+
+    opts["include_name"] = lambda name, kind, _: kind != "table" or not name.startswith("events_")
+    context = MigrationContext.configure(connection, opts={**opts, "include_object": is_of})
+    return compare_metadata(context, models.metadata)
+
+
 @pytest.fixture
 def url(databases):
     with databases.url() as made:
@@ -59,8 +71,7 @@ def baseline(url):
 def test_the_migrations_make_of_nothing_what_the_models_say(url):
     database = Database(url)
     with database.read() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_server_default": True})
-        assert compare_metadata(context, models.metadata) == []
+        assert differences(connection, compare_server_default=True) == []
         assert migrations.version_of(connection) == migrations.newest()
     database.close()
 
@@ -69,7 +80,7 @@ def test_a_database_of_before_is_brought_up_to_date_and_goes_on_where_it_stood(u
     baseline(url)
     database = Database(url)
     with database.read() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), models.metadata) == []
+        assert differences(connection) == []
     outcome = Store(database).commit([events("L1", 1, event(2), event(3))])
     assert (outcome.held["L1", 1].contiguous, outcome.repeated) == (3, 1)
     assert len(Fleet(database).events("L1")) == 3

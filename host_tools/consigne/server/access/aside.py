@@ -8,11 +8,12 @@ Functions here run inside the caller's transaction.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from locker.core.timekeeping import DAY_S
 from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
-from ..storage.database import chunks, columns_of, insert
+from ..storage import retention
+from ..storage.ages import Ages
+from ..storage.database import Database, chunks, columns_of, insert
 from ..storage.models import grants, lockers, parcels, set_aside
 
 ADD, EXPECT, DROP, REVOKE = "add", "expect", "drop", "revoke"
@@ -22,7 +23,7 @@ _WORDS = {
     DROP: "that the code of {} ended",
     REVOKE: "that the code of {} was revoked",
 }
-KEEP_S = 90 * DAY_S
+KEEP_DAYS = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,7 @@ def forget_versions(connection: Connection, locker: str) -> None:
     connection.execute(set_aside.delete().where(here))
 
 
-def forget(connection: Connection, at_s: int) -> None:
+def forget(database: Database, at_s: int, _ages: Ages) -> None:
     """Delete what matters no more: codes that ended, parcels that came or were cancelled, and what is old."""
     code = (grants.c.locker == set_aside.c.locker) & (grants.c.added == set_aside.c.version)
     live = grants.c.dropped.is_(None) & (grants.c.not_after > at_s)
@@ -123,4 +124,5 @@ def forget(connection: Connection, at_s: int) -> None:
     coming = parcels.c.state == "announced"
     ended = (set_aside.c.what == ADD) & ~select(grants.c.id).where(code, live).exists()
     came = (set_aside.c.what == EXPECT) & ~select(parcels.c.id).where(parcel, coming).exists()
-    connection.execute(set_aside.delete().where(ended | came | (set_aside.c.at < at_s - KEEP_S)))
+    old = set_aside.c.at < retention.before(at_s, KEEP_DAYS)
+    retention.delete(database, set_aside, ended | came | old)

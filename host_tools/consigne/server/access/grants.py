@@ -15,12 +15,14 @@ from typing import NamedTuple
 from locker.core import grants as device_grants
 from locker.core import records
 from locker.core.limits import SIZE_LOW
-from sqlalchemy import bindparam, select, tuple_, update
+from sqlalchemy import bindparam, exists, select, tuple_, update
 from sqlalchemy.engine import Connection
 
 from consigne.protocol.messages import GRANTS_VERSION_MAX, Arguments, Fields
 
-from ..storage.database import chunks, columns_of
+from ..storage import retention
+from ..storage.ages import Ages
+from ..storage.database import Database, chunks, columns_of
 from ..storage.models import grants, lockers, parcels, set_aside
 from ..storage.secret import Secret
 from . import aside
@@ -197,6 +199,12 @@ def digests(connection: Connection, asked: dict[str, int]) -> dict[str, int]:
                 packed = records.pack(records.GRANT, *fixed, row.uses, row.tag.reveal(), row.parcel)
                 totals[row.locker] ^= device_grants.fingerprint(packed)
     return totals
+
+
+def forget(database: Database, at_s: int, ages: Ages) -> None:
+    """Delete the grants of parcels that are gone, once their end is so long ago that no locker has them."""
+    over = grants.c.not_after < retention.before(at_s, ages.parcels)
+    retention.delete(database, grants, over & ~exists().where(parcels.c.id == grants.c.parcel))
 
 
 class Piece(NamedTuple):

@@ -15,6 +15,8 @@ from consigne.protocol.events import HOLE, JOURNAL_REPLACED, EventData, Hole
 from ..clock import now_s
 from ..errors import Conflict, NotFound
 from ..people import audit
+from ..storage import retention
+from ..storage.ages import Ages
 from ..storage.contiguity import Stored
 from ..storage.database import Database, columns_of, insert
 from ..storage.models import alarms
@@ -110,6 +112,6 @@ class Alarms:
             return Alarm(*connection.execute(select(*_ALARM).where(here)).one())
 
 
-def forget(connection: Connection, at_s: int) -> None:
+def forget(database: Database, at_s: int, ages: Ages) -> None:
     """Delete alarms that were dealt with long ago."""
-    connection.execute(alarms.delete().where(alarms.c.cleared_at < at_s - audit.KEEP_S))
+    retention.delete(database, alarms, alarms.c.cleared_at < retention.before(at_s, ages.alarms))

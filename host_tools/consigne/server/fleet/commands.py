@@ -29,8 +29,10 @@ from ..clock import next_change, offset_s, zone_of
 from ..complaints import Complaints
 from ..people import audit
 from ..people.audit import HOST
+from ..storage import retention
+from ..storage.ages import Ages
 from ..storage.contiguity import Stored
-from ..storage.database import chunks, columns_of
+from ..storage.database import Database, chunks, columns_of
 from ..storage.documents import write_arguments
 from ..storage.lookup import is_device_key
 from ..storage.models import commands, lockers
@@ -78,9 +80,6 @@ BROKEN_WITHIN_S = 90
 the broker notices a dead one within a keep-alive time and a half."""
 WHOLE_SETS_PER_HOUR = 3
 """How often per hour a locker is sent its whole set of grants because its digest is not the host's."""
-KEEP_S = 30 * DAY_S
-"""How long an ended command of the host itself stays in the database; what a person ordered is part of the
-trail of who did what, and stays as long as that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,12 +222,15 @@ def expire(connection: Connection, now_s: int) -> list[str]:
     for row in connection.execute(unanswered).all():
         sizes.unsettled(connection, row.locker, row.arguments, sizes.UNANSWERED, NO_ANSWER, now_s)
     statement = update(commands).where(over).values(state=EXPIRED).returning(commands.c.id)
-    ids = [row.id for row in connection.execute(statement)]
+    return [row.id for row in connection.execute(statement)]
+
+
+def forget(database: Database, at_s: int, ages: Ages) -> None:
+    """Delete old commands; what a person ordered is part of the trail, and stays as long as that."""
     ended = commands.c.state.in_((DONE, REFUSED, EXPIRED))
-    old = (commands.c.by == HOST) & (commands.c.expires_at < now_s - KEEP_S)
-    older = commands.c.expires_at < now_s - audit.KEEP_S
-    connection.execute(commands.delete().where(ended & (old | older)))
-    return ids
+    old = (commands.c.by == HOST) & (commands.c.expires_at < retention.before(at_s, ages.commands))
+    older = commands.c.expires_at < retention.before(at_s, ages.trail)
+    retention.delete(database, commands, ended & (old | older))
 
 
 def connected(connection: Connection, names: set[str]) -> set[str]:

@@ -14,11 +14,11 @@ from sqlalchemy.engine import Connection
 
 from consigne.protocol.telemetry import LATCH_WEAK, Telemetry
 
+from ..storage import retention
+from ..storage.ages import Ages
 from ..storage.database import Database, chunks, columns_of, insert
 from ..storage.models import latches, samples
 
-SAMPLES_KEEP_S = 14 * DAY_S
-LATCHES_KEEP_DAYS = 180
 _AHEAD_S = 3_600
 
 
@@ -79,10 +79,10 @@ def _keep_latches(connection: Connection, told: Sequence[tuple[str, Telemetry]],
         connection.execute(statement.on_conflict_do_update(index_elements=key, set_=newer), changed)
 
 
-def forget(connection: Connection, now_s: int) -> None:
-    """Keep the history bounded: two weeks of samples, half a year of latches."""
-    connection.execute(samples.delete().where(samples.c.time_s < now_s - SAMPLES_KEEP_S))
-    connection.execute(latches.delete().where(latches.c.day < now_s // DAY_S - LATCHES_KEEP_DAYS))
+def forget(database: Database, at_s: int, ages: Ages) -> None:
+    """Keep the history bounded."""
+    retention.delete(database, samples, samples.c.time_s < retention.before(at_s, ages.samples))
+    retention.delete(database, latches, latches.c.day < at_s // DAY_S - ages.latches)
 
 
 def _sample(row: tuple[int, ...]) -> Sample:

@@ -16,7 +16,10 @@ from consigne.protocol.events import REPLACED, Event, Hole
 
 from ..clock import now_s
 from ..fleet import alarms
+from ..storage import retention
+from ..storage.ages import Ages
 from ..storage.contiguity import Held, Stream
+from ..storage.database import Database
 from ..storage.models import holes, lockers, streams
 from .outcome import Outcome
 
@@ -77,6 +80,11 @@ def came_after_all(connection: Connection, stream: Stream, repeated: Sequence[Ev
         if left:
             connection.execute(holes.insert(), left)
     return found
+
+
+def forget(database: Database, at_s: int, ages: Ages) -> None:
+    """Delete what was told so long ago that events of that time are deleted too."""
+    retention.delete(database, holes, holes.c.told_at < retention.before(at_s, ages.events))
 
 
 def _without(first: int, last: int, seqs: Collection[int]) -> list[tuple[int, int]]:

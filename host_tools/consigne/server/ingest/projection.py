@@ -157,6 +157,6 @@ def _conclude(one: Said, now: Custody) -> None:
     elif event.kind == "deposit_undone":
         now.door, now.deposited_at, now.ended_at = None, None, None
         if now.announced_at is None:
-            now.state = "cancelled"  # not announced, and not in the locker
+            now.state, now.ended_at = "cancelled", event.time_s  # not announced, and not in the locker
     elif event.kind in ("collected", "returned"):
         now.ended_at = event.time_s

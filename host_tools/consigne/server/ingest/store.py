@@ -29,7 +29,7 @@ from .outcome import Outcome
 
 log = logging.getLogger(__name__)
 
-_EVENT_COLUMNS = ("locker", "epoch", "seq", "time_s", "kind", "parcel", "data")
+_EVENT_COLUMNS = ("locker", "epoch", "seq", "time_s", "kind", "parcel", "data", "arrived_at")
 
 
 class Store:
@@ -143,6 +143,7 @@ class Store:
         again: dict[Stream, list[Event]] = {}
         lost: dict[Stream, list[Hole]] = {}
         replaced: list[Stream] = []
+        arrived_at = now_s()
         for stream, row in rows.items():
             held = Held(row.contiguous, row.islands or ())
             before = held.highest
@@ -161,7 +162,7 @@ class Store:
                 again[stream] = repeated
             if not fresh and not lost[stream]:
                 continue
-            fresh_rows.extend(_event_row(stream, event) for event in fresh)
+            fresh_rows.extend(_event_row(stream, event, arrived_at) for event in fresh)
             said.extend(projection.custody(*stream, fresh))
             outcome.stored.extend(Stored(*stream, event) for event in fresh)
             numbers = sum(hole.last - hole.first + 1 for hole in lost[stream]) - len(came)
@@ -224,6 +225,6 @@ def _out_of_holes(connection: Connection, stream: Stream, repeated: list[Event])
     return list(came.values())
 
 
-def _event_row(stream: Stream, event: Event) -> tuple[object, ...]:
+def _event_row(stream: Stream, event: Event, arrived_at: int) -> tuple[object, ...]:
     """An event's row in the order of ``_EVENT_COLUMNS``."""
-    return (*stream, event.seq, event.time_s, event.kind, event.parcel, event.text)
+    return (*stream, event.seq, event.time_s, event.kind, event.parcel, event.text, arrived_at)

@@ -15,6 +15,8 @@ from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.engine import Connection
 
 from ..errors import Invalid
+from ..storage import retention
+from ..storage.ages import Ages
 from ..storage.database import Database, chunks, columns_of, insert
 from ..storage.lease import Check, anybody
 from ..storage.models import ENDED, notices, parcels
@@ -28,9 +30,6 @@ LEASE_S = 300
 """A notice taken by a sender that then died is tried again after this long: twice rather than never."""
 PAUSES_S = (60, 300, 1_800, 7_200, 21_600, 43_200)
 """Pauses between tries; after the last of them the notice has failed."""
-KEEP_S = 90 * DAY_S
-CONTACT_KEEP_S = 30 * DAY_S
-"""A customer's address is forgotten this long after the parcel is gone."""
 
 _VOID = (
     update(notices).where(notices.c.id == bindparam("the_id"), notices.c.state == WAITING).values(state=VOID)
@@ -222,9 +221,17 @@ def count(connection: Connection) -> dict[str, int]:
     return {row[0]: int(row[1]) for row in connection.execute(counted)}
 
 
-def forget(connection: Connection, now_s: int) -> None:
+def forget(database: Database, at_s: int, ages: Ages) -> None:
     """Delete what was sent long ago, and the addresses of customers who have their parcels."""
-    old = notices.c.state.in_((SENT, FAILED, VOID)) & (notices.c.next_at < now_s - KEEP_S)
-    connection.execute(notices.delete().where(old))
-    gone = parcels.c.state.in_(ENDED) & (parcels.c.ended_at < now_s - CONTACT_KEEP_S)
-    connection.execute(update(parcels).where(gone, parcels.c.contact.is_not(None)).values(contact=None))
+    over = notices.c.state.in_((SENT, FAILED, VOID))
+    retention.delete(database, notices, over & (notices.c.next_at < retention.before(at_s, ages.notices)))
+    ended = parcels.c.state.in_(ENDED) & (parcels.c.ended_at < retention.before(at_s, ages.contacts))
+    known = ended & parcels.c.contact.is_not(None)
+    retention.delete_each(
+        database,
+        parcels,
+        known,
+        lambda connection, ids: connection.execute(
+            update(parcels).where(parcels.c.id.in_([id_ for (id_,) in ids]), known).values(contact=None)
+        ),
+    )

@@ -4,10 +4,11 @@ Where a parcel is, is never decided here: that is concluded from the events (``p
 """
 
 import time
+from functools import partial
 
 from locker.core.timekeeping import DAY_S
 from locker.texts import LANGUAGES
-from sqlalchemy import update
+from sqlalchemy import ColumnElement, exists, select, update
 from sqlalchemy.engine import Connection
 
 from consigne.protocol import codes
@@ -21,16 +22,42 @@ from ..fleet import commands
 from ..notices import notices
 from ..people import audit
 from ..people.audit import HOST
-from ..storage import lookup
+from ..storage import lookup, retention
+from ..storage.ages import Ages
 from ..storage.database import Database
 from ..storage.documents import Layout
 from ..storage.lookup import LockerRow
-from ..storage.models import ENDED, parcels
+from ..storage.models import ENDED, compartments, events, parcels
+from ..storage.models import notices as notices_table
 from ..storage.secret import Secret
 from .view import PAGE_MAX, Parcel, ParcelRow, find, page, parcel_of, row_of
 
 DERIVED, LISTED = "derived", "listed"
 DEADLINE_DAYS_MAX = 60
+
+
+def forget(database: Database, at_s: int, ages: Ages) -> None:
+    """Delete parcels that ended long ago, or were announced and never came, with their notices.
+
+    A locker's clock may have been wrong when a parcel ended, so the events about it must have arrived as long
+    ago; and no compartment may still be said to hold it.
+    """
+    oldest_s = retention.before(at_s, ages.parcels)
+    ended = parcels.c.state.in_(ENDED) & (parcels.c.ended_at < oldest_s)
+    missed = (parcels.c.state == "announced") & (parcels.c.expected_until < oldest_s)
+    held = (compartments.c.locker == parcels.c.locker) & (compartments.c.parcel == parcels.c.id)
+    lately = (events.c.parcel == parcels.c.id) & (events.c.arrived_at >= oldest_s)
+    quiet = ~exists().where(held) & ~exists().where(lately)
+    for over in (ended, missed):  # each has its index
+        retention.delete_each(database, parcels, over & quiet, partial(_delete, over & quiet))
+
+
+def _delete(over: ColumnElement[bool], connection: Connection, keys: list[tuple[object, ...]]) -> None:
+    """Delete some parcels; one that is announced anew, or heard of, at this moment is left alone."""
+    wanted = select(parcels.c.id).where(parcels.c.id.in_([id_ for (id_,) in keys]), over)
+    ids = connection.execute(wanted.order_by(parcels.c.id).with_for_update(skip_locked=True)).scalars().all()
+    connection.execute(notices_table.delete().where(notices_table.c.parcel.in_(ids)))
+    connection.execute(parcels.delete().where(parcels.c.id.in_(ids)))
 
 
 class Parcels:

@@ -23,6 +23,8 @@ from consigne.protocol.untrusted import clean
 
 from ..complaints import Complaints
 from ..errors import CallerError, Conflict, Invalid, NotFound
+from ..storage import retention
+from ..storage.ages import Ages
 from ..storage.database import Database, columns_of
 from ..storage.models import accounts, lockers, sessions
 from . import audit
@@ -82,6 +84,11 @@ class NotYet(CallerError):
     """Too many wrong passwords."""
 
     status = 429
+
+
+def forget(database: Database, at_s: int, _ages: Ages) -> None:
+    """Delete the sessions that have ended."""
+    retention.delete(database, sessions, sessions.c.expires_at <= at_s)
 
 
 class Accounts:

@@ -3,16 +3,16 @@
 import time
 from dataclasses import dataclass
 
-from locker.core.timekeeping import DAY_S
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
+from ..storage import retention
+from ..storage.ages import Ages
+from ..storage.database import Database
 from ..storage.models import audit, commands
 
 HOST = "host"
 """The name that stands for the host itself, where no person acts."""
-KEEP_S = 400 * DAY_S
-"""How long the trail and the alarms are kept."""
 PAGE_MAX = 200
 
 
@@ -65,6 +65,6 @@ def trail(connection: Connection, locker: str | None = None, limit: int = 50) ->
     ]
 
 
-def forget(connection: Connection, now_s: int) -> None:
-    """Delete entries older than ``KEEP_S``."""
-    connection.execute(audit.delete().where(audit.c.at < now_s - KEEP_S))
+def forget(database: Database, at_s: int, ages: Ages) -> None:
+    """Delete old entries."""
+    retention.delete_first(database, audit, audit.c.at < retention.before(at_s, ages.trail))

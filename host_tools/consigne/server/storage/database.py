@@ -8,7 +8,7 @@ import logging
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import fields
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -31,6 +31,7 @@ from . import migrations
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
+    from sqlalchemy.engine.interfaces import DBAPICursor
 
 BUSY_TIMEOUT_MS = 15_000
 CONNECT_TIMEOUT_S = 10
@@ -38,6 +39,9 @@ CONNECTIONS_KEPT, CONNECTIONS_MAX = 5, 64
 """Of one process: more than it has threads that ask (40 of the API, 8 of the pages, those of ingest, notices,
 housekeeping and probe), so that a thread never waits for a connection that is held by a thread waiting for a
 lock."""
+SHRINK_PAGES, RESERVE_PAGES = 500, 128
+REWRITTEN_BYTES_MAX = 256_000_000
+"""A file of SQLite's is written anew during an upgrade up to this size: some seconds."""
 IN_LIST_MAX = 400
 """Values in one IN list: what both databases plan well, far below what either allows."""
 NO_ANSWER = (OperationalError, InterfaceError, InternalError, NoConnection)
@@ -115,7 +119,9 @@ class Database:
         self._lock_wait_ms = lock_wait_ms
         try:
             with self.write() as connection:
-                migrations.upgrade(connection)
+                is_upgraded = migrations.upgrade(connection)
+            if is_upgraded and self.backend == "sqlite":
+                self._let_shrink(sqlite_file(self.engine.url, ""))
         finally:
             self._lock_wait_ms = None
             if lock_wait_ms is not None:
@@ -178,10 +184,44 @@ class Database:
         wait_ms = BUSY_TIMEOUT_MS if self._lock_wait_ms is None else self._lock_wait_ms
         cursor = dbapi_connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout={wait_ms}")
+        cursor.execute(
+            "PRAGMA auto_vacuum=INCREMENTAL"
+        )  # of a new file; one that has tables keeps what it has
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.close()
+
+    def _let_shrink(self, file: Path) -> None:
+        """Turn ``auto_vacuum`` on in a file of before; for that SQLite writes the whole of it anew."""
+        size = file.stat().st_size
+        with closing(self.engine.raw_connection()) as connection, closing(connection.cursor()) as cursor:
+            if _pragma(cursor, "auto_vacuum"):
+                return
+            if size <= REWRITTEN_BYTES_MAX:
+                cursor.execute("VACUUM")
+                return
+        log.warning(
+            "%s (%d MB) keeps its size when rows are deleted, and uses the room again; to have it shrink, "
+            "stop the host, and give consigne restore --replace a backup that was made after that",
+            file, size // 1_000_000,
+        )  # fmt: skip
+
+    def shrink(self) -> None:
+        """Give the disk back what deleted rows left in SQLite's file, all but a reserve for new ones.
+
+        A few megabytes in a step, each a short transaction of its own.  A file that was made without
+        ``auto_vacuum`` keeps its size; its free pages are used again.
+        """
+        if self.backend != "sqlite":
+            return
+        with closing(self.engine.raw_connection()) as connection, closing(connection.cursor()) as cursor:
+            pages = _pragma(cursor, "page_count")
+            while (free := _pragma(cursor, "freelist_count")) > max(pages // 50, RESERVE_PAGES):
+                cursor.execute(f"PRAGMA incremental_vacuum({SHRINK_PAGES})")
+                cursor.fetchall()
+                if _pragma(cursor, "freelist_count") == free:
+                    return
 
     def close(self) -> None:
         """Close every connection."""
@@ -310,6 +350,11 @@ def _connect_arguments(url: URL) -> dict[str, int]:
     """What the driver is given with the URL: a server whose machine is away is not waited for for minutes."""
     is_set = url.get_backend_name() == "sqlite" or "connect_timeout" in url.query
     return {} if is_set else {"connect_timeout": CONNECT_TIMEOUT_S}
+
+
+def _pragma(cursor: "DBAPICursor", name: str) -> int:
+    cursor.execute(f"PRAGMA {name}")
+    return int(cursor.fetchall()[0][0])
 
 
 def _begin_sqlite(connection: Connection) -> None:

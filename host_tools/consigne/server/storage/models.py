@@ -66,7 +66,7 @@ streams = Table(
     Column("rank", Integer, nullable=False),  # order in which the host first saw the epochs of a locker
     Column("contiguous", BigInteger, nullable=False),
     Column("islands", RANGES, nullable=False),  # see contiguity.Held
-    Column("stored", BigInteger, nullable=False),  # rows in events
+    Column("stored", BigInteger, nullable=False),  # events ever stored, those since deleted by age included
     Column("lost", BigInteger, nullable=False),  # numbers in ``holes``: no journal has them any more
     Column("first_at", BigInteger, nullable=False),
     Column("conflicts", BigInteger, nullable=False, server_default=text("0")),  # see ingest.repeats
@@ -100,7 +100,11 @@ events = Table(
     Column("kind", String(40), nullable=False),
     Column("parcel", String(160)),
     Column("data", EVENT, nullable=False),  # as the locker described it
-    UniqueConstraint("locker", "epoch", "seq"),
+    Column(
+        "arrived_at", BigInteger, nullable=False, server_default=text("0")
+    ),  # host time; age counts from it
+    # PostgreSQL: partitioned by month of arrival, and both keys are those of a month, see months
+    UniqueConstraint("locker", "epoch", "seq").ddl_if(dialect="sqlite"),
 )
 Index(
     "events_of_parcel",
@@ -165,6 +169,9 @@ parcels = Table(
 )
 Index("parcels_of_locker", parcels.c.locker, parcels.c.state)
 Index("parcels_of_carrier", parcels.c.carrier, parcels.c.announced_at)
+_ENDED_AT, _ANNOUNCED = text("ended_at IS NOT NULL"), text("state = 'announced'")
+Index("parcels_ended", parcels.c.ended_at, sqlite_where=_ENDED_AT, postgresql_where=_ENDED_AT)
+Index("parcels_expected", parcels.c.expected_until, sqlite_where=_ANNOUNCED, postgresql_where=_ANNOUNCED)
 
 grants = Table(
     "grants",

@@ -108,6 +108,7 @@ def _into_file(target: Path, url: str, file: Path, found: Manifest, *, replace: 
         wrong = damage(new)
         if wrong:
             raise BackupError(f"the database in {file} is damaged ({wrong}): take another backup")
+        let_shrink(new)
         if not target.exists():
             _take_place(new, target)
             return
@@ -153,6 +154,14 @@ def extract(file: Path, found: Manifest, to: Path) -> None:
         shutil.copyfileobj(member, out, _PIECE)
         out.flush()
         os.fsync(out.fileno())
+
+
+def let_shrink(file: Path) -> None:
+    """Have a file of SQLite's that was made before ``auto_vacuum`` was turned on shrink from now on."""
+    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        if not connection.execute("PRAGMA auto_vacuum").fetchone()[0]:
+            connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
+            connection.execute("VACUUM")
 
 
 def damage(file: Path) -> str | None:

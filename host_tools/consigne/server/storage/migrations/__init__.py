@@ -70,8 +70,10 @@ def version_of(connection: Connection) -> str | None:
     return None
 
 
-def upgrade(connection: Connection) -> None:
+def upgrade(connection: Connection) -> bool:
     """Bring a database to the newest version inside the caller's transaction: wholly or not at all.
+
+    Returns whether it was of another version before.
 
     Two processes that start together take turns.  Raises ``OtherSchema``, see ``version_of``.
     """
@@ -79,8 +81,9 @@ def upgrade(connection: Connection) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
     version = version_of(connection)
     if version == newest():
-        return
+        return False
     config = _config(connection)
     if version == BASELINE and MigrationContext.configure(connection).get_current_revision() is None:
         command.stamp(config, BASELINE)
     command.upgrade(config, "head")
+    return True
