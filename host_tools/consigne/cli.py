@@ -26,7 +26,7 @@ from consigne.server.cli import broker_config, serve
 from consigne.server.fleet.cli import clock as clock_app
 from consigne.server.fleet.cli import retire
 from consigne.server.people.cli import app as account_app
-from consigne.server.storage.cli import backup, restore
+from consigne.server.storage.cli import backup, downgrade, restore
 
 
 def _cabinet() -> typer.Typer:
@@ -87,6 +87,7 @@ app.command()(serve)
 app.command()(broker_config)
 app.command()(backup)
 app.command()(restore)
+app.command()(downgrade)
 
 
 class GroundName(StrEnum):

@@ -5,14 +5,16 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from consigne.cli import app
 from consigne.server.fleet.fleet import Fleet
 from consigne.server.ingest.store import Store
 from consigne.server.storage import migrations, models
-from consigne.server.storage.database import Database
+from consigne.server.storage.database import Database, as_it_is
 from consigne.server.storage.migrations import OtherSchema
-from host_kit import device_key, event, events
+from host_kit import deposited, device_key, event, events, register
 from sqlalchemy import create_engine, inspect, text
+from sqlalchemy.exc import IntegrityError
 from typer.testing import CliRunner
 
 
@@ -127,6 +129,64 @@ def test_hosts_that_start_together_migrate_once(url):
     with ThreadPoolExecutor(4) as pool:
         for database in list(pool.map(lambda _: Database(url), range(4))):
             database.close()
+
+
+def last_two():
+    """The schemas that the last two migrations lead from."""
+    newest_first = list(ScriptDirectory.from_config(migrations._config()).walk_revisions())
+    return [one.down_revision for one in newest_first[:2]]
+
+
+@pytest.mark.parametrize("schema", last_two())
+def test_a_release_can_be_taken_back_and_installed_again_with_all_that_was_stored(url, schema):
+    database = Database(url)
+    register(database, ["L1"])
+    store = Store(database)
+    store.commit([events("L1", 1, deposited(1, "KEPT"), event(2), event(4))])
+    before = Fleet(database).events("L1")
+    database.close()
+    done = CliRunner().invoke(app, ["downgrade", schema, "--database", url])
+    assert done.exit_code == 0 and f"has schema {schema} now" in done.output, done.output
+    with as_it_is(url) as connection:
+        assert migrations.version_of(connection) == schema
+        rows = connection.execute(text("SELECT locker, epoch, seq FROM events ORDER BY id")).all()
+        assert [tuple(row) for row in rows] == [("L1", 1, seq) for seq in (1, 2, 4)]
+    run(
+        url,
+        "INSERT INTO events (locker, epoch, seq, time_s, kind, data) VALUES ('L1', 1, 3, 5, 'closed', '{}')",
+    )
+    with pytest.raises(IntegrityError):  # as the older release had it: one table, one unique key
+        run(
+            url,
+            "INSERT INTO events (locker, epoch, seq, time_s, kind, data) VALUES ('L1', 1, 3, 5, 'x', '{}')",
+        )
+    run(url, "DELETE FROM events WHERE seq = 3")
+    database = Database(url)
+    with database.read() as connection:
+        assert differences(connection) == []
+    assert Fleet(database).events("L1") == before
+    outcome = Store(database).commit([events("L1", 1, event(3), event(4), event(5))])
+    assert (outcome.held["L1", 1].contiguous, outcome.repeated) == (5, 1)
+    ids = [one.id for one in Fleet(database).events("L1")]
+    assert len(ids) == 5 and ids == sorted(ids)
+    database.close()
+
+
+def test_there_is_no_way_back_where_none_was_made_or_while_a_host_runs(url):
+    database = Database(url)
+    for schema, told in (
+        ("0002", "put back the backup"),
+        ("9999", "is not one"),
+        (migrations.newest(), "is not one"),
+    ):
+        database.close()
+        done = CliRunner().invoke(app, ["downgrade", schema, "--database", url])
+        assert done.exit_code == 2 and told in " ".join(done.output.replace("│", " ").split()), done.output
+    with database.read() as connection:
+        assert migrations.version_of(connection) == migrations.newest()
+    done = CliRunner().invoke(app, ["downgrade", "0004", "--database", url])
+    assert done.exit_code == 2 and "in use" in " ".join(done.output.split())
+    database.close()
 
 
 def test_serve_says_in_one_line_why_it_does_not_start(url):

@@ -117,6 +117,33 @@ def restore(
     echo("Start the host now. It asks each locker for what it does not know, as soon as that is connected.")
 
 
+def downgrade(
+    schema: Annotated[
+        str, typer.Argument(help="The newest that the older Consigne knows; it says so itself.")
+    ],
+    database: DatabaseUrl = DEFAULT_DATABASE,
+) -> None:
+    """Bring the database to an older release's schema, before that release is installed again.
+
+    The host must not run, and no other command of this release be given afterwards: each brings the database
+    to its own schema again.
+    """
+    from . import migrations, occupied
+    from .database import as_it_is, shown
+
+    with _explained(database):
+        occupied.check(database)
+        try:
+            with as_it_is(database, writes=True) as connection:
+                lost = migrations.downgrade(connection, schema)
+                connection.commit()
+        except migrations.NoWayBack as error:
+            raise typer.BadParameter(f"{shown(database)}: {error}") from None
+    echo(f"The database has schema {schema} now. Install the older release before you start anything.")
+    for one in lost:
+        echo(f"Lost: {one}.")
+
+
 def _report(found: "Drill") -> None:
     from rich.table import Table
 

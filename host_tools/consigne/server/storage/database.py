@@ -258,8 +258,10 @@ def sqlite_file(url: URL, text: str) -> Path:
 
 
 @contextmanager
-def as_it_is(url: str) -> Iterator[Connection]:
+def as_it_is(url: str, *, writes: bool = False) -> Iterator[Connection]:
     """A connection to a database that is there, which is not brought to another schema.
+
+    With ``writes`` what is done in it is one transaction on SQLite too, changes of tables included.
 
     Raises
     ------
@@ -270,8 +272,11 @@ def as_it_is(url: str) -> Iterator[Connection]:
     if parsed.get_backend_name() == "sqlite" and not sqlite_file(parsed, url).exists():
         raise FileNotFoundError(f"there is no file {parsed.database}")
     engine = create_engine(parsed, hide_parameters=True, poolclass=NullPool)
+    if writes and parsed.get_backend_name() == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
     try:
-        with engine.connect() as connection:
+        with engine.connect().execution_options(**{_WRITES: writes}) as connection:
             yield connection
     finally:
         engine.dispose()

@@ -19,6 +19,10 @@ _BASELINE_ABOUT = 1  # what the table ``about`` of databases made before Alembic
 _LOCK = 0x434F4E53  # key of a PostgreSQL advisory lock; any number that nobody else uses
 
 
+class NoWayBack(RuntimeError):
+    """A database cannot be brought to an older version; the text says what to do."""
+
+
 class OtherSchema(RuntimeError):
     """The database was made by another version of Consigne, one that this does not know."""
 
@@ -87,3 +91,30 @@ def upgrade(connection: Connection) -> bool:
         command.stamp(config, BASELINE)
     command.upgrade(config, "head")
     return True
+
+
+def downgrade(connection: Connection, to: str) -> list[str]:
+    """Bring a database to an older version inside the caller's transaction, with all it holds.
+
+    Returns a sentence for each thing that an older version cannot hold and that is lost.
+
+    Raises
+    ------
+    NoWayBack, OtherSchema
+        It is no older version, or one from which on there is no way back; nothing was changed.
+    """
+    version = version_of(connection)
+    scripts = ScriptDirectory.from_config(_config())
+    between = list(scripts.iterate_revisions(version, "base")) if version else []
+    names = [one.revision for one in between]
+    if to not in names[1:]:
+        older = ", ".join(names[1:]) or "none"
+        raise NoWayBack(f"it has schema {version or 'none'}; {to} is not one of the older ones, {older}")
+    undone = between[: names.index(to)]
+    stuck = [one.revision for one in undone if not hasattr(one.module, "downgrade")]
+    if stuck:
+        raise NoWayBack(
+            f"schema {stuck[0]} cannot be taken back: put back the backup that was made before the upgrade"
+        )
+    command.downgrade(_config(connection), to)
+    return [lost for one in undone if (lost := getattr(one.module, "LOST", None))]
