@@ -6,6 +6,7 @@ from contextlib import closing
 
 import pytest
 from consigne.cli import app
+from consigne.server.fleet.fleet import Fleet
 from consigne.server.ingest.store import Store
 from consigne.server.service import FORGETTING
 from consigne.server.storage import ages as all_ages
@@ -214,6 +215,18 @@ def test_months_are_made_ahead_and_each_refuses_an_event_that_it_has(monthly):
                  " SELECT locker, epoch, seq, time_s, kind, data, arrived_at FROM events")  # fmt: skip
     with pytest.raises(IntegrityError), monthly.write() as connection:
         connection.execute(again)
+
+
+def test_events_of_several_months_are_stored_once_read_in_order_and_survive_a_restart(monthly):
+    store, now = Store(monthly), int(time.time())
+    store.commit([message("L1", 1, event(1), event(2))])
+    with monthly.write() as connection:
+        connection.execute(update(events).values(arrived_at=months.bounds(months.ahead(now)[2])[0]))
+    again = store.commit([message("L1", 1, event(2), event(3))])
+    assert (again.repeated, again.held["L1", 1].contiguous) == (1, 3)
+    assert count_in(monthly, months.name_of(now)) == 1
+    with closing(Database(monthly.engine.url.render_as_string(hide_password=False))) as reopened:
+        assert [row.seq for row in Fleet(reopened).events("L1")] == [1, 2, 3]
 
 
 def test_what_arrived_before_its_month_was_made_finds_its_place(monthly):
