@@ -180,17 +180,7 @@ class Database:
                 file.write(bytes(ROOM_BYTES))
 
     def _prepare_sqlite(self, dbapi_connection: sqlite3.Connection, _record: object) -> None:
-        dbapi_connection.isolation_level = None  # SQLAlchemy's BEGIN below is the only one
-        wait_ms = BUSY_TIMEOUT_MS if self._lock_wait_ms is None else self._lock_wait_ms
-        cursor = dbapi_connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout={wait_ms}")
-        cursor.execute(
-            "PRAGMA auto_vacuum=INCREMENTAL"
-        )  # of a new file; one that has tables keeps what it has
-        cursor.execute("PRAGMA journal_mode=WAL")
-        cursor.execute("PRAGMA synchronous=FULL")
-        cursor.execute("PRAGMA foreign_keys=ON")
-        cursor.close()
+        _prepare(dbapi_connection, BUSY_TIMEOUT_MS if self._lock_wait_ms is None else self._lock_wait_ms)
 
     def _let_shrink(self, file: Path) -> None:
         """Turn ``auto_vacuum`` on in a file of before; for that SQLite writes the whole of it anew."""
@@ -273,7 +263,7 @@ def as_it_is(url: str, *, writes: bool = False) -> Iterator[Connection]:
         raise FileNotFoundError(f"there is no file {parsed.database}")
     engine = create_engine(parsed, hide_parameters=True, poolclass=NullPool)
     if writes and parsed.get_backend_name() == "sqlite":
-        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "connect", lambda connection, _: _prepare(connection, BUSY_TIMEOUT_MS))
         event.listen(engine, "begin", _begin_sqlite)
     try:
         with engine.connect().execution_options(**{_WRITES: writes}) as connection:
@@ -360,6 +350,17 @@ def _connect_arguments(url: URL) -> dict[str, int]:
 def _pragma(cursor: "DBAPICursor", name: str) -> int:
     cursor.execute(f"PRAGMA {name}")
     return int(cursor.fetchall()[0][0])
+
+
+def _prepare(dbapi_connection: sqlite3.Connection, wait_ms: int) -> None:
+    dbapi_connection.isolation_level = None  # SQLAlchemy's BEGIN is the only one
+    cursor = dbapi_connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout={wait_ms}")
+    cursor.execute("PRAGMA auto_vacuum=INCREMENTAL")  # of a new file; one that has tables keeps what it has
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from alembic import op
 from consigne.server.storage import months
 
-revision = "0099_h5"
-down_revision = "0004"
+revision = "0009"
+down_revision = "0008"
 LOST = "when each event arrived: their ages begin anew at the next upgrade"
 
 _OF_PARCEL = sa.text("parcel IS NOT NULL")
