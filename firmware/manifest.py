@@ -109,6 +109,7 @@ freeze(
         "locker/net/backoff.py",
         "locker/net/certificate.py",
         "locker/net/cursor.py",
+        "locker/net/fit.py",
         "locker/net/inbox.py",
         "locker/net/link.py",
         "locker/net/link_lan.py",

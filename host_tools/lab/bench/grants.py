@@ -3,9 +3,9 @@
 On MicroPython with the heap that the simulator's lockers have, and with one so small that it holds few.
 ``grants.largest_message_bytes`` is the longest command of all; ``grants.not_arrived`` counts sizes of which
 something was not there in the end; ``grants.<n>_messages`` and ``_s`` are how many commands it took and how
-long.  The list of revoked parcels holds 64, so of 1,000 mixed parcels the locker refuses some revocations by
-name (``grants.1000_set_aside``): of those only 64 may be announced to it.  In the small heap
-(``grants.scarce_..``) the rest is set aside by name, and the locker must not start anew for it.
+long.  The list of revoked parcels holds 64, so of the 200 revocations among 1,000 parcels 136 are refused as
+full and set aside by name (``grants.1000_set_aside``).  In the small heap (``grants.scarce_..``) codes that
+do not fit are set aside as well, and the locker must not start anew for them.
 """
 
 import asyncio
