@@ -79,6 +79,12 @@ PROMISED = {
         "server.postgresql.events_per_s",
         "server.postgresql.ack_p99_ms",
     ),
+    "herd": (
+        "server.herd_2000_acked_s_postgresql_2",
+        "server.ack_p99_ms_postgresql",
+        "server.repeats_vs_stored_sqlite",
+        "server.deadlocks_postgresql_2",
+    ),
     "pages": (
         "pages.ack_p99_ratio",
         "pages.healthz_s",

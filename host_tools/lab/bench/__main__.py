@@ -45,6 +45,7 @@ PARTS = {
     "grants": "what waited for a locker at its first connection",
     "panel": "keys while the display is written",
     "server": "events a second into SQLite and PostgreSQL",
+    "herd": "2,000 lockers that all come at once",
     "pages": "open pages over a slow database",
     "retention": "ten years of housekeeping",
     "fleet": "the list of 3,000 lockers, and its pages",

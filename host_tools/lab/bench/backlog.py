@@ -101,7 +101,7 @@ async def _drain(url: str, keys: dict[str, bytes], frames: list[Frame], count: i
     broker = Mosquitto(settings=_SETTINGS)
     await broker.start()
     database = Database(url)
-    _register(database, keys)
+    register(database, keys)
     workers = Workers(url, BrokerAccess(broker.host, broker.port), count)
     workers.start()
     try:
@@ -128,7 +128,8 @@ async def _drain(url: str, keys: dict[str, bytes], frames: list[Frame], count: i
         await broker.stop()
 
 
-def _register(database: Database, keys: dict[str, bytes]) -> None:
+def register(database: Database, keys: dict[str, bytes]) -> None:
+    """Make lockers known in one statement."""
     known = {"digits": 8, "timezone": "UTC", "layout": (), "registered_at": parcellife.T0}
     known |= {"grants_version": 0, "next_grant": 1, "command_counter": 0}
     with database.write() as connection:
