@@ -75,15 +75,17 @@ def test_a_gap_is_asked_for_at_once_then_ever_more_seldom():
     assert asked == [100, 101, 103, 107, 115, 131, 163, 223, 283, 343]
 
 
-def test_a_gap_that_moved_is_asked_for_anew_and_a_closed_one_no_more():
+def test_a_gap_that_moves_is_asked_for_when_it_rests_and_a_closed_one_no_more():
     gaps, stream = Gaps(), ("L1", 7)
     gaps.note(stream, 5, 0.0)
     assert gaps.due(0.0)
     gaps.note(stream, 5, 0.5)
     assert not gaps.due(0.5), "the same gap again is no reason to hurry"
-    gaps.note(stream, 9, 0.6)
-    assert gaps.due(0.6) == [(stream, 9)]
-    gaps.note(stream, None, 0.7)
+    for seq in range(9, 100):
+        gaps.note(stream, seq, float(seq))
+        assert not gaps.due(seq + 0.9), "its locker is sending what was asked"
+    assert gaps.due(99.0 + Gaps.MOVING_S) == [(stream, 99)]
+    gaps.note(stream, None, 200.0)
     assert not gaps.due(1e6) and len(gaps) == 0
 
 

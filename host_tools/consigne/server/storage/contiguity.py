@@ -124,8 +124,11 @@ class Gaps:
 
     The first request goes out at once, since MQTT keeps the order within a connection and a gap
     therefore means a loss.  The same gap is asked for again after 1, 2, 4, .. ``PAUSE_S_MAX``
-    seconds.  Times are seconds of any clock that does not go back.
+    seconds.  A gap that moves is one whose locker is sending: it is asked for when it has not moved for
+    ``MOVING_S``.  Times are seconds of any clock that does not go back.
     """
+
+    MOVING_S = 3.0
 
     PAUSE_S_FIRST = 1.0
     PAUSE_S_MAX = 60.0
@@ -139,13 +142,15 @@ class Gaps:
     def note(
         self, stream: tuple[str, int], first_missing: int | None, now_s: float, grace_s: float = 0.0
     ) -> None:
-        """What is missing of a stream now; None closes it.  A gap that moved is asked for anew."""
+        """What is missing of a stream now; None closes it."""
         if first_missing is None:
             self._open.pop(stream, None)
             return
         known = self._open.get(stream)
-        if known is None or known[0] != first_missing:
+        if known is None:
             self._open[stream] = [first_missing, now_s + grace_s, self.PAUSE_S_FIRST]
+        elif known[0] != first_missing:
+            self._open[stream] = [first_missing, now_s + max(grace_s, self.MOVING_S), self.PAUSE_S_FIRST]
 
     def open(self) -> dict[tuple[str, int], int]:
         """The first number missing of every stream that is known to miss any."""
