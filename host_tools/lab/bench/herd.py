@@ -34,10 +34,11 @@ from consigne.server.storage.database import Database
 from consigne.server.storage.models import events
 from sqlalchemy import func, select, text
 
+from lab.rig import parcellife
 from lab.rig.herd import Herd, Speaker
 from lab.rig.postgres import Postgres
 
-from . import backlog, parcellife
+from . import backlog
 
 CASES = {"sqlite": 1, "postgresql": 1, "postgresql_2": 2}
 """With how many workers."""
