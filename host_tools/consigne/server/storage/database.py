@@ -356,7 +356,8 @@ def _prepare(dbapi_connection: sqlite3.Connection, wait_ms: int) -> None:
     dbapi_connection.isolation_level = None  # SQLAlchemy's BEGIN is the only one
     cursor = dbapi_connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout={wait_ms}")
-    cursor.execute("PRAGMA auto_vacuum=INCREMENTAL")  # of a new file; one that has tables keeps what it has
+    if not _pragma(cursor, "page_count"):  # of a new file alone: on others it would wait for a writer's lock
+        cursor.execute("PRAGMA auto_vacuum=INCREMENTAL")
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
