@@ -189,6 +189,7 @@ class Database:
             if _pragma(cursor, "auto_vacuum"):
                 return
             if size <= REWRITTEN_BYTES_MAX:
+                cursor.execute("PRAGMA auto_vacuum=INCREMENTAL")
                 cursor.execute("VACUUM")
                 return
         log.warning(
@@ -347,7 +348,7 @@ def _connect_arguments(url: URL) -> dict[str, int]:
     return {} if is_set else {"connect_timeout": CONNECT_TIMEOUT_S}
 
 
-def _pragma(cursor: "DBAPICursor", name: str) -> int:
+def _pragma(cursor: "DBAPICursor | sqlite3.Cursor", name: str) -> int:
     cursor.execute(f"PRAGMA {name}")
     return int(cursor.fetchall()[0][0])
 
