@@ -61,11 +61,13 @@ _INBOX_MAX = const(64)
 _OCCUPANCY_KINDS = (
     records.OPENED, records.CLOSED, records.DEPOSITED, records.COLLECTED, records.RETURNED,
     records.DEPOSIT_UNDONE, records.NOT_OPENED, records.FORCED, records.BLOCKED, records.RELEASED,
-    records.DOOR_FAULT,
+    records.DOOR_FAULT, records.BOUND,
 )  # fmt: skip
 _UNHURRIED = (dialog.IDLE, dialog.TAKE, dialog.FILL, dialog.DONE, dialog.MESSAGE)
 _TOUCHES = (events.EV_KEY, events.EV_CARD, events.EV_SCAN)
-_STATUS_KINDS = (records.GRANTS_VERSION, records.FAULT, records.TIME_SET, records.LOST, records.ALARM)
+_STATUS_KINDS = (
+    records.GRANTS_VERSION, records.FAULT, records.TIME_SET, records.LOST, records.ALARM, records.BOUND,
+)  # fmt: skip
 
 
 class Controller:
@@ -167,7 +169,7 @@ class Controller:
             return
         self._busy = True
         try:
-            self._snapshot_if_due()  # usually done by the housekeeping before, unless the keypad never rests
+            self.snapshot_if_due()  # usually done by the housekeeping before, unless the keypad never rests
             while self._inbox:
                 self._carry_out(self.core.handle(self._inbox.pop(0), self.now()))
         except Exception:
@@ -400,7 +402,7 @@ class Controller:
         if self.failed or self._is_ahead:
             return
         self._forget_rests()
-        if not self._snapshot_if_due():
+        if not self.snapshot_if_due():
             self._journal.maintain()
 
     def _forget_rests(self) -> None:
@@ -409,7 +411,7 @@ class Controller:
             if ticks_diff(ticks_ms(), rested) >= 0:
                 self._rested.pop(door)
 
-    def _snapshot_if_due(self) -> bool:
+    def snapshot_if_due(self) -> bool:
         """Only between events: during one the state is ahead of the journal.
 
         Never of an unproven state: the next start would trust it.

@@ -109,7 +109,7 @@ class Online:
             identity.locker,
             identity.device_key,
             controller.from_host,
-            core.cabinet.occupancy,
+            lambda: () if core.wants else core.cabinet.occupancy(),
             status,
             lambda: core.command_counter,
             controller.now,

@@ -137,6 +137,14 @@ class ReserveOrder(DoorOrder):
     until: int
 
 
+class ContentsOrder(Order):
+    piece: int
+    more: int
+    tries: int
+    first: int
+    doors: list[tuple[int, int, str]]
+
+
 class ConfigureOrder(Order):
     set: list[tuple[str, str]]
 

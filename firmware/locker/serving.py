@@ -6,7 +6,7 @@ from time import sleep_ms, ticks_diff, ticks_ms
 
 from . import VERSION, forget
 from .controller import Controller
-from .core import events, records
+from .core import codes, events, records
 from .core.core import Core
 from .core.limits import PULSE_MS_MAX
 from .core.timekeeping import Clock
@@ -34,7 +34,11 @@ class Locker:
         parts.report = self._part_report
         self._locks = parts.locks
         self._journal = Journal(journal_partition())
-        found = self._journal.open()
+
+        def tag_of(epoch):
+            return codes.journal_tag(device_key, epoch)
+
+        found = self._journal.open(tag_of)
         # The result of recovery is kept as plain values, since its code is dropped.
         self._journal_text, self._read_only = found.text, found.read_only
         self._boot = (found.skipped_sectors, found.recovered_records, VERSION)
@@ -47,7 +51,11 @@ class Locker:
         self._senses = senses = parts.senses
         if senses:
             senses.watch(core)
-        self._journal.replay(core.apply)
+        if not self._journal.replay(core.apply) and online:
+            core.wants = True  # perhaps this board takes the place of another
+            core.access.throttle.state(0)
+        core.wants = core.wants and online is not None
+        core.tag = tag_of(self._journal.epoch)
         core.session.proven = proven
         # A provisional time ends with the power: what was believed then runs on.
         self._clock = clock = Clock(self._journal.time_floor - core.access.ahead_s, ticks_ms())
@@ -56,6 +64,7 @@ class Locker:
         self._controller = controller = Controller(
             core, self._journal, clock, parts.locks, panel.display, panel.buzzer, panel.lamp, rest_ms
         )
+        controller.snapshot_if_due()  # a journal says whose it is before anything else
         self._supervisor = supervisor = Supervisor(Watchdog(watchdog_ms), self._task_report, controller.stop)
         controller.attach_supervisor(supervisor)
         self._supervise(parts, panel)
@@ -103,6 +112,7 @@ class Locker:
             "ahead": self._clock.ahead_s,
             "fw": VERSION,
             "journal": self._journal_text,
+            "wants": core.wants and not self._read_only,
             "health": self._online.health(),
             "faults": self._supervisor.faults + core.cabinet.health.complaints() + amiss,
         }

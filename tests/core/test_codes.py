@@ -156,3 +156,9 @@ def test_the_longest_token_still_fits():
     except ValueError:
         return
     raise AssertionError("a parcel id of 41 bytes was packed")
+
+
+def test_a_journal_says_whose_it_is_by_eight_bytes_of_its_epoch():
+    tag = codes.journal_tag(bytes(range(32)), 3735928559)
+    assert tag == codes.mac(codes.mac(bytes(range(32)), b"consigne/1/journal"), b"\xde\xad\xbe\xef")[:8]
+    assert tag != codes.journal_tag(bytes(range(32)), 1) and tag != codes.journal_tag(bytes(32), 3735928559)

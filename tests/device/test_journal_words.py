@@ -82,7 +82,10 @@ def test_no_number_that_the_firmware_writes_is_without_a_word(prefix, known):
 def test_every_kind_of_record_and_what_a_newer_firmware_wrote_is_told():
     for kind in records.kinds():
         _, fmt, names, text = records.spec(kind)
-        values = [bytes(16) if letter == "s" else 1 for letter in fmt.lstrip(">").replace("16s", "s")]
+        values = [
+            bytes(16) if letter == "s" else 1
+            for letter in fmt.lstrip(">").replace("16s", "s").replace("8s", "s")
+        ]
         assert len(values) == len(names) and told(kind, *values, *(["text"] if text else []))[0]
     assert journalwords.in_words(EventData(kind="unknown 60", bytes=3), []) == ("Unknown 60", "bytes 3")
 

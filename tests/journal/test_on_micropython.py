@@ -20,7 +20,7 @@ print(len(names), "passed")
 """
 
 
-@pytest.mark.parametrize("name", ["test_log", "test_damage", "test_flash", "test_stream"])
+@pytest.mark.parametrize("name", ["test_log", "test_damage", "test_flash", "test_stream", "test_bound"])
 def test_micropython_agrees(name: str, tmp_path: Path) -> None:
     beside = Path(sys.executable).parent / "micropython"
     micropython = str(beside) if beside.exists() else shutil.which("micropython")

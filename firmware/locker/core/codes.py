@@ -24,6 +24,7 @@ LABEL_WINDOW = "consigne/1/window"
 LABEL_TOKEN = "consigne/1/token"
 LABEL_COMMAND = "consigne/1/command"
 LABEL_EVENT = "consigne/1/event"
+LABEL_JOURNAL = "consigne/1/journal"
 
 KEY_BYTES = const(32)
 TAG_BYTES = const(16)
@@ -81,6 +82,11 @@ def derive(device_key: bytes, label: str) -> bytes:
     if len(device_key) != KEY_BYTES:
         raise ValueError("device key of {} bytes".format(len(device_key)))
     return mac(device_key, label.encode())
+
+
+def journal_tag(device_key: bytes, epoch: int) -> bytes:
+    """What a journal of this epoch says in ``records.BOUND`` if it is this locker's: 8 bytes."""
+    return mac(derive(device_key, LABEL_JOURNAL), struct.pack(">I", epoch))[:8]
 
 
 # --- digits -----------------------------------------------------------------------------------------

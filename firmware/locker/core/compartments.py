@@ -152,26 +152,20 @@ class Compartments:
         for time_s, _ in self._remote_opens:
             yield records.REMOTE_STATE, records.pack(records.REMOTE_STATE, time_s)
         for i, d in enumerate(self.doors):
-            seen = (1 if d.seen_open else 0) | (2 if d.ordered else 0)
-            if d.content or seen or d.block or d.parcel or d.opened_at:
-                state = (
-                    i,
-                    d.content,
-                    seen,
-                    d.purpose,
-                    d.block,
-                    d.role,
-                    d.holder,
-                    d.ref,
-                    d.opened_at,
-                    d.parcel,
-                )
+            if d.content or d.seen_open or d.ordered or d.block or d.parcel or d.opened_at:
+                state = self.state(i, d.content, d.block, d.parcel)
                 yield records.DOOR_STATE, records.pack(records.DOOR_STATE, *state)
             latch = self.health.snapshot(i)
             if latch:
                 yield records.LATCH_STATE, records.pack(records.LATCH_STATE, *latch)
             if d.reserved:
                 yield records.RESERVED, records.pack(records.RESERVED, i, d.reserved_until, d.reserved)
+
+    def state(self, index: int, content: int, block: int, parcel: str) -> "Values":
+        """The values of ``DOOR_STATE`` of a door as it stands, with this content."""
+        d = self.doors[index]
+        seen = (1 if d.seen_open else 0) | (2 if d.ordered else 0)
+        return index, content, seen, d.purpose, block, d.role, d.holder, d.ref, d.opened_at, parcel
 
     # --- questions ----------------------------------------------------------------------------------
 

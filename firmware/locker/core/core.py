@@ -92,6 +92,8 @@ class Core:
         self.session = _session_of(site.service)(self, site.language, site.languages)
         self.orders = orders.Orders(self, site)
         self.senses: Senses | None = None  # None if the cabinet has none, see senses.py
+        self.tag = b""  # what the journal says in BOUND, see ``codes.journal_tag``
+        self.wants = False  # a fresh journal, and the host has not yet said what lies where
         self.command_counter = 0
         self.failed_command = ""  # id of the newest that a fault ended; a snapshot forgets it
         self._expected: dict[
@@ -117,6 +119,7 @@ class Core:
             self._expected.pop(values[-1], None)
         elif kind == records.DOOR_STATE:
             values = records.unpack(kind, payload)
+            self.access.unbind(values[0])
             if values[-1] and values[1] in (doors.PARCEL, doors.TAKEN, doors.EMPTY):
                 self.access.bind(values[0], values[-1])
         elif kind == records.PULSE:
@@ -140,6 +143,7 @@ class Core:
 
     def snapshot(self) -> "Members":
         """Yield ``(kind, payload)`` of records that fold to the present state."""
+        yield records.BOUND, records.pack(records.BOUND, self.tag, self.wants)
         yield from self.access.snapshot()
         yield from self.cabinet.snapshot()
         yield from self.orders.snapshot()

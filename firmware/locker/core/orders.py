@@ -16,6 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..ports import (
         ConfigureOrder,
+        ContentsOrder,
         DoorOrder,
         IdentifyOrder,
         Members,
@@ -69,6 +70,7 @@ class Orders:
         self.local = LocalTime()
         self._sign_ms = 0  # still to beep and blink
         self._led = events.LED_READY
+        self._piece = 0  # of the contents, to come next
         self._looks = 0  # looks for a good moment to restart
 
     # --- the fold ----------------------------------------------------------------------------------
@@ -90,6 +92,8 @@ class Orders:
                 self._notices.pop(language, None)
         elif kind == records.LOCAL_TIME:
             self.local.told = records.unpack(kind, payload)
+        elif kind == records.BOUND:
+            self._core.wants = bool(records.unpack(kind, payload)[1])
 
     def _configure(self, which: int, value: str) -> None:
         site = self._site
@@ -224,6 +228,24 @@ class Orders:
         self._core.record(records.RESERVED, index, body["until"], parcel)
         return OK
 
+    def _contents(self, body: "ContentsOrder", now: "Now") -> int:
+        """What the host knows of the compartments; after the last piece people are served."""
+        core = self._core
+        if not core.wants or body["piece"] not in (0, self._piece):
+            return UNFIT
+        self._piece = body["piece"] + 1
+        index = body["first"]
+        for content, block, parcel in body["doors"]:
+            door = self._door(index)
+            if door:  # blocked here: by what was seen since the start
+                state = core.cabinet.state(index, content, block or door.block, parcel)
+                core.record(records.DOOR_STATE, *state)
+            index += 1
+        if not body["more"]:
+            core.record(records.THROTTLE_STATE, body["tries"] * 1000, now[1])
+            core.record(records.BOUND, core.tag, False)
+        return OK
+
     # --- settings and the message on the display ---------------------------------------------------------
 
     def _set(self, body: "ConfigureOrder", now: "Now") -> int:
@@ -311,4 +333,5 @@ class Orders:
         "reboot": _reboot,
         "time": _time,
         "clock": _time,
+        "contents": _contents,
     }

@@ -71,6 +71,7 @@ GRANT_SPENT = const(83)
 LATCH_STATE = const(84)
 SUPPLY_STATE = const(85)
 REMOTE_STATE = const(86)  # time of a remote open that still counts
+BOUND = const(88)  # whose journal this is; ``wants`` 1: the host has not yet said what lies where
 
 EVENT_KIND_MAX = const(63)
 PARCEL_ID_BYTES_MAX = const(40)  # an S10 has 13, an SSCC 18, the longest carrier format seen 35
@@ -126,6 +127,7 @@ _FORMATS = {
     SUPPLY_STATE: ">HB",
     REMOTE_STATE: ">I",
     TIME_AHEAD: ">I",
+    BOUND: ">8sB",
 }
 # A line for each kind: its number, its name, its fields' names in order; a + before trailing text.  One text:
 # as a constant it stays in flash, while a dict would take heap for every line.
@@ -178,6 +180,7 @@ _WORDS = """
 85 supply_state door lowest_100mv
 86 remote_state at
 87 time_ahead ahead_s
+88 bound tag wants
 """
 _WITH_TEXT = bytes((
     BOOT, ACCEPTED, PULSE, OPENED, DEPOSITED, COLLECTED, NOT_OPENED, FORCED, COMMAND, FAULT, RETURNED,

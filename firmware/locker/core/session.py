@@ -53,7 +53,8 @@ class Session(Errands):
     """One dialog at a time with whoever stands at the locker.
 
     ``proven`` is false when the journal lost records that shape the state: then the contents and the used
-    codes are uncertain, and only a technician and the operator's signed orders open doors.
+    codes are uncertain, and only a technician and the operator's signed orders open doors.  The same holds
+    while the core ``wants`` to be told by the host what lies here.
     """
 
     proven = True
@@ -189,7 +190,7 @@ class Session(Errands):
 
     def _decide(self, verdict: "Verdict", now: "Now") -> None:
         reason, role, action, holder, door, ref, parcel, duress = verdict
-        if reason == reasons.R_OK and action != events.SERVICE and not self.proven:
+        if reason == reasons.R_OK and action != events.SERVICE and (self._core.wants or not self.proven):
             reason = reasons.R_NOT_PROVEN
         if reason == reasons.R_OK and parcel and action in (events.COLLECT, events.RECALL, events.HANDOVER):
             door = self._find(parcel)

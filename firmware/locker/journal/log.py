@@ -54,6 +54,7 @@ class Journal:
         self._outbox = Outbox(self._sectors, self._reader)
         self._writer = Writer(self._sectors)
         self._read_only = True
+        self._is_bound = False
         self._base: Span | None = None  # (begin sector, begin offset, end sector, end offset) of the snapshot
         self._snapshot_sectors = 0
 
@@ -79,15 +80,18 @@ class Journal:
 
     # --- reading ------------------------------------------------------------------------------
 
-    def open(self) -> "Recovery":
+    def open(self, tag_of: "Callable[[int], bytes] | None" = None) -> "Recovery":
         """Find the log, or begin one on a blank partition; returns a ``Recovery``.
 
+        ``tag_of(epoch)`` as in ``recover``; with it the first snapshot is due at once, since it says whose
+        journal this is.
         Never raises, whatever the partition holds.  A foreign, newer or unusable content, or one of the wrong
         size, stays untouched: the journal is then read-only.
         """
         from .recovery import recover  # much code, needed only now: the caller drops it afterwards
 
-        report, found = recover(self._sectors, self._reader)
+        report, found = recover(self._sectors, self._reader, tag_of)
+        self._is_bound = not tag_of or bool(found.bound and found.snapshot)
         writer = self._writer
         writer.adopt(found)
         writer.head = found.head
@@ -223,14 +227,15 @@ class Journal:
             writer.put(SNAPSHOT_END, end, time_s, MEMBER)
         finally:
             writer.in_snapshot = False
+        self._is_bound = True
         writer.snapshot_end = writer.at - padded(len(end))
         self._set_base((begin, begin_at, writer.head, writer.snapshot_end))
         self._tell_lost_now()
 
     def snapshot_due(self) -> bool:
         """True when the log has grown far enough past the last snapshot for a new one."""
-        if self._read_only:
-            return False
+        if self._read_only or not self._is_bound:
+            return not self._read_only
         return self._writer.grown() >= due_after(self._sectors.usable(), self._snapshot_sectors)
 
     def maintain(self) -> bool:

@@ -8,22 +8,27 @@ record.
 import struct
 from binascii import crc32
 
-from ..core.records import ACKNOWLEDGED, LOST
+from ..core.records import ACKNOWLEDGED, BOUND, LOST
 from . import layout
-from .report import DAMAGED, NEWER, REPAIRED, WRONG_SIZE, Found, Recovery
+from .report import DAMAGED, FOREIGN, NEWER, REPAIRED, WRONG_SIZE, Found, Recovery
 from .snapshots import choose
 from .survey import free_half_erased, read_headers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .reader import Reader
     from .sectors import Sectors
 
 
-def recover(sectors: "Sectors", reader: "Reader") -> tuple[Recovery, Found]:
+def recover(
+    sectors: "Sectors", reader: "Reader", tag_of: "Callable[[int], bytes] | None" = None
+) -> tuple[Recovery, Found]:
     """Read the partition through ``sectors`` (its tables are filled) with ``reader``'s buffer.
 
-    Returns ``(Recovery, Found)``.
+    ``tag_of(epoch)`` is what this locker's own journal says in ``BOUND``: one that says something else is
+    foreign, and nothing of it is found.  Returns ``(Recovery, Found)``.
     """
     report = Recovery()
     found = Found()
@@ -39,7 +44,23 @@ def recover(sectors: "Sectors", reader: "Reader") -> tuple[Recovery, Found]:
     ends = _read_log(sectors, reader, report, found)
     found.snapshot = choose(sectors, reader, ends)
     _judge(sectors, reader, report, found)
+    found.bound = _bound(reader, found)
+    if tag_of and found.bound and found.bound[:8] != tag_of(found.epoch):
+        report.refuse(FOREIGN, "of another locker")
+        found = Found()
     return report, found
+
+
+def _bound(reader: "Reader", found: Found) -> bytes:
+    """The first record of the state is ``BOUND``, but for earlier firmware's."""
+    if found.snapshot:
+        reader.start(found.snapshot[0], found.snapshot[1])
+    else:
+        reader.start(reader.oldest(found.head), layout.FIRST)
+    while reader.next_in_log(found.head):
+        if reader.kind == BOUND:
+            return bytes(reader.payload())
+    return b""
 
 
 def _read_log(sectors: "Sectors", reader: "Reader", report: Recovery, found: Found) -> list[tuple[int, int]]:

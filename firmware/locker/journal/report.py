@@ -86,6 +86,7 @@ class Found:
         self.first_id = 0  # oldest sector of the log
         self.first_seq = 0  # next seq in that sector's opening
         self.damaged_id = 0  # newest sector in which, or before which, data is missing
+        self.bound = b""  # payload of the first BOUND of the state: whose journal this is; empty: not said
         self.snapshot: Span | None = None  # (begin sector, begin offset, end sector, end offset)
         self.next_id = 0  # of the next sector to get a header
         self.gaps: list[

@@ -134,7 +134,7 @@ class Inbox:
             raise Refused(R_STALE, body["id"] if body["n"] < newest else "")
         if body["id"] == self._failed():  # the host itself sends it again, since it has no answer yet
             raise Refused(R_FAILED, body["id"])
-        self._check_time(body)
+        self._check_fresh(body)
         self._taken = body["n"]
         if body["cmd"] == "again":
             self._cursor.again(body["seq"])
@@ -151,8 +151,10 @@ class Inbox:
             self._told_ms, epoch_s, _ = self._now()
             self.lead_s = self._told_s - epoch_s
 
-    def _check_time(self, body: dict) -> None:
-        """Refuse what has expired by the host's own time, or by the clock if the host has not told it."""
+    def _check_fresh(self, body: dict) -> None:
+        """Refuse what somebody has recorded, or held back for too long: what has expired by the host's own
+        time, or by the clock if the host has not told it.
+        """
         now_ms, epoch_s, trust = self._now()
         if self._told_s:
             epoch_s = self._told_s + ticks_diff(now_ms, self._told_ms) // 1000
@@ -160,6 +162,8 @@ class Inbox:
             # The nonce proves freshness; expiry means little while the clock is wrong.
             if not self._answers(body["nonce"]):
                 raise Refused(R_NOT_ASKED, body["id"])
+        elif body.get("epoch", self._journal.epoch) != self._journal.epoch:
+            raise Refused(R_NOT_ASKED, body["id"])  # recorded on the wire, for a former journal
         elif epoch_s > body["exp"]:
             self._ask()  # or is it our clock?
             raise Refused(R_EXPIRED, body["id"])

@@ -73,6 +73,8 @@ grant (u32,u32,u32,role,action,u16,u16,u8,hex:16,may_be_parcel)"""
 #   epoch: of ``timekeeping``, ``EARLIEST_S`` to ``LATEST_S``; offset: of local time, in seconds
 #   grant: as ``records.spec(GRANT)``
 #   size: 0 any, 1 to 4 S to XL, 16 more: a low compartment is wanted
+#   contents: what lies where, in pieces numbered from 0, for a fresh journal of this epoch that wants it;
+#     doors from ``first`` on: EMPTY or PARCEL, why it is blocked, the parcel
 #   set: rows of name and value, ``orders.SETTINGS``; text: rows of language and "first line|second line"
 #   time: the answer to the question with this nonce; local time is UTC + offset_s until next_s (0: for ever),
 #   from then on UTC + next_offset_s; clock: the same from an operator, who may also set the time back
@@ -82,6 +84,8 @@ _COMMANDS = """again seq=seq
 grants from=u32 to=u32 more=int:0:1 add=64*grant drop=200*u32 expect=64*(parcel,size,epoch)
 block door=door
 clock t=epoch offset_s=offset next_s=u32 next_offset_s=offset nonce=u32
+contents epoch=u32 piece=u8 more=int:0:1 tries=int:0:20 first=door doors=64*(int:0:1,int:0:4,may_be_parcel) \
+parcels=64*(parcel,epoch) nonces=64*(u32,epoch) used=64*(u32,epoch) holders=16*(role,action,u16,u16)
 configure set=8*(text:1:16,may_be_parcel)
 identify seconds=int:1:60
 message until=epoch text=4*(text:2:2,may_be_parcel)
@@ -92,11 +96,12 @@ reserve door=door until=epoch parcel=parcel
 revoke parcels=64*(parcel,epoch) nonces=64*(u32,epoch) holders=16*(role,action,u16,u16)
 time t=epoch offset_s=offset next_s=u32 next_offset_s=offset nonce=u32"""
 # Commands that become several events; the others go unchanged to ``core/orders.py``.
-_FOLLOWED = ("again", "grants", "revoke", "time", "clock")
+_FOLLOWED = ("again", "contents", "grants", "revoke", "time", "clock")
 TIMES = ("time", "clock")
 _REVOKED = (
     (records.REVOKE_PARCEL, "parcels"),
     (records.REVOKE_NONCE, "nonces"),
+    (records.TOKEN_USED, "used"),
     (records.HOLDER_COUNTER, "holders"),
 )
 
@@ -245,9 +250,11 @@ def core_events(body: dict):
             row[_TAG_COLUMN] = unhexlify(row[_TAG_COLUMN])
             added[i] = records.pack(records.GRANT, *row)
         yield (EV_GRANTS, body["from"], body["to"], added, body["drop"], bool(body["more"]))
-    elif name == "revoke":
-        for kind, field in _REVOKED:
-            for row in body[field]:
-                values = (row[1], row[0]) if field == "parcels" else row  # the text last
-                yield (EV_REVOKE, kind, records.pack(kind, *values))
+    for kind, field in _REVOKED:
+        for row in body.get(field, ()):
+            values = (row[1], row[0]) if field == "parcels" else row  # the text last
+            yield (EV_REVOKE, kind, records.pack(kind, *values))
+    if name == "contents":
+        yield (EV_ORDER, body)
+        return
     yield (EV_COMMAND, body["n"], 0, body["id"])

@@ -49,10 +49,11 @@ class Sync:
 
     ``locker`` is its id as in the topics, ``device_key`` its 32 bytes.  ``sink(event)`` gets what
     ``Inbox`` hands on and ``(EV_LINK, up)``.  ``occupancy()`` gives one row ``(content, seen, parcel
-    or None)`` for each door, ``status()`` a dict of what only the shell knows (grants, fw, journal,
-    faults), ``counter()`` the newest command counter journaled, ``now()`` as in ``core/events.py``,
-    ``failed()`` the id of the last command that a fault of ours stopped ("": none), ``in_doubt()`` whether
-    the time is provisional, or the host's newest answer was refused.
+    or None)`` for each door, none at all while that is not known, ``status()`` a dict of what only the
+    shell knows (grants, fw, journal, faults), ``counter()`` the newest command counter journaled,
+    ``now()`` as in ``core/events.py``, ``failed()`` the id of the last command that a fault of ours
+    stopped ("": none), ``in_doubt()`` whether the time is provisional, or the host's newest answer was
+    refused.
 
     ``stall_s`` as in ``Cursor``.
 
@@ -247,6 +248,10 @@ class Sync:
 
     def _fill_occupancy(self, packet) -> bool:
         """The state as of the newest event, since the core has folded the whole journal."""
+        self._occupancy_due = False
+        rows = self._occupancy()
+        if not rows:
+            return False
         start = packet.end
         packet.put(_BLANK_HEAD)
         packet.put(
@@ -255,7 +260,7 @@ class Sync:
             ).encode()
         )
         separator = b""
-        for row in self._occupancy():
+        for row in rows:
             packet.put(separator)
             data = json.dumps(row, separators=_COMPACT).encode()
             if len(data) >= _ROW_BYTES:  # an id with many quotes, two bytes each: events have it
@@ -263,7 +268,6 @@ class Sync:
             packet.put(data)
             separator = b","
         packet.put(b"]}")
-        self._occupancy_due = False
         self._occupancy_ms = ticks_ms()
         if self._is_too_long(packet, 0, "occupancy"):
             return False

@@ -38,9 +38,10 @@ _ADVICE = {
     "webrepl": "remove webrepl_cfg.py: whoever is on the network can take the board over",
     "files": "remove what is not Consigne's with `mpremote fs rm`",
     "config.json": "`consigne device provision` with this cabinet's file",
-    "identity.json": "`consigne device provision`; a locker that has served and lost it needs a new name, "
-    "for its key was in it and the host gives no name a second one",
-    "journal": "`consigne device journal dump`; when the state is not proven `consigne device journal prove`",
+    "identity.json": "`consigne device provision`, with --replace if this locker has served before",
+    "journal": "`consigne device journal dump`; not proven: `consigne device journal prove`; "
+    "another locker's: put it back into its own board, or flash this one with --fresh, then "
+    "`consigne device provision --replace`",
     "drivers": "the configuration does not fit this board: check the cabinet file",
     "keypad": "free the key, or look for water under the foil; check the ribbon cable",
     "display": "check its supply, SDA and SCL, and the address on the back",

@@ -20,6 +20,7 @@ from .board import Board
 from .errors import DeviceError
 from .options import Code, Ports, chosen_ports, done, fail, one_port, writing
 from .parallel import Bar, console, errors, on_each
+from .provision import read_identity
 
 commands = typer.Typer()
 journal_commands = typer.Typer(help="What a locker remembers.", no_args_is_help=True, rich_markup_mode=None)
@@ -165,11 +166,12 @@ def journal_dump(
     code: Code = None,
 ) -> None:
     """Every record in plain words, from a board or from the flash of a dead one."""
+    key = None
     try:
         if file is not None:
             data, names = image.partition_in(file, "journal"), image.door_names(file)
         else:
-            data, names = _read_journal(one_port(port), code)
+            data, names, key = _read_journal(one_port(port), code)
     except DeviceError as error:
         raise fail(error) from None
     if save is not None:
@@ -177,7 +179,7 @@ def journal_dump(
             check_out(save, [file])
             save.touch(mode=0o600)
             save.write_bytes(data)
-    dump = journal.decode(data)
+    dump = journal.decode(data, key)
     if as_json:
         for entry in dump.entries:
             echo(json.dumps({"t": entry.time_s, "seq": entry.seq, **entry.data}))
@@ -188,16 +190,18 @@ def journal_dump(
     errors.print(f"journal: {dump.state}; {counted(len(dump.entries), 'record')}", highlight=False)
 
 
-def _read_journal(name: str, code: str | None) -> tuple[bytes, list[str]]:
-    """The partition, and the names of the doors as far as the board knows them."""
-    got: list[tuple[bytes, list[str]]] = []
+def _read_journal(name: str, code: str | None) -> tuple[bytes, list[str], bytes | None]:
+    """The partition, the names of the doors and the locker's key, as far as the board knows them."""
+    got: list[tuple[bytes, list[str], bytes | None]] = []
 
     def job(name: str, bar: Bar) -> str:
         with Board(name, code) as board:
             board.enter_service()
             bar.say("reading")
             data = journal.read_partition(board, bar.advance)
-            got.append((data, journalwords.door_names(board.read_file("/config.json"))))
+            names = journalwords.door_names(board.read_file("/config.json"))
+            held = read_identity(board.read_file("/identity.json") or b"")
+            got.append((data, names, bytes.fromhex(held["device_key"]) if held else None))
             board.restart()
         return "read"
 

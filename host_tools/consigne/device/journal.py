@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+from locker.core.codes import journal_tag
 from locker.journal.layout import FIRST, OWN_KINDS
 from locker.journal.reader import Reader
 from locker.journal.recovery import recover
@@ -63,14 +64,20 @@ class Dump:
     entries: list[Entry]
 
 
-def decode(partition: bytes) -> Dump:
-    """Every record that can be read; damage is reported in ``state``, never raised."""
+def decode(partition: bytes, device_key: bytes | None = None) -> Dump:
+    """Every record that can be read; damage is reported in ``state``, never raised.
+
+    ``device_key``: of the board that it lies on, to tell whether the journal is another locker's.
+    """
     whole = partition[: len(partition) // SECTOR * SECTOR]
     sectors = Sectors(cast("Flash", _ReadOnly(whole)))  # recovery writes nothing
     reader = Reader(sectors)
     report, found = recover(sectors, reader)
     entries = list(_entries(reader, found.head)) if found.head >= 0 else []
-    return Dump(report.text, report.proven, found.acknowledged, found.next_seq, entries)
+    state = report.text
+    if device_key and found.bound and found.bound[:8] != journal_tag(device_key, found.epoch):
+        state = f"foreign, of another locker, which is left alone ({state})"
+    return Dump(state, report.proven, found.acknowledged, found.next_seq, entries)
 
 
 def _entries(reader: Any, head: int) -> Iterator[Entry]:

@@ -2,7 +2,8 @@
 
 With a journal that lost records of the state, the locker opens nobody's parcel (``core/session.py``,
 ``proven``): a spent code may look unspent, an emptied compartment full.  Only a look into each compartment
-ends that.  What the technician says becomes a snapshot, on which every later start builds.
+ends that, also for a board that took another's place while the host could not tell what lies where.  What the
+technician says becomes a snapshot, on which every later start builds.
 
 Why it is safe: each compartment is what somebody saw.  One that could not be looked into is blocked.  Listed
 codes are all dropped, and the host sends those that are not spent.  The tries at the keypad start from none.
@@ -46,7 +47,7 @@ def ask(board: Board, ask_person: Ask, say: Say) -> str:
         raise errors.DeviceError(
             f"{board.port}: this journal takes no records; save it with "
             "`consigne device journal dump --save`, then flash the board with --fresh "
-            "and provision it under a new name"
+            "and give it its locker with `consigne device provision --replace`"
         )
     if told["proven"]:
         return "the state is proven already; nothing was changed"

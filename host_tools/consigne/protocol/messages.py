@@ -28,6 +28,7 @@ COMMAND_FIELDS = {
     "block": ("door",),
     "clock": ("t", "offset_s", "next_s", "next_offset_s", "nonce"),
     "configure": ("set",),
+    "contents": ("epoch", "piece", "more", "tries", "first", "doors", "parcels", "nonces", "used", "holders"),
     "grants": ("from", "to", "more", "add", "drop", "expect"),
     "identify": ("seconds",),
     "message": ("until", "text"),
@@ -61,6 +62,13 @@ Arguments = TypedDict(
         "parcels": list[Fields],
         "nonces": list[list[int]],
         "holders": list[list[int]],
+        "epoch": int,
+        "piece": int,
+        "tries": int,
+        "first": int,
+        "doors": list[Fields],
+        "used": list[list[int]],
+        "at": int,
         "t": int,
         "offset_s": int,
         "next_s": int,
@@ -84,6 +92,7 @@ class Status:
     grants: int | None = None
     digest: int | None = None
     trust: int | None = None
+    wants: bool = False
     time_s: int | None = None
     firmware: str = ""
     journal: str = ""
@@ -108,6 +117,7 @@ class StatusBody(TypedDict, total=False):
     grants: int
     digest: int
     trust: int
+    wants: bool
     t: int
     takes: int
     ahead: int
@@ -167,6 +177,9 @@ def parse_status(body: bytes) -> Status:
     def optional(name: str) -> int | None:
         return whole(value[name], name) if name in value else None
 
+    wants = value.get("wants", False)
+    if not isinstance(wants, bool):
+        raise ProtocolError("wants is not true or false")
     faults = value.get("faults", [])
     if not isinstance(faults, list) or len(faults) > 100:
         raise ProtocolError("faults is not a list of at most 100")
@@ -179,6 +192,7 @@ def parse_status(body: bytes) -> Status:
         grants=optional("grants"),
         digest=optional("digest"),
         trust=optional("trust"),
+        wants=wants,
         time_s=optional("t"),
         firmware=short(value.get("fw", ""), "fw"),
         journal=short(value.get("journal", ""), "journal"),

@@ -20,6 +20,7 @@ from consigne.sim.board.flash import NorFlash
 from consigne.sim.clock import VirtualClock
 from consigne.sim.locker import FLASH_BYTES, SimLocker
 from locker.core import events, records
+from locker.core.codes import journal_tag
 from locker.journal import log
 
 from .machine import undisturbed
@@ -80,6 +81,8 @@ def fill_journal(path: Path, device_key: bytes, grants: int = GRANTS, events_uns
     flash = NorFlash(FLASH_BYTES, str(path))
     journal = log.Journal(flash)
     journal.open()
+    tag = journal_tag(device_key, journal.epoch)
+    journal.snapshot([(records.BOUND, records.pack(records.BOUND, tag, 0))], NOW_S)
     for number in range(grants):
         door = number if number < DOORS else records.ANY_DOOR
         tag = codes.listed_tag(device_key, code_of(number))

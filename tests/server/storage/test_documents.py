@@ -22,7 +22,7 @@ TOLD = Status(
     takes=2048,
 )  # fmt: skip
 WHOLE = {
-    "epoch": 7, "seq": 9, "ack": 8, "grants": 2, "trust": 1, "time_s": T0, "firmware": "1.0",
+    "epoch": 7, "seq": 9, "ack": 8, "grants": 2, "trust": 1, "wants": False, "time_s": T0, "firmware": "1.0",
     "journal": "clean", "faults": ["sensor"], "health": HEALTH, "takes": 2048,
 }  # fmt: skip
 

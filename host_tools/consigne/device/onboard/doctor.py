@@ -90,13 +90,16 @@ def settings():
 
 
 def journal():
+    from locker.core.codes import journal_tag
     from locker.drivers.flash import journal_partition
     from locker.journal.reader import Reader
     from locker.journal.recovery import recover
     from locker.journal.sectors import Sectors
 
+    key = patient.identity and patient.identity.device_key
+    tag_of = (lambda epoch: journal_tag(key, epoch)) if key else None
     sectors = Sectors(journal_partition())
-    report, found = recover(sectors, Reader(sectors))
+    report, found = recover(sectors, Reader(sectors), tag_of)
     patient.floor_s = found.time_floor
     bad = report.read_only or not report.proven
     state = "fail" if bad else "warn" if report.state > 2 or sum(sectors.out_of_use) else "pass"

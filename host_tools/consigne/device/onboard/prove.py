@@ -4,6 +4,7 @@ import json
 
 from locker import config
 from locker.core import records
+from locker.core.codes import journal_tag
 from locker.core.core import Core
 from locker.core.doors import NO_PURPOSE
 from locker.drivers.flash import journal_partition
@@ -18,10 +19,11 @@ class Examined:
     """A locker whose journal lost records: its core, replayed from that journal."""
 
     def __init__(self):
-        identity = config.identity(config.load("identity.json"))
+        key = config.identity(config.load("identity.json")).device_key
         self.journal = Journal(journal_partition())
-        self.recovery = self.journal.open()
-        self.core = Core(Site(config.checked(config.load("config.json"))), identity.device_key)
+        self.recovery = self.journal.open(lambda epoch: journal_tag(key, epoch))
+        self.core = Core(Site(config.checked(config.load("config.json"))), key)
+        self.core.tag = journal_tag(key, self.journal.epoch)
         self.journal.replay(self.core.apply)
 
     def tell(self):
@@ -32,7 +34,7 @@ class Examined:
             json.dumps(
                 {
                     "text": recovery.text,
-                    "proven": recovery.proven,
+                    "proven": recovery.proven and not self.core.wants,
                     "read_only": recovery.read_only,
                     "names": self.core.names,
                     "doors": believed,
@@ -53,6 +55,7 @@ class Examined:
         for grant in self.core.access.stale_grants():
             apply(records.GRANT_DROP, time_s, records.pack(records.GRANT_DROP, grant))
         apply(records.GRANTS_VERSION, time_s, records.pack(records.GRANTS_VERSION, 0))
+        self.core.wants = False  # the host need not say what somebody has seen
         # The number of tries left is not known either: start from none; they come back with time.
         apply(records.THROTTLE_STATE, time_s, records.pack(records.THROTTLE_STATE, 0, time_s))
         # Only a snapshot that begins after the damaged sector counts as proven: fill this sector.

@@ -1,5 +1,6 @@
 """What opens a locker without a parcel of its own: window codes of couriers and staff, tokens to print."""
 
+import re
 import time
 from dataclasses import dataclass
 
@@ -30,6 +31,9 @@ CARD_CHARACTERS_MAX = 20
 LOCKER = "locker"  # models.lockers.kind
 _COLLECT, _SERVICE, _TECHNICIAN = events.COLLECT, events.SERVICE, events.TECHNICIAN
 TOKEN_SLACK_S = 300  # a locker's clock may be behind
+MAKE_TOKEN = "make token"
+TOKEN_DETAIL = re.compile(r"nonce (\d+), until (\d+), ")
+"""What the trail says when a token is made, and which one: nothing else remembers tokens."""
 _IS_STANDING = (grants_table.c.parcel == "") | grants_table.c.parcel.startswith(HOME)
 
 
@@ -140,7 +144,7 @@ class Passes:
             except ValueError as error:
                 raise Invalid(str(error)) from None
             detail = f"nonce {nonce}, until {until_s}, action {action}, holder {holder}, door {door}"
-            audit.note(connection, by, "make token", locker=locker, parcel=parcel or None, detail=detail)
+            audit.note(connection, by, MAKE_TOKEN, locker=locker, parcel=parcel or None, detail=detail)
         return Token(text, nonce, until_s)
 
     def standing(

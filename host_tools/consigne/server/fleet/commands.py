@@ -37,7 +37,7 @@ from ..storage.documents import write_arguments
 from ..storage.lookup import is_device_key
 from ..storage.models import commands, lockers
 from ..storage.secret import Secret
-from . import sizes
+from . import contents, sizes
 from .answers import (
     BROKE_OFF,
     DONE,
@@ -57,14 +57,15 @@ _complaints = Complaints(log)
 
 OPEN, TIME, GRANTS, AGAIN, REVOKE = "open", "time", "grants", "again", "revoke"
 BLOCK, RELEASE, RESERVE = "block", "release", "reserve"
+CONTENTS = "contents"
 CONFIGURE, MESSAGE, IDENTIFY, REBOOT = "configure", "message", "identify", "reboot"
 CLOCK = "clock"
-LIFETIME_S = {OPEN: 30, TIME: 30, GRANTS: 30, AGAIN: 30, REVOKE: 30 * DAY_S}
+LIFETIME_S = {OPEN: 30, TIME: 30, GRANTS: 30, AGAIN: 30, CONTENTS: 60, REVOKE: 30 * DAY_S}
 LIFETIME_S |= {BLOCK: 7 * DAY_S, RELEASE: 7 * DAY_S, RESERVE: DAY_S}
 LIFETIME_S |= {CONFIGURE: 7 * DAY_S, MESSAGE: DAY_S, IDENTIFY: 30, REBOOT: 30, CLOCK: 7 * DAY_S}
 SENDING_LIFETIME_S = 60
 """Seconds from each sending to the expiry that the locker sees, unless the command ends sooner."""
-REPEATED = (GRANTS, REVOKE, BLOCK, RELEASE, RESERVE, CONFIGURE, MESSAGE)
+REPEATED = (GRANTS, CONTENTS, REVOKE, BLOCK, RELEASE, RESERVE, CONFIGURE, MESSAGE)
 ANSWER_WITHIN_S = 10
 """A command of ``REPEATED`` is sent again when no answer came for this many seconds."""
 COUNTER_OF_CLOCK_MAX = 3 << 30
@@ -336,6 +337,19 @@ def revoke(
     return issue(connection, locker, REVOKE, arguments, now_s, by=by)
 
 
+def tell_contents(connection: Connection, locker: str, epoch: int, now_s: int, piece: int = 0) -> None:
+    """Tell a locker that begins a journal of this epoch what the host knows, from this piece on."""
+    asked: Arguments = {"epoch": epoch, "piece": piece, "at": now_s}
+    issue(connection, locker, CONTENTS, asked, now_s, subject=CONTENTS)
+
+
+def is_telling(connection: Connection, locker: str, now_s: int) -> bool:
+    """Whether that began a moment ago: a status that still asks for it has crossed it on its way."""
+    here = (commands.c.locker == locker) & (commands.c.cmd == CONTENTS)
+    recent = here & (commands.c.created_at > now_s - ANSWER_WITHIN_S)
+    return connection.execute(select(commands.c.id).where(recent)).first() is not None
+
+
 def tell_time(connection: Connection, locker: str, nonce: int, now_s: int) -> None:
     """Answer a locker that asks for the time; an answer to an older question would be refused.
 
@@ -425,6 +439,10 @@ def _sign(connection: Connection, row: _ToSend, counter: int, now_s: int) -> Out
         arguments = delta
         note: Arguments = {"from": delta["from"], "to": delta["to"]}
         connection.execute(update(commands).where(commands.c.id == row.id).values(arguments=note))
+    elif row.cmd == CONTENTS:
+        arguments = told = contents.piece(connection, row.locker, row.arguments)
+        asked: Arguments = {**row.arguments, "more": told["more"]}
+        connection.execute(update(commands).where(commands.c.id == row.id).values(arguments=asked))
     elif row.cmd in (TIME, CLOCK):
         zone = zone_of(row.locker, row.timezone)
         next_s, next_offset_s = next_change(zone, now_s)
@@ -483,6 +501,8 @@ def _note_answer(connection: Connection, row: _Asked, result: str) -> bool:
         _set_revocation_aside(connection, row, result, at_s)
     values = {"state": state, "result": result, "answered_at": at_s}
     connection.execute(update(commands).where(commands.c.id == row.id).values(**values))
+    if row.cmd == CONTENTS:
+        _go_on(connection, row, state)
     if row.cmd == GRANTS and state == DONE and row.counter is not None:
         sizes.succeeded(connection, row.locker, at_s)
         from_, to = row.arguments.get("from"), row.arguments.get("to")
@@ -491,3 +511,12 @@ def _note_answer(connection: Connection, row: _Asked, result: str) -> bool:
         if from_ is not None and to is not None:
             connection.execute(update(lockers).where(stood).values(grants_have=to))
     return True
+
+
+def _go_on(connection: Connection, row: _Asked, state: str) -> None:
+    """The next piece of the contents, or the first again when the locker has started anew meanwhile."""
+    asked, done = row.arguments, state == DONE
+    number = asked.get("piece", 0)
+    if asked.get("more") if done else number:
+        told: Arguments = {**asked, "piece": number + 1 if done else 0}
+        issue(connection, row.locker, CONTENTS, told, int(time.time()), subject=CONTENTS)

@@ -16,7 +16,7 @@ from consigne.protocol import messages
 
 from ..access import grants
 from ..clock import now_s
-from ..fleet import commands, condition
+from ..fleet import commands, condition, swaps
 from ..storage.contiguity import Held, Stream
 from ..storage.database import chunks
 from ..storage.models import compartments, lockers, streams
@@ -67,8 +67,8 @@ def apply_statuses(connection: Connection, said: Sequence[Said], outcome: Outcom
     newest: dict[str, _Newest] = {}
     for locker, status in heard:
         former = rows[locker].epoch
-        if former is not None and former != status.epoch:
-            holes.close(connection, (locker, former))  # while its last status is still there
+        if status.epoch and former not in (None, status.epoch):
+            holes.close(connection, (locker, former or 0))  # while its last status is still there
         values = newest.get(locker) or _unchanged(locker, at_s)
         newest[locker] = values
         values["new_up"] = status.up
@@ -83,6 +83,9 @@ def apply_statuses(connection: Connection, said: Sequence[Said], outcome: Outcom
     health = [(locker, status.health) for locker, status in heard if status.health is not None]
     condition.keep(connection, health, at_s)
     _look_at_grants(connection, rows, heard, at_s)
+    for locker, status in heard:
+        if status.up and status.wants and status.epoch:  # 0: it has no journal that can be written
+            swaps.tell(connection, locker, status.epoch, at_s)
 
 
 def _unchanged(locker: str, at_s: int) -> _Newest:

@@ -1,6 +1,7 @@
 """A minimal host under virtual time, on the in-memory broker: it does what a locker relies on."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from consigne.protocol import frames, messages
@@ -15,7 +16,7 @@ EXPIRES_S = 4_000_000_000  # its commands never expire, unless ``lifetime_s`` sa
 
 
 class Host:
-    """Signs commands, reads events; acknowledges them when told to.
+    """Signs commands, reads events; acknowledges them and tells contents unless told not to.
 
     ``lifetime_s`` is how long commands live by the host's own time, None: for ever.  ``orders_time``: the
     next answer with the time is an operator's order.
@@ -36,6 +37,7 @@ class Host:
         self.acknowledging = True
         self.lifetime_s: int | None = None
         self.orders_time = False
+        self.telling = True
         self.events: dict[int, EventData] = {}
         self.status: messages.StatusBody = {}
         self._clock = clock
@@ -68,6 +70,14 @@ class Host:
         body = self._body(topic, payload)
         messages.parse_status(body)
         self.status = json.loads(body)
+        if self.status.get("wants") and self.telling:
+            self.tell_contents()
+
+    def tell_contents(self, doors: Sequence[tuple[int, int, str]] = (), **more: Any) -> None:
+        """Say what lies in a locker that begins a journal; by default nothing does."""
+        lists: dict[str, Any] = {"parcels": [], "nonces": [], "used": [], "holders": []}
+        whole = {"piece": 0, "more": 0, "tries": 20, "first": 0, "doors": doors, **lists, **more}
+        self.command("contents", epoch=self.status["epoch"], **whole)
 
     def _replies(self, topic: str, payload: bytes, retained: bool) -> None:
         said = messages.parse_reply(self._body(topic, payload))
