@@ -418,7 +418,7 @@ def test_a_name_that_is_taken_stays_so_and_nobody_is_sent_to_retire_it_for_nothi
             DeviceError, match=r"L1 with another key .* do not have the old one retired"
         ) as told:
             Host(url, kit.TOKEN).register(other)
-        assert "codes of the parcels in it open nothing any more" in str(told.value)
+        assert "give --replace" in str(told.value)
         host.fleet.retire("L1")
         for one in (body, other):
             with pytest.raises(

@@ -21,11 +21,7 @@ def test_a_journal_reads_the_same_from_the_board_and_from_its_flash_in_a_file(tm
     assert status == 0 and "clean" in told
     from_file = [json.loads(line) for line in told.splitlines() if line.startswith("{")]
     kinds = [record["kind"] for record in from_board]
-<<<<<<< ours
-    assert {"boot", "attempt", "refused"} <= set(kinds)
-=======
-    assert kinds[0] == "bound" and {"boot", "attempt", "refused"} <= set(kinds)
->>>>>>> theirs
+    assert {"bound", "boot", "attempt", "refused"} <= set(kinds)
     assert from_file[: len(from_board)] == from_board  # it has started again since
     status, told = kit.consigne(
         "journal", "dump", "--image", tmp_path / "flash.bin", env=kit.environment(COLUMNS="200")

@@ -4,6 +4,7 @@ A command that works on boards takes several ports at once, can be given again, 
 interrupted.
 """
 
+import dataclasses
 import os
 import signal
 from pathlib import Path
@@ -150,6 +151,10 @@ def provision(
     production: Annotated[
         bool, typer.Option(help="Close the console to all but a technician's code.")
     ] = False,
+    replace: Annotated[
+        bool,
+        typer.Option("--replace", help="The locker has served before: take over its key and its parcels."),
+    ] = False,
     code: Code = None,
 ) -> None:
     """Make a board this locker: its key, its settings, its place at the host.
@@ -159,7 +164,7 @@ def provision(
     name = one_port(port)
     try:
         files = brokerfiles.gathered(locker, broker, credentials, ca, client_certificate, client_key)
-        wanted = _wanted(locker, cabinet, files, timezone, production)
+        wanted = dataclasses.replace(_wanted(locker, cabinet, files, timezone, production), replace=replace)
     except DeviceError as error:
         raise fail(error) from None
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from typing import TypedDict
 
+from locker.core.codes import KEY_BYTES
 from locker.core.timekeeping import EARLIEST_S
 
 from consigne.cabinet.deviceconfig import DoorLayout
@@ -75,6 +76,20 @@ class Host:
         if status == 422:
             raise RefusedError(f"the host refuses {body['id']}: {told.get('detail', 'no reason given')}")
         return status == 201
+
+    def key_of(self, locker: str) -> str:
+        """The key of a locker whose board is replaced, in hex; the host writes down who asked for it."""
+        status, told, _ = self._ask("POST", f"/lockers/{locker}/replace", None, also=(404, 409, 422))
+        key = told.get("device_key")
+        if status == 404:
+            raise RefusedError(
+                f"the host does not know {locker}: a new locker is provisioned without --replace"
+            )
+        if status != 200 or not isinstance(key, str) or len(key) != 2 * KEY_BYTES:
+            raise RefusedError(
+                f"the host gives no key of {locker}: {told.get('detail', 'is it older than this?')}"
+            )
+        return key
 
     def _ask(
         self, method: str, path: str, body: Registration | None, also: tuple[int, ...] = ()
@@ -146,11 +161,11 @@ def _taken(locker: str, detail: str) -> str:
             "host has not seen yet"
         )
     return (
-        f"the host knows {locker} with another key than this board has, and a name keeps its key for good: "
-        "give this board a name that the host has not seen yet, and do not have the old one retired for "
-        f"this, it would not come free; if this board was {locker} and has lost its identity.json, the codes "
-        f"of the parcels in it open nothing any more, and the host keeps them under {locker}: have the doors "
-        "opened under the new name, and hand the parcels out"
+        f"the host knows {locker} with another key than this board has: if this board takes the place of "
+        f"{locker}'s former one, or has lost its identity.json, give --replace (after `consigne device "
+        "erase` if it has a key of its own), and the codes of the parcels inside stay good; otherwise give "
+        "it a name that the host has not seen yet, and do not have the old one retired for this, it would "
+        "not come free"
     )
 
 

@@ -3,8 +3,10 @@
 Board and host must end up with the same key, wherever this is interrupted.  So the key is drawn here, from
 the system's random source, and lies on the board (``identity.new``) before the host hears of it; a host that
 refuses leaves the board as it was.  The locker serves only once ``identity.json`` is there, which is written
-last.  A repeat finds the key on the board and goes on with it: registering the same key again changes
-nothing.  The key is never printed, and never written on this computer.
+last.  A board that takes another's place gets that one's key from the host, and with it the codes of the
+parcels inside stay good; what lies where the host tells it when it connects.  A repeat finds the key on the
+board and goes on with it: registering the same key again changes nothing.  The key is never printed, and
+never written on this computer.
 """
 
 import json
@@ -38,6 +40,7 @@ class Wanted:
     wifi_password: str
     broker: BrokerFiles
     production: bool
+    replace: bool = False  # its locker has served before: the board gets that key from the host
 
 
 def provision(board: Board, host: Host, wanted: Wanted, say: Say) -> bool:
@@ -49,7 +52,7 @@ def provision(board: Board, host: Host, wanted: Wanted, say: Say) -> bool:
     found = board.survey()
     check(board.port, found, wanted)
     host.check_token()
-    identity, is_drawn = _identity(board, found, wanted, say)
+    identity, is_drawn = _identity(board, host, found, wanted, say)
     try:
         new = host.register(registration(wanted, identity["device_key"]))
     except RefusedError:
@@ -144,10 +147,11 @@ def chip_of(machine: str) -> str:
     return machine.rpartition(" with ")[2].split()[0].lower().replace("-", "")
 
 
-def _identity(board: Board, found: Survey, wanted: Wanted, say: Say) -> tuple[Identity, bool]:
-    """The identity to write: with the board's key, or with a new one, which is first put on the board.
+def _identity(board: Board, host: Host, found: Survey, wanted: Wanted, say: Say) -> tuple[Identity, bool]:
+    """The identity to write: with the board's key, or with another, which is first put on the board.
 
-    The second value says whether it was drawn just now.
+    That is a new one, or the key of the locker whose board this one replaces.  The second value says whether
+    it was put there just now.
     """
     held = None
     for name in ("identity.json", "identity.new"):
@@ -159,21 +163,22 @@ def _identity(board: Board, found: Survey, wanted: Wanted, say: Say) -> tuple[Id
             f"{board.port}: this board is {held['locker']} already; give that name, "
             "or take it out of service first with `consigne device erase`"
         )
-    identity = identity_of(wanted, held)
+    key = host.key_of(wanted.locker) if wanted.replace and not held else ""
+    identity = identity_of(wanted, held, key)
     if not held:
         board.write_file("/identity.new", json.dumps(identity).encode())
-        say("key drawn and on the board")
+        say("key of the former board is on this one" if key else "key drawn and on the board")
     else:
         say("the board has a key: going on with it")
     return identity, not held
 
 
-def identity_of(wanted: Wanted, held: Identity | None) -> Identity:
-    """The content of ``identity.json``: with the key of ``held``, or a new one."""
+def identity_of(wanted: Wanted, held: Identity | None, key: str = "") -> Identity:
+    """The content of ``identity.json``: with the key of ``held``, else with ``key``, else with a new one."""
     password = wanted.broker.password or (held["mqtt_password"] if held else "")
     return {
         "locker": wanted.locker,
-        "device_key": (held["device_key"] if held else "") or secrets.token_bytes(KEY_BYTES).hex(),
+        "device_key": (held["device_key"] if held else key) or secrets.token_bytes(KEY_BYTES).hex(),
         "mqtt_user": wanted.locker if password else "",
         "mqtt_password": password,
         "wifi_password": wanted.wifi_password,

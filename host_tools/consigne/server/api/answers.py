@@ -99,6 +99,12 @@ class Locker(Answer):
     events: Stream
 
 
+class DeviceKey(Answer):
+    """The key of a locker, 32 bytes in hexadecimal."""
+
+    device_key: str = Field(repr=False)
+
+
 class Compartment(Answer):
     """What lies in one compartment."""
 

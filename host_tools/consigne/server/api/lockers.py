@@ -51,7 +51,7 @@ def _lockers(fleet: Fleet) -> Router:
     def register_locker(body: LockerBody, response: Response, account: Asking) -> answers.Locker:
         """Register a locker, or change its layout, place and timezone.
 
-        The key is never shown again, and a known locker's key is not replaced.
+        A known locker's key stays; it is told for a board that replaces the former one alone.
         """
         new = fleet.register(
             body.id,
@@ -76,6 +76,14 @@ def _lockers(fleet: Fleet) -> Router:
     def read_locker(locker: LockerId) -> answers.Locker:
         """One locker."""
         return answers.Locker.model_validate(fleet.locker(locker))
+
+    @router.post("/{locker}/replace", responses=refusals(404, 409, 413, 422))
+    def replace_board(locker: LockerId, account: Asking) -> answers.DeviceKey:
+        """The locker's key, for a new board in the place of the former one; the trail says who asked for it.
+
+        Whoever has the key can open every compartment of this locker.
+        """
+        return answers.DeviceKey(device_key=fleet.key_of(locker, account.name))
 
     @router.post("/{locker}/retire", responses=refusals(404, 409, 413, 422))
     def retire_locker(locker: LockerId, account: Asking) -> answers.Locker:

@@ -234,6 +234,21 @@ class Fleet:
             connection.execute(lockers.insert().values(**values))
             return True
 
+    def key_of(self, id_: str, by: str) -> str:
+        """The key of a locker whose board is replaced, in hex; who asked for it goes into the trail.
+
+        Raises ``NotFound``, and ``Conflict`` for what has no board of its own or serves no more.
+        """
+        with self._database.write() as connection:
+            row = in_service(connection, id_)
+            if row.kind == COUNTER:
+                raise Conflict(f"{id_} is a counter: it has no board")
+            key = row.signing_key().hex()
+            audit.note(
+                connection, by, "give key", locker=id_, detail="to a board that replaces the former one"
+            )
+        return key
+
     def register_counter(
         self, id_: str, shelves: int, place: Place, *, timezone: str = "UTC", by: str = HOST
     ) -> None:
