@@ -29,6 +29,7 @@ from consigne.server.storage.database import Database, chunks
 from consigne.server.storage.models import events, holes, streams
 from consigne.sim.board.flash import SECTOR_BYTES, NorFlash
 from locker.core import records
+from locker.core.codes import journal_tag
 from locker.journal import log
 from locker.journal.layout import FIRST
 from sqlalchemy import select
@@ -59,6 +60,7 @@ class Disaster:
     rotten: int = 0
     replaced: int = 0
     island: int = 0
+    is_anothers: bool = False  # the flash was another locker's: nothing of it may be stored under this name
     truth: dict[int, rows.Row] = field(default_factory=dict)
 
 
@@ -74,6 +76,7 @@ def disasters(day: int = EVENTS_A_DAY) -> list[Disaster]:
         Disaster("offline-65-days", 65 * day),
         Disaster("offline-200-days", 200 * day, 7, 7),
         Disaster("board-swapped", day, replaced=day // 3),
+        Disaster("anothers-journal", day, is_anothers=True),
     ]
     made += [Disaster(f"rotten-{count}", 15 * day, rotten=count) for count in range(1, 9)]
     return made
@@ -128,6 +131,9 @@ class _Meeting:
         flash = NorFlash(self._flash_bytes, str(self._directory / f"{disaster.name}.bin"))
         journal = log.Journal(flash)
         journal.open()
+        if disaster.is_anothers:
+            tag = journal_tag(lockers.key_of("another"), journal.epoch)
+            journal.snapshot([(records.BOUND, records.pack(records.BOUND, tag, False))], T0)
         self._journal_events(disaster, journal)
         if disaster.replaced:
             self._former(disaster)
@@ -148,8 +154,11 @@ class _Meeting:
             journal.append(records.OPENED, payload, T0 + seq)
             disaster.truth[seq] = (T0 + seq, EventData.of_record(records.OPENED, payload))
             if journal.snapshot_due():
-                state = (records.COMMAND_STATE, records.pack(records.COMMAND_STATE, 1))
-                journal.snapshot([state], T0 + seq)
+                state = [(records.COMMAND_STATE, records.pack(records.COMMAND_STATE, 1))]
+                if disaster.is_anothers:
+                    tag = journal_tag(lockers.key_of("another"), journal.epoch)
+                    state.insert(0, (records.BOUND, records.pack(records.BOUND, tag, False)))
+                journal.snapshot(state, T0 + seq)
             if seq % 250 == 0 or seq == disaster.acknowledged:
                 journal.acknowledge(min(seq, disaster.acknowledged), T0 + seq)
             journal.maintain()
@@ -202,9 +211,11 @@ class _Meeting:
             await host.stop()
         return took_s, behind
 
-    @staticmethod
-    def _lacks(host: HostService, name: str, journal: Any) -> bool:
+    def _lacks(self, host: HostService, name: str, journal: Any) -> bool:
         """Whether host or locker believes that something is to come: on both sides nothing is."""
+        if self._disasters[name].is_anothers:
+            status = host.fleet.locker(name).status
+            return status is None or not status.journal.startswith("foreign, of another locker")
         with host.database.read() as connection:
             here = (streams.c.locker == name) & (streams.c.epoch == journal.epoch)
             row = connection.execute(select(streams.c.contiguous, streams.c.islands).where(here)).first()
@@ -218,6 +229,9 @@ class _Meeting:
         for disaster in self._disasters.values():
             journal = rows.journal_of(self._directory / f"{disaster.name}.bin")
             stored = self._stored(disaster.name, journal.epoch)
+            if disaster.is_anothers:
+                wrong += len(stored)
+                continue
             gone = set(self._gone(disaster.name, journal.epoch))
             readable = rows.on_flash(journal)
             numbers = set(range(1, journal.next_seq))

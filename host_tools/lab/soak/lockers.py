@@ -20,6 +20,7 @@ from typing import Any
 
 from consigne.sim.board.flash import NorFlash
 from locker.core import events, records
+from locker.core.codes import journal_tag
 from locker.journal import log
 from locker.net import mqtt, mqtt_conversation, names, sync
 
@@ -73,7 +74,8 @@ class NetLocker:
         self._last = last
         self._counter = 0
         self.journal = log.Journal(NorFlash(flash_bytes, str(directory / f"{name}.bin")))
-        self.journal.open()
+        found = self.journal.open(lambda epoch: journal_tag(key_of(name), epoch))
+        self._is_stopped = found.read_only
         self.journal.replay(self._replayed)
         settings = mqtt.Settings(
             "127.0.0.1", port, name, keepalive_s=KEEPALIVE_S, retry_first_s=0.2, retry_most_s=2, connect_s=5
@@ -87,8 +89,8 @@ class NetLocker:
             name,
             key_of(name),
             self._sink,
-            lambda: [(0, 0, None)] * DOORS,
-            lambda: {"grants": 0, "fw": "soak", "journal": "clean", "faults": []},
+            lambda: [] if self._is_stopped else [(0, 0, None)] * DOORS,
+            lambda: {"grants": 0, "fw": "soak", "journal": found.text, "faults": []},
             lambda: self._counter,
             self._now,
             STALL_S,
@@ -102,10 +104,14 @@ class NetLocker:
         return mqtt_conversation.ticks_ms(), int(time.time()), events.TRUST_SET
 
     def _append(self, kind: int, *values: Any) -> None:
+        if self._is_stopped:  # as ``controller.Controller.stop``
+            return
         self.journal.append(kind, records.pack(kind, *values), int(time.time()))
         if self.journal.snapshot_due():
+            tag = journal_tag(key_of(self._name), self.journal.epoch)
+            bound = (records.BOUND, records.pack(records.BOUND, tag, False))
             state = (records.COMMAND_STATE, records.pack(records.COMMAND_STATE, self._counter))
-            self.journal.snapshot([state], int(time.time()))
+            self.journal.snapshot([bound, state], int(time.time()))
 
     def _sink(self, event: tuple[Any, ...]) -> None:
         if event[0] == "ack":
