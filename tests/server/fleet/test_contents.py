@@ -14,7 +14,7 @@ from consigne.server.ingest.store import Store
 from consigne.server.parcels.parcels import Parcels
 from consigne.server.storage.models import audit, lockers
 from consigne.server.storage.models import commands as table
-from host_kit import collected, database_at, deposited, device_key, event, events, occupancy, status
+from host_kit import collected, deposited, device_key, event, events, occupancy, status
 from locker.core import doors
 from locker.net import messages as device_messages
 from sqlalchemy import update
@@ -24,8 +24,8 @@ EMPTY = [0, 0, None]
 
 
 @pytest.fixture
-def database(tmp_path):
-    with database_at(tmp_path / "host.db", "L1", "L2") as opened:
+def database(databases):
+    with databases.opened("L1", "L2") as opened:
         yield opened
 
 
