@@ -59,6 +59,9 @@ checks.not_a_server_error.expected-statuses = ["2xx", "4xx", "503"]
 [[operations]]
 include-name = "HEAD /healthz"
 checks.not_a_server_error.expected-statuses = ["2xx", "4xx", "503"]
+[[operations]]
+include-name = "POST /counters/{{counter}}/hand-over"  # 404 for its code: a new counter holds no parcel
+checks.ensure_resource_availability.enabled = false
 """
 SHAPE = (" must be ", " is missing: ", " is not known here: ", "the body ")
 
