@@ -6,7 +6,7 @@ from binascii import crc32
 from consigne.sim.board.flash import SECTOR_BYTES, TORN, PowerCut
 from flash_kit import EPOCH_S, EVENT, INTERNAL, SECTORS, fill, flash, opened, raises, replayed, unsent
 from locker.core import records
-from locker.journal.layout import HEADER_CRC_SEED, SEAL_AT
+from locker.journal.layout import FIRST, HEADER_CRC_SEED, SEAL_AT
 from locker.journal.log import Journal, JournalFailed, JournalFull, JournalReadOnly
 from locker.journal.report import CLEAN, DAMAGED, FOREIGN, FRESH, NEWER, REPAIRED, WRONG_SIZE
 
@@ -123,6 +123,22 @@ def test_rot_that_cannot_be_repaired_is_said_and_the_state_is_not_called_proven(
         6,
     )
     assert opened(nor)[1].lost_events == 0, "said once"
+
+
+def test_damage_found_in_the_newest_sector_is_still_known_when_the_log_has_moved_on():
+    nor = flash()
+    journal, _ = opened(nor)
+    fill(journal, 6)
+    nor.overwrite(journal._writer.head * SECTOR_BYTES + FIRST + 112, bytes(112))
+    again, report = opened(nor)
+    assert not report.proven
+    damaged = again._writer.head
+    while again._writer.head == damaged:
+        again.append(
+            EVENT, b"x" * 100, EPOCH_S
+        )  # as a locker does that may write no snapshot of such a state
+    again, report = opened(nor)
+    assert not report.proven and report.skipped_sectors == 1, "no seal has vouched for it"
 
 
 def test_seqs_the_host_may_know_are_not_given_again_when_the_newest_sector_is_gone():

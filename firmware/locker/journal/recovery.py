@@ -85,6 +85,7 @@ def _read_log(sectors: "Sectors", reader: "Reader", report: Recovery, found: Fou
         if not _read_sector(sectors, reader, sector == found.head, report, found, ends):
             damaged += 1
             found.damaged_id = sector_id
+            found.head_whole = sector != found.head
         previous_id = sector_id
     head_id = previous_id
     after_head = sectors.ids[found.ready] - head_id - 1 if found.ready >= 0 else int(found.sealed)

@@ -77,6 +77,7 @@ class Found:
         self.at = FIRST  # where the next record goes in the head
         self.torn_at = -1  # offset in the head where data torn by a power cut begins
         self.sealed = False  # the head takes no more
+        self.head_whole = True  # all of the head can be read
         self.head_records = 0
         self.head_snapshot_end = 0  # offset of the last one in the head, 0: none
         self.next_seq = 1

@@ -53,7 +53,7 @@ class Writer:
         self.in_snapshot = False
         self.snapshot_end = 0  # offset of the last snapshot's end in the head, 0: none
         self._records = 0  # in the head
-        self._sealed = True  # there is no head, or it has its seal
+        self._sealed = True  # there is no head, or it has its seal, or must have none
         self._seed = self._base_seq = self._base_time = 0
         self._dropped = 0  # events up to here were given up for room, as recorded
         self._lost: list[tuple[int, int]] = []  # (first, last) of lost events that no LOST record reports yet
@@ -79,7 +79,8 @@ class Writer:
         self.keep_id = found.first_id
         reader.load(found.head)
         self._seed, self._base_seq, self._base_time = reader.seed, reader.base_seq, reader.base_time
-        self.at, self._sealed = found.at, found.sealed
+        # A seal would vouch for what is damaged, so the next start must walk through it too.
+        self.at, self._sealed = found.at, found.sealed or not found.head_whole
         self._records, self.snapshot_end = found.head_records, found.head_snapshot_end
         if found.torn_at >= 0 and self.at + layout.padded(2) <= layout.SEAL_AT:
             self._mark(layout.RESUMED, found.torn_at)
