@@ -28,6 +28,7 @@ _COUNTERS = {
     "deferred": "Events left for later: their stream has too many gaps",
     "conflicts": "Event numbers that came again with other content",
     "failed_commits": "Commits that the database refused",
+    "met": "Transactions tried again because they met another one",
     "overflow": "Messages not queued because the database was too slow",
     "failed_listeners": "Failures of what listens to commits, such as a page",
     "acknowledgements": "Cumulative acknowledgements published",

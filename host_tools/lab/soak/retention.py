@@ -175,7 +175,7 @@ class Site:
         for name in NAMES:
             self._orders.open(name, 3, "Ada")
         with self.database.write() as connection:
-            commands.expire(connection, int(self._clock.now) + DAY_S)
+            commands.expire(connection, NAMES, int(self._clock.now) + DAY_S)
         for due in self._outbox.take(1_000):
             self._outbox.sent(due)
         self._deal_with_alarms()

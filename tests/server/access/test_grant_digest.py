@@ -18,6 +18,8 @@ from locker.core import access, events, records
 from locker.net import messages
 from sqlalchemy import select, update
 
+LOCKERS = ("L1", "L2")
+
 NOW_S = int(time.time())
 
 
@@ -37,13 +39,13 @@ class Locker:
     def hear(self):
         """Everything the host sends now, carried out and answered; returns how many commands that was."""
         with self.database.write() as connection:
-            commands.repair_grants(connection, NOW_S)
-            sent = commands.send(connection, NOW_S).outgoing
+            commands.repair_grants(connection, LOCKERS, NOW_S)
+            sent = commands.send(connection, LOCKERS, NOW_S).outgoing
         for one in sent:
             body = frames.open_frame(device_key("L1"), frames.LABEL_COMMAND, one.topic, one.payload)
             self.carry_out(messages.parse_command(body))
             with self.database.write() as connection:
-                commands.answered(connection, "L1", one.id, "ok")
+                commands.answered(connection, [("L1", one.id, "ok")])
         return len(sent)
 
     def fold(self, kind, *values):

@@ -21,6 +21,8 @@ from consigne.server.storage.secret import Secret
 from host_kit import T0, database_at, device_key, event, events, status
 from sqlalchemy import select, text, update
 
+LOCKERS = ("L1", "L2")
+
 
 @pytest.fixture
 def database(tmp_path):
@@ -46,7 +48,7 @@ def send(database, now_s=T0):
     """What goes out, each as the body that its locker reads after checking the signature."""
     out = []
     with database.write() as connection:
-        for one in commands.send(connection, now_s).outgoing:
+        for one in commands.send(connection, LOCKERS, now_s).outgoing:
             key = device_key(one.locker)
             body = frames.open_frame(key, frames.LABEL_COMMAND, one.topic, one.payload)
             assert one.topic == f"consigne/1/{one.locker}/commands"
@@ -84,7 +86,7 @@ def test_nothing_is_sent_to_a_locker_that_is_not_there(database, store):
     id_ = issue(database, door=1)
     assert send(database) == []
     with database.write() as connection:
-        assert commands.expire(connection, T0 + 31) == [id_]
+        assert commands.expire(connection, LOCKERS, T0 + 31) == [id_]
     assert state(database, id_).state == answers.EXPIRED
     store.commit([status("L1", 1)])
     assert send(database, T0 + 32) == [], "too late is too late"
@@ -94,9 +96,8 @@ def test_an_answer_ends_a_command_and_says_how(database, store):
     good, bad = issue(database, door=1), issue(database, door=2)
     send(database)
     with database.write() as connection:
-        assert commands.answered(connection, "L1", good, "ok")
-        assert commands.answered(connection, "L1", bad, "is_open")
-        assert not commands.answered(connection, "L1", good, "busy"), "the first answer counts"
+        assert commands.answered(connection, [("L1", good, "ok"), ("L1", bad, "is_open")]) == {good, bad}
+        assert not commands.answered(connection, [("L1", good, "busy")]), "the first answer counts"
     assert state(database, good).state == answers.DONE
     assert (state(database, bad).state, state(database, bad).result) == (answers.REFUSED, "is_open")
 
@@ -105,7 +106,7 @@ def test_one_locker_cannot_answer_for_another(database, store):
     id_ = issue(database, door=1)
     send(database)
     with database.write() as connection:
-        assert not commands.answered(connection, "L2", id_, "ok")
+        assert not commands.answered(connection, [("L2", id_, "ok")])
     assert state(database, id_).state == answers.SENT
 
 
@@ -131,19 +132,19 @@ def test_a_revocation_is_sent_until_it_is_answered_under_new_counters(database, 
     assert later["id"] == first["id"] == id_ and later["n"] > first["n"]
     assert later["parcels"] == [["P", T0 + 10**6]]
     with database.write() as connection:
-        commands.answered(connection, "L1", id_, "ok")
+        commands.answered(connection, [("L1", id_, "ok")])
     assert send(database, T0 + 2 * 86_400) == []
 
 
 def repair(database, now_s=T0):
     with database.write() as connection:
-        commands.repair_grants(connection, now_s)
+        commands.repair_grants(connection, LOCKERS, now_s)
     return send(database, now_s)
 
 
 def answer(database, id_, result="ok"):
     with database.write() as connection:
-        commands.answered(connection, "L1", id_, result)
+        commands.answered(connection, [("L1", id_, result)])
 
 
 def test_a_changed_set_of_grants_is_sent_and_settles(database, store):
@@ -253,9 +254,9 @@ def test_a_command_that_this_host_cannot_read_is_refused_alone_and_its_answer_sa
         told = ":id, :locker, :cmd, :told, 'waiting', :at, :at + 900"
         columns = "id, locker, cmd, arguments, state, created_at, expires_at"
         connection.execute(text(f"INSERT INTO commands ({columns}) VALUES ({told})"), row)
-        sent = commands.send(connection, T0)
-        again = commands.send(connection, T0 + 60)
-    assert ({one.id for one in sent.outgoing}, sent.refused) == ({*good}, ["odd"])
+        sent = commands.send(connection, LOCKERS, T0)
+        again = commands.send(connection, LOCKERS, T0 + 60)
+    assert ({one.id for one in sent.outgoing}, sent.ended) == ({*good}, ["odd"])
     assert again == ([], [])
     odd = state(database, "odd")
     assert (odd.state, odd.result, odd.answered_at) == (answers.REFUSED, answers.UNREADABLE, T0)
@@ -292,7 +293,7 @@ def test_a_locker_in_a_time_zone_that_nobody_knows_is_told_utc_and_it_is_complai
 def test_old_commands_do_not_fill_the_database(database, store):
     id_ = issue(database, door=1)
     with database.write() as connection:
-        commands.expire(connection, T0 + 60)
+        commands.expire(connection, LOCKERS, T0 + 60)
     commands.forget(database, T0 + Ages().commands * 86_400 + 60, Ages())
     with database.read() as connection:
         assert connection.execute(select(table.c.id).where(table.c.id == id_)).first() is None

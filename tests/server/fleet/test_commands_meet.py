@@ -13,6 +13,8 @@ from consigne.server.storage.models import lockers
 from host_kit import T0, event, events
 from sqlalchemy import select, text, update
 
+LOCKERS = ("L1", "L2")
+
 LATER_S = T0 + commands.ANSWER_WITHIN_S + 1
 
 
@@ -36,8 +38,8 @@ def sent_grants(database):
     Store(database).commit([events("L1", 1, event(1))])
     with database.write() as connection:
         connection.execute(update(lockers).values(up=True, grants_have=0, grants_version=1))
-        commands.repair_grants(connection, T0)
-        return commands.send(connection, T0).outgoing[0].id
+        commands.repair_grants(connection, LOCKERS, T0)
+        return commands.send(connection, LOCKERS, T0).outgoing[0].id
 
 
 def answer_by_event(database, id_):
@@ -50,8 +52,7 @@ def answer_by_reply(database, id_):
 
 def send_again(database, _id):
     with database.write() as connection:
-        commands.expire(connection, LATER_S)
-        commands.send(connection, LATER_S)
+        commands.turn(connection, LOCKERS, {}, LATER_S)
 
 
 def waiting(database):

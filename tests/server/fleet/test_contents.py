@@ -38,7 +38,7 @@ def sent(database, locker="L1"):
     """The commands that go out now, as their locker reads them, by their names."""
     out = {}
     with database.write() as connection:
-        for one in commands.send(connection, now_s()).outgoing:
+        for one in commands.send(connection, ["L1", "L2"], now_s()).outgoing:
             if one.locker == locker:
                 key = device_key(locker)
                 body = frames.open_frame(key, frames.LABEL_COMMAND, one.topic, one.payload)
@@ -90,6 +90,16 @@ def test_an_occupancy_that_is_newer_than_all_events_is_believed(database, store)
     store.commit([events("L1", 1, deposited(1, INSIDE, door=0), deposited(2, GONE, door=4))])
     rows = [[1, 0, INSIDE], *[EMPTY] * 11]  # the event of the collection was lost with the board
     store.commit([occupancy("L1", 1, 30, rows)])
+    (piece,) = told(database, store)
+    assert [row[0] for row in piece["doors"]] == [1] + [0] * 11
+
+
+def test_an_occupancy_of_which_little_changed_is_newer_than_all_events_too(database, store):
+    store.commit([occupancy("L1", 1, 1, [EMPTY] * 12)])
+    store.commit([events("L1", 1, deposited(1, INSIDE, door=0), deposited(2, GONE, door=4))])
+    store.commit(
+        [occupancy("L1", 1, 30, [[1, 0, INSIDE], *[EMPTY] * 11])]
+    )  # the others as before: not written
     (piece,) = told(database, store)
     assert [row[0] for row in piece["doors"]] == [1] + [0] * 11
 

@@ -157,8 +157,8 @@ def sent(database, now_s=None, tells_time=True):
     out = []
     at_s = int(time.time()) if now_s is None else now_s
     with database.write() as connection:
-        commands.expire(connection, at_s)
-        for one in commands.send(connection, at_s, tells_time).outgoing:
+        names = commands.due(connection, at_s, tells_time)
+        for one in commands.turn(connection, names, {}, at_s, tells_time).outgoing:
             key = device_key(one.locker)
             body = frames.open_frame(key, frames.LABEL_COMMAND, one.topic, one.payload)
             out.append({"locker": one.locker, **json.loads(body)})
@@ -217,7 +217,7 @@ def test_counters_rise_by_one_after_a_host_that_was_ahead_and_have_room_after_21
     for now_s in (T0, T0 + YEAR_S, T0 + 10, 2**32 - 1, 2**40, T0 + 20, T0 + 30):
         Orders(database).open("L1", 0)
         with database.write() as connection:
-            (one,) = commands.send(connection, now_s).outgoing
+            (one,) = commands.send(connection, ["L1"], now_s).outgoing
         body = frames.open_frame(device_key("L1"), frames.LABEL_COMMAND, one.topic, one.payload)
         counter = json.loads(body)["n"]
         assert newest < counter <= max(newest + 1, commands.COUNTER_OF_CLOCK_MAX), now_s

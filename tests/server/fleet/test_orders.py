@@ -16,6 +16,8 @@ from host_kit import database_at, device_key, event, events, status
 from locker.core import orders as device_orders
 from locker.net import messages
 
+LOCKERS = ("L1", "L2")
+
 KEY = device_key("L1")
 
 
@@ -35,7 +37,7 @@ def orders(database):
 def sent(database):
     """What goes out, as the firmware's own parser reads it."""
     with database.write() as connection:
-        out = commands.send(connection, int(time.time())).outgoing
+        out = commands.send(connection, LOCKERS, int(time.time())).outgoing
     return [
         messages.parse_command(frames.open_frame(KEY, frames.LABEL_COMMAND, one.topic, one.payload))
         for one in out
@@ -81,7 +83,7 @@ def test_what_the_locker_answered_is_told_in_words_however_the_answer_came(datab
     sent(database)
     name = device_orders.RESULT_NAMES[number]
     with database.write() as connection:
-        commands.answered(connection, "L1", by_reply, name)
+        commands.answered(connection, [("L1", by_reply, name)])
     Store(database).commit([events("L1", 1, event(1, "command", counter=1, result=number, id=by_event))])
     for id_ in (by_reply, by_event):
         told = orders.get("L1", id_)
@@ -144,7 +146,7 @@ def test_a_lost_block_does_not_come_back_after_a_release(database, orders):
     orders.release("L1", 3)
     assert [body["cmd"] for body in sent(database)] == ["release"]
     with database.write() as connection:
-        later = commands.send(connection, int(time.time()) + commands.ANSWER_WITHIN_S + 1)
+        later = commands.send(connection, LOCKERS, int(time.time()) + commands.ANSWER_WITHIN_S + 1)
     assert len(later.outgoing) == 1, "only the release is repeated until it is answered"
     assert orders.get("L1", blocked).answer == "a later order took its place"
 
@@ -160,7 +162,7 @@ def test_what_was_ordered_by_a_person_stays_in_the_trail_for_a_year(database, or
     orders.block("L1", 1, "Ada")
     now_s = int(time.time())
     with database.write() as connection:
-        commands.expire(connection, now_s + 8 * 86_400)
+        commands.expire(connection, LOCKERS, now_s + 8 * 86_400)
     commands.forget(database, now_s + 365 * 86_400, Ages())
     with database.read() as connection:
         assert [entry.by for entry in audit.trail(connection, "L1")] == ["Ada", "host"]
@@ -200,7 +202,7 @@ def test_a_resident_has_a_code_that_opens_again_and_again_until_it_is_taken_back
     asked = {"role": 4, "action": 0, "holder": 0, "uses": 0, "days": 365}
     made = passes.standing("L1", door=5, by="Ada", **asked)
     with database.write() as connection:
-        commands.repair_grants(connection, int(time.time()))
+        commands.repair_grants(connection, LOCKERS, int(time.time()))
     (body,) = [one for one in sent(database) if one["cmd"] == "grants"]
     (row,) = body["add"]
     assert row[8] == codes.listed_tag(KEY, made.code).hex() and row[6:8] == [5, 0]

@@ -35,9 +35,8 @@ class Locker:
     def turn(self):
         """One look of the host; returns how many commands it sent."""
         with self.database.write() as connection:
-            commands.expire(connection, self.at_s)
-            commands.repair_grants(connection, self.at_s)
-            sent = commands.send(connection, self.at_s).outgoing
+            names = commands.due(connection, self.at_s)
+            sent = commands.turn(connection, names, {}, self.at_s).outgoing
         self.at_s += 1 if sent else 10
         for one in sent:
             payload = frames.open_frame(device_key("L1"), frames.LABEL_COMMAND, one.topic, one.payload)
@@ -66,7 +65,7 @@ class Locker:
 
     def answer(self, id_, result):
         with self.database.write() as connection:
-            commands.answered(connection, "L1", id_, result)
+            commands.answered(connection, [("L1", id_, result)])
 
     def settle(self, turns=600):
         for _ in range(turns):

@@ -2,18 +2,22 @@
 
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
+from consigne.protocol import messages
 from consigne.server.fleet import commands
+from consigne.server.fleet.answers import DONE
 from consigne.server.fleet.condition import Condition
 from consigne.server.fleet.fleet import Fleet
-from consigne.server.ingest.decode import KeyRing
+from consigne.server.ingest.decode import KeyRing, Message
 from consigne.server.ingest.store import Store
 from consigne.server.parcels.parcels import Parcels
 from consigne.server.storage.database import insert_rows
+from consigne.server.storage.models import commands as commands_table
 from consigne.server.storage.models import events as events_table
 from consigne.server.storage.models import grants
-from host_kit import T0, collected, deposited, event, events, register, status
+from host_kit import T0, collected, deposited, event, events, occupancy, register, status
 from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError, IntegrityError
@@ -121,6 +125,54 @@ def test_a_fleet_that_comes_back_says_its_statuses_in_a_few_statements(database)
     fleet, condition = Fleet(database), Condition(database)
     assert all(fleet.locker(name).connected for name in names)
     assert all(len(condition.samples(name)) == len(condition.latches(name)) == 1 for name in names)
+
+
+def test_visited_lockers_tell_of_their_compartments_in_a_few_statements(database):
+    names = [f"N{n:03}" for n in range(MANY)]
+    register(database, names)
+
+    def told(seq, content):
+        cells = [(content, 0, None), *[(0, 0, None)] * 11]
+        return [occupancy(name, 1, seq, cells) for name in names]
+
+    for seq, content in ((1, 0), (2, 1), (3, 1)):  # for the first time, changed, and the same again
+        few = commit_counted(database, [occupancy("L1", 1, seq, [(content, 0, None)])])
+        many = commit_counted(database, told(seq, content))
+        assert len(many) == len(few) <= MOST
+    Store(database).commit(told(1, 0))
+    fleet = Fleet(database)
+    for name in names:
+        assert [one.content for one in fleet.compartments(name)] == ["parcel", *["empty"] * 11]
+
+
+def test_of_a_compartment_it_is_shown_when_its_locker_last_told_of_it_though_nothing_changed(database):
+    for seq in (1, 2):
+        said = occupancy("L1", 1, seq, [(0, 0, None)] * 12)
+        Store(database).commit([replace(said, content=replace(said.content, time_s=T0 + seq))])
+        assert {one.at for one in Fleet(database).compartments("L1")} == {T0 + seq}
+    Store(database).commit([occupancy("L1", 1, 3, [(0, 0, None)] * 3)])  # the cabinet has fewer now
+    assert sum(one.content == "empty" for one in Fleet(database).compartments("L1")) == 3
+
+
+def test_a_fleet_that_asks_for_the_time_and_answers_commands_costs_a_few_statements(database):
+    names = [f"N{n:03}" for n in range(MANY)]
+    register(database, names)
+    few = commit_counted(database, [Message("L1", messages.AskTime(1))])
+    many = commit_counted(database, [Message(name, messages.AskTime(1)) for name in names])
+    assert len(many) == len(few) <= MOST
+    with statements(database) as seen, database.write() as connection:
+        commands.turn(connection, ["L1"], {}, T0)
+    turn_of_one = len(seen)
+    with statements(database) as seen, database.write() as connection:
+        sent = commands.turn(connection, names, dict.fromkeys(names, 5), T0)
+    assert (len(seen), len(sent.outgoing)) == (turn_of_one + 1, 2 * MANY)  # and what is missing is asked for
+    answers = [Message(one.locker, messages.Reply(one.id, "ok")) for one in sent.outgoing]
+    one_by_one = commit_counted(database, answers[:1])
+    outcome_of = commit_counted(database, answers[1:120])
+    assert len(outcome_of) == len(one_by_one) <= MOST
+    with database.read() as connection:
+        done = select(func.count()).where(commands_table.c.state == DONE)
+        assert connection.execute(done).scalar_one() == 120
 
 
 def test_of_several_statuses_in_one_batch_the_last_counts_and_what_was_told_stays(database):

@@ -23,6 +23,7 @@ from consigne.protocol.messages import GRANTS_VERSION_MAX, Arguments, Fields
 from ..storage import retention
 from ..storage.ages import Ages
 from ..storage.database import Database, chunks, columns_of
+from ..storage.locks import lock_lockers
 from ..storage.models import grants, lockers, parcels, set_aside
 from ..storage.secret import Secret
 from . import aside
@@ -107,11 +108,8 @@ def drop_all(connection: Connection, wanted: Iterable[tuple[str, int]]) -> None:
         found.extend((row[0], row[1]) for row in connection.execute(statement))
     if not found:
         return
-    versions: dict[str, int] = {}
-    for names in chunks(sorted({locker for locker, _ in found})):
-        mine = select(lockers.c.id, lockers.c.grants_version).where(lockers.c.id.in_(names))
-        rows = connection.execute(mine.order_by(lockers.c.id).with_for_update(key_share=True))
-        versions.update({row.id: row.grants_version for row in rows})
+    known = lock_lockers(connection, {locker for locker, _ in found})
+    versions = {name: row.grants_version for name, row in known.items()}
     dropped = []
     for locker, id_ in found:
         versions[locker] += 1
@@ -163,13 +161,20 @@ def _renumber(connection: Connection, locker: str, after: int) -> None:
         this = (grants.c.locker == locker) & (grants.c.id == row.id)
         connection.execute(update(grants).where(this).values(added=next_version(connection, locker)))
     expected = (parcels.c.locker == locker) & (parcels.c.state == "announced")
-    for row in connection.execute(select(parcels.c.id).where(expected)).all():
+    for row in connection.execute(select(parcels.c.id).where(expected).order_by(parcels.c.id)).all():
         values = {"announced_version": next_version(connection, locker)}
         connection.execute(update(parcels).where(parcels.c.id == row.id).values(**values))
 
 
 def give_anew(connection: Connection, locker: str, those: Sequence[aside.Aside]) -> None:
-    """Have what was set aside sent once more, after everything else: each gets a new version."""
+    """Have what was set aside sent once more, after everything else: each gets a new version.
+
+    The locker is locked; the parcels are locked here, in the order of ``storage.locks``.
+    """
+    announced = [one.version for one in those if one.what == aside.EXPECT]
+    if announced:
+        mine = (parcels.c.locker == locker) & parcels.c.announced_version.in_(announced)
+        connection.execute(select(parcels.c.id).where(mine).order_by(parcels.c.id).with_for_update()).all()
     aside.clear(connection, [one.id for one in those])
     columns = {
         aside.ADD: (grants.c.locker, grants.c.added),

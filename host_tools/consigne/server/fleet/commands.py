@@ -5,19 +5,19 @@ less than the host's time in seconds, so it rises even when the database was res
 command that opens a door is sent once: lost, it expires, and a person decides again.  Commands that can
 safely be carried out twice are sent again, under a new counter, until they are answered or expire.
 
-Whoever changes several rows locks them in one order: lockers, by name, before commands (``_hold``).
+Whoever changes commands that exist has their lockers locked before (``storage.locks``).
 """
 
 import logging
 import secrets
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from locker.core.orders import RESULT_NAMES
 from locker.core.timekeeping import DAY_S
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, bindparam, select, update
 from sqlalchemy.engine import Connection
 
 from consigne.protocol import frames, messages, topics
@@ -34,6 +34,7 @@ from ..storage.ages import Ages
 from ..storage.contiguity import Stored
 from ..storage.database import Database, chunks, columns_of
 from ..storage.documents import write_arguments
+from ..storage.locks import lock_lockers
 from ..storage.lookup import is_device_key
 from ..storage.models import commands, lockers
 from ..storage.secret import Secret
@@ -94,10 +95,10 @@ class Outgoing:
 
 
 class Sent(NamedTuple):
-    """What ``send`` made: commands to publish, and the ids of those that this host cannot read."""
+    """Commands to publish, and the ids of those that ended: not answered, or not readable for this host."""
 
     outgoing: list[Outgoing]
-    refused: list[str]
+    ended: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +146,37 @@ class _Suspect:
 _SUSPECT = columns_of(_Suspect, commands)
 _TO_SEND = columns_of(_ToSend, commands, lockers)
 _ASKED = columns_of(_Asked, commands)
+_SENT = (
+    update(commands)
+    .where(commands.c.id == bindparam("the_id"))
+    .values(
+        state=SENT,
+        counter=bindparam("new_counter"),
+        sent_at=bindparam("at_s"),
+        arguments=bindparam("new_arguments", type_=commands.c.arguments.type),
+    )
+)
+_COUNTED = (
+    update(lockers)
+    .where(lockers.c.id == bindparam("the_locker"))
+    .values(command_counter=bindparam("new_counter"))
+)
+_ANSWERED = (
+    update(commands)
+    .where(commands.c.id == bindparam("the_id"))
+    .values(state=bindparam("new_state"), result=bindparam("new_result"), answered_at=bindparam("at_s"))
+)
+# A locker at another version asked before it answered, which changed grants_have.
+_GRANTS_HAD = (
+    update(lockers)
+    .where(lockers.c.id == bindparam("the_locker"), lockers.c.grants_have == bindparam("had"))
+    .values(grants_have=bindparam("has"))
+)
+_CLOCK_ASKED = (
+    update(commands)
+    .where(commands.c.id == bindparam("the_id"))
+    .values(state=WAITING, arguments=bindparam("new_arguments", type_=commands.c.arguments.type))
+)
 
 
 def issue(
@@ -168,62 +200,105 @@ def issue(
         ends here: repeated later, it would undo the newer decision.
     """
     if subject is not None:
+        lock_lockers(connection, [locker])
         older = (commands.c.locker == locker) & (commands.c.subject == subject)
         open_ = older & commands.c.state.in_((WAITING, SENT))
         connection.execute(update(commands).where(open_).values(state=EXPIRED, result=SUPERSEDED))
-    id_ = secrets.token_hex(8)
-    row: dict[str, object] = {
-        "id": id_,
-        "locker": locker,
-        "cmd": cmd,
-        "arguments": arguments,
-        "state": WAITING,
-        "by": by,
-        "subject": subject,
-    }
-    row |= {"created_at": now_s, "expires_at": now_s + LIFETIME_S[cmd]}
-    connection.execute(commands.insert().values(**row))
+    row = _new(locker, cmd, arguments, now_s)
+    connection.execute(commands.insert().values(**row, by=by, subject=subject))
+    id_ = str(row["id"])
     if by != HOST:
         audit.note(connection, by, cmd, locker=locker, command=id_, detail=write_arguments(arguments))
     return id_
 
 
-def _on_its_way(connection: Connection, locker: str, cmd: str, now_s: int) -> bool:
-    """Whether a command of this kind is unanswered, or was refused a moment ago."""
-    open_ = commands.c.state.in_((WAITING, SENT))
-    since_s = now_s - REFUSED_PAUSE_S
-    failed = (commands.c.result == FAILED) & (commands.c.answered_at > now_s - FAILED_PAUSE_S)
-    refused = (commands.c.state == REFUSED) & ((commands.c.answered_at > since_s) | failed)
-    here = (commands.c.locker == locker) & (commands.c.cmd == cmd) & (open_ | refused)
-    return connection.execute(select(commands.c.id).where(here)).first() is not None
+def _new(locker: str, cmd: str, arguments: Arguments, now_s: int) -> dict[str, object]:
+    """The row of a command of the host itself that waits to be sent."""
+    row: dict[str, object] = {
+        "id": secrets.token_hex(8),
+        "locker": locker,
+        "cmd": cmd,
+        "arguments": arguments,
+    }
+    return row | {"state": WAITING, "created_at": now_s, "expires_at": now_s + LIFETIME_S[cmd]}
 
 
-def _hold(connection: Connection, wanted: ColumnElement[bool]) -> None:
-    """Lock the lockers that a condition names until the transaction ends.
-
-    Commands that refer to them can still be written down meanwhile.
-    """
-    mine = select(lockers.c.id).where(wanted).order_by(lockers.c.id)
-    connection.execute(mine.with_for_update(key_share=True)).all()
+def _issue_all(connection: Connection, cmd: str, wanted: Mapping[str, Arguments], now_s: int) -> None:
+    """Write down the same command of the host to some lockers, each with its arguments."""
+    if wanted:
+        rows = [_new(locker, cmd, arguments, now_s) for locker, arguments in wanted.items()]
+        connection.execute(commands.insert(), rows)
 
 
-def expire(connection: Connection, now_s: int) -> list[str]:
-    """End the commands that were not answered in time; returns their ids.
-
-    Also locks the rows that ``send`` locks later in the same transaction.
-    """
-    open_ = commands.c.state.in_((WAITING, SENT)) & (commands.c.locker == lockers.c.id)
-    ending = select(commands.c.id).where(open_, commands.c.expires_at <= now_s).exists()
-    sending = lockers.c.up.is_(True) & select(commands.c.id).where(open_).exists()
-    _hold(connection, ending | sending)
+def due(connection: Connection, now_s: int, tells_time: bool = True) -> list[str]:
+    """The lockers that a command ended or is to be sent to, or whose set of grants is not the host's."""
+    mine = commands.c.locker == lockers.c.id
     over = commands.c.state.in_((WAITING, SENT)) & (commands.c.expires_at <= now_s)
-    unanswered = select(commands.c.locker, commands.c.arguments).where(
-        over, commands.c.cmd == GRANTS, commands.c.state == SENT
+    ending = select(commands.c.id).where(mine, over).exists()
+    sending = select(commands.c.id).where(mine, _to_send(now_s, tells_time)).exists()
+    wanted = ending | (lockers.c.up.is_(True) & (sending | _stale(now_s)))
+    names = connection.execute(select(lockers.c.id).where(wanted)).scalars()
+    return sorted({*names, *sizes.due(connection, now_s)})
+
+
+def _to_send(now_s: int, tells_time: bool) -> ColumnElement[bool]:
+    """Commands whose time it is; an order for a clock waits until the locker asks, and its nonce is known."""
+    unanswered = (commands.c.state == SENT) & commands.c.cmd.in_(REPEATED)
+    waiting = (commands.c.state == WAITING) & (
+        (commands.c.cmd != CLOCK) | commands.c.arguments.like('%"nonce"%')
     )
-    for row in connection.execute(unanswered).all():
-        sizes.unsettled(connection, row.locker, row.arguments, sizes.UNANSWERED, NO_ANSWER, now_s)
-    statement = update(commands).where(over).values(state=EXPIRED).returning(commands.c.id)
-    return [row.id for row in connection.execute(statement)]
+    if not tells_time:
+        waiting &= commands.c.cmd != TIME
+    return waiting | (unanswered & (commands.c.sent_at <= now_s - ANSWER_WITHIN_S))
+
+
+def _stale(now_s: int) -> ColumnElement[bool]:
+    """Lockers whose set of grants is not the host's: none is on its way, none was refused just now."""
+    open_ = commands.c.state.in_((WAITING, SENT))
+    failed = (commands.c.result == FAILED) & (commands.c.answered_at > now_s - FAILED_PAUSE_S)
+    since_s = now_s - REFUSED_PAUSE_S
+    refused = (commands.c.state == REFUSED) & ((commands.c.answered_at > since_s) | failed)
+    mine = (commands.c.locker == lockers.c.id) & (commands.c.cmd == GRANTS) & (open_ | refused)
+    behind = lockers.c.grants_have.is_not(None) & (lockers.c.grants_have != lockers.c.grants_version)
+    return behind & ~select(commands.c.id).where(mine).exists()
+
+
+def turn(
+    connection: Connection,
+    names: Sequence[str],
+    missing: Mapping[str, int],
+    now_s: int,
+    tells_time: bool = True,
+) -> Sent:
+    """What is due at these lockers, few enough for one short transaction.
+
+    ``missing`` gives, for some of them, the first event that they are asked for again; those that are not
+    connected would receive that too late.  Without ``tells_time`` nobody is told a time that is not believed.
+    """
+    known = lock_lockers(connection, names)
+    asked: dict[str, Arguments] = {
+        locker: {"seq": seq} for locker, seq in missing.items() if locker in known and known[locker].up
+    }
+    _issue_all(connection, AGAIN, asked, now_s)
+    expired = expire(connection, names, now_s)
+    repair_grants(connection, names, now_s)
+    sent = send(connection, names, now_s, tells_time)
+    return sent._replace(ended=expired + sent.ended)
+
+
+def expire(connection: Connection, names: Sequence[str], now_s: int) -> list[str]:
+    """End the commands that these lockers did not answer in time; returns their ids."""
+    over = commands.c.state.in_((WAITING, SENT)) & (commands.c.expires_at <= now_s)
+    unanswered = over & (commands.c.cmd == GRANTS) & (commands.c.state == SENT)
+    ids: list[str] = []
+    for chunk in chunks(names):
+        mine = commands.c.locker.in_(chunk)
+        deltas = select(commands.c.locker, commands.c.arguments).where(mine, unanswered)
+        for row in connection.execute(deltas).all():
+            sizes.unsettled(connection, row.locker, row.arguments, sizes.UNANSWERED, NO_ANSWER, now_s)
+        ended = update(commands).where(mine, over).values(state=EXPIRED)
+        ids.extend(connection.execute(ended.returning(commands.c.id)).scalars())
+    return ids
 
 
 def forget(database: Database, at_s: int, ages: Ages) -> None:
@@ -234,23 +309,13 @@ def forget(database: Database, at_s: int, ages: Ages) -> None:
     retention.delete(database, commands, ended & (old | older))
 
 
-def connected(connection: Connection, names: set[str]) -> set[str]:
-    """The lockers among ``names`` that are known to be connected."""
-    found: set[str] = set()
-    for chunk in chunks(sorted(names)):
-        here = select(lockers.c.id).where(lockers.c.id.in_(chunk), lockers.c.up.is_(True))
-        found.update(connection.execute(here).scalars())
-    return found
-
-
-def repair_grants(connection: Connection, now_s: int) -> None:
-    """Start a delta for every connected locker whose set of grants is not the host's."""
-    wanting = lockers.c.up.is_(True) & lockers.c.grants_have.is_not(None)
-    stale = wanting & (lockers.c.grants_have != lockers.c.grants_version)
-    for row in connection.execute(select(lockers.c.id).where(stale)).all():
-        if not _on_its_way(connection, row.id, GRANTS, now_s):
-            issue(connection, row.id, GRANTS, {}, now_s)
-    sizes.retry_full(connection, now_s)
+def repair_grants(connection: Connection, names: Sequence[str], now_s: int) -> None:
+    """Start a delta for those connected lockers whose set of grants is not the host's."""
+    for chunk in chunks(names):
+        here = lockers.c.id.in_(chunk) & lockers.c.up.is_(True) & _stale(now_s)
+        stale = connection.execute(select(lockers.c.id).where(here).order_by(lockers.c.id)).scalars()
+        _issue_all(connection, GRANTS, {locker: {} for locker in stale}, now_s)
+    sizes.retry_full(connection, names, now_s)
 
 
 def broke_off(connection: Connection, names: Iterable[str], now_s: int) -> None:
@@ -288,7 +353,7 @@ def _set_revocation_aside(connection: Connection, row: "_Suspect | _Asked", resu
 
 def try_again(connection: Connection, locker: str, now_s: int, *, by: str) -> list[aside.Aside]:
     """Send once more what was set aside, for instance after a new firmware; returns what that is."""
-    _hold(connection, lockers.c.id == locker)
+    lock_lockers(connection, [locker])
     those = aside.of_locker(connection, locker)
     grants.give_anew(connection, locker, those)
     for one in those:
@@ -350,65 +415,78 @@ def is_telling(connection: Connection, locker: str, now_s: int) -> bool:
     return connection.execute(select(commands.c.id).where(recent)).first() is not None
 
 
-def tell_time(connection: Connection, locker: str, nonce: int, now_s: int) -> None:
-    """Answer a locker that asks for the time; an answer to an older question would be refused.
+def tell_time(connection: Connection, asked: Mapping[str, int], now_s: int) -> None:
+    """Answer lockers that ask for the time, each by its nonce; one to an older question would be refused.
 
-    An operator's order for its clock takes the place of the answer, until it is answered itself.
+    An operator's order for a locker's clock takes the place of the answer, until it is answered itself.
     """
-    here = (commands.c.locker == locker) & (commands.c.cmd == TIME) & (commands.c.state == WAITING)
-    connection.execute(update(commands).where(here).values(state=EXPIRED))
-    ordered = (commands.c.locker == locker) & (commands.c.cmd == CLOCK)
-    ordered &= commands.c.state.in_((WAITING, SENT)) & (commands.c.expires_at > now_s)
-    values = {"arguments": {"nonce": nonce}, "state": WAITING}
-    if connection.execute(update(commands).where(ordered).values(**values)).rowcount:
-        return
-    issue(connection, locker, TIME, {"nonce": nonce}, now_s)
+    ordered: dict[str, str] = {}
+    for chunk in chunks(sorted(asked)):
+        here = commands.c.locker.in_(chunk)
+        older = here & (commands.c.cmd == TIME) & (commands.c.state == WAITING)
+        connection.execute(update(commands).where(older).values(state=EXPIRED))
+        open_ = commands.c.state.in_((WAITING, SENT)) & (commands.c.expires_at > now_s)
+        orders = select(commands.c.id, commands.c.locker).where(here, commands.c.cmd == CLOCK, open_)
+        ordered.update({row.id: row.locker for row in connection.execute(orders)})
+    if ordered:
+        told = [{"the_id": id_, "new_arguments": {"nonce": asked[name]}} for id_, name in ordered.items()]
+        connection.execute(_CLOCK_ASKED, told)
+    others = asked.keys() - set(ordered.values())
+    _issue_all(connection, TIME, {locker: {"nonce": asked[locker]} for locker in sorted(others)}, now_s)
 
 
-def send(connection: Connection, now_s: int, tells_time: bool = True) -> Sent:
-    """Sign what is to be sent now to lockers that are connected; no answers with a time that is not believed.
+def send(connection: Connection, names: Sequence[str], now_s: int, tells_time: bool = True) -> Sent:
+    """Sign what is to be sent now to those of these lockers that are connected.
 
-    The counters are taken in the caller's transaction: publish only after it committed.  Each row is judged
-    on its own, since another release or another hand may have written it: a command that cannot be read ends
-    as refused, and a locker without a key that can sign is sent nothing.
+    Without ``tells_time`` no question is answered with a time that is not believed.  The counters are taken
+    in the caller's transaction: publish only after it committed.  Each row is judged on its own, since
+    another release or another hand may have written it: a command that cannot be read ends as refused, and a
+    locker without a key that can sign is sent nothing.
     """
-    unanswered = (commands.c.state == SENT) & commands.c.cmd.in_(REPEATED)
-    again = unanswered & ((commands.c.sent_at <= now_s - ANSWER_WITHIN_S) | (commands.c.breaks > 0))
-    silent = () if tells_time else (commands.c.cmd != TIME,)
-    statement = (
-        select(*_TO_SEND)
-        .join(lockers, lockers.c.id == commands.c.locker)
-        .where(lockers.c.up.is_(True), (commands.c.state == WAITING) | again, *silent)
-        .order_by(commands.c.locker, commands.c.created_at)
-        .with_for_update(of=lockers, key_share=True)
-    )
     taken: dict[str, int] = {}
     sent = Sent([], [])
-    for row in _one_suspect_each([_ToSend(*row) for row in connection.execute(statement)], now_s):
+    changed: list[dict[str, object]] = []
+    for row in _one_suspect_each(_waiting(connection, names, now_s, tells_time), now_s):
         if not is_device_key(row.device_key):
             told = "the database has no key of {locker} that can sign: it is sent nothing"
             _complaints.say(told, locker=row.locker)
             continue
-        if row.cmd == CLOCK and "nonce" not in row.arguments:
-            continue  # until the locker asks
         counter = max(taken.get(row.locker, row.command_counter) + 1, min(now_s, COUNTER_OF_CLOCK_MAX))
-        values: dict[str, object]
         try:
-            sent.outgoing.append(_sign(connection, row, counter, now_s))
-            taken[row.locker] = counter
-            values = {"state": SENT, "counter": counter, "sent_at": now_s}
+            outgoing, arguments = _sign(connection, row, counter, now_s)
         except ProtocolError as error:
             _complaints.say(
                 "a command to {locker} is refused: it cannot be read",
                 f" ({row.id}: {error})",
                 locker=row.locker,
             )
-            sent.refused.append(row.id)
-            values = {"state": REFUSED, "result": UNREADABLE, "answered_at": now_s}
-        connection.execute(update(commands).where(commands.c.id == row.id).values(**values))
-    for locker, counter in taken.items():
-        connection.execute(update(lockers).where(lockers.c.id == locker).values(command_counter=counter))
+            sent.ended.append(row.id)
+            refused = {"state": REFUSED, "result": UNREADABLE, "answered_at": now_s}
+            connection.execute(update(commands).where(commands.c.id == row.id).values(**refused))
+            continue
+        sent.outgoing.append(outgoing)
+        taken[row.locker] = counter
+        changed.append({"the_id": row.id, "new_arguments": arguments, "new_counter": counter, "at_s": now_s})
+    if changed:
+        connection.execute(_SENT, changed)
+        rows = [{"the_locker": locker, "new_counter": counter} for locker, counter in taken.items()]
+        connection.execute(_COUNTED, rows)
     return sent
+
+
+def _waiting(connection: Connection, names: Sequence[str], now_s: int, tells_time: bool) -> list[_ToSend]:
+    """What is to be sent, for each locker in the order in which it was ordered, and every suspect sent."""
+    suspect = (commands.c.state == SENT) & commands.c.cmd.in_(REPEATED) & (commands.c.breaks > 0)
+    rows: list[_ToSend] = []
+    for chunk in chunks(sorted(names)):
+        statement = (
+            select(*_TO_SEND)
+            .join(lockers, lockers.c.id == commands.c.locker)
+            .where(lockers.c.id.in_(chunk), lockers.c.up.is_(True), _to_send(now_s, tells_time) | suspect)
+            .order_by(commands.c.locker, commands.c.created_at)
+        )
+        rows.extend(_ToSend(*row) for row in connection.execute(statement))
+    return rows
 
 
 def _one_suspect_each(rows: Iterable[_ToSend], now_s: int) -> list[_ToSend]:
@@ -429,20 +507,20 @@ def _one_suspect_each(rows: Iterable[_ToSend], now_s: int) -> list[_ToSend]:
     return kept
 
 
-def _sign(connection: Connection, row: _ToSend, counter: int, now_s: int) -> Outgoing:
+def _sign(connection: Connection, row: _ToSend, counter: int, now_s: int) -> tuple[Outgoing, Arguments]:
+    """A command signed, and what its row says of its arguments from now on."""
     arguments: Mapping[str, object] = row.arguments
+    note = row.arguments
     if row.cmd == GRANTS:  # made at the last moment, so that it is up to date
         if row.state == SENT:  # in vain
             sizes.unsettled(connection, row.locker, row.arguments, sizes.UNANSWERED, NO_ANSWER, now_s)
         room = sizes.room(connection, row.locker)
         delta = grants.delta(connection, row.locker, row.grants_have or 0, row.grants_version, now_s, room)
         arguments = delta
-        note: Arguments = {"from": delta["from"], "to": delta["to"]}
-        connection.execute(update(commands).where(commands.c.id == row.id).values(arguments=note))
+        note = {"from": delta["from"], "to": delta["to"]}
     elif row.cmd == CONTENTS:
         arguments = told = contents.piece(connection, row.locker, row.arguments)
-        asked: Arguments = {**row.arguments, "more": told["more"]}
-        connection.execute(update(commands).where(commands.c.id == row.id).values(arguments=asked))
+        note = {**row.arguments, "more": told["more"]}
     elif row.cmd in (TIME, CLOCK):
         zone = zone_of(row.locker, row.timezone)
         next_s, next_offset_s = next_change(zone, now_s)
@@ -452,15 +530,70 @@ def _sign(connection: Connection, row: _ToSend, counter: int, now_s: int) -> Out
     body = messages.command_body(row.id, counter, exp, row.cmd, arguments)
     topic = topics.topic(row.locker, topics.COMMANDS)
     payload = frames.frame(row.device_key.reveal(), frames.LABEL_COMMAND, topic, body)
-    return Outgoing(row.id, row.locker, topic, payload)
+    return Outgoing(row.id, row.locker, topic, payload), note
 
 
-def answered(connection: Connection, locker: str, id_: str, result: str) -> bool:
-    """Note a locker's answer; False when it answers nothing that was asked."""
-    here = (commands.c.id == id_) & (commands.c.locker == locker)
-    _hold(connection, lockers.c.id == locker)
-    row = connection.execute(select(*_ASKED).where(here)).first()
-    return row is not None and _note_answer(connection, _Asked(*row), result)
+def answered(connection: Connection, said: Iterable[tuple[str, str, str]]) -> set[str]:
+    """Note what lockers answered: each given by its name, the command's id and the result.
+
+    Returns the ids of the commands that this ended: not of those that ended before, or are another locker's.
+    """
+    told: dict[tuple[str, str], list[str]] = {}
+    for locker, id_, result in said:
+        told.setdefault((locker, id_), []).append(result)
+    lock_lockers(connection, {locker for locker, _ in told})
+    ended: list[tuple[_Asked, str]] = []
+    for chunk in chunks(sorted({id_ for _, id_ in told})):
+        wanted = select(*_ASKED).where(commands.c.id.in_(chunk))
+        for row in [_Asked(*row) for row in connection.execute(wanted)]:
+            if row.state in (DONE, REFUSED):
+                continue
+            answers = told.get((row.locker, row.id), [])  # none: the command is another locker's
+            ended.extend([(row, result) for result in answers if _ends(row.cmd, result)][:1])
+    _note_answers(connection, ended)
+    return {row.id for row, _ in ended}
+
+
+def _ends(cmd: str, result: str) -> bool:
+    """Whether this answer ends a command; where two clocks differ it is sent again, until its own end."""
+    is_early = result in TOO_EARLY.get(cmd, TOO_EARLY[""])
+    return not (is_early and cmd in (*REPEATED, CLOCK))
+
+
+def _note_answers(connection: Connection, ended: Sequence[tuple[_Asked, str]]) -> None:
+    at_s = int(time.time())
+    results: list[dict[str, object]] = []
+    taken: list[str] = []
+    grants_had: list[dict[str, object]] = []
+    for row, answer in ended:
+        state, result = (DONE if answer == "ok" else REFUSED), answer
+        if row.cmd == GRANTS and state == REFUSED:
+            result = sizes.refused(connection, row.locker, row.arguments, answer, at_s)
+        elif state == REFUSED and answer in sizes.OF_ITS_CONTENT:
+            _set_revocation_aside(connection, row, answer, at_s)
+        elif row.cmd == GRANTS and row.counter is not None:
+            taken.append(row.locker)
+            from_, to = row.arguments.get("from"), row.arguments.get("to")
+            if from_ is not None and to is not None:
+                grants_had.append({"the_locker": row.locker, "had": from_, "has": to})
+        results.append({"the_id": row.id, "new_state": state, "new_result": result, "at_s": at_s})
+    if results:
+        connection.execute(_ANSWERED, results)
+    for row, answer in ended:
+        if row.cmd == CONTENTS:
+            _go_on(connection, row, answer == "ok")
+    sizes.succeeded(connection, taken, at_s)
+    if grants_had:
+        connection.execute(_GRANTS_HAD, grants_had)
+
+
+def _go_on(connection: Connection, row: _Asked, done: bool) -> None:
+    """The next piece of the contents, or the first again when the locker has started anew meanwhile."""
+    asked = row.arguments
+    number = asked.get("piece", 0)
+    if asked.get("more") if done else number:
+        told: Arguments = {**asked, "piece": number + 1 if done else 0}
+        issue(connection, row.locker, CONTENTS, told, int(time.time()), subject=CONTENTS)
 
 
 def answered_by_events(connection: Connection, stored: Iterable[Stored]) -> set[str]:
@@ -468,55 +601,10 @@ def answered_by_events(connection: Connection, stored: Iterable[Stored]) -> set[
 
     An event ``command`` carries the id and the result, 0 for done.
     """
-    told: dict[tuple[str, str], int] = {}
+    said = []
     for locker, _, event in stored:
         if event.kind == "command" and event.sound and event.data.text("id"):
-            told.setdefault((locker, event.data.text("id")), event.data.number("result"))
-    ids = set()
-    for names in chunks(sorted({locker for locker, _ in told})):
-        _hold(connection, lockers.c.id.in_(names))
-    for chunk in chunks(sorted({id_ for _, id_ in told})):
-        wanted = select(*_ASKED).where(commands.c.id.in_(chunk))
-        for row in [_Asked(*row) for row in connection.execute(wanted)]:
-            number = told.get((row.locker, row.id))
-            if number is None:  # the command is another locker's: this is no answer to it
-                continue
+            number = event.data.number("result")
             result = RESULT_NAMES[number] if number < len(RESULT_NAMES) else f"reason {number}"
-            if _note_answer(connection, row, result):
-                ids.add(row.id)
-    return ids
-
-
-def _note_answer(connection: Connection, row: _Asked, result: str) -> bool:
-    """False when the command of this row was answered before."""
-    if row.state in (DONE, REFUSED):
-        return False
-    if result in TOO_EARLY.get(row.cmd, TOO_EARLY[""]) and row.cmd in (*REPEATED, CLOCK):
-        return False  # two clocks differ: it is sent again, until its own end
-    state = DONE if result == "ok" else REFUSED
-    at_s = int(time.time())
-    if row.cmd == GRANTS and state == REFUSED:
-        result = sizes.refused(connection, row.locker, row.arguments, result, at_s)
-    elif state == REFUSED and result in sizes.OF_ITS_CONTENT:
-        _set_revocation_aside(connection, row, result, at_s)
-    values = {"state": state, "result": result, "answered_at": at_s}
-    connection.execute(update(commands).where(commands.c.id == row.id).values(**values))
-    if row.cmd == CONTENTS:
-        _go_on(connection, row, state)
-    if row.cmd == GRANTS and state == DONE and row.counter is not None:
-        sizes.succeeded(connection, row.locker, at_s)
-        from_, to = row.arguments.get("from"), row.arguments.get("to")
-        # A locker at another version asked before it answered, which changed grants_have.
-        stood = (lockers.c.id == row.locker) & (lockers.c.grants_have == from_)
-        if from_ is not None and to is not None:
-            connection.execute(update(lockers).where(stood).values(grants_have=to))
-    return True
-
-
-def _go_on(connection: Connection, row: _Asked, state: str) -> None:
-    """The next piece of the contents, or the first again when the locker has started anew meanwhile."""
-    asked, done = row.arguments, state == DONE
-    number = asked.get("piece", 0)
-    if asked.get("more") if done else number:
-        told: Arguments = {**asked, "piece": number + 1 if done else 0}
-        issue(connection, row.locker, CONTENTS, told, int(time.time()), subject=CONTENTS)
+            said.append((locker, event.data.text("id"), result))
+    return answered(connection, said)

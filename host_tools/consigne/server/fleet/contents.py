@@ -136,7 +136,8 @@ def _facts(connection: Connection, locker: str) -> list[_Fact]:
     since: tuple[int, int, int] | None = None
     for row in connection.execute(select(compartments).where(compartments.c.locker == locker)):
         told[row.door] = _as_told(row.content, row.parcel or "")
-        since = row.epoch, row.seq, row.time_s
+        at = row.epoch, row.seq, row.time_s
+        since = at if since is None else max(since, at, key=lambda one: one[1])  # see models.compartments
     _follow_events(connection, locker, told, since)
     for door in _blocked(connection, locker):
         fact = told.get(door, _NOTHING)

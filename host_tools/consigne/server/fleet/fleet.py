@@ -154,6 +154,7 @@ class _Told:
     content: int
     seen: int
     parcel: str | None
+    seq: int
     time_s: int
 
 
@@ -321,8 +322,12 @@ class Fleet:
             layout = row_of(connection, id_).layout
             wanted = select(*_TOLD).where(compartments.c.locker == id_)
             told = {row.door: _Told(*row) for row in connection.execute(wanted)}
+        newest = max(
+            told.values(), key=lambda one: one.seq, default=None
+        )  # written when nothing changed, too
+        at_s = newest.time_s if newest is not None else None
         count = max(len(layout), max(told, default=-1) + 1)
-        return [_compartment(door, layout, told.get(door)) for door in range(count)]
+        return [_compartment(door, layout, told.get(door), at_s) for door in range(count)]
 
     def events(self, id_: str, *, after: int = 0, limit: int = 100) -> list[StoredEvent]:
         """Events of a locker in the order of their arrival, those after ``id`` ``after``."""
@@ -376,7 +381,7 @@ def _locker(connection: Connection, row: _LockerRow) -> Locker:
     )
 
 
-def _compartment(number: int, layout: Layout, told: _Told | None) -> Compartment:
+def _compartment(number: int, layout: Layout, told: _Told | None, at_s: int | None) -> Compartment:
     known = layout[number] if number < len(layout) else None
     return Compartment(
         door=number,
@@ -386,7 +391,7 @@ def _compartment(number: int, layout: Layout, told: _Told | None) -> Compartment
         content=_name(CONTENT_NAMES, told.content) if told is not None else "unknown",
         seen=_name(SEEN_NAMES, told.seen) if told is not None else "unknown",
         parcel=told.parcel if told is not None else None,
-        at=told.time_s if told is not None else None,
+        at=at_s if told is not None else None,
     )
 
 

@@ -18,7 +18,6 @@ from ..access import grants
 from ..errors import Conflict
 from ..people import audit
 from ..storage import lookup
-from ..storage.database import chunks
 from ..storage.models import IN_A_LOCKER, accounts, compartments, lockers, parcels, sessions, streams
 from ..storage.models import commands as commands_table
 from ..storage.models import grants as grants_table
@@ -51,18 +50,9 @@ def retire(connection: Connection, locker: str, by: str, at_s: int) -> None:
     audit.note(connection, by, "retire", locker=locker, detail=f"{counted(len(ids), 'grant')} withdrawn")
 
 
-def retired(connection: Connection, names: set[str]) -> set[str]:
-    """Those among some lockers that were retired."""
-    found: set[str] = set()
-    for chunk in chunks(sorted(names)):
-        here = lockers.c.id.in_(chunk) & lockers.c.retired_at.is_not(None)
-        found.update(connection.execute(select(lockers.c.id).where(here)).scalars())
-    return found
-
-
 def _stop_events(connection: Connection, locker: str) -> None:
-    """Keep workers from storing its events until this transaction ends; locks in the workers' order."""
-    for table, column in ((streams, streams.c.locker), (lockers, lockers.c.id)):
+    """Keep workers from storing its events until this transaction ends."""
+    for table, column in ((lockers, lockers.c.id), (streams, streams.c.locker)):  # as ``storage.locks`` says
         connection.execute(select(column).select_from(table).where(column == locker).with_for_update()).all()
 
 

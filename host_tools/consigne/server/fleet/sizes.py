@@ -10,16 +10,17 @@ may have other causes: such an entry is set aside only when that happened to it 
 Functions here run inside the caller's transaction, with the row of the locker locked.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from locker.core.timekeeping import DAY_S
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.engine import Connection
 
 from consigne.protocol.messages import Arguments, Status
 
 from ..access import aside, grants
-from ..storage.database import columns_of
+from ..storage.database import chunks, columns_of
 from ..storage.models import lockers
 from .answers import ASIDE, FAILED, FULL, HALVED
 
@@ -52,6 +53,11 @@ class _Size:
 
 
 _SIZE = columns_of(_Size, lockers)
+_SUCCEEDED = (
+    update(lockers)
+    .where(lockers.c.id == bindparam("the_locker"))
+    .values(delta_bytes=bindparam("new_bytes"), delta_at=bindparam("new_at"), delta_strikes=0)
+)
 
 
 def _size(connection: Connection, locker: str) -> _Size:
@@ -68,14 +74,20 @@ def room(connection: Connection, locker: str) -> int:
     )
 
 
-def succeeded(connection: Connection, locker: str, at_s: int) -> None:
-    """A delta was taken."""
-    size = _size(connection, locker)
-    values: dict[str, int | None] = {"delta_strikes": 0}
-    if size.delta_bytes is not None and at_s - (size.delta_at or 0) >= DAY_S:
-        grown = size.delta_bytes * 5 // 4 + 1
-        values |= {"delta_bytes": grown if grown < grants.DELTA_BYTES_MAX else None, "delta_at": at_s}
-    connection.execute(update(lockers).where(lockers.c.id == locker).values(**values))
+def succeeded(connection: Connection, names: Iterable[str], at_s: int) -> None:
+    """These lockers took a delta; of most of them nothing is kept that this changes."""
+    changed: list[dict[str, object]] = []
+    limited = (lockers.c.delta_strikes != 0) | lockers.c.delta_bytes.is_not(None)
+    for chunk in chunks(sorted(set(names))):
+        wanted = select(lockers.c.id, lockers.c.delta_bytes, lockers.c.delta_at)
+        for row in connection.execute(wanted.where(lockers.c.id.in_(chunk), limited)):
+            delta_bytes, delta_at = row.delta_bytes, row.delta_at
+            if delta_bytes is not None and at_s - (delta_at or 0) >= DAY_S:
+                grown = delta_bytes * 5 // 4 + 1
+                delta_bytes, delta_at = (grown if grown < grants.DELTA_BYTES_MAX else None), at_s
+            changed.append({"the_locker": row.id, "new_bytes": delta_bytes, "new_at": delta_at})
+    if changed:
+        connection.execute(_SUCCEEDED, changed)
 
 
 def refused(connection: Connection, locker: str, sent: Arguments, result: str, at_s: int) -> str:
@@ -116,9 +128,14 @@ def unsettled(
         connection.execute(here.values(delta_strikes=total))
 
 
-def retry_full(connection: Connection, at_s: int) -> None:
-    """Try once an hour what connected lockers had no room for."""
-    for locker in aside.due(connection, FULL, at_s - FULL_RETRY_S):
+def due(connection: Connection, at_s: int) -> list[str]:
+    """The connected lockers at which it is time to try again what they had no room for: once an hour."""
+    return aside.due(connection, FULL, at_s - FULL_RETRY_S)
+
+
+def retry_full(connection: Connection, names: Iterable[str], at_s: int) -> None:
+    """Try again what those of some lockers had no room for at which it is time."""
+    for locker in sorted(set(names).intersection(due(connection, at_s))):
         full = [one for one in aside.of_locker(connection, locker) if one.why == FULL]
         grants.give_anew(connection, locker, full)
 

@@ -15,6 +15,7 @@ class Counts:
     commits: int = 0
     commit_s: float = 0.0  # seconds that the commits took, decoding included
     failed_commits: int = 0
+    met: int = 0  # transactions tried again because they met another one, see Database.transact
     overflow: int = 0  # messages not queued: the lockers send them again
     failed_listeners: int = 0  # each logged with its traceback
     acknowledgements: int = 0

@@ -4,7 +4,8 @@ A locker says so in the place of the events, and what is missing of an epoch is 
 taken its place.  Each hole is a row, and there is an alarm: what is lost is told exactly.  A locker may have
 been wrong, or a board may come back: an event that arrives after all is stored like any other, and its number
 is no longer part of a hole.
-Functions here run inside the caller's transaction, under the lock of the stream.
+Functions here run inside the caller's transaction, which has the locker locked: that guards its former
+streams too (``storage.locks``).
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -105,7 +106,7 @@ def close(connection: Connection, former: Stream) -> None:
     How far it went is known from its last status; what it journaled after that nobody can know.
     """
     here = (streams.c.locker == former[0]) & (streams.c.epoch == former[1])
-    wanted = select(streams.c.contiguous, streams.c.islands, streams.c.lost).where(here).with_for_update()
+    wanted = select(streams.c.contiguous, streams.c.islands, streams.c.lost).where(here)
     row = connection.execute(wanted).first()
     if row is None or row.islands is None:
         return

@@ -11,12 +11,14 @@ import contextlib
 import logging
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from enum import Enum, auto
+from functools import partial
 from typing import TypeVar
 
+from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from consigne.protocol import frames, messages, topics
@@ -27,7 +29,7 @@ from ..failures import Failure, failure_of, reason
 from ..fleet import commands
 from ..fleet.hostclock import HostClock
 from ..storage.contiguity import Gaps, Held, Stream
-from ..storage.database import NO_ANSWER, Database
+from ..storage.database import NO_ANSWER, Database, chunks
 from ..storage.lease import Check, anybody
 from .counts import Counts
 from .decode import KeyRing
@@ -44,6 +46,8 @@ BATCH_BYTES_MAX = 512 * 1024
 would save nothing more."""
 FAILED_COMMIT_PAUSE_S = 1.0
 TICK_S = 1.0
+TURN_LOCKERS_MAX = 200
+"""Lockers whose commands are sent in one transaction."""
 BEHIND_GRACE_S = 5.0
 """A locker that has just connected sends what is missing by itself; ask only after this long."""
 
@@ -265,7 +269,7 @@ class Ingest:
             self.clock.hear(locker, status)
         for stream, first_missing in outcome.behind.items():
             self._gaps.note(stream, first_missing, at, BEHIND_GRACE_S)
-        if outcome.lockers or any(held.islands for held in outcome.held.values()):
+        if outcome.is_due or any(held.islands for held in outcome.held.values()):
             self._want_tick()
         self._tell(outcome)
 
@@ -297,23 +301,39 @@ class Ingest:
             for stream, first_missing in missing.items():
                 self._gaps.note(stream, first_missing, time.monotonic(), SHARED_GRACE_S)
         asked = self._gaps.due(time.monotonic())
-        outgoing, ended = await self._in_thread(self._prepare, asked)
+        sent = await self._send({locker: first_missing for (locker, _), first_missing in asked})
         self.counts.asked_again += len(asked)
-        for command in outgoing:
-            self._client.publish(command.topic, command.payload)
-        if outgoing or ended:
-            self._tell(Outcome(commands={command.id for command in outgoing} | set(ended)))
+        if sent.outgoing or sent.ended:
+            self._tell(Outcome(commands={one.id for one in sent.outgoing} | set(sent.ended)))
 
-    def _prepare(self, asked: list[tuple[tuple[str, int], int]]) -> tuple[list[commands.Outgoing], list[str]]:
-        """In the worker thread: the commands to publish, and those that ended unsent or unanswered."""
-        at = now_s()
+    async def _send(self, missing: dict[str, int]) -> commands.Sent:
+        """Ask for what is missing, publish what is to be sent, end what was not answered.
+
+        A transaction for a few lockers at a time, since workers wait for those that it has locked.
+        """
+        at_s = now_s()
+        names = sorted({*await self._in_thread(self._due, at_s), *missing})
+        sent = commands.Sent([], [])
+        for some in chunks(names, TURN_LOCKERS_MAX):
+            wanted = {name: missing[name] for name in some if name in missing}
+            turn = partial(self._turn_of, names=some, missing=wanted, at_s=at_s)
+            done = await self._in_thread(self._database.transact, turn)
+            for command in done.outgoing:
+                self._client.publish(command.topic, command.payload)
+            sent.outgoing.extend(done.outgoing)
+            sent.ended.extend(done.ended)
+        return sent
+
+    def _due(self, at_s: int) -> list[str]:
+        """Whom something is due at; also looks, each second, whether this host still leads and its clock."""
         with self._database.write() as connection:
             self._check(connection)
-            here = commands.connected(connection, {locker for (locker, _), _ in asked})
-            for (locker, _epoch), first_missing in asked:
-                if locker in here:  # one that is offline would receive it too late
-                    commands.issue(connection, locker, commands.AGAIN, {"seq": first_missing}, at)
-            expired = commands.expire(connection, at)
-            commands.repair_grants(connection, at)
-            outgoing, refused = commands.send(connection, at, self.clock.is_believed(connection, at))
-            return outgoing, expired + refused
+            return commands.due(connection, at_s, self.clock.is_believed(connection, at_s))
+
+    def _turn_of(
+        self, connection: Connection, names: Sequence[str], missing: dict[str, int], at_s: int
+    ) -> commands.Sent:
+        """What is signed in one transaction, in which no other host becomes the leader."""
+        self._check(connection)
+        tells_time = self.clock.is_believed(connection, at_s)
+        return commands.turn(connection, names, missing, at_s, tells_time)

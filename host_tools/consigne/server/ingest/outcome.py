@@ -20,6 +20,7 @@ class Outcome:
     parcels: set[str] = field(default_factory=set)
     lockers: set[str] = field(default_factory=set)  # whose status or compartments changed
     clocks: dict[str, Status] = field(default_factory=dict)  # what lockers said of their time just now
+    is_due: bool = False  # a locker has come, or asked for something: there may be commands to send
     behind: dict[Stream, int] = field(default_factory=dict)  # a status claims events from this one on
     commands: set[str] = field(default_factory=set)  # ids that were answered
     conflicts: dict[Stream, list[int]] = field(default_factory=dict)  # numbers with different content

@@ -7,7 +7,7 @@ transaction that stores the events.
 """
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -81,23 +81,35 @@ class Said(NamedTuple):
         return self.event.time_s >= now.from_time_s
 
 
+def of_custody(events: Iterable[Event]) -> Iterator[Event]:
+    """The events among some that say where a parcel is."""
+    return (event for event in events if event.parcel is not None and event.kind in STATE_AFTER)
+
+
 def custody(locker: str, epoch: int, events: Iterable[Event]) -> list[Said]:
     """The events of custody among some of one stream."""
-    out = []
-    for event in events:
-        if event.parcel is not None and event.kind in STATE_AFTER:
-            out.append(Said(event.parcel, locker, epoch, event))
-    return out
+    return [Said(event.parcel or "", locker, epoch, event) for event in of_custody(events)]
 
 
-def apply(connection: Connection, said: Sequence[Said]) -> set[str]:
+def look_up(connection: Connection, ids: Iterable[str | None]) -> dict[str, str | None]:
+    """Those of some parcels that are known, each with the locker that has a grant for it; locks nothing."""
+    found: dict[str, str | None] = {}
+    for chunk in chunks(sorted({id_ for id_ in ids if id_ is not None})):
+        wanted = select(parcels.c.id, parcels.c.locker, parcels.c.grant).where(parcels.c.id.in_(chunk))
+        for row in connection.execute(wanted):
+            found[row.id] = row.locker if row.grant is not None else None
+    return found
+
+
+def apply(connection: Connection, said: Sequence[Said], there: Collection[str]) -> set[str]:
     """Bring the parcels up to date; returns the ids of those that changed.
 
+    ``there`` are those that are known, from ``look_up``.
     The events are folded in memory and each parcel is written once, so that a batch of any number of parcels
     takes a few statements.
     """
     first_said = {one.parcel: one for one in reversed(said)}
-    parcels_now = _locked(connection, first_said)
+    parcels_now = _locked(connection, first_said, there)
     changed = set()
     spent: list[tuple[str, int]] = []
     for one in said:
@@ -118,23 +130,20 @@ def apply(connection: Connection, said: Sequence[Said]) -> set[str]:
     return changed
 
 
-def _locked(connection: Connection, first_said: dict[str, Said]) -> dict[str, Custody]:
-    """The parcels that events name, locked in the order of their ids; unannounced ones are created.
+def _locked(
+    connection: Connection, first_said: dict[str, Said], there: Collection[str]
+) -> dict[str, Custody]:
+    """The parcels that events name, locked in the order of their ids; unannounced ones are created before.
 
-    This order keeps two ingest workers from a deadlock, also when both create the same parcel.
+    Who waits to create a parcel that somebody else creates has locked none yet, so two ingest workers do not
+    wait for one another.
     """
     ids = sorted(first_said)
-    found = _select(connection, ids)
-    strange = [id_ for id_ in ids if id_ not in found]
+    strange = [id_ for id_ in ids if id_ not in there]
     if strange:
         new = {"state": "cancelled", **_UNANNOUNCED}
         rows = [{"id": id_, "locker": first_said[id_].locker, **new} for id_ in strange]
         connection.execute(insert(connection, parcels).on_conflict_do_nothing(), rows)
-        found.update(_select(connection, strange))
-    return found
-
-
-def _select(connection: Connection, ids: Sequence[str]) -> dict[str, Custody]:
     found: dict[str, Custody] = {}
     for chunk in chunks(ids):
         wanted = select(*_COLUMNS).where(parcels.c.id.in_(chunk)).order_by(parcels.c.id).with_for_update()

@@ -1,15 +1,15 @@
 """What lockers send besides events: statuses, compartments, answers and questions.
 
-After a broker's restart all lockers send their status at once, and later each one every quarter of an hour:
-so a whole batch of statuses takes a few statements.  Runs inside the transaction that stores the events,
-after them.
+After a broker's restart all lockers send their status and their compartments at once, and a visited locker
+sends those several times a minute: so a whole batch takes a few statements.  Runs inside the transaction that
+stores the events, after them; it has the lockers locked (``storage.locks``).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple, TypedDict
 
 from locker.core.events import TRUST_SET
-from sqlalchemy import BigInteger, bindparam, func, select, tuple_, update
+from sqlalchemy import BigInteger, bindparam, func, select, update
 from sqlalchemy.engine import Connection
 
 from consigne.protocol import messages
@@ -18,20 +18,16 @@ from ..access import grants
 from ..clock import now_s
 from ..fleet import commands, condition, swaps
 from ..storage.contiguity import Held, Stream
-from ..storage.database import chunks
-from ..storage.models import compartments, lockers, streams
-from . import holes
+from ..storage.database import chunks, insert, insert_rows
+from ..storage.locks import LockedLocker
+from ..storage.models import compartments, lockers
+from . import holes, streamrows
 from .decode import Message
 from .outcome import Outcome
 
 Said = tuple[str, messages.Status]  # a locker, and its status
-
-
-class _Known(NamedTuple):
-    """What the host knows of a locker: the current epoch of its journal, the version of its grants."""
-
-    epoch: int | None
-    grants_version: int
+Told = tuple[str, messages.Occupancy]
+Known = dict[str, LockedLocker]
 
 
 class _Newest(TypedDict):
@@ -56,17 +52,71 @@ _UPDATE = (
 )
 
 
-def apply_statuses(connection: Connection, said: Sequence[Said], outcome: Outcome) -> None:
-    """Store statuses in the order in which they were sent; adds to ``outcome``."""
-    rows = _lockers(connection, sorted({locker for locker, _ in said}))
-    held = _streams(connection, sorted({(locker, status.epoch) for locker, status in said}))
-    heard = [one for one in said if not _superseded(rows[one[0]], one, held)]
+class _Cell(NamedTuple):
+    """A compartment as the database has it."""
+
+    locker: str
+    door: int
+    content: int
+    seen: int
+    parcel: str | None
+    epoch: int
+    seq: int
+
+
+_CELL = [compartments.c[name] for name in _Cell._fields]
+_CELL_KEY, _SAID, _AT = ["locker", "door"], ["content", "seen", "parcel"], ["epoch", "seq", "time_s"]
+
+
+def apply(
+    connection: Connection,
+    serving: Sequence[Message],
+    known: Known,
+    streams_: Mapping[Stream, streamrows.StreamRow],
+    outcome: Outcome,
+) -> None:
+    """Store what lockers said besides events, of each kind in the order in which it was sent.
+
+    ``streams_`` are all streams of these lockers, as they were before this batch.
+    """
+    at_s = now_s()
+    said = [(one.locker, one.content) for one in serving if isinstance(one.content, messages.Status)]
+    told = [(one.locker, one.content) for one in serving if isinstance(one.content, messages.Occupancy)]
+    answers = [(one.locker, one.content) for one in serving if isinstance(one.content, messages.Reply)]
+    asked = [(one.locker, one.content) for one in serving if isinstance(one.content, messages.Ask)]
+    asked_time = {
+        one.locker: one.content.nonce
+        for one in serving
+        if isinstance(one.content, messages.AskTime) and not one.retained
+    }
+    if said:
+        _apply_statuses(connection, said, known, streams_, outcome)
+    if told:
+        _apply_occupancies(connection, told, known, streams_, outcome)
+    outcome.commands |= commands.answered(connection, [(name, one.id, one.result) for name, one in answers])
+    for locker, ask in asked:
+        _adopt_grants(connection, locker, ask.have, at_s)
+    # They are connected even if their status was lost: an answer with the time must not wait for it.
+    streamrows.speaking(connection, dict.fromkeys(asked_time))
+    commands.tell_time(connection, asked_time, at_s)
+    outcome.lockers.update(asked_time, (locker for locker, _ in asked))
+    outcome.is_due = outcome.is_due or bool(said or asked or asked_time)
+
+
+def _apply_statuses(
+    connection: Connection,
+    said: Sequence[Said],
+    known: Known,
+    streams_: Mapping[Stream, streamrows.StreamRow],
+    outcome: Outcome,
+) -> None:
+    heard = [one for one in said if not _is_former(known[one[0]], one[1].epoch, streams_)]
     if not heard:
         return
     at_s = now_s()
     newest: dict[str, _Newest] = {}
     for locker, status in heard:
-        former = rows[locker].epoch
+        former = known[locker].epoch
         if status.epoch and former not in (None, status.epoch):
             holes.close(connection, (locker, former or 0))  # while its last status is still there
         values = newest.get(locker) or _unchanged(locker, at_s)
@@ -74,15 +124,15 @@ def apply_statuses(connection: Connection, said: Sequence[Said], outcome: Outcom
         values["new_up"] = status.up
         if status.up:
             values["new_status"] = status
-        if status.grants is not None and status.grants <= rows[locker].grants_version:
+        if status.grants is not None and status.grants <= known[locker].grants_version:
             values["new_grants_have"] = status.grants
-        _events_known(locker, status, held, outcome)
+        _events_known(locker, status, streams_, outcome)
     connection.execute(_UPDATE, [dict(newest[locker]) for locker in sorted(newest)])
     commands.broke_off(connection, [name for name, values in newest.items() if not values["new_up"]], at_s)
     outcome.lockers.update(newest)
     health = [(locker, status.health) for locker, status in heard if status.health is not None]
     condition.keep(connection, health, at_s)
-    _look_at_grants(connection, rows, heard, at_s)
+    _look_at_grants(connection, known, heard, at_s)
     for locker, status in heard:
         if status.up and status.wants and status.epoch:  # 0: it has no journal that can be written
             swaps.tell(connection, locker, status.epoch, at_s)
@@ -98,46 +148,27 @@ def _unchanged(locker: str, at_s: int) -> _Newest:
     }
 
 
-def _lockers(connection: Connection, names: Sequence[str]) -> dict[str, _Known]:
-    """The columns of each locker that matter here; rows are locked in the order of the names."""
-    rows: dict[str, _Known] = {}
-    for chunk in chunks(names):
-        wanted = select(lockers.c.id, lockers.c.epoch, lockers.c.grants_version).where(
-            lockers.c.id.in_(chunk)
-        )
-        locked = wanted.order_by(lockers.c.id).with_for_update(key_share=True)
-        rows.update((row.id, _Known(row.epoch, row.grants_version)) for row in connection.execute(locked))
-    return rows
-
-
-def _streams(connection: Connection, wanted: Sequence[Stream]) -> dict[Stream, Held | None]:
-    """What is held of those streams that have a row; None when the row cannot be read."""
-    found: dict[Stream, Held | None] = {}
-    columns = (streams.c.locker, streams.c.epoch, streams.c.contiguous, streams.c.islands)
-    for chunk in chunks(wanted):
-        here = select(*columns).where(tuple_(streams.c.locker, streams.c.epoch).in_(chunk))
-        for row in connection.execute(here):
-            islands = row.islands
-            found[row.locker, row.epoch] = None if islands is None else Held(row.contiguous, islands)
-    return found
-
-
-def _superseded(row: _Known, one: Said, held: dict[Stream, Held | None]) -> bool:
+def _is_former(locker: LockedLocker, epoch: int, streams_: Collection[Stream]) -> bool:
     """Whether this is a former epoch: the locker says another one now, and that one is known."""
-    locker, status = one
-    return row.epoch not in (status.epoch, None) and (locker, status.epoch) in held
+    return locker.epoch not in (epoch, None) and (locker.id, epoch) in streams_
 
 
 def _events_known(
-    locker: str, status: messages.Status, held: dict[Stream, Held | None], outcome: Outcome
+    locker: str,
+    status: messages.Status,
+    streams_: Mapping[Stream, streamrows.StreamRow],
+    outcome: Outcome,
 ) -> None:
     """Note which of the events that a status claims must be acknowledged again, or asked for."""
     if not status.up or status.seq is None:
         return
     stream = (locker, status.epoch)
-    here = outcome.held.get(stream) or held.get(stream, Held())
-    if here is None:
-        return  # stopped: the database cannot tell what may be acknowledged, or asked for
+    here = outcome.held.get(stream) or Held()
+    if stream not in outcome.held and stream in streams_:
+        row = streams_[stream]
+        if row.islands is None:
+            return  # stopped: the database cannot tell what may be acknowledged, or asked for
+        here = Held(row.contiguous, row.islands)
     if (status.ack or 0) < here.contiguous:
         outcome.held[stream] = here  # the last acknowledgement did not arrive
     # Perhaps this host has acknowledged them and was restored from a copy: then they must be asked for.
@@ -145,9 +176,7 @@ def _events_known(
         outcome.behind[stream] = here.contiguous + 1
 
 
-def _look_at_grants(
-    connection: Connection, rows: dict[str, _Known], heard: Sequence[Said], at_s: int
-) -> None:
+def _look_at_grants(connection: Connection, known: Known, heard: Sequence[Said], at_s: int) -> None:
     """Adopt versions ahead of the host's; start anew where versions agree but digests differ.
 
     A locker that does not know the time cannot tell which of its grants have ended, so its digest is ignored.
@@ -156,7 +185,7 @@ def _look_at_grants(
     for locker, status in heard:
         if status.grants is None:
             continue
-        version = rows[locker].grants_version
+        version = known[locker].grants_version
         if status.grants > version or version > grants.ADOPTED_MAX:
             _adopt_grants(connection, locker, status.grants, at_s)
             continue
@@ -174,50 +203,56 @@ def _adopt_grants(connection: Connection, locker: str, have: int, at_s: int) -> 
         commands.begin_grants_anew(connection, locker, at_s)
 
 
-def apply_one(connection: Connection, message: Message, outcome: Outcome) -> None:
-    """Store a message about compartments, an answer or a question; adds to ``outcome``."""
-    content = message.content
-    if isinstance(content, messages.Occupancy):
-        _apply_occupancy(connection, message.locker, content, outcome)
-    elif isinstance(content, messages.Reply):
-        if commands.answered(connection, message.locker, content.id, content.result):
-            outcome.commands.add(content.id)
-    elif isinstance(content, messages.Ask):
-        _adopt_grants(connection, message.locker, content.have, now_s())
-        outcome.lockers.add(message.locker)
-    elif isinstance(content, messages.AskTime) and not message.retained:
-        # The locker is connected even if its status was lost: an answer with the time must not wait for it.
-        connection.execute(update(lockers).where(lockers.c.id == message.locker).values(up=True))
-        commands.tell_time(connection, message.locker, content.nonce, now_s())
-        outcome.lockers.add(message.locker)
-
-
-def _is_of_a_former_epoch(connection: Connection, locker: str, epoch: int) -> bool:
-    """Whether this is a former epoch: the locker says another one now, and that one is known."""
-    current = select(lockers.c.epoch).where(lockers.c.id == locker)
-    if connection.execute(current).scalar_one() in (epoch, None):
-        return False
-    here = (streams.c.locker == locker) & (streams.c.epoch == epoch)
-    return connection.execute(select(streams.c.epoch).where(here)).first() is not None
-
-
-def _apply_occupancy(
-    connection: Connection, locker: str, occupancy: messages.Occupancy, outcome: Outcome
+def _apply_occupancies(
+    connection: Connection,
+    told: Sequence[Told],
+    known: Known,
+    streams_: Collection[Stream],
+    outcome: Outcome,
 ) -> None:
-    if _is_of_a_former_epoch(connection, locker, occupancy.epoch):
-        return
-    here = compartments.c.locker == locker
-    newest = connection.execute(
-        select(func.max(compartments.c.seq)).where(here & (compartments.c.epoch == occupancy.epoch))
-    ).scalar()
-    if newest is not None and newest > occupancy.seq:
-        return  # overtaken by a newer one
-    connection.execute(compartments.delete().where(here))
-    at = {"epoch": occupancy.epoch, "seq": occupancy.seq, "time_s": occupancy.time_s}
-    rows = [
-        {"locker": locker, "door": door, "content": content, "seen": seen, "parcel": parcel, **at}
-        for door, (content, seen, parcel) in enumerate(occupancy.doors)
-    ]
-    if rows:
-        connection.execute(compartments.insert(), rows)
-    outcome.lockers.add(locker)
+    there = _cells(connection, {name for name, _ in told})
+    newest = {name: (cells[0].epoch, max(one.seq for one in cells)) for name, cells in there.items()}
+    latest: dict[str, messages.Occupancy] = {}
+    for name, one in told:
+        epoch, seq = newest.get(name, (None, 0))
+        if _is_former(known[name], one.epoch, streams_) or (epoch == one.epoch and seq > one.seq):
+            continue  # or overtaken by a newer one
+        latest[name], newest[name] = one, (one.epoch, one.seq)
+    _write(connection, latest, there)
+    outcome.lockers.update(latest)
+
+
+def _cells(connection: Connection, names: Collection[str]) -> dict[str, list[_Cell]]:
+    """The compartments of those lockers that have told of any."""
+    found: dict[str, list[_Cell]] = {}
+    for chunk in chunks(sorted(names)):
+        for row in connection.execute(select(*_CELL).where(compartments.c.locker.in_(chunk))):
+            found.setdefault(row.locker, []).append(_Cell(*row))
+    return found
+
+
+def _write(
+    connection: Connection, latest: dict[str, messages.Occupancy], there: dict[str, list[_Cell]]
+) -> None:
+    """Write what has changed, and of each locker one compartment at least: its row says when all was told."""
+    fresh: list[tuple[object, ...]] = []
+    changed: list[dict[str, object]] = []
+    for name, one in sorted(latest.items()):
+        at = {"epoch": one.epoch, "seq": one.seq, "time_s": one.time_s}
+        if name not in there:
+            fresh.extend((name, door, *cell, *at.values()) for door, cell in enumerate(one.doors))
+            continue
+        before = {cell.door: (*cell[2:5], cell.epoch) for cell in there[name]}
+        doors = [door for door, cell in enumerate(one.doors) if before.pop(door, None) != (*cell, one.epoch)]
+        for door in doors or range(min(len(one.doors), 1)):
+            said = dict(zip(_SAID, one.doors[door], strict=True))
+            changed.append({"locker": name, "door": door, **said, **at})
+        if before:
+            gone = (compartments.c.locker == name) & compartments.c.door.in_(before)
+            connection.execute(compartments.delete().where(gone))
+    if fresh:
+        insert_rows(connection, compartments, [*_CELL_KEY, *_SAID, *_AT], fresh)
+    if changed:
+        statement = insert(connection, compartments)
+        newer = {name: statement.excluded[name] for name in (*_SAID, *_AT)}
+        connection.execute(statement.on_conflict_do_update(index_elements=_CELL_KEY, set_=newer), changed)

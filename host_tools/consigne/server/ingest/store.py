@@ -6,7 +6,7 @@ rows, under a lock, so what it returns to be acknowledged is on the disk.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import select, update
 from sqlalchemy.engine import Connection
@@ -17,11 +17,11 @@ from consigne.protocol.events import LOST, Event, EventBatch, Hole
 from ..clock import now_s
 from ..complaints import Complaints
 from ..fleet import alarms, commands
-from ..fleet.retiring import retired
 from ..notices import notices
 from ..storage.contiguity import Held, Stored, Stream
 from ..storage.database import Database, insert_rows
 from ..storage.documents import Ranges
+from ..storage.locks import LockedLocker, lock_lockers, lock_lockers_where
 from ..storage.models import events, lockers, streams
 from . import holes, projection, repeats, reports, streamrows
 from .decode import Message
@@ -47,45 +47,40 @@ class Store:
         sqlalchemy.exc.SQLAlchemyError
             Nothing was stored; the lockers will send it again.
         """
-        with self.database.write() as connection:
-            return self.commit_within(connection, messages)
+        return self.database.transact(lambda connection: self.commit_within(connection, messages))
 
     def commit_within(self, connection: Connection, messages: Sequence[Message]) -> Outcome:
         """As ``commit``, in the caller's transaction."""
         outcome = Outcome()
-        batches: dict[Stream, EventBatch] = {}
-        for message in messages:
-            if isinstance(message.content, EventBatch):
-                epoch = message.content.epoch
-                batch = batches.setdefault((message.locker, epoch), EventBatch(epoch, []))
-                batch.events.extend(message.content.events)
-                batch.holes.extend(message.content.holes)
-        rows = streamrows.lock(connection, sorted(batches))
-        gone = retired(connection, {message.locker for message in messages})  # asked under that lock
-        serving = [message for message in messages if message.locker not in gone]
+        known, parcels_there = _lock(connection, messages)
+        serving = [message for message in messages if known[message.locker].retired_at is None]
         outcome.retired = len(messages) - len(serving)
-        rows = {stream: row for stream, row in rows.items() if stream[0] not in gone}
+        batches = _batches(serving)
+        every = streamrows.of_lockers(connection, {message.locker for message in serving})
+        streamrows.make(connection, every, batches)
+        rows = {stream: every[stream] for stream in sorted(batches)}
         stopped = self._stopped({stream: row.islands for stream, row in rows.items()})
         of_events = [
             (one.locker, one.content.epoch) for one in serving if isinstance(one.content, EventBatch)
         ]
         outcome.stopped = sum(stream in stopped for stream in of_events)
         rows = {stream: row for stream, row in rows.items() if stream not in stopped}
-        self._store_events(connection, rows, batches, outcome)
+        self._store_events(connection, rows, batches, known, parcels_there, outcome)
         said = [(one.locker, one.content) for one in serving if isinstance(one.content, protocol.Status)]
         fresh = {one.locker for one in serving if not one.retained}
         outcome.clocks = {locker: status for locker, status in said if locker in fresh}
-        if said:
-            reports.apply_statuses(connection, said, outcome)
-        for message in serving:
-            reports.apply_one(connection, message, outcome)
+        reports.apply(connection, serving, known, every, outcome)
         return outcome
 
     def forget_presence(self) -> None:
         """Mark every locker as not connected: only the broker knows, and there is no connection to it."""
-        with self.database.write() as connection:
-            devices = lockers.c.up.is_(True) & (lockers.c.kind == "locker")
+        devices = lockers.c.up.is_(True) & (lockers.c.kind == "locker")
+
+        def forget(connection: Connection) -> None:
+            lock_lockers_where(connection, devices)
             connection.execute(update(lockers).where(devices).values(up=False))
+
+        self.database.transact(forget)
 
     def open_gaps(self) -> dict[Stream, Held]:
         """Every stream with a known gap, for a host that starts."""
@@ -134,6 +129,8 @@ class Store:
         connection: Connection,
         rows: dict[Stream, streamrows.StreamRow],
         batches: dict[Stream, EventBatch],
+        known: dict[str, LockedLocker],
+        parcels_there: Collection[str],
         outcome: Outcome,
     ) -> None:
         fresh_rows: list[tuple[object, ...]] = []
@@ -151,13 +148,15 @@ class Store:
             came = _out_of_holes(connection, stream, repeated) if row.lost else []
             fresh.extend(came)
             outcome.held[stream] = held
-            if not row.up:  # its status was lost, and lockers that are not connected are asked for nothing
+            locker = known[stream[0]]
+            if not locker.up:  # its status was lost, and lockers that are not connected are asked for nothing
                 speaking.setdefault(stream[0], None)
                 outcome.lockers.add(stream[0])
-            if held.highest > before and row.current != stream[1]:
+                outcome.is_due = True
+            if held.highest > before and locker.epoch != stream[1]:
                 speaking[stream[0]] = stream[1]  # the epoch with new events is the current one
-                if row.current is not None:
-                    replaced.append((stream[0], row.current))
+                if locker.epoch is not None:
+                    replaced.append((stream[0], locker.epoch))
             if repeated:
                 again[stream] = repeated
             if not fresh and not lost[stream]:
@@ -172,22 +171,52 @@ class Store:
         for former in replaced:
             holes.close(connection, former)
         streamrows.speaking(connection, speaking)
+        for name, epoch in speaking.items():
+            known[name].up, known[name].epoch = True, epoch or known[name].epoch
         if fresh_rows:
             insert_rows(connection, events, _EVENT_COLUMNS, fresh_rows)
         self._compare(connection, again, outcome)
-        outcome.parcels = projection.apply(connection, said)
+        outcome.parcels = projection.apply(connection, said, parcels_there)
         alarms.note(connection, outcome.stored)
         notices.plan(connection, outcome.parcels, now_s())
         outcome.commands |= commands.answered_by_events(connection, outcome.stored)
 
     def _compare(self, connection: Connection, again: dict[Stream, list[Event]], outcome: Outcome) -> None:
-        for stream, repeated in again.items():
-            numbers = repeats.conflicts(connection, *stream, repeated)
-            if numbers:
-                outcome.conflicts[stream] = numbers
-                here = (streams.c.locker == stream[0]) & (streams.c.epoch == stream[1])
-                more = {"conflicts": streams.c.conflicts + len(numbers)}
-                connection.execute(update(streams).where(here).values(more))
+        outcome.conflicts = repeats.conflicts(connection, again)
+        for stream, numbers in outcome.conflicts.items():
+            here = (streams.c.locker == stream[0]) & (streams.c.epoch == stream[1])
+            more = {"conflicts": streams.c.conflicts + len(numbers)}
+            connection.execute(update(streams).where(here).values(more))
+
+
+def _batches(messages: Sequence[Message]) -> dict[Stream, EventBatch]:
+    batches: dict[Stream, EventBatch] = {}
+    for message in messages:
+        if isinstance(message.content, EventBatch):
+            epoch = message.content.epoch
+            batch = batches.setdefault((message.locker, epoch), EventBatch(epoch, []))
+            batch.events.extend(message.content.events)
+            batch.holes.extend(message.content.holes)
+    return batches
+
+
+def _lock(
+    connection: Connection, messages: Sequence[Message]
+) -> tuple[dict[str, LockedLocker], dict[str, str | None]]:
+    """Lock the lockers that speak, and those whose grants end because a parcel turned up elsewhere.
+
+    Also returns the parcels that are known of those named, see ``projection.look_up``.
+    """
+    names = {message.locker for message in messages}
+    named = [
+        event.parcel
+        for message in messages
+        if isinstance(message.content, EventBatch)
+        for event in projection.of_custody(message.content.events)
+    ]
+    there = projection.look_up(connection, named)
+    granting = {locker for locker in there.values() if locker is not None}
+    return lock_lockers(connection, names | granting), there
 
 
 def _hold(held: Held, batch: EventBatch, outcome: Outcome) -> tuple[list[Event], list[Event], list[Hole]]:

@@ -1,20 +1,20 @@
-"""The row of each stream: locked, made when the stream is new, and written back with what is held now.
+"""The row of each stream: read, made when the stream is new, and written back with what is held now.
 
 A whole batch takes a few statements however many lockers it comes from: after a broker's restart all of them
-send at once.  Rows are locked and written in the order of their names, so that two ingest workers cannot
-deadlock.  Functions here run inside the caller's transaction.
+send at once.  Functions here run inside the caller's transaction, which has the lockers locked
+(``storage.locks``).
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, TypedDict
 
-from sqlalchemy import BigInteger, bindparam, func, select, tuple_, update
+from sqlalchemy import BigInteger, bindparam, func, select, update
 from sqlalchemy.engine import Connection
 
 from ..clock import now_s
 from ..storage.contiguity import Held, Stream
-from ..storage.database import chunks, insert
+from ..storage.database import chunks
 from ..storage.documents import Ranges
 from ..storage.models import lockers, streams
 
@@ -31,11 +31,7 @@ _UPDATE_LOCKER = (
 
 
 class StreamRow(NamedTuple):
-    """What the host has of a stream.
-
-    ``current`` is its locker's current epoch, ``up`` whether the locker is known to be connected, ``islands``
-    None when they cannot be read.
-    """
+    """What the host has of a stream; ``islands`` is None when they cannot be read."""
 
     locker: str
     epoch: int
@@ -43,20 +39,9 @@ class StreamRow(NamedTuple):
     islands: Ranges | None
     stored: int
     lost: int
-    current: int | None
-    up: bool | None
 
 
-_COLUMNS = (
-    streams.c.locker,
-    streams.c.epoch,
-    streams.c.contiguous,
-    streams.c.islands,
-    streams.c.stored,
-    streams.c.lost,
-    lockers.c.epoch.label("current"),
-    lockers.c.up,
-)
+_COLUMNS = [streams.c[name] for name in StreamRow._fields]
 
 
 class StreamUpdate(TypedDict):
@@ -70,14 +55,27 @@ class StreamUpdate(TypedDict):
     new_lost: int
 
 
-def lock(connection: Connection, wanted: Sequence[Stream]) -> dict[Stream, StreamRow]:
-    """The rows of some streams in ascending order, made where missing, locked until the commit."""
-    rows = _select(connection, wanted)
-    missing = [stream for stream in wanted if stream not in rows]
-    if missing:
-        _make(connection, missing)
-        rows.update(_select(connection, missing))
-    return {stream: rows[stream] for stream in wanted}
+def of_lockers(connection: Connection, names: Iterable[str]) -> dict[Stream, StreamRow]:
+    """The rows of all streams of some lockers, which are locked."""
+    rows: dict[Stream, StreamRow] = {}
+    for chunk in chunks(sorted(set(names))):
+        wanted = select(*_COLUMNS).where(streams.c.locker.in_(chunk))
+        rows.update(((row.locker, row.epoch), StreamRow(*row)) for row in connection.execute(wanted))
+    return rows
+
+
+def make(connection: Connection, known: dict[Stream, StreamRow], wanted: Iterable[Stream]) -> None:
+    """Make the rows of streams that have none; ``known``, all that their lockers have, gets them too."""
+    missing = sorted(set(wanted).difference(known))
+    ranks = Counter(locker for locker, _ in known)
+    rows = []
+    for locker, epoch in missing:
+        new = {"locker": locker, "epoch": epoch, "rank": ranks[locker], "first_at": now_s()}
+        rows.append({**new, "contiguous": 0, "islands": [], "stored": 0, "lost": 0})
+        ranks[locker] += 1
+        known[locker, epoch] = StreamRow(locker, epoch, 0, [], 0, 0)
+    if rows:
+        connection.execute(streams.insert(), rows)
 
 
 def save(connection: Connection, changed: Sequence[StreamUpdate]) -> None:
@@ -103,30 +101,3 @@ def row_of(stream: Stream, held: Held, row: StreamRow, *, stored: int, lost: int
         "new_stored": row.stored + stored,
         "new_lost": row.lost + lost,
     }
-
-
-def _make(connection: Connection, missing: Sequence[Stream]) -> None:
-    known: Counter[str] = Counter()
-    for chunk in chunks(sorted({locker for locker, _ in missing})):
-        counted = select(streams.c.locker, func.count()).where(streams.c.locker.in_(chunk))
-        known.update({row[0]: row[1] for row in connection.execute(counted.group_by(streams.c.locker))})
-    rows = []
-    for locker, epoch in missing:
-        new = {"locker": locker, "epoch": epoch, "rank": known[locker], "first_at": now_s()}
-        rows.append({**new, "contiguous": 0, "islands": [], "stored": 0, "lost": 0})
-        known[locker] += 1
-    connection.execute(insert(connection, streams).on_conflict_do_nothing(), rows)
-
-
-def _select(connection: Connection, wanted: Sequence[Stream]) -> dict[Stream, StreamRow]:
-    rows: dict[Stream, StreamRow] = {}
-    for chunk in chunks(wanted):
-        statement = (
-            select(*_COLUMNS)
-            .join(lockers, lockers.c.id == streams.c.locker)
-            .where(tuple_(streams.c.locker, streams.c.epoch).in_(chunk))
-            .order_by(streams.c.locker, streams.c.epoch)
-            .with_for_update(of=streams)
-        )
-        rows.update(((row[0], row[1]), StreamRow(*row)) for row in connection.execute(statement))
-    return rows

@@ -48,7 +48,9 @@ class Worker:
         if not messages:
             return []
         try:
-            return [self.store.commit(messages)]
+            outcome = self.store.commit(messages)
+            self._counts.met = self.store.database.met
+            return [outcome]
         except NO_ANSWER:
             raise
         except Exception as error:  # noqa: BLE001  logged; each message is tried

@@ -9,9 +9,10 @@ import re
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from locker.core.timekeeping import DAY_S
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import ColumnElement, bindparam, func, select, update
 from sqlalchemy.engine import Connection
 
 from ..errors import Invalid
@@ -184,7 +185,8 @@ class Outbox:
         taken = []
         with self._database.write() as connection:
             self._check(connection)
-            for row in connection.execute(wanted.order_by(notices.c.next_at).limit(count_max)).all():
+            rows = connection.execute(wanted.order_by(notices.c.next_at).limit(count_max)).all()
+            for row in sorted(rows, key=lambda one: one.id):  # the order in which they are locked
                 mine = (notices.c.id == row.id) & (notices.c.next_at == row.next_at)
                 lease = update(notices).where(mine, notices.c.state == WAITING)
                 if connection.execute(lease.values(next_at=now_s + LEASE_S, tries=row.tries + 1)).rowcount:
@@ -231,7 +233,13 @@ def forget(database: Database, at_s: int, ages: Ages) -> None:
         database,
         parcels,
         known,
-        lambda connection, ids: connection.execute(
-            update(parcels).where(parcels.c.id.in_([id_ for (id_,) in ids]), known).values(contact=None)
-        ),
+        partial(_forget_contacts, known),
     )
+
+
+def _forget_contacts(
+    known: ColumnElement[bool], connection: Connection, keys: list[tuple[object, ...]]
+) -> None:
+    these = parcels.c.id.in_([id_ for (id_,) in keys]) & known
+    connection.execute(select(parcels.c.id).where(these).order_by(parcels.c.id).with_for_update()).all()
+    connection.execute(update(parcels).where(these).values(contact=None))

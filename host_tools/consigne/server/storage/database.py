@@ -7,7 +7,7 @@ acknowledges anything, and readers never wait for the writer.  PostgreSQL by URL
 import logging
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import fields
 from pathlib import Path
@@ -26,7 +26,7 @@ from sqlalchemy.schema import Column, Table
 from consigne.protocol.untrusted import clean
 
 from ..complaints import Complaints
-from ..failures import failure_of, reason
+from ..failures import Failure, failure_of, reason
 from . import migrations
 
 if TYPE_CHECKING:
@@ -46,6 +46,8 @@ IN_LIST_MAX = 400
 """Values in one IN list: what both databases plan well, far below what either allows."""
 NO_ANSWER = (OperationalError, InterfaceError, InternalError, NoConnection)
 """The database is locked, full, gone or read-only: the same statement may succeed later."""
+MET_TRIES = 5
+"""How often a transaction that met another one is tried: each time one of them is done, so few meet again."""
 Insert = sqlite.Insert | postgresql.Insert
 TAKEN = "sqlite:///consigne.db or postgresql://user:password@host/name"
 _DRIVERS = {
@@ -92,6 +94,7 @@ class Database:
         parsed = parsed_url(url)
         self.name = shown(url)
         self.is_open = False
+        self.met = 0  # transactions tried again, see transact
         self._lock_wait_ms: int | None = None  # while it is opened
         self._complaints = Complaints(log)
         self.backend = parsed.get_backend_name()
@@ -106,6 +109,7 @@ class Database:
             pool_size=CONNECTIONS_KEPT,
             max_overflow=CONNECTIONS_MAX - CONNECTIONS_KEPT,
             connect_args=_connect_arguments(parsed),
+            **({} if self.backend == "sqlite" else {"isolation_level": "READ COMMITTED"}),  # see locks
         )
         if self.backend == "sqlite":
             event.listen(self.engine, "connect", self._prepare_sqlite)
@@ -143,6 +147,25 @@ class Database:
         """
         with self._writing.begin() as connection:
             yield connection
+
+    def transact(self, work: Callable[[Connection], _One]) -> _One:
+        """``work`` in such a transaction; tried again at once when it met another one and was ended.
+
+        Raises
+        ------
+        sqlalchemy.exc.SQLAlchemyError
+            Nothing was written.  Another one met it ``MET_TRIES`` times in a row, or the database fails.
+        """
+        for _ in range(MET_TRIES - 1):
+            try:
+                with self.write() as connection:
+                    return work(connection)
+            except DBAPIError as error:
+                if failure_of(error) is not Failure.MET:
+                    raise
+                self.met += 1
+        with self.write() as connection:
+            return work(connection)
 
     def insert(self, table: Table) -> Insert:
         """An INSERT that can say ``on_conflict_do_nothing`` or ``..._do_update``."""
@@ -294,10 +317,10 @@ def columns_of(kind: "type[DataclassInstance]", *tables: Table) -> "list[Column[
     return [next(table.c[one.name] for table in tables if one.name in table.c) for one in fields(kind)]
 
 
-def chunks(wanted: Sequence[_One]) -> Iterator[Sequence[_One]]:
-    """Parts of a sequence that are short enough for an IN list, in order."""
-    for start in range(0, len(wanted), IN_LIST_MAX):
-        yield wanted[start : start + IN_LIST_MAX]
+def chunks(wanted: Sequence[_One], count_max: int = IN_LIST_MAX) -> Iterator[Sequence[_One]]:
+    """Parts of a sequence, in order; each is short enough for an IN list."""
+    for start in range(0, len(wanted), count_max):
+        yield wanted[start : start + count_max]
 
 
 def insert_rows(

@@ -122,7 +122,8 @@ compartments = Table(
     Column("seen", Integer, nullable=False),
     Column("parcel", String(160)),
     Column("epoch", BigInteger, nullable=False),
-    Column("seq", BigInteger, nullable=False),  # event number of the stream at which this was true
+    # event number at which this was first told; the newest one of a locker: at which all of it was told again
+    Column("seq", BigInteger, nullable=False),
     Column("time_s", BigInteger, nullable=False),
 )
 
