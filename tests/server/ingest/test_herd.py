@@ -6,7 +6,7 @@ from consigne.broker.broker import Mosquitto
 from consigne.server.service import HostService
 from consigne.server.storage.models import events
 from host_kit import database_at, device_key
-from lab.bench import parcellife
+from lab.rig import parcellife
 from lab.rig.herd import LOOK_S, Herd
 from sqlalchemy import func, select
 
