@@ -29,6 +29,7 @@ _COUNTERS = {
     "conflicts": "Event numbers that came again with other content",
     "failed_commits": "Commits that the database refused",
     "met": "Transactions tried again because they met another one",
+    "shed": "Repeated messages answered without the database, because the host was behind",
     "overflow": "Messages not queued because the database was too slow",
     "failed_listeners": "Failures of what listens to commits, such as a page",
     "acknowledgements": "Cumulative acknowledgements published",

@@ -134,6 +134,7 @@ class HostService:
         self.clock = self.ingest.clock
         if self.workers:
             self.ingest.others = self.workers.total
+            self.ingest.waiting_elsewhere = self.workers.waiting
         self.notifier = (
             Notifier(self.database, self.outbox, self.parcels.code, channels)
             if channels is not None

@@ -16,6 +16,7 @@ class Counts:
     commit_s: float = 0.0  # seconds that the commits took, decoding included
     failed_commits: int = 0
     met: int = 0  # transactions tried again because they met another one, see Database.transact
+    shed: int = 0  # messages of a host that was behind: repetitions, answered without the database
     overflow: int = 0  # messages not queued: the lockers send them again
     failed_listeners: int = 0  # each logged with its traceback
     acknowledgements: int = 0

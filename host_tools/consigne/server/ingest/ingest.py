@@ -84,6 +84,7 @@ class Ingest:
     ) -> None:
         self._role, self._check = role, check
         self.others: Callable[[], tuple[Counts, Counter[str]]] | None = None  # what workers did
+        self.waiting_elsewhere: Callable[[], int] = int  # messages that workers have
         self.counts = Counts()
         self.listeners: list[Listener] = []
         self.clock = HostClock()
@@ -118,8 +119,12 @@ class Ingest:
 
     @property
     def waiting(self) -> int:
-        """Messages received and not yet committed."""
-        return len(self._inbox)
+        """Messages received and not yet committed, by workers too."""
+        return len(self._inbox) + self.waiting_elsewhere()
+
+    @property
+    def _is_behind(self) -> bool:
+        return self.waiting > BATCH_MESSAGES_MAX
 
     @property
     def is_running(self) -> bool:
@@ -233,11 +238,12 @@ class Ingest:
             self._wake.set()
         began_s = time.monotonic()
         try:
-            outcomes = await self._in_thread(self._worker.keep, taken)
+            keep = partial(self._worker.keep, taken, is_behind=self._is_behind)
+            outcomes = await self._in_thread(keep)
         except NO_ANSWER:
             self._inbox.put_back(taken)
             raise
-        if outcomes:  # a lost connection alone commits nothing
+        if any(not one.shed for one in outcomes):  # a lost connection or repetitions alone commit nothing
             self.committed_s = time.monotonic()
             self.counts.commit_s += self.committed_s - began_s
         for outcome in outcomes:
@@ -246,18 +252,9 @@ class Ingest:
     # --- answering -------------------------------------------------------------------------------
 
     def _answer(self, outcome: Outcome) -> None:
-        self.counts.commits += 1
-        self.counts.stored += len(outcome.stored)
-        self.counts.repeated += outcome.repeated
-        self.counts.deferred += outcome.deferred
-        if outcome.retired:
-            self.dropped["retired_locker"] += outcome.retired
-        if outcome.stopped:
-            self.dropped["stopped_journal"] += outcome.stopped
-        for (locker, epoch), numbers in outcome.conflicts.items():
-            self.counts.conflicts += len(numbers)
-            told = f": {numbers[:5]} of journal {epoch}"
-            self._complaints.say("{locker} sent other events than before", told, locker=locker)
+        self._count(outcome)
+        for stream, seq in outcome.shed.items():
+            self._acknowledge(stream, seq)
         at = time.monotonic()
         for stream, held in outcome.held.items():
             if self._role is ProcessRole.ALONE:
@@ -272,6 +269,20 @@ class Ingest:
         if outcome.is_due or any(held.islands for held in outcome.held.values()):
             self._want_tick()
         self._tell(outcome)
+
+    def _count(self, outcome: Outcome) -> None:
+        self.counts.commits += not outcome.shed
+        self.counts.stored += len(outcome.stored)
+        self.counts.repeated += outcome.repeated
+        self.counts.deferred += outcome.deferred
+        if outcome.retired:
+            self.dropped["retired_locker"] += outcome.retired
+        if outcome.stopped:
+            self.dropped["stopped_journal"] += outcome.stopped
+        for (locker, epoch), numbers in outcome.conflicts.items():
+            self.counts.conflicts += len(numbers)
+            told = f": {numbers[:5]} of journal {epoch}"
+            self._complaints.say("{locker} sent other events than before", told, locker=locker)
 
     def _tell(self, outcome: Outcome) -> None:
         """Any failure of a listener is logged and counted: it must not stop what custody depends on."""
@@ -300,7 +311,8 @@ class Ingest:
             missing = await self._in_thread(self._store.missing, self._gaps.open())
             for stream, first_missing in missing.items():
                 self._gaps.note(stream, first_missing, time.monotonic(), SHARED_GRACE_S)
-        asked = self._gaps.due(time.monotonic())
+        # What is missing may be among what waits, and what is asked for would only wait behind it.
+        asked = [] if self._is_behind else self._gaps.due(time.monotonic())
         sent = await self._send({locker: first_missing for (locker, _), first_missing in asked})
         self.counts.asked_again += len(asked)
         if sent.outgoing or sent.ended:

@@ -17,6 +17,8 @@ class Outcome:
     stopped: int = 0  # messages of streams that cannot be read: the same
     deferred: int = 0  # beyond contiguity.ISLANDS_MAX: will come again
     held: dict[Stream, Held] = field(default_factory=dict)  # to acknowledge; of every stream touched
+    holed: set[Stream] = field(default_factory=set)  # of those held, the ones of which events are lost
+    shed: dict[Stream, int] = field(default_factory=dict)  # to acknowledge, committed some time ago
     parcels: set[str] = field(default_factory=set)
     lockers: set[str] = field(default_factory=set)  # whose status or compartments changed
     clocks: dict[str, Status] = field(default_factory=dict)  # what lockers said of their time just now

@@ -171,6 +171,8 @@ def _events_known(
         here = Held(row.contiguous, row.islands)
     if (status.ack or 0) < here.contiguous:
         outcome.held[stream] = here  # the last acknowledgement did not arrive
+        if stream in streams_ and streams_[stream].lost:
+            outcome.holed.add(stream)
     # Perhaps this host has acknowledged them and was restored from a copy: then they must be asked for.
     if status.seq - 1 > here.highest:
         outcome.behind[stream] = here.contiguous + 1

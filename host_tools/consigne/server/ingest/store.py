@@ -166,6 +166,7 @@ class Store:
             outcome.stored.extend(Stored(*stream, event) for event in fresh)
             numbers = sum(hole.last - hole.first + 1 for hole in lost[stream]) - len(came)
             changed.append(streamrows.row_of(stream, held, row, stored=len(fresh), lost=numbers))
+        outcome.holed = _holed(rows, lost)
         streamrows.save(connection, changed)
         holes.record(connection, lost)
         for former in replaced:
@@ -241,6 +242,11 @@ def _hold(held: Held, batch: EventBatch, outcome: Outcome) -> tuple[list[Event],
             outcome.deferred += 1
     outcome.repeated += len(repeated)
     return fresh, repeated, lost
+
+
+def _holed(rows: Mapping[Stream, streamrows.StreamRow], lost: Mapping[Stream, list[Hole]]) -> set[Stream]:
+    """The streams of which events are lost, by what was known before or is told now."""
+    return {stream for stream, row in rows.items() if row.lost or lost[stream]}
 
 
 def _out_of_holes(connection: Connection, stream: Stream, repeated: list[Event]) -> list[Event]:

@@ -45,8 +45,8 @@ ASK_S_MAX = 4.0
 STOP_TIMEOUT_S = 15.0
 
 LOOK_S = 0.05
-Report = tuple[dict[str, float], dict[str, int], bool, Failure | None]
-"""Counts, messages dropped by reason, whether it hears, and what the database refuses it."""
+Report = tuple[dict[str, float], dict[str, int], bool, Failure | None, int]
+"""Counts, messages dropped by reason, whether it hears, what the database refuses it, how many wait."""
 _SPAWN = multiprocessing.get_context("spawn")  # a fork would share database and broker connections
 
 
@@ -106,7 +106,7 @@ class Workers:
         """What all workers did since the start, as of their last reports."""
         sums: Counter[str] = Counter()
         dropped: Counter[str] = Counter()
-        for counts, reasons, _, _ in self._reports.values():
+        for counts, reasons, *_ in self._reports.values():
             for name, value in counts.items():
                 sums[name] += value  # type: ignore[assignment]  # commit_s is a float
             dropped.update(reasons)
@@ -117,6 +117,10 @@ class Workers:
         """What the database refuses a worker that runs; None when it refuses nothing."""
         told = (self._reports[pid][3] for pid in self.process_ids if pid in self._reports)
         return next(filter(None, told), None)
+
+    def waiting(self) -> int:
+        """Messages that the running workers have received and not yet committed, as of their last reports."""
+        return sum(self._reports[pid][4] for pid in self.process_ids if pid in self._reports)
 
     def start(self) -> None:
         """Start them; each connects by itself."""
@@ -254,7 +258,8 @@ async def _run(database: Database, ingest: Ingest, client: HostClient) -> None:
 async def _report(ingest: Ingest, pipe: Connection) -> None:
     while True:
         try:
-            pipe.send((asdict(ingest.counts), dict(ingest.dropped), ingest.is_connected, ingest.failure))
+            told = (asdict(ingest.counts), dict(ingest.dropped), ingest.is_connected, ingest.failure)
+            pipe.send((*told, ingest.waiting))
         except BrokenPipeError:
             return
         await asyncio.sleep(REPORT_S if ingest.is_connected else LOOK_S)
