@@ -21,8 +21,16 @@ log = logging.getLogger("consigne.server.test")
 
 
 @pytest.fixture
-def written(capsys):
-    """Configures the log in a form; returns what gives its lines."""
+def written(capsys, monkeypatch):
+    """Configures the log in a form; returns what gives its lines.
+
+    Uvicorn's loggers are as in a new process: an earlier test may have run one that configured them.
+    """
+    for name in ("uvicorn", "uvicorn.access", "uvicorn.error"):
+        for attribute, value in (("propagate", True), ("handlers", []), ("level", logging.NOTSET)):
+            monkeypatch.setattr(logging.getLogger(name), attribute, value)
+        monkeypatch.setattr(logging.getLogger(name), "disabled", False)
+        logging.getLogger(name)._cache.clear()  # of the levels it had
     root = logging.getLogger()
     before, level = root.handlers[:], root.level
 
