@@ -23,7 +23,6 @@ _WORDS = {
     DROP: "that the code of {} ended",
     REVOKE: "that the code of {} was revoked",
 }
-KEEP_DAYS = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +115,7 @@ def forget_versions(connection: Connection, locker: str) -> None:
     connection.execute(set_aside.delete().where(here))
 
 
-def forget(database: Database, at_s: int, _ages: Ages) -> None:
+def forget(database: Database, at_s: int, ages: Ages) -> None:
     """Delete what matters no more: codes that ended, parcels that came or were cancelled, and what is old."""
     code = (grants.c.locker == set_aside.c.locker) & (grants.c.added == set_aside.c.version)
     live = grants.c.dropped.is_(None) & (grants.c.not_after > at_s)
@@ -124,5 +123,5 @@ def forget(database: Database, at_s: int, _ages: Ages) -> None:
     coming = parcels.c.state == "announced"
     ended = (set_aside.c.what == ADD) & ~select(grants.c.id).where(code, live).exists()
     came = (set_aside.c.what == EXPECT) & ~select(parcels.c.id).where(parcel, coming).exists()
-    old = set_aside.c.at < retention.before(at_s, KEEP_DAYS)
+    old = set_aside.c.at < retention.before(at_s, ages.alarms)
     retention.delete(database, set_aside, ended | came | old)
