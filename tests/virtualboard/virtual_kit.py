@@ -55,6 +55,7 @@ class Port:
 
     def __init__(self, board: VirtualBoard) -> None:
         self._serial = serial.Serial(board.port, 115_200, timeout=0.05, exclusive=True)
+        self._ahead = bytearray()  # read, not asked for yet: a byte at a time, 100 kB took minutes
         self._asked = 0
 
     def __enter__(self) -> "Port":
@@ -68,30 +69,40 @@ class Port:
 
     def until(self, ending: bytes, patience_s: float = PATIENCE_S) -> bytes:
         """Everything up to and with ``ending``."""
-        seen = b""
         end_s = time.monotonic() + patience_s
-        while not seen.endswith(ending):
-            assert time.monotonic() < end_s, (ending, seen)
-            seen += self._serial.read(1)
-        return seen
+        looked = 0
+        while (found := self._ahead.find(ending, max(0, looked - len(ending)))) < 0:
+            looked = len(self._ahead)
+            assert time.monotonic() < end_s, (ending, len(self._ahead), bytes(self._ahead[-1000:]))
+            self._ahead += self._more()
+        return self._taken(found + len(ending))
 
     def take(self, count: int) -> bytes:
         """The next bytes, exactly so many."""
-        seen = b""
         end_s = time.monotonic() + PATIENCE_S
-        while len(seen) < count:
-            assert time.monotonic() < end_s, (count, seen)
-            seen += self._serial.read(count - len(seen))
-        return seen
+        while len(self._ahead) < count:
+            assert time.monotonic() < end_s, (count, bytes(self._ahead[-1000:]))
+            self._ahead += self._more()
+        return self._taken(count)
 
     def quiet(self, for_s: float = 0.2) -> bytes:
         """What comes until nothing has come for so long."""
-        seen, last_s = b"", time.monotonic()
+        last_s = time.monotonic()
         while time.monotonic() - last_s < for_s:
-            data = self._serial.read(256)
+            data = self._more()
             if data:
-                seen, last_s = seen + data, time.monotonic()
-        return seen
+                self._ahead += data
+                last_s = time.monotonic()
+        return self._taken(len(self._ahead))
+
+    def _more(self) -> bytes:
+        """What has come, at least a byte unless nothing comes for a while."""
+        return bytes(self._serial.read(self._serial.in_waiting or 1))
+
+    def _taken(self, count: int) -> bytes:
+        data = bytes(self._ahead[:count])
+        del self._ahead[:count]
+        return data
 
     def to_prompt(self) -> None:
         """Interrupt whatever runs, leave the raw prompt, and read all that was said until then."""
