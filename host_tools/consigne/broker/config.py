@@ -162,6 +162,7 @@ def write(
     certificate: tuple[Path, Path] | None = None,
     client_certificates: bool = False,
     group: str | None = None,
+    renew: Iterable[str] = (),
 ) -> int:
     """Write or bring up to date a broker's directory; returns how many lockers it knows.
 
@@ -182,10 +183,13 @@ def write(
         The group that mosquitto runs as. It may read what it serves with; the authority's key, the passwords
         themselves and what others show stay their owner's. All files are their owner's alone when None.
 
+    renew
+        Lockers that get a new credential: what had the former one connects no more.
+
     Raises
     ------
     ValueError
-        A name is not one of a locker, or is the host's user; ``host`` is no name or address.
+        A name is not one of a locker, one to renew is not among ``lockers``, or is the host's user; ``host`` is no name or address.
     LookupError
         There is no such group.
     PermissionError
@@ -197,6 +201,10 @@ def write(
     for name in names:
         if not _LOCKER.fullmatch(name) or name == HOST_USER:
             raise ValueError(f"{name!r} is not the name of a locker")
+    anew = sorted(set(renew))
+    for name in anew:
+        if name not in names:
+            raise ValueError(f"--renew: {name!r} has no credential to renew: it is no locker in service")
     directory = directory.resolve()
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     if certificate is None:
@@ -206,11 +214,13 @@ def write(
     users = [HOST_USER, *names]
     password = None
     if client_certificates:
+        for name in anew:
+            certificates.discard_client(directory, name)
         for user in users:
             certificates.make_client(directory, user)
         certificates.revoke_others(directory, users)
     else:
-        passwords = _credentials(directory / "credentials.json", users)
+        passwords = _credentials(directory / "credentials.json", users, anew)
         password = passwords[HOST_USER]
         lines = [password_line(user, known) for user, known in passwords.items()]
         certificates.write_secret(directory / "passwords", ("\n".join(lines) + "\n").encode())
@@ -235,13 +245,15 @@ def _let_read(directory: Path, group: str) -> None:
             file.chmod(0o640)
 
 
-def _credentials(path: Path, users: list[str]) -> dict[str, str]:
+def _credentials(path: Path, users: list[str], anew: list[str]) -> dict[str, str]:
     try:
         known = dict(json.loads(path.read_bytes())) if path.exists() else {}
     except (ValueError, TypeError, RecursionError):
         raise ValueError(
             f"{path} is damaged: put back a copy, or remove it and give every locker a new password"
         ) from None
+    for name in anew:
+        known.pop(name, None)
     passwords = {user: known.get(user) or secrets.token_urlsafe(24) for user in users}
     certificates.write_secret(path, (json.dumps(passwords, indent=1) + "\n").encode())
     return passwords

@@ -20,6 +20,7 @@ LOST = "lost"
 REPLACED = "journal replaced"
 """The reason of what a former epoch is known to have had, when another one has taken its place."""
 HOLE, JOURNAL_REPLACED = "hole", "journal_replaced"
+TWO_BOARDS, FLAPPING, CONFLICT = "two_boards", "flapping", "conflict"
 """Kinds of alarms that the host raises by itself: no event of a locker is of these kinds."""
 Plain = str | int | float | bool | None
 """The type of an event's field."""

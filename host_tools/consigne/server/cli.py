@@ -76,6 +76,14 @@ _Keep = Annotated[
         "In the variable a space stands between two.",
     ),
 ]
+_Watch = Annotated[
+    list[str] | None,
+    typer.Option(
+        envvar="CONSIGNE_WATCH",
+        metavar="NAME=NUMBER",
+        help="From when on a locker is called silent, flapping or two boards; may be repeated.",
+    ),
+]
 _Certificate = Annotated[
     Path | None,
     _file("CONSIGNE_CERTIFICATE", "PEM file: serve HTTPS; without it leave TLS to a proxy."),
@@ -96,12 +104,14 @@ def serve(
     workers: _Workers = 1,
     notices: _Notices = None,
     keep: _Keep = None,
+    watch: _Watch = None,
     certificate: _Certificate = None,
     key: _Key = None,
     log: _Log = LogForm.TEXT,
 ) -> None:
     """The host: takes the lockers' events, keeps the database, serves pages and HTTP API."""
     from . import logs, serving
+    from .fleet import thresholds
     from .ingest.sharing import CannotShare
     from .service import HostService
     from .storage import ages
@@ -124,6 +134,10 @@ def serve(
         kept = ages.given(keep or ())
     except ValueError as error:
         raise typer.BadParameter(f"--keep: {error}") from None
+    try:
+        watched = thresholds.given(watch or ())
+    except ValueError as error:
+        raise typer.BadParameter(f"--watch: {error}") from None
     if workers > 1 and database.startswith("sqlite"):
         _log.warning(_ONE_WRITER)
     with explained(database):
@@ -141,6 +155,7 @@ def serve(
             channels=channels,
             is_opened=False,
             ages=kept,
+            thresholds=watched,
         )
     try:
         serving.serve(serving.Listening(listen_host, listen_port, certificate, key), host)
@@ -163,6 +178,12 @@ def broker_config(
     ] = TLS_PORT,
     locker: Annotated[
         list[str] | None, typer.Option(help="A locker to let in before the host knows it; may be repeated.")
+    ] = None,
+    renew: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A locker that gets a new credential: who has the former one is shut out; may be repeated."
+        ),
     ] = None,
     database: DatabaseUrl = DEFAULT_DATABASE,
     certificate: Annotated[
@@ -206,6 +227,7 @@ def broker_config(
             certificate=pair,
             client_certificates=client_certificates,
             group=group,
+            renew=[clean(name) for name in renew or ()],
         )
     except (ValueError, LookupError) as error:
         raise typer.BadParameter(str(error)) from None

@@ -19,6 +19,7 @@ from .fleet.condition import Condition
 from .fleet.fleet import Fleet
 from .fleet.orders import Orders
 from .fleet.overview import Overview
+from .fleet.thresholds import Thresholds
 from .health import Health
 from .ingest import holes
 from .ingest.ingest import Ingest, Listener, ProcessRole
@@ -79,6 +80,8 @@ class HostService:
         Whether the database is opened at once; see ``database.Database``.
     ages
         How long what is over is kept; the defaults of ``Ages`` when None.
+    thresholds
+        From when on a locker is silent, flaps, or is two; the defaults of ``Thresholds`` when None.
 
     Attributes
     ----------
@@ -109,6 +112,7 @@ class HostService:
         channels: Channels | None = None,
         is_opened: bool = True,
         ages: Ages | None = None,
+        thresholds: Thresholds | None = None,
     ) -> None:
         access = BrokerAccess(broker_host, broker_port, username, password, tls, ca, certificate, key)
         self.database = Database(database_url, is_opened=is_opened)
@@ -130,6 +134,7 @@ class HostService:
             self.client,
             ProcessRole.LEADER if self.workers else ProcessRole.ALONE,
             self.lease.check,
+            thresholds,
         )
         self.clock = self.ingest.clock
         if self.workers:

@@ -95,7 +95,7 @@ def test_lockers_are_found_by_name_and_place_and_by_what_they_need(database):
 def test_where_parcels_can_go_is_told_with_the_free_compartments_by_size(database):
     Store(database).commit([occupancy("L1", 1, 1, [[0, 0, None], [1, 0, "P"], [0, 0, None], [0, 0, None]])])
     (point,) = Overview(database).points("L1")
-    assert point.free == {"S": 2, "M": 1} and point.connected is False
+    assert point.free == {"S": 2, "M": 1} and point.connected
 
 
 def test_a_fleet_of_3000_is_listed_page_by_page(database):

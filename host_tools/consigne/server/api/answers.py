@@ -87,6 +87,7 @@ class Locker(Answer):
 
     id: str
     connected: bool
+    heard_at: int | None = Field(description="when it last spoke, Unix seconds of the host, to the minute")
     status: Status | None
     status_at: int | None
     kind: str = Field(description="locker or counter")

@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from sqlalchemy import select, update
 from sqlalchemy.engine import Connection
 
-from consigne.protocol.events import HOLE, JOURNAL_REPLACED, EventData, Hole
+from consigne.protocol.events import (
+    CONFLICT,
+    FLAPPING,
+    HOLE,
+    JOURNAL_REPLACED,
+    TWO_BOARDS,
+    EventData,
+    Hole,
+)
 
 from ..clock import now_s
 from ..errors import Conflict, NotFound
@@ -24,6 +32,8 @@ from ..storage.models import alarms
 ALARMING = ("alarm", "forced", "door_fault")
 PAGE_MAX = 500
 NOTE_CHARACTERS_MAX = 300
+_BY_HOST = {TWO_BOARDS: -1, FLAPPING: -2, CONFLICT: -3}
+"""In the place of an epoch, for alarms of a locker and not of one of its journals: no epoch is below 0."""
 
 
 def note(connection: Connection, stored: Iterable[Stored]) -> None:
@@ -56,6 +66,43 @@ def note_holes(connection: Connection, locker: str, epoch: int, holes: Sequence[
 def note_replaced(connection: Connection, locker: str, epoch: int, at_s: int) -> None:
     """Raise an alarm: a locker writes another journal than until now."""
     _raise(connection, locker, epoch, 0, at_s, EventData(kind=JOURNAL_REPLACED, epoch=epoch))
+
+
+def note_conflicts(
+    connection: Connection,
+    locker: str,
+    epoch: int,
+    numbers: Sequence[int],
+    highest: int,
+    at_s: int,
+    *,
+    kept: bool,
+) -> None:
+    """Raise an alarm: other events came under numbers that were taken; one for a locker, brought up to date.
+
+    ``highest`` is the highest number taken, ``kept`` whether those events are stored all the same.
+    """
+    mine = (alarms.c.locker == locker) & (alarms.c.kind == CONFLICT) & alarms.c.cleared_at.is_(None)
+    row = connection.execute(select(alarms.c.id, alarms.c.data).where(mine)).first()
+    before = row.data if row is not None else EventData(kind=CONFLICT, first=min(numbers))
+    data = EventData(before)
+    data["last"] = max(highest, _number(before, "last"))
+    data["count"] = _number(before, "count") + len(numbers)
+    data["dropped"] = _number(before, "dropped") + (0 if kept else len(numbers))
+    if row is not None:
+        connection.execute(update(alarms).where(alarms.c.id == row.id).values(data=data))
+    else:
+        _raise(connection, locker, _BY_HOST[CONFLICT], at_s, at_s, data)
+
+
+def note_boards(connection: Connection, locker: str, data: EventData, at_s: int) -> None:
+    """Raise an alarm about who connects under a locker's name, see ``twins``."""
+    _raise(connection, locker, _BY_HOST[data.kind], at_s, at_s, data)
+
+
+def _number(data: EventData, name: str) -> int:
+    value = data.get(name)
+    return value if isinstance(value, int) else 0
 
 
 def _raise(connection: Connection, locker: str, epoch: int, seq: int, at_s: int, data: EventData) -> None:

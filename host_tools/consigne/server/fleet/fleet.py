@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from locker.core.codes import KEY_BYTES
 from locker.core.doors import TOLD_UNKNOWN
 from locker.core.labels import CODE_DIGITS_MAX, CODE_DIGITS_MIN
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.engine import Connection
 
 from consigne.protocol import topics
@@ -78,6 +78,7 @@ class Locker:
 
     id: str
     connected: bool
+    heard_at: int | None
     status: Status | None
     status_at: int | None
     kind: str
@@ -133,6 +134,7 @@ class _LockerRow:
 
     id: str
     up: bool | None
+    heard_at: int | None
     status: Status | None
     status_at: int | None
     epoch: int | None
@@ -171,7 +173,7 @@ class Hole:
 
 _LOCKER = columns_of(_LockerRow, lockers)
 _HOLE = columns_of(Hole, holes)
-_STREAM = (streams.c.contiguous, streams.c.islands, streams.c.lost, streams.c.conflicts)
+_STREAM = (streams.c.contiguous, streams.c.islands, streams.c.lost)
 _TOLD = columns_of(_Told, compartments)
 _EVENT = columns_of(StoredEvent, events)
 
@@ -358,10 +360,12 @@ class Fleet:
 def _locker(connection: Connection, row: _LockerRow) -> Locker:
     here = (streams.c.locker == row.id) & (streams.c.epoch == row.epoch)
     stream = connection.execute(select(*_STREAM).where(here)).first()
+    of_all = select(func.sum(streams.c.conflicts)).where(streams.c.locker == row.id)  # in former copies, too
     held = Held(stream.contiguous, stream.islands or ()) if stream is not None else Held()
     return Locker(
         id=row.id,
         connected=bool(row.up),
+        heard_at=row.heard_at or row.status_at,
         status=row.status,
         status_at=row.status_at,
         kind=row.kind,
@@ -376,7 +380,7 @@ def _locker(connection: Connection, row: _LockerRow) -> Locker:
             complete_to=held.contiguous,
             missing=held.missing(),
             lost=stream.lost if stream is not None else 0,
-            conflicts=stream.conflicts if stream is not None else 0,
+            conflicts=connection.execute(of_all).scalar() or 0,
         ),
     )
 

@@ -15,7 +15,7 @@ from locker.journal.report import CLEAN, FRESH, STATE_NAMES
 from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
-from consigne.protocol.events import HOLE
+from consigne.protocol.events import CONFLICT, FLAPPING, HOLE, TWO_BOARDS
 from consigne.protocol.messages import Status
 from consigne.protocol.names import SIZES
 from consigne.protocol.telemetry import LATCH_WEAK
@@ -37,8 +37,11 @@ _WEAK_COLUMN = 4
 # What may need attention, the most urgent first: name, and the words.
 NEEDS = {
     "alarm": "{}",
+    "twins": "two boards under one name",
     "aside": "{}",
     "offline": "offline",
+    "flapping": "{} an hour",
+    "conflict": "{} came with other content",
     "latch": "{}",
     "blocked": "{} out of use",
     "sensor": "{}",
@@ -55,7 +58,10 @@ _COUNTED = {
     "latch": ("weak latch", "weak latches"),
     "sensor": ("silent sensor", ""),
     "lost": ("event", ""),
+    "flapping": ("connection", ""),
+    "conflict": ("event number", ""),
 }
+_BY_ALARM = {TWO_BOARDS: "twins", FLAPPING: "flapping", CONFLICT: "conflict"}
 _URGENCY = {name: rank for rank, name in enumerate(NEEDS)}
 
 
@@ -117,6 +123,7 @@ class _LockerRow:
     up: bool | None
     status: Status | None
     status_at: int | None
+    heard_at: int | None
 
 
 @dataclass(slots=True)
@@ -193,10 +200,14 @@ def _lines(connection: Connection) -> list[Line]:
     told = select(streams.c.locker).join(lockers, lockers.c.id == streams.c.locker)
     waited_for = told.where(current, streams.c.islands != "[]")
     lost: Counter[str] = Counter(dict.fromkeys(connection.execute(waited_for).scalars(), 0))
-    not_dealt_with = (alarms.c.kind == HOLE) & alarms.c.cleared_at.is_(None)
-    for locker, hole in connection.execute(select(alarms.c.locker, alarms.c.data).where(not_dealt_with)):
-        count = hole.get("count")
-        lost[locker] += count if isinstance(count, int) else 0
+    counted_ = {name: Counter[str]() for name in _BY_ALARM.values()}
+    not_dealt_with = alarms.c.kind.in_((HOLE, *_BY_ALARM)) & alarms.c.cleared_at.is_(None)
+    said = select(alarms.c.locker, alarms.c.kind, alarms.c.data).where(not_dealt_with)
+    for locker, kind, data in connection.execute(said):
+        count = data.get("count")
+        (lost if kind == HOLE else counted_[_BY_ALARM[kind]])[locker] += (
+            count if isinstance(count, int) else 0
+        )
     rows = (_LockerRow(*row) for row in connection.execute(select(*_LOCKER).where(_SERVING)))
     apart = aside.of_fleet(connection)
     none: Counter[int] = Counter()
@@ -208,6 +219,7 @@ def _lines(connection: Connection) -> list[Line]:
             alarmed.get(row.id, 0),
             lost.get(row.id),
             apart.get(row.id),
+            [(name, counts[row.id]) for name, counts in counted_.items() if row.id in counts],
         )
         for row in rows
     ]
@@ -220,10 +232,11 @@ def _line(
     alarmed: int,
     lost: int | None,
     apart: tuple[str, int] | None,
+    found: Sequence[tuple[str, int]],
 ) -> Line:
     """``lost``: events lost, until somebody dealt with that; 0 where some only miss, None where none do.
 
-    ``apart``: the first thing that it does not take, and how many.
+    ``apart``: the first thing that it does not take, and how many.  ``found``: needs that the host has found.
     """
     doors, free, silent = contents.total(), contents[EMPTY] - unseen[EMPTY], unseen.total()
     needs: list[tuple[str, object]] = []
@@ -233,7 +246,7 @@ def _line(
         first, count = apart
         needs.append(("aside", f"not taken: {first}" + (f", and {count - 1} more" if count > 1 else "")))
     if row.kind == "locker":
-        needs += _of_device(row)
+        needs += [*_of_device(row), *found]
     if silent:
         needs.append(("sensor", silent))
     if contents[TOLD_BLOCKED]:
@@ -249,7 +262,7 @@ def _line(
         title=row.place.title,
         kind=row.kind,
         connected=bool(row.up) or row.kind != "locker",
-        heard_at=row.status_at,
+        heard_at=row.heard_at or row.status_at,
         doors=doors,
         free=free,
         firmware=row.status.firmware if row.status is not None else "",
@@ -264,7 +277,7 @@ def _of_device(row: _LockerRow) -> list[tuple[str, object]]:
     if row.status_at is None:
         return [("new", "")]
     needs: list[tuple[str, object]] = []
-    if not row.up:
+    if row.up is False:  # null: this host has not listened for long enough to say so
         needs.append(("offline", ""))
     status = row.status
     if status is None:

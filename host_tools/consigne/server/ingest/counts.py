@@ -11,7 +11,7 @@ class Counts:
     stored: int = 0
     repeated: int = 0
     deferred: int = 0
-    conflicts: int = 0  # repeated with different content, see server.repeats
+    conflicts: int = 0  # repeated with different content, see ingest.copies
     commits: int = 0
     commit_s: float = 0.0  # seconds that the commits took, decoding included
     failed_commits: int = 0

@@ -19,7 +19,7 @@ from ..clock import now_s
 from ..fleet import alarms
 from ..storage import retention
 from ..storage.ages import Ages
-from ..storage.contiguity import Held, Stream
+from ..storage.contiguity import Held, Stream, said_epoch
 from ..storage.database import Database
 from ..storage.models import holes, lockers, streams
 from .outcome import Outcome
@@ -100,9 +100,10 @@ def _without(first: int, last: int, seqs: Collection[int]) -> list[tuple[int, in
     return left
 
 
-def close(connection: Connection, former: Stream) -> None:
+def close(connection: Connection, former: Stream, *, is_replaced: bool = True) -> None:
     """Another epoch has taken the place of this one: what is known to be missing of it will not come.
 
+    ``is_replaced``: by another journal; else by a copy of this one.
     How far it went is known from its last status; what it journaled after that nobody can know.
     """
     here = (streams.c.locker == former[0]) & (streams.c.epoch == former[1])
@@ -113,11 +114,12 @@ def close(connection: Connection, former: Stream) -> None:
     held = Held(row.contiguous, row.islands)
     said = connection.execute(select(lockers.c.status).where(lockers.c.id == former[0])).scalar()
     highest = held.highest
-    if said is not None and said.epoch == former[1] and said.seq is not None:
+    if said is not None and is_replaced and said.epoch == said_epoch(former[1]) and said.seq is not None:
         highest = max(highest, said.seq - 1)
     missing = [Hole(first, last, REPLACED) for first, last in held.absent(1, highest)]
     record(connection, {former: missing})
-    alarms.note_replaced(connection, *former, now_s())
+    if is_replaced:
+        alarms.note_replaced(connection, *former, now_s())
     count = sum(hole.last - hole.first + 1 for hole in missing)
     connection.execute(
         update(streams).where(here).values(contiguous=highest, islands=[], lost=row.lost + count)

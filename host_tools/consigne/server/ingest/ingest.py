@@ -26,9 +26,10 @@ from consigne.protocol import frames, messages, topics
 from ..clock import now_s
 from ..complaints import Complaints
 from ..failures import Failure, failure_of, reason
-from ..fleet import commands
+from ..fleet import commands, presence, twins
 from ..fleet.hostclock import HostClock
-from ..storage.contiguity import Gaps, Held, Stream
+from ..fleet.thresholds import Thresholds
+from ..storage.contiguity import Gaps, Held, Stream, said_epoch
 from ..storage.database import NO_ANSWER, Database, chunks
 from ..storage.lease import Check, anybody
 from .counts import Counts
@@ -81,6 +82,7 @@ class Ingest:
         client: HostClient,
         role: ProcessRole = ProcessRole.ALONE,
         check: Check = anybody,
+        thresholds: Thresholds | None = None,
     ) -> None:
         self._role, self._check = role, check
         self.others: Callable[[], tuple[Counts, Counter[str]]] | None = None  # what workers did
@@ -91,7 +93,9 @@ class Ingest:
         self.keys = KeyRing(database)
         self._database = database
         self._client = client
-        self._worker = Worker(database, self.keys, self.counts)
+        self._thresholds = thresholds or Thresholds()
+        self._worker = Worker(database, self.keys, self.counts, self._thresholds)
+        self._listening, self._twins = presence.Listening(), twins.Twins(self._thresholds)
         self._store = self._worker.store
         self._complaints = Complaints(log)
         self._gaps = Gaps()
@@ -157,7 +161,7 @@ class Ingest:
         self._task = asyncio.create_task(self._run(), name="ingest")
 
     def _resume(self) -> dict[Stream, Held]:
-        """Mark every locker as not connected until it reports; returns the streams with known gaps."""
+        """Hold no locker for connected until it reports; returns the streams with known gaps."""
         self._store.forget_presence()
         return self._store.open_gaps()
 
@@ -199,6 +203,7 @@ class Ingest:
             self.counts.overflow += 1
 
     def _on_lost(self) -> None:
+        self._listening.broken()
         self._inbox.put_lost()
         self._wake.set()
 
@@ -259,11 +264,13 @@ class Ingest:
         for stream, held in outcome.held.items():
             if self._role is ProcessRole.ALONE:
                 self._gaps.note(stream, held.first_missing, at)
-            self._acknowledge(stream, held.contiguous)
+            self._acknowledge(stream, min(held.contiguous, outcome.shown.get(stream, held.contiguous)))
         if self._role is ProcessRole.WORKER:
             return
         for locker, status in outcome.clocks.items():
             self.clock.hear(locker, status)
+        for locker, status in outcome.statuses:
+            self._twins.hear(locker, status, at)
         for stream, first_missing in outcome.behind.items():
             self._gaps.note(stream, first_missing, at, BEHIND_GRACE_S)
         if outcome.is_due or any(held.islands for held in outcome.held.values()):
@@ -281,7 +288,7 @@ class Ingest:
             self.dropped["stopped_journal"] += outcome.stopped
         for (locker, epoch), numbers in outcome.conflicts.items():
             self.counts.conflicts += len(numbers)
-            told = f": {numbers[:5]} of journal {epoch}"
+            told = f": {numbers[:5]} of journal {said_epoch(epoch)}"
             self._complaints.say("{locker} sent other events than before", told, locker=locker)
 
     def _tell(self, outcome: Outcome) -> None:
@@ -299,7 +306,7 @@ class Ingest:
         if key is None or seq == 0:
             return
         topic = topics.topic(locker, topics.ACK)
-        body = messages.ack_body(epoch, seq)
+        body = messages.ack_body(said_epoch(epoch), seq)
         self._client.publish(topic, frames.frame(key.reveal(), frames.LABEL_COMMAND, topic, body))
         self.counts.acknowledgements += 1
 
@@ -311,12 +318,30 @@ class Ingest:
             missing = await self._in_thread(self._store.missing, self._gaps.open())
             for stream, first_missing in missing.items():
                 self._gaps.note(stream, first_missing, time.monotonic(), SHARED_GRACE_S)
+        await self._look(time.monotonic())
         # What is missing may be among what waits, and what is asked for would only wait behind it.
         asked = [] if self._is_behind else self._gaps.due(time.monotonic())
         sent = await self._send({locker: first_missing for (locker, _), first_missing in asked})
         self.counts.asked_again += len(asked)
         if sent.outgoing or sent.ended:
             self._tell(Outcome(commands={one.id for one in sent.outgoing} | set(sent.ended)))
+
+    async def _look(self, uptime_s: float) -> None:
+        """Every few seconds: who has fallen silent, and under whose name two boards speak."""
+        if self._is_behind:
+            self._listening.broken()  # what would be missed may be among what waits
+        lasted_s = self._listening.lasted_s(uptime_s, time.time())
+        if not self._twins.is_due(uptime_s):
+            return
+        changed = await self._in_thread(self._database.transact, partial(self._looked, uptime_s, lasted_s))
+        if changed:
+            self._tell(Outcome(lockers=changed))
+
+    def _looked(self, uptime_s: float, lasted_s: float, connection: Connection) -> set[str]:
+        self._check(connection)
+        at_s, silent_s = now_s(), self._thresholds.silent_s
+        gone = presence.age(connection, at_s, silent_s) if lasted_s > silent_s else []
+        return self._twins.look(connection, at_s, uptime_s).union(gone)
 
     async def _send(self, missing: dict[str, int]) -> commands.Sent:
         """Ask for what is missing, publish what is to be sent, end what was not answered.

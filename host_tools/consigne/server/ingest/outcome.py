@@ -26,3 +26,7 @@ class Outcome:
     behind: dict[Stream, int] = field(default_factory=dict)  # a status claims events from this one on
     commands: set[str] = field(default_factory=set)  # ids that were answered
     conflicts: dict[Stream, list[int]] = field(default_factory=dict)  # numbers with different content
+    shown: dict[Stream, int] = field(default_factory=dict)
+    """Of streams of which only repetitions came: the highest of them.  No more may be acknowledged: a copy of
+    the journal may have other events under the numbers that follow."""
+    statuses: list[tuple[str, Status]] = field(default_factory=list)  # said just now, in order

@@ -6,18 +6,20 @@ stores the events, after them; it has the lockers locked (``storage.locks``).
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple, TypedDict
 
 from locker.core.events import TRUST_SET
-from sqlalchemy import BigInteger, bindparam, func, select, update
+from sqlalchemy import BigInteger, Boolean, bindparam, func, select, update
 from sqlalchemy.engine import Connection
 
 from consigne.protocol import messages
 
 from ..access import grants
 from ..clock import now_s
-from ..fleet import commands, condition, swaps
-from ..storage.contiguity import Held, Stream
+from ..fleet import commands, condition, presence, swaps
+from ..fleet.thresholds import Thresholds
+from ..storage.contiguity import Copies, Held, Stream, said_epoch
 from ..storage.database import chunks, insert, insert_rows
 from ..storage.locks import LockedLocker
 from ..storage.models import compartments, lockers
@@ -35,7 +37,8 @@ class _Newest(TypedDict):
 
     the_locker: str
     new_status_at: int
-    new_up: bool
+    new_up: bool | None
+    new_heard_at: int | None
     new_status: messages.Status | None
     new_grants_have: int | None
 
@@ -44,7 +47,8 @@ _UPDATE = (
     update(lockers)
     .where(lockers.c.id == bindparam("the_locker"))
     .values(
-        up=bindparam("new_up"),
+        up=func.coalesce(bindparam("new_up", type_=Boolean), lockers.c.up),
+        heard_at=func.coalesce(bindparam("new_heard_at", type_=BigInteger), lockers.c.heard_at),
         status_at=bindparam("new_status_at"),
         status=func.coalesce(bindparam("new_status", type_=lockers.c.status.type), lockers.c.status),
         grants_have=func.coalesce(bindparam("new_grants_have", type_=BigInteger), lockers.c.grants_have),
@@ -72,15 +76,18 @@ def apply(
     connection: Connection,
     serving: Sequence[Message],
     known: Known,
+    copies: Copies,
     streams_: Mapping[Stream, streamrows.StreamRow],
     outcome: Outcome,
+    thresholds: Thresholds,
 ) -> None:
     """Store what lockers said besides events, of each kind in the order in which it was sent.
 
-    ``streams_`` are all streams of these lockers, as they were before this batch.
+    ``streams_`` are all streams of these lockers, as they were before this batch; ``copies`` their names.
     """
     at_s = now_s()
     said = [(one.locker, one.content) for one in serving if isinstance(one.content, messages.Status)]
+    kept = {id(one.content) for one in serving if one.retained}
     told = [(one.locker, one.content) for one in serving if isinstance(one.content, messages.Occupancy)]
     answers = [(one.locker, one.content) for one in serving if isinstance(one.content, messages.Reply)]
     asked = [(one.locker, one.content) for one in serving if isinstance(one.content, messages.Ask)]
@@ -90,14 +97,15 @@ def apply(
         if isinstance(one.content, messages.AskTime) and not one.retained
     }
     if said:
-        _apply_statuses(connection, said, known, streams_, outcome)
+        believed = [
+            presence.of(status, at_s, thresholds.silent_s, is_kept=id(status) in kept) for _, status in said
+        ]
+        _apply_statuses(connection, said, believed, known, copies, streams_, outcome)
     if told:
-        _apply_occupancies(connection, told, known, streams_, outcome)
+        _apply_occupancies(connection, told, known, copies, outcome)
     outcome.commands |= commands.answered(connection, [(name, one.id, one.result) for name, one in answers])
     for locker, ask in asked:
         _adopt_grants(connection, locker, ask.have, at_s)
-    # They are connected even if their status was lost: an answer with the time must not wait for it.
-    streamrows.speaking(connection, dict.fromkeys(asked_time))
     commands.tell_time(connection, asked_time, at_s)
     outcome.lockers.update(asked_time, (locker for locker, _ in asked))
     outcome.is_due = outcome.is_due or bool(said or asked or asked_time)
@@ -106,29 +114,38 @@ def apply(
 def _apply_statuses(
     connection: Connection,
     said: Sequence[Said],
+    believed: Sequence[presence.Believed],
     known: Known,
+    copies: Copies,
     streams_: Mapping[Stream, streamrows.StreamRow],
     outcome: Outcome,
 ) -> None:
-    heard = [one for one in said if not _is_former(known[one[0]], one[1].epoch, streams_)]
-    if not heard:
-        return
+    heard: list[Said] = []
     at_s = now_s()
     newest: dict[str, _Newest] = {}
-    for locker, status in heard:
+    for (locker, status), (is_up, heard_at) in zip(said, believed, strict=True):
+        if _is_former(known[locker], status.epoch, copies):
+            continue
+        heard.append((locker, status))
         former = known[locker].epoch
-        if status.epoch and former not in (None, status.epoch):
-            holes.close(connection, (locker, former or 0))  # while its last status is still there
+        if status.epoch and former is not None and said_epoch(former) != status.epoch:
+            holes.close(connection, (locker, former))  # while its last status is still there
         values = newest.get(locker) or _unchanged(locker, at_s)
         newest[locker] = values
-        values["new_up"] = status.up
+        values["new_up"] = is_up if is_up is not None else values["new_up"]
+        if heard_at > (known[locker].heard_at or 0):
+            values["new_heard_at"] = heard_at
         if status.up:
             values["new_status"] = status
         if status.grants is not None and status.grants <= known[locker].grants_version:
             values["new_grants_have"] = status.grants
-        _events_known(locker, status, streams_, outcome)
+        _events_known(locker, status, copies, streams_, outcome)
+    if not heard:
+        return
     connection.execute(_UPDATE, [dict(newest[locker]) for locker in sorted(newest)])
-    commands.broke_off(connection, [name for name, values in newest.items() if not values["new_up"]], at_s)
+    commands.broke_off(
+        connection, [name for name, values in newest.items() if values["new_up"] is False], at_s
+    )
     outcome.lockers.update(newest)
     health = [(locker, status.health) for locker, status in heard if status.health is not None]
     condition.keep(connection, health, at_s)
@@ -142,37 +159,46 @@ def _unchanged(locker: str, at_s: int) -> _Newest:
     return {
         "the_locker": locker,
         "new_status_at": at_s,
-        "new_up": False,
+        "new_up": None,
+        "new_heard_at": None,
         "new_status": None,
         "new_grants_have": None,
     }
 
 
-def _is_former(locker: LockedLocker, epoch: int, streams_: Collection[Stream]) -> bool:
+def _is_former(locker: LockedLocker, epoch: int, copies: Copies) -> bool:
     """Whether this is a former epoch: the locker says another one now, and that one is known."""
-    return locker.epoch not in (epoch, None) and (locker.id, epoch) in streams_
+    return locker.epoch is not None and said_epoch(locker.epoch) != epoch and (locker.id, epoch) in copies
+
+
+def _stream_of(locker: LockedLocker, epoch: int, copies: Copies) -> Stream:
+    """The stream of a locker's epoch: of several copies the current one."""
+    if locker.epoch is not None and said_epoch(locker.epoch) == epoch:
+        return locker.id, locker.epoch
+    return copies.get((locker.id, epoch), [(locker.id, epoch)])[0]
 
 
 def _events_known(
     locker: str,
     status: messages.Status,
+    copies: Copies,
     streams_: Mapping[Stream, streamrows.StreamRow],
     outcome: Outcome,
 ) -> None:
-    """Note which of the events that a status claims must be acknowledged again, or asked for."""
+    """Note which of the events that a status claims must be asked for.
+
+    It is not acknowledged anything: its journal may be another copy than the one that is stored.  What it has
+    sent and not heard of it sends again.
+    """
     if not status.up or status.seq is None:
         return
-    stream = (locker, status.epoch)
+    stream = copies.get((locker, status.epoch), [(locker, status.epoch)])[0]
     here = outcome.held.get(stream) or Held()
     if stream not in outcome.held and stream in streams_:
         row = streams_[stream]
         if row.islands is None:
             return  # stopped: the database cannot tell what may be acknowledged, or asked for
         here = Held(row.contiguous, row.islands)
-    if (status.ack or 0) < here.contiguous:
-        outcome.held[stream] = here  # the last acknowledgement did not arrive
-        if stream in streams_ and streams_[stream].lost:
-            outcome.holed.add(stream)
     # Perhaps this host has acknowledged them and was restored from a copy: then they must be asked for.
     if status.seq - 1 > here.highest:
         outcome.behind[stream] = here.contiguous + 1
@@ -209,19 +235,28 @@ def _apply_occupancies(
     connection: Connection,
     told: Sequence[Told],
     known: Known,
-    streams_: Collection[Stream],
+    copies: Copies,
     outcome: Outcome,
 ) -> None:
     there = _cells(connection, {name for name, _ in told})
     newest = {name: (cells[0].epoch, max(one.seq for one in cells)) for name, cells in there.items()}
     latest: dict[str, messages.Occupancy] = {}
     for name, one in told:
+        if _is_former(known[name], one.epoch, copies):
+            continue
+        mine = _stream_of(known[name], one.epoch, copies)[1]
         epoch, seq = newest.get(name, (None, 0))
-        if _is_former(known[name], one.epoch, streams_) or (epoch == one.epoch and seq > one.seq):
-            continue  # or overtaken by a newer one
-        latest[name], newest[name] = one, (one.epoch, one.seq)
+        if epoch == mine and seq > one.seq and not _begins_again(connection, name, one):
+            continue  # overtaken by a newer one
+        latest[name], newest[name] = replace(one, epoch=mine), (mine, one.seq)
     _write(connection, latest, there)
     outcome.lockers.update(latest)
+
+
+def _begins_again(connection: Connection, locker: str, told: messages.Occupancy) -> bool:
+    """Whether the locker's numbers have begun again below what it told before, as its status says."""
+    said = connection.execute(select(lockers.c.status).where(lockers.c.id == locker)).scalar()
+    return said is not None and said.epoch == told.epoch and 0 < (said.seq or 0) <= told.seq + 1
 
 
 def _cells(connection: Connection, names: Collection[str]) -> dict[str, list[_Cell]]:

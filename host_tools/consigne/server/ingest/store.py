@@ -6,9 +6,9 @@ rows, under a lock, so what it returns to be acknowledged is on the disk.
 """
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from consigne.protocol import messages as protocol
@@ -16,14 +16,15 @@ from consigne.protocol.events import LOST, Event, EventBatch, Hole
 
 from ..clock import now_s
 from ..complaints import Complaints
-from ..fleet import alarms, commands
+from ..fleet import alarms, commands, presence
+from ..fleet.thresholds import Thresholds
 from ..notices import notices
-from ..storage.contiguity import Held, Stored, Stream
+from ..storage.contiguity import Held, Stored, Stream, copies_of, said_epoch
 from ..storage.database import Database, insert_rows
 from ..storage.documents import Ranges
-from ..storage.locks import LockedLocker, lock_lockers, lock_lockers_where
+from ..storage.locks import LockedLocker, lock_lockers
 from ..storage.models import events, lockers, streams
-from . import holes, projection, repeats, reports, streamrows
+from . import copies, holes, projection, reports, streamrows
 from .decode import Message
 from .outcome import Outcome
 
@@ -35,8 +36,9 @@ _EVENT_COLUMNS = ("locker", "epoch", "seq", "time_s", "kind", "parcel", "data", 
 class Store:
     """Commits what lockers say."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, thresholds: Thresholds | None = None) -> None:
         self.database = database
+        self._thresholds = thresholds or Thresholds()
         self._complaints = Complaints(log)
 
     def commit(self, messages: Sequence[Message]) -> Outcome:
@@ -55,32 +57,40 @@ class Store:
         known, parcels_there = _lock(connection, messages)
         serving = [message for message in messages if known[message.locker].retired_at is None]
         outcome.retired = len(messages) - len(serving)
-        batches = _batches(serving)
         every = streamrows.of_lockers(connection, {message.locker for message in serving})
-        streamrows.make(connection, every, batches)
-        rows = {stream: every[stream] for stream in sorted(batches)}
-        stopped = self._stopped({stream: row.islands for stream, row in rows.items()})
-        of_events = [
-            (one.locker, one.content.epoch) for one in serving if isinstance(one.content, EventBatch)
-        ]
-        outcome.stopped = sum(stream in stopped for stream in of_events)
-        rows = {stream: row for stream, row in rows.items() if stream not in stopped}
-        self._store_events(connection, rows, batches, known, parcels_there, outcome)
-        said = [(one.locker, one.content) for one in serving if isinstance(one.content, protocol.Status)]
-        fresh = {one.locker for one in serving if not one.retained}
-        outcome.clocks = {locker: status for locker, status in said if locker in fresh}
-        reports.apply(connection, serving, known, every, outcome)
+        batches = [(one.locker, one.content) for one in serving if isinstance(one.content, EventBatch)]
+        stopped = self._stopped({stream: row.islands for stream, row in every.items()}, batches)
+        outcome.stopped = sum((locker, batch.epoch) in stopped for locker, batch in batches)
+        sound = [one for one in batches if (one[0], one[1].epoch) not in stopped]
+        placed = copies.place(connection, sound, every, outcome)
+        epochs = self._store_events(connection, placed, every, known, parcels_there, outcome)
+        self._note_presence(connection, serving, epochs, known, outcome)
+        reports.apply(connection, serving, known, copies_of(every), every, outcome, self._thresholds)
         return outcome
 
+    @staticmethod
+    def _note_presence(
+        connection: Connection,
+        serving: Sequence[Message],
+        epochs: Mapping[str, int],
+        known: dict[str, LockedLocker],
+        outcome: Outcome,
+    ) -> None:
+        """Whoever says anything is connected, even if its status was lost: an answer must not wait for it."""
+        live = [one for one in serving if not one.retained]
+        said = [(one.locker, one.content) for one in live if isinstance(one.content, protocol.Status)]
+        outcome.statuses = said
+        outcome.clocks = {locker: status for locker, status in said if status.up}
+        talked = {
+            one.locker for one in live if not isinstance(one.content, protocol.Status) or one.content.up
+        }
+        came = presence.note(connection, talked, epochs, known, now_s())
+        outcome.lockers |= came
+        outcome.is_due = outcome.is_due or bool(came)
+
     def forget_presence(self) -> None:
-        """Mark every locker as not connected: only the broker knows, and there is no connection to it."""
-        devices = lockers.c.up.is_(True) & (lockers.c.kind == "locker")
-
-        def forget(connection: Connection) -> None:
-            lock_lockers_where(connection, devices)
-            connection.execute(update(lockers).where(devices).values(up=False))
-
-        self.database.transact(forget)
+        """There is no connection to the broker: of no locker it is known whether it has one."""
+        self.database.transact(presence.forget)
 
     def open_gaps(self) -> dict[Stream, Held]:
         """Every stream with a known gap, for a host that starts."""
@@ -90,12 +100,21 @@ class Store:
             rows = connection.execute(joined.where(streams.c.islands != "[]", lockers.c.retired_at.is_(None)))
             known = {(row.locker, row.epoch): row for row in rows}
         stopped = self._stopped({stream: row.islands for stream, row in known.items()})
-        serving = {stream: row for stream, row in known.items() if stream not in stopped}
+        serving = {one: row for one, row in known.items() if (one[0], said_epoch(one[1])) not in stopped}
         return {stream: Held(row.contiguous, row.islands) for stream, row in serving.items()}
 
-    def _stopped(self, islands: Mapping[Stream, Ranges | None]) -> set[Stream]:
-        """The streams of which the database cannot tell what is held; each is complained of."""
-        stopped = {stream for stream, ranges in islands.items() if ranges is None}
+    def _stopped(
+        self,
+        islands: Mapping[Stream, Ranges | None],
+        batches: Iterable[tuple[str, EventBatch]] | None = None,
+    ) -> set[Stream]:
+        """The streams of which the database cannot tell what is held, as their lockers call them.
+
+        Each is complained of, of those that ``batches`` are of.
+        """
+        stopped = {(one[0], said_epoch(one[1])) for one, ranges in islands.items() if ranges is None}
+        if batches is not None and stopped:
+            stopped.intersection_update((locker, batch.epoch) for locker, batch in batches)
         for locker, epoch in sorted(stopped):
             self._complaints.say(
                 f"journal {epoch} of {{locker}} is stopped, none of its events are stored or acknowledged: "
@@ -127,39 +146,38 @@ class Store:
     def _store_events(
         self,
         connection: Connection,
-        rows: dict[Stream, streamrows.StreamRow],
-        batches: dict[Stream, EventBatch],
+        placed: copies.Placed,
+        every: dict[Stream, streamrows.StreamRow],
         known: dict[str, LockedLocker],
         parcels_there: Collection[str],
         outcome: Outcome,
-    ) -> None:
+    ) -> dict[str, int]:
+        """Store what is new; returns the journals that have become the current ones of their lockers."""
+        rows = {stream: every[stream] for stream in sorted(placed.batches)}
         fresh_rows: list[tuple[object, ...]] = []
         said: list[projection.Said] = []
         changed: list[streamrows.StreamUpdate] = []
-        speaking: dict[str, int | None] = {}
-        again: dict[Stream, list[Event]] = {}
+        epochs: dict[str, int] = {}
         lost: dict[Stream, list[Hole]] = {}
         replaced: list[Stream] = []
         arrived_at = now_s()
         for stream, row in rows.items():
             held = Held(row.contiguous, row.islands or ())
             before = held.highest
-            fresh, repeated, lost[stream] = _hold(held, batches[stream], outcome)
+            fresh, repeated, lost[stream] = _hold(held, placed, stream, outcome)
             came = _out_of_holes(connection, stream, repeated) if row.lost else []
             fresh.extend(came)
             outcome.held[stream] = held
-            locker = known[stream[0]]
-            if not locker.up:  # its status was lost, and lockers that are not connected are asked for nothing
-                speaking.setdefault(stream[0], None)
-                outcome.lockers.add(stream[0])
-                outcome.is_due = True
-            if held.highest > before and locker.epoch != stream[1]:
-                speaking[stream[0]] = stream[1]  # the epoch with new events is the current one
-                if locker.epoch is not None:
-                    replaced.append((stream[0], locker.epoch))
-            if repeated:
-                again[stream] = repeated
+            epoch = known[stream[0]].epoch
+            if held.highest > before and epoch != stream[1]:
+                epochs[stream[0]] = stream[1]  # the epoch with new events is the current one
+                if epoch is not None and said_epoch(epoch) != said_epoch(stream[1]):
+                    replaced.append((stream[0], epoch))
             if not fresh and not lost[stream]:
+                outcome.shown[stream] = max((one.seq for one in repeated), default=0)
+                if placed.elsewhere.get(stream):
+                    outcome.shown[stream] = max(outcome.shown[stream], *placed.elsewhere[stream])
+                    changed.append(streamrows.row_of(stream, held, row, stored=0, lost=0))
                 continue
             fresh_rows.extend(_event_row(stream, event, arrived_at) for event in fresh)
             said.extend(projection.custody(*stream, fresh))
@@ -171,34 +189,13 @@ class Store:
         holes.record(connection, lost)
         for former in replaced:
             holes.close(connection, former)
-        streamrows.speaking(connection, speaking)
-        for name, epoch in speaking.items():
-            known[name].up, known[name].epoch = True, epoch or known[name].epoch
         if fresh_rows:
             insert_rows(connection, events, _EVENT_COLUMNS, fresh_rows)
-        self._compare(connection, again, outcome)
         outcome.parcels = projection.apply(connection, said, parcels_there)
         alarms.note(connection, outcome.stored)
         notices.plan(connection, outcome.parcels, now_s())
         outcome.commands |= commands.answered_by_events(connection, outcome.stored)
-
-    def _compare(self, connection: Connection, again: dict[Stream, list[Event]], outcome: Outcome) -> None:
-        outcome.conflicts = repeats.conflicts(connection, again)
-        for stream, numbers in outcome.conflicts.items():
-            here = (streams.c.locker == stream[0]) & (streams.c.epoch == stream[1])
-            more = {"conflicts": streams.c.conflicts + len(numbers)}
-            connection.execute(update(streams).where(here).values(more))
-
-
-def _batches(messages: Sequence[Message]) -> dict[Stream, EventBatch]:
-    batches: dict[Stream, EventBatch] = {}
-    for message in messages:
-        if isinstance(message.content, EventBatch):
-            epoch = message.content.epoch
-            batch = batches.setdefault((message.locker, epoch), EventBatch(epoch, []))
-            batch.events.extend(message.content.events)
-            batch.holes.extend(message.content.holes)
-    return batches
+        return epochs
 
 
 def _lock(
@@ -220,9 +217,15 @@ def _lock(
     return lock_lockers(connection, names | granting), there
 
 
-def _hold(held: Held, batch: EventBatch, outcome: Outcome) -> tuple[list[Event], list[Event], list[Hole]]:
-    """Add a batch to what is held; returns the new events, the repeated ones, and what is lost."""
+def _hold(
+    held: Held, placed: copies.Placed, stream: Stream, outcome: Outcome
+) -> tuple[list[Event], list[Event], list[Hole]]:
+    """Add a stream's batch to what is held; returns the new events, the repeated ones, and what is lost."""
+    batch = placed.batches[stream]
     fresh, repeated = [], []
+    for seq in placed.elsewhere.get(stream, ()):
+        held.add(seq)
+        outcome.repeated += 1
     ordered = sorted(batch.events, key=lambda one: one.seq)
     highest = max(held.highest, ordered[-1].seq if ordered else 0)
     lost = holes.take(held, batch.holes, highest, outcome)

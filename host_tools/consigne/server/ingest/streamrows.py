@@ -9,24 +9,19 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, TypedDict
 
-from sqlalchemy import BigInteger, bindparam, func, select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.engine import Connection
 
 from ..clock import now_s
 from ..storage.contiguity import Held, Stream
 from ..storage.database import chunks
 from ..storage.documents import Ranges
-from ..storage.models import lockers, streams
+from ..storage.models import streams
 
 _UPDATE_STREAM = (
     update(streams)
     .where(streams.c.locker == bindparam("the_locker"), streams.c.epoch == bindparam("the_epoch"))
     .values({name: bindparam("new_" + name) for name in ("contiguous", "islands", "stored", "lost")})
-)
-_UPDATE_LOCKER = (
-    update(lockers)
-    .where(lockers.c.id == bindparam("the_locker"))
-    .values(up=True, epoch=func.coalesce(bindparam("new_epoch", type_=BigInteger), lockers.c.epoch))
 )
 
 
@@ -64,16 +59,21 @@ def of_lockers(connection: Connection, names: Iterable[str]) -> dict[Stream, Str
     return rows
 
 
-def make(connection: Connection, known: dict[Stream, StreamRow], wanted: Iterable[Stream]) -> None:
-    """Make the rows of streams that have none; ``known``, all that their lockers have, gets them too."""
+def make(
+    connection: Connection, known: dict[Stream, StreamRow], wanted: Iterable[Stream], contiguous: int = 0
+) -> None:
+    """Make the rows of streams that have none; ``known``, all that their lockers have, gets them too.
+
+    ``contiguous``: up to this number all is held, in another copy of the journal.
+    """
     missing = sorted(set(wanted).difference(known))
     ranks = Counter(locker for locker, _ in known)
     rows = []
     for locker, epoch in missing:
         new = {"locker": locker, "epoch": epoch, "rank": ranks[locker], "first_at": now_s()}
-        rows.append({**new, "contiguous": 0, "islands": [], "stored": 0, "lost": 0})
+        rows.append({**new, "contiguous": contiguous, "islands": [], "stored": 0, "lost": 0})
         ranks[locker] += 1
-        known[locker, epoch] = StreamRow(locker, epoch, 0, [], 0, 0)
+        known[locker, epoch] = StreamRow(locker, epoch, contiguous, [], 0, 0)
     if rows:
         connection.execute(streams.insert(), rows)
 
@@ -84,11 +84,10 @@ def save(connection: Connection, changed: Sequence[StreamUpdate]) -> None:
         connection.execute(_UPDATE_STREAM, [dict(row) for row in changed])
 
 
-def speaking(connection: Connection, epochs: dict[str, int | None]) -> None:
-    """Mark lockers as connected; each is given with its new current epoch, None to keep the old one."""
-    rows = [{"the_locker": locker, "new_epoch": epoch} for locker, epoch in sorted(epochs.items())]
-    if rows:
-        connection.execute(_UPDATE_LOCKER, rows)
+def count_conflicts(connection: Connection, stream: Stream, count: int) -> None:
+    """Count numbers of a stream that came with other events."""
+    here = (streams.c.locker == stream[0]) & (streams.c.epoch == stream[1])
+    connection.execute(update(streams).where(here).values(conflicts=streams.c.conflicts + count))
 
 
 def row_of(stream: Stream, held: Held, row: StreamRow, *, stored: int, lost: int) -> StreamUpdate:

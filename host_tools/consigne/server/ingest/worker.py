@@ -8,7 +8,8 @@ from consigne.protocol import topics
 from consigne.protocol.events import EventBatch
 
 from ..complaints import Complaints
-from ..storage.contiguity import Stream
+from ..fleet.thresholds import Thresholds
+from ..storage.contiguity import COPY, Stream
 from ..storage.database import NO_ANSWER, Database
 from .counts import Counts
 from .decode import Decoder, KeyRing, Message
@@ -25,8 +26,10 @@ COMMITTED_GOOD_S = 30.0
 class Worker:
     """Makes received messages into rows; ``dropped`` counts, by reason, those that are dropped."""
 
-    def __init__(self, database: Database, keys: KeyRing, counts: Counts) -> None:
-        self.store = Store(database)
+    def __init__(
+        self, database: Database, keys: KeyRing, counts: Counts, thresholds: Thresholds | None = None
+    ) -> None:
+        self.store = Store(database, thresholds)
         self._decoder = Decoder(keys)
         self._counts = counts
         self._complaints = Complaints(log)
@@ -41,7 +44,7 @@ class Worker:
         """Decode and commit, in the order of arrival.
 
         A host that is behind takes equal messages once, and acknowledges events that it has committed before
-        without looking at them again.  Else they are compared with the stored ones (``repeats``).
+        without looking at them again.  Else they are compared with the stored ones (``copies``).
 
         Raises
         ------
@@ -67,7 +70,7 @@ class Worker:
             self._committed.update(
                 (one, (held.contiguous, now_s))
                 for one, held in outcome.held.items()
-                if one not in outcome.holed
+                if one not in outcome.holed and one[1] < COPY
             )
         self._counts.met = self.store.database.met
         return [shed, *outcomes] if shed.shed else outcomes

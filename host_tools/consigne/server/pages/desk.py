@@ -4,6 +4,7 @@ import secrets
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from typing import NamedTuple
 
 from locker.core import events as device_events
@@ -14,6 +15,7 @@ from consigne.words import counted
 from ..clock import zone_of
 from ..errors import CallerError
 from ..fleet import clocks
+from ..fleet.fleet import Locker
 from ..ingest.outcome import Outcome
 from ..parcels.view import Parcel
 from ..people.accounts import Account
@@ -38,6 +40,7 @@ class LockerLine(NamedTuple):
     locker: str
     kind: str
     up: bool
+    heard: str  # when it last spoke, while it is not connected
     journal: str
     clock: str  # clocks.state
     faults: tuple[str, ...]
@@ -125,11 +128,19 @@ class Desk:
             locker=self._locker,
             kind=RETIRED if known.retired_at is not None else kind,
             up=known.connected,
+            heard=self._last_heard(known),
             journal=status.journal if status is not None else "",
             clock=clocks.state(status, known.status_at),
             faults=tuple(status.faults) if status is not None else (),
             numbers=" · ".join(numbers),
         )
+
+    @staticmethod
+    def _last_heard(known: Locker) -> str:
+        if known.connected or known.heard_at is None:
+            return ""
+        at = datetime.fromtimestamp(known.heard_at, zone_of(known.id, known.timezone))
+        return f"last heard at {at:%Y-%m-%d %H:%M}"
 
     def believed(self) -> list[Believed]:
         """Every compartment as the host believes it."""

@@ -15,9 +15,10 @@ from ..fleet.overview import FIND_CHARACTERS_MAX, NEEDS, PAGE, Line, Overview, S
 from .work import Work
 
 REFRESH_S = 10.0
-URGENT = ("alarm", "offline", "latch", "journal", "lost")
+URGENT = ("alarm", "twins", "offline", "latch", "journal", "lost")
 LABELS: Mapping[str, str] = {
-    "alarm": "alarms", "offline": "offline", "latch": "weak latches", "blocked": "out of use",
+    "alarm": "alarms", "twins": "two boards", "offline": "offline", "flapping": "flapping",
+    "conflict": "numbers twice", "aside": "not taken", "latch": "weak latches", "blocked": "out of use",
     "sensor": "silent sensors",
     "journal": "journal", "lost": "events lost", "gap": "events missing", "clock": "clock", "fault": "faults",
     "full": "full", "new": "never connected",

@@ -143,6 +143,8 @@ class StatusLine:
     def _draw_state(line: LockerLine) -> None:
         pill = Text("connected" if line.up else "not connected", "pill good" if line.up else "pill bad")
         pill.props["data-up"] = "true" if line.up else "false"
+        if line.heard:
+            Text(line.heard, "soft")
         if line.journal:
             Text(
                 JOURNAL_WORDS.get(line.journal, f"memory {line.journal}"),

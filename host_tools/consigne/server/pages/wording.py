@@ -6,7 +6,16 @@ from typing import NamedTuple
 from locker.core import doors, events, reasons, records
 from locker.core.orders import RESULT_NAMES
 
-from consigne.protocol.events import HOLE, JOURNAL_REPLACED, LOST, REPLACED, EventData
+from consigne.protocol.events import (
+    CONFLICT,
+    FLAPPING,
+    HOLE,
+    JOURNAL_REPLACED,
+    LOST,
+    REPLACED,
+    TWO_BOARDS,
+    EventData,
+)
 from consigne.protocol.messages import Arguments
 from consigne.protocol.names import ACTIONS, ROLES
 from consigne.protocol.untrusted import ProtocolError
@@ -111,6 +120,32 @@ def _hole(told: _Told) -> str:
     return f"{counted(told.number('count'), 'event')} ({numbers}): {', and '.join(whys)}"
 
 
+def _two_boards(told: _Told) -> str:
+    return (
+        f"one: {told.event.text('one')}; the other: {told.event.text('other')}. Find out which stands in "
+        "this cabinet, give that one a new credential (consigne broker-config --renew), and take the other "
+        "out of service: it opens doors, too"
+    )
+
+
+def _flapping(told: _Told) -> str:
+    return (
+        f"{counted(told.number('count'), 'connection')} within an hour: look at its supply, its signal and "
+        "its router"
+    )
+
+
+def _conflict(told: _Told) -> str:
+    dropped = told.number("dropped")
+    kept = f"{dropped} of them are not stored" if dropped else "both events of each number are kept"
+    numbers = counted(told.number("count"), "event number")
+    return (
+        f"{numbers} came with other content, from {told.number('first')} on, where the host had events up to "
+        f"{told.number('last')}: {kept}. An older copy of its flash was put back, or another board "
+        "has a copy. Check its doors against this page; if a second board is on line, shut it out"
+    )
+
+
 _WORDS: dict[str, tuple[str, str, Callable[[_Told], str]]] = {
     "boot": (NOTE, "Started", lambda e: f"firmware {e.event.text('firmware')}"),
     "attempt": (PLAIN, "Code tried", lambda e: e.via),
@@ -138,6 +173,9 @@ _WORDS: dict[str, tuple[str, str, Callable[[_Told], str]]] = {
     "lost": (BAD, "Events lost", lambda e: f"{e.number('first')} to {e.number('last')}"),
     HOLE: (BAD, "Events lost", _hole),
     JOURNAL_REPLACED: (BAD, "Another journal", lambda e: _REPLACED),
+    TWO_BOARDS: (BAD, "Two boards under one name", _two_boards),
+    FLAPPING: (BAD, "Comes and goes", _flapping),
+    CONFLICT: (BAD, "Numbers begin again", _conflict),
     "fault": (BAD, "Fault", lambda e: e.event.text("what")),
     "time_set": (PLAIN, "Clock set", lambda e: ""),
     "alarm": (BAD, "Alarm", _alarm),

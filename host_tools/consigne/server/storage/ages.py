@@ -1,11 +1,11 @@
 """How long the host keeps what is over, in days: all of it is said here, and set by ``serve --keep``."""
 
-import re
 from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
+
+from .. import numbers
 
 DAYS_MAX = 36_500
-_GIVEN = re.compile(r"([a-z]+)=([0-9]{1,5})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +37,6 @@ class Ages:
     """A latch wears over months."""
 
 
-NAMES = tuple(field.name for field in fields(Ages))
-
-
 def given(texts: Iterable[str]) -> Ages:
     """The default ages but those given as ``NAME=DAYS``.  Raises ``ValueError``."""
-    ages = Ages()
-    for text in texts:
-        found = _GIVEN.fullmatch(text)
-        if found is None or found[1] not in NAMES or not 1 <= int(found[2]) <= DAYS_MAX:
-            raise ValueError(
-                f"{text[:40]!r} is no age: give NAME=DAYS, 1 to {DAYS_MAX:,} days of {', '.join(NAMES)}"
-            )
-        ages = replace(ages, **{found[1]: int(found[2])})
-    return ages
+    return numbers.given(Ages(), texts, f"no age: give NAME=DAYS, 1 to {DAYS_MAX:,} days of", DAYS_MAX)

@@ -11,11 +11,29 @@ from typing import NamedTuple
 from consigne.protocol.events import Event
 from consigne.protocol.untrusted import U32_MAX
 
-Stream = tuple[str, int]  # locker, epoch
+Stream = tuple[str, int]  # locker, epoch; that of a copy is higher by ``COPY`` times its number
+COPY = U32_MAX + 1
+"""Several copies of one journal share its epoch, see ``ingest.copies``."""
 
 ISLANDS_MAX = 64
 """Islands one stream may have.  An event that would make one more is refused: without an acknowledgement the
 locker keeps it, and sends it again when the first gap is asked for."""
+
+
+def said_epoch(epoch: int) -> int:
+    """The epoch of a stream as its locker says it, who knows nothing of copies."""
+    return epoch & U32_MAX
+
+
+Copies = dict[Stream, list[Stream]]
+
+
+def copies_of(streams: Iterable[Stream]) -> Copies:
+    """The streams among some by what their lockers call them, the newest copy first."""
+    found: Copies = {}
+    for locker, epoch in sorted(streams, reverse=True):
+        found.setdefault((locker, said_epoch(epoch)), []).append((locker, epoch))
+    return found
 
 
 class Held:

@@ -35,6 +35,7 @@ class LockedLocker:
     id: str
     epoch: int | None
     up: bool | None
+    heard_at: int | None
     grants_version: int
     retired_at: int | None
 

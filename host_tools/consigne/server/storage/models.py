@@ -39,10 +39,11 @@ lockers = Table(
     Column("layout", LAYOUT, nullable=False),  # may be empty
     Column("registered_at", BigInteger, nullable=False),
     # what the locker last said of itself
-    Column("up", Boolean),
+    Column("up", Boolean),  # null: not heard of since the host listens, see fleet.presence
+    Column("heard_at", BigInteger),  # when it last spoke, in host time, to the minute
     Column("status", STATUS),  # the last one that was no MQTT last will
     Column("status_at", BigInteger),  # host time
-    Column("epoch", BigInteger),  # of the journal that the locker writes now
+    Column("epoch", BigInteger),  # of the journal, and the copy of it, that the locker writes now
     Column("grants_have", BigInteger),  # version the locker has; null until it said so
     # what the host decides
     Column("grants_version", BigInteger, nullable=False),
@@ -69,7 +70,7 @@ streams = Table(
     Column("stored", BigInteger, nullable=False),  # events ever stored, those since deleted by age included
     Column("lost", BigInteger, nullable=False),  # numbers in ``holes``: no journal has them any more
     Column("first_at", BigInteger, nullable=False),
-    Column("conflicts", BigInteger, nullable=False, server_default=text("0")),  # see ingest.repeats
+    Column("conflicts", BigInteger, nullable=False, server_default=text("0")),  # see ingest.copies
 )
 Index(
     "streams_with_gaps",
