@@ -345,3 +345,34 @@ def test_a_certificate_of_ones_own_is_used(directory):
     text = (directory / "mosquitto.conf").read_text()
     assert f"certfile {given[0]}\n" in text and f"keyfile {given[1]}\n" in text
     assert not (directory / "server.key").exists()
+
+
+@pytest.mark.parametrize("client_certificates", [False, True], ids=["passwords", "certificates"])
+def test_a_new_credential_shuts_out_the_board_with_the_former_one(directory, client_certificates):
+    before = Configured(directory, client_certificates=client_certificates)
+    former, other = before.credentials("L1"), before.credentials("L2")
+    more = {"host": "127.0.0.1", "client_certificates": client_certificates}
+    config.write(directory, ["L1", "L2"], renew=["L1"], **more)
+    broker = Configured(directory, client_certificates=client_certificates)
+
+    async def run():
+        await broker.start()
+        try:
+            for user, credentials in (("L1", broker.credentials("L1")), ("L2", other)):
+                peer = await Peer(user).connect(broker, *credentials)
+                await peer.subscribe(topics.topic(user, topics.ACK))
+                await peer.client.disconnect()
+            with pytest.raises((gmqtt.MQTTConnectError, OSError, TimeoutError)):
+                async with asyncio.timeout(3):
+                    peer = await Peer("L1").connect(broker, *former)
+                    await peer.subscribe(topics.topic("L1", topics.ACK))
+        finally:
+            await broker.stop()
+
+    asyncio.run(run())
+
+
+def test_whoever_has_no_credential_gets_no_new_one(directory):
+    with pytest.raises(ValueError, match="L9"):
+        config.write(directory, ["L1"], host="127.0.0.1", renew=["L9"])
+    assert not directory.exists()

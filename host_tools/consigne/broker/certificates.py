@@ -92,14 +92,15 @@ def make_client(directory: Path, name: str) -> None:
     (at / f"{name}.crt").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
 
-def discard_client(directory: Path, name: str) -> None:
-    """Have a client's certificate revoked by ``revoke_others``: it stays under a name that nobody has."""
+def discard_clients(directory: Path, names: Iterable[str]) -> None:
+    """Have the certificates of clients revoked by ``revoke_others``: under names that nobody has."""
     at = directory / "clients"
-    shown = at / f"{name}.crt"
-    if shown.exists():
-        serial = x509.load_pem_x509_certificate(shown.read_bytes()).serial_number
-        shown.rename(at / f"{name}+{serial:x}.crt")
-    (at / f"{name}.key").unlink(missing_ok=True)
+    for name in names:
+        shown = at / f"{name}.crt"
+        if shown.exists():
+            serial = x509.load_pem_x509_certificate(shown.read_bytes()).serial_number
+            shown.rename(at / f"{name}+{serial:x}.crt")
+        (at / f"{name}.key").unlink(missing_ok=True)
 
 
 def revoke_others(directory: Path, names: Iterable[str]) -> None:

@@ -189,7 +189,8 @@ def write(
     Raises
     ------
     ValueError
-        A name is not one of a locker, one to renew is not among ``lockers``, or is the host's user; ``host`` is no name or address.
+        A name is not one of a locker, or is the host's user; one to renew is not among ``lockers``;
+        ``host`` is no name or address.
     LookupError
         There is no such group.
     PermissionError
@@ -202,9 +203,9 @@ def write(
         if not _LOCKER.fullmatch(name) or name == HOST_USER:
             raise ValueError(f"{name!r} is not the name of a locker")
     anew = sorted(set(renew))
-    for name in anew:
-        if name not in names:
-            raise ValueError(f"--renew: {name!r} has no credential to renew: it is no locker in service")
+    strange = [name for name in anew if name not in names]
+    if strange:
+        raise ValueError(f"--renew: {strange[0]!r} has no credential to renew: it is no locker in service")
     directory = directory.resolve()
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     if certificate is None:
@@ -214,8 +215,7 @@ def write(
     users = [HOST_USER, *names]
     password = None
     if client_certificates:
-        for name in anew:
-            certificates.discard_client(directory, name)
+        certificates.discard_clients(directory, anew)
         for user in users:
             certificates.make_client(directory, user)
         certificates.revoke_others(directory, users)

@@ -20,7 +20,6 @@ from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy import select
 
 MANY = 40
-ACK_LOST = (topics.STATUS, b'{"up":true,"epoch":1,"seq":11,"ack":0}')
 
 
 @pytest.fixture
@@ -67,8 +66,6 @@ def test_events_that_were_believed_lost_are_stored_when_they_come_though_the_hos
     rows = [[1, 5, "unreadable"], *([seq, *talker.events[seq - 1]] for seq in range(6, 11))]
     told = talker.signed(topics.EVENTS, dump({"epoch": 1, "events": rows}))
     (outcome,) = worker.keep([(topics.topic("L1", topics.EVENTS), told, False)], is_behind=True)
-    assert outcome.held["L1", 1].contiguous == 10
-    (outcome,) = worker.keep([(topics.topic("L1", topics.STATUS), talker.signed(*ACK_LOST), False)])
     assert outcome.held["L1", 1].contiguous == 10
     (outcome,) = worker.keep([sent(talker, 1, 10)], is_behind=True)
     assert sorted(one.event.seq for one in outcome.stored) == [1, 2, 3, 4, 5]

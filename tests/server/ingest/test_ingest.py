@@ -16,7 +16,7 @@ from consigne.server.ingest.store import Store
 from consigne.server.service import HostService
 from consigne.server.storage.models import lockers
 from consigne.server.storage.secret import Secret
-from host_kit import database_at, device_key, event, events, status
+from host_kit import T0, database_at, device_key, event, events, status
 from sqlalchemy import text, update
 
 
@@ -158,7 +158,7 @@ def test_a_locker_that_tells_other_events_again_and_again_fills_no_log(database,
         await ingest.start()
         client.receive(*message("L1", *(event(seq) for seq in range(1, 31))))
         for seq in range(1, 31):
-            client.receive(*message("L1", event(seq, door=(seq + 1) % 12)))
+            client.receive(*message("L1", event(1, time_s=T0 + 100 + seq)))
             async with asyncio.timeout(180):  # each in a commit of its own
                 while ingest.counts.conflicts < seq:
                     await asyncio.sleep(0.001)
