@@ -110,7 +110,7 @@ def age(connection: Connection, at_s: int, silent_s: int) -> list[str]:
     is_silent = or_(heard_at < at_s - silent_s, heard_at > at_s + WRITE_EVERY_S)
     silent = _DEVICES & lockers.c.up.is_not(False) & is_silent
     names = list(connection.execute(select(lockers.c.id).where(silent).order_by(lockers.c.id)).scalars())
-    gone = []
+    gone: list[str] = []
     for some in chunks(names):
         lock_lockers(connection, some)  # one of them may have spoken meanwhile
         here = lockers.c.id.in_(some) & silent
