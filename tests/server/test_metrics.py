@@ -40,9 +40,10 @@ def numbers(answer):
 def test_an_operator_sees_who_is_connected_what_is_missing_and_what_is_lost(host):
     store = Store(host.database)
     store.commit([events("L1", 1, event(1), event(5)), status("L1", 1)])
-    store.commit([events("L2", 1, event(4, "lost", first=1, last=3)), events("L1", 1, event(1, door=9))])
+    store.commit([events("L2", 1, event(4, "lost", first=1, last=3)), events("L3", 1, event(1))])
+    store.commit([events("L3", 1, event(1, door=9))])
     told = numbers(scrape(host))
-    assert (told["consigne_lockers",], told["consigne_lockers_connected",]) == (3, 2)
+    assert (told["consigne_lockers",], told["consigne_lockers_connected",]) == (3, 3)
     assert told["consigne_streams_with_gaps",] == 1
     assert told["consigne_events_lost",] == 3
     assert told["consigne_events_in_conflict",] == 1
