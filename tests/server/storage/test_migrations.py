@@ -83,8 +83,8 @@ def test_a_database_of_before_is_brought_up_to_date_and_goes_on_where_it_stood(u
     database = Database(url)
     with database.read() as connection:
         assert differences(connection) == []
-    outcome = Store(database).commit([events("L1", 1, event(2), event(3))])
-    assert (outcome.held["L1", 1].contiguous, outcome.repeated) == (3, 1)
+    outcome = Store(database).commit([events("L1", 1, event(3))])
+    assert (outcome.held["L1", 1].contiguous, outcome.repeated) == (3, 0)
     assert len(Fleet(database).events("L1")) == 3
     database.close()
 
