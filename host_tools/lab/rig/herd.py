@@ -30,6 +30,7 @@ CONNECTING_MAX = 100
 LOOK_S = 0.1
 LOOKS = 10  # after which every locker has been looked at, once a second as its own loop does
 RETRY_S = 0.1
+TIME_RETRY_S = 20  # ``net/sync.py``: a question may be lost, or answered too late
 KEEPALIVE_S = 600
 _CONNECT, _PUBLISH, _SUBSCRIBE = 0x10, 0x32, 0x82
 _CONNACK, _PUBACK, _SUBACK = 0x20, 0x40, 0x90
@@ -86,6 +87,7 @@ class Speaker(asyncio.Protocol):
         self._status_due = self._occupancy_due = False
         self._occupancy_s = 0.0
         self._ask_time = True
+        self._asked_s: float | None = None  # and not answered since
 
     @property
     def recorded(self) -> int:
@@ -107,6 +109,8 @@ class Speaker(asyncio.Protocol):
         """What a locker's loop does each second."""
         if self.is_up:
             self._status_due = self._cursor.is_stalled() or self._status_due
+            if self._asked_s is not None and time.monotonic() - self._asked_s >= TIME_RETRY_S:
+                self._ask_time = True
             self._publish_all()
 
     def cut(self) -> None:
@@ -205,6 +209,8 @@ class Speaker(asyncio.Protocol):
             return
         self._counter = counter
         self.commands.append(name)
+        if name == "time":
+            self._asked_s = None
         if name == "again":
             self._cursor.again(command["seq"])
         elif name == "grants" and command["from"] == self._grants and isinstance(command["to"], int):
@@ -222,7 +228,7 @@ class Speaker(asyncio.Protocol):
         if self._replies:
             self._publish(topics.REPLIES, dump({"id": self._replies.pop(0), "result": "ok"}))
         elif self._ask_time and not self._status_due:
-            self._ask_time = False
+            self._ask_time, self._asked_s = False, time.monotonic()
             self._publish(topics.REPLIES, dump({"ask": "time", "nonce": 1}))
         elif self._status_due:
             self._status_due = False

@@ -38,7 +38,7 @@ def test_lockers_that_all_come_back_at_once_are_all_served_and_told_the_time(tmp
             await broker.start()
             async with asyncio.timeout(LIMIT_S):
                 while host.client.connections < 2 or not host.client.is_connected:
-                    await asyncio.sleep(LOOK_S)  # a question that comes before is lost, and asked once here
+                    await asyncio.sleep(LOOK_S)  # a question that comes before is lost
             await herd.connect(broker.host, broker.port)
             async with asyncio.timeout(LIMIT_S):
                 while not all("time" in one.commands for one in herd.speakers):
