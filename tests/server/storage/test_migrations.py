@@ -1,6 +1,9 @@
 """How a database comes to the newest schema, whatever state it is found in."""
 
+import sqlite3
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -10,7 +13,7 @@ from consigne.cli import app
 from consigne.server.fleet.fleet import Fleet
 from consigne.server.ingest.store import Store
 from consigne.server.storage import migrations, models
-from consigne.server.storage.database import Database, as_it_is
+from consigne.server.storage.database import Database, _prepare, as_it_is
 from consigne.server.storage.migrations import OtherSchema
 from host_kit import deposited, device_key, event, events, register
 from sqlalchemy import create_engine, inspect, text
@@ -129,6 +132,33 @@ def test_hosts_that_start_together_migrate_once(url):
     with ThreadPoolExecutor(4) as pool:
         for database in list(pool.map(lambda _: Database(url), range(4))):
             database.close()
+
+
+def test_a_host_that_opens_a_new_file_while_another_one_writes_waits_for_it(tmp_path):
+    """SQLite refuses WAL at once then, whatever its timeout."""
+    file = tmp_path / "host.db"
+    first = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+    first.execute("CREATE TABLE its_first_page (a)")
+    first.execute("BEGIN IMMEDIATE")
+    tries, is_told = [], threading.Event()
+
+    def trace(statement):
+        tries.extend([statement] if "journal_mode=WAL" in statement else [])
+        if len(tries) == 2:
+            is_told.set()
+
+    def opens():
+        with closing(sqlite3.connect(file)) as second:
+            second.set_trace_callback(trace)
+            _prepare(second, 15_000)
+            return second.execute("PRAGMA journal_mode").fetchone()[0]
+
+    with closing(first), ThreadPoolExecutor(1) as pool:
+        opened = pool.submit(opens)
+        opened.add_done_callback(lambda _: is_told.set())
+        assert is_told.wait(10)
+        first.execute("COMMIT")
+        assert opened.result(10) == "wal"
 
 
 def last_two():

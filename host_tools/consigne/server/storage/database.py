@@ -7,6 +7,7 @@ acknowledges anything, and readers never wait for the writer.  PostgreSQL by URL
 import logging
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import fields
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPICursor
 
 BUSY_TIMEOUT_MS = 15_000
+_WAL_PAUSE_S = 0.01
 CONNECT_TIMEOUT_S = 10
 CONNECTIONS_KEPT, CONNECTIONS_MAX = 5, 64
 """Of one process: more than it has threads that ask (40 of the API, 8 of the pages, those of ingest, notices,
@@ -382,10 +384,28 @@ def _prepare(dbapi_connection: sqlite3.Connection, wait_ms: int) -> None:
     cursor.execute(f"PRAGMA busy_timeout={wait_ms}")
     if not _pragma(cursor, "page_count"):  # of a new file alone: on others it would wait for a writer's lock
         cursor.execute("PRAGMA auto_vacuum=INCREMENTAL")
-    cursor.execute("PRAGMA journal_mode=WAL")
+    _use_wal(cursor, wait_ms)
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()
+
+
+def _use_wal(cursor: sqlite3.Cursor, wait_ms: int) -> None:
+    """Turn on WAL; a new file is in it from its first connection on.
+
+    SQLite does not wait, whatever its timeout, where another connection writes into a file that is not in WAL
+    yet: both would wait for one another.  This one holds nothing, so it tries again.
+    """
+    until_s = time.monotonic() + wait_ms / 1000
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= until_s:
+                raise
+            time.sleep(_WAL_PAUSE_S)
+        else:
+            return
 
 
 def _begin_sqlite(connection: Connection) -> None:
