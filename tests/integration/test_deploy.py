@@ -297,3 +297,5 @@ def test_what_the_container_is_made_of_is_there():
     locks = re.findall(r"--requirement (\S+)", text)
     assert len(locks) == 2 and all((root / lock).exists() for lock in locks)
     assert text.count("USER ") == 1 and "USER 10001\n" in text, "it does not run as root"
+    asked = re.search(r"HEALTHCHECK .*?(/\w+)'", text)
+    assert asked and asked[1] == "/livez", "a new start mends no database, and a standby is not ready"
