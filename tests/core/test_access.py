@@ -432,7 +432,7 @@ def test_what_the_host_revokes_is_checked_before_it_is_journaled():
     assert admit(records.REVOKE_NONCE, records.pack(records.REVOKE_NONCE, 1, NEVER)) == reasons.R_OK
     assert admit(records.REVOKE_NONCE, bytes(7)) == reasons.R_PAYLOAD
     assert admit(records.HOLDER_COUNTER, bytes(5)) == reasons.R_PAYLOAD
-    for i in range(64):
+    for i in range(512):
         desk.record(records.REVOKE_PARCEL, EPOCH_S + 60, "X{}".format(i))
     assert admit(records.REVOKE_PARCEL, records.pack(records.REVOKE_PARCEL, NEVER, "P1")) == reasons.R_FULL
     assert admit(records.REVOKE_PARCEL, records.pack(records.REVOKE_PARCEL, NEVER, "X1")) == reasons.R_OK
@@ -472,7 +472,7 @@ def test_a_snapshot_folds_to_itself():
         records.GRANTS_VERSION,
         records.GRANT,
         records.GRANT_SPENT,
-        records.REVOKE_PARCEL,
+        records.REVOKED,
         records.REVOKE_NONCE,
         records.TOKEN_USED,
         records.HOLDER_COUNTER,

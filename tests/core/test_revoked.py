@@ -69,16 +69,41 @@ def test_the_horizon_survives_a_snapshot():
 
 def test_revoked_parcels_end_and_are_bounded():
     parcels = Parcels()
-    parcels.add("A", EPOCH_S)
+    parcels.add(b"A", EPOCH_S)
     assert parcels.has("A", EPOCH_S) and not parcels.has("A", EPOCH_S + 1) and not parcels.has("B", 0)
     for i in range(1, PARCELS_MAX):
-        parcels.add("P{}".format(i), EPOCH_S + i)
-    assert parcels.room("A", 0) and parcels.room("P1", 0)
-    assert not parcels.room("NEW", EPOCH_S) and parcels.room("NEW", EPOCH_S + 1)
-    parcels.add("A", EPOCH_S + 500)  # replaced, nothing leaves
-    assert parcels.has("P1", EPOCH_S)
-    parcels.add("NEW", EPOCH_S + 500)
-    assert not parcels.has("P1", EPOCH_S) and parcels.has("NEW", EPOCH_S) and parcels.has("A", EPOCH_S)
+        parcels.add("P{}".format(i).encode(), EPOCH_S + i)
+    assert all(parcels.has("P{}".format(i), EPOCH_S + i) for i in range(1, PARCELS_MAX))
+    assert parcels.room(b"A", 0) and parcels.room(b"P1", 0)
+    assert not parcels.room(b"NEW", EPOCH_S) and parcels.room(b"NEW", EPOCH_S + 1)
+    parcels.add(b"A", EPOCH_S + 500)  # replaced, nothing leaves
+    assert parcels.has("P1", EPOCH_S + 1)
+    parcels.add(b"NEW", EPOCH_S + 500)
+    assert not parcels.has("P1", EPOCH_S) and parcels.has("NEW", EPOCH_S) and parcels.has("A", EPOCH_S + 500)
+    assert parcels.has("P2", EPOCH_S + 2)
+
+
+def test_a_full_list_of_revoked_parcels_survives_a_snapshot():
+    parcels, again = Parcels(), Parcels()
+    for i in range(PARCELS_MAX):
+        parcels.add("P{}".format(i).encode(), EPOCH_S + i)
+    for kind, payload in parcels.snapshot():
+        assert kind == records.REVOKED and len(payload) == 12, "the id itself is not kept"
+        again.put(payload)
+    assert all(again.has("P{}".format(i), EPOCH_S + i) for i in range(PARCELS_MAX))
+    assert not again.has("P5", EPOCH_S + 6) and not again.has("X", 0)
+    assert list(again.snapshot()) == list(parcels.snapshot())
+
+
+def test_a_revoked_parcel_is_found_only_at_its_place_not_across_two_entries():
+    parcels = Parcels()
+    across = b"\x10\1\2\3\x10\5\6\7"
+    parcels.put(b"\x10" * 8 + across[:4])
+    parcels.put(across[4:] + b"ABCD" + bytes(4))
+    parcels.put(memoryview(across + b"\0\0\0\x09"))
+    parcels.put(across + b"\0\0\0\x08")
+    kept = [payload for _, payload in parcels.snapshot()]
+    assert len(kept) == 3 and kept[2] == across + b"\0\0\0\x08"
 
 
 def test_counters_are_bounded_and_default_to_the_holder():

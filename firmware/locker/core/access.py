@@ -97,6 +97,7 @@ class Access:
             records.GRANTS_RESET: self._fold_grants_reset,
             records.GRANT_SPENT: self._fold_grant_spent,
             records.REVOKE_PARCEL: self._fold_revoke_parcel,
+            records.REVOKED: self._fold_revoked,
             records.REVOKE_NONCE: self._fold_revoke_nonce,
             records.HOLDER_COUNTER: self._fold_holder_counter,
             records.TOKEN_USED: self._fold_token_used,
@@ -137,7 +138,10 @@ class Access:
 
     def _fold_revoke_parcel(self, kind: int, payload: "Payload") -> None:
         until, parcel = records.unpack(kind, payload)
-        self._revoked_parcels.add(parcel, until)
+        self._revoked_parcels.add(parcel.encode(), until)
+
+    def _fold_revoked(self, kind: int, payload: "Payload") -> None:
+        self._revoked_parcels.put(payload)
 
     def _fold_revoke_nonce(self, kind: int, payload: "Payload") -> None:
         nonce, until = records.unpack(kind, payload)
@@ -203,7 +207,7 @@ class Access:
         if kind == records.REVOKE_PARCEL:
             if not parcel_possible(payload[fixed_bytes:]):
                 return reasons.R_PARCEL
-            room = self._revoked_parcels.room(records.unpack(kind, payload)[1], self._floor_s)
+            room = self._revoked_parcels.room(payload[fixed_bytes:], self._floor_s)
         elif kind == records.HOLDER_COUNTER:
             role, action, holder, _ = records.unpack(kind, payload)
             room = self._counters.room((role, action, holder))

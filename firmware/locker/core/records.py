@@ -72,6 +72,7 @@ LATCH_STATE = const(84)
 SUPPLY_STATE = const(85)
 REMOTE_STATE = const(86)  # time of a remote open that still counts
 BOUND = const(88)  # whose journal this is; ``wants`` 1: the host has not yet said what lies where
+REVOKED = const(89)  # a revoked parcel by its mark, see ``revoked.Parcels``
 
 EVENT_KIND_MAX = const(63)
 PARCEL_ID_BYTES_MAX = const(40)  # an S10 has 13, an SSCC 18, the longest carrier format seen 35
@@ -128,6 +129,7 @@ _FORMATS = {
     REMOTE_STATE: ">I",
     TIME_AHEAD: ">I",
     BOUND: ">8sB",
+    REVOKED: ">8sI",
 }
 # A line for each kind: its number, its name, its fields' names in order; a + before trailing text.  One text:
 # as a constant it stays in flash, while a dict would take heap for every line.
@@ -181,6 +183,7 @@ _WORDS = """
 86 remote_state at
 87 time_ahead ahead_s
 88 bound tag wants
+89 revoked mark until
 """
 _WITH_TEXT = bytes((
     BOOT, ACCEPTED, PULSE, OPENED, DEPOSITED, COLLECTED, NOT_OPENED, FORCED, COMMAND, FAULT, RETURNED,

@@ -5,6 +5,7 @@ restart the clock may fall back to that time, but never before it.
 """
 
 import struct
+from hashlib import sha256
 
 from micropython import const
 
@@ -12,16 +13,24 @@ from . import records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..ports import Holder, Members
+    from collections.abc import Iterator
+
+    from ..ports import Holder, Members, Payload
 
 
-PARCELS_MAX = const(64)
+PARCELS_MAX = const(512)
 COUNTERS_MAX = const(32)
-_PARTS = const(8)
+_PARTS = const(16)
+_MARK_BYTES = const(8)
+_MARKED_BYTES = const(12)
 _NEVER = const(4294967295)
 _ENTRY = ">II"
 _ENTRY_BYTES = const(8)
 _GROW_BYTES = const(128)  # small at first: few lockers see many tokens
+
+
+def _mark(parcel: "Payload") -> bytes:
+    return sha256(parcel).digest()[:_MARK_BYTES]
 
 
 class Nonces:
@@ -97,40 +106,65 @@ class Nonces:
 
 
 class Parcels:
-    """Revoked parcel ids and until when.  Overflow: refused before it is journaled (``R_FULL``);
-    a record beyond the bound, perhaps of another firmware, replaces the entry that ends first.
+    """Revoked parcels and until when: 8 bytes of SHA-256 of the id, Unix seconds.  Overflow: refused before
+    it is journaled (``R_FULL``); a record beyond the bound, perhaps of another firmware, replaces the entry
+    that ends first.
 
-    In several small dicts: one of 60 asks for a piece that a heap in use may not have."""
+    In several buffers: a long one is a piece that a heap in use may not have."""
 
     def __init__(self) -> None:
-        self._parts: list[dict[str, int]] = [{} for _ in range(_PARTS)]
+        self._parts = [bytearray() for _ in range(_PARTS)]
 
-    def _part(self, parcel: str) -> dict[str, int]:
-        return self._parts[hash(parcel) % _PARTS]
+    def _find(self, mark: "Payload") -> int:
+        part = self._parts[mark[0] % _PARTS]
+        at = part.find(mark[:_MARK_BYTES])
+        while at > 0 and at % _MARKED_BYTES:  # the same bytes across two entries
+            at = part.find(mark[:_MARK_BYTES], at + 1)
+        return at
 
     def _full(self) -> bool:
-        return sum([len(part) for part in self._parts]) >= PARCELS_MAX
+        return sum([len(part) for part in self._parts]) >= PARCELS_MAX * _MARKED_BYTES
 
-    def _first(self) -> tuple[int, str]:
-        return min([(part[parcel], parcel) for part in self._parts for parcel in part])
+    def _first(self) -> bytes:
+        return min(self._entries(), key=lambda entry: entry[_MARK_BYTES:])
 
-    def room(self, parcel: str, time_s: int) -> bool:
-        return parcel in self._part(parcel) or not self._full() or self._first()[0] < time_s
+    def _entries(self) -> "Iterator[bytes]":
+        for part in self._parts:
+            for at in range(0, len(part), _MARKED_BYTES):
+                yield bytes(part[at : at + _MARKED_BYTES])
 
-    def add(self, parcel: str, until: int) -> None:
-        part = self._part(parcel)
-        if parcel not in part and self._full():
-            first = self._first()[1]
-            del self._part(first)[first]
-        part[parcel] = until
+    def room(self, parcel: "Payload", time_s: int) -> bool:
+        if self._find(_mark(parcel)) >= 0 or not self._full():
+            return True
+        return struct.unpack_from(">I", self._first(), _MARK_BYTES)[0] < time_s
+
+    def add(self, parcel: "Payload", until: int) -> None:
+        self.put(_mark(parcel) + struct.pack(">I", until))
+
+    def put(self, entry: "Payload") -> None:
+        """An entry as ``snapshot`` gives it."""
+        entry = bytes(entry[:_MARKED_BYTES])  # no view: bytes are searched for bytes alone
+        at = self._find(entry)
+        if at < 0 and self._full():
+            first = self._first()
+            self._take(first, self._find(first))
+        elif at >= 0:
+            self._take(entry, at)
+        self._parts[entry[0] % _PARTS] += entry
+
+    def _take(self, mark: "Payload", at: int) -> None:
+        part = self._parts[mark[0] % _PARTS]
+        self._parts[mark[0] % _PARTS] = part[:at] + part[at + _MARKED_BYTES :]
 
     def has(self, parcel: str, epoch_s: int) -> bool:
-        return epoch_s <= self._part(parcel).get(parcel, -1)
+        mark = _mark(parcel.encode())
+        at = self._find(mark)
+        part = self._parts[mark[0] % _PARTS]
+        return at >= 0 and epoch_s <= struct.unpack_from(">I", part, at + _MARK_BYTES)[0]
 
     def snapshot(self) -> "Members":
-        for part in self._parts:
-            for parcel, until in part.items():
-                yield records.REVOKE_PARCEL, records.pack(records.REVOKE_PARCEL, until, parcel)
+        for entry in self._entries():
+            yield records.REVOKED, entry
 
 
 class Counters:
