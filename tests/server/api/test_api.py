@@ -1,21 +1,27 @@
 """The HTTP API as its callers meet it: what it gives, what it refuses and in which words."""
 
 import asyncio
+import time
 
 import httpx2
 import pytest
 from consigne.cli import app
 from consigne.protocol import codes
+from consigne.server.access import aside
 from consigne.server.api import create_app
+from consigne.server.fleet import commands
 from consigne.server.fleet.orders import COUNTERS
 from consigne.server.ingest.store import Store
 from consigne.server.service import HostService
 from consigne.server.serving import TOKEN_VARIABLE, Listening, serve
+from consigne.server.storage.models import commands as table
 from host_kit import DOORS, collected, deposited, device_key, events, occupancy, status
 from locker.core import limits
+from sqlalchemy import select
 from typer.testing import CliRunner
 
 KEY = device_key("L1")
+NOW_S = int(time.time())
 LAYOUT = [{"name": door.name, "size": door.size, "low": door.low} for door in DOORS]
 
 
@@ -45,6 +51,25 @@ def api(tmp_path):
     assert made.register().status_code == 201
     yield made
     made.host.database.close()
+
+
+def test_what_a_locker_did_not_take_is_listed_and_sent_again(api):
+    assert api("GET", "/lockers/L1/set-aside").json() == []
+    with api.host.database.write() as connection:
+        id_ = commands.revoke(connection, "L1", NOW_S, parcel=("P1", NOW_S + 1000))
+        aside.put(connection, "L1", aside.REVOKE, "P1", "full", NOW_S, command=id_)
+    (one,) = told = api("GET", "/lockers/L1/set-aside").json()
+    assert (one["kind"], one["parcel"], one["result"], one["since"]) == ("revoke", "P1", "full", NOW_S)
+    assert one["what"] == "that the code of parcel P1 was revoked" and " " in one["why"]
+    again = api("POST", "/lockers/L1/set-aside/again")
+    assert (again.status_code, again.json()) == (202, told)
+    assert api("GET", "/lockers/L1/set-aside").json() == []
+    with api.host.database.read() as connection:
+        sent = select(table.c.arguments).where(table.c.cmd == "revoke", table.c.id != id_)
+        assert [one["parcels"] for one in connection.execute(sent).scalars()] == [[["P1", NOW_S + 1000]]]
+    assert api("POST", "/lockers/L1/set-aside/again").json() == []
+    for method, path in (("GET", "/lockers/L9/set-aside"), ("POST", "/lockers/L9/set-aside/again")):
+        assert api(method, path).status_code == 404
 
 
 def test_a_parcel_is_announced_its_code_told_and_its_events_shown(api):

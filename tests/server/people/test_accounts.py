@@ -74,7 +74,8 @@ FOR_OPERATORS = [
     ("POST", "/lockers/L1/revoke-holder", {"role": 1, "action": 1, "holder": 8}),
     ("POST", "/lockers", {"id": "L3", "device_key": device_key("L3").hex()}),
     ("POST", "/counters", {"id": "C2", "shelves": 5, "place": {}}),
-    ("POST", "/alarms/1/clear", {}),
+    ("POST", "/alarms/1/clear", {}), ("GET", "/lockers/L1/set-aside", None),
+    ("POST", "/lockers/L1/set-aside/again", None),
 ]  # fmt: skip
 
 

@@ -51,6 +51,17 @@ class Hole(Answer):
     told_at: int = Field(description="when the host learned of it")
 
 
+class SetAside(Answer):
+    """One thing that a locker did not take although it was sent alone."""
+
+    kind: str = Field(description="add or drop (a code), expect (an announcement) or revoke (a code)")
+    parcel: str | None = Field(description="null where it is about a door or a person")
+    what: str = Field(description="what it is, in words")
+    result: str = Field(description="what the locker answered, or what became of the sending")
+    why: str = Field(description="that in words")
+    since: int
+
+
 class Health(BaseModel):
     """What a locker measured of itself; of older firmware less is known."""
 

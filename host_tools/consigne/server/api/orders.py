@@ -10,7 +10,9 @@ from locker.core import events
 from consigne.protocol.messages import COMMAND_ID_CHARACTERS_MAX
 from consigne.protocol.untrusted import LINE_PATTERN
 
+from ..access.aside import Aside
 from ..access.passes import Passes
+from ..fleet.answers import REFUSED, answer
 from ..fleet.orders import Orders
 from ..parcels.parcels import Parcels
 from ..people import audit
@@ -35,6 +37,7 @@ def routers(host: HostService) -> list[Router]:
         _at_doors(orders, kick),
         _whole_lockers(orders, kick),
         _revocations(orders, kick),
+        _set_aside(host),
         _trail(host),
         _standing(host.passes, kick),
         _codes(host.passes, host.parcels),
@@ -132,6 +135,31 @@ def _revocations(orders: Orders, kick: Callable[[], None]) -> Router:
         return _carry_out(orders, kick, locker, command)
 
     return router
+
+
+def _set_aside(host: HostService) -> Router:
+    router = _at_lockers("orders", 404)
+
+    @router.get("/{locker}/set-aside")
+    def list_set_aside(locker: LockerId) -> list[answers.SetAside]:
+        """What the locker did not take, and why; the oldest first."""
+        return [_as_answer(one) for one in host.fleet.set_aside(locker)]
+
+    @router.post("/{locker}/set-aside/again", status_code=_ACCEPTED, responses=refusals(409, 413))
+    def send_set_aside_again(locker: LockerId, account: Asking) -> list[answers.SetAside]:
+        """Send it once more what it did not take, for instance after a new firmware; answers what that is."""
+        those = host.orders.try_again(locker, account.name)
+        host.kick()
+        return [_as_answer(one) for one in those]
+
+    return router
+
+
+def _as_answer(one: Aside) -> answers.SetAside:
+    why = answer(REFUSED, one.why)
+    return answers.SetAside(
+        kind=one.what, parcel=one.parcel, what=one.words, result=one.why, why=why, since=one.at
+    )
 
 
 def _trail(host: HostService) -> Router:
