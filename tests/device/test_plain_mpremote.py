@@ -1,5 +1,6 @@
 """A board made a locker with ``esptool`` and ``mpremote`` alone, and used so, as ``MPREMOTE.md`` says."""
 
+import dataclasses
 import json
 import socket
 import stat
@@ -12,6 +13,9 @@ import device_kit as kit
 import pytest
 from consigne import firmware_dir
 from consigne.broker.broker import free_port
+from consigne.device import plain
+from consigne.device.errors import DeviceError
+from consigne.device.hostapi import Host
 from consigne.firmware import layout
 from consigne.protocol import codes
 from consigne.sim.virtualboard import image as chip_image
@@ -98,6 +102,24 @@ def test_the_files_are_their_owners_alone_and_the_folder_is_one_lockers(made, si
         words[3] = url
         status, told = kit.consigne("files", "L0002", folder, *words, env=kit.environment())
     assert status == 1 and "holds the files of L0001: take a folder for each locker" in told
+
+
+def test_a_board_that_takes_the_place_of_another_gets_its_key_and_a_new_locker_does_not(tmp_path, site):
+    config = kit.compiled(site[0])[0]
+    with kit.running_host(tmp_path) as (url, host):
+        with_host = Host(url, kit.TOKEN)
+        first = kit.wanted("L0003", config)
+        plain.write(tmp_path / "first", with_host, first)
+        with pytest.raises(DeviceError, match="give --replace"):
+            plain.write(tmp_path / "swapped", with_host, first)
+        swapped = dataclasses.replace(first, replace=True)
+        for _ in range(2):  # given again it asks for nothing
+            assert plain.write(tmp_path / "swapped", with_host, swapped)[1] is False
+        kept = json.loads((tmp_path / "swapped" / "identity.json").read_text())["device_key"]
+        assert kept == kit.key_of(host, "L0003").hex()
+        with pytest.raises(DeviceError, match="provisioned without --replace"):
+            plain.write(tmp_path / "new", with_host, dataclasses.replace(swapped, locker="L0004"))
+        assert not list((tmp_path / "new").iterdir())
 
 
 def test_the_firmwares_sources_leave_room_on_the_board(made):

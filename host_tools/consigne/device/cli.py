@@ -74,6 +74,9 @@ _ClientCertificate = Annotated[
     Path | None, typer.Option(help="Shown to a broker that wants one, PEM or DER.", exists=True)
 ]
 _ClientKey = Annotated[Path | None, typer.Option(help="Its key, PEM or DER.", exists=True)]
+_Replace = Annotated[
+    bool, typer.Option("--replace", help="The locker has served before: take over its key and its parcels.")
+]
 _Timezone = Annotated[str, typer.Option(help="IANA name, such as Europe/Paris.")]
 
 
@@ -151,10 +154,7 @@ def provision(
     production: Annotated[
         bool, typer.Option(help="Close the console to all but a technician's code.")
     ] = False,
-    replace: Annotated[
-        bool,
-        typer.Option("--replace", help="The locker has served before: take over its key and its parcels."),
-    ] = False,
+    replace: _Replace = False,
     code: Code = None,
 ) -> None:
     """Make a board this locker: its key, its settings, its place at the host.
@@ -197,6 +197,7 @@ def files(
     client_certificate: _ClientCertificate = None,
     client_key: _ClientKey = None,
     timezone: _Timezone = "UTC",
+    replace: _Replace = False,
 ) -> None:
     """What a board of this locker needs, as files for `mpremote fs cp`; see MPREMOTE.md.
 
@@ -204,7 +205,7 @@ def files(
     """
     try:
         found = brokerfiles.gathered(locker, broker, credentials, ca, client_certificate, client_key)
-        wanted = _wanted(locker, cabinet, found, timezone, False)
+        wanted = dataclasses.replace(_wanted(locker, cabinet, found, timezone, False), replace=replace)
         with writing(folder):
             names, new = plain.write(folder, Host(host, token), wanted)
     except DeviceError as error:

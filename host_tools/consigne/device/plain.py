@@ -3,7 +3,7 @@
 For whoever works with ``mpremote`` and ``esptool`` alone (``MPREMOTE.md``): the folder holds what
 ``provision`` writes onto a board, and a partition table with a place for the journal.  The key is drawn here
 and lies in the folder, readable by its owner alone, before the host hears of it; given again, the command
-goes on with the key that is there.
+goes on with the key that is there.  For a board that takes the place of another the host gives the key.
 """
 
 import json
@@ -30,7 +30,8 @@ def write(folder: Path, host: Host, wanted: Wanted) -> tuple[list[str], bool]:
     host.check_token()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     held = _held(folder, wanted.locker)
-    identity = identity_of(wanted, held)
+    key = host.key_of(wanted.locker) if wanted.replace and held is None else ""
+    identity = identity_of(wanted, held, key)
     _write(folder / IDENTITY, json.dumps(identity).encode())
     try:
         new = host.register(registration(wanted, identity["device_key"]))
