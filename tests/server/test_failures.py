@@ -3,6 +3,8 @@
 import psycopg
 import pytest
 from consigne.server.failures import Failure, failure_of, try_again
+from consigne.server.storage.database import NO_ANSWER, Database
+from databases import Databases
 from psycopg import errors
 from sqlalchemy.exc import OperationalError
 
@@ -48,3 +50,17 @@ def test_a_connection_that_is_refused_is_waited_for_only_where_that_helps(text, 
 )
 def test_an_error_of_postgresql_or_of_a_file_is_told_by_what_it_means(original, meant):
     assert failure_of(original) is meant
+
+
+def test_rights_that_were_taken_away_at_run_time_are_no_fault_of_the_host(postgres):
+    """PostgreSQL's driver calls it an error of programming, which would be the caller's 500."""
+    with Databases("postgresql", postgres).url() as url:
+        database = Database(url)
+        with pytest.raises(NO_ANSWER) as raised, database.write() as connection:
+            connection.exec_driver_sql("CREATE ROLE nobody_at_all")
+            connection.exec_driver_sql("SET LOCAL ROLE nobody_at_all")
+            connection.exec_driver_sql("SELECT id FROM lockers")
+        database.close()
+    assert failure_of(raised.value) is Failure.REFUSED
+    told = try_again(raised.value)
+    assert told == "the database refuses the host: who runs the host must mend that, nothing was changed"

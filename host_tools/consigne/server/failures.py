@@ -51,6 +51,7 @@ _OF_SQLITE = {
 }
 _PRIMARY = 0xFF  # the rest of SQLite's code says more exactly what its primary code says
 
+NO_RIGHTS = "42501"
 # SQLSTATEs of PostgreSQL, or the classes that they begin with (PostgreSQL 15, appendix A)
 _OF_STATE = {
     "40": Failure.MET,
@@ -64,7 +65,7 @@ _OF_STATE = {
     "XX002": Failure.DAMAGED,
     "28": Failure.REFUSED,
     "3D": Failure.REFUSED,
-    "42501": Failure.REFUSED,
+    NO_RIGHTS: Failure.REFUSED,
     "08": Failure.SILENT,
     "57": Failure.SILENT,
 }
@@ -115,6 +116,8 @@ def failure_of(error: BaseException) -> Failure:
 def try_again(error: BaseException) -> str:
     """What a caller of the API is told."""
     failure = failure_of(error)
+    if not failure.can_pass:
+        return f"{failure.told}: who runs the host must mend that, nothing was changed"
     when = "try again" if failure is Failure.MET else "try again in a minute"
     return f"{failure.told}: {when}, nothing was changed"
 

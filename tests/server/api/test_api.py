@@ -17,7 +17,9 @@ from consigne.server.serving import TOKEN_VARIABLE, Listening, serve
 from consigne.server.storage.models import commands as table
 from host_kit import DOORS, collected, deposited, device_key, events, occupancy, status
 from locker.core import limits
-from sqlalchemy import select
+from psycopg import errors
+from sqlalchemy import event, select
+from sqlalchemy.exc import OperationalError
 from typer.testing import CliRunner
 
 KEY = device_key("L1")
@@ -70,6 +72,22 @@ def test_what_a_locker_did_not_take_is_listed_and_sent_again(api):
     assert api("POST", "/lockers/L1/set-aside/again").json() == []
     for method, path in (("GET", "/lockers/L9/set-aside"), ("POST", "/lockers/L9/set-aside/again")):
         assert api(method, path).status_code == 404
+
+
+@pytest.mark.parametrize(("times", "status_code"), [(4, 201), (5, 503)])
+def test_who_announces_does_not_see_that_a_transaction_met_others(api, times, status_code):
+    met = []
+
+    @event.listens_for(api.host.database.engine, "before_cursor_execute")
+    def meets(connection, cursor, statement, *others):
+        if statement.startswith("INSERT INTO parcels") and len(met) < times:
+            met.append(statement)
+            raise OperationalError(statement, None, errors.DeadlockDetected("deadlock detected"))
+
+    answer = api("POST", "/parcels", json={"id": "RR123456785FR", "locker": "L1", "size": 2})
+    assert (answer.status_code, len(met)) == (status_code, times)
+    assert status_code == 201 or "somebody else changed the same" in answer.json()["detail"]
+    assert len(api("GET", "/parcels").json()) == (status_code == 201)
 
 
 def test_a_parcel_is_announced_its_code_told_and_its_events_shown(api):

@@ -12,10 +12,13 @@ from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
+from sqlalchemy.exc import DBAPIError
 
 from consigne.protocol.untrusted import clean
 
 from ..errors import Invalid
+from ..failures import Failure, failure_of
+from ..storage.database import MET_TRIES
 
 UNKNOWN_MAX = 3
 """How many unknown names of one object an answer lists."""
@@ -67,7 +70,7 @@ def shown(name: str) -> str:
 
 
 class Router(APIRouter):
-    """Routes that take each name once."""
+    """Routes that take each name once, and are tried again where another transaction ended theirs."""
 
     def __init__(self, **told: Any) -> None:  # as FastAPI's own has them
         super().__init__(route_class=_Route, **told)
@@ -81,7 +84,14 @@ class _Route(APIRoute):
         async def answer(request: Request) -> Response:
             if takes_query:
                 _check_once(name for name, _ in request.query_params.multi_items())
-            return await handle(_Asked(request.scope, request.receive))
+            asked = _Asked(request.scope, request.receive)
+            for _ in range(MET_TRIES - 1):
+                try:
+                    return await handle(asked)
+                except DBAPIError as error:  # a route writes in one transaction, and nothing of that is left
+                    if failure_of(error) is not Failure.MET:
+                        raise
+            return await handle(asked)
 
         return answer
 

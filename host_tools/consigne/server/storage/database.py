@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from sqlalchemy import create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.engine import URL, Connection, Engine, ExceptionContext, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.pool import NullPool
@@ -27,7 +27,7 @@ from sqlalchemy.schema import Column, Table
 from consigne.protocol.untrusted import clean
 
 from ..complaints import Complaints
-from ..failures import Failure, failure_of, reason
+from ..failures import NO_RIGHTS, Failure, failure_of, reason
 from . import migrations
 
 if TYPE_CHECKING:
@@ -113,6 +113,7 @@ class Database:
             connect_args=_connect_arguments(parsed),
             **({} if self.backend == "sqlite" else {"isolation_level": "READ COMMITTED"}),  # see locks
         )
+        event.listen(self.engine, "handle_error", _as_no_answer, retval=True)
         if self.backend == "sqlite":
             event.listen(self.engine, "connect", self._prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
@@ -388,6 +389,14 @@ def _prepare(dbapi_connection: sqlite3.Connection, wait_ms: int) -> None:
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()
+
+
+def _as_no_answer(context: ExceptionContext) -> BaseException | None:
+    """Rights that were taken away while the host runs are no fault of the statement, as its driver says."""
+    original = context.original_exception
+    if getattr(original, "sqlstate", None) != NO_RIGHTS:
+        return None
+    return OperationalError(context.statement, None, original, hide_parameters=True)
 
 
 def _use_wal(cursor: sqlite3.Cursor, wait_ms: int) -> None:
