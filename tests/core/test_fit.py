@@ -39,6 +39,37 @@ def test_one_that_cannot_be_cut_is_too_long_after_three_ends_and_not_after_passi
     assert not again.is_too_long(1800)
 
 
+def test_what_was_too_long_goes_once_more_after_an_hour_and_for_ever_if_it_passes_then():
+    fit = Fit(2816)
+    for _ in range(3):
+        end(fit, 1800)
+    for takes in (False, False, True):
+        for _ in range(3599):
+            fit.look(True)
+            assert fit.is_too_long(1800)
+        fit.look(True)
+        assert not fit.is_too_long(1800), "one more try"
+        if not takes:
+            end(fit, 1800)
+            assert fit.is_too_long(1800), "one a connection of an hour, no more"
+    fit.sent(1800)
+    fit.look(True)
+    fit.look(True)
+    end(fit, 1800)
+    assert not fit.is_too_long(1800)
+
+
+def test_an_hour_in_pieces_gives_nothing_another_try():
+    fit = Fit(2816)
+    for _ in range(3):
+        end(fit, 1800)
+    for _ in range(9):
+        for _ in range(1000):
+            fit.look(True)
+        fit.ended(True)
+    assert fit.is_too_long(1800)
+
+
 def test_an_end_at_which_nothing_was_on_its_way_or_before_it_was_up_counts_for_nothing():
     fit = Fit(2816)
     for _ in range(9):

@@ -77,8 +77,11 @@ class Client:
         return True
 
 
-def said(doors, parcel):
-    """What a cabinet says that is full, every latch weak, every sample as long as they get."""
+def said(doors, parcel, client=None, then=None):
+    """What a cabinet says that is full, every latch weak, every sample as long as they get.
+
+    ``then`` is called when it has said all, and the status that follows on it is waited for.
+    """
     status = {
         "grants": U32_MAX,
         "digest": U32_MAX,
@@ -92,7 +95,7 @@ def said(doors, parcel):
         },
         "faults": ["f" * 40] * FAULTS,
     }
-    client = Client(doors)
+    client = client or Client(doors)
     sync = Sync(
         client,
         Journal(),
@@ -109,6 +112,11 @@ def said(doors, parcel):
         task = asyncio.create_task(sync.run())
         while b"events" not in client.sent and not task.done():
             await asyncio.sleep(0)
+        if then:
+            then()
+            sync.status_changed()
+            while b"status" not in client.sent and not task.done():
+                await asyncio.sleep(0)
         task.cancel()
         try:
             await task
@@ -137,3 +145,20 @@ def test_a_parcel_whose_id_is_too_long_as_json_is_not_named_and_keeps_nothing_el
 
 def test_fifteen_of_the_longest_events_leave_in_one_packet_of_the_smallest_cabinet():
     assert len(said(1, LONGEST_ID)[b"events"]["events"]) == 15
+
+
+def test_a_status_that_was_cut_for_the_broker_is_whole_again_when_the_broker_takes_it():
+    client = Client(12)
+    fit = client.packet.fit
+    for _ in range(3):
+        fit.sent(1500)
+        fit.ended(True)
+
+    def an_hour_later():
+        cut = client.sent.pop(b"status")
+        assert cut["faults"] == [] and "health" not in cut and cut["journal"], "what the host needs"
+        for _ in range(3600):
+            fit.look(True)
+
+    sent = said(12, LONGEST_ID, client, an_hour_later)
+    assert len(sent[b"status"]["faults"]) == FAULTS and sent[b"status"]["health"]["samples"]

@@ -101,7 +101,6 @@ class Sync:
         self._ask_have = -1  # version of the grants to name in the next question, -1: no question
         self._ask_time = True
         self._told = []  # what the broker does not take, by name
-        self._status_short = False
         self._nonce = -1  # of the newest question for the time, -1: answered
         self._asked_ms = 0
         client.attach(
@@ -286,10 +285,8 @@ class Sync:
         body["t"] = epoch_s
         body["trust"] = trust
         body["lead"] = self._inbox.lead_s
-        if not self._status_short:
-            self._fill(packet, "status", body)
-            self._status_short = self._is_too_long(packet, 0, "status")
-        if self._status_short:  # what the host cannot do without
+        self._fill(packet, "status", body)
+        if self._is_too_long(packet, 0, "status"):  # what the host cannot do without
             packet.end = start
             body.pop("health", None)
             body["faults"] = []
