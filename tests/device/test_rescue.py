@@ -10,7 +10,9 @@ import device_kit as kit
 import pytest
 import serial
 from consigne.device.board import Board
+from consigne.device.doctor import Finding
 from consigne.device.errors import LockedError
+from consigne.device.onboard import doctor as examination
 from consigne.protocol import codes
 from consigne.sim.board.flash import NorFlash
 from console_kit import Terminal
@@ -149,3 +151,19 @@ def test_a_board_that_cannot_start_says_so_and_starts_for_service_with_the_opera
             found = line.enter_service()
             assert found["started"][0], "started for service"
             line.remove_file("production")
+
+
+def test_doctor_says_how_far_the_time_is_ahead_that_a_locker_took_as_provisional(board, capsys):
+    def seen():
+        examination.journal()
+        rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        return [row for row in rows if row[0] != "journal"]
+
+    assert seen() == []
+    record(board.journal, records.TIME_AHEAD, 400 * 86_400)
+    record(board.journal, records.ATTEMPT, 0)
+    (row,) = seen()
+    told = "400.0 days ahead of the time that it believes; not confirmed"
+    assert row == ["provisional time", "warn", told] and "consigne clock set" in Finding(*row).advice
+    record(board.journal, records.TIME_AHEAD, 0)
+    assert seen() == []

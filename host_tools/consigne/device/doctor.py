@@ -52,6 +52,8 @@ _ADVICE = {
     "broker": "does it run, at this address and port? if so `consigne device provision` again with --broker",
     "certificate": "its dates were taken as they are: report it with the broker's certificate",
     "clock": "check SDA, SCL and the battery; `consigne device provision` sets it",
+    "provisional time": "it serves by it, and believes it when the host says the same an hour later; if it "
+    "is wrong: mend the host's clock or the chip, then `consigne clock set` at the host",
     "sensor": "check this reed switch, its magnet and its wire",
     "lock": "check the latch, its plug, the supply under load; is the parcel pressing on the door?",
     "expander": "check its wires, its supply, and the address that its pins set",

@@ -99,12 +99,33 @@ def journal():
     key = patient.identity and patient.identity.device_key
     tag_of = (lambda epoch: journal_tag(key, epoch)) if key else None
     sectors = Sectors(journal_partition())
-    report, found = recover(sectors, Reader(sectors), tag_of)
+    reader = Reader(sectors)
+    report, found = recover(sectors, reader, tag_of)
     patient.floor_s = found.time_floor
     bad = report.read_only or not report.proven
     state = "fail" if bad else "warn" if report.state > 2 or sum(sectors.out_of_use) else "pass"
     unsent = found.next_seq - 1 - found.acknowledged
     say("journal", state, "{}; {} events not yet at the host".format(report.text, unsent))
+    ahead_s = 0 if found.head < 0 else _ahead_s(reader, found)
+    if ahead_s:
+        told = "{:.1f} days ahead of the time that it believes; not confirmed".format(ahead_s / 86_400)
+        say("provisional time", "warn", told)
+
+
+def _ahead_s(reader, found):
+    """How far the newest time in the journal is ahead of what the locker believes; 0 when it is believed."""
+    from locker.core import records
+    from locker.journal import layout
+
+    if found.snapshot:
+        reader.start(found.snapshot[0], found.snapshot[1])
+    else:
+        reader.start(reader.oldest(found.head), layout.FIRST)
+    ahead_s = 0
+    while reader.next_in_log(found.head):
+        if reader.kind == records.TIME_AHEAD:
+            ahead_s = records.unpack(reader.kind, reader.payload())[0]
+    return ahead_s
 
 
 def wiring():
