@@ -59,6 +59,7 @@ class Served(NamedTuple):
 
     address: str
     locker: LockerOnTheNet
+    database: str
 
 
 @contextmanager
@@ -94,7 +95,7 @@ def serving(directory: Path) -> Iterator[Served]:
     try:
         assert is_healthy(address), log.read_text()
         with LockerOnTheNet(broker.port) as locker:
-            yield Served(address, locker)
+            yield Served(address, locker, url)
     finally:
         process.terminate()
         process.wait(600)

@@ -11,7 +11,9 @@ import httpx2
 import pytest
 import zxingcpp
 from consigne.protocol import codes
+from consigne.server.access import aside
 from consigne.server.fleet.overview import FIND_CHARACTERS_MAX
+from consigne.server.storage.database import Database
 from desk_kit import PASSWORD, Served, serving
 from host_kit import device_key
 from locker.core import events
@@ -173,6 +175,23 @@ def test_an_operator_finds_a_locker_orders_it_about_and_reads_its_answer(served:
     expect(trail.nth(2)).to_contain_text(re.compile("Ada.*block.*door 5.*done", re.DOTALL))
     expect(trail.nth(0)).to_contain_text("clear alarm")
     assert [one["door"] for one in served.locker.talker.commands if one["cmd"] == "block"] == [4]
+
+
+def test_an_operator_sends_again_what_a_locker_did_not_take_and_sets_its_clock(
+    served: Served, page: Page
+) -> None:
+    database = Database(served.database)
+    with database.write() as connection:
+        aside.put(connection, "L1", aside.REVOKE, "RR123456771FR", "full", int(time.time()))
+    database.close()
+    log_in(page, served, "Ada")
+    page.goto(f"{served.address}/desk/locker/L1")
+    card = page.locator(".card", has_text="Not taken by the locker")
+    expect(card.locator(".pill")).to_contain_text("that the code of parcel RR123456771FR was revoked: ")
+    card.get_by_role("button", name="Send again").click()
+    expect(card).to_be_hidden()
+    page.get_by_role("button", name="Set its clock").click()
+    expect(page.get_by_role("status")).to_contain_text("lock")
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 from consigne.protocol.events import EventData, parse_events
+from consigne.server.fleet.overview import NEEDS
+from consigne.server.pages.fleet import LABELS
 from consigne.server.pages.wording import wording
 from hypothesis import given
 from hypothesis import strategies as st
@@ -121,3 +123,8 @@ def test_an_event_that_is_not_as_it_should_be_is_told_by_its_kind(fields: dict[s
 def test_a_folder_is_not_taken_for_another_of_its_name(request: pytest.FixtureRequest) -> None:
     """``tests/pages`` waits for a browser and is left out of ``make quick``; this folder is not."""
     assert request.node.get_closest_marker("waits") is None
+
+
+def test_the_fleets_page_has_a_word_for_everything_that_a_locker_may_need():
+    """Without one the whole page failed while a single locker needed it."""
+    assert set(LABELS) == set(NEEDS)
