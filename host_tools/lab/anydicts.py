@@ -9,6 +9,7 @@ _MAPPINGS = {
     "dict",
 }  # fmt: skip
 _WRAPPERS = {"Annotated", "ClassVar", "Final", "NotRequired", "Optional", "ReadOnly", "Required", "Union"}
+_TYPED = frozenset({"annotation", "returns"})  # fields of nodes that hold a type
 
 
 class Place(NamedTuple):
@@ -22,10 +23,10 @@ class Place(NamedTuple):
 
 
 class Module(NamedTuple):
-    """One module's tree, the full names of its imports, and its type expressions."""
+    """Every node of one module's tree, the full names of its imports, and its type expressions."""
 
     name: str
-    tree: ast.Module
+    nodes: list[ast.AST]
     imported: Mapping[str, str]
     annotations: list[ast.expr]
 
@@ -34,16 +35,17 @@ def read(name: str, source: str, package: list[str]) -> Module:
     """A module of a package; an annotation written as a text counts as the expression in the text."""
     tree = ast.parse(source)
     for node in ast.walk(tree):
-        for field in ("annotation", "returns"):
+        for field in _TYPED.intersection(node._fields):
             _parse_texts(node, field)
         if isinstance(node, ast.Call):
             _parse_arguments(node)
-    marked = [getattr(node, field, None) for node in ast.walk(tree) for field in ("annotation", "returns")]
-    return Module(name, tree, dict(_imports(tree, package)), [one for one in marked if one is not None])
+    nodes = list(ast.walk(tree))  # once: a walk takes as long as the rest
+    marked = [getattr(node, field) for node in nodes for field in _TYPED.intersection(node._fields)]
+    return Module(name, nodes, dict(_imports(nodes, package)), [one for one in marked if one is not None])
 
 
 def _parse_texts(node: ast.AST, field: str) -> None:
-    annotation = getattr(node, field, None)
+    annotation = getattr(node, field)
     if isinstance(annotation, ast.expr):
         setattr(node, field, _parsed(annotation))
 
@@ -81,9 +83,9 @@ class _Texts(ast.NodeTransformer):
         return parsed
 
 
-def _imports(tree: ast.Module, package: list[str]) -> Iterator[tuple[str, str]]:
+def _imports(nodes: list[ast.AST], package: list[str]) -> Iterator[tuple[str, str]]:
     """Each name that the module gets by an import, and its full name."""
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 top = alias.name.partition(".")[0]
@@ -94,8 +96,15 @@ def _imports(tree: ast.Module, package: list[str]) -> Iterator[tuple[str, str]]:
             yield from ((alias.asname or alias.name, f"{base}.{alias.name}") for alias in node.names)
 
 
+def _dotted(node: ast.AST) -> str:
+    """The text of a name, ``a.b.c``; what is no name stands as ``()`` in it: ``ast.unparse`` takes long."""
+    if isinstance(node, ast.Name):
+        return node.id
+    return f"{_dotted(node.value)}.{node.attr}" if isinstance(node, ast.Attribute) else "()"
+
+
 def _last(node: ast.expr) -> str:
-    return ast.unparse(node).split(".")[-1]
+    return _dotted(node).rpartition(".")[2]
 
 
 class _Search:
@@ -103,6 +112,7 @@ class _Search:
 
     def __init__(self, modules: list[Module]) -> None:
         self._modules = modules
+        self._defined = {module.name: list(_definitions(module.nodes)) for module in modules}
         self._aliases: set[str] = set()
         self._anything = {"typing.Any", "typing_extensions.Any"}
         before = -1
@@ -116,7 +126,7 @@ class _Search:
         for name, target in module.imported.items():
             if target in self._aliases:
                 self._aliases.add(f"{module.name}.{name}")
-        for name, meaning, parts in _definitions(module.tree):
+        for name, meaning, parts in self._defined[module.name]:
             if self._is_anything(module, meaning):
                 self._anything.add(f"{module.name}.{name}")
             elif any(self._is_one(module, node) for node in parts):
@@ -126,7 +136,7 @@ class _Search:
         """The full name that an expression stands for, "" if it is no name."""
         if not isinstance(node, ast.Name | ast.Attribute):
             return ""
-        first, _, rest = ast.unparse(node).partition(".")
+        first, _, rest = _dotted(node).partition(".")
         full = module.imported.get(first, f"{module.name}.{first}")
         return f"{full}.{rest}" if rest else full
 
@@ -156,7 +166,7 @@ class _Search:
     def places(self) -> Iterator[Place]:
         """The places, in the order of modules and lines."""
         for module in self._modules:
-            found = [node for node in ast.walk(module.tree) if self._is_one(module, node)]
+            found = [node for node in module.nodes if self._is_one(module, node)]
             found += [node for top in module.annotations for node in self._bare(module, top)]
             yield from sorted(Place(module.name, getattr(node, "lineno", 0)) for node in found)
 
@@ -166,12 +176,12 @@ class _Search:
         return [node for node in ast.walk(annotation) if self._is_mapping(module, node) and node not in told]
 
 
-def _definitions(tree: ast.Module) -> Iterator[tuple[str, ast.expr, Sequence[ast.AST]]]:
+def _definitions(nodes: list[ast.AST]) -> Iterator[tuple[str, ast.expr, Sequence[ast.AST]]]:
     """Names that a module defines by a type, ``X = dict[..]``, ``NewType``, ``class X(dict[..])``.
 
     With each comes that type, and the parts of it that make the name stand for such a dictionary.
     """
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.ClassDef):
             yield from ((node.name, base, [base]) for base in node.bases)
         elif isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:

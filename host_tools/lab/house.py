@@ -5,6 +5,7 @@ Used by the test of that order, by the part ``house`` of the bench and by the pi
 """
 
 import ast
+import functools
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -93,8 +94,10 @@ def modules() -> dict[str, Path]:
     return found
 
 
-def names(tree: ast.AST, within: list[str]) -> Iterator[tuple[str, int]]:
+def names(tree: ast.AST, within: list[str]) -> Iterator[tuple[str, int, bool]]:
     """Every name that a module of the package ``within`` imports, and the line; wherever the import stands.
+
+    With each comes whether a whole module is imported by its name, ``import x``.
 
     Imports only for a type checker are left out: the firmware's ports name the modules that use them.
     """
@@ -103,11 +106,11 @@ def names(tree: ast.AST, within: list[str]) -> Iterator[tuple[str, int]]:
     for node in _statements(tree):
         yield from names(node, within)
         if isinstance(node, ast.Import):
-            yield from ((_beside(alias.name, within), node.lineno) for alias in node.names)
+            yield from ((alias.name, node.lineno, True) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             above = within[: len(within) - node.level + 1] if node.level else []
             base = ".".join([*above, *([node.module] if node.module else [])])
-            yield from ((f"{base}.{alias.name}", node.lineno) for alias in node.names)
+            yield from ((f"{base}.{alias.name}", node.lineno, False) for alias in node.names)
 
 
 def _statements(node: ast.AST) -> Iterator[ast.AST]:
@@ -131,12 +134,23 @@ def package(module: str, path: Path) -> list[str]:
     return module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
 
 
+def _names_in(path: Path, within: list[str]) -> Iterator[tuple[str, int]]:
+    """``names`` of a file; a text that was read before is not parsed again."""
+    for name, line, whole in _named(path.read_text(encoding="utf-8"), tuple(within)):
+        yield _beside(name, within) if whole else name, line
+
+
+@functools.cache
+def _named(text: str, within: tuple[str, ...]) -> list[tuple[str, int, bool]]:
+    return list(names(ast.parse(text), list(within)))
+
+
 def imports() -> list[Import]:
     """Every import of a module of ours by another one; the three roots are below everything."""
     known = modules()
     found = []
     for module, path in known.items():
-        for name, line in names(ast.parse(path.read_text(encoding="utf-8")), package(module, path)):
+        for name, line in _names_in(path, package(module, path)):
             target = name if name in known else name.rpartition(".")[0]
             if target in known and target not in ROOTS and target != module:
                 found.append(Import(module, target, line))
@@ -148,7 +162,7 @@ def foreign() -> list[Import]:
     return [
         Import(module, name.split(".")[0], line)
         for module, path in modules().items()
-        for name, line in names(ast.parse(path.read_text(encoding="utf-8")), package(module, path))
+        for name, line in _names_in(path, package(module, path))
         if name.split(".")[0] not in ROOTS
     ]
 

@@ -1,6 +1,7 @@
 """A number that several need has one home: a second copy would be forgotten when the first one changes."""
 
 import ast
+import functools
 import re
 from pathlib import Path
 
@@ -20,6 +21,7 @@ SHIPPED = [
 ]
 
 
+@functools.cache
 def literals(path: Path) -> set[int]:
     """Every number in a module, and within its texts: ``int:0:5``, ``host:80``."""
     tree = ast.parse(path.read_text(encoding="utf-8"))

@@ -7,6 +7,7 @@ set and the doors as they were, and can be run again from it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 from consigne.sim.board import flash as nor
 from consigne.sim.board.flash import NorFlash, PowerCut
@@ -51,26 +52,42 @@ def _again(flow: Flow, world: World, trust: int) -> None:
     flow.again(Locker(world, trust))
 
 
-def _until_cut(live: Callable[[], None], world: World, shut: bool) -> None:
-    """Run until the power fails, and bring it back."""
+def _until_cut(live: Callable[[], None], world: World) -> bool:
+    """Run until the power fails, and bring it back; returns whether it failed."""
     try:
         live()
     except PowerCut:
-        if shut:
-            world.is_open = [False] * len(world.is_open)
-    world.flash.power_on()
+        return True
+    finally:
+        world.flash.power_on()
+    return False
+
+
+@lru_cache(maxsize=256)
+def _first_life(name: str, cut: Cut | None) -> tuple[World, bool]:
+    """The world after a story with this cut, for all variants and second cuts: each takes a copy.
+
+    The story is lived with the clock set; what a variant is about begins when the power is back.
+    """
+    world = FLOWS[name].world()
+    return world, _until_cut(lambda: _act(FLOWS[name], world, cut), world)
 
 
 def _lives(case: str, tracing: bool) -> NorFlash:
     """Run a case; with ``tracing`` stop before ``settle`` and trace the last part."""
     flow, trust, shut, cuts = _parse(case)
-    world = flow.world()
-    _until_cut(lambda: _act(flow, world, cuts[0] if cuts else None), world, shut)
-    if len(cuts) > 1 or (tracing and cuts):
+    first, failed = _first_life(flow.name, cuts[0] if cuts else None)
+    if tracing and not cuts:
+        return first.flash
+    world = first.copy()
+    if failed and shut:
+        world.push_shut()
+    if len(cuts) > 1 or tracing:
         world.flash.trace = []
         if len(cuts) > 1:
             world.flash.cut(*cuts[1])
-        _until_cut(lambda: _again(flow, world, trust), world, shut)
+        if _until_cut(lambda: _again(flow, world, trust), world) and shut:
+            world.push_shut()
     if not tracing:
         settle(Locker(world, trust))
     return world.flash

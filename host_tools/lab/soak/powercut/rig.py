@@ -91,6 +91,10 @@ class World:
         self.epoch_s = EPOCH_S
         self.granted = False  # the host has sent its grants
 
+    def push_shut(self) -> None:
+        """Push every door shut while nothing has power to see it."""
+        self.is_open = [False] * len(self.is_open)
+
     def copy(self) -> World:
         """A copy of the world, for another case."""
         other = World(NorFlash(SECTORS * SECTOR_BYTES))
