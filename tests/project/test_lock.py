@@ -2,6 +2,7 @@
 
 import http.server
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -89,8 +90,11 @@ def test_tests_that_share_a_group_run_in_one_process(tmp_path: Path) -> None:
         "def test_it(number):\n"
         "    pathlib.Path(f'{number}.pid').write_text(str(os.getpid()))\n"
     )
-    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadgroup", "test_group.py"]
-    ended = subprocess.run(command, check=False, cwd=tmp_path, capture_output=True, text=True)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "xdist", "-n", "2", "--dist", "loadgroup"]
+    alone = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # importing others' plugins takes seconds
+    ended = subprocess.run(
+        [*command, "test_group.py"], check=False, cwd=tmp_path, env=alone, capture_output=True, text=True
+    )
     assert ended.returncode == 0, ended.stdout
     processes = [path.read_text() for path in tmp_path.glob("*.pid")]
     assert len(processes) == 6 and len(set(processes)) == 1
