@@ -423,7 +423,7 @@ def test_a_database_that_does_not_answer_is_no_fault_of_the_caller(tmp_path, cap
     browser = {"cookie": "consigne_session=any", "accept": "text/html"}
     page = world.ask("GET", "/desk", role=None, headers=browser)
     assert page.status_code == 503 and page.headers["content-type"].startswith("text/html")
-    assert "The file of the database cannot be opened: try again" in page.text
+    assert "The file of the database cannot be opened: who runs the host must mend that" in page.text
     told = [record for record in caplog.records if record.name.startswith("consigne")]
     assert len(told) == 1 and told[0].exc_info is None, "one sentence, whoever asked, however often"
     assert "\n" not in told[0].getMessage() and "SELECT" not in told[0].getMessage()

@@ -32,11 +32,15 @@ def database(postgres):
 
 
 def messages_of(rng, epoch, names):
-    """What lockers say in one batch, in any order: the same parcels turn up at several of them."""
+    """What lockers say in one batch, in any order: the same parcels turn up at several of them.
+
+    A locker says the same to either worker: else it would be two, see ``ingest.copies``.
+    """
     said = []
     for name in names:
-        parcel = f"P{rng.randrange(30)}"
-        said.append(events(name, epoch, deposited(1, parcel), collected(2, f"Q{rng.randrange(30)}")))
+        drawn = random.Random(f"{name} {epoch}")
+        parcel = f"P{drawn.randrange(30)}"
+        said.append(events(name, epoch, deposited(1, parcel), collected(2, f"Q{drawn.randrange(30)}")))
         said.append(events(name, epoch, event(3), event(4)))
         said.append(status(name, epoch, seq=5, ack=0, grants=0))
         said.append(occupancy(name, epoch, 4, [(1, 0, parcel), (0, 0, None)]))

@@ -112,7 +112,7 @@ def test_what_was_backed_up_comes_back_as_it_was(url, empty, tmp_path):
     assert code == 0 and "Start the host now" in said
     assert content(empty) == content(url)
     database = Database(empty)  # and a host goes on with it
-    outcome = Store(database).commit([events("L1", 1, event(3), event(4))])
+    outcome = Store(database).commit([events("L1", 1, deposited(3, "L1-3"), event(4))])
     assert (outcome.held["L1", 1].contiguous, outcome.repeated) == (4, 1)
     database.close()
 
