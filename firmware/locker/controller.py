@@ -67,6 +67,7 @@ _UNHURRIED = (dialog.IDLE, dialog.TAKE, dialog.FILL, dialog.DONE, dialog.MESSAGE
 _TOUCHES = (events.EV_KEY, events.EV_CARD, events.EV_SCAN)
 _STATUS_KINDS = (
     records.GRANTS_VERSION, records.FAULT, records.TIME_SET, records.LOST, records.ALARM, records.BOUND,
+    records.REVOKE_PARCEL, records.REVOKE_NONCE, records.HOLDER_COUNTER,
 )  # fmt: skip
 
 

@@ -115,6 +115,7 @@ class Online:
             controller.now,
             failed=lambda: core.failed_command,
             in_doubt=lambda: controller.in_doubt,
+            access=core.access,
         )
         controller.attach_sync(sync)
         latches = core.cabinet.health

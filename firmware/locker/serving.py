@@ -108,6 +108,8 @@ class Locker:
         return {
             "grants": access.grants_version,
             "digest": access.grants_digest(self._controller.now()[1]),
+            "n": core.command_counter,
+            "revoked": access.revoked_digest(),
             "takes": self._online.takes_bytes(self._controller.free_bytes()),
             "ahead": self._clock.ahead_s,
             "fw": VERSION,

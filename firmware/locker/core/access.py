@@ -219,6 +219,19 @@ class Access:
         """The digest of the grants, which host and locker compare: ``Grants.digest``."""
         return self._grants.digest(time_s)
 
+    def revoked(self) -> "Members":
+        """Yield what is refused for good, as the records that said so: the host may have forgotten it."""
+        yield from self._revoked_parcels.snapshot()
+        yield from self._tokens.revoked.snapshot(records.REVOKE_NONCE)
+        yield from self._counters.snapshot()
+
+    def revoked_digest(self) -> int:
+        """32 bits that change with what is revoked, by which the host sees whether it knows all of it."""
+        total = 0
+        for _, payload in self.revoked():
+            total ^= grants.fingerprint(payload)
+        return total
+
     def stale_grants(self) -> tuple[int, ...]:
         """Ids of grants that the host has not sent again since it began to send the whole set."""
         return self._grants.stale()

@@ -66,6 +66,7 @@ class Inbox:
         self._told_s = 0  # the host's newest answer; 0: none, or too long ago
         self._told_ms = 0
         self.lead_s = 0  # how far it was ahead of our clock, when that had been set by it
+        self.revoked_from = -1  # entry of what is revoked that the host asks for, -1: none
         self._taken = 0  # newest counter handed on, perhaps not journaled yet
         self._counts = [0] * len(R_NAMES)
         self._reported_ms = 0
@@ -138,6 +139,8 @@ class Inbox:
         self._taken = body["n"]
         if body["cmd"] == "again":
             self._cursor.again(body["seq"])
+        elif body["cmd"] == "revoked":
+            self.revoked_from = body["from"]
         try:
             for event in core_events(body):
                 self._sink(event)

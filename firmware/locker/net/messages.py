@@ -94,9 +94,10 @@ reboot
 release door=door
 reserve door=door until=epoch parcel=parcel
 revoke parcels=64*(parcel,epoch) nonces=64*(u32,epoch) holders=16*(role,action,u16,u16)
+revoked from=u16
 time t=epoch offset_s=offset next_s=u32 next_offset_s=offset nonce=u32"""
 # Commands that become several events; the others go unchanged to ``core/orders.py``.
-_FOLLOWED = ("again", "contents", "grants", "revoke", "time", "clock")
+_FOLLOWED = ("again", "contents", "grants", "revoke", "revoked", "time", "clock")
 TIMES = ("time", "clock")
 _REVOKED = (
     (records.REVOKE_PARCEL, "parcels"),

@@ -33,6 +33,7 @@ _CLOSED_LOOK_S = 0.02
 _REPLIES_MAX = const(16)
 _TOLD_MAX = const(4)
 _ROW_BYTES = const(64)  # of one door in the occupancy, its comma with it
+_NEXT_BYTES = const(20)  # a comma, and the end of what is told of revocations
 _BLANK_HEAD = b"\x00" * 33
 _COMPACT = (",", ":")
 
@@ -53,7 +54,7 @@ class Sync:
     shell knows (grants, fw, journal, faults), ``counter()`` the newest command counter journaled,
     ``now()`` as in ``core/events.py``, ``failed()`` the id of the last command that a fault of ours
     stopped ("": none), ``in_doubt()`` whether the time is provisional, or the host's newest answer was
-    refused.
+    refused, ``access`` the ``Access`` that says what is revoked.
 
     ``stall_s`` as in ``Cursor``.
 
@@ -75,6 +76,7 @@ class Sync:
         stall_s=5,
         failed=lambda: "",
         in_doubt=lambda: False,
+        access=None,
     ):
         prefix = "consigne/1/" + locker + "/"
         self._client = client
@@ -84,6 +86,7 @@ class Sync:
         self._status = status
         self._now = now
         self._in_doubt = in_doubt
+        self._access = access
         self._prefix = prefix
         self._topics = {
             name: (prefix + name).encode() for name in ("replies", "status", "occupancy", "events")
@@ -200,6 +203,8 @@ class Sync:
         """Publish one message if there is any; false when there was nothing to publish."""
         publish = self._client.publish
         now_ms = ticks_ms()
+        if self._inbox.revoked_from >= 0:
+            return await publish(self._topics["replies"], self._fill_revoked)
         if self._replies or self._ask_have >= 0:
             return await publish(self._topics["replies"], self._fill_reply)
         if self._ask_time and not self._status_due:  # the host answers only lockers whose status it has
@@ -302,6 +307,30 @@ class Sync:
         else:
             self._fill(packet, "replies", {"ask": "grants", "have": self._ask_have})
             self._ask_have = -1
+        return True
+
+    def _fill_revoked(self, packet) -> bool:
+        """What is revoked, as much of it as fits; ``next``: the entry that follows, 0 after the last."""
+        first = self._inbox.revoked_from
+        self._inbox.revoked_from = -1
+        start = packet.end
+        packet.put(_BLANK_HEAD)
+        head = '{{"digest":{},"from":{},"revoked":['.format(self._access.revoked_digest(), first)
+        packet.put(head.encode())
+        following = 0
+        separator = b""
+        for number, (kind, payload) in enumerate(self._access.revoked()):
+            if number < first:
+                continue
+            row = json.dumps([kind] + list(records.unpack(kind, payload)), separators=_COMPACT).encode()
+            if len(row) + _NEXT_BYTES > packet.room():
+                following = number
+                break
+            packet.put(separator)
+            packet.put(row)
+            separator = b","
+        packet.put('],"next":{}}}'.format(following).encode())
+        self._seal(packet, start, "replies")
         return True
 
     def _fill_question(self, packet) -> bool:

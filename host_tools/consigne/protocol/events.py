@@ -19,7 +19,7 @@ LOST = "lost"
 """The reason of a ``Hole`` that only a LOST record tells of, as older firmware does."""
 REPLACED = "journal replaced"
 """The reason of what a former epoch is known to have had, when another one has taken its place."""
-HOLE, JOURNAL_REPLACED = "hole", "journal_replaced"
+HOLE, JOURNAL_REPLACED, CORRECTED = "hole", "journal_replaced", "corrected"
 TWO_BOARDS, FLAPPING, CONFLICT = "two_boards", "flapping", "conflict"
 """Kinds of alarms that the host raises by itself: no event of a locker is of these kinds."""
 Plain = str | int | float | bool | None

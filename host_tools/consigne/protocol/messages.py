@@ -37,9 +37,13 @@ COMMAND_FIELDS = {
     "release": ("door",),
     "reserve": ("door", "until", "parcel"),
     "revoke": ("parcels", "nonces", "holders"),
+    "revoked": ("from",),
     "time": ("t", "offset_s", "next_s", "next_offset_s", "nonce"),
 }
 """Each command with the names of its arguments; their bounds stand in ``locker/net/messages.py``."""
+
+REVOKED_ROWS_MAX = 200
+"""Of what a locker tells of its revocations at once: more than one keeps."""
 
 Fields = list[int | str]
 """An entry of a list among the arguments of a command."""
@@ -104,6 +108,10 @@ class Status:
     """How far its time is ahead of what it believes; 0 unless the time is provisional."""
     lead_s: int = 0
     """How far the host's newest answer was ahead of its time, once that was set by it."""
+    counter: int | None = None
+    """Of the newest command that it took."""
+    revoked: int | None = None
+    """Digest of what it refuses for good; None from a firmware that does not say."""
 
 
 class StatusBody(TypedDict, total=False):
@@ -116,6 +124,8 @@ class StatusBody(TypedDict, total=False):
     ack: int
     grants: int
     digest: int
+    n: int
+    revoked: int
     trust: int
     wants: bool
     t: int
@@ -144,6 +154,22 @@ class Reply:
 
     id: str
     result: str
+
+
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """Some of what a locker refuses for good: its entries from number ``first`` on.
+
+    ``next`` is the number of the entry that the next piece begins with, 0 after the last.  ``digest`` is that
+    of all of it, as in the status.
+    """
+
+    digest: int
+    first: int
+    next: int
+    parcels: list[tuple[str, int]]
+    nonces: list[tuple[int, int]]
+    holders: list[tuple[int, int, int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +227,8 @@ def parse_status(body: bytes) -> Status:
         takes=optional("takes"),
         ahead_s=whole(value.get("ahead", 0), "ahead"),
         lead_s=_difference(value.get("lead", 0), "lead"),
+        counter=optional("n"),
+        revoked=optional("revoked"),
     )
 
 
@@ -229,9 +257,48 @@ def parse_occupancy(body: bytes) -> Occupancy:
     )
 
 
-def parse_reply(body: bytes) -> Reply | Ask | AskTime:
-    """``{"id":..,"result":..}``, ``{"ask":"grants","have":version}`` or ``{"ask":"time","nonce":..}``."""
+_PIECE = ("digest", "from", "next")
+_WIDTHS = {records.REVOKE_PARCEL: 3, records.REVOKE_NONCE: 3, records.HOLDER_COUNTER: 5}
+
+
+def _revoked(value: dict[str, object]) -> Revoked:
+    """``{"digest":D,"from":F,"revoked":[[kind of record, its fields ..], ..],"next":N}``.
+
+    Kinds that only a newer firmware knows are left out.
+    """
+    rows = value["revoked"]
+    if not isinstance(rows, list) or len(rows) > REVOKED_ROWS_MAX:
+        raise ProtocolError(f"revoked is not a list of at most {REVOKED_ROWS_MAX}")
+    digest, first, following = (whole(value.get(name), name) for name in _PIECE)
+    told = Revoked(digest, first, following, [], [], [])
+    for row in rows:
+        kind = row[0] if isinstance(row, list) and row and type(row[0]) is int else -1
+        width = _WIDTHS.get(kind)
+        if width is None:
+            continue
+        if len(row) != width:
+            raise ProtocolError("an entry of revoked is too short or too long")
+        if kind == records.REVOKE_PARCEL:
+            id_ = short(row[2], "a parcel", records.PARCEL_ID_BYTES_MAX)
+            if not id_:
+                raise ProtocolError("a revoked parcel without an id")
+            told.parcels.append((id_, whole(row[1], "until")))
+        elif kind == records.REVOKE_NONCE:
+            told.nonces.append((whole(row[1], "a nonce"), whole(row[2], "until")))
+        else:
+            role, action = whole(row[1], "a role", 255), whole(row[2], "an action", 255)
+            holder, counter = whole(row[3], "a holder", 65_535), whole(row[4], "a counter", 65_535)
+            told.holders.append((role, action, holder, counter))
+    return told
+
+
+def parse_reply(body: bytes) -> Reply | Ask | AskTime | Revoked:
+    """``{"id":..,"result":..}``, ``{"ask":"grants","have":version}``, ``{"ask":"time","nonce":..}``, or what
+    is revoked.
+    """
     value = load(body)
+    if "revoked" in value:
+        return _revoked(value)
     if "ask" in value:
         if value["ask"] == "time":
             return AskTime(whole(value.get("nonce"), "nonce"))

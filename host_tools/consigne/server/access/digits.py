@@ -20,6 +20,7 @@ from ..storage.models import grants as grants_table
 from ..storage.secret import Secret
 from . import grants
 
+DERIVED, LISTED = "derived", "listed"
 EXPECTED_DAYS = 30
 """How long a locker expects an announced parcel that has not arrived."""
 LISTED_TRIES = 100  # draws of digits before giving up; each collides with probability < 1e-4

@@ -19,10 +19,11 @@ from consigne.protocol.names import ACTIONS, ROLES, SIZES
 from consigne.protocol.untrusted import LINE_PATTERN, TEXT_PATTERN, U32_MAX
 
 from ..access import passes
+from ..access.digits import DERIVED, LISTED
+from ..access.withdrawing import DEADLINE_DAYS_MAX
 from ..fleet import alarms, fleet, orders
 from ..fleet.overview import NEEDS
 from ..notices.notices import CONTACT_CHARACTERS_MAX
-from ..parcels.parcels import DEADLINE_DAYS_MAX, DERIVED, LISTED
 from ..parcels.view import LABEL_CHARACTERS_MAX, LABEL_PATTERN
 from ..storage.models import NUMBER_MAX
 from .strict import Strict, at_most, digits_only

@@ -4,7 +4,7 @@ Written in the transaction that stores the event; one event is one alarm however
 What the host finds by itself, such as events that are lost, raises an alarm under a number that no event has.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select, update
@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 
 from consigne.protocol.events import (
     CONFLICT,
+    CORRECTED,
     FLAPPING,
     HOLE,
     JOURNAL_REPLACED,
@@ -34,6 +35,8 @@ PAGE_MAX = 500
 NOTE_CHARACTERS_MAX = 300
 _BY_HOST = {TWO_BOARDS: -1, FLAPPING: -2, CONFLICT: -3}
 """In the place of an epoch, for alarms of a locker and not of one of its journals: no epoch is below 0."""
+NAMED_MAX = 5
+"""Parcels that an alarm names of each kind; the trail has all."""
 
 
 def note(connection: Connection, stored: Iterable[Stored]) -> None:
@@ -105,6 +108,24 @@ def _number(data: EventData, name: str) -> int:
     return value if isinstance(value, int) else 0
 
 
+def note_corrected(
+    connection: Connection, locker: str, epoch: int, seq: int, at_s: int, ids: Mapping[str, Sequence[str]]
+) -> None:
+    """Raise an alarm, unless one is open: parcels were corrected by an occupancy told at this event.
+
+    ``ids`` gives the parcels that are gone, found, unknown, and elsewhere; some of each are named.
+    """
+    here = (alarms.c.locker == locker) & (alarms.c.kind == CORRECTED) & alarms.c.cleared_at.is_(None)
+    if connection.execute(select(alarms.c.id).where(here)).first() is None:
+        told = {what: _some(those) for what, those in ids.items() if those}
+        _raise(connection, locker, epoch, -1 - seq, at_s, EventData(kind=CORRECTED, **told))
+
+
+def _some(ids: Sequence[str]) -> str:
+    more = len(ids) - NAMED_MAX
+    return ", ".join(ids[:NAMED_MAX]) + (f" and {more} more" if more > 0 else "")
+
+
 def _raise(connection: Connection, locker: str, epoch: int, seq: int, at_s: int, data: EventData) -> None:
     row = {"locker": locker, "epoch": epoch, "seq": seq, "time_s": at_s, "kind": data.kind, "data": data}
     connection.execute(insert(connection, alarms).on_conflict_do_nothing(), [row])
@@ -113,7 +134,7 @@ def _raise(connection: Connection, locker: str, epoch: int, seq: int, at_s: int,
 @dataclass(frozen=True, slots=True)
 class Alarm:
     """One alarm; ``data`` is its event as the locker described it, or what the host found: ``HOLE``,
-    ``JOURNAL_REPLACED``.
+    ``JOURNAL_REPLACED``, ``CORRECTED``.
     """
 
     id: int

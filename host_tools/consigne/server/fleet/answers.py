@@ -8,6 +8,8 @@ WAITING, SENT, DONE, REFUSED, EXPIRED = "waiting", "sent", "done", "refused", "e
 FAILED, SUPERSEDED, UNREADABLE = "failed", "superseded", "unreadable"
 """Results that are no answer of the locker's core: it broke off at the command; a later one took over; the
 host could not read what its database has of it."""
+LEARNT = "learnt"
+"""Of a revocation that this host has forgotten, or never knew: the locker told it."""
 FULL = "full"
 HALVED, ASIDE, BROKE_OFF, NO_ANSWER = "halved", "aside", "broke_off", "no_answer"
 """What the host did about a refusal, or concluded where no answer came, see ``sizes``."""
@@ -37,6 +39,7 @@ ANSWERS = {
     "stale counter": "a later command overtook it",
     "expired": "it reached the locker too late",
     "time unknown": "the locker does not know the time, and opens nothing it cannot date",
+    LEARNT: "the locker has told this host of it",
     SUPERSEDED: "a later order took its place",
     UNREADABLE: "this host cannot read it, and did not send it: did another release write it? Give it again",
 }

@@ -1,9 +1,10 @@
 """Commands to lockers: written down, counted, signed, expired, matched with their answers.
 
 A command is a row before it is a message.  Its counter is taken, and committed, when it is sent; it is never
-less than the host's time in seconds, so it rises even when the database was restored from an older copy.  A
-command that opens a door is sent once: lost, it expires, and a person decides again.  Commands that can
-safely be carried out twice are sent again, under a new counter, until they are answered or expire.
+less than the host's time in seconds, so it rises even when the database was restored from an older copy; and
+a locker says in its status which it took last.  A command that opens a door is sent once: lost, it expires,
+and a person decides again.  Commands that can safely be carried out twice are sent again, under a new
+counter, until they are answered or expire.
 
 Whoever changes commands that exist has their lockers locked before (``storage.locks``).
 """
@@ -44,6 +45,7 @@ from .answers import (
     DONE,
     EXPIRED,
     FAILED,
+    LEARNT,
     NO_ANSWER,
     REFUSED,
     SENT,
@@ -56,17 +58,18 @@ from .answers import (
 log = logging.getLogger(__name__)
 _complaints = Complaints(log)
 
-OPEN, TIME, GRANTS, AGAIN, REVOKE = "open", "time", "grants", "again", "revoke"
+OPEN, TIME, GRANTS, AGAIN = "open", "time", "grants", "again"
+REVOKE, REVOKED = "revoke", "revoked"
 BLOCK, RELEASE, RESERVE = "block", "release", "reserve"
 CONTENTS = "contents"
 CONFIGURE, MESSAGE, IDENTIFY, REBOOT = "configure", "message", "identify", "reboot"
 CLOCK = "clock"
-LIFETIME_S = {OPEN: 30, TIME: 30, GRANTS: 30, AGAIN: 30, CONTENTS: 60, REVOKE: 30 * DAY_S}
+LIFETIME_S = {OPEN: 30, TIME: 30, GRANTS: 30, AGAIN: 30, CONTENTS: 60, REVOKED: 60, REVOKE: 30 * DAY_S}
 LIFETIME_S |= {BLOCK: 7 * DAY_S, RELEASE: 7 * DAY_S, RESERVE: DAY_S}
 LIFETIME_S |= {CONFIGURE: 7 * DAY_S, MESSAGE: DAY_S, IDENTIFY: 30, REBOOT: 30, CLOCK: 7 * DAY_S}
 SENDING_LIFETIME_S = 60
 """Seconds from each sending to the expiry that the locker sees, unless the command ends sooner."""
-REPEATED = (GRANTS, CONTENTS, REVOKE, BLOCK, RELEASE, RESERVE, CONFIGURE, MESSAGE)
+REPEATED = (GRANTS, CONTENTS, REVOKE, REVOKED, BLOCK, RELEASE, RESERVE, CONFIGURE, MESSAGE)
 ANSWER_WITHIN_S = 10
 """A command of ``REPEATED`` is sent again when no answer came for this many seconds."""
 COUNTER_OF_CLOCK_MAX = 3 << 30
@@ -253,12 +256,17 @@ def _to_send(now_s: int, tells_time: bool) -> ColumnElement[bool]:
 
 
 def _stale(now_s: int) -> ColumnElement[bool]:
-    """Lockers whose set of grants is not the host's: none is on its way, none was refused just now."""
+    """Lockers whose set of grants is not the host's: none is on its way, none was refused just now.
+
+    While a locker is asked what is revoked, none is sent: the host may have forgotten that a code was.
+    """
     open_ = commands.c.state.in_((WAITING, SENT))
     failed = (commands.c.result == FAILED) & (commands.c.answered_at > now_s - FAILED_PAUSE_S)
     since_s = now_s - REFUSED_PAUSE_S
     refused = (commands.c.state == REFUSED) & ((commands.c.answered_at > since_s) | failed)
-    mine = (commands.c.locker == lockers.c.id) & (commands.c.cmd == GRANTS) & (open_ | refused)
+    learning = (commands.c.cmd == REVOKED) & open_ & (commands.c.expires_at > now_s)
+    busy = ((commands.c.cmd == GRANTS) & (open_ | refused)) | learning
+    mine = (commands.c.locker == lockers.c.id) & busy
     behind = lockers.c.grants_have.is_not(None) & (lockers.c.grants_have != lockers.c.grants_version)
     return behind & ~select(commands.c.id).where(mine).exists()
 
@@ -400,6 +408,36 @@ def revoke(
         "holders": [list(holder)] if holder else [],
     }
     return issue(connection, locker, REVOKE, arguments, now_s, by=by)
+
+
+def ask_revoked(connection: Connection, locker: str, now_s: int, first: int = 0) -> None:
+    """Ask a locker what it refuses for good, from this entry on; from the first at most once a minute."""
+    if first or not _asked_revoked(connection, locker, now_s - LIFETIME_S[REVOKED]):
+        issue(connection, locker, REVOKED, {"from": first}, now_s, subject=REVOKED)
+
+
+def has_asked_revoked(connection: Connection, locker: str, now_s: int, first: int) -> bool:
+    """Whether that was asked a moment ago: nobody else can know which piece of an answer is to come."""
+    return first in _asked_revoked(connection, locker, now_s - 2 * LIFETIME_S[REVOKED])
+
+
+def _asked_revoked(connection: Connection, locker: str, since_s: int) -> list[int | None]:
+    here = (commands.c.locker == locker) & (commands.c.cmd == REVOKED) & (commands.c.created_at > since_s)
+    told: Sequence[Arguments] = connection.execute(select(commands.c.arguments).where(here)).scalars().all()
+    return [arguments.get("from") for arguments in told]
+
+
+def note_revoked(connection: Connection, locker: str, arguments: Arguments, until_s: int, now_s: int) -> None:
+    """Write down, as the command that it once was, what a locker has told that it refuses."""
+    row = _new(locker, REVOKE, arguments, now_s) | {"state": DONE, "result": LEARNT, "answered_at": now_s}
+    connection.execute(commands.insert().values(**row | {"expires_at": until_s}))
+
+
+def pending_holder(connection: Connection, locker: str, who: Sequence[int]) -> bool:
+    """Whether a revocation of this holder's codes, ``(role, action, holder)``, is on its way."""
+    open_ = commands.c.state.in_((WAITING, SENT)) & (commands.c.cmd == REVOKE)
+    rows = connection.execute(select(commands.c.arguments).where(open_, commands.c.locker == locker))
+    return any([*one[:3]] == [*who] for told in rows.scalars() for one in told.get("holders", ()))
 
 
 def tell_contents(connection: Connection, locker: str, epoch: int, now_s: int, piece: int = 0) -> None:

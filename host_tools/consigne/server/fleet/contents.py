@@ -26,6 +26,7 @@ from ..access.passes import MAKE_TOKEN, TOKEN_DETAIL
 from ..storage.lookup import row_of
 from ..storage.models import IN_A_LOCKER, audit, commands, compartments, holders, parcels
 from ..storage.models import events as events_table
+from .answers import LEARNT
 
 PIECE_BYTES_MAX = 3_000
 PIECE_ENTRIES_MAX = 48
@@ -94,14 +95,14 @@ def _entries(connection: Connection, locker: str, at_s: int) -> Iterator[tuple[s
     for fact in facts:
         yield "doors", [*(fact if _fits(fact.parcel) else fact._replace(parcel=""))]
     here = {fact.parcel for fact in facts}
-    revoked = _revoked(connection, locker, at_s)
+    refused = revoked(connection, locker, at_s)
     # What lies there matters most: a locker keeps so many, and what is not there it opens for nobody.
-    ids = [(id_, until) for id_, until in revoked["parcels"].items() if _fits(id_)]
+    ids = [(id_, until) for id_, until in refused["parcels"].items() if _fits(id_)]
     first = sorted(ids, key=lambda one: (one[0] not in here, -one[1], one[0]))
     for id_, until in first[:PARCELS_MAX]:
         yield "parcels", [id_, until]
     for name, found in (
-        ("nonces", {nonce: until for nonce, until in revoked["nonces"].items() if isinstance(nonce, int)}),
+        ("nonces", {nonce: until for nonce, until in refused["nonces"].items() if isinstance(nonce, int)}),
         ("used", _used(connection, locker, at_s)),
     ):
         for nonce, end in _bounded(found):
@@ -207,7 +208,15 @@ def _blocked(connection: Connection, locker: str) -> set[int]:
 # --- codes that open nothing any more ---------------------------------------------------------------------
 
 
-def _revoked(connection: Connection, locker: str, at_s: int) -> dict[str, dict[str | int, int]]:
+def learnt(connection: Connection, locker: str, at_s: int) -> int:
+    """How many revocations in force this host knows from the locker alone."""
+    mine = (commands.c.locker == locker) & (commands.c.cmd == "revoke") & (commands.c.result == LEARNT)
+    told = connection.execute(select(commands.c.arguments).where(mine)).scalars()
+    pairs = [pair for one in told for name in ("parcels", "nonces") for pair in _pairs(one, name)]
+    return sum(until > at_s for _, until in pairs)
+
+
+def revoked(connection: Connection, locker: str, at_s: int) -> dict[str, dict[str | int, int]]:
     """Until when parcels and tokens are refused that anybody had revoked, by the lists of the command."""
     found: dict[str, dict[str | int, int]] = {"parcels": {}, "nonces": {}}
     here = (commands.c.locker == locker) & (commands.c.cmd == "revoke")

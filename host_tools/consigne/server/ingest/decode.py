@@ -25,7 +25,15 @@ from ..storage.secret import Secret
 
 log = logging.getLogger(__name__)
 
-Content = EventBatch | messages.Status | messages.Occupancy | messages.Reply | messages.Ask | messages.AskTime
+Content = (
+    EventBatch
+    | messages.Status
+    | messages.Occupancy
+    | messages.Reply
+    | messages.Ask
+    | messages.AskTime
+    | messages.Revoked
+)
 
 _PARSERS: dict[str, Callable[[bytes], Content]] = {
     topics.EVENTS: parse_events,

@@ -7,7 +7,7 @@ transaction that stores the events.
 """
 
 import dataclasses
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -140,15 +140,22 @@ def _locked(
     """
     ids = sorted(first_said)
     strange = [id_ for id_ in ids if id_ not in there]
-    if strange:
-        new = {"state": "cancelled", **_UNANNOUNCED}
-        rows = [{"id": id_, "locker": first_said[id_].locker, **new} for id_ in strange]
-        connection.execute(insert(connection, parcels).on_conflict_do_nothing(), rows)
+    make_strange(connection, {id_: first_said[id_].locker for id_ in strange})
     found: dict[str, Custody] = {}
     for chunk in chunks(ids):
         wanted = select(*_COLUMNS).where(parcels.c.id.in_(chunk)).order_by(parcels.c.id).with_for_update()
         found.update((row.id, Custody(*row)) for row in connection.execute(wanted))
     return found
+
+
+def make_strange(
+    connection: Connection, locker_of: Mapping[str, str], revoked: bool = False, ended_at: int | None = None
+) -> None:
+    """Make the rows of parcels that nobody announced and that have none yet, in the order of their ids."""
+    new = {"state": "cancelled", **_UNANNOUNCED, "revoked": revoked, "ended_at": ended_at}
+    rows = [{"id": id_, "locker": locker_of[id_], **new} for id_ in sorted(locker_of)]
+    if rows:
+        connection.execute(insert(connection, parcels).on_conflict_do_nothing(), rows)
 
 
 def _parameters(now: Custody) -> dict[str, object]:

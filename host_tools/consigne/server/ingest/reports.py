@@ -23,7 +23,7 @@ from ..storage.contiguity import Copies, Held, Stream, said_epoch
 from ..storage.database import chunks, insert, insert_rows
 from ..storage.locks import LockedLocker
 from ..storage.models import compartments, lockers
-from . import holes, streamrows
+from . import corrections, holes, learning, streamrows
 from .decode import Message
 from .outcome import Outcome
 
@@ -41,6 +41,7 @@ class _Newest(TypedDict):
     new_heard_at: int | None
     new_status: messages.Status | None
     new_grants_have: int | None
+    new_counter: int | None
 
 
 _UPDATE = (
@@ -52,6 +53,7 @@ _UPDATE = (
         status_at=bindparam("new_status_at"),
         status=func.coalesce(bindparam("new_status", type_=lockers.c.status.type), lockers.c.status),
         grants_have=func.coalesce(bindparam("new_grants_have", type_=BigInteger), lockers.c.grants_have),
+        command_counter=func.coalesce(bindparam("new_counter", type_=BigInteger), lockers.c.command_counter),
     )
 )
 
@@ -104,8 +106,12 @@ def apply(
     if told:
         _apply_occupancies(connection, told, known, copies, outcome)
     outcome.commands |= commands.answered(connection, [(name, one.id, one.result) for name, one in answers])
+    for one in serving:
+        if isinstance(one.content, messages.Revoked) and not one.retained:
+            learning.take(connection, known[one.locker], one.content, outcome)
     for locker, ask in asked:
         _adopt_grants(connection, locker, ask.have, at_s)
+    corrections.apply(connection, known, streams_, outcome)
     commands.tell_time(connection, asked_time, at_s)
     outcome.lockers.update(asked_time, (locker for locker, _ in asked))
     outcome.is_due = outcome.is_due or bool(said or asked or asked_time)
@@ -137,6 +143,9 @@ def _apply_statuses(
             values["new_heard_at"] = heard_at
         if status.up:
             values["new_status"] = status
+            counter = learning.adopt_counter(known[locker], status.counter)
+            values["new_counter"] = counter or values["new_counter"]
+            learning.look(connection, known[locker], status.revoked, at_s)
         if status.grants is not None and status.grants <= known[locker].grants_version:
             values["new_grants_have"] = status.grants
         _events_known(locker, status, copies, streams_, outcome)
@@ -163,6 +172,7 @@ def _unchanged(locker: str, at_s: int) -> _Newest:
         "new_heard_at": None,
         "new_status": None,
         "new_grants_have": None,
+        "new_counter": None,
     }
 
 

@@ -8,6 +8,7 @@ from locker.core.orders import RESULT_NAMES
 
 from consigne.protocol.events import (
     CONFLICT,
+    CORRECTED,
     FLAPPING,
     HOLE,
     JOURNAL_REPLACED,
@@ -146,6 +147,19 @@ def _conflict(told: _Told) -> str:
     )
 
 
+_CORRECTED = (
+    ("gone", "not in the locker any more: {}"),
+    ("found", "in the locker, unlike what was known: {}"),
+    ("unknown", "in the locker, and nobody knows of them: {}"),
+    ("elsewhere", "in this locker, and known to be elsewhere; nothing was changed: {}"),
+)
+
+
+def _corrected(told: _Told) -> str:
+    said = [words.format(told.event.text(name)) for name, words in _CORRECTED if name in told.event]
+    return "; ".join(said)
+
+
 _WORDS: dict[str, tuple[str, str, Callable[[_Told], str]]] = {
     "boot": (NOTE, "Started", lambda e: f"firmware {e.event.text('firmware')}"),
     "attempt": (PLAIN, "Code tried", lambda e: e.via),
@@ -172,6 +186,7 @@ _WORDS: dict[str, tuple[str, str, Callable[[_Told], str]]] = {
     "rejected": (BAD, "Messages not believed", lambda e: str(e.number("count"))),
     "lost": (BAD, "Events lost", lambda e: f"{e.number('first')} to {e.number('last')}"),
     HOLE: (BAD, "Events lost", _hole),
+    CORRECTED: (BAD, "Parcels corrected by what the locker says", _corrected),
     JOURNAL_REPLACED: (BAD, "Another journal", lambda e: _REPLACED),
     TWO_BOARDS: (BAD, "Two boards under one name", _two_boards),
     FLAPPING: (BAD, "Comes and goes", _flapping),

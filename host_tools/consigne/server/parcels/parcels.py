@@ -16,7 +16,8 @@ from consigne.protocol.names import SIZES
 from consigne.words import counted
 
 from ..access import digits, grants
-from ..access.digits import EXPECTED_DAYS
+from ..access.digits import DERIVED, EXPECTED_DAYS, LISTED
+from ..access.withdrawing import DEADLINE_DAYS_MAX, REVOKED_S, withdraw
 from ..errors import Conflict, Invalid
 from ..fleet import commands
 from ..notices import notices
@@ -31,9 +32,6 @@ from ..storage.models import ENDED, compartments, events, parcels
 from ..storage.models import notices as notices_table
 from ..storage.secret import Secret
 from .view import PAGE_MAX, Parcel, ParcelRow, find, page, parcel_of, row_of
-
-DERIVED, LISTED = "derived", "listed"
-DEADLINE_DAYS_MAX = 60
 
 
 def forget(database: Database, at_s: int, ages: Ages) -> None:
@@ -214,14 +212,8 @@ class Parcels:
             row = row_of(connection, id_)
             if row.state in ENDED:
                 raise Conflict(f"parcel {row.id} is {row.state}: there is nothing to revoke")
-            values: dict[str, object] = {"revoked": True}
-            if row.state == "announced":
-                values |= {"state": "cancelled", "ended_at": now_s}
-            if row.grant is not None:
-                grants.drop(connection, row.locker, row.grant)
-            until_s = now_s + (EXPECTED_DAYS + DEADLINE_DAYS_MAX) * DAY_S
-            commands.revoke(connection, row.locker, now_s, parcel=(row.id, until_s), by=by)
-            connection.execute(update(parcels).where(parcels.c.id == row.id).values(**values))
+            withdraw(connection, row.id, row.locker, row.state, row.grant, now_s)
+            commands.revoke(connection, row.locker, now_s, parcel=(row.id, now_s + REVOKED_S), by=by)
             notices.plan(connection, [row.id], now_s)
             return parcel_of(row_of(connection, row.id))
 

@@ -30,7 +30,7 @@ from .models import lockers
 
 @dataclass(slots=True)
 class LockedLocker:
-    """What a locker's row says of its journal, its presence and its grants, true until the commit."""
+    """What a locker's row says of its journal, presence, grants and revocations, true until the commit."""
 
     id: str
     epoch: int | None
@@ -38,6 +38,9 @@ class LockedLocker:
     heard_at: int | None
     grants_version: int
     retired_at: int | None
+    command_counter: int
+    revoked_told: int | None
+    revoked_known: int | None
 
 
 _LOCKED = columns_of(LockedLocker, lockers)

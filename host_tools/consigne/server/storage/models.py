@@ -49,6 +49,9 @@ lockers = Table(
     Column("grants_version", BigInteger, nullable=False),
     Column("next_grant", BigInteger, nullable=False),
     Column("command_counter", BigInteger, nullable=False),
+    # digests of what it refuses for good: as its status told, and as this host has learnt all of it
+    Column("revoked_told", BigInteger),
+    Column("revoked_known", BigInteger),
     # for people
     Column("kind", String(8), nullable=False, server_default="locker"),  # or "counter": a shop, no device
     Column("place", PLACE, nullable=False, server_default="{}"),
@@ -137,7 +140,9 @@ leases = Table(
     Column("beat", BigInteger, nullable=False),  # rises with each renewal
 )
 
-ENDED = ("collected", "returned", "cancelled")
+GONE = "gone"
+"""No more in its locker, which says so itself; the event that says how was lost."""
+ENDED = ("collected", "returned", "cancelled", GONE)
 IN_A_LOCKER = ("in_locker", "forced")
 """States of ``parcels``; the one other is "announced"."""
 
