@@ -14,6 +14,7 @@ GRANT = [5, 1790000000, 1790086400, 0, 0, 0, 65535, 1, TAG, "RR123456785FR"]
 # One right example of every command, in the order of the table.
 EXAMPLES = {
     "again": {"seq": 1},
+    "revoked": {"from": 0},
     "grants": {
         "from": 3,
         "to": 4,

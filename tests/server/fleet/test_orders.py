@@ -69,7 +69,13 @@ def test_every_order_reaches_the_locker_in_its_own_words_and_is_known_to_be_whos
 
 
 def test_an_operator_can_order_whatever_the_firmware_carries_out(orders):
-    by_the_host_alone = {"contents", "grants", "time", "clock"}  # clock: an order that waits for a question
+    by_the_host_alone = {
+        "contents",
+        "grants",
+        "revoked",
+        "time",
+        "clock",
+    }  # clock: an order that waits for a question
     assert set(EVERY_ORDER) | by_the_host_alone == set(messages.commands())
 
 

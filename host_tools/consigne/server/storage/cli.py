@@ -114,7 +114,9 @@ def restore(
     with _explained(database):
         made = back.restore(database, file, replace=replace, told=_Progress())
     echo(f"restored as of {_time(made.taken_at)}: {counted(sum(made.tables.values()), 'row')}")
-    echo("Start the host now. It asks each locker for what it does not know, as soon as that is connected.")
+    echo("Start the host now. It asks each locker for what it does not know, as soon as that is connected:")
+    echo("events, what was revoked, how far its orders were counted, what lies behind its doors.")
+    echo("What was announced and which codes were given since then it does not know: do that again.")
 
 
 def downgrade(
