@@ -29,7 +29,8 @@ _ENTRY_BYTES = const(8)
 _GROW_BYTES = const(128)  # small at first: few lockers see many tokens
 
 
-def _mark(parcel: "Payload") -> bytes:
+def mark_of(parcel: "Payload") -> bytes:
+    """What a locker keeps of a revoked parcel's id."""
     return sha256(parcel).digest()[:_MARK_BYTES]
 
 
@@ -134,12 +135,12 @@ class Parcels:
                 yield bytes(part[at : at + _MARKED_BYTES])
 
     def room(self, parcel: "Payload", time_s: int) -> bool:
-        if self._find(_mark(parcel)) >= 0 or not self._full():
+        if self._find(mark_of(parcel)) >= 0 or not self._full():
             return True
         return struct.unpack_from(">I", self._first(), _MARK_BYTES)[0] < time_s
 
     def add(self, parcel: "Payload", until: int) -> None:
-        self.put(_mark(parcel) + struct.pack(">I", until))
+        self.put(mark_of(parcel) + struct.pack(">I", until))
 
     def put(self, entry: "Payload") -> None:
         """An entry as ``snapshot`` gives it."""
@@ -157,7 +158,7 @@ class Parcels:
         self._parts[mark[0] % _PARTS] = part[:at] + part[at + _MARKED_BYTES :]
 
     def has(self, parcel: str, epoch_s: int) -> bool:
-        mark = _mark(parcel.encode())
+        mark = mark_of(parcel.encode())
         at = self._find(mark)
         part = self._parts[mark[0] % _PARTS]
         return at >= 0 and epoch_s <= struct.unpack_from(">I", part, at + _MARK_BYTES)[0]

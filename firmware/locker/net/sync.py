@@ -322,7 +322,11 @@ class Sync:
         for number, (kind, payload) in enumerate(self._access.revoked()):
             if number < first:
                 continue
-            row = json.dumps([kind] + list(records.unpack(kind, payload)), separators=_COMPACT).encode()
+            fields = [
+                str(hexlify(one), "ascii") if isinstance(one, bytes) else one
+                for one in records.unpack(kind, payload)
+            ]
+            row = json.dumps([kind] + fields, separators=_COMPACT).encode()
             if len(row) + _NEXT_BYTES > packet.room():
                 following = number
                 break

@@ -7,6 +7,7 @@ AsyncAPI document in ``host_tools/protocol/asyncapi.yaml`` shows each message; i
 tests.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypedDict
@@ -64,6 +65,7 @@ Arguments = TypedDict(
         "text": list[list[str]],
         "parcel": str,
         "parcels": list[Fields],
+        "marks": list[Fields],
         "nonces": list[list[int]],
         "holders": list[list[int]],
         "epoch": int,
@@ -167,7 +169,8 @@ class Revoked:
     digest: int
     first: int
     next: int
-    parcels: list[tuple[str, int]]
+    marks: list[tuple[str, int]]
+    """Of parcels, in hexadecimal (``locker.core.revoked.mark_of``), and until when."""
     nonces: list[tuple[int, int]]
     holders: list[tuple[int, int, int, int]]
 
@@ -258,7 +261,8 @@ def parse_occupancy(body: bytes) -> Occupancy:
 
 
 _PIECE = ("digest", "from", "next")
-_WIDTHS = {records.REVOKE_PARCEL: 3, records.REVOKE_NONCE: 3, records.HOLDER_COUNTER: 5}
+_WIDTHS = {records.REVOKED: 3, records.REVOKE_NONCE: 3, records.HOLDER_COUNTER: 5}
+_MARK = re.compile(r"[0-9a-f]{16}")
 
 
 def _revoked(value: dict[str, object]) -> Revoked:
@@ -278,11 +282,10 @@ def _revoked(value: dict[str, object]) -> Revoked:
             continue
         if len(row) != width:
             raise ProtocolError("an entry of revoked is too short or too long")
-        if kind == records.REVOKE_PARCEL:
-            id_ = short(row[2], "a parcel", records.PARCEL_ID_BYTES_MAX)
-            if not id_:
-                raise ProtocolError("a revoked parcel without an id")
-            told.parcels.append((id_, whole(row[1], "until")))
+        if kind == records.REVOKED:
+            if not isinstance(row[1], str) or not _MARK.fullmatch(row[1]):
+                raise ProtocolError("the mark of a revoked parcel is not 16 hexadecimal digits")
+            told.marks.append((row[1], whole(row[2], "until")))
         elif kind == records.REVOKE_NONCE:
             told.nonces.append((whole(row[1], "a nonce"), whole(row[2], "until")))
         else:

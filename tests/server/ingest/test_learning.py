@@ -20,6 +20,7 @@ from consigne.server.storage.models import audit, holders, lockers, parcels
 from consigne.server.storage.models import commands as table
 from host_kit import deposited, device_key, events, status
 from locker.core import records
+from locker.core.revoked import mark_of
 from sqlalchemy import func, select, update
 
 DIGEST = 77
@@ -43,7 +44,7 @@ def told(*rows, digest=DIGEST, first=0, following=0, locker="L1"):
 
 
 def parcel(id_, until=UNTIL):
-    return records.REVOKE_PARCEL, until, id_
+    return records.REVOKED, mark_of(id_.encode()).hex(), until
 
 
 def nonce(number, until=UNTIL):
@@ -77,7 +78,8 @@ def test_what_a_locker_refuses_is_asked_until_the_host_has_learnt_it(database, s
     store.commit([told(parcel("P1"), nonce(5), following=2)])
     assert [one["from"] for one in sent(database) if one["cmd"] == "revoked"] == [2]
     store.commit([told(nonce(6), first=2)])
-    assert known(database) == {"parcels": {"P1": UNTIL}, "nonces": {5: UNTIL, 6: UNTIL}}
+    _, mark, until = parcel("P1")
+    assert known(database) == {"parcels": {}, "nonces": {5: UNTIL, 6: UNTIL}, "marks": {mark: until}}
     assert asked(database, store) == [], "all of it is known"
 
 
@@ -103,12 +105,15 @@ def test_a_code_revoked_after_the_copy_is_shown_no_more_and_a_parcel_not_known_i
     with pytest.raises(Conflict, match="revoked"):
         parcels_.announce("P2", "L1")
     store.commit([events("L1", 1, deposited(2, "P2", door=5))])
-    assert parcels_.get("P2").revoked, "one that turns up after all"
+    with pytest.raises(Conflict, match="revoked"):
+        parcels_.code("P2")  # one that turns up after all
     (grants,) = [one for one in sent(database) if one["cmd"] == "grants"]
     assert grants["add"] == grants["expect"] == []
     with database.read() as connection:
-        noted = connection.execute(select(audit.c.parcel).where(audit.c.action == "learn revoked")).scalars()
-        assert sorted(noted) == ["P1", "P2", "P3"]
+        noted = select(audit.c.parcel, audit.c.detail).where(audit.c.action == "learn revoked")
+        rows = connection.execute(noted).all()
+    assert sorted(row.parcel for row in rows if row.parcel) == ["P1", "P3"]
+    assert [row.detail[:24] for row in rows if not row.parcel] == ["1 of parcels unknown her"]
 
 
 def test_no_code_is_sent_while_a_locker_is_asked_what_is_revoked(database, store):
@@ -165,7 +170,17 @@ def test_a_set_of_a_hundred_thousand_ends_at_its_bound_and_harms_nobody_else(dat
 
 
 @pytest.mark.parametrize(
-    "rows", [[[68, UNTIL]], [[69, -1, UNTIL]], [[70, 1, 1, 70_000, 5]], [[68, UNTIL, ""]], [[68, 1.5, "P"]]]
+    "rows",
+    [
+        [[89, "00" * 8]],
+        [[69, -1, UNTIL]],
+        [[70, 1, 1, 70_000, 5]],
+        [[89, "", UNTIL]],
+        [[89, "00" * 9, UNTIL]],
+        [[89, "0G" * 8, UNTIL]],
+        [[89, "00" * 8, 1.5]],
+        [[89, 7, UNTIL]],
+    ],
 )
 def test_what_is_no_revocation_is_malformed(rows):
     with pytest.raises(ProtocolError):

@@ -14,7 +14,7 @@ from locker.core import doors, events
 from locker.core.labels import parcel_possible
 from locker.core.limits import DOORS_MAX
 from locker.core.records import PARCEL_ID_BYTES_MAX
-from locker.core.revoked import PARCELS_MAX
+from locker.core.revoked import PARCELS_MAX, mark_of
 from locker.core.throttle import TRIES_MAX, TRY_MS
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
@@ -208,17 +208,25 @@ def _blocked(connection: Connection, locker: str) -> set[int]:
 # --- codes that open nothing any more ---------------------------------------------------------------------
 
 
+def is_refused(connection: Connection, locker: str, id_: str, at_s: int) -> bool:
+    """Whether the locker has told of a parcel that it refuses, unknown here, and it is this one."""
+    return mark_of(id_.encode()).hex() in revoked(connection, locker, at_s)["marks"]
+
+
 def learnt(connection: Connection, locker: str, at_s: int) -> int:
     """How many revocations in force this host knows from the locker alone."""
     mine = (commands.c.locker == locker) & (commands.c.cmd == "revoke") & (commands.c.result == LEARNT)
     told = connection.execute(select(commands.c.arguments).where(mine)).scalars()
-    pairs = [pair for one in told for name in ("parcels", "nonces") for pair in _pairs(one, name)]
+    pairs = [pair for one in told for name in ("parcels", "nonces", "marks") for pair in _pairs(one, name)]
     return sum(until > at_s for _, until in pairs)
 
 
 def revoked(connection: Connection, locker: str, at_s: int) -> dict[str, dict[str | int, int]]:
-    """Until when parcels and tokens are refused that anybody had revoked, by the lists of the command."""
-    found: dict[str, dict[str | int, int]] = {"parcels": {}, "nonces": {}}
+    """Until when parcels and tokens are refused that anybody had revoked, by the lists of the command.
+
+    ``marks`` are of parcels that the locker refuses, and of which this host knows no id.
+    """
+    found: dict[str, dict[str | int, int]] = {"parcels": {}, "nonces": {}, "marks": {}}
     here = (commands.c.locker == locker) & (commands.c.cmd == "revoke")
     for arguments in connection.execute(select(commands.c.arguments).where(here)).scalars():
         for name, until_of in found.items():

@@ -7,11 +7,12 @@ Runs inside the transaction that stores what lockers said, which has them locked
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from locker.core.events import HANDOVER, PARTNER
 from locker.core.limits import HOLDER_MAX
+from locker.core.revoked import PARCELS_MAX, mark_of
 from locker.core.timekeeping import DAY_S
 from sqlalchemy import select, update
 from sqlalchemy.engine import Connection
@@ -30,8 +31,7 @@ from ..people import audit
 from ..people.audit import HOST
 from ..storage.database import insert
 from ..storage.locks import LockedLocker
-from ..storage.models import holders, lockers, parcels
-from . import projection
+from ..storage.models import ENDED, holders, lockers, parcels
 from .outcome import Outcome
 
 log = logging.getLogger(__name__)
@@ -42,9 +42,9 @@ COUNTER_AHEAD = 3_600
 whose clock was ahead took one a second."""
 COUNTER_MAX = U32_MAX - (1 << 24)
 """No higher one is adopted: so many commands a host never gave, and few could follow."""
-ENTRIES_MAX = 512
-"""Of one locker, told in all; it keeps a third of that."""
-LEARNT_MAX = 256
+ENTRIES_MAX = 1_000
+"""Of one locker, told in all; it keeps two thirds of that."""
+LEARNT_MAX = PARCELS_MAX + 64
 """Revocations of one locker that were learnt and are in force: more than it can hold are lies."""
 KEPT_S = 400 * DAY_S
 """The longest that one which was learnt is kept, whatever end the locker tells."""
@@ -100,28 +100,31 @@ def take(connection: Connection, locker: LockedLocker, told: messages.Revoked, o
 
 def _adopt(connection: Connection, locker: str, told: messages.Revoked, at_s: int, outcome: Outcome) -> None:
     known = contents.revoked(connection, locker, at_s)
-    in_force = [(id_, until) for id_, until in told.parcels if at_s < until <= U32_MAX]
-    ids = [one for one in in_force if known["parcels"].get(one[0], 0) < one[1]]
+    marked = {mark_of(str(id_).encode()).hex(): until for id_, until in known["parcels"].items()}
+    marked |= {str(mark): until for mark, until in known["marks"].items()}
+    marks = [one for one in told.marks if at_s < one[1] and marked.get(one[0], 0) < one[1]]
     nonces = [one for one in told.nonces if at_s < one[1] and known["nonces"].get(one[0], 0) < one[1]]
     room = max(0, LEARNT_MAX - contents.learnt(connection, locker, at_s))
-    if len(ids) + len(nonces) > room:
+    if len(marks) + len(nonces) > room:
         _complaints.say("{locker} tells more revocations than a locker holds", locker=locker)
-        ids, nonces = ids[:room], nonces[: max(0, room - len(ids))]
-    _withdraw(connection, locker, ids, at_s, outcome)
+        marks, nonces = marks[:room], nonces[: max(0, room - len(marks))]
+    ids, strange = _withdraw(connection, locker, dict(marks), at_s, outcome)
     changed = [one for one in told.holders if _adopt_holder(connection, locker, _Holder(*one), at_s)]
-    if not (ids or nonces or changed):
+    if not (marks or nonces or changed):
         return
     arguments: Arguments = {
-        "parcels": [list(one) for one in ids],
-        "nonces": [list(one) for one in nonces],
-        "holders": [list(one) for one in changed],
+        "parcels": [[*one] for one in ids.items()],
+        "marks": [[*one] for one in strange.items()],
+        "nonces": [[*one] for one in nonces],
+        "holders": [[*one] for one in changed],
     }
-    until_s = min(at_s + KEPT_S, max([at_s, *(until for _, until in (*ids, *nonces))]))
+    until_s = min(at_s + KEPT_S, max([at_s, *(until for _, until in (*marks, *nonces))]))
     commands.note_revoked(connection, locker, arguments, until_s, at_s)
-    for id_, _ in ids:
+    for id_ in ids:
         audit.note(connection, HOST, "learn revoked", locker=locker, parcel=id_, detail="as the locker told")
-    if nonces or changed:
-        detail = f"{len(nonces)} of tokens, {len(changed)} of holders, as the locker told"
+    if strange or nonces or changed:
+        others = f"{len(nonces)} of tokens, {len(changed)} of holders"
+        detail = f"{len(strange)} of parcels unknown here, {others}, as the locker told"
         audit.note(connection, HOST, "learn revoked", locker=locker, detail=detail)
 
 
@@ -129,31 +132,34 @@ def _adopt(connection: Connection, locker: str, told: messages.Revoked, at_s: in
 
 
 def _withdraw(
-    connection: Connection, locker: str, ids: Sequence[tuple[str, int]], at_s: int, outcome: Outcome
-) -> None:
-    """Revoke parcels here too.  One that this host never knew is noted as such, without a sender: when it is
-    heard of, or announced anew, its code is known to be worthless.
+    connection: Connection, locker: str, until_of: Mapping[str, int], at_s: int, outcome: Outcome
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Revoke here too the parcels of this locker that have these marks, unless they have ended.
+
+    Returns until when parcels of the host are refused, by their ids, and others, by their marks: when one of
+    those is heard of, or announced anew, its code is known to be worthless (``contents.is_refused``).
     """
-    until_of = dict(ids)
     if not until_of:
-        return
-    projection.make_strange(connection, dict.fromkeys(until_of, locker), revoked=True, ended_at=at_s)
-    columns = (parcels.c.state, parcels.c.code, parcels.c.announced_at, parcels.c.revoked, parcels.c.grant)
-    here = parcels.c.id.in_(until_of) & (parcels.c.locker == locker) & parcels.c.revoked.is_(False)
-    rows = connection.execute(
-        select(parcels.c.id, *columns).where(here).order_by(parcels.c.id).with_for_update()
-    ).all()
+        return {}, {}
+    here = (parcels.c.locker == locker) & parcels.c.state.not_in(ENDED)
+    ids = connection.execute(select(parcels.c.id).where(here)).scalars()
+    marks = {id_: mark for id_ in ids if (mark := mark_of(id_.encode()).hex()) in until_of}
+    columns = (parcels.c.id, parcels.c.state, parcels.c.code, parcels.c.announced_at, parcels.c.grant)
+    open_ = here & parcels.c.id.in_(marks) & parcels.c.revoked.is_(False)
+    rows = connection.execute(select(*columns).where(open_).order_by(parcels.c.id).with_for_update()).all()
     changed = [
         row
         for row in rows
         # Announced anew since then with other digits: the locker refuses the former ones alone.
-        if row.code == DERIVED or (row.announced_at or 0) <= until_of[row.id] - withdrawing.REVOKED_S
+        if row.code == DERIVED or (row.announced_at or 0) <= until_of[marks[row.id]] - withdrawing.REVOKED_S
     ]
     for row in changed:
         withdrawing.withdraw(connection, row.id, locker, row.state, row.grant, at_s)
     ids_changed = {row.id for row in changed}
     notices.plan(connection, ids_changed, at_s)
     outcome.parcels |= ids_changed
+    known = {id_: until_of[mark] for id_, mark in marks.items()}
+    return known, {mark: until for mark, until in until_of.items() if mark not in marks.values()}
 
 
 # --- holders ------------------------------------------------------------------------------------------------

@@ -148,11 +148,9 @@ def _locked(
     return found
 
 
-def make_strange(
-    connection: Connection, locker_of: Mapping[str, str], revoked: bool = False, ended_at: int | None = None
-) -> None:
+def make_strange(connection: Connection, locker_of: Mapping[str, str]) -> None:
     """Make the rows of parcels that nobody announced and that have none yet, in the order of their ids."""
-    new = {"state": "cancelled", **_UNANNOUNCED, "revoked": revoked, "ended_at": ended_at}
+    new = {"state": "cancelled", **_UNANNOUNCED}
     rows = [{"id": id_, "locker": locker_of[id_], **new} for id_ in sorted(locker_of)]
     if rows:
         connection.execute(insert(connection, parcels).on_conflict_do_nothing(), rows)

@@ -19,7 +19,7 @@ from ..access import digits, grants
 from ..access.digits import DERIVED, EXPECTED_DAYS, LISTED
 from ..access.withdrawing import DEADLINE_DAYS_MAX, REVOKED_S, withdraw
 from ..errors import Conflict, Invalid
-from ..fleet import commands
+from ..fleet import commands, contents
 from ..notices import notices
 from ..people import audit
 from ..people.audit import HOST
@@ -32,6 +32,8 @@ from ..storage.models import ENDED, compartments, events, parcels
 from ..storage.models import notices as notices_table
 from ..storage.secret import Secret
 from .view import PAGE_MAX, Parcel, ParcelRow, find, page, parcel_of, row_of
+
+_REVOKED = "the derived code of {} was revoked: announce it with code 'listed'"
 
 
 def forget(database: Database, at_s: int, ages: Ages) -> None:
@@ -179,6 +181,8 @@ class Parcels:
                 raise Conflict(f"the code of parcel {row.id} was revoked")
             if row.digits is not None:
                 return row.digits.reveal().decode()
+            if contents.is_refused(connection, row.locker, row.id, int(time.time())):
+                raise Conflict(f"the code of parcel {row.id} was revoked")
             where = lookup.in_service(connection, row.locker)
             return codes.derived_code(where.signing_key(), row.id, where.digits)
 
@@ -248,6 +252,8 @@ def _code_columns(
     taken = digits.Taken(connection, where, now_s)
     if code == LISTED:
         return {**digits.draw_listed(connection, where, id_, deadline_days, taken, now_s)}
+    if contents.is_refused(connection, where.id, id_, now_s):
+        raise Conflict(_REVOKED.format(id_))
     if codes.derived_code(where.signing_key(), id_, where.digits) in taken:
         raise Conflict("another parcel there has the same code: announce it with code 'listed'")
     return {}
@@ -271,7 +277,7 @@ def _check_before(before: ParcelRow, id_: str, carrier: int | None, code: str) -
     if before.state not in ENDED:
         raise Conflict(f"parcel {id_} is {before.state.replace('_', ' ')} at {before.locker} already")
     if before.revoked and code == DERIVED:
-        raise Conflict(f"the derived code of {id_} was revoked: announce it with code 'listed'")
+        raise Conflict(_REVOKED.format(id_))
 
 
 def _check_fits(locker: str, layout: Layout, size: int, low: bool) -> None:
