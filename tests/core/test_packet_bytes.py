@@ -3,17 +3,14 @@
 import asyncio
 import json
 
-from locker.core import codes, records
-from locker.core.access import Access
+from locker.core import records
 from locker.core.events import TRUST_SET
 from locker.core.limits import DOORS_MAX
-from locker.net.mqtt_packet import Packet
-from locker.net.sync import Sync, packet_bytes
+from locker.net.sync import Sync
+from sync_kit import LOCKER, Client
 
 U32_MAX = 4294967295
 MOST = {"B": 255, "H": 65535, "I": U32_MAX}
-LOCKER = "L" * 32
-PREFIX = b"consigne/1/" + LOCKER.encode() + b"/"
 FAULTS = 24  # the names of 16 tasks that ended, 4 latches, and what the senses complain of
 LONGEST_ID = "W" * 40
 # As many quotes as a row of the occupancy has room for, each two bytes in JSON.
@@ -48,34 +45,6 @@ class Journal:
     def unacknowledged(self, seq, count):
         for n in range(count):
             yield seq + 1 + n, self.kind, U32_MAX, self.payload
-
-
-class Client:
-    """Fills a packet of the cabinet's length as an MQTT client does; keeps what was sent, by topic."""
-
-    def __init__(self, doors):
-        self.packet = Packet(packet_bytes(doors))
-        self.sent = {}
-
-    def attach(self, will_topic, will, topics, on_message):
-        pass
-
-    async def wait_up(self):
-        pass
-
-    def session(self):
-        return 1
-
-    async def publish(self, topic, fill, retain=False):
-        self.packet.begin_publish(topic, 65535, retain)
-        start = self.packet.end
-        if not fill(self.packet):
-            return False
-        body = bytes(self.packet.view(start + codes.FRAME_HEAD_BYTES))
-        self.packet.end_publish()
-        self.sent[topic[len(PREFIX) :]] = json.loads(body)
-        await asyncio.sleep(0)
-        return True
 
 
 def said(doors, parcel, client=None, then=None):
@@ -128,55 +97,6 @@ def said(doors, parcel, client=None, then=None):
 
     asyncio.run(run())
     return client.sent
-
-
-def told_revoked(access, limit=None):
-    """All that a locker tells of its revocations, a piece for each question; and the digest in each."""
-    client = Client(12)
-    if limit:
-        client.packet.fit.limit = limit
-    sync = Sync(
-        client,
-        Journal(),
-        LOCKER,
-        bytes(range(32)),
-        lambda event: None,
-        list,
-        dict,
-        lambda: 0,
-        lambda: (0, U32_MAX, TRUST_SET),
-        access=access,
-    )
-    rows, digests, first = [], [], 0
-    while first or not digests:
-        sync._inbox.revoked_from = first
-        assert asyncio.run(sync._publish_one())
-        piece = client.sent[b"replies"]
-        assert piece["from"] == first and (piece["revoked"] or not first)
-        rows += piece["revoked"]
-        digests.append(piece["digest"])
-        first = piece["next"]
-    return rows, digests
-
-
-def test_all_that_is_revoked_is_told_in_pieces_that_fit():
-    access = Access(bytes(range(32)))
-    assert told_revoked(access) == ([], [0])
-    said = []
-    for n in range(64):
-        said.append([records.REVOKE_PARCEL, U32_MAX - n, "{:02}".format(n) + '"' * 38])
-        said.append([records.REVOKE_NONCE, U32_MAX - n, U32_MAX])
-    for n in range(32):
-        said.append([records.HOLDER_COUNTER, 1, 1, n, 65535 - n])
-    for kind, *values in said:
-        access.apply(kind, 0, records.pack(kind, *values))
-    for limit in (None, 400):
-        rows, digests = told_revoked(access, limit)
-        assert sorted(map(str, rows)) == sorted(map(str, said))
-        assert len(digests) > 2 and set(digests) == {access.revoked_digest()}
-    before = access.revoked_digest()
-    access.apply(records.HOLDER_COUNTER, 0, records.pack(records.HOLDER_COUNTER, 1, 1, 7, 50000))
-    assert access.revoked_digest() != before
 
 
 def test_the_occupancy_of_every_cabinet_fits_and_names_every_parcel():

@@ -7,7 +7,6 @@ AsyncAPI document in ``host_tools/protocol/asyncapi.yaml`` shows each message; i
 tests.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypedDict
@@ -43,6 +42,7 @@ COMMAND_FIELDS = {
 }
 """Each command with the names of its arguments; their bounds stand in ``locker/net/messages.py``."""
 
+MARK_CHARACTERS = 16
 REVOKED_ROWS_MAX = 200
 """Of what a locker tells of its revocations at once: more than one keeps."""
 
@@ -262,7 +262,6 @@ def parse_occupancy(body: bytes) -> Occupancy:
 
 _PIECE = ("digest", "from", "next")
 _WIDTHS = {records.REVOKED: 3, records.REVOKE_NONCE: 3, records.HOLDER_COUNTER: 5}
-_MARK = re.compile(r"[0-9a-f]{16}")
 
 
 def _revoked(value: dict[str, object]) -> Revoked:
@@ -283,9 +282,10 @@ def _revoked(value: dict[str, object]) -> Revoked:
         if len(row) != width:
             raise ProtocolError("an entry of revoked is too short or too long")
         if kind == records.REVOKED:
-            if not isinstance(row[1], str) or not _MARK.fullmatch(row[1]):
-                raise ProtocolError("the mark of a revoked parcel is not 16 hexadecimal digits")
-            told.marks.append((row[1], whole(row[2], "until")))
+            mark = short(row[1], "a parcel's mark", MARK_CHARACTERS)
+            if len(mark) != MARK_CHARACTERS:
+                raise ProtocolError(f"a parcel's mark has {MARK_CHARACTERS} digits")
+            told.marks.append((mark, whole(row[2], "until")))
         elif kind == records.REVOKE_NONCE:
             told.nonces.append((whole(row[1], "a nonce"), whole(row[2], "until")))
         else:

@@ -163,7 +163,7 @@ def test_a_set_of_a_hundred_thousand_ends_at_its_bound_and_harms_nobody_else(dat
         store.commit([told(*rows, first=first, following=min(first + 150, 65_535)), status("L2", 1)])
         pieces += 1
         first = next((one["from"] for one in sent(database) if one["cmd"] == "revoked"), None)
-    assert pieces <= 5
+    assert pieces <= learning.ENTRIES_MAX // 150 + 1
     assert len(known(database)["nonces"]) <= learning.LEARNT_MAX
     with pytest.raises(ProtocolError):
         told(*[nonce(n) for n in range(100_000)])
@@ -177,7 +177,6 @@ def test_a_set_of_a_hundred_thousand_ends_at_its_bound_and_harms_nobody_else(dat
         [[70, 1, 1, 70_000, 5]],
         [[89, "", UNTIL]],
         [[89, "00" * 9, UNTIL]],
-        [[89, "0G" * 8, UNTIL]],
         [[89, "00" * 8, 1.5]],
         [[89, 7, UNTIL]],
     ],
