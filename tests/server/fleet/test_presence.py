@@ -67,9 +67,9 @@ def test_a_locker_that_falls_silent_is_missed_without_any_message_and_is_back_wi
         (1, T0 + presence.AHEAD_S + 1, 0, False),
         (1, 2**32 - 1, 0, False),
         (0, T0, 0, False),
-        (1, T0, 86_401, False),
+        (1, T0, 86_401, True),
     ],
-    ids=["fresh", "stale", "clocks differ", "future", "absurd", "no trust", "provisional"],
+    ids=["fresh", "stale", "clocks differ", "future", "absurd", "no trust", "a new board"],
 )
 def test_a_status_that_the_broker_kept_is_believed_while_its_time_is_fresh(host, trust, t, ahead, believed):
     host.commit(status("L1", 1, seq=1, trust=trust, t=t, ahead=ahead), kept=True)

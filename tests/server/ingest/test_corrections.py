@@ -2,7 +2,7 @@
 
 import pytest
 from consigne.server.fleet.alarms import Alarms
-from consigne.server.ingest.corrections import At, Row, judge
+from consigne.server.ingest.corrections import At, Standing, judge
 from consigne.server.ingest.store import Store
 from consigne.server.pages.wording import wording
 from consigne.server.parcels.parcels import Parcels
@@ -137,7 +137,7 @@ def test_a_swapped_board_corrects_what_the_former_one_did_after_the_copy(databas
 ids = st.sampled_from(["P1", "P2", "P3", "P4"])
 states = st.sampled_from(["announced", "in_locker", "forced", "collected", GONE])
 known_rows = st.builds(
-    Row,
+    Standing,
     id=ids,
     locker=st.sampled_from(["L1", "L2"]),
     state=states,

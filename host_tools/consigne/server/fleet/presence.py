@@ -40,8 +40,11 @@ _HEARD = (
 
 
 def is_fresh(status: Status, at_s: int, silent_s: int) -> bool:
-    """Whether a status that the broker has kept was said a moment ago, by a time that can be trusted."""
-    if status.trust != TRUST_SET or status.time_s is None or status.ahead_s:
+    """Whether a status that the broker has kept was said a moment ago, by a time that a host has told.
+
+    A provisional time will do: a new board has no other for its first hour.
+    """
+    if status.trust != TRUST_SET or status.time_s is None:
         return False
     return -AHEAD_S <= at_s - status.time_s <= silent_s
 
@@ -62,7 +65,7 @@ def of(status: Status, at_s: int, silent_s: int, *, is_kept: bool) -> Believed:
         return Believed(is_up=True, heard_at=0)
     if is_fresh(status, at_s, silent_s):
         return Believed(is_up=True, heard_at=min(status.time_s or 0, at_s))
-    is_told = status.trust == TRUST_SET and not status.ahead_s and (status.time_s or 0) <= at_s
+    is_told = status.trust == TRUST_SET and (status.time_s or 0) <= at_s
     return Believed(is_up=None, heard_at=(status.time_s or 0) if is_told else 0)
 
 

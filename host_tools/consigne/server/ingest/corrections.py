@@ -35,7 +35,7 @@ from .outcome import Outcome
 _FREE = (doors.EMPTY, doors.TOLD_BLOCKED)
 
 
-class Row(NamedTuple):
+class Standing(NamedTuple):
     """What the host knows of a parcel."""
 
     id: str
@@ -62,8 +62,8 @@ class Corrections:
     and where, and those that this host believes at another locker.
     """
 
-    gone: list[Row] = field(default_factory=list)
-    found: list[tuple[Row, int]] = field(default_factory=list)
+    gone: list[Standing] = field(default_factory=list)
+    found: list[tuple[Standing, int]] = field(default_factory=list)
     strange: list[tuple[str, int]] = field(default_factory=list)
     elsewhere: list[str] = field(default_factory=list)
 
@@ -71,7 +71,7 @@ class Corrections:
         return bool(self.gone or self.found or self.strange or self.elsewhere)
 
 
-_ROW = [parcels.c[name] for name in Row._fields]
+_ROW = [parcels.c[name] for name in Standing._fields]
 _GONE = (
     update(parcels)
     .where(parcels.c.id == bindparam("the_id"))
@@ -88,7 +88,7 @@ _FOUND = (
 
 
 def judge(
-    locker: str, told: Sequence[tuple[int, str | None]], at: At, known: Iterable[Row], doors_max: int
+    locker: str, told: Sequence[tuple[int, str | None]], at: At, known: Iterable[Standing], doors_max: int
 ) -> Corrections:
     """What an occupancy says against what the host knows.
 
@@ -122,7 +122,7 @@ def judge(
     return found
 
 
-def _is_later(row: Row, at: At) -> bool:
+def _is_later(row: Standing, at: At) -> bool:
     """Whether the parcel's newest event came after the occupancy; those of former journals came before it,
     whatever the time that a new board had not been told yet.
     """
@@ -177,14 +177,14 @@ def _correct(connection: Connection, stream: Stream, contiguous: int, outcome: O
         _tell(connection, locker, at, found, layout)
 
 
-def _rows(connection: Connection, locker: str, named: set[str]) -> list[Row]:
+def _rows(connection: Connection, locker: str, named: set[str]) -> list[Standing]:
     """The parcels that lie in this locker or have ever been said to, and those that it names; locked."""
     mine = (parcels.c.locker == locker) & (parcels.c.state.in_(IN_A_LOCKER))
     ids = {*named, *connection.execute(select(parcels.c.id).where(mine)).scalars()}
-    found: list[Row] = []
+    found: list[Standing] = []
     for chunk in chunks(sorted(ids)):
         wanted = select(*_ROW).where(parcels.c.id.in_(chunk)).order_by(parcels.c.id).with_for_update()
-        found.extend(Row(*row) for row in connection.execute(wanted))
+        found.extend(Standing(*row) for row in connection.execute(wanted))
     return found
 
 
