@@ -95,6 +95,11 @@ def test_a_bracket_alone_is_not_a_symbology_identifier():
     assert labels.parcel_id("]Q3ABC") == (reasons.R_OK, "ABC")
 
 
+def test_an_id_read_again_is_the_same_id():
+    for label, id_ in (("0 \x1d", "0"), ("\x1d 0", "0"), ("]C1 0", "0"), ("]C1]C1X", "X"), ("]C1]C1", "]C1")):
+        assert labels.parcel_id(label) == labels.parcel_id(id_) == (0, id_), label
+
+
 def test_digits_of_other_scripts_are_not_digits():
     assert labels.all_digits("0123456789")
     for text in ("", "\u0661\u0662\u0663", "\uff11\uff12", "1\u00b2", "12 4", "-1", "1e5", "\u096712345"):

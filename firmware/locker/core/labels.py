@@ -23,6 +23,7 @@ _SSCC_CHARS = const(18)
 _S10_CHARS = const(13)
 _S10_WEIGHTS = (8, 6, 4, 2, 3, 5, 9, 7)
 _TEXT_CHARS_MAX = const(256)
+_AROUND = " \t\r\n"  # without arguments CPython and MicroPython strip different characters
 _GROUP_SEPARATOR = "\x1d"  # what a scanner sends for FNC1
 
 
@@ -94,10 +95,10 @@ def parcel_id(text: str) -> tuple[int, str]:
     """
     if len(text) > _TEXT_CHARS_MAX:
         return R_LABEL_LENGTH, ""
-    text = text.strip(" \t\r\n")  # without arguments CPython and MicroPython strip different characters
-    if len(text) > 3 and text[0] == "]" and _is_letter(text[1]) and all_digits(text[2]):
-        text = text[3:]
     text = text.replace(_GROUP_SEPARATOR, "")
+    text = text.strip(_AROUND)
+    while len(text) > 3 and text[0] == "]" and _is_letter(text[1]) and all_digits(text[2]):
+        text = text[3:].strip(_AROUND)
     for char in text:
         if not " " <= char <= "~":
             return R_LABEL_CHARS, ""
