@@ -3,8 +3,9 @@
 import logging
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 from locker.confignetwork import TLS_PORT
@@ -32,6 +33,9 @@ _Tls = Annotated[
         help="Speak TLS with the broker, checked against the system's authorities.",
     ),
 ]
+
+_Given = TypeVar("_Given")
+_Made = TypeVar("_Made")
 
 _log = logging.getLogger(__name__)
 _PORT = re.compile(r"[0-9]{1,5}")
@@ -91,6 +95,14 @@ _Certificate = Annotated[
 _Key = Annotated[Path | None, _file("CONSIGNE_KEY", "PEM file of its key.")]
 
 
+def _read(option: str, read: Callable[[_Given], _Made], given: _Given) -> _Made:
+    """What an option says; what it must not say is refused in its name."""
+    try:
+        return read(given)
+    except ValueError as error:
+        raise typer.BadParameter(f"{option}: {error}") from None
+
+
 def serve(
     database: DatabaseUrl = DEFAULT_DATABASE,
     broker: _Broker = f"127.0.0.1:{topics.PORT}",
@@ -126,18 +138,9 @@ def serve(
     _check_pair("--certificate", certificate, "--key", key)
     _check_pair("--client-certificate", client_certificate, "--client-key", client_key)
     logs.configure(log)
-    try:
-        channels = serving.channels_of(notices)
-    except ValueError as error:
-        raise typer.BadParameter(f"--notices: {error}") from None
-    try:
-        kept = ages.given(keep or ())
-    except ValueError as error:
-        raise typer.BadParameter(f"--keep: {error}") from None
-    try:
-        watched = thresholds.given(watch or ())
-    except ValueError as error:
-        raise typer.BadParameter(f"--watch: {error}") from None
+    channels = _read("--notices", serving.channels_of, notices)
+    kept = _read("--keep", ages.given, keep or ())
+    watched = _read("--watch", thresholds.given, watch or ())
     if workers > 1 and database.startswith("sqlite"):
         _log.warning(_ONE_WRITER)
     with explained(database):
