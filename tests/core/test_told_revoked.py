@@ -6,7 +6,7 @@ from binascii import hexlify
 from locker.core import records
 from locker.core.access import Access
 from locker.core.events import TRUST_SET
-from locker.core.revoked import PARCELS_MAX, mark_of
+from locker.core.revoked import mark_of
 from locker.net.sync import Sync
 from sync_kit import LOCKER, Client
 
@@ -53,7 +53,7 @@ def test_all_that_is_revoked_is_told_in_pieces_that_fit():
     access = Access(bytes(range(32)))
     assert told_revoked(access) == ([], [0])
     said = []
-    for n in range(PARCELS_MAX):
+    for n in range(100):
         parcel = "RR{}".format(n)
         access.apply(records.REVOKE_PARCEL, 0, records.pack(records.REVOKE_PARCEL, U32_MAX - n, parcel))
         said.append([records.REVOKED, str(hexlify(mark_of(parcel.encode())), "ascii"), U32_MAX - n])
@@ -66,6 +66,12 @@ def test_all_that_is_revoked_is_told_in_pieces_that_fit():
         rows, digests = told_revoked(access, limit)
         assert sorted(map(str, rows)) == sorted(map(str, said))
         assert len(digests) > 2 and set(digests) == {access.revoked_digest()}
-    before = access.revoked_digest()
-    access.apply(records.HOLDER_COUNTER, 0, records.pack(records.HOLDER_COUNTER, 1, 1, 7, 50000))
-    assert access.revoked_digest() != before
+    for kind, *values in (
+        [records.HOLDER_COUNTER, 1, 1, 7, 50000],
+        [records.REVOKE_NONCE, 70, U32_MAX],
+        [records.REVOKE_PARCEL, U32_MAX, "P1"],
+        [records.REVOKED, bytes(range(8)), U32_MAX],
+    ):
+        before = access.revoked_digest()
+        access.apply(kind, 0, records.pack(kind, *values))
+        assert access.revoked_digest() != before, kind

@@ -85,6 +85,7 @@ class Access:
         self._counters = Counters()
         self._windows = Windows(holders, digits, window, self._listed, self._counters, self._live)
         self._revoked_parcels = Parcels()
+        self._digest = -1  # of what is revoked; -1: it has changed
         self._tokens = Tokens(token, doors, self._revoked_parcels)
         self._parcels = ParcelCodes(digits, derived, self._listed, self._live)
         self._used_nonce = 0  # of the newest TOKEN_USED, until the OPENED that it is for
@@ -139,18 +140,22 @@ class Access:
     def _fold_revoke_parcel(self, kind: int, payload: "Payload") -> None:
         until, parcel = records.unpack(kind, payload)
         self._revoked_parcels.add(parcel.encode(), until)
+        self._digest = -1
 
     def _fold_revoked(self, kind: int, payload: "Payload") -> None:
         self._revoked_parcels.put(payload)
+        self._digest = -1
 
     def _fold_revoke_nonce(self, kind: int, payload: "Payload") -> None:
         nonce, until = records.unpack(kind, payload)
         self._tokens.revoked.add(nonce, until, self._floor_s)
+        self._digest = -1
 
     def _fold_holder_counter(self, kind: int, payload: "Payload") -> None:
         role, action, holder, counter = records.unpack(kind, payload)
         who = (role, action, holder)
         self._counters.put(who, counter)
+        self._digest = -1
         self._windows.cut_off(who)
 
     def _fold_token_used(self, kind: int, payload: "Payload") -> None:
@@ -226,11 +231,15 @@ class Access:
         yield from self._counters.snapshot()
 
     def revoked_digest(self) -> int:
-        """32 bits that change with what is revoked, by which the host sees whether it knows all of it."""
-        total = 0
-        for _, payload in self.revoked():
-            total ^= grants.fingerprint(payload)
-        return total
+        """32 bits that change with what is revoked, by which the host sees whether it knows all of it.
+
+        Kept, since of a full list it takes a chip a tenth of a second.
+        """
+        if self._digest < 0:
+            self._digest = 0
+            for _, payload in self.revoked():
+                self._digest ^= grants.fingerprint(payload)
+        return self._digest
 
     def stale_grants(self) -> tuple[int, ...]:
         """Ids of grants that the host has not sent again since it began to send the whole set."""
