@@ -53,6 +53,23 @@ def begun(database):
     return seen
 
 
+def test_a_host_that_is_behind_acknowledges_no_more_than_was_shown(database, worker, talker):
+    """It may be another board with a copy of that journal."""
+    worker.keep([sent(talker, 1, 20)], is_behind=True)
+    (outcome,) = worker.keep([sent(talker, 6, 9), sent(talker, 1, 5)], is_behind=True)
+    assert outcome.shed == {("L1", 1): 9}
+
+
+def test_after_a_conflict_nothing_is_acknowledged_unread(database, worker, talker):
+    worker.keep([sent(talker, 1, 20)])
+    other = Talker("L1", device_key("L1"))
+    for number in range(20):
+        other.record(T0 + 9_000 + number, kind="closed", door=0, purpose=1)
+    worker.keep([sent(other, 11, 20)])
+    (outcome,) = worker.keep([sent(other, 11, 20)], is_behind=True)
+    assert outcome.shed == {} and outcome.held
+
+
 def test_events_committed_a_moment_ago_are_acknowledged_again_without_the_database(database, worker, talker):
     worker.keep([sent(talker, 1, 20)], is_behind=True)
     transactions = begun(database)

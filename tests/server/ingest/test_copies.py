@@ -68,6 +68,18 @@ def test_what_was_lost_on_the_way_when_the_copy_began_is_asked_for(database, sto
     assert [one.event.seq for one in outcome.stored] == [*range(41, 46)], "what both have is stored once"
 
 
+@pytest.mark.parametrize("together", [False, True])
+def test_a_later_batch_of_a_copy_that_is_stored_first_hides_no_earlier_one(database, store, together):
+    """Two workers take what one locker sends in any order, and the last status may be the other board's."""
+    batches = [events("L1", 1, *anew(*range(46, 51))), events("L1", 1, *anew(*range(41, 46)))]
+    for some in [batches] if together else [[one] for one in batches]:
+        outcome = store.commit(some)
+    assert outcome.held["L1", 1 + COPY].contiguous == 50
+    assert len(stored(database)) == len(set(stored(database))) == 70
+    again = store.commit([events("L1", 1, *anew(*range(41, 51)))])
+    assert again.stored == [] and len(stored(database)) == 70
+
+
 def test_a_parcel_follows_the_events_of_the_copy(database, store):
     store.commit([events("L1", 1, deposited(61, "P"))])
     store.commit([status("L1", 1, seq=45, ack=40)])

@@ -79,7 +79,7 @@ def test_a_parcel_that_is_there_is_found_and_one_that_nobody_knows_gets_no_sende
 def test_what_came_first_of_occupancy_and_events_makes_no_difference(database, store):
     store.commit([events("L1", 1, deposited(1, "P1", door=4)), occupancy("L1", 1, 10, rows())])
     assert state(database, "P1") == ("in_locker", 4), "its collection may be on its way"
-    lost(store)
+    lost(store, deposited(1, "P1", door=4))
     assert state(database, "P1")[0] == "gone"
 
 

@@ -219,6 +219,21 @@ def test_there_is_no_way_back_where_none_was_made_or_while_a_host_runs(url):
     database.close()
 
 
+def test_there_is_no_way_back_while_a_locker_writes_a_copy_of_its_journal(url):
+    """The release before would acknowledge the events of the copy unread."""
+    database = Database(url)
+    register(database, ["L1"])
+    store = Store(database)
+    store.commit([events("L1", 1, event(1), event(2))])
+    store.commit([events("L1", 1, event(2, time_s=1))])
+    database.close()
+    with as_it_is(url, writes=True) as connection, pytest.raises(migrations.NoWayBack, match="locker L1"):
+        migrations.downgrade(connection, "0009")
+    with as_it_is(url) as connection:
+        assert migrations.version_of(connection) == migrations.newest(), "nothing was changed"
+        assert connection.execute(text("SELECT count(*) FROM streams")).scalar() == 2
+
+
 def test_serve_says_in_one_line_why_it_does_not_start(url):
     Database(url).close()
     run(url, "UPDATE alembic_version SET version_num = '9999'")

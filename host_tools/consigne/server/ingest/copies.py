@@ -35,6 +35,8 @@ class Placed:
 
     batches: dict[Stream, EventBatch] = field(default_factory=dict)
     elsewhere: dict[Stream, list[int]] = field(default_factory=lambda: defaultdict(list))
+    unseen: dict[Stream, set[int]] = field(default_factory=lambda: defaultdict(set))
+    """Numbers below the one that a copy began at, with other events than an earlier copy: late ones."""
 
 
 def place(
@@ -105,6 +107,8 @@ class _Placing:
             if event.seq not in mine and any(one.get(event.seq) == says for one in earlier):
                 self.placed.elsewhere[stream].append(event.seq)
                 continue
+            if stream[1] >= COPY and event.seq not in mine and event.seq in self._held_of(stream):
+                self.placed.unseen[stream].add(event.seq)
             if mine.setdefault(event.seq, says) != says and event.seq not in self._clashing(stream):
                 self._conflicts(stream, [event.seq], kept=False)  # twice in one batch
             target.events.append(event)

@@ -24,7 +24,7 @@ from ..fleet import alarms
 from ..notices import notices
 from ..people import audit
 from ..people.audit import HOST
-from ..storage.contiguity import Held, Stream, said_epoch
+from ..storage.contiguity import COPY, Held, Stream
 from ..storage.database import chunks
 from ..storage.documents import Layout, door_name
 from ..storage.locks import LockedLocker
@@ -139,12 +139,14 @@ def apply(
 
     ``streams_`` are all streams of these lockers as they were before this batch.
     """
-    epochs = Counter(locker for locker, _ in streams_)
+    epochs = Counter(locker for locker, epoch in streams_ if epoch < COPY)
     have_lost = {one.locker for one in streams_.values() if one.lost}
     for locker in sorted(known):
         stream = locker, known[locker].epoch or 0
         row = streams_.get(stream)
         if row is None or known[locker].retired_at is not None:
+            continue
+        if stream[1] >= COPY:  # two boards may speak in turn: each would correct what the other said
             continue
         if not (locker in have_lost or stream in outcome.holed or epochs[locker] > 1):
             continue
@@ -157,13 +159,13 @@ def _correct(connection: Connection, stream: Stream, contiguous: int, outcome: O
     locker, epoch = stream
     here = select(compartments).where(compartments.c.locker == locker)
     cells = {row.door: row for row in connection.execute(here)}
-    if not cells or any(row.epoch != said_epoch(epoch) for row in cells.values()):
+    if not cells or any(row.epoch != epoch for row in cells.values()):
         return
     newest = max(cells.values(), key=lambda row: row.seq)
     at = At(epoch, newest.seq, newest.time_s)
     wanted = select(lockers.c.status, lockers.c.layout).where(lockers.c.id == locker)
     status, layout = connection.execute(wanted).one()
-    claims = status.seq - 1 if status is not None and status.epoch == said_epoch(epoch) and status.seq else 0
+    claims = status.seq - 1 if status is not None and status.epoch == epoch and status.seq else 0
     if contiguous < max(at.seq, claims):
         return
     told = [

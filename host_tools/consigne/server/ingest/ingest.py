@@ -261,10 +261,16 @@ class Ingest:
         for stream, seq in outcome.shed.items():
             self._acknowledge(stream, seq)
         at = time.monotonic()
+        acknowledged: dict[Stream, int] = {}
         for stream, held in outcome.held.items():
             if self._role is ProcessRole.ALONE:
                 self._gaps.note(stream, held.first_missing, at)
-            self._acknowledge(stream, min(held.contiguous, outcome.shown.get(stream, held.contiguous)))
+            # Of several copies of a journal nobody knows which one listens: the least is true for each.
+            told = stream[0], said_epoch(stream[1])
+            upto = min(held.contiguous, outcome.shown.get(stream, held.contiguous))
+            acknowledged[told] = min(upto, acknowledged.get(told, upto))
+        for stream, upto in acknowledged.items():
+            self._acknowledge(stream, upto)
         if self._role is ProcessRole.WORKER:
             return
         for locker, status in outcome.clocks.items():

@@ -166,6 +166,7 @@ class Store:
             before = held.highest
             fresh, repeated, lost[stream] = _hold(held, placed, stream, outcome)
             came = _out_of_holes(connection, stream, repeated) if row.lost else []
+            fresh.extend(_unseen(placed, stream, repeated))
             fresh.extend(came)
             outcome.held[stream] = held
             epoch = known[stream[0]].epoch
@@ -261,6 +262,17 @@ def _out_of_holes(connection: Connection, stream: Stream, repeated: list[Event])
             came[event.seq] = event
             repeated.remove(event)
     return list(came.values())
+
+
+def _unseen(placed: copies.Placed, stream: Stream, repeated: list[Event]) -> list[Event]:
+    """Take the events out of ``repeated`` that only seemed to be held, each once."""
+    unseen = placed.unseen.get(stream)
+    if not unseen:
+        return []
+    first = {event.seq: event for event in reversed(repeated) if event.seq in unseen}
+    for event in first.values():
+        repeated.remove(event)
+    return list(first.values())
 
 
 def _event_row(stream: Stream, event: Event, arrived_at: int) -> tuple[object, ...]:

@@ -9,7 +9,7 @@ from consigne.protocol.events import EventBatch
 
 from ..complaints import Complaints
 from ..fleet.thresholds import Thresholds
-from ..storage.contiguity import COPY, Stream
+from ..storage.contiguity import COPY, Stream, said_epoch
 from ..storage.database import NO_ANSWER, Database
 from .counts import Counts
 from .decode import Decoder, KeyRing, Message
@@ -67,10 +67,12 @@ class Worker:
         outcomes = self._commit(messages) if messages else []
         now_s = time.monotonic()
         for outcome in outcomes:
+            for locker, epoch in outcome.conflicts:
+                self._committed.pop((locker, said_epoch(epoch)), None)
             self._committed.update(
                 (one, (held.contiguous, now_s))
                 for one, held in outcome.held.items()
-                if one not in outcome.holed and one[1] < COPY
+                if one not in outcome.holed and one not in outcome.conflicts and one[1] < COPY
             )
         self._counts.met = self.store.database.met
         return [shed, *outcomes] if shed.shed else outcomes
@@ -89,7 +91,8 @@ class Worker:
         ):
             return False
         self._counts.shed += 1
-        shed.shed[stream] = last
+        shown = max((one.seq for one in message.content.events), default=0)  # no more: it may be another copy
+        shed.shed[stream] = max(shown, shed.shed.get(stream, 0))
         return True
 
     def _commit(self, messages: list[Message]) -> list[Outcome]:
